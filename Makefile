@@ -1,0 +1,54 @@
+# Everything a developer or CI runs. Each target makes the virtual environment it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+E2E ?= auto
+WORKERS ?= auto
+export IRSA_E2E := $(E2E)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports docs bench envtest format clean
+
+help:  ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.ready  ## The main job, end to end, in the sandbox
+	$(BIN)/python -m irsa_cli.sandbox.demo
+
+test: $(VENV)/.ready  ## All tests; E2E=required fails where the real control plane can't run
+	@if [ "$(E2E)" != no ]; then $(BIN)/python tools/envtest/build.py --if-possible; fi
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+check: lint types imports docs  ## Everything that CI checks besides the tests
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+imports: $(VENV)/.ready
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
+	$(BIN)/python tools/docs/commands.py --check
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: $(VENV)/.ready  ## Print the numbers of docs/explanation/performance.md
+	$(BIN)/python benchmarks/run.py
+
+envtest: $(VENV)/.ready  ## Build the real kube-apiserver and etcd (needs Go)
+	$(BIN)/python tools/envtest/build.py
+
+format: $(VENV)/.ready  ## Format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+clean:  ## Remove what was built
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis tools/envtest/bin

@@ -1,0 +1,142 @@
+"""Reading IAM: roles with their policies, OIDC providers, whether a policy exists.
+
+Writing is in `irsa_cli.changes`.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, cast
+
+from irsa_cli.aws.errors import call
+from irsa_cli.core.binding import ObservedRole
+from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.policy import Document
+from irsa_cli.core.states import ProviderState, RoleState
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+NOT_THERE = "NoSuchEntity"
+EXISTS = "EntityAlreadyExists"
+
+
+def role_state(iam: IAMClient, name: str) -> tuple[RoleState, str] | None:
+    """A role and its RoleId, None when it doesn't exist. Its tags hold irsa's, too."""
+    try:
+        role = call(iam.get_role, RoleName=name)["Role"]
+    except ServiceError as error:
+        if error.code == NOT_THERE:
+            return None
+        raise
+    state = RoleState(
+        path=role["Path"],
+        trust=cast("Document", role.get("AssumeRolePolicyDocument", {})),
+        description=role.get("Description", ""),
+        max_session_duration=role.get("MaxSessionDuration", 3600),
+        permissions_boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
+        tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+    )
+    return state, role["RoleId"]
+
+
+def observed_role(iam: IAMClient, name: str, *, policies: bool = True) -> ObservedRole | None:
+    """A role with what is attached to it; the policies are read only when the role is there."""
+    found = role_state(iam, name)
+    if found is None:
+        return None
+    if not policies:
+        return ObservedRole(found[0])
+    with ThreadPoolExecutor(2) as pool:
+        attached = pool.submit(attached_policies, iam, name)
+        inline = pool.submit(inline_policies, iam, name)
+    return ObservedRole(found[0], attached.result(), inline.result())
+
+
+def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:
+    """The ARNs of a role's managed policies."""
+    arns: list[str] = []
+    marker: dict[str, Any] = {}
+    while True:
+        page = call(iam.list_attached_role_policies, RoleName=role, **marker)
+        arns += [item["PolicyArn"] for item in page["AttachedPolicies"]]
+        if not page.get("IsTruncated"):
+            return frozenset(arns)
+        marker = {"Marker": page["Marker"]}
+
+
+def inline_policy_names(iam: IAMClient, role: str) -> list[str]:
+    """The names of a role's inline policies."""
+    names: list[str] = []
+    marker: dict[str, Any] = {}
+    while True:
+        page = call(iam.list_role_policies, RoleName=role, **marker)
+        names += page["PolicyNames"]
+        if not page.get("IsTruncated"):
+            return names
+        marker = {"Marker": page["Marker"]}
+
+
+def inline_policy(iam: IAMClient, role: str, name: str) -> Document | None:
+    """An inline policy's document, None when there is none of that name."""
+    try:
+        answer = call(iam.get_role_policy, RoleName=role, PolicyName=name)
+    except ServiceError as error:
+        if error.code == NOT_THERE:
+            return None
+        raise
+    return cast("Document", answer["PolicyDocument"])
+
+
+def inline_policies(iam: IAMClient, role: str) -> dict[str, Document]:
+    """All inline policies of a role."""
+    names = inline_policy_names(iam, role)
+    if not names:
+        return {}
+    with ThreadPoolExecutor(8) as pool:
+        documents = list(pool.map(lambda name: inline_policy(iam, role, name), names))
+    return {name: document for name, document in zip(names, documents, strict=True) if document is not None}
+
+
+def provider(iam: IAMClient, arn: str) -> ProviderState | None:
+    """An OIDC provider, None when it doesn't exist. Its tags hold irsa's, too."""
+    try:
+        found = call(iam.get_open_id_connect_provider, OpenIDConnectProviderArn=arn)
+    except ServiceError as error:
+        if error.code == NOT_THERE:
+            return None
+        raise
+    return ProviderState(
+        # IAM answers the URL without its scheme.
+        url="https://" + found["Url"].removeprefix("https://"),
+        audiences=list(found.get("ClientIDList", [])),
+        thumbprints=list(found.get("ThumbprintList", [])),
+        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+    )
+
+
+def policy_exists(iam: IAMClient, arn: str) -> bool | None:
+    """Whether a managed policy exists; None when the caller may not ask."""
+    try:
+        call(iam.get_policy, PolicyArn=arn)
+    except ServiceError as error:
+        if error.code == NOT_THERE:
+            return False
+        if error.status == 403:
+            return None
+        raise
+    return True
+
+
+def similar_policies(iam: IAMClient, arn: str) -> list[str]:
+    """ARNs of policies whose names resemble that of a policy that doesn't exist, at most three."""
+    import difflib
+
+    wanted = arn.rsplit("/", 1)[-1]
+    scope: Any = "AWS" if ":iam::aws:" in arn else "Local"
+    try:
+        found = call(iam.list_policies, Scope=scope, MaxItems=1000)["Policies"]
+    except ServiceError:
+        return []
+    by_name = {item["PolicyName"]: item["Arn"] for item in found}
+    return [by_name[name] for name in difflib.get_close_matches(wanted, by_name, n=3)]

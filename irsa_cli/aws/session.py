@@ -1,0 +1,161 @@
+"""The caller's AWS session and its clients, with time limits, retries and a log of the wire calls.
+
+Credentials are found as boto3 users expect (environment, profile, SSO, web identity, container,
+instance); nothing here reads or keeps them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import boto3
+import botocore.config
+import botocore.exceptions
+import botocore.session
+
+from irsa_cli import __version__
+from irsa_cli.aws.errors import lost_answers, translate
+from irsa_cli.core.errors import IrsaError
+
+if TYPE_CHECKING:
+    from mypy_boto3_eks import EKSClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_sts import STSClient
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 10
+ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class WireCall:
+    """One request that went out and what came back; `status` is 0 when nothing did."""
+
+    service: str
+    operation: str
+    status: int
+    seconds: float
+    code: str = ""
+
+
+WireLog = Callable[[WireCall], None]
+
+
+class AwsSession:
+    """Clients for one caller. Making clients is serialised, using them is thread-safe (botocore's rule)."""
+
+    def __init__(
+        self,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        assume_role: str | None = None,
+        log: WireLog = lambda call: None,
+    ) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+        self._clients: dict[str, Any] = {}
+        try:
+            self._session = boto3.Session(profile_name=profile, region_name=region)
+        except botocore.exceptions.BotoCoreError as error:
+            raise translate(error, "configuration", "Session", "") from error
+        if not self._session.region_name:
+            raise IrsaError(
+                "no AWS region is known",
+                reason="neither --region nor AWS_REGION nor the profile names one",
+                next_steps=("add --region REGION",),
+                code="NoRegion",
+            )
+        if assume_role:
+            self._assume(assume_role)
+
+    @property
+    def region(self) -> str:
+        """The region that regional calls go to."""
+        return str(self._session.region_name)
+
+    @property
+    def partition(self) -> str:
+        """The partition of the region: aws, aws-cn, aws-us-gov, ..."""
+        try:
+            return str(self._session.get_partition_for_region(self.region))
+        except botocore.exceptions.BotoCoreError:
+            return "aws"
+
+    @overload
+    def client(self, service: Literal["iam"]) -> IAMClient: ...
+    @overload
+    def client(self, service: Literal["eks"]) -> EKSClient: ...
+    @overload
+    def client(self, service: Literal["sts"]) -> STSClient: ...
+    def client(self, service: str) -> Any:
+        """The client of a service, made once."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._make(service)
+            return self._clients[service]
+
+    def unsigned_sts(self) -> STSClient:
+        """A client for the calls that carry their own proof (AssumeRoleWithWebIdentity)."""
+        with self._lock:
+            return self._make("sts", signature_version=botocore.UNSIGNED)  # type: ignore[no-any-return]
+
+    def caller(self) -> str:
+        """The ARN that AWS knows the caller by, '' when even that can't be found out."""
+        try:
+            return self.client("sts").get_caller_identity()["Arn"]
+        except Exception:
+            return ""
+
+    def _make(self, service: str, **options: Any) -> Any:
+        # IAM's own endpoint depends on the partition only, which boto3 takes from the region.
+        config = botocore.config.Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            user_agent_extra=f"irsa/{__version__}",
+            max_pool_connections=16,
+            **options,
+        )
+        try:
+            client = self._session.client(service, config=config)  # type: ignore[call-overload]
+        except (botocore.exceptions.BotoCoreError, ValueError) as error:
+            raise translate(error, service, "Client", "") from error
+        self._watch(client)
+        return client
+
+    def _watch(self, client: Any) -> None:
+        """Log every attempt, and remember attempts whose outcome nobody knows."""
+
+        def sent(**_: Any) -> None:
+            lost_answers.started = time.monotonic()
+
+        def answered(event_name: str, response_dict: Any = None, exception: Any = None, **rest: Any) -> None:
+            status = response_dict["status_code"] if response_dict else 0
+            parsed = rest.get("parsed_response") or {}
+            _, service, operation = event_name.split(".", 2)
+            lost_answers.note(status, exception)
+            seconds = time.monotonic() - getattr(lost_answers, "started", time.monotonic())
+            code = parsed.get("Error", {}).get("Code", "") or (type(exception).__name__ if exception else "")
+            self._log(WireCall(service, operation, status, seconds, code))
+
+        client.meta.events.register("before-send", sent)
+        client.meta.events.register("response-received", answered)
+
+    def _assume(self, role_arn: str) -> None:
+        """Become another role for the rest of the run, as pipelines that hop accounts do."""
+        from irsa_cli.aws.errors import call
+
+        answer = call(self.client("sts").assume_role, RoleArn=role_arn, RoleSessionName="irsa")
+        credentials = answer["Credentials"]
+        self._session = boto3.Session(
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            region_name=self.region,
+        )
+        self._clients.clear()

@@ -1,0 +1,87 @@
+"""STS: exchanging a ServiceAccount's token, and the bearer token by which EKS knows an AWS caller.
+
+Nothing here keeps or prints a token.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.signers import RequestSigner
+
+from irsa_cli.aws.errors import call, translate
+from irsa_cli.aws.session import AwsSession
+from irsa_cli.core.errors import ServiceError
+
+# What a new role, trust policy or provider may be answered with until IAM has spread it.
+_SPREADING = {"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"}
+TOKEN_SECONDS = 60
+"""X-Amz-Expires of the presigned URL; EKS accepts the token for 15 minutes whatever it says."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What STS says it accepted."""
+
+    subject: str
+    audience: str
+    provider: str
+    role_session: str
+    endpoint: str
+
+
+def exchange(
+    aws: AwsSession, role_arn: str, token: Callable[[], str], wait: Callable[[ServiceError], bool]
+) -> Exchange:
+    """Exchange a token for credentials of the role, which are thrown away.
+
+    While IAM may still be spreading what is new, `wait` is asked after each refusal whether to try
+    again. Raises `ServiceError` when STS refuses for good.
+    """
+    sts = aws.unsigned_sts()
+    while True:
+        try:
+            answer = call(
+                sts.assume_role_with_web_identity,
+                RoleArn=role_arn,
+                RoleSessionName="irsa-verify",
+                WebIdentityToken=token(),
+                DurationSeconds=900,
+            )
+        except ServiceError as error:
+            if (error.code in _SPREADING or error.transient) and wait(error):
+                continue
+            raise
+        return Exchange(
+            subject=answer["SubjectFromWebIdentityToken"],
+            audience=answer["Audience"],
+            provider=answer["Provider"],
+            role_session=answer["AssumedRoleUser"]["Arn"],
+            endpoint=sts.meta.endpoint_url,
+        )
+
+
+def eks_token(aws: AwsSession, cluster: str) -> str:
+    """The caller's bearer token for a cluster: a presigned GetCallerIdentity, as `aws eks get-token` has it.
+
+    https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
+    """
+    client = aws.client("sts")
+    signer: RequestSigner = client._request_signer  # type: ignore[attr-defined]
+    request = {
+        "method": "GET",
+        "url": f"{client.meta.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15",
+        "body": {},
+        "headers": {"x-k8s-aws-id": cluster},
+        "context": {},
+    }
+    try:
+        url = signer.generate_presigned_url(
+            request, region_name=aws.region, expires_in=TOKEN_SECONDS, operation_name="GetCallerIdentity"
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise translate(error, "sts", "GetCallerIdentity", "") from error
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")

@@ -1,0 +1,40 @@
+"""The vocabulary of reversible changes: one module for each kind of object, and how each is applied.
+
+In which order changes run, and when they are taken back, is `irsa_cli.transaction`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from irsa_cli.changes.attachment import AttachmentHandler
+from irsa_cli.changes.inline_policy import InlinePolicyHandler
+from irsa_cli.changes.namespace import NamespaceHandler
+from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
+from irsa_cli.changes.role import RoleHandler
+from irsa_cli.changes.service_account import ServiceAccountHandler
+from irsa_cli.changes.trust_statement import TrustStatementHandler
+from irsa_cli.core.plan import Kind
+from irsa_cli.transaction.protocol import Handler
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+    from irsa_cli.kube.client import Kube
+
+
+def handlers(iam: IAMClient, kube: Kube | None) -> Mapping[Kind, Handler]:
+    """The handler of each kind of change; without a cluster's API those of IAM only."""
+    found: dict[Kind, Handler] = {
+        Kind.PROVIDER: ProviderHandler(iam),
+        Kind.AUDIENCE: AudienceHandler(iam),
+        Kind.ROLE: RoleHandler(iam),
+        Kind.ATTACHMENT: AttachmentHandler(iam),
+        Kind.INLINE_POLICY: InlinePolicyHandler(iam),
+        Kind.TRUST_STATEMENT: TrustStatementHandler(iam),
+    }
+    if kube is not None:
+        found[Kind.NAMESPACE] = NamespaceHandler(kube)
+        found[Kind.SERVICE_ACCOUNT] = ServiceAccountHandler(kube)
+    return found

@@ -1,0 +1,50 @@
+"""Managed policies attached to roles: attaching and detaching, both idempotent at IAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws.errors import call
+from irsa_cli.changes.common import settle, until_spread
+from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.plan import Change, Kind
+from irsa_cli.transaction.protocol import Applied, Claim, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+
+class AttachmentHandler:
+    """Attaches and detaches one managed policy; the target is `(role name, policy ARN)`."""
+
+    def __init__(self, iam: IAMClient) -> None:
+        self._iam = iam
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`. A policy has no owner: the claim adds nothing to the target."""
+        role, arn = change.target
+        if change.after is None:
+            return self._detach(role, arn)
+        return settle(lambda: self._attach(role, arn, run), lambda: self._found(role, arn))
+
+    def _attach(self, role: str, arn: str, run: Run) -> Applied:
+        def write() -> Applied:
+            call(self._iam.attach_role_policy, RoleName=role, PolicyArn=arn)
+            return Applied(changed=True)
+
+        # NoSuchEntity is also IAM's word for a policy that isn't there; that was asked before.
+        fresh = run.has_made(Kind.ROLE, role)
+        return until_spread(write, run, fresh=fresh, codes=frozenset({reading.NOT_THERE}))
+
+    def _found(self, role: str, arn: str) -> Applied | None:
+        return Applied(changed=True) if arn in reading.attached_policies(self._iam, role) else None
+
+    def _detach(self, role: str, arn: str) -> Applied:
+        try:
+            call(self._iam.detach_role_policy, RoleName=role, PolicyArn=arn)
+        except ServiceError as error:
+            if error.code == reading.NOT_THERE:
+                return Applied(changed=False)
+            raise
+        return Applied(changed=True)

@@ -1,0 +1,120 @@
+"""IAM OIDC providers and the audiences they accept.
+
+A provider belongs to the whole cluster: it is deleted only by the run that made it, and audiences of
+others are never touched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws.errors import call
+from irsa_cli.changes.common import conflict, expect, not_ours, settle, until_spread
+from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.states import TRANSACTION_TAG, ProviderState
+from irsa_cli.transaction.protocol import Applied, Claim, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+
+class ProviderHandler:
+    """Creates and deletes an OIDC provider; the target is `(provider ARN,)`."""
+
+    def __init__(self, iam: IAMClient) -> None:
+        self._iam = iam
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`."""
+        arn = change.target[0]
+        if change.after is None:
+            return self._delete(change, arn, claim)
+        wished = expect(ProviderState, change.after)
+        return settle(
+            lambda: self._create(change, arn, wished, run.transaction),
+            lambda: self._found(arn, wished, run.transaction),
+        )
+
+    def _create(self, change: Change, arn: str, wished: ProviderState, transaction: str) -> Applied:
+        tags = {**wished.tags, TRANSACTION_TAG: transaction}
+        # Without a thumbprint IAM checks the issuer's certificate by its own CA store; one that is
+        # fetched from here may be an intercepting proxy's.
+        thumbprints = {"ThumbprintList": wished.thumbprints} if wished.thumbprints else {}
+        try:
+            call(
+                self._iam.create_open_id_connect_provider,
+                Url=wished.url,
+                ClientIDList=wished.audiences,
+                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                **thumbprints,
+            )
+        except ServiceError as error:
+            if error.code != reading.EXISTS:
+                raise
+            found = self._found(arn, wished, transaction)
+            if found is None:
+                raise conflict(change, "a provider of that issuer was made") from error
+            return found
+        return Applied(changed=True)
+
+    def _found(self, arn: str, wished: ProviderState, transaction: str) -> Applied | None:
+        state = reading.provider(self._iam, arn)
+        if state is None:
+            return None
+        if state.tags.get(TRANSACTION_TAG) == transaction:
+            return Applied(changed=True)
+        # Somebody else's provider is as good when it accepts what we need.
+        return Applied(changed=False) if set(wished.audiences) <= set(state.audiences) else None
+
+    def _delete(self, change: Change, arn: str, claim: Claim | None) -> Applied:
+        state = reading.provider(self._iam, arn)
+        if state is None:
+            return Applied(changed=False)
+        if claim is not None and state.tags.get(TRANSACTION_TAG) != claim.transaction:
+            raise not_ours(change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}")
+        if set(state.audiences) != set(expect(ProviderState, change.before).audiences):
+            raise conflict(change, f"its audiences are {', '.join(state.audiences)}")
+        try:
+            call(self._iam.delete_open_id_connect_provider, OpenIDConnectProviderArn=arn)
+        except ServiceError as error:
+            if error.code == reading.NOT_THERE:
+                return Applied(changed=False)
+            raise
+        return Applied(changed=True)
+
+
+class AudienceHandler:
+    """Adds and removes one audience of a provider; the target is `(provider ARN, audience)`."""
+
+    def __init__(self, iam: IAMClient) -> None:
+        self._iam = iam
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`. Both calls are idempotent at IAM."""
+        arn, audience = change.target
+        if change.after is None:
+            return self._remove(arn, audience)
+        return settle(lambda: self._add(arn, audience, run), lambda: self._found(arn, audience))
+
+    def _add(self, arn: str, audience: str, run: Run) -> Applied:
+        def write() -> Applied:
+            add = self._iam.add_client_id_to_open_id_connect_provider
+            call(add, OpenIDConnectProviderArn=arn, ClientID=audience)
+            return Applied(changed=True)
+
+        fresh = run.has_made(Kind.PROVIDER, arn)
+        return until_spread(write, run, fresh=fresh, codes=frozenset({reading.NOT_THERE}))
+
+    def _found(self, arn: str, audience: str) -> Applied | None:
+        state = reading.provider(self._iam, arn)
+        return Applied(changed=True) if state is not None and audience in state.audiences else None
+
+    def _remove(self, arn: str, audience: str) -> Applied:
+        state = reading.provider(self._iam, arn)
+        if state is None or audience not in state.audiences:
+            return Applied(changed=False)
+        remove = self._iam.remove_client_id_from_open_id_connect_provider
+        call(remove, OpenIDConnectProviderArn=arn, ClientID=audience)
+        return Applied(changed=True)

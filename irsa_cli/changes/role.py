@@ -1,0 +1,112 @@
+"""IAM roles, without the policies on them: creating, and deleting what is exactly as it was made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws.errors import call
+from irsa_cli.changes.common import conflict, expect, not_ours, settle
+from irsa_cli.core import policy
+from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.plan import Change
+from irsa_cli.core.states import TRANSACTION_TAG, RoleState
+from irsa_cli.transaction.protocol import Applied, Claim, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+
+class RoleHandler:
+    """Creates and deletes roles. CreateRole is the compare-and-set: a name is taken once."""
+
+    def __init__(self, iam: IAMClient) -> None:
+        self._iam = iam
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`."""
+        name = change.target[0]
+        if change.after is None:
+            return self._delete(change, name, claim)
+        wished = expect(RoleState, change.after)
+        return settle(
+            lambda: self._create(change, name, wished, run.transaction),
+            lambda: self._found(name, wished, run.transaction),
+        )
+
+    def _create(self, change: Change, name: str, wished: RoleState, transaction: str) -> Applied:
+        tags = {**wished.tags, TRANSACTION_TAG: transaction}
+        optional = {"Description": wished.description, "PermissionsBoundary": wished.permissions_boundary}
+        try:
+            answer = call(
+                self._iam.create_role,
+                RoleName=name,
+                Path=wished.path,
+                AssumeRolePolicyDocument=policy.dump(wished.trust),
+                MaxSessionDuration=wished.max_session_duration,
+                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                **{key: value for key, value in optional.items() if value},
+            )
+        except ServiceError as error:
+            if error.code != reading.EXISTS:
+                raise
+            found = self._found(name, wished, transaction)
+            if found is None:
+                raise conflict(change, "a role of that name was made") from error
+            return found
+        return Applied(changed=True, identity={"RoleId": answer["Role"]["RoleId"]})
+
+    def _found(self, name: str, wished: RoleState, transaction: str) -> Applied | None:
+        """The role that is there, if it is the wished one; ours when it bears this run's tag."""
+        found = reading.role_state(self._iam, name)
+        if found is None:
+            return None
+        state, role_id = found
+        ours = state.tags.get(TRANSACTION_TAG) == transaction
+        if not ours and not same_role(state, wished):
+            return None
+        return Applied(changed=ours, identity={"RoleId": role_id})
+
+    def _delete(self, change: Change, name: str, claim: Claim | None) -> Applied:
+        found = reading.role_state(self._iam, name)
+        if found is None:
+            return Applied(changed=False)
+        state, role_id = found
+        if claim is not None:
+            self._check_claim(change, state, role_id, claim)
+        if not same_role(state, expect(RoleState, change.before)):
+            raise conflict(change, "its trust policy, tags or settings differ from what was made")
+        try:
+            call(self._iam.delete_role, RoleName=name)
+        except ServiceError as error:
+            if error.code == reading.NOT_THERE:
+                return Applied(changed=False)
+            if error.code == "DeleteConflict":
+                self._explain(change, name)
+                error.transient = True  # Nothing is on it: IAM has not heard of our detaching yet.
+            raise
+        return Applied(changed=True)
+
+    def _check_claim(self, change: Change, state: RoleState, role_id: str, claim: Claim) -> None:
+        known = claim.identity.get("RoleId")
+        if known is not None and known != role_id:
+            raise not_ours(change, claim, f"RoleId {role_id}")
+        if state.tags.get(TRANSACTION_TAG) != claim.transaction:
+            raise not_ours(change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}")
+
+    def _explain(self, change: Change, name: str) -> None:
+        """Raise `Conflict` when somebody has put something on the role."""
+        extra = [*reading.attached_policies(self._iam, name), *reading.inline_policy_names(self._iam, name)]
+        if extra:
+            raise conflict(change, f"it has policies that this run did not give it: {', '.join(extra)}")
+
+
+def same_role(one: RoleState, other: RoleState) -> bool:
+    """Whether two states are the same but for the transaction's tag and the form of the trust policy."""
+    return policy.equal(one.trust, other.trust) and _plain(one) == _plain(other)
+
+
+def _plain(state: RoleState) -> RoleState:
+    tags = {key: value for key, value in state.tags.items() if key != TRANSACTION_TAG}
+    return replace(state, trust={}, tags=tags)

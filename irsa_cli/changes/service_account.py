@@ -1,0 +1,164 @@
+"""ServiceAccounts: creating, annotating with everything else untouched, and taking both back.
+
+Kubernetes enforces the compare-and-set: resourceVersion in a merge patch, uid and resourceVersion as
+preconditions of a delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from irsa_cli.changes.common import conflict, expect, not_ours, settle
+from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.plan import Change
+from irsa_cli.core.states import TRANSACTION_TAG, ServiceAccountState
+from irsa_cli.kube.client import Json, Kube
+from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
+from irsa_cli.transaction.protocol import Applied, Claim, Run
+
+ROUNDS = 5
+
+
+class ServiceAccountHandler:
+    """Creates, patches and deletes a ServiceAccount; the target is `(namespace, name)`."""
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`."""
+        if change.before is None:
+            return settle(
+                lambda: self._create(change, run.transaction), lambda: self._found(change, run.transaction)
+            )
+        if change.after is None:
+            return self._delete(change, claim)
+        return self._patch(change)
+
+    def _create(self, change: Change, transaction: str) -> Applied:
+        namespace, name = change.target
+        wished = expect(ServiceAccountState, change.after)
+        annotations = {**wished.annotations, TRANSACTION_TAG: transaction}
+        body = service_account_body(namespace, name, wished.labels, annotations)
+        try:
+            made = self._kube.create_service_account(namespace, body)
+        except ServiceError as error:
+            if error.code != EXISTS:
+                raise
+            found = self._found(change, transaction)
+            if found is None:
+                raise conflict(change, "a ServiceAccount of that name was made") from error
+            return found
+        return Applied(changed=True, identity={"uid": made["metadata"]["uid"]})
+
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        """The ServiceAccount that is there, if it is the wished one; ours when it bears this run's mark."""
+        present = self._kube.service_account(*change.target)
+        if present is None:
+            return None
+        metadata = present["metadata"]
+        ours = metadata.get("annotations", {}).get(TRANSACTION_TAG) == transaction
+        if not ours and not _holds(metadata, expect(ServiceAccountState, change.after)):
+            return None
+        return Applied(changed=ours, identity={"uid": metadata["uid"]})
+
+    def _delete(self, change: Change, claim: Claim | None) -> Applied:
+        for _ in range(ROUNDS):
+            present = self._kube.service_account(*change.target)
+            if present is None or present["metadata"].get("deletionTimestamp"):
+                return Applied(changed=False)
+            metadata = present["metadata"]
+            if claim is not None:
+                self._check_claim(change, metadata, claim)
+            if not _holds(metadata, expect(ServiceAccountState, change.before)):
+                raise conflict(change, "its annotations or labels differ from what was made")
+            try:
+                uid, version = metadata["uid"], metadata["resourceVersion"]
+                self._kube.delete_service_account(*change.target, uid=uid, resource_version=version)
+            except ServiceError as error:
+                if error.code == NOT_FOUND:
+                    return Applied(changed=False)
+                if error.code == CONFLICT:
+                    continue
+                raise
+            return Applied(changed=True)
+        raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
+
+    def _check_claim(self, change: Change, metadata: Json, claim: Claim) -> None:
+        owner = metadata.get("annotations", {}).get(TRANSACTION_TAG, "none")
+        if claim.identity.get("uid", metadata["uid"]) != metadata["uid"] or owner != claim.transaction:
+            raise not_ours(change, claim, f"uid {metadata['uid']}, annotation {TRANSACTION_TAG}={owner}")
+
+    def _patch(self, change: Change) -> Applied:
+        before, after = expect(ServiceAccountState, change.before), expect(ServiceAccountState, change.after)
+        target = (change.target[0], change.target[1])
+        uid, version, lost = before.uid or after.uid, before.resource_version, False
+        for _ in range(ROUNDS):
+            if not version:
+                metadata = self._present(change, uid)
+                if metadata is None:
+                    return Applied(changed=False)
+                if _holds(metadata, after):
+                    return Applied(changed=lost)
+                if not _holds(metadata, before):
+                    raise conflict(change, "its annotations or labels are neither the old nor the new ones")
+                version = metadata["resourceVersion"]
+            try:
+                self._kube.patch_service_account(*target, _merge_patch(after, version))
+                return Applied(changed=True, identity={"uid": uid} if uid else {})
+            except ServiceError as error:
+                unknown = error.outcome is Outcome.UNKNOWN
+                if not unknown and error.code not in (CONFLICT, NOT_FOUND):
+                    raise
+                if unknown and lost and error.code != CONFLICT:
+                    raise
+                lost, version = lost or unknown, ""
+        raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
+
+    def _present(self, change: Change, uid: str) -> Json | None:
+        """The metadata of the ServiceAccount that was read; None when it is gone, our work with it."""
+        present = self._kube.service_account(*change.target)
+        if present is None:
+            after = expect(ServiceAccountState, change.after)
+            if all(value is None for value in (*after.annotations.values(), *after.labels.values())):
+                return None
+            raise conflict(change, "it was deleted")
+        metadata: Json = present["metadata"]
+        if uid and metadata["uid"] != uid:
+            raise conflict(change, f"it was deleted and made again (uid {metadata['uid']})")
+        return metadata
+
+
+def service_account_body(
+    namespace: str, name: str, labels: Mapping[str, str | None], annotations: Mapping[str, str | None]
+) -> Json:
+    """A ServiceAccount as it is POSTed."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {key: value for key, value in labels.items() if value is not None},
+            "annotations": {key: value for key, value in annotations.items() if value is not None},
+        },
+    }
+
+
+def _merge_patch(state: ServiceAccountState, resource_version: str) -> Json:
+    """`null` removes a key; the resourceVersion makes the server refuse a stale patch (409)."""
+    return {
+        "metadata": {
+            "resourceVersion": resource_version,
+            "annotations": dict(state.annotations),
+            "labels": dict(state.labels),
+        }
+    }
+
+
+def _holds(metadata: Mapping[str, Mapping[str, str]], state: ServiceAccountState) -> bool:
+    """Whether the object has exactly these values under the keys that irsa manages."""
+    annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+    return all(annotations.get(key) == value for key, value in state.annotations.items()) and all(
+        labels.get(key) == value for key, value in state.labels.items()
+    )

@@ -1,0 +1,63 @@
+"""One statement in the trust policy of a role that somebody else owns: added and removed, the rest kept.
+
+IAM has no conditional write. So: read, write the whole policy with our statement, read again, and
+repeat a bounded number of times when somebody else's write swallowed it. A window remains in which
+our write can swallow theirs; docs/explanation/transaction.md tells it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws.errors import call
+from irsa_cli.changes.common import conflict, expect
+from irsa_cli.core import policy, trust
+from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.plan import Change
+from irsa_cli.core.policy import Document
+from irsa_cli.core.states import DocumentState
+from irsa_cli.transaction.protocol import Applied, Claim, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+ROUNDS = 5
+
+
+class TrustStatementHandler:
+    """Adds and removes one statement; the target is `(role name, subject)`."""
+
+    def __init__(self, iam: IAMClient) -> None:
+        self._iam = iam
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`. A statement has no owner: its content is compared instead."""
+        adding = change.after is not None
+        statement = expect(DocumentState, change.after if adding else change.before).document
+        changed = False
+        for _ in range(ROUNDS):
+            document = self._read(change, adding=adding)
+            if document is None or trust.contains(document, statement) == adding:
+                return Applied(changed=changed)
+            changed = True
+            self._write(change.target[0], document, statement, adding=adding)
+        raise conflict(change, f"somebody else keeps writing the trust policy ({ROUNDS} rounds)")
+
+    def _read(self, change: Change, *, adding: bool) -> Document | None:
+        found = reading.role_state(self._iam, change.target[0])
+        if found is not None:
+            return found[0].trust
+        if adding:
+            raise conflict(change, "the role is gone")
+        return None
+
+    def _write(self, role: str, document: Document, statement: Document, *, adding: bool) -> None:
+        edit = trust.with_statement if adding else trust.without_statement
+        text = policy.dump(edit(document, statement))
+        try:
+            call(self._iam.update_assume_role_policy, RoleName=role, PolicyDocument=text)
+        except ServiceError as error:
+            # Whether a lost write happened shows when the policy is read again, in the next round.
+            if error.outcome is not Outcome.UNKNOWN:
+                raise

@@ -1,0 +1,317 @@
+"""`irsa create-sa`: its options; what it does is in `irsa_cli.usecases.create_sa`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    listed,
+    output_options,
+    pairs,
+    run_options,
+)
+
+if TYPE_CHECKING:
+    from irsa_cli.core.policy import Document
+    from irsa_cli.usecases.create_sa import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa create-sa s3-reader -n backend -c prod \\
+      --attach-policy-arn arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess --verify
+  irsa create-sa worker -c prod --inline-policy queue.json --dry-run
+  irsa create-sa app -c prod --attach-role-arn arn:aws:iam::111122223333:role/shared --update-trust
+"""
+
+
+def _names(name: str, check: str) -> Checked:
+    return Checked(name, f"names.{check}")
+
+
+@click.command("create-sa", epilog=_EPILOG)
+@click.argument("name", required=False, type=_names("name", "service_account"))
+@click.option(
+    "--name",
+    "name_option",
+    cls=Once,
+    type=_names("name", "service_account"),
+    help="Name of the ServiceAccount, as NAME.",
+)
+@click.option(
+    "-n",
+    "--namespace",
+    cls=Once,
+    type=_names("namespace", "namespace"),
+    default="default",
+    help="Its namespace. [default: default]",
+)
+@cluster_options
+@kube_options
+@click.option(
+    "--attach-policy-arn",
+    multiple=True,
+    metavar="ARN",
+    help="Attach this managed policy to the role (repeat, or separate by commas).",
+)
+@click.option(
+    "--inline-policy",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Put this policy document on the role (repeat); it is named after the file.",
+)
+@click.option(
+    "--attach-role-arn",
+    cls=Once,
+    type=Checked("arn", "arn.check_role"),
+    help="Use this existing role instead of making one.",
+)
+@click.option(
+    "--update-trust",
+    is_flag=True,
+    help="With --attach-role-arn: add the statement that its trust policy lacks.",
+)
+@click.option(
+    "--role-name",
+    cls=Once,
+    type=_names("name", "role"),
+    help="Name of the role. [default: made from cluster, namespace and name]",
+)
+@click.option(
+    "--role-path",
+    cls=Once,
+    type=_names("path", "role_path"),
+    help="Path of the role. [default: /irsa/CLUSTER/]",
+)
+@click.option("--role-only", is_flag=True, help="Make the role and leave the ServiceAccount to others.")
+@click.option(
+    "--permissions-boundary",
+    cls=Once,
+    type=Checked("arn", "arn.check_policy"),
+    help="Permissions boundary of the role.",
+)
+@click.option(
+    "--max-session-duration",
+    cls=Once,
+    type=click.IntRange(3600, 43200),
+    metavar="SECONDS",
+    help="Longest session of the role, 3600 to 43200. [default: 3600]",
+)
+@click.option("--description", cls=Once, type=_names("text", "description"), help="Description of the role.")
+@click.option(
+    "--tags", multiple=True, metavar="K=V,...", help="Tags of the role (repeat, or separate by commas)."
+)
+@click.option("--label", multiple=True, metavar="K=V", help="Label of the ServiceAccount (repeat).")
+@click.option("--annotation", multiple=True, metavar="K=V", help="Annotation of the ServiceAccount (repeat).")
+@click.option(
+    "--audience",
+    cls=Once,
+    type=_names("audience", "audience"),
+    help="Audience of the pods' tokens. [default: sts.amazonaws.com]",
+)
+@click.option(
+    "--subject-pattern",
+    cls=Once,
+    metavar="PATTERN",
+    help="Admit all ServiceAccounts of the namespace whose name matches (wildcards * and ?).",
+)
+@click.option(
+    "--sts-regional-endpoints/--no-sts-regional-endpoints",
+    default=None,
+    help="Have the pods' SDKs use the regional (or the global) STS endpoint.",
+)
+@click.option(
+    "--token-expiration",
+    cls=Once,
+    type=click.IntRange(600, 86400),
+    metavar="SECONDS",
+    help="Lifetime of the pods' tokens, 600 to 86400.",
+)
+@click.option(
+    "--create-namespace/--no-create-namespace",
+    default=True,
+    help="Make the namespace where it is missing. [default: make it]",
+)
+@click.option(
+    "--associate-oidc",
+    "associate",
+    is_flag=True,
+    help="Make the cluster's OIDC provider, too, where it is missing.",
+)
+@click.option(
+    "--override-existing-serviceaccounts",
+    "override",
+    is_flag=True,
+    help="Let a ServiceAccount that has another role change to this one.",
+)
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Prove at STS that the token is accepted, before the ServiceAccount gets its role.",
+)
+@run_options
+@output_options
+@click.option("-f", "--config-file", hidden=True)
+@click.option("--include", hidden=True)
+@click.option("--exclude", hidden=True)
+def command(**options: Any) -> int:
+    """Give a ServiceAccount its own IAM role, in one transaction.
+
+    Makes the role (with a trust policy for exactly this ServiceAccount), attaches the policies, and
+    creates or annotates the ServiceAccount. A failure at any point takes everything back. Run again
+    with the same wishes, it does nothing; what exists and differs is reported and never overwritten.
+    """
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import Speaking, finish, take_settings
+    from irsa_cli.usecases.create_sa import create_sa
+
+    _refuse_files(options)
+    speaking = Speaking.take(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings, detailed = take_settings(options, progress)
+    request = _request(options)
+    return finish(lambda: create_sa(request, settings, progress.wire), speaking, progress, detailed=detailed)
+
+
+def _refuse_files(options: dict[str, Any]) -> None:
+    for flag in ("config_file", "include", "exclude"):
+        if options.pop(flag) is not None:
+            raise click.UsageError(
+                f"--{flag.replace('_', '-')}: one ServiceAccount a call; name it on the command line"
+            )
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.cli.session import take_target
+    from irsa_cli.core import names
+    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.core.issuer import DEFAULT_AUDIENCE
+    from irsa_cli.usecases.create_sa import Request
+
+    _check_combinations(options)
+    target = take_target(options)
+    name = _one_name(options.pop("name"), options.pop("name_option"))
+    try:
+        return Request(
+            target=target,
+            name=name,
+            namespace=options["namespace"],
+            policies=_policies(options["attach_policy_arn"]),
+            inline=_inline(options["inline_policy"]),
+            attach_role_arn=options["attach_role_arn"] or "",
+            role_name=options["role_name"] or "",
+            role_path=options["role_path"] or "",
+            description=options["description"] or "",
+            max_session_duration=options["max_session_duration"] or 3600,
+            permissions_boundary=options["permissions_boundary"] or "",
+            tags=names.tags(pairs("--tags", options["tags"], split=True)),
+            labels=names.labels(pairs("--label", options["label"])),
+            annotations=names.service_account_annotations(pairs("--annotation", options["annotation"])),
+            audience=options["audience"] or DEFAULT_AUDIENCE,
+            sts_regional_endpoints=options["sts_regional_endpoints"],
+            token_expiration=options["token_expiration"],
+            subject_pattern=names.subject_pattern(options["subject_pattern"] or ""),
+            **{key: options[key] for key in _SWITCHES},
+        )
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+
+
+_SWITCHES = ("role_only", "create_namespace", "override", "update_trust", "associate", "verify")
+_OF_A_NEW_ROLE = (
+    "attach_policy_arn",
+    "inline_policy",
+    "role_name",
+    "role_path",
+    "role_only",
+    "permissions_boundary",
+    "max_session_duration",
+    "description",
+    "tags",
+    "subject_pattern",
+)
+
+
+def _check_combinations(options: dict[str, Any]) -> None:
+    """Flags that contradict each other, named."""
+    if options["attach_role_arn"]:
+        for flag in _OF_A_NEW_ROLE:
+            if options[flag]:
+                raise click.UsageError(
+                    f"--attach-role-arn uses a role as it is: --{flag.replace('_', '-')} contradicts it"
+                )
+    elif options["update_trust"]:
+        raise click.UsageError("--update-trust needs --attach-role-arn")
+    if options["role_only"] and options["verify"]:
+        raise click.UsageError("--verify needs the ServiceAccount, and --role-only doesn't make it")
+    if options["role_only"] and (options["label"] or options["annotation"]):
+        raise click.UsageError(
+            "--label and --annotation are of the ServiceAccount, and --role-only doesn't make it"
+        )
+    if (
+        options["issuer_url"]
+        and not options["role_only"]
+        and not (options["kubeconfig"] or options["context"])
+    ):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+
+
+def _one_name(argument: str | None, option: str | None) -> str:
+    if argument and option and argument != option:
+        raise click.UsageError(f"the name is given twice: {argument} and --name {option}")
+    if not argument and not option:
+        raise click.UsageError("Missing argument 'NAME' (the ServiceAccount's name).")
+    return argument or option or ""
+
+
+def _policies(values: tuple[str, ...]) -> tuple[str, ...]:
+    from irsa_cli.core import arn, policy
+    from irsa_cli.core.errors import InvalidInput
+
+    policies = listed(values)
+    for text in policies:
+        try:
+            arn.policy_arn(text)
+        except InvalidInput as error:
+            raise click.BadParameter(str(error), param_hint="--attach-policy-arn") from error
+    if len(policies) > policy.MANAGED_LIMIT:
+        raise click.BadParameter(
+            f"{len(policies)} policies, IAM takes {policy.MANAGED_LIMIT} a role at most",
+            param_hint="--attach-policy-arn",
+        )
+    return policies
+
+
+def _inline(files: tuple[str, ...]) -> dict[str, Document]:
+    """The documents, each named after its file."""
+    from irsa_cli.core import names, policy
+    from irsa_cli.core.errors import InvalidInput
+
+    found: dict[str, Document] = {}
+    for file in files:
+        name = "stdin" if file == "-" else Path(file).name.removesuffix(".json")
+        try:
+            names.inline_policy(name)
+            with click.open_file(file, encoding="utf-8") as stream:
+                document = policy.check_identity_policy(policy.parse(stream.read(), file), file)
+            if name in found and not policy.equal(found[name], document):
+                raise InvalidInput(
+                    f"two inline policies would be named {name}", reason="they are named after their files"
+                )
+        except (InvalidInput, UnicodeDecodeError) as error:
+            raise click.BadParameter(str(error), param_hint="--inline-policy") from error
+        found[name] = document
+    if sum(policy.size(document) for document in found.values()) > policy.INLINE_LIMIT:
+        raise click.BadParameter(
+            f"together larger than the {policy.INLINE_LIMIT} characters IAM takes",
+            param_hint="--inline-policy",
+        )
+    return found

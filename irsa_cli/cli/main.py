@@ -1,0 +1,68 @@
+"""The `irsa` command: finds its subcommands by name and imports only the one that is run."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from irsa_cli import __version__
+
+# name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
+# imports no command; a test holds the two together.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "associate-oidc": ("associate_oidc", "Make the cluster's issuer an IAM OIDC provider."),
+    "create-sa": ("create_sa", "Give a ServiceAccount its own IAM role, in one transaction."),
+    "recover": ("recover", "Take back a transaction that was cut off."),
+    "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"irsa_cli.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Documentation: docs/ in the source, exit codes in docs/reference/exit-codes.md.",
+)
+@click.version_option(__version__, "--version", prog_name="irsa")
+def irsa() -> None:
+    """Give a Kubernetes ServiceAccount on Amazon EKS its own IAM role (IRSA).
+
+    All of it happens in one transaction: it is either done, or taken back.
+    """
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code. No traceback reaches the user."""
+    try:
+        code = irsa.main(arguments, prog_name="irsa", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130
+    except BrokenPipeError:
+        return 1
+    return code if isinstance(code, int) else 0

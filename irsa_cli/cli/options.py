@@ -1,0 +1,229 @@
+"""Option types and the options that several commands share.
+
+A value is checked here by the rules of `irsa_cli.core`, so that bad input ends with exit code 2 and
+the flag's name before any call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Once(click.Option):
+    """An option that may be given once; twice with different values is a contradiction, not an override."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        self.fallback = attributes.pop("default", None)
+        super().__init__(*args, **{**attributes, "multiple": True})
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """The one value that was given, else the default."""
+        given = super().process_value(ctx, value)
+        if not given:
+            return self.fallback
+        if any(item != given[0] for item in given[1:]):
+            shown = ", ".join(str(item) for item in given)
+            raise click.BadParameter(
+                f"given more than once, with different values: {shown}", ctx=ctx, param=self
+            )
+        return given[0]
+
+
+class Checked(click.ParamType):  # type: ignore[type-arg]
+    """A text that a function of `irsa_cli.core` checks (and may convert)."""
+
+    def __init__(self, name: str, check: str) -> None:
+        self.name = name
+        self._check = check
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check the value; the rule's own words become click's error."""
+        from irsa_cli.core.errors import InvalidInput
+
+        try:
+            return _find(self._check)(value)
+        except InvalidInput as error:
+            self.fail(str(error), param, ctx)
+
+
+def _find(path: str) -> Callable[[Any], Any]:
+    """A function of `irsa_cli.core`, imported when a value is checked and not for `--help`."""
+    import importlib
+
+    module, _, name = path.rpartition(".")
+    function: Callable[[Any], Any] = getattr(importlib.import_module(f"irsa_cli.core.{module}"), name)
+    return function
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]
+    """Seconds, or a duration as Go writes it (`90s`, `25m`, `1h30m`); converted to seconds."""
+
+    name = "duration"
+    _FORM = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the duration."""
+        match = self._FORM.fullmatch(str(value))
+        if match is None or not str(value):
+            self.fail(f"'{value}' is not a duration (examples: 90s, 25m, 1h30m)", param, ctx)
+        hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        total = hours * 3600 + minutes * 60 + seconds
+        if not 0 < total <= 86400:
+            self.fail(f"'{value}' is not between 0 and 24 hours", param, ctx)
+        return total
+
+
+DURATION = Duration()
+
+
+def pairs(flag: str, values: Sequence[str], *, split: bool = False) -> dict[str, str]:
+    """`key=value` texts as a dict; with `split` one text may hold several, separated by commas."""
+    result: dict[str, str] = {}
+    parts = [part for value in values for part in (value.split(",") if split else [value]) if part]
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"'{part}' is not KEY=VALUE", param_hint=flag)
+        if result.get(key, value) != value:
+            raise click.BadParameter(f"'{key}' is given twice, with different values", param_hint=flag)
+        result[key] = value
+    return result
+
+
+def listed(values: Sequence[str]) -> tuple[str, ...]:
+    """Values given by repeating a flag or with commas, each once, in the order given."""
+    return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
+
+
+def _apply(function: F, decorators: Sequence[Callable[[F], F]]) -> F:
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def cluster_options(function: F) -> F:
+    """Which cluster, as whom."""
+    option = click.option
+    return _apply(
+        function,
+        [
+            option(
+                "-c",
+                "--cluster",
+                cls=Once,
+                type=Checked("name", "names.cluster"),
+                help="Name of the EKS cluster.",
+            ),
+            option(
+                "-r",
+                "--region",
+                cls=Once,
+                metavar="REGION",
+                help="AWS region of the cluster. [default: as the AWS CLI finds it]",
+            ),
+            option("-p", "--profile", cls=Once, metavar="PROFILE", help="Profile of the AWS configuration."),
+            option(
+                "--assume-role",
+                cls=Once,
+                type=Checked("arn", "arn.check_role"),
+                help="Become this role first (pipelines that hop accounts).",
+            ),
+            option(
+                "--issuer-url",
+                cls=Once,
+                type=Checked("url", "issuer.check_issuer"),
+                help="Issuer of a cluster that is not EKS.",
+            ),
+            option(
+                "--account",
+                cls=Once,
+                type=Checked("id", "arn.check_account"),
+                help="AWS account for --issuer-url.",
+            ),
+        ],
+    )
+
+
+def kube_options(function: F) -> F:
+    """How the cluster's API is reached."""
+    return _apply(
+        function,
+        [
+            click.option(
+                "--kubeconfig",
+                cls=Once,
+                type=click.Path(exists=True, dir_okay=False),
+                help="Use this kubeconfig instead of asking EKS.",
+            ),
+            click.option("--context", cls=Once, metavar="NAME", help="Use this context of the kubeconfig."),
+        ],
+    )
+
+
+def run_options(function: F) -> F:
+    """How a command that writes is run."""
+    option = click.option
+    return _apply(
+        function,
+        [
+            option("--dry-run", is_flag=True, help="Show what would be done, and do nothing."),
+            option(
+                "--detailed-exitcode",
+                is_flag=True,
+                help="With --dry-run: exit 6 when there is something to do.",
+            ),
+            option(
+                "--timeout",
+                cls=Once,
+                type=DURATION,
+                default=300.0,
+                help="Give up and take everything back after this time. [default: 5m]",
+            ),
+            option(
+                "--rollback-timeout",
+                cls=Once,
+                type=DURATION,
+                default=60.0,
+                help="How long taking back may last. [default: 60s]",
+            ),
+            option("--approve", is_flag=True, help="Accepted as eksctl has it; running is the default here."),
+            state_dir_option,
+        ],
+    )
+
+
+state_dir_option = click.option(
+    "--state-dir",
+    cls=Once,
+    type=click.Path(file_okay=False),
+    envvar="IRSA_STATE_DIR",
+    help="Where the journals of transactions are kept. [default: the user's state directory]",
+)
+
+
+def output_options(function: F) -> F:
+    """How a command speaks."""
+    formats = click.Choice(["text", "json", "yaml"])
+    return _apply(
+        function,
+        [
+            click.option(
+                "-o",
+                "--output",
+                cls=Once,
+                type=formats,
+                default="text",
+                help="Form of the result on standard output. [default: text]",
+            ),
+            click.option("-q", "--quiet", is_flag=True, help="No progress; errors and the result only."),
+            click.option(
+                "-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time."
+            ),
+        ],
+    )

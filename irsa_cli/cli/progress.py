@@ -1,0 +1,121 @@
+"""Progress on standard error: a line for each change, with a spinner on a terminal, plain lines in CI.
+
+The result on standard output is `irsa_cli.cli.render`'s business.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.wording import describe, mark
+
+if TYPE_CHECKING:
+    from irsa_cli.aws.session import WireCall
+    from irsa_cli.transaction.engine import Event
+
+KIND_WIDTH = 16
+
+
+class Progress:
+    """Listens to a transaction and tells it line by line. Safe to use from several threads."""
+
+    def __init__(self, *, quiet: bool, verbose: bool) -> None:
+        self._quiet = quiet
+        self._verbose = verbose
+        self._lock = threading.Lock()
+        self._status: Any = None
+        self.live = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
+        self.width = 72
+
+    def __enter__(self) -> Progress:
+        if self.live:
+            from rich.console import Console
+
+            console = Console(stderr=True)
+            self.width = max(40, console.width)
+            self._status = console.status("")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def note(self, text: str) -> None:
+        """Say something about the run."""
+        if not self._quiet:
+            self._say(text)
+
+    def wire(self, call: WireCall) -> None:
+        """Show a wire call (`-v`); there is no secret in what is shown."""
+        if self._verbose:
+            outcome = call.status or "no answer"
+            code = f" {call.code}" if call.code else ""
+            self._say(f"    {call.seconds * 1000:6.0f} ms  {call.service} {call.operation}  {outcome}{code}")
+
+    def trace(self) -> None:
+        """Show the traceback of a bug (`-v`)."""
+        import traceback
+
+        self._say(traceback.format_exc())
+
+    def listen(self, event: Event) -> None:
+        """Show what happened in the transaction."""
+        if self._quiet:
+            return
+        from irsa_cli.transaction.engine import Step
+
+        if event.step is Step.STARTED and event.change is not None:
+            self._spin(f"{event.change.kind.value} {describe(event.change)}")
+        elif event.step is Step.GATE:
+            self._spin("Verifying")
+        elif event.step is Step.WAITING:
+            self._say(f"  … waiting: {event.text}")
+        elif event.step is Step.GATE_PASSED:
+            self._say(
+                f"  {mark('ok')} {'Verified':<{KIND_WIDTH}} the token is accepted{_took(event.seconds)}"
+            )
+        elif event.step is Step.ROLLBACK:
+            self._say("Rolling back")
+        elif event.change is not None:
+            self._say(self._line(event))
+
+    def _line(self, event: Event) -> str:
+        from irsa_cli.transaction.engine import Step
+
+        assert event.change is not None
+        kind, what = event.change.kind.value, describe(event.change)
+        if event.step is Step.DONE and not event.changed:
+            return f"  {mark('ok')} {kind:<{KIND_WIDTH}} {what}  already there"
+        sign = {Step.DONE: mark(event.change.action), Step.UNDONE: mark("delete")}.get(
+            event.step, mark("failed")
+        )
+        tail = _took(event.seconds)
+        if event.step is Step.UNDONE:
+            tail = f"  taken back{tail}" if event.changed else "  not there"
+        elif event.error is not None:
+            tail = f"  {event.error}"
+        return f"  {sign} {kind:<{KIND_WIDTH}} {what}{tail}"
+
+    def _spin(self, text: str) -> None:
+        if self._status is not None:
+            self._status.update(text)
+
+    def _say(self, text: str) -> None:
+        with self._lock:
+            if self._status is not None:
+                self._status.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            else:
+                click.echo(text, err=True)
+
+
+def _took(seconds: float) -> str:
+    return f"  {seconds:.1f} s"

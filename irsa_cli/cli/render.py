@@ -1,0 +1,115 @@
+"""The result on standard output (text, JSON, YAML) and errors on standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from irsa_cli.cli.wording import describe, mark
+from irsa_cli.core.errors import IrsaError
+from irsa_cli.core.plan import Change
+from irsa_cli.core.result import Ended, Result
+
+
+def show(result: Result, output: str, *, quiet: bool, width: int) -> None:  # noqa: ARG001 - width: see progress
+    """Print the result; in every form an error is told on standard error, too."""
+    if output == "json":
+        click.echo(json.dumps(result.to_json(), indent=2))
+    elif output == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(result.to_json(), sort_keys=False, allow_unicode=True), nl=False)
+    else:
+        for line in _text(result):
+            click.echo(line)
+    if not quiet or result.error is not None or result.left:
+        for line in _messages(result):
+            click.echo(line, err=True)
+
+
+def _text(result: Result) -> Iterator[str]:
+    if result.ended is Ended.PLANNED:
+        yield from _plan(result)
+    elif result.ended is Ended.COMMITTED:
+        yield f"Done in {result.seconds:.1f} s. {_outcome(result)}"
+    elif result.ended is Ended.UNCHANGED:
+        yield f"Nothing to do: everything is as wished. {_outcome(result)}".rstrip()
+    elif result.ended is Ended.ROLLED_BACK and result.error is None:
+        yield "Everything that the transaction did was taken back."
+
+
+def _outcome(result: Result) -> str:
+    facts = result.facts
+    if "provider" in facts:
+        provider = facts["provider"]
+        return f"IAM accepts tokens of {provider['url']} for {', '.join(provider['audiences'])}."
+    if facts.get("serviceAccount"):
+        account = facts["serviceAccount"]
+        who = f"{account['namespace']}/{account['name']}"
+        return f"Pods of {who} that start from now on get {facts['role']['arn']}."
+    if "role" in facts:
+        return f"The role is {facts['role']['arn']}."
+    return ""
+
+
+def _plan(result: Result) -> Iterator[str]:
+    yield f"{len(result.changes)} changes would be made:"
+    for item in result.changes:
+        yield f"  {mark(item.change.action)} {item.change.kind.value:<16} {describe(item.change)}"
+        yield from (f"      {line}" for line in _details(item.change))
+    yield "Nothing was changed (dry run)."
+
+
+def _details(change: Change) -> Iterator[str]:
+    """Every value that the change sets."""
+    before: dict[str, Any] = asdict(change.before) if change.before is not None else {}
+    after: dict[str, Any] = asdict(change.after) if change.after is not None else {}
+    for key, value in after.items():
+        if value in ("", {}, [], None) or key in ("uid", "resource_version"):
+            continue
+        if key in ("trust", "document"):
+            yield f"{key}:"
+            yield from (f"  {line}" for line in json.dumps(value, indent=2).splitlines())
+        elif isinstance(value, dict):
+            for name, new in value.items():
+                old = before.get(key, {}).get(name)
+                shown = f"{old} -> {new}" if old is not None else f"{new}"
+                if new is not None or old is not None:
+                    yield f"{key[:-1]} {name}: {shown}"
+        else:
+            yield f"{key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}"
+
+
+def _messages(result: Result) -> Iterator[str]:
+    yield from (f"Note: {note}" for note in result.notes)
+    if result.error is not None:
+        yield from _error(result.error)
+    yield from _aftermath(result)
+    if isinstance(result.error, IrsaError) and result.error.next_steps:
+        yield "Next:"
+        yield from (f"  {step}" for step in result.error.next_steps)
+
+
+def _error(error: Exception) -> Iterator[str]:
+    if not isinstance(error, IrsaError):
+        yield f"Error: a bug in irsa: {type(error).__name__}: {error} (-v shows where)"
+        return
+    yield f"Error: {error}"
+    yield from (f"  {line}" for line in error.details)
+
+
+def _aftermath(result: Result) -> Iterator[str]:
+    """What state things are in now."""
+    code = result.exit_code()
+    if result.left:
+        yield f"The rollback is incomplete (exit {code}). Left behind:"
+        for item in result.left:
+            yield f"  {item.what}: {item.why}"
+            yield f"    to finish: {item.repair}"
+    elif result.ended in (Ended.ROLLED_BACK, Ended.FAILED, Ended.REFUSED) and result.error is not None:
+        undone = any(change.state == "undone" for change in result.changes)
+        yield f"{'Everything was taken back' if undone else 'Nothing was changed'} (exit {code})."

@@ -1,0 +1,110 @@
+"""What every command that talks to AWS does around its use case: progress, errors, output, exit code.
+
+What the command does is in `irsa_cli.usecases`; how a result looks in `irsa_cli.cli.render`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.core.result import Result
+    from irsa_cli.usecases.connect import Target
+    from irsa_cli.usecases.running import Settings
+
+
+@dataclass(frozen=True)
+class Speaking:
+    """How the user wants to be spoken to."""
+
+    output: str
+    quiet: bool
+    verbose: bool
+
+    @classmethod
+    def take(cls, options: dict[str, Any]) -> Speaking:
+        """Take the options of `output_options` out of a command's options."""
+        speaking = cls(options.pop("output"), options.pop("quiet"), options.pop("verbose"))
+        if speaking.quiet and speaking.verbose:
+            raise click.UsageError("--quiet and --verbose contradict each other")
+        return speaking
+
+
+def state_dir(given: str | None) -> Path:
+    """Where journals live: as given, else where this system keeps a user's state."""
+    if given:
+        return Path(given)
+    from platformdirs import user_state_path
+
+    return user_state_path("irsa") / "transactions"
+
+
+def take_target(options: dict[str, Any]) -> Target:
+    """Take the options of `cluster_options` and `kube_options` out of a command's options."""
+    from irsa_cli.usecases.connect import Target
+
+    if options.get("issuer_url") and not options.get("account"):
+        raise click.UsageError(
+            "--issuer-url needs --account: the account that the OIDC provider is to live in"
+        )
+    if options.get("account") and not options.get("issuer_url"):
+        raise click.UsageError("--account is for --issuer-url; with --cluster the account is the cluster's")
+    cluster = options.pop("cluster") or ("external" if options.get("issuer_url") else None)
+    if cluster is None:
+        raise click.UsageError("Missing option '--cluster' / '-c'.")
+    names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
+    return Target(cluster, **{name: options.pop(name, None) for name in names})
+
+
+def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
+    """Take the options of `run_options` out of a command's options; also whether exit code 6 is wanted."""
+    from irsa_cli.usecases.running import Settings
+
+    options.pop("approve")
+    detailed = options.pop("detailed_exitcode")
+    settings = Settings(
+        state_dir=state_dir(options.pop("state_dir")),
+        timeout=options.pop("timeout"),
+        rollback_timeout=options.pop("rollback_timeout"),
+        dry_run=options.pop("dry_run"),
+        listen=progress.listen,
+        note=progress.note,
+    )
+    if detailed and not settings.dry_run:
+        raise click.UsageError("--detailed-exitcode needs --dry-run")
+    return settings, detailed
+
+
+def finish(
+    work: Callable[[], Result],
+    speaking: Speaking,
+    progress: Progress,
+    *,
+    detailed: bool = False,
+) -> int:
+    """Do the work, show its result or its error, and return the exit code."""
+    from irsa_cli.cli.render import show
+    from irsa_cli.core.errors import IrsaError, Refused
+    from irsa_cli.core.result import Ended, Result
+
+    with progress:
+        try:
+            result = work()
+        except IrsaError as error:
+            result = Result(Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, error=error)
+        except KeyboardInterrupt:
+            result = Result(
+                Ended.FAILED, error=IrsaError("interrupted before anything was changed"), signal=2
+            )
+        except Exception as error:
+            if speaking.verbose:
+                progress.trace()
+            result = Result(Ended.FAILED, error=error)
+    show(result, speaking.output, quiet=speaking.quiet, width=progress.width)
+    return result.exit_code(detailed=detailed)

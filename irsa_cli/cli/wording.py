@@ -1,0 +1,42 @@
+"""How changes are named and marked for people, on both output streams."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from irsa_cli.core.plan import Change
+
+_MARKS = {"create": "+", "update": "~", "delete": "-", "ok": "✓", "failed": "✗"}
+_PLAIN = {**_MARKS, "ok": "=", "failed": "x"}
+
+
+def mark(what: str) -> str:
+    """The sign before a line; plain ASCII where the stream can't show more."""
+    encoding = (sys.stderr.encoding or "ascii").lower().replace("-", "")
+    return (_MARKS if encoding.startswith("utf") else _PLAIN)[what]
+
+
+def describe(change: Change) -> str:
+    """What a change is about, as a person would name it."""
+    from irsa_cli.core.plan import Kind
+    from irsa_cli.core.states import ROLE_ARN_ANNOTATION, RoleState, ServiceAccountState
+
+    state = change.after if change.after is not None else change.before
+    if isinstance(state, RoleState):
+        return f"{state.path}{change.name}"
+    if change.kind is Kind.ATTACHMENT:
+        return change.target[1].rsplit("/", 1)[-1]
+    if change.kind is Kind.INLINE_POLICY:
+        return f"{change.target[1]} (inline)"
+    if change.kind is Kind.TRUST_STATEMENT:
+        return f"{change.target[0]} admits {change.target[1]}"
+    if change.kind is Kind.PROVIDER:
+        return change.target[0].partition("oidc-provider/")[2]
+    if change.kind is Kind.AUDIENCE:
+        return f"{change.target[1]} for {change.target[0].partition('oidc-provider/')[2]}"
+    if isinstance(state, ServiceAccountState) and change.action == "update":
+        role = state.annotations.get(ROLE_ARN_ANNOTATION)
+        return f"{change.name} annotated" if role else f"{change.name} changed"
+    return change.name

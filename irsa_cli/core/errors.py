@@ -1,0 +1,121 @@
+"""What can go wrong, as values that carry their cause, their remedy and their exit code.
+
+How an error is shown is `irsa_cli.cli.render`'s business; which AWS or Kubernetes answer means
+which error is decided in `irsa_cli.aws.errors` and `irsa_cli.kube.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, IntEnum
+
+
+class ExitCode(IntEnum):
+    """The process's exit codes; a promise to scripts (docs/reference/exit-codes.md)."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    REFUSED = 4
+    UNVERIFIED = 5
+    PENDING = 6
+
+
+class IrsaError(Exception):
+    """A failure that the user is told about.
+
+    `message` says what failed, `reason` why (in the service's own words where there are some),
+    `details` are further facts, one a line, and `next_steps` what to type or do now.
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        details: Sequence[str] = (),
+        next_steps: Sequence[str] = (),
+        code: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+        self.details = tuple(details)
+        self.next_steps = tuple(next_steps)
+        self.code = code or type(self).__name__
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.reason}" if self.reason else self.message
+
+
+class InvalidInput(IrsaError):
+    """The input breaks a rule that is known before the first call."""
+
+    exit_code = ExitCode.USAGE
+
+
+class Refused(IrsaError):
+    """What exists differs from what is wished, or a precondition doesn't hold; nothing was attempted."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class Unverified(IrsaError):
+    """The token of the ServiceAccount was not accepted for the role."""
+
+    exit_code = ExitCode.UNVERIFIED
+
+
+class Conflict(IrsaError):
+    """Neither the state before a change nor the one after it is there: somebody else wrote meanwhile.
+
+    Raised by a change when it is applied; nothing was overwritten.
+    """
+
+
+class DeadlineExceeded(IrsaError):
+    """The run's `--timeout` was reached before its next call."""
+
+
+class Outcome(Enum):
+    """What a failed call says about the write that it carried."""
+
+    REFUSED = "refused"
+    """The service answered, and did not act."""
+    NOT_SENT = "not sent"
+    """The request never reached the service."""
+    UNKNOWN = "unknown"
+    """The request may have been executed, or may still be."""
+
+
+class ServiceError(IrsaError):
+    """AWS or Kubernetes did not do what it was asked.
+
+    `code` is AWS's error code or the Kubernetes Status reason (never parse messages), `status` the
+    HTTP status (0 without an answer), `outcome` what is known about the write, and `transient`
+    whether the same call may succeed later.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        service: str,
+        operation: str,
+        status: int = 0,
+        outcome: Outcome = Outcome.REFUSED,
+        transient: bool = False,
+        reason: str = "",
+        details: Sequence[str] = (),
+        next_steps: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, reason=reason, details=details, next_steps=next_steps, code=code)
+        self.service = service
+        self.operation = operation
+        self.status = status
+        self.outcome = outcome
+        self.transient = transient

@@ -1,0 +1,115 @@
+"""A change is a value, its inverse is the same value backwards, and a plan is stages of changes.
+
+How changes are carried out is in `irsa_cli.changes`, in which order and with what safety in
+`irsa_cli.transaction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+from irsa_cli.core import states
+from irsa_cli.core.states import State
+
+
+class Kind(str, Enum):
+    """What a change is about; the value is what `-o json` and the journal show."""
+
+    PROVIDER = "OIDCProvider"
+    AUDIENCE = "OIDCProviderAudience"
+    NAMESPACE = "Namespace"
+    ROLE = "Role"
+    ATTACHMENT = "PolicyAttachment"
+    INLINE_POLICY = "InlinePolicy"
+    TRUST_STATEMENT = "TrustStatement"
+    SERVICE_ACCOUNT = "ServiceAccount"
+
+
+STATE_OF_KIND: Mapping[Kind, type[State]] = {
+    Kind.PROVIDER: states.ProviderState,
+    Kind.AUDIENCE: states.Present,
+    Kind.NAMESPACE: states.NamespaceState,
+    Kind.ROLE: states.RoleState,
+    Kind.ATTACHMENT: states.Present,
+    Kind.INLINE_POLICY: states.DocumentState,
+    Kind.TRUST_STATEMENT: states.DocumentState,
+    Kind.SERVICE_ACCOUNT: states.ServiceAccountState,
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One reversible write: `target` goes from `before` to `after`; None means that it is not there.
+
+    `target` names the object within its kind: `(role,)`, `(role, policy)`, `(namespace, name)`, ...
+    """
+
+    kind: Kind
+    target: tuple[str, ...]
+    before: State | None
+    after: State | None
+
+    @property
+    def inverse(self) -> Change:
+        """The change that takes this one back."""
+        return Change(self.kind, self.target, self.after, self.before)
+
+    @property
+    def action(self) -> str:
+        """`create`, `update` or `delete`."""
+        if self.before is None:
+            return "create"
+        return "delete" if self.after is None else "update"
+
+    @property
+    def name(self) -> str:
+        """The target as one text."""
+        return "/".join(self.target)
+
+    def to_json(self) -> dict[str, Any]:
+        """The change as JSON, for the journal and `-o json`."""
+        return {
+            "kind": self.kind.value,
+            "target": list(self.target),
+            "before": asdict(self.before) if self.before is not None else None,
+            "after": asdict(self.after) if self.after is not None else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Change:
+        """The change that `to_json` wrote."""
+        kind = Kind(data["kind"])
+
+        def state(value: Any) -> State | None:
+            return None if value is None else STATE_OF_KIND[kind](**value)
+
+        return cls(kind, tuple(data["target"]), state(data["before"]), state(data["after"]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stages of changes: those of one stage are independent of each other, stages run in order.
+
+    The last stage is the commit point. `gate` says that something must be proven before it.
+    """
+
+    stages: tuple[tuple[Change, ...], ...] = ()
+
+    @classmethod
+    def of(cls, *stages: list[Change]) -> Plan:
+        """A plan of these stages, the empty ones left out."""
+        return cls(tuple(tuple(stage) for stage in stages if stage))
+
+    def __iter__(self) -> Iterator[Change]:
+        return (change for stage in self.stages for change in stage)
+
+    def __len__(self) -> int:
+        return sum(len(stage) for stage in self.stages)
+
+    @property
+    def inverse(self) -> Plan:
+        """The plan that takes this one back, stages in reverse order."""
+        return Plan(tuple(tuple(change.inverse for change in stage) for stage in reversed(self.stages)))

@@ -1,0 +1,148 @@
+"""IAM policy documents as values: reading with exact errors, sizes, comparison.
+
+Which trust policy IRSA needs is `irsa_cli.core.trust`'s business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from irsa_cli.core.errors import InvalidInput
+
+Document = dict[str, Any]
+
+INLINE_LIMIT = 10_240
+"""Characters without white space of all inline policies of a role together."""
+TRUST_LIMIT = 2_048
+"""Characters without white space of a trust policy (default of the quota ACLSizePerRole)."""
+MANAGED_LIMIT = 20
+"""Managed policies a role can have at most (10 unless the quota was raised)."""
+
+_VERSIONS = ("2012-10-17", "2008-10-17")
+_ELEMENTS = {
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+}
+
+
+class _DuplicateKey(ValueError):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _DuplicateKey(next(key for key in keys if keys.count(key) > 1))
+    return result
+
+
+def parse(text: str, source: str) -> Document:
+    """Read a JSON document; raises `InvalidInput` naming `source`, line and column."""
+    try:
+        document = json.loads(text, object_pairs_hook=_unique)
+    except _DuplicateKey as error:
+        raise InvalidInput(
+            f"{source} has the key '{error}' twice", reason="IAM refuses duplicate keys"
+        ) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidInput(f"{source} is not JSON", reason=f"{where}: {error.msg}") from None
+    except RecursionError:
+        raise InvalidInput(f"{source} is not a policy", reason="it is nested too deeply") from None
+    if not isinstance(document, dict):
+        raise InvalidInput(f"{source} is not a policy", reason="a policy is a JSON object")
+    return document
+
+
+def as_list(value: Any) -> list[Any]:
+    """The list that IAM means: it lets one element stand without its brackets."""
+    return list(value) if isinstance(value, list) else [value]
+
+
+def check_identity_policy(document: Document, source: str) -> Document:
+    """Check the grammar of a permissions policy as far as it can be known here.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+    Raises `InvalidInput` naming the statement and the element.
+    """
+
+    def wrong(reason: str) -> InvalidInput:
+        return InvalidInput(f"{source} is not a valid policy", reason=reason)
+
+    extra = set(document) - {"Version", "Id", "Statement"}
+    if extra:
+        raise wrong(f"unknown element '{sorted(extra)[0]}'")
+    if document.get("Version", _VERSIONS[0]) not in _VERSIONS:
+        raise wrong(f"Version is '{document['Version']}', expected {' or '.join(_VERSIONS)}")
+    statements = as_list(document.get("Statement", []))
+    if not statements:
+        raise wrong("it has no Statement")
+    for number, statement in enumerate(statements, 1):
+        problem = _statement_problem(statement)
+        if problem:
+            raise wrong(f"statement {number}: {problem}")
+    return document
+
+
+def _statement_problem(statement: Any) -> str:
+    if not isinstance(statement, dict):
+        return "it is not an object"
+    extra = set(statement) - _ELEMENTS
+    if extra:
+        return f"unknown element '{sorted(extra)[0]}'"
+    if statement.get("Effect") not in ("Allow", "Deny"):
+        return "Effect must be Allow or Deny"
+    if {"Principal", "NotPrincipal"} & set(statement):
+        return "a permissions policy has no Principal (the trust policy is made by irsa)"
+    if ("Action" in statement) == ("NotAction" in statement):
+        return "it needs one of Action and NotAction"
+    if ("Resource" in statement) == ("NotResource" in statement):
+        return "it needs one of Resource and NotResource"
+    for element in ("Action", "NotAction", "Resource", "NotResource"):
+        values = as_list(statement.get(element, ["x"]))
+        if not values or not all(isinstance(value, str) and value for value in values):
+            return f"{element} must be a string or a list of strings"
+    if not isinstance(statement.get("Condition", {}), dict):
+        return "Condition must be an object"
+    return ""
+
+
+def dump(document: Mapping[str, Any]) -> str:
+    """The document in the form it is sent in: no white space, the order of keys kept."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+def size(document: Mapping[str, Any]) -> int:
+    """Characters as IAM counts them for its quotas: without white space."""
+    return sum(not character.isspace() for character in dump(document))
+
+
+def normalized(value: Any, *, _key: str = "") -> Any:
+    """The document with everything that IAM doesn't distinguish made equal.
+
+    A list of one and its element are the same, and the order of a list means nothing.
+    """
+    if isinstance(value, dict):
+        return {key: normalized(item, _key=key) for key, item in sorted(value.items())}
+    if isinstance(value, list):
+        items = sorted(
+            (normalized(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True)
+        )
+        return items[0] if len(items) == 1 else items
+    # IAM turns booleans and numbers in conditions into strings.
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two documents mean the same, by form (not by logic)."""
+    return bool(normalized(dict(one)) == normalized(dict(other)))

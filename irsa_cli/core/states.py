@@ -1,0 +1,82 @@
+"""What a change can be about: one small state for each kind of object that irsa writes.
+
+A state holds only what irsa manages of the object: two states are equal when there is nothing for
+irsa to do. How a state is read and written is in `irsa_cli.changes`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from irsa_cli.core.policy import Document
+
+CLUSTER_TAG = "irsa/cluster"
+SERVICE_ACCOUNT_TAG = "irsa/service-account"
+TRANSACTION_TAG = "irsa/transaction"
+"""Tag of IAM objects, and annotation of Kubernetes objects, naming the run that made them.
+
+It settles who made an object when the answer to our own create was lost.
+"""
+
+ROLE_ARN_ANNOTATION = "eks.amazonaws.com/role-arn"
+AUDIENCE_ANNOTATION = "eks.amazonaws.com/audience"
+STS_REGIONAL_ANNOTATION = "eks.amazonaws.com/sts-regional-endpoints"
+TOKEN_EXPIRATION_ANNOTATION = "eks.amazonaws.com/token-expiration"  # noqa: S105 - a name, not a token
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+
+
+@dataclass(frozen=True)
+class ProviderState:
+    """An IAM OIDC provider."""
+
+    url: str
+    audiences: list[str]
+    thumbprints: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Present:
+    """The state of what is either there or not: an attachment, a provider's audience."""
+
+
+@dataclass(frozen=True)
+class RoleState:
+    """An IAM role without its policies; `max_session_duration` in seconds, tags without the transaction's."""
+
+    path: str
+    trust: Document
+    description: str = ""
+    max_session_duration: int = 3600
+    permissions_boundary: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DocumentState:
+    """An inline policy, or one statement of a shared role's trust policy."""
+
+    document: Document
+
+
+@dataclass(frozen=True)
+class NamespaceState:
+    """A namespace that irsa makes."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ServiceAccountState:
+    """The part of a ServiceAccount that irsa manages; a value of None means that the key is not there.
+
+    `uid` and `resource_version` are those of the object that was read, empty for one that irsa makes.
+    """
+
+    annotations: dict[str, str | None]
+    labels: dict[str, str | None] = field(default_factory=dict)
+    uid: str = ""
+    resource_version: str = ""
+
+
+State = ProviderState | Present | RoleState | DocumentState | NamespaceState | ServiceAccountState

@@ -1,0 +1,112 @@
+"""Which failure of a Kubernetes call means what: refused, not sent, or unknown; and what to do about it.
+
+Statuses and reasons only, never messages: those are the server's own words, and are passed on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import urllib3.exceptions
+from kubernetes.client.exceptions import ApiException
+
+from irsa_cli.core.errors import Outcome, ServiceError
+
+NOT_FOUND = "NotFound"
+EXISTS = "AlreadyExists"
+CONFLICT = "Conflict"
+FORBIDDEN = "Forbidden"
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.NameResolutionError,
+    urllib3.exceptions.SSLError,
+)
+
+
+def translate(error: Exception, operation: str, *, lost: bool = False) -> ServiceError:
+    """The error that the user and the transaction get for a failed call.
+
+    `lost` says that an earlier attempt of the same call may have been executed unanswered.
+    """
+    if isinstance(error, ApiException) and error.status:
+        return _answered(error, operation, lost=lost)
+    if isinstance(error, ApiException):
+        return _unsent(str(error.reason), "SSLError", operation)
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
+    sent = lost or not isinstance(cause, _NOT_SENT)
+    if isinstance(cause, urllib3.exceptions.SSLError):
+        return _unsent(str(cause), "SSLError", operation)
+    return ServiceError(
+        f"kubernetes {operation}",
+        code=type(cause).__name__,
+        service="kubernetes",
+        operation=operation,
+        outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT,
+        transient=True,
+        reason=_words(cause),
+        next_steps=()
+        if sent
+        else (
+            "check that the cluster's endpoint can be reached from here (private endpoint, VPN, NO_PROXY)",
+        ),
+    )
+
+
+def _unsent(reason: str, code: str, operation: str) -> ServiceError:
+    return ServiceError(
+        f"kubernetes {operation}",
+        code=code,
+        service="kubernetes",
+        operation=operation,
+        outcome=Outcome.NOT_SENT,
+        reason=f"the server's certificate was not accepted: {' '.join(reason.split())}",
+        next_steps=(
+            "check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives",
+        ),
+    )
+
+
+def _words(error: BaseException) -> str:
+    """urllib3's words without the address of the Python object."""
+    return re.sub(r"<[^>]*>:? ?|HTTPS?Connection(Pool)?\([^)]*\):? ?", "", str(error)) or type(error).__name__
+
+
+def _answered(error: ApiException, operation: str, *, lost: bool) -> ServiceError:
+    status = _status_body(error)
+    code = str(status.get("reason") or error.reason or error.status)
+    http = int(error.status or 0)
+    server = http >= 500
+    details: tuple[str, ...] = ()
+    if http == 403:
+        details = (f"missing RBAC permission: {operation}",)
+    return ServiceError(
+        f"kubernetes {operation}",
+        code="Unauthorized" if http == 401 else code,
+        service="kubernetes",
+        operation=operation,
+        status=http,
+        outcome=Outcome.UNKNOWN if server or lost else Outcome.REFUSED,
+        transient=server or http == 429,
+        reason=str(status.get("message") or error.reason or f"HTTP {http}"),
+        details=details,
+        next_steps=_advice(http),
+    )
+
+
+def _status_body(error: ApiException) -> dict[str, Any]:
+    try:
+        body = json.loads(error.body)
+    except (TypeError, ValueError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _advice(status: int) -> tuple[str, ...]:
+    if status == 401:
+        return ("the cluster does not know this AWS identity: aws eks create-access-entry gives it an entry",)
+    if status == 403:
+        return ("the RBAC that irsa needs is in docs/how-to/permissions.md",)
+    return ()

@@ -1,0 +1,331 @@
+"""Running a plan: stage by stage, every step journaled, everything taken back when one fails.
+
+What a change does to the world is its handler's business (`irsa_cli.changes`); what the user sees of
+it is decided by whoever listens to the events.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+
+from irsa_cli.core.errors import Conflict, IrsaError, Outcome, ServiceError
+from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.transaction.journal import Journal, JournalError, Record
+from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
+
+PARALLEL = 8
+"""Changes of one stage that are under way at the same time."""
+
+LATE_WINDOW = 15.0
+"""Seconds for which a write without an answer may still be executed; rollback looks again for that long."""
+
+ROLLBACK_SECONDS = 60.0
+
+
+class Step(Enum):
+    """What an event tells."""
+
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+    GATE = "gate"
+    WAITING = "waiting"
+    GATE_PASSED = "gate passed"
+    ROLLBACK = "rollback"
+    UNDONE = "undone"
+    LEFT = "left"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a transaction; `seconds` is how long it took, `text` what is waited for."""
+
+    step: Step
+    change: Change | None = None
+    seconds: float = 0.0
+    error: Exception | None = None
+    changed: bool = True
+    text: str = ""
+
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A change that could not be taken back, and why."""
+
+    change: Change
+    error: IrsaError
+
+
+@dataclass
+class ChangeReport:
+    """How one change of the plan ended: pending, done, unchanged, failed, undone or left."""
+
+    change: Change
+    state: str = "pending"
+    seconds: float = 0.0
+
+
+@dataclass
+class Report:
+    """How a transaction ended: `committed`, `rolled-back` or `incomplete`."""
+
+    outcome: str
+    changes: list[ChangeReport]
+    error: Exception | None = None
+    leftovers: list[Leftover] = field(default_factory=list)
+
+
+class Transaction:
+    """One run of a plan against the world."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        handlers: Mapping[Kind, Handler],
+        journal: Journal,
+        run: Run,
+        listen: Listener = lambda event: None,
+        *,
+        gate: Callable[[], None] | None = None,
+        rollback_seconds: float = ROLLBACK_SECONDS,
+        late_window: float = LATE_WINDOW,
+    ) -> None:
+        self._plan = plan
+        self._journal = journal
+        self._run = run
+        self._listen = listen
+        self._gate = gate
+        self._steps = [[_Step(change, index) for index, change in stage] for stage in _numbered(plan)]
+        self._worker = Worker(
+            handlers, journal, listen, rollback_seconds=rollback_seconds, late_window=late_window
+        )
+
+    def execute(self) -> Report:
+        """Run the plan to its end or back to its beginning; never raises for a failed change."""
+        error = self._forward()
+        if error is None:
+            return self._report("committed", None, [])
+        self._listen(Event(Step.ROLLBACK, error=error))
+        leftovers = self._worker.undo(self._steps, self._run.transaction)
+        outcome = "incomplete" if leftovers else "rolled-back"
+        self._worker.note("outcome", outcome=outcome)
+        return self._report(outcome, error, leftovers)
+
+    def _forward(self) -> Exception | None:
+        try:
+            for number, stage in enumerate(self._steps, 1):
+                if self._gate is not None and number == len(self._steps):
+                    self._pass_gate()
+                self._run_stage(stage)
+            self._run_commit()
+        except Exception as error:
+            return error
+        return None
+
+    def _run_commit(self) -> None:
+        # The world is as wished from here on: a journal that can't say so doesn't make it less true.
+        with contextlib.suppress(JournalError):
+            self._journal.event("outcome", outcome="committed")
+
+    def _pass_gate(self) -> None:
+        assert self._gate is not None
+        self._run.check()
+        started = time.monotonic()
+        self._listen(Event(Step.GATE))
+        self._gate()
+        self._listen(Event(Step.GATE_PASSED, seconds=time.monotonic() - started))
+
+    def _run_stage(self, stage: Sequence[_Step]) -> None:
+        errors = _in_parallel(lambda step: self._forward_step(step), stage)
+        if errors:
+            raise errors[0]
+
+    def _forward_step(self, step: _Step) -> None:
+        self._run.check()
+        self._journal.event("begin", step.index)
+        step.record.begun = True
+        started = time.monotonic()
+        self._listen(Event(Step.STARTED, step.change))
+        try:
+            applied = self._worker.handler(step.change).apply(step.change, self._run)
+        except Exception as error:
+            self._note_failure(step, error, time.monotonic() - started)
+            raise
+        step.seconds = time.monotonic() - started
+        step.record.done, step.record.changed = True, applied.changed
+        step.record.identity = dict(applied.identity)
+        step.state = "done" if applied.changed else "unchanged"
+        if applied.changed and step.change.action == "create":
+            self._run.made(step.change)
+        self._journal.event("done", step.index, changed=applied.changed, identity=step.record.identity)
+        self._listen(Event(Step.DONE, step.change, step.seconds, changed=applied.changed))
+
+    def _note_failure(self, step: _Step, error: Exception, seconds: float) -> None:
+        step.seconds, step.state = seconds, "failed"
+        if _did_not_act(error):
+            step.record.refused = True
+            self._worker.note("refused", step.index)
+        else:
+            step.unanswered = time.monotonic()
+        self._listen(Event(Step.FAILED, step.change, seconds, error))
+
+    def _report(self, outcome: str, error: Exception | None, leftovers: list[Leftover]) -> Report:
+        changes = [
+            ChangeReport(step.change, step.state, step.seconds) for stage in self._steps for step in stage
+        ]
+        return Report(outcome, changes, error, leftovers)
+
+
+@dataclass
+class _Step:
+    """A change on its way through a transaction."""
+
+    change: Change
+    index: int
+    record: Record = field(init=False)
+    state: str = "pending"
+    seconds: float = 0.0
+    unanswered: float | None = None
+    """When (monotonic) the client gave up on a write that may still be executed."""
+
+    def __post_init__(self) -> None:
+        self.record = Record(self.change)
+
+
+def steps_of(stages: Sequence[Sequence[Record]]) -> list[list[_Step]]:
+    """The steps of a journal that was read; a write that was begun counts as unanswered since now."""
+    steps: list[list[_Step]] = []
+    index = 0
+    for stage in stages:
+        steps.append([])
+        for record in stage:
+            step = _Step(record.change, index)
+            step.record = record
+            steps[-1].append(step)
+            index += 1
+    return steps
+
+
+class Worker:
+    """Takes changes back: stages in reverse order, each change until it is gone or not ours to touch."""
+
+    def __init__(
+        self,
+        handlers: Mapping[Kind, Handler],
+        journal: Journal,
+        listen: Listener,
+        *,
+        rollback_seconds: float = ROLLBACK_SECONDS,
+        late_window: float = LATE_WINDOW,
+    ) -> None:
+        self._handlers = handlers
+        self._journal = journal
+        self._listen = listen
+        self._rollback_seconds = rollback_seconds
+        self._late_window = late_window
+
+    def handler(self, change: Change) -> Handler:
+        """The handler of a change's kind."""
+        return self._handlers[change.kind]
+
+    def note(self, event: str, index: int | None = None, **facts: str) -> None:
+        """Journal while rolling back: a journal that fails then must not stop the rollback."""
+        with contextlib.suppress(JournalError):
+            self._journal.event(event, index, **facts)
+
+    def undo(self, stages: Sequence[Sequence[_Step]], transaction: str) -> list[Leftover]:
+        """Take back what needs it; returns what could not be taken back."""
+        run = Run(transaction, self._rollback_seconds)
+        leftovers: list[Leftover] = []
+        for stage in reversed(stages):
+            todo = [step for step in stage if step.record.needs_undo]
+            _in_parallel(lambda step: self._undo_step(step, run, leftovers), todo)
+        return leftovers
+
+    def _undo_step(self, step: _Step, run: Run, leftovers: list[Leftover]) -> None:
+        self.note("undo", step.index)
+        started = time.monotonic()
+        try:
+            changed = self._undo_until_gone(step, run)
+        except IrsaError as error:
+            step.state = "left"
+            leftovers.append(Leftover(step.change, error))
+            self._listen(Event(Step.LEFT, step.change, error=error))
+            return
+        step.record.undone, step.state = True, "undone"
+        self.note("undone", step.index)
+        self._listen(Event(Step.UNDONE, step.change, time.monotonic() - started, changed=changed))
+
+    def _undo_until_gone(self, step: _Step, run: Run) -> bool:
+        claim = Claim(run.transaction, step.record.identity)
+        handler, inverse = self.handler(step.change), step.change.inverse
+        look_until = 0.0 if step.unanswered is None else step.unanswered + self._late_window
+        waits = _backoff()
+        while True:
+            try:
+                applied = handler.apply(inverse, run, claim)
+            except ServiceError as error:
+                if not error.transient or run.remaining <= 0:
+                    raise
+                applied = None
+            if applied is not None and (applied.changed or time.monotonic() >= look_until):
+                return applied.changed
+            # A deadline of its own ends this: the forward one may be over already.
+            time.sleep(min(next(waits), max(0.0, run.remaining)))
+
+
+def _did_not_act(error: Exception) -> bool:
+    """Whether it is certain that the failed write neither was nor will be executed."""
+    if isinstance(error, ServiceError):
+        return error.outcome is not Outcome.UNKNOWN
+    return isinstance(error, Conflict)
+
+
+def _numbered(plan: Plan) -> Iterator[list[tuple[int, Change]]]:
+    index = 0
+    for stage in plan.stages:
+        yield list(enumerate(stage, index))
+        index += len(stage)
+
+
+def _backoff() -> Iterator[float]:
+    wait = 0.1
+    while True:
+        yield wait
+        wait = min(wait * 2, 3.0)
+
+
+def _in_parallel(work: Callable[[_Step], None], steps: Sequence[_Step]) -> list[Exception]:
+    """Run `work` for all steps at once and wait for all; the errors, in the order of the steps."""
+    if len(steps) == 1:
+        try:
+            work(steps[0])
+        except Exception as error:
+            return [error]
+        return []
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        futures = [pool.submit(work, step) for step in steps]
+    failures = (future.exception() for future in futures)
+    return [error for error in failures if isinstance(error, Exception)]
+
+
+__all__ = [
+    "Applied",
+    "ChangeReport",
+    "Event",
+    "Leftover",
+    "Listener",
+    "Report",
+    "Step",
+    "Transaction",
+    "Worker",
+    "steps_of",
+]

@@ -1,0 +1,219 @@
+"""The journal: one file for each transaction, in which every step is on disk before its call goes out.
+
+JSON lines, readable by the user only, never holding a token or a credential. The first line is the
+header with the plan; each later line is one event. A last line that is torn (the machine went down)
+counts as not written. What is done with a journal is in `irsa_cli.transaction.recover`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from irsa_cli.core.errors import InvalidInput, IrsaError
+from irsa_cli.core.plan import Change, Plan
+
+VERSION = 1
+KEEP_FINISHED = 200
+"""How many finished journals stay, newest first."""
+
+
+class JournalError(IrsaError):
+    """The journal can't be written or read."""
+
+
+def new_transaction_id() -> str:
+    """A name for a run that sorts by time and is a valid tag value."""
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+@dataclass
+class Record:
+    """What the journal knows of one change."""
+
+    change: Change
+    begun: bool = False
+    done: bool = False
+    refused: bool = False
+    undone: bool = False
+    changed: bool = True
+    identity: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def needs_undo(self) -> bool:
+        """Whether the world may hold this change's effect."""
+        return self.begun and self.changed and not self.refused and not self.undone
+
+
+@dataclass
+class Story:
+    """A journal that was read: the run, its changes by stage, and how it ended ('' when it didn't)."""
+
+    transaction: str
+    started: str
+    context: Mapping[str, Any]
+    stages: list[list[Record]]
+    outcome: str = ""
+
+    @property
+    def records(self) -> Iterator[Record]:
+        """All changes, in the order of the plan."""
+        return (record for stage in self.stages for record in stage)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do for this transaction."""
+        return self.outcome in ("committed", "rolled-back")
+
+
+class Journal:
+    """The journal of a run that is under way. Safe to use from several threads."""
+
+    def __init__(self, path: Path, file: int, lock: FileLock) -> None:
+        self.path = path
+        self._file = file
+        self._lock = lock
+        self._mutex = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path, transaction: str, plan: Plan, context: Mapping[str, Any]) -> Journal:
+        """Start a journal and put the plan on disk; raises `JournalError` when that can't be done."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path = folder / f"{transaction}.jsonl"
+            lock = FileLock(f"{path}.lock", mode=0o600)
+            lock.acquire(timeout=0)
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise JournalError(f"no journal can be written in {folder}", reason=str(error)) from error
+        journal = cls(path, file, lock)
+        journal._write(
+            {
+                "version": VERSION,
+                "transaction": transaction,
+                "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "context": dict(context),
+                "plan": [[change.to_json() for change in stage] for stage in plan.stages],
+            }
+        )
+        _sync_folder(folder)
+        return journal
+
+    @classmethod
+    def reopen(cls, path: Path) -> Journal:
+        """Go on with a journal whose process is gone; raises `JournalError` when it still lives."""
+        lock = FileLock(f"{path}.lock", mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise JournalError(f"transaction {path.stem} is still running") from None
+        # A torn last line must not swallow the next one.
+        file = os.open(path, os.O_WRONLY | os.O_APPEND)
+        os.write(file, b"\n")
+        return cls(path, file, lock)
+
+    def event(self, event: str, index: int | None = None, **facts: Any) -> None:
+        """Put one event on disk; returns when it is there."""
+        line: dict[str, Any] = {
+            "event": event,
+            "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        }
+        if index is not None:
+            line["change"] = index
+        self._write({**line, **facts})
+
+    def close(self) -> None:
+        """Let go of the file and its lock."""
+        os.close(self._file)
+        self._lock.release()
+        Path(f"{self.path}.lock").unlink(missing_ok=True)
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+        with self._mutex:
+            try:
+                if os.write(self._file, data) != len(data):
+                    raise OSError("the line was cut short")
+                os.fsync(self._file)
+            except OSError as error:
+                raise JournalError(f"the journal {self.path} can't be written", reason=str(error)) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name survive a power loss, too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read(path: Path) -> Story:
+    """Read a journal; raises `JournalError` when its header is not there or of another version."""
+    lines = [line for line in path.read_bytes().splitlines() if line.strip()]
+    try:
+        header = json.loads(lines[0])
+        if header["version"] != VERSION:
+            raise JournalError(
+                f"{path} has version {header['version']}", reason=f"this irsa reads version {VERSION}"
+            )
+        stages = [[Record(Change.from_json(change)) for change in stage] for stage in header["plan"]]
+    except (IndexError, ValueError, KeyError, TypeError) as error:
+        raise JournalError(f"{path} is not a journal", reason=str(error)) from error
+    story = Story(header["transaction"], header["started"], header["context"], stages)
+    records = list(story.records)
+    for line in lines[1:]:
+        try:
+            _replay(story, records, json.loads(line))
+        except ValueError:
+            continue  # Torn: its step counts as not written, and the step's call had not gone out.
+    return story
+
+
+def _replay(story: Story, records: list[Record], event: Mapping[str, Any]) -> None:
+    if event["event"] == "outcome":
+        story.outcome = event["outcome"]
+        return
+    record = records[event["change"]]
+    if event["event"] == "begin":
+        record.begun = True
+    elif event["event"] == "done":
+        record.done, record.changed, record.identity = True, event["changed"], event["identity"]
+    elif event["event"] == "refused":
+        record.refused = True
+    elif event["event"] == "undone":
+        record.undone = True
+
+
+def find(folder: Path, transaction: str) -> Path:
+    """The path of a transaction's journal; raises `InvalidInput` when there is none."""
+    path = folder / f"{transaction}.jsonl"
+    if "/" in transaction or not path.is_file():
+        raise InvalidInput(
+            f"no transaction {transaction} in {folder}", next_steps=("irsa recover  # lists them",)
+        )
+    return path
+
+
+def journals(folder: Path) -> list[Path]:
+    """The journals of this machine, oldest first."""
+    return sorted(folder.glob("*.jsonl"))
+
+
+def prune(folder: Path, keep: int = KEEP_FINISHED) -> None:
+    """Remove the oldest finished journals, unfinished ones never."""
+    for path in journals(folder)[:-keep]:
+        try:
+            if read(path).finished:
+                path.unlink()
+        except (JournalError, OSError):
+            continue

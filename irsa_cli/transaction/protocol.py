@@ -1,0 +1,101 @@
+"""What the transaction and the changes know of each other.
+
+A change's own module implements `Handler`; the engine hands it a `Run` and, when it takes a change
+back, a `Claim`.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from irsa_cli.core.errors import DeadlineExceeded, IrsaError
+from irsa_cli.core.plan import Change, Kind
+
+Identity = Mapping[str, str]
+"""What tells one incarnation of an object from another: a uid, a RoleId. Empty where there is none."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What applying a change did: `changed` is False when the state after it was there already."""
+
+    changed: bool
+    identity: Identity = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to take back what a run made: by its identity where the answer came, else by its mark."""
+
+    transaction: str
+    identity: Identity = field(default_factory=dict)
+
+
+class Interrupted(IrsaError):
+    """A signal asked the run to stop; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        self.number = number
+
+
+class Run:
+    """One run of a plan: its name, its deadline (monotonic seconds), and whether it was asked to stop.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self, transaction: str, seconds: float) -> None:
+        self.transaction = transaction
+        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._signal = 0
+        self._made: set[tuple[Kind, str]] = set()
+
+    def interrupt(self, number: int) -> None:
+        """Ask the run to stop before its next call; the call in flight is waited for."""
+        self._signal = number
+        self._stop.set()
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline."""
+        return self._until - time.monotonic()
+
+    def check(self) -> None:
+        """Raise `Interrupted` or `DeadlineExceeded` when the run has to stop; called before each write."""
+        if self._stop.is_set():
+            raise Interrupted(self._signal)
+        if self.remaining <= 0:
+            raise DeadlineExceeded(f"the time limit of {self._seconds:g} s was reached")
+
+    def pause(self, seconds: float) -> None:
+        """Wait, and raise as `check` does when the run is asked to stop meanwhile."""
+        self._stop.wait(max(0.0, min(seconds, self.remaining)))
+        self.check()
+
+    def made(self, change: Change) -> None:
+        """Note that this run created the change's target."""
+        self._made.add((change.kind, change.target[0]))
+
+    def has_made(self, kind: Kind, name: str) -> bool:
+        """Whether this run created the object, so that nobody else's state is in it."""
+        return (kind, name) in self._made
+
+
+class Handler(Protocol):
+    """How one kind of change is carried out."""
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """Compare and set: write when `before` is there, do nothing when `after` is there.
+
+        With a claim, only what the claim's run made is touched. Raises `Conflict` when neither state
+        is there, `ServiceError` when the call failed (its `outcome` says whether it may have acted).
+        """
+        ...

@@ -1,0 +1,100 @@
+"""`irsa associate-oidc`: the cluster's issuer becomes an IAM OIDC provider that accepts the audience."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.core.binding import provider_changes
+from irsa_cli.core.errors import IrsaError, Refused, ServiceError
+from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.plan import Plan
+from irsa_cli.core.result import Ended, Result
+from irsa_cli.core.states import ProviderState
+from irsa_cli.usecases.connect import Target, WireLog, connect
+from irsa_cli.usecases.running import Settings, execute, name_caller, naming_caller, planned
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, each value checked by its own rule already."""
+
+    target: Target
+    audiences: tuple[str, ...] = (DEFAULT_AUDIENCE,)
+    thumbprints: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
+    """Make the provider, or add to it the audiences it lacks."""
+    from irsa_cli.changes import handlers
+
+    connection = connect(request.target, kube=False, log=log, check=lambda aws: None)
+    cluster = connection.cluster
+    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    with naming_caller(connection.aws.caller):
+        present = reading.provider(connection.iam, arn)
+    _check_present(request, present, arn)
+    changes = provider_changes(
+        cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
+    )
+    todo = Plan.of(changes)
+    if not changes:
+        result = Result(Ended.UNCHANGED, cluster=cluster, seconds=settings.seconds)
+    elif settings.dry_run:
+        result = planned(todo, cluster, settings)
+    else:
+        context = {"command": "associate-oidc", "target": vars(request.target)}
+        result = execute(todo, handlers(connection.iam, None), cluster, settings, context)
+    name_caller(result.error, connection.aws.caller)
+    if isinstance(result.error, ServiceError):
+        result.error = _with_advice(result.error)
+    result.facts = {
+        "provider": {"arn": arn, "url": cluster.issuer, "audiences": _audiences(request, present)}
+    }
+    result.notes += _notes(present)
+    return result
+
+
+def _audiences(request: Request, present: ProviderState | None) -> list[str]:
+    before = present.audiences if present else []
+    return [*before, *(audience for audience in request.audiences if audience not in before)]
+
+
+def _check_present(request: Request, present: ProviderState | None, arn: str) -> None:
+    """Refuse when what the user asked for is set otherwise; nobody's setting is overwritten."""
+    if present is None:
+        return
+    steps, details = [], []
+    on_provider = f"--open-id-connect-provider-arn {arn}"
+    if request.thumbprints and sorted(request.thumbprints) != sorted(present.thumbprints):
+        details.append(
+            f"thumbprints: {', '.join(present.thumbprints) or 'none'}, wished {', '.join(request.thumbprints)}"
+        )
+        wished = " ".join(request.thumbprints)
+        steps.append(
+            f"aws iam update-open-id-connect-provider-thumbprint {on_provider} --thumbprint-list {wished}"
+        )
+    for key, value in request.tags.items():
+        if present.tags.get(key) != value:
+            details.append(f"tag {key}: is {present.tags.get(key, 'not there')}, wished {value}")
+            steps.append(f"aws iam tag-open-id-connect-provider {on_provider} --tags Key={key},Value={value}")
+    if details:
+        raise Refused("the OIDC provider is there and differs", reason=arn, details=details, next_steps=steps)
+
+
+def _notes(present: ProviderState | None) -> list[str]:
+    if present is None:
+        return []
+    return [f"the provider was there already, for the audiences {', '.join(present.audiences) or '(none)'}"]
+
+
+def _with_advice(error: ServiceError) -> IrsaError:
+    if error.code == "LimitExceeded" and error.operation == "CreateOpenIDConnectProvider":
+        error.next_steps = (
+            "remove providers whose clusters are gone: aws iam list-open-id-connect-providers",
+            "or ask for a higher quota of OIDC providers (IAM in Service Quotas)",
+        )
+    return error

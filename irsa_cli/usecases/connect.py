@@ -1,0 +1,100 @@
+"""From what the user names (cluster, region, profile) to connections with AWS and the cluster.
+
+The slow parts overlap: while EKS answers, the Kubernetes client is imported and IAM's client made.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws.cluster import EksCluster, describe
+from irsa_cli.aws.session import AwsSession, WireCall
+from irsa_cli.core.binding import Cluster
+from irsa_cli.core.errors import InvalidInput
+from irsa_cli.usecases.running import naming_caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+    from irsa_cli.kube.client import Kube
+
+WireLog = Callable[[WireCall], None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which cluster, as whom. `issuer_url` and `account` stand for a cluster that isn't EKS."""
+
+    cluster: str
+    region: str | None = None
+    profile: str | None = None
+    assume_role: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    issuer_url: str | None = None
+    account: str | None = None
+
+
+@dataclass
+class Connection:
+    """One caller and one cluster."""
+
+    aws: AwsSession
+    target: Target
+    cluster: Cluster
+    _eks: EksCluster | None
+    _log: WireLog = field(default=lambda call: None)
+
+    @property
+    def iam(self) -> IAMClient:
+        """IAM's client."""
+        return self.aws.client("iam")
+
+    @cached_property
+    def kube(self) -> Kube:
+        """The cluster's API."""
+        from irsa_cli.aws.sts import eks_token
+        from irsa_cli.kube import connection
+        from irsa_cli.kube.client import Kube
+
+        def log(operation: str, status: int, seconds: float, code: str) -> None:
+            self._log(WireCall("kubernetes", operation, status, seconds, code))
+
+        if self.target.kubeconfig or self.target.context:
+            return Kube(connection.from_kubeconfig(self.target.kubeconfig, self.target.context), log)
+        if self._eks is None:
+            raise InvalidInput(
+                "the cluster's API can't be reached",
+                reason="--issuer-url needs --kubeconfig or --context with it",
+            )
+        return Kube(connection.from_eks(self._eks, lambda: eks_token(self.aws, self.cluster.name)), log)
+
+
+def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]) -> Connection:
+    """Find the cluster. `check` is called with the session before the first call goes out."""
+    aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
+    check(aws)
+    if target.issuer_url:
+        return Connection(aws, target, _foreign_cluster(aws, target), None, log)
+    with naming_caller(aws.caller), ThreadPoolExecutor(1) as pool:
+        future = pool.submit(describe, aws, target.cluster)
+        aws.client("iam")
+        if kube:
+            aws.client("sts")
+            importlib.import_module("irsa_cli.kube.connection")
+        found = future.result()
+    return Connection(aws, target, found.cluster, found, log)
+
+
+def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:
+    from irsa_cli.core.issuer import check_issuer
+
+    issuer = check_issuer(target.issuer_url or "")
+    if not target.account:
+        raise InvalidInput("--issuer-url needs --account", reason="the account the provider is to live in")
+    return Cluster(target.cluster, issuer, aws.region, aws.partition, target.account, issuer)

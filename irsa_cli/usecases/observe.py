@@ -1,0 +1,113 @@
+"""Reading what is there before anything is planned: all reads that don't depend on each other at once.
+
+This is the long part of a run on purpose: before the first write every failure is harmless.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
+from irsa_cli.core.errors import IrsaError, ServiceError
+from irsa_cli.core.states import ProviderState
+from irsa_cli.usecases.connect import Connection
+
+
+def observe(connection: Connection, wish: Wish) -> Observed:
+    """Read everything that the plan depends on, in one round trip where nothing exists yet.
+
+    Raises `ServiceError` where the caller may not read, and `IrsaError` for policies that don't exist.
+    """
+    iam = connection.iam
+    with ThreadPoolExecutor(12) as pool:
+        provider = pool.submit(_provider, connection, wish)
+        role = pool.submit(_role, connection, wish)
+        boundary = wish.role.permissions_boundary if wish.role else ""
+        wanted = [*wish.policies, *([boundary] if boundary else [])]
+        exists = {arn: pool.submit(reading.policy_exists, iam, arn) for arn in wanted}
+        if not wish.role_only:
+            account = pool.submit(_service_account, connection, wish)
+            rehearsal = pool.submit(_rehearse, connection, wish)
+    found_role, unreadable = role.result()
+    for arn, future in exists.items():
+        if future.result() is False:
+            raise _no_such_policy(connection, arn, boundary=arn == boundary)
+    found_account = None if wish.role_only else account.result()
+    return Observed(
+        provider=provider.result(),
+        role=found_role,
+        role_unreadable=unreadable,
+        service_account=found_account,
+        # A ServiceAccount that is there needs no permission to create one.
+        namespace_exists=True if wish.role_only or found_account is not None else rehearsal.result(),
+    )
+
+
+def _provider(connection: Connection, wish: Wish) -> ProviderState | None:
+    if wish.role_account != connection.cluster.account:
+        return None  # It lives in an account that this caller doesn't read.
+    return reading.provider(connection.iam, wish.identity.provider_arn)
+
+
+def _role(connection: Connection, wish: Wish) -> tuple[ObservedRole | None, str]:
+    """The role, and why it can't be read where it can't."""
+    if wish.role is not None:
+        return reading.observed_role(connection.iam, wish.role_name), ""
+    if wish.role_account != connection.cluster.account:
+        return None, f"it lives in account {wish.role_account}"
+    try:
+        found = reading.observed_role(connection.iam, wish.role_name, policies=False)
+    except ServiceError as error:
+        if error.status == 403:
+            return None, error.reason
+        raise
+    return found, ""
+
+
+def _service_account(connection: Connection, wish: Wish) -> ObservedServiceAccount | None:
+    present = connection.kube.service_account(wish.namespace, wish.name)
+    if present is None:
+        return None
+    metadata = present["metadata"]
+    return ObservedServiceAccount(
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        annotations=metadata.get("annotations") or {},
+        labels=metadata.get("labels") or {},
+    )
+
+
+def _rehearse(connection: Connection, wish: Wish) -> bool:
+    """Create the ServiceAccount for show (dryRun): finds missing RBAC before the first write.
+
+    Returns whether the namespace exists: the server says 404 when it doesn't.
+    """
+    from irsa_cli.changes.namespace import namespace_body
+    from irsa_cli.changes.service_account import service_account_body
+    from irsa_cli.kube.errors import EXISTS, NOT_FOUND
+
+    body = service_account_body(wish.namespace, wish.name, dict(wish.labels), dict(wish.annotations))
+    try:
+        connection.kube.create_service_account(wish.namespace, body, dry_run=True)
+    except ServiceError as error:
+        if error.code == EXISTS:
+            return True
+        if error.code != NOT_FOUND:
+            raise
+        if wish.create_namespace:
+            connection.kube.create_namespace(namespace_body(wish.namespace), dry_run=True)
+        return False
+    return True
+
+
+def _no_such_policy(connection: Connection, arn: str, *, boundary: bool) -> IrsaError:
+    what = "permissions boundary" if boundary else "policy"
+    similar = reading.similar_policies(connection.iam, arn)
+    return IrsaError(
+        f"{what} {arn} does not exist",
+        reason="NoSuchEntity: IAM knows no policy of that ARN",
+        details=(f"policies with a similar name: {', '.join(similar)}",) if similar else (),
+        next_steps=("check the account, the path and the spelling of the ARN",),
+        code="NoSuchEntity",
+    )

@@ -1,0 +1,164 @@
+"""Running a plan and telling how it ended: the same for every command that writes."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from irsa_cli.core.binding import Cluster
+from irsa_cli.core.errors import IrsaError, ServiceError
+from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.result import ChangeResult, Ended, Left, Result
+from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
+from irsa_cli.transaction.journal import Journal, new_transaction_id, prune
+from irsa_cli.transaction.protocol import Handler, Interrupted, Run
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run: time limits in seconds, where the journal lives, who listens."""
+
+    state_dir: Path
+    timeout: float = 300.0
+    rollback_timeout: float = 60.0
+    dry_run: bool = False
+    listen: Listener = lambda event: None
+    note: Note = lambda text: None
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the command started."""
+        return time.monotonic() - self.started
+
+
+@contextmanager
+def stoppable(run: Run, warn: Note) -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into a stop before the next call; a second signal ends the process at once.
+
+    Raising out of a handler would leak: the request in flight may be executed after the rollback.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen: list[int] = []
+
+    def handle(number: int, _frame: object) -> None:
+        if seen:
+            warn(f"stopped; finish with: irsa recover {run.transaction}")
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        seen.append(number)
+        warn("stopping: the call under way is waited for, then all is taken back (once more to stop at once)")
+        run.interrupt(number)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def execute(
+    plan: Plan,
+    handlers: Mapping[Kind, Handler],
+    cluster: Cluster,
+    settings: Settings,
+    context: Mapping[str, Any],
+    *,
+    gate: Callable[[Run], None] | None = None,
+) -> Result:
+    """Run a plan as one transaction and report; raises `JournalError` when it can't even start."""
+    transaction = new_transaction_id()
+    run = Run(transaction, settings.timeout - settings.seconds)
+    journal = Journal.open(settings.state_dir, transaction, plan, context)
+    try:
+        with stoppable(run, settings.note):
+            report = Transaction(
+                plan,
+                handlers,
+                journal,
+                run,
+                settings.listen,
+                gate=None if gate is None else lambda: gate(run),
+                rollback_seconds=settings.rollback_timeout,
+            ).execute()
+    finally:
+        journal.close()
+    prune(settings.state_dir)
+    return _result(report, cluster, transaction, settings)
+
+
+def _result(report: Report, cluster: Cluster, transaction: str, settings: Settings) -> Result:
+    signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
+    return Result(
+        Ended(report.outcome),
+        cluster=cluster,
+        transaction=transaction,
+        changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
+        left=[left(item, transaction) for item in report.leftovers],
+        error=report.error,
+        signal=signal_number,
+        seconds=settings.seconds,
+    )
+
+
+def planned(plan: Plan, cluster: Cluster, settings: Settings) -> Result:
+    """The result of a dry run: the plan, nothing done."""
+    changes = [ChangeResult(change, "planned") for change in plan]
+    return Result(Ended.PLANNED, cluster=cluster, changes=changes, seconds=settings.seconds)
+
+
+def left(leftover: Leftover, transaction: str) -> Left:
+    """A leftover with the command that removes it."""
+    why = str(leftover.error)
+    transient = isinstance(leftover.error, ServiceError)
+    repair = f"irsa recover {transaction}" if transient else repair_command(leftover.change)
+    return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
+
+
+def repair_command(change: Change) -> str:
+    """The command of AWS or Kubernetes by which a person takes a change back."""
+    target = [shlex.quote(part) for part in change.target]
+    first, last = target[0], target[-1]
+    if change.kind is Kind.SERVICE_ACCOUNT and change.before is not None:
+        return f"kubectl -n {first} edit serviceaccount {last}"
+    return {
+        Kind.PROVIDER: f"aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {first}",
+        Kind.AUDIENCE: "aws iam remove-client-id-from-open-id-connect-provider"
+        f" --open-id-connect-provider-arn {first} --client-id {last}",
+        Kind.NAMESPACE: f"kubectl delete namespace {first}",
+        Kind.ROLE: f"aws iam delete-role --role-name {first}",
+        Kind.ATTACHMENT: f"aws iam detach-role-policy --role-name {first} --policy-arn {last}",
+        Kind.INLINE_POLICY: f"aws iam delete-role-policy --role-name {first} --policy-name {last}",
+        Kind.TRUST_STATEMENT: f"aws iam get-role --role-name {first}  # then update-assume-role-policy",
+        Kind.SERVICE_ACCOUNT: f"kubectl -n {first} delete serviceaccount {last}",
+    }[change.kind]
+
+
+@contextmanager
+def naming_caller(caller: Callable[[], str]) -> Iterator[None]:
+    """Add the caller's identity to errors that say that a permission is missing."""
+    try:
+        yield
+    except IrsaError as error:
+        name_caller(error, caller)
+        raise
+
+
+def name_caller(error: Exception | None, caller: Callable[[], str]) -> None:
+    """Add the caller's identity to an AWS error that says that a permission is missing."""
+    if isinstance(error, ServiceError) and error.status == 403 and error.service != "kubernetes":
+        identity = caller()
+        if identity and f"caller: {identity}" not in error.details:
+            error.details = (*error.details, f"caller: {identity}")
