@@ -18,7 +18,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(VENV)/.ready  ## The main job, end to end, in the sandbox
-	$(BIN)/python -m irsa_cli.sandbox.demo
+	$(BIN)/python -m irsa_cli sandbox demo
 
 test: $(VENV)/.ready  ## All tests; E2E=required fails where the real control plane can't run
 	@if [ "$(E2E)" != no ]; then $(BIN)/python tools/envtest/build.py --if-possible; fi

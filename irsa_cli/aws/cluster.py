@@ -22,11 +22,19 @@ _USABLE = ("ACTIVE", "UPDATING")
 
 @dataclass(frozen=True)
 class EksCluster:
-    """A usable EKS cluster. `endpoint` is a URL, `ca` the PEM text of the CA that signed its certificate."""
+    """A usable EKS cluster. `endpoint` is a URL, `ca_data` the base64 of its CA's PEM, as EKS gives it."""
 
     cluster: Cluster
     endpoint: str
-    ca: str
+    ca_data: str
+
+    @property
+    def ca(self) -> str:
+        """The PEM text of the CA that signed the API's certificate; raises `IrsaError` when there is none."""
+        try:
+            return base64.b64decode(self.ca_data, validate=True).decode("ascii")
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise IrsaError("the cluster's certificate authority can't be read", reason=str(error)) from error
 
 
 def describe(aws: AwsSession, name: str) -> EksCluster:
@@ -53,7 +61,7 @@ def describe(aws: AwsSession, name: str) -> EksCluster:
     arn = Arn.parse(found["arn"])
     cluster = Cluster(name, found["arn"], arn.region, arn.partition, arn.account, check_issuer(issuer))
     return EksCluster(
-        cluster, found.get("endpoint", ""), _decoded(found.get("certificateAuthority", {}).get("data", ""))
+        cluster, found.get("endpoint", ""), found.get("certificateAuthority", {}).get("data", "")
     )
 
 
@@ -70,10 +78,3 @@ def _missing(aws: AwsSession, name: str, error: ServiceError) -> IrsaError:
         next_steps=("check --cluster, --region and --profile",),
         code=error.code,
     )
-
-
-def _decoded(data: str) -> str:
-    try:
-        return base64.b64decode(data, validate=True).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise IrsaError("the cluster's certificate authority can't be read", reason=str(error)) from error

@@ -6,6 +6,7 @@ instance); nothing here reads or keeps them.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -60,6 +61,8 @@ class AwsSession:
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         try:
+            # AWS_REGION is what the AWS CLI and the pod webhook know; boto3 reads AWS_DEFAULT_REGION only.
+            region = region or os.environ.get("AWS_REGION") or None
             self._session = boto3.Session(profile_name=profile, region_name=region)
         except botocore.exceptions.BotoCoreError as error:
             raise translate(error, "configuration", "Session", "") from error

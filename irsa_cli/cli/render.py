@@ -57,7 +57,8 @@ def _outcome(result: Result) -> str:
 
 
 def _plan(result: Result) -> Iterator[str]:
-    yield f"{len(result.changes)} changes would be made:"
+    count = len(result.changes)
+    yield f"{count} change{'s' if count != 1 else ''} would be made:"
     for item in result.changes:
         yield f"  {mark(item.change.action)} {item.change.kind.value:<16} {describe(item.change)}"
         yield from (f"      {line}" for line in _details(item.change))

@@ -169,6 +169,10 @@ def _check_preconditions(wish: Wish, observed: Observed) -> None:
         raise Refused(
             f"role {wish.role_arn} does not exist", reason="--attach-role-arn needs an existing role"
         )
+    if wish.update_trust and observed.role_unreadable:
+        raise Refused(
+            f"the trust policy of {wish.role_arn} can't be updated", reason=observed.role_unreadable
+        )
     if wish.role is None and observed.role is not None and not wish.update_trust:
         _check_admitted(wish, observed.role)
 

@@ -21,7 +21,8 @@ _IAM_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 _PATH = re.compile(r"/|/[\x21-\x7e]+/", re.ASCII)
 _DESCRIPTION = re.compile("[\t\n\r\x20-\x7e\xa1-\xff]*")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
-_TAG = re.compile(r"[\w\s.:/=+\-@]*")
+# Letters, digits and spaces of all scripts; Python's \s holds control characters, too, IAM's \p{Z} none.
+_TAG = re.compile(r"(?:(?![\x00-\x1f\x7f-\x9f])[\w\s.:/=+\-@])*")
 
 ROLE_NAME_LIMIT = 64
 DIGEST_LENGTH = 8

@@ -46,10 +46,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
 def parse(text: str, source: str) -> Document:
     """Read a JSON document; raises `InvalidInput` naming `source`, line and column."""
     try:
-        document = json.loads(text, object_pairs_hook=_unique)
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except _DuplicateKey as error:
         raise InvalidInput(
             f"{source} has the key '{error}' twice", reason="IAM refuses duplicate keys"
@@ -57,6 +61,8 @@ def parse(text: str, source: str) -> Document:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InvalidInput(f"{source} is not JSON", reason=f"{where}: {error.msg}") from None
+    except ValueError as error:  # NaN, or a number beyond Python's bounds.
+        raise InvalidInput(f"{source} is not a policy", reason=str(error)) from None
     except RecursionError:
         raise InvalidInput(f"{source} is not a policy", reason="it is nested too deeply") from None
     if not isinstance(document, dict):

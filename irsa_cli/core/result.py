@@ -13,6 +13,7 @@ from typing import Any
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError, ServiceError
 from irsa_cli.core.plan import Change
+from irsa_cli.core.states import State
 
 API_VERSION = "irsa/v1"
 
@@ -46,9 +47,21 @@ class ChangeResult:
             "target": self.change.name,
             "state": self.state,
             "seconds": round(self.seconds, 3),
-            "before": self.change.to_json()["before"],
-            "after": self.change.to_json()["after"],
+            "before": _shown(self.change.before),
+            "after": _shown(self.change.after),
         }
+
+
+def _shown(state: State | None) -> dict[str, Any] | None:
+    """A state with its own keys in JSON's way of writing them; the keys of tags and documents stay."""
+    if state is None:
+        return None
+    return {_camel(key): value for key, value in vars(state).items()}
+
+
+def _camel(key: str) -> str:
+    first, *rest = key.split("_")
+    return first + "".join(part.title() for part in rest)
 
 
 @dataclass(frozen=True)

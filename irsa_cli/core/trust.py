@@ -154,9 +154,7 @@ def _matches_operator(
     any_value, name = name.startswith("foranyvalue:"), name.removeprefix("foranyvalue:")
     if_exists, name = name.endswith("ifexists"), name.removesuffix("ifexists")
     if name == "null":
-        return all(
-            (key.lower() not in context) == (str(wanted).lower() == "true") for key, wanted in keys.items()
-        )
+        return all(_is_null(context.get(key.lower()), wanted) for key, wanted in keys.items())
     if name not in _TESTS:
         return unknown
     test, negated = _TESTS[name]
@@ -171,6 +169,10 @@ def _matches_operator(
         if hit == negated:
             return False
     return True
+
+
+def _is_null(value: str | None, wanted: Any) -> bool:
+    return any((value is None) == (str(item).lower() == "true") for item in as_list(wanted))
 
 
 def _expand(text: str, context: Mapping[str, str]) -> str:

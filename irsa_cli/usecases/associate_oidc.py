@@ -70,9 +70,8 @@ def _check_present(request: Request, present: ProviderState | None, arn: str) ->
     steps, details = [], []
     on_provider = f"--open-id-connect-provider-arn {arn}"
     if request.thumbprints and sorted(request.thumbprints) != sorted(present.thumbprints):
-        details.append(
-            f"thumbprints: {', '.join(present.thumbprints) or 'none'}, wished {', '.join(request.thumbprints)}"
-        )
+        present_ones, wished_ones = ", ".join(present.thumbprints) or "none", ", ".join(request.thumbprints)
+        details.append(f"thumbprints: are {present_ones}, wished {wished_ones}")
         wished = " ".join(request.thumbprints)
         steps.append(
             f"aws iam update-open-id-connect-provider-thumbprint {on_provider} --thumbprint-list {wished}"

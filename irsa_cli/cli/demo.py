@@ -1,0 +1,182 @@
+"""`irsa sandbox demo` (and `make demo`): the main job from end to end, each step asserted.
+
+Runs `irsa` as a person would, then does what a pod's SDK does with the token, then breaks a run on
+purpose and compares the world before and after.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from irsa_cli.core.issuer import DEFAULT_AUDIENCE
+
+READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+
+
+class DemoError(Exception):
+    """A step of the demo did not do what it has to."""
+
+
+def main() -> int:
+    """Run the demo; returns the exit code, not 0 when a step failed."""
+    try:
+        from irsa_cli.sandbox import Sandbox
+
+        started = time.monotonic()
+        with Sandbox() as sandbox, tempfile.TemporaryDirectory() as state:
+            env = {**os.environ, **sandbox.env(), "IRSA_STATE_DIR": state}
+            _Demo(sandbox, env).run()
+        click.echo(f"\nAll of it held, in {time.monotonic() - started:.1f} s.")
+    except DemoError as error:
+        click.echo(f"\nThe demo failed: {error}", err=True)
+        return 1
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error.name} is missing: pip install 'irsa-cli[sandbox]'") from error
+    return 0
+
+
+class _Demo:
+    def __init__(self, sandbox: Any, env: Mapping[str, str]) -> None:
+        self._sandbox = sandbox
+        self._env = env
+
+    def run(self) -> None:
+        click.echo("A sandbox: AWS and an EKS cluster named demo, on this machine only.\n")
+        self._provision()
+        role = self._check_world()
+        self._six_steps(role)
+        self._break_one()
+
+    def _provision(self) -> None:
+        click.echo("== From the cluster's issuer to a ServiceAccount with a role of its own")
+        self._irsa(0, "associate-oidc", "--cluster", "demo")
+        self._irsa(
+            0, "create-sa", "s3-reader", "-n", "backend", "-c", "demo", "--attach-policy-arn", READ_ONLY
+        )
+
+    def _check_world(self) -> str:
+        world = self._sandbox.world()
+        account = world["kubernetes"]["demo"]["serviceaccounts"]["backend/s3-reader"]
+        role_arn: str = account["annotations"]["eks.amazonaws.com/role-arn"]
+        role = world["roles"][role_arn.rsplit("/", 1)[-1]]
+        _expect(role["arn"] == role_arn, "the annotation names the role")
+        _expect(role["attached"] == [READ_ONLY], "the policy is attached")
+        condition = role["trust"]["Statement"][0]["Condition"]["StringEquals"]
+        _expect("system:serviceaccount:backend:s3-reader" in condition.values(), "the trust policy is scoped")
+        _expect(len(world["oidc_providers"]) == 1, "the issuer is an OIDC provider of IAM")
+        return role_arn
+
+    def _six_steps(self, role_arn: str) -> None:
+        """What happens in a pod of this ServiceAccount, for real but for the kubelet."""
+        import boto3
+        import botocore
+        import botocore.exceptions
+        from botocore.config import Config
+
+        from irsa_cli.usecases.connect import Target, connect
+
+        click.echo("\n== What a pod of backend/s3-reader does with it")
+        os.environ.update(self._env)
+        self._connection = connect(Target("demo"), kube=True, log=lambda call: None, check=lambda aws: None)
+        token = self._token()
+        url, region = self._env["AWS_ENDPOINT_URL"], self._env["AWS_REGION"]
+        unsigned = Config(signature_version=botocore.UNSIGNED)
+        sts = boto3.client("sts", region_name=region, endpoint_url=url, config=unsigned)
+        _step(1, "the SDK sends the pod's token and the role's ARN to STS (AssumeRoleWithWebIdentity)")
+        answer = sts.assume_role_with_web_identity(
+            RoleArn=role_arn, RoleSessionName="pod", WebIdentityToken=token
+        )
+        subject = answer["SubjectFromWebIdentityToken"]
+        _step(2, f"STS asks IAM for the provider of the issuer: {answer['Provider'].rsplit('/', 1)[-1]}")
+        _step(
+            3, f"signature, issuer, audience {answer['Audience']} and subject {subject} fit the trust policy"
+        )
+        _expect(subject == "system:serviceaccount:backend:s3-reader", "the subject is the ServiceAccount's")
+        credentials = answer["Credentials"]
+        keys = {
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
+        }
+        _step(4, "IAM says yes")
+        _step(5, f"STS answers with credentials until {credentials['Expiration']:%H:%M:%S} UTC")
+        s3 = boto3.client("s3", region_name=region, endpoint_url=url, **keys)
+        names = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+        _step(6, f"the pod lists its S3 buckets: {', '.join(names)}")
+        _expect(len(names) > 0, "there are buckets")
+        try:
+            s3.delete_bucket(Bucket=names[0])
+        except botocore.exceptions.ClientError as error:
+            _expect(
+                error.response["Error"]["Code"] == "AccessDenied",
+                "deleting a bucket is refused as AccessDenied",
+            )
+            click.echo("     and what the policy does not allow is refused: s3:DeleteBucket, AccessDenied")
+        else:
+            raise DemoError("deleting a bucket was allowed")
+        self._wrong_account(sts, role_arn)
+
+    def _wrong_account(self, sts: Any, role_arn: str) -> None:
+        """Another ServiceAccount's token must not become the role."""
+        import botocore.exceptions
+
+        from irsa_cli.changes.service_account import service_account_body
+
+        self._connection.kube.create_service_account(
+            "backend", service_account_body("backend", "other", {}, {})
+        )
+        try:
+            sts.assume_role_with_web_identity(
+                RoleArn=role_arn, RoleSessionName="other", WebIdentityToken=self._token("other")
+            )
+        except botocore.exceptions.ClientError as error:
+            _expect(
+                error.response["Error"]["Code"] == "AccessDenied", "another token is refused as AccessDenied"
+            )
+            click.echo("     and the token of another ServiceAccount does not become the role: AccessDenied")
+        else:
+            raise DemoError("the token of another ServiceAccount was accepted")
+
+    def _token(self, name: str = "s3-reader") -> str:
+        """The token that the kubelet would ask for (TokenRequest), through the cluster's API."""
+        return self._connection.kube.token("backend", name, DEFAULT_AUDIENCE)
+
+    def _break_one(self) -> None:
+        from irsa_cli.sandbox import Fault
+
+        click.echo("\n== A run in which AWS refuses AttachRolePolicy: nothing of it may be left")
+        before = self._sandbox.world()
+        self._sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", times=None))
+        self._irsa(1, "create-sa", "worker", "-n", "jobs", "-c", "demo", "--attach-policy-arn", READ_ONLY)
+        self._sandbox.faults.clear()
+        _expect(
+            self._sandbox.world() == before,
+            "roles, policies, providers, namespaces and ServiceAccounts are as before",
+        )
+        click.echo(
+            "Compared: roles, policies, providers, namespaces and ServiceAccounts are exactly as before."
+        )
+
+    def _irsa(self, expected: int, *arguments: str) -> None:
+        click.echo(f"\n$ irsa {' '.join(arguments)}")
+        sys.stdout.flush()
+        command = [sys.executable, "-m", "irsa_cli", *arguments]
+        ended = subprocess.run(command, env=dict(self._env), check=False)  # noqa: S603 - our own program
+        _expect(ended.returncode == expected, f"irsa ended with {ended.returncode}, expected {expected}")
+
+
+def _step(number: int, text: str) -> None:
+    click.echo(f"  ({number}) {text}")
+
+
+def _expect(holds: bool, what: str) -> None:
+    if not holds:
+        raise DemoError(what)
