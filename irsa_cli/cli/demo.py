@@ -101,14 +101,16 @@ class _Demo:
         )
         _expect(subject == "system:serviceaccount:backend:s3-reader", "the subject is the ServiceAccount's")
         credentials = answer["Credentials"]
-        keys = {
-            "aws_access_key_id": credentials["AccessKeyId"],
-            "aws_secret_access_key": credentials["SecretAccessKey"],
-            "aws_session_token": credentials["SessionToken"],
-        }
         _step(4, "IAM says yes")
         _step(5, f"STS answers with credentials until {credentials['Expiration']:%H:%M:%S} UTC")
-        s3 = boto3.client("s3", region_name=region, endpoint_url=url, **keys)
+        s3 = boto3.client(
+            "s3",
+            region_name=region,
+            endpoint_url=url,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+        )
         names = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
         _step(6, f"the pod lists its S3 buckets: {', '.join(names)}")
         _expect(len(names) > 0, "there are buckets")

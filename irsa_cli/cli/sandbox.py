@@ -103,5 +103,5 @@ def _spec(kind: type[ClusterSpec], text: str) -> ClusterSpec:
             arn.check_account(account)
     except InvalidInput as error:
         raise click.BadParameter(str(error), param_hint="--cluster") from error
-    given = {"region": region, "account": account}
-    return kind(name=name, **{key: value for key, value in given.items() if value})
+    default = kind()
+    return kind(name=name, region=region or default.region, account=account or default.account)

@@ -1,0 +1,80 @@
+"""The two stages that scenarios run on: the sandbox's own Kubernetes API, and a real kube-apiserver."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+import boto3
+import pytest
+
+from irsa_cli.sandbox import Rule, Sandbox
+from tests.support.eks import bearer
+from tests.support.fixtures import RealCluster
+from tests.support.kubeclient import KubeClient
+from tests.support.stage import Stage
+
+
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.e2e)])
+def stage(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Stage:
+    """A fresh stage; the real control plane's namespaces of other tests are still in it."""
+    if request.param == "sandbox":
+        return sandbox_stage(sandbox, "demo", tmp_path)
+    real = request.getfixturevalue("real")
+    return real_stage(sandbox, real, tmp_path)
+
+
+def sandbox_stage(
+    sandbox: Sandbox, cluster: str, folder: Path, *, region: str = "eu-west-1", account: str = "111122223333"
+) -> Stage:
+    """A stage on the sandbox's own Kubernetes API."""
+    env = sandbox.env(account=account, region=region)
+    eks = boto3.client(
+        "eks",
+        endpoint_url=sandbox.url,
+        region_name=region,
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+    found = eks.describe_cluster(name=cluster)["cluster"]
+    sandbox.calls.clear()
+    ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
+    kube = KubeClient(found["endpoint"], ca, bearer(env, cluster))
+
+    def grant(user: str, rules: Sequence[Rule]) -> None:
+        sandbox.grant(cluster, user, rules=rules)
+
+    def world() -> dict[str, object]:
+        kubernetes: dict[str, object] = sandbox.world(account, region=region)["kubernetes"][cluster]
+        return kubernetes
+
+    return Stage(sandbox, cluster, folder, kube, world, grant, account=account, region=region)
+
+
+def real_stage(sandbox: Sandbox, real: RealCluster, folder: Path) -> Stage:
+    """A stage on a real kube-apiserver that EKS in the sandbox knows."""
+    sandbox.add_cluster(real.spec)
+    plane = real.control_plane
+
+    def grant(user: str, rules: Sequence[Rule]) -> None:
+        # RBAC outlives a test here: the name is the test's own.
+        username = f"{user}-{folder.name}"
+        sandbox.grant(real.spec.name, user, username=username)
+        plane.grant_rbac(username, rules)
+
+    return Stage(
+        sandbox,
+        real.spec.name,
+        folder,
+        plane.admin,
+        plane.world,
+        grant,
+        account=real.spec.account,
+        region=real.spec.region,
+    )
+
+
+@pytest.fixture
+def namespace(stage: Stage, unique: str) -> str:
+    """A namespace of this test's own."""
+    stage.make_namespace(unique)
+    return unique

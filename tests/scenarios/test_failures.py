@@ -1,0 +1,193 @@
+"""Every step that fails is taken back: judged by the world before and after, on both Kubernetes APIs."""
+
+import json
+
+import pytest
+
+from irsa_cli.sandbox import Fault
+from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
+
+POLICIES = f"{READ_ONLY},arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
+IAM_WRITES = ["CreateRole", "AttachRolePolicy", "PutRolePolicy"]
+
+
+@pytest.fixture(autouse=True)
+def associated(stage: Stage) -> None:
+    assert stage.associate().code == 0
+    document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
+    (stage.folder / "inline.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("operation", IAM_WRITES)
+@pytest.mark.parametrize("kind", ["error", "reset-after", "half-body"])
+def test_a_failing_iam_write_leaves_nothing(stage: Stage, unique: str, operation: str, kind: str) -> None:
+    before = stage.world()
+    times = None if kind == "error" else 50
+    stage.sandbox.faults.add(Fault("iam", operation, kind, times=times))  # type: ignore[arg-type]
+    ran = stage.create_sa("worker", unique, "--attach-policy-arn", POLICIES, "--inline-policy", "inline.json")
+    stage.sandbox.faults.clear()
+    if kind == "error":
+        assert ran.code == 1
+        assert stage.world() == _without(before, unique)
+        assert "AccessDenied" in ran.err
+        assert f"iam:{operation}" in ran.err
+    else:
+        # The write was executed, its answer lost: what is read back decides, and that is success.
+        assert ran.code in (0, 1)
+        if ran.code == 1:
+            assert stage.world() == _without(before, unique)
+        else:
+            assert stage.role_of(unique, "worker")["inline"]
+
+
+def _without(world: dict[str, object], namespace: str) -> dict[str, object]:
+    kubernetes = world["kubernetes"]
+    assert isinstance(kubernetes, dict)
+    assert namespace not in kubernetes["namespaces"]
+    return world
+
+
+def test_one_lost_answer_to_each_write_is_settled(stage: Stage, unique: str) -> None:
+    for operation in IAM_WRITES:
+        stage.sandbox.faults.add(Fault("iam", operation, "reset-after", times=1))
+    ran = stage.create_sa(
+        "worker", unique, "--attach-policy-arn", READ_ONLY, "--inline-policy", "inline.json"
+    )
+    assert ran.code == 0, ran.err
+    role = stage.role_of(unique, "worker")
+    assert role["attached"] == [READ_ONLY]
+    assert list(role["inline"]) == ["inline"]
+
+
+def test_a_caller_without_rbac_fails_before_the_first_write(stage: Stage, namespace: str) -> None:
+    stage.restrict("restricted", [])
+    before = stage.world()
+    ran = stage.create_sa(
+        "reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json", user="restricted"
+    )
+    assert ran.code == 1
+    assert ran.json["error"]["code"] == "Forbidden"
+    assert "serviceaccounts" in ran.json["error"]["reason"]
+    assert stage.world() == before
+    assert not [call for call in stage.sandbox.calls if call.operation == "CreateRole"]
+
+
+def test_a_caller_who_may_not_patch_is_rolled_back(stage: Stage, namespace: str) -> None:
+    stage.make_account(namespace, "app", labels={"app.kubernetes.io/managed-by": "Helm"})
+    stage.restrict("reader-only", [(("get", "create"), ("serviceaccounts",))])
+    before = stage.world()
+    ran = stage.create_sa("app", namespace, "--attach-policy-arn", READ_ONLY, user="reader-only")
+    assert ran.code == 1
+    assert "patch" in ran.err
+    assert stage.world() == before
+
+
+def test_another_writer_between_read_and_patch_is_kept(stage: Stage, namespace: str) -> None:
+    stage.make_account(namespace, "app")
+
+    def write() -> None:
+        stage.annotate(namespace, "app", note="theirs")
+
+    stage.sandbox.faults.add(Fault("iam", "CreateRole", "callback", run=write))
+    ran = stage.create_sa("app", namespace, "--attach-policy-arn", READ_ONLY)
+    assert ran.code == 0, ran.err
+    account = stage.account(namespace, "app")
+    assert account is not None
+    assert account["annotations"]["note"] == "theirs"
+    assert ROLE_ARN in account["annotations"]
+
+
+def test_another_writer_who_takes_the_annotation_wins(stage: Stage, namespace: str) -> None:
+    stage.make_account(namespace, "app")
+    theirs = "arn:aws:iam::111122223333:role/theirs"
+
+    def write() -> None:
+        stage.annotate(namespace, "app", **{ROLE_ARN: theirs})
+
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("iam", "CreateRole", "callback", run=write))
+    ran = stage.create_sa("app", namespace, "--attach-policy-arn", READ_ONLY)
+    assert ran.code == 1, ran.err
+    assert stage.sandbox.world()["roles"] == before["roles"]
+    account = stage.account(namespace, "app")
+    assert account is not None
+    assert account["annotations"] == {ROLE_ARN: theirs}
+
+
+def test_a_refused_verification_takes_everything_back(stage: Stage, unique: str) -> None:
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "error", times=None))
+    ran = stage.create_sa("reader", unique, "--attach-policy-arn", READ_ONLY, "--verify", "--timeout", "4s")
+    assert ran.code == 5, ran.err
+    assert stage.world() == before
+
+
+def test_a_verification_waits_until_iam_has_spread_the_role(stage: Stage, namespace: str) -> None:
+    stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "error", times=2))
+    ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "--verify", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert ran.json["verification"]["subject"] == f"system:serviceaccount:{namespace}:reader"
+    assert "waiting" in ran.err
+
+
+def test_a_rollback_that_fails_names_what_is_left_and_recover_finishes_it(
+    stage: Stage, namespace: str
+) -> None:
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", times=None))
+    stage.sandbox.faults.add(Fault("iam", "DeleteRole", "error", times=None))
+    ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json")
+    assert ran.code == 3
+    assert ran.json["outcome"] == "incomplete"
+    (item,) = ran.json["left"]
+    assert "Role" in item["what"]
+    assert stage.world() != before
+    stage.sandbox.faults.clear()
+    assert item["repair"] == f"irsa recover {ran.json['transaction']}"
+    recovered = stage.irsa("recover", ran.json["transaction"])
+    assert recovered.code == 0, recovered.err
+    assert stage.world() == before
+
+
+def test_what_somebody_else_put_on_the_role_is_not_destroyed(stage: Stage, namespace: str) -> None:
+    def attach() -> None:
+        (role,) = [name for name, role in stage.sandbox.world()["roles"].items() if "/irsa/" in role["arn"]]
+        stage.iam().attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+
+    stage.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=attach))
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", match="ReadOnly", times=None))
+    ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json")
+    assert ran.code == 3, ran.err
+    (item,) = ran.json["left"]
+    assert "AdministratorAccess" in item["why"]
+    (role,) = [role for role in stage.sandbox.world()["roles"].values() if "/irsa/" in role["arn"]]
+    assert role["attached"] == ["arn:aws:iam::aws:policy/AdministratorAccess"]
+
+
+def test_a_run_that_was_cut_off_is_finished_by_running_it_again(stage: Stage, namespace: str) -> None:
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
+    ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY)
+    assert ran.code == -9
+    again = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY)
+    assert again.code == 0, again.err
+    assert stage.role_of(namespace, "reader")["attached"] == [READ_ONLY]
+
+
+def test_a_run_that_was_cut_off_can_be_taken_back(stage: Stage, namespace: str) -> None:
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
+    assert stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY).code == -9
+    listed = stage.irsa("recover")
+    transaction = listed.out.split()[0]
+    recovered = stage.irsa("recover", transaction)
+    assert recovered.code == 0, recovered.err
+    assert stage.world() == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)])
+def test_a_signal_takes_everything_back(stage: Stage, namespace: str, number: int, code: int) -> None:
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("iam", "CreateRole", "callback", run=lambda: stage.signal(number)))
+    ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY)
+    assert ran.code == code, ran.err
+    assert stage.world() == before

@@ -1,0 +1,36 @@
+"""The bearer token of an AWS user for a cluster, for what administrators do in tests; no irsa code in it."""
+
+import base64
+from collections.abc import Mapping
+
+import boto3
+from botocore.signers import RequestSigner
+
+
+def bearer(env: Mapping[str, str], cluster: str) -> str:
+    """A presigned GetCallerIdentity of the user whose keys are in `env`."""
+    session = boto3.Session(
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        region_name=env["AWS_REGION"],
+    )
+    client = session.client("sts", endpoint_url=env["AWS_ENDPOINT_URL"])
+    signer = RequestSigner(
+        client.meta.service_model.service_id,
+        env["AWS_REGION"],
+        "sts",
+        "v4",
+        session.get_credentials(),
+        session.events,
+    )
+    request = {
+        "method": "GET",
+        "url": f"{env['AWS_ENDPOINT_URL']}/?Action=GetCallerIdentity&Version=2011-06-15",
+        "body": {},
+        "headers": {"x-k8s-aws-id": cluster},
+        "context": {},
+    }
+    url = signer.generate_presigned_url(
+        request, region_name=env["AWS_REGION"], expires_in=900, operation_name="GetCallerIdentity"
+    )
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")

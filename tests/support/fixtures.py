@@ -1,0 +1,78 @@
+"""The fixtures that several folders of tests share: one sandbox for a process, one real control plane.
+
+A pytest plugin, loaded by tests/conftest.py. moto keeps its state in module globals, so there is one
+sandbox in each test process, and each test gets it as it was after its start.
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
+from tests.support.assets import find_assets
+from tests.support.controlplane import ControlPlane, Etcd
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[Sandbox]:
+    """The sandbox of this test process, with one cluster, `demo`."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox) -> Sandbox:
+    """The sandbox as it was after its start."""
+    running_sandbox.reset()
+    return running_sandbox
+
+
+@dataclass(frozen=True)
+class RealCluster:
+    """A real control plane, and what makes the sandbox's EKS name it."""
+
+    control_plane: ControlPlane
+    spec: ClusterSpec
+
+
+@pytest.fixture(scope="session")
+def etcd() -> Iterator[Etcd]:
+    """One etcd for all API servers of this test process."""
+    assets = find_assets()
+    assert assets is not None
+    with Etcd(assets) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def real(running_sandbox: Sandbox, etcd: Etcd) -> Iterator[RealCluster]:
+    """A real control plane, known to EKS as `real` in eu-west-1."""
+    with real_cluster(running_sandbox, etcd, "real", "eu-west-1") as cluster:
+        yield cluster
+
+
+class real_cluster:  # noqa: N801 - used like a function
+    """A real control plane whose callers are authenticated by the sandbox, for a `with` block."""
+
+    def __init__(self, sandbox: Sandbox, etcd: Etcd, name: str, region: str) -> None:
+        assets = find_assets()
+        assert assets is not None
+        self._name, self._region = name, region
+        review = f"{sandbox.url}/_sandbox/token-review/{name}"
+        self._plane = ControlPlane(assets, etcd, region=region, token_review_url=review)
+
+    def __enter__(self) -> RealCluster:
+        plane = self._plane.__enter__()
+        external = ExternalCluster(plane.endpoint, plane.ca_pem, plane.issuer, plane.jwks)
+        return RealCluster(plane, ClusterSpec(self._name, self._region, external=external))
+
+    def __exit__(self, *_: object) -> None:
+        self._plane.__exit__(None, None, None)
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name that no other test uses."""
+    return f"t-{uuid.uuid4().hex[:12]}"

@@ -1,0 +1,187 @@
+"""A stage for running `irsa` as its users do: a subprocess, the sandbox's AWS, one of two Kubernetes APIs.
+
+Scenarios judge by `world()`: everything that irsa could leave behind, before and after.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+
+from irsa_cli.sandbox import Rule, Sandbox
+from tests.support.kubeclient import Answer, KubeClient
+
+Json = dict[str, Any]
+ROLE_ARN = "eks.amazonaws.com/role-arn"
+READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+ACCOUNT = "111122223333"
+EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run of irsa ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Json:
+        """The document on standard output."""
+        document: Json = json.loads(self.out)
+        return document
+
+    @property
+    def yaml(self) -> Json:
+        """The document on standard output."""
+        document: Json = yaml.safe_load(self.out)
+        return document
+
+
+class Stage:
+    """One cluster in the sandbox; `kube_world` and `kube` reach its Kubernetes API as an administrator."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        cluster: str,
+        folder: Path,
+        kube: KubeClient,
+        kube_world: Callable[[], Json],
+        grant: Callable[[str, Sequence[Rule]], None],
+        *,
+        account: str = ACCOUNT,
+        region: str = "eu-west-1",
+    ) -> None:
+        self.sandbox = sandbox
+        self.cluster = cluster
+        self.folder = folder
+        self.kube = kube
+        self.account_id = account
+        self.region = region
+        self._kube_world = kube_world
+        self._grant = grant
+
+    def env(self, user: str = "admin") -> dict[str, str]:
+        """The environment of a run: nothing of the developer's own reaches through."""
+        inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        return {**inherited, **self._sandbox_env(user), "IRSA_STATE_DIR": str(self.folder / "state")}
+
+    def _sandbox_env(self, user: str = "admin") -> dict[str, str]:
+        return self.sandbox.env(account=self.account_id, region=self.region, user=user)
+
+    def aws_world(self) -> Json:
+        """IAM of the cluster's account."""
+        world: Json = self.sandbox.world(self.account_id, region=self.region)
+        return world
+
+    def irsa(self, *arguments: str, user: str = "admin", stdin: str = "", **env: str) -> Ran:
+        """Run irsa and wait for it."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "irsa_cli", *arguments],
+            env={**self.env(user), **env},
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        out, err = self._process.communicate(stdin, timeout=120)
+        assert "Traceback" not in err, err
+        return Ran(self._process.returncode, out, err)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the run that is under way (from a fault's callback)."""
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill the run that is under way, and return when it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def create_sa(self, name: str, namespace: str, *arguments: str, user: str = "admin", **env: str) -> Ran:
+        """Run `irsa create-sa` for this cluster."""
+        common = (name, "-n", namespace, "-c", self.cluster)
+        return self.irsa("create-sa", *common, *arguments, user=user, **env)
+
+    def associate(self, *arguments: str) -> Ran:
+        """Run `irsa associate-oidc` for this cluster."""
+        return self.irsa("associate-oidc", "-c", self.cluster, *arguments)
+
+    def world(self) -> Json:
+        """Everything that irsa could leave behind.
+
+        A namespace that is being deleted counts as gone: a bare API server has no controller to end that.
+        """
+        kubernetes = self._kube_world()
+        namespaces = kubernetes["namespaces"].items()
+        active = {name: state for name, state in namespaces if state["phase"] == "Active"}
+        return {**self.aws_world(), "kubernetes": {**kubernetes, "namespaces": active}}
+
+    def iam(self) -> Any:
+        """IAM as the account's administrator, for what somebody else does."""
+        env = self._sandbox_env()
+        return boto3.client(
+            "iam",
+            endpoint_url=self.sandbox.url,
+            region_name=env["AWS_REGION"],
+            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def restrict(self, user: str, rules: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> None:
+        """Make an IAM user who may do everything in AWS, and in Kubernetes only `(verbs, resources)`."""
+        self.sandbox.add_user(user, policy=EVERYTHING)
+        self._grant(user, [Rule(verbs, resources) for verbs, resources in rules])
+
+    def account(self, namespace: str, name: str) -> Json | None:
+        """A ServiceAccount as the world has it."""
+        found: Json | None = self._kube_world()["serviceaccounts"].get(f"{namespace}/{name}")
+        return found
+
+    def role_of(self, namespace: str, name: str) -> Json:
+        """The role that the ServiceAccount is annotated with, as the world has it."""
+        account = self.account(namespace, name)
+        assert account is not None, f"there is no ServiceAccount {namespace}/{name}"
+        arn: str = account["annotations"][ROLE_ARN]
+        role: Json = self.aws_world()["roles"][arn.rsplit("/", 1)[-1]]
+        assert role["arn"] == arn
+        return role
+
+    def make_namespace(self, name: str) -> None:
+        """Make a namespace as the cluster's administrator."""
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        made(self.kube.create("/api/v1/namespaces", body))
+
+    def make_account(
+        self, namespace: str, name: str, *, secrets: tuple[str, ...] = (), **metadata: Any
+    ) -> Json:
+        """Make a ServiceAccount as the cluster's administrator."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": name, **metadata},
+            "imagePullSecrets": [{"name": item} for item in secrets],
+            "automountServiceAccountToken": False,
+        }
+        return made(self.kube.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", body)).body
+
+    def annotate(self, namespace: str, name: str, **annotations: str) -> None:
+        """Write annotations as somebody else."""
+        body = {"metadata": {"annotations": annotations}}
+        answer = self.kube.patch(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}", body)
+        assert answer.status == 200, answer.text
+
+
+def made(answer: Answer) -> Answer:
+    """The answer to a create, which must have worked."""
+    assert answer.status == 201, answer.text
+    return answer
