@@ -70,6 +70,7 @@ _NOT_SENT = (
     botocore.exceptions.ParamValidationError,
     botocore.exceptions.NoRegionError,
 )
+_NETWORK = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
 lost_answers = _LostAnswers()
 
 
@@ -97,7 +98,7 @@ def translate(error: Exception, service: str, operation: str, subject: str) -> S
             outcome=Outcome.NOT_SENT
             if isinstance(error, _NOT_SENT) and not lost_answers.lost
             else Outcome.UNKNOWN,
-            transient=isinstance(error, botocore.exceptions.HTTPClientError),
+            transient=isinstance(error, _NETWORK),
             reason=_without_secrets(str(error)),
             next_steps=_advice_without_answer(error),
             service=service,
@@ -160,7 +161,7 @@ def _advice_without_answer(error: Exception) -> tuple[str, ...]:
         return ("log in again: aws sso login",)
     if isinstance(error, names.SSLError):
         return ("if a proxy with its own CA is in the way, name the CA in AWS_CA_BUNDLE",)
-    if isinstance(error, names.HTTPClientError):
+    if isinstance(error, _NETWORK):
         return ("check the network, HTTPS_PROXY and NO_PROXY, then run this again",)
     return ()
 

@@ -22,6 +22,11 @@ class Once(click.Option):
         self.fallback = attributes.pop("default", None)
         super().__init__(*args, **{**attributes, "multiple": True})
 
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """The variable's text as one value: a path may have a colon in it."""
+        found = self.resolve_envvar_value(ctx)
+        return None if found is None else (found,)
+
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """The one value that was given, else the default."""
         given = super().process_value(ctx, value)

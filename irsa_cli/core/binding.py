@@ -145,15 +145,17 @@ def plan(wish: Wish, observed: Observed) -> Plan:
         raise _refusal(wish, observed, differences)
     account = [] if wish.role_only else _service_account_changes(wish, observed)
     early, last = (account[:-1], account[-1:]) if wish.gated else ([], account)
-    return Plan.of(
+    work = Plan.of(
         [
             *_provider_changes(wish, observed),
             *_namespace_changes(wish, observed),
             *_role_changes(wish, observed),
         ],
         [*_policy_changes(wish, observed), *_trust_changes(wish, observed), *early],
-        last,
     )
+    # A gate stands before the last stage, and so behind all that the token needs: where the annotation
+    # is there already, that stage is empty.
+    return Plan((*work.stages, tuple(last))) if last or (wish.gated and len(work)) else work
 
 
 def _check_preconditions(wish: Wish, observed: Observed) -> None:
@@ -173,7 +175,7 @@ def _check_preconditions(wish: Wish, observed: Observed) -> None:
         raise Refused(
             f"the trust policy of {wish.role_arn} can't be updated", reason=observed.role_unreadable
         )
-    if wish.role is None and observed.role is not None and not wish.update_trust:
+    if wish.role is None and observed.role is not None:
         _check_admitted(wish, observed.role)
 
 
@@ -194,9 +196,17 @@ def _check_provider(wish: Wish, provider: ProviderState | None) -> None:
 
 
 def _check_admitted(wish: Wish, role: ObservedRole) -> None:
+    wanted = trust.statement(wish.identity)
     if trust.admits(role.state.trust, wish.identity):
         return
-    missing = json.dumps(trust.statement(wish.identity), indent=2)
+    if not trust.admits(trust.with_statement(role.state.trust, wanted), wish.identity):
+        raise Refused(
+            f"the trust policy of {wish.role_arn} denies {wish.identity.subject}",
+            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+        )
+    if wish.update_trust:
+        return
+    missing = json.dumps(wanted, indent=2)
     raise Refused(
         f"the trust policy of {wish.role_arn} does not admit {wish.identity.subject}",
         reason="STS would refuse its token",

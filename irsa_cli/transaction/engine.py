@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
 
-from irsa_cli.core.errors import Conflict, IrsaError, Outcome, ServiceError
+from irsa_cli.core.errors import Conflict, DeadlineExceeded, Outcome, ServiceError
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.transaction.journal import Journal, JournalError, Record
-from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Handler, Interrupted, Run
 
 PARALLEL = 8
 """Changes of one stage that are under way at the same time."""
@@ -61,7 +61,7 @@ class Leftover:
     """A change that could not be taken back, and why."""
 
     change: Change
-    error: IrsaError
+    error: Exception
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Transaction:
         self._plan = plan
         self._journal = journal
         self._run = run
-        self._listen = listen
+        self._listen = listen = _harmless(listen)
         self._gate = gate
         self._steps = [[_Step(change, index) for index, change in stage] for stage in _numbered(plan)]
         self._worker = Worker(
@@ -173,7 +173,7 @@ class Transaction:
         if _did_not_act(error):
             step.record.refused = True
             self._worker.note("refused", step.index)
-        else:
+        elif not isinstance(error, Interrupted | DeadlineExceeded):  # Those come between two calls.
             step.unanswered = time.monotonic()
         self._listen(Event(Step.FAILED, step.change, seconds, error))
 
@@ -228,7 +228,7 @@ class Worker:
     ) -> None:
         self._handlers = handlers
         self._journal = journal
-        self._listen = listen
+        self._listen = _harmless(listen)
         self._rollback_seconds = rollback_seconds
         self._late_window = late_window
 
@@ -255,7 +255,7 @@ class Worker:
         started = time.monotonic()
         try:
             changed = self._undo_until_gone(step, run)
-        except IrsaError as error:
+        except Exception as error:  # A bug in a handler leaves something behind, too.
             step.state = "left"
             leftovers.append(Leftover(step.change, error))
             self._listen(Event(Step.LEFT, step.change, error=error))
@@ -279,7 +279,19 @@ class Worker:
             if applied is not None and (applied.changed or time.monotonic() >= look_until):
                 return applied.changed
             # A deadline of its own ends this: the forward one may be over already.
-            time.sleep(min(next(waits), max(0.0, run.remaining)))
+            if run.remaining <= 0:
+                raise DeadlineExceeded("the time limit of the rollback was reached, and it may yet appear")
+            time.sleep(min(next(waits), run.remaining))
+
+
+def _harmless(listen: Listener) -> Listener:
+    """A listener whose failure (its terminal is gone, say) is no failure of the transaction."""
+
+    def safely(event: Event) -> None:
+        with contextlib.suppress(Exception):
+            listen(event)
+
+    return safely
 
 
 def _did_not_act(error: Exception) -> bool:

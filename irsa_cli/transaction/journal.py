@@ -83,29 +83,35 @@ class Journal:
         self._file = file
         self._lock = lock
         self._mutex = threading.Lock()
+        self._torn = False
 
     @classmethod
     def open(cls, folder: Path, transaction: str, plan: Plan, context: Mapping[str, Any]) -> Journal:
         """Start a journal and put the plan on disk; raises `JournalError` when that can't be done."""
+        path = folder / f"{transaction}.jsonl"
+        lock = FileLock(f"{path}.lock", mode=0o600)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path = folder / f"{transaction}.jsonl"
-            lock = FileLock(f"{path}.lock", mode=0o600)
             lock.acquire(timeout=0)
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         except OSError as error:
+            lock.release()
             raise JournalError(f"no journal can be written in {folder}", reason=str(error)) from error
         journal = cls(path, file, lock)
-        journal._write(
-            {
-                "version": VERSION,
-                "transaction": transaction,
-                "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                "context": dict(context),
-                "plan": [[change.to_json() for change in stage] for stage in plan.stages],
-            }
-        )
-        _sync_folder(folder)
+        header = {
+            "version": VERSION,
+            "transaction": transaction,
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "context": dict(context),
+            "plan": [[change.to_json() for change in stage] for stage in plan.stages],
+        }
+        try:
+            journal._write(header)
+            _sync_folder(folder)
+        except JournalError:
+            journal.close()
+            path.unlink(missing_ok=True)  # Nothing was begun: there is nothing to recover from it.
+            raise
         return journal
 
     @classmethod
@@ -114,12 +120,15 @@ class Journal:
         lock = FileLock(f"{path}.lock", mode=0o600)
         try:
             lock.acquire(timeout=0)
+            file = os.open(path, os.O_WRONLY | os.O_APPEND)
         except Timeout:
             raise JournalError(f"transaction {path.stem} is still running") from None
-        # A torn last line must not swallow the next one.
-        file = os.open(path, os.O_WRONLY | os.O_APPEND)
-        os.write(file, b"\n")
-        return cls(path, file, lock)
+        except OSError as error:
+            lock.release()
+            raise JournalError(f"the journal {path} can't be opened", reason=str(error)) from error
+        journal = cls(path, file, lock)
+        journal._torn = True  # The last line may be: it must not swallow the next one.
+        return journal
 
     def event(self, event: str, index: int | None = None, **facts: Any) -> None:
         """Put one event on disk; returns when it is there."""
@@ -134,48 +143,57 @@ class Journal:
     def close(self) -> None:
         """Let go of the file and its lock."""
         os.close(self._file)
-        self._lock.release()
+        # In this order: who holds the lock of a name that is gone holds nothing.
         Path(f"{self.path}.lock").unlink(missing_ok=True)
+        self._lock.release()
 
     def _write(self, line: Mapping[str, Any]) -> None:
         data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
         with self._mutex:
+            if self._torn:
+                data = b"\n" + data
+            self._torn = True
             try:
                 if os.write(self._file, data) != len(data):
                     raise OSError("the line was cut short")
                 os.fsync(self._file)
             except OSError as error:
                 raise JournalError(f"the journal {self.path} can't be written", reason=str(error)) from error
+            self._torn = False
 
 
 def _sync_folder(folder: Path) -> None:
     """Make a new file's name survive a power loss, too."""
-    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise JournalError(f"no journal can be written in {folder}", reason=str(error)) from error
 
 
 def read(path: Path) -> Story:
     """Read a journal; raises `JournalError` when its header is not there or of another version."""
-    lines = [line for line in path.read_bytes().splitlines() if line.strip()]
     try:
+        lines = [line for line in path.read_bytes().splitlines() if line.strip()]
         header = json.loads(lines[0])
         if header["version"] != VERSION:
             raise JournalError(
                 f"{path} has version {header['version']}", reason=f"this irsa reads version {VERSION}"
             )
         stages = [[Record(Change.from_json(change)) for change in stage] for stage in header["plan"]]
-    except (IndexError, ValueError, KeyError, TypeError) as error:
+        story = Story(header["transaction"], header["started"], header["context"], stages)
+    except (OSError, IndexError, ValueError, KeyError, TypeError) as error:
         raise JournalError(f"{path} is not a journal", reason=str(error)) from error
-    story = Story(header["transaction"], header["started"], header["context"], stages)
     records = list(story.records)
     for line in lines[1:]:
         try:
-            _replay(story, records, json.loads(line))
+            event = json.loads(line)
         except ValueError:
             continue  # Torn: its step counts as not written, and the step's call had not gone out.
+        _replay(story, records, event)
     return story
 
 
@@ -211,7 +229,8 @@ def journals(folder: Path) -> list[Path]:
 
 def prune(folder: Path, keep: int = KEEP_FINISHED) -> None:
     """Remove the oldest finished journals, unfinished ones never."""
-    for path in journals(folder)[:-keep]:
+    found = journals(folder)
+    for path in found[: max(0, len(found) - keep)]:
         try:
             if read(path).finished:
                 path.unlink()

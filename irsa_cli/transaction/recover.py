@@ -28,15 +28,19 @@ def unfinished(folder: Path) -> list[tuple[Path, Story]]:
 def roll_back(path: Path, story: Story, handlers: Mapping[Kind, Handler], listen: Listener) -> list[Leftover]:
     """Take back what the transaction did; returns what could not be taken back.
 
-    Raises `JournalError` when the transaction's process still lives.
+    Raises `JournalError` when the transaction's process still lives, or did when `story` was read.
     """
     journal = Journal.reopen(path)
     try:
+        if read(path) != story:
+            raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
+        # The request of a process that died may have been the last thing it sent: no request is
+        # younger than the last line.
+        last_sent = max(time.monotonic() - _age(path), 0.0)
         steps = steps_of(story.stages)
         for step in (step for stage in steps for step in stage):
             if step.record.begun and not step.record.done and not step.record.refused:
-                # The request of a process that died may have been the last thing it sent.
-                step.unanswered = max(time.monotonic() - _age(path), 0.0)
+                step.unanswered = last_sent
         worker = Worker(handlers, journal, listen)
         leftovers = worker.undo(steps, story.transaction)
         worker.note("outcome", outcome="incomplete" if leftovers else "rolled-back")
@@ -46,5 +50,5 @@ def roll_back(path: Path, story: Story, handlers: Mapping[Kind, Handler], listen
 
 
 def _age(path: Path) -> float:
-    """Seconds since the journal was last written: no request of its process is younger."""
+    """Seconds since the journal was last written."""
     return max(0.0, time.time() - path.stat().st_mtime)

@@ -56,10 +56,8 @@ def real_stage(sandbox: Sandbox, real: RealCluster, folder: Path) -> Stage:
     plane = real.control_plane
 
     def grant(user: str, rules: Sequence[Rule]) -> None:
-        # RBAC outlives a test here: the name is the test's own.
-        username = f"{user}-{folder.name}"
-        sandbox.grant(real.spec.name, user, username=username)
-        plane.grant_rbac(username, rules)
+        sandbox.grant(real.spec.name, user, username=user)
+        plane.grant_rbac(user, rules)
 
     return Stage(
         sandbox,

@@ -64,7 +64,6 @@ def test_the_statement_is_added_when_told_so_and_the_rest_is_kept(
 
 
 def test_the_statement_is_taken_back_when_the_run_fails(stage: Stage, namespace: str, shared: str) -> None:
-    stage.restrict("no-create", [(("get", "patch"), ("serviceaccounts",))])
     stage.make_account(namespace, "app", annotations={ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/old"})
     before = stage.world()
     stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "error", times=None))

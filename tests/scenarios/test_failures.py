@@ -60,11 +60,9 @@ def test_one_lost_answer_to_each_write_is_settled(stage: Stage, unique: str) -> 
 
 
 def test_a_caller_without_rbac_fails_before_the_first_write(stage: Stage, namespace: str) -> None:
-    stage.restrict("restricted", [])
+    user = stage.restricted()
     before = stage.world()
-    ran = stage.create_sa(
-        "reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json", user="restricted"
-    )
+    ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json", user=user)
     assert ran.code == 1
     assert ran.json["error"]["code"] == "Forbidden"
     assert "serviceaccounts" in ran.json["error"]["reason"]
@@ -74,9 +72,9 @@ def test_a_caller_without_rbac_fails_before_the_first_write(stage: Stage, namesp
 
 def test_a_caller_who_may_not_patch_is_rolled_back(stage: Stage, namespace: str) -> None:
     stage.make_account(namespace, "app", labels={"app.kubernetes.io/managed-by": "Helm"})
-    stage.restrict("reader-only", [(("get", "create"), ("serviceaccounts",))])
+    user = stage.restricted((("get", "create"), ("serviceaccounts",)))
     before = stage.world()
-    ran = stage.create_sa("app", namespace, "--attach-policy-arn", READ_ONLY, user="reader-only")
+    ran = stage.create_sa("app", namespace, "--attach-policy-arn", READ_ONLY, user=user)
     assert ran.code == 1
     assert "patch" in ran.err
     assert stage.world() == before

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,10 +138,15 @@ class Stage:
             aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def restrict(self, user: str, rules: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> None:
-        """Make an IAM user who may do everything in AWS, and in Kubernetes only `(verbs, resources)`."""
+    def restricted(self, *rules: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
+        """The name of a new IAM user who may do all in AWS, and in Kubernetes only `(verbs, resources)`.
+
+        A real API server remembers a token for some seconds, so no two tests use the same user.
+        """
+        user = f"u-{uuid.uuid4().hex[:12]}"
         self.sandbox.add_user(user, policy=EVERYTHING)
         self._grant(user, [Rule(verbs, resources) for verbs, resources in rules])
+        return user
 
     def account(self, namespace: str, name: str) -> Json | None:
         """A ServiceAccount as the world has it."""

@@ -1,0 +1,8 @@
+"""A small Kubernetes API of our own: what irsa calls, answered as a real API server answers.
+
+tests/contract runs the same tests against it and a real kube-apiserver.
+"""
+
+from irsa_cli.sandbox.kube.api import KubeApi
+
+__all__ = ["KubeApi"]

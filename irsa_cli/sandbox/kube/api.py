@@ -1,0 +1,173 @@
+"""The Kubernetes API of the sandbox, as a WSGI application: who asks, may they, and the answer.
+
+It serves what irsa calls and nothing more: namespaces, serviceaccounts and their tokens,
+SelfSubjectAccessReview, the issuer's discovery documents and the version. No watch, no selectors, no
+server-side apply, no PUT, no managedFields. A real server differs in two ways when `controllers` is on:
+see `store.Store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from werkzeug.wrappers import Request, Response
+
+from irsa_cli.sandbox.kube import schema, status, wire
+from irsa_cli.sandbox.kube.authorizer import ANONYMOUS, SELF_REVIEWS, Authorizer, refusal
+from irsa_cli.sandbox.kube.resources import Resources
+from irsa_cli.sandbox.kube.reviews import request_token, review_access
+from irsa_cli.sandbox.kube.route import Route, parse_route
+from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.store import NAMESPACES, SERVICE_ACCOUNTS, Store
+from irsa_cli.sandbox.kube.tokens import TokenIssuer
+from irsa_cli.sandbox.model import Identity, Rule
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+TOKENS = ("", "serviceaccounts/token")
+VERSION = {
+    "major": "1",
+    "minor": "36",
+    "gitVersion": "v1.36.3-sandbox",
+    "gitCommit": "",
+    "gitTreeState": "",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "linux/amd64",
+}
+
+
+class KubeApi:
+    """One cluster's API server.
+
+    `issuer` is the URL that tokens name, `signing_key` (RSA) signs them, `authenticate` tells who a
+    bearer token is (None: nobody). Safe to call from several threads.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        signing_key: RSAPrivateKey,
+        authenticate: Callable[[str], Identity | None],
+        *,
+        controllers: bool = True,
+    ) -> None:
+        self._authenticate = authenticate
+        self._authorizer = Authorizer()
+        self._store = Store(controllers=controllers)
+        self._resources = Resources(self._store)
+        self._tokens = TokenIssuer(issuer, signing_key)
+
+    @property
+    def issuer(self) -> str:
+        """The issuer URL of this cluster's ServiceAccount tokens."""
+        return self._tokens.issuer
+
+    def jwks(self) -> JsonObject:
+        """Return the public keys that this cluster's tokens verify with."""
+        return self._tokens.jwks()
+
+    def set_rules(self, username: str, rules: Sequence[Rule]) -> None:
+        """Set what `username` may do from now on; members of `system:masters` may do everything."""
+        self._authorizer.set_rules(username, rules)
+
+    def reset(self) -> None:
+        """Back to a new cluster: no objects of users, no rules. Issuer and keys stay."""
+        self._authorizer.reset()
+        self._store.reset()
+
+    def world(self) -> dict[str, Any]:
+        """All namespaces and ServiceAccounts, for tests to compare before and after."""
+        namespaces = self._store.list(NAMESPACES)[1]
+        accounts = self._store.list(SERVICE_ACCOUNTS)[1]
+        return {
+            "namespaces": {obj["metadata"]["name"]: _namespace_state(obj) for obj in namespaces},
+            "serviceaccounts": {_full_name(obj): _account_state(obj) for obj in accounts},
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """WSGI."""
+        request = Request(environ)
+        try:
+            response = self._answer(request)
+        except status.ApiError as error:
+            response = wire.json_response(error.body(), error.code)
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        who = self._identify(request)
+        route = parse_route(request.method, request.path)
+        if not self._authorizer.allows(who, route):
+            raise status.forbidden(route.resource, route.name, refusal(who, route), group=route.group)
+        if not route.resource:
+            return self._document(request, route)
+        if (route.group, route.full_resource) == TOKENS:
+            return self._token(request, route)
+        if (route.group, route.full_resource) == SELF_REVIEWS:
+            return self._access_review(request, route, who)
+        return self._resources.answer(request, route)
+
+    def _identify(self, request: Request) -> Identity:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            return ANONYMOUS
+        who = self._authenticate(token.strip())
+        if who is None:
+            raise status.unauthorized()
+        return Identity(who.username, (*who.groups, "system:authenticated"), who.arn)
+
+    def _document(self, request: Request, route: Route) -> Response:
+        if route.path.rstrip("/") == "/version":
+            return wire.json_response(VERSION)
+        if route.path == "/.well-known/openid-configuration":
+            return wire.json_response(self._tokens.discovery())
+        if route.path == "/openid/v1/jwks":
+            return wire.typed_response(request, self._tokens.jwks(), "application/jwk-set+json")
+        if route.path in ("/healthz", "/livez", "/readyz"):
+            return Response("ok", mimetype="text/plain")
+        return wire.no_such_path()
+
+    def _token(self, request: Request, route: Route) -> Response:
+        if route.verb != "create":
+            raise status.method_not_allowed()
+        version = "authentication.k8s.io/v1"
+        wanted = wire.read_body(request, "TokenRequest", schema.TOKEN_REQUEST, version)
+        self._store.require_namespace(route.namespace, route.resource, route.name)
+        account = self._store.get(SERVICE_ACCOUNTS, route.namespace, route.name)
+        return wire.json_response(request_token(self._tokens, account, wanted), 201)
+
+    def _access_review(self, request: Request, route: Route, who: Identity) -> Response:
+        if route.verb != "create":
+            raise status.method_not_allowed()
+        version = "authorization.k8s.io/v1"
+        asked = wire.read_body(request, "SelfSubjectAccessReview", schema.ACCESS_REVIEW, version)
+        return wire.json_response(review_access(self._authorizer, who, asked), 201)
+
+
+def _full_name(obj: JsonObject) -> str:
+    return f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
+
+
+def _namespace_state(obj: JsonObject) -> dict[str, Any]:
+    metadata = obj["metadata"]
+    return {
+        "labels": metadata.get("labels", {}),
+        "annotations": metadata.get("annotations", {}),
+        "phase": obj["status"]["phase"],
+    }
+
+
+def _account_state(obj: JsonObject) -> dict[str, Any]:
+    metadata = obj["metadata"]
+    return {
+        "uid": metadata["uid"],
+        "labels": metadata.get("labels", {}),
+        "annotations": metadata.get("annotations", {}),
+        "secrets": obj.get("secrets", []),
+        "imagePullSecrets": obj.get("imagePullSecrets", []),
+        "automount": obj.get("automountServiceAccountToken"),
+    }

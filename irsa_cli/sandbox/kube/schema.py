@@ -1,0 +1,160 @@
+"""Reading JSON into the fields that an object has: unknown fields and nulls vanish, wrong types are errors.
+
+Just enough of the types of Namespace, ServiceAccount, TokenRequest, SelfSubjectAccessReview and
+DeleteOptions for what the sandbox serves. Values are not judged here, only their types.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+
+class WrongTypeError(ValueError):
+    """A JSON value where a field of another type is."""
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A JSON array."""
+
+    item: "Schema"
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """A JSON object with free keys."""
+
+    value: "Schema"
+
+
+Schema = type | ListOf | MapOf | Mapping[str, Any]
+
+METADATA: Schema = {
+    "name": str,
+    "generateName": str,
+    "namespace": str,
+    "uid": str,
+    "resourceVersion": str,
+    "creationTimestamp": str,
+    "deletionTimestamp": str,
+    "labels": MapOf(str),
+    "annotations": MapOf(str),
+    "finalizers": ListOf(str),
+    "ownerReferences": ListOf(
+        {
+            "apiVersion": str,
+            "kind": str,
+            "name": str,
+            "uid": str,
+            "controller": bool,
+            "blockOwnerDeletion": bool,
+        }
+    ),
+}
+_TYPE: Mapping[str, Any] = {"kind": str, "apiVersion": str}
+_REFERENCE: Schema = dict.fromkeys(
+    ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"), str
+)
+
+NAMESPACE: Schema = {
+    **_TYPE,
+    "metadata": METADATA,
+    "spec": {"finalizers": ListOf(str)},
+    "status": {"phase": str},
+}
+SERVICE_ACCOUNT: Schema = {
+    **_TYPE,
+    "metadata": METADATA,
+    "secrets": ListOf(_REFERENCE),
+    "imagePullSecrets": ListOf({"name": str}),
+    "automountServiceAccountToken": bool,
+}
+TOKEN_REQUEST: Schema = {
+    **_TYPE,
+    "metadata": METADATA,
+    "spec": {
+        "audiences": ListOf(str),
+        "expirationSeconds": int,
+        "boundObjectRef": {"kind": str, "apiVersion": str, "name": str, "uid": str},
+    },
+}
+ACCESS_REVIEW: Schema = {
+    **_TYPE,
+    "metadata": METADATA,
+    "spec": {
+        "resourceAttributes": dict.fromkeys(
+            ("namespace", "verb", "group", "version", "resource", "subresource", "name"), str
+        ),
+        "nonResourceAttributes": {"path": str, "verb": str},
+    },
+}
+DELETE_OPTIONS: Schema = {
+    **_TYPE,
+    "gracePeriodSeconds": int,
+    "propagationPolicy": str,
+    "orphanDependents": bool,
+    "preconditions": {"uid": str, "resourceVersion": str},
+    "dryRun": ListOf(str),
+}
+
+_JSON_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
+
+
+def _wrong(value: object, wanted: str, path: str) -> WrongTypeError:
+    found = _JSON_NAMES.get(type(value), type(value).__name__)
+    return WrongTypeError(f"json: cannot unmarshal {found} into field {path} of type {wanted}")
+
+
+def _read_scalar(schema: type, value: object, path: str) -> Any:
+    # bool is a subclass of int in Python, not in JSON: compare types exactly.
+    if type(value) is not schema:
+        raise _wrong(value, _JSON_NAMES[schema], path)
+    return value
+
+
+def _read_object(schema: Mapping[str, Any], value: object, path: str) -> JsonObject:
+    if not isinstance(value, dict):
+        raise _wrong(value, "object", path or "(root)")
+    fields = {}
+    for key, field in schema.items():
+        known = read(field, value.get(key), f"{path}.{key}".lstrip("."))
+        empty = known is None or (not known and isinstance(field, ListOf | MapOf))
+        if not empty:
+            fields[key] = known
+    return fields
+
+
+def read(schema: Schema, value: object, path: str = "") -> Any:
+    """`value` reduced to the fields of `schema`; empty maps and lists are left out, as Go's omitempty does.
+
+    Raises:
+        WrongTypeError: a value has another type than its field.
+    """
+    if value is None:
+        return None
+    if isinstance(schema, type):
+        return _read_scalar(schema, value, path)
+    if isinstance(schema, Mapping):
+        return _read_object(schema, value, path)
+    if isinstance(schema, ListOf):
+        if not isinstance(value, list):
+            raise _wrong(value, "array", path)
+        return [read(schema.item, item, path) for item in value if item is not None]
+    if not isinstance(value, dict):
+        raise _wrong(value, "object", path)
+    return {key: "" if item is None else read(schema.value, item, path) for key, item in value.items()}
+
+
+def merge(target: object, patch: object) -> Any:
+    """RFC 7386 JSON merge patch: `null` removes a field, objects merge, everything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged

@@ -1,0 +1,183 @@
+"""The errors of the Kubernetes API: `Status` bodies with code, reason, message and details.
+
+Only how an error looks on the wire lives here; when one is raised is decided elsewhere.
+Shapes: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+OPTIMISTIC_LOCK = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+class ApiError(Exception):
+    """A refusal, as the API server words it.
+
+    `code` is the HTTP status, `reason` the machine-readable word for it, `details` names the object.
+    """
+
+    def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = details
+
+    def body(self) -> dict[str, Any]:
+        """Return the `Status` object to answer with."""
+        status: dict[str, Any] = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "code": self.code,
+        }
+        if self.reason:
+            status["reason"] = self.reason
+        if self.details is not None:
+            status["details"] = {key: value for key, value in self.details.items() if value}
+        return status
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One wrong field: `reason` is a `CauseType` such as FieldValueInvalid, `text` what is wrong."""
+
+    field: str
+    reason: str
+    text: str
+
+    def cause(self) -> dict[str, str]:
+        """Return the entry of `details.causes`."""
+        return {"reason": self.reason, "message": self.text, "field": self.field}
+
+
+def invalid_value(field: str, value: object, why: str) -> FieldError:
+    """Describe a field whose value breaks a rule; strings are quoted, numbers are not."""
+    shown = json.dumps(value, ensure_ascii=False)
+    return FieldError(field, "FieldValueInvalid", f"Invalid value: {shown}: {why}")
+
+
+def required_value(field: str, why: str) -> FieldError:
+    """Describe a field that must be there and isn't."""
+    return FieldError(field, "FieldValueRequired", f"Required value: {why}")
+
+
+def too_long(field: str, limit: int) -> FieldError:
+    """Describe a field bigger than `limit` bytes."""
+    return FieldError(field, "FieldValueTooLong", f"Too long: may not be more than {limit} bytes")
+
+
+def unsupported_value(field: str, value: object, supported: Sequence[str]) -> FieldError:
+    """Describe a field with a value outside a closed list."""
+    choices = ", ".join(json.dumps(choice) for choice in supported)
+    text = f"Unsupported value: {json.dumps(value, separators=(',', ':'))}: supported values: {choices}"
+    return FieldError(field, "FieldValueNotSupported", text)
+
+
+def _qualified(resource: str, group: str) -> str:
+    return f"{resource}.{group}" if group else resource
+
+
+def unauthorized() -> ApiError:
+    """401: the token is of nobody."""
+    return ApiError(401, "Unauthorized", "Unauthorized")
+
+
+def forbidden(
+    resource: str,
+    name: str,
+    why: str,
+    *,
+    group: str = "",
+    causes: Sequence[dict[str, str]] = (),
+) -> ApiError:
+    """403: known, but not allowed to (RBAC or admission)."""
+    subject = _qualified(resource, group) + (f' "{name}"' if name else "")
+    details = {"name": name, "group": group, "kind": resource, "causes": list(causes)}
+    message = f"{subject} is forbidden: {why}" if subject else f"forbidden: {why}"
+    return ApiError(403, "Forbidden", message, details)
+
+
+def not_found(resource: str, name: str, *, group: str = "") -> ApiError:
+    """404: no such object."""
+    message = f'{_qualified(resource, group)} "{name}" not found'
+    return ApiError(404, "NotFound", message, {"name": name, "group": group, "kind": resource})
+
+
+def no_such_resource() -> ApiError:
+    """404: a path that this server does not serve."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
+
+
+def method_not_allowed() -> ApiError:
+    """405: the resource is served, this verb on it is not."""
+    message = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", message, {})
+
+
+def already_exists(resource: str, name: str, *, ending: bool = False) -> ApiError:
+    """409 to a create: the name is taken, perhaps (`ending`) by an object that is going away."""
+    message = f'{resource} "{name}" already exists'
+    if ending:
+        message = f"object is being deleted: {message}"
+    return ApiError(409, "AlreadyExists", message, {"name": name, "kind": resource})
+
+
+def conflict(resource: str, name: str, why: str, *, group: str = "") -> ApiError:
+    """409 to a patch or delete: a precondition (resourceVersion, uid) does not hold."""
+    message = f'Operation cannot be fulfilled on {_qualified(resource, group)} "{name}": {why}'
+    return ApiError(409, "Conflict", message, {"name": name, "group": group, "kind": resource})
+
+
+def too_large(limit: int) -> ApiError:
+    """413: the body is bigger than `limit` bytes."""
+    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
+
+
+def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
+    """415 to a create: a Content-Type that is not served."""
+    listed = ", ".join(accepted)
+    message = f"the body of the request was in an unknown format - accepted media types include: {listed}"
+    return ApiError(415, "UnsupportedMediaType", message)
+
+
+def unsupported_patch_type() -> ApiError:
+    """415 to a patch: a Content-Type that is no kind of patch, or none that is served."""
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+
+
+def unreadable_version(version: str) -> ApiError:
+    """500, as a real server has it: a resourceVersion that is not a number."""
+    return ApiError(500, "", f'strconv.ParseUint: parsing "{version}": invalid syntax')
+
+
+def bad_request(message: str) -> ApiError:
+    """400: the body or the query can't be read at all."""
+    return ApiError(400, "BadRequest", message)
+
+
+def invalid(kind: str, name: str, errors: Sequence[FieldError], *, group: str = "") -> ApiError:
+    """422: readable, but fields break rules; each is a cause in the details."""
+    distinct = list(dict.fromkeys(f"{error.field}: {error.text}" for error in errors))
+    listed = distinct[0] if len(distinct) == 1 else f"[{', '.join(distinct)}]"
+    message = f'{_qualified(kind, group)} "{name}" is invalid: {listed}'
+    causes = [error.cause() for error in errors]
+    details = {"name": name, "group": group, "kind": kind, "causes": causes}
+    return ApiError(422, "Invalid", message, details)
+
+
+def version_on_create() -> ApiError:
+    """500, as a real server has it: a new object that says which version it is."""
+    return ApiError(500, "", "resourceVersion should not be set on objects to be created")
+
+
+def not_acceptable(available: str) -> ApiError:
+    """406: the client accepts no format that there is."""
+    message = f"406: Not Acceptable\n\nAvailable representations: {available}"
+    return ApiError(406, "NotAcceptable", message, {})

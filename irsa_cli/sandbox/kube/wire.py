@@ -1,0 +1,137 @@
+"""HTTP in and out: reading bodies, options and queries as the API server does, writing JSON answers.
+
+Nothing here knows which resources there are.
+"""
+
+import json
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from irsa_cli.sandbox.kube import schema, status
+from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.store import Preconditions
+
+BODY_LIMIT = 3 * 1024 * 1024
+"""Bytes of a request body, as a real server's default."""
+
+MERGE_PATCH = "application/merge-patch+json"
+_UNSERVED_QUERIES = ("continue", "fieldSelector", "labelSelector", "watch")
+
+
+def json_response(body: JsonObject, code: int = 200, mimetype: str = "application/json") -> Response:
+    """`body` as an HTTP answer."""
+    return Response(json.dumps(body), status=code, mimetype=mimetype)
+
+
+def no_such_path() -> Response:
+    """404 in plain text: outside of all groups that are served."""
+    return Response("404 page not found\n", status=404, mimetype="text/plain")
+
+
+def read_bytes(request: Request) -> bytes:
+    """Read the body; 413 when it is too large."""
+    data = request.get_data(cache=False)
+    if len(data) > BODY_LIMIT:
+        raise status.too_large(BODY_LIMIT)
+    return data
+
+
+def _parse(data: bytes, complaint: str) -> dict[str, Any]:
+    """Return the JSON object in `data`; 400 with `complaint` when there is none."""
+    try:
+        parsed = json.loads(data)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise status.bad_request(complaint)
+    return parsed
+
+
+def read_body(request: Request, kind: str, fields: schema.Schema, version: str = "v1") -> JsonObject:
+    """Read the object of a create: 415 if not JSON by its type, 400 if unreadable or of another kind."""
+    if request.mimetype not in ("", "application/json"):
+        raise status.unsupported_media_type(["application/json"])
+    parsed = _parse(read_bytes(request), f"the object provided is unrecognized (must be of type {kind})")
+    try:
+        known = {"metadata": {}, **schema.read(fields, parsed)}
+    except schema.WrongTypeError as error:
+        message = f'{kind} in version "{version.split("/")[-1]}" cannot be handled as a {kind}: {error}'
+        raise status.bad_request(message) from None
+    found = known.get("apiVersion", version), known.get("kind", kind)
+    if found != (version, kind):
+        raise status.bad_request(f'{found[1]} in version "{found[0]}" cannot be handled as a {kind}')
+    return known
+
+
+def read_patch(request: Request) -> JsonObject:
+    """Read the merge patch in the body: 415 for other kinds of patches, 400 if unreadable."""
+    if request.mimetype != MERGE_PATCH:
+        # A real server also takes JSON patches, strategic merge patches and apply; the sandbox does not.
+        raise status.unsupported_patch_type()
+    return _parse(read_bytes(request), "error decoding patch: not a JSON object")
+
+
+def read_dry_run(request: Request, verb: str) -> bool:
+    """Whether the query says `dryRun=All`; 422 for any other value."""
+    return _is_dry_run(request.args.getlist("dryRun"), f"{verb}Options")
+
+
+def _is_dry_run(values: list[str], options: str) -> bool:
+    if set(values) - {"All"}:
+        error = status.unsupported_value("dryRun", values, ["All"])
+        raise status.invalid(options, "", [error], group="meta.k8s.io")
+    return bool(values)
+
+
+def read_delete_options(request: Request) -> tuple[Preconditions, bool]:
+    """Preconditions and dry run of a delete: from the body if there is one, else from the query."""
+    data = read_bytes(request)
+    if not data:
+        return Preconditions(), read_dry_run(request, "Delete")
+    try:
+        options: dict[str, Any] = schema.read(schema.DELETE_OPTIONS, _parse(data, "not a JSON object"))
+    except schema.WrongTypeError as error:
+        raise status.bad_request(str(error)) from None
+    wanted = options.get("preconditions", {})
+    dry_run = _is_dry_run(options.get("dryRun", []), "DeleteOptions")
+    return Preconditions(wanted.get("uid"), wanted.get("resourceVersion")), dry_run
+
+
+def refuse_unserved_queries(request: Request) -> None:
+    """400 for what would change the answer of a real server and isn't served: better than a wrong list."""
+    for key in _UNSERVED_QUERIES:
+        if request.args.get(key):
+            raise status.bad_request(f"the sandbox does not serve {key}")
+
+
+def typed_response(request: Request, body: JsonObject, mimetype: str) -> Response:
+    """`body` as `mimetype`; 406 when the client says that it doesn't take that."""
+    if request.headers.get("Accept") and not request.accept_mimetypes.best_match([mimetype]):
+        raise status.not_acceptable(mimetype)
+    return json_response(body, mimetype=mimetype)
+
+
+def check_place(obj: JsonObject, namespace: str, name: str = "") -> None:
+    """400 when the body names another object or namespace than the path."""
+    found = obj["metadata"].get("name", name)
+    if name and found != name:
+        raise status.bad_request(
+            f"the name of the object ({found}) does not match the name on the URL ({name})"
+        )
+    if namespace and obj["metadata"].get("namespace", namespace) != namespace:
+        message = "the namespace of the provided object does not match the namespace sent on the request"
+        raise status.bad_request(message)
+
+
+def apply_patch(old: JsonObject, patch: JsonObject, kind: str, fields: schema.Schema) -> JsonObject:
+    """`old` with a merge patch applied; 422 when the result is no such object any more."""
+    merged = schema.merge(old, patch)
+    try:
+        new: JsonObject = {"metadata": {}, **schema.read(fields, merged)}
+        if new.get("kind") != kind:
+            raise schema.WrongTypeError(f"a {kind} is wanted")
+    except schema.WrongTypeError as error:
+        why = status.invalid_value("patch", json.dumps(merged), str(error))
+        raise status.invalid("", "", [why]) from None
+    return new
