@@ -21,6 +21,7 @@ import botocore.session
 from irsa_cli import __version__
 from irsa_cli.aws.errors import lost_answers, translate
 from irsa_cli.core.errors import IrsaError
+from irsa_cli.core.limits import call_seconds
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 CONNECT_SECONDS = 5
-READ_SECONDS = 10
 ATTEMPTS = 4
 
 
@@ -118,7 +118,7 @@ class AwsSession:
         # IAM's own endpoint depends on the partition only, which boto3 takes from the region.
         config = botocore.config.Config(
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
+            read_timeout=call_seconds(),
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             user_agent_extra=f"irsa/{__version__}",
             max_pool_connections=16,

@@ -93,7 +93,8 @@ class Change:
 class Plan:
     """Stages of changes: those of one stage are independent of each other, stages run in order.
 
-    The last stage is the commit point. `gate` says that something must be proven before it.
+    The last stage is the commit point; a gate, where a run has one, stands before it. It is empty where
+    there is nothing left to do behind the gate.
     """
 
     stages: tuple[tuple[Change, ...], ...] = ()

@@ -15,11 +15,11 @@ import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.limits import call_seconds
 from irsa_cli.kube.errors import NOT_FOUND, translate
 
 Json = dict[str, Any]
-TIMEOUT = (5, 10)
-"""Seconds to connect, and to wait for an answer."""
+CONNECT_SECONDS = 5
 ATTEMPTS = 4
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -36,6 +36,7 @@ class Kube:
     def __init__(self, api_client: Any, log: WireLog = lambda *_: None) -> None:
         self._core = kubernetes.client.CoreV1Api(api_client)
         self._log = log
+        self._seconds = call_seconds()
 
     def namespace(self, name: str) -> Json | None:
         """A namespace, None when there is none."""
@@ -124,7 +125,9 @@ class Kube:
         started = time.monotonic()
         status, code = 0, ""
         try:
-            answer = method(*args, _preload_content=False, _request_timeout=TIMEOUT, **kwargs)
+            answer = method(
+                *args, _preload_content=False, _request_timeout=(CONNECT_SECONDS, self._seconds), **kwargs
+            )
             status = answer.status
             body = json.loads(answer.data)
             if not isinstance(body, dict):

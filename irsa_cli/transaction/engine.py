@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from irsa_cli.core.errors import Conflict, DeadlineExceeded, Outcome, ServiceError
+from irsa_cli.core.limits import call_seconds
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.transaction.journal import Journal, JournalError, Record
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Interrupted, Run
@@ -21,8 +22,8 @@ from irsa_cli.transaction.protocol import Applied, Claim, Handler, Interrupted, 
 PARALLEL = 8
 """Changes of one stage that are under way at the same time."""
 
-LATE_WINDOW = 15.0
-"""Seconds for which a write without an answer may still be executed; rollback looks again for that long."""
+LATE_CALLS = 1.5
+"""A write without an answer may be executed for that many call time-outs after it was given up."""
 
 ROLLBACK_SECONDS = 60.0
 
@@ -96,7 +97,6 @@ class Transaction:
         *,
         gate: Callable[[], None] | None = None,
         rollback_seconds: float = ROLLBACK_SECONDS,
-        late_window: float = LATE_WINDOW,
     ) -> None:
         self._plan = plan
         self._journal = journal
@@ -104,9 +104,7 @@ class Transaction:
         self._listen = listen = _harmless(listen)
         self._gate = gate
         self._steps = [[_Step(change, index) for index, change in stage] for stage in _numbered(plan)]
-        self._worker = Worker(
-            handlers, journal, listen, rollback_seconds=rollback_seconds, late_window=late_window
-        )
+        self._worker = Worker(handlers, journal, listen, rollback_seconds=rollback_seconds)
 
     def execute(self) -> Report:
         """Run the plan to its end or back to its beginning; never raises for a failed change."""
@@ -224,13 +222,12 @@ class Worker:
         listen: Listener,
         *,
         rollback_seconds: float = ROLLBACK_SECONDS,
-        late_window: float = LATE_WINDOW,
     ) -> None:
         self._handlers = handlers
         self._journal = journal
         self._listen = _harmless(listen)
         self._rollback_seconds = rollback_seconds
-        self._late_window = late_window
+        self._late_window = LATE_CALLS * call_seconds()
 
     def handler(self, change: Change) -> Handler:
         """The handler of a change's kind."""

@@ -1,0 +1,184 @@
+"""Who signed a call: users by their access keys, roles by the temporary credentials that STS gave out.
+
+Also what policies bound them. What these allow is decided in `enforce`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.sandbox.aws.answer import AwsError
+from irsa_cli.sandbox.aws.partitions import partition_of
+from irsa_cli.sandbox.aws.signature import verify
+from irsa_cli.sandbox.enforce import Powers
+
+if TYPE_CHECKING:
+    from irsa_cli.sandbox.aws.cloud import Cloud
+    from irsa_cli.sandbox.aws.request import AwsRequest
+
+_UPPER = string.ascii_uppercase + string.digits
+_CODES = {
+    "unknown": {"eks": "UnrecognizedClientException", "s3": "InvalidAccessKeyId", "": "InvalidClientTokenId"},
+    "expired": {"eks": "ExpiredTokenException", "": "ExpiredToken"},
+    "unsigned": {
+        "eks": "MissingAuthenticationTokenException",
+        "s3": "AccessDenied",
+        "": "MissingAuthenticationToken",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated caller. `role_arn` and `session` are set for temporary credentials of a role."""
+
+    account: str
+    partition: str
+    arn: str
+    user_id: str
+    name: str
+    role_arn: str = ""
+    session: Session | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """Temporary credentials of a role, until `expires`."""
+
+    access_key: str
+    secret: str
+    token: str
+    account: str
+    partition: str
+    role_id: str
+    role_arn: str
+    name: str
+    expires: datetime
+    policy: dict[str, Any] | None = None
+
+    @property
+    def role_name(self) -> str:
+        """The role's name, without its path."""
+        return self.role_arn.rsplit("/", 1)[-1]
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the session."""
+        return f"arn:{self.partition}:sts::{self.account}:assumed-role/{self.role_name}/{self.name}"
+
+
+class Callers:
+    """Knows all credentials."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._sessions: dict[str, Session] = {}
+
+    def reset(self) -> None:
+        """Forget temporary credentials."""
+        self._sessions.clear()
+
+    def open_session(
+        self, role: Any, name: str, seconds: int, policy: dict[str, Any] | None = None
+    ) -> Session:
+        """New temporary credentials for a role of moto's."""
+        session = Session(
+            access_key="ASIA" + "".join(secrets.choice(_UPPER) for _ in range(16)),
+            secret=secrets.token_urlsafe(30),
+            token=secrets.token_urlsafe(180),
+            account=role.account_id,
+            partition=role.partition,
+            role_id=role.id,
+            role_arn=role.arn,
+            name=name,
+            expires=datetime.now(timezone.utc) + timedelta(seconds=seconds),
+            policy=policy,
+        )
+        self._sessions[session.access_key] = session
+        return session
+
+    def authenticate(self, request: AwsRequest) -> Caller:
+        """The caller of a signed request; raises AwsError as AWS refuses bad credentials."""
+        signature = request.signature
+        if signature is None:
+            raise _refused("unsigned", request.service, "Request is missing Authentication Token")
+        session = self._sessions.get(signature.access_key)
+        if session:
+            caller, secret = self._of_session(session, request)
+        else:
+            caller, secret = self._of_user(signature.access_key, request)
+        if caller.partition != partition_of(signature.region).name:
+            # Credentials are good in one partition.
+            raise _unknown(request.service)
+        verify(request, signature, secret)
+        return caller
+
+    def _of_session(self, session: Session, request: AwsRequest) -> tuple[Caller, str]:
+        assert request.signature
+        role = self._cloud.iam(session.account, session.partition).roles.get(session.role_id)
+        if role is None or not secrets.compare_digest(
+            session.token.encode(), request.signature.token.encode()
+        ):
+            raise _unknown(request.service)
+        if datetime.now(timezone.utc) >= session.expires:
+            raise _refused(
+                "expired", request.service, "The security token included in the request is expired"
+            )
+        user_id = f"{session.role_id}:{session.name}"
+        caller = Caller(
+            session.account, session.partition, session.arn, user_id, session.name, session.role_arn, session
+        )
+        return caller, session.secret
+
+    def _of_user(self, access_key: str, request: AwsRequest) -> tuple[Caller, str]:
+        for account, partition in self._cloud.accounts():
+            iam = self._cloud.iam(account, partition)
+            key = iam.access_keys.get(access_key)
+            if key and key.status == "Active" and key.user_name in iam.users:
+                user = iam.users[key.user_name]
+                return Caller(account, partition, user.arn, user.id, user.name), key.secret_access_key
+        raise _unknown(request.service)
+
+    def powers(self, caller: Caller) -> Powers:
+        """The policies that bound a caller, as they are now."""
+        iam = self._cloud.iam(caller.account, caller.partition)
+        if not caller.session:
+            user = iam.users[caller.name]
+            holders = [user, *iam.get_groups_for_user(user.name)]
+            return Powers([document for holder in holders for document in _documents(holder)])
+        role = iam.roles[caller.session.role_id]
+        boundary = iam.managed_policies.get(role.permissions_boundary_arn)
+        return Powers(
+            _documents(role), _default_document(boundary) if boundary else None, caller.session.policy
+        )
+
+    def is_admin(self, caller: Caller) -> bool:
+        """Whether AdministratorAccess is attached to the user or role."""
+        iam = self._cloud.iam(caller.account, caller.partition)
+        holder = iam.roles[caller.session.role_id] if caller.session else iam.users[caller.name]
+        return f"arn:{caller.partition}:iam::aws:policy/AdministratorAccess" in holder.managed_policies
+
+
+def _documents(holder: Any) -> list[dict[str, Any]]:
+    inline = [json.loads(text) for text in holder.policies.values()]
+    return inline + [_default_document(policy) for policy in holder.managed_policies.values()]
+
+
+def _default_document(policy: Any) -> dict[str, Any]:
+    text = next(v.document for v in policy.versions if v.version_id == policy.default_version_id)
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+def _unknown(service: str) -> AwsError:
+    return _refused("unknown", service, "The security token included in the request is invalid.")
+
+
+def _refused(why: str, service: str, message: str) -> AwsError:
+    codes = _CODES[why]
+    return AwsError(codes.get(service, codes[""]), message, 403)

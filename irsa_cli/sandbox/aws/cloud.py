@@ -1,0 +1,195 @@
+"""The state of the sandbox's AWS: moto's backends, by account and partition, and how moto is called.
+
+moto keeps its state in the process and has no locks; all that touches it holds `Cloud.lock`. moto is
+imported when a `Cloud` is made. What AWS refuses is decided elsewhere, before moto is called.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from typing import Any
+
+from irsa_cli.sandbox import wsgi
+from irsa_cli.sandbox.aws import managed
+from irsa_cli.sandbox.aws.answer import AwsError
+from irsa_cli.sandbox.aws.partitions import BY_NAME
+from irsa_cli.sandbox.aws.request import AwsRequest, read_request
+from irsa_cli.sandbox.exchange import Incoming
+from irsa_cli.sandbox.model import Answer
+
+_ERROR_CODE = re.compile(rb"<Code>([^<]*)</Code>")
+_DEMO_BUCKETS = ("reports", "images")
+
+
+class Cloud:
+    """moto, with accounts that are made when first named."""
+
+    def __init__(self) -> None:
+        _teach_moto_all_partitions()
+        self.lock = threading.RLock()
+        self._apps: dict[str, Any] = {}
+        self._opened: set[tuple[str, str]] = set()
+        self._with_buckets: set[tuple[str, str]] = set()
+
+    def close(self) -> None:
+        """Forget everything, also the accounts."""
+        from moto.core.base_backend import BackendDict
+
+        with self.lock:
+            BackendDict.reset()
+            self._opened.clear()
+            self._with_buckets.clear()
+
+    def reset(self) -> None:
+        """Forget everything in all accounts; the accounts themselves and their administrators stay."""
+        with self.lock:
+            opened = self.accounts()
+            self.close()
+            for account, partition in opened:
+                self.open_account(account, partition)
+
+    def accounts(self) -> list[tuple[str, str]]:
+        """The accounts that exist, each as (account id, partition)."""
+        return sorted(self._opened)
+
+    def iam(self, account: str, partition: str) -> Any:
+        """Moto's IAM of an account, an `IAMBackend`."""
+        from moto.iam.models import iam_backends
+
+        return iam_backends[account][partition]
+
+    def open_account(self, account: str, partition: str) -> None:
+        """Give a new account AWS's managed policies and the user `admin`."""
+        with self.lock:
+            if (account, partition) in self._opened:
+                return
+            self._opened.add((account, partition))
+            self._add_managed_policies(account, partition)
+            self.add_user(account, partition, "admin")
+            iam = self.iam(account, partition)
+            iam.attach_user_policy(f"arn:{partition}:iam::aws:policy/AdministratorAccess", "admin")
+
+    def _add_managed_policies(self, account: str, partition: str) -> None:
+        from moto.iam.models import AWSManagedPolicy
+
+        iam = self.iam(account, partition)
+        for name, document in managed.DOCUMENTS.items():
+            policy = AWSManagedPolicy(  # type: ignore[abstract] # moto makes them so, too
+                name,
+                account_id=account,
+                region=partition,
+                path=managed.PATHS.get(name, "/"),
+                document=json.dumps(document),
+            )
+            iam.aws_managed_policies.append(policy)
+            iam.managed_policies[policy.arn] = policy
+
+    def add_user(self, account: str, partition: str, name: str, policy: dict[str, Any] | None = None) -> None:
+        """Make an IAM user with an access key, and with this inline policy."""
+        from moto.iam.models import AccessKey
+
+        with self.lock:
+            iam = self.iam(account, partition)
+            if name in iam.users:
+                raise ValueError(f"user {name} exists in account {account}")
+            user = iam.create_user(BY_NAME[partition].home, name)
+            if policy is not None:
+                user.put_policy("sandbox", json.dumps(policy))
+            key = AccessKey(  # type: ignore[abstract] # moto makes them so, too
+                name, prefix="AKIA", account_id=account
+            )
+            key.access_key_id, key.secret_access_key = user_key(account, partition, name)
+            user.access_keys.append(key)
+            iam.access_keys[key.access_key_id] = key
+
+    def add_bucket(self, account: str, partition: str, name: str) -> None:
+        """Make an empty S3 bucket."""
+        from moto.s3.models import s3_backends
+
+        with self.lock:
+            self._ensure_demo_buckets(account, partition)
+            s3_backends[account][partition].create_bucket(name, BY_NAME[partition].home)
+
+    def _ensure_demo_buckets(self, account: str, partition: str) -> None:
+        from moto.s3.models import s3_backends
+
+        if (account, partition) not in self._with_buckets:
+            self._with_buckets.add((account, partition))
+            for topic in _DEMO_BUCKETS:
+                name = f"demo-{topic}-{account}-{partition}"
+                s3_backends[account][partition].create_bucket(name, BY_NAME[partition].home)
+
+    def forward(self, request: AwsRequest, account: str, partition: str) -> Answer:
+        """Moto's answer to `request`, made by that account."""
+        with self.lock:
+            if request.service == "s3":
+                self._ensure_demo_buckets(account, partition)
+            try:
+                app = self._app(request.service)
+                code, headers, body = wsgi.call(app, _for_moto(request, account, partition))
+            except Exception as error:
+                # moto raises what it doesn't implement and what it trips over.
+                message = f"The sandbox can't execute {request.operation}: {error!r}"
+                raise AwsError("NotImplemented", message, 501) from error
+        found = _ERROR_CODE.search(body) if code >= 400 else None
+        kept = {name: value for name, value in headers.items() if _is_kept(name)}
+        if request.method == "HEAD":
+            kept["Content-Length"] = headers.get("Content-Length", "0")
+        return Answer(code, body, kept, found[1].decode() if found else str(code) if code >= 400 else "")
+
+    def warm(self, account: str, partition: str) -> None:
+        """Make moto load what its first call would have to wait for, a tenth of a second."""
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        body = b"Action=ListAccountAliases&Version=2010-05-08"
+        self.forward(read_request(Incoming("POST", "/", headers, body)), account, partition)
+
+    def _app(self, service: str) -> Any:
+        if service not in self._apps:
+            from moto.moto_server.werkzeug_app import create_backend_app
+
+            self._apps[service] = create_backend_app(service)  # type: ignore[arg-type]
+        return self._apps[service]
+
+
+def _is_kept(header: str) -> bool:
+    lower = header.lower()
+    return lower not in ("content-length", "connection", "server") and not lower.startswith("access-control")
+
+
+def _for_moto(request: AwsRequest, account: str, partition: str) -> Incoming:
+    """The request as moto takes it: it finds service and region in the header, and is told the account."""
+    region = request.region or BY_NAME[partition].home
+    key = request.signature.access_key if request.signature else "AKIASANDBOXSANDBOX00"
+    scope = f"AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{request.service}/aws4_request"
+    headers = {
+        **request.headers,
+        "authorization": f"{scope}, SignedHeaders=host, Signature=0",
+        "x-moto-account-id": account,
+    }
+    return Incoming(request.method, request.target, headers, request.body)
+
+
+def user_key(account: str, partition: str, name: str) -> tuple[str, str]:
+    """The access key (id and secret) of a user made by the sandbox: the same after every start and reset."""
+    digest = hashlib.sha256(f"{partition}/{account}/{name}".encode()).digest()
+    return "AKIA" + base64.b32encode(digest)[:16].decode(), base64.b64encode(digest)[:40].decode()
+
+
+def _teach_moto_all_partitions() -> None:
+    """Moto 5.2.5 takes the regions of the two newest isolated partitions for those of `aws`."""
+    from moto.utilities import utils
+
+    for partition in BY_NAME.values():
+        if partition.name not in utils.PARTITION_NAMES:
+            utils.PARTITION_NAMES.append(partition.name)
+            utils.REGION_PREFIX_TO_PARTITION[partition.region_prefix] = partition.name
+    import moto.iam.models as iam_models
+
+    # Names that other modules have copied from `utils`.
+    iam_models.ARN_PARTITION_REGEX = (  # type: ignore[attr-defined]
+        r"^arn:(" + "|".join(sorted(utils.PARTITION_NAMES)) + ")"
+    )

@@ -1,0 +1,119 @@
+"""The EKS clusters of the sandbox, and EKS's answers about them: DescribeCluster and ListClusters.
+
+Everything else of EKS is refused with an error that says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.sandbox.aws.answer import AwsError, json_result
+from irsa_cli.sandbox.aws.partitions import partition_of
+
+if TYPE_CHECKING:
+    from irsa_cli.sandbox.aws.callers import Caller
+    from irsa_cli.sandbox.aws.request import AwsRequest
+    from irsa_cli.sandbox.model import Answer, ClusterSpec
+
+_CREATED = 1767225600
+"""When all clusters were created, in seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster as EKS and STS know it; `jwks` returns the public keys of its ServiceAccount tokens."""
+
+    spec: ClusterSpec
+    endpoint: str
+    ca_pem: str
+    issuer: str
+    jwks: Callable[[], dict[str, Any]]
+
+    @property
+    def partition(self) -> str:
+        """The partition's name."""
+        return partition_of(self.spec.region).name
+
+    @property
+    def arn(self) -> str:
+        """The cluster's ARN."""
+        return cluster_arn(self.spec)
+
+
+def cluster_arn(spec: ClusterSpec) -> str:
+    """The ARN of the cluster that `spec` describes."""
+    partition = partition_of(spec.region).name
+    return f"arn:{partition}:eks:{spec.region}:{spec.account}:cluster/{spec.name}"
+
+
+def issuer_of(spec: ClusterSpec) -> str:
+    """An issuer URL in EKS's form, each cluster its own."""
+    number = hashlib.sha256(cluster_arn(spec).encode()).hexdigest()[:32].upper()
+    return f"https://oidc.eks.{spec.region}.{partition_of(spec.region).suffix}/id/{number}"
+
+
+class Clusters:
+    """All clusters, by account, region and name."""
+
+    def __init__(self) -> None:
+        self._by_place: dict[tuple[str, str, str], Cluster] = {}
+
+    def add(self, cluster: Cluster) -> None:
+        """Serve a cluster from now on."""
+        self._by_place[_place(cluster.spec)] = cluster
+
+    def remove(self, spec: ClusterSpec) -> None:
+        """Serve it no longer."""
+        del self._by_place[_place(spec)]
+
+    def with_issuer(self, issuer: str) -> Cluster | None:
+        """The cluster whose tokens name `issuer`."""
+        return next((c for c in self._by_place.values() if c.issuer == issuer), None)
+
+    def answer(self, request: AwsRequest, caller: Caller) -> Answer:
+        """EKS's answer to a call that is allowed."""
+        mine = {
+            name: cluster
+            for (account, region, name), cluster in self._by_place.items()
+            if (account, region) == (caller.account, request.region)
+        }
+        if request.operation == "ListClusters":
+            return json_result({"clusters": sorted(mine), "nextToken": None})
+        if request.operation != "DescribeCluster":
+            message = f"The sandbox does not serve {request.operation} of EKS."
+            raise AwsError("NotImplementedException", message, 501)
+        name = request.path.rstrip("/").rsplit("/", 1)[-1]
+        if name not in mine:
+            raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", 404)
+        return json_result({"cluster": _description(mine[name])})
+
+
+def _place(spec: ClusterSpec) -> tuple[str, str, str]:
+    return spec.account, spec.region, spec.name
+
+
+def _description(cluster: Cluster) -> dict[str, Any]:
+    spec = cluster.spec
+    described: dict[str, Any] = {
+        "name": spec.name,
+        "arn": cluster.arn,
+        "createdAt": _CREATED,
+        "version": "1.36",
+        "platformVersion": "eks.1",
+        "status": spec.status,
+        "roleArn": f"arn:{cluster.partition}:iam::{spec.account}:role/eks-cluster",
+        "resourcesVpcConfig": {"endpointPublicAccess": True, "publicAccessCidrs": ["0.0.0.0/0"]},
+        "accessConfig": {"authenticationMode": "API"},
+        "tags": {},
+    }
+    if spec.status != "CREATING":
+        # A cluster has neither address nor issuer before it is there.
+        described["endpoint"] = cluster.endpoint
+        described["certificateAuthority"] = {"data": base64.b64encode(cluster.ca_pem.encode()).decode()}
+        if spec.oidc:
+            described["identity"] = {"oidc": {"issuer": cluster.issuer}}
+    return described

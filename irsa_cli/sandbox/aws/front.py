@@ -1,0 +1,110 @@
+"""The front of the sandbox's AWS: who calls, may they, and which service answers.
+
+This is the `Endpoint` that the server leads to. Services are iam, sts, eks and s3; there are no others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from irsa_cli.sandbox.aws import acts, iam
+from irsa_cli.sandbox.aws.account import QUOTAS, Account
+from irsa_cli.sandbox.aws.answer import AwsError, render_error
+from irsa_cli.sandbox.aws.callers import Caller, Callers
+from irsa_cli.sandbox.aws.clusters import Clusters
+from irsa_cli.sandbox.aws.lag import Lag
+from irsa_cli.sandbox.aws.request import SERVICES, AwsRequest, read_request
+from irsa_cli.sandbox.aws.shapes import check_parameters
+from irsa_cli.sandbox.aws.sts import Sts
+from irsa_cli.sandbox.enforce import refusal
+from irsa_cli.sandbox.exchange import Label
+
+if TYPE_CHECKING:
+    from irsa_cli.sandbox.aws.cloud import Cloud
+    from irsa_cli.sandbox.exchange import Incoming
+    from irsa_cli.sandbox.model import Answer
+
+_THROTTLING = {
+    "eks": AwsError("ThrottlingException", "Rate exceeded", 429),
+    "s3": AwsError("SlowDown", "Please reduce your request rate.", 503),
+}
+
+
+class Front:
+    """All of the sandbox's AWS as one endpoint."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.lag = Lag(cloud)
+        self.callers = Callers(cloud)
+        self.clusters = Clusters()
+        self.quotas = dict(QUOTAS)
+        self._sts = Sts(cloud, self.callers, self.clusters, self.lag)
+
+    def reset(self) -> None:
+        """Back to empty accounts and default quotas. Clusters stay."""
+        with self.cloud.lock:
+            self.cloud.reset()
+            self.callers.reset()
+            self.lag.reset()
+            self.quotas.clear()
+            self.quotas.update(QUOTAS)
+
+    def label(self, request: Incoming) -> Label:
+        """Service, operation and subject of a call."""
+        read = read_request(request)
+        return Label(read.service, read.operation, read.subject)
+
+    def answer(self, request: Incoming) -> Answer:
+        """The answer, also where it is a refusal."""
+        read = read_request(request)
+        try:
+            return self._answer(read)
+        except AwsError as error:
+            return render_error(read.service, error)
+        except Exception as error:
+            # A mistake of the sandbox's own; the client must not take it for a broken connection.
+            return render_error(read.service, AwsError("InternalFailure", repr(error), 500))
+
+    def failure(self, service: str, code: str, message: str, status: int) -> Answer:
+        """An error in the shape of `service`."""
+        return render_error(service, AwsError(code, message, status))
+
+    def throttled(self, service: str) -> Answer:
+        """What a service says to too many calls."""
+        return render_error(service, _THROTTLING.get(service, AwsError("Throttling", "Rate exceeded")))
+
+    def identify(self, request: Incoming) -> Caller:
+        """Who signed a call to STS; raises AwsError when the signature is not good."""
+        with self.cloud.lock:
+            return self.callers.authenticate(read_request(request))
+
+    def _answer(self, request: AwsRequest) -> Answer:
+        if request.service not in SERVICES:
+            raise AwsError("NotImplemented", f"The sandbox does not serve {request.service}.", 501)
+        if (request.service, request.operation) == ("sts", "AssumeRoleWithWebIdentity"):
+            return self._sts.assume_role_with_web_identity(request)
+        with self.cloud.lock:
+            caller = self.callers.authenticate(request)
+            if request.service == "sts":
+                return self._sts.answer(request, caller)
+            account = Account(self.cloud, caller.account, caller.partition, self.quotas, self.lag)
+            if request.service == "iam":
+                check_parameters(request.params)
+            self._authorize(request, caller, account)
+            if request.service == "iam":
+                return iam.execute(account, request)
+            if request.service == "eks":
+                return self.clusters.answer(request, caller)
+            return self.cloud.forward(request, caller.account, caller.partition)
+
+    def _authorize(self, request: AwsRequest, caller: Caller, account: Account) -> None:
+        act = acts.act_of(request, caller, account)
+        with self.lag.stale_view(caller.account, caller.partition):
+            why = refusal(self.callers.powers(caller), act)
+        if why:
+            code = "AccessDeniedException" if request.service == "eks" else "AccessDenied"
+            message = (
+                f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {act.resource}"
+            )
+            raise AwsError(code, f"{message} {why}", 403)

@@ -1,0 +1,171 @@
+"""The grammar of policy documents, as IAM checks it when one is written. Meaning is in `enforce` and `trust`.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+Where public implementations disagree about IAM, the milder reading is taken: `sts:*` is a fine action of a
+trust policy.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from irsa_cli.sandbox.aws.answer import AwsError, malformed_policy
+from irsa_cli.sandbox.conditions import is_operator
+
+VERSIONS = ("2008-10-17", "2012-10-17")
+_SID = re.compile(r"[A-Za-z0-9]*")
+_ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
+_STS_ACTION = re.compile(r"sts:[A-Za-z*?]+", re.IGNORECASE)
+_RESOURCE = re.compile(r"\*|arn:[^:]+:[^:]*:[^:]*:[^:]*:.+")
+_ACCOUNT = re.compile(r"\d{12}")
+_AWS_PRINCIPAL = re.compile(
+    r"arn:(?P<partition>aws[\w-]*):(?:iam::\d{12}:(?:root|(?:user|role)/[\x21-\x7e]+)|"
+    r"sts::\d{12}:(?:assumed-role|federated-user)/[\x21-\x7e]+)"
+)
+_PROVIDER = re.compile(r"arn:(?P<partition>aws[\w-]*):iam::\d{12}:(?:oidc|saml)-provider/[\x21-\x7e]+")
+_SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:amazonaws\.com(?:\.cn)?|amazon\.com)")
+_WEB_PROVIDERS = (
+    "cognito-identity.amazonaws.com",
+    "www.amazon.com",
+    "graph.facebook.com",
+    "accounts.google.com",
+)
+
+
+def without_space(text: str) -> int:
+    """The length that quotas count: characters other than white space."""
+    return sum(1 for char in text if not char.isspace())
+
+
+def check_trust_policy(text: str, partition: str, exists: Callable[[str], bool]) -> None:
+    """Refuses what can't be a role's trust policy in `partition`.
+
+    `exists` tells whether a user or role that is named as principal is there. Raises AwsError,
+    MalformedPolicyDocument.
+    """
+    for statement in _statements(text):
+        _check_common(statement, {"Principal", "NotPrincipal"})
+        for name in ("Resource", "NotResource"):
+            if name in statement:
+                raise malformed_policy(f"Has prohibited field {name}")
+        actions = _strings(statement.get("Action", statement.get("NotAction")))
+        if not actions or not all(_STS_ACTION.fullmatch(action) for action in actions):
+            raise malformed_policy("AssumeRole policy may only specify STS AssumeRole actions.")
+        _check_principal(statement, partition, exists)
+
+
+def check_identity_policy(text: str) -> None:
+    """Refuses what can't be an inline or managed policy. Raises AwsError, MalformedPolicyDocument."""
+    sids: set[str] = set()
+    for statement in _statements(text):
+        for name in ("Principal", "NotPrincipal"):
+            if name in statement:
+                raise malformed_policy("Policy document should not specify a principal.")
+        _check_common(statement, {"Resource", "NotResource"})
+        for action in _strings(statement.get("Action", statement.get("NotAction"))):
+            if not _ACTION.fullmatch(action):
+                message = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+                raise malformed_policy(message)
+        if "Resource" not in statement and "NotResource" not in statement:
+            raise malformed_policy("Policy statement must contain resources.")
+        for resource in _strings(statement.get("Resource", statement.get("NotResource"))):
+            if not _RESOURCE.fullmatch(resource):
+                raise malformed_policy(f'Resource {resource} must be in ARN format or "*".')
+        if statement.get("Sid") and statement["Sid"] in sids:
+            raise malformed_policy("Statement IDs (SID) in a single policy must be unique.")
+        sids.add(statement.get("Sid", ""))
+
+
+def _statements(text: str) -> list[dict[str, Any]]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise malformed_policy("This policy contains invalid Json") from None
+    if not isinstance(document, dict) or not set(document) <= {"Version", "Id", "Statement"}:
+        raise _syntax_error()
+    if document.get("Version", VERSIONS[0]) not in VERSIONS:
+        raise malformed_policy("The policy must contain a valid version string")
+    statements = document.get("Statement")
+    statements = [statements] if isinstance(statements, dict) else statements
+    if not isinstance(statements, list) or not statements:
+        raise _syntax_error()
+    if not all(isinstance(statement, dict) for statement in statements):
+        raise _syntax_error()
+    return statements
+
+
+def _check_common(statement: dict[str, Any], also: set[str]) -> None:
+    known = {"Sid", "Effect", "Action", "NotAction", "Condition", "Resource", "NotResource", *also}
+    if not set(statement) <= known:
+        raise _syntax_error()
+    if statement.get("Effect") not in ("Allow", "Deny"):
+        raise malformed_policy(
+            "Missing required field Effect" if "Effect" not in statement else "Invalid effect"
+        )
+    if ("Action" in statement) == ("NotAction" in statement):
+        raise malformed_policy("Policy statement must contain actions.")
+    sid = statement.get("Sid", "")
+    if not isinstance(sid, str) or not _SID.fullmatch(sid):
+        raise malformed_policy("Statement IDs (SID) must be alpha-numeric.")
+    for name in ("Action", "NotAction", "Resource", "NotResource"):
+        if name in statement and not _strings(statement[name]):
+            raise _syntax_error()
+    _check_condition(statement.get("Condition", {}))
+
+
+def _check_condition(block: Any) -> None:
+    if not isinstance(block, dict):
+        raise _syntax_error()
+    for operator, keys in block.items():
+        if not is_operator(operator):
+            raise malformed_policy(f"Invalid Condition type : {operator}.")
+        if not isinstance(keys, dict):
+            raise _syntax_error()
+        for key, value in keys.items():
+            values = value if isinstance(value, list) else [value]
+            if not key or not all(isinstance(v, (str, int, float, bool)) for v in values):
+                raise _syntax_error()
+
+
+def _check_principal(statement: dict[str, Any], partition: str, exists: Callable[[str], bool]) -> None:
+    if "NotPrincipal" in statement:
+        raise malformed_policy("Has prohibited field NotPrincipal")
+    if "Principal" not in statement:
+        raise malformed_policy("Missing required field Principal")
+    principal = statement["Principal"]
+    if principal == "*":
+        return
+    if not isinstance(principal, dict) or not principal:
+        raise malformed_policy("Invalid principal in policy.")
+    for kind, value in principal.items():
+        named = _strings(value)
+        if not named:
+            raise malformed_policy("Invalid principal in policy.")
+        for name in named:
+            if not _is_principal(kind, name, partition) or not (kind != "AWS" or exists(name)):
+                raise malformed_policy(f'Invalid principal in policy: "{kind}":"{name}"')
+
+
+def _is_principal(kind: str, name: str, partition: str) -> bool:
+    if kind == "Service":
+        return bool(_SERVICE.fullmatch(name))
+    if kind == "Federated":
+        match = _PROVIDER.fullmatch(name)
+        return name in _WEB_PROVIDERS or bool(match and match["partition"] == partition)
+    if kind == "AWS":
+        match = _AWS_PRINCIPAL.fullmatch(name)
+        return name == "*" or bool(_ACCOUNT.fullmatch(name) or (match and match["partition"] == partition))
+    return False
+
+
+def _strings(value: Any) -> list[str]:
+    """A string or a list of strings as a list; empty when it is neither."""
+    values = value if isinstance(value, list) else [value]
+    return values if all(isinstance(v, str) and v for v in values) else []
+
+
+def _syntax_error() -> AwsError:
+    return malformed_policy("Syntax errors in policy.")

@@ -1,0 +1,60 @@
+"""A few of the policies that AWS manages, for roles to be given. Shortened where the originals are long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _allow(*actions: str, resource: str = "*") -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+
+
+def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+_READ_S3 = ("s3:Get*", "s3:List*", "s3:Describe*", "s3-object-lambda:Get*", "s3-object-lambda:List*")
+
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "AdministratorAccess": _policy(_allow("*")),
+    "PowerUserAccess": _policy(
+        {
+            "Effect": "Allow",
+            "NotAction": ["iam:*", "organizations:*", "account:*"],
+            "Resource": "*",
+        },
+        _allow("iam:CreateServiceLinkedRole", "iam:DeleteServiceLinkedRole", "iam:ListRoles"),
+    ),
+    "ReadOnlyAccess": _policy(
+        _allow("iam:Get*", "iam:List*", "s3:Get*", "s3:List*", "eks:Describe*", "eks:List*", "sts:Get*")
+    ),
+    "SecurityAudit": _policy(
+        _allow("iam:Get*", "iam:List*", "eks:Describe*", "eks:List*", "s3:GetBucket*", "s3:ListAllMyBuckets")
+    ),
+    "IAMFullAccess": _policy(_allow("iam:*")),
+    "AmazonS3FullAccess": _policy(_allow("s3:*", "s3-object-lambda:*")),
+    "AmazonS3ReadOnlyAccess": _policy(_allow(*_READ_S3)),
+    "AmazonDynamoDBFullAccess": _policy(_allow("dynamodb:*")),
+    "AmazonDynamoDBReadOnlyAccess": _policy(
+        _allow("dynamodb:BatchGetItem", "dynamodb:Describe*", "dynamodb:List*", "dynamodb:GetItem")
+    ),
+    "AmazonSQSFullAccess": _policy(_allow("sqs:*")),
+    "AmazonSQSReadOnlyAccess": _policy(
+        _allow("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueues", "sqs:ListQueueTags")
+    ),
+    "AmazonSNSReadOnlyAccess": _policy(_allow("sns:GetTopicAttributes", "sns:List*")),
+    "AmazonEC2ReadOnlyAccess": _policy(_allow("ec2:Describe*", "ec2:GetSecurityGroupsForVpc")),
+    "AmazonEC2ContainerRegistryReadOnly": _policy(
+        _allow("ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+    ),
+    "AmazonEKS_CNI_Policy": _policy(_allow("ec2:AssignPrivateIpAddresses", "ec2:DescribeInstances")),
+    "AmazonEBSCSIDriverPolicy": _policy(_allow("ec2:CreateSnapshot", "ec2:AttachVolume", "ec2:DetachVolume")),
+    "CloudWatchAgentServerPolicy": _policy(
+        _allow("cloudwatch:PutMetricData", "ec2:DescribeTags", "logs:PutLogEvents", "logs:CreateLogStream")
+    ),
+    "CloudWatchReadOnlyAccess": _policy(_allow("cloudwatch:Describe*", "cloudwatch:Get*", "logs:Get*")),
+    "SecretsManagerReadWrite": _policy(_allow("secretsmanager:*", "kms:DescribeKey", "kms:ListAliases")),
+}
+"""Documents by policy name; the path is / but for those in `PATHS`."""
+
+PATHS = {"AmazonEBSCSIDriverPolicy": "/service-role/"}

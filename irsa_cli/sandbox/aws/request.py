@@ -1,0 +1,196 @@
+"""An HTTP request as AWS sees it: which service and operation, its parameters, and who signed it.
+
+Routing is by the scope of the signature (Signature Version 4), in the header or in a presigned URL, since
+all services share one address. Signatures are read here and verified in `signature`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from irsa_cli.sandbox.exchange import Incoming
+
+SERVICES = ("iam", "sts", "eks", "s3")
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
+_SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
+_SIGNATURE = re.compile(r"Signature=([0-9a-f]+)")
+_S3_PARTS = (
+    "acl",
+    "cors",
+    "encryption",
+    "lifecycle",
+    "location",
+    "policy",
+    "tagging",
+    "versioning",
+    "website",
+)
+"""Parts of buckets and objects that calls name in the query; each has actions of its own."""
+_UNSIGNED = {"AssumeRoleWithWebIdentity": "sts", "AssumeRoleWithSAML": "sts"}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a request says about its signature; `date` is the time of signing, as 20260131T235959Z."""
+
+    access_key: str
+    region: str
+    service: str
+    date: str
+    signed_headers: tuple[str, ...]
+    value: str
+    token: str
+    presigned: bool
+
+
+@dataclass(frozen=True)
+class AwsRequest:
+    """One call. `params` are those of the query protocol; `target` is path and query as sent."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    params: Mapping[str, str]
+    signature: Signature | None
+    service: str
+    operation: str
+
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        return unquote(urlsplit(self.target).path)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters in the URL."""
+        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+
+    @property
+    def region(self) -> str:
+        """The region that it was signed for; empty for an unsigned call."""
+        return self.signature.region if self.signature else ""
+
+    @property
+    def subject(self) -> str:
+        """What it is about, for the call log."""
+        if self.service in ("eks", "s3"):
+            return self.path.removeprefix("/clusters").strip("/")
+        names = (
+            "RoleName",
+            "PolicyArn",
+            "PolicyName",
+            "OpenIDConnectProviderArn",
+            "Url",
+            "RoleArn",
+            "UserName",
+        )
+        return next((self.params[name] for name in names if name in self.params), "")
+
+    def members(self, name: str) -> list[str]:
+        """A list parameter, such as ClientIDList, in its order."""
+        prefix = f"{name}.member."
+        found = [(int(k[len(prefix) :]), v) for k, v in self.params.items() if _is_index(k, prefix)]
+        return [value for _, value in sorted(found)]
+
+    def tags(self, name: str = "Tags") -> list[tuple[str, str]]:
+        """A list of tags, in its order, as pairs."""
+        count = sum(1 for k in self.params if k.startswith(f"{name}.member.") and k.endswith(".Key"))
+        base = f"{name}.member."
+        return [
+            (self.params.get(f"{base}{i}.Key", ""), self.params.get(f"{base}{i}.Value", ""))
+            for i in range(1, count + 1)
+        ]
+
+
+def _is_index(key: str, prefix: str) -> bool:
+    return key.startswith(prefix) and key[len(prefix) :].isdigit()
+
+
+def read_request(incoming: Incoming) -> AwsRequest:
+    """What an HTTP request asks of which service."""
+    method, target, headers, body = incoming.method, incoming.target, incoming.headers, incoming.body
+    query = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
+    params = dict(query)
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        params.update(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+    signature = _read_signature(headers, query)
+    service = signature.service if signature else _unsigned_service(target, params)
+    operation = _operation(service, method, target, query, params)
+    return AwsRequest(method, target, headers, body, params, signature, service, operation)
+
+
+def _read_signature(headers: Mapping[str, str], query: Mapping[str, str]) -> Signature | None:
+    if "X-Amz-Credential" in query:
+        parts = query["X-Amz-Credential"].split("/")
+        if len(parts) != 5:
+            return None
+        return Signature(
+            parts[0],
+            parts[2],
+            parts[3],
+            query.get("X-Amz-Date", ""),
+            tuple(query.get("X-Amz-SignedHeaders", "").split(";")),
+            query.get("X-Amz-Signature", ""),
+            query.get("X-Amz-Security-Token", ""),
+            presigned=True,
+        )
+    header = headers.get("authorization", "")
+    credential = _CREDENTIAL.search(header)
+    signed, value = _SIGNED_HEADERS.search(header), _SIGNATURE.search(header)
+    if not (credential and signed and value):
+        return None
+    return Signature(
+        credential[1],
+        credential[3],
+        credential[4],
+        headers.get("x-amz-date", ""),
+        tuple(signed[1].split(";")),
+        value[1],
+        headers.get("x-amz-security-token", ""),
+        presigned=False,
+    )
+
+
+def _unsigned_service(target: str, params: Mapping[str, str]) -> str:
+    if "Action" in params:
+        return _UNSIGNED.get(params["Action"], "iam" if params.get("Version") == "2010-05-08" else "sts")
+    return "eks" if urlsplit(target).path.startswith("/clusters") else "s3"
+
+
+def _operation(
+    service: str, method: str, target: str, query: Mapping[str, str], params: Mapping[str, str]
+) -> str:
+    path = unquote(urlsplit(target).path)
+    if service == "eks":
+        return _eks_operation(method, path)
+    if service == "s3":
+        return _s3_operation(method, path, query)
+    return params.get("Action", "")
+
+
+def _eks_operation(method: str, path: str) -> str:
+    parts = [part for part in path.split("/") if part]
+    if method == "GET" and parts[:1] == ["clusters"] and len(parts) <= 2:
+        return "DescribeCluster" if len(parts) == 2 else "ListClusters"
+    return f"{method} {path}"
+
+
+def _s3_operation(method: str, path: str, query: Mapping[str, str]) -> str:
+    bucket, _, key = path.strip("/").partition("/")
+    if not bucket:
+        return "ListBuckets" if method == "GET" else f"{method} /"
+    what = "Object" if key else "Bucket"
+    part = next((name for name in _S3_PARTS if name in query), None)
+    if part:
+        return f"{method.title()}{what}{part.title()}"
+    if method == "GET" and not key:
+        return "ListObjectsV2"
+    names = {"GET": "Get", "HEAD": "Head", "PUT": "Put" if key else "Create", "DELETE": "Delete"}
+    return f"{names.get(method, method.title())}{what}"

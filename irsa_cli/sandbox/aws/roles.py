@@ -1,0 +1,192 @@
+"""IAM's rules for roles, their trust, boundaries, attachments and inline policies, beyond what moto checks.
+
+A function here either refuses (AwsError), answers by itself, or returns None: moto executes the call then.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+from irsa_cli.sandbox.aws.account import Account
+from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, no_such_entity, validation_error, xml_result
+from irsa_cli.sandbox.aws.grammar import check_identity_policy, check_trust_policy, without_space
+from irsa_cli.sandbox.aws.paging import page
+from irsa_cli.sandbox.aws.request import AwsRequest
+from irsa_cli.sandbox.aws.shapes import check_tags
+from irsa_cli.sandbox.model import Answer
+
+POLICY_ARN = re.compile(r"arn:aws[\w-]*:iam::(?:aws|\d{12}):policy/[\x21-\x7e]+")
+
+
+def create_role(account: Account, request: AwsRequest) -> None:
+    """Refuses a role that IAM would not make; names differ by more than case."""
+    name = request.params.get("RoleName", "")
+    check_tags(request.tags())
+    _check_trust(account, request.params.get("AssumeRolePolicyDocument", ""))
+    if any(role.name.lower() == name.lower() for role in account.iam.roles.values()):
+        raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
+    _check_boundary(account, request)
+    _check_quota(account, "RolesQuota", len(account.iam.roles), "RolesPerAccount")
+
+
+def update_assume_role_policy(account: Account, request: AwsRequest) -> Answer:
+    """Replaces the trust policy; moto refuses some that IAM accepts."""
+    role = account.role(request)
+    _check_trust(account, request.params.get("PolicyDocument", ""))
+    role.assume_role_policy_document = request.params["PolicyDocument"]
+    return xml_result("iam", "UpdateAssumeRolePolicy")
+
+
+def update_role(account: Account, request: AwsRequest) -> Answer:
+    """Changes what the call names and nothing else; moto would clear the rest."""
+    role = account.role(request)
+    if "Description" in request.params:
+        role.description = request.params["Description"]
+    if "MaxSessionDuration" in request.params:
+        role.max_session_duration = int(request.params["MaxSessionDuration"])
+    return xml_result("iam", "UpdateRole", {})
+
+
+def put_role_permissions_boundary(account: Account, request: AwsRequest) -> None:
+    """The boundary has to be there."""
+    account.role(request)
+    _check_boundary(account, request)
+
+
+def attach_role_policy(account: Account, request: AwsRequest) -> Answer | None:
+    """Attaching what is attached changes nothing."""
+    arn = request.params.get("PolicyArn", "")
+    check_policy_arn(arn)
+    role = account.role(request)
+    account.policy(arn)
+    if arn in role.managed_policies:
+        return xml_result("iam", "AttachRolePolicy")
+    _check_quota(account, "AttachedPoliciesPerRoleQuota", len(role.managed_policies), "PoliciesPerRole")
+    return None
+
+
+def detach_role_policy(account: Account, request: AwsRequest) -> None:
+    """A policy that isn't attached can't be detached."""
+    arn = request.params.get("PolicyArn", "")
+    check_policy_arn(arn)
+    if arn not in account.role(request).managed_policies:
+        raise no_such_entity(f"Policy {arn} was not found.")
+
+
+def put_role_policy(account: Account, request: AwsRequest) -> Answer:
+    """Sets an inline policy; all of a role's together are bounded."""
+    role = account.role(request)
+    name, document = request.params.get("PolicyName", ""), request.params.get("PolicyDocument", "")
+    check_identity_policy(document)
+    others = [text for key, text in role.policies.items() if key != name]
+    quota = account.quotas["RolePolicySizeQuota"]
+    if sum(map(without_space, [*others, document])) > quota:
+        raise limit_exceeded(f"Maximum policy size of {quota} bytes exceeded for role {role.name}")
+    role.put_policy(name, document)
+    return xml_result("iam", "PutRolePolicy")
+
+
+def delete_role_policy(account: Account, request: AwsRequest) -> None:
+    """The inline policy has to be there."""
+    role, name = account.role(request), request.params.get("PolicyName", "")
+    if name not in role.policies:
+        raise no_such_entity(f"The role policy with name {name} cannot be found.")
+
+
+def tag_role(account: Account, request: AwsRequest) -> Answer:
+    """Adds or replaces tags; keys are told apart without regard to case."""
+    role, new = account.role(request), request.tags()
+    check_tags(new)
+    names = {key.lower() for key, _ in new}
+    kept = [tag for tag in role.tags if tag["Key"].lower() not in names]
+    check_tag_quota(account, len(kept) + len(new))
+    role.tags = kept + [{"Key": key, "Value": value} for key, value in new]
+    return xml_result("iam", "TagRole")
+
+
+def untag_role(account: Account, request: AwsRequest) -> Answer:
+    """Removes tags; keys that are not there are ignored."""
+    role = account.role(request)
+    names = {key.lower() for key in request.members("TagKeys")}
+    role.tags = [tag for tag in role.tags if tag["Key"].lower() not in names]
+    return xml_result("iam", "UntagRole")
+
+
+def list_roles(account: Account, request: AwsRequest) -> Answer:
+    """Pages stay in order when roles go away between them; moto's don't."""
+    prefix = request.params.get("PathPrefix", "/")
+    roles = {r.name: r for r in account.iam.roles.values() if r.path.startswith(prefix)}
+    names, more = page(request, sorted(roles))
+    return xml_result("iam", "ListRoles", {"Roles": [_listed_role(roles[n]) for n in names], **more})
+
+
+def list_role_policies(account: Account, request: AwsRequest) -> Answer:
+    """Names of inline policies, in pages."""
+    names, more = page(request, sorted(account.role(request).policies))
+    return xml_result("iam", "ListRolePolicies", {"PolicyNames": names, **more})
+
+
+def list_attached_role_policies(account: Account, request: AwsRequest) -> Answer:
+    """Attached managed policies, in pages."""
+    prefix = request.params.get("PathPrefix", "/")
+    attached = {
+        p.arn: p for p in account.role(request).managed_policies.values() if p.path.startswith(prefix)
+    }
+    arns, more = page(request, sorted(attached))
+    listed = [{"PolicyName": attached[arn].name, "PolicyArn": arn} for arn in arns]
+    return xml_result("iam", "ListAttachedRolePolicies", {"AttachedPolicies": listed, **more})
+
+
+def existing_role(account: Account, request: AwsRequest) -> None:
+    """The role has to be there."""
+    account.role(request)
+
+
+def check_policy_arn(arn: str) -> None:
+    """Raises ValidationError for what isn't the ARN of a policy."""
+    if not POLICY_ARN.fullmatch(arn):
+        raise validation_error(f"ARN {arn} is not valid.")
+
+
+def check_tag_quota(account: Account, count: int) -> None:
+    """Raises LimitExceeded when an object would have too many tags."""
+    if count > account.quotas["TagsQuota"]:
+        raise limit_exceeded(f"Cannot exceed quota for TagsPerResource: {account.quotas['TagsQuota']}")
+
+
+def _check_trust(account: Account, document: str) -> None:
+    with account.lag.stale_view(account.number, account.partition):
+        # A role that is new is not yet known as a principal.
+        check_trust_policy(document, account.partition, account.principal_exists)
+    quota = account.quotas["AssumeRolePolicySizeQuota"]
+    if without_space(document) > quota:
+        raise limit_exceeded(f"Cannot exceed quota for ACLSizePerRole: {quota}")
+
+
+def _check_boundary(account: Account, request: AwsRequest) -> None:
+    arn = request.params.get("PermissionsBoundary")
+    if arn is None:
+        return
+    check_policy_arn(arn)
+    if arn not in account.iam.managed_policies:
+        raise no_such_entity(f"Scope ARN: {arn} does not exist or is not attachable.")
+
+
+def _check_quota(account: Account, quota: str, used: int, name: str) -> None:
+    if used >= account.quotas[quota]:
+        raise limit_exceeded(f"Cannot exceed quota for {name}: {account.quotas[quota]}")
+
+
+def _listed_role(role: Any) -> dict[str, Any]:
+    return {
+        "Path": role.path,
+        "RoleName": role.name,
+        "RoleId": role.id,
+        "Arn": role.arn,
+        "CreateDate": role.create_date,
+        "AssumeRolePolicyDocument": quote(role.assume_role_policy_document, safe=""),
+        "Description": role.description or None,
+        "MaxSessionDuration": int(role.max_session_duration or 3600),
+    }

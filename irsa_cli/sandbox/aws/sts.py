@@ -1,0 +1,153 @@
+"""STS: AssumeRoleWithWebIdentity, AssumeRole and GetCallerIdentity. moto's verifies nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.sandbox.aws import web_identity
+from irsa_cli.sandbox.aws.answer import AwsError, validation_error, xml_result
+from irsa_cli.sandbox.aws.grammar import check_identity_policy
+from irsa_cli.sandbox.enforce import Act, refusal
+from irsa_cli.sandbox.trust import Who, admitting
+
+if TYPE_CHECKING:
+    from irsa_cli.sandbox.aws.callers import Caller, Callers, Session
+    from irsa_cli.sandbox.aws.cloud import Cloud
+    from irsa_cli.sandbox.aws.clusters import Clusters
+    from irsa_cli.sandbox.aws.lag import Lag
+    from irsa_cli.sandbox.aws.request import AwsRequest
+    from irsa_cli.sandbox.model import Answer
+
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
+_CHAINED_MAXIMUM = 3600
+"""Seconds that a session assumed from another role's session may last."""
+
+
+class Sts:
+    """Gives out and identifies credentials."""
+
+    def __init__(self, cloud: Cloud, callers: Callers, clusters: Clusters, lag: Lag) -> None:
+        self._cloud = cloud
+        self._callers = callers
+        self._clusters = clusters
+        self._lag = lag
+
+    def assume_role_with_web_identity(self, request: AwsRequest) -> Answer:
+        """The unsigned call."""
+        role_arn, name = _required(request, "RoleArn"), _session_name(request)
+        account, partition = _place(role_arn)
+        token = web_identity.read_token(_required(request, "WebIdentityToken"), self._clusters)
+        with self._cloud.lock, self._lag.stale_view(account, partition):
+            iam = self._iam(account, partition, web_identity.ACTION)
+            provider = web_identity.provider_for(token, iam, role_arn, self._clusters)
+            role = _role(iam, role_arn)
+            web_identity.check_trust(role, token, provider, name)
+            session = self._open(request, role, name, int(role.max_session_duration or 3600))
+            audience = next(a for a in token.audiences if a in provider.client_id_list)
+        result = {
+            "SubjectFromWebIdentityToken": token.subject,
+            "Audience": audience,
+            "Provider": provider.arn,
+            **_assumed(session),
+        }
+        return xml_result("sts", "AssumeRoleWithWebIdentity", result)
+
+    def answer(self, request: AwsRequest, caller: Caller) -> Answer:
+        """A signed call."""
+        if request.operation == "GetCallerIdentity":
+            identity = {"Arn": caller.arn, "UserId": caller.user_id, "Account": caller.account}
+            return xml_result("sts", "GetCallerIdentity", identity)
+        if request.operation == "AssumeRole":
+            return self._assume_role(request, caller)
+        message = f"Could not find operation {request.operation}: the sandbox does not serve it."
+        raise AwsError("InvalidAction", message)
+
+    def _assume_role(self, request: AwsRequest, caller: Caller) -> Answer:
+        role_arn, name = _required(request, "RoleArn"), _session_name(request)
+        account, partition = _place(role_arn)
+        with self._cloud.lock, self._lag.stale_view(account, partition):
+            role = _role(self._iam(account, partition, "sts:AssumeRole"), role_arn)
+            context = {"sts:rolesessionname": [name], "aws:principalarn": [caller.role_arn or caller.arn]}
+            if "ExternalId" in request.params:
+                context["sts:externalid"] = [request.params["ExternalId"]]
+            self._check_admission(role, role_arn, caller, Act("sts:AssumeRole", role_arn, context))
+            maximum = int(role.max_session_duration or 3600)
+            session = self._open(
+                request, role, name, min(maximum, _CHAINED_MAXIMUM) if caller.session else maximum
+            )
+        return xml_result("sts", "AssumeRole", _assumed(session))
+
+    def _check_admission(self, role: Any, role_arn: str, caller: Caller, act: Act) -> None:
+        who = Who(aws=_names(caller))
+        document = role.assume_role_policy_document if role else None
+        by = admitting(document, act.action, who, act.context) if document else None
+        own = (caller.arn, caller.role_arn)
+        named_itself = by is not None and caller.account == role.account_id and bool(by & set(own))
+        why = "" if named_itself else refusal(self._callers.powers(caller), act)
+        if by is None or why:
+            message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {role_arn}"
+            raise AwsError("AccessDenied", f"{message} {why}".strip(), 403)
+
+    def _iam(self, account: str, partition: str, action: str) -> Any:
+        if (account, partition) not in self._cloud.accounts():
+            raise AwsError("AccessDenied", f"Not authorized to perform {action}", 403)
+        return self._cloud.iam(account, partition)
+
+    def _open(self, request: AwsRequest, role: Any, name: str, maximum: int) -> Session:
+        seconds = request.params.get("DurationSeconds", "3600")
+        if not seconds.isdigit() or not 900 <= int(seconds) <= 43200:
+            raise validation_error(
+                "1 validation error detected: Value at 'durationSeconds' is out of 900 to 43200"
+            )
+        if int(seconds) > maximum:
+            message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+            raise validation_error(message)
+        policy = request.params.get("Policy")
+        if policy is not None:
+            check_identity_policy(policy)
+        return self._callers.open_session(role, name, int(seconds), json.loads(policy) if policy else None)
+
+
+def _names(caller: Caller) -> tuple[str, ...]:
+    root = f"arn:{caller.partition}:iam::{caller.account}:root"
+    return tuple(filter(None, (caller.arn, caller.role_arn, caller.account, root)))
+
+
+def _place(role_arn: str) -> tuple[str, str]:
+    partition, account = web_identity.parse_role_arn(role_arn).group(1, 2)
+    return account, partition
+
+
+def _role(iam: Any, arn: str) -> Any:
+    return next((role for role in iam.roles.values() if role.arn == arn), None)
+
+
+def _required(request: AwsRequest, name: str) -> str:
+    value = request.params.get(name, "")
+    if not value:
+        raise validation_error(
+            f"1 validation error detected: Value null at '{name}': Member must not be null"
+        )
+    return value
+
+
+def _session_name(request: AwsRequest) -> str:
+    name = _required(request, "RoleSessionName")
+    if not _SESSION_NAME.fullmatch(name):
+        message = r"Member must satisfy regular expression pattern: [\w+=,.@-]* and have 2 to 64 characters"
+        raise validation_error(f"1 validation error detected: Value '{name}' at 'roleSessionName': {message}")
+    return name
+
+
+def _assumed(session: Session) -> dict[str, Any]:
+    return {
+        "AssumedRoleUser": {"AssumedRoleId": f"{session.role_id}:{session.name}", "Arn": session.arn},
+        "Credentials": {
+            "AccessKeyId": session.access_key,
+            "SecretAccessKey": session.secret,
+            "SessionToken": session.token,
+            "Expiration": session.expires,
+        },
+    }

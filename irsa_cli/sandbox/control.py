@@ -1,0 +1,80 @@
+"""The control API under `/_sandbox/`: what `Sandbox` offers in Python, for processes outside. In JSON.
+
+GET world?account=, calls, env?account=&region=&user= · POST faults, latency, lag, users, grants, buckets,
+reset, settle · DELETE faults · POST token-review/<cluster> (the webhook of a real API server).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from irsa_cli.sandbox.model import Answer, Fault, Rule
+
+if TYPE_CHECKING:
+    from irsa_cli.sandbox.exchange import Incoming
+    from irsa_cli.sandbox.stage import Sandbox
+
+PREFIX = "/_sandbox/"
+
+
+class Control:
+    """Answers calls to the control API of one sandbox."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._routes: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
+            ("GET", "world"): lambda asked: sandbox.world(**asked),
+            ("GET", "calls"): lambda _: [asdict(call) for call in sandbox.calls],
+            ("GET", "env"): lambda asked: sandbox.env(**asked),
+            ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): lambda _: sandbox.faults.clear(),
+            ("POST", "latency"): lambda asked: setattr(sandbox, "latency", float(asked["seconds"])),
+            ("POST", "lag"): lambda asked: setattr(sandbox, "lag", float(asked["seconds"])),
+            ("POST", "users"): lambda asked: sandbox.add_user(asked.pop("name"), **asked),
+            ("POST", "buckets"): lambda asked: sandbox.add_bucket(asked.pop("name"), **asked),
+            ("POST", "grants"): self._grant,
+            ("POST", "reset"): lambda _: sandbox.reset(),
+            ("POST", "settle"): lambda asked: sandbox.settle(**asked),
+        }
+
+    def __call__(self, request: Incoming) -> Answer:
+        """The answer; 400 for what can't be understood, 404 for what isn't there."""
+        url = urlsplit(request.target)
+        name = unquote(url.path.removeprefix(PREFIX))
+        if name.startswith("token-review/") and request.method == "POST":
+            return self._review(name.removeprefix("token-review/"), request.body)
+        route = self._routes.get((request.method, name))
+        if route is None:
+            return _json({"error": f"no {request.method} {name} here"}, 404)
+        try:
+            asked = {**dict(parse_qsl(url.query)), **json.loads(request.body or b"{}")}
+            return _json(route(asked))
+        except (KeyError, TypeError, ValueError, TimeoutError) as error:
+            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    def _review(self, cluster: str, body: bytes) -> Answer:
+        try:
+            return self._sandbox.review_token(cluster, body)
+        except KeyError:
+            return _json({"error": f"no cluster {cluster}"}, 404)
+
+    def _add_fault(self, asked: dict[str, Any]) -> None:
+        known = {field.name for field in fields(Fault)} - {"run"}
+        if not set(asked) <= known:
+            raise ValueError(f"a fault has {sorted(known)}")
+        self._sandbox.faults.add(Fault(**asked))
+
+    def _grant(self, asked: dict[str, Any]) -> None:
+        rules = [
+            Rule(tuple(rule["verbs"]), tuple(rule["resources"]), rule.get("namespace"))
+            for rule in asked.pop("rules", [])
+        ]
+        self._sandbox.grant(asked.pop("cluster"), asked.pop("user"), rules=rules, **asked)
+
+
+def _json(value: Any, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})

@@ -1,0 +1,195 @@
+"""What happens to a call between the socket and the service: latency, faults, and the log.
+
+Services know nothing of it, and it knows nothing of them but `Endpoint`. Sockets are in `server`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from irsa_cli.sandbox.faults import Faults
+from irsa_cli.sandbox.model import Answer, Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from irsa_cli.sandbox.model import Fault
+
+Ending = Literal["whole", "cut", "reset", "closed"]
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a call is, for log and faults."""
+
+    service: str
+    operation: str
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An answer and how much of it gets through: `cut` is half of the body, `reset` and `closed` nothing."""
+
+    answer: Answer
+    ending: Ending = "whole"
+
+
+class Endpoint(Protocol):
+    """A service as the exchange sees it."""
+
+    def label(self, request: Incoming) -> Label:
+        """What the request asks for."""
+
+    def answer(self, request: Incoming) -> Answer:
+        """Execute the request."""
+
+    def failure(self, service: str, code: str, message: str, status: int) -> Answer:
+        """An error in the service's own shape."""
+
+    def throttled(self, service: str) -> Answer:
+        """The service's answer to calls that come too fast."""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A request that has been read to its end. Names of `headers` are in lower case; `target` is as sent."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class _Era:
+    """The time between two resets; calls of an era that is over leave no trace."""
+
+    over: bool = False
+
+
+class Exchange:
+    """Carries calls to endpoints. `latency` is in seconds and added to each call."""
+
+    def __init__(self) -> None:
+        self.latency = 0.0
+        self.faults = Faults()
+        self.calls: list[Call] = []
+        self._changed = threading.Condition()
+        self._pending = 0
+        self._held: set[threading.Event] = set()
+        self._era = _Era()
+
+    def reset(self, latency: float) -> None:
+        """Forget faults and calls. Calls that are held by a fault are dropped, never executed."""
+        with self._changed:
+            self._era.over = True
+            self._era = _Era()
+            self._release()
+        self.faults.clear()
+        self.calls.clear()
+        self.latency = latency
+
+    def _release(self) -> None:
+        for held in self._held:
+            held.set()
+
+    def _hold(self, seconds: float) -> None:
+        held = threading.Event()
+        with self._changed:
+            self._held.add(held)
+        held.wait(seconds)
+        with self._changed:
+            self._held.discard(held)
+
+    def settle(self, timeout: float, *, hurry: bool) -> None:
+        """Wait until no call is under way, also none that its client has given up.
+
+        `hurry`: what latency and faults hold back is let go now. Raises TimeoutError after `timeout` seconds.
+        """
+        with self._changed:
+            if hurry:
+                self._release()
+            if not self._changed.wait_for(lambda: not self._pending, timeout):
+                raise TimeoutError("calls are still under way")
+
+    def carry(self, endpoint: Endpoint, request: Incoming) -> Delivery:
+        """Execute `request`, unless a fault has other plans."""
+        started = time.monotonic()
+        label = endpoint.label(request)
+        with self._changed:
+            self._pending += 1
+            era = self._era
+        try:
+            if self.latency:
+                self._hold(self.latency)
+            fault = self.faults.strike(label.service, label.operation, f"{label.subject}\n{_text(request)}")
+            delivery = self._break(fault, endpoint, request, label, era)
+            self._log(label, delivery, started, era)
+        finally:
+            with self._changed:
+                self._pending -= 1
+                self._changed.notify_all()
+        return delivery
+
+    def _log(self, label: Label, delivery: Delivery, started: float, era: _Era) -> None:
+        answer = delivery.answer
+        status = answer.status if delivery.ending in ("whole", "cut") else 0
+        call = Call(
+            label.service,
+            label.operation,
+            label.subject,
+            status,
+            answer.error_code,
+            started,
+            time.monotonic(),
+        )
+        if not era.over:
+            self.calls.append(call)
+
+    def _break(
+        self, fault: Fault | None, endpoint: Endpoint, request: Incoming, label: Label, era: _Era
+    ) -> Delivery:
+        execute: Callable[[], Answer] = lambda: endpoint.answer(request)  # noqa: E731 - a name for the deed
+        if fault is None:
+            return Delivery(execute())
+        if fault.kind in ("hang", "late"):
+            self._hold(fault.seconds)
+            return Delivery(execute() if fault.kind == "late" and not era.over else Answer(0), "closed")
+        if fault.kind in ("error", "throttle", "status"):
+            return Delivery(_refusal(fault, endpoint, label))
+        if fault.kind == "callback" and fault.run:
+            fault.run()
+        if fault.kind == "reset-before":
+            return Delivery(Answer(0), "reset")
+        return _damaged(fault, execute())
+
+
+def _refusal(fault: Fault, endpoint: Endpoint, label: Label) -> Answer:
+    if fault.kind == "throttle":
+        return endpoint.throttled(label.service)
+    if fault.kind == "status":
+        return Answer(fault.status if fault.status >= 500 else 500, error_code=str(fault.status))
+    return endpoint.failure(label.service, fault.code, fault.message, fault.status)
+
+
+def _damaged(fault: Fault, answer: Answer) -> Delivery:
+    if fault.kind == "reset-after":
+        return Delivery(answer, "reset")
+    if fault.kind == "truncate-after":
+        return Delivery(answer, "cut")
+    if fault.kind == "half-body":
+        half = answer.body[: len(answer.body) // 2]
+        return Delivery(Answer(answer.status, half, answer.headers, answer.error_code))
+    return Delivery(answer)
+
+
+def _text(request: Incoming) -> str:
+    """Path and body, as sent and decoded, for faults to match."""
+    from urllib.parse import unquote_plus
+
+    raw = f"{request.target}\n{request.body.decode(errors='replace')}"
+    return f"{raw}\n{unquote_plus(raw)}"

@@ -1,0 +1,118 @@
+"""The values that the rooms of the sandbox share: callers, clusters, logged calls, faults.
+
+No behaviour lives here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+DEFAULT_ACCOUNT = "111122223333"
+DEFAULT_REGION = "eu-west-1"
+
+FaultKind = Literal[
+    "error",
+    "throttle",
+    "status",
+    "reset-before",
+    "reset-after",
+    "truncate-after",
+    "half-body",
+    "hang",
+    "late",
+    "callback",
+]
+
+
+@dataclass
+class Answer:
+    """A complete HTTP answer; `error_code` is the service's own word for an error, empty for a success."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    error_code: str = ""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a bearer token is in Kubernetes; `arn` is the AWS caller behind it, empty where there is none."""
+
+    username: str
+    groups: tuple[str, ...] = ()
+    arn: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One RBAC rule on the core group; `namespace` None means a ClusterRole bound to the whole cluster."""
+
+    verbs: tuple[str, ...]
+    resources: tuple[str, ...]
+    namespace: str | None = None
+
+
+@dataclass(frozen=True)
+class ExternalCluster:
+    """A real control plane that takes the place of the sandbox's Kubernetes API.
+
+    `jwks` returns the public keys of its ServiceAccount tokens; STS asks for them when it verifies one.
+    """
+
+    endpoint: str
+    ca_pem: str
+    issuer: str
+    jwks: Callable[[], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class ClusterSpec:
+    """An EKS cluster to serve; `oidc` False gives one whose DescribeCluster names no issuer."""
+
+    name: str = "demo"
+    region: str = DEFAULT_REGION
+    account: str = DEFAULT_ACCOUNT
+    status: str = "ACTIVE"
+    oidc: bool = True
+    external: ExternalCluster | None = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One answered (or broken) call; `started` and `ended` are seconds of a monotonic clock.
+
+    `subject` names what the call is about, such as a role or an object's path. `status` is 0 when the
+    client got no answer; `error_code` is empty for a success.
+    """
+
+    service: str
+    operation: str
+    subject: str
+    status: int
+    error_code: str
+    started: float
+    ended: float
+
+
+@dataclass
+class Fault:
+    """What shall go wrong at calls of `operation` ("*" for any) of `service`.
+
+    It applies to calls whose subject or body contains `match`, after letting `skip` of them through, and
+    `times` times (None: for ever). `code`, `message` and `status` are for kind `error`; `status` also for
+    kind `status`; `seconds` for `hang` and `late`; `run` is called by kind `callback`.
+    """
+
+    service: str
+    operation: str
+    kind: FaultKind
+    match: str = ""
+    times: int | None = 1
+    skip: int = 0
+    code: str = "AccessDenied"
+    message: str = "Injected by the sandbox"
+    status: int = 403
+    seconds: float = 1.0
+    run: Callable[[], None] | None = field(default=None, repr=False)

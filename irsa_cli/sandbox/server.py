@@ -1,0 +1,160 @@
+"""The sockets of the sandbox: HTTP/1.1 on 127.0.0.1, with or without TLS, connections kept alive.
+
+What a request gets is decided in `exchange`; here it is read, and its answer written, cut or refused.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import struct
+import threading
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from irsa_cli.sandbox.exchange import Delivery, Endpoint, Exchange, Incoming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HOST = "127.0.0.1"
+
+
+class Server:
+    """One listening port that leads to one endpoint."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        endpoint: Endpoint,
+        tls: ssl.SSLContext | None = None,
+        *,
+        control: Callable[[Incoming], Any] | None = None,
+    ) -> None:
+        """`control` answers paths under `/_sandbox/`, untouched by faults, latency and log."""
+        self._listener = _Listener(exchange, endpoint, tls, control)
+        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.05,), daemon=True)
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://{HOST}:{self._listener.server_port}"
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the port and all connections."""
+        if self._thread.ident is not None:
+            self._listener.shutdown()
+            self._thread.join()
+        self._listener.server_close()
+        self._listener.close_connections()
+
+
+class _Listener(ThreadedWSGIServer):
+    def __init__(
+        self,
+        exchange: Exchange,
+        endpoint: Endpoint,
+        tls: ssl.SSLContext | None,
+        control: Callable[[Incoming], Any] | None,
+    ) -> None:
+        super().__init__(HOST, 0, _no_wsgi, _Handler)
+        self.exchange, self.endpoint, self.tls, self.control = exchange, endpoint, tls, control
+        self._connections: set[socket.socket] = set()
+
+    def get_request(self) -> tuple[Any, Any]:
+        connection, address = self.socket.accept()
+        if self.tls:
+            # The handshake is left to the connection's own thread: a silent client must not block others.
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        self._connections.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A broken connection is the client's business; nothing is printed."""
+
+
+def _no_wsgi(environ: Any, start_response: Any) -> Any:
+    raise NotImplementedError("requests are answered by the handler")
+
+
+class _Handler(WSGIRequestHandler):
+    server: _Listener
+    protocol_version = "HTTP/1.1"
+    # Status line, headers and body go out in few small writes: don't let the kernel wait for more.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def run_wsgi(self) -> None:
+        """Answer one request; werkzeug's own would close the connection after each."""
+        request = self._read()
+        if self.server.control and request.target.startswith("/_sandbox/"):
+            self._write(Delivery(self.server.control(request)))
+            return
+        self._write(self.server.exchange.carry(self.server.endpoint, request))
+
+    def _read(self) -> Incoming:
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
+        environ = self.make_environ()
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        chunked = environ.get("wsgi.input_terminated")
+        body = environ["wsgi.input"].read() if chunked else self.rfile.read(length)
+        headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k.startswith("HTTP_")}
+        headers["content-type"] = environ.get("CONTENT_TYPE", "")
+        return Incoming(self.command, quote(self.path, safe="%/:?#[]@!$&'()*+,;=~"), headers, body)
+
+    def _write(self, delivery: Delivery) -> None:
+        if delivery.ending == "reset":
+            self._reset()
+        if delivery.ending in ("reset", "closed"):
+            self.close_connection = True
+            return
+        answer = delivery.answer
+        self.send_response(answer.status, _phrase(answer.status))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if "Content-Length" not in answer.headers:
+            self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        cut = delivery.ending == "cut"
+        if self.command != "HEAD":
+            self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
+        self.wfile.flush()
+        self.close_connection = self.close_connection or cut
+
+    def _reset(self) -> None:
+        """Close with RST instead of FIN: unread, unsent and already sent bytes are lost to the client."""
+        linger_for_no_time = struct.pack("ii", 1, 0)
+        with suppress(OSError):
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_for_no_time)
+            # Past Python's own closing, which would say goodbye first.
+            os.close(self.connection.detach())
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """The sandbox keeps its own log."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's name
+        """Nothing is printed."""
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

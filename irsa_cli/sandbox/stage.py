@@ -1,0 +1,292 @@
+"""The sandbox as its users have it: AWS and EKS clusters on 127.0.0.1, for a `with` block.
+
+Everything that it does is in other modules; here it is put together, started, reset and stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from irsa_cli.sandbox.access import Access
+from irsa_cli.sandbox.aws.cloud import Cloud, user_key
+from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
+from irsa_cli.sandbox.aws.front import Front
+from irsa_cli.sandbox.aws.partitions import partition_of
+from irsa_cli.sandbox.aws.world import iam_world
+from irsa_cli.sandbox.control import Control
+from irsa_cli.sandbox.exchange import Exchange
+from irsa_cli.sandbox.kube import KubeApi
+from irsa_cli.sandbox.kubefront import KubeFront
+from irsa_cli.sandbox.model import DEFAULT_ACCOUNT, DEFAULT_REGION, Answer, Call, ClusterSpec, Rule
+from irsa_cli.sandbox.server import HOST, Server
+from irsa_cli.sandbox.tls import make_tls
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from irsa_cli.sandbox.faults import Faults
+
+
+@dataclass
+class _Own:
+    """A cluster with the sandbox's own Kubernetes API."""
+
+    api: KubeApi
+    server: Server
+
+
+class Sandbox:
+    """AWS and EKS in this process. One at a time: moto's state belongs to the process."""
+
+    _running: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, clusters: Sequence[ClusterSpec] = (ClusterSpec(),), *, latency: float = 0.0) -> None:
+        """`latency`: seconds added to each call. Raises RuntimeError when another sandbox is running."""
+        if not self._running.acquire(blocking=False):
+            raise RuntimeError("there is one sandbox at a time in a process")
+        try:
+            self._exchange = Exchange()
+            self._front = Front(Cloud())
+            self._access = Access(self._front)
+            self._tls = make_tls()
+            self._clusters: dict[tuple[str, str, str], Cluster] = {}
+            self._own: dict[str, _Own] = {}
+            self._users: dict[tuple[str, str], dict[str, Any] | None] = {}
+            self._given = tuple(clusters)
+            self._latency = latency
+            self._warming = threading.Thread(target=self._warm, daemon=True)
+            self._aws = Server(self._exchange, self._front, control=Control(self))
+            self.url = self._aws.url
+            self._exchange.latency = latency
+        except BaseException:
+            self._running.release()
+            raise
+
+    def __enter__(self) -> Sandbox:
+        self._aws.start()
+        self._front.cloud.open_account(DEFAULT_ACCOUNT, "aws")
+        self._warming.start()
+        try:
+            for spec in self._given:
+                self.add_cluster(spec)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _warm(self) -> None:
+        self._front.cloud.warm(DEFAULT_ACCOUNT, "aws")
+
+    def _stop(self) -> None:
+        self._warming.join()
+        self._exchange.reset(0.0)
+        self._aws.stop()
+        for own in self._own.values():
+            own.server.stop()
+        self._front.cloud.close()
+        self._running.release()
+
+    @property
+    def faults(self) -> Faults:
+        """The armed faults."""
+        return self._exchange.faults
+
+    @property
+    def calls(self) -> list[Call]:
+        """All calls since start or reset, in the order of their ends."""
+        return self._exchange.calls
+
+    @property
+    def latency(self) -> float:
+        """Seconds added to each AWS and Kubernetes call."""
+        return self._exchange.latency
+
+    @latency.setter
+    def latency(self, seconds: float) -> None:
+        self._exchange.latency = seconds
+
+    @property
+    def lag(self) -> float:
+        """Seconds for which what is new in IAM is not seen by STS, by reads and by attachments."""
+        return self._front.lag.seconds
+
+    @lag.setter
+    def lag(self, seconds: float) -> None:
+        self._front.lag.seconds = seconds
+
+    @property
+    def quotas(self) -> dict[str, int]:
+        """IAM's quotas in all accounts, by the names of GetAccountSummary; may be changed."""
+        return self._front.quotas
+
+    def add_cluster(self, spec: ClusterSpec) -> None:
+        """Make an EKS cluster, with the sandbox's Kubernetes API unless it has an external one."""
+        place = (spec.account, spec.region, spec.name)
+        if place in self._clusters:
+            raise ValueError(f"cluster {spec.name} exists")
+        self._open_account(spec.account, spec.region)
+        external = spec.external
+        if external:
+            cluster = Cluster(spec, external.endpoint, external.ca_pem, external.issuer, external.jwks)
+        else:
+            cluster = self._start_cluster(spec)
+        self._clusters[place] = cluster
+        self._front.clusters.add(cluster)
+
+    def _start_cluster(self, spec: ClusterSpec) -> Cluster:
+        key, issuer = _signing_key(len(self._own)), issuer_of(spec)
+        cluster: Cluster
+        api = KubeApi(issuer, key, lambda token: self._access.identify(cluster, token))
+        context, ca_pem = self._tls
+        server = Server(self._exchange, KubeFront(api), context)
+        cluster = Cluster(spec, server.url, ca_pem, issuer, api.jwks)
+        self._own[cluster.arn] = _Own(api, server)
+        server.start()
+        return cluster
+
+    def env(
+        self, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION, user: str = "admin"
+    ) -> dict[str, str]:
+        """The environment in which AWS SDKs call this sandbox as that user."""
+        partition = self._open_account(account, region)
+        key, secret = user_key(account, partition, user)
+        no_proxy = ",".join(filter(None, (os.environ.get("NO_PROXY", ""), HOST, "localhost")))
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_REGION": region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
+        }
+
+    def add_user(
+        self, name: str, *, account: str = DEFAULT_ACCOUNT, policy: dict[str, Any] | None = None
+    ) -> None:
+        """Make an IAM user with this inline policy, in every partition where the account is."""
+        if (account, name) in self._users:
+            raise ValueError(f"user {name} exists in account {account}")
+        partitions = [partition for number, partition in self._front.cloud.accounts() if number == account]
+        if not partitions:
+            self._front.cloud.open_account(account, "aws")
+            partitions = ["aws"]
+        self._users[account, name] = policy
+        for partition in partitions:
+            self._front.cloud.add_user(account, partition, name, policy)
+
+    def _open_account(self, account: str, region: str) -> str:
+        partition = partition_of(region).name
+        cloud = self._front.cloud
+        with cloud.lock:
+            if (account, partition) not in cloud.accounts():
+                cloud.open_account(account, partition)
+                for (number, name), policy in self._users.items():
+                    if number == account:
+                        cloud.add_user(account, partition, name, policy)
+        return partition
+
+    def add_bucket(self, name: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
+        """Make an empty S3 bucket, besides the two demo buckets that every account has."""
+        partition = self._open_account(account, region)
+        self._front.cloud.add_bucket(account, partition, name)
+
+    def grant(
+        self,
+        cluster: str,
+        user: str,
+        *,
+        username: str | None = None,
+        groups: Sequence[str] = (),
+        rules: Sequence[Rule] = (),
+    ) -> None:
+        """Say who an IAM user of the cluster's account (or any user or role, by ARN) is in Kubernetes.
+
+        `rules` hold in the sandbox's own Kubernetes API; a real one has its RBAC. Raises KeyError for an
+        unknown cluster.
+        """
+        found = self._cluster(cluster)
+        arn = (
+            user
+            if user.startswith("arn:")
+            else f"arn:{found.partition}:iam::{found.spec.account}:user/{user}"
+        )
+        name = username or arn
+        self._access.grant(found, arn, name, tuple(groups))
+        if found.arn in self._own:
+            self._own[found.arn].api.set_rules(name, rules)
+
+    def review_token(self, cluster: str, body: bytes) -> Answer:
+        """The answer to a TokenReview by the cluster's API server; raises KeyError for an unknown cluster."""
+        return self._access.review(self._cluster(cluster), body)
+
+    def _cluster(self, name: str) -> Cluster:
+        for cluster in self._clusters.values():
+            if name in (cluster.spec.name, cluster.arn):
+                return cluster
+        raise KeyError(name)
+
+    def world(self, account: str = DEFAULT_ACCOUNT, *, region: str = DEFAULT_REGION) -> dict[str, Any]:
+        """All that is in an account's IAM and its clusters, as plain values; a region tells the partition."""
+        partition = self._open_account(account, region)
+        cloud = self._front.cloud
+        with cloud.lock:
+            state = iam_world(cloud.iam(account, partition))
+        kubernetes = {
+            cluster.spec.name: self._own[cluster.arn].api.world()
+            for cluster in self._clusters.values()
+            if cluster.spec.account == account and cluster.partition == partition and cluster.arn in self._own
+        }
+        return {**state, "kubernetes": kubernetes}
+
+    def settle(self, timeout: float = 30.0, *, hurry: bool = False) -> None:
+        """Wait until no call is under way, not even one that its client has given up.
+
+        `hurry`: calls that a fault holds back are let go now, which executes late ones. Raises TimeoutError
+        after `timeout` seconds.
+        """
+        self._exchange.settle(timeout, hurry=hurry)
+
+    def reset(self) -> None:
+        """Back to the state after start. Calls that faults hold back are dropped."""
+        self._exchange.reset(self._latency)
+        for place, cluster in list(self._clusters.items()):
+            if cluster.spec not in self._given:
+                self._remove_cluster(place, cluster)
+        for own in self._own.values():
+            own.api.reset()
+        self._users.clear()
+        self._access.reset()
+        self._front.reset()
+
+    def _remove_cluster(self, place: tuple[str, str, str], cluster: Cluster) -> None:
+        del self._clusters[place]
+        self._front.clusters.remove(cluster.spec)
+        own = self._own.pop(cluster.arn, None)
+        if own:
+            own.server.stop()
+
+
+_KEYS: list[RSAPrivateKey] = []
+
+
+def _signing_key(number: int) -> RSAPrivateKey:
+    """A key for the cluster with this number. Made once in a process: it takes a tenth of a second."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    while len(_KEYS) <= number:
+        _KEYS.append(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    return _KEYS[number]

@@ -1,0 +1,139 @@
+"""What is in the sandbox before a page's commands run, for pages that need more than an empty one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import yaml
+
+from irsa_cli.sandbox import Fault, Rule, Sandbox
+from tests.docs.console import ROOT
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+Stage = Callable[[Sandbox], dict[str, str]]
+"""Prepares a sandbox; returns the environment to add for the page."""
+
+CLUSTER = "demo"
+PERMISSIONS = ROOT / "docs" / "how-to" / "permissions"
+
+
+def plain(sandbox: Sandbox) -> dict[str, str]:
+    """The sandbox as it starts."""
+    return {}
+
+
+def iam_policy(path: Path = PERMISSIONS / "iam-policy.json") -> dict[str, Any]:
+    """The documented IAM policy."""
+    policy: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return policy
+
+
+def rbac(path: Path = PERMISSIONS / "rbac.yaml") -> list[dict[str, Any]]:
+    """The documented Kubernetes objects."""
+    return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+
+
+def rules() -> list[Rule]:
+    """The rules of all documented ClusterRoles."""
+    roles = [item for item in rbac() if item["kind"] == "ClusterRole"]
+    return [Rule(tuple(rule["verbs"]), tuple(rule["resources"])) for role in roles for rule in role["rules"]]
+
+
+def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
+    """A policy that lacks one action."""
+    statements = []
+    for statement in policy["Statement"]:
+        listed = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        kept = [item for item in listed if item != action]
+        if kept:
+            statements.append({**statement, "Action": kept})
+    return {**policy, "Statement": statements}
+
+
+def actions(policy: dict[str, Any]) -> list[str]:
+    """All actions of a policy, in its order."""
+    found: list[str] = []
+    for statement in policy["Statement"]:
+        found += statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+    return found
+
+
+def associate(sandbox: Sandbox) -> str:
+    """Make the cluster's OIDC provider; returns its ARN."""
+    made = iam(sandbox).create_open_id_connect_provider(
+        Url=issuer(sandbox), ClientIDList=["sts.amazonaws.com"]
+    )
+    return made["OpenIDConnectProviderArn"]
+
+
+def issuer(sandbox: Sandbox) -> str:
+    """The cluster's issuer."""
+    cluster = client(sandbox, "eks").describe_cluster(name=CLUSTER)["cluster"]
+    return str(cluster["identity"]["oidc"]["issuer"])
+
+
+def iam(sandbox: Sandbox) -> IAMClient:
+    """IAM, as the administrator."""
+    made: IAMClient = client(sandbox, "iam")
+    return made
+
+
+def client(sandbox: Sandbox, service: str) -> Any:
+    """A service of the sandbox, as the administrator."""
+    env = sandbox.env()
+    session = boto3.Session(
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        region_name=env["AWS_DEFAULT_REGION"],
+    )
+    return session.client(service, endpoint_url=sandbox.url)  # type: ignore[call-overload]
+
+
+def shared_role(sandbox: Sandbox) -> None:
+    """A role `shared` that admits another ServiceAccount of the cluster."""
+    provider = associate(sandbox)
+    prefix = provider.partition("oidc-provider/")[2]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{prefix}:sub": "system:serviceaccount:backend:other"}},
+    }
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    iam(sandbox).create_role(RoleName="shared", AssumeRolePolicyDocument=json.dumps(trust))
+
+
+def _existing_role(sandbox: Sandbox) -> dict[str, str]:
+    shared_role(sandbox)
+    return {}
+
+
+def _limited_caller(sandbox: Sandbox) -> dict[str, str]:
+    """A caller who may do everything documented but attach policies."""
+    associate(sandbox)
+    sandbox.add_user("ci", policy=without(iam_policy(), "iam:AttachRolePolicy"))
+    sandbox.grant(CLUSTER, "ci", rules=rules())
+    return sandbox.env(user="ci")
+
+
+def _rollback_fails(sandbox: Sandbox) -> dict[str, str]:
+    """Attaching is refused, and so is deleting the role, once."""
+    associate(sandbox)
+    for operation in ("AttachRolePolicy", "DeleteRole"):
+        sandbox.faults.add(
+            Fault("iam", operation, "error", message=f"not authorized to perform: iam:{operation}")
+        )
+    return {}
+
+
+STAGES: Mapping[str, Stage] = {
+    "docs/how-to/existing-role.md": _existing_role,
+    "docs/how-to/permissions.md": _limited_caller,
+    "docs/how-to/recover.md": _rollback_fails,
+}

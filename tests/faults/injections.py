@@ -1,0 +1,124 @@
+"""The ways in which one call can go wrong, and what each means for the sandbox and the process.
+
+Which calls there are is in `cases`; a new way is one line of `INJECTIONS`.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from irsa_cli.sandbox import Fault
+from irsa_cli.sandbox.model import FaultKind
+from tests.faults.zygote import Process
+
+CALL_SECONDS = 0.7
+"""irsa's time limit for one call in the matrix; its look for late requests follows from it."""
+LATE_SECONDS = 1.5 * CALL_SECONDS
+HANG_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """The `skip`-th (from 0) call of an operation in a run."""
+
+    service: str
+    operation: str
+    skip: int
+
+    def __str__(self) -> str:
+        return f"{self.service}.{self.operation.replace(' ', '-')}#{self.skip}"
+
+
+Deed = Callable[[Process], None]
+
+
+@dataclass(frozen=True)
+class Injection:
+    """One way: a fault of the wire, or a deed done to the process while the call is under way."""
+
+    kind: FaultKind
+    times: int | None = 1
+    status: int = 500
+    seconds: float = 0.0
+    deed: Deed | None = None
+    executed: bool = True
+    """Whether the call is executed after the deed."""
+
+    def fault(self, call: Call, process: Callable[[], Process]) -> Fault:
+        """The fault that strikes `call`; `process` is asked for the run when it strikes."""
+        code, status = "", self.status
+        if self.kind == "error":
+            code, status = _DENIED.get(call.service, "AccessDenied"), 403
+        return Fault(
+            call.service,
+            call.operation,
+            self.kind,
+            times=self.times,
+            skip=call.skip,
+            code=code,
+            status=status,
+            seconds=self.seconds,
+            run=None if self.deed is None else lambda: self._act(process()),
+        )
+
+    def _act(self, process: Process) -> None:
+        assert self.deed is not None
+        self.deed(process)
+        if not self.executed:
+            raise ConnectionAbortedError("the request got lost on its way")
+
+
+_DENIED = {"kubernetes": "Forbidden", "eks": "AccessDeniedException"}
+
+
+def _kill(process: Process) -> None:
+    os.kill(process.pid, signal.SIGKILL)
+    process.ended.wait(30)
+
+
+def _interrupt(process: Process) -> None:
+    _send(process, signal.SIGINT)
+
+
+def _terminate(process: Process) -> None:
+    _send(process, signal.SIGTERM)
+
+
+def _terminate_twice(process: Process) -> None:
+    _send(process, signal.SIGTERM)
+    # Two signals that nobody has looked at yet are one.
+    if process.wait_for_words(b"stopping", 5):
+        _send(process, signal.SIGTERM)
+        process.ended.wait(30)
+
+
+def _send(process: Process, number: int) -> None:
+    if not process.ended.is_set():
+        os.kill(process.pid, number)
+
+
+INJECTIONS = {
+    "denied": Injection("error", None),
+    "throttled": Injection("throttle", None),
+    "500": Injection("status", None),
+    "503-once": Injection("status", status=503),
+    "reset-before": Injection("reset-before"),
+    "reset-after": Injection("reset-after"),
+    "truncated": Injection("truncate-after", None),
+    "half-body": Injection("half-body"),
+    "half-bodies": Injection("half-body", None),
+    "hang": Injection("hang", None, seconds=HANG_SECONDS),
+    "late-once": Injection("late", seconds=LATE_SECONDS),
+    "late": Injection("late", None, seconds=LATE_SECONDS),
+    "kill-before": Injection("callback", deed=_kill, executed=False),
+    "kill-after": Injection("callback", deed=_kill),
+    "sigint": Injection("callback", deed=_interrupt),
+    "sigterm": Injection("callback", deed=_terminate),
+    "sigterm-lost": Injection("callback", deed=_terminate, executed=False),
+    "sigterm-twice": Injection("callback", deed=_terminate_twice),
+}
+KILLING = ("kill-before", "kill-after", "sigterm-twice")
+"""After these the process may be gone without a word."""
+DISK_FULL = "disk-full"
+"""Not a fault of a call: the journal can't grow beyond one of its lines."""

@@ -1,0 +1,46 @@
+"""The account of a run of the matrix: one line for each command, one for each way of breaking calls."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from tests.faults.bench import Result
+from tests.faults.judge import Verdict
+
+HEAD = ("cases", "done", "clean", "named", "cut off", "leaks", "lies", "not recovered")
+
+
+def counts(cases: int, results: Sequence[Result]) -> tuple[int, ...]:
+    """The numbers of a line; a case can count as a leak and as not recovered."""
+
+    def of(*verdicts: Verdict) -> int:
+        return sum(result.verdict in verdicts for result in results)
+
+    stuck = sum(not result.recovered or result.verdict is Verdict.STUCK for result in results)
+    known = (of(Verdict.DONE), of(Verdict.CLEAN), of(Verdict.NAMED), of(Verdict.CUT))
+    return (cases, *known, of(Verdict.LEAK), of(Verdict.LIE), stuck)
+
+
+def render(results: Sequence[Result], planned: int) -> Iterator[str]:
+    """The table; `planned` is the size of the whole matrix."""
+    yield f"{'':<28}" + "".join(f"{title:>15}" for title in HEAD)
+    yield _line("all", counts(len(results), results))
+    yield from _groups(results, lambda result: f"{result.case.stage} {result.case.command}")
+    yield from _groups(results, lambda result: result.case.injection)
+    yield from _groups(results, lambda result: "rollback" if result.case.broken else "forward")
+    yield from _groups(results, lambda result: f"then {result.after}")
+    if len(results) < planned:
+        yield f"A sample: {len(results)} of {planned} cases."
+
+
+def _groups(results: Sequence[Result], key: Callable[[Result], str]) -> Iterator[str]:
+    yield ""
+    for name in _unique(key(result) for result in results):
+        group = [result for result in results if key(result) == name]
+        yield _line(name, counts(len(group), group))
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return sorted(set(names))
+
+
+def _line(name: str, numbers: Sequence[int]) -> str:
+    return f"{name:<28}" + "".join(f"{count:>15}" for count in numbers)

@@ -1,0 +1,97 @@
+"""`irsa sandbox`: what `up` prints, what `run` sets, and that the demo holds."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+IRSA = [sys.executable, "-m", "irsa_cli"]
+
+
+def environment(folder: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**keep, "IRSA_STATE_DIR": str(folder / "state"), **(more or {})}
+
+
+def run(
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*IRSA, *arguments],
+        env=environment(folder, env),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_demo_holds(tmp_path: Path) -> None:
+    ran = run(tmp_path, "sandbox", "demo")
+    assert ran.returncode == 0, ran.stderr
+    for number in range(1, 7):
+        assert f"({number})" in ran.stdout
+    assert "All of it held" in ran.stdout
+
+
+def test_run_passes_the_exit_code_and_sets_the_environment(tmp_path: Path) -> None:
+    script = "import os, sys; print(os.environ['AWS_ENDPOINT_URL']); sys.exit(7)"
+    ran = run(tmp_path, "sandbox", "run", "--", sys.executable, "-c", script)
+    assert ran.returncode == 7
+    assert ran.stdout.startswith("http://127.0.0.1:")
+
+
+def test_run_gives_irsa_a_cluster_where_it_is_asked_for(tmp_path: Path) -> None:
+    command = [*IRSA, "associate-oidc", "-c", "blue", "-o", "json"]
+    ran = run(tmp_path, "sandbox", "run", "--cluster", "blue:us-west-2:222222222222", "--", *command)
+    assert ran.returncode == 0, ran.stderr
+    assert "arn:aws:eks:us-west-2:222222222222:cluster/blue" in ran.stdout
+
+
+def test_run_of_a_command_that_is_not_there(tmp_path: Path) -> None:
+    ran = run(tmp_path, "sandbox", "run", "--", "no-such-command")
+    assert ran.returncode == 1
+    assert "no-such-command" in ran.stderr
+
+
+def test_up_prints_what_a_shell_needs_and_ends_on_a_signal(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*IRSA, "sandbox", "up"],
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as up:
+        assert up.stdout is not None
+        assert up.stderr is not None
+        assert "is up" in up.stderr.readline()
+        up.send_signal(signal.SIGTERM)
+        out, _ = up.communicate(timeout=30)
+    assert up.returncode == 0
+    exported = dict(line.removeprefix("export ").split("=", 1) for line in out.splitlines())
+    assert exported["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"} <= set(exported)
+
+
+def test_up_serves_commands_of_another_shell(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*IRSA, "sandbox", "up"],
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as up:
+        try:
+            assert up.stdout is not None
+            assert up.stderr is not None
+            assert "is up" in up.stderr.readline()
+            env = {}
+            while "AWS_REGION" not in env or "AWS_ENDPOINT_URL" not in env:
+                name, value = up.stdout.readline().removeprefix("export ").strip().split("=", 1)
+                env[name] = value
+            assert run(tmp_path, "associate-oidc", "-c", "demo", env=env).returncode == 0
+        finally:
+            up.terminate()

@@ -1,0 +1,288 @@
+"""The plan's decisions one by one: what is done, made up for, refused, and with which words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from irsa_cli.core import policy, trust
+from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, plan, provider_changes
+from irsa_cli.core.errors import ExitCode, Refused
+from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.states import (
+    AUDIENCE_ANNOTATION,
+    CLUSTER_TAG,
+    MANAGED_BY_LABEL,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    ServiceAccountState,
+)
+from tests.unit.wishes import (
+    CLUSTER,
+    DOCUMENT,
+    OTHER_DOCUMENT,
+    POLICIES,
+    ROLE_ARN,
+    STRANGER,
+    provider_for,
+    role_for,
+    wish,
+)
+
+STS = "sts.amazonaws.com"
+
+
+def observed(**changed: Any) -> Observed:
+    """A cluster with its provider, a namespace, and nothing else."""
+    present: dict[str, Any] = {"provider": provider_for(STS), "role": None, "service_account": None}
+    return Observed(**{**present, **changed})
+
+
+def account(annotations: dict[str, str] | None = None, labels: dict[str, str] | None = None) -> Any:
+    return ObservedServiceAccount("uid-1", "42", annotations or {}, labels or {})
+
+
+def role(wished: Wish, *attached: str, inline: Any = None, **changed: Any) -> ObservedRole:
+    return ObservedRole(role_for(wished, **changed), frozenset(attached), inline or {})
+
+
+def shape(wished: Wish, there: Observed) -> list[list[tuple[Kind, str]]]:
+    return [[(change.kind, change.action) for change in stage] for stage in plan(wished, there).stages]
+
+
+def refusal(wished: Wish, there: Observed) -> Refused:
+    with pytest.raises(Refused) as caught:
+        plan(wished, there)
+    assert caught.value.exit_code is ExitCode.REFUSED
+    assert caught.value.next_steps
+    return caught.value
+
+
+def only(wished: Wish, there: Observed, kind: Kind) -> Change:
+    (change,) = [change for change in plan(wished, there) if change.kind is kind]
+    return change
+
+
+def test_fresh() -> None:
+    wished = wish(policies=POLICIES, inline={"p": DOCUMENT})
+    there = observed(provider=None, namespace_exists=False)
+    assert shape(replace(wished, associate=True), there) == [
+        [(Kind.PROVIDER, "create"), (Kind.NAMESPACE, "create"), (Kind.ROLE, "create")],
+        [(Kind.ATTACHMENT, "create")] * 3 + [(Kind.INLINE_POLICY, "create")],
+        [(Kind.SERVICE_ACCOUNT, "create")],
+    ]
+    made = only(wished, observed(), Kind.SERVICE_ACCOUNT)
+    assert made.after == ServiceAccountState({ROLE_ARN_ANNOTATION: ROLE_ARN}, {MANAGED_BY_LABEL: "irsa"})
+    assert only(wished, observed(), Kind.ROLE).target == (ROLE_ARN.rsplit("/", 1)[1],)
+
+
+def test_again() -> None:
+    wished = wish(inline={"p": DOCUMENT})
+    there = observed(
+        role=role(wished, *POLICIES[:1], inline={"p": DOCUMENT}),
+        service_account=account({ROLE_ARN_ANNOTATION: ROLE_ARN, "x": "y"}, {"z": "w"}),
+    )
+    assert len(plan(wished, there)) == 0
+    assert len(plan(replace(wished, gated=True), there)) == 0
+
+
+def test_an_existing_service_account_gets_its_annotation_and_nothing_else() -> None:
+    there = observed(service_account=account({"x": "y"}, {MANAGED_BY_LABEL: "Helm"}))
+    change = only(wish(), there, Kind.SERVICE_ACCOUNT)
+    assert change.before == ServiceAccountState({ROLE_ARN_ANNOTATION: None}, {}, "uid-1", "42")
+    assert change.after == ServiceAccountState({ROLE_ARN_ANNOTATION: ROLE_ARN}, {}, "uid-1")
+
+
+def test_another_role_is_refused_unless_overridden() -> None:
+    there = observed(service_account=account({ROLE_ARN_ANNOTATION: STRANGER}))
+    error = refusal(wish(), there)
+    assert STRANGER in "".join(error.details)
+    assert ROLE_ARN in "".join(error.details)
+    assert "--override-existing-serviceaccounts" in "".join(error.next_steps)
+    change = only(wish(override=True), there, Kind.SERVICE_ACCOUNT)
+    assert isinstance(change.before, ServiceAccountState)
+    assert change.before.annotations == {ROLE_ARN_ANNOTATION: STRANGER}
+
+
+@pytest.mark.parametrize("key", ["annotations", "labels"])
+def test_a_value_of_somebody_else_is_refused_unless_overridden(key: str) -> None:
+    wished = wish(extra={"k": "new"}) if key == "annotations" else wish(labels={"k": "new"})
+    theirs = account({"k": "old"}) if key == "annotations" else account(labels={"k": "old"})
+    assert any(
+        "old" in detail and "new" in detail
+        for detail in refusal(wished, observed(service_account=theirs)).details
+    )
+    change = only(replace(wished, override=True), observed(service_account=theirs), Kind.SERVICE_ACCOUNT)
+    assert getattr(change.after, key)["k"] == "new"
+
+
+def test_an_audience_that_was_left_behind_is_refused_and_taken_away_by_override() -> None:
+    there = observed(service_account=account({AUDIENCE_ANNOTATION: "old"}))
+    refusal(wish(), there)
+    change = only(wish(override=True), there, Kind.SERVICE_ACCOUNT)
+    assert isinstance(change.after, ServiceAccountState)
+    assert change.after.annotations[AUDIENCE_ANNOTATION] is None
+
+
+def test_a_half_made_role_is_completed() -> None:
+    wished = wish(policies=POLICIES, inline={"p": DOCUMENT, "q": DOCUMENT})
+    there = observed(role=role(wished, POLICIES[1], inline={"q": DOCUMENT}))
+    todo = list(plan(wished, there))
+    assert [change.target[1] for change in todo[:-1]] == [POLICIES[0], POLICIES[2], "p"]
+    assert todo[-1].kind is Kind.SERVICE_ACCOUNT
+
+
+def test_what_was_taken_from_a_finished_role_is_refused() -> None:
+    wished = wish(policies=POLICIES[:2], inline={"p": DOCUMENT})
+    done = account({ROLE_ARN_ANNOTATION: ROLE_ARN})
+    error = refusal(wished, observed(role=role(wished, POLICIES[0]), service_account=done))
+    assert [POLICIES[1] in error.details[0], " p" in error.details[1]] == [True, True]
+    assert len(error.details) == 2
+
+
+@pytest.mark.parametrize(
+    ("attached", "inline", "named"),
+    [
+        ((*POLICIES[:1], "arn:extra"), {}, "arn:extra"),
+        (POLICIES[:1], {"extra": DOCUMENT}, "extra"),
+        (POLICIES[:1], {"p": OTHER_DOCUMENT}, policy.dump(OTHER_DOCUMENT)),
+    ],
+)
+def test_policies_that_were_not_wished_are_refused(
+    attached: tuple[str, ...], inline: Any, named: str
+) -> None:
+    wished = wish(inline={"p": DOCUMENT})
+    (detail,) = refusal(wished, observed(role=role(wished, *attached, inline=inline))).details
+    assert named in detail
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"path": "/theirs/"}, "/theirs/"),
+        ({"description": "theirs"}, "theirs"),
+        ({"max_session_duration": 7200}, "7200 s"),
+        ({"permissions_boundary": POLICIES[2]}, POLICIES[2]),
+        ({"trust": {"Version": "2012-10-17", "Statement": []}}, "trust policy"),
+    ],
+)
+def test_a_role_that_differs_is_refused(changed: dict[str, Any], named: str) -> None:
+    wished = wish()
+    (detail,) = refusal(wished, observed(role=role(wished, **changed))).details
+    assert named in detail
+
+
+@pytest.mark.parametrize("key", [CLUSTER_TAG, SERVICE_ACCOUNT_TAG])
+def test_a_role_of_somebody_else_is_not_described_further(key: str) -> None:
+    wished = wish()
+    assert wished.role is not None
+    tags = {name: value for name, value in wished.role.tags.items() if name != key}
+    error = refusal(wished, observed(role=role(wished, tags=tags, path="/x/", description="x")))
+    assert len(error.details) == 1
+    assert "--role-name" in error.next_steps[0]
+
+
+def test_tags_of_others_on_the_role_are_theirs() -> None:
+    wished = wish()
+    assert wished.role is not None
+    there = observed(role=role(wished, *POLICIES[:1], tags={**wished.role.tags, "cost": "1"}))
+    assert shape(wished, there) == [[(Kind.SERVICE_ACCOUNT, "create")]]
+    missing = {name: value for name, value in wished.role.tags.items() if name != "team"}
+    refusal(wished, observed(role=role(wished, tags=missing)))
+
+
+def test_the_same_trust_policy_in_another_form_is_the_same() -> None:
+    wished = wish()
+    (statement,) = trust.policy(wished.identity)["Statement"]
+    action = {**statement, "Action": [statement["Action"]]}
+    there = observed(role=role(wished, *POLICIES[:1], trust={"Statement": action, "Version": "2012-10-17"}))
+    assert shape(wished, there) == [[(Kind.SERVICE_ACCOUNT, "create")]]
+
+
+@pytest.mark.parametrize("provider", [None, provider_for("other"), provider_for()])
+def test_the_provider_must_accept_the_audience(provider: Any) -> None:
+    error = refusal(wish(), observed(provider=provider))
+    assert any("irsa associate-oidc" in step for step in error.next_steps)
+    (first, *_), *_ = shape(wish(associate=True), observed(provider=provider))
+    assert first == (Kind.AUDIENCE if provider else Kind.PROVIDER, "create")
+
+
+def test_a_provider_that_is_there_keeps_what_it_has() -> None:
+    changes = provider_changes(CLUSTER, (STS, "a", "b"), provider_for("a", "x"), tags={"t": "u"})
+    assert [(change.kind, change.target[1]) for change in changes] == [
+        (Kind.AUDIENCE, STS),
+        (Kind.AUDIENCE, "b"),
+    ]
+
+
+def test_the_provider_of_another_account_is_not_looked_at() -> None:
+    elsewhere = "arn:aws:iam::222222222222:role/x"
+    wished = wish(role=None, role_arn=elsewhere, annotations={ROLE_ARN_ANNOTATION: elsewhere}, associate=True)
+    assert wished.identity.provider_arn.split(":")[4] == "222222222222"
+    there = observed(provider=None, role_unreadable="it lives in account 222222222222")
+    assert shape(wished, there) == [[(Kind.SERVICE_ACCOUNT, "create")]]
+
+
+def test_a_missing_namespace_is_made_or_refused() -> None:
+    there = observed(namespace_exists=False)
+    assert (Kind.NAMESPACE, "create") in shape(wish(), there)[0]
+    assert "backend" in refusal(wish(create_namespace=False), there).message
+    assert shape(wish(create_namespace=False, role_only=True), there) == [
+        [(Kind.ROLE, "create")],
+        [(Kind.ATTACHMENT, "create")],
+    ]
+
+
+def attached(wished: Wish, *statements: Any) -> Observed:
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    return observed(role=ObservedRole(role_for(wished, trust=document, tags={})))
+
+
+def test_a_role_that_is_attached_must_admit_the_service_account() -> None:
+    wished = wish(role=None)
+    fitting = trust.statement(wished.identity)
+    assert shape(wished, attached(wished, fitting)) == [[(Kind.SERVICE_ACCOUNT, "create")]]
+    error = refusal(wished, attached(wished))
+    assert wished.identity.subject in "".join(error.details)
+    assert "--update-trust" in error.next_steps[0]
+    updating = replace(wished, update_trust=True)
+    assert shape(updating, attached(wished)) == [
+        [(Kind.TRUST_STATEMENT, "create")],
+        [(Kind.SERVICE_ACCOUNT, "create")],
+    ]
+    assert shape(updating, attached(wished, fitting)) == [[(Kind.SERVICE_ACCOUNT, "create")]]
+
+
+def test_a_trust_policy_that_denies_is_refused_whatever_is_added() -> None:
+    wished = wish(role=None)
+    fitting = trust.statement(wished.identity)
+    for updating in (False, True):
+        with pytest.raises(Refused):
+            plan(
+                replace(wished, update_trust=updating),
+                attached(wished, fitting, {**fitting, "Effect": "Deny"}),
+            )
+
+
+def test_a_role_that_is_attached_must_exist() -> None:
+    with pytest.raises(Refused):
+        plan(wish(role=None), observed())
+
+
+@pytest.mark.parametrize("there", [None, account({"x": "y"}), account({ROLE_ARN_ANNOTATION: ROLE_ARN})])
+def test_a_gate_has_the_annotation_alone_behind_it(there: Any) -> None:
+    *work, last = plan(wish(gated=True), observed(service_account=there)).stages
+    assert [change.kind for stage in work for change in stage][:2] == [Kind.ROLE, Kind.ATTACHMENT]
+    states = [change.after for change in last]
+    expected = [] if there and ROLE_ARN_ANNOTATION in there.annotations else [{ROLE_ARN_ANNOTATION: ROLE_ARN}]
+    assert [state.annotations for state in states if isinstance(state, ServiceAccountState)] == expected
+    assert len(states) == len(expected)
+
+
+def test_a_gate_finds_the_service_account_made_but_without_its_role() -> None:
+    stages = plan(wish(gated=True, extra={"k": "v"}), observed()).stages
+    made, annotated = (change for stage in stages for change in stage if change.kind is Kind.SERVICE_ACCOUNT)
+    assert made.after == ServiceAccountState({"k": "v"}, {MANAGED_BY_LABEL: "irsa"})
+    assert annotated.before == ServiceAccountState({ROLE_ARN_ANNOTATION: None})

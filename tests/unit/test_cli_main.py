@@ -1,0 +1,80 @@
+"""The command itself: its list of commands, and how little it takes to print help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from irsa_cli import __version__
+from irsa_cli.cli.main import COMMANDS, irsa, run
+
+HEAVY = {"boto3", "botocore", "kubernetes", "rich", "moto", "flask", "yaml", "urllib3", "cryptography"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_what_the_command_says(name: str) -> None:
+    command = irsa.get_command(click.Context(irsa), name)
+    assert command is not None
+    first = (command.help or "").strip().splitlines()[0]
+    assert first.split(". ")[0].rstrip(".") + "." == COMMANDS[name][1]
+    assert command.name == name
+
+
+def test_help_lists_every_command() -> None:
+    said = CliRunner().invoke(irsa, ["--help"]).output
+    assert all(name in said and text.split()[0] in said for name, (_, text) in COMMANDS.items())
+
+
+PROGRAM = """
+import sys
+from irsa_cli.cli.main import run
+code = run(sys.argv[1:])
+print("\\n".join(["", "LOADED", *sorted({name.partition(".")[0] for name in sys.modules})]))
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["create-sa", "--help"],
+        ["associate-oidc", "--help"],
+        ["create-sa", "--nonsense"],
+    ],
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    said, _, loaded = done.stdout.partition("\nLOADED\n")
+    assert done.returncode == (2 if "--nonsense" in arguments else 0)
+    assert "click" in loaded.split()
+    assert HEAVY & set(loaded.split()) == set()
+    if arguments == ["--version"]:
+        assert __version__ in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["no-such-command"], 2),
+        (["--no-such-flag"], 2),
+        (["create-sa"], 2),
+    ],
+)
+def test_exit_codes_of_the_command_line(
+    arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == code
+    said = capsys.readouterr()
+    assert bool(said.out) == (code == 0)
+    assert bool(said.err) == (code != 0)
+    assert "Traceback" not in said.err

@@ -1,0 +1,102 @@
+"""Write docs/reference/commands.md from the command line itself; with `--check`, fail when it is stale.
+
+What a flag means is said where it is defined (`irsa_cli.cli`); nothing is said here. Hidden options
+are left out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from irsa_cli.cli.main import irsa
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "commands.md"
+HEAD = """\
+# Commands
+
+<!-- Written by tools/docs/commands.py from the command line itself: change it there. -->
+
+The flags that several commands share are repeated with each. What the exit codes mean is in
+[Exit codes](exit-codes.md), what `-o json` prints in [JSON output](json-output.md).
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    context = click.Context(irsa, info_name="irsa", **irsa.context_settings)
+    sections = [HEAD, *_sections(irsa, context)]
+    return "\n".join(sections)
+
+
+def _sections(command: click.Command, context: click.Context) -> Iterator[str]:
+    """The section of a command, and of those below it."""
+    yield _section(command, context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None, name
+            if not below.hidden:
+                yield from _sections(below, click.Context(below, info_name=name, parent=context))
+
+
+def _section(command: click.Command, context: click.Context) -> str:
+    lines = [f"## {context.command_path}", "", "```sh", _usage(command, context), "```", ""]
+    lines += [_help(command), ""]
+    options = [param for param in command.get_params(context) if isinstance(param, click.Option)]
+    lines += [_option(option) for option in options if not option.hidden]
+    if command.epilog and "\b" in command.epilog:
+        lines += ["", "Examples:", "", "```sh", _examples(command.epilog), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _usage(command: click.Command, context: click.Context) -> str:
+    return " ".join([context.command_path, *command.collect_usage_pieces(context)])
+
+
+def _help(command: click.Command) -> str:
+    paragraphs = (command.help or "").strip().split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _option(option: click.Option) -> str:
+    names = [*option.opts, *option.secondary_opts]
+    value = "" if option.is_flag or option.count else f" {_value(option)}"
+    shown = ", ".join(f"`{name}{value}`" if name.startswith("--") else f"`{name}`" for name in names)
+    variable = f" (environment: `{option.envvar}`)" if option.envvar else ""
+    return f"- {shown}: {' '.join((option.help or '').split())}{variable}"
+
+
+def _value(option: click.Option) -> str:
+    if option.metavar:
+        return option.metavar
+    if isinstance(option.type, click.Choice):
+        return "|".join(str(choice) for choice in option.type.choices)
+    return option.type.name.upper()
+
+
+def _examples(epilog: str) -> str:
+    lines = epilog.partition("\b")[2].strip().splitlines()
+    return "\n".join(line.removeprefix("  ") for line in lines if line.strip() != "Examples:")
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or compare it; returns the exit code."""
+    wished = page()
+    if arguments == ["--check"]:
+        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wished:
+            return 0
+        print("docs/reference/commands.md is stale: python tools/docs/commands.py", file=sys.stderr)
+        return 1
+    if arguments:
+        print("usage: python tools/docs/commands.py [--check]", file=sys.stderr)
+        return 2
+    PAGE.write_text(wished, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
