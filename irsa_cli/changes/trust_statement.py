@@ -35,14 +35,15 @@ class TrustStatementHandler:
         """See `Handler.apply`. A statement has no owner: its content is compared instead."""
         adding = change.after is not None
         statement = expect(DocumentState, change.after if adding else change.before).document
-        changed = False
-        for _ in range(ROUNDS):
+        lost: ServiceError | None = None
+        for written in range(ROUNDS + 1):
             document = self._read(change, adding=adding)
             if document is None or trust.contains(document, statement) == adding:
-                return Applied(changed=changed)
-            changed = True
-            self._write(change.target[0], document, statement, adding=adding)
-        raise conflict(change, f"somebody else keeps writing the trust policy ({ROUNDS} rounds)")
+                return Applied(changed=written > 0)
+            if written < ROUNDS:
+                lost = self._write(change.target[0], document, statement, adding=adding) or lost
+        # A write without an answer may still be executed: then this is no conflict, but unknown.
+        raise lost or conflict(change, f"somebody else keeps writing the trust policy ({ROUNDS} rounds)")
 
     def _read(self, change: Change, *, adding: bool) -> Document | None:
         found = reading.role_state(self._iam, change.target[0])
@@ -52,12 +53,16 @@ class TrustStatementHandler:
             raise conflict(change, "the role is gone")
         return None
 
-    def _write(self, role: str, document: Document, statement: Document, *, adding: bool) -> None:
+    def _write(
+        self, role: str, document: Document, statement: Document, *, adding: bool
+    ) -> ServiceError | None:
+        """Write the policy; the error of a write that nobody answered, which the next reading settles."""
         edit = trust.with_statement if adding else trust.without_statement
         text = policy.dump(edit(document, statement))
         try:
             call(self._iam.update_assume_role_policy, RoleName=role, PolicyDocument=text)
         except ServiceError as error:
-            # Whether a lost write happened shows when the policy is read again, in the next round.
             if error.outcome is not Outcome.UNKNOWN:
                 raise
+            return error
+        return None

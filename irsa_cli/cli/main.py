@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "associate-oidc": ("associate_oidc", "Make the cluster's issuer an IAM OIDC provider."),
     "create-sa": ("create_sa", "Give a ServiceAccount its own IAM role, in one transaction."),
     "recover": ("recover", "Take back a transaction that was cut off."),
+    "history": ("history", "List the transactions of this machine."),
     "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),
 }
 

@@ -36,19 +36,16 @@ def command(**options: Any) -> int:
     Without TRANSACTION the unfinished transactions of this machine are listed.
     """
     from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.render import show_stories
     from irsa_cli.cli.session import Speaking, finish, state_dir
     from irsa_cli.usecases.recover import list_unfinished, recover
 
     speaking = Speaking.take(options)
     folder = state_dir(options["state_dir"])
     if not options["transaction"]:
-        stories = list_unfinished(folder)
-        for story in stories:
-            click.echo(
-                f"{story.transaction}  {story.context['command']}  {story.context['target']['cluster']}"
-            )
-        if not stories:
-            click.echo("No unfinished transactions on this machine.")
+        show_stories(
+            list_unfinished(folder), speaking.output, none="No unfinished transactions on this machine."
+        )
         return 0
 
     def override(target: Target) -> Target:

@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.wording import describe, mark
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.plan import Change
-from irsa_cli.core.result import Ended, Result
+from irsa_cli.core.result import API_VERSION, Ended, Result
+
+if TYPE_CHECKING:
+    from irsa_cli.transaction.journal import Story
 
 
 def show(result: Result, output: str, *, quiet: bool, width: int) -> None:  # noqa: ARG001 - width: see progress
     """Print the result; in every form an error is told on standard error, too."""
-    if output == "json":
-        click.echo(json.dumps(result.to_json(), indent=2))
-    elif output == "yaml":
-        import yaml
-
-        click.echo(yaml.safe_dump(result.to_json(), sort_keys=False, allow_unicode=True), nl=False)
-    else:
+    if output == "text":
         for line in _text(result):
             click.echo(line)
+    else:
+        _document(result.to_json(), output)
     if not quiet or result.error is not None or result.left:
         for line in _messages(result):
             click.echo(line, err=True)
+
+
+def show_stories(stories: Sequence[Story], output: str, *, none: str) -> None:
+    """Print transactions that were read from journals, one a line; `none` is said when there are none."""
+    if output != "text":
+        items = [{**story.to_json(), "outcome": story.outcome or "unfinished"} for story in stories]
+        _document({"apiVersion": API_VERSION, "kind": "TransactionList", "items": items}, output)
+        return
+    for story in stories:
+        what = story.context.get("serviceAccount", "")
+        line = f"{story.transaction}  {story.outcome or 'unfinished':<11}  {story.context['command']}"
+        click.echo(f"{line}  {story.context['target']['cluster']}  {what}".rstrip())
+    if not stories:
+        click.echo(none)
+
+
+def _document(document: Mapping[str, Any], output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps(document, indent=2))
+    else:
+        import yaml
+
+        click.echo(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True), nl=False)
 
 
 def _text(result: Result) -> Iterator[str]:
@@ -105,7 +127,7 @@ def _error(error: Exception) -> Iterator[str]:
 
 def _aftermath(result: Result) -> Iterator[str]:
     """What state things are in now."""
-    code = result.exit_code()
+    code = result.exit_code
     if result.left:
         yield f"The rollback is incomplete (exit {code}). Left behind:"
         for item in result.left:

@@ -106,5 +106,6 @@ def finish(
             if speaking.verbose:
                 progress.trace()
             result = Result(Ended.FAILED, error=error)
+    result.detailed = detailed
     show(result, speaking.output, quiet=speaking.quiet, width=progress.width)
-    return result.exit_code(detailed=detailed)
+    return result.exit_code

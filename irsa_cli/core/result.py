@@ -88,15 +88,18 @@ class Result:
     error: Exception | None = None
     signal: int = 0
     seconds: float = 0.0
+    detailed: bool = False
+    """Whether the exit code tells a plan with changes (6) from one without (0)."""
 
-    def exit_code(self, *, detailed: bool = False) -> int:
-        """The process's exit code; `detailed` tells a plan with changes (6) from one without (0)."""
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code."""
         if self.ended is Ended.INCOMPLETE:
             return ExitCode.INCOMPLETE
         if self.signal:
             return 128 + self.signal
         if self.ended is Ended.PLANNED:
-            return ExitCode.PENDING if detailed else ExitCode.DONE
+            return ExitCode.PENDING if self.detailed else ExitCode.DONE
         if self.error is not None:
             return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
         return ExitCode.DONE
@@ -108,7 +111,7 @@ class Result:
             "apiVersion": API_VERSION,
             "kind": "Result",
             "outcome": self.ended.value,
-            "exitCode": int(self.exit_code()),
+            "exitCode": int(self.exit_code),
             "transaction": self.transaction or None,
             "cluster": None
             if cluster is None

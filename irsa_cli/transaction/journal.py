@@ -49,6 +49,15 @@ class Record:
     identity: dict[str, str] = field(default_factory=dict)
 
     @property
+    def state(self) -> str:
+        """The last that is known of it: pending, begun, refused, done, unchanged or undone."""
+        if self.undone or not self.begun:
+            return "undone" if self.undone else "pending"
+        if self.done:
+            return "done" if self.changed else "unchanged"
+        return "refused" if self.refused else "begun"
+
+    @property
     def needs_undo(self) -> bool:
         """Whether the world may hold this change's effect."""
         return self.begun and self.changed and not self.refused and not self.undone
@@ -68,6 +77,26 @@ class Story:
     def records(self) -> Iterator[Record]:
         """All changes, in the order of the plan."""
         return (record for stage in self.stages for record in stage)
+
+    def to_json(self) -> dict[str, Any]:
+        """The transaction as `-o json` shows it."""
+        return {
+            "transaction": self.transaction,
+            "started": self.started,
+            "outcome": self.outcome,
+            "command": self.context.get("command"),
+            "cluster": self.context.get("target", {}).get("cluster"),
+            "serviceAccount": self.context.get("serviceAccount"),
+            "changes": [
+                {
+                    "kind": item.change.kind.value,
+                    "action": item.change.action,
+                    "target": item.change.name,
+                    "state": item.state,
+                }
+                for item in self.records
+            ],
+        }
 
     @property
     def finished(self) -> bool:

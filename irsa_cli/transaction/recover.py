@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from irsa_cli.core.plan import Kind
@@ -12,17 +13,21 @@ from irsa_cli.transaction.journal import Journal, JournalError, Story, journals,
 from irsa_cli.transaction.protocol import Handler
 
 
+def _stories(folder: Path) -> Iterator[tuple[Path, Story]]:
+    """The journals that can be read, oldest first."""
+    for path in journals(folder):
+        with contextlib.suppress(JournalError):
+            yield path, read(path)
+
+
 def unfinished(folder: Path) -> list[tuple[Path, Story]]:
     """The transactions of this machine that neither committed nor were rolled back, oldest first."""
-    found = []
-    for path in journals(folder):
-        try:
-            story = read(path)
-        except JournalError:
-            continue
-        if not story.finished:
-            found.append((path, story))
-    return found
+    return [(path, story) for path, story in _stories(folder) if not story.finished]
+
+
+def history(folder: Path) -> list[Story]:
+    """All transactions of this machine, oldest first."""
+    return [story for _, story in _stories(folder)]
 
 
 def roll_back(path: Path, story: Story, handlers: Mapping[Kind, Handler], listen: Listener) -> list[Leftover]:

@@ -11,7 +11,7 @@ from irsa_cli.core import arn, names, policy, trust
 from irsa_cli.core.binding import Cluster, Observed, Wish, plan, service_account_annotations
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.plan import Plan
+from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.policy import Document
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import (
@@ -162,8 +162,11 @@ def _carry_out(
     verification: dict[str, Any] = {}
 
     def prove(run: Run) -> None:
+        # Only what this run changes in IAM may still be spreading; a refusal of anything else is final.
+        fresh = any(change.kind not in (Kind.NAMESPACE, Kind.SERVICE_ACCOUNT) for change in todo)
+        seconds = run.remaining - 1 if fresh else 0
         verification.update(
-            verify(connection, wish, seconds=run.remaining - 1, pause=run.pause, listen=settings.listen)
+            verify(connection, wish, seconds=seconds, pause=run.pause, listen=settings.listen)
         )
 
     if len(todo):
@@ -178,10 +181,7 @@ def _carry_out(
         result = Result(Ended.UNCHANGED, cluster=cluster)
         if request.verify:
             settings.listen(Event(Step.GATE))
-            remaining = settings.timeout - settings.seconds - 1
-            verification.update(
-                verify(connection, wish, seconds=remaining, pause=sleep, listen=settings.listen)
-            )
+            verification.update(verify(connection, wish, seconds=0, pause=sleep, listen=settings.listen))
             settings.listen(Event(Step.GATE_PASSED))
     result.verification = verification or None
     result.seconds = settings.seconds

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
-from irsa_cli.core.errors import IrsaError, ServiceError
+from irsa_cli.core.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.states import ProviderState
 from irsa_cli.usecases.connect import Connection
 
@@ -62,6 +62,14 @@ def _role(connection: Connection, wish: Wish) -> tuple[ObservedRole | None, str]
         if error.status == 403:
             return None, error.reason
         raise
+    if found is not None and f"{found.state.path}{wish.role_name}" != wish.role_arn.partition(":role")[2]:
+        # IAM finds roles by name alone; STS wants the whole ARN, path included.
+        real = f"{wish.role_arn.partition(':role')[0]}:role{found.state.path}{wish.role_name}"
+        raise Refused(
+            f"role {wish.role_arn} does not exist",
+            reason=f"the role {wish.role_name} has the path {found.state.path}",
+            next_steps=(f"run this again with --attach-role-arn {real}",),
+        )
     return found, ""
 
 

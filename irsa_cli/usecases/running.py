@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,23 +52,43 @@ def stoppable(run: Run, warn: Note) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    seen: list[int] = []
-
-    def handle(number: int, _frame: object) -> None:
-        if seen:
-            warn(f"stopped; finish with: irsa recover {run.transaction}")
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        seen.append(number)
-        warn("stopping: the call under way is waited for, then all is taken back (once more to stop at once)")
-        run.interrupt(number)
-
+    heard, told = os.pipe()
+    watcher = threading.Thread(target=_watch, args=(heard, run, warn), daemon=True)
+    watcher.start()
+    handle = _handler(told, f"stopped; finish with: irsa recover {run.transaction}\n".encode())
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(told)
+        watcher.join()
+        os.close(heard)
+
+
+def _handler(told: int, last_words: bytes) -> Callable[[int, object], None]:
+    """Handles signals without taking a lock: the code that it interrupts may hold any."""
+    seen: list[int] = []
+
+    def handle(number: int, _frame: object) -> None:
+        if seen:
+            with suppress(OSError):
+                os.write(sys.stderr.fileno(), last_words)
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        seen.append(number)
+        os.write(told, bytes([number]))
+
+    return handle
+
+
+def _watch(heard: int, run: Run, warn: Note) -> None:
+    """Stop the run when the first signal is heard; what a handler must not do is done here."""
+    number = os.read(heard, 1)
+    if number:
+        run.interrupt(number[0])
+        warn("stopping: the call under way is waited for, then all is taken back (once more to stop at once)")
 
 
 def execute(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from time import monotonic
 from typing import Any
 
@@ -48,7 +47,13 @@ def verify(
             details=error.details,
             code=error.code,
         ) from error
-    return asdict(accepted)
+    return {
+        "subject": accepted.subject,
+        "audience": accepted.audience,
+        "provider": accepted.provider,
+        "roleSession": accepted.role_session,
+        "endpoint": accepted.endpoint,
+    }
 
 
 def _waits() -> list[float]:

@@ -117,3 +117,15 @@ def test_trust_of_another_account_cannot_be_updated(stage: Stage, namespace: str
     ran = stage.create_sa("app", namespace, "--attach-role-arn", arn, "--update-trust")
     assert ran.code == 4
     assert stage.world() == before
+
+
+def test_a_role_named_without_its_path_is_refused(stage: Stage, namespace: str, unique: str) -> None:
+    document = {"Version": "2012-10-17", "Statement": [OTHERS]}
+    made = stage.iam().create_role(
+        RoleName=unique, Path="/teams/", AssumeRolePolicyDocument=json.dumps(document)
+    )
+    before = stage.world()
+    ran = stage.create_sa("app", namespace, "--attach-role-arn", f"arn:aws:iam::{ACCOUNT}:role/{unique}")
+    assert ran.code == 4
+    assert made["Role"]["Arn"] in ran.err
+    assert stage.world() == before

@@ -15,12 +15,14 @@ def bearer(env: Mapping[str, str], cluster: str) -> str:
         region_name=env["AWS_REGION"],
     )
     client = session.client("sts", endpoint_url=env["AWS_ENDPOINT_URL"])
+    credentials = session.get_credentials()
+    assert credentials is not None
     signer = RequestSigner(
         client.meta.service_model.service_id,
         env["AWS_REGION"],
         "sts",
         "v4",
-        session.get_credentials(),
+        credentials,
         session.events,
     )
     request = {

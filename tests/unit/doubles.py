@@ -15,11 +15,15 @@ from typing import Any
 from unittest import mock
 
 from irsa_cli.core.errors import Conflict, IrsaError, Outcome, ServiceError
+from irsa_cli.core.limits import DEFAULT_SECONDS
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import State
 from irsa_cli.transaction import engine, protocol, recover
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
+
+LATE_WINDOW = engine.LATE_CALLS * DEFAULT_SECONDS
+"""Seconds for which a rollback looks for a write without an answer, with the default time-out of a call."""
 
 Key = tuple[Kind, tuple[str, ...]]
 

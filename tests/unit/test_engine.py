@@ -20,6 +20,7 @@ from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Claim, Interrupted, Run
 from tests.unit import strategies as some
 from tests.unit.doubles import (
+    LATE_WINDOW,
     STOLEN,
     STUCK,
     Clock,
@@ -210,7 +211,7 @@ def test_a_write_that_arrives_late_is_caught(late_after: float) -> None:
     first = stage.world.states()
     report = stage.execute()
     assert (report.outcome, stage.world.states()) == ("rolled-back", first)
-    assert late_after <= sum(stage.clock.naps) <= engine.LATE_WINDOW + 4
+    assert late_after <= sum(stage.clock.naps) <= LATE_WINDOW + 4
 
 
 @pytest.mark.parametrize("failure", [Failure.REFUSED, Failure.NOT_SENT, Failure.CONFLICT])
@@ -227,7 +228,7 @@ def test_a_lost_answer_is_looked_for_until_it_can_not_come_any_more() -> None:
     stage = Stage(a_plan(1))
     stage.world.failures[Kind.NAMESPACE, ("a",)] = Failure.NOT_DONE_UNKNOWN
     assert stage.execute().outcome == "rolled-back"
-    assert sum(stage.clock.naps) >= engine.LATE_WINDOW
+    assert sum(stage.clock.naps) >= LATE_WINDOW
     assert len(stage.world.undos) < 20
 
 

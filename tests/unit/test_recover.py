@@ -22,7 +22,7 @@ from irsa_cli.transaction.journal import Journal, JournalError, read
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import roll_back, unfinished
 from tests.unit import strategies as some
-from tests.unit.doubles import STOLEN, STUCK, Clock, Failure, MemoryWorld, before, key_of
+from tests.unit.doubles import LATE_WINDOW, STOLEN, STUCK, Clock, Failure, MemoryWorld, before, key_of
 from tests.unit.test_engine import a_plan
 
 Moment = tuple[bytes, MemoryWorld]
@@ -150,7 +150,7 @@ def test_the_last_request_is_waited_for_only_while_it_may_come(
     with killed(content, age) as path:
         assert recovered(path, world, clock) == []
     assert (clock.naps != []) is waits
-    assert sum(clock.naps) >= (engine.LATE_WINDOW - age if waits else 0)
+    assert sum(clock.naps) >= (LATE_WINDOW - age if waits else 0)
 
 
 def test_a_request_of_the_dead_process_that_arrives_late_is_caught(tmp_path: Path) -> None:

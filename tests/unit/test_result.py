@@ -46,25 +46,25 @@ def test_exit_codes_are_what_is_documented() -> None:
 
 @pytest.mark.parametrize(("error", "code"), ERRORS, ids=lambda value: type(value).__name__)
 def test_the_exit_code_follows_the_error(error: Exception, code: int) -> None:
-    assert Result(Ended.ROLLED_BACK, error=error).exit_code() == code
-    assert Result(Ended.FAILED, error=error).exit_code(detailed=True) == code
+    assert Result(Ended.ROLLED_BACK, error=error).exit_code == code
+    assert Result(Ended.FAILED, error=error, detailed=True).exit_code == code
     # What is left behind tells more than why.
-    assert Result(Ended.INCOMPLETE, error=error).exit_code() == 3
-    assert Result(Ended.INCOMPLETE, error=error, signal=2).exit_code() == 3
+    assert Result(Ended.INCOMPLETE, error=error).exit_code == 3
+    assert Result(Ended.INCOMPLETE, error=error, signal=2).exit_code == 3
 
 
 @pytest.mark.parametrize("ended", [Ended.COMMITTED, Ended.UNCHANGED])
 def test_success_is_zero(ended: Ended) -> None:
-    assert Result(ended).exit_code() == Result(ended).exit_code(detailed=True) == 0
+    assert Result(ended).exit_code == Result(ended, detailed=True).exit_code == 0
 
 
 def test_a_plan_is_six_where_asked_for_in_detail() -> None:
-    assert (Result(Ended.PLANNED).exit_code(), Result(Ended.PLANNED).exit_code(detailed=True)) == (0, 6)
+    assert (Result(Ended.PLANNED).exit_code, Result(Ended.PLANNED, detailed=True).exit_code) == (0, 6)
 
 
 @pytest.mark.parametrize(("signal", "code"), [(2, 130), (15, 143)])
 def test_an_interrupted_run_ends_as_shells_expect(signal: int, code: int) -> None:
-    assert Result(Ended.ROLLED_BACK, signal=signal, error=IrsaError("interrupted")).exit_code() == code
+    assert Result(Ended.ROLLED_BACK, signal=signal, error=IrsaError("interrupted")).exit_code == code
 
 
 KEYS = [
@@ -106,7 +106,7 @@ def test_the_document_has_the_same_keys_always(
     document = json.loads(json.dumps(result.to_json()))
     assert list(document) == KEYS
     assert document["outcome"] == ended.value
-    assert document["exitCode"] == result.exit_code()
+    assert document["exitCode"] == result.exit_code
     assert (document["error"] is None) == (error is None)
     for shown, item in zip(document["changes"], changes, strict=True):
         assert list(shown) == ["kind", "action", "target", "state", "seconds", "before", "after"]

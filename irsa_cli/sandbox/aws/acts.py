@@ -24,8 +24,19 @@ _S3_ACTIONS = {
 }
 
 
-def act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
-    """The act of a signed call to IAM, EKS or S3."""
+# What is asked besides the call's own action where an object is made with tags:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_roles.html
+_WITH_TAGS = {"CreateRole": "iam:TagRole", "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider"}
+
+
+def acts_of(request: AwsRequest, caller: Caller, account: Account) -> list[Act]:
+    """All that a signed call to IAM, EKS or S3 does; each of it must be allowed."""
+    act = _act_of(request, caller, account)
+    tagging = _WITH_TAGS.get(request.operation) if request.service == "iam" and request.tags() else None
+    return [act, Act(tagging, act.resource, act.context)] if tagging else [act]
+
+
+def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
     makers = {"iam": _iam_act, "eks": _eks_act, "s3": _s3_act}
     act = makers[request.service](request, account)
     common = {

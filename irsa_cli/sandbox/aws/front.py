@@ -16,7 +16,7 @@ from irsa_cli.sandbox.aws.lag import Lag
 from irsa_cli.sandbox.aws.request import SERVICES, AwsRequest, read_request
 from irsa_cli.sandbox.aws.shapes import check_parameters
 from irsa_cli.sandbox.aws.sts import Sts
-from irsa_cli.sandbox.enforce import refusal
+from irsa_cli.sandbox.enforce import Act, refusal
 from irsa_cli.sandbox.exchange import Label
 
 if TYPE_CHECKING:
@@ -99,12 +99,14 @@ class Front:
             return self.cloud.forward(request, caller.account, caller.partition)
 
     def _authorize(self, request: AwsRequest, caller: Caller, account: Account) -> None:
-        act = acts.act_of(request, caller, account)
-        with self.lag.stale_view(caller.account, caller.partition):
-            why = refusal(self.callers.powers(caller), act)
-        if why:
-            code = "AccessDeniedException" if request.service == "eks" else "AccessDenied"
-            message = (
-                f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {act.resource}"
-            )
-            raise AwsError(code, f"{message} {why}", 403)
+        for act in acts.acts_of(request, caller, account):
+            with self.lag.stale_view(caller.account, caller.partition):
+                why = refusal(self.callers.powers(caller), act)
+            if why:
+                raise _denied(request, caller, act, why)
+
+
+def _denied(request: AwsRequest, caller: Caller, act: Act, why: str) -> AwsError:
+    code = "AccessDeniedException" if request.service == "eks" else "AccessDenied"
+    message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {act.resource}"
+    return AwsError(code, f"{message} {why}", 403)

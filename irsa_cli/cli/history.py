@@ -1,0 +1,29 @@
+"""`irsa history`: the transactions of this machine, as their journals tell them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from irsa_cli.cli.options import output_options, state_dir_option
+
+
+@click.command("history")
+@state_dir_option
+@output_options
+def command(**options: Any) -> int:
+    """List the transactions of this machine.
+
+    The newest is last, each with how it ended. Nothing is asked of AWS or Kubernetes: what is listed
+    is what the journals hold.
+    """
+    from irsa_cli.cli.render import show_stories
+    from irsa_cli.cli.session import Speaking, state_dir
+    from irsa_cli.transaction.recover import history
+
+    speaking = Speaking.take(options)
+    show_stories(
+        history(state_dir(options["state_dir"])), speaking.output, none="No transactions on this machine."
+    )
+    return 0
