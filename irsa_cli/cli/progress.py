@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from irsa_cli.transaction.engine import Event
 
 KIND_WIDTH = 16
+NAME_WIDTH = 52
+_STYLES = {"+": "green", "✓": "green", "~": "yellow", "-": "yellow", "✗": "red"}
 
 
 class Progress:
@@ -80,9 +82,7 @@ class Progress:
         elif event.step is Step.WAITING:
             self._say(f"  … waiting: {event.text}")
         elif event.step is Step.GATE_PASSED:
-            self._say(
-                f"  {mark('ok')} {'Verified':<{KIND_WIDTH}} the token is accepted{_took(event.seconds)}"
-            )
+            self._say(_row(mark("ok"), "Verified", "STS accepts the token", _took(event.seconds)))
         elif event.step is Step.ROLLBACK:
             self._say("Rolling back")
         elif event.change is not None:
@@ -94,16 +94,16 @@ class Progress:
         assert event.change is not None
         kind, what = event.change.kind.value, describe(event.change)
         if event.step is Step.DONE and not event.changed:
-            return f"  {mark('ok')} {kind:<{KIND_WIDTH}} {what}  already there"
+            return _row(mark("ok"), kind, what, "already there")
         sign = {Step.DONE: mark(event.change.action), Step.UNDONE: mark("delete")}.get(
             event.step, mark("failed")
         )
         tail = _took(event.seconds)
         if event.step is Step.UNDONE:
-            tail = f"  taken back{tail}" if event.changed else "  not there"
+            tail = f"taken back  {tail}" if event.changed else "not there"
         elif event.error is not None:
-            tail = f"  {event.error}"
-        return f"  {sign} {kind:<{KIND_WIDTH}} {what}{tail}"
+            tail = str(event.error)
+        return _row(sign, kind, what, tail)
 
     def _spin(self, text: str) -> None:
         if self._status is not None:
@@ -112,10 +112,15 @@ class Progress:
     def _say(self, text: str) -> None:
         with self._lock:
             if self._status is not None:
-                self._status.console.print(text, markup=False, highlight=False, soft_wrap=True)
+                style = _STYLES.get(text[2:3], "") if text.startswith("  ") else ""
+                self._status.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
             else:
                 click.echo(text, err=True)
 
 
 def _took(seconds: float) -> str:
-    return f"  {seconds:.1f} s"
+    return f"{seconds:.1f} s"
+
+
+def _row(sign: str, kind: str, what: str, tail: str) -> str:
+    return f"  {sign} {kind:<{KIND_WIDTH}} {what:<{NAME_WIDTH}}  {tail}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.progress import KIND_WIDTH
 from irsa_cli.cli.wording import describe, mark
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.plan import Change
@@ -82,7 +83,7 @@ def _plan(result: Result) -> Iterator[str]:
     count = len(result.changes)
     yield f"{count} change{'s' if count != 1 else ''} would be made:"
     for item in result.changes:
-        yield f"  {mark(item.change.action)} {item.change.kind.value:<16} {describe(item.change)}"
+        yield f"  {mark(item.change.action)} {item.change.kind.value:<{KIND_WIDTH}} {describe(item.change)}"
         yield from (f"      {line}" for line in _details(item.change))
     yield "Nothing was changed (dry run)."
 
