@@ -7,6 +7,7 @@ there and carrying the plan out are in `irsa_cli.usecases`.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -124,11 +125,12 @@ class Observed:
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that exists and isn't as wished."""
+    """Something that exists and isn't as wished; `repair` is a command that makes it so, if there is one."""
 
     what: str
     present: str
     wished: str
+    repair: str = ""
 
     def __str__(self) -> str:
         return f"{self.what}: is {self.present}, wished {self.wished}"
@@ -263,7 +265,9 @@ def _policy_differences(
     wish: Wish, what: str, role: ObservedRole, *, committed: bool
 ) -> Iterator[Difference]:
     for arn in sorted(role.attached - set(wish.policies)):
-        yield Difference(f"{what}, policy {arn}", "attached", "not attached")
+        yield Difference(
+            f"{what}, policy {arn}", "attached", "not attached", _aws("detach-role-policy", wish, arn)
+        )
     for name in sorted(set(role.inline) - set(wish.inline)):
         yield Difference(f"{what}, inline policy {name}", "there", "not there")
     for name in sorted(set(role.inline) & set(wish.inline)):
@@ -276,9 +280,15 @@ def _policy_differences(
     if committed:
         # What an interrupted run had no time for is made up for; what somebody took away is not.
         for arn in sorted(set(wish.policies) - role.attached):
-            yield Difference(f"{what}, policy {arn}", "not attached", "attached")
+            yield Difference(
+                f"{what}, policy {arn}", "not attached", "attached", _aws("attach-role-policy", wish, arn)
+            )
         for name in sorted(set(wish.inline) - set(role.inline)):
             yield Difference(f"{what}, inline policy {name}", "not there", "there")
+
+
+def _aws(verb: str, wish: Wish, arn: str) -> str:
+    return f"aws iam {verb} --role-name {shlex.quote(wish.role_name)} --policy-arn {arn}"
 
 
 def _service_account_differences(wish: Wish, account: ObservedServiceAccount) -> Iterator[Difference]:
@@ -297,6 +307,7 @@ def _service_account_differences(wish: Wish, account: ObservedServiceAccount) ->
 
 def _refusal(wish: Wish, observed: Observed, differences: list[Difference]) -> Refused:
     steps = ["run this again with what is there, or change what is there first"]
+    steps += [difference.repair for difference in differences if difference.repair]
     account = observed.service_account
     other = account.annotations.get(ROLE_ARN_ANNOTATION) if account else None
     if other not in (None, wish.role_arn):
