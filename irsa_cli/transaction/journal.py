@@ -27,6 +27,10 @@ KEEP_FINISHED = 200
 """How many finished journals stay, newest first."""
 
 
+FINISHED = ("committed", "rolled-back", "superseded")
+"""Outcomes that leave nothing to do; `superseded`: a later run has made true what this one began."""
+
+
 class JournalError(IrsaError):
     """The journal can't be written or read."""
 
@@ -101,7 +105,7 @@ class Story:
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do for this transaction."""
-        return self.outcome in ("committed", "rolled-back")
+        return self.outcome in FINISHED
 
 
 class Journal:
@@ -254,6 +258,14 @@ def find(folder: Path, transaction: str) -> Path:
 def journals(folder: Path) -> list[Path]:
     """The journals of this machine, oldest first."""
     return sorted(folder.glob("*.jsonl"))
+
+
+def looks_finished(path: Path) -> bool:
+    """Whether the last line says so: a quick look, for when there are many journals."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 200))
+        last = file.read().strip().rsplit(b"\n", 1)[-1]
+    return any(f'"outcome":"{outcome}"'.encode() in last for outcome in FINISHED)
 
 
 def prune(folder: Path, keep: int = KEEP_FINISHED) -> None:

@@ -6,10 +6,11 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from irsa_cli.core.plan import Kind
 from irsa_cli.transaction.engine import Leftover, Listener, Worker, steps_of
-from irsa_cli.transaction.journal import Journal, JournalError, Story, journals, read
+from irsa_cli.transaction.journal import Journal, JournalError, Story, journals, looks_finished, read
 from irsa_cli.transaction.protocol import Handler
 
 
@@ -28,6 +29,33 @@ def unfinished(folder: Path) -> list[tuple[Path, Story]]:
 def history(folder: Path) -> list[Story]:
     """All transactions of this machine, oldest first."""
     return [story for _, story in _stories(folder)]
+
+
+def cut_off(folder: Path, context: Mapping[str, Any]) -> list[Path]:
+    """The unfinished transactions for the same command and ServiceAccount whose processes are gone."""
+    found = []
+    for path in journals(folder):
+        with contextlib.suppress(JournalError, OSError):
+            if not looks_finished(path) and _is_of(read(path), context):
+                Journal.reopen(path).close()
+                found.append(path)
+    return found
+
+
+def _is_of(story: Story, context: Mapping[str, Any]) -> bool:
+    same = (story.context.get(key) == context[key] for key in ("command", "cluster", "serviceAccount"))
+    return not story.finished and all(same)
+
+
+def supersede(paths: list[Path]) -> None:
+    """Note that a later run has made true what these began: nothing of them is to be taken back."""
+    for path in paths:
+        with contextlib.suppress(JournalError):
+            journal = Journal.reopen(path)
+            try:
+                journal.event("outcome", outcome="superseded")
+            finally:
+                journal.close()
 
 
 def roll_back(path: Path, story: Story, handlers: Mapping[Kind, Handler], listen: Listener) -> list[Leftover]:

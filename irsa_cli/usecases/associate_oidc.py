@@ -46,7 +46,7 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     elif settings.dry_run:
         result = planned(todo, cluster, settings)
     else:
-        context = {"command": "associate-oidc", "target": vars(request.target)}
+        context = {"command": "associate-oidc", "cluster": cluster.arn, "target": vars(request.target)}
         result = execute(todo, handlers(connection.iam, None), cluster, settings, context)
     name_caller(result.error, connection.aws.caller)
     if isinstance(result.error, ServiceError):

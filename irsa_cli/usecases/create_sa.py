@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core import arn, names, policy, trust
 from irsa_cli.core.binding import Cluster, Observed, Wish, plan, service_account_annotations
-from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.errors import InvalidInput, Refused
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.policy import Document
@@ -23,9 +23,10 @@ from irsa_cli.core.states import (
 )
 from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.protocol import Run
+from irsa_cli.transaction.recover import supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.observe import observe
-from irsa_cli.usecases.running import Settings, execute, name_caller, naming_caller, planned
+from irsa_cli.usecases.running import Settings, execute, going_on, name_caller, naming_caller, planned
 from irsa_cli.usecases.verify import verify
 
 if TYPE_CHECKING:
@@ -74,9 +75,25 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     settings.note(
         f"{connection.cluster.name} · {connection.cluster.region} · account {connection.cluster.account}"
     )
+    context = {
+        "command": "create-sa",
+        "cluster": wish.cluster.arn,
+        "serviceAccount": f"{wish.namespace}/{wish.name}",
+        "target": vars(request.target),
+    }
     with naming_caller(connection.aws.caller):
         observed = observe(connection, wish)
-    result = _carry_out(connection, wish, plan(wish, observed), request, settings)
+    earlier = going_on(settings, context)
+    try:
+        todo = plan(wish, observed)
+    except Refused as error:
+        error.next_steps += tuple(
+            f"irsa recover {path.stem}  # takes back the run that was cut off" for path in earlier
+        )
+        raise
+    result = _carry_out(connection, wish, todo, request, settings, context)
+    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+        supersede(earlier)
     name_caller(result.error, connection.aws.caller)
     result.facts = _facts(wish, observed, result)
     result.notes += _notes(wish, observed)
@@ -151,7 +168,12 @@ def _role(request: Request, wish: Wish, path: str) -> RoleState:
 
 
 def _carry_out(
-    connection: Connection, wish: Wish, todo: Plan, request: Request, settings: Settings
+    connection: Connection,
+    wish: Wish,
+    todo: Plan,
+    request: Request,
+    settings: Settings,
+    context: Mapping[str, Any],
 ) -> Result:
     from irsa_cli.changes import handlers
 
@@ -171,11 +193,6 @@ def _carry_out(
 
     if len(todo):
         found = handlers(connection.iam, None if wish.role_only else connection.kube)
-        context = {
-            "command": "create-sa",
-            "target": vars(request.target),
-            "serviceAccount": f"{wish.namespace}/{wish.name}",
-        }
         result = execute(todo, found, cluster, settings, context, gate=prove if request.verify else None)
     else:
         result = Result(Ended.UNCHANGED, cluster=cluster)

@@ -21,6 +21,7 @@ from irsa_cli.core.result import ChangeResult, Ended, Left, Result
 from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
 from irsa_cli.transaction.journal import Journal, new_transaction_id, prune
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run
+from irsa_cli.transaction.recover import cut_off
 
 Note = Callable[[str], None]
 
@@ -166,6 +167,14 @@ def repair_command(change: Change) -> str:
         Kind.TRUST_STATEMENT: f"aws iam get-role --role-name {first}  # then update-assume-role-policy",
         Kind.SERVICE_ACCOUNT: f"kubectl -n {first} delete serviceaccount {last}",
     }[change.kind]
+
+
+def going_on(settings: Settings, context: Mapping[str, Any]) -> list[Path]:
+    """The journals of runs for the same object that were cut off; says that this run goes on from there."""
+    found = cut_off(settings.state_dir, context)
+    for path in found:
+        settings.note(f"An earlier run ({path.stem}) was cut off; this one goes on from what it left.")
+    return found
 
 
 @contextmanager

@@ -166,9 +166,17 @@ def test_a_run_that_was_cut_off_is_finished_by_running_it_again(stage: Stage, na
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY)
     assert ran.code == -9
+    refused = stage.create_sa("reader", namespace, "--description", "another wish")
+    assert refused.code == 4
+    assert "irsa recover" in refused.err
     again = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY)
     assert again.code == 0, again.err
+    assert "cut off" in again.err
     assert stage.role_of(namespace, "reader")["attached"] == [READ_ONLY]
+    # What was begun is wished now: nobody can take it back by the old run's name.
+    assert "No unfinished" in stage.irsa("recover").out
+    outcomes = [item["outcome"] for item in stage.irsa("history", "-o", "json").json["items"]]
+    assert outcomes == ["committed", "superseded", "committed"]
 
 
 def test_a_run_that_was_cut_off_can_be_taken_back(stage: Stage, namespace: str) -> None:
