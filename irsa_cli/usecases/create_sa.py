@@ -149,6 +149,11 @@ def _role(request: Request, wish: Wish, path: str) -> RoleState:
     if request.subject_pattern:
         identity = replace(identity, subject=names.subject(request.namespace, request.subject_pattern))
     document = trust.policy(identity, pattern=bool(request.subject_pattern))
+    if not request.role_only and not trust.admits(document, wish.identity):
+        raise InvalidInput(
+            f"--subject-pattern '{request.subject_pattern}' does not match {request.name}",
+            reason="the ServiceAccount would get a role that it can't assume",
+        )
     if policy.size(document) > policy.TRUST_LIMIT:
         raise InvalidInput(
             "the trust policy would be too large", reason=f"IAM takes {policy.TRUST_LIMIT} characters"

@@ -237,3 +237,14 @@ def _check_private(journal: Path, shown: str, stage: Stage) -> None:
         assert "X-Amz-Signature" not in text
         assert "k8s-aws-v1" not in text
         assert "eyJ" not in text
+
+
+def test_a_subject_pattern_admits_what_matches_and_must_match_the_name(stage: Stage, namespace: str) -> None:
+    before = stage.world()
+    assert stage.create_sa("reader", namespace, "--subject-pattern", "writer-*").code == 2
+    assert stage.world() == before
+    ran = stage.create_sa("reader-1", namespace, "--subject-pattern", "reader-*", "--verify")
+    assert ran.code == 0, ran.err
+    (statement,) = stage.role_of(namespace, "reader-1")["trust"]["Statement"]
+    (subject,) = statement["Condition"]["StringLike"].values()
+    assert subject == f"system:serviceaccount:{namespace}:reader-*"
