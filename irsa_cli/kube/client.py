@@ -35,6 +35,11 @@ class Kube:
 
     def __init__(self, api_client: Any, log: WireLog = lambda *_: None) -> None:
         self._core = kubernetes.client.CoreV1Api(api_client)
+        # The client sends a dict as a strategic merge patch, or as what the version at hand prefers. A
+        # default header is the one way to say merge patch that all supported versions know.
+        patching = kubernetes.client.ApiClient(api_client.configuration, "Content-Type", MERGE_PATCH)
+        patching.rest_client = api_client.rest_client
+        self._patching = kubernetes.client.CoreV1Api(patching)
         self._log = log
         self._seconds = call_seconds()
 
@@ -66,8 +71,8 @@ class Kube:
 
         A PUT would drop what we don't send. `metadata.resourceVersion` in the patch is a lock.
         """
-        change = self._core.patch_namespaced_service_account
-        return self._call("patch serviceaccounts", change, name, namespace, patch, _content_type=MERGE_PATCH)
+        change = self._patching.patch_namespaced_service_account
+        return self._call("patch serviceaccounts", change, name, namespace, patch)
 
     def delete_service_account(self, namespace: str, name: str, *, uid: str, resource_version: str) -> None:
         """DELETE a ServiceAccount, if it is still exactly the one that was read."""
