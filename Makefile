@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 E2E ?= auto
+STAGE ?= sandbox
+SAMPLE ?= 0
+SEED ?= 1
 WORKERS ?= auto
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports docs bench oldest envtest format clean
+.PHONY: help demo test check lint types imports docs bench faults oldest envtest format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,10 +47,13 @@ docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 	$(BIN)/python tools/docs/commands.py --check
 	$(BIN)/mkdocs build --strict --quiet
 
+faults: $(VENV)/.ready  ## Break every call of every command in every way (STAGE=sandbox|real|both SAMPLE=seconds SEED=n)
+	$(BIN)/python -m tests.faults --stage $(STAGE) --sample $(SAMPLE) --seed $(SEED) -j 2
+
 oldest:  ## The quick tests with the oldest allowed versions of the runtime dependencies
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-oldest.txt -e '.[test]'
-	.venv-oldest/bin/python -m pytest -n $(WORKERS) tests/unit tests/scenarios -m 'not e2e'
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) tests/scenarios -m "not e2e"
 
 bench: $(VENV)/.ready  ## Print the numbers of docs/explanation/performance.md
 	$(BIN)/python benchmarks/run.py

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from irsa_cli.core.errors import Conflict, Outcome, ServiceError
@@ -36,6 +37,16 @@ def settle(write: Callable[[], Applied], look: Callable[[], Applied | None]) -> 
         if found is None:
             raise
         return found
+
+
+@contextmanager
+def telling(outcome: Outcome) -> Iterator[None]:
+    """A reading that fails in here tells nothing of the write it is about: of that, `outcome` is known."""
+    try:
+        yield
+    except ServiceError as error:
+        error.outcome = outcome
+        raise
 
 
 def until_spread(write: Callable[[], Applied], run: Run, *, fresh: bool, codes: frozenset[str]) -> Applied:

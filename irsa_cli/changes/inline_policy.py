@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import conflict, expect, settle, until_spread
+from irsa_cli.changes.common import conflict, expect, settle, telling, until_spread
 from irsa_cli.core import policy
-from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import DocumentState
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -34,7 +34,8 @@ class InlinePolicyHandler:
             return self._delete(change, role, name)
         document = expect(DocumentState, change.after).document
         if not run.has_made(Kind.ROLE, role):
-            present = reading.inline_policy(self._iam, role, name)
+            with telling(Outcome.REFUSED):
+                present = reading.inline_policy(self._iam, role, name)
             if present is not None:
                 if policy.equal(present, document):
                     return Applied(changed=False)

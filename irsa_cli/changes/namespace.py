@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from irsa_cli.changes.common import conflict, expect, not_ours, settle
+from irsa_cli.changes.common import conflict, expect, not_ours, settle, telling
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import MANAGED_BY_LABEL, TRANSACTION_TAG, NamespaceState
@@ -34,7 +34,8 @@ class NamespaceHandler:
         try:
             made = self._kube.create_namespace(body)
         except ServiceError as error:
-            found = self._found(name, transaction) if error.code == EXISTS else None
+            with telling(error.outcome):
+                found = self._found(name, transaction) if error.code == EXISTS else None
             if found is None:
                 raise
             return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import conflict, expect, not_ours, settle, until_spread
+from irsa_cli.changes.common import conflict, expect, not_ours, settle, telling, until_spread
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import TRANSACTION_TAG, ProviderState
@@ -53,7 +53,8 @@ class ProviderHandler:
         except ServiceError as error:
             if error.code != reading.EXISTS:
                 raise
-            found = self._found(arn, wished, transaction)
+            with telling(error.outcome):
+                found = self._found(arn, wished, transaction)
             if found is None:
                 raise conflict(change, "a provider of that issuer was made") from error
             return found

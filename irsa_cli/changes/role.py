@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import conflict, expect, not_ours, settle
+from irsa_cli.changes.common import conflict, expect, not_ours, settle, telling
 from irsa_cli.core import policy
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change
@@ -51,7 +51,8 @@ class RoleHandler:
         except ServiceError as error:
             if error.code != reading.EXISTS:
                 raise
-            found = self._found(name, wished, transaction)
+            with telling(error.outcome):
+                found = self._found(name, wished, transaction)
             if found is None:
                 raise conflict(change, "a role of that name was made") from error
             return found

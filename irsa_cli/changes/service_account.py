@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from irsa_cli.changes.common import conflict, expect, not_ours, settle
+from irsa_cli.changes.common import conflict, expect, not_ours, settle, telling
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import TRANSACTION_TAG, ServiceAccountState
@@ -45,7 +45,8 @@ class ServiceAccountHandler:
         except ServiceError as error:
             if error.code != EXISTS:
                 raise
-            found = self._found(change, transaction)
+            with telling(error.outcome):
+                found = self._found(change, transaction)
             if found is None:
                 raise conflict(change, "a ServiceAccount of that name was made") from error
             return found
@@ -95,7 +96,8 @@ class ServiceAccountHandler:
         uid, version, lost = before.uid or after.uid, before.resource_version, False
         for _ in range(ROUNDS):
             if not version:
-                metadata = self._present(change, uid)
+                with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
+                    metadata = self._present(change, uid)
                 if metadata is None:
                     return Applied(changed=False)
                 if _holds(metadata, after):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import conflict, expect
+from irsa_cli.changes.common import conflict, expect, telling
 from irsa_cli.core import policy, trust
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.plan import Change
@@ -37,7 +37,8 @@ class TrustStatementHandler:
         statement = expect(DocumentState, change.after if adding else change.before).document
         lost: ServiceError | None = None
         for written in range(ROUNDS + 1):
-            document = self._read(change, adding=adding)
+            with telling(Outcome.UNKNOWN if written else Outcome.REFUSED):
+                document = self._read(change, adding=adding)
             if document is None or trust.contains(document, statement) == adding:
                 return Applied(changed=written > 0)
             if written < ROUNDS:

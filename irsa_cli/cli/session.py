@@ -5,6 +5,7 @@ What the command does is in `irsa_cli.usecases`; how a result looks in `irsa_cli
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,10 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
     return settings, detailed
 
 
+def _terminate(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)
+
+
 def finish(
     work: Callable[[], Result],
     speaking: Speaking,
@@ -93,15 +98,17 @@ def finish(
     from irsa_cli.core.errors import IrsaError, Refused
     from irsa_cli.core.result import Ended, Result
 
+    # Until a transaction takes over (irsa_cli.usecases.running), nothing is written: to break off is safe.
+    signal.signal(signal.SIGTERM, _terminate)
     with progress:
         try:
             result = work()
         except IrsaError as error:
             result = Result(Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, error=error)
-        except KeyboardInterrupt:
-            result = Result(
-                Ended.FAILED, error=IrsaError("interrupted before anything was changed"), signal=2
-            )
+        except KeyboardInterrupt as stop:
+            number = stop.args[0] if stop.args else int(signal.SIGINT)
+            early = IrsaError("interrupted before anything was changed", code="Interrupted")
+            result = Result(Ended.FAILED, error=early, signal=number)
         except Exception as error:
             if speaking.verbose:
                 progress.trace()

@@ -36,8 +36,9 @@ class JournalError(IrsaError):
 
 
 def new_transaction_id() -> str:
-    """A name for a run that sorts by time and is a valid tag value."""
-    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    """A name for a run that sorts by time (milliseconds, UTC) and is a valid tag value."""
+    now = datetime.now(timezone.utc)
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z-{secrets.token_hex(4)}"
 
 
 @dataclass

@@ -104,9 +104,9 @@ def execute(
     """Run a plan as one transaction and report; raises `JournalError` when it can't even start."""
     transaction = new_transaction_id()
     run = Run(transaction, settings.timeout - settings.seconds)
-    journal = Journal.open(settings.state_dir, transaction, plan, context)
-    try:
-        with stoppable(run, settings.note):
+    with stoppable(run, settings.note):
+        journal = Journal.open(settings.state_dir, transaction, plan, context)
+        try:
             report = Transaction(
                 plan,
                 handlers,
@@ -116,8 +116,8 @@ def execute(
                 gate=None if gate is None else lambda: gate(run),
                 rollback_seconds=settings.rollback_timeout,
             ).execute()
-    finally:
-        journal.close()
+        finally:
+            journal.close()
     prune(settings.state_dir)
     return _result(report, cluster, transaction, settings)
 

@@ -4,7 +4,6 @@ One in a process (moto's state is global). What is played is in `cases`, what it
 """
 
 import json
-import random
 import shutil
 import tempfile
 import time
@@ -12,19 +11,20 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.transaction.journal import JournalError, read
-from tests.faults.cases import Case, Recording, number
+from tests.faults.cases import Case, Recording, choose, number
 from tests.faults.commands import COMMANDS, Command, is_write
-from tests.faults.injections import CALL_SECONDS, DISK_FULL, INJECTIONS, KILLING, Call
+from tests.faults.injections import CALL_SECONDS, DISK_FULL, INJECTIONS, KILLING, Call, kill
 from tests.faults.judge import BAD, Ending, Json, Verdict, differences, essence, judge
 from tests.faults.stages import FaultStage, stages
 from tests.faults.zygote import Process, Zygote
 
 RUN_SECONDS = 60.0
 """A run that takes longer is stuck."""
-HASTE = ("--timeout", "8s", "--rollback-timeout", "5s", "-o", "json")
+HASTE = ("--timeout", "6s", "--rollback-timeout", "3s", "-o", "json")
 PATIENCE = ("--timeout", "60s", "--rollback-timeout", "30s", "-o", "json")
 
 
@@ -51,6 +51,7 @@ class Bench:
 
     def __init__(self, stage: str) -> None:
         self._name = stage
+        self._mutant = ""
         self._stack = ExitStack()
 
     def __enter__(self) -> "Bench":
@@ -66,6 +67,7 @@ class Bench:
 
     def record(self, command: Command) -> Recording:
         """Run a command once without a fault, and once with its last write broken."""
+        self._mutant = ""
         stage = self._fresh(command)
         before = stage.world()
         ending, _ = self._run(stage, command, PATIENCE)
@@ -88,9 +90,10 @@ class Bench:
         first = calls.index(broken)
         return tuple(call for call in calls[first + 1 :] if not _same(call, broken))
 
-    def play(self, case: Case, recording: Recording, seed: int) -> Result:
-        """Play one case to its end."""
+    def play(self, case: Case, recording: Recording, seed: int, mutant: str = "") -> Result:
+        """Play one case to its end, with irsa or with a `mutant` in its place."""
         started = time.monotonic()
+        self._mutant = mutant
         command = COMMANDS[case.command]
         stage = self._fresh(command)
         before = stage.world()
@@ -104,14 +107,14 @@ class Bench:
         world = stage.world()
         verdict = judge(before, recording.desired, world, ending, killed=case.injection in KILLING)
         story = _story(before, world, ending, process)
-        after = self._choose(stage, case, seed)
+        unfinished = any(not _finished(path) for path in _journals(stage.folder))
+        after = choose(case, seed, unfinished=unfinished)
         recovered, rest = self._make_good(after, stage, command, before, recording.desired)
         seconds = time.monotonic() - started
         result = Result(case, verdict, after, recovered, seconds)
         return result if not result.failed else Result(case, verdict, after, recovered, seconds, story + rest)
 
     def _fresh(self, command: Command) -> FaultStage:
-        self._sandbox.reset()
         stage = self._setting.fresh(Path(tempfile.mkdtemp(dir=self._folder)))
         for step in command.prepare:
             step(stage)
@@ -121,44 +124,40 @@ class Bench:
     def _break(self, case: Case) -> None:
         self._process: Process | None = None
         if case.injection in INJECTIONS:
-            injection = INJECTIONS[case.injection]
-            self._sandbox.faults.add(injection.fault(case.call, self._current))
+            self._arm(case.injection, case.call)
         if case.broken is not None:
-            failing = INJECTIONS[COMMANDS[case.command].failing]
-            self._sandbox.faults.add(failing.fault(case.broken, self._current))
+            self._arm(COMMANDS[case.command].failing, case.broken)
+
+    def _arm(self, injection: str, call: Call) -> None:
+        INJECTIONS[injection].arm(call, self._current, self._sandbox.faults)
 
     def _current(self) -> Process:
         assert self._process is not None
         return self._process
 
     def _run(
-        self, stage: FaultStage, command: Command, limits: Sequence[str], *, file_limit: int | None = None
+        self, stage: FaultStage, command: Command, limits: Sequence[str], **how: Any
     ) -> tuple[Ending, Process]:
         patient = limits is PATIENCE
         arguments = (*command.arguments, "-c", stage.cluster, *limits)
         env = {**stage.env(), "IRSA_CALL_TIMEOUT": "10" if patient else str(CALL_SECONDS)}
-        return self._irsa(stage, arguments, env, file_limit)
+        return self._irsa(stage, arguments, env, **how)
 
     def _irsa(
-        self, stage: FaultStage, arguments: Sequence[str], env: dict[str, str], file_limit: int | None = None
+        self, stage: FaultStage, arguments: Sequence[str], env: dict[str, str], **how: Any
     ) -> tuple[Ending, Process]:
-        self._process = process = self._zygote.start(arguments, env, stage.folder, file_limit=file_limit)
+        self._process = process = self._zygote.start(arguments, env, stage.folder, mutant=self._mutant, **how)
         if not process.ended.wait(RUN_SECONDS):
-            INJECTIONS["kill-after"].deed(process)  # type: ignore[misc]
+            kill(process)
             return Ending(None), process
-        return _ending(process), process
+        if process.told_twice and process.code >= 0:
+            return Ending(None), process  # It did not stop at once.
+        return _ending(process, stage), process
 
     def _settle(self, stage: FaultStage) -> None:
         # What a client that is gone has sent is executed now, if it is ever to be.
         self._sandbox.settle(hurry=True)
         stage.settle()
-
-    def _choose(self, stage: FaultStage, case: Case, seed: int) -> str:
-        """What is to make the world good again: a seed's choice where there is something to recover."""
-        choices = ["again", "elsewhere"]
-        if any(not _finished(path) for path in _journals(stage.folder)):
-            choices += ["recover", "recover"]
-        return random.Random(f"{seed} {case.id}").choice(choices)
 
     def _make_good(
         self, after: str, stage: FaultStage, command: Command, before: Json, desired: Json
@@ -220,14 +219,12 @@ def _sizes(journal: Path) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _ending(process: Process) -> Ending:
+def _ending(process: Process, stage: FaultStage) -> Ending:
     try:
-        left = json.loads(bytes(process.out))["left"]
+        left = json.loads(stage.neutral(bytes(process.out).decode()))["left"]
     except (ValueError, KeyError):
         return Ending(process.code)
-    return Ending(
-        process.code, tuple(item["what"] for item in left), tuple(item["repair"] for item in left)
-    )
+    return Ending(process.code, tuple(item["what"] for item in left), tuple(item["repair"] for item in left))
 
 
 def _story(before: Json, world: Json, ending: Ending, process: Process) -> str:

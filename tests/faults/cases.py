@@ -71,3 +71,9 @@ def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
     order = list(cases)
     random.Random(seed).shuffle(order)
     return order
+
+
+def choose(case: Case, seed: int, *, unfinished: bool) -> str:
+    """What is to make the world good again: the same again, here or on another machine, or `irsa recover`."""
+    choices = ["again", "elsewhere", *(["recover", "recover"] if unfinished else [])]
+    return random.Random(f"{seed} {case.id}").choice(choices)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults.injections import Call
-from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Stage
+from tests.faults.stages import FaultStage
+from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN
 
 NAMESPACE = "apps"
 MANAGED = (READ_ONLY, *(f"arn:aws:iam::aws:policy/Amazon{name}ReadOnlyAccess" for name in ("SQS", "SNS")))
@@ -22,22 +23,22 @@ class Command:
 
     name: str
     arguments: tuple[str, ...]
-    prepare: tuple[Callable[[Stage], None], ...] = ()
+    prepare: tuple[Callable[[FaultStage], None], ...] = ()
     failing: str = "denied"
     """How its last write is broken, to have its rollback broken as well."""
 
 
-def _namespace(stage: Stage) -> None:
+def _namespace(stage: FaultStage) -> None:
     stage.make_namespace(NAMESPACE)
 
 
-def _provider(stage: Stage) -> None:
+def _provider(stage: FaultStage) -> None:
     stage.iam().create_open_id_connect_provider(
         Url=stage.issuer, ClientIDList=["sts.amazonaws.com"], ThumbprintList=[]
     )
 
 
-def _account(stage: Stage) -> None:
+def _account(stage: FaultStage) -> None:
     stage.make_account(
         NAMESPACE,
         "app",
@@ -46,11 +47,11 @@ def _account(stage: Stage) -> None:
     )
 
 
-def _inline(stage: Stage) -> None:
+def _inline(stage: FaultStage) -> None:
     (stage.folder / "queue.json").write_text(json.dumps(DOCUMENT))
 
 
-def _shared_role(stage: Stage) -> None:
+def _shared_role(stage: FaultStage) -> None:
     document = {"Version": "2012-10-17", "Statement": [THEIRS]}
     stage.iam().create_role(RoleName="shared", AssumeRolePolicyDocument=json.dumps(document))
 

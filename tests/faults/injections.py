@@ -6,16 +6,20 @@ Which calls there are is in `cases`; a new way is one line of `INJECTIONS`.
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from irsa_cli.sandbox import Fault
+from irsa_cli.sandbox.faults import Faults
 from irsa_cli.sandbox.model import FaultKind
 from tests.faults.zygote import Process
 
-CALL_SECONDS = 0.7
+CALL_SECONDS = 0.5
 """irsa's time limit for one call in the matrix; its look for late requests follows from it."""
 LATE_SECONDS = 1.5 * CALL_SECONDS
 HANG_SECONDS = 60.0
+ATTEMPTS = 4
+"""How often irsa sends a call at most."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,22 @@ class Injection:
     deed: Deed | None = None
     executed: bool = True
     """Whether the call is executed after the deed."""
+    resets: int = 0
+    """Attempts that are reset before this strikes the next one."""
+    reset: FaultKind = "reset-before"
+    revokes: bool = False
+    """Whether the caller may do nothing in this service after the call."""
 
-    def fault(self, call: Call, process: Callable[[], Process]) -> Fault:
-        """The fault that strikes `call`; `process` is asked for the run when it strikes."""
+    def arm(self, call: Call, process: Callable[[], Process], faults: Faults) -> None:
+        """Have `call` struck; `process` is asked for the run when it is."""
+        if self.resets:
+            faults.add(Fault(call.service, call.operation, self.reset, times=self.resets, skip=call.skip))
+        faults.add(self._fault(call, lambda: self._act(process(), call.service, faults)))
+
+    def _fault(self, call: Call, act: Callable[[], None]) -> Fault:
         code, status = "", self.status
         if self.kind == "error":
-            code, status = _DENIED.get(call.service, "AccessDenied"), 403
+            code, status = _denied(call.service), 403
         return Fault(
             call.service,
             call.operation,
@@ -59,21 +73,25 @@ class Injection:
             code=code,
             status=status,
             seconds=self.seconds,
-            run=None if self.deed is None else lambda: self._act(process()),
+            run=act,
         )
 
-    def _act(self, process: Process) -> None:
-        assert self.deed is not None
-        self.deed(process)
+    def _act(self, process: Process, service: str, faults: Faults) -> None:
+        if self.deed is not None:
+            self.deed(process)
+        if self.revokes:
+            faults.add(Fault(service, "*", "error", times=None, code=_denied(service)))
         if not self.executed:
             raise ConnectionAbortedError("the request got lost on its way")
 
 
-_DENIED = {"kubernetes": "Forbidden", "eks": "AccessDeniedException"}
+def _denied(service: str) -> str:
+    return {"kubernetes": "Forbidden", "eks": "AccessDeniedException"}.get(service, "AccessDenied")
 
 
-def _kill(process: Process) -> None:
-    os.kill(process.pid, signal.SIGKILL)
+def kill(process: Process) -> None:
+    """End a run without a word, and return when it is gone."""
+    _send(process, signal.SIGKILL)
     process.ended.wait(30)
 
 
@@ -88,18 +106,21 @@ def _terminate(process: Process) -> None:
 def _terminate_twice(process: Process) -> None:
     _send(process, signal.SIGTERM)
     # Two signals that nobody has looked at yet are one.
-    if process.wait_for_words(b"stopping", 5):
+    if process.wait_for_words(b"stopping", 5) and not process.ended.is_set():
+        process.told_twice = True
         _send(process, signal.SIGTERM)
-        process.ended.wait(30)
+    process.ended.wait(30)
 
 
 def _send(process: Process, number: int) -> None:
-    if not process.ended.is_set():
+    with suppress(ProcessLookupError):
         os.kill(process.pid, number)
 
 
 INJECTIONS = {
     "denied": Injection("error", None),
+    "revoked": Injection("callback", revokes=True),
+    "lost-and-revoked": Injection("callback", revokes=True, resets=1, reset="reset-after"),
     "throttled": Injection("throttle", None),
     "500": Injection("status", None),
     "503-once": Injection("status", status=503),
@@ -111,8 +132,9 @@ INJECTIONS = {
     "hang": Injection("hang", None, seconds=HANG_SECONDS),
     "late-once": Injection("late", seconds=LATE_SECONDS),
     "late": Injection("late", None, seconds=LATE_SECONDS),
-    "kill-before": Injection("callback", deed=_kill, executed=False),
-    "kill-after": Injection("callback", deed=_kill),
+    "late-last": Injection("late", seconds=LATE_SECONDS, resets=ATTEMPTS - 1),
+    "kill-before": Injection("callback", deed=kill, executed=False),
+    "kill-after": Injection("callback", deed=kill),
     "sigint": Injection("callback", deed=_interrupt),
     "sigterm": Injection("callback", deed=_terminate),
     "sigterm-lost": Injection("callback", deed=_terminate, executed=False),

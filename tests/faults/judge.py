@@ -33,7 +33,7 @@ class Verdict(Enum):
     LEAK = "silent leak"
     """The world differs from the one before, and the run didn't say so."""
     LIE = "lie"
-    """Exit 0 without the desired world, or an exit code that promises nothing."""
+    """Exit 0 without the desired world, or an ending that promises nothing."""
     STUCK = "stuck"
     """The run did not end."""
 
@@ -43,11 +43,15 @@ BAD = (Verdict.LEAK, Verdict.LIE, Verdict.STUCK)
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended: exit code (negative for a signal, None when it had to be ended), what it named."""
+    """How a run ended: exit code (negative for a signal, None when it had to be ended), what it named.
+
+    `crashed`: it ended by a bug, or without the document that it was asked for.
+    """
 
     code: int | None
     left: Sequence[str] = ()
     repairs: Sequence[str] = ()
+    crashed: bool = False
 
 
 def judge(before: Json, desired: Json, after: Json, ending: Ending, *, killed: bool = False) -> Verdict:
@@ -56,6 +60,8 @@ def judge(before: Json, desired: Json, after: Json, ending: Ending, *, killed: b
         return Verdict.STUCK
     if killed and ending.code < 0:
         return Verdict.CUT
+    if ending.crashed:
+        return Verdict.LEAK if differences(before, after) else Verdict.LIE
     if ending.code in DONE:
         return Verdict.DONE if essence(after, before) == desired else Verdict.LIE
     changed = differences(before, after)
@@ -85,7 +91,7 @@ def differences(before: Json, after: Json) -> list[Object]:
 
 
 def essence(world: Json, before: Json) -> Json:
-    """The world without what differs from run to run: transaction ids, and uids of what is new."""
+    """The world without what differs from run to run: transaction ids, and uids but for their being old."""
     found = copy.deepcopy(world)
     for thing in (*found["roles"].values(), *found["oidc_providers"].values()):
         _blank(thing["tags"])
@@ -94,8 +100,7 @@ def essence(world: Json, before: Json) -> Json:
     old = before["kubernetes"]["serviceaccounts"]
     for name, account in found["kubernetes"]["serviceaccounts"].items():
         _blank(account["annotations"])
-        if name not in old:
-            account["uid"] = "new"
+        account["uid"] = "old" if name in old and old[name]["uid"] == account["uid"] else "new"
     return found
 
 

@@ -1,25 +1,34 @@
 """The two stages of the matrix: the sandbox's own Kubernetes API, and a real one behind a proxy."""
 
 import base64
-from collections.abc import Callable, Iterator
+import json
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
 
-from irsa_cli.sandbox import Sandbox
+from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
+from irsa_cli.sandbox.server import Server
+from irsa_cli.sandbox.tls import make_tls
+from tests.faults.proxy import ProxyFront
+from tests.support.assets import find_assets, missing
+from tests.support.controlplane import ControlPlane, Etcd
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
 from tests.support.stage import Json, Stage
 
+TOKEN_SECONDS = 300.0
+IMMORTAL = ("default", "kube-node-lease", "kube-public", "kube-system")
+
 
 class FaultStage(Stage):
-    """A stage that also knows its issuer, where journals are, and how to let its controllers work."""
+    """A stage whose worlds can be compared across processes, each of which has an issuer of its own."""
 
     issuer: str
-    settle: Callable[[], None]
-    _iam: Any
+    setting: "Setting"
 
     @property
     def state(self) -> Path:
@@ -28,11 +37,24 @@ class FaultStage(Stage):
 
     def iam(self) -> Any:
         """IAM as the account's administrator; one client for all cases."""
-        return self._iam
+        return self.setting.iam
+
+    def world(self) -> Json:
+        """Everything that irsa could leave behind, with no trace of the issuer's name."""
+        world: Json = json.loads(self.neutral(json.dumps(super().world())))
+        return world
+
+    def neutral(self, text: str) -> str:
+        """A text that is the same in each process."""
+        return text.replace(self.issuer.removeprefix("https://"), "ISSUER")
+
+    def settle(self) -> None:
+        """Let the cluster's controllers finish what they have to do."""
+        self.setting.settle()
 
 
 class Setting:
-    """What is the same for all cases of a process."""
+    """What is the same for all cases of a process. This one: the sandbox's own Kubernetes API."""
 
     def __init__(self, sandbox: Sandbox, cluster: str) -> None:
         self._sandbox = sandbox
@@ -41,7 +63,8 @@ class Setting:
         self._issuer: str = found["identity"]["oidc"]["issuer"]
         self._endpoint: str = found["endpoint"]
         self._ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
-        self._iam = self._client("iam")
+        self.iam = self._client("iam")
+        self._since = float("-inf")
 
     def _client(self, service: Any) -> Any:
         env = self._sandbox.env()
@@ -54,15 +77,70 @@ class Setting:
         )
 
     def fresh(self, folder: Path) -> FaultStage:
-        """A stage in the state after the sandbox's reset."""
-        kube = KubeClient(self._endpoint, self._ca, bearer(self._sandbox.env(), self._cluster))
-        stage = FaultStage(self._sandbox, self._cluster, folder, kube, self._world, lambda user, rules: None)
-        stage.issuer, stage.settle, stage._iam = self._issuer, lambda: None, self._iam
+        """A stage as new."""
+        self._sandbox.reset()
+        self._clean()
+        stage = FaultStage(
+            self._sandbox, self._cluster, folder, self._admin(), self._world, lambda user, rules: None
+        )
+        stage.issuer, stage.setting = self._issuer, self
         return stage
+
+    def settle(self) -> None:
+        """The sandbox's namespaces end at once."""
+
+    def _clean(self) -> None:
+        """The sandbox was reset, and its cluster with it."""
+
+    def _admin(self) -> KubeClient:
+        if time.monotonic() - self._since > TOKEN_SECONDS:
+            self._kube = KubeClient(self._endpoint, self._ca, bearer(self._sandbox.env(), self._cluster))
+            self._since = time.monotonic()
+        return self._kube
 
     def _world(self) -> Json:
         world: Json = self._sandbox.world()["kubernetes"][self._cluster]
         return world
+
+
+class RealSetting(Setting):
+    """A real kube-apiserver behind a proxy; we are its namespace controller."""
+
+    def __init__(self, sandbox: Sandbox, spec: ClusterSpec, plane: ControlPlane) -> None:
+        self._spec = spec
+        self._plane = plane
+        sandbox.add_cluster(spec)
+        super().__init__(sandbox, spec.name)
+
+    def settle(self) -> None:
+        """End what is being deleted."""
+        for name, phase in self._namespaces():
+            if phase == "Terminating":
+                self._end(name)
+
+    def _clean(self) -> None:
+        self._sandbox.add_cluster(self._spec)
+        for name, _ in self._namespaces():
+            self._plane.admin.delete(f"/api/v1/namespaces/{name}")
+            self._end(name)
+
+    def _namespaces(self) -> list[tuple[str, str]]:
+        items = self._plane.admin.get("/api/v1/namespaces").body["items"]
+        found = [(item["metadata"]["name"], item["status"]["phase"]) for item in items]
+        return [(name, phase) for name, phase in found if name not in IMMORTAL]
+
+    def _end(self, name: str) -> None:
+        admin, path = self._plane.admin, f"/api/v1/namespaces/{name}"
+        admin.delete(f"{path}/serviceaccounts")
+        namespace = {"metadata": {"name": name}, "spec": {"finalizers": []}}
+        answer = admin.request("PUT", f"{path}/finalize", namespace)
+        assert answer.status in (200, 404), answer.text
+
+    def _admin(self) -> KubeClient:
+        return self._plane.admin
+
+    def _world(self) -> Json:
+        return self._plane.world()
 
 
 @contextmanager
@@ -71,4 +149,17 @@ def stages(name: str, sandbox: Sandbox) -> Iterator[Setting]:
     if name == "sandbox":
         yield Setting(sandbox, "demo")
         return
-    raise ValueError(f"no stage {name}")
+    assets = find_assets()
+    if assets is None:
+        raise RuntimeError(missing())
+    review = f"{sandbox.url}/_sandbox/token-review/real"
+    with Etcd(assets) as etcd, ControlPlane(assets, etcd, token_review_url=review) as plane:
+        context, ca_pem = make_tls()
+        front = ProxyFront(plane.endpoint, plane.ca_pem)
+        proxy = Server(sandbox._exchange, front, context)
+        proxy.start()
+        try:
+            external = ExternalCluster(proxy.url, ca_pem, plane.issuer, plane.jwks)
+            yield RealSetting(sandbox, ClusterSpec("real", external=external), plane)
+        finally:
+            proxy.stop()

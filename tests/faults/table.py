@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tests.faults.bench import Result
 from tests.faults.judge import Verdict
 
-HEAD = ("cases", "done", "clean", "named", "cut off", "leaks", "lies", "not recovered")
+HEAD = ("cases", "done", "clean", "named", "cut off", "leaks", "lies", "not recovered", "seconds each")
 
 
-def counts(cases: int, results: Sequence[Result]) -> tuple[int, ...]:
+def counts(cases: int, results: Sequence[Result]) -> tuple[float, ...]:
     """The numbers of a line; a case can count as a leak and as not recovered."""
 
     def of(*verdicts: Verdict) -> int:
@@ -16,7 +16,8 @@ def counts(cases: int, results: Sequence[Result]) -> tuple[int, ...]:
 
     stuck = sum(not result.recovered or result.verdict is Verdict.STUCK for result in results)
     known = (of(Verdict.DONE), of(Verdict.CLEAN), of(Verdict.NAMED), of(Verdict.CUT))
-    return (cases, *known, of(Verdict.LEAK), of(Verdict.LIE), stuck)
+    each = sum(result.seconds for result in results) / max(len(results), 1)
+    return (cases, *known, of(Verdict.LEAK), of(Verdict.LIE), stuck, round(each, 1))
 
 
 def render(results: Sequence[Result], planned: int) -> Iterator[str]:
@@ -42,5 +43,5 @@ def _unique(names: Iterable[str]) -> list[str]:
     return sorted(set(names))
 
 
-def _line(name: str, numbers: Sequence[int]) -> str:
+def _line(name: str, numbers: Sequence[float]) -> str:
     return f"{name:<28}" + "".join(f"{count:>15}" for count in numbers)

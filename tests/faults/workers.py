@@ -35,14 +35,20 @@ class Workers:
         return dict(zip(commands, self._pool.map(_record, commands), strict=True))
 
     def play(
-        self, cases: Sequence[Case], recordings: Mapping[str, Recording], seed: int, until: float
+        self,
+        cases: Sequence[Case],
+        recordings: Mapping[str, Recording],
+        seed: int,
+        until: float = float("inf"),
+        *,
+        mutant: str = "",
     ) -> Iterator[Result]:
         """Results as they come in; no case is begun after `until` (monotonic seconds)."""
         waiting = iter(cases)
         running: set[Future[Result]] = set()
         while True:
             while len(running) < self._jobs and time.monotonic() < until and (case := next(waiting, None)):
-                running.add(self._pool.submit(_play, case, recordings[case.command], seed))
+                running.add(self._pool.submit(_play, case, recordings[case.command], seed, mutant))
             if not running:
                 return
             ended, running = wait(running, return_when=FIRST_COMPLETED)
@@ -60,5 +66,5 @@ def _record(command: str) -> Recording:
     return _BENCH[0].record(COMMANDS[command])
 
 
-def _play(case: Case, recording: Recording, seed: int) -> Result:
-    return _BENCH[0].play(case, recording, seed)
+def _play(case: Case, recording: Recording, seed: int, mutant: str) -> Result:
+    return _BENCH[0].play(case, recording, seed, mutant)

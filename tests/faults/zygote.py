@@ -1,10 +1,14 @@
 """A process that has imported all of irsa and forks a run of it on request: saves half a second a run.
 
-It makes no thread and no client before it forks, so that a child is what a fresh process would be.
-botocore's pauses between its retries are shortened in the children; nothing else is different.
+It makes no thread and no client before it forks, so that a child is what a fresh process would be,
+but for two things: botocore's descriptions of services have been read, and its pauses between retries are
+shortened.
 """
 
 import array
+import atexit
+import functools
+import gc
 import importlib
 import json
 import os
@@ -19,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.faults.mutants import MUTANTS
 
 BACKOFF = 0.1
 """What is left of botocore's pauses."""
@@ -37,6 +43,8 @@ class Process:
     out: bytearray = field(default_factory=bytearray)
     err: bytearray = field(default_factory=bytearray)
     spoke: threading.Condition = field(default_factory=threading.Condition)
+    told_twice: bool = False
+    """It was told to stop, and then to stop at once."""
 
     def wait_for_words(self, words: bytes, seconds: float) -> bool:
         """Wait until standard error has these words or the process has ended; whether it has them."""
@@ -63,10 +71,22 @@ class Zygote:
         self._process.wait(timeout=30)
 
     def start(
-        self, arguments: Sequence[str], env: Mapping[str, str], folder: Path, *, file_limit: int | None = None
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        folder: Path,
+        *,
+        file_limit: int | None = None,
+        mutant: str = "",
     ) -> Process:
-        """Run irsa; `file_limit` is the size in bytes that no file may grow beyond."""
-        order = {"arguments": list(arguments), "env": dict(env), "folder": str(folder), "limit": file_limit}
+        """Run irsa; `file_limit` is the size in bytes that no file may grow beyond, `mutant` of `MUTANTS`."""
+        order = {
+            "arguments": list(arguments),
+            "env": dict(env),
+            "folder": str(folder),
+            "limit": file_limit,
+            "mutant": mutant,
+        }
         data = json.dumps(order).encode()
         out, out_end = os.pipe()
         err, err_end = os.pipe()
@@ -141,6 +161,8 @@ def _become(order: Mapping[str, Any], out: int, err: int) -> None:
     os.environ.update(order["env"])
     if order["limit"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["limit"], order["limit"]))
+    if order["mutant"]:
+        MUTANTS[order["mutant"]]()
     sys.argv = ["irsa", *order["arguments"]]
 
 
@@ -162,13 +184,41 @@ def _shorten_pauses() -> None:
     def short(self: Any, context: Any) -> float:
         return BACKOFF * float(whole(self, context))
 
-    ExponentialBackoff.delay_amount = short
+    setattr(ExponentialBackoff, "delay_amount", short)  # noqa: B010 - mypy takes it for a slip
+
+
+def _read_descriptions() -> None:
+    from botocore.loaders import JSONFileLoader, Loader
+
+    once = functools.cache(lambda path: whole(JSONFileLoader(), path))
+    whole = JSONFileLoader.load_file
+    setattr(JSONFileLoader, "load_file", lambda self, path: once(path))  # noqa: B010 - as above
+    loader = Loader()
+    for service in ("eks", "iam", "sts"):
+        for kind in ("service-2", "endpoint-rule-set-1"):
+            loader.load_service_model(service, kind)
+    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        loader.load_data(name)
+
+
+def _run() -> None:
+    """irsa's main, and an interpreter's end without the part that only tidies memory up."""
+    from irsa_cli.__main__ import main
+
+    try:
+        main()
+    except SystemExit as ended:
+        getattr(threading, "_shutdown")()  # noqa: B009 - private; waits for threads as the end does
+        getattr(atexit, "_run_exitfuncs")()  # noqa: B009 - private
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else 1)
 
 
 if __name__ == "__main__":
     _warm()
     _shorten_pauses()
+    _read_descriptions()
+    gc.freeze()  # What is never looked at by the collector is never copied.
     serve(socket.socket(fileno=int(sys.argv[1])))
-    from irsa_cli.__main__ import main
-
-    main()
+    _run()

@@ -197,3 +197,15 @@ def test_a_signal_takes_everything_back(stage: Stage, namespace: str, number: in
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY)
     assert ran.code == code, ran.err
     assert stage.world() == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)])
+def test_a_signal_before_the_first_write_changes_nothing(
+    stage: Stage, namespace: str, number: int, code: int
+) -> None:
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("iam", "GetRole", "callback", run=lambda: stage.signal(number)))
+    ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json")
+    assert ran.code == code, ran.err
+    assert ran.json["exitCode"] == code
+    assert stage.world() == before

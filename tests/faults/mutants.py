@@ -1,0 +1,152 @@
+"""irsa, broken on purpose: each of these has to be noticed by the matrix. Applied in a forked run only.
+
+What is noticed by which cases is in `test_mutants`.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+
+def _nothing_is_taken_back() -> None:
+    from irsa_cli.transaction.engine import Worker
+
+    _replace(Worker, "undo", lambda self, stages, transaction: [])
+
+
+def _the_first_stage_is_not_taken_back() -> None:
+    from irsa_cli.transaction.engine import Worker
+
+    whole = Worker.undo
+
+    def undo(self: Worker, stages: Sequence[Any], transaction: str) -> Any:
+        return whole(self, stages[1:], transaction)
+
+    _replace(Worker, "undo", undo)
+
+
+def _what_is_left_is_not_named() -> None:
+    from irsa_cli.transaction.engine import Transaction
+
+    whole = Transaction.execute
+
+    def execute(self: Any) -> Any:
+        report = whole(self)
+        report.outcome, report.leftovers = "rolled-back", []
+        return report
+
+    _replace(Transaction, "execute", execute)
+
+
+def _failures_are_called_success() -> None:
+    from irsa_cli.core.result import Result
+
+    _replace(Result, "exit_code", property(lambda self: 0))
+
+
+def _late_requests_are_not_waited_for() -> None:
+    from irsa_cli.transaction import engine
+
+    _replace(engine, "LATE_CALLS", 0.0)
+
+
+def _unknown_outcomes_count_as_refused() -> None:
+    from irsa_cli.transaction import engine
+
+    _replace(engine, "_did_not_act", lambda error: True)
+
+
+def _nothing_is_journaled() -> None:
+    from irsa_cli.transaction.journal import Journal
+
+    _replace(Journal, "event", lambda self, event, index=None, **facts: None)
+
+
+def _names_differ_from_run_to_run() -> None:
+    from irsa_cli.core import names
+
+    whole = names.default_role_name
+    _replace(names, "default_role_name", lambda *parts: f"{whole(*parts)}-{os.getpid()}")
+
+
+def _what_a_crash_left_is_refused() -> None:
+    from irsa_cli.core.binding import plan as whole
+    from irsa_cli.core.errors import Refused
+    from irsa_cli.usecases import create_sa
+
+    def plan(wish: Any, observed: Any) -> Any:
+        if observed.role is not None:
+            raise Refused("the role is there")
+        return whole(wish, observed)
+
+    _replace(create_sa, "plan", plan)
+
+
+def _a_lost_answer_is_a_strangers_object() -> None:
+    from irsa_cli.changes import role
+
+    _replace(role.RoleHandler, "_found", lambda self, name, wished, transaction: None)
+
+
+def _a_reading_that_fails_settles_the_write() -> None:
+    from irsa_cli.changes import role
+
+    _replace(role, "telling", lambda outcome: nullcontext())
+
+
+def _signals_raise() -> None:
+    from collections.abc import Iterator
+    from contextlib import contextmanager
+
+    from irsa_cli.usecases import running
+
+    @contextmanager
+    def stoppable(run: Any, warn: Any) -> Iterator[None]:
+        yield
+
+    _replace(running, "stoppable", stoppable)
+
+
+def _second_signals_are_swallowed() -> None:
+    from irsa_cli.usecases import running
+
+    whole = running._handler
+
+    def handler(told: int, last_words: bytes) -> Callable[[int, object], None]:
+        handle = whole(told, last_words)
+        seen: list[int] = []
+
+        def once(number: int, frame: object) -> None:
+            if not seen:
+                seen.append(number)
+                handle(number, frame)
+
+        return once
+
+    _replace(running, "_handler", handler)
+
+
+def _replace(place: Any, name: str, value: Any) -> None:
+    assert hasattr(place, name), f"{place} has no {name} any more"
+    setattr(place, name, value)
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    mutant.__name__.strip("_").replace("_", "-"): mutant
+    for mutant in (
+        _nothing_is_taken_back,
+        _the_first_stage_is_not_taken_back,
+        _what_is_left_is_not_named,
+        _failures_are_called_success,
+        _late_requests_are_not_waited_for,
+        _unknown_outcomes_count_as_refused,
+        _nothing_is_journaled,
+        _names_differ_from_run_to_run,
+        _what_a_crash_left_is_refused,
+        _a_lost_answer_is_a_strangers_object,
+        _a_reading_that_fails_settles_the_write,
+        _signals_raise,
+        _second_signals_are_swallowed,
+    )
+}

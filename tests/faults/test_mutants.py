@@ -1,0 +1,70 @@
+"""The matrix is judged: an irsa that is broken on purpose must fail it, in the way that it is broken."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from tests.faults.cases import Case, Recording, choose
+from tests.faults.injections import Call
+from tests.faults.judge import Verdict
+from tests.faults.mutants import MUTANTS
+from tests.faults.workers import Workers
+
+CREATE_ROLE = Call("iam", "CreateRole", 0)
+ATTACH = Call("iam", "AttachRolePolicy", 0)
+DELETE_ROLE = Call("iam", "DeleteRole", 0)
+COMMIT = Call("kubernetes", "POST serviceaccounts", 1)
+LEAK, LIE, CUT, STUCK = Verdict.LEAK, Verdict.LIE, Verdict.CUT, Verdict.STUCK
+
+# The mutant, the case that it must fail, how; and what follows, where only that tells.
+NOTICED: list[tuple[str, str, Call, Call | None, Verdict, str]] = [
+    ("nothing-is-taken-back", "denied", COMMIT, None, LEAK, ""),
+    ("the-first-stage-is-not-taken-back", "denied", COMMIT, None, LEAK, ""),
+    ("what-is-left-is-not-named", "denied", DELETE_ROLE, COMMIT, LEAK, ""),
+    ("failures-are-called-success", "denied", CREATE_ROLE, None, LIE, ""),
+    ("late-requests-are-not-waited-for", "late-last", CREATE_ROLE, None, LEAK, ""),
+    ("unknown-outcomes-count-as-refused", "late-last", CREATE_ROLE, None, LEAK, ""),
+    ("nothing-is-journaled", "kill-after", ATTACH, None, CUT, "recover"),
+    ("names-differ-from-run-to-run", "503-once", CREATE_ROLE, None, LIE, ""),
+    ("what-a-crash-left-is-refused", "kill-after", ATTACH, None, CUT, "again"),
+    ("a-lost-answer-is-a-strangers-object", "reset-after", CREATE_ROLE, None, LEAK, ""),
+    ("a-reading-that-fails-settles-the-write", "lost-and-revoked", CREATE_ROLE, None, LEAK, ""),
+    ("signals-raise", "sigterm", ATTACH, None, LEAK, ""),
+    ("second-signals-are-swallowed", "sigterm-twice", ATTACH, None, STUCK, ""),
+]
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    with Workers("sandbox", 1) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def recordings(workers: Workers) -> Mapping[str, Recording]:
+    return workers.record(["fresh"])
+
+
+def test_every_mutant_has_to_be_noticed() -> None:
+    assert {name for name, *_ in NOTICED} == MUTANTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("mutant", "injection", "call", "broken", "verdict", "after"), NOTICED, ids=[item[0] for item in NOTICED]
+)
+def test_the_mutant_fails_and_irsa_does_not(
+    workers: Workers,
+    recordings: Mapping[str, Recording],
+    mutant: str,
+    injection: str,
+    call: Call,
+    broken: Call | None,
+    verdict: Verdict,
+    after: str,
+) -> None:
+    case = Case("sandbox", "fresh", injection, call, broken)
+    seed = next(seed for seed in range(100) if not after or choose(case, seed, unfinished=True) == after)
+    (right,) = workers.play([case], recordings, seed)
+    assert not right.failed, right.story
+    (wrong,) = workers.play([case], recordings, seed, mutant=mutant)
+    assert (wrong.failed, wrong.verdict) == (True, verdict), wrong.story

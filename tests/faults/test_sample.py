@@ -1,0 +1,64 @@
+"""A small sample of the matrix, and every case that once failed; `python -m tests.faults` plays all of it."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.faults.cases import Case, Recording, matrix, shuffled
+from tests.faults.commands import COMMANDS
+from tests.faults.workers import Workers
+
+SECONDS = float(os.environ.get("IRSA_FAULTS_SECONDS", "30"))
+SEED = int(os.environ.get("IRSA_FAULTS_SEED", "0"))
+ONCE_FAILED = Path(__file__).with_name("once_failed.txt").read_text().split()
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    # In a process of its own: this one may have a sandbox already.
+    with Workers("sandbox", 1) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def recordings(workers: Workers) -> Mapping[str, Recording]:
+    return workers.record(list(COMMANDS))
+
+
+@pytest.fixture(scope="module")
+def cases(recordings: Mapping[str, Recording]) -> list[Case]:
+    return [case for recording in recordings.values() for case in matrix("sandbox", recording)]
+
+
+def play(
+    workers: Workers, recordings: Mapping[str, Recording], cases: Sequence[Case], seconds: float
+) -> dict[str, str]:
+    """Play cases for that long; the stories of those that failed, by id."""
+    results = list(workers.play(cases, recordings, SEED, time.monotonic() + seconds))
+    assert results
+    return {result.case.id: result.story for result in results if result.failed}
+
+
+def test_a_sample_breaks_no_promise(
+    workers: Workers, recordings: Mapping[str, Recording], cases: list[Case]
+) -> None:
+    assert play(workers, recordings, shuffled(cases, SEED), SECONDS) == {}
+
+
+def test_what_once_failed_holds(
+    workers: Workers, recordings: Mapping[str, Recording], cases: list[Case]
+) -> None:
+    known = {case.id: case for case in cases}
+    assert set(ONCE_FAILED) <= known.keys()
+    assert play(workers, recordings, [known[name] for name in ONCE_FAILED], 600) == {}
+
+
+def test_every_way_to_break_a_call_is_in_the_matrix_for_every_command(cases: list[Case]) -> None:
+    commands = {case.command for case in cases}
+    assert commands == COMMANDS.keys()
+    for command in commands:
+        ways = {(case.injection, case.broken is not None) for case in cases if case.command == command}
+        assert {("kill-after", False), ("kill-after", True), ("disk-full", False)} <= ways
