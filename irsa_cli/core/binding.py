@@ -410,7 +410,8 @@ def _service_account_changes(wish: Wish, observed: Observed) -> list[Change]:
     if not wish.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]
     role = annotations.pop(ROLE_ARN_ANNOTATION)
-    bare = ServiceAccountState(annotations={**annotations}, labels=labels)
+    # None, so that a rollback leaves it alone when another run has given it a role meanwhile.
+    bare = ServiceAccountState(annotations={**annotations, ROLE_ARN_ANNOTATION: None}, labels=labels)
     return [
         Change(Kind.SERVICE_ACCOUNT, target, None, bare),
         Change(

@@ -284,5 +284,6 @@ def test_a_gate_has_the_annotation_alone_behind_it(there: Any) -> None:
 def test_a_gate_finds_the_service_account_made_but_without_its_role() -> None:
     stages = plan(wish(gated=True, extra={"k": "v"}), observed()).stages
     made, annotated = (change for stage in stages for change in stage if change.kind is Kind.SERVICE_ACCOUNT)
-    assert made.after == ServiceAccountState({"k": "v"}, {MANAGED_BY_LABEL: "irsa"})
+    bare = {"k": "v", ROLE_ARN_ANNOTATION: None}
+    assert made.after == ServiceAccountState(bare, {MANAGED_BY_LABEL: "irsa"})
     assert annotated.before == ServiceAccountState({ROLE_ARN_ANNOTATION: None})

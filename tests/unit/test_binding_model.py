@@ -133,7 +133,7 @@ def test_the_annotation_comes_last(case: Case) -> None:
 
     def sets_the_role(change: Change) -> bool:
         state = change.after
-        return isinstance(state, ServiceAccountState) and ROLE_ARN_ANNOTATION in state.annotations
+        return isinstance(state, ServiceAccountState) and bool(state.annotations.get(ROLE_ARN_ANNOTATION))
 
     for change in (change for stage in todo.stages[:-1] for change in stage):
         assert not sets_the_role(change)
