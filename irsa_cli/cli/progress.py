@@ -33,14 +33,12 @@ class Progress:
         self._lock = threading.Lock()
         self._status: Any = None
         self.live = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
-        self.width = 72
 
     def __enter__(self) -> Progress:
         if self.live:
             from rich.console import Console
 
             console = Console(stderr=True)
-            self.width = max(40, console.width)
             self._status = console.status("")
             self._status.start()
         return self

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from irsa_cli.transaction.journal import Story
 
 
-def show(result: Result, output: str, *, quiet: bool, width: int) -> None:  # noqa: ARG001 - width: see progress
+def show(result: Result, output: str, *, quiet: bool) -> None:
     """Print the result; in every form an error is told on standard error, too."""
     if output == "text":
         for line in _text(result):

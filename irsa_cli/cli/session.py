@@ -114,5 +114,5 @@ def finish(
                 progress.trace()
             result = Result(Ended.FAILED, error=error)
     result.detailed = detailed
-    show(result, speaking.output, quiet=speaking.quiet, width=progress.width)
+    show(result, speaking.output, quiet=speaking.quiet)
     return result.exit_code
