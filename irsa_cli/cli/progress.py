@@ -74,7 +74,7 @@ class Progress:
         from irsa_cli.transaction.engine import Step
 
         if event.step is Step.STARTED and event.change is not None:
-            self._spin(f"{event.change.kind.value} {describe(event.change)}")
+            self._spin(event.change.kind.value)  # Short: a line that wraps is not cleared whole.
         elif event.step is Step.GATE:
             self._spin("Verifying")
         elif event.step is Step.WAITING:
