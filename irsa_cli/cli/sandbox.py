@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,9 +88,10 @@ def _started(clusters: tuple[str, ...], latency: float) -> Iterator[tuple[Sandbo
         sandbox = Sandbox(specs, latency=latency / 1000)
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is missing: pip install 'irsa-cli[sandbox]'") from error
-    with sandbox:
-        # The caller's own AWS settings must not reach through.
-        yield sandbox, sandbox.env(account=specs[0].account, region=specs[0].region)
+    with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
+        environment = sandbox.env(account=specs[0].account, region=specs[0].region)
+        # What is done in here is gone at the end: so are its journals, which must not mix with real ones.
+        yield sandbox, {**environment, "IRSA_STATE_DIR": state}
 
 
 def _spec(kind: type[ClusterSpec], text: str) -> ClusterSpec:

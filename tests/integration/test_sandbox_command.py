@@ -44,6 +44,12 @@ def test_run_passes_the_exit_code_and_sets_the_environment(tmp_path: Path) -> No
     assert ran.stdout.startswith("http://127.0.0.1:")
 
 
+def test_what_is_done_in_a_sandbox_leaves_no_journal_behind(tmp_path: Path) -> None:
+    ran = run(tmp_path, "sandbox", "run", "--", *IRSA, "associate-oidc", "-c", "demo")
+    assert ran.returncode == 0, ran.stderr
+    assert "No transactions" in run(tmp_path, "history").stdout
+
+
 def test_run_gives_irsa_a_cluster_where_it_is_asked_for(tmp_path: Path) -> None:
     command = [*IRSA, "associate-oidc", "-c", "blue", "-o", "json"]
     ran = run(tmp_path, "sandbox", "run", "--cluster", "blue:us-west-2:222222222222", "--", *command)
