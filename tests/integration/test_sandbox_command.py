@@ -29,6 +29,14 @@ def run(
     )
 
 
+def start_up(folder: Path) -> subprocess.Popen[str]:
+    """Start `irsa sandbox up`."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [*IRSA, "sandbox", "up"], env=environment(folder), stdout=pipe, stderr=pipe, text=True
+    )
+
+
 def test_the_demo_holds(tmp_path: Path) -> None:
     ran = run(tmp_path, "sandbox", "demo")
     assert ran.returncode == 0, ran.stderr
@@ -64,13 +72,7 @@ def test_run_of_a_command_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_up_prints_what_a_shell_needs_and_ends_on_a_signal(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [*IRSA, "sandbox", "up"],
-        env=environment(tmp_path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as up:
+    with start_up(tmp_path) as up:
         assert up.stdout is not None
         assert up.stderr is not None
         assert "is up" in up.stderr.readline()
@@ -83,13 +85,7 @@ def test_up_prints_what_a_shell_needs_and_ends_on_a_signal(tmp_path: Path) -> No
 
 
 def test_up_serves_commands_of_another_shell(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [*IRSA, "sandbox", "up"],
-        env=environment(tmp_path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as up:
+    with start_up(tmp_path) as up:
         try:
             assert up.stdout is not None
             assert up.stderr is not None
