@@ -13,16 +13,18 @@ import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.tls import certificate_refused
 
 NOT_FOUND = "NotFound"
 EXISTS = "AlreadyExists"
 CONFLICT = "Conflict"
 FORBIDDEN = "Forbidden"
+EXPIRED = "Expired"
+"""A list's `continue` is too old: the server has forgotten the snapshot that it was a part of."""
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
     urllib3.exceptions.NameResolutionError,
-    urllib3.exceptions.SSLError,
 )
 
 
@@ -33,12 +35,10 @@ def translate(error: Exception, operation: str, *, lost: bool = False) -> Servic
     """
     if isinstance(error, ApiException) and error.status:
         return _answered(error, operation, lost=lost)
-    if isinstance(error, ApiException):
-        return _unsent(str(error.reason), "SSLError", operation)
+    if certificate_refused(error):
+        return _stranger(error, operation, lost=lost)
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
     sent = lost or not isinstance(cause, _NOT_SENT)
-    if isinstance(cause, urllib3.exceptions.SSLError):
-        return _unsent(str(cause), "SSLError", operation)
     return ServiceError(
         f"kubernetes {operation}",
         code=type(cause).__name__,
@@ -55,14 +55,15 @@ def translate(error: Exception, operation: str, *, lost: bool = False) -> Servic
     )
 
 
-def _unsent(reason: str, code: str, operation: str) -> ServiceError:
+def _stranger(error: Exception, operation: str, *, lost: bool) -> ServiceError:
+    reason = getattr(error, "reason", None) or error
     return ServiceError(
         f"kubernetes {operation}",
-        code=code,
+        code="SSLError",
         service="kubernetes",
         operation=operation,
-        outcome=Outcome.NOT_SENT,
-        reason=f"the server's certificate was not accepted: {' '.join(reason.split())}",
+        outcome=Outcome.UNKNOWN if lost else Outcome.NOT_SENT,
+        reason=f"the server's certificate was not accepted: {' '.join(str(reason).split())}",
         next_steps=(
             "check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives",
         ),

@@ -107,12 +107,28 @@ class Access:
         return Answer(200, json.dumps(reviewed).encode(), {"Content-Type": "application/json"})
 
 
+def access_key(authorization: str) -> str:
+    """The access key that signed the token in an Authorization header; empty where there is none."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.startswith(PREFIX):
+        return ""
+    try:
+        query = parse_qs(urlsplit(_url(token)).query)
+    except ValueError:
+        return ""
+    return query.get("X-Amz-Credential", [""])[0].partition("/")[0]
+
+
+def _url(token: str) -> str:
+    text = token.removeprefix(PREFIX)
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+
+
 def _presigned_call(token: str, cluster: str) -> Incoming:
     """The call that a token stands for, as the authenticator makes it; raises ValueError for others."""
     if not token.startswith(PREFIX):
         raise ValueError("not an EKS token")
-    text = token.removeprefix(PREFIX)
-    url = urlsplit(urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
+    url = urlsplit(_url(token))
     query = {name: values[0] for name, values in parse_qs(url.query, strict_parsing=True).items()}
     if (
         url.path not in ("", "/")

@@ -1,134 +1,244 @@
 """The Condition block of a policy statement, as IAM evaluates it. Shared by trust and identity policies.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
-Operators that are not evaluated here (dates, IP addresses, binary) never match. Policy variables, such as
-`${aws:username}`, are not replaced.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+Written apart from irsa's own evaluation, which is tested against this one. Here every key of the request is
+known. What the documentation leaves open is decided somehow, and noted where it is.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 Context = Mapping[str, Sequence[str]]
 """The values of condition keys in this request; names in lower case, absent where the request has none."""
 
-_Test = Callable[[str, str], bool]
+_Test = Callable[[str, "_Wanted"], bool]
 
 
-@lru_cache(maxsize=1024)
-def _pattern(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    text = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
-    return re.compile(text, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+@dataclass(frozen=True)
+class _Wanted:
+    """A value in a policy. `variables`: where `${...}` takes its values from; None: it is plain text."""
+
+    text: str
+    variables: Context | None = None
+
+    def symbols(self) -> list[tuple[str, bool]] | None:
+        """Each character, and whether it may be a wildcard; None: it names a variable without a value."""
+        found: list[tuple[str, bool]] = []
+        rest = self.text
+        while rest:
+            name = self._variable_at(rest)
+            if name is None:
+                found.append((rest[0], True))
+                rest = rest[1:]
+                continue
+            value = self._value(name)
+            if value is None:
+                return None
+            found += [(char, False) for char in value]
+            rest = rest[len(name) + 3 :]
+        return found
+
+    def _variable_at(self, text: str) -> str | None:
+        if self.variables is None or not text.startswith("${") or "}" not in text:
+            return None
+        return text[2 : text.index("}")]
+
+    def _value(self, name: str) -> str | None:
+        if name in ("*", "?", "$"):
+            return name
+        key, comma, default = name.partition(",")
+        values = (self.variables or {}).get(key.strip().lower())
+        if values:
+            return values[0] if len(values) == 1 else None
+        return default.strip().removeprefix("'").removesuffix("'") if comma else None
+
+    def parts(self) -> list[_Wanted]:
+        """The components of an ARN; a variable's name may hold colons."""
+        found, depth = [""], 0
+        for position, char in enumerate(self.text):
+            if self.variables is not None and self.text.startswith("${", position):
+                depth += 1
+            depth -= char == "}" and depth > 0
+            if char == ":" and not depth and len(found) < 6:
+                found.append("")
+            else:
+                found[-1] += char
+        return [_Wanted(part, self.variables) for part in found]
 
 
 def like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
     """Whether `value` matches a pattern of `*` (any characters) and `?` (any one)."""
-    return _pattern(pattern, ignore_case=ignore_case).fullmatch(value) is not None
+    if ignore_case:
+        pattern, value = pattern.lower(), value.lower()
+    return _matches([(char, True) for char in pattern], value)
 
 
-def _arn_like(pattern: str, value: str) -> bool:
-    wanted, parts = pattern.split(":", 5), value.split(":", 5)
-    return len(wanted) == len(parts) and all(map(like, wanted, parts))
+def _matches(symbols: Sequence[tuple[str, bool]], value: str) -> bool:
+    """Go through both, and at a mismatch let the last star swallow one character more."""
+    at = here = 0
+    star, swallowed = -1, 0
+    while here < len(value):
+        char, wild = symbols[at] if at < len(symbols) else ("", False)
+        if wild and char == "*":
+            star, swallowed = at, here
+            at += 1
+        elif char == value[here] or (wild and char == "?"):
+            at, here = at + 1, here + 1
+        elif star >= 0:
+            swallowed += 1
+            at, here = star + 1, swallowed
+        else:
+            return False
+    return all(symbol == ("*", True) for symbol in symbols[at:])
 
 
-def _equal(wanted: str, value: str) -> bool:
-    return wanted == value
+def _string_like(value: str, wanted: _Wanted) -> bool:
+    symbols = wanted.symbols()
+    return symbols is not None and _matches(symbols, value)
 
 
-def _equal_ignoring_case(wanted: str, value: str) -> bool:
-    return wanted.lower() == value.lower()
+def _equal(value: str, wanted: _Wanted) -> bool:
+    symbols = wanted.symbols()
+    return symbols is not None and "".join(char for char, _ in symbols) == value
 
 
-def _compare(name: str) -> _Test:
-    tests: dict[str, Callable[[float, float], bool]] = {
-        "Equals": lambda wanted, value: value == wanted,
-        "LessThan": lambda wanted, value: value < wanted,
-        "LessThanEquals": lambda wanted, value: value <= wanted,
-        "GreaterThan": lambda wanted, value: value > wanted,
-        "GreaterThanEquals": lambda wanted, value: value >= wanted,
-    }
+def _equal_ignoring_case(value: str, wanted: _Wanted) -> bool:
+    symbols = wanted.symbols()
+    return symbols is not None and "".join(char for char, _ in symbols).lower() == value.lower()
 
-    def test(wanted: str, value: str) -> bool:
+
+def _arn_like(value: str, wanted: _Wanted) -> bool:
+    # What isn't an ARN is compared all the same.
+    patterns, parts = wanted.parts(), value.split(":", 5)
+    return len(patterns) == len(parts) and all(map(_string_like, parts, patterns))
+
+
+def _same_bool(value: str, wanted: _Wanted) -> bool:
+    return value.lower() == wanted.text.lower() and value.lower() in ("true", "false")
+
+
+def _in_network(value: str, wanted: _Wanted) -> bool:
+    try:
+        return ipaddress.ip_address(value) in ipaddress.ip_network(wanted.text, strict=False)
+    except ValueError:
+        return False
+
+
+def _never(*_: object) -> bool:
+    return False
+
+
+def _instant(text: str) -> float:
+    """Seconds since the epoch, of a date in ISO 8601 or of such a number."""
+    for form in ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d"):
         try:
-            return tests[name](float(wanted), float(value))
+            found = datetime.strptime(text, form)
+        except ValueError:
+            continue
+        return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
+    return float(text)
+
+
+def _ordered(read: Callable[[str], float], name: str) -> _Test:
+    def test(value: str, wanted: _Wanted) -> bool:
+        try:
+            one, other = read(value), read(wanted.text)
         except ValueError:
             return False
+        return {
+            "Equals": one == other,
+            "LessThan": one < other,
+            "LessThanEquals": one <= other,
+            "GreaterThan": one > other,
+            "GreaterThanEquals": one >= other,
+        }[name]
 
     return test
 
 
+_ORDERS = ("Equals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
 _POSITIVE: dict[str, _Test] = {
     "StringEquals": _equal,
     "StringEqualsIgnoreCase": _equal_ignoring_case,
-    "StringLike": like,
+    "StringLike": _string_like,
     "ArnEquals": _arn_like,
     "ArnLike": _arn_like,
-    "Bool": _equal_ignoring_case,
-    **{f"Numeric{name}": _compare(name) for name in ("Equals", "LessThan", "LessThanEquals")},
-    **{f"Numeric{name}": _compare(name) for name in ("GreaterThan", "GreaterThanEquals")},
+    "Bool": _same_bool,
+    "BinaryEquals": _never,  # No key here is binary.
+    "IpAddress": _in_network,
+    **{f"Numeric{name}": _ordered(float, name) for name in _ORDERS},
+    **{f"Date{name}": _ordered(_instant, name) for name in _ORDERS},
 }
 _NEGATIVE: dict[str, _Test] = {
     "StringNotEquals": _equal,
     "StringNotEqualsIgnoreCase": _equal_ignoring_case,
-    "StringNotLike": like,
+    "StringNotLike": _string_like,
     "ArnNotEquals": _arn_like,
     "ArnNotLike": _arn_like,
-    "NumericNotEquals": _compare("Equals"),
+    "NotIpAddress": _in_network,
+    "NumericNotEquals": _ordered(float, "Equals"),
+    "DateNotEquals": _ordered(_instant, "Equals"),
 }
-_NOT_EVALUATED = {
-    *(f"Date{name}" for name in ("Equals", "NotEquals", "LessThan", "LessThanEquals")),
-    *(f"Date{name}" for name in ("GreaterThan", "GreaterThanEquals")),
-    "BinaryEquals",
-    "IpAddress",
-    "NotIpAddress",
-}
-_QUANTIFIED = re.compile(r"(?:(ForAnyValue|ForAllValues):)?(\w+?)(IfExists)?")
+
+
+def _taken_apart(operator: str) -> tuple[str, str, bool]:
+    """Quantifier (with its colon), name, and whether it has IfExists."""
+    quantifier, colon, name = operator.rpartition(":")
+    bare = name[: -len("IfExists")] if name.endswith("IfExists") else name
+    return quantifier + colon, bare, bare != name
 
 
 def is_operator(name: str) -> bool:
-    """Whether IAM knows a condition operator of this name."""
-    match = _QUANTIFIED.fullmatch(name)
-    known = {*_POSITIVE, *_NEGATIVE, *_NOT_EVALUATED}
-    return name == "Null" or (match is not None and match[2] in known)
+    """Whether IAM knows a condition operator of this name; it tells upper from lower case in them."""
+    quantifier, bare, _ = _taken_apart(name)
+    known = bare in _POSITIVE or bare in _NEGATIVE
+    return name == "Null" or (known and quantifier in ("", "ForAnyValue:", "ForAllValues:"))
 
 
-def holds(block: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
-    """Whether every operator of a Condition block, for every key, is satisfied."""
+def holds(block: Mapping[str, Mapping[str, Any]], context: Context, *, variables: bool = False) -> bool:
+    """Whether every operator of a Condition block, for every key, is satisfied.
+
+    `variables`: whether `${...}` in its values is replaced, as in policies of version 2012-10-17.
+    """
+    source = context if variables else None
     return all(
-        _holds_for(operator, key, [_text(v) for v in listed(wanted)], context)
+        _holds_for(operator, context.get(key.lower()), [_Wanted(_text(v), source) for v in listed(wanted)])
         for operator, keys in block.items()
         for key, wanted in keys.items()
     )
 
 
-def _holds_for(operator: str, key: str, wanted: list[str], context: Context) -> bool:
-    values = context.get(key.lower())
+def _holds_for(operator: str, values: Sequence[str] | None, wanted: list[_Wanted]) -> bool:
     if operator == "Null":
-        return str(values is None).lower() in [item.lower() for item in wanted]
-    match = _QUANTIFIED.fullmatch(operator)
-    if not match:
+        return str(values is None).lower() in [item.text.lower() for item in wanted]
+    if not is_operator(operator):
         return False
-    quantifier, name, if_exists = match.groups()
-    if name not in _POSITIVE and name not in _NEGATIVE:
-        return False
+    quantifier, name, if_exists = _taken_apart(operator)
     if values is None and if_exists:
-        return True
-    return _quantified(quantifier, name, wanted, values)
+        return True  # Also with ForAnyValue, of which the documentation says nothing.
+    verdicts = list(_verdicts(name, values or (), wanted))
+    if quantifier == "ForAnyValue:":
+        return any(verdict for value, verdict in verdicts if value)
+    if quantifier == "ForAllValues:":
+        return all(verdict for value, verdict in verdicts if value)
+    # Without a quantifier, a negated operator is satisfied by a key that is not there. That a key with
+    # several values needs one is documented; what happens else isn't.
+    outcomes = [verdict for _, verdict in verdicts]
+    return all(outcomes) if name in _NEGATIVE else any(outcomes)
 
 
-def _quantified(quantifier: str | None, name: str, wanted: list[str], values: Sequence[str] | None) -> bool:
-    negative = name in _NEGATIVE
-    test = _NEGATIVE[name] if negative else _POSITIVE[name]
-    verdicts = [any(test(item, value) for item in wanted) != negative for value in values or ()]
-    if quantifier == "ForAnyValue":
-        return any(verdicts)
-    if quantifier == "ForAllValues":
-        return all(verdicts)
-    # Without a quantifier, a negated operator is satisfied by a key that is not there.
-    return all(verdicts) if negative else any(verdicts)
+def _verdicts(name: str, values: Sequence[str], wanted: list[_Wanted]) -> Iterator[tuple[str, bool]]:
+    """Each value of the key, with what a single comparison of it says."""
+    test = _NEGATIVE.get(name) or _POSITIVE[name]
+    for value in values:
+        hit = any(test(value, item) for item in wanted)
+        yield value, hit != (name in _NEGATIVE)
 
 
 def listed(value: Any) -> list[Any]:

@@ -18,21 +18,22 @@ if TYPE_CHECKING:
 
     from irsa_cli.sandbox.model import Fault
 
-Ending = Literal["whole", "cut", "reset", "closed"]
+Ending = Literal["whole", "cut", "garbled", "reset", "closed"]
 
 
 @dataclass(frozen=True)
 class Label:
-    """What a call is, for log and faults."""
+    """What a call is, for log and faults; `caller` is as in `Fault`."""
 
     service: str
     operation: str
     subject: str = ""
+    caller: str = ""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """An answer and how much of it gets through: `cut` is half of the body, `reset` and `closed` nothing."""
+    """An answer and how much of it gets through: `cut` is half of the body, the rest nothing of it."""
 
     answer: Answer
     ending: Ending = "whole"
@@ -72,10 +73,15 @@ class _Era:
 
 
 class Exchange:
-    """Carries calls to endpoints. `latency` is in seconds and added to each call."""
+    """Carries calls to endpoints. `latency` is in seconds and added to each call.
+
+    `listen` is told of each call before faults and the service are, in the call's own thread: as long as it
+    does not return, the call is held.
+    """
 
     def __init__(self) -> None:
         self.latency = 0.0
+        self.listen: Callable[[Label], None] | None = None
         self.faults = Faults()
         self.calls: list[Call] = []
         self._changed = threading.Condition()
@@ -92,6 +98,7 @@ class Exchange:
         self.faults.clear()
         self.calls.clear()
         self.latency = latency
+        self.listen = None
 
     def _release(self) -> None:
         for held in self._held:
@@ -126,7 +133,10 @@ class Exchange:
         try:
             if self.latency:
                 self._hold(self.latency)
-            fault = self.faults.strike(label.service, label.operation, f"{label.subject}\n{_text(request)}")
+            if self.listen is not None:
+                self.listen(label)
+            text = f"{label.subject}\n{_text(request)}"
+            fault = self.faults.strike(label.service, label.operation, text, label.caller)
             delivery = self._break(fault, endpoint, request, label, era)
             self._log(label, delivery, started, era)
         finally:
@@ -146,6 +156,7 @@ class Exchange:
             answer.error_code,
             started,
             time.monotonic(),
+            label.caller,
         )
         if not era.over:
             self.calls.append(call)
@@ -156,13 +167,13 @@ class Exchange:
         execute: Callable[[], Answer] = lambda: endpoint.answer(request)  # noqa: E731 - a name for the deed
         if fault is None:
             return Delivery(execute())
+        if fault.run:
+            fault.run()
         if fault.kind in ("hang", "late"):
             self._hold(fault.seconds)
             return Delivery(execute() if fault.kind == "late" and not era.over else Answer(0), "closed")
         if fault.kind in ("error", "throttle", "status"):
             return Delivery(_refusal(fault, endpoint, label))
-        if fault.kind == "callback" and fault.run:
-            fault.run()
         if fault.kind == "reset-before":
             return Delivery(Answer(0), "reset")
         return _damaged(fault, execute())
@@ -181,6 +192,8 @@ def _damaged(fault: Fault, answer: Answer) -> Delivery:
         return Delivery(answer, "reset")
     if fault.kind == "truncate-after":
         return Delivery(answer, "cut")
+    if fault.kind == "garble-after":
+        return Delivery(answer, "garbled")
     if fault.kind == "half-body":
         half = answer.body[: len(answer.body) // 2]
         return Delivery(Answer(answer.status, half, answer.headers, answer.error_code))

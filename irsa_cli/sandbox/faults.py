@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from irsa_cli.sandbox.model import HANDSHAKES
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.model import Fault
@@ -23,6 +26,13 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._armed: list[_Armed] = []
+        self._struck: list[Fault] = []
+
+    @property
+    def struck(self) -> Sequence[Fault]:
+        """The faults that have struck since the last `clear`, one for each call that they broke."""
+        with self._lock:
+            return tuple(self._struck)
 
     def add(self, fault: Fault) -> None:
         """Arm `fault`."""
@@ -33,21 +43,41 @@ class Faults:
         """Disarm all."""
         with self._lock:
             self._armed.clear()
+            self._struck.clear()
 
-    def strike(self, service: str, operation: str, text: str) -> Fault | None:
+    def strike(self, service: str, operation: str, text: str, caller: str = "") -> Fault | None:
         """The fault for this call, used up once; `text` is searched for the fault's `match`."""
+        return self._strike(lambda fault: _fits(fault, service, operation, text, caller))
+
+    def strike_handshake(self, port: str) -> Fault | None:
+        """The fault for this handshake, used up once."""
+        return self._strike(lambda fault: fault.kind in HANDSHAKES and fault.service in (port, "*"))
+
+    def await_handshakes(self, port: str) -> bool:
+        """Whether a fault is armed for handshakes with this port, so that connections must not be kept."""
+        with self._lock:
+            return any(a.fault.kind in HANDSHAKES and a.fault.service in (port, "*") for a in self._armed)
+
+    def _strike(self, fits: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:
             for armed in self._armed:
-                if armed.left == 0 or not _fits(armed.fault, service, operation, text):
+                if armed.left == 0 or not fits(armed.fault):
                     continue
                 if armed.to_skip:
                     armed.to_skip -= 1
                     continue
                 if armed.left is not None:
                     armed.left -= 1
+                self._struck.append(armed.fault)
                 return armed.fault
         return None
 
 
-def _fits(fault: Fault, service: str, operation: str, text: str) -> bool:
-    return fault.service in (service, "*") and fault.operation in (operation, "*") and fault.match in text
+def _fits(fault: Fault, service: str, operation: str, text: str, caller: str) -> bool:
+    return (
+        fault.kind not in HANDSHAKES
+        and fault.service in (service, "*")
+        and fault.operation in (operation, "*")
+        and fault.caller in (caller, "")
+        and fault.match in text
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from irsa_cli.sandbox import wsgi
+from irsa_cli.sandbox.access import access_key
 from irsa_cli.sandbox.exchange import Incoming, Label
 from irsa_cli.sandbox.kube.route import Route, parse_route
 from irsa_cli.sandbox.model import Answer
@@ -25,7 +26,8 @@ class KubeFront:
         """Method and resource, such as `POST serviceaccounts/token`; the subject is `namespace/name`."""
         route = parse_route(request.method, unquote(urlsplit(request.target).path))
         operation = f"{request.method} {route.full_resource or route.path}"
-        return Label("kubernetes", operation, _subject(route, request.body))
+        caller = access_key(request.headers.get("authorization", ""))
+        return Label("kubernetes", operation, _subject(route, request.body), caller)
 
     def answer(self, request: Incoming) -> Answer:
         """The application's answer."""

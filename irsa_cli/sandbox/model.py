@@ -20,10 +20,15 @@ FaultKind = Literal[
     "reset-after",
     "truncate-after",
     "half-body",
+    "garble-after",
     "hang",
     "late",
     "callback",
+    "tls-stranger",
+    "tls-garbage",
 ]
+HANDSHAKES = ("tls-stranger", "tls-garbage")
+"""Kinds that break TLS handshakes, not calls: by the certificate of another CA, by bytes that are no TLS."""
 
 
 @dataclass
@@ -47,11 +52,15 @@ class Identity:
 
 @dataclass(frozen=True)
 class Rule:
-    """One RBAC rule on the core group; `namespace` None means a ClusterRole bound to the whole cluster."""
+    """One RBAC rule, on the core group unless told otherwise.
+
+    `namespace` None means a ClusterRole bound to the whole cluster.
+    """
 
     verbs: tuple[str, ...]
     resources: tuple[str, ...]
     namespace: str | None = None
+    groups: tuple[str, ...] = ("",)
 
 
 @dataclass(frozen=True)
@@ -69,13 +78,17 @@ class ExternalCluster:
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """An EKS cluster to serve; `oidc` False gives one whose DescribeCluster names no issuer."""
+    """An EKS cluster to serve; `oidc` False gives one whose DescribeCluster names no issuer.
+
+    `pod_webhook`: it has the pod identity webhook, as EKS clusters have; not for those that are external.
+    """
 
     name: str = "demo"
     region: str = DEFAULT_REGION
     account: str = DEFAULT_ACCOUNT
     status: str = "ACTIVE"
     oidc: bool = True
+    pod_webhook: bool = True
     external: ExternalCluster | None = None
 
 
@@ -84,7 +97,7 @@ class Call:
     """One answered (or broken) call; `started` and `ended` are seconds of a monotonic clock.
 
     `subject` names what the call is about, such as a role or an object's path. `status` is 0 when the
-    client got no answer; `error_code` is empty for a success.
+    client got no answer; `error_code` is empty for a success. `caller` is as in `Fault`.
     """
 
     service: str
@@ -94,6 +107,7 @@ class Call:
     error_code: str
     started: float
     ended: float
+    caller: str = ""
 
 
 @dataclass
@@ -102,13 +116,24 @@ class Fault:
 
     It applies to calls whose subject or body contains `match`, after letting `skip` of them through, and
     `times` times (None: for ever). `code`, `message` and `status` are for kind `error`; `status` also for
-    kind `status`; `seconds` for `hang` and `late`; `run` is called by kind `callback`.
+    kind `status`; `seconds` for `hang` and `late`. `run` is called when the fault strikes a call, before
+    anything else; kind `callback` does nothing but that. `garble-after` executes the call and answers with
+    bytes that are neither TLS nor HTTP.
+
+    Kinds in `HANDSHAKES` strike new connections to a port with TLS instead: `service` is "aws" or
+    "kubernetes", all the rest but `skip` and `times` is ignored. While one is armed, such a port closes each
+    connection after its answer.
+
+    With a `caller` it applies to calls with this access key only; to a Kubernetes API, to those with a bearer
+    token that the key signed. Calls without a signature (AssumeRoleWithWebIdentity) count as those of the
+    SDK's application id (AWS_SDK_UA_APP_ID).
     """
 
     service: str
     operation: str
     kind: FaultKind
     match: str = ""
+    caller: str = ""
     times: int | None = 1
     skip: int = 0
     code: str = "AccessDenied"

@@ -18,11 +18,13 @@ from urllib.parse import quote
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from irsa_cli.sandbox.exchange import Delivery, Endpoint, Exchange, Incoming
+from irsa_cli.sandbox.tls import strangers_tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOST = "127.0.0.1"
+GARBAGE = b"no protocol that anybody speaks\r\n"
 
 
 class Server:
@@ -34,10 +36,14 @@ class Server:
         endpoint: Endpoint,
         tls: ssl.SSLContext | None = None,
         *,
+        name: str = "aws",
         control: Callable[[Incoming], Any] | None = None,
     ) -> None:
-        """`control` answers paths under `/_sandbox/`, untouched by faults, latency and log."""
-        self._listener = _Listener(exchange, endpoint, tls, control)
+        """`name` is the port's for faults of handshakes.
+
+        `control` answers paths under `/_sandbox/`, untouched by faults, latency and log.
+        """
+        self._listener = _Listener(exchange, endpoint, tls, name, control)
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.05,), daemon=True)
         scheme = "https" if tls else "http"
         self.url = f"{scheme}://{HOST}:{self._listener.server_port}"
@@ -61,19 +67,45 @@ class _Listener(ThreadedWSGIServer):
         exchange: Exchange,
         endpoint: Endpoint,
         tls: ssl.SSLContext | None,
+        name: str,
         control: Callable[[Incoming], Any] | None,
     ) -> None:
         super().__init__(HOST, 0, _no_wsgi, _Handler)
         self.exchange, self.endpoint, self.tls, self.control = exchange, endpoint, tls, control
+        self._name = name
         self._connections: set[socket.socket] = set()
+        self._garbled: set[socket.socket] = set()
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = self.socket.accept()
         if self.tls:
-            # The handshake is left to the connection's own thread: a silent client must not block others.
-            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+            connection = self._wrap(connection, self.tls)
         self._connections.add(connection)
         return connection, address
+
+    def _wrap(self, connection: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+        fault = self.exchange.faults.strike_handshake(self._name)
+        if fault and fault.kind == "tls-garbage":
+            self._garbled.add(connection)
+            return connection
+        # The handshake is left to the connection's own thread: a silent client must not block others.
+        context = strangers_tls() if fault else tls
+        return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if request not in self._garbled:
+            super().finish_request(request, client_address)
+            return
+        self._garbled.discard(request)
+        # Closed with the client's words unread, it would be reset before it has seen the garbage.
+        request.settimeout(5.0)
+        request.recv(65536)
+        request.sendall(GARBAGE)
+
+    @property
+    def keeps_connections(self) -> bool:
+        """Whether a connection is good for more than one call."""
+        return self.tls is None or not self.exchange.faults.await_handshakes(self._name)
 
     def shutdown_request(self, request: Any) -> None:
         self._connections.discard(request)
@@ -122,7 +154,10 @@ class _Handler(WSGIRequestHandler):
     def _write(self, delivery: Delivery) -> None:
         if delivery.ending == "reset":
             self._reset()
-        if delivery.ending in ("reset", "closed"):
+        if delivery.ending == "garbled":
+            # Past TLS, if there is any: it is no record of the connection.
+            os.write(self.connection.fileno(), GARBAGE)
+        if delivery.ending in ("reset", "closed", "garbled"):
             self.close_connection = True
             return
         answer = delivery.answer
@@ -131,12 +166,15 @@ class _Handler(WSGIRequestHandler):
             self.send_header(name, value)
         if "Content-Length" not in answer.headers:
             self.send_header("Content-Length", str(len(answer.body)))
+        keeps = self.server.keeps_connections
+        if not keeps:
+            self.send_header("Connection", "close")
         self.end_headers()
         cut = delivery.ending == "cut"
         if self.command != "HEAD":
             self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
         self.wfile.flush()
-        self.close_connection = self.close_connection or cut
+        self.close_connection = self.close_connection or cut or not keeps
 
     def _reset(self) -> None:
         """Close with RST instead of FIN: unread, unsent and already sent bytes are lost to the client."""

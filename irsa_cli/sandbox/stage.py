@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,18 +17,22 @@ from irsa_cli.sandbox.aws.cloud import Cloud, user_key
 from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.partitions import partition_of
+from irsa_cli.sandbox.aws.vpc import OPEN, vpc_of
+from irsa_cli.sandbox.aws.vpc import Endpoint as VpcEndpoint
 from irsa_cli.sandbox.aws.world import iam_world
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Exchange
+from irsa_cli.sandbox.issuers import IssuerProxy
 from irsa_cli.sandbox.kube import KubeApi
 from irsa_cli.sandbox.kubefront import KubeFront
 from irsa_cli.sandbox.model import DEFAULT_ACCOUNT, DEFAULT_REGION, Answer, Call, ClusterSpec, Rule
 from irsa_cli.sandbox.server import HOST, Server
-from irsa_cli.sandbox.tls import make_tls
+from irsa_cli.sandbox.tls import Authority
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from irsa_cli.sandbox.exchange import Endpoint, Label
     from irsa_cli.sandbox.faults import Faults
 
 
@@ -53,7 +57,8 @@ class Sandbox:
             self._exchange = Exchange()
             self._front = Front(Cloud())
             self._access = Access(self._front)
-            self._tls = make_tls()
+            authority = Authority()
+            self._tls = authority.context(), authority.pem
             self._clusters: dict[tuple[str, str, str], Cluster] = {}
             self._own: dict[str, _Own] = {}
             self._users: dict[tuple[str, str], dict[str, Any] | None] = {}
@@ -61,6 +66,7 @@ class Sandbox:
             self._latency = latency
             self._warming = threading.Thread(target=self._warm, daemon=True)
             self._aws = Server(self._exchange, self._front, control=Control(self))
+            self._issuers = IssuerProxy(self._exchange, self._front.clusters, authority)
             self.url = self._aws.url
             self._exchange.latency = latency
         except BaseException:
@@ -69,6 +75,7 @@ class Sandbox:
 
     def __enter__(self) -> Sandbox:
         self._aws.start()
+        self._issuers.start()
         self._front.cloud.open_account(DEFAULT_ACCOUNT, "aws")
         self._warming.start()
         try:
@@ -91,6 +98,7 @@ class Sandbox:
         self._warming.join()
         self._exchange.reset(0.0)
         self._aws.stop()
+        self._issuers.stop()
         for own in self._own.values():
             own.server.stop()
         self._front.cloud.close()
@@ -105,6 +113,13 @@ class Sandbox:
     def calls(self) -> list[Call]:
         """All calls since start or reset, in the order of their ends."""
         return self._exchange.calls
+
+    def listen(self, listener: Callable[[Label], None]) -> None:
+        """Tell `listener` of each call before it is broken or executed, until the next reset.
+
+        In the call's own thread: as long as it does not return, the call is held. It must not raise.
+        """
+        self._exchange.listen = listener
 
     @property
     def latency(self) -> float:
@@ -129,6 +144,26 @@ class Sandbox:
         """IAM's quotas in all accounts, by the names of GetAccountSummary; may be changed."""
         return self._front.quotas
 
+    @property
+    def ca_pem(self) -> str:
+        """The CA of all ports with TLS."""
+        return self._tls[1]
+
+    def endpoint(self, cluster: str = "") -> Endpoint:
+        """AWS, or a cluster's own Kubernetes API, with nothing before it: no log, no latency, no faults.
+
+        Raises KeyError for an unknown cluster, and for one whose control plane is external.
+        """
+        return KubeFront(self._own[self._cluster(cluster).arn].api) if cluster else self._front
+
+    def open_port(self, endpoint: Endpoint | None = None, *, name: str = "aws") -> Server:
+        """One more port, with TLS, that leads to `endpoint`, or to the sandbox's AWS.
+
+        Its calls are logged and broken like all others; `name` is as in faults of handshakes. The caller
+        starts and stops it.
+        """
+        return Server(self._exchange, endpoint or self._front, self._tls[0], name=name)
+
     def add_cluster(self, spec: ClusterSpec) -> None:
         """Make an EKS cluster, with the sandbox's Kubernetes API unless it has an external one."""
         place = (spec.account, spec.region, spec.name)
@@ -146,9 +181,16 @@ class Sandbox:
     def _start_cluster(self, spec: ClusterSpec) -> Cluster:
         key, issuer = _signing_key(len(self._own)), issuer_of(spec)
         cluster: Cluster
-        api = KubeApi(issuer, key, lambda token: self._access.identify(cluster, token))
         context, ca_pem = self._tls
-        server = Server(self._exchange, KubeFront(api), context)
+        api = KubeApi(
+            issuer,
+            key,
+            lambda token: self._access.identify(cluster, token),
+            webhook_region=spec.region if spec.pod_webhook else "",
+            webhook_ca=ca_pem,
+            associated=lambda namespace, name: self.associated(cluster.arn, namespace, name),
+        )
+        server = Server(self._exchange, KubeFront(api), context, name="kubernetes")
         cluster = Cluster(spec, server.url, ca_pem, issuer, api.jwks)
         self._own[cluster.arn] = _Own(api, server)
         server.start()
@@ -168,6 +210,10 @@ class Sandbox:
             "AWS_DEFAULT_REGION": region,
             "AWS_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Only the issuers are behind the proxy: everything else is on this machine, or not there.
+            "HTTPS_PROXY": self._issuers.url,
+            "https_proxy": self._issuers.url,
+            "AWS_CA_BUNDLE": self._issuers.ca_file,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_PROXY": no_proxy,
@@ -228,6 +274,20 @@ class Sandbox:
         self._access.grant(found, arn, name, tuple(groups))
         if found.arn in self._own:
             self._own[found.arn].api.set_rules(name, rules)
+
+    def associated(self, cluster: str, namespace: str, name: str) -> bool:
+        """Whether a ServiceAccount has an EKS Pod Identity association; KeyError for an unknown cluster."""
+        return self._front.clusters.associations.has(self._cluster(cluster).arn, namespace, name)
+
+    def add_sts_endpoint(self, cluster: str, policy: dict[str, Any] | None = None) -> None:
+        """Put a VPC endpoint for STS into a cluster's VPC, by default with the policy that allows everything.
+
+        EC2 tells of it; no call goes through it. Raises KeyError for an unknown cluster.
+        """
+        found = self._cluster(cluster)
+        spec = found.spec
+        made = VpcEndpoint(spec.account, spec.region, vpc_of(found.arn), policy or OPEN)
+        self._front.endpoints.put(made)
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
         """The answer to a TokenReview by the cluster's API server; raises KeyError for an unknown cluster."""

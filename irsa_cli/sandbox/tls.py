@@ -1,4 +1,4 @@
-"""The certificate of the sandbox's Kubernetes APIs: a CA made at start, and a leaf for 127.0.0.1.
+"""The certificates of the sandbox's Kubernetes APIs and issuers: a CA made at start, and leaves of it.
 
 The private keys exist in memory and, for an instant, in a file that only this user can read: Python's ssl
 takes them from nowhere else.
@@ -6,6 +6,7 @@ takes them from nowhere else.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import ssl
@@ -18,13 +19,32 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
+class Authority:
+    """A CA. Clients have to trust `pem`."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name("irsa sandbox CA")
+        self.pem = _pem(_certificate(self._name, self._name, self._key, self._key, names=None))
+
+    def context(self, *hosts: str) -> ssl.SSLContext:
+        """A server's context, for 127.0.0.1, localhost and these hosts."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        local = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+        names = [*local, *(x509.DNSName(host) for host in hosts)]
+        return _context(_certificate(_name("irsa sandbox"), self._name, key, self._key, names=names), key)
+
+
 def make_tls() -> tuple[ssl.SSLContext, str]:
     """A server's context, and the CA (PEM) that its clients have to trust."""
-    ca_key, leaf_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    ca_name = _name("irsa sandbox CA")
-    ca = _certificate(ca_name, ca_name, ca_key, ca_key, ca=True)
-    leaf = _certificate(_name("irsa sandbox"), ca_name, leaf_key, ca_key, ca=False)
-    return _context(leaf, leaf_key), _pem(ca)
+    authority = Authority()
+    return authority.context(), authority.pem
+
+
+@functools.cache
+def strangers_tls() -> ssl.SSLContext:
+    """A server's context with the certificate of a CA that nobody trusts."""
+    return make_tls()[0]
 
 
 def _name(text: str) -> x509.Name:
@@ -37,8 +57,10 @@ def _certificate(
     key: ec.EllipticCurvePrivateKey,
     signer: ec.EllipticCurvePrivateKey,
     *,
-    ca: bool,
+    names: list[x509.GeneralName] | None,
 ) -> x509.Certificate:
+    """A certificate for these names; a CA's where there are none."""
+    ca = names is None
     now = datetime.now(timezone.utc)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
     builder = (
@@ -54,8 +76,7 @@ def _certificate(
         .add_extension(identifier, critical=False)
         .add_extension(_usage(ca=ca), critical=True)
     )
-    if not ca:
-        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    if names is not None:
         server = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         builder = builder.add_extension(server, critical=False)

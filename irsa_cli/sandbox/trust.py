@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.sandbox.conditions import Context, holds, like, listed
@@ -25,6 +26,21 @@ class Who:
     aws: tuple[str, ...] = ()
 
 
+def of_every_request() -> dict[str, list[str]]:
+    """The condition keys that every direct call to STS has, as far as the sandbox knows them.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    """
+    now = datetime.now(timezone.utc)
+    return {
+        "aws:currenttime": [now.strftime("%Y-%m-%dT%H:%M:%SZ")],
+        "aws:epochtime": [f"{now.timestamp():.0f}"],
+        "aws:securetransport": ["true"],  # STS has no other.
+        "aws:sourceip": ["127.0.0.1"],
+        "aws:viaawsservice": ["false"],
+    }
+
+
 def admits(document: str, action: str, who: Who, context: Context) -> bool:
     """Whether some statement allows `action` to `who`, and none denies it."""
     return admitting(document, action, who, context) is not None
@@ -32,8 +48,11 @@ def admits(document: str, action: str, who: Who, context: Context) -> bool:
 
 def admitting(document: str, action: str, who: Who, context: Context) -> set[str] | None:
     """The principals by which `document` allows `action` to `who`; None when it does not."""
-    statements = listed(json.loads(document).get("Statement", []))
-    fitting = [s for s in statements if _fits(s, action, context)]
+    policy = json.loads(document)
+    # Older policies, and those that name no version, have no variables.
+    variables = policy.get("Version") == "2012-10-17"
+    statements = listed(policy.get("Statement", []))
+    fitting = [s for s in statements if _fits(s, action, context, variables=variables)]
     named = [(s["Effect"], _named(s, who)) for s in fitting]
     if any(effect == "Deny" and names for effect, names in named):
         return None
@@ -41,12 +60,12 @@ def admitting(document: str, action: str, who: Who, context: Context) -> set[str
     return set().union(*allowing) if allowing else None
 
 
-def _fits(statement: dict[str, Any], action: str, context: Context) -> bool:
+def _fits(statement: dict[str, Any], action: str, context: Context, *, variables: bool) -> bool:
     if "Action" in statement:
         acts = any(like(a, action, ignore_case=True) for a in listed(statement["Action"]))
     else:
         acts = not any(like(a, action, ignore_case=True) for a in listed(statement.get("NotAction", [])))
-    return acts and holds(statement.get("Condition", {}), context)
+    return acts and holds(statement.get("Condition", {}), context, variables=variables)
 
 
 def _named(statement: dict[str, Any], who: Who) -> set[str]:

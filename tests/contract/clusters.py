@@ -16,12 +16,21 @@ from irsa_cli.sandbox.kube import KubeApi
 from irsa_cli.sandbox.model import Identity, Rule
 from tests.support.controlplane import ControlPlane, Etcd
 from tests.support.kubeclient import Json, KubeClient
+from tests.support.podwebhook import pod_webhook
 from tests.support.servers import make_certificate, serve
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _TOKEN = "contract-test."
+REGION = "eu-west-1"
+ASSOCIATED = "associated"
+"""The name of the ServiceAccounts that have an EKS Pod Identity association."""
+
+
+def associated(_namespace: str, name: str) -> bool:
+    """Whether a ServiceAccount has an EKS Pod Identity association."""
+    return name == ASSOCIATED
 
 
 def token_of(username: str, groups: Sequence[str] = ()) -> str:
@@ -78,16 +87,28 @@ def simulated() -> Iterator[Cluster]:
     """Serve the sandbox's API over TLS, as bare of controllers as the real one."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     issuer = "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-    api = KubeApi(issuer, key, identify, controllers=False)
     certificate = make_certificate()
+    api = KubeApi(
+        issuer,
+        key,
+        identify,
+        controllers=False,
+        webhook_region=REGION,
+        webhook_ca=certificate.certificate,
+        associated=associated,
+    )
     with serve(api, certificate) as url:
         yield Cluster(url, certificate.certificate, issuer, api.set_rules, api.world)
 
 
 @contextmanager
 def on_real_server(etcd: Etcd) -> Iterator[Cluster]:
-    """Start a real API server that asks `identify` who a token is."""
-    with serve(_token_review) as url, ControlPlane(etcd.assets, etcd, token_review_url=url) as plane:
+    """Start a real API server that asks `identify` who a token is, and has EKS's webhook for pods."""
+    with (
+        serve(_token_review) as url,
+        ControlPlane(etcd.assets, etcd, token_review_url=url) as plane,
+        pod_webhook(plane.admin, REGION, associated),
+    ):
         yield Cluster(plane.endpoint, plane.ca_pem, plane.issuer, plane.grant_rbac, plane.world)
 
 

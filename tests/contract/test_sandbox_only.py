@@ -1,4 +1,7 @@
-"""What the sandbox's API does and a bare API server does not: the controllers' part, reset, refusals."""
+"""What the sandbox's API does and a bare API server does not: the controllers' part, reset, refusals.
+
+And what a real server does only after a while: a webhook's configuration that has changed.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +16,7 @@ from irsa_cli.sandbox.model import Rule
 from tests.contract.clusters import identify, token_of
 
 NAMESPACES = "/api/v1/namespaces"
+WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/pod-identity-webhook"
 ADMIN = {"Authorization": f"Bearer {token_of('admin', ['system:masters'])}"}
 
 Send = Callable[..., TestResponse]
@@ -27,7 +31,7 @@ def signing_key() -> rsa.RSAPrivateKey:
 @pytest.fixture
 def api(signing_key: rsa.RSAPrivateKey) -> KubeApi:
     """A cluster of the sandbox, controllers and all."""
-    return KubeApi("https://oidc.example/id/A", signing_key, identify)
+    return KubeApi("https://oidc.example/id/A", signing_key, identify, webhook_region="eu-west-1")
 
 
 @pytest.fixture
@@ -126,3 +130,77 @@ def test_no_writer_is_lost(api: KubeApi, send: Send) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(annotate, range(40))) == {200}
     assert len(api.world()["serviceaccounts"]["default/default"]["annotations"]) == 40
+
+
+@pytest.fixture
+def show(send: Send) -> Callable[[], TestResponse]:
+    """Create a pod, for show, of an annotated ServiceAccount in the namespace `team`."""
+    send("POST", NAMESPACES, {"metadata": {"name": "team", "labels": {"team": "a"}}})
+    annotations = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/reader"}
+    account = {"metadata": {"name": "app", "annotations": annotations}}
+    assert send("POST", f"{NAMESPACES}/team/serviceaccounts", account).status_code == 201
+    spec = {"serviceAccountName": "app", "containers": [{"name": "app", "image": "app"}]}
+    pod = {"metadata": {"name": "web"}, "spec": spec}
+    return lambda: send("POST", f"{NAMESPACES}/team/pods?dryRun=All", pod)
+
+
+def change(send: Send, **fields: object) -> None:
+    """Change the webhook's configuration."""
+    (old,) = send("GET", WEBHOOK).json["webhooks"]  # type: ignore[index]
+    patch = {"webhooks": [{**old, **fields}]}
+    assert send("PATCH", WEBHOOK, patch, content_type="application/merge-patch+json").status_code == 200
+
+
+def test_the_webhook_can_be_removed_and_comes_back(
+    api: KubeApi, send: Send, show: Callable[[], TestResponse]
+) -> None:
+    assert "AWS_ROLE_ARN" in show().text
+    assert send("DELETE", WEBHOOK).status_code == 200
+    assert "AWS_ROLE_ARN" not in show().text
+    api.reset()
+    assert send("GET", WEBHOOK).status_code == 200
+
+
+def test_a_webhook_that_cannot_be_reached_is_ignored(send: Send, show: Callable[[], TestResponse]) -> None:
+    change(send, clientConfig={"url": "https://127.0.0.1:23443/mutate", "caBundle": "b3RoZXI="})
+    answer = show()
+    assert answer.status_code == 201
+    assert "AWS_ROLE_ARN" not in answer.text
+
+
+def test_a_webhook_that_must_be_reached_refuses_the_pod(send: Send, show: Callable[[], TestResponse]) -> None:
+    change(send, clientConfig={"url": "https://127.0.0.1:1/"}, failurePolicy="Fail")
+    answer = show()
+    assert answer.json is not None
+    assert (answer.status_code, answer.json["reason"]) == (500, "InternalError")
+
+
+@pytest.mark.parametrize(
+    ("selector", "injected"),
+    [
+        ({"matchLabels": {"team": "a"}}, True),
+        ({"matchLabels": {"team": "b"}}, False),
+        ({"matchExpressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]}, True),
+        ({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["a"]}]}, False),
+        ({"matchExpressions": [{"key": "other", "operator": "NotIn", "values": ["a"]}]}, True),
+        ({"matchExpressions": [{"key": "team", "operator": "Exists"}]}, True),
+        ({"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}, False),
+    ],
+)
+def test_namespace_selector(
+    send: Send, show: Callable[[], TestResponse], selector: dict[str, Any], injected: bool
+) -> None:
+    change(send, namespaceSelector=selector)
+    assert ("AWS_ROLE_ARN" in show().text) == injected
+
+
+def test_a_cluster_without_the_webhook(signing_key: rsa.RSAPrivateKey) -> None:
+    bare = KubeApi("https://oidc.example/id/B", signing_key, identify)
+    assert Client(bare).get(WEBHOOK, headers=ADMIN).status_code == 404
+
+
+def test_a_pod_on_a_node_is_gone_at_once(send: Send, show: Callable[[], TestResponse]) -> None:
+    spec = {"serviceAccountName": "app", "containers": [{"name": "a", "image": "a"}], "nodeName": "node-1"}
+    send("POST", f"{NAMESPACES}/team/pods", {"metadata": {"name": "web"}, "spec": spec})
+    assert send("DELETE", f"{NAMESPACES}/team/pods/web").status_code == 200
+    assert send("GET", f"{NAMESPACES}/team/pods/web").status_code == 404

@@ -145,6 +145,54 @@ def test_bound_to_a_pod_that_is_not_there(cluster: Cluster, account: str) -> Non
     assert_refused(answer, 404, "NotFound", 'pods "web-0" not found')
 
 
+@pytest.fixture
+def pod_uid(cluster: Cluster, namespace: str, account: str) -> str:
+    """The uid of a pod `web-0` of the ServiceAccount `app`."""
+    spec = {"serviceAccountName": "app", "containers": [{"name": "app", "image": "app"}]}
+    body = {"metadata": {"name": "web-0"}, "spec": spec}
+    answer = cluster.admin.create(f"/api/v1/namespaces/{namespace}/pods", body)
+    assert answer.status == 201, answer.text
+    return str(answer.body["metadata"]["uid"])
+
+
+@pytest.mark.parametrize("with_uid", [True, False])
+def test_bound_to_a_pod(cluster: Cluster, account: str, pod_uid: str, with_uid: bool) -> None:
+    bound = {"kind": "Pod", "apiVersion": "v1", "name": "web-0"} | ({"uid": pod_uid} if with_uid else {})
+    answer = request_token(cluster, account, audiences=["sts.amazonaws.com"], boundObjectRef=bound)
+    assert answer.status == 201, answer.text
+    assert answer.body["spec"]["boundObjectRef"] == bound
+    claims = verified_claims(cluster, answer.body["status"]["token"])
+    assert claims["kubernetes.io"]["pod"] == {"name": "web-0", "uid": pod_uid}
+
+
+def test_bound_to_a_pod_that_was_made_again(cluster: Cluster, account: str, pod_uid: str) -> None:
+    bound = {"kind": "Pod", "apiVersion": "v1", "name": "web-0", "uid": "another"}
+    answer = request_token(cluster, account, boundObjectRef=bound)
+    message = (
+        'Operation cannot be fulfilled on Pod "web-0": the UID in the bound object reference (another) does '
+        "not match the UID in record. The object might have been deleted and then recreated"
+    )
+    assert_refused(answer, 409, "Conflict", message)
+
+
+def test_bound_to_a_pod_of_another_account(cluster: Cluster, accounts: str, pod_uid: str) -> None:
+    cluster.admin.create(accounts, {"metadata": {"name": "other"}})
+    bound = {"kind": "Pod", "apiVersion": "v1", "name": "web-0"}
+    answer = request_token(cluster, f"{accounts}/other", boundObjectRef=bound)
+    message = (
+        'cannot bind token for serviceaccount "other" to pod running with different serviceaccount name.'
+    )
+    assert_refused(answer, 400, "BadRequest", message)
+
+
+def test_bound_to_a_secret(cluster: Cluster, namespace: str, account: str) -> None:
+    made = cluster.admin.create(f"/api/v1/namespaces/{namespace}/secrets", {"metadata": {"name": "s"}})
+    bound = {"kind": "Secret", "apiVersion": "v1", "name": "s"}
+    answer = request_token(cluster, account, boundObjectRef=bound)
+    claims = verified_claims(cluster, answer.body["status"]["token"])
+    assert claims["kubernetes.io"]["secret"] == {"name": "s", "uid": made.body["metadata"]["uid"]}
+
+
 def test_bound_to_something_else(cluster: Cluster, account: str) -> None:
     bound = {"kind": "ConfigMap", "apiVersion": "v1", "name": "x"}
     answer = request_token(cluster, account, boundObjectRef=bound)

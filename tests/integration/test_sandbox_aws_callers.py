@@ -122,7 +122,9 @@ def test_a_presigned_call_is_answered_by_sts(sandbox: Sandbox) -> None:
     assert f"arn:aws:iam::{ACCOUNT}:user/admin".encode() in answer.data
 
 
-@pytest.mark.parametrize("change", [{"20": "21"}, {"eu-west-1": "eu-west-2"}, {"2011-06-15": "2011-06-16"}])
+@pytest.mark.parametrize(
+    "change", [{"Date=20": "Date=21"}, {"eu-west-1": "eu-west-2"}, {"2011-06-15": "2011-06-16"}]
+)
 def test_a_presigned_call_that_was_tampered_with(sandbox: Sandbox, change: dict[str, str]) -> None:
     assert urllib3.request("GET", _presigned(sandbox, **change), retries=False).status == 403
 

@@ -1,7 +1,8 @@
 """A real etcd and kube-apiserver on loopback, for as long as a `with` block lasts.
 
-Only the API server: no controllers run, so a deleted namespace stays Terminating and a new one gets
-no `default` ServiceAccount. Where the binaries come from is tests.support.assets' business.
+Only the API server: no controllers run, so a deleted namespace stays Terminating, a new one gets no
+`default` ServiceAccount, which pods need that name no other, and pods stay Pending. Where the binaries come
+from is tests.support.assets' business.
 """
 
 import secrets
@@ -36,6 +37,8 @@ class RbacRule(Protocol):
     def resources(self) -> Iterable[str]: ...
     @property
     def namespace(self) -> str | None: ...
+    @property
+    def groups(self) -> Iterable[str]: ...
 
 
 class StartError(RuntimeError):
@@ -211,7 +214,7 @@ class ControlPlane:
         scope = f"/namespaces/{rule.namespace}" if rule.namespace else ""
         prefix = "" if rule.namespace else "Cluster"
         name = f"irsa-test-{uuid.uuid4().hex[:12]}"
-        permissions = {"apiGroups": [""], "resources": [*rule.resources], "verbs": [*rule.verbs]}
+        permissions = {"apiGroups": [*rule.groups], "resources": [*rule.resources], "verbs": [*rule.verbs]}
         base = f"/apis/{group}/v1{scope}"
         role = {"metadata": {"name": name}, "rules": [permissions]}
         binding = {
@@ -225,8 +228,9 @@ class ControlPlane:
     def _wait_for_grant(self, username: str, rule: RbacRule) -> None:
         # RBAC is served from a cache that follows etcd with a delay.
         asked = [
-            {"verb": verb, "namespace": rule.namespace or "", **_split(resource)}
+            {"verb": verb, "namespace": rule.namespace or "", "group": group, **_split(resource)}
             for verb in rule.verbs
+            for group in rule.groups
             for resource in rule.resources
         ]
         self._server.wait_until(lambda: all(self._allowed(username, what) for what in asked))
@@ -275,7 +279,6 @@ class ControlPlane:
             "--api-audiences=https://kubernetes.default.svc",
             f"--token-auth-file={self.path / 'tokens.csv'}",
             "--authorization-mode=RBAC",
-            "--disable-admission-plugins=ServiceAccount",
             "--service-cluster-ip-range=10.0.0.0/24",
             # Nobody needs the `kubernetes` Service, and its endpoint may not be on loopback.
             "--endpoint-reconciler-type=none",

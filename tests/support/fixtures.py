@@ -5,7 +5,7 @@ sandbox in each test process, and each test gets it as it was after its start.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
 from tests.support.assets import find_assets
 from tests.support.controlplane import ControlPlane, Etcd
+from tests.support.podwebhook import pod_webhook
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +49,24 @@ def etcd() -> Iterator[Etcd]:
 
 @pytest.fixture(scope="session")
 def real(running_sandbox: Sandbox, etcd: Etcd) -> Iterator[RealCluster]:
-    """A real control plane, known to EKS as `real` in eu-west-1."""
-    with real_cluster(running_sandbox, etcd, "real", "eu-west-1") as cluster:
+    """A real control plane with EKS's webhook for pods, known to EKS as `real` in eu-west-1."""
+    with (
+        real_cluster(running_sandbox, etcd, "real", "eu-west-1") as cluster,
+        pod_webhook(cluster.control_plane.admin, "eu-west-1", _associations(running_sandbox, "real")),
+    ):
         yield cluster
+
+
+def _associations(sandbox: Sandbox, cluster: str) -> Callable[[str, str], bool]:
+    """Which ServiceAccounts have an EKS Pod Identity association; none while EKS knows no such cluster."""
+
+    def associated(namespace: str, name: str) -> bool:
+        try:
+            return sandbox.associated(cluster, namespace, name)
+        except KeyError:
+            return False
+
+    return associated
 
 
 class real_cluster:  # noqa: N801 - used like a function

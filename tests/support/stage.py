@@ -86,7 +86,7 @@ class Stage:
 
     def irsa(self, *arguments: str, user: str = "admin", stdin: str = "", **env: str) -> Ran:
         """Run irsa and wait for it."""
-        self._process = subprocess.Popen(
+        self._process = process = subprocess.Popen(
             [sys.executable, "-m", "irsa_cli", *arguments],
             env={**self.env(user), **env},
             cwd=self.folder,
@@ -95,9 +95,9 @@ class Stage:
             stderr=subprocess.PIPE,
             text=True,
         )
-        out, err = self._process.communicate(stdin, timeout=120)
+        out, err = process.communicate(stdin, timeout=120)
         assert "Traceback" not in err, err
-        return Ran(self._process.returncode, out, err)
+        return Ran(process.returncode, out, err)
 
     def signal(self, number: int) -> None:
         """Send a signal to the run that is under way (from a fault's callback)."""

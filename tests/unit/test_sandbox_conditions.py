@@ -6,7 +6,12 @@ import pytest
 
 from irsa_cli.sandbox.conditions import holds, is_operator, like
 
-CONTEXT = {"aws:requesttag/team": ["blue"], "aws:tagkeys": ["team", "cost"], "sts:roleid": ["AROA:x"]}
+CONTEXT = {
+    "aws:requesttag/team": ["blue"],
+    "aws:tagkeys": ["team", "cost"],
+    "sts:roleid": ["AROA:x"],
+    "empty": [""],
+}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,13 @@ CONTEXT = {"aws:requesttag/team": ["blue"], "aws:tagkeys": ["team", "cost"], "st
         ("Null", "aws:RequestTag/team", "true", False),
         ("Null", "aws:RequestTag/team", "false", True),
         ("DateGreaterThan", "aws:RequestTag/team", "2020-01-01", False),
+        ("stringEquals", "aws:RequestTag/team", "blue", False),
+        ("ForAllValues:StringEqualsIfExists", "absent", "x", True),
+        ("ArnLike", "aws:RequestTag/team", "arn:aws:iam::*:role/x", False),
+        ("BinaryEquals", "aws:RequestTag/team", "Ymx1ZQ==", False),
+        # An empty value counts as none for set operators.
+        ("ForAllValues:StringEquals", "empty", "x", True),
+        ("ForAnyValue:StringLike", "empty", "*", False),
         ("NoSuchOperator", "aws:RequestTag/team", "blue", False),
     ],
 )
@@ -72,6 +84,92 @@ def test_numbers_are_compared_as_numbers(value: str, bound: str, expected: bool)
 )
 def test_arn_like_compares_part_by_part(pattern: str, arn: str, expected: bool) -> None:
     assert holds({"ArnLike": {"iam:PolicyARN": pattern}}, {"iam:policyarn": [arn]}) is expected
+
+
+REQUEST = {
+    "aws:currenttime": ["2026-05-01T10:00:00Z"],
+    "aws:sourceip": ["203.0.113.77"],
+    "aws:securetransport": ["true"],
+    "sub": ["a*b"],
+    "name": ["blue"],
+    "keys": ["one", "two"],
+    "arn": ["arn:aws:iam::1:role/blue"],
+}
+
+
+@pytest.mark.parametrize(
+    ("operator", "key", "wanted", "expected"),
+    [
+        ("DateLessThan", "aws:CurrentTime", "2026-05-01T10:00:01Z", True),
+        ("DateLessThan", "aws:CurrentTime", "2026-05-01T10:00:00Z", False),
+        ("DateLessThanEquals", "aws:CurrentTime", "2026-05-01T12:00:00+02:00", True),
+        ("DateGreaterThan", "aws:CurrentTime", "2020-01-01", True),
+        ("DateGreaterThan", "aws:CurrentTime", "1500000000", True),
+        ("DateNotEquals", "aws:CurrentTime", "2026-05-01T10:00Z", False),
+        ("DateEquals", "aws:CurrentTime", "soon", False),
+        ("IpAddress", "aws:SourceIp", "203.0.113.0/24", True),
+        ("IpAddress", "aws:SourceIp", "203.0.113.7", False),
+        ("IpAddress", "aws:SourceIp", ["2001:db8::/32", "203.0.113.77"], True),
+        ("NotIpAddress", "aws:SourceIp", "203.0.113.0/24", False),
+        ("Bool", "aws:SecureTransport", "true", True),
+        ("Bool", "aws:SecureTransport", False, False),
+        ("Bool", "name", "blue", False),
+    ],
+)
+def test_other_kinds_of_values(operator: str, key: str, wanted: Any, expected: bool) -> None:
+    assert holds({operator: {key: wanted}}, REQUEST) is expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "key", "wanted", "expected"),
+    [
+        ("StringEquals", "name", "${Name}", True),
+        ("StringEquals", "name", "${sub}", False),
+        ("StringEquals", "name", "${missing}", False),
+        ("StringNotEquals", "name", "${missing}", True),
+        ("StringEquals", "name", "${missing, 'blue'}", True),
+        ("StringEquals", "name", "bl${missing, 'u'}e", True),
+        ("StringEquals", "name", "${sub, 'blue'}", False),
+        ("StringEquals", "name", "${keys}", False),
+        ("StringEqualsIgnoreCase", "name", "BL${missing, 'U'}E", True),
+        ("StringLike", "sub", "a${*}b", True),
+        ("StringLike", "name", "${*}", False),
+        ("StringLike", "name", "b${?}ue", False),
+        ("StringLike", "sub", "${sub}", True),
+        # Wildcards in a variable's value mean themselves.
+        ("StringLike", "name", "${sub}", False),
+        ("StringEquals", "sub", "a${*}b", True),
+        ("StringEquals", "name", "${unclosed", False),
+        ("ArnLike", "arn", "arn:aws:iam::*:role/${name}", True),
+        ("ArnLike", "arn", "arn:aws:iam::*:role/${missing}", False),
+    ],
+)
+def test_variables(operator: str, key: str, wanted: str, expected: bool) -> None:
+    assert holds({operator: {key: wanted}}, REQUEST, variables=True) is expected
+
+
+def test_without_variables_their_form_is_text() -> None:
+    assert holds({"StringEquals": {"name": "${name}"}}, {"name": ["${name}"]})
+    assert not holds({"StringEquals": {"name": "${name}"}}, REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "expected"),
+    [
+        ("*", "", True),
+        ("**", "abc", True),
+        ("a*b*c", "a-b-b-c", True),
+        ("a*b*c", "a-c-b", False),
+        ("*ab", "aab", True),
+        ("?", "", False),
+        ("??*", "ab", True),
+        ("a.c", "abc", False),
+        ("a*", "ba", False),
+        ("a\n*", "a\nb", True),
+    ],
+)
+def test_wildcards(pattern: str, value: str, expected: bool) -> None:
+    assert like(pattern, value) is expected
 
 
 def test_brackets_in_a_pattern_are_themselves() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox.trust import Who, admits
+from irsa_cli.sandbox.trust import Who, admits, of_every_request
 
 PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/A"
 ISSUER = "oidc.example/id/A"
@@ -69,6 +69,25 @@ def test_admitted(changes: dict[str, Any]) -> None:
 )
 def test_not_admitted(changes: dict[str, Any]) -> None:
     assert not _admits(_statement(**changes))
+
+
+def test_variables_take_the_version_that_knows_them() -> None:
+    condition = {"StringEquals": {f"{ISSUER}:sub": "${" + ISSUER + ":sub}"}}
+    for version, expected in (("2012-10-17", True), ("2008-10-17", False), (None, False)):
+        head = {"Version": version} if version else {}
+        document = json.dumps({**head, "Statement": _statement(Condition=condition)})
+        assert admits(document, ACTION, Who(federated=PROVIDER), CONTEXT) is expected
+
+
+def test_every_request_is_made_now_over_tls() -> None:
+    context = {**CONTEXT, **of_every_request()}
+    condition = {
+        "Bool": {"aws:SecureTransport": "true"},
+        "DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"},
+        "DateLessThan": {"aws:CurrentTime": "2999-01-01T00:00:00Z"},
+    }
+    document = json.dumps({"Statement": _statement(Condition=condition)})
+    assert admits(document, ACTION, Who(federated=PROVIDER), context)
 
 
 def test_a_denial_wins_wherever_it_stands() -> None:

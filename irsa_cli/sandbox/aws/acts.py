@@ -30,7 +30,7 @@ _WITH_TAGS = {"CreateRole": "iam:TagRole", "CreateOpenIDConnectProvider": "iam:T
 
 
 def acts_of(request: AwsRequest, caller: Caller, account: Account) -> list[Act]:
-    """All that a signed call to IAM, EKS or S3 does; each of it must be allowed."""
+    """All that a signed call, but those to STS, does; each of it must be allowed."""
     act = _act_of(request, caller, account)
     tagging = _WITH_TAGS.get(request.operation) if request.service == "iam" and request.tags() else None
     return [act, Act(tagging, act.resource, act.context)] if tagging else [act]
@@ -38,7 +38,9 @@ def acts_of(request: AwsRequest, caller: Caller, account: Account) -> list[Act]:
 
 def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
     makers = {"iam": _iam_act, "eks": _eks_act, "s3": _s3_act}
-    act = makers[request.service](request, account)
+    maker = makers.get(request.service)
+    # CloudTrail's and EC2's calls that are served are about no resource.
+    act = maker(request, account) if maker else Act(f"{request.service}:{request.operation}", "*")
     common = {
         "aws:principalarn": [caller.role_arn or caller.arn],
         "aws:principalaccount": [caller.account],
@@ -77,6 +79,8 @@ def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str,
     if "PolicyArn" in params:
         policy = account.iam.managed_policies.get(params["PolicyArn"])
         return params["PolicyArn"], _pairs(policy.get_tags()) if policy else {}
+    if "PolicySourceArn" in params:
+        return params["PolicySourceArn"], {}
     if "OpenIDConnectProviderArn" in params:
         provider = account.iam.open_id_providers.get(params["OpenIDConnectProviderArn"])
         return params["OpenIDConnectProviderArn"], _pairs(provider.get_tags()) if provider else {}
@@ -106,11 +110,13 @@ def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:
 
 
 def _eks_act(request: AwsRequest, account: Account) -> Act:
-    if request.operation != "DescribeCluster":
-        return Act(f"eks:{request.operation}", "*")
-    name = request.path.rstrip("/").rsplit("/", 1)[-1]
+    _, name, _, number = [*request.path.strip("/").split("/"), "", "", ""][:4]
     place = f"{account.partition}:eks:{request.region}:{account.number}"
-    return Act("eks:DescribeCluster", f"arn:{place}:cluster/{name}")
+    if not name:
+        return Act(f"eks:{request.operation}", "*")
+    kind = "podidentityassociation" if number else "cluster"
+    where = f"arn:{place}:{kind}/{name}" + (f"/{number}" if number else "")
+    return Act(f"eks:{request.operation}", where)
 
 
 def _s3_act(request: AwsRequest, account: Account) -> Act:

@@ -1,6 +1,6 @@
 """What the sandbox's AWS answers: results and errors in each service's own shape.
 
-Sources: the botocore service models (protocols `query`, `rest-json` and `rest-xml`).
+Sources: the botocore service models (protocols `query`, `ec2`, `json`, `rest-json` and `rest-xml`).
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ def render_error(service: str, error: AwsError) -> Answer:
     if service == "eks":
         body = json.dumps({"message": error.message}).encode()
         headers = {"Content-Type": "application/json", "x-amzn-errortype": error.code}
+    elif service == "cloudtrail":
+        body = json.dumps({"__type": error.code, "Message": error.message}).encode()
+        headers = {"Content-Type": "application/x-amz-json-1.1"}
     else:
         inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
         body = _xml_error(service, inner, error.status, request_id).encode()
@@ -66,6 +69,10 @@ def _xml_error(service: str, inner: str, status: int, request_id: str) -> str:
     tail = f"<RequestId>{request_id}</RequestId>"
     if service == "s3":
         return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}{tail}</Error>'
+    if service == "ec2":
+        return (
+            f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+        )
     kind = "Sender" if status < 500 else "Receiver"
     namespace = NAMESPACES.get(service, "")
     return (
@@ -88,8 +95,19 @@ def xml_result(service: str, operation: str, result: dict[str, Any] | None = Non
     return Answer(200, body.encode(), {"Content-Type": "text/xml", "x-amzn-RequestId": request_id})
 
 
+def ec2_result(operation: str, result: dict[str, Any]) -> Answer:
+    """A successful answer of the `ec2` protocol, whose lists have items."""
+    inner = "".join(
+        f"<{tag}>{''.join(f'<item>{_content(item)}</item>' for item in items)}</{tag}>"
+        for tag, items in result.items()
+    )
+    name = f"{operation}Response"
+    head = f'<{name} xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>{uuid.uuid4()}</requestId>'
+    return Answer(200, f"{head}{inner}</{name}>".encode(), {"Content-Type": "text/xml"})
+
+
 def json_result(result: dict[str, Any]) -> Answer:
-    """A successful answer of the `rest-json` protocol."""
+    """A successful answer of the `rest-json` and `json` protocols."""
     return Answer(200, json.dumps(result).encode(), {"Content-Type": "application/json"})
 
 

@@ -23,10 +23,22 @@ if TYPE_CHECKING:
 
 _UPPER = string.ascii_uppercase + string.digits
 _CODES = {
-    "unknown": {"eks": "UnrecognizedClientException", "s3": "InvalidAccessKeyId", "": "InvalidClientTokenId"},
-    "expired": {"eks": "ExpiredTokenException", "": "ExpiredToken"},
+    "unknown": {
+        "eks": "UnrecognizedClientException",
+        "cloudtrail": "UnrecognizedClientException",
+        "ec2": "AuthFailure",
+        "s3": "InvalidAccessKeyId",
+        "": "InvalidClientTokenId",
+    },
+    "expired": {
+        "eks": "ExpiredTokenException",
+        "cloudtrail": "ExpiredTokenException",
+        "ec2": "RequestExpired",
+        "": "ExpiredToken",
+    },
     "unsigned": {
         "eks": "MissingAuthenticationTokenException",
+        "cloudtrail": "MissingAuthenticationTokenException",
         "s3": "AccessDenied",
         "": "MissingAuthenticationToken",
     },
@@ -151,17 +163,19 @@ class Callers:
             user = iam.users[caller.name]
             holders = [user, *iam.get_groups_for_user(user.name)]
             return Powers([document for holder in holders for document in _documents(holder)])
-        role = iam.roles[caller.session.role_id]
-        boundary = iam.managed_policies.get(role.permissions_boundary_arn)
-        return Powers(
-            _documents(role), _default_document(boundary) if boundary else None, caller.session.policy
-        )
+        return powers_of(iam, iam.roles[caller.session.role_id], caller.session.policy)
 
     def is_admin(self, caller: Caller) -> bool:
         """Whether AdministratorAccess is attached to the user or role."""
         iam = self._cloud.iam(caller.account, caller.partition)
         holder = iam.roles[caller.session.role_id] if caller.session else iam.users[caller.name]
         return f"arn:{caller.partition}:iam::aws:policy/AdministratorAccess" in holder.managed_policies
+
+
+def powers_of(iam: Any, role: Any, session: dict[str, Any] | None = None) -> Powers:
+    """The policies that bound sessions of a role of moto's."""
+    boundary = iam.managed_policies.get(role.permissions_boundary_arn)
+    return Powers(_documents(role), _default_document(boundary) if boundary else None, session)
 
 
 def _documents(holder: Any) -> list[dict[str, Any]]:

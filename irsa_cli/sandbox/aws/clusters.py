@@ -1,6 +1,6 @@
 """The EKS clusters of the sandbox, and EKS's answers about them: DescribeCluster and ListClusters.
 
-Everything else of EKS is refused with an error that says so.
+Pod Identity associations are in `associations`; everything else of EKS is refused with an error that says so.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.aws.answer import AwsError, json_result
+from irsa_cli.sandbox.aws.associations import Associations
 from irsa_cli.sandbox.aws.partitions import partition_of
+from irsa_cli.sandbox.aws.vpc import vpc_of
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.callers import Caller
@@ -61,6 +64,7 @@ class Clusters:
 
     def __init__(self) -> None:
         self._by_place: dict[tuple[str, str, str], Cluster] = {}
+        self.associations = Associations()
 
     def add(self, cluster: Cluster) -> None:
         """Serve a cluster from now on."""
@@ -74,6 +78,10 @@ class Clusters:
         """The cluster whose tokens name `issuer`."""
         return next((c for c in self._by_place.values() if c.issuer == issuer), None)
 
+    def issuer_hosts(self) -> set[str]:
+        """The hosts of all issuers."""
+        return {urlsplit(cluster.issuer).netloc for cluster in self._by_place.values()}
+
     def answer(self, request: AwsRequest, caller: Caller) -> Answer:
         """EKS's answer to a call that is allowed."""
         mine = {
@@ -83,12 +91,15 @@ class Clusters:
         }
         if request.operation == "ListClusters":
             return json_result({"clusters": sorted(mine), "nextToken": None})
-        if request.operation != "DescribeCluster":
+        about_associations = request.operation.partition("PodIdentityAssociation")[1]
+        if request.operation != "DescribeCluster" and not about_associations:
             message = f"The sandbox does not serve {request.operation} of EKS."
             raise AwsError("NotImplementedException", message, 501)
-        name = request.path.rstrip("/").rsplit("/", 1)[-1]
+        name = request.path.split("/")[2]
         if name not in mine:
             raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", 404)
+        if about_associations:
+            return self.associations.answer(request, mine[name].spec, mine[name].arn)
         return json_result({"cluster": _description(mine[name])})
 
 
@@ -106,7 +117,11 @@ def _description(cluster: Cluster) -> dict[str, Any]:
         "platformVersion": "eks.1",
         "status": spec.status,
         "roleArn": f"arn:{cluster.partition}:iam::{spec.account}:role/eks-cluster",
-        "resourcesVpcConfig": {"endpointPublicAccess": True, "publicAccessCidrs": ["0.0.0.0/0"]},
+        "resourcesVpcConfig": {
+            "vpcId": vpc_of(cluster.arn),
+            "endpointPublicAccess": True,
+            "publicAccessCidrs": ["0.0.0.0/0"],
+        },
         "accessConfig": {"authenticationMode": "API"},
         "tags": {},
     }

@@ -1,6 +1,7 @@
 """The front of the sandbox's AWS: who calls, may they, and which service answers.
 
-This is the `Endpoint` that the server leads to. Services are iam, sts, eks and s3; there are no others.
+This is the `Endpoint` that the server leads to. Services are iam, sts, eks, s3 and, for what there is to
+read, cloudtrail and ec2; there are no others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from irsa_cli.sandbox.aws.lag import Lag
 from irsa_cli.sandbox.aws.request import SERVICES, AwsRequest, read_request
 from irsa_cli.sandbox.aws.shapes import check_parameters
 from irsa_cli.sandbox.aws.sts import Sts
+from irsa_cli.sandbox.aws.trail import Trail
+from irsa_cli.sandbox.aws.vpc import VpcEndpoints
 from irsa_cli.sandbox.enforce import Act, refusal
 from irsa_cli.sandbox.exchange import Label
 
@@ -24,8 +27,15 @@ if TYPE_CHECKING:
     from irsa_cli.sandbox.exchange import Incoming
     from irsa_cli.sandbox.model import Answer
 
+_DENIED = {
+    "eks": "AccessDeniedException",
+    "cloudtrail": "AccessDeniedException",
+    "ec2": "UnauthorizedOperation",
+}
 _THROTTLING = {
     "eks": AwsError("ThrottlingException", "Rate exceeded", 429),
+    "cloudtrail": AwsError("ThrottlingException", "Rate exceeded"),
+    "ec2": AwsError("RequestLimitExceeded", "Request limit exceeded.", 503),
     "s3": AwsError("SlowDown", "Please reduce your request rate.", 503),
 }
 
@@ -39,7 +49,9 @@ class Front:
         self.callers = Callers(cloud)
         self.clusters = Clusters()
         self.quotas = dict(QUOTAS)
-        self._sts = Sts(cloud, self.callers, self.clusters, self.lag)
+        self.trail = Trail()
+        self.endpoints = VpcEndpoints()
+        self._sts = Sts(cloud, self.callers, self.clusters, self.lag, self.trail)
 
     def reset(self) -> None:
         """Back to empty accounts and default quotas. Clusters stay."""
@@ -47,13 +59,16 @@ class Front:
             self.cloud.reset()
             self.callers.reset()
             self.lag.reset()
+            self.trail.reset()
+            self.endpoints.reset()
+            self.clusters.associations.reset()
             self.quotas.clear()
             self.quotas.update(QUOTAS)
 
     def label(self, request: Incoming) -> Label:
-        """Service, operation and subject of a call."""
+        """Service, operation, subject and caller of a call."""
         read = read_request(request)
-        return Label(read.service, read.operation, read.subject)
+        return Label(read.service, read.operation, read.subject, read.caller)
 
     def answer(self, request: Incoming) -> Answer:
         """The answer, also where it is a refusal."""
@@ -96,6 +111,10 @@ class Front:
                 return iam.execute(account, request)
             if request.service == "eks":
                 return self.clusters.answer(request, caller)
+            if request.service == "cloudtrail":
+                return self.trail.answer(request, caller)
+            if request.service == "ec2":
+                return self.endpoints.answer(request, caller)
             return self.cloud.forward(request, caller.account, caller.partition)
 
     def _authorize(self, request: AwsRequest, caller: Caller, account: Account) -> None:
@@ -107,6 +126,6 @@ class Front:
 
 
 def _denied(request: AwsRequest, caller: Caller, act: Act, why: str) -> AwsError:
-    code = "AccessDeniedException" if request.service == "eks" else "AccessDenied"
+    code = _DENIED.get(request.service, "AccessDenied")
     message = f"User: {caller.arn} is not authorized to perform: {act.action} on resource: {act.resource}"
     return AwsError(code, f"{message} {why}", 403)

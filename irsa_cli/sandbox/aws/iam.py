@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from irsa_cli.sandbox.aws import policies, providers, roles
+from irsa_cli.sandbox.aws import policies, providers, roles, simulate
 from irsa_cli.sandbox.aws.account import Account
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
@@ -32,11 +32,14 @@ _RULES: dict[str, _Rule] = {
     "GetPolicy": policies.existing_policy,
     "GetRole": roles.existing_role,
     "ListAttachedRolePolicies": roles.list_attached_role_policies,
+    "ListPolicies": policies.list_policies,
     "ListRolePolicies": roles.list_role_policies,
+    "ListRoleTags": roles.list_role_tags,
     "ListRoles": roles.list_roles,
     "PutRolePermissionsBoundary": roles.put_role_permissions_boundary,
     "PutRolePolicy": roles.put_role_policy,
     "RemoveClientIDFromOpenIDConnectProvider": providers.remove_client_id,
+    "SimulatePrincipalPolicy": simulate.simulate_principal_policy,
     "TagOpenIDConnectProvider": providers.tag_provider,
     "TagPolicy": policies.tag_policy,
     "TagRole": roles.tag_role,

@@ -10,6 +10,7 @@ from typing import Any
 from irsa_cli.sandbox.aws.account import Account
 from irsa_cli.sandbox.aws.answer import AwsError, Repeated, limit_exceeded, xml_result
 from irsa_cli.sandbox.aws.grammar import check_identity_policy, without_space
+from irsa_cli.sandbox.aws.paging import page
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.aws.roles import check_policy_arn, check_tag_quota
 from irsa_cli.sandbox.aws.shapes import check_tags
@@ -62,6 +63,36 @@ def tag_policy(account: Account, request: AwsRequest) -> None:
     check_tags(request.tags())
     there = set(account.policy(request.params["PolicyArn"]).tags)
     check_tag_quota(account, len(there | {key.lower() for key, _ in request.tags()}))
+
+
+def list_policies(account: Account, request: AwsRequest) -> Answer:
+    """Pages stay in order when policies go away between them; tags and descriptions are not listed."""
+    params = request.params
+    scope, attached = params.get("Scope", "All"), params.get("OnlyAttached") == "true"
+    found = {
+        policy.arn: policy
+        for policy in account.iam.managed_policies.values()
+        if policy.path.startswith(params.get("PathPrefix", "/"))
+        and scope in ("All", "AWS" if _is_aws_owned(policy) else "Local")
+        and (policy.attachment_count or not attached)
+    }
+    arns, more = page(request, sorted(found))
+    return xml_result("iam", "ListPolicies", {"Policies": [_listed(found[arn]) for arn in arns], **more})
+
+
+def _listed(policy: Any) -> dict[str, Any]:
+    return {
+        "PolicyName": policy.name,
+        "PolicyId": policy.id,
+        "Arn": policy.arn,
+        "Path": policy.path,
+        "DefaultVersionId": policy.default_version_id,
+        "AttachmentCount": policy.attachment_count,
+        "PermissionsBoundaryUsageCount": 0,
+        "IsAttachable": True,
+        "CreateDate": policy.create_date,
+        "UpdateDate": policy.update_date,
+    }
 
 
 def attach_user_policy(account: Account, request: AwsRequest) -> Answer | None:

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from irsa_cli.sandbox.aws import associations
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from irsa_cli.sandbox.exchange import Incoming
 
-SERVICES = ("iam", "sts", "eks", "s3")
+SERVICES = ("iam", "sts", "eks", "s3", "cloudtrail", "ec2")
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 _SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
+_APPLICATION = re.compile(r"(?:^|\s)app/(\S+)")
 _SIGNATURE = re.compile(r"Signature=([0-9a-f]+)")
 _S3_PARTS = (
     "acl",
@@ -93,6 +96,17 @@ class AwsRequest:
         )
         return next((self.params[name] for name in names if name in self.params), "")
 
+    @property
+    def caller(self) -> str:
+        """Whose call it is: the access key; without a signature, the application id in the User-Agent.
+
+        https://docs.aws.amazon.com/sdkref/latest/guide/feature-appid.html
+        """
+        if self.signature:
+            return self.signature.access_key
+        application = _APPLICATION.search(self.headers.get("user-agent", ""))
+        return application[1] if application else ""
+
     def members(self, name: str) -> list[str]:
         """A list parameter, such as ClientIDList, in its order."""
         prefix = f"{name}.member."
@@ -123,6 +137,8 @@ def read_request(incoming: Incoming) -> AwsRequest:
     signature = _read_signature(headers, query)
     service = signature.service if signature else _unsigned_service(target, params)
     operation = _operation(service, method, target, query, params)
+    if service == "cloudtrail":
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
     return AwsRequest(method, target, headers, body, params, signature, service, operation)
 
 
@@ -179,6 +195,8 @@ def _eks_operation(method: str, path: str) -> str:
     parts = [part for part in path.split("/") if part]
     if method == "GET" and parts[:1] == ["clusters"] and len(parts) <= 2:
         return "DescribeCluster" if len(parts) == 2 else "ListClusters"
+    if parts[:1] == ["clusters"] and parts[2:3] == [associations.PATH] and len(parts) <= 4:
+        return associations.operation(method, parts[3:]) or f"{method} {path}"
     return f"{method} {path}"
 
 

@@ -122,6 +122,13 @@ def list_roles(account: Account, request: AwsRequest) -> Answer:
     return xml_result("iam", "ListRoles", {"Roles": [_listed_role(roles[n]) for n in names], **more})
 
 
+def list_role_tags(account: Account, request: AwsRequest) -> Answer:
+    """Tags, in pages."""
+    tags = {tag["Key"]: tag["Value"] for tag in account.role(request).tags}
+    keys, more = page(request, sorted(tags))
+    return xml_result("iam", "ListRoleTags", {"Tags": [{"Key": k, "Value": tags[k]} for k in keys], **more})
+
+
 def list_role_policies(account: Account, request: AwsRequest) -> Answer:
     """Names of inline policies, in pages."""
     names, more = page(request, sorted(account.role(request).policies))

@@ -33,7 +33,8 @@ def verify(request: AwsRequest, signature: Signature, secret: str) -> None:
 
 
 def _refusal(request: AwsRequest, message: str) -> AwsError:
-    code = "InvalidSignatureException" if request.service == "eks" else "SignatureDoesNotMatch"
+    json_services = ("eks", "cloudtrail")
+    code = "InvalidSignatureException" if request.service in json_services else "SignatureDoesNotMatch"
     return AwsError(code, message, 403)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.sandbox.aws import web_identity
 from irsa_cli.sandbox.aws.answer import AwsError, validation_error, xml_result
 from irsa_cli.sandbox.aws.grammar import check_identity_policy
+from irsa_cli.sandbox.aws.partitions import BY_NAME
 from irsa_cli.sandbox.enforce import Act, refusal
 from irsa_cli.sandbox.trust import Who, admitting
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.clusters import Clusters
     from irsa_cli.sandbox.aws.lag import Lag
     from irsa_cli.sandbox.aws.request import AwsRequest
+    from irsa_cli.sandbox.aws.trail import Trail
     from irsa_cli.sandbox.model import Answer
 
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
@@ -28,24 +31,33 @@ _CHAINED_MAXIMUM = 3600
 class Sts:
     """Gives out and identifies credentials."""
 
-    def __init__(self, cloud: Cloud, callers: Callers, clusters: Clusters, lag: Lag) -> None:
+    def __init__(self, cloud: Cloud, callers: Callers, clusters: Clusters, lag: Lag, trail: Trail) -> None:
         self._cloud = cloud
         self._callers = callers
         self._clusters = clusters
         self._lag = lag
+        self._trail = trail
 
     def assume_role_with_web_identity(self, request: AwsRequest) -> Answer:
         """The unsigned call."""
         role_arn, name = _required(request, "RoleArn"), _session_name(request)
         account, partition = _place(role_arn)
         token = web_identity.read_token(_required(request, "WebIdentityToken"), self._clusters)
-        with self._cloud.lock, self._lag.stale_view(account, partition):
-            iam = self._iam(account, partition, web_identity.ACTION)
-            provider = web_identity.provider_for(token, iam, role_arn, self._clusters)
-            role = _role(iam, role_arn)
-            web_identity.check_trust(role, token, provider, name)
-            session = self._open(request, role, name, int(role.max_session_duration or 3600))
-            audience = next(a for a in token.audiences if a in provider.client_id_list)
+        cluster = self._clusters.with_issuer(token.issuer)
+        region = cluster.spec.region if cluster else BY_NAME[partition].home
+        try:
+            with self._cloud.lock, self._lag.stale_view(account, partition):
+                iam = self._iam(account, partition, web_identity.ACTION)
+                provider = web_identity.provider_for(token, iam, role_arn, self._clusters)
+                role = _role(iam, role_arn)
+                web_identity.check_trust(role, token, provider, name)
+                session = self._open(request, role, name, int(role.max_session_duration or 3600))
+                _note_use(role, region)
+                audience = next(a for a in token.audiences if a in provider.client_id_list)
+        except AwsError as error:
+            self._trail.record(request, token, region, code=error.code)
+            raise
+        self._trail.record(request, token, region, session=session)
         result = {
             "SubjectFromWebIdentityToken": token.subject,
             "Audience": audience,
@@ -77,6 +89,7 @@ class Sts:
             session = self._open(
                 request, role, name, min(maximum, _CHAINED_MAXIMUM) if caller.session else maximum
             )
+            _note_use(role, request.region)
         return xml_result("sts", "AssumeRole", _assumed(session))
 
     def _check_admission(self, role: Any, role_arn: str, caller: Caller, act: Act) -> None:
@@ -122,6 +135,11 @@ def _place(role_arn: str) -> tuple[str, str]:
 
 def _role(iam: Any, arn: str) -> Any:
     return next((role for role in iam.roles.values() if role.arn == arn), None)
+
+
+def _note_use(role: Any, region: str) -> None:
+    """What GetRole says in RoleLastUsed. IAM itself says so hours later, and of calls, not of credentials."""
+    role.last_used, role.last_used_region = datetime.now(timezone.utc), region
 
 
 def _required(request: AwsRequest, name: str) -> str:

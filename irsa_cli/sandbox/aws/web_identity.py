@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, validation_error
-from irsa_cli.sandbox.trust import Who, admits
+from irsa_cli.sandbox.trust import Who, admits, of_every_request
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.clusters import Clusters
@@ -115,6 +115,7 @@ def check_trust(role: Any, token: Token, provider: Any, session_name: str) -> No
     """Raises AccessDenied unless the role is there and its trust policy admits the token."""
     issuer = token.issuer_path.lower()
     context = {
+        **of_every_request(),
         f"{issuer}:sub": [token.subject],
         f"{issuer}:aud": list(token.audiences),
         "aws:federatedprovider": [provider.arn],

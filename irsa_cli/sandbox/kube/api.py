@@ -1,9 +1,9 @@
 """The Kubernetes API of the sandbox, as a WSGI application: who asks, may they, and the answer.
 
-It serves what irsa calls and nothing more: namespaces, serviceaccounts and their tokens,
-SelfSubjectAccessReview, the issuer's discovery documents and the version. No watch, no selectors, no
-server-side apply, no PUT, no managedFields. A real server differs in two ways when `controllers` is on:
-see `store.Store`.
+It serves what irsa calls, and what somebody may put into a namespace to see what irsa does: the kinds in
+`kinds`, tokens of ServiceAccounts, SelfSubjectAccessReview, API discovery, the issuer's documents and the
+version. No watch, no selectors, no server-side apply, no PUT, no managedFields. A bare server differs when
+`controllers` is on: see `store.Store`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from werkzeug.wrappers import Request, Response
 
 from irsa_cli.sandbox.kube import schema, status, wire
+from irsa_cli.sandbox.kube.admission import Admission
 from irsa_cli.sandbox.kube.authorizer import ANONYMOUS, SELF_REVIEWS, Authorizer, refusal
+from irsa_cli.sandbox.kube.discovery import answer_discovery
+from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS
 from irsa_cli.sandbox.kube.resources import Resources
 from irsa_cli.sandbox.kube.reviews import request_token, review_access
 from irsa_cli.sandbox.kube.route import Route, parse_route
 from irsa_cli.sandbox.kube.schema import JsonObject
-from irsa_cli.sandbox.kube.store import NAMESPACES, SERVICE_ACCOUNTS, Store
+from irsa_cli.sandbox.kube.store import Store
 from irsa_cli.sandbox.kube.tokens import TokenIssuer
 from irsa_cli.sandbox.model import Identity, Rule
 
@@ -55,11 +58,20 @@ class KubeApi:
         authenticate: Callable[[str], Identity | None],
         *,
         controllers: bool = True,
+        webhook_region: str = "",
+        webhook_ca: str = "",
+        associated: Callable[[str, str], bool] | None = None,
     ) -> None:
+        """`webhook_region` gives the cluster EKS's pod identity webhook, with this CA in its configuration.
+
+        `associated` tells whether a ServiceAccount (namespace, name) has an EKS Pod Identity association.
+        """
         self._authenticate = authenticate
         self._authorizer = Authorizer()
         self._store = Store(controllers=controllers)
-        self._resources = Resources(self._store)
+        self._admission = Admission(self._store, webhook_region, webhook_ca, associated)
+        self._admission.install()
+        self._resources = Resources(self._store, self._admission)
         self._tokens = TokenIssuer(issuer, signing_key)
 
     @property
@@ -79,6 +91,7 @@ class KubeApi:
         """Back to a new cluster: no objects of users, no rules. Issuer and keys stay."""
         self._authorizer.reset()
         self._store.reset()
+        self._admission.install()
 
     def world(self) -> dict[str, Any]:
         """All namespaces and ServiceAccounts, for tests to compare before and after."""
@@ -127,6 +140,9 @@ class KubeApi:
             return wire.json_response(self._tokens.discovery())
         if route.path == "/openid/v1/jwks":
             return wire.typed_response(request, self._tokens.jwks(), "application/jwk-set+json")
+        found = answer_discovery(request, route.path)
+        if found is not None:
+            return found
         if route.path in ("/healthz", "/livez", "/readyz"):
             return Response("ok", mimetype="text/plain")
         return wire.no_such_path()
@@ -138,7 +154,19 @@ class KubeApi:
         wanted = wire.read_body(request, "TokenRequest", schema.TOKEN_REQUEST, version)
         self._store.require_namespace(route.namespace, route.resource, route.name)
         account = self._store.get(SERVICE_ACCOUNTS, route.namespace, route.name)
-        return wire.json_response(request_token(self._tokens, account, wanted), 201)
+        answer = request_token(self._tokens, account, wanted, self._bound(route.namespace))
+        return wire.json_response(answer, 201)
+
+    def _bound(self, namespace: str) -> Callable[[str, str], JsonObject]:
+        """How a token's bound object is found: by its kind and name, in the ServiceAccount's namespace."""
+        kinds = {kind.kind: kind for kind in (PODS, SECRETS)}
+
+        def find(kind: str, name: str) -> JsonObject:
+            if kind not in kinds:
+                raise status.not_found(f"{kind.lower()}s", name)
+            return self._store.get(kinds[kind], namespace, name)
+
+        return find
 
     def _access_review(self, request: Request, route: Route, who: Identity) -> Response:
         if route.verb != "create":

@@ -1,6 +1,6 @@
 """Who may do what: `system:masters` everything, others what their rules say, like RBAC.
 
-Rules are about the core API group; no roles and bindings are served, the sandbox sets rules directly.
+No roles and bindings are served, the sandbox sets rules directly.
 """
 
 import threading
@@ -51,14 +51,17 @@ class Authorizer:
             return False
         if route.path in _ISSUER_PATHS:
             return "system:serviceaccounts" in who.groups
+        if who != ANONYMOUS and route.path.split("/")[1] in ("api", "apis"):
+            return True  # As the ClusterRole system:discovery has it.
         return route.path in _PUBLIC_PATHS
 
 
 def _matches(rule: Rule, route: Route) -> bool:
-    if route.group or rule.namespace not in (None, route.namespace):
-        return False
-    return bool({route.verb, "*"} & set(rule.verbs)) and bool(
-        {route.full_resource, "*"} & set(rule.resources)
+    return (
+        rule.namespace in (None, route.namespace)
+        and not {route.group, "*"}.isdisjoint(rule.groups)
+        and not {route.verb, "*"}.isdisjoint(rule.verbs)
+        and not {route.full_resource, "*"}.isdisjoint(rule.resources)
     )
 
 

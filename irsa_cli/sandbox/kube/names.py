@@ -19,7 +19,7 @@ _QUALIFIED_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 
 
 def dns_label_problems(value: str) -> list[str]:
-    """Why `value` is not an RFC 1123 label (namespaces); empty if it is one."""
+    """Why `value` is not an RFC 1123 label (namespaces, containers); empty if it is one."""
     problems = ["must be no more than 63 characters"] if len(value) > 63 else []
     if not _DNS_LABEL.fullmatch(value):
         problems.append("is not an RFC 1123 label (lower case letters, digits and inner '-')")
@@ -27,7 +27,7 @@ def dns_label_problems(value: str) -> list[str]:
 
 
 def dns_subdomain_problems(value: str) -> list[str]:
-    """Why `value` is not an RFC 1123 subdomain (ServiceAccounts); empty if it is one."""
+    """Why `value` is not an RFC 1123 subdomain (most objects); empty if it is one."""
     problems = ["must be no more than 253 characters"] if len(value) > 253 else []
     if not _DNS_SUBDOMAIN.fullmatch(value):
         problems.append("is not an RFC 1123 subdomain (labels of letters, digits and '-', joined by '.')")
@@ -83,9 +83,9 @@ def annotation_errors(annotations: Mapping[str, str], field: str) -> list[FieldE
     return errors
 
 
-def name_errors(name: str, *, namespaced: bool) -> list[FieldError]:
-    """Errors of `metadata.name`: a DNS subdomain within a namespace, a DNS label for a namespace."""
+def name_errors(name: str, *, label: bool) -> list[FieldError]:
+    """Errors of `metadata.name`: a DNS label for a namespace (`label`), else a DNS subdomain."""
     if not name:
         return [required_value("metadata.name", "name or generateName is required")]
-    problems = dns_subdomain_problems(name) if namespaced else dns_label_problems(name)
+    problems = dns_label_problems(name) if label else dns_subdomain_problems(name)
     return [invalid_value("metadata.name", name, problem) for problem in problems]

@@ -1,4 +1,4 @@
-"""Reading and writing Namespaces and ServiceAccounts over HTTP: one method per verb.
+"""Reading and writing objects over HTTP: one method per verb.
 
 Who asks, and whether they may, is settled before; the objects themselves are the store's business.
 """
@@ -6,57 +6,53 @@ Who asks, and whether they may, is settled before; the objects themselves are th
 from werkzeug.wrappers import Request, Response
 
 from irsa_cli.sandbox.kube import status, wire
+from irsa_cli.sandbox.kube.admission import Admission
+from irsa_cli.sandbox.kube.discovery import GROUPS
+from irsa_cli.sandbox.kube.kinds import KINDS, PODS, Kind
+from irsa_cli.sandbox.kube.lists import answer_list
 from irsa_cli.sandbox.kube.route import Route
 from irsa_cli.sandbox.kube.schema import JsonObject
-from irsa_cli.sandbox.kube.store import KINDS, Kind, Store
-
-_SERVED_GROUPS = ("", "authorization.k8s.io")
+from irsa_cli.sandbox.kube.store import Store
 
 
 class Resources:
     """The HTTP face of a store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, admission: Admission) -> None:
         self._store = store
+        self._admission = admission
         self._of_collection = {"list": self._list, "create": self._create}
         self._of_object = {"get": self._get, "patch": self._patch, "delete": self._delete}
 
     def answer(self, request: Request, route: Route) -> Response:
         """Do what `route` asks; 404 for what is not served, 405 for verbs that are not."""
-        if route.group not in _SERVED_GROUPS:
+        if route.group not in GROUPS:
             return wire.no_such_path()
-        kind = None if route.group else KINDS.get(route.full_resource)
-        if kind is None:
+        kind = KINDS.get((route.group, route.resource))
+        if kind is None or (route.subresource and (kind, route.subresource) != (PODS, "status")):
             raise status.no_such_resource()
         handlers = self._of_object if route.name else self._of_collection
         handler = handlers.get(route.verb)
         everywhere = kind.namespaced and not route.namespace
         if handler is None or (everywhere and route.verb != "list"):
             raise status.method_not_allowed()
+        if route.subresource and route.verb != "patch":
+            raise status.method_not_allowed()
         return handler(request, route, kind)
 
     def _list(self, request: Request, route: Route, kind: Kind) -> Response:
-        wire.refuse_unserved_queries(request)
-        version, items = self._store.list(kind, _place(kind, route))
-        for item in items:
-            # Items of a list don't repeat what the list says.
-            del item["kind"], item["apiVersion"]
-        body = {
-            "kind": f"{kind.kind}List",
-            "apiVersion": "v1",
-            "metadata": {"resourceVersion": version},
-            "items": items,
-        }
-        return wire.json_response(body)
+        version, objects = self._store.list(kind, _place(kind, route))
+        return wire.json_response(answer_list(request, kind, version, objects))
 
     def _get(self, _: Request, route: Route, kind: Kind) -> Response:
         return wire.json_response(self._store.get(kind, _place(kind, route), route.name))
 
     def _create(self, request: Request, route: Route, kind: Kind) -> Response:
         dry_run = wire.read_dry_run(request, "Create")
-        obj = wire.read_body(request, kind.kind, kind.schema)
+        obj = wire.read_body(request, kind.kind, kind.schema, kind.api_version)
         place = _place(kind, route)
         wire.check_place(obj, place)
+        obj = self._admission.admit(kind, place, obj)
         return wire.json_response(self._store.create(kind, place, obj, dry_run=dry_run), 201)
 
     def _patch(self, request: Request, route: Route, kind: Kind) -> Response:
@@ -69,13 +65,13 @@ class Resources:
             return new
 
         place = _place(kind, route)
-        new = self._store.update(kind, place, route.name, change, dry_run=dry_run)
+        new = self._store.update(kind, place, route.name, change, part=route.subresource, dry_run=dry_run)
         return wire.json_response(new)
 
     def _delete(self, request: Request, route: Route, kind: Kind) -> Response:
         wanted, dry_run = wire.read_delete_options(request)
         gone = self._store.delete(kind, _place(kind, route), route.name, wanted, dry_run=dry_run)
-        return wire.json_response(gone)
+        return wire.json_response(gone if kind.answers_deleted else wire.deleted(kind, gone))
 
 
 def _place(kind: Kind, route: Route) -> str:

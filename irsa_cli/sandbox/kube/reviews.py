@@ -5,8 +5,8 @@ https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/tok
 https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
 """
 
+from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any
 
 from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.authorizer import Authorizer
@@ -20,21 +20,27 @@ _GROUP = "authentication.k8s.io"
 _MIN_SECONDS = 600
 
 
-def request_token(issuer: TokenIssuer, account: JsonObject, wanted: JsonObject) -> JsonObject:
-    """Answer a TokenRequest for `account`; 404 for a bound object, 409 or 422 for a bad wish."""
+def request_token(
+    issuer: TokenIssuer, account: JsonObject, wanted: JsonObject, find: Callable[[str, str], JsonObject]
+) -> JsonObject:
+    """Answer a TokenRequest for `account`; 404 for a missing bound object, 400, 409 or 422 for a bad wish.
+
+    `find` gets the bound object by its kind and name.
+    """
     spec = wanted.get("spec", {})
     audiences = spec.get("audiences") or [API_AUDIENCE]
     seconds = spec.get("expirationSeconds", 3600)
     _check_request(account, wanted, seconds)
-    _refuse_bound_object(spec.get("boundObjectRef"))
+    reference = spec.get("boundObjectRef")
+    bound = _bound_claims(account, reference, find) if reference else {}
     seconds = min(seconds, MAX_SECONDS)
-    token, expires = issuer.sign(account, audiences, seconds)
+    token, expires = issuer.sign(account, audiences, seconds, bound)
     metadata = {key: account["metadata"][key] for key in ("name", "namespace", "uid")}
     return {
         "kind": "TokenRequest",
         "apiVersion": f"{_GROUP}/v1",
         "metadata": {**metadata, "creationTimestamp": timestamp()},
-        "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": None},
+        "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": reference},
         "status": {
             "token": token,
             "expirationTimestamp": timestamp(datetime.fromtimestamp(expires, timezone.utc)),
@@ -62,15 +68,26 @@ def _check_request(account: JsonObject, wanted: JsonObject, seconds: int) -> Non
         raise status.invalid("TokenRequest", "", [error], group=_GROUP)
 
 
-def _refuse_bound_object(reference: dict[str, Any] | None) -> None:
-    # There are no pods, secrets and nodes here to bind a token to, so the honest answer is 404.
-    if reference is None:
-        return
-    kind = reference.get("kind", "")
+def _bound_claims(
+    account: JsonObject, reference: dict[str, str], find: Callable[[str, str], JsonObject]
+) -> dict[str, JsonObject]:
+    kind, name, uid = (reference.get(key, "") for key in ("kind", "name", "uid"))
     if kind not in ("Pod", "Secret", "Node"):
         version = reference.get("apiVersion", "")
         raise status.bad_request(f"cannot bind token to object of type /{version}, Kind={kind}")
-    raise status.not_found(f"{kind.lower()}s", reference.get("name", ""))
+    found = find(kind, name)
+    if kind == "Pod" and found["spec"].get("serviceAccountName") != account["metadata"]["name"]:
+        raise status.bad_request(
+            f'cannot bind token for serviceaccount "{account["metadata"]["name"]}" to pod running with '
+            "different serviceaccount name."
+        )
+    if uid and uid != found["metadata"]["uid"]:
+        why = (
+            f"the UID in the bound object reference ({uid}) does not match the UID in record. "
+            "The object might have been deleted and then recreated"
+        )
+        raise status.conflict(kind, name, why)
+    return {kind.lower(): {"name": name, "uid": found["metadata"]["uid"]}}
 
 
 def review_access(authorizer: Authorizer, who: Identity, asked: JsonObject) -> JsonObject:

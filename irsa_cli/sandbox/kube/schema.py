@@ -1,9 +1,11 @@
 """Reading JSON into the fields that an object has: unknown fields and nulls vanish, wrong types are errors.
 
-Just enough of the types of Namespace, ServiceAccount, TokenRequest, SelfSubjectAccessReview and
-DeleteOptions for what the sandbox serves. Values are not judged here, only their types.
+The types of what all objects have, and of requests that are no objects; those of the kinds are in `kinds`,
+`pods` and `webhooks`. Values are not judged here, only their types.
 """
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +31,18 @@ class MapOf:
     value: "Schema"
 
 
-Schema = type | ListOf | MapOf | Mapping[str, Any]
+@dataclass(frozen=True)
+class Raw:
+    """Any JSON value, kept as it is: a field whose insides the sandbox does not know."""
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """A string that is base64."""
+
+
+RAW, BYTES = Raw(), Bytes()
+Schema = type | ListOf | MapOf | Raw | Bytes | Mapping[str, Any]
 
 METADATA: Schema = {
     "name": str,
@@ -39,6 +52,7 @@ METADATA: Schema = {
     "resourceVersion": str,
     "creationTimestamp": str,
     "deletionTimestamp": str,
+    "deletionGracePeriodSeconds": int,
     "labels": MapOf(str),
     "annotations": MapOf(str),
     "finalizers": ListOf(str),
@@ -54,26 +68,11 @@ METADATA: Schema = {
     ),
 }
 _TYPE: Mapping[str, Any] = {"kind": str, "apiVersion": str}
-_REFERENCE: Schema = dict.fromkeys(
-    ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"), str
-)
+OBJECT: Mapping[str, Any] = {**_TYPE, "metadata": METADATA}
+"""The fields of every object."""
 
-NAMESPACE: Schema = {
-    **_TYPE,
-    "metadata": METADATA,
-    "spec": {"finalizers": ListOf(str)},
-    "status": {"phase": str},
-}
-SERVICE_ACCOUNT: Schema = {
-    **_TYPE,
-    "metadata": METADATA,
-    "secrets": ListOf(_REFERENCE),
-    "imagePullSecrets": ListOf({"name": str}),
-    "automountServiceAccountToken": bool,
-}
 TOKEN_REQUEST: Schema = {
-    **_TYPE,
-    "metadata": METADATA,
+    **OBJECT,
     "spec": {
         "audiences": ListOf(str),
         "expirationSeconds": int,
@@ -81,8 +80,7 @@ TOKEN_REQUEST: Schema = {
     },
 }
 ACCESS_REVIEW: Schema = {
-    **_TYPE,
-    "metadata": METADATA,
+    **OBJECT,
     "spec": {
         "resourceAttributes": dict.fromkeys(
             ("namespace", "verb", "group", "version", "resource", "subresource", "name"), str
@@ -114,6 +112,15 @@ def _read_scalar(schema: type, value: object, path: str) -> Any:
     return value
 
 
+def _read_bytes(value: object, path: str) -> str:
+    text: str = _read_scalar(str, value, path)
+    try:
+        base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise WrongTypeError("illegal base64 data") from None
+    return text
+
+
 def _read_object(schema: Mapping[str, Any], value: object, path: str) -> JsonObject:
     if not isinstance(value, dict):
         raise _wrong(value, "object", path or "(root)")
@@ -132,8 +139,10 @@ def read(schema: Schema, value: object, path: str = "") -> Any:
     Raises:
         WrongTypeError: a value has another type than its field.
     """
-    if value is None:
-        return None
+    if value is None or isinstance(schema, Raw):
+        return value
+    if isinstance(schema, Bytes):
+        return _read_bytes(value, path)
     if isinstance(schema, type):
         return _read_scalar(schema, value, path)
     if isinstance(schema, Mapping):

@@ -63,9 +63,19 @@ def invalid_value(field: str, value: object, why: str) -> FieldError:
     return FieldError(field, "FieldValueInvalid", f"Invalid value: {shown}: {why}")
 
 
-def required_value(field: str, why: str) -> FieldError:
+def required_value(field: str, why: str = "") -> FieldError:
     """Describe a field that must be there and isn't."""
-    return FieldError(field, "FieldValueRequired", f"Required value: {why}")
+    return FieldError(field, "FieldValueRequired", f"Required value: {why}" if why else "Required value")
+
+
+def value_not_found(field: str, value: str) -> FieldError:
+    """Describe a field that names something that isn't there."""
+    return FieldError(field, "FieldValueNotFound", f"Not found: {json.dumps(value)}")
+
+
+def duplicate_value(field: str, value: str) -> FieldError:
+    """Describe a field whose value is taken."""
+    return FieldError(field, "FieldValueDuplicate", f"Duplicate value: {json.dumps(value)}")
 
 
 def too_long(field: str, limit: int) -> FieldError:
@@ -121,12 +131,12 @@ def method_not_allowed() -> ApiError:
     return ApiError(405, "MethodNotAllowed", message, {})
 
 
-def already_exists(resource: str, name: str, *, ending: bool = False) -> ApiError:
+def already_exists(resource: str, name: str, *, group: str = "", ending: bool = False) -> ApiError:
     """409 to a create: the name is taken, perhaps (`ending`) by an object that is going away."""
-    message = f'{resource} "{name}" already exists'
+    message = f'{_qualified(resource, group)} "{name}" already exists'
     if ending:
         message = f"object is being deleted: {message}"
-    return ApiError(409, "AlreadyExists", message, {"name": name, "kind": resource})
+    return ApiError(409, "AlreadyExists", message, {"name": name, "group": group, "kind": resource})
 
 
 def conflict(resource: str, name: str, why: str, *, group: str = "") -> ApiError:
@@ -170,6 +180,12 @@ def invalid(kind: str, name: str, errors: Sequence[FieldError], *, group: str = 
     causes = [error.cause() for error in errors]
     details = {"name": name, "group": group, "kind": kind, "causes": causes}
     return ApiError(422, "Invalid", message, details)
+
+
+def internal_error(why: str) -> ApiError:
+    """500: something that the server relies on failed, such as a webhook."""
+    details = {"causes": [{"message": why}]}
+    return ApiError(500, "InternalError", f"Internal error occurred: {why}", details)
 
 
 def version_on_create() -> ApiError:

@@ -1,45 +1,36 @@
-"""Namespaces and ServiceAccounts in memory: create, read, update, delete, with uids and resourceVersions.
+"""Objects in memory: create, read, update, delete, with uids and resourceVersions.
 
-What an object may contain and the order of checks on each write live here. Who may do it, and how a request
-looks on the wire, does not.
+The order of checks on each write lives here. What an object may contain is in `kinds`, who may do it and how
+a request looks on the wire elsewhere.
 """
 
 import copy
+import secrets
 import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from irsa_cli.sandbox.kube import names, schema, status
+from irsa_cli.sandbox.kube import names, status
+from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
+from irsa_cli.sandbox.kube.pods import grace_of
 from irsa_cli.sandbox.kube.schema import JsonObject
 
 IMMORTAL = ("default", "kube-public", "kube-system")
 _BEING_DELETED = "it is being terminated"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of object: its name in bodies, its name in paths, its fields, and what it lives in."""
-
-    kind: str
-    resource: str
-    schema: schema.Schema
-    namespaced: bool
-
-
-NAMESPACES = Kind("Namespace", "namespaces", schema.NAMESPACE, namespaced=False)
-SERVICE_ACCOUNTS = Kind("ServiceAccount", "serviceaccounts", schema.SERVICE_ACCOUNT, namespaced=True)
-KINDS = {kind.resource: kind for kind in (NAMESPACES, SERVICE_ACCOUNTS)}
+_RANDOM = "bcdfghjklmnpqrstvwxz2456789"
+"""What the ends of generated names are made of: no vowels, so that no words appear."""
 
 
 @dataclass(frozen=True)
 class Preconditions:
-    """What must be true of an object for it to be deleted; None: don't care."""
+    """What must be true of an object for it to be deleted, and how many seconds it may take; None: any."""
 
     uid: str | None = None
     resource_version: str | None = None
+    grace: int | None = None
 
 
 def timestamp(moment: datetime | None = None) -> str:
@@ -47,21 +38,31 @@ def timestamp(moment: datetime | None = None) -> str:
     return (moment or datetime.now(timezone.utc)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _meta_errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
+def random_end() -> str:
+    """Five characters that make a generated name new."""
+    return "".join(secrets.choice(_RANDOM) for _ in range(5))
+
+
+def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
     metadata = obj["metadata"]
     return [
-        *names.name_errors(metadata.get("name", ""), namespaced=kind.namespaced),
+        *names.name_errors(metadata.get("name", ""), label=kind is NAMESPACES),
         *names.label_errors(metadata.get("labels", {}), "metadata.labels"),
         *names.annotation_errors(metadata.get("annotations", {}), "metadata.annotations"),
+        *kind.problems(obj),
     ]
 
 
-def _immutable_errors(old: JsonObject, new: JsonObject) -> list[status.FieldError]:
-    return [
+def _immutable_errors(kind: Kind, old: JsonObject, new: JsonObject) -> list[status.FieldError]:
+    errors = [
         status.invalid_value(f"metadata.{key}", new["metadata"].get(key, ""), "field is immutable")
         for key in ("name", "uid")
         if new["metadata"].get(key) != old["metadata"].get(key)
     ]
+    for key, reason in kind.frozen.items():
+        if new.get(key) != old.get(key):
+            errors.append(status.FieldError(key, reason, "field is immutable"))
+    return errors
 
 
 @dataclass
@@ -69,12 +70,13 @@ class Store:
     """All objects of one cluster. Methods are atomic; what goes in and comes out is copied.
 
     `controllers`: play the controllers that a managed cluster runs: a new namespace has a `default`
-    ServiceAccount, and a deleted namespace is gone, with its contents, as soon as the answer is sent.
-    Without them, as on a bare API server, it stays Terminating and no ServiceAccount appears by itself.
+    ServiceAccount and the ConfigMap kube-root-ca.crt, and a deleted namespace is gone, with its contents, as
+    soon as the answer is sent, and so is a pod. Without them, as on a bare API server, both stay and
+    nothing appears by itself.
     """
 
     controllers: bool = True
-    _objects: dict[str, dict[tuple[str, str], JsonObject]] = field(default_factory=dict)
+    _objects: dict[Kind, dict[tuple[str, str], JsonObject]] = field(default_factory=dict)
     _version: int = 1
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -84,46 +86,50 @@ class Store:
     def reset(self) -> None:
         """Only the namespaces that a new cluster has."""
         with self._lock:
-            self._objects = {resource: {} for resource in KINDS}
+            self._objects = {kind: {} for kind in KINDS.values()}
             for name in ("default", "kube-node-lease", "kube-public", "kube-system"):
                 self.create(NAMESPACES, "", {"metadata": {"name": name}})
 
     def list(self, kind: Kind, namespace: str = "") -> tuple[str, list[JsonObject]]:
-        """Return the current resourceVersion and the objects, sorted, of one namespace or (empty) of all."""
+        """Return the current resourceVersion and the objects of one namespace or (empty) of all.
+
+        They are in the order of their keys in etcd.
+        """
         with self._lock:
-            found = sorted(self._objects[kind.resource].items())
+            found = sorted(self._objects[kind].items(), key=lambda item: "/".join(item[0]))
             items = [copy.deepcopy(obj) for (where, _), obj in found if namespace in ("", where)]
             return str(self._version), items
 
     def get(self, kind: Kind, namespace: str, name: str) -> JsonObject:
         """One object; 404."""
         with self._lock:
-            found = self._objects[kind.resource].get((namespace, name))
+            found = self._objects[kind].get((namespace, name))
             if found is None:
-                raise status.not_found(kind.resource, name)
+                raise status.not_found(kind.resource, name, group=kind.group)
             return copy.deepcopy(found)
 
     def create(self, kind: Kind, namespace: str, obj: JsonObject, *, dry_run: bool = False) -> JsonObject:
         """Store `obj` under a new uid; 404 for a missing namespace, 403 for one that ends, 409, 422."""
         with self._lock:
-            name = obj["metadata"].get("name", "")
             if kind.namespaced:
-                self.require_namespace(namespace, kind.resource, name)
+                self.require_namespace(namespace, kind.resource, obj["metadata"].get("name", ""), kind.group)
             new = self._new_object(kind, namespace, obj)
-            errors = _meta_errors(kind, new)
+            name = new["metadata"].get("name", "")
+            errors = _errors(kind, new)
             if errors:
-                raise status.invalid(kind.kind, name, errors)
+                raise status.invalid(kind.kind, name, errors, group=kind.group)
             if "resourceVersion" in obj["metadata"]:
                 raise status.version_on_create()
-            taken = self._objects[kind.resource].get((namespace, name))
+            taken = self._objects[kind].get((namespace, name))
             if taken is not None:
                 ending = "deletionTimestamp" in taken["metadata"]
-                raise status.already_exists(kind.resource, name, ending=ending)
+                raise status.already_exists(kind.resource, name, group=kind.group, ending=ending)
             if dry_run:
                 return new
             self._write(kind, namespace, new)
             if kind is NAMESPACES and self.controllers:
                 self.create(SERVICE_ACCOUNTS, name, {"metadata": {"name": "default"}})
+                self.create(CONFIG_MAPS, name, {"metadata": {"name": "kube-root-ca.crt"}})
             return copy.deepcopy(new)
 
     def update(
@@ -133,20 +139,26 @@ class Store:
         name: str,
         change: Callable[[JsonObject], JsonObject],
         *,
+        part: str = "",
         dry_run: bool = False,
     ) -> JsonObject:
         """Replace an object by `change` of it; 404, 409 for a stale resourceVersion, 422.
 
-        A change that changes nothing keeps the resourceVersion.
+        With `part`, such as `status`, that field and nothing else. A change that changes nothing keeps the
+        resourceVersion.
         """
         with self._lock:
             old = self.get(kind, namespace, name)
             new = change(copy.deepcopy(old))
             self._check_version(kind, old, new)
-            new = _with_server_fields(old, new)
-            errors = [*_immutable_errors(old, new), *_meta_errors(kind, new)]
+            if part:
+                new = {**old, part: new.get(part, {})}
+            else:
+                new = _with_server_fields(kind, old, new)
+                kind.fill_in(new)
+            errors = [*_immutable_errors(kind, old, new), *_errors(kind, new)]
             if errors:
-                raise status.invalid(kind.kind, new["metadata"].get("name", ""), errors)
+                raise status.invalid(kind.kind, new["metadata"].get("name", ""), errors, group=kind.group)
             if new != old and not dry_run:
                 self._write(kind, namespace, new)
             return copy.deepcopy(new)
@@ -162,14 +174,27 @@ class Store:
             _check_preconditions(kind, obj, wanted)
             if kind is NAMESPACES:
                 return self._end_namespace(obj, dry_run=dry_run)
+            if kind is PODS and self._lingers(obj, wanted, dry_run=dry_run):
+                return obj
             if not dry_run:
-                del self._objects[kind.resource][namespace, name]
+                del self._objects[kind][namespace, name]
                 self._version += 1
                 # What is returned is the object as of its deletion.
                 obj["metadata"]["resourceVersion"] = str(self._version)
             return obj
 
-    def require_namespace(self, namespace: str, resource: str, name: str) -> None:
+    def _lingers(self, pod: JsonObject, wanted: Preconditions, *, dry_run: bool) -> bool:
+        """Mark a pod as ending; whether it stays, since its node's kubelet is to end it."""
+        seconds = grace_of(pod, wanted.grace)
+        end = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+        pod["metadata"].setdefault("deletionTimestamp", timestamp(end))
+        pod["metadata"]["deletionGracePeriodSeconds"] = seconds
+        stays = bool(seconds) and not self.controllers
+        if stays and not dry_run:
+            self._write(PODS, pod["metadata"]["namespace"], pod)
+        return stays
+
+    def require_namespace(self, namespace: str, resource: str, name: str, group: str = "") -> None:
         """Admission to a namespace: it exists (404) and does not end (403)."""
         with self._lock:
             found = self.get(NAMESPACES, "", namespace)
@@ -181,26 +206,29 @@ class Store:
                     "message": message,
                     "field": "metadata.namespace",
                 }
-                raise status.forbidden(resource, name, why, causes=[cause])
+                raise status.forbidden(resource, name, why, group=group, causes=[cause])
 
     def _new_object(self, kind: Kind, namespace: str, obj: JsonObject) -> JsonObject:
         new = copy.deepcopy(obj)
-        new |= {"kind": kind.kind, "apiVersion": "v1"}
+        new |= {"kind": kind.kind, "apiVersion": kind.api_version}
         metadata = new["metadata"]
         metadata.pop("deletionTimestamp", None)
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamp()}
+        if metadata.get("generateName") and not metadata.get("name"):
+            metadata["name"] = metadata["generateName"][:58] + random_end()
         if kind.namespaced:
             metadata["namespace"] = namespace
-        else:
+        if kind is NAMESPACES:
             name = metadata.get("name", "")
             metadata["labels"] = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": name}
             new |= {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+        kind.fill_in(new)
         return new
 
     def _write(self, kind: Kind, namespace: str, obj: JsonObject) -> None:
         self._version += 1
         obj["metadata"]["resourceVersion"] = str(self._version)
-        self._objects[kind.resource][namespace, obj["metadata"]["name"]] = copy.deepcopy(obj)
+        self._objects[kind][namespace, obj["metadata"]["name"]] = copy.deepcopy(obj)
 
     def _check_version(self, kind: Kind, old: JsonObject, new: JsonObject) -> None:
         current = old["metadata"]["resourceVersion"]
@@ -209,7 +237,8 @@ class Store:
         if not version.isdecimal():
             raise status.unreadable_version(version)
         if version != current:
-            raise status.conflict(kind.resource, old["metadata"]["name"], status.OPTIMISTIC_LOCK)
+            name = old["metadata"]["name"]
+            raise status.conflict(kind.resource, name, status.OPTIMISTIC_LOCK, group=kind.group)
 
     def _end_namespace(self, obj: JsonObject, *, dry_run: bool) -> JsonObject:
         name = obj["metadata"]["name"]
@@ -223,21 +252,21 @@ class Store:
         return obj
 
     def _forget_namespace(self, name: str) -> None:
-        accounts = self._objects[SERVICE_ACCOUNTS.resource]
-        for key in [key for key in accounts if key[0] == name]:
-            del accounts[key]
-        del self._objects[NAMESPACES.resource]["", name]
+        for objects in self._objects.values():
+            for key in [key for key in objects if key[0] == name]:
+                del objects[key]
+        del self._objects[NAMESPACES]["", name]
         self._version += 1
 
 
-def _with_server_fields(old: JsonObject, new: JsonObject) -> JsonObject:
+def _with_server_fields(kind: Kind, old: JsonObject, new: JsonObject) -> JsonObject:
     """Return `new` with what only the server writes taken from `old`, whatever was sent."""
     metadata: JsonObject = {"uid": old["metadata"]["uid"], **new["metadata"]}
-    for key in ("creationTimestamp", "deletionTimestamp", "resourceVersion"):
+    for key in ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"):
         metadata.pop(key, None)
         if key in old["metadata"]:
             metadata[key] = old["metadata"][key]
-    kept: JsonObject = {key: old[key] for key in ("spec", "status") if key in old}
+    kept: JsonObject = {key: old[key] for key in kind.kept if key in old}
     return {**new, **kept, "metadata": metadata}
 
 
@@ -259,4 +288,4 @@ def _check_preconditions(kind: Kind, obj: JsonObject, wanted: Preconditions) -> 
             f"the {label} in the precondition ({expected}) does not match the {label} in record ({found}). "
             f"The object might have been {what}"
         )
-        raise status.conflict(kind.kind, metadata["name"], why)
+        raise status.conflict(kind.kind, metadata["name"], why, group=kind.group)

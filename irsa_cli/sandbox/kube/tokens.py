@@ -9,7 +9,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -35,8 +35,17 @@ class TokenIssuer:
         pem = signing_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         self._key = RSAKey.import_key(pem, {"kid": self.key_id, "use": "sig", "alg": "RS256"})
 
-    def sign(self, account: JsonObject, audiences: Sequence[str], seconds: int) -> tuple[str, int]:
-        """Sign a token of `account` (a ServiceAccount object) and when it expires, in Unix seconds."""
+    def sign(
+        self,
+        account: JsonObject,
+        audiences: Sequence[str],
+        seconds: int,
+        bound: Mapping[str, JsonObject] | None = None,
+    ) -> tuple[str, int]:
+        """Sign a token of `account` (a ServiceAccount object) and when it expires, in Unix seconds.
+
+        `bound` are the claims about the object that it is bound to.
+        """
         now = int(time.time())
         metadata = account["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
@@ -48,6 +57,7 @@ class TokenIssuer:
             "jti": str(uuid.uuid4()),
             "kubernetes.io": {
                 "namespace": namespace,
+                **(bound or {}),
                 "serviceaccount": {"name": name, "uid": metadata["uid"]},
             },
             "nbf": now,

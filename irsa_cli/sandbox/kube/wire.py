@@ -9,6 +9,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from irsa_cli.sandbox.kube import schema, status
+from irsa_cli.sandbox.kube.kinds import Kind
 from irsa_cli.sandbox.kube.schema import JsonObject
 from irsa_cli.sandbox.kube.store import Preconditions
 
@@ -16,7 +17,6 @@ BODY_LIMIT = 3 * 1024 * 1024
 """Bytes of a request body, as a real server's default."""
 
 MERGE_PATCH = "application/merge-patch+json"
-_UNSERVED_QUERIES = ("continue", "fieldSelector", "labelSelector", "watch")
 
 
 def json_response(body: JsonObject, code: int = 200, mimetype: str = "application/json") -> Response:
@@ -95,14 +95,21 @@ def read_delete_options(request: Request) -> tuple[Preconditions, bool]:
         raise status.bad_request(str(error)) from None
     wanted = options.get("preconditions", {})
     dry_run = _is_dry_run(options.get("dryRun", []), "DeleteOptions")
-    return Preconditions(wanted.get("uid"), wanted.get("resourceVersion")), dry_run
+    grace = options.get("gracePeriodSeconds")
+    return Preconditions(wanted.get("uid"), wanted.get("resourceVersion"), grace), dry_run
 
 
-def refuse_unserved_queries(request: Request) -> None:
-    """400 for what would change the answer of a real server and isn't served: better than a wrong list."""
-    for key in _UNSERVED_QUERIES:
-        if request.args.get(key):
-            raise status.bad_request(f"the sandbox does not serve {key}")
+def deleted(kind: Kind, obj: JsonObject) -> JsonObject:
+    """The answer to a DELETE of kinds whose deletion answers no object."""
+    metadata = obj["metadata"]
+    details = {"name": metadata["name"], "group": kind.group, "kind": kind.resource, "uid": metadata["uid"]}
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {key: value for key, value in details.items() if value},
+    }
 
 
 def typed_response(request: Request, body: JsonObject, mimetype: str) -> Response:

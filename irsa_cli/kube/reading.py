@@ -1,0 +1,54 @@
+"""What irsa reads of a cluster beyond the object at hand: lists, pods, webhooks, and the issuer's documents.
+
+What is written is in `irsa_cli.kube.client`, what is in a namespace in `irsa_cli.kube.contents`.
+"""
+
+from __future__ import annotations
+
+import kubernetes.client
+
+from irsa_cli.kube.calls import Calls, Json, or_none
+
+
+class Reading(Calls):
+    """Calls that change nothing. Items of lists bear no kind and apiVersion, as the API gives them."""
+
+    def service_accounts(self, namespace: str | None = None) -> list[Json]:
+        """All ServiceAccounts of a namespace, or of the cluster."""
+        if namespace is None:
+            return self._list("list serviceaccounts", self._core.list_service_account_for_all_namespaces)
+        return self._list("list serviceaccounts", self._core.list_namespaced_service_account, namespace)
+
+    def namespaces(self) -> list[Json]:
+        """All namespaces."""
+        return self._list("list namespaces", self._core.list_namespace)
+
+    def pods(self, namespace: str | None = None) -> list[Json]:
+        """All pods of a namespace, or of the cluster."""
+        if namespace is None:
+            return self._list("list pods", self._core.list_pod_for_all_namespaces)
+        return self._list("list pods", self._core.list_namespaced_pod, namespace)
+
+    def pod(self, namespace: str, name: str) -> Json | None:
+        """A pod, None when there is none (or no such namespace)."""
+        return or_none(lambda: self._call("get pods", self._core.read_namespaced_pod, name, namespace))
+
+    def mutating_webhooks(self) -> list[Json]:
+        """All MutatingWebhookConfigurations."""
+        admission = kubernetes.client.AdmissionregistrationV1Api(self._api)
+        operation = "list mutatingwebhookconfigurations"
+        return self._list(operation, admission.list_mutating_webhook_configuration)
+
+    def jwks(self) -> Json:
+        """The public keys (a JSON Web Key Set) with which the cluster's ServiceAccount tokens are verified.
+
+        They are the API server's own; what STS sees is what the issuer publishes.
+        https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery
+        """
+        read = kubernetes.client.OpenidApi(self._api).get_service_account_issuer_open_id_keyset
+        return self._call("get /openid/v1/jwks", read)
+
+    def discovery_document(self) -> Json:
+        """The OpenID provider's metadata of the cluster's issuer, as the API server serves them."""
+        read = kubernetes.client.WellKnownApi(self._api).get_service_account_issuer_open_id_configuration
+        return self._call("get /.well-known/openid-configuration", read)

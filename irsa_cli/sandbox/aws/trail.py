@@ -1,0 +1,187 @@
+"""CloudTrail: what STS saw of web identities, as LookupEvents tells it.
+
+Only AssumeRoleWithWebIdentity is recorded, at once (AWS takes minutes), in the role's account and the region
+of the cluster that issued the token, since the unsigned call names none. Tokens that can't be verified leave
+no event.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html and
+https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.sandbox.aws.answer import AwsError, json_result
+from irsa_cli.sandbox.aws.web_identity import parse_role_arn
+
+if TYPE_CHECKING:
+    from irsa_cli.sandbox.aws.callers import Caller, Session
+    from irsa_cli.sandbox.aws.request import AwsRequest
+    from irsa_cli.sandbox.aws.web_identity import Token
+    from irsa_cli.sandbox.model import Answer
+
+_SOURCE, _NAME = "sts.amazonaws.com", "AssumeRoleWithWebIdentity"
+_KEYS = (
+    "EventId",
+    "EventName",
+    "ReadOnly",
+    "Username",
+    "ResourceType",
+    "ResourceName",
+    "EventSource",
+    "AccessKeyId",
+)
+_MOST = 50
+_ROLE = "AWS::IAM::Role"
+
+
+@dataclass(frozen=True)
+class _Event:
+    place: tuple[str, str, str]
+    time: float
+    listed: dict[str, Any]
+
+    def matches(self, key: str, value: str) -> bool:
+        if key in ("ResourceType", "ResourceName"):
+            return any(resource[key] == value for resource in self.listed["Resources"])
+        return bool(self.listed.get(key) == value)
+
+
+class Trail:
+    """All events since start or reset."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: list[_Event] = []
+
+    def reset(self) -> None:
+        """Forget all events."""
+        with self._lock:
+            self._events.clear()
+
+    def record(
+        self,
+        request: AwsRequest,
+        token: Token,
+        region: str,
+        *,
+        session: Session | None = None,
+        code: str = "",
+    ) -> None:
+        """An exchange that STS granted (`session`) or refused (`code`)."""
+        role_arn = request.params["RoleArn"]
+        partition, account = parse_role_arn(role_arn).group(1, 2)
+        now = datetime.now(timezone.utc)
+        record = {
+            "eventVersion": "1.08",
+            "userIdentity": _identity(token, partition, account),
+            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventSource": _SOURCE,
+            "eventName": _NAME,
+            "awsRegion": region,
+            "sourceIPAddress": "127.0.0.1",
+            "userAgent": request.headers.get("user-agent", ""),
+            **({"errorCode": code, "errorMessage": "An unknown error occurred"} if code else {}),
+            "requestParameters": {
+                "roleArn": role_arn,
+                "roleSessionName": request.params.get("RoleSessionName", ""),
+                "durationSeconds": int(request.params.get("DurationSeconds") or 3600),
+            },
+            "responseElements": _response(session, token) if session else None,
+            "requestID": str(uuid.uuid4()),
+            "eventID": str(uuid.uuid4()),
+            "readOnly": True,
+            "resources": [{"accountId": account, "type": _ROLE, "ARN": role_arn}],
+            "eventType": "AwsApiCall",
+            "managementEvent": True,
+            "recipientAccountId": account,
+            "eventCategory": "Management",
+        }
+        listed = {
+            "EventId": record["eventID"],
+            "EventName": _NAME,
+            "ReadOnly": "true",
+            "EventTime": int(now.timestamp()),
+            "EventSource": _SOURCE,
+            "Username": token.subject,
+            "Resources": [{"ResourceType": _ROLE, "ResourceName": role_arn}],
+            "CloudTrailEvent": json.dumps(record),
+        }
+        if session:
+            listed["AccessKeyId"] = session.access_key
+        with self._lock:
+            self._events.append(_Event((account, partition, region), now.timestamp(), listed))
+
+    def answer(self, request: AwsRequest, caller: Caller) -> Answer:
+        """CloudTrail's answer to a call that is allowed."""
+        if request.operation != "LookupEvents":
+            message = f"The sandbox does not serve {request.operation} of CloudTrail."
+            raise AwsError("NotImplemented", message, 501)
+        asked: dict[str, Any] = json.loads(request.body or b"{}")
+        place = (caller.account, caller.partition, request.region)
+        with self._lock:
+            found = [event for event in reversed(self._events) if event.place == place]
+        for attribute in _attributes(asked):
+            found = [event for event in found if event.matches(*attribute)]
+        return json_result(_page(asked, _within(asked, found)))
+
+
+def _identity(token: Token, partition: str, account: str) -> dict[str, str]:
+    provider = f"arn:{partition}:iam::{account}:oidc-provider/{token.issuer_path}"
+    audience = token.audiences[0] if token.audiences else ""
+    return {
+        "type": "WebIdentityUser",
+        "principalId": f"{provider}:{audience}:{token.subject}",
+        "userName": token.subject,
+        "identityProvider": provider,
+    }
+
+
+def _response(session: Session, token: Token) -> dict[str, Any]:
+    """As documented, without the session token: nothing secret in a log that is only for show."""
+    return {
+        "credentials": {
+            "accessKeyId": session.access_key,
+            "expiration": session.expires.strftime("%b %d, %Y, %I:%M:%S %p"),
+        },
+        "subjectFromWebIdentityToken": token.subject,
+        "assumedRoleUser": {"assumedRoleId": f"{session.role_id}:{session.name}", "arn": session.arn},
+        "provider": f"arn:{session.partition}:iam::{session.account}:oidc-provider/{token.issuer_path}",
+        "audience": token.audiences[0],
+    }
+
+
+def _attributes(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    found = [
+        (item.get("AttributeKey"), item.get("AttributeValue")) for item in asked.get("LookupAttributes", [])
+    ]
+    if len(found) > 1 or any(key not in _KEYS or not value for key, value in found):
+        message = "You can specify one lookup attribute, with one of the documented keys and a value."
+        raise AwsError("InvalidLookupAttributesException", message)
+    return found
+
+
+def _within(asked: dict[str, Any], found: list[_Event]) -> list[_Event]:
+    start, end = asked.get("StartTime", 0), asked.get("EndTime", float("inf"))
+    if start > end:
+        raise AwsError("InvalidTimeRangeException", "The start time is after the end time.")
+    return [event for event in found if start <= event.time <= end]
+
+
+def _page(asked: dict[str, Any], found: list[_Event]) -> dict[str, Any]:
+    size = asked.get("MaxResults", _MOST)
+    if not 1 <= size <= _MOST:
+        raise AwsError("InvalidMaxResultsException", f"Max results must be between 1 and {_MOST}.")
+    last = asked.get("NextToken")
+    ids = [event.listed["EventId"] for event in found]
+    if last is not None and last not in ids:
+        raise AwsError("InvalidNextTokenException", "Invalid token.")
+    start = ids.index(last) + 1 if last else 0
+    events = [event.listed for event in found[start : start + size]]
+    more = {"NextToken": events[-1]["EventId"]} if start + size < len(found) else {}
+    return {"Events": events, **more}

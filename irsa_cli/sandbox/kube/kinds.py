@@ -1,0 +1,150 @@
+"""The kinds of objects that the API serves: names, fields, defaults and checks, one value for each kind.
+
+How objects are stored is in `store`, how they are listed for clients in `discovery`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from irsa_cli.sandbox.kube import pods, status, webhooks
+from irsa_cli.sandbox.kube.schema import BYTES, OBJECT, JsonObject, ListOf, MapOf, Schema
+
+_REFERENCE: Schema = dict.fromkeys(
+    ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"), str
+)
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+
+
+def _nothing(_: JsonObject) -> None:
+    """No defaults."""
+
+
+def _no_problems(_: JsonObject) -> list[status.FieldError]:
+    return []
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """A kind of object: its name in bodies, its name in paths, its fields, and what it lives in.
+
+    `answers_deleted`: a DELETE answers the object, not a Status. `kept` are fields that only the server (or
+    a subresource) writes, `frozen` those that nobody changes, with the reason given to those who try.
+    `fill_in` sets defaults, `problems` tells what is wrong beyond the metadata.
+    """
+
+    kind: str
+    resource: str
+    schema: Schema
+    namespaced: bool = True
+    group: str = ""
+    short_names: tuple[str, ...] = ()
+    answers_deleted: bool = False
+    kept: tuple[str, ...] = ()
+    frozen: Mapping[str, str] = field(default_factory=dict)
+    fill_in: Callable[[JsonObject], None] = _nothing
+    problems: Callable[[JsonObject], list[status.FieldError]] = _no_problems
+
+    @property
+    def version(self) -> str:
+        """The version of the API that it is served in."""
+        return "v1"
+
+    @property
+    def api_version(self) -> str:
+        """As in bodies: group and version."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def singular(self) -> str:
+        """As kubectl's users say it."""
+        return self.kind.lower()
+
+
+def _data_problems(obj: JsonObject) -> list[status.FieldError]:
+    return [
+        status.invalid_value(f"data[{key}]", key, "may have letters, digits, '-', '_' and '.'")
+        for key in obj.get("data", {})
+        if not _DATA_KEY.fullmatch(key)
+    ]
+
+
+def _fill_in_secret(secret: JsonObject) -> None:
+    secret.setdefault("type", "Opaque")
+
+
+NAMESPACES = Kind(
+    "Namespace",
+    "namespaces",
+    {**OBJECT, "spec": {"finalizers": ListOf(str)}, "status": {"phase": str}},
+    namespaced=False,
+    short_names=("ns",),
+    answers_deleted=True,
+    kept=("spec", "status"),
+)
+SERVICE_ACCOUNTS = Kind(
+    "ServiceAccount",
+    "serviceaccounts",
+    {
+        **OBJECT,
+        "secrets": ListOf(_REFERENCE),
+        "imagePullSecrets": ListOf({"name": str}),
+        "automountServiceAccountToken": bool,
+    },
+    short_names=("sa",),
+    answers_deleted=True,
+)
+PODS = Kind(
+    "Pod",
+    "pods",
+    pods.POD,
+    short_names=("po",),
+    answers_deleted=True,
+    kept=("status",),
+    frozen={"spec": "FieldValueForbidden"},
+    fill_in=pods.fill_in,
+    problems=pods.problems,
+)
+CONFIG_MAPS = Kind(
+    "ConfigMap",
+    "configmaps",
+    {**OBJECT, "data": MapOf(str), "binaryData": MapOf(BYTES), "immutable": bool},
+    short_names=("cm",),
+    problems=_data_problems,
+)
+SECRETS = Kind(
+    "Secret",
+    "secrets",
+    {**OBJECT, "data": MapOf(BYTES), "type": str, "immutable": bool},
+    frozen={"type": "FieldValueInvalid"},
+    fill_in=_fill_in_secret,
+    problems=_data_problems,
+)
+LEASES = Kind(
+    "Lease",
+    "leases",
+    {
+        **OBJECT,
+        "spec": {
+            "holderIdentity": str,
+            "leaseDurationSeconds": int,
+            "acquireTime": str,
+            "renewTime": str,
+            "leaseTransitions": int,
+        },
+    },
+    group="coordination.k8s.io",
+)
+WEBHOOKS = Kind(
+    "MutatingWebhookConfiguration",
+    "mutatingwebhookconfigurations",
+    webhooks.CONFIGURATION,
+    namespaced=False,
+    group=webhooks.GROUP,
+    fill_in=webhooks.fill_in,
+    problems=webhooks.problems,
+)
+KINDS = {
+    (kind.group, kind.resource): kind
+    for kind in (NAMESPACES, SERVICE_ACCOUNTS, PODS, CONFIG_MAPS, SECRETS, LEASES, WEBHOOKS)
+}

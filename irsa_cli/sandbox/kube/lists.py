@@ -1,0 +1,90 @@
+"""Lists as the API answers them: in pages, whole or as metadata only.
+
+A page's token names where the next one begins. The objects of later pages are those that are there when they
+are asked for; a real server answers from a snapshot, which it forgets after some minutes.
+https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+import base64
+import json
+from typing import Any
+
+from werkzeug.wrappers import Request
+
+from irsa_cli.sandbox.kube import status
+from irsa_cli.sandbox.kube.kinds import Kind
+from irsa_cli.sandbox.kube.schema import JsonObject
+
+_META = "meta.k8s.io/v1"
+_UNSERVED = ("fieldSelector", "labelSelector", "watch")
+
+
+def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonObject]) -> JsonObject:
+    """The list, or the page of it, that `request` asks for; `version` is the store's resourceVersion."""
+    refuse_unserved(request)
+    limit = _read_limit(request.args.get("limit", "0"))
+    metadata: dict[str, Any] = {"resourceVersion": version}
+    if request.args.get("continue"):
+        version, start = _read_token(request.args["continue"])
+        metadata["resourceVersion"] = version
+        objects = [obj for obj in objects if _key(obj) >= start]
+    if 0 < limit < len(objects):
+        metadata |= {
+            "continue": _token(version, _key(objects[limit - 1]) + "\0"),
+            "remainingItemCount": len(objects) - limit,
+        }
+        objects = objects[:limit]
+    if wants(request, "PartialObjectMetadataList", _META):
+        return _partial(metadata, objects)
+    # Items of a list don't repeat what the list says.
+    items = [{k: v for k, v in obj.items() if k not in ("kind", "apiVersion")} for obj in objects]
+    return {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": metadata, "items": items}
+
+
+def refuse_unserved(request: Request) -> None:
+    """400 for what would change the answer of a real server and isn't served: better than a wrong list."""
+    for key in _UNSERVED:
+        if request.args.get(key):
+            raise status.bad_request(f"the sandbox does not serve {key}")
+
+
+def wants(request: Request, kind: str, version: str) -> bool:
+    """Whether the first media type that the client takes is JSON transformed into this kind and version."""
+    group, _, number = version.rpartition("/")
+    for asked in request.headers.get("Accept", "").split(","):
+        media, *parameters = [part.strip() for part in asked.split(";")]
+        if media not in ("application/json", "application/*", "*/*"):
+            continue
+        return {f"as={kind}", f"g={group}", f"v={number}"} <= set(parameters)
+    return False
+
+
+def _partial(metadata: JsonObject, objects: list[JsonObject]) -> JsonObject:
+    typed = {"kind": "PartialObjectMetadata", "apiVersion": _META}
+    items = [{**typed, "metadata": obj["metadata"]} for obj in objects]
+    return {"kind": "PartialObjectMetadataList", "apiVersion": _META, "metadata": metadata, "items": items}
+
+
+def _key(obj: JsonObject) -> str:
+    metadata = obj["metadata"]
+    return f"{metadata.get('namespace', '')}/{metadata['name']}"
+
+
+def _read_limit(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+def _token(version: str, start: str) -> str:
+    text = json.dumps({"v": _META, "rv": int(version), "start": start}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def _read_token(token: str) -> tuple[str, str]:
+    try:
+        read = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return str(int(read["rv"])), str(read["start"])
+    except (ValueError, KeyError, TypeError):
+        raise status.bad_request("invalid continue token: continue key is not valid") from None
