@@ -6,6 +6,7 @@ Writing is in `irsa_cli.changes`.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from irsa_cli.aws.errors import call
@@ -16,6 +17,7 @@ from irsa_cli.core.states import ProviderState, RoleState
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_iam.type_defs import RoleTypeDef
 
 NOT_THERE = "NoSuchEntity"
 EXISTS = "EntityAlreadyExists"
@@ -29,7 +31,12 @@ def role_state(iam: IAMClient, name: str) -> tuple[RoleState, str] | None:
         if error.code == NOT_THERE:
             return None
         raise
-    state = RoleState(
+    return role_of(role), role["RoleId"]
+
+
+def role_of(role: RoleTypeDef) -> RoleState:
+    """A role as GetRole shows it; ListRoles leaves out its tags and its boundary."""
+    return RoleState(
         path=role["Path"],
         trust=cast("Document", role.get("AssumeRolePolicyDocument", {})),
         description=role.get("Description", ""),
@@ -37,7 +44,6 @@ def role_state(iam: IAMClient, name: str) -> tuple[RoleState, str] | None:
         permissions_boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
         tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
     )
-    return state, role["RoleId"]
 
 
 def observed_role(iam: IAMClient, name: str, *, policies: bool = True) -> ObservedRole | None:
@@ -100,19 +106,27 @@ def inline_policies(iam: IAMClient, role: str) -> dict[str, Document]:
 
 def provider(iam: IAMClient, arn: str) -> ProviderState | None:
     """An OIDC provider, None when it doesn't exist. Its tags hold irsa's, too."""
+    found = aged_provider(iam, arn)
+    return None if found is None else found[0]
+
+
+def aged_provider(iam: IAMClient, arn: str) -> tuple[ProviderState, float] | None:
+    """An OIDC provider with its age in seconds by IAM's own clock, None when it doesn't exist."""
     try:
         found = call(iam.get_open_id_connect_provider, OpenIDConnectProviderArn=arn)
     except ServiceError as error:
         if error.code == NOT_THERE:
             return None
         raise
-    return ProviderState(
+    state = ProviderState(
         # IAM answers the URL without its scheme.
         url="https://" + found["Url"].removeprefix("https://"),
         audiences=list(found.get("ClientIDList", [])),
         thumbprints=list(found.get("ThumbprintList", [])),
         tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
     )
+    now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return state, (now - found["CreateDate"]).total_seconds()
 
 
 def policy_exists(iam: IAMClient, arn: str) -> bool | None:

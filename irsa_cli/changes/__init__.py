@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING
 from irsa_cli.changes.attachment import AttachmentHandler
 from irsa_cli.changes.inline_policy import InlinePolicyHandler
 from irsa_cli.changes.namespace import NamespaceHandler
+from irsa_cli.changes.owner import (
+    NamespaceOwnerHandler,
+    ProviderOwnerHandler,
+    RoleCommitHandler,
+    RoleOwnerHandler,
+)
 from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
 from irsa_cli.changes.role import RoleHandler
 from irsa_cli.changes.service_account import ServiceAccountHandler
@@ -33,8 +39,12 @@ def handlers(iam: IAMClient, kube: Kube | None) -> Mapping[Kind, Handler]:
         Kind.ATTACHMENT: AttachmentHandler(iam),
         Kind.INLINE_POLICY: InlinePolicyHandler(iam),
         Kind.TRUST_STATEMENT: TrustStatementHandler(iam),
+        Kind.ROLE_OWNER: RoleOwnerHandler(iam),
+        Kind.PROVIDER_OWNER: ProviderOwnerHandler(iam),
+        Kind.ROLE_COMMIT: RoleCommitHandler(iam),
     }
     if kube is not None:
+        found[Kind.NAMESPACE_OWNER] = NamespaceOwnerHandler(kube)
         found[Kind.NAMESPACE] = NamespaceHandler(kube)
         found[Kind.SERVICE_ACCOUNT] = ServiceAccountHandler(kube)
     return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import settle, until_spread
+from irsa_cli.changes.common import Unclaimed, settle, until_spread
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-class AttachmentHandler:
-    """Attaches and detaches one managed policy; the target is `(role name, policy ARN)`."""
+class AttachmentHandler(Unclaimed):
+    """Attaches and detaches one managed policy; the target is `(role name, policy ARN)`.
+
+    A change from present to present attaches again what another run may be about to take away.
+    """
 
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
@@ -26,19 +29,27 @@ class AttachmentHandler:
         role, arn = change.target
         if change.after is None:
             return self._detach(role, arn)
-        return settle(lambda: self._attach(role, arn, run), lambda: self._found(role, arn))
+        changed = change.before is None
+        return settle(
+            lambda: self._attach(role, arn, run, changed=changed),
+            lambda: Applied(changed=changed) if self._is_attached(role, arn) else None,
+        )
 
-    def _attach(self, role: str, arn: str, run: Run) -> Applied:
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        return self._is_attached(*change.target)
+
+    def _attach(self, role: str, arn: str, run: Run, *, changed: bool) -> Applied:
         def write() -> Applied:
             call(self._iam.attach_role_policy, RoleName=role, PolicyArn=arn)
-            return Applied(changed=True)
+            return Applied(changed=changed)
 
         # NoSuchEntity is also IAM's word for a policy that isn't there; that was asked before.
         fresh = run.has_made(Kind.ROLE, role)
         return until_spread(write, run, fresh=fresh, codes=frozenset({reading.NOT_THERE}))
 
-    def _found(self, role: str, arn: str) -> Applied | None:
-        return Applied(changed=True) if arn in reading.attached_policies(self._iam, role) else None
+    def _is_attached(self, role: str, arn: str) -> bool:
+        return arn in reading.attached_policies(self._iam, role)
 
     def _detach(self, role: str, arn: str) -> Applied:
         try:

@@ -16,6 +16,14 @@ PROPAGATION_SECONDS = 30.0
 """For how long IAM may not yet know, in one place, what it has confirmed in another."""
 
 
+class Unclaimed:
+    """What most kinds have in common: the object doesn't tell whether somebody else counts on it."""
+
+    def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
+        """See `Handler.claimed`."""
+        return ""
+
+
 def expect(kind: type[S], state: object) -> S:
     """The state as its type; a change of another kind here is a bug."""
     if not isinstance(state, kind):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import conflict, expect, settle, telling, until_spread
+from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, telling, until_spread
 from irsa_cli.core import policy
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.plan import Change, Kind
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-class InlinePolicyHandler:
+class InlinePolicyHandler(Unclaimed):
     """Puts and deletes one inline policy; the target is `(role name, policy name)`."""
 
     def __init__(self, iam: IAMClient) -> None:
@@ -41,6 +41,11 @@ class InlinePolicyHandler:
                     return Applied(changed=False)
                 raise conflict(change, "an inline policy of that name was put there")
         return settle(lambda: self._put(role, name, document, run), lambda: self._found(role, name, document))
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        role, name = change.target
+        return self._found(role, name, expect(DocumentState, change.after).document) is not None
 
     def _put(self, role: str, name: str, document: policy.Document, run: Run) -> Applied:
         def write() -> Applied:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from irsa_cli.changes.common import conflict, expect, not_ours, settle, telling
+from irsa_cli.changes.common import Unclaimed, conflict, expect, not_ours, settle, telling
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import MANAGED_BY_LABEL, TRANSACTION_TAG, NamespaceState
@@ -12,8 +12,10 @@ from irsa_cli.kube.client import Json, Kube
 from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
+ROUNDS = 5
 
-class NamespaceHandler:
+
+class NamespaceHandler(Unclaimed):
     """Creates and deletes a namespace; the target is `(name,)`."""
 
     def __init__(self, kube: Kube) -> None:
@@ -27,49 +29,70 @@ class NamespaceHandler:
         labels = expect(NamespaceState, change.after).labels
         body = namespace_body(name, labels, {TRANSACTION_TAG: run.transaction})
         return settle(
-            lambda: self._create(name, body, run.transaction), lambda: self._found(name, run.transaction)
+            lambda: self._create(change, body, run.transaction), lambda: self._found(change, run.transaction)
         )
 
-    def _create(self, name: str, body: Json, transaction: str) -> Applied:
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        found = self._found(change, transaction)
+        return found is not None and found.changed
+
+    def _create(self, change: Change, body: Json, transaction: str) -> Applied:
         try:
             made = self._kube.create_namespace(body)
         except ServiceError as error:
             with telling(error.outcome):
-                found = self._found(name, transaction) if error.code == EXISTS else None
+                found = self._found(change, transaction) if error.code == EXISTS else None
             if found is None:
                 raise
             return found
         return Applied(changed=True, identity={"uid": made["metadata"]["uid"]})
 
-    def _found(self, name: str, transaction: str) -> Applied | None:
-        present = self._kube.namespace(name)
+    def _found(self, change: Change, transaction: str) -> Applied | None:
+        present = self._kube.namespace(change.target[0])
         if present is None:
             return None
         metadata = present["metadata"]
-        ours = metadata.get("annotations", {}).get(TRANSACTION_TAG) == transaction
-        return Applied(changed=ours, identity={"uid": metadata["uid"]})
+        owner = metadata.get("annotations", {}).get(TRANSACTION_TAG)
+        if owner not in (None, transaction):
+            # It may take it back yet. Who plans again makes it theirs first.
+            raise conflict(change, f"transaction {owner} made it at the same time")
+        return Applied(changed=owner == transaction, identity={"uid": metadata["uid"]})
 
     def _delete(self, change: Change, name: str, claim: Claim | None) -> Applied:
-        present = self._kube.namespace(name)
-        if present is None or present["metadata"].get("deletionTimestamp"):
-            return Applied(changed=False)
-        metadata = present["metadata"]
-        if claim is not None:
-            owner = metadata.get("annotations", {}).get(TRANSACTION_TAG, "none")
-            if claim.identity.get("uid", metadata["uid"]) != metadata["uid"] or owner != claim.transaction:
-                raise not_ours(change, claim, f"uid {metadata['uid']}, annotation {TRANSACTION_TAG}={owner}")
-        contents = self._kube.contents(name)
-        if contents:
-            raise conflict(change, f"somebody has put something into it: {', '.join(contents)}")
-        try:
-            self._kube.delete_namespace(name, uid=metadata["uid"])
-        except ServiceError as error:
-            if error.code == NOT_FOUND:
+        for _ in range(ROUNDS):
+            present = self._kube.namespace(name)
+            if present is None or present["metadata"].get("deletionTimestamp"):
                 return Applied(changed=False)
-            if error.code == CONFLICT:
-                raise conflict(change, "it was deleted and made again") from error
-            raise
-        return Applied(changed=True)
+            metadata = present["metadata"]
+            if claim is not None:
+                self._check_claim(change, metadata, claim)
+            self._check_empty(change, name)
+            try:
+                # Another run that counts on the namespace has put its mark on it, which is a new version.
+                version = metadata["resourceVersion"]
+                self._kube.delete_namespace(name, uid=metadata["uid"], resource_version=version)
+            except ServiceError as error:
+                if error.code == NOT_FOUND:
+                    return Applied(changed=False)
+                if error.code == CONFLICT:
+                    continue
+                raise
+            return Applied(changed=True)
+        raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
+
+    def _check_claim(self, change: Change, metadata: Json, claim: Claim) -> None:
+        owner = metadata.get("annotations", {}).get(TRANSACTION_TAG, "none")
+        if claim.identity.get("uid", metadata["uid"]) != metadata["uid"] or owner != claim.transaction:
+            raise not_ours(change, claim, f"uid {metadata['uid']}, annotation {TRANSACTION_TAG}={owner}")
+
+    def _check_empty(self, change: Change, name: str) -> None:
+        contents = self._kube.contents(name)
+        if contents.items:
+            raise conflict(change, f"somebody has put something into it: {', '.join(contents.items)}")
+        if contents.unreadable:
+            kinds = ", ".join(contents.unreadable)
+            raise conflict(change, f"it may not be empty: these can't be listed: {kinds}")
 
 
 def namespace_body(

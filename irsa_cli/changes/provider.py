@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import conflict, expect, not_ours, settle, telling, until_spread
+from irsa_cli.changes.common import Unclaimed, conflict, expect, not_ours, settle, telling, until_spread
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import TRANSACTION_TAG, ProviderState
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-class ProviderHandler:
+class ProviderHandler(Unclaimed):
     """Creates and deletes an OIDC provider; the target is `(provider ARN,)`."""
 
     def __init__(self, iam: IAMClient) -> None:
@@ -36,6 +36,11 @@ class ProviderHandler:
             lambda: self._create(change, arn, wished, run.transaction),
             lambda: self._found(arn, wished, run.transaction),
         )
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        found = self._found(change.target[0], expect(ProviderState, change.after), transaction)
+        return found is not None and found.changed
 
     def _create(self, change: Change, arn: str, wished: ProviderState, transaction: str) -> Applied:
         tags = {**wished.tags, TRANSACTION_TAG: transaction}
@@ -66,6 +71,8 @@ class ProviderHandler:
             return None
         if state.tags.get(TRANSACTION_TAG) == transaction:
             return Applied(changed=True)
+        if TRANSACTION_TAG in state.tags:
+            return None  # Another run's, which may take it back yet: who plans again makes it theirs first.
         # Somebody else's provider is as good when it accepts what we need.
         return Applied(changed=False) if set(wished.audiences) <= set(state.audiences) else None
 
@@ -86,7 +93,7 @@ class ProviderHandler:
         return Applied(changed=True)
 
 
-class AudienceHandler:
+class AudienceHandler(Unclaimed):
     """Adds and removes one audience of a provider; the target is `(provider ARN, audience)`."""
 
     def __init__(self, iam: IAMClient) -> None:
@@ -98,6 +105,10 @@ class AudienceHandler:
         if change.after is None:
             return self._remove(arn, audience)
         return settle(lambda: self._add(arn, audience, run), lambda: self._found(arn, audience))
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        return self._found(*change.target) is not None
 
     def _add(self, arn: str, audience: str, run: Run) -> Applied:
         def write() -> Applied:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import conflict, expect, not_ours, settle, telling
+from irsa_cli.changes.common import Unclaimed, conflict, expect, not_ours, settle, telling
 from irsa_cli.core import policy
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change
-from irsa_cli.core.states import TRANSACTION_TAG, RoleState
+from irsa_cli.core.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, RoleState
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-class RoleHandler:
+class RoleHandler(Unclaimed):
     """Creates and deletes roles. CreateRole is the compare-and-set: a name is taken once."""
 
     def __init__(self, iam: IAMClient) -> None:
@@ -32,8 +32,18 @@ class RoleHandler:
         wished = expect(RoleState, change.after)
         return settle(
             lambda: self._create(change, name, wished, run.transaction),
-            lambda: self._found(name, wished, run.transaction),
+            lambda: self._found(name, run.transaction),
         )
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        return self._found(change.target[0], transaction) is not None
+
+    def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
+        """See `Handler.claimed`: another run that goes on from a half-made role puts its own tag on it."""
+        found = reading.role_state(self._iam, change.target[0]) if ours else None
+        owner = transaction if found is None else found[0].tags.get(TRANSACTION_TAG, NOBODY)
+        return "" if owner == transaction else f"transaction {owner} has taken {change.name} over"
 
     def _create(self, change: Change, name: str, wished: RoleState, transaction: str) -> Applied:
         tags = {**wished.tags, TRANSACTION_TAG: transaction}
@@ -52,22 +62,21 @@ class RoleHandler:
             if error.code != reading.EXISTS:
                 raise
             with telling(error.outcome):
-                found = self._found(name, wished, transaction)
+                found = self._found(name, transaction)
             if found is None:
                 raise conflict(change, "a role of that name was made") from error
             return found
         return Applied(changed=True, identity={"RoleId": answer["Role"]["RoleId"]})
 
-    def _found(self, name: str, wished: RoleState, transaction: str) -> Applied | None:
-        """The role that is there, if it is the wished one; ours when it bears this run's tag."""
+    def _found(self, name: str, transaction: str) -> Applied | None:
+        """The role that is there, if this run made it.
+
+        Another's, even one that is just as wished, may be taken back yet: who plans again makes it theirs.
+        """
         found = reading.role_state(self._iam, name)
-        if found is None:
+        if found is None or found[0].tags.get(TRANSACTION_TAG) != transaction:
             return None
-        state, role_id = found
-        ours = state.tags.get(TRANSACTION_TAG) == transaction
-        if not ours and not same_role(state, wished):
-            return None
-        return Applied(changed=ours, identity={"RoleId": role_id})
+        return Applied(changed=True, identity={"RoleId": found[1]})
 
     def _delete(self, change: Change, name: str, claim: Claim | None) -> Applied:
         found = reading.role_state(self._iam, name)
@@ -104,10 +113,10 @@ class RoleHandler:
 
 
 def same_role(one: RoleState, other: RoleState) -> bool:
-    """Whether two states are the same but for the transaction's tag and the form of the trust policy."""
+    """Whether two states are the same but for the marks of runs and the form of the trust policy."""
     return policy.equal(one.trust, other.trust) and _plain(one) == _plain(other)
 
 
 def _plain(state: RoleState) -> RoleState:
-    tags = {key: value for key, value in state.tags.items() if key != TRANSACTION_TAG}
+    tags = {key: value for key, value in state.tags.items() if key not in (TRANSACTION_TAG, COMMIT_TAG)}
     return replace(state, trust={}, tags=tags)

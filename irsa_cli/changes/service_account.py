@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from irsa_cli.changes.common import conflict, expect, not_ours, settle, telling
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.plan import Change
-from irsa_cli.core.states import TRANSACTION_TAG, ServiceAccountState
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG, ServiceAccountState
 from irsa_cli.kube.client import Json, Kube
 from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -34,6 +34,32 @@ class ServiceAccountHandler:
         if change.after is None:
             return self._delete(change, claim)
         return self._patch(change)
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        after = expect(ServiceAccountState, change.after)
+        if change.before is None:
+            found = self._found(change, transaction)
+            return found is not None and found.changed
+        present = self._kube.service_account(*change.target)
+        return (
+            present is not None
+            and (not after.uid or present["metadata"]["uid"] == after.uid)
+            and _holds(present["metadata"], after)
+        )
+
+    def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
+        """See `Handler.claimed`: the annotation with the role's ARN is every run's last step.
+
+        So where it stands and is not ours, another run has ended, and its pods use the role.
+        """
+        state = change.after
+        role = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
+        if ours or not role:
+            return ""
+        present = self._kube.service_account(*change.target) or {"metadata": {}}
+        has = (present["metadata"].get("annotations") or {}).get(ROLE_ARN_ANNOTATION)
+        return f"ServiceAccount {change.name} is annotated with {role}" if has == role else ""
 
     def _create(self, change: Change, transaction: str) -> Applied:
         namespace, name = change.target

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import conflict, expect, telling
+from irsa_cli.changes.common import Unclaimed, conflict, expect, telling
 from irsa_cli.core import policy, trust
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.plan import Change
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROUNDS = 5
 
 
-class TrustStatementHandler:
+class TrustStatementHandler(Unclaimed):
     """Adds and removes one statement; the target is `(role name, subject)`."""
 
     def __init__(self, iam: IAMClient) -> None:
@@ -45,6 +45,11 @@ class TrustStatementHandler:
                 lost = self._write(change.target[0], document, statement, adding=adding) or lost
         # A write without an answer may still be executed: then this is no conflict, but unknown.
         raise lost or conflict(change, f"somebody else keeps writing the trust policy ({ROUNDS} rounds)")
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        document = self._read(change, adding=True)
+        return document is not None and trust.contains(document, expect(DocumentState, change.after).document)
 
     def _read(self, change: Change, *, adding: bool) -> Document | None:
         found = reading.role_state(self._iam, change.target[0])

@@ -21,7 +21,7 @@ def mark(what: str) -> str:
 def describe(change: Change) -> str:
     """What a change is about, as a person would name it."""
     from irsa_cli.core.plan import Kind
-    from irsa_cli.core.states import ROLE_ARN_ANNOTATION, RoleState, ServiceAccountState
+    from irsa_cli.core.states import ROLE_ARN_ANNOTATION, OwnerState, RoleState, ServiceAccountState
 
     state = change.after if change.after is not None else change.before
     if isinstance(state, RoleState):
@@ -36,7 +36,16 @@ def describe(change: Change) -> str:
         return change.target[0].partition("oidc-provider/")[2]
     if change.kind is Kind.AUDIENCE:
         return f"{change.target[1]} for {change.target[0].partition('oidc-provider/')[2]}"
+    if isinstance(state, OwnerState):
+        before = change.before.transaction if isinstance(change.before, OwnerState) else ""
+        return f"{_short(change)} taken over from {before or 'this run'}"
+    if change.kind is Kind.ROLE_COMMIT:
+        return f"{change.name} complete"
     if isinstance(state, ServiceAccountState) and change.action == "update":
         role = state.annotations.get(ROLE_ARN_ANNOTATION)
         return f"{change.name} annotated" if role else f"{change.name} changed"
     return change.name
+
+
+def _short(change: Change) -> str:
+    return change.name.rpartition("oidc-provider/")[2]

@@ -76,6 +76,10 @@ class Conflict(IrsaError):
     """
 
 
+class Claimed(Conflict):
+    """Somebody else counts on what is to be taken back; it was left alone, and is theirs now."""
+
+
 class DeadlineExceeded(IrsaError):
     """The run's `--timeout` was reached before its next call."""
 

@@ -26,7 +26,7 @@ _TAG = re.compile(r"(?:(?![\x00-\x1f\x7f-\x9f])[\w\s.:/=+\-@])*")
 
 ROLE_NAME_LIMIT = 64
 DIGEST_LENGTH = 8
-MAX_USER_TAGS = 47
+MAX_USER_TAGS = 45
 """IAM takes 50 tags a role; irsa needs three of them."""
 
 

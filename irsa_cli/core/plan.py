@@ -26,6 +26,10 @@ class Kind(str, Enum):
     INLINE_POLICY = "InlinePolicy"
     TRUST_STATEMENT = "TrustStatement"
     SERVICE_ACCOUNT = "ServiceAccount"
+    ROLE_OWNER = "RoleOwner"
+    PROVIDER_OWNER = "ProviderOwner"
+    NAMESPACE_OWNER = "NamespaceOwner"
+    ROLE_COMMIT = "RoleCommit"
 
 
 STATE_OF_KIND: Mapping[Kind, type[State]] = {
@@ -37,6 +41,10 @@ STATE_OF_KIND: Mapping[Kind, type[State]] = {
     Kind.INLINE_POLICY: states.DocumentState,
     Kind.TRUST_STATEMENT: states.DocumentState,
     Kind.SERVICE_ACCOUNT: states.ServiceAccountState,
+    Kind.ROLE_OWNER: states.OwnerState,
+    Kind.PROVIDER_OWNER: states.OwnerState,
+    Kind.NAMESPACE_OWNER: states.OwnerState,
+    Kind.ROLE_COMMIT: states.CommitState,
 }
 
 

@@ -18,6 +18,17 @@ TRANSACTION_TAG = "irsa/transaction"
 It settles who made an object when the answer to our own create was lost.
 """
 
+WISH_TAG = "irsa/wish"
+"""Tag of a role: a digest of what the run that made it wished. A half-made one of another wish is refused."""
+COMMIT_TAG = "irsa/commit"
+"""Tag of a role whose ServiceAccount can't tell whether the run that made it has ended (`--role-only`, or the
+ServiceAccount bore the role's ARN before): `pending` until all is done, then `done`. Other roles lack it: the
+annotation of their ServiceAccount tells.
+"""
+PENDING, DONE = "pending", "done"
+NOBODY = "nobody"
+"""The owner of an object that bears no transaction's mark."""
+
 ROLE_ARN_ANNOTATION = "eks.amazonaws.com/role-arn"
 AUDIENCE_ANNOTATION = "eks.amazonaws.com/audience"
 STS_REGIONAL_ANNOTATION = "eks.amazonaws.com/sts-regional-endpoints"
@@ -79,4 +90,27 @@ class ServiceAccountState:
     resource_version: str = ""
 
 
-State = ProviderState | Present | RoleState | DocumentState | NamespaceState | ServiceAccountState
+@dataclass(frozen=True)
+class OwnerState:
+    """The transaction whose mark an object bears; empty for the run that makes the change itself."""
+
+    transaction: str
+
+
+@dataclass(frozen=True)
+class CommitState:
+    """The value of a role's `irsa/commit` tag."""
+
+    value: str
+
+
+State = (
+    ProviderState
+    | Present
+    | RoleState
+    | DocumentState
+    | NamespaceState
+    | ServiceAccountState
+    | OwnerState
+    | CommitState
+)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
-from irsa_cli.core.errors import Conflict, DeadlineExceeded, Outcome, ServiceError
+from irsa_cli.core.errors import Claimed, Conflict, DeadlineExceeded, Outcome, ServiceError
 from irsa_cli.core.limits import call_seconds
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.transaction.journal import Journal, JournalError, Record
@@ -26,6 +27,9 @@ LATE_CALLS = 1.5
 """A write without an answer may be executed for that many call time-outs after it was given up."""
 
 ROLLBACK_SECONDS = 60.0
+
+EXACT = (Kind.SERVICE_ACCOUNT, Kind.NAMESPACE, Kind.NAMESPACE_OWNER)
+"""Kinds whose compare-and-set the server does: what was taken back of them, nobody had counted on."""
 
 
 class Step(Enum):
@@ -109,7 +113,7 @@ class Transaction:
     def execute(self) -> Report:
         """Run the plan to its end or back to its beginning; never raises for a failed change."""
         error = self._forward()
-        if error is None:
+        if error is None or self._has_committed():
             return self._report("committed", None, [])
         self._listen(Event(Step.ROLLBACK, error=error))
         leftovers = self._worker.undo(self._steps, self._run.transaction)
@@ -127,6 +131,18 @@ class Transaction:
         except Exception as error:
             return error
         return None
+
+    def _has_committed(self) -> bool:
+        """Whether the last stage is done all the same, which makes the world as wished.
+
+        Others may have seen it, and go by it: it is not taken back because its answer, or a line of the
+        journal, was lost.
+        """
+        last = self._steps[-1] if self._steps else []
+        if not last or not self._worker.finish_unanswered(last, self._run.transaction):
+            return False
+        self._run_commit()
+        return True
 
     def _run_commit(self) -> None:
         # The world is as wished from here on: a journal that can't say so doesn't make it less true.
@@ -228,24 +244,122 @@ class Worker:
         self._listen = _harmless(listen)
         self._rollback_seconds = rollback_seconds
         self._late_window = LATE_CALLS * call_seconds()
+        self._silent: set[int] = set()
+        self._rollback: Run | None = None
 
     def handler(self, change: Change) -> Handler:
         """The handler of a change's kind."""
         return self._handlers[change.kind]
 
-    def note(self, event: str, index: int | None = None, **facts: str) -> None:
+    def note(self, event: str, index: int | None = None, **facts: Any) -> None:
         """Journal while rolling back: a journal that fails then must not stop the rollback."""
         with contextlib.suppress(JournalError):
             self._journal.event(event, index, **facts)
 
+    def _run(self, transaction: str) -> Run:
+        """The rollback as a run; its time begins with the first look for what nobody answered."""
+        if self._rollback is None:
+            self._rollback = Run(transaction, self._rollback_seconds)
+        return self._rollback
+
+    def finish_unanswered(self, stage: Sequence[_Step], transaction: str) -> bool:
+        """Look for what a stage began and nobody answered; whether all of the stage is done now."""
+        begun = all(step.record.begun and not step.record.refused for step in stage)
+        if not begun or any(not step.record.done and step.unanswered is None for step in stage):
+            return False
+        if any(step.change.after is None for step in stage):
+            return False  # What is gone may be anybody's doing.
+        run = self._run(transaction)
+        missing = [step for step in stage if not step.record.done]
+        return not _in_parallel(lambda step: self._find(step, run), missing)
+
+    def _find(self, step: _Step, run: Run) -> None:
+        """Wait until a change shows that nobody answered; raises when it doesn't, or can't be looked for."""
+        handler, until = self.handler(step.change), self._late_until(step)
+        waits = _backoff()
+        while not self._is_there(handler, step, run):
+            if time.monotonic() >= until or run.remaining <= 0:
+                raise DeadlineExceeded(f"{step.change.name} did not show")
+            time.sleep(min(next(waits), run.remaining))
+        step.record.done, step.state = True, "done"
+        self.note("done", step.index, changed=True, identity={})
+        self._listen(Event(Step.DONE, step.change))
+
+    def _is_there(self, handler: Handler, step: _Step, run: Run) -> bool:
+        try:
+            return handler.look(step.change, run.transaction)
+        except ServiceError as error:
+            if not error.transient:
+                raise
+            return False
+
     def undo(self, stages: Sequence[Sequence[_Step]], transaction: str) -> list[Leftover]:
-        """Take back what needs it; returns what could not be taken back."""
-        run = Run(transaction, self._rollback_seconds)
+        """Take back what needs it; returns what could not be taken back.
+
+        Between the stages it is asked whether somebody else counts on what this run made: another run that
+        goes on from it, or has ended meanwhile. Then the rest stays, and what was taken away in the moment
+        before is put back: of two that each write first and then look, at least one sees the other.
+        """
+        run = self._run(transaction)
+        steps = [step for stage in stages for step in stage]
         leftovers: list[Leftover] = []
+        claimed: str | None = None
         for stage in reversed(stages):
             todo = [step for step in stage if step.record.needs_undo]
+            if not todo:
+                continue
+            if claimed is None:
+                claimed = self._claimed(steps, run)
+            if claimed:
+                for step in todo:
+                    self._leave(step, _left_alone(step, claimed), leftovers)
+                continue
             _in_parallel(lambda step: self._undo_step(step, run, leftovers), todo)
+            claimed = self._claimed(steps, run)
+        if claimed:
+            self._put_back(stages, run, claimed, leftovers)
         return leftovers
+
+    def _claimed(self, steps: Sequence[_Step], run: Run) -> str:
+        """Why somebody else counts on what the run made. Where that can't be read, nobody does."""
+
+        def ask(step: _Step) -> None:
+            ours = step.record.needs_undo and step.state != "left"
+            try:
+                why = self.handler(step.change).claimed(step.change, run.transaction, ours=ours)
+            except ServiceError:
+                self._silent.add(step.index)  # To wait for it again would cost the rollback its time.
+                return
+            if why:
+                raise Claimed(why)
+
+        asked = [step for step in steps if step.index not in self._silent]
+        found = [error for error in _in_parallel(ask, asked) if isinstance(error, Claimed)]
+        return found[0].message if found else ""
+
+    def _put_back(
+        self, stages: Sequence[Sequence[_Step]], run: Run, claimed: str, leftovers: list[Leftover]
+    ) -> None:
+        """Make again what was taken back, for who counts on it."""
+        for stage in stages:
+            undone = [step for step in stage if step.record.undone and step.change.kind not in EXACT]
+            for step in undone:
+                step.record.undone = False
+            _in_parallel(lambda step: self._put_back_step(step, run, claimed, leftovers), undone)
+
+    def _put_back_step(self, step: _Step, run: Run, claimed: str, leftovers: list[Leftover]) -> None:
+        error: Exception = _left_alone(step, claimed)
+        self.note("begin", step.index)
+        try:
+            self.handler(step.change).apply(step.change, run)
+        except Exception as failure:
+            error = failure
+        self._leave(step, error, leftovers)
+
+    def _leave(self, step: _Step, error: Exception, leftovers: list[Leftover]) -> None:
+        step.state = "left"
+        leftovers.append(Leftover(step.change, error))
+        self._listen(Event(Step.LEFT, step.change, error=error))
 
     def _undo_step(self, step: _Step, run: Run, leftovers: list[Leftover]) -> None:
         self.note("undo", step.index)
@@ -253,9 +367,7 @@ class Worker:
         try:
             changed = self._undo_until_gone(step, run)
         except Exception as error:  # A bug in a handler leaves something behind, too.
-            step.state = "left"
-            leftovers.append(Leftover(step.change, error))
-            self._listen(Event(Step.LEFT, step.change, error=error))
+            self._leave(step, error, leftovers)
             return
         step.record.undone, step.state = True, "undone"
         self.note("undone", step.index)
@@ -264,7 +376,7 @@ class Worker:
     def _undo_until_gone(self, step: _Step, run: Run) -> bool:
         claim = Claim(run.transaction, step.record.identity)
         handler, inverse = self.handler(step.change), step.change.inverse
-        look_until = 0.0 if step.unanswered is None else step.unanswered + self._late_window
+        look_until = self._late_until(step)
         waits = _backoff()
         while True:
             try:
@@ -279,6 +391,14 @@ class Worker:
             if run.remaining <= 0:
                 raise DeadlineExceeded("the time limit of the rollback was reached, and it may yet appear")
             time.sleep(min(next(waits), run.remaining))
+
+    def _late_until(self, step: _Step) -> float:
+        """Until when (monotonic) a write without an answer may be executed."""
+        return 0.0 if step.unanswered is None else step.unanswered + self._late_window
+
+
+def _left_alone(step: _Step, why: str) -> Claimed:
+    return Claimed(f"{step.change.kind.value} {step.change.name} was left alone", reason=why)
 
 
 def _harmless(listen: Listener) -> Listener:

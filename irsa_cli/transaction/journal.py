@@ -237,7 +237,9 @@ def _replay(story: Story, records: list[Record], event: Mapping[str, Any]) -> No
         return
     record = records[event["change"]]
     if event["event"] == "begin":
-        record.begun = True
+        # Also where it was begun before: what is known of that time does not hold any more.
+        record.begun, record.done, record.undone, record.refused = True, False, False, False
+        record.changed, record.identity = True, {}
     elif event["event"] == "done":
         record.done, record.changed, record.identity = True, event["changed"], event["identity"]
     elif event["event"] == "refused":

@@ -99,3 +99,18 @@ class Handler(Protocol):
         is there, `ServiceError` when the call failed (its `outcome` says whether it may have acted).
         """
         ...
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """Whether the state after the change is there; by this transaction, where its kind bears marks.
+
+        Raises `ServiceError` when that can't be read.
+        """
+        ...
+
+    def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
+        """Why somebody else counts on what the transaction made, as far as this object tells; or ''.
+
+        `ours` says that the change is in effect: the object is as the transaction made it. Raises
+        `ServiceError` when that can't be read.
+        """
+        ...

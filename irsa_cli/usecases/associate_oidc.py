@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding import provider_changes
 from irsa_cli.core.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.plan import Plan
+from irsa_cli.core.planning import provider_changes
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ProviderState
 from irsa_cli.usecases.connect import Target, WireLog, connect

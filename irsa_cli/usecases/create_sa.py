@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from random import uniform
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core import arn, names, policy, trust
-from irsa_cli.core.binding import Cluster, Observed, Wish, plan, service_account_annotations
-from irsa_cli.core.errors import InvalidInput, Refused
+from irsa_cli.core.binding import Cluster, Observed, Wish, digest
+from irsa_cli.core.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.plan import Kind, Plan
+from irsa_cli.core.planning import counts_on_others, plan, service_account_annotations
 from irsa_cli.core.policy import Document
-from irsa_cli.core.result import Ended, Result
+from irsa_cli.core.result import Ended, Left, Result
 from irsa_cli.core.states import (
     CLUSTER_TAG,
     SERVICE_ACCOUNT_TAG,
     STS_REGIONAL_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
+    WISH_TAG,
     RoleState,
 )
 from irsa_cli.transaction.engine import Event, Step
@@ -26,11 +29,23 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.observe import observe
-from irsa_cli.usecases.running import Settings, execute, going_on, name_caller, naming_caller, planned
+from irsa_cli.usecases.running import (
+    Settings,
+    came_between,
+    execute,
+    going_on,
+    name_caller,
+    naming_caller,
+    planned,
+)
 from irsa_cli.usecases.verify import verify
 
 if TYPE_CHECKING:
     from irsa_cli.aws.session import AwsSession
+
+
+ATTEMPTS = 3
+"""How often a run looks and plans at most, when others work on the same objects at the same time."""
 
 
 @dataclass(frozen=True)
@@ -81,23 +96,70 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         "serviceAccount": f"{wish.namespace}/{wish.name}",
         "target": vars(request.target),
     }
-    with naming_caller(connection.aws.caller):
-        observed = observe(connection, wish)
     earlier = going_on(settings, context)
     try:
-        todo = plan(wish, observed)
+        result = _until_settled(connection, wish, request, settings, context)
     except Refused as error:
         error.next_steps += tuple(
             f"irsa recover {path.stem}  # takes back the run that was cut off" for path in earlier
         )
         raise
-    result = _carry_out(connection, wish, todo, request, settings, context)
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier)
     name_caller(result.error, connection.aws.caller)
+    return result
+
+
+def _until_settled(
+    connection: Connection, wish: Wish, request: Request, settings: Settings, context: Mapping[str, Any]
+) -> Result:
+    """Look, plan and act; again when another run came between, or may have taken away what this one found."""
+    done: Result | None = None
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            result, unsure = _attempt(connection, wish, request, settings, context)
+        except IrsaError as error:
+            if done is None:
+                raise
+            if isinstance(error, Refused):
+                return _doubtful(done, error)
+            done.notes.append(f"what another run had made could not be looked at again: {error}")
+            return done
+        last = attempt == ATTEMPTS or settings.seconds >= settings.timeout
+        if result.ended is Ended.COMMITTED and unsure and not last:
+            done = result
+        elif result.ended is Ended.ROLLED_BACK and came_between(result.error) and not last:
+            settings.note(f"Another run came between ({result.error}): looking again.")
+            sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
+        else:
+            break
+    if done is None or result.ended is Ended.COMMITTED:
+        return result
+    if result.ended is Ended.UNCHANGED:
+        return done
+    return _doubtful(done, result.error)
+
+
+def _attempt(
+    connection: Connection, wish: Wish, request: Request, settings: Settings, context: Mapping[str, Any]
+) -> tuple[Result, bool]:
+    """One attempt, and whether it builds on what another run may be taking back."""
+    with naming_caller(connection.aws.caller):
+        observed = observe(connection, wish)
+    todo = plan(wish, observed)
+    result = _carry_out(connection, wish, todo, request, settings, context)
     result.facts = _facts(wish, observed, result)
     result.notes += _notes(wish, observed)
-    return result
+    return result, counts_on_others(wish, observed, todo)
+
+
+def _doubtful(done: Result, error: Exception | None) -> Result:
+    """What was done stands, and something is missing again that another run has taken back meanwhile."""
+    why = f"another run has taken back what this one had found: {error}"
+    repair = "run the same command again"
+    made = [change for change in done.changes if change.state in ("done", "unchanged")]
+    left = [Left(f"{item.change.kind.value} {item.change.name}", why, repair) for item in made]
+    return replace(done, ended=Ended.INCOMPLETE, left=left, error=error)
 
 
 def _check_partitions(request: Request, aws: AwsSession) -> None:
@@ -141,7 +203,11 @@ def wish_of(request: Request, cluster: Cluster) -> Wish:
         associate=request.associate,
         gated=request.verify,
     )
-    return wish if request.attach_role_arn else replace(wish, role=_role(request, wish, path))
+    if request.attach_role_arn:
+        return wish
+    made = replace(wish, role=_role(request, wish, path))
+    assert made.role is not None
+    return replace(made, role=replace(made.role, tags={**made.role.tags, WISH_TAG: digest(made)}))
 
 
 def _role(request: Request, wish: Wish, path: str) -> RoleState:

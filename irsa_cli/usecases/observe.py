@@ -6,12 +6,16 @@ This is the long part of a run on purpose: before the first write every failure 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
 from irsa_cli.core.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.states import ProviderState
+from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
 from irsa_cli.usecases.connect import Connection
+
+UNSETTLED_SECONDS = 900.0
+"""For how long the run that made a provider or a namespace may still be there to take it back."""
 
 
 def observe(connection: Connection, wish: Wish) -> Observed:
@@ -29,25 +33,61 @@ def observe(connection: Connection, wish: Wish) -> Observed:
         if not wish.role_only:
             account = pool.submit(_service_account, connection, wish)
             rehearsal = pool.submit(_rehearse, connection, wish)
+            namespace = pool.submit(_namespace_mark, connection, wish)
     found_role, unreadable = role.result()
     for arn, future in exists.items():
         if future.result() is False:
             raise _no_such_policy(connection, arn, boundary=arn == boundary)
     found_account = None if wish.role_only else account.result()
+    found_provider, provider_maker = provider.result()
+    # A ServiceAccount that is there needs no permission to create one.
+    now = None if wish.role_only or found_account is not None else rehearsal.result()
     return Observed(
-        provider=provider.result(),
+        provider=found_provider,
+        provider_maker=provider_maker,
         role=found_role,
         role_unreadable=unreadable,
         service_account=found_account,
-        # A ServiceAccount that is there needs no permission to create one.
-        namespace_exists=True if wish.role_only or found_account is not None else rehearsal.result(),
+        namespace_exists=wish.role_only or found_account is not None or now is not None,
+        namespace_maker="" if wish.role_only else _young(namespace.result(), now),
     )
 
 
-def _provider(connection: Connection, wish: Wish) -> ProviderState | None:
+def _provider(connection: Connection, wish: Wish) -> tuple[ProviderState | None, str]:
+    """The provider, and the run that may still take it back."""
     if wish.role_account != connection.cluster.account:
-        return None  # It lives in an account that this caller doesn't read.
-    return reading.provider(connection.iam, wish.identity.provider_arn)
+        return None, ""  # It lives in an account that this caller doesn't read.
+    found = reading.aged_provider(connection.iam, wish.identity.provider_arn)
+    if found is None:
+        return None, ""
+    state, age = found
+    # What associate-oidc has made, it has made in one step, and doesn't take back.
+    young = SERVICE_ACCOUNT_TAG in state.tags and age < UNSETTLED_SECONDS
+    return state, state.tags.get(TRANSACTION_TAG, "") if young else ""
+
+
+def _namespace_mark(connection: Connection, wish: Wish) -> tuple[str, str]:
+    """The run that made the namespace, and when; empty when it was no run, or can't be read."""
+    try:
+        metadata = (connection.kube.namespace(wish.namespace) or {}).get("metadata", {})
+    except ServiceError as error:
+        if error.status == 403:
+            return "", ""
+        raise
+    return (metadata.get("annotations") or {}).get(TRANSACTION_TAG, ""), metadata.get("creationTimestamp", "")
+
+
+def _young(mark: tuple[str, str], now: str | None) -> str:
+    """The run that made a namespace, where that is so short a while ago that it may take it back."""
+    maker, created = mark
+    if not maker:
+        return ""
+    moment = _moment(now) if now else datetime.now(timezone.utc)
+    return maker if (moment - _moment(created)).total_seconds() < UNSETTLED_SECONDS else ""
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _role(connection: Connection, wish: Wish) -> tuple[ObservedRole | None, str]:
@@ -86,10 +126,10 @@ def _service_account(connection: Connection, wish: Wish) -> ObservedServiceAccou
     )
 
 
-def _rehearse(connection: Connection, wish: Wish) -> bool:
+def _rehearse(connection: Connection, wish: Wish) -> str | None:
     """Create the ServiceAccount for show (dryRun): finds missing RBAC before the first write.
 
-    Returns whether the namespace exists: the server says 404 when it doesn't.
+    Returns the server's time (empty when unknown), or None when there is no such namespace.
     """
     from irsa_cli.changes.namespace import namespace_body
     from irsa_cli.changes.service_account import service_account_body
@@ -97,16 +137,16 @@ def _rehearse(connection: Connection, wish: Wish) -> bool:
 
     body = service_account_body(wish.namespace, wish.name, dict(wish.labels), dict(wish.annotations))
     try:
-        connection.kube.create_service_account(wish.namespace, body, dry_run=True)
+        made = connection.kube.create_service_account(wish.namespace, body, dry_run=True)
     except ServiceError as error:
         if error.code == EXISTS:
-            return True
+            return ""
         if error.code != NOT_FOUND:
             raise
         if wish.create_namespace:
             connection.kube.create_namespace(namespace_body(wish.namespace), dry_run=True)
-        return False
-    return True
+        return None
+    return str(made["metadata"].get("creationTimestamp", ""))
 
 
 def _no_such_policy(connection: Connection, arn: str, *, boundary: bool) -> IrsaError:

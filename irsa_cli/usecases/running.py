@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.binding import Cluster
-from irsa_cli.core.errors import IrsaError, ServiceError
+from irsa_cli.core.errors import Claimed, Conflict, IrsaError, ServiceError
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.result import ChangeResult, Ended, Left, Result
 from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
@@ -105,7 +105,8 @@ def execute(
     transaction = new_transaction_id()
     run = Run(transaction, settings.timeout - settings.seconds)
     with stoppable(run, settings.note):
-        journal = Journal.open(settings.state_dir, transaction, plan, context)
+        facts = {**context, "gated": gate is not None}
+        journal = Journal.open(settings.state_dir, transaction, plan, facts)
         try:
             report = Transaction(
                 plan,
@@ -129,11 +130,19 @@ def _result(report: Report, cluster: Cluster, transaction: str, settings: Settin
         cluster=cluster,
         transaction=transaction,
         changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
-        left=[left(item, transaction) for item in report.leftovers],
+        left=[left(item, transaction, cluster.name) for item in report.leftovers],
         error=report.error,
         signal=signal_number,
         seconds=settings.seconds,
     )
+
+
+_TAKEN_AWAY = ("NoSuchEntity", "NotFound")
+
+
+def came_between(error: Exception | None) -> bool:
+    """Whether a run failed because of what another one did at the same time: to look again may help."""
+    return isinstance(error, Conflict) or (isinstance(error, ServiceError) and error.code in _TAKEN_AWAY)
 
 
 def planned(plan: Plan, cluster: Cluster, settings: Settings) -> Result:
@@ -142,8 +151,11 @@ def planned(plan: Plan, cluster: Cluster, settings: Settings) -> Result:
     return Result(Ended.PLANNED, cluster=cluster, changes=changes, seconds=settings.seconds)
 
 
-def left(leftover: Leftover, transaction: str) -> Left:
-    """A leftover with the command that removes it."""
+def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
+    """A leftover with the command that removes it, or that shows whether it is still in use."""
+    if isinstance(leftover.error, Claimed) and cluster:
+        repair = f"irsa recover --cluster {cluster}  # lists what no run has finished; this is in use"
+        return Left(f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair)
     why = str(leftover.error)
     transient = isinstance(leftover.error, ServiceError)
     repair = f"irsa recover {transaction}" if transient else repair_command(leftover.change)
@@ -166,6 +178,11 @@ def repair_command(change: Change) -> str:
         Kind.INLINE_POLICY: f"aws iam delete-role-policy --role-name {first} --policy-name {last}",
         Kind.TRUST_STATEMENT: f"aws iam get-role --role-name {first}  # then update-assume-role-policy",
         Kind.SERVICE_ACCOUNT: f"kubectl -n {first} delete serviceaccount {last}",
+        Kind.ROLE_OWNER: f"aws iam list-role-tags --role-name {first}",
+        Kind.ROLE_COMMIT: f"aws iam list-role-tags --role-name {first}",
+        Kind.PROVIDER_OWNER: "aws iam list-open-id-connect-provider-tags"
+        f" --open-id-connect-provider-arn {first}",
+        Kind.NAMESPACE_OWNER: f"kubectl get namespace {first} -o yaml",
     }[change.kind]
 
 

@@ -42,7 +42,11 @@ def rbac(path: Path = PERMISSIONS / "rbac.yaml") -> list[dict[str, Any]]:
 def rules() -> list[Rule]:
     """The rules of all documented ClusterRoles."""
     roles = [item for item in rbac() if item["kind"] == "ClusterRole"]
-    return [Rule(tuple(rule["verbs"]), tuple(rule["resources"])) for role in roles for rule in role["rules"]]
+    return [
+        Rule(tuple(rule["verbs"]), tuple(rule["resources"]), groups=tuple(rule["apiGroups"]))
+        for role in roles
+        for rule in role["rules"]
+    ]
 
 
 def without(policy: dict[str, Any], action: str) -> dict[str, Any]:

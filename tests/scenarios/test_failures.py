@@ -108,7 +108,7 @@ def test_another_writer_who_takes_the_annotation_wins(stage: Stage, namespace: s
     before = stage.world()
     stage.sandbox.faults.add(Fault("iam", "CreateRole", "callback", run=write))
     ran = stage.create_sa("app", namespace, "--attach-policy-arn", READ_ONLY)
-    assert ran.code == 1, ran.err
+    assert ran.code == 4, ran.err
     assert stage.sandbox.world()["roles"] == before["roles"]
     account = stage.account(namespace, "app")
     assert account is not None

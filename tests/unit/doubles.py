@@ -93,6 +93,10 @@ class MemoryWorld(Handler):
     stuck: dict[Key, Exception] = field(default_factory=dict)
     passing: dict[Key, int] = field(default_factory=dict)
     """How many times taking back fails before it works."""
+    blind: dict[Key, Exception] = field(default_factory=dict)
+    """What can't be looked at."""
+    claim_of: Callable[[Change, bool], str] = lambda change, ours: ""
+    """Why somebody else counts on a change's object."""
     latency: float = 0.0
     late_after: float = 5.0
     on_write: Callable[[Change], None] = lambda change: None
@@ -124,6 +128,19 @@ class MemoryWorld(Handler):
                 return self._take_back(change, run, claim)
             self.on_write(change)
             return self._forward(change, run)
+
+    def look(self, change: Change, transaction: str) -> bool:
+        with self._mutex:
+            self.clock.now += self.latency
+            self.arrive()
+            if key_of(change) in self.blind:
+                raise self.blind[key_of(change)]
+            entry = self.objects.get(key_of(change))
+            return entry is not None and entry.state == change.after and entry.owner == transaction
+
+    def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
+        with self._mutex:
+            return self.claim_of(change, ours)
 
     def arrive(self) -> None:
         """Execute the late requests whose time has come."""

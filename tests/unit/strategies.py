@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import (
+    CommitState,
     DocumentState,
     NamespaceState,
+    OwnerState,
     Present,
     ProviderState,
     RoleState,
@@ -119,6 +121,11 @@ STATES: dict[Kind, st.SearchStrategy[State]] = {
     Kind.ATTACHMENT: st.just(Present()),
     Kind.INLINE_POLICY: st.builds(DocumentState, document=documents),
     Kind.TRUST_STATEMENT: st.builds(DocumentState, document=statements()),
+    **dict.fromkeys(
+        (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER),
+        st.builds(OwnerState, transaction=st.text(ALNUM, max_size=8)),
+    ),
+    Kind.ROLE_COMMIT: st.builds(CommitState, value=st.sampled_from(["pending", "done"])),
     Kind.SERVICE_ACCOUNT: st.builds(
         ServiceAccountState,
         annotations=nullable_maps,

@@ -8,15 +8,24 @@ from typing import Any
 import pytest
 
 from irsa_cli.core import policy, trust
-from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, plan, provider_changes
+from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, digest
 from irsa_cli.core.errors import ExitCode, Refused
 from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.planning import plan, provider_changes
 from irsa_cli.core.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
+    COMMIT_TAG,
+    DONE,
     MANAGED_BY_LABEL,
+    PENDING,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    WISH_TAG,
+    CommitState,
+    OwnerState,
+    RoleState,
     ServiceAccountState,
 )
 from tests.unit.wishes import (
@@ -32,6 +41,11 @@ from tests.unit.wishes import (
 )
 
 STS = "sts.amazonaws.com"
+TAKEN_OVER = [
+    [(Kind.ROLE_OWNER, "update")],
+    [(Kind.ATTACHMENT, "update")],
+    [(Kind.SERVICE_ACCOUNT, "create")],
+]
 
 
 def observed(**changed: Any) -> Observed:
@@ -130,7 +144,10 @@ def test_a_half_made_role_is_completed() -> None:
     wished = wish(policies=POLICIES, inline={"p": DOCUMENT, "q": DOCUMENT})
     there = observed(role=role(wished, POLICIES[1], inline={"q": DOCUMENT}))
     todo = list(plan(wished, there))
-    assert [change.target[1] for change in todo[:-1]] == [POLICIES[0], POLICIES[2], "p"]
+    # First it becomes this run's; what is on it already is put again, as its maker may be taking it off.
+    assert todo[0].kind is Kind.ROLE_OWNER
+    assert [change.target[1] for change in todo[1:-1]] == [*POLICIES[::2], "p", POLICIES[1], "q"]
+    assert [change.before is None for change in todo[1:-1]] == [True, True, True, False, False]
     assert todo[-1].kind is Kind.SERVICE_ACCOUNT
 
 
@@ -188,7 +205,7 @@ def test_tags_of_others_on_the_role_are_theirs() -> None:
     wished = wish()
     assert wished.role is not None
     there = observed(role=role(wished, *POLICIES[:1], tags={**wished.role.tags, "cost": "1"}))
-    assert shape(wished, there) == [[(Kind.SERVICE_ACCOUNT, "create")]]
+    assert shape(wished, there) == TAKEN_OVER
     missing = {name: value for name, value in wished.role.tags.items() if name != "team"}
     refusal(wished, observed(role=role(wished, tags=missing)))
 
@@ -198,7 +215,7 @@ def test_the_same_trust_policy_in_another_form_is_the_same() -> None:
     (statement,) = trust.policy(wished.identity)["Statement"]
     action = {**statement, "Action": [statement["Action"]]}
     there = observed(role=role(wished, *POLICIES[:1], trust={"Statement": action, "Version": "2012-10-17"}))
-    assert shape(wished, there) == [[(Kind.SERVICE_ACCOUNT, "create")]]
+    assert shape(wished, there) == TAKEN_OVER
 
 
 @pytest.mark.parametrize("provider", [None, provider_for("other"), provider_for()])
@@ -232,7 +249,62 @@ def test_a_missing_namespace_is_made_or_refused() -> None:
     assert shape(wish(create_namespace=False, role_only=True), there) == [
         [(Kind.ROLE, "create")],
         [(Kind.ATTACHMENT, "create")],
+        [(Kind.ROLE_COMMIT, "update")],
     ]
+
+
+@pytest.mark.parametrize("changed", [{"role_only": True}, {}])
+def test_a_role_whose_service_account_can_not_tell_says_itself_that_it_is_done(changed: Any) -> None:
+    """With `--role-only`, and where the ServiceAccount bears the role's ARN before the role is there."""
+    wished = wish(**changed)
+    early = None if changed else account({ROLE_ARN_ANNOTATION: ROLE_ARN})
+    created, *_, last = plan(wished, observed(service_account=early))
+    assert isinstance(created.after, RoleState)
+    assert created.after.tags[COMMIT_TAG] == PENDING
+    assert (last.kind, last.after) == (Kind.ROLE_COMMIT, CommitState(DONE))
+    cut_off = role(wished, tags=created.after.tags)
+    rest = plan(wished, observed(service_account=early, role=cut_off))
+    assert [change.kind for change in rest] == [Kind.ROLE_OWNER, Kind.ATTACHMENT, Kind.ROLE_COMMIT]
+    done = role(wished, tags={**created.after.tags, COMMIT_TAG: DONE})
+    refusal(wished, observed(service_account=early, role=done))
+
+
+def test_a_role_that_needs_nothing_more_is_done_when_it_is_made() -> None:
+    (created,) = plan(wish(role_only=True, policies=()), observed())
+    assert isinstance(created.after, RoleState)
+    assert created.after.tags[COMMIT_TAG] == DONE
+
+
+def test_a_half_made_role_of_another_wish_is_refused() -> None:
+    def of(*policies: str) -> Wish:
+        wished = wish(policies=policies)
+        assert wished.role is not None
+        tags = {**wished.role.tags, WISH_TAG: digest(wished)}
+        return replace(wished, role=replace(wished.role, tags=tags))
+
+    one, other = of(POLICIES[0]), of(*POLICIES[:2])
+    assert one.role is not None
+    theirs = ObservedRole(replace(one.role, tags={**one.role.tags, TRANSACTION_TAG: "t9"}))
+    assert plan(one, observed(role=theirs)).stages
+    error = refusal(other, observed(role=theirs))
+    assert any("t9" in detail for detail in error.details)
+    assert any("irsa recover --cluster demo" in step for step in error.next_steps)
+    # Once it is finished, what counts is how it differs.
+    done = account({ROLE_ARN_ANNOTATION: ROLE_ARN})
+    finished = replace(theirs, attached=frozenset(POLICIES[:2]))
+    assert len(plan(other, observed(role=finished, service_account=done))) == 0
+
+
+@pytest.mark.parametrize("kind", [Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER])
+def test_what_another_run_may_take_back_becomes_ours_first(kind: Kind) -> None:
+    there = observed(provider_maker="t9", namespace_maker="t9")
+    change = only(wish(), there, kind)
+    assert (change.before, change.after) == (OwnerState("t9"), OwnerState(""))
+    assert change in plan(wish(), there).stages[0]
+    # Where there is nothing to do, nothing is written.
+    done = account({ROLE_ARN_ANNOTATION: ROLE_ARN})
+    nothing = replace(there, role=role(wish(), *POLICIES[:1]), service_account=done)
+    assert len(plan(wish(), nothing)) == 0
 
 
 def attached(wished: Wish, *statements: Any) -> Observed:
@@ -278,7 +350,7 @@ def test_a_gate_has_the_annotation_alone_behind_it(there: Any) -> None:
     states = [change.after for change in last]
     expected = [] if there and ROLE_ARN_ANNOTATION in there.annotations else [{ROLE_ARN_ANNOTATION: ROLE_ARN}]
     assert [state.annotations for state in states if isinstance(state, ServiceAccountState)] == expected
-    assert len(states) == len(expected)
+    assert all(isinstance(state, ServiceAccountState | CommitState) for state in states)
 
 
 def test_a_gate_finds_the_service_account_made_but_without_its_role() -> None:

@@ -8,12 +8,15 @@ from typing import Any
 from hypothesis import strategies as st
 
 from irsa_cli.core import trust
-from irsa_cli.core.binding import Cluster, Wish, service_account_annotations
+from irsa_cli.core.binding import Cluster, Wish
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.planning import service_account_annotations
 from irsa_cli.core.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
+    COMMIT_TAG,
     MANAGED_BY_LABEL,
+    PENDING,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
@@ -160,6 +163,8 @@ def own_roles(draw: st.DrawFn, wished: Wish, *, clear: bool) -> Role:
     tags = {**wished.role.tags, TRANSACTION_TAG: "earlier"}
     attached = {arn for arn in wished.policies if draw(st.booleans())}
     inline = {name: document for name, document in wished.inline.items() if draw(st.booleans())}
+    if draw(st.booleans()):
+        tags[COMMIT_TAG] = PENDING
     role = Role(replace(wished.role, tags=tags), attached, inline)
     if not clear and draw(st.booleans()):
         different: list[dict[str, Any]] = [

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from irsa_cli.core import trust
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import (
+    COMMIT_TAG,
+    NOBODY,
+    TRANSACTION_TAG,
+    CommitState,
     DocumentState,
+    OwnerState,
     ProviderState,
     RoleState,
     ServiceAccountState,
@@ -47,14 +53,20 @@ class World:
     namespaces: set[str] = field(default_factory=set)
     roles: dict[str, Role] = field(default_factory=dict)
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
+    makers: dict[str, str] = field(default_factory=dict)
+    """The runs that have made namespaces a short while ago."""
 
 
 def observe(world: World, wish: Wish) -> Observed:
     """What a run would read of this world."""
     role = world.roles.get(wish.role_name)
     account = None if wish.role_only else world.accounts.get((wish.namespace, wish.name))
+    provider = world.providers.get(wish.identity.provider_arn)
     return Observed(
-        provider=world.providers.get(wish.identity.provider_arn),
+        provider=provider,
+        # All providers that were made for a ServiceAccount are young in this world.
+        provider_maker=provider.tags.get(TRANSACTION_TAG, "") if provider is not None else "",
+        namespace_maker=world.makers.get(wish.namespace, ""),
         role=None if role is None else ObservedRole(role.state, frozenset(role.attached), role.inline),
         service_account=None
         if account is None
@@ -75,18 +87,75 @@ def apply(world: World, change: Change) -> World:
         Kind.INLINE_POLICY: _inline,
         Kind.TRUST_STATEMENT: _statement,
         Kind.SERVICE_ACCOUNT: _account,
+        Kind.ROLE_OWNER: _role_owner,
+        Kind.PROVIDER_OWNER: _provider_owner,
+        Kind.NAMESPACE_OWNER: _namespace_owner,
+        Kind.ROLE_COMMIT: _role_commit,
     }[change.kind](world, change)
     return world
 
 
+THIS_RUN = "this run"
+
+
+def _role_owner(world: World, change: Change) -> None:
+    role = world.roles[change.target[0]]
+    role.state = _tagged(role.state, TRANSACTION_TAG, *_owners(change))
+
+
+def _role_commit(world: World, change: Change) -> None:
+    assert isinstance(change.before, CommitState)
+    assert isinstance(change.after, CommitState)
+    role = world.roles[change.target[0]]
+    role.state = _tagged(role.state, COMMIT_TAG, change.before.value, change.after.value)
+
+
+def _provider_owner(world: World, change: Change) -> None:
+    (arn,) = change.target
+    world.providers[arn] = _tagged(world.providers[arn], TRANSACTION_TAG, *_owners(change))
+
+
+def _namespace_owner(world: World, change: Change) -> None:
+    before, after = _owners(change)
+    assert world.makers.get(change.target[0], NOBODY) == before
+    world.makers[change.target[0]] = after
+
+
+def _owners(change: Change) -> tuple[str, str]:
+    assert isinstance(change.before, OwnerState)
+    assert isinstance(change.after, OwnerState)
+    return change.before.transaction or THIS_RUN, change.after.transaction or THIS_RUN
+
+
+Tagged = TypeVar("Tagged", RoleState, ProviderState)
+
+
+def marked(state: Tagged) -> Tagged:
+    """As a run makes it: with its mark."""
+    return replace(state, tags={**state.tags, TRANSACTION_TAG: THIS_RUN})
+
+
+def unmarked(state: Tagged) -> Tagged:
+    """Without what tells which run made it, and whether it has ended."""
+    marks = (TRANSACTION_TAG, COMMIT_TAG)
+    return replace(state, tags={key: value for key, value in state.tags.items() if key not in marks})
+
+
+def _tagged(state: Tagged, key: str, before: str, after: str) -> Tagged:
+    assert state.tags.get(key, NOBODY) == before
+    rest = {name: value for name, value in state.tags.items() if name != key}
+    return replace(state, tags=rest if after == NOBODY else {**rest, key: after})
+
+
 def _provider(world: World, change: Change) -> None:
     (arn,) = change.target
-    assert world.providers.get(arn) == change.before
+    present = world.providers.get(arn)
+    assert (None if present is None else unmarked(present)) == change.before
     if change.after is None:
         del world.providers[arn]
     else:
         assert isinstance(change.after, ProviderState)
-        world.providers[arn] = change.after
+        world.providers[arn] = marked(change.after)
 
 
 def _audience(world: World, change: Change) -> None:
@@ -101,18 +170,26 @@ def _namespace(world: World, change: Change) -> None:
     (name,) = change.target
     assert (name in world.namespaces) == (change.before is not None)
     assert not any(namespace == name for namespace, _ in world.accounts)
-    (world.namespaces.remove if change.after is None else world.namespaces.add)(name)
+    if change.after is None:
+        world.namespaces.remove(name)
+        del world.makers[name]
+    else:
+        world.namespaces.add(name)
+        world.makers[name] = THIS_RUN
 
 
 def _role(world: World, change: Change) -> None:
     (name,) = change.target
     if change.after is None:
         role = world.roles.pop(name)
-        assert role == Role(change.before), "IAM keeps a role that has policies"  # type: ignore[arg-type]
+        assert isinstance(change.before, RoleState)
+        assert unmarked(role.state) == unmarked(change.before)
+        assert not role.attached
+        assert not role.inline, "IAM keeps a role that has policies"
     else:
         assert name not in world.roles
         assert isinstance(change.after, RoleState)
-        world.roles[name] = Role(change.after)
+        world.roles[name] = Role(marked(change.after))
 
 
 def _attachment(world: World, change: Change) -> None:

@@ -1,0 +1,213 @@
+"""Why a wish can't be made true: a precondition that does not hold, or something that exists and differs.
+
+Pure; what is done where nothing stands in the way is in `irsa_cli.core.planning`.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from irsa_cli.core import policy, trust
+from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_committed
+from irsa_cli.core.errors import Refused
+from irsa_cli.core.states import (
+    CLUSTER_TAG,
+    NOBODY,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    WISH_TAG,
+    ProviderState,
+    RoleState,
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that exists and isn't as wished; `repair` is a command that makes it so, if there is one."""
+
+    what: str
+    present: str
+    wished: str
+    repair: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}: is {self.present}, wished {self.wished}"
+
+
+def check(wish: Wish, observed: Observed) -> None:
+    """Raise `Refused` when something exists and differs, or when a precondition does not hold."""
+    _check_preconditions(wish, observed)
+    differences = list(_differences(wish, observed))
+    if differences:
+        raise _refusal(wish, observed, differences)
+
+
+def _check_preconditions(wish: Wish, observed: Observed) -> None:
+    if wish.role_account == wish.cluster.account and not wish.associate:
+        _check_provider(wish, observed.provider)
+    if not observed.namespace_exists and not wish.create_namespace and not wish.role_only:
+        raise Refused(
+            f"namespace {wish.namespace} does not exist",
+            reason="--no-create-namespace was given",
+            next_steps=(f"kubectl create namespace {wish.namespace}",),
+        )
+    if wish.role is None and observed.role is None and not observed.role_unreadable:
+        raise Refused(
+            f"role {wish.role_arn} does not exist", reason="--attach-role-arn needs an existing role"
+        )
+    if wish.update_trust and observed.role_unreadable:
+        raise Refused(
+            f"the trust policy of {wish.role_arn} can't be updated", reason=observed.role_unreadable
+        )
+    if wish.role is None and observed.role is not None:
+        _check_admitted(wish, observed.role)
+
+
+def _check_provider(wish: Wish, provider: ProviderState | None) -> None:
+    associate = f"irsa associate-oidc --cluster {wish.cluster.name} --region {wish.cluster.region}"
+    if provider is None:
+        raise Refused(
+            f"no IAM OIDC provider exists for cluster {wish.cluster.name}",
+            reason=f"STS would refuse every token of {wish.cluster.issuer}",
+            next_steps=(associate, "or run this again with --associate-oidc"),
+        )
+    if wish.audience not in provider.audiences:
+        raise Refused(
+            f"the OIDC provider does not accept the audience {wish.audience}",
+            reason=f"it accepts: {', '.join(provider.audiences) or 'none'}",
+            next_steps=(f"{associate} --audience {wish.audience}", "or run this again with --associate-oidc"),
+        )
+
+
+def _check_admitted(wish: Wish, role: ObservedRole) -> None:
+    wanted = trust.statement(wish.identity)
+    if trust.admits(role.state.trust, wish.identity):
+        return
+    if not trust.admits(trust.with_statement(role.state.trust, wanted), wish.identity):
+        raise Refused(
+            f"the trust policy of {wish.role_arn} denies {wish.identity.subject}",
+            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+        )
+    if wish.update_trust:
+        return
+    missing = json.dumps(wanted, indent=2)
+    raise Refused(
+        f"the trust policy of {wish.role_arn} does not admit {wish.identity.subject}",
+        reason="STS would refuse its token",
+        details=("this statement is missing:", *missing.splitlines()),
+        next_steps=("run this again with --update-trust, which adds the statement",),
+    )
+
+
+def _differences(wish: Wish, observed: Observed) -> Iterator[Difference]:
+    if wish.role is not None and observed.role is not None:
+        yield from _role_differences(wish, wish.role, observed.role, committed=is_committed(wish, observed))
+    if observed.service_account is not None and not wish.role_only:
+        yield from _service_account_differences(wish, observed.service_account)
+
+
+def _role_differences(
+    wish: Wish, wished: RoleState, role: ObservedRole, *, committed: bool
+) -> Iterator[Difference]:
+    present = role.state
+    what = f"role {wish.role_name}"
+    for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
+        if present.tags.get(key) != wished.tags[key]:
+            yield Difference(f"{what}, tag {key}", present.tags.get(key) or "not there", wished.tags[key])
+            return  # Somebody else's role: how else it differs is of no interest.
+    if not committed and present.tags.get(WISH_TAG, wished.tags.get(WISH_TAG)) != wished.tags.get(WISH_TAG):
+        maker = present.tags.get(TRANSACTION_TAG, NOBODY)
+        yield Difference(what, f"half-made by transaction {maker}, for other wishes", "made for these")
+    if present.path != wished.path:
+        yield Difference(f"{what}, path", present.path, wished.path)
+    if not policy.equal(present.trust, wished.trust):
+        yield Difference(f"{what}, trust policy", policy.dump(present.trust), policy.dump(wished.trust))
+    if present.max_session_duration != wished.max_session_duration:
+        yield Difference(
+            f"{what}, session duration",
+            f"{present.max_session_duration} s",
+            f"{wished.max_session_duration} s",
+        )
+    for label, has, wants in (
+        ("description", present.description, wished.description),
+        ("permissions boundary", present.permissions_boundary, wished.permissions_boundary),
+    ):
+        if has != wants:
+            yield Difference(f"{what}, {label}", has or "not set", wants or "not set")
+    for key, value in wished.tags.items():
+        if key != WISH_TAG and present.tags.get(key) != value:
+            yield Difference(f"{what}, tag {key}", present.tags.get(key, "not there"), value)
+    yield from _policy_differences(wish, what, role, committed=committed)
+
+
+def _policy_differences(
+    wish: Wish, what: str, role: ObservedRole, *, committed: bool
+) -> Iterator[Difference]:
+    for arn in sorted(role.attached - set(wish.policies)):
+        yield Difference(
+            f"{what}, policy {arn}", "attached", "not attached", _aws("detach-role-policy", wish, arn)
+        )
+    for name in sorted(set(role.inline) - set(wish.inline)):
+        yield Difference(f"{what}, inline policy {name}", "there", "not there")
+    for name in sorted(set(role.inline) & set(wish.inline)):
+        if not policy.equal(role.inline[name], wish.inline[name]):
+            yield Difference(
+                f"{what}, inline policy {name}",
+                policy.dump(role.inline[name]),
+                policy.dump(wish.inline[name]),
+            )
+    if committed:
+        # What an interrupted run had no time for is made up for; what somebody took away is not.
+        for arn in sorted(set(wish.policies) - role.attached):
+            yield Difference(
+                f"{what}, policy {arn}", "not attached", "attached", _aws("attach-role-policy", wish, arn)
+            )
+        for name in sorted(set(wish.inline) - set(role.inline)):
+            yield Difference(f"{what}, inline policy {name}", "not there", "there")
+
+
+def _aws(verb: str, wish: Wish, arn: str) -> str:
+    return f"aws iam {verb} --role-name {shlex.quote(wish.role_name)} --policy-arn {arn}"
+
+
+def _service_account_differences(wish: Wish, account: ObservedServiceAccount) -> Iterator[Difference]:
+    if wish.override:
+        return
+    what = f"ServiceAccount {wish.namespace}/{wish.name}"
+    for key, value in wish.annotations.items():
+        has = account.annotations.get(key)
+        if has is not None and has != value:
+            yield Difference(f"{what}, annotation {key}", has, value or "not there")
+    for key, value in wish.labels.items():
+        has = account.labels.get(key)
+        if has is not None and has != value:
+            yield Difference(f"{what}, label {key}", has, value)
+
+
+def _refusal(wish: Wish, observed: Observed, differences: list[Difference]) -> Refused:
+    steps = ["run this again with what is there, or change what is there first"]
+    steps += [difference.repair for difference in differences if difference.repair]
+    account = observed.service_account
+    other = account.annotations.get(ROLE_ARN_ANNOTATION) if account else None
+    if other not in (None, wish.role_arn):
+        steps = ["to give it the new role: run this again with --override-existing-serviceaccounts"]
+    elif any(difference.wished == "made for these" for difference in differences):
+        where = f"--cluster {wish.cluster.name} --region {wish.cluster.region}"
+        steps = [
+            "wait for the run that is making it, and run this again",
+            f"or, where that run is gone: irsa recover {where}",
+        ]
+    elif any("tag irsa/" in difference.what for difference in differences):
+        steps = [
+            "to make a role of another name: run this again with --role-name",
+            f"to use the role that is there: --attach-role-arn {wish.role_arn}",
+        ]
+    return Refused(
+        f"{wish.namespace}/{wish.name} can't be made as wished: something is there and differs",
+        details=[str(difference) for difference in differences],
+        next_steps=steps,
+    )
