@@ -14,6 +14,7 @@ import botocore.exceptions
 import botocore.parsers
 
 from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.tls import certificate_refused
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,7 +56,7 @@ class _LostAnswers(threading.local):
         self.lost = False
 
     def note(self, status: int, exception: BaseException | None) -> None:
-        if status >= 500 or (exception is not None and not isinstance(exception, _NOT_SENT)):
+        if status >= 500 or (exception is not None and not _is_unsent(exception)):
             self.lost = True
 
 
@@ -63,13 +64,18 @@ _NOT_SENT = (
     botocore.exceptions.EndpointConnectionError,
     botocore.exceptions.ConnectTimeoutError,
     botocore.exceptions.ProxyConnectionError,
-    botocore.exceptions.SSLError,
     botocore.exceptions.NoCredentialsError,
     botocore.exceptions.PartialCredentialsError,
     botocore.exceptions.CredentialRetrievalError,
     botocore.exceptions.ParamValidationError,
     botocore.exceptions.NoRegionError,
 )
+
+
+def _is_unsent(error: BaseException) -> bool:
+    return isinstance(error, _NOT_SENT) or certificate_refused(error)
+
+
 _NETWORK = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
 lost_answers = _LostAnswers()
 
@@ -95,9 +101,7 @@ def translate(error: Exception, service: str, operation: str, subject: str) -> S
         return ServiceError(
             what,
             code=type(error).__name__,
-            outcome=Outcome.NOT_SENT
-            if isinstance(error, _NOT_SENT) and not lost_answers.lost
-            else Outcome.UNKNOWN,
+            outcome=Outcome.NOT_SENT if _is_unsent(error) and not lost_answers.lost else Outcome.UNKNOWN,
             transient=isinstance(error, _NETWORK),
             reason=_without_secrets(str(error)),
             next_steps=_advice_without_answer(error),

@@ -72,6 +72,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
     name = "duration"
     _FORM = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 
+    def __init__(self, *, zero: bool = False) -> None:
+        """`zero`: no time at all is a duration, too."""
+        self._zero = zero
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read the duration."""
         match = self._FORM.fullmatch(str(value))
@@ -79,7 +83,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"'{value}' is not a duration (examples: 90s, 25m, 1h30m)", param, ctx)
         hours, minutes, seconds = (float(part or 0) for part in match.groups())
         total = hours * 3600 + minutes * 60 + seconds
-        if not 0 < total <= 86400:
+        if not 0 < total <= 86400 and not (self._zero and total == 0):
             self.fail(f"'{value}' is not between 0 and 24 hours", param, ctx)
         return total
 

@@ -1,60 +1,184 @@
-"""`irsa recover`: its options; what it does is in `irsa_cli.usecases.recover`."""
+"""`irsa recover`: its options.
+
+What it does is in `irsa_cli.usecases.recover` (by the journals of this machine) and
+`irsa_cli.usecases.recover_cluster` (by what is there).
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.options import Checked, Once, output_options, state_dir_option
+from irsa_cli.cli.options import (
+    DURATION,
+    Duration,
+    Once,
+    cluster_options,
+    kube_options,
+    output_options,
+    state_dir_option,
+)
 
 if TYPE_CHECKING:
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import Speaking
+    from irsa_cli.core.recoveries import Found, Recoveries
+    from irsa_cli.core.result import Result
     from irsa_cli.usecases.connect import Target
+    from irsa_cli.usecases.running import Settings
+
+_EPILOG = """
+\b
+Examples:
+  irsa recover                                    # lists what is unfinished on this machine
+  irsa recover 20260601T120000000Z-0a1b2c3d       # takes it back
+  irsa recover 20260601T120000000Z-0a1b2c3d --forward
+  irsa recover --cluster prod                     # lists what runs on other machines have left
+  irsa recover --cluster prod --all
+"""
+_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
+_TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
 
 
-@click.command("recover")
+@click.command("recover", epilog=_EPILOG)
 @click.argument("transaction", required=False)
+@click.option("--all", "everything", is_flag=True, help="All that is unfinished, instead of one.")
+@click.option("--dry-run", is_flag=True, help="Show what would be taken back (or done), and do nothing.")
 @click.option(
-    "-p",
-    "--profile",
-    cls=Once,
-    metavar="PROFILE",
-    help="Profile to use instead of the one that the run used.",
+    "--forward",
+    is_flag=True,
+    help="Go on to the desired state, by the journal, instead of taking back.",
 )
 @click.option(
-    "--assume-role",
+    "--min-age",
     cls=Once,
-    type=Checked("arn", "arn.check_role"),
-    help="Role to become instead of the one that the run became.",
+    type=Duration(zero=True),
+    help="With --cluster: leave younger runs alone, they may still live. [default: 10m]",
+)
+@cluster_options
+@kube_options
+@click.option(
+    "--timeout",
+    cls=Once,
+    type=DURATION,
+    default=300.0,
+    help="With --forward: give up on a transaction after this time. [default: 5m]",
+)
+@click.option(
+    "--rollback-timeout",
+    cls=Once,
+    type=DURATION,
+    default=60.0,
+    help="How long taking one transaction back may last. [default: 60s]",
 )
 @state_dir_option
 @output_options
 def command(**options: Any) -> int:
-    """Take back a transaction that was cut off.
+    """Take back a transaction that was cut off, or go on with it.
 
-    Without TRANSACTION the unfinished transactions of this machine are listed.
+    Without TRANSACTION and --all, what is unfinished is listed. It is found by the journals of this
+    machine, or with --cluster by what runs have left in the cluster and its account, wherever they
+    ran. Other cluster options stand in for those of the run.
     """
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.render import show_stories
-    from irsa_cli.cli.session import Speaking, finish, state_dir
-    from irsa_cli.usecases.recover import list_unfinished, recover
+    from irsa_cli.cli.session import Speaking, state_dir
+    from irsa_cli.usecases.running import Settings
 
     speaking = Speaking.take(options)
-    folder = state_dir(options["state_dir"])
-    if not options["transaction"]:
-        show_stories(
-            list_unfinished(folder), speaking.output, none="No unfinished transactions on this machine."
+    _check(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings = Settings(
+        state_dir=state_dir(options["state_dir"]),
+        timeout=options["timeout"],
+        rollback_timeout=options["rollback_timeout"],
+        dry_run=options["dry_run"],
+        listen=progress.listen,
+        note=progress.note,
+    )
+    if options["cluster"] or options["issuer_url"]:
+        return _by_cluster(options, settings, speaking, progress)
+    if options["transaction"] or options["everything"]:
+        return _by_journal(options, settings, speaking, progress)
+    return _list(settings, speaking)
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Flags that contradict each other, named."""
+    by_cluster = bool(options["cluster"] or options["issuer_url"])
+    chosen = bool(options["transaction"] or options["everything"])
+    if options["transaction"] and options["everything"]:
+        raise click.UsageError("--all and a transaction contradict each other")
+    if by_cluster and options["forward"]:
+        raise click.UsageError(
+            "--forward needs the run's journal: where there is none, run the same create-sa command again"
         )
-        return 0
+    if by_cluster and options["transaction"] and not _ID.fullmatch(options["transaction"]):
+        raise click.UsageError(f"'{options['transaction']}' is not a transaction's id")
+    if options["min_age"] is not None and not by_cluster:
+        raise click.UsageError("--min-age is for --cluster: a journal tells whether its run still lives")
+    for flag in ("forward", "dry_run"):
+        if options[flag] and not chosen:
+            raise click.UsageError(f"--{flag.replace('_', '-')} needs a transaction, or --all")
+
+
+def _list(settings: Settings, speaking: Speaking) -> int:
+    from irsa_cli.cli.render import show_stories
+    from irsa_cli.usecases.recover import list_unfinished
+
+    stories = list_unfinished(settings.state_dir)
+    show_stories(stories, speaking.output, none="No unfinished transactions on this machine.")
+    return 0
+
+
+def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
+    from irsa_cli.usecases.recover import Request, recover, recover_all
 
     def override(target: Target) -> Target:
-        given = {key: options[key] for key in ("profile", "assume_role") if options[key]}
-        return replace(target, **given)
+        return replace(target, **{key: options[key] for key in _TARGET if options[key]})
 
-    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
-    return finish(
-        lambda: recover(options["transaction"], folder, override, progress.listen, progress.wire),
-        speaking,
-        progress,
-    )
+    request = Request(override, forward=options["forward"])
+
+    def work() -> Result | Recoveries:
+        if options["everything"]:
+            return recover_all(request, settings, progress.wire)
+        return recover(options["transaction"], request, settings, progress.wire)
+
+    return _finish(work, speaking, progress)
+
+
+def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
+    from irsa_cli.cli.session import take_target
+    from irsa_cli.core.remains import MINIMUM_AGE
+    from irsa_cli.usecases.recover_cluster import Request, find_remains, take_back, take_back_all
+
+    age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
+    request = Request(take_target(options), age)
+
+    def work() -> Result | Recoveries | Found:
+        if options["everything"]:
+            return take_back_all(request, settings, progress.wire)
+        if options["transaction"]:
+            return take_back(options["transaction"], request, settings, progress.wire)
+        return find_remains(request, settings, progress.wire)
+
+    return _finish(work, speaking, progress)
+
+
+def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking, progress: Progress) -> int:
+    from irsa_cli.cli.recovered import show_found, show_recoveries
+    from irsa_cli.cli.render import show
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.core.recoveries import Found
+    from irsa_cli.core.result import Result
+
+    outcome = outcome_of(work, speaking, progress)
+    if isinstance(outcome, Found):
+        return show_found(outcome, speaking.output)
+    if isinstance(outcome, Result):
+        show(outcome, speaking.output, quiet=speaking.quiet)
+        return outcome.exit_code
+    return show_recoveries(outcome, speaking.output, quiet=speaking.quiet)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 def show(result: Result, output: str, *, quiet: bool) -> None:
     """Print the result; in every form an error is told on standard error, too."""
     if output == "text":
-        for line in _text(result):
+        for line in text_lines(result):
             click.echo(line)
     else:
-        _document(result.to_json(), output)
+        show_document(result.to_json(), output)
     if not quiet or result.error is not None or result.left:
-        for line in _messages(result):
+        for line in messages(result):
             click.echo(line, err=True)
 
 
@@ -35,7 +35,7 @@ def show_stories(stories: Sequence[Story], output: str, *, none: str) -> None:
     """Print transactions that were read from journals, one a line; `none` is said when there are none."""
     if output != "text":
         items = [{**story.to_json(), "outcome": story.outcome or "unfinished"} for story in stories]
-        _document({"apiVersion": API_VERSION, "kind": "TransactionList", "items": items}, output)
+        show_document({"apiVersion": API_VERSION, "kind": "TransactionList", "items": items}, output)
         return
     for story in stories:
         what = story.context.get("serviceAccount", "")
@@ -45,7 +45,8 @@ def show_stories(stories: Sequence[Story], output: str, *, none: str) -> None:
         click.echo(none)
 
 
-def _document(document: Mapping[str, Any], output: str) -> None:
+def show_document(document: Mapping[str, Any], output: str) -> None:
+    """Print a document as JSON or YAML."""
     if output == "json":
         click.echo(json.dumps(document, indent=2))
     else:
@@ -54,13 +55,15 @@ def _document(document: Mapping[str, Any], output: str) -> None:
         click.echo(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True), nl=False)
 
 
-def _text(result: Result) -> Iterator[str]:
+def text_lines(result: Result) -> Iterator[str]:
+    """What is told on standard output."""
     if result.ended is Ended.PLANNED:
-        yield from _plan(result)
+        yield from plan_lines(result)
     elif result.ended is Ended.COMMITTED:
-        yield f"Done in {result.seconds:.1f} s. {_outcome(result)}"
+        yield f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip()
     elif result.ended is Ended.UNCHANGED:
-        yield f"Nothing to do: everything is as wished. {_outcome(result)}".rstrip()
+        outcome = _outcome(result)
+        yield f"Nothing to do: everything is as wished. {outcome}" if outcome else "Nothing to do."
     elif result.ended is Ended.ROLLED_BACK and result.error is None:
         yield "Everything that the transaction did was taken back."
 
@@ -70,7 +73,7 @@ def _outcome(result: Result) -> str:
     if "provider" in facts:
         provider = facts["provider"]
         return f"IAM accepts tokens of {provider['url']} for {', '.join(provider['audiences'])}."
-    if facts.get("serviceAccount"):
+    if facts.get("serviceAccount") and "role" in facts:
         account = facts["serviceAccount"]
         who = f"{account['namespace']}/{account['name']}"
         return f"Pods of {who} that start from now on get {facts['role']['arn']}."
@@ -79,7 +82,8 @@ def _outcome(result: Result) -> str:
     return ""
 
 
-def _plan(result: Result) -> Iterator[str]:
+def plan_lines(result: Result) -> Iterator[str]:
+    """A dry run: every change, with every value that it sets."""
     count = len(result.changes)
     yield f"{count} change{'s' if count != 1 else ''} would be made:"
     for item in result.changes:
@@ -108,7 +112,8 @@ def _details(change: Change) -> Iterator[str]:
             yield f"{key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}"
 
 
-def _messages(result: Result) -> Iterator[str]:
+def messages(result: Result) -> Iterator[str]:
+    """What is told on standard error."""
     yield from (f"Note: {note}" for note in result.notes)
     if result.error is not None:
         yield from _error(result.error)
@@ -134,6 +139,16 @@ def _aftermath(result: Result) -> Iterator[str]:
         for item in result.left:
             yield f"  {item.what}: {item.why}"
             yield f"    to finish: {item.repair}"
+    elif result.ended is Ended.UNFINISHED:
+        yield from _unfinished(result)
     elif result.ended in (Ended.ROLLED_BACK, Ended.FAILED, Ended.REFUSED) and result.error is not None:
         undone = any(change.state == "undone" for change in result.changes)
         yield f"{'Everything was taken back' if undone else 'Nothing was changed'} (exit {code})."
+
+
+def _unfinished(result: Result) -> Iterator[str]:
+    """What of a plan is done, and what isn't, where nothing is taken back."""
+    yield f"Nothing was taken back: the transaction is unfinished (exit {result.exit_code})."
+    for item in result.changes:
+        state = "done   " if item.state in ("done", "unchanged") else "missing"
+        yield f"  {state}  {item.change.kind.value} {item.change.name}"

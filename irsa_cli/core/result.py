@@ -29,6 +29,8 @@ class Ended(str, Enum):
     REFUSED = "refused"
     FAILED = "failed"
     """It failed before anything was attempted."""
+    UNFINISHED = "unfinished"
+    """`recover --forward` could not go on to the end; nothing was taken back."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Result:
             return ExitCode.INCOMPLETE
         if self.signal:
             return 128 + self.signal
+        if self.ended is Ended.UNFINISHED:
+            return ExitCode.FAILED
         if self.ended is Ended.PLANNED:
             return ExitCode.PENDING if self.detailed else ExitCode.DONE
         if self.error is not None:
@@ -113,15 +117,7 @@ class Result:
             "outcome": self.ended.value,
             "exitCode": int(self.exit_code),
             "transaction": self.transaction or None,
-            "cluster": None
-            if cluster is None
-            else {
-                "name": cluster.name,
-                "arn": cluster.arn,
-                "region": cluster.region,
-                "account": cluster.account,
-                "issuer": cluster.issuer,
-            },
+            "cluster": None if cluster is None else cluster_json(cluster),
             **self.facts,
             "changes": [change.to_json() for change in self.changes],
             "verification": self.verification,
@@ -129,6 +125,17 @@ class Result:
             "notes": self.notes,
             "error": None if self.error is None else error_json(self.error),
         }
+
+
+def cluster_json(cluster: Cluster) -> dict[str, str]:
+    """A cluster as `-o json` shows it."""
+    return {
+        "name": cluster.name,
+        "arn": cluster.arn,
+        "region": cluster.region,
+        "account": cluster.account,
+        "issuer": cluster.issuer,
+    }
 
 
 def error_json(error: Exception) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Finishing transactions whose process is gone: reading their journals and taking back what was begun."""
+"""Finishing transactions whose process is gone: reading their journals and taking back what was begun.
+
+Going on with them instead is in `irsa_cli.transaction.forward`.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.plan import Kind
-from irsa_cli.transaction.engine import Leftover, Listener, Worker, steps_of
+from irsa_cli.core.plan import Kind, Plan
+from irsa_cli.transaction.engine import ROLLBACK_SECONDS, Leftover, Listener, Worker, steps_of
 from irsa_cli.transaction.journal import Journal, JournalError, Story, journals, looks_finished, read
-from irsa_cli.transaction.protocol import Handler
+from irsa_cli.transaction.protocol import Handler, Identity
+
+TAKES_BACK = "takesBack"
+"""In a journal's context: the transaction whose remains it takes back, where that isn't its own."""
 
 
-def _stories(folder: Path) -> Iterator[tuple[Path, Story]]:
+def stories(folder: Path) -> Iterator[tuple[Path, Story]]:
     """The journals that can be read, oldest first."""
     for path in journals(folder):
         with contextlib.suppress(JournalError):
@@ -23,12 +29,12 @@ def _stories(folder: Path) -> Iterator[tuple[Path, Story]]:
 
 def unfinished(folder: Path) -> list[tuple[Path, Story]]:
     """The transactions of this machine that neither committed nor were rolled back, oldest first."""
-    return [(path, story) for path, story in _stories(folder) if not story.finished]
+    return [(path, story) for path, story in stories(folder) if not story.finished]
 
 
 def history(folder: Path) -> list[Story]:
     """All transactions of this machine, oldest first."""
-    return [story for _, story in _stories(folder)]
+    return [story for _, story in stories(folder)]
 
 
 def cut_off(folder: Path, context: Mapping[str, Any]) -> list[Path]:
@@ -58,7 +64,45 @@ def supersede(paths: list[Path]) -> None:
                 journal.close()
 
 
-def roll_back(path: Path, story: Story, handlers: Mapping[Kind, Handler], listen: Listener) -> list[Leftover]:
+def is_running(path: Path) -> bool:
+    """Whether the process that writes this journal lives."""
+    try:
+        Journal.reopen(path).close()
+    except JournalError:
+        return True
+    return False
+
+
+def takes_back(story: Story) -> str:
+    """The transaction whose marks tell what is to be taken back."""
+    return str(story.context.get(TAKES_BACK) or story.transaction)
+
+
+def record_found(
+    folder: Path, transaction: str, plan: Plan, found: Mapping[int, Identity], context: Mapping[str, Any]
+) -> Path:
+    """Write a journal by which what was found (changes by their number in the plan) can be taken back.
+
+    Raises `JournalError` when that can't be done.
+    """
+    journal = Journal.open(folder, transaction, plan, context)
+    try:
+        for index, identity in found.items():
+            journal.event("begin", index)
+            journal.event("done", index, changed=True, identity=dict(identity))
+    finally:
+        journal.close()
+    return journal.path
+
+
+def roll_back(
+    path: Path,
+    story: Story,
+    handlers: Mapping[Kind, Handler],
+    listen: Listener,
+    *,
+    rollback_seconds: float = ROLLBACK_SECONDS,
+) -> list[Leftover]:
     """Take back what the transaction did; returns what could not be taken back.
 
     Raises `JournalError` when the transaction's process still lives, or did when `story` was read.
@@ -74,8 +118,8 @@ def roll_back(path: Path, story: Story, handlers: Mapping[Kind, Handler], listen
         for step in (step for stage in steps for step in stage):
             if step.record.begun and not step.record.done and not step.record.refused:
                 step.unanswered = last_sent
-        worker = Worker(handlers, journal, listen)
-        leftovers = worker.undo(steps, story.transaction)
+        worker = Worker(handlers, journal, listen, rollback_seconds=rollback_seconds)
+        leftovers = worker.undo(steps, takes_back(story))
         worker.note("outcome", outcome="incomplete" if leftovers else "rolled-back")
     finally:
         journal.close()

@@ -1,22 +1,69 @@
-"""`irsa recover`: finishing transactions whose process is gone, from the journals on this machine."""
+"""`irsa recover`: finishing transactions whose process is gone, from the journals on this machine.
+
+Finding what runs have left where there is no journal is in `irsa_cli.usecases.remains`.
+"""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from irsa_cli.changes import handlers
-from irsa_cli.core.errors import IrsaError
-from irsa_cli.core.plan import Kind
+from irsa_cli.core.binding import Cluster
+from irsa_cli.core.errors import IrsaError, Refused
+from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.recoveries import Recoveries, Skipped
 from irsa_cli.core.result import ChangeResult, Ended, Result
-from irsa_cli.transaction.engine import Listener
-from irsa_cli.transaction.journal import Story, find, read
-from irsa_cli.transaction.recover import roll_back, unfinished
-from irsa_cli.usecases.connect import Target, WireLog, connect
-from irsa_cli.usecases.running import left, naming_caller
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ServiceAccountState
+from irsa_cli.transaction.engine import Leftover, Report
+from irsa_cli.transaction.forward import roll_forward
+from irsa_cli.transaction.journal import JournalError, Record, Story, find, read
+from irsa_cli.transaction.protocol import Interrupted, Run
+from irsa_cli.transaction.recover import (
+    TAKES_BACK,
+    cut_off,
+    is_running,
+    roll_back,
+    supersede,
+    unfinished,
+)
+from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.running import Settings, left, name_caller, naming_caller, stoppable
 
-KUBERNETES = (Kind.NAMESPACE, Kind.SERVICE_ACCOUNT)
+KUBERNETES = (Kind.NAMESPACE, Kind.NAMESPACE_OWNER, Kind.SERVICE_ACCOUNT)
+RUNNING = "its process is still running"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; `override` may name another caller, or another way, than the run had."""
+
+    override: Callable[[Target], Target] = lambda target: target
+    forward: bool = False
+
+
+class Stop(Run):
+    """Hears signals for several runs in turn: the one under way is interrupted, and no other begun.
+
+    `command` is what finishes the work, behind `irsa recover`.
+    """
+
+    def __init__(self, command: str) -> None:
+        super().__init__(command, math.inf)
+        self.current: Run | None = None
+        self.number = 0
+
+    def interrupt(self, number: int) -> None:
+        """See `Run.interrupt`."""
+        super().interrupt(number)
+        self.number = number
+        if self.current is not None:
+            self.current.interrupt(number)
 
 
 def list_unfinished(folder: Path) -> list[Story]:
@@ -24,32 +71,203 @@ def list_unfinished(folder: Path) -> list[Story]:
     return [story for _, story in unfinished(folder)]
 
 
-def recover(
-    transaction: str, folder: Path, override: Callable[[Target], Target], listen: Listener, log: WireLog
-) -> Result:
-    """Take back what an unfinished transaction did; `override` may name another caller than the run had.
+def recover(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
+    """Take an unfinished transaction back, or go on with it to its end.
 
-    Raises `InvalidInput` for an unknown transaction, `JournalError` while its process lives.
+    Raises `InvalidInput` for an unknown transaction, `Refused` for one that can't be gone on with, and
+    `JournalError` while its process lives.
     """
-    started = time.monotonic()
-    path = find(folder, transaction)
-    story = read(path)
-    if story.finished:
-        return Result(Ended.UNCHANGED, transaction=transaction, notes=[f"it ended as {story.outcome}"])
-    kube = any(record.change.kind in KUBERNETES and record.needs_undo for record in story.records)
-    target = override(Target(**story.context["target"]))
-    connection = connect(target, kube=kube, log=log, check=lambda aws: None)
-    found = handlers(connection.iam, connection.kube if kube else None)
-    with naming_caller(connection.aws.caller):
-        leftovers = roll_back(path, story, found, listen)
+    path = find(settings.state_dir, transaction)
+    work = _Work(request, settings, log)
+    early = work.without_writing(path)
+    if early is not None:
+        return early
+    # Until here, and while connecting, nothing is written: to break off is safe.
+    connection = work.connect(read(path))
+    stop = Stop(f"{transaction} --forward" if request.forward else transaction)
+    with stoppable(stop, warning(settings, forward=request.forward)):
+        return attempt(transaction, lambda: work.carry_out(path, connection, stop))
+
+
+def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
+    """The same for all unfinished transactions of this machine, newest first: they stand on older ones."""
+    done = Recoveries()
+    work = _Work(request, settings, log)
+    stop = Stop("--all --forward" if request.forward else "--all")
+    with stoppable(stop, warning(settings, forward=request.forward)):
+        for path, story in reversed(unfinished(settings.state_dir)):
+            if stop.number:
+                done.signal = stop.number
+                break
+            if is_running(path):
+                done.skipped.append(Skipped(story.transaction, RUNNING))
+                continue
+            settings.note(f"{story.transaction}  {story.context.get('serviceAccount', '')}".rstrip())
+            result = attempt(story.transaction, partial(work.one, path, stop))
+            if result.ended is not Ended.UNCHANGED:
+                done.items.append(result)
+    return done
+
+
+def attempt(transaction: str, work: Callable[[], Result]) -> Result:
+    """The result of one of several: an error ends its own transaction, and not the others."""
+    try:
+        return work()
+    except IrsaError as error:
+        ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+        number = error.number if isinstance(error, Interrupted) else 0
+        return Result(ended, transaction=transaction, error=error, signal=number)
+
+
+def warning(settings: Settings, *, forward: bool) -> Callable[[str], None]:
+    """What is said when the first signal comes."""
+    what = "the call under way is waited for" if forward else "this transaction is taken back first"
+    return lambda _: settings.note(f"stopping: {what} (once more to stop at once)")
+
+
+@dataclass
+class _Work:
+    """The parts of the work on one transaction; connections are kept for the next one."""
+
+    request: Request
+    settings: Settings
+    log: WireLog
+    connections: dict[tuple[Target, bool], Connection] = field(default_factory=dict)
+
+    def one(self, path: Path, stop: Stop) -> Result:
+        return self.without_writing(path) or self.carry_out(path, self.connect(read(path)), stop)
+
+    def without_writing(self, path: Path) -> Result | None:
+        """The result where there is nothing to do, or nothing is to be done."""
+        story = read(path)
+        if story.finished:
+            notes = [f"it ended as {story.outcome}"]
+            return Result(Ended.UNCHANGED, transaction=story.transaction, notes=notes)
+        if self.request.forward:
+            _check_forward(story)
+        if not self.settings.dry_run:
+            return None
+        if is_running(path):
+            raise JournalError(f"transaction {path.stem} is still running")
+        changes = forward_changes(story) if self.request.forward else backward_changes(story)
+        return planned(story.transaction, changes, facts_of(story), self.settings)
+
+    def connect(self, story: Story) -> Connection:
+        kube = any(
+            record.change.kind in KUBERNETES and (record.needs_undo or self.request.forward)
+            for record in story.records
+        )
+        target = self.request.override(Target(**story.context["target"]))
+        if (target, kube) not in self.connections:
+            self.connections[target, kube] = connect(target, kube=kube, log=self.log, check=lambda aws: None)
+        return self.connections[target, kube]
+
+    def carry_out(self, path: Path, connection: Connection, stop: Stop) -> Result:
+        started, story = time.monotonic(), read(path)
+        stop.check()
+        kube = (connection.target, True) in self.connections
+        found = handlers(connection.iam, connection.kube if kube else None)
+        with naming_caller(connection.aws.caller):
+            if self.request.forward:
+                stop.current = run = Run(story.transaction, self.settings.timeout)
+                report = roll_forward(path, story, found, run, self.settings.listen)
+                stop.current = None
+                result = _forward_result(report, story)
+                name_caller(result.error, connection.aws.caller)
+            else:
+                seconds = self.settings.rollback_timeout
+                leftovers = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
+                result = back_result(story, leftovers, story.transaction, connection.cluster)
+        committed = result.ended is Ended.COMMITTED
+        if committed and "serviceAccount" in story.context:
+            supersede(cut_off(self.settings.state_dir, story.context))
+        result.cluster, result.facts = connection.cluster, facts_of(story, committed=committed)
+        result.seconds = time.monotonic() - started
+        return result
+
+
+def _check_forward(story: Story) -> None:
+    back = f"irsa recover {story.transaction}  # takes it back"
+    if story.context.get(TAKES_BACK):
+        raise Refused(
+            f"transaction {story.transaction} was itself a recovery",
+            reason="there is nothing to go forward to",
+            next_steps=(back,),
+        )
+    if story.context.get("gated"):
+        raise Refused(
+            f"transaction {story.transaction} can't be gone on with from its journal",
+            reason="with --verify, the token is to be proven before the last step",
+            next_steps=("run the same irsa create-sa command again: it goes on from what is there", back),
+        )
+
+
+def forward_changes(story: Story) -> list[Change]:
+    """What is not done yet."""
+    return [item.change for item in story.records if item.undone or not item.done]
+
+
+def backward_changes(story: Story) -> list[Change]:
+    """What takes back all that was begun, in the order in which it is taken back."""
+    return [item.change.inverse for item in reversed(list(story.records)) if item.needs_undo]
+
+
+def planned(
+    transaction: str, changes: Iterable[Change], facts: Mapping[str, Any], settings: Settings
+) -> Result:
+    """The result of a dry run."""
+    return Result(
+        Ended.PLANNED,
+        transaction=transaction,
+        facts=facts,
+        changes=[ChangeResult(change, "planned") for change in changes],
+        seconds=settings.seconds,
+    )
+
+
+def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, cluster: Cluster) -> Result:
+    """How taking back ended; `transaction` is the one that was taken back."""
+
+    def state(record: Record) -> str:
+        if any(item.change is record.change for item in leftovers):
+            return "left"
+        return "undone" if record.undone else "pending"
+
     return Result(
         Ended.INCOMPLETE if leftovers else Ended.ROLLED_BACK,
-        cluster=connection.cluster,
+        cluster=cluster,
         transaction=transaction,
-        changes=[
-            ChangeResult(record.change, "undone" if record.undone else "pending") for record in story.records
-        ],
-        left=[left(item, transaction) for item in leftovers],
+        changes=[ChangeResult(record.change, state(record)) for record in story.records],
+        left=[left(item, story.transaction, cluster.name) for item in leftovers],
         error=IrsaError("the transaction could not be taken back completely") if leftovers else None,
-        seconds=time.monotonic() - started,
     )
+
+
+def _forward_result(report: Report, story: Story) -> Result:
+    error = report.error
+    if error is not None and isinstance(error, IrsaError):
+        error.next_steps = (
+            *error.next_steps,
+            f"irsa recover {story.transaction} --forward  # goes on",
+            f"irsa recover {story.transaction}  # takes it back",
+        )
+    return Result(
+        Ended(report.outcome),
+        transaction=story.transaction,
+        changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
+        error=error,
+        signal=error.number if isinstance(error, Interrupted) else 0,
+    )
+
+
+def facts_of(story: Story, *, committed: bool = False) -> dict[str, Any]:
+    """The ServiceAccount and its role, as the run would have told them itself."""
+    namespace, slash, name = str(story.context.get("serviceAccount") or "").partition("/")
+    facts: dict[str, Any] = {"serviceAccount": {"namespace": namespace, "name": name}} if slash else {}
+    makes_role = any(item.change.kind is Kind.ROLE and item.change.before is None for item in story.records)
+    for record in story.records:
+        state = record.change.after
+        role = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
+        if role:
+            facts["role"] = {"arn": role, "created": committed and makes_role}
+    return facts

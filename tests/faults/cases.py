@@ -1,6 +1,7 @@
 """The matrix: every call that a clean run makes, times every way in which it can be broken.
 
-Nothing here is written by hand but the two lists that are multiplied: `COMMANDS` and `INJECTIONS`.
+Nothing here is written by hand but the lists that are multiplied: `COMMANDS`, `INJECTIONS`, `OF_CONNECTIONS`
+and `MEDDLERS`.
 """
 
 import random
@@ -8,41 +9,76 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.faults.injections import DISK_FULL, INJECTIONS, Call
+from tests.faults.commands import COMMANDS
+from tests.faults.injections import (
+    DISK_FULL,
+    INJECTIONS,
+    KILLING,
+    OF_CONNECTIONS,
+    SECOND_SIGNAL,
+    Call,
+    port,
+)
 from tests.faults.judge import Json
+from tests.faults.meddling import MEDDLED, MEDDLERS
+
+REPEATED = 3
+"""How often the same call of a rollback is broken; how often it looks for what may be late is up to time."""
+SIGNAL = "sigint"
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A run that was made to fail at its call `broken`, by `breaking`: `calls` are those that follow.
+
+    `before` holds the number of calls to the same port that came before each.
+    """
+
+    broken: Call
+    breaking: str
+    calls: tuple[Call, ...]
+    before: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A clean run: its calls, the world that it made (in the form of `judge.essence`), its journal.
-
-    `rollback` holds the calls by which the command took everything back when its call `broken` failed.
-    """
+    """A clean run: its calls, the world that it made (in the form of `judge.essence`), its journal."""
 
     command: str
     calls: tuple[Call, ...]
     desired: Json
     journal: tuple[int, ...]
-    """The size of the journal after each of its lines, in bytes."""
-    broken: Call | None = None
-    rollback: tuple[Call, ...] = ()
+    """The size of the journal in bytes after each of its lines; 0 is the first."""
+    lines: int
+    """How many of these lines the run wrote itself: the last ones."""
+    rollbacks: tuple[Rollback, ...] = ()
 
 
 @dataclass(frozen=True)
 class Case:
-    """One run to be broken: which call, how; with `broken`, after that call made it roll back."""
+    """One run to be broken: which call, how; with `broken`, after that call made it roll back.
+
+    `before` is the number of calls to the same port that come before `call`.
+    """
 
     stage: str
     command: str
     injection: str
     call: Call
     broken: Call | None = None
+    breaking: str = ""
+    before: int = 0
 
     @property
     def id(self) -> str:
         """Its name on the command line."""
-        phase = "rollback" if self.broken else "forward"
+        phase = {"": "forward", SIGNAL: "interrupted"}.get(self.breaking, "rollback")
         return f"{self.stage}:{self.command}:{phase}:{self.call}:{self.injection}"
+
+    @property
+    def kills(self) -> bool:
+        """Whether the process may go without a word."""
+        return self.injection in KILLING
 
 
 def number(operations: Sequence[tuple[str, str]]) -> list[Call]:
@@ -55,15 +91,44 @@ def number(operations: Sequence[tuple[str, str]]) -> list[Call]:
     return found
 
 
+def places(calls: Sequence[Call]) -> list[int]:
+    """For each call, the number of those before it that went to the same port."""
+    seen: Counter[str] = Counter()
+    found = []
+    for call in calls:
+        found.append(seen[port(call.service)])
+        seen[port(call.service)] += 1
+    return found
+
+
 def matrix(stage: str, recording: Recording) -> Iterator[Case]:
     """All cases of one command."""
-    for injection in INJECTIONS:
-        for call in recording.calls:
-            yield Case(stage, recording.command, injection, call)
-        for call in recording.rollback:
-            yield Case(stage, recording.command, injection, call, recording.broken)
-    for line in range(len(recording.journal)):
-        yield Case(stage, recording.command, DISK_FULL, Call("journal", "line", line))
+    name = recording.command
+    for call, before in zip(recording.calls, places(recording.calls), strict=True):
+        for injection in (*_ways(name), *_meddling(name, call, back=False)):
+            yield Case(stage, name, injection, call, before=before)
+    for rollback in recording.rollbacks:
+        for call, before in zip(rollback.calls, rollback.before, strict=True):
+            for injection in _in_rollback(name, rollback, call):
+                yield Case(stage, name, injection, call, rollback.broken, rollback.breaking, before)
+    for line in range(len(recording.journal))[-recording.lines :]:
+        yield Case(stage, name, DISK_FULL, Call("journal", "line", line))
+
+
+def _in_rollback(command: str, rollback: Rollback, call: Call) -> Sequence[str]:
+    if rollback.breaking == SIGNAL:
+        return (SECOND_SIGNAL,)
+    return (*_ways(command), *_meddling(command, call, back=True))
+
+
+def _ways(command: str) -> Sequence[str]:
+    return COMMANDS[command].ways or (*INJECTIONS, *OF_CONNECTIONS)
+
+
+def _meddling(command: str, call: Call, *, back: bool) -> Sequence[str]:
+    meddler = MEDDLERS.get((call.service, call.operation))
+    fits = meddler is not None and not COMMANDS[command].recovers and (back or not meddler.in_rollback)
+    return (MEDDLED,) if fits else ()
 
 
 def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
@@ -74,6 +139,11 @@ def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
 
 
 def choose(case: Case, seed: int, *, unfinished: bool) -> str:
-    """What is to make the world good again: the same again, here or on another machine, or `irsa recover`."""
-    choices = ["again", "elsewhere", *(["recover", "recover"] if unfinished else [])]
+    """What is to make the world good again; see `aftermath`."""
+    command = COMMANDS[case.command]
+    choices = ["again"]
+    if not command.recovers:
+        choices += ["elsewhere", *(["recover", "recover"] if unfinished else [])]
+    if command.marked and case.injection != MEDDLED:
+        choices += ["remains", *(["remains"] if unfinished else [])]
     return random.Random(f"{seed} {case.id}").choice(choices)

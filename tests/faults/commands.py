@@ -4,10 +4,11 @@ A new command that writes joins by one line in `COMMANDS`.
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults.injections import Call
+from tests.faults.injections import ESSENTIAL, Call
 from tests.faults.stages import FaultStage
 from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN
 
@@ -22,10 +23,22 @@ class Command:
     """A command line (without cluster, time limits and form of output), and the stage it starts from."""
 
     name: str
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...] | Callable[[FaultStage], tuple[str, ...]]
     prepare: tuple[Callable[[FaultStage], None], ...] = ()
     failing: str = "denied"
-    """How its last write is broken, to have its rollback broken as well."""
+    """How its last write is broken, to have its rollback broken as well; '' for what has no rollback."""
+    marked: bool = True
+    """Whether everything that a cut-off run leaves can be found without its journal."""
+    ways: tuple[str, ...] = ()
+    """The ways in which its calls are broken, where not all of them are tried."""
+    recovers: bool = False
+    """Whether it finishes what another run has left, rather than making something of its own."""
+
+    def words(self, stage: FaultStage) -> tuple[str, ...]:
+        """The command line on a stage."""
+        if isinstance(self.arguments, tuple):
+            return (*self.arguments, "-c", stage.cluster)
+        return self.arguments(stage)
 
 
 def _namespace(stage: FaultStage) -> None:
@@ -56,13 +69,46 @@ def _shared_role(stage: FaultStage) -> None:
     stage.iam().create_role(RoleName="shared", AssumeRolePolicyDocument=json.dumps(document))
 
 
+def _half_made(stage: FaultStage) -> None:
+    """What a run on another machine left, which is to be gone on with."""
+    stage.cut_off((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
+    _lose_the_journal(stage)
+
+
+def _lose_the_journal(stage: FaultStage) -> None:
+    shutil.rmtree(stage.state)
+
+
+def _cut_off_in_the_middle(stage: FaultStage) -> None:
+    stage.cut_off((*_CREATE, *_ONE, "--verify"), Call("kubernetes", "POST serviceaccounts", 1))
+
+
+def _cut_off_before_the_end(stage: FaultStage) -> None:
+    stage.cut_off((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
+
+
+def _cut_off_at_the_end(stage: FaultStage) -> None:
+    stage.cut_off(
+        (*_CREATE, *_ONE, "--override-existing-serviceaccounts"),
+        Call("kubernetes", "PATCH serviceaccounts", 0),
+    )
+
+
+def _recover(*options: str) -> Callable[[FaultStage], tuple[str, ...]]:
+    def words(stage: FaultStage) -> tuple[str, ...]:
+        (journal,) = stage.state.glob("*.jsonl")
+        return ("recover", journal.stem, *options)
+
+    return words
+
+
 _CREATE = ("create-sa", "app", "-n", NAMESPACE)
 _ONE = ("--attach-policy-arn", READ_ONLY)
 _SHARED = ("--attach-role-arn", f"arn:aws:iam::{ACCOUNT}:role/shared", "--update-trust")
 COMMANDS = {
     command.name: command
     for command in (
-        Command("associate-oidc", ("associate-oidc",), failing="500"),
+        Command("associate-oidc", ("associate-oidc",), failing="500", marked=False),
         Command("fresh", (*_CREATE, *_ONE), (_provider, _namespace)),
         Command(
             "existing",
@@ -75,9 +121,44 @@ COMMANDS = {
             (*_CREATE, "--inline-policy", "queue.json", "--attach-policy-arn", ",".join(MANAGED)),
             (_provider, _namespace, _inline),
         ),
-        Command("shared-role", (*_CREATE, *_SHARED), (_provider, _namespace, _shared_role)),
+        Command("shared-role", (*_CREATE, *_SHARED), (_provider, _namespace, _shared_role), marked=False),
         Command("verify", (*_CREATE, *_ONE, "--verify"), (_provider, _namespace)),
         Command("everything", (*_CREATE, *_ONE, "--verify", "--associate-oidc")),
+        Command("role-only", (*_CREATE, *_ONE, "--role-only"), (_provider,)),
+        Command("half-made", (*_CREATE, *_ONE), (_provider, _namespace, _half_made), ways=ESSENTIAL),
+        Command(
+            "recover",
+            _recover(),
+            (_provider, _cut_off_in_the_middle),
+            failing="",
+            ways=ESSENTIAL,
+            recovers=True,
+        ),
+        Command(
+            "recover-cluster",
+            lambda stage: ("recover", "-c", stage.cluster, "--all", "--min-age", "0s"),
+            (_provider, _cut_off_in_the_middle, _lose_the_journal),
+            failing="",
+            ways=ESSENTIAL,
+            recovers=True,
+        ),
+        Command(
+            "recover-annotation",
+            _recover(),
+            (_provider, _namespace, _account, _cut_off_at_the_end),
+            failing="",
+            marked=False,
+            ways=ESSENTIAL,
+            recovers=True,
+        ),
+        Command(
+            "recover-forward",
+            _recover("--forward"),
+            (_provider, _cut_off_before_the_end),
+            failing="",
+            ways=ESSENTIAL,
+            recovers=True,
+        ),
     )
 }
 

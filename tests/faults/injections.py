@@ -1,6 +1,7 @@
 """The ways in which one call can go wrong, and what each means for the sandbox and the process.
 
-Which calls there are is in `cases`; a new way is one line of `INJECTIONS`.
+Which calls there are is in `cases`; a new way is one line of `INJECTIONS`. What somebody else does meanwhile
+is in `meddling`.
 """
 
 import os
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 
 from irsa_cli.sandbox import Fault
 from irsa_cli.sandbox.faults import Faults
-from irsa_cli.sandbox.model import FaultKind
+from irsa_cli.sandbox.model import HANDSHAKES, FaultKind
+from tests.faults.clock import AHEAD, BACK, MOVED
 from tests.faults.zygote import Process
 
 CALL_SECONDS = 0.5
@@ -53,12 +55,21 @@ class Injection:
     reset: FaultKind = "reset-before"
     revokes: bool = False
     """Whether the caller may do nothing in this service after the call."""
+    strangers: bool = False
+    """Whether after the call the service is found to have the certificate of another CA."""
 
-    def arm(self, call: Call, process: Callable[[], Process], faults: Faults) -> None:
-        """Have `call` struck; `process` is asked for the run when it is."""
+    def arm(self, call: Call, process: Callable[[], Process], faults: Faults, before: int = 0) -> None:
+        """Have `call` struck; `process` is asked for the run when it is.
+
+        A handshake comes before any word on what the call will be: it is known by the number of calls to the
+        same port `before` it.
+        """
+        if self.kind in HANDSHAKES:
+            faults.add(Fault(port(call.service), "*", self.kind, times=self.times, skip=before))
+            return
         if self.resets:
             faults.add(Fault(call.service, call.operation, self.reset, times=self.resets, skip=call.skip))
-        faults.add(self._fault(call, lambda: self._act(process(), call.service, faults)))
+        faults.add(self._fault(call, lambda: self._act(process, call.service, faults)))
 
     def _fault(self, call: Call, act: Callable[[], None]) -> Fault:
         code, status = "", self.status
@@ -76,13 +87,20 @@ class Injection:
             run=act,
         )
 
-    def _act(self, process: Process, service: str, faults: Faults) -> None:
+    def _act(self, process: Callable[[], Process], service: str, faults: Faults) -> None:
         if self.deed is not None:
-            self.deed(process)
+            self.deed(process())
         if self.revokes:
             faults.add(Fault(service, "*", "error", times=None, code=_denied(service)))
+        if self.strangers:
+            faults.add(Fault(port(service), "*", "tls-stranger", times=None))
         if not self.executed:
             raise ConnectionAbortedError("the request got lost on its way")
+
+
+def port(service: str) -> str:
+    """The port that the service is at, as faults of handshakes name it."""
+    return service if service == "kubernetes" else "aws"
 
 
 def _denied(service: str) -> str:
@@ -107,9 +125,27 @@ def _terminate_twice(process: Process) -> None:
     _send(process, signal.SIGTERM)
     # Two signals that nobody has looked at yet are one.
     if process.wait_for_words(b"stopping", 5) and not process.ended.is_set():
-        process.told_twice = True
-        _send(process, signal.SIGTERM)
+        _terminate_at_once(process)
     process.ended.wait(30)
+
+
+def _terminate_at_once(process: Process) -> None:
+    process.told_twice = True
+    _send(process, signal.SIGTERM)
+    process.ended.wait(5)
+
+
+def _set_ahead(process: Process) -> None:
+    _move_clock(process, AHEAD)
+
+
+def _set_back(process: Process) -> None:
+    _move_clock(process, BACK)
+
+
+def _move_clock(process: Process, number: int) -> None:
+    _send(process, number)
+    process.wait_for_words(MOVED, 5)
 
 
 def _send(process: Process, number: int) -> None:
@@ -129,6 +165,7 @@ INJECTIONS = {
     "truncated": Injection("truncate-after", None),
     "half-body": Injection("half-body"),
     "half-bodies": Injection("half-body", None),
+    "garbled": Injection("garble-after", None),
     "hang": Injection("hang", None, seconds=HANG_SECONDS),
     "late-once": Injection("late", seconds=LATE_SECONDS),
     "late": Injection("late", None, seconds=LATE_SECONDS),
@@ -139,8 +176,35 @@ INJECTIONS = {
     "sigterm": Injection("callback", deed=_terminate),
     "sigterm-lost": Injection("callback", deed=_terminate, executed=False),
     "sigterm-twice": Injection("callback", deed=_terminate_twice),
+    "clock-ahead": Injection("callback", deed=_set_ahead),
+    "clock-back": Injection("callback", deed=_set_back),
 }
-KILLING = ("kill-before", "kill-after", "sigterm-twice")
-"""After these the process may be gone without a word."""
+OF_CONNECTIONS = {
+    "tls": Injection("tls-stranger", None),
+    "tls-once": Injection("tls-garbage"),
+    "lost-and-tls": Injection("reset-after", strangers=True),
+}
+"""Ways that break connections, to whoever makes them: not for several runs at once."""
+ESSENTIAL = (
+    "denied",
+    "500",
+    "reset-after",
+    "truncated",
+    "garbled",
+    "hang",
+    "late-last",
+    "kill-before",
+    "kill-after",
+    "sigterm",
+    "sigterm-twice",
+    "clock-ahead",
+    "tls",
+)
+"""One of each sort."""
+SECOND_SIGNAL = "second-signal"
+"""For runs that take everything back because of a first one."""
+WAYS = {**INJECTIONS, **OF_CONNECTIONS, SECOND_SIGNAL: Injection("callback", deed=_terminate_at_once)}
+KILLING = ("kill-before", "kill-after", "sigterm-twice", SECOND_SIGNAL)
+"""After these the process may be gone without a word, and what it has not synced with it."""
 DISK_FULL = "disk-full"
 """Not a fault of a call: the journal can't grow beyond one of its lines."""

@@ -4,7 +4,7 @@ Pure functions over the JSON of `Stage.world()`. How the worlds come about is in
 """
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 Object = tuple[str, str]
 """Kind and name, as irsa names an object in `left`."""
 
-TRANSACTION = "irsa/transaction"
+TRANSACTION, COMMIT = "irsa/transaction", "irsa/commit"
 DONE = (0,)
 TAKEN_BACK = (1, 4, 5, 130, 143)
 INCOMPLETE = 3
@@ -38,6 +38,8 @@ class Verdict(Enum):
     """The run did not end."""
 
 
+OWN = ("Role", "TrustStatement")
+"""Kinds of which a run must have made its own: somebody else's will not do."""
 BAD = (Verdict.LEAK, Verdict.LIE, Verdict.STUCK)
 
 
@@ -54,23 +56,48 @@ class Ending:
     crashed: bool = False
 
 
-def judge(before: Json, desired: Json, after: Json, ending: Ending, *, killed: bool = False) -> Verdict:
-    """The verdict on a run; `desired` is in the form of `essence`, `killed` says that it was by us."""
+def judge(
+    before: Json,
+    desired: Json,
+    after: Json,
+    ending: Ending,
+    *,
+    killed: bool = False,
+    recovers: bool = False,
+    theirs: Collection[Object] = (),
+) -> Verdict:
+    """The verdict on a run; `desired` is in the form of `essence`, `killed` says that it was by us.
+
+    `recovers`: the run was to bring about a world that another one should have left; what it has not done
+    yet is then what has to be named. `theirs` is what somebody else did meanwhile, no merit and no fault of
+    the run; that it is as they left it is not judged here.
+    """
     if ending.code is None:
         return Verdict.STUCK
     if killed and ending.code < 0:
         return Verdict.CUT
+    changed = _except(differences(before, after), theirs)
+    missing = _except(
+        differences(desired, essence(after, before)), [item for item in theirs if item[0] not in OWN]
+    )
     if ending.crashed:
-        return Verdict.LEAK if differences(before, after) else Verdict.LIE
+        return Verdict.LEAK if changed else Verdict.LIE
     if ending.code in DONE:
-        return Verdict.DONE if essence(after, before) == desired else Verdict.LIE
-    changed = differences(before, after)
+        return Verdict.LIE if missing else Verdict.DONE
     if ending.code in TAKEN_BACK or (ending.code in (-2, -15) and not changed):
         return Verdict.LEAK if changed else Verdict.CLEAN
     if ending.code == INCOMPLETE:
         named = len(ending.left) == len(ending.repairs) > 0 and all(ending.repairs)
-        return Verdict.NAMED if named and not unnamed(changed, ending.left) else Verdict.LEAK
+        return (
+            Verdict.NAMED
+            if named and not unnamed(missing if recovers else changed, ending.left)
+            else Verdict.LEAK
+        )
     return Verdict.LEAK if changed else Verdict.LIE
+
+
+def _except(found: Sequence[Object], theirs: Collection[Object]) -> list[Object]:
+    return [item for item in found if item not in theirs]
 
 
 def unnamed(changed: Sequence[Object], left: Sequence[str]) -> list[Object]:
@@ -86,15 +113,20 @@ def _is_named(kind: str, name: str, left: Sequence[str]) -> bool:
 
 def differences(before: Json, after: Json) -> list[Object]:
     """The objects that are not as they were, in irsa's own words."""
-    one, other = dict(_objects(before, after)), dict(_objects(after, before))
+    one, other = dict(objects(before, after)), dict(objects(after, before))
     return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
 
 
 def essence(world: Json, before: Json) -> Json:
-    """The world without what differs from run to run: transaction ids, and uids but for their being old."""
+    """The world without what differs from run to run: transaction ids, and uids but for their being old.
+
+    That a role is complete is told by its tag or by the annotation of its ServiceAccount.
+    """
     found = copy.deepcopy(world)
     for thing in (*found["roles"].values(), *found["oidc_providers"].values()):
         _blank(thing["tags"])
+        if thing["tags"].get(COMMIT) == "done":
+            del thing["tags"][COMMIT]
     for namespace in found["kubernetes"]["namespaces"].values():
         _blank(namespace["annotations"])
     old = before["kubernetes"]["serviceaccounts"]
@@ -109,7 +141,7 @@ def _blank(values: dict[str, str]) -> None:
         values[TRANSACTION] = "some"
 
 
-def _objects(world: Json, other: Json) -> Iterator[tuple[Object, Any]]:
+def objects(world: Json, other: Json) -> Iterator[tuple[Object, Any]]:
     """Everything in `world` piece by piece; parts of what is whole in both worlds are pieces of their own."""
     for name, role in world["roles"].items():
         yield from _role(name, role, whole=name not in other["roles"])
@@ -119,7 +151,7 @@ def _objects(world: Json, other: Json) -> Iterator[tuple[Object, Any]]:
         yield ("Policy", arn), policy
     kubernetes, others = world["kubernetes"], other["kubernetes"]
     for name, namespace in kubernetes["namespaces"].items():
-        yield ("Namespace", name), namespace
+        yield from _namespace(name, namespace, whole=name not in others["namespaces"])
     for name, account in kubernetes["serviceaccounts"].items():
         namespace_name, _, short = name.partition("/")
         # Kubernetes' own, which comes and goes with its namespace.
@@ -129,9 +161,13 @@ def _objects(world: Json, other: Json) -> Iterator[tuple[Object, Any]]:
 
 def _role(name: str, role: Mapping[str, Any], *, whole: bool) -> Iterator[tuple[Object, Any]]:
     parts = {"attached", "inline"} if whole else {"attached", "inline", "trust"}
-    yield ("Role", name), {key: value for key, value in role.items() if key not in parts}
+    rest = {key: value for key, value in role.items() if key not in parts}
     if not whole:
         yield ("TrustStatement", name), role["trust"]
+        yield ("RoleOwner", name), role["tags"].get(TRANSACTION)
+        yield ("RoleCommit", name), role["tags"].get(COMMIT)
+        rest["tags"] = _without(role["tags"], TRANSACTION, COMMIT)
+    yield ("Role", name), rest
     for arn in role["attached"]:
         yield ("PolicyAttachment", f"{name}/{arn}"), True
     for policy, document in role["inline"].items():
@@ -142,6 +178,21 @@ def _provider(arn: str, provider: Mapping[str, Any], *, whole: bool) -> Iterator
     if whole:
         yield ("OIDCProvider", arn), provider
         return
-    yield ("OIDCProvider", arn), {key: value for key, value in provider.items() if key != "audiences"}
+    tags = _without(provider["tags"], TRANSACTION)
+    yield ("OIDCProvider", arn), {**_without(provider, "audiences"), "tags": tags}
+    yield ("ProviderOwner", arn), provider["tags"].get(TRANSACTION)
     for audience in provider["audiences"]:
         yield ("OIDCProviderAudience", f"{arn}/{audience}"), True
+
+
+def _namespace(name: str, namespace: Mapping[str, Any], *, whole: bool) -> Iterator[tuple[Object, Any]]:
+    if whole:
+        yield ("Namespace", name), namespace
+        return
+    annotations = _without(namespace["annotations"], TRANSACTION)
+    yield ("Namespace", name), {**namespace, "annotations": annotations}
+    yield ("NamespaceOwner", name), namespace["annotations"].get(TRANSACTION)
+
+
+def _without(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in keys}

@@ -26,6 +26,39 @@ def _the_first_stage_is_not_taken_back() -> None:
     _replace(Worker, "undo", undo)
 
 
+def _one_inverse_is_dropped() -> None:
+    from irsa_cli.changes.attachment import AttachmentHandler
+    from irsa_cli.transaction.protocol import Applied
+
+    whole = AttachmentHandler.apply
+
+    def apply(self: AttachmentHandler, change: Any, *rest: Any) -> Any:
+        return Applied(changed=True) if change.after is None else whole(self, change, *rest)
+
+    _replace(AttachmentHandler, "apply", apply)
+
+
+def _preconditions_are_ignored() -> None:
+    from irsa_cli.kube.client import Kube
+
+    def delete(self: Any, namespace: str, name: str, **preconditions: str) -> None:
+        self._call("delete serviceaccounts", self._core.delete_namespaced_service_account, name, namespace)
+
+    _replace(Kube, "delete_service_account", delete)
+
+
+def _a_role_that_exists_counts_as_made() -> None:
+    from irsa_cli.aws import iam
+    from irsa_cli.changes.role import RoleHandler
+    from irsa_cli.transaction.protocol import Applied
+
+    def found(self: Any, name: str, transaction: str) -> Any:
+        there = iam.role_state(self._iam, name)
+        return there and Applied(changed=True, identity={"RoleId": there[1]})
+
+    _replace(RoleHandler, "_found", found)
+
+
 def _what_is_left_is_not_named() -> None:
     from irsa_cli.transaction.engine import Transaction
 
@@ -63,6 +96,21 @@ def _nothing_is_journaled() -> None:
     _replace(Journal, "event", lambda self, event, index=None, **facts: None)
 
 
+def _nothing_is_synced() -> None:
+    from irsa_cli.transaction import journal
+
+    disk: Any = vars(journal)["os"]
+
+    class Hasty:
+        def fsync(self, file: int) -> None:
+            """Say that it is done."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(disk, name)
+
+    _replace(journal, "os", Hasty())
+
+
 def _names_differ_from_run_to_run() -> None:
     from irsa_cli.core import names
 
@@ -71,8 +119,8 @@ def _names_differ_from_run_to_run() -> None:
 
 
 def _what_a_crash_left_is_refused() -> None:
-    from irsa_cli.core.binding import plan as whole
     from irsa_cli.core.errors import Refused
+    from irsa_cli.core.planning import plan as whole
     from irsa_cli.usecases import create_sa
 
     def plan(wish: Any, observed: Any) -> Any:
@@ -84,9 +132,16 @@ def _what_a_crash_left_is_refused() -> None:
 
 
 def _a_lost_answer_is_a_strangers_object() -> None:
-    from irsa_cli.changes import role
+    from irsa_cli.changes.role import RoleHandler
+    from irsa_cli.transaction.protocol import Applied
 
-    _replace(role.RoleHandler, "_found", lambda self, name, wished, transaction: None)
+    whole = RoleHandler._delete
+
+    def delete(self: RoleHandler, change: Any, name: str, claim: Any) -> Any:
+        is_ours = claim is None or claim.identity
+        return whole(self, change, name, claim) if is_ours else Applied(changed=False)
+
+    _replace(RoleHandler, "_delete", delete)
 
 
 def _a_reading_that_fails_settles_the_write() -> None:
@@ -137,11 +192,15 @@ MUTANTS: dict[str, Callable[[], None]] = {
     for mutant in (
         _nothing_is_taken_back,
         _the_first_stage_is_not_taken_back,
+        _one_inverse_is_dropped,
+        _preconditions_are_ignored,
+        _a_role_that_exists_counts_as_made,
         _what_is_left_is_not_named,
         _failures_are_called_success,
         _late_requests_are_not_waited_for,
         _unknown_outcomes_count_as_refused,
         _nothing_is_journaled,
+        _nothing_is_synced,
         _names_differ_from_run_to_run,
         _what_a_crash_left_is_refused,
         _a_lost_answer_is_a_strangers_object,

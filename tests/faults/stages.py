@@ -1,19 +1,25 @@
-"""The two stages of the matrix: the sandbox's own Kubernetes API, and a real one behind a proxy."""
+"""The two stages of the matrix: the sandbox's own Kubernetes API, and a real one behind a proxy.
 
-import base64
+Everything is HTTPS for the runs, AWS as well. What the harness itself does goes past log and faults.
+"""
+
 import json
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
 
 from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
+from irsa_cli.sandbox.exchange import Endpoint, Exchange
 from irsa_cli.sandbox.server import Server
 from irsa_cli.sandbox.tls import make_tls
+from tests.faults.injections import INJECTIONS, Call
 from tests.faults.proxy import ProxyFront
+from tests.faults.zygote import Process, Zygote
 from tests.support.assets import find_assets, missing
 from tests.support.controlplane import ControlPlane, Etcd
 from tests.support.eks import bearer
@@ -29,6 +35,13 @@ class FaultStage(Stage):
 
     issuer: str
     setting: "Setting"
+    zygote: Zygote
+    origin: Json
+    """The world before the run that `cut_off` cut off."""
+
+    def env(self, user: str = "admin") -> dict[str, str]:
+        """See `Stage.env`; AWS is reached by HTTPS."""
+        return {**super().env(user), **self.setting.aws_env}
 
     @property
     def state(self) -> Path:
@@ -52,25 +65,55 @@ class FaultStage(Stage):
         """Let the cluster's controllers finish what they have to do."""
         self.setting.settle()
 
+    def cut_off(self, arguments: tuple[str, ...], after: Call) -> None:
+        """Run irsa, and kill it when this call has been executed."""
+        self.origin = self.world()
+        running: list[Process] = []
+        faults = self.sandbox.faults
+        INJECTIONS["kill-after"].arm(after, lambda: running[0], faults)
+        running.append(self.zygote.start((*arguments, "-c", self.cluster), self.env(), self.folder))
+        running[0].ended.wait(30)
+        self.sandbox.settle()
+        faults.clear()
+        assert running[0].code < 0, bytes(running[0].err).decode()
+
 
 class Setting:
-    """What is the same for all cases of a process. This one: the sandbox's own Kubernetes API."""
+    """What is the same for all cases of a process. This one: the sandbox's own Kubernetes API.
 
-    def __init__(self, sandbox: Sandbox, cluster: str) -> None:
+    `ports` are closed when the setting is done with.
+    """
+
+    def __init__(self, sandbox: Sandbox, cluster: str, folder: Path, ports: ExitStack) -> None:
         self._sandbox = sandbox
         self._cluster = cluster
+        self._ports = ports
+        (folder / "ca.pem").write_text(sandbox.ca_pem)
+        aws = sandbox.open_port()
+        self._start(aws)
+        self.aws_env = {"AWS_ENDPOINT_URL": aws.url, "AWS_CA_BUNDLE": str(folder / "ca.pem")}
+        self._aws = self._quiet(sandbox.endpoint()).url
         found = self._client("eks").describe_cluster(name=cluster)["cluster"]
         self._issuer: str = found["identity"]["oidc"]["issuer"]
-        self._endpoint: str = found["endpoint"]
-        self._ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()
         self.iam = self._client("iam")
         self._since = float("-inf")
+        self._kube_url = ""
+
+    def _start(self, port: Server) -> None:
+        port.start()
+        self._ports.callback(port.stop)
+
+    def _quiet(self, endpoint: Endpoint, tls: Any = None) -> Server:
+        """A port that nothing is broken at."""
+        port = Server(Exchange(), endpoint, tls)
+        self._start(port)
+        return port
 
     def _client(self, service: Any) -> Any:
         env = self._sandbox.env()
         return boto3.client(
             service,
-            endpoint_url=self._sandbox.url,
+            endpoint_url=self._aws,
             region_name=env["AWS_REGION"],
             aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
@@ -94,7 +137,10 @@ class Setting:
 
     def _admin(self) -> KubeClient:
         if time.monotonic() - self._since > TOKEN_SECONDS:
-            self._kube = KubeClient(self._endpoint, self._ca, bearer(self._sandbox.env(), self._cluster))
+            if not self._kube_url:
+                context, self._ca = make_tls()
+                self._kube_url = self._quiet(self._sandbox.endpoint(self._cluster), context).url
+            self._kube = KubeClient(self._kube_url, self._ca, bearer(self._sandbox.env(), self._cluster))
             self._since = time.monotonic()
         return self._kube
 
@@ -106,11 +152,13 @@ class Setting:
 class RealSetting(Setting):
     """A real kube-apiserver behind a proxy; we are its namespace controller."""
 
-    def __init__(self, sandbox: Sandbox, spec: ClusterSpec, plane: ControlPlane) -> None:
+    def __init__(
+        self, sandbox: Sandbox, spec: ClusterSpec, plane: ControlPlane, folder: Path, ports: ExitStack
+    ) -> None:
         self._spec = spec
         self._plane = plane
         sandbox.add_cluster(spec)
-        super().__init__(sandbox, spec.name)
+        super().__init__(sandbox, spec.name, folder, ports)
 
     def settle(self) -> None:
         """End what is being deleted."""
@@ -146,20 +194,19 @@ class RealSetting(Setting):
 @contextmanager
 def stages(name: str, sandbox: Sandbox) -> Iterator[Setting]:
     """The stage of that name: `sandbox` or `real`."""
-    if name == "sandbox":
-        yield Setting(sandbox, "demo")
-        return
-    assets = find_assets()
-    if assets is None:
-        raise RuntimeError(missing())
-    review = f"{sandbox.url}/_sandbox/token-review/real"
-    with Etcd(assets) as etcd, ControlPlane(assets, etcd, token_review_url=review) as plane:
-        context, ca_pem = make_tls()
-        front = ProxyFront(plane.endpoint, plane.ca_pem)
-        proxy = Server(sandbox._exchange, front, context)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="irsa-faults-")))
+        if name == "sandbox":
+            yield Setting(sandbox, "demo", folder, stack)
+            return
+        assets = find_assets()
+        if assets is None:
+            raise RuntimeError(missing())
+        etcd = stack.enter_context(Etcd(assets))
+        review = f"{sandbox.url}/_sandbox/token-review/real"
+        plane = stack.enter_context(ControlPlane(assets, etcd, token_review_url=review))
+        proxy = sandbox.open_port(ProxyFront(plane.endpoint, plane.ca_pem), name="kubernetes")
         proxy.start()
-        try:
-            external = ExternalCluster(proxy.url, ca_pem, plane.issuer, plane.jwks)
-            yield RealSetting(sandbox, ClusterSpec("real", external=external), plane)
-        finally:
-            proxy.stop()
+        stack.callback(proxy.stop)
+        external = ExternalCluster(proxy.url, sandbox.ca_pem, plane.issuer, plane.jwks)
+        yield RealSetting(sandbox, ClusterSpec("real", external=external), plane, folder, stack)

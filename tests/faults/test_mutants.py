@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.faults.cases import Case, Recording, choose
+from tests.faults.cases import Recording, choose, matrix
 from tests.faults.injections import Call
 from tests.faults.judge import Verdict
 from tests.faults.mutants import MUTANTS
@@ -14,20 +14,27 @@ CREATE_ROLE = Call("iam", "CreateRole", 0)
 ATTACH = Call("iam", "AttachRolePolicy", 0)
 DELETE_ROLE = Call("iam", "DeleteRole", 0)
 COMMIT = Call("kubernetes", "POST serviceaccounts", 1)
+ANNOTATE = Call("kubernetes", "PATCH serviceaccounts", 0)
+DELETE_ACCOUNT = Call("kubernetes", "DELETE serviceaccounts", 0)
 LEAK, LIE, CUT, STUCK = Verdict.LEAK, Verdict.LIE, Verdict.CUT, Verdict.STUCK
 
-# The mutant, the case that it must fail, how; and what follows, where only that tells.
+# The mutant, the case that it must fail, how; and what follows, where only that tells. The command is
+# `fresh`, but for calls that only `verify` makes.
 NOTICED: list[tuple[str, str, Call, Call | None, Verdict, str]] = [
     ("nothing-is-taken-back", "denied", COMMIT, None, LEAK, ""),
     ("the-first-stage-is-not-taken-back", "denied", COMMIT, None, LEAK, ""),
+    ("one-inverse-is-dropped", "denied", COMMIT, None, LEAK, ""),
+    ("preconditions-are-ignored", "meddled", DELETE_ACCOUNT, ANNOTATE, LEAK, ""),
+    ("a-role-that-exists-counts-as-made", "meddled", CREATE_ROLE, None, LIE, ""),
     ("what-is-left-is-not-named", "denied", DELETE_ROLE, COMMIT, LEAK, ""),
     ("failures-are-called-success", "denied", CREATE_ROLE, None, LIE, ""),
     ("late-requests-are-not-waited-for", "late-last", CREATE_ROLE, None, LEAK, ""),
     ("unknown-outcomes-count-as-refused", "late-last", CREATE_ROLE, None, LEAK, ""),
     ("nothing-is-journaled", "kill-after", ATTACH, None, CUT, "recover"),
+    ("nothing-is-synced", "kill-after", ATTACH, None, CUT, ""),
     ("names-differ-from-run-to-run", "503-once", CREATE_ROLE, None, LIE, ""),
     ("what-a-crash-left-is-refused", "kill-after", ATTACH, None, CUT, "again"),
-    ("a-lost-answer-is-a-strangers-object", "reset-after", CREATE_ROLE, None, LEAK, ""),
+    ("a-lost-answer-is-a-strangers-object", "late-last", CREATE_ROLE, None, LEAK, ""),
     ("a-reading-that-fails-settles-the-write", "lost-and-revoked", CREATE_ROLE, None, LEAK, ""),
     ("signals-raise", "sigterm", ATTACH, None, LEAK, ""),
     ("second-signals-are-swallowed", "sigterm-twice", ATTACH, None, STUCK, ""),
@@ -42,7 +49,7 @@ def workers() -> Iterator[Workers]:
 
 @pytest.fixture(scope="module")
 def recordings(workers: Workers) -> Mapping[str, Recording]:
-    return workers.record(["fresh"])
+    return workers.record(["fresh", "verify"])
 
 
 def test_every_mutant_has_to_be_noticed() -> None:
@@ -62,7 +69,12 @@ def test_the_mutant_fails_and_irsa_does_not(
     verdict: Verdict,
     after: str,
 ) -> None:
-    case = Case("sandbox", "fresh", injection, call, broken)
+    command = "verify" if ANNOTATE in (call, broken) else "fresh"
+    (case,) = (
+        case
+        for case in matrix("sandbox", recordings[command])
+        if (case.injection, case.call, case.broken) == (injection, call, broken)
+    )
     seed = next(seed for seed in range(100) if not after or choose(case, seed, unfinished=True) == after)
     (right,) = workers.play([case], recordings, seed)
     assert not right.failed, right.story

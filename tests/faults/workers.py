@@ -10,6 +10,7 @@ from types import TracebackType
 from tests.faults.bench import Bench, Result
 from tests.faults.cases import Case, Recording
 from tests.faults.commands import COMMANDS
+from tests.faults.recorder import record
 
 _BENCH: list[Bench] = []
 
@@ -63,7 +64,7 @@ def _open(stage: str) -> None:
 
 
 def _record(command: str) -> Recording:
-    return _BENCH[0].record(COMMANDS[command])
+    return record(_BENCH[0], COMMANDS[command])
 
 
 def _play(case: Case, recording: Recording, seed: int, mutant: str) -> Result:

@@ -5,7 +5,6 @@ but for two things: botocore's descriptions of services have been read, and its 
 shortened.
 """
 
-import array
 import atexit
 import functools
 import gc
@@ -24,7 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.faults import clock
 from tests.faults.mutants import MUTANTS
+from tests.faults.power import lose_what_is_not_synced
 
 BACKOFF = 0.1
 """What is left of botocore's pauses."""
@@ -56,19 +57,34 @@ class Process:
 class Zygote:
     """The parent's side. One run at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: socket.socket | None = None) -> None:
+        """Start a zygote, or take the `connection` to one that runs."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket = connection or self._launch()
+        self._reader = self._socket.makefile("rb")
+
+    def _launch(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        self._socket = ours
-        self._reader = ours.makefile("rb")
         command = [sys.executable, "-m", "tests.faults.zygote", str(theirs.fileno())]
         self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
+        return ours
+
+    def twin(self) -> "Zygote":
+        """A fork of this one, for runs at the same time; made while no run of this one is under way."""
+        ours, theirs = socket.socketpair()
+        self._send({"twin": True}, [theirs.fileno()])
+        theirs.close()
+        zygote = Zygote(ours)
+        zygote._reader.readline()
+        return zygote
 
     def close(self) -> None:
         """End the zygote."""
         self._reader.close()
         self._socket.close()
-        self._process.wait(timeout=30)
+        if self._process is not None:
+            self._process.wait(timeout=30)
 
     def start(
         self,
@@ -77,20 +93,24 @@ class Zygote:
         folder: Path,
         *,
         file_limit: int | None = None,
+        lossy: bool = False,
         mutant: str = "",
     ) -> Process:
-        """Run irsa; `file_limit` is the size in bytes that no file may grow beyond, `mutant` of `MUTANTS`."""
+        """Run irsa; `file_limit` is the size in bytes that no file may grow beyond, `mutant` of `MUTANTS`.
+
+        `lossy`: a kill takes what the journal has not synced with it.
+        """
         order = {
             "arguments": list(arguments),
             "env": dict(env),
             "folder": str(folder),
             "limit": file_limit,
+            "lossy": lossy,
             "mutant": mutant,
         }
-        data = json.dumps(order).encode()
         out, out_end = os.pipe()
         err, err_end = os.pipe()
-        socket.send_fds(self._socket, [struct.pack("!I", len(data)) + data], [out_end, err_end])
+        self._send(order, [out_end, err_end])
         os.close(out_end)
         os.close(err_end)
         process = Process(int(self._reader.readline()))
@@ -102,6 +122,10 @@ class Zygote:
             pipe.start()
         threading.Thread(target=self._await, args=(process, pipes), daemon=True).start()
         return process
+
+    def _send(self, order: Mapping[str, Any], fds: list[int]) -> None:
+        data = json.dumps(order).encode()
+        socket.send_fds(self._socket, [struct.pack("!I", len(data)) + data], fds)
 
     def _await(self, process: Process, pipes: Sequence[threading.Thread]) -> None:
         process.code = int(self._reader.readline() or b"-255")
@@ -126,20 +150,26 @@ def serve(connection: socket.socket) -> None:
         received = _receive(connection)
         if received is None:
             os._exit(0)
-        order, out, err = received
+        order, fds = received
         pid = os.fork()
         if pid == 0:
             connection.close()
-            _become(order, out, err)
+            if "twin" in order:
+                connection = socket.socket(fileno=fds[0])
+                connection.sendall(b"ready\n")
+                continue
+            _become(order, *fds)
             return
-        os.close(out)
-        os.close(err)
+        for fd in fds:
+            os.close(fd)
+        if "twin" in order:
+            continue
         connection.sendall(f"{pid}\n".encode())
         _, status = os.waitpid(pid, 0)
         connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
-def _receive(connection: socket.socket) -> tuple[dict[str, Any], int, int] | None:
+def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     head, fds, _, _ = socket.recv_fds(connection, 65536, 2)
     if not head:
         return None
@@ -147,8 +177,7 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any], int, int] | Non
     data = head[4:]
     while len(data) < length:
         data += connection.recv(65536)
-    out, err = array.array("i", fds)
-    return json.loads(data), out, err
+    return json.loads(data), list(fds)
 
 
 def _become(order: Mapping[str, Any], out: int, err: int) -> None:
@@ -161,6 +190,10 @@ def _become(order: Mapping[str, Any], out: int, err: int) -> None:
     os.environ.update(order["env"])
     if order["limit"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["limit"], order["limit"]))
+    gc.disable()  # A run is short, and looking at the memory is copying it.
+    clock.listen()
+    if order["lossy"]:
+        lose_what_is_not_synced()
     if order["mutant"]:
         MUTANTS[order["mutant"]]()
     sys.argv = ["irsa", *order["arguments"]]

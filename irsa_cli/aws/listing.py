@@ -1,0 +1,111 @@
+"""Reading IAM at large: all roles of an account, and what of a role tells whether it is in use.
+
+Single objects by their names are read in `irsa_cli.aws.iam`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from irsa_cli.aws.errors import call, lost_answers, translate
+from irsa_cli.aws.iam import NOT_THERE, role_of
+from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.policy import Document
+from irsa_cli.core.states import RoleState
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+PAGE = 1000
+"""Roles asked for at once, the most that IAM gives; it may give fewer."""
+
+PARALLEL = 8
+
+
+@dataclass(frozen=True)
+class ListedRole:
+    """A role as ListRoles shows it: without tags, boundary and use."""
+
+    name: str
+    arn: str
+    path: str
+    trust: Document
+
+
+@dataclass(frozen=True)
+class FoundRole:
+    """A role as GetRole shows it. `last_used` is None when IAM knows of no use in the last 400 days.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_RoleLastUsed.html
+    """
+
+    name: str
+    arn: str
+    role_id: str
+    state: RoleState
+    created: datetime
+    last_used: datetime | None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All roles of an account, and IAM's clock when it listed them."""
+
+    roles: tuple[ListedRole, ...]
+    now: datetime
+
+
+def list_roles(iam: IAMClient) -> Listing:
+    """All roles of the account."""
+    found: list[ListedRole] = []
+    now = datetime.now(timezone.utc)
+    pages = iam.get_paginator("list_roles").paginate(PaginationConfig={"PageSize": PAGE})
+    lost_answers.reset()
+    try:
+        for page in pages:
+            now = _server_time(page["ResponseMetadata"]) or now
+            found += [
+                ListedRole(
+                    role["RoleName"],
+                    role["Arn"],
+                    role["Path"],
+                    cast("Document", role.get("AssumeRolePolicyDocument", {})),
+                )
+                for role in page["Roles"]
+            ]
+    except Exception as error:
+        raise translate(error, "iam", "ListRoles", "") from error
+    return Listing(tuple(found), now)
+
+
+def _server_time(metadata: Mapping[str, Any]) -> datetime | None:
+    """The time of an answer by the clock of who gave it (RFC 9110, section 6.6.1)."""
+    try:
+        return parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def find_roles(iam: IAMClient, names: Sequence[str]) -> list[FoundRole]:
+    """These roles with tags and use, as many at the same time as IAM bears; those that are gone left out."""
+    if not names:
+        return []
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        found = list(pool.map(lambda name: _find_role(iam, name), names))
+    return [role for role in found if role is not None]
+
+
+def _find_role(iam: IAMClient, name: str) -> FoundRole | None:
+    try:
+        role = call(iam.get_role, RoleName=name)["Role"]
+    except ServiceError as error:
+        if error.code == NOT_THERE:
+            return None
+        raise
+    last_used = role.get("RoleLastUsed", {}).get("LastUsedDate")
+    return FoundRole(name, role["Arn"], role["RoleId"], role_of(role), role["CreateDate"], last_used)

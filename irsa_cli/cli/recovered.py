@@ -1,0 +1,97 @@
+"""What `irsa recover` shows of several transactions, and of what it found without a journal.
+
+The result of a single transaction is shown as every result is, by `irsa_cli.cli.render`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from irsa_cli.cli.progress import KIND_WIDTH
+from irsa_cli.cli.render import messages, plan_lines, show_document
+from irsa_cli.cli.wording import describe
+from irsa_cli.core.result import Ended, Result
+
+if TYPE_CHECKING:
+    from irsa_cli.core.recoveries import Found, Recoveries
+    from irsa_cli.core.remains import Remains
+
+_WORDS = {
+    Ended.ROLLED_BACK: "taken back",
+    Ended.COMMITTED: "done",
+    Ended.PLANNED: "nothing was changed (dry run)",
+    Ended.UNFINISHED: "still unfinished",
+    Ended.INCOMPLETE: "not taken back completely",
+    Ended.REFUSED: "refused",
+    Ended.FAILED: "failed, nothing was changed",
+    Ended.UNCHANGED: "nothing to do",
+}
+
+
+def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> int:
+    """Print how each transaction ended; errors on standard error. Returns the exit code."""
+    if output != "text":
+        show_document(done.to_json(), output)
+    for result in done.items:
+        if output == "text":
+            click.echo(f"{_named(result)}  {_WORDS[result.ended]}")
+            if result.ended is Ended.PLANNED:
+                for line in plan_lines(result):
+                    click.echo(f"  {line}")
+        if not quiet or result.error is not None or result.left:
+            for line in messages(result):
+                click.echo(f"  {line}", err=True)
+    if output == "text":
+        for skipped in done.skipped:
+            click.echo(f"{skipped.transaction}  skipped: {skipped.why}")
+        if not done.items and not done.skipped:
+            click.echo("There is nothing to recover.")
+    return done.exit_code
+
+
+def _named(result: Result) -> str:
+    account = result.facts.get("serviceAccount")
+    return (
+        f"{result.transaction}  {account['namespace']}/{account['name']}" if account else result.transaction
+    )
+
+
+def show_found(found: Found, output: str) -> int:
+    """Print what runs have left in a cluster. Returns the exit code."""
+    if output != "text":
+        show_document(found.to_json(), output)
+        return 0
+    for remains in found.remains:
+        for line in _lines(found, remains):
+            click.echo(line)
+    name = found.cluster.name
+    if not found.remains:
+        click.echo(f"No run has left anything unfinished in {name}.")
+    elif any(not found.why_not(remains) for remains in found.remains):
+        click.echo(f"To take it back: irsa recover --cluster {name} ID, or --all")
+    return 0
+
+
+def _lines(found: Found, remains: Remains) -> Iterator[str]:
+    head = f"{remains.transaction}  {', '.join(remains.accounts)}".rstrip()
+    yield f"{head}  {_age(remains.age)} old"
+    if remains.why:
+        yield f"  {remains.why}"
+    for piece in remains.pieces:
+        yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {describe(piece.change)}"
+    for spared in remains.spared:
+        yield f"  left alone: {spared.kind.value} {spared.name}: {spared.why}"
+    why_not = found.why_not(remains)
+    if why_not and remains.stages:
+        yield f"  not taken back: {why_not}"
+
+
+def _age(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172800 else f"{seconds / 86400:.0f} days"

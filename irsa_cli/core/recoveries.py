@@ -1,0 +1,103 @@
+"""What `irsa recover` has to say of several transactions at once, and of what it found without a journal.
+
+The result of one transaction is a `irsa_cli.core.result.Result`, as that of every command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from irsa_cli.core.binding import Cluster
+from irsa_cli.core.errors import ExitCode
+from irsa_cli.core.remains import Remains
+from irsa_cli.core.result import API_VERSION, Result, cluster_json
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A transaction that was not touched, and why; that is no failure."""
+
+    transaction: str
+    why: str
+
+
+@dataclass
+class Recoveries:
+    """How each of several transactions ended; `signal` is the one that stopped the work in between."""
+
+    items: list[Result] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    signal: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: the worst of all."""
+        if self.signal:
+            return 128 + self.signal
+        return worst([int(item.exit_code) for item in self.items])
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `-o json` and `-o yaml` print."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "RecoveryList",
+            "exitCode": self.exit_code,
+            "items": [item.to_json() for item in self.items],
+            "skipped": [{"transaction": item.transaction, "why": item.why} for item in self.skipped],
+        }
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The exit code that stands for all: something that is left behind (3) goes before all others."""
+    return ExitCode.INCOMPLETE if ExitCode.INCOMPLETE in codes else max(codes, default=0)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What runs have left in a cluster, in the order in which it would be taken back.
+
+    `running` are transactions whose processes live on this machine; what is younger than `minimum_age`
+    (seconds) may belong to one that lives elsewhere.
+    """
+
+    cluster: Cluster
+    remains: tuple[Remains, ...]
+    minimum_age: float
+    running: frozenset[str] = frozenset()
+
+    def why_not(self, remains: Remains) -> str:
+        """Why nothing of these remains is taken back, '' when something is."""
+        if remains.transaction in self.running:
+            return "its process is still running on this machine"
+        if not remains.stages:
+            return "all that is left of it is left alone"
+        if remains.age < self.minimum_age:
+            return f"it is {remains.age:.0f} s old: its run may still live (--min-age 0s if you know better)"
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `-o json` and `-o yaml` print."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "RemainsList",
+            "cluster": cluster_json(self.cluster),
+            "items": [self._item(item) for item in self.remains],
+        }
+
+    def _item(self, item: Remains) -> dict[str, Any]:
+        return {
+            "transaction": item.transaction,
+            "serviceAccounts": list(item.accounts),
+            "why": item.why,
+            "ageSeconds": round(item.age),
+            "skipped": self.why_not(item) or None,
+            "remains": [
+                {"kind": piece.change.kind.value, "target": piece.change.name} for piece in item.pieces
+            ],
+            "leftAlone": [
+                {"kind": spared.kind.value, "target": spared.name, "why": spared.why}
+                for spared in item.spared
+            ],
+        }

@@ -1,0 +1,27 @@
+"""What a failure of TLS tells of the request that it took away. No connection is made here."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+
+def certificate_refused(error: BaseException) -> bool:
+    """Whether it, or what is behind it, is our refusal of the server's certificate.
+
+    That ends a handshake, so that no request was sent. Any other failure of TLS may be that of the answer to
+    one: of a record that can't be read, or of a connection that was cut (RFC 8446, section 6).
+    """
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception with all that it wraps, in the various ways of the libraries."""
+    found, seen = [error], set[int]()
+    while found:
+        cause = found.pop()
+        if id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            wrapped = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
+            found += [item for item in wrapped if isinstance(item, BaseException)]

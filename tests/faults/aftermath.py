@@ -1,0 +1,116 @@
+"""What comes after a broken run, without a fault: it has to make the world good again.
+
+`again`: the same command; `elsewhere`: the same on another machine, which has no journals; `recover`:
+`irsa recover` for each unfinished journal; `remains`: on an empty disk, `irsa recover --cluster`.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from irsa_cli.transaction.journal import JournalError, read
+from tests.faults.commands import Command
+from tests.faults.judge import TRANSACTION, Ending, Json, differences, essence
+from tests.faults.stages import FaultStage
+from tests.faults.zygote import Process
+from tests.support.stage import ROLE_ARN
+
+PATIENCE = ("--timeout", "60s", "--rollback-timeout", "30s", "-o", "json")
+
+
+class Irsa(Protocol):
+    """Runs irsa on the stage to its end, patiently or with the time limits of the matrix."""
+
+    def __call__(self, stage: FaultStage, words: Sequence[str], *, patient: bool) -> tuple[Ending, Process]:
+        """How it ended."""
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """One broken run, and the worlds that it is measured by: `desired` is in the form of `essence`."""
+
+    irsa: Irsa
+    stage: FaultStage
+    command: Command
+    before: Json
+    desired: Json
+
+    def play(self, after: str) -> tuple[bool, str]:
+        """Do what has to make it good; whether it did, and the story."""
+        if after in ("elsewhere", "remains"):
+            shutil.rmtree(self.stage.state, ignore_errors=True)
+        return {"recover": self._recover, "remains": self._remains}.get(after, self._again)()
+
+    def _again(self) -> tuple[bool, str]:
+        words = (*self.command.words(self.stage), *PATIENCE)
+        ending, process = self.irsa(self.stage, words, patient=True)
+        world = self._settled()
+        good = ending.code == 0 and essence(world, self.before) == self.desired
+        return good, f"\nthe same again: {tell(self.before, world, ending, process)}"
+
+    def _recover(self) -> tuple[bool, str]:
+        story, codes = "", []
+        for path in unfinished(self.stage):
+            ending, process = self.irsa(self.stage, ("recover", path.stem, "-o", "json"), patient=False)
+            codes.append(ending.code)
+            story += f"\nrecover: {tell(self.before, self.stage.world(), ending, process)}"
+        good = not any(codes) and not differences(self.before, self._settled())
+        return good, story
+
+    def _remains(self) -> tuple[bool, str]:
+        """What was complete stays; everything else is as before the first run that left something."""
+        complete = essence(self.stage.world(), self.before) == self.desired
+        origin = getattr(self.stage, "origin", self.before)
+        story, codes = "", []
+        for name in ("--all", *self._lonely(origin)):
+            words = ("recover", name, "--cluster", self.stage.cluster, "--min-age", "0s", "-o", "json")
+            ending, process = self.irsa(self.stage, words, patient=False)
+            codes.append(ending.code)
+            story += f"\nrecover {name} --cluster: {tell(origin, self._settled(), ending, process)}"
+        world = self.stage.world()
+        as_desired = complete and essence(world, self.before) == self.desired
+        good = not any(codes) and (as_desired or not differences(origin, world))
+        return good, story
+
+    def _lonely(self, origin: Json) -> Iterator[str]:
+        """The runs that made a ServiceAccount that has no role at all: nobody knows whether it had one.
+
+        It is taken back by whoever names its run.
+        """
+        for name, account in self.stage.world()["kubernetes"]["serviceaccounts"].items():
+            mark, role = (account["annotations"].get(key) for key in (TRANSACTION, ROLE_ARN))
+            if mark and not role and name not in origin["kubernetes"]["serviceaccounts"]:
+                yield mark
+
+    def _settled(self) -> Json:
+        # What a client that is gone has sent is executed now, if it is ever to be.
+        self.stage.sandbox.settle(hurry=True)
+        self.stage.settle()
+        return self.stage.world()
+
+
+def journals(stage: FaultStage) -> list[Path]:
+    """The journals of the runs on a stage."""
+    return sorted(stage.state.glob("*.jsonl"))
+
+
+def unfinished(stage: FaultStage) -> list[Path]:
+    """Those that say that something is left to do."""
+    return [path for path in journals(stage) if not _finished(path)]
+
+
+def _finished(path: Path) -> bool:
+    try:
+        return read(path).finished
+    except JournalError:
+        return True  # Its header is torn: it never began.
+
+
+def tell(before: Json, world: Json, ending: Ending, process: Process) -> str:
+    """The story of a run."""
+    lines = [f"exit {ending.code}, left: {list(ending.left)}"]
+    lines += [f"  differs: {kind} {name}" for kind, name in differences(before, world)]
+    lines += [f"  | {line}" for line in bytes(process.err).decode(errors="replace").splitlines()[-25:]]
+    return "\n".join(lines)

@@ -1,0 +1,209 @@
+"""One stage on which schedules are played: the runs, the judgement, and what has to make the world good.
+
+One in a process (moto's state is global). What a schedule is, is in `schedule`, who waits for whom in
+`conductor`, what it is worth in `schedule_judge`.
+"""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from irsa_cli.sandbox import Sandbox
+from tests.faults.bench import RUN_SECONDS
+from tests.faults.commands import DOCUMENT, NAMESPACE, THEIRS
+from tests.faults.conductor import Conductor
+from tests.faults.injections import kill
+from tests.faults.judge import Ending, Json
+from tests.faults.mending import Mending
+from tests.faults.places import Places
+from tests.faults.schedule import Schedule
+from tests.faults.schedule_judge import Judgement, Ran, judge
+from tests.faults.stages import FaultStage, stages
+from tests.faults.story import tell_schedule
+from tests.faults.wishes import AUDIENCE, SHARED
+from tests.faults.zygote import Process, Zygote
+from tests.support.stage import ACCOUNT, EVERYTHING, READ_ONLY, ROLE_ARN
+
+MOST_RUNS = 4
+CALM = ("--timeout", "20s", "--rollback-timeout", "15s", "-o", "json")
+HASTE = ("--timeout", "10s", "--rollback-timeout", "3s", "-o", "json")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a schedule ended; `lasting` is what was wrong after all was lifted and what won was run again."""
+
+    schedule: Schedule
+    judgement: Judgement
+    lasting: Sequence[str]
+    seconds: float
+    story: str = ""
+    """What happened, for a schedule that failed."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a promise was broken."""
+        return self.judgement.failed or bool(self.lasting)
+
+
+class Arena:
+    """A sandbox, a zygote for each run, and the stage that was asked for; for a `with` block."""
+
+    def __init__(self, stage: str, mutant: str = "") -> None:
+        self._name = stage
+        self._mutant = mutant
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Arena":
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="irsa-faults-")))
+        self._sandbox = self._stack.enter_context(Sandbox())
+        self._zygotes = [Zygote()]
+        self._stack.callback(self._zygotes[0].close)
+        for _ in range(1, MOST_RUNS):
+            self._zygotes.append(self._zygotes[0].twin())
+            self._stack.callback(self._zygotes[-1].close)
+        self._setting = self._stack.enter_context(stages(self._name, self._sandbox))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def play(self, schedule: Schedule) -> Result:
+        """Play one schedule to its end."""
+        started = time.monotonic()
+        places = Places(schedule, self._setting.fresh(Path(tempfile.mkdtemp(dir=self._folder))))
+        stage = places.stage
+        self._prepare(places)
+        before = stage.world()
+        self._sandbox.calls.clear()
+        processes = self._perform(schedule, places)
+        # What a client that is gone has sent is executed now, if it is ever to be.
+        self._sandbox.settle(hurry=True)
+        stage.settle()
+        runs, calls = self._runs(places, processes), list(self._sandbox.calls)
+        self._sandbox.faults.clear()
+        after = stage.world()
+        judgement = judge(before, after, runs, calls)
+        story = tell_schedule(schedule, runs, calls, before, after, [process.err for process in processes])
+        mending = self._mend(places, before, runs, judgement)
+        shutil.rmtree(stage.folder)
+        result = Result(schedule, judgement, mending.problems, time.monotonic() - started)
+        return replace(result, story=story + mending.story) if result.failed else result
+
+    def _prepare(self, places: Places) -> None:
+        schedule, stage = places.schedule, places.stage
+        iam = stage.iam()
+        if schedule.provider:
+            iam.create_open_id_connect_provider(Url=stage.issuer, ClientIDList=[AUDIENCE], ThumbprintList=[])
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
+        for name in (SHARED, "theirs"):
+            iam.create_role(
+                RoleName=name, AssumeRolePolicyDocument=trust, Tags=[{"Key": "of", "Value": "them"}]
+            )
+            iam.attach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
+        stage.make_namespace("theirs")
+        stage.make_account("theirs", "app", annotations={ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/theirs"})
+        if schedule.namespace:
+            stage.make_namespace(NAMESPACE)
+        for account in schedule.accounts if schedule.existing else ():
+            namespace, _, name = account.partition("/")
+            old = {"note": "theirs", ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/theirs"}
+            stage.make_account(namespace, name, labels={"of": "them"}, annotations=old)
+        (stage.folder / "queue.json").write_text(json.dumps(DOCUMENT))
+        for run in range(len(schedule.parts)):
+            self._sandbox.add_user(places.user(run), policy=EVERYTHING)
+            self._sandbox.grant(stage.cluster, places.user(run), groups=("system:masters",))
+
+    def _perform(self, schedule: Schedule, places: Places) -> list[Process]:
+        runs = range(len(schedule.parts))
+        holds = {run: 0.7 * places.call_seconds(run) for run in runs}
+        callers = {places.key(run): run for run in runs}
+        conductor = Conductor(schedule, self._sandbox.faults, callers, holds)
+        self._sandbox.listen(conductor.listen)
+
+        def perform(run: int) -> Process:
+            part = schedule.parts[run]
+            conductor.wait_to_start(run)
+            limits = HASTE if part.strikes else CALM
+            words = (*part.wish.arguments, "-c", places.stage.cluster, *limits)
+            process = self._start(run, places, words, lossy=places.kills(run))
+            conductor.began(run, process)
+            _wait(process)
+            conductor.ended(run)
+            return process
+
+        with ThreadPoolExecutor(len(runs)) as pool:
+            processes = list(pool.map(perform, runs))
+        conductor.close()
+        return processes
+
+    def _start(
+        self,
+        run: int,
+        places: Places,
+        words: Sequence[str],
+        call_seconds: float | None = None,
+        *,
+        lossy: bool = False,
+    ) -> Process:
+        env, folder = places.env(run, call_seconds), places.stage.folder
+        return self._zygotes[run].start(words, env, folder, lossy=lossy, mutant=self._mutant)
+
+    def _runs(self, places: Places, processes: Sequence[Process]) -> list[Ran]:
+        struck = {fault.caller for fault in self._sandbox.faults.struck}
+        outputs = [_document(process) for process in processes]
+        known = {output["transaction"] for output in outputs if output.get("transaction")}
+        runs = []
+        for run, part in enumerate(places.schedule.parts):
+            transaction = outputs[run].get("transaction")
+            unknown = set(places.unfinished(run)) - known
+            runs.append(
+                Ran(
+                    part.wish,
+                    _ending(processes[run], places.stage, outputs[run]),
+                    struck=places.key(run) in struck,
+                    killed=places.kills(run),
+                    marks=frozenset({transaction} if transaction else unknown),
+                    caller=places.key(run),
+                )
+            )
+        return runs
+
+    def _mend(self, places: Places, before: Json, runs: Sequence[Ran], judgement: Judgement) -> Mending:
+        def irsa(run: int, words: Sequence[str], call_seconds: float | None = None) -> Process:
+            return _wait(self._start(run, places, words, call_seconds))
+
+        mending = Mending(irsa, places, before, runs, judgement)
+        mending.play()
+        return mending
+
+
+def _wait(process: Process) -> Process:
+    """Wait for its end, or bring it about: whatever its code is then, it did not end by itself."""
+    if not process.ended.wait(RUN_SECONDS):
+        kill(process)
+        process.told_twice = True
+    return process
+
+
+def _document(process: Process) -> Json:
+    try:
+        found: Json = json.loads(bytes(process.out).decode())
+    except ValueError:
+        return {}
+    return found
+
+
+def _ending(process: Process, stage: FaultStage, output: Json) -> Ending:
+    if process.told_twice and process.code >= 0:
+        return Ending(None)
+    left = json.loads(stage.neutral(json.dumps(output.get("left", []))))
+    crashed = process.code >= 0 and "exitCode" not in output
+    what, repairs = ([item[key] for item in left] for key in ("what", "repair"))
+    return Ending(process.code, what, repairs, crashed=crashed)

@@ -1,0 +1,107 @@
+"""Carries out a schedule's holds, starts and strikes, told of each call by the sandbox before it is executed.
+
+Nothing sleeps here: what waits does so for calls and ends of other runs, for a bounded time.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from irsa_cli.sandbox import Fault
+from irsa_cli.sandbox.exchange import Label
+from irsa_cli.sandbox.faults import Faults
+from tests.faults.injections import INJECTIONS, Call
+from tests.faults.schedule import Schedule
+from tests.faults.zygote import Process
+
+START_SECONDS = 20.0
+"""A run is started after this time at the latest."""
+
+
+class Aimed(Faults):
+    """Faults that strike one caller only, handed on to those of a sandbox."""
+
+    def __init__(self, faults: Faults, caller: str) -> None:
+        super().__init__()
+        self._faults = faults
+        self._caller = caller
+
+    def add(self, fault: Fault) -> None:
+        """Arm `fault` for the caller."""
+        self._faults.add(replace(fault, caller=self._caller))
+
+
+class Conductor:
+    """`callers` are the access keys of the runs, `hold_seconds` how long a call of each is held at most."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        faults: Faults,
+        callers: Mapping[str, int],
+        hold_seconds: Mapping[int, float],
+    ) -> None:
+        self._schedule = schedule
+        self._faults = faults
+        self._callers = callers
+        self._hold_seconds = hold_seconds
+        self._changed = threading.Condition()
+        self._made = dict.fromkeys(callers.values(), 0)
+        self._processes: dict[int, Process] = {}
+        self._ended: set[int] = set()
+        self._closed = False
+
+    def listen(self, label: Label) -> None:
+        """Note a call, hold it, and arm what is to strike it."""
+        run = self._callers.get(label.caller)
+        if run is None or self._closed:
+            return
+        with self._changed:
+            number = self._made[run]
+            self._made[run] += 1
+            self._changed.notify_all()
+        for hold in self._schedule.holds:
+            if (hold.run, hold.at) == (run, number):
+                self._hold(run, hold.other, hold.calls)
+        for strike in self._schedule.parts[run].strikes:
+            if strike.at == number:
+                call = Call(label.service, label.operation, 0)
+                aimed = Aimed(self._faults, label.caller)
+                INJECTIONS[strike.injection].arm(call, lambda: self._process(run), aimed)
+
+    def _hold(self, run: int, other: int, calls: int) -> None:
+        until = self._made[other] + calls
+        self._wait(lambda: self._made[other] >= until or other in self._ended, self._hold_seconds[run])
+
+    def _wait(self, condition: Callable[[], bool], seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or condition(), seconds)
+
+    def _process(self, run: int) -> Process:
+        self._wait(lambda: run in self._processes, START_SECONDS)
+        return self._processes[run]
+
+    def wait_to_start(self, run: int) -> None:
+        """Return when it is time for a run to start."""
+        start = self._schedule.parts[run].start
+        if start is not None:
+            after, calls = start.after, start.calls
+            self._wait(lambda: after in self._ended or self._made[after] >= calls, START_SECONDS)
+
+    def began(self, run: int, process: Process) -> None:
+        """Note that a run has started."""
+        with self._changed:
+            self._processes[run] = process
+            self._changed.notify_all()
+
+    def ended(self, run: int) -> None:
+        """Note that a run has ended."""
+        with self._changed:
+            self._ended.add(run)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let everything go that is held; from now on nothing is done to any call."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

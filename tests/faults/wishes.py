@@ -1,0 +1,221 @@
+"""What one of several concurrent runs wishes: its command line, and what has to be true once it ended with 0.
+
+Pure: worlds are the JSON of `FaultStage.world()`, read here with no help from irsa's own code. What a whole
+schedule is worth is decided in `schedule_judge`.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.sandbox.trust import Who, admits
+from tests.faults.commands import DOCUMENT
+from tests.faults.judge import TRANSACTION, Json, Object, differences
+from tests.support.stage import ACCOUNT, ROLE_ARN
+
+ISSUER = "ISSUER"
+"""What `FaultStage.neutral` puts in the place of the issuer's name."""
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
+AUDIENCE = "sts.amazonaws.com"
+SHARED = "shared"
+"""A role that is there before, and stays somebody else's."""
+SHARED_ARN = f"arn:aws:iam::{ACCOUNT}:role/{SHARED}"
+OWNER_TAG = "irsa/service-account"
+LABELS = {"app.kubernetes.io/managed-by": "irsa"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `irsa create-sa` is asked for; `account` is `namespace/name`, `inline` names files."""
+
+    account: str
+    policies: tuple[str, ...] = ()
+    inline: tuple[str, ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    shared: bool = False
+    """Whether the shared role is used instead of one of its own."""
+    override: bool = False
+    role_only: bool = False
+    associate: bool = False
+    verify: bool = False
+
+    @property
+    def namespace(self) -> str:
+        """The account's namespace."""
+        return self.account.partition("/")[0]
+
+    @property
+    def subject(self) -> str:
+        """The `sub` of the account's tokens."""
+        return f"system:serviceaccount:{self.account.replace('/', ':')}"
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The command line, without cluster, time limits and form of output."""
+        namespace, _, name = self.account.partition("/")
+        shared = ("--attach-role-arn", SHARED_ARN, "--update-trust")
+        switches = {
+            "--override-existing-serviceaccounts": self.override,
+            "--role-only": self.role_only,
+            "--associate-oidc": self.associate,
+            "--verify": self.verify,
+        }
+        return (
+            *("create-sa", name, "-n", namespace),
+            *(word for arn in self.policies for word in ("--attach-policy-arn", arn)),
+            *(word for name in self.inline for word in ("--inline-policy", f"{name}.json")),
+            *(word for key, value in self.annotations for word in ("--annotation", f"{key}={value}")),
+            *(shared if self.shared else ()),
+            *(name for name, on in switches.items() if on),
+        )
+
+
+def differ(one: Wish, other: Wish) -> bool:
+    """Whether they are different wishes for one ServiceAccount, so that one may be refused."""
+    contents = [(wish.shared, {*wish.policies}, {*wish.inline}, {*wish.annotations}) for wish in (one, other)]
+    return one.account == other.account and contents[0] != contents[1]
+
+
+def rivals(one: Wish, other: Wish) -> bool:
+    """Whether the two can't both be true."""
+    if one.account != other.account:
+        return False
+    roles = not one.shared and not other.shared
+    if roles and ({*one.policies}, {*one.inline}) != ({*other.policies}, {*other.inline}):
+        return True
+    if one.role_only or other.role_only:
+        return False
+    values = dict(one.annotations)
+    return one.shared != other.shared or any(
+        values.get(key, value) != value for key, value in other.annotations
+    )
+
+
+def missing(
+    wish: Wish, before: Json, world: Json, besides: Sequence[Wish] = (), *, account: bool = True
+) -> list[str]:
+    """What is not as the wish has it; `account` False leaves out what the ServiceAccount says.
+
+    `besides` are other wishes that are true of the same ServiceAccount, or were: it may say what they say.
+    """
+    found = list(_provider_problems(world))
+    if wish.shared:
+        role = world["roles"].get(SHARED)
+        if role is None or not _admitted(wish, role):
+            found.append(not_admitted(wish))
+    else:
+        found += _role_problems(wish, world)
+    if not wish.role_only and account:
+        found += _account_problems(wish, before["kubernetes"], world, besides)
+    return found
+
+
+def not_admitted(wish: Wish) -> str:
+    """The problem of a wish whose statement is not on the shared role."""
+    return f"role {SHARED} does not admit {wish.account}"
+
+
+def roles_of(account: str, world: Json) -> list[str]:
+    """The roles that were made for a ServiceAccount."""
+    return [name for name, role in world["roles"].items() if role["tags"].get(OWNER_TAG) == account]
+
+
+def _provider_problems(world: Json) -> Iterator[str]:
+    provider = world["oidc_providers"].get(PROVIDER)
+    if provider is None or AUDIENCE not in provider["audiences"]:
+        yield "the provider is not there"
+
+
+def _role_problems(wish: Wish, world: Json) -> Iterator[str]:
+    names = roles_of(wish.account, world)
+    if len(names) != 1:
+        yield f"{wish.account} has {len(names)} roles"
+        return
+    role = world["roles"][names[0]]
+    if role["attached"] != sorted(wish.policies):
+        yield f"attached to {names[0]}: {role['attached']}"
+    if role["inline"] != dict.fromkeys(wish.inline, DOCUMENT):
+        yield f"inline policies of {names[0]}: {list(role['inline'])}"
+    if len(_statements(role)) != 1 or not _admitted(wish, role):
+        yield f"role {names[0]} does not admit {wish.account} and nobody else"
+    if TRANSACTION not in role["tags"]:
+        yield f"role {names[0]} has no mark"
+
+
+def _admitted(wish: Wish, role: Json) -> bool:
+    context = {f"{ISSUER}:sub".lower(): [wish.subject], f"{ISSUER}:aud".lower(): [AUDIENCE]}
+    trust = json.dumps(role["trust"])
+    return admits(trust, "sts:AssumeRoleWithWebIdentity", Who(federated=PROVIDER), context)
+
+
+def _account_problems(wish: Wish, before: Json, world: Json, besides: Sequence[Wish]) -> Iterator[str]:
+    accounts = world["kubernetes"]["serviceaccounts"]
+    if wish.account not in accounts:
+        yield f"{wish.account} is not there"
+        return
+    old, new = before["serviceaccounts"].get(wish.account), accounts[wish.account]
+    annotations = {ROLE_ARN: _arn(wish, world), **dict(wish.annotations)}
+    wanted = {**(old["annotations"] if old else {}), **annotations}
+    said = {item for item in new["annotations"].items() if item[0] != TRANSACTION}
+    allowed = {item for other in besides if other.account == wish.account for item in other.annotations}
+    if not wanted.items() <= said or not said <= wanted.items() | allowed:
+        yield f"annotations of {wish.account}: {new['annotations']}"
+    if new["labels"] != (old["labels"] if old else LABELS):
+        yield f"labels of {wish.account}: {new['labels']}"
+    if old and old["uid"] != new["uid"]:
+        yield f"{wish.account} was deleted and made again"
+
+
+def _arn(wish: Wish, world: Json) -> str:
+    names = roles_of(wish.account, world)
+    if wish.shared or not names:
+        return SHARED_ARN if wish.shared else "none"
+    arn: str = world["roles"][names[0]]["arn"]
+    return arn
+
+
+def _statements(role: Mapping[str, Any]) -> list[Json]:
+    found = role["trust"].get("Statement", [])
+    return found if isinstance(found, list) else [found]
+
+
+def changes(before: Json, world: Json) -> list[Object]:
+    """`judge.differences`, each statement of a trust policy a piece of its own, named as irsa does."""
+    found: list[Object] = []
+    for kind, name in differences(before, world):
+        if kind == "TrustStatement":
+            found += _statement_changes(name, before["roles"][name], world["roles"][name])
+        else:
+            found.append((kind, name))
+    return found
+
+
+def _statement_changes(name: str, old: Json, new: Json) -> list[Object]:
+    one, other = (Counter(json.dumps(item, sort_keys=True) for item in _statements(x)) for x in (old, new))
+    changed = (one - other) + (other - one)
+    subjects = sorted({_subject(json.loads(text)) for text in changed})
+    if {**old["trust"], "Statement": 0} != {**new["trust"], "Statement": 0}:
+        subjects.append("the document")
+    return [("TrustStatement", f"{name}/{subject}") for subject in subjects]
+
+
+def _subject(statement: Json) -> str:
+    equals = statement.get("Condition", {}).get("StringEquals", {})
+    return str(equals.get(f"{ISSUER}:sub", "somebody"))
+
+
+def belongs(piece: Object, wish: Wish, worlds: Sequence[Json]) -> bool:
+    """Whether a piece is one that the wish is about; roles are known by their tags in one of the `worlds`."""
+    kind, name = piece
+    if kind == "Namespace":
+        return name == wish.namespace and not wish.role_only
+    if kind == "ServiceAccount":
+        return name == wish.account and not wish.role_only
+    if kind == "OIDCProvider":
+        return name == PROVIDER
+    if kind == "TrustStatement":
+        return wish.shared and name == f"{SHARED}/{wish.subject}"
+    role = name.partition("/")[0]
+    return not wish.shared and any(role in roles_of(wish.account, world) for world in worlds)
