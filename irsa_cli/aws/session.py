@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
+
+    from irsa_cli.aws.role_credentials import RoleCredentials
 
 CONNECT_SECONDS = 5
 ATTEMPTS = 4
@@ -95,6 +97,8 @@ class AwsSession:
     def client(self, service: Literal["eks"]) -> EKSClient: ...
     @overload
     def client(self, service: Literal["sts"]) -> STSClient: ...
+    @overload
+    def client(self, service: Literal["cloudtrail", "ec2"]) -> Any: ...
     def client(self, service: str) -> Any:
         """The client of a service, made once."""
         with self._lock:
@@ -103,9 +107,22 @@ class AwsSession:
             return self._clients[service]
 
     def unsigned_sts(self) -> STSClient:
-        """A client for the calls that carry their own proof (AssumeRoleWithWebIdentity)."""
+        """The client for the calls that carry their own proof (AssumeRoleWithWebIdentity), made once."""
+        name = "sts, unsigned"
         with self._lock:
-            return self._make("sts", signature_version=botocore.UNSIGNED)  # type: ignore[no-any-return]
+            if name not in self._clients:
+                self._clients[name] = self._make("sts", signature_version=botocore.UNSIGNED)
+            return self._clients[name]  # type: ignore[no-any-return]
+
+    def client_of(self, service: str, credentials: RoleCredentials) -> Any:
+        """A new client that calls a service, in the same region, by a role's temporary credentials."""
+        keys = {
+            "aws_access_key_id": credentials.access_key_id,
+            "aws_secret_access_key": credentials.secret_access_key,
+            "aws_session_token": credentials.session_token,
+        }
+        with self._lock:
+            return self._make(service, keys)
 
     def caller(self) -> str:
         """The ARN that AWS knows the caller by, '' when even that can't be found out."""
@@ -114,7 +131,7 @@ class AwsSession:
         except Exception:
             return ""
 
-    def _make(self, service: str, **options: Any) -> Any:
+    def _make(self, service: str, keys: Mapping[str, str] | None = None, **options: Any) -> Any:
         # IAM's own endpoint depends on the partition only, which boto3 takes from the region.
         config = botocore.config.Config(
             connect_timeout=CONNECT_SECONDS,
@@ -125,7 +142,7 @@ class AwsSession:
             **options,
         )
         try:
-            client = self._session.client(service, config=config)  # type: ignore[call-overload]
+            client = self._session.client(service, config=config, **keys or {})  # type: ignore[call-overload]
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise translate(error, service, "Client", "") from error
         self._watch(client)

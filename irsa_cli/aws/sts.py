@@ -7,61 +7,102 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.signers import RequestSigner
 
 from irsa_cli.aws.errors import call, translate
+from irsa_cli.aws.role_credentials import RoleCredentials
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.errors import ServiceError
 
+if TYPE_CHECKING:
+    from mypy_boto3_sts import STSClient
+
 # What a new role, trust policy or provider may be answered with until IAM has spread it.
 _SPREADING = {"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"}
+SESSION_NAME = "irsa-verify"
+"""The role sessions that irsa opens for looking; CloudTrail shows it."""
+SECONDS = 900
+"""How long the credentials live, the shortest that STS gives."""
 TOKEN_SECONDS = 60
 """X-Amz-Expires of the presigned URL; EKS accepts the token for 15 minutes whatever it says."""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """What STS says it accepted."""
+    """What STS says it accepted, and the credentials that it gave."""
 
     subject: str
     audience: str
     provider: str
     role_session: str
     endpoint: str
+    credentials: RoleCredentials = field(repr=False)
 
 
 def exchange(
     aws: AwsSession, role_arn: str, token: Callable[[], str], wait: Callable[[ServiceError], bool]
 ) -> Exchange:
-    """Exchange a token for credentials of the role, which are thrown away.
+    """Exchange a token for credentials of the role.
 
     While IAM may still be spreading what is new, `wait` is asked after each refusal whether to try
     again. Raises `ServiceError` when STS refuses for good.
     """
-    sts = aws.unsigned_sts()
     while True:
         try:
-            answer = call(
-                sts.assume_role_with_web_identity,
-                RoleArn=role_arn,
-                RoleSessionName="irsa-verify",
-                WebIdentityToken=token(),
-                DurationSeconds=900,
-            )
+            return exchange_once(aws, role_arn, token())
         except ServiceError as error:
             if (error.code in _SPREADING or error.transient) and wait(error):
                 continue
             raise
-        return Exchange(
-            subject=answer["SubjectFromWebIdentityToken"],
-            audience=answer["Audience"],
-            provider=answer["Provider"],
-            role_session=answer["AssumedRoleUser"]["Arn"],
-            endpoint=sts.meta.endpoint_url,
+
+
+def exchange_once(aws: AwsSession, role_arn: str, token: str) -> Exchange:
+    """Exchange a token for credentials of the role, for the shortest time that STS gives.
+
+    Raises `ServiceError`; the token is not in it.
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+    """
+    sts = aws.unsigned_sts()
+    try:
+        answer = call(
+            sts.assume_role_with_web_identity,
+            RoleArn=role_arn,
+            RoleSessionName=SESSION_NAME,
+            WebIdentityToken=token,
+            DurationSeconds=SECONDS,
         )
+    except ServiceError as error:
+        # STS repeats a value that it can't read ("Value '...' at 'webIdentityToken' failed to ...").
+        error.reason = error.reason.replace(token, "…")
+        raise
+    return Exchange(
+        subject=answer["SubjectFromWebIdentityToken"],
+        audience=answer["Audience"],
+        provider=answer["Provider"],
+        role_session=answer["AssumedRoleUser"]["Arn"],
+        endpoint=sts.meta.endpoint_url,
+        credentials=_credentials(answer),
+    )
+
+
+def assume(sts: STSClient, role_arn: str) -> RoleCredentials:
+    """Become another role (role chaining, or reading another account); raises `ServiceError`."""
+    return _credentials(call(sts.assume_role, RoleArn=role_arn, RoleSessionName=SESSION_NAME))
+
+
+def _credentials(answer: Any) -> RoleCredentials:
+    found = answer["Credentials"]
+    keys = (found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+    return RoleCredentials(*keys, found["Expiration"], answer["AssumedRoleUser"]["Arn"])
+
+
+def identity(sts: STSClient) -> str:
+    """The ARN that AWS knows a client's credentials by (GetCallerIdentity); raises `ServiceError`."""
+    return str(call(sts.get_caller_identity)["Arn"])
 
 
 def eks_token(aws: AwsSession, cluster: str) -> str:

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from irsa_cli.core.result import Result
     from irsa_cli.usecases.connect import Target
     from irsa_cli.usecases.running import Settings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,15 @@ def finish(
 ) -> int:
     """Do the work, show its result or its error, and return the exit code."""
     from irsa_cli.cli.render import show
+
+    result = outcome_of(work, speaking, progress)
+    result.detailed = detailed
+    show(result, speaking.output, quiet=speaking.quiet)
+    return result.exit_code
+
+
+def outcome_of(work: Callable[[], T], speaking: Speaking, progress: Progress) -> T | Result:
+    """Do the work, and return what it returns; an error or a signal that ends it becomes a `Result`."""
     from irsa_cli.core.errors import IrsaError, Refused
     from irsa_cli.core.result import Ended, Result
 
@@ -102,17 +113,14 @@ def finish(
     signal.signal(signal.SIGTERM, _terminate)
     with progress:
         try:
-            result = work()
+            return work()
         except IrsaError as error:
-            result = Result(Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, error=error)
+            return Result(Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, error=error)
         except KeyboardInterrupt as stop:
             number = stop.args[0] if stop.args else int(signal.SIGINT)
             early = IrsaError("interrupted before anything was changed", code="Interrupted")
-            result = Result(Ended.FAILED, error=early, signal=number)
+            return Result(Ended.FAILED, error=early, signal=number)
         except Exception as error:
             if speaking.verbose:
                 progress.trace()
-            result = Result(Ended.FAILED, error=error)
-    result.detailed = detailed
-    show(result, speaking.output, quiet=speaking.quiet)
-    return result.exit_code
+            return Result(Ended.FAILED, error=error)

@@ -51,6 +51,11 @@ class Connection:
     _log: WireLog = field(default=lambda call: None)
 
     @property
+    def wire_log(self) -> WireLog:
+        """Whom calls are told to that neither AWS' nor the cluster's client makes."""
+        return self._log
+
+    @property
     def iam(self) -> IAMClient:
         """IAM's client."""
         return self.aws.client("iam")

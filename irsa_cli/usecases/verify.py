@@ -1,18 +1,117 @@
-"""Proving that the binding works: the ServiceAccount's token is exchanged at STS as a pod's SDK would."""
+"""`irsa verify`: proves that ServiceAccounts can use their roles, or says what keeps them from it.
+
+One ServiceAccount goes through its steps in `irsa_cli.usecases.verifying`. Also here: the gate of
+`create-sa --verify`, which tries the decisive step until IAM has spread what is new.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from irsa_cli.core import names
+from irsa_cli.core.arn import role_arn
 from irsa_cli.core.binding import Wish
-from irsa_cli.core.errors import ServiceError, Unverified
+from irsa_cli.core.errors import InvalidInput, IrsaError, Refused, ServiceError, Unverified
+from irsa_cli.core.injection import Injection
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.verification import Report, Status, Verification
 from irsa_cli.transaction.engine import Event, Listener, Step
-from irsa_cli.usecases.connect import Connection
+from irsa_cli.usecases import verify_steps as steps
+from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.identity import ServiceAccount
+from irsa_cli.usecases.running import naming_caller
+from irsa_cli.usecases.verify_reading import WORKERS, Reads
+from irsa_cli.usecases.verifying import Verifier, Wanted
+
+if TYPE_CHECKING:
+    from irsa_cli.kube.client import Json
 
 PROPAGATION_SECONDS = 90.0
 """For how long STS may refuse what IAM has confirmed; measured in public reports at 2 to 60 seconds."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. Without `name` it is every annotated ServiceAccount, of `namespace` or of all.
+
+    `pod` is the name of a pod that the token is to be bound to; `readers` are roles by which the IAM of other
+    accounts is read.
+    """
+
+    target: Target
+    namespace: str = ""
+    name: str = ""
+    pod: str = ""
+    wanted: Wanted = field(default_factory=Wanted)
+    readers: tuple[str, ...] = ()
+
+
+def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None]) -> Report:
+    """Verify one ServiceAccount or many; raises `IrsaError` when it can't be begun."""
+    started = monotonic()
+    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    cluster = connection.cluster
+    note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:
+        reads.begin()
+        verifier = Verifier(connection, reads, request.wanted)
+        items = (_one(verifier, request),) if request.name else _many(verifier, request)
+    return Report(cluster, items, many=not request.name, seconds=monotonic() - started)
+
+
+def _one(verifier: Verifier, request: Request) -> Verification:
+    account = ServiceAccount(verifier.connection, request.namespace, request.name)
+    with ThreadPoolExecutor(1) as pool:
+        pod = pool.submit(_pod, verifier.connection, request)
+        injection = account.settings_with_role()
+    wanted = replace(verifier.wanted, pod=pod.result())
+    return replace(verifier, wanted=wanted).verify(request.namespace, request.name, injection)
+
+
+def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
+    """The pod's name and uid; raises `Refused` when there is none, or it has another ServiceAccount."""
+    if not request.pod:
+        return None
+    found = connection.kube.pod(request.namespace, request.pod)
+    if found is None:
+        raise Refused(f"there is no pod {request.namespace}/{request.pod}")
+    used = found["spec"].get("serviceAccountName") or "default"
+    if used != request.name:
+        raise Refused(
+            f"pod {request.namespace}/{request.pod} does not use {request.name}",
+            reason=f"its ServiceAccount is {used}",
+        )
+    return request.pod, str(found["metadata"]["uid"])
+
+
+def _many(verifier: Verifier, request: Request) -> tuple[Verification, ...]:
+    accounts = verifier.connection.kube.service_accounts(request.namespace or None)
+    annotated = [item for item in accounts if ROLE_ARN_ANNOTATION in _annotations(item)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return tuple(pool.map(lambda item: _of_list(verifier, item), annotated))
+
+
+def _annotations(item: Json) -> dict[str, str]:
+    found: dict[str, str] = item["metadata"].get("annotations") or {}
+    return found
+
+
+def _of_list(verifier: Verifier, item: Json) -> Verification:
+    """One of many: an error of its own does not end the others."""
+    namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+    injection = Injection.read(_annotations(item))
+    try:
+        role_arn(injection.role_arn)
+        return verifier.verify(namespace, name, injection)
+    except InvalidInput as error:
+        wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} can't be right", reason=str(error))
+        return Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
+    except IrsaError as error:
+        return Verification(namespace, name, injection.role_arn, injection.audience, error=error)
 
 
 def verify(
@@ -20,7 +119,8 @@ def verify(
 ) -> dict[str, Any]:
     """Exchange a token of the ServiceAccount for the role's credentials, and throw them away.
 
-    Waits out IAM's propagation for at most `seconds`. Raises `Unverified` when STS refuses until then.
+    Waits out IAM's propagation for at most `seconds`. Raises `Unverified` when STS refuses until then, with
+    what the role's trust policy says to the token.
     """
     from irsa_cli.aws.sts import exchange
 
@@ -44,7 +144,7 @@ def verify(
         raise Unverified(
             f"the token of {wish.namespace}/{wish.name} was not accepted for {wish.role_arn}",
             reason=f"{error.message}: {error.reason}",
-            details=error.details,
+            details=(*error.details, *_explained(connection, wish, error)),
             code=error.code,
         ) from error
     return {
@@ -54,6 +154,30 @@ def verify(
         "roleSession": accepted.role_session,
         "endpoint": accepted.endpoint,
     }
+
+
+def _explained(connection: Connection, wish: Wish, error: ServiceError) -> Iterator[str]:
+    """What the provider and the trust policy, as they are now, say to a token that STS refused."""
+    from irsa_cli.aws.sts import SESSION_NAME
+
+    if error.service != "sts":
+        return
+    cluster, arn = connection.cluster, wish.role_arn
+    nothing = IrsaError("the token is not looked at again")
+    identity = steps.identity_of(
+        cluster, arn, names.subject(wish.namespace, wish.name), wish.audience, nothing, SESSION_NAME
+    )
+    account = role_arn(arn).account
+    with Reads(connection) as reads:
+        provider, role = reads.provider(account), reads.role(arn)
+        found = [
+            steps.provider(provider, cluster, account, wish.audience),
+            steps.trust(role, arn, identity),
+        ]
+    for step in found:
+        yield from (f"{step.name.value}: {c.text}" for c in step.checks if c.status is not Status.OK)
+    if all(step.status is Status.OK for step in found):
+        yield "trust: by provider and trust policy, as they are read now, STS should accept it"
 
 
 def _waits() -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,9 @@ import yaml
 
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from tests.docs.console import ROOT
+from tests.support.eks import bearer
+from tests.support.kubeclient import KubeClient
+from tests.support.stage import ROLE_ARN, made
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -136,7 +140,21 @@ def _rollback_fails(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
+def _annotated_with_another_s_role(sandbox: Sandbox) -> dict[str, str]:
+    """ServiceAccount backend/s3-reader names the role `shared`, which admits backend/other."""
+    shared_role(sandbox)
+    cluster = client(sandbox, "eks").describe_cluster(name=CLUSTER)["cluster"]
+    ca = base64.b64decode(cluster["certificateAuthority"]["data"]).decode()
+    kube = KubeClient(cluster["endpoint"], ca, bearer(sandbox.env(), CLUSTER))
+    annotations = {ROLE_ARN: "arn:aws:iam::111122223333:role/shared"}
+    account = {"metadata": {"name": "s3-reader", "annotations": annotations}}
+    made(kube.create("/api/v1/namespaces", {"metadata": {"name": "backend"}}))
+    made(kube.create("/api/v1/namespaces/backend/serviceaccounts", account))
+    return {}
+
+
 STAGES: Mapping[str, Stage] = {
+    "docs/how-to/doesnt-work.md": _annotated_with_another_s_role,
     "docs/how-to/existing-role.md": _existing_role,
     "docs/how-to/permissions.md": _limited_caller,
     "docs/how-to/recover.md": _rollback_fails,

@@ -1,13 +1,14 @@
 """The two stages that scenarios run on: the sandbox's own Kubernetes API, and a real kube-apiserver."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import boto3
 import pytest
 
 from irsa_cli.sandbox import Rule, Sandbox
+from tests.scenarios.breaking import NAME, WEBHOOK, Binding, make
 from tests.support.eks import bearer
 from tests.support.fixtures import RealCluster
 from tests.support.kubeclient import KubeClient
@@ -76,3 +77,16 @@ def namespace(stage: Stage, unique: str) -> str:
     """A namespace of this test's own."""
     stage.make_namespace(unique)
     return unique
+
+
+@pytest.fixture
+def binding(stage: Stage, namespace: str) -> Iterator[Binding]:
+    """A working binding; what is shared with other tests on a real API server is put in order afterwards."""
+    before = stage.kube.get(WEBHOOK).body["webhooks"]
+    made = make(stage, namespace)
+    yield made
+    if stage.kube.get(WEBHOOK).status == 404:
+        made.bring_webhook_back({"metadata": {"name": WEBHOOK.rpartition("/")[2]}, "webhooks": before})
+    made.restore_webhook(before)
+    for place in (namespace, f"{namespace}-2"):
+        stage.kube.delete(f"/api/v1/namespaces/{place}/serviceaccounts/{NAME}")

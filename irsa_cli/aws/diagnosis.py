@@ -1,0 +1,148 @@
+"""What AWS tells of a binding beyond roles and providers: for finding out why it doesn't work. Reading only.
+
+Each function is one question, and raises `ServiceError` where the caller may not ask it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from irsa_cli.aws.errors import call
+from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies
+from irsa_cli.core.causes.facts import Association, EksFacts, Event, Role, VpcEndpoint
+from irsa_cli.core.causes.objects import moment
+from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.policy import Document
+
+if TYPE_CHECKING:
+    from mypy_boto3_eks import EKSClient
+    from mypy_boto3_iam import IAMClient
+
+EXCHANGE = "AssumeRoleWithWebIdentity"
+EVENTS = 50
+"""Events asked for, the most that CloudTrail gives at once."""
+
+
+def eks_facts(eks: EKSClient, name: str) -> EksFacts:
+    """Version, kind and VPC of a cluster."""
+    found = call(eks.describe_cluster, name=name)["cluster"]
+    return EksFacts(
+        version=found.get("version", ""),
+        on_outposts=bool(found.get("outpostConfig")),
+        vpc=found.get("resourcesVpcConfig", {}).get("vpcId", ""),
+    )
+
+
+def quotas(iam: IAMClient) -> dict[str, int]:
+    """The account's quotas and counts, by the names that GetAccountSummary gives them."""
+    return {str(name): value for name, value in call(iam.get_account_summary)["SummaryMap"].items()}
+
+
+def provider_arns(iam: IAMClient) -> tuple[str, ...]:
+    """The ARNs of the account's OIDC providers; IAM gives all of them at once."""
+    found = call(iam.list_open_id_connect_providers)["OpenIDConnectProviderList"]
+    return tuple(item["Arn"] for item in found)
+
+
+def role(iam: IAMClient, name: str) -> Role | None:
+    """A role with its policies, None when it doesn't exist.
+
+    The documents of managed policies are read where a boundary has to be compared with them, and stand for
+    nothing else: without one they are empty.
+    """
+    try:
+        found = call(iam.get_role, RoleName=name)["Role"]
+    except ServiceError as error:
+        if error.code == NOT_THERE:
+            return None
+        raise
+    boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
+    attached = attached_policies(iam, name)
+    documents = {arn: managed_policy(iam, arn) if boundary else {} for arn in attached}
+    return Role(
+        arn=found["Arn"],
+        trust=cast("Document", found.get("AssumeRolePolicyDocument", {})),
+        max_session_duration=found.get("MaxSessionDuration", 3600),
+        created=found.get("CreateDate"),
+        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+        policies={**documents, **inline_policies(iam, name)},
+        boundary=boundary,
+        boundary_policy=managed_policy(iam, boundary) if boundary else None,
+    )
+
+
+def managed_policy(iam: IAMClient, arn: str) -> Document:
+    """The document of a managed policy, in its default version."""
+    version = call(iam.get_policy, PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    found = call(iam.get_policy_version, PolicyArn=arn, VersionId=version)["PolicyVersion"]
+    return cast("Document", found["Document"])
+
+
+def associations(
+    eks: EKSClient, cluster: str, *, namespace: str = "", name: str = ""
+) -> dict[tuple[str, str], Association]:
+    """EKS Pod Identity associations by namespace and ServiceAccount; the role is not in the list."""
+    only: dict[str, Any] = {}
+    if name:
+        only = {"namespace": namespace, "serviceAccount": name}
+    found: dict[tuple[str, str], Association] = {}
+    more: dict[str, Any] = {}
+    while True:
+        page = call(eks.list_pod_identity_associations, clusterName=cluster, **only, **more)
+        for item in page.get("associations", []):
+            found[item["namespace"], item["serviceAccount"]] = Association(item["associationId"])
+        if not page.get("nextToken"):
+            return found
+        more = {"nextToken": page["nextToken"]}
+
+
+def association(eks: EKSClient, cluster: str, namespace: str, name: str) -> Association | None:
+    """The EKS Pod Identity association of a ServiceAccount with its role, None without one."""
+    found = associations(eks, cluster, namespace=namespace, name=name).get((namespace, name))
+    if found is None:
+        return None
+    try:
+        whole = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=found.id)
+    except ServiceError:
+        return found
+    return Association(found.id, whole["association"].get("roleArn", ""))
+
+
+def web_identity_events(cloudtrail: Any, subject: str) -> tuple[Event, ...]:
+    """The newest exchanges of tokens that STS saw of a subject, newest first; those of 90 days at most.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
+    """
+    wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
+    found = call(cloudtrail.lookup_events, LookupAttributes=wanted, MaxResults=EVENTS)["Events"]
+    events = [_event(item) for item in found if item.get("EventName") == EXCHANGE]
+    return tuple(sorted(events, key=lambda event: event.time, reverse=True))
+
+
+def _event(item: dict[str, Any]) -> Event:
+    record = json.loads(item["CloudTrailEvent"])
+    asked = record.get("requestParameters") or {}
+    return Event(
+        time=moment(record.get("eventTime")) or item["EventTime"],
+        role_arn=asked.get("roleArn", ""),
+        error=record.get("errorCode", ""),
+        message=record.get("errorMessage", ""),
+        seconds=asked.get("durationSeconds"),
+    )
+
+
+def sts_endpoints(ec2: Any, vpc: str, region: str, partition: str) -> tuple[VpcEndpoint, ...]:
+    """The interface endpoints for STS in a VPC, with their policies."""
+    prefix = "cn.com.amazonaws" if partition == "aws-cn" else "com.amazonaws"
+    filters = [
+        {"Name": "vpc-id", "Values": [vpc]},
+        {"Name": "service-name", "Values": [f"{prefix}.{region}.sts"]},
+    ]
+    found = call(ec2.describe_vpc_endpoints, Filters=filters)["VpcEndpoints"]
+    return tuple(VpcEndpoint(item["VpcEndpointId"], _policy(item)) for item in found)
+
+
+def _policy(item: dict[str, Any]) -> Document:
+    everything = '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}'
+    return cast("Document", json.loads(item.get("PolicyDocument") or everything))

@@ -1,0 +1,113 @@
+"""The public documents of a cluster's issuer, as STS fetches them: discovery, and the keys that it names.
+
+Over HTTPS with the system's CAs (or AWS_CA_BUNDLE), through the proxy of HTTPS_PROXY. What the keys say to a
+token is in `irsa_cli.core.jwt`.
+https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+from irsa_cli import __version__
+from irsa_cli.aws.session import CONNECT_SECONDS, WireCall, WireLog
+from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.limits import call_seconds
+
+DISCOVERY = "/.well-known/openid-configuration"
+LARGEST = 256 * 1024
+"""Bytes that a document may have; those of EKS have about 1,000."""
+
+
+def fetch(issuer: str, log: WireLog) -> dict[str, Any]:
+    """The JSON Web Key Set that the issuer publishes.
+
+    Raises `ServiceError` (service `issuer`) when it can't be had, or is not what the standard asks for.
+    """
+    pool = _pool(issuer)
+    found = _get(pool, issuer + DISCOVERY, "discovery", log)
+    if found.get("issuer") != issuer:
+        raise _wrong("discovery", f"it is of the issuer {found.get('issuer')}, and not of {issuer}")
+    address = found.get("jwks_uri")
+    if not isinstance(address, str) or urlsplit(address).scheme != "https":
+        raise _wrong("discovery", f"its jwks_uri is no https address: {address}")
+    same_host = urlsplit(address).netloc == urlsplit(issuer).netloc
+    keys = _get(pool if same_host else _pool(address), address, "keys", log)
+    if not isinstance(keys.get("keys"), list):
+        raise _wrong("keys", "it is no JSON Web Key Set")
+    return keys
+
+
+def _get(pool: urllib3.PoolManager, address: str, operation: str, log: WireLog) -> dict[str, Any]:
+    started = time.monotonic()
+    status, code = 0, ""
+    try:
+        # A redirect is not followed: OpenID Connect knows none here.
+        answer = pool.request("GET", address, redirect=False, preload_content=False)
+        status = answer.status
+        body = answer.read(LARGEST + 1, decode_content=True)
+        answer.release_conn()
+    except urllib3.exceptions.HTTPError as error:
+        cause = getattr(error, "reason", None) or error
+        code = type(cause).__name__
+        raise _failed(operation, code, f"{address}: {_words(cause)}") from error
+    finally:
+        log(WireCall("issuer", operation, status, time.monotonic() - started, code))
+    return _document(operation, address, status, body)
+
+
+def _document(operation: str, address: str, status: int, body: bytes) -> dict[str, Any]:
+    if status != 200:
+        raise _failed(operation, f"HTTP{status}", f"{address} answers with HTTP {status}", status)
+    try:
+        found = json.loads(body) if len(body) <= LARGEST else None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise _wrong(operation, f"{address} is no JSON object")
+    return found
+
+
+def _pool(address: str) -> urllib3.PoolManager:
+    """Connections to where the address is, through the proxy that the environment names for it."""
+    settings: dict[str, Any] = {
+        "headers": {"User-Agent": f"irsa/{__version__}"},
+        "cert_reqs": "CERT_REQUIRED",
+        # As for AWS: a proxy that opens connections has a CA of its own.
+        "ca_certs": os.environ.get("AWS_CA_BUNDLE") or None,
+        "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=call_seconds()),
+        # A host that does not answer costs its time-out once.
+        "retries": urllib3.Retry(total=1, connect=0, backoff_factor=0.1),
+    }
+    proxy = urllib.request.getproxies().get("https")
+    if proxy and not urllib.request.proxy_bypass(urlsplit(address).netloc):
+        return urllib3.ProxyManager(proxy if "://" in proxy else f"http://{proxy}", **settings)
+    return urllib3.PoolManager(**settings)
+
+
+def _words(error: object) -> str:
+    """urllib3's words without the address of the Python object."""
+    return str(error).partition(">: ")[2] or str(error)
+
+
+def _wrong(operation: str, reason: str) -> ServiceError:
+    return _failed(operation, "BadDocument", reason)
+
+
+def _failed(operation: str, code: str, reason: str, status: int = 0) -> ServiceError:
+    return ServiceError(
+        f"issuer {operation}",
+        code=code,
+        service="issuer",
+        operation=operation,
+        status=status,
+        outcome=Outcome.REFUSED,
+        reason=reason,
+    )

@@ -1,0 +1,136 @@
+"""`irsa doctor`: its options; what it does is in `irsa_cli.usecases.doctor`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.session import Speaking
+    from irsa_cli.core.causes import Cause
+    from irsa_cli.core.diagnosis import Diagnosis
+    from irsa_cli.usecases.doctor import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa doctor s3-reader -n backend -c prod
+  irsa doctor -c prod
+  irsa doctor --explain trust-subject
+"""
+
+
+@click.command("doctor", epilog=_EPILOG)
+@click.argument("name", required=False, type=Checked("name", "names.service_account"))
+@click.option(
+    "-n",
+    "--namespace",
+    cls=Once,
+    type=Checked("namespace", "names.namespace"),
+    help="Namespace of NAME, or the only one without NAME. [default: default; all without NAME]",
+)
+@cluster_options
+@kube_options
+@click.option(
+    "--iam-assume-role",
+    "readers",
+    multiple=True,
+    type=Checked("arn", "arn.check_role"),
+    help="Role by which the IAM of another account is read, where roles are in one (repeat).",
+)
+@click.option(
+    "--explain", cls=Once, metavar="ID", help="Explain one cause, and ask nobody; 'all' lists them."
+)
+@output_options
+def command(**options: Any) -> int:
+    """Find out why a ServiceAccount does not get its role.
+
+    Looks from outside at everything between the cluster's issuer and the pods' environment, names what is
+    wrong, the most probable cause first, and says how to put it right. Without NAME: the cluster, and all
+    ServiceAccounts that name a role. Changes nothing; a pod that is created for show is not made
+    (dryRun=All). Exit code 5: something is wrong. What can't be told is shown, and is no problem.
+    """
+    from irsa_cli.cli.session import Speaking
+
+    speaking = Speaking.take(options)
+    identifier = options.pop("explain")
+    if identifier is not None:
+        return _explain(identifier, speaking.output)
+    request = _request(options)
+    diagnosis = _diagnose(request, speaking)
+    _show(diagnosis, speaking)
+    return diagnosis.exit_code
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.cli.session import take_target
+    from irsa_cli.usecases.doctor import Request
+
+    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    name = options["name"] or ""
+    namespace = options["namespace"] or ("default" if name else "")
+    return Request(take_target(options), namespace, name, options["readers"])
+
+
+def _diagnose(request: Request, speaking: Speaking) -> Diagnosis:
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.core.diagnosis import Diagnosis
+    from irsa_cli.core.result import Result
+    from irsa_cli.usecases.doctor import diagnose
+
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    outcome = outcome_of(lambda: diagnose(request, progress.wire), speaking, progress)
+    if isinstance(outcome, Result):
+        return Diagnosis(None, error=outcome.error, signal=outcome.signal)
+    return outcome
+
+
+def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
+    from irsa_cli.cli.doctor_render import lines
+    from irsa_cli.cli.render import show_document
+    from irsa_cli.cli.verify_render import messages
+    from irsa_cli.core.verification import Report
+
+    if speaking.output == "text":
+        for line in lines(diagnosis, everything=speaking.verbose):
+            click.echo(line)
+    else:
+        show_document(diagnosis.to_json(), speaking.output)
+    for line in messages(Report(None, error=diagnosis.error)):
+        click.echo(line, err=True)
+
+
+def _explain(identifier: str, output: str) -> int:
+    from irsa_cli.cli.doctor_render import explanation, overview
+    from irsa_cli.cli.render import show_document
+    from irsa_cli.core.diagnosis import cause_json, causes_json
+
+    causes = _named(identifier)
+    if output != "text":
+        document = causes_json(causes) if identifier == "all" else cause_json(causes[0])
+        show_document(document, output)
+        return 0
+    for line in overview(causes) if identifier == "all" else explanation(causes[0]):
+        click.echo(line)
+    return 0
+
+
+def _named(identifier: str) -> list[Cause]:
+    import difflib
+
+    from irsa_cli.core.causes import CAUSES
+
+    if identifier == "all":
+        return list(CAUSES.values())
+    if identifier not in CAUSES:
+        near = difflib.get_close_matches(identifier, CAUSES, n=3, cutoff=0.5)
+        hint = f"; near: {', '.join(near)}" if near else ""
+        raise click.BadParameter(
+            f"there is no cause '{identifier}'{hint}; 'all' lists them", param_hint="--explain"
+        )
+    return [CAUSES[identifier]]

@@ -1,0 +1,86 @@
+"""What `exec`, `token` and `credentials` share: whose identity, errors before there is anything to print.
+
+These commands print what they were asked for and nothing else, so they have no result document.
+"""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.session import Speaking
+    from irsa_cli.usecases.identity import ServiceAccount
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+def who_options(function: F) -> F:
+    """Whose identity, and of which cluster."""
+    namespace = click.option(
+        "-n",
+        "--namespace",
+        cls=Once,
+        type=Checked("namespace", "names.namespace"),
+        default="default",
+        help="Its namespace. [default: default]",
+    )
+    name = click.argument("name", type=Checked("name", "names.service_account"))
+    return name(namespace(cluster_options(kube_options(function))))
+
+
+def speaking_options(function: F) -> F:
+    """How much is said on standard error."""
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Errors only.")
+    verbose = click.option(
+        "-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time."
+    )
+    return quiet(verbose(function))
+
+
+def account_of(options: dict[str, Any], speaking: Speaking) -> ServiceAccount:
+    """Take `who_options` out of a command's options and connect; raises `IrsaError`."""
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import take_target
+    from irsa_cli.usecases.connect import connect
+    from irsa_cli.usecases.identity import ServiceAccount
+
+    target = take_target(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    connection = connect(target, kube=True, log=progress.wire, check=lambda aws: None)
+    return ServiceAccount(connection, options.pop("namespace"), options.pop("name"))
+
+
+def settled(work: Callable[[], T], speaking: Speaking) -> T:
+    """The outcome of work that only reads; an error is told, and ends the command with its exit code."""
+    from irsa_cli.cli.render import show
+    from irsa_cli.core.errors import IrsaError, Refused
+    from irsa_cli.core.result import Ended, Result
+
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return work()
+    except click.ClickException:
+        raise
+    except IrsaError as error:
+        result = Result(Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, error=error)
+    except KeyboardInterrupt as stop:
+        raise click.exceptions.Exit(128 + (stop.args[0] if stop.args else signal.SIGINT)) from None
+    except Exception as error:
+        if speaking.verbose:
+            traceback.print_exc()
+        result = Result(Ended.FAILED, error=error)
+    show(result, speaking.output, quiet=True)
+    raise click.exceptions.Exit(result.exit_code)
+
+
+def _terminate(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)

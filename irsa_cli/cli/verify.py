@@ -1,0 +1,178 @@
+"""`irsa verify`: its options; what it does is in `irsa_cli.usecases.verify`."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, listed
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import Speaking
+    from irsa_cli.core.verification import Report
+    from irsa_cli.usecases.verify import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa verify s3-reader -n backend -c prod
+  irsa verify s3-reader -n backend -c prod --action s3:ListAllMyBuckets --call 's3 list-buckets'
+  irsa verify -A -c prod -o junit > irsa.xml
+"""
+FORMATS = ("text", "json", "yaml", "junit", "sarif")
+
+
+@click.command("verify", epilog=_EPILOG)
+@click.argument("name", required=False, type=Checked("name", "names.service_account"))
+@click.option("-A", "--all", "everything", is_flag=True, help="Every ServiceAccount that has a role.")
+@click.option(
+    "-n",
+    "--namespace",
+    cls=Once,
+    type=Checked("namespace", "names.namespace"),
+    help="Namespace of NAME, or the only one for --all. [default: default; all with --all]",
+)
+@cluster_options
+@kube_options
+@click.option(
+    "--audience",
+    cls=Once,
+    type=Checked("audience", "names.audience"),
+    help="Audience of the token. [default: the ServiceAccount's, else sts.amazonaws.com]",
+)
+@click.option(
+    "--pod",
+    cls=Once,
+    metavar="NAME",
+    help="Bind the token to this pod of the ServiceAccount, as kubelet does.",
+)
+@click.option(
+    "--action",
+    multiple=True,
+    metavar="SERVICE:ACTION",
+    help="Ask IAM's simulation whether the role may do this (repeat, or separate by commas).",
+)
+@click.option(
+    "--resource", multiple=True, metavar="ARN", help="On which resource, for each --action (repeat)."
+)
+@click.option(
+    "--call",
+    "calls",
+    multiple=True,
+    metavar="'SERVICE OPERATION ...'",
+    help="Call AWS with the role's credentials, as the AWS CLI would; operations that read only (repeat).",
+)
+@click.option(
+    "--chain",
+    multiple=True,
+    type=Checked("arn", "arn.check_role"),
+    help="Become this role with the credentials, and go on with its (role chaining; repeat).",
+)
+@click.option(
+    "--iam-assume-role",
+    "readers",
+    multiple=True,
+    type=Checked("arn", "arn.check_role"),
+    help="Role by which the IAM of another account is read, where roles are in one (repeat).",
+)
+@click.option(
+    "-o",
+    "--output",
+    cls=Once,
+    type=click.Choice(FORMATS),
+    default="text",
+    help="Form of the result on standard output. [default: text]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
+def command(**options: Any) -> int:
+    """Prove that a ServiceAccount can use its role, or say what keeps it from it.
+
+    Does from outside what a pod's SDK does: takes a token, looks at its claims and signature, at the OIDC
+    provider and at the trust policy (which statement admits it, or what fails in each), exchanges it at STS
+    and asks AWS whose the credentials are. Changes nothing. Exit code 5: something is wrong; 1: nothing is,
+    but it could not be tried to the end.
+    """
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import Speaking
+
+    speaking = Speaking.take(options)
+    request = _request(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    report = _run(request, speaking, progress)
+    _show(report, speaking)
+    return int(report.exit_code)
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.aws import permissions
+    from irsa_cli.cli.session import take_target
+    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.usecases.verify import Request
+    from irsa_cli.usecases.verifying import Wanted
+
+    _check_combinations(options)
+    try:
+        wanted = Wanted(
+            audience=options["audience"] or "",
+            actions=tuple(permissions.action(text) for text in listed(options["action"])),
+            resources=tuple(permissions.resource(text) for text in options["resource"]),
+            calls=tuple(permissions.read_call(text) for text in options["calls"]),
+            chain=options["chain"],
+        )
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    name = options["name"] or ""
+    namespace = options["namespace"] or ("default" if name else "")
+    return Request(
+        take_target(options), namespace, name, options["pod"] or "", wanted, readers=options["readers"]
+    )
+
+
+def _check_combinations(options: dict[str, Any]) -> None:
+    if bool(options["name"]) == options["everything"]:
+        raise click.UsageError("Name one ServiceAccount, or give -A for all of them.")
+    if options["everything"] and options["pod"]:
+        raise click.UsageError("--pod is of one ServiceAccount: it contradicts --all")
+    if options["resource"] and not options["action"]:
+        raise click.UsageError("--resource needs --action")
+    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+
+
+def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
+    from irsa_cli.core.errors import IrsaError
+    from irsa_cli.core.verification import Report
+    from irsa_cli.transaction.engine import Event, Step
+    from irsa_cli.usecases.verify import verify_accounts
+
+    signal.signal(signal.SIGTERM, _terminate)
+    many = not request.name
+    with progress:
+        progress.listen(Event(Step.GATE))
+        try:
+            return verify_accounts(request, progress.wire, progress.note)
+        except IrsaError as error:
+            return Report(None, many=many, error=error)
+        except KeyboardInterrupt as stop:
+            number = stop.args[0] if stop.args else int(signal.SIGINT)
+            return Report(None, many=many, error=IrsaError("interrupted", code="Interrupted"), signal=number)
+        except Exception as error:
+            if speaking.verbose:
+                progress.trace()
+            return Report(None, many=many, error=error)
+
+
+def _terminate(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _show(report: Report, speaking: Speaking) -> None:
+    from irsa_cli.cli.verify_render import messages, show
+
+    show(report, speaking.output)
+    for line in messages(report):
+        click.echo(line, err=True)

@@ -1,0 +1,114 @@
+"""A verification on standard output: text, JSON, YAML; the forms for pipelines are in `verify_reports`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+
+import click
+
+from irsa_cli.core.errors import IrsaError
+from irsa_cli.core.verification import Name, Outcome, Permission, Report, Status, Step, Verification
+
+TITLES = {
+    Name.TOKEN: "1 Token",
+    Name.CLAIMS: "2 Claims",
+    Name.PROVIDER: "3 Provider",
+    Name.TRUST: "4 Trust policy",
+    Name.EXCHANGE: "5 Exchange",
+    Name.IDENTITY: "6 Identity",
+    Name.CHAIN: "+ Chain",
+}
+_MARKS = {Status.OK: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "?"}
+_PLAIN = {Status.OK: "=", Status.FAILED: "x", Status.NOT_CHECKED: "?"}
+_AS_STATUS = {
+    Outcome.VERIFIED: Status.OK,
+    Outcome.FAILED: Status.FAILED,
+    Outcome.UNDETERMINED: Status.NOT_CHECKED,
+}
+_WIDTH = 14
+
+
+def show(report: Report, output: str) -> None:
+    """Print the report in the form that was asked for."""
+    if output == "json":
+        click.echo(json.dumps(report.to_json(), indent=2))
+    elif output == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(report.to_json(), sort_keys=False, allow_unicode=True), nl=False)
+    elif output in ("junit", "sarif"):
+        from irsa_cli.cli import verify_reports
+
+        click.echo(getattr(verify_reports, output)(report), nl=False)
+    else:
+        for line in _many(report) if report.many else _one(report):
+            click.echo(line)
+
+
+def messages(report: Report) -> Iterator[str]:
+    """What is told on standard error: why it could not be begun."""
+    error = report.error
+    if error is None:
+        return
+    if not isinstance(error, IrsaError):
+        yield f"Error: a bug in irsa: {type(error).__name__}: {error} (-v shows where)"
+        return
+    yield f"Error: {error}"
+    yield from (f"  {line}" for line in error.details)
+    if error.next_steps:
+        yield "Next:"
+        yield from (f"  {step}" for step in error.next_steps)
+
+
+def _mark(status: Status) -> str:
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    return (_MARKS if encoding.startswith("utf") else _PLAIN)[status]
+
+
+def _one(report: Report) -> Iterator[str]:
+    for item in report.items:
+        yield f"{item.full_name}: {item.role_arn}"
+        for step in item.steps:
+            yield from _step(step)
+        if item.permissions:
+            yield "  Permissions"
+            yield from map(_permission, item.permissions)
+        yield from (f"  Note: {note}" for note in item.notes)
+        yield _verdict(item)
+
+
+def _step(step: Step) -> Iterator[str]:
+    yield f"  {_mark(step.status)} {TITLES[step.name]:<{_WIDTH + 2}} {step.sent}"
+    for check in step.checks:
+        yield f"      {_mark(check.status)} {check.what:<{_WIDTH}} {check.text}"
+    yield from (f"      > {line}" for line in step.advice)
+
+
+def _permission(item: Permission) -> str:
+    where = f" on {item.resource}" if item.resource not in ("", "*") else ""
+    return f"      {_mark(item.status)} {item.what}{where}: {item.text}"
+
+
+def _verdict(item: Verification) -> str:
+    took = f"({item.seconds:.1f} s)"
+    if item.outcome is Outcome.VERIFIED:
+        return f"Verified: pods of {item.full_name} get {item.role_arn} {took}."
+    if item.outcome is Outcome.FAILED:
+        return f"Failed: {item.problem} {took}"
+    return f"Undetermined: nothing is wrong as far as it could be looked at; {item.problem} {took}"
+
+
+def _many(report: Report) -> Iterator[str]:
+    if report.error is not None:
+        return
+    width = max((len(item.full_name) for item in report.items), default=0)
+    for item in report.items:
+        tail = item.role_arn if item.outcome is Outcome.VERIFIED else item.problem
+        mark = _mark(_AS_STATUS[item.outcome])
+        yield f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  {tail}"
+    counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in Outcome)
+    total = len(report.items)
+    plural = "" if total == 1 else "s"
+    yield f"{total} ServiceAccount{plural} with a role: {counts} ({report.seconds:.1f} s)."

@@ -1,0 +1,44 @@
+"""The causes why IRSA doesn't work: each a small pure check over what was observed.
+
+`CAUSES` holds them all. What is observed is in `facts`, what a cause is in `finding`; the rest of the modules
+hold the causes of one part of the way from the cluster to the credentials.
+"""
+
+from irsa_cli.core.causes import (
+    annotation,
+    answers,
+    bare_pods,
+    cluster,
+    containers,
+    environment,
+    role,
+    service_account,
+    trust,
+    webhook,
+)
+from irsa_cli.core.causes.finding import REGISTRY, Cause, Group
+
+_HOMES = (
+    cluster,
+    service_account,
+    annotation,
+    trust,
+    role,
+    webhook,
+    bare_pods,
+    containers,
+    environment,
+    answers,
+)
+_GROUPS = tuple(Group)
+_MODULES = tuple(module.__name__ for module in _HOMES)
+
+
+def _place(cause: Cause) -> tuple[int, int]:
+    return _GROUPS.index(cause.group), _MODULES.index(cause.check.__module__)
+
+
+CAUSES: dict[str, Cause] = {cause.id: cause for cause in sorted(REGISTRY.values(), key=_place)}
+"""All causes by identifier, in the order of the groups."""
+
+__all__ = ["CAUSES", "Cause", "Group"]

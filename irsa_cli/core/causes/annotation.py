@@ -1,0 +1,394 @@
+"""Causes in the annotation that names the role: its key, its place, its value, and the role it names."""
+
+from __future__ import annotations
+
+import difflib
+
+from irsa_cli.core.arn import Arn, role_arn
+from irsa_cli.core.causes.facts import CannotTell, Facts, RoleSummary, ServiceAccount, Subject, have
+from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.causes.subjects import (
+    account_of,
+    annotate,
+    annotation_of,
+    audience_of,
+    injected,
+    listed,
+    make,
+    pod_names,
+    provider_there,
+    role_arn_of,
+    role_of,
+    shown,
+    unspaced,
+)
+from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.states import (
+    AUDIENCE_ANNOTATION,
+    MANAGED_BY_LABEL,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    ProviderState,
+)
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
+ACCOUNT = Group.SERVICE_ACCOUNT
+
+
+def _resembling_keys(account: ServiceAccount) -> list[str]:
+    """Keys that were meant to be the role's annotation: misspelt, or another key with a role's ARN."""
+    return [
+        key
+        for key, value in account.annotations.items()
+        if key not in (ROLE_ARN_ANNOTATION, AUDIENCE_ANNOTATION)
+        and (_is_near(key) or (":role/" in value and value.strip().startswith("arn:")))
+    ]
+
+
+def _is_near(key: str) -> bool:
+    matcher = difflib.SequenceMatcher(
+        None, key.lower().replace("_", "-"), ROLE_ARN_ANNOTATION, autojunk=False
+    )
+    return matcher.ratio() >= 0.85
+
+
+def _unannotated(subject: Subject) -> ServiceAccount | None:
+    account = account_of(subject)
+    return None if ROLE_ARN_ANNOTATION in account.annotations else account
+
+
+@cause(
+    "annotation-key",
+    ACCOUNT,
+    97,
+    title="The annotation that names the role has another key.",
+    symptom="No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials.",
+    looks_at="the ServiceAccount's annotations",
+    remedy="The key is eks.amazonaws.com/role-arn, letter by letter.",
+    source=_ASSOCIATE,
+)
+def _key(facts: Facts) -> Judgement:
+    subject = facts.named
+    account = _unannotated(subject)
+    if account is None:
+        return ok("the annotation has the right key")
+    found = _resembling_keys(account)
+    if not found:
+        raise CannotTell("no annotation resembles the role's; see annotation-missing")
+    return problem(
+        "the pod webhook looks for another key",
+        fix=f"{annotate(subject, account.annotations[found[0]])} {found[0]}-",
+        key=listed(map(shown, found)),
+        expected=ROLE_ARN_ANNOTATION,
+    )
+
+
+def _annotated_pods(subject: Subject) -> list[str]:
+    if not isinstance(subject.pods, tuple):
+        return []
+    users = [pod for pod in subject.pods if pod.service_account == subject.name]
+    return [pod.name for pod in users if ROLE_ARN_ANNOTATION in pod.annotations]
+
+
+@cause(
+    "annotation-place",
+    ACCOUNT,
+    97,
+    title="The annotation stands on the pod, not on the ServiceAccount.",
+    symptom="No AWS_ROLE_ARN in the pods.",
+    looks_at="annotations of the ServiceAccount and of its pods",
+    remedy="Annotate the ServiceAccount, then have the pods made anew.",
+    source=_ASSOCIATE,
+)
+def _place(facts: Facts) -> Judgement:
+    subject = facts.named
+    if _unannotated(subject) is None:
+        return ok("the annotation is on the ServiceAccount")
+    pods = [pod for pod in have(subject.pods) if pod.name in _annotated_pods(subject)]
+    if not pods:
+        raise CannotTell("no pod bears the annotation; see annotation-missing")
+    return problem(
+        "the pod webhook reads the annotation of the ServiceAccount only",
+        fix=annotate(subject, pods[0].annotations[ROLE_ARN_ANNOTATION]),
+        annotated=f"pod {pod_names(pods)}",
+        expected=f"ServiceAccount {subject.full_name}",
+    )
+
+
+def _was_annotated(subject: Subject) -> tuple[str, str]:
+    """A role that the ServiceAccount once named, and by what that is known; '' when nothing says so."""
+    for pod in subject.pods if isinstance(subject.pods, tuple) else ():
+        if pod.service_account != subject.name:
+            continue
+        for container in pod.containers:
+            if injected(container) and container.env["AWS_ROLE_ARN"]:
+                return str(container.env["AWS_ROLE_ARN"]), f"pod {pod.name} was given it when it started"
+    return "", ""
+
+
+@cause(
+    "annotation-removed",
+    ACCOUNT,
+    97,
+    title="The annotation was there and is gone.",
+    symptom="It works until the pods are made anew, by an upgrade as a rule.",
+    looks_at="the ServiceAccount's annotations, the environment of its pods",
+    remedy="Annotate again, and put the annotation where the ServiceAccount comes from (chart values, Git).",
+    source=_ASSOCIATE,
+)
+def _removed(facts: Facts) -> Judgement:
+    subject = facts.named
+    account = _unannotated(subject)
+    if account is None:
+        return ok("the annotation is there")
+    if _resembling_keys(account) or _annotated_pods(subject):
+        raise CannotTell("an annotation resembles the role's; see annotation-key and annotation-place")
+    role, evidence = _was_annotated(subject)
+    if not role:
+        raise CannotTell("nothing tells that there was one; see annotation-missing")
+    manager = account.labels.get(MANAGED_BY_LABEL, "")
+    return problem(
+        "the ServiceAccount has no role any more" + (f"; {manager} manages it" if manager else ""),
+        fix=annotate(subject, role),
+        annotation="none",
+        earlier=f"{role} ({evidence})",
+    )
+
+
+@cause(
+    "annotation-missing",
+    ACCOUNT,
+    97,
+    title="The ServiceAccount names no role.",
+    symptom="No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials.",
+    looks_at="the ServiceAccount's annotations, trust policies of the account's roles",
+    remedy="Annotate it with the role's ARN, or make a role: irsa create-sa.",
+    source=_ASSOCIATE,
+)
+def _annotation(facts: Facts) -> Judgement:
+    subject = facts.named
+    account = _unannotated(subject)
+    if account is None:
+        return ok("the ServiceAccount names a role", role=annotation_of(subject))
+    if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
+        raise CannotTell("another cause explains it: annotation-key, annotation-place or annotation-removed")
+    roles = _admitting(subject)
+    return problem(
+        f"it has no annotation {ROLE_ARN_ANNOTATION}",
+        fix=annotate(subject, roles[0].arn) if roles else make(facts, subject),
+        annotations=listed(sorted(account.annotations)) or "none",
+        roles_that_admit_it=listed(role.arn for role in roles)
+        or ("none" if isinstance(subject.candidates, tuple) else "not known"),
+    )
+
+
+def _admitting(subject: Subject) -> tuple[RoleSummary, ...]:
+    return subject.candidates if isinstance(subject.candidates, tuple) else ()
+
+
+@cause(
+    "annotation-whitespace",
+    ACCOUNT,
+    94,
+    title="There are spaces, quotes or invisible characters in the role's ARN.",
+    symptom="ValidationError: Request ARN is invalid",
+    looks_at="the ServiceAccount's annotation, character by character",
+    remedy="Write the ARN without them.",
+    source=f"{_IAM}/reference-arns.html",
+)
+def _whitespace(facts: Facts) -> Judgement:
+    subject = facts.named
+    value = annotation_of(subject)
+    clean = _clean(value)
+    if clean == value:
+        return ok("the ARN has no stray characters")
+    return problem(
+        "the ARN is taken with every character",
+        fix=annotate(subject, clean),
+        annotation=shown(value),
+        expected=clean,
+    )
+
+
+def _clean(value: str) -> str:
+    return unspaced(value).strip("\"'`")
+
+
+def _is_arn(value: str) -> bool:
+    try:
+        role_arn(value)
+    except InvalidInput:
+        return False
+    return True
+
+
+@cause(
+    "annotation-arn",
+    ACCOUNT,
+    94,
+    title="The annotation is not the ARN of a role.",
+    symptom="ValidationError: Request ARN is invalid",
+    looks_at="the ServiceAccount's annotation",
+    remedy="The form is arn:PARTITION:iam::ACCOUNT:role/PATH/NAME, with an account of twelve digits.",
+    source=f"{_IAM}/reference-arns.html",
+)
+def _arn(facts: Facts) -> Judgement:
+    subject = facts.named
+    value = annotation_of(subject)
+    if _is_arn(value):
+        return ok("the annotation is the ARN of a role")
+    if _clean(value) != value and _is_arn(_clean(value)):
+        raise CannotTell("it is, but for stray characters; see annotation-whitespace")
+    name = value.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    account = facts.cluster.account
+    near = [role.arn for role in _admitting(subject) if role.arn.endswith(f"/{name}")]
+    guess = near[0] if near else f"arn:{facts.cluster.partition}:iam::{account}:role/{name or 'NAME'}"
+    return problem(
+        "STS does not take it for a role",
+        fix=annotate(subject, guess),
+        annotation=shown(value),
+        expected=guess,
+    )
+
+
+@cause(
+    "annotation-partition",
+    ACCOUNT,
+    94,
+    title="The role's ARN is of another partition than the cluster.",
+    symptom="ValidationError, or InvalidIdentityToken",
+    looks_at="the ServiceAccount's annotation, the cluster's ARN",
+    remedy="Roles in China begin with arn:aws-cn, in GovCloud with arn:aws-us-gov.",
+    source=f"{_IAM}/reference-arns.html",
+)
+def _partition(facts: Facts) -> Judgement:
+    subject = facts.named
+    arn = role_arn_of(subject)
+    if arn.partition == facts.cluster.partition:
+        return ok("the role is of the cluster's partition", partition=arn.partition)
+    right = Arn(facts.cluster.partition, "iam", "", arn.account, arn.resource)
+    return problem(
+        "credentials never cross partitions",
+        fix=annotate(subject, str(right)),
+        annotation=str(arn),
+        cluster=facts.cluster.partition,
+    )
+
+
+@cause(
+    "annotation-account",
+    ACCOUNT,
+    92,
+    title="The annotation names the wrong account.",
+    symptom="AccessDenied, or No OpenIDConnect provider found in your account",
+    looks_at="the ServiceAccount's annotation, trust policies of the roles in the cluster's account",
+    remedy="Annotate with the ARN that IAM gives. A role in another account needs an OIDC provider there.",
+    source=f"{_EKS}/cross-account-access.html",
+)
+def _account(facts: Facts) -> Judgement:
+    subject = facts.named
+    arn = role_arn_of(subject)
+    if arn.account == facts.cluster.account:
+        return ok("the role is in the cluster's account", account=arn.account)
+    same = [role.arn for role in have(subject.candidates) if role.arn.rsplit("/", 1)[-1] == arn.name]
+    if not same:
+        raise CannotTell(f"the role is in account {arn.account}, which this caller does not read")
+    return problem(
+        "a role of this name that admits the ServiceAccount is in the cluster's account",
+        fix=annotate(subject, same[0]),
+        annotation=str(arn),
+        role=same[0],
+    )
+
+
+@cause(
+    "role-missing",
+    ACCOUNT,
+    91,
+    title="The role that the annotation names does not exist.",
+    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
+    looks_at="iam GetRole, trust policies of the account's roles",
+    remedy="Annotate with the ARN of a role that is there, or make one: irsa create-sa.",
+    source=_ASSOCIATE,
+)
+def _role(facts: Facts) -> Judgement:
+    subject, arn = facts.named, _arn_in_partition(facts)
+    if have(subject.role) is not None:
+        return ok("the role exists")
+    roles = _admitting(subject)
+    tagged = f"; its tag {SERVICE_ACCOUNT_TAG} would be {subject.full_name}"
+    return problem(
+        "STS does not say that a role is missing: it denies access",
+        fix=annotate(subject, roles[0].arn) if roles else _anew(facts, subject),
+        annotation=str(arn),
+        role=f"none of this name{'' if roles else tagged}",
+        roles_that_admit_it=listed(role.arn for role in roles) or "none found",
+    )
+
+
+def _arn_in_partition(facts: Facts) -> Arn:
+    arn = role_arn_of(facts.named)
+    if arn.partition != facts.cluster.partition:
+        raise CannotTell(f"{arn} is of another partition; see annotation-partition")
+    return arn
+
+
+def _anew(facts: Facts, subject: Subject) -> str:
+    return f"{make(facts, subject)} --override-existing-serviceaccounts"
+
+
+@cause(
+    "annotation-path",
+    ACCOUNT,
+    92,
+    title="The ARN in the annotation lacks the role's path, or differs in case.",
+    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
+    looks_at="iam GetRole (its ARN), the ServiceAccount's annotation",
+    remedy="Annotate with the ARN as GetRole gives it.",
+    source=f"{_IAM}/reference_identifiers.html",
+)
+def _path(facts: Facts) -> Judgement:
+    subject, arn = facts.named, _arn_in_partition(facts)
+    role = have(subject.role)
+    if role is None:
+        raise CannotTell(f"there is no role {arn.name}")
+    if role.arn == str(arn):
+        return ok("the ARN is the role's, letter by letter")
+    return problem(
+        "IAM finds roles by name alone, STS by the whole ARN",
+        fix=annotate(subject, role.arn),
+        annotation=str(arn),
+        role=role.arn,
+    )
+
+
+@cause(
+    "annotation-audience",
+    ACCOUNT,
+    90,
+    title="The annotation asks for tokens of an audience that nobody accepts.",
+    symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
+    looks_at="the annotation eks.amazonaws.com/audience, the provider's audiences, the role's trust policy",
+    remedy="Remove the annotation, or name the audience in the provider and in the trust policy.",
+    source="https://github.com/aws/amazon-eks-pod-identity-webhook#readme",
+)
+def _audience(facts: Facts) -> Judgement:
+    subject = facts.named
+    annotated = account_of(subject).annotations.get(AUDIENCE_ANNOTATION)
+    if annotated is None or annotated == DEFAULT_AUDIENCE:
+        return ok("tokens have the default audience", audience=audience_of(facts, subject))
+    provider = provider_there(facts)
+    if not isinstance(provider, ProviderState):
+        raise CannotTell("the issuer has no OIDC provider")
+    if annotated in provider.audiences or annotated in str(role_of(subject).trust):
+        return ok("the provider or the role knows the annotation's audience", audience=annotated)
+    key = AUDIENCE_ANNOTATION
+    return problem(
+        "neither the provider nor the role's trust policy knows this audience",
+        fix=f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} {key}-",
+        annotation=shown(annotated),
+        provider=listed(provider.audiences) or "none",
+    )

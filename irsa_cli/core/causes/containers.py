@@ -1,0 +1,229 @@
+"""Causes in pods that have a web identity, or should: what stands in its way inside of the container."""
+
+from __future__ import annotations
+
+from irsa_cli.core.causes.bare_pods import edit
+from irsa_cli.core.causes.facts import Container, Facts, Pod, have
+from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.causes.subjects import (
+    ROLE_ENV,
+    TOKEN_ENV,
+    account_of,
+    annotation_of,
+    audience_of,
+    injected_users,
+    listed,
+    pod_names,
+    restart,
+    users_of,
+    where,
+)
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
+_CHAIN = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
+TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
+_NAME_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance", "app", "k8s-app", "name")
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+@cause(
+    "pod-service-account",
+    Group.PODS,
+    93,
+    title="The pods use another ServiceAccount than this one.",
+    symptom="The pods have another role, the node's, or none.",
+    looks_at="serviceAccountName of the namespace's pods",
+    remedy="Set serviceAccountName in the pod's template.",
+    source="https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
+)
+def _service_account(facts: Facts) -> Judgement:
+    subject = facts.named
+    account_of(subject)
+    pods = have(subject.pods)
+    if any(pod.service_account == subject.name for pod in pods):
+        return ok("pods use the ServiceAccount")
+    meant = [pod for pod in pods if _is_meant(pod, subject.name)]
+    if not meant:
+        others = listed(sorted({pod.service_account for pod in pods})) or "none"
+        return unknown(f"no pod uses ServiceAccount {subject.full_name}", used_in_the_namespace=others)
+    return problem(
+        "nobody uses the ServiceAccount, and pods of its name use another",
+        fix=_use(subject.namespace, subject.name, meant[0]),
+        pods=pod_names(meant),
+        they_use=listed(sorted({pod.service_account for pod in meant})),
+        expected=subject.name,
+    )
+
+
+def _is_meant(pod: Pod, name: str) -> bool:
+    """Whether a pod bears the ServiceAccount's name, so that it was probably to use it."""
+    labelled = any(pod.labels.get(key) == name for key in _NAME_LABELS)
+    return labelled or pod.name == name or pod.name.startswith(f"{name}-")
+
+
+def _use(namespace: str, name: str, pod: Pod) -> str:
+    kind, _, owner = pod.owner.partition("/")
+    if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
+        kind, owner = "Deployment", owner.removesuffix(f"-{pod.labels['pod-template-hash']}")
+    if kind in ("Deployment", "StatefulSet", "DaemonSet"):
+        return f"kubectl -n {namespace} set serviceaccount {kind.lower()} {owner} {name}"
+    return edit(namespace, pod)
+
+
+@cause(
+    "pod-role-differs",
+    Group.PODS,
+    90,
+    title="The pods ask for another role than the ServiceAccount names.",
+    symptom="Another principal than expected, or AccessDenied for a role that was given up",
+    looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
+    remedy="Have the pods made anew. If it stays, remove the variable from the pod's template.",
+    source=_ASSOCIATE,
+)
+def _role(facts: Facts) -> Judgement:
+    subject = facts.named
+    wanted = annotation_of(subject)
+    found = [(pod, item) for pod, item in injected_users(subject) if item.env[ROLE_ENV] not in (wanted, None)]
+    if not found:
+        return ok("the pods ask for the role of the annotation", role=wanted)
+    return problem(
+        "they were given, or set themselves, another role",
+        fix=restart(subject, [pod for pod, _ in found]),
+        containers=where(found),
+        they_ask_for=listed(str(item.env[ROLE_ENV]) for _, item in found),
+        annotation=wanted,
+    )
+
+
+@cause(
+    "pod-audience-differs",
+    Group.PODS,
+    89,
+    title="The pods' tokens have another audience than the ServiceAccount asks for.",
+    symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
+    looks_at="the projected token in the pods' volumes, the annotation eks.amazonaws.com/audience",
+    remedy="Have the pods made anew.",
+    source=_WEBHOOK,
+)
+def _audience(facts: Facts) -> Judgement:
+    subject = facts.named
+    wanted = audience_of(facts, subject)
+    pods = {pod.name: pod for pod, _ in injected_users(subject)}
+    found = {
+        name: volume.audience
+        for name, pod in pods.items()
+        for volume in pod.volumes
+        if volume.name == TOKEN_VOLUME and volume.audience not in (wanted, None)
+    }
+    if not found:
+        return ok("the pods' tokens have the right audience", audience=wanted)
+    return problem(
+        "they were started with another audience",
+        fix=restart(subject, [pods[name] for name in found]),
+        pods=listed(found),
+        tokens=listed(str(audience) for audience in found.values()),
+        expected=wanted,
+    )
+
+
+@cause(
+    "pod-env-partial",
+    Group.PODS,
+    89,
+    title="A container sets one of the two variables itself, so the webhook leaves the other out.",
+    symptom="The SDK does not use the web identity, or finds no token file.",
+    looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers",
+    remedy="Set both of them in the pod's template, or none.",
+    source=_WEBHOOK,
+)
+def _partial(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = [
+        (pod, item)
+        for pod in users_of(subject)
+        for item in pod.containers
+        if (ROLE_ENV in item.env) != (TOKEN_ENV in item.env)
+    ]
+    if not found:
+        return ok("containers have both variables or none")
+    there = ROLE_ENV if ROLE_ENV in found[0][1].env else TOKEN_ENV
+    return problem(
+        "a container has one of two variables",
+        fix=edit(subject.namespace, found[0][0]),
+        containers=where(found),
+        there_is=there,
+        missing=TOKEN_ENV if there == ROLE_ENV else ROLE_ENV,
+    )
+
+
+@cause(
+    "pod-token-volume",
+    Group.PODS,
+    88,
+    title="The token's file is not where the SDK looks for it.",
+    symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: no such file or directory",
+    looks_at=f"{TOKEN_ENV}, the volumes of the pods and where they are mounted",
+    remedy=f"Rename a volume of one's own that is called {TOKEN_VOLUME}, or mount a projected token.",
+    source=_WEBHOOK,
+)
+def _volume(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = [(pod, item) for pod, item in injected_users(subject) if not _has_token(pod, item)]
+    if not found:
+        return ok("the token's file is mounted")
+    pod, item = found[0]
+    return problem(
+        f"no volume that holds a token is mounted at {item.env[TOKEN_ENV]}",
+        fix=edit(subject.namespace, pod),
+        containers=where(found),
+        volumes=listed(volume.name for volume in pod.volumes) or "none",
+    )
+
+
+def _has_token(pod: Pod, container: Container) -> bool:
+    file = container.env[TOKEN_ENV]
+    if file is None:
+        return True  # The variable comes from elsewhere: it can't be known where it points.
+    # Windows writes the same path with other slashes and a drive.
+    path = file.replace("\\", "/").removeprefix("C:")
+    tokens = {volume.name for volume in pod.volumes if volume.audience is not None}
+    return any(
+        path.startswith(f"{mount.rstrip('/')}/") and name in tokens
+        for name, mount in container.mounts.items()
+    )
+
+
+@cause(
+    "pod-static-credentials",
+    Group.PODS,
+    87,
+    title="Static access keys in the container go before the web identity.",
+    symptom="Another principal (an IAM user) in errors, or InvalidClientTokenId",
+    looks_at="names of the variables of the pods' containers; values are not looked at",
+    remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod's template.",
+    source=_CHAIN,
+)
+def _static(facts: Facts) -> Judgement:
+    subject = facts.named
+    pods = users_of(subject)
+    found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(item)]
+    if found:
+        return problem(
+            "SDKs take keys in the environment first",
+            fix=edit(subject.namespace, found[0][0]),
+            containers=where(found),
+            variables=listed(key for key in _KEYS if key in found[0][1].env),
+        )
+    sources = sorted({name for pod in pods for item in pod.containers for name in item.sources})
+    if sources:
+        return unknown(
+            "whole environments come from Secrets or ConfigMaps, whose keys are not read",
+            taken_from=listed(sources),
+        )
+    return ok("no container has static keys in its environment")
+
+
+def _has_keys(container: Container) -> bool:
+    return container.env.get(_KEYS[0], "") != ""

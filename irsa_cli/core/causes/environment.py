@@ -1,0 +1,273 @@
+"""Causes in what surrounds the SDK in a container: region, endpoints, operating system, files, neighbours."""
+
+from __future__ import annotations
+
+import re
+
+from irsa_cli.core.causes.bare_pods import edit
+from irsa_cli.core.causes.facts import Container, Facts, have
+from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.causes.subjects import (
+    TOKEN_ENV,
+    account_of,
+    annotate,
+    injected_users,
+    listed,
+    pod_names,
+    users_of,
+    where,
+)
+from irsa_cli.core.states import STS_REGIONAL_ANNOTATION
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
+_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_MINIMUM_CLI = (1, 16, 232)
+_CLI_IMAGE = re.compile(
+    r"(?:.*/)?(?:amazon/aws-cli|aws-cli/aws-cli):v?(?P<version>\d+\.\d+\.\d+)(?:@.*)?", re.ASCII
+)
+_READABLE_SINCE = (1, 19)
+
+
+@cause(
+    "pod-region",
+    Group.PODS,
+    45,
+    title="The container knows no region.",
+    symptom="lookup sts..amazonaws.com: no such host, or: You must specify a region",
+    looks_at="AWS_REGION and AWS_DEFAULT_REGION of the pods' containers",
+    remedy="Set AWS_REGION in the pod's template. The webhook of EKS does it.",
+    source=f"{_SDK}/feature-region.html",
+)
+def _region(facts: Facts) -> Judgement:
+    found = [
+        (pod, item)
+        for pod, item in injected_users(facts.named)
+        if not any(name in item.env for name in _REGIONS)
+    ]
+    if not found:
+        return ok("containers know their region")
+    return unknown("the application may set its region itself", containers=where(found))
+
+
+@cause(
+    "pod-china-region",
+    Group.PODS,
+    60,
+    title="In China the SDK needs AWS_DEFAULT_REGION.",
+    symptom="InvalidClientTokenId: The security token included in the request is invalid",
+    looks_at="the cluster's partition, AWS_DEFAULT_REGION of the pods' containers",
+    remedy="Set AWS_DEFAULT_REGION in the pod's template.",
+    source="https://repost.aws/knowledge-center/eks-troubleshoot-oidc-and-irsa",
+)
+def _china(facts: Facts) -> Judgement:
+    if facts.cluster.partition != "aws-cn":
+        return ok("the cluster is not in China")
+    subject = facts.named
+    found = [
+        (pod, item) for pod, item in injected_users(subject) if not any(name in item.env for name in _REGIONS)
+    ]
+    if not found:
+        return ok("containers know their region")
+    return problem(
+        "without a region the SDK asks STS of another partition",
+        fix=edit(subject.namespace, found[0][0]),
+        containers=where(found),
+        expected=f"AWS_DEFAULT_REGION={facts.cluster.region}",
+    )
+
+
+@cause(
+    "pod-sts-endpoint",
+    Group.PODS,
+    55,
+    title="The container is told the global endpoint of STS and to use the regional one.",
+    symptom="SignatureDoesNotMatch: Credential should be scoped to a valid region",
+    looks_at="AWS_ENDPOINT_URL_STS and AWS_STS_REGIONAL_ENDPOINTS of the pods' containers",
+    remedy="Remove AWS_ENDPOINT_URL_STS from the pod's template.",
+    source=f"{_SDK}/feature-sts-regionalized-endpoints.html",
+)
+def _endpoint(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = [(pod, item) for pod, item in injected_users(subject) if _contradicts(item)]
+    if not found:
+        return ok("no container contradicts itself about the endpoint of STS")
+    return problem(
+        "one variable names the global endpoint, the other asks for the regional one",
+        fix=edit(subject.namespace, found[0][0]),
+        containers=where(found),
+        endpoint=f"AWS_ENDPOINT_URL_STS={found[0][1].env['AWS_ENDPOINT_URL_STS']}",
+        asked_for="AWS_STS_REGIONAL_ENDPOINTS=regional",
+    )
+
+
+def _contradicts(container: Container) -> bool:
+    url = (container.env.get("AWS_ENDPOINT_URL_STS") or "").rstrip("/")
+    return (
+        url == "https://sts.amazonaws.com" and container.env.get("AWS_STS_REGIONAL_ENDPOINTS") == "regional"
+    )
+
+
+@cause(
+    "sts-global-endpoint",
+    Group.PODS,
+    35,
+    title="The pods use the global endpoint of STS, which a VPC's endpoint does not serve.",
+    symptom='Post "https://sts.amazonaws.com/": dial tcp: i/o timeout',
+    looks_at=f"the annotation {STS_REGIONAL_ANNOTATION}, ec2 DescribeVpcEndpoints",
+    remedy="Annotate the ServiceAccount for regional endpoints, then have the pods made anew.",
+    source=f"{_EKS}/configure-sts-endpoint.html",
+)
+def _global_endpoint(facts: Facts) -> Judgement:
+    subject = facts.named
+    annotated = account_of(subject).annotations.get(STS_REGIONAL_ANNOTATION, "true")
+    if annotated != "false":
+        return ok("the pods use the endpoint of their region")
+    if not have(facts.sts_endpoints):
+        return unknown("whether the pods reach the global endpoint hangs on the VPC's way out")
+    return unknown(
+        "the VPC has an endpoint for STS in its region, and the annotation keeps the pods from using it",
+        annotation=f"{STS_REGIONAL_ANNOTATION}=false",
+        remedy=annotate(subject, "true", STS_REGIONAL_ANNOTATION),
+    )
+
+
+@cause(
+    "pod-windows",
+    Group.PODS,
+    75,
+    title="A Windows pod was given Linux paths.",
+    symptom="The token's file is not found.",
+    looks_at=f"the pods' os and nodeSelector, {TOKEN_ENV}",
+    remedy="Add the nodeSelector kubernetes.io/os: windows to the pod's template: the webhook goes by it.",
+    source=_WEBHOOK,
+)
+def _windows(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = [
+        (pod, item)
+        for pod, item in injected_users(subject)
+        if pod.os == "windows"
+        and pod.node_selector.get("kubernetes.io/os") != "windows"
+        and (item.env[TOKEN_ENV] or "").startswith("/")
+    ]
+    if not found:
+        return ok("no Windows pod has Linux paths")
+    return problem(
+        "the webhook takes a pod without nodeSelector for a Linux pod",
+        fix=edit(subject.namespace, found[0][0]),
+        containers=where(found),
+        file=str(found[0][1].env[TOKEN_ENV]),
+        expected="nodeSelector kubernetes.io/os: windows",
+    )
+
+
+@cause(
+    "pod-token-unreadable",
+    Group.PODS,
+    70,
+    title="The token's file can be read by root only, and the container is somebody else.",
+    symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: permission denied",
+    looks_at="eks DescribeCluster (version), runAsUser and fsGroup of the pods",
+    remedy="Set fsGroup: 65534 in the pod's securityContext. From Kubernetes 1.19 on it is not needed.",
+    source="https://github.com/kubernetes/enhancements/tree/master/keps/sig-storage/"
+    "2451-service-account-token-volumes",
+)
+def _unreadable(facts: Facts) -> Judgement:
+    version = _version(have(facts.eks).version)
+    if not version:
+        return unknown("the cluster's version is not known")
+    if version >= _READABLE_SINCE:
+        return ok("the cluster's version makes the token readable for the container's user")
+    subject = facts.named
+    found = [
+        (pod, item)
+        for pod, item in injected_users(subject)
+        if (item.user or pod.user or 0) != 0 and pod.fs_group is None
+    ]
+    if not found:
+        return ok("containers run as root, or have an fsGroup")
+    return problem(
+        "this version of Kubernetes gives the file to root alone",
+        fix=edit(subject.namespace, found[0][0]),
+        containers=where(found),
+        version=have(facts.eks).version,
+        expected="fsGroup: 65534",
+    )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    match = re.match(r"(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else ()
+
+
+@cause(
+    "pod-host-network",
+    Group.PODS,
+    15,
+    title="The pods can reach the node's credentials, which hides every failure of IRSA.",
+    symptom="No error, and the node's role as principal",
+    looks_at="hostNetwork of the pods",
+    remedy="Leave hostNetwork out, and set the nodes' hop limit to 1. IRSA itself works with hostNetwork.",
+    source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
+)
+def _host_network(facts: Facts) -> Judgement:
+    found = [pod for pod in users_of(facts.named) if pod.host_network]
+    if not found:
+        return ok("no pod is on its node's network")
+    return unknown(
+        "pods on the node's network reach its credentials whatever IRSA does", pods=pod_names(found)
+    )
+
+
+@cause(
+    "pod-mesh",
+    Group.PODS,
+    25,
+    title="A sidecar does not let the call to STS out, or not yet.",
+    symptom="Connect to sts.REGION.amazonaws.com:443: connection refused, at the start of the pod as a rule",
+    looks_at="containers named istio-proxy, linkerd-proxy or envoy in the pods",
+    remedy="Start the application after the sidecar (Istio: holdApplicationUntilProxyStarts).",
+    source="https://istio.io/latest/docs/ops/common-problems/injection/",
+)
+def _mesh(facts: Facts) -> Judgement:
+    proxies = {"istio-proxy", "linkerd-proxy", "envoy"}
+    found = [pod for pod in users_of(facts.named) if any(item.name in proxies for item in pod.containers)]
+    if not found:
+        return ok("no pod has a known sidecar; NetworkPolicies are not looked at")
+    return unknown("what the sidecar lets out can't be seen from outside", pods=pod_names(found))
+
+
+@cause(
+    "sdk-too-old",
+    Group.PODS,
+    65,
+    title="The SDK in the container is too old to know web identities.",
+    symptom="The node's role, or no credentials, although the environment is right",
+    looks_at="images of the pods' containers (only those of the AWS CLI tell their version)",
+    remedy="Upgrade: boto3 1.9.220, botocore 1.12.200, AWS CLI 1.16.232, Go 1.23.13, Java 1.11.704 or"
+    " 2.10.11, JavaScript 2.525.0 or 3.27.0, Ruby 3.58.0, C++ 1.7.174, .NET 3.3.659.1, PHP 3.110.7 at least.",
+    source=f"{_EKS}/iam-roles-for-service-accounts-minimum-sdk.html",
+)
+def _sdk(facts: Facts) -> Judgement:
+    found = injected_users(facts.named)
+    versions = {item.image: _cli_version(item) for _, item in found}
+    old = [(pod, item) for pod, item in found if (_cli_version(item) or _MINIMUM_CLI) < _MINIMUM_CLI]
+    if old:
+        return problem(
+            "this AWS CLI does not know web identities",
+            fix=edit(facts.named.namespace, old[0][0]),
+            containers=where(old),
+            image=old[0][1].image,
+            needed=">= " + ".".join(map(str, _MINIMUM_CLI)),
+        )
+    hidden = [image for image, version in versions.items() if version is None]
+    if hidden:
+        return unknown("which SDK is in an image can't be seen from outside", images=listed(hidden))
+    return ok("the images' AWS CLI is recent enough", images=listed(versions))
+
+
+def _cli_version(container: Container) -> tuple[int, ...] | None:
+    match = _CLI_IMAGE.fullmatch(container.image)
+    return tuple(map(int, match["version"].split("."))) if match else None

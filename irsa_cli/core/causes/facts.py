@@ -1,0 +1,253 @@
+"""What was observed of a cluster and of one ServiceAccount, as values; what could not be read says why.
+
+Reading it is `irsa_cli.usecases.doctor_reading`'s business, Kubernetes' JSON becomes these values in
+`irsa_cli.core.causes.objects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from irsa_cli.core.binding import Cluster
+from irsa_cli.core.policy import Document
+from irsa_cli.core.states import ProviderState
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Something that could not be read."""
+
+    why: str
+
+
+class CannotTell(Exception):
+    """A check that can't be made: what it needs is not there or can't be read."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def have(value: T | Unreadable) -> T:
+    """What was read; raises `CannotTell` when it could not be."""
+    if isinstance(value, Unreadable):
+        raise CannotTell(value.why)
+    return value
+
+
+@dataclass(frozen=True)
+class EksFacts:
+    """What EKS says of the cluster beside its issuer. `version` is `major.minor`, `vpc` may be empty."""
+
+    version: str = ""
+    on_outposts: bool = False
+    vpc: str = ""
+
+
+@dataclass(frozen=True)
+class VpcEndpoint:
+    """An interface endpoint for STS in the cluster's VPC; its policy as a document."""
+
+    id: str
+    policy: Document
+
+
+@dataclass(frozen=True)
+class ServiceAccount:
+    """A ServiceAccount. `annotated`: when the owner of the role's annotation last wrote, as far as known."""
+
+    namespace: str
+    name: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created: datetime | None = None
+    annotated: datetime | None = None
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role as IAM has it, with its policies. `policies` are documents by name or ARN."""
+
+    arn: str
+    trust: Document
+    max_session_duration: int = 3600
+    created: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, Document] = field(default_factory=dict)
+    boundary: str = ""
+    boundary_policy: Document | Unreadable | None = None
+
+    @property
+    def name(self) -> str:
+        """The name without the path."""
+        return self.arn.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class RoleSummary:
+    """A role of a list: its ARN and trust policy."""
+
+    arn: str
+    trust: Document
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of a pod. The value of an environment variable is None where it comes from elsewhere.
+
+    `sources` are the Secrets and ConfigMaps that whole environments come from, as `secret/name`.
+    """
+
+    name: str
+    image: str = ""
+    env: Mapping[str, str | None] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    user: int | None = None
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of a pod; the audience of the ServiceAccount token that it projects, None without one."""
+
+    name: str
+    audience: str | None = None
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod. `owner` is the kind and name of what made it, such as `ReplicaSet/app-5d4f`."""
+
+    namespace: str
+    name: str
+    service_account: str = "default"
+    created: datetime | None = None
+    phase: str = "Running"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    containers: tuple[Container, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    host_network: bool = False
+    os: str = ""
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    fs_group: int | None = None
+    user: int | None = None
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One requirement of a label selector: `In`, `NotIn`, `Exists` or `DoesNotExist`."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """One webhook of a MutatingWebhookConfiguration that is called when pods are created.
+
+    `service` is namespace/name where it runs in the cluster, `url` where it doesn't.
+    """
+
+    configuration: str
+    name: str
+    url: str = ""
+    service: str = ""
+    failure_policy: str = "Fail"
+    namespace_selector: tuple[Requirement, ...] = ()
+    object_selector: tuple[Requirement, ...] = ()
+    created: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Association:
+    """An EKS Pod Identity association; `role_arn` is empty where it could not be read."""
+
+    id: str
+    role_arn: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """An AssumeRoleWithWebIdentity that STS saw. `error` is empty for a success; `seconds` asked for."""
+
+    time: datetime
+    role_arn: str
+    error: str = ""
+    message: str = ""
+    seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One ServiceAccount and everything around it. None stands for what doesn't exist.
+
+    `pods` are all pods of the namespace, `probe` a pod that was created for show (`dryRun=All`),
+    `candidates` roles whose trust policy admits the ServiceAccount, `providers` those that the role's trust
+    policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
+    cluster's.
+    """
+
+    namespace: str
+    name: str
+    namespace_labels: Mapping[str, str] | Unreadable | None = None
+    account: ServiceAccount | Unreadable | None = None
+    role: Role | Unreadable | None = None
+    provider: ProviderState | Unreadable | None = None
+    candidates: tuple[RoleSummary, ...] | Unreadable = Unreadable("the roles were not listed")
+    providers: Mapping[str, ProviderState | Unreadable | None] = field(default_factory=dict)
+    pods: tuple[Pod, ...] | Unreadable = ()
+    probe: Pod | Unreadable = Unreadable("no pod was created for show")
+    association: Association | Unreadable | None = None
+    events: tuple[Event, ...] | Unreadable = ()
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One observation: the cluster, and one ServiceAccount where one was asked for.
+
+    `providers` are the ARNs of the account's OIDC providers, `quotas` as GetAccountSummary names them,
+    `webhook_arguments` the command line of a webhook that runs as pods (none on EKS), `published_keys` and
+    `cluster_keys` the key ids of the issuer's public document and of the API server.
+    """
+
+    cluster: Cluster
+    now: datetime
+    options: str = ""
+    """The options by which the user named the cluster, for commands to paste."""
+    eks: EksFacts | Unreadable = EksFacts()
+    provider: ProviderState | Unreadable | None = None
+    providers: tuple[str, ...] | Unreadable = ()
+    quotas: Mapping[str, int] | Unreadable = field(default_factory=dict)
+    sts_endpoints: tuple[VpcEndpoint, ...] | Unreadable = ()
+    published_keys: frozenset[str] | Unreadable = frozenset()
+    cluster_keys: frozenset[str] | Unreadable = frozenset()
+    accounts: tuple[ServiceAccount, ...] | Unreadable = ()
+    webhooks: tuple[Webhook, ...] | Unreadable = ()
+    webhook_arguments: tuple[str, ...] = ()
+    subject: Subject | None = None
+
+    @property
+    def named(self) -> Subject:
+        """The ServiceAccount that was asked for; raises `CannotTell` when none was."""
+        if self.subject is None:
+            raise CannotTell("no ServiceAccount was named")
+        return self.subject

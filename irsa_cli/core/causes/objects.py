@@ -1,0 +1,180 @@
+"""Kubernetes' JSON as the values that causes are judged by: ServiceAccounts, pods, webhooks.
+
+Values of environment variables are kept only where a check needs them: a pod's environment may hold secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from irsa_cli.core.causes.facts import Container, Pod, Requirement, ServiceAccount, Volume, Webhook
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+
+Json = Mapping[str, Any]
+
+WEBHOOK_NAMES = ("pod-identity-webhook", "iam-for-pods")
+"""What the webhook that injects web identities is called, on EKS and by its project."""
+
+_SHOWN_ENV = {
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_EC2_METADATA_DISABLED",
+}
+HIDDEN = "(not shown)"
+"""Stands for the value of a variable that irsa doesn't look at."""
+
+
+def moment(text: Any) -> datetime | None:
+    """A time as Kubernetes and IAM write it (RFC 3339), None for what isn't one."""
+    try:
+        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+
+
+def service_account(body: Json) -> ServiceAccount:
+    """A ServiceAccount."""
+    metadata = body["metadata"]
+    return ServiceAccount(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        annotations=metadata.get("annotations") or {},
+        labels=metadata.get("labels") or {},
+        created=moment(metadata.get("creationTimestamp")),
+        annotated=_annotated(metadata),
+    )
+
+
+def _annotated(metadata: Json) -> datetime | None:
+    """When the manager that owns the role's annotation last wrote.
+
+    https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+    times = [
+        moment(entry.get("time"))
+        for entry in metadata.get("managedFields") or []
+        if f"f:{ROLE_ARN_ANNOTATION}" in _fields(entry)
+    ]
+    return max((time for time in times if time is not None), default=None)
+
+
+def _fields(entry: Json) -> Json:
+    fields: Json = entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {})
+    return fields
+
+
+def pod(body: Json) -> Pod:
+    """A pod."""
+    metadata, spec = body["metadata"], body["spec"]
+    security = spec.get("securityContext") or {}
+    owners = metadata.get("ownerReferences") or []
+    return Pod(
+        namespace=metadata["namespace"],
+        name=metadata.get("name") or metadata.get("generateName", ""),
+        # The API sets the name when it admits a pod; a pod that was never admitted has none.
+        service_account=spec.get("serviceAccountName") or "default",
+        created=moment(metadata.get("creationTimestamp")),
+        phase=(body.get("status") or {}).get("phase", ""),
+        labels=metadata.get("labels") or {},
+        annotations=metadata.get("annotations") or {},
+        containers=tuple(map(_container, spec.get("containers") or [])),
+        volumes=tuple(map(_volume, spec.get("volumes") or [])),
+        host_network=bool(spec.get("hostNetwork")),
+        os=(spec.get("os") or {}).get("name", ""),
+        node_selector=spec.get("nodeSelector") or {},
+        fs_group=security.get("fsGroup"),
+        user=security.get("runAsUser"),
+        owner=f"{owners[0]['kind']}/{owners[0]['name']}" if owners else "",
+    )
+
+
+def _container(body: Json) -> Container:
+    return Container(
+        name=body["name"],
+        image=body.get("image", ""),
+        env={item["name"]: _value(item) for item in body.get("env") or []},
+        sources=tuple(_source(item) for item in body.get("envFrom") or []),
+        mounts={item["name"]: item.get("mountPath", "") for item in body.get("volumeMounts") or []},
+        arguments=(*(body.get("command") or ()), *(body.get("args") or ())),
+        user=(body.get("securityContext") or {}).get("runAsUser"),
+    )
+
+
+def _value(item: Json) -> str | None:
+    if "valueFrom" in item:
+        return None
+    value = str(item.get("value", ""))
+    return value if item["name"] in _SHOWN_ENV or not value else HIDDEN
+
+
+def _source(item: Json) -> str:
+    kind = "secret" if "secretRef" in item else "configmap"
+    name = (item.get("secretRef") or item.get("configMapRef") or {}).get("name", "")
+    # A prefix stands before every variable's name.
+    return f"{kind}/{name}" + (f" (prefix {item['prefix']})" if item.get("prefix") else "")
+
+
+def _volume(body: Json) -> Volume:
+    for source in (body.get("projected") or {}).get("sources") or []:
+        token = source.get("serviceAccountToken")
+        if token is not None:
+            return Volume(body["name"], token.get("audience", ""))
+    return Volume(body["name"])
+
+
+def webhooks(body: Json) -> list[Webhook]:
+    """The webhooks of a MutatingWebhookConfiguration that inject web identities into pods."""
+    name = body["metadata"]["name"]
+    return [
+        _webhook(name, item, moment(body["metadata"].get("creationTimestamp")))
+        for item in body.get("webhooks") or []
+        if any(known in name or known in item["name"] for known in WEBHOOK_NAMES)
+    ]
+
+
+def _webhook(configuration: str, item: Json, created: datetime | None) -> Webhook:
+    client = item.get("clientConfig") or {}
+    service = client.get("service") or {}
+    return Webhook(
+        configuration=configuration,
+        name=item["name"],
+        url=client.get("url", ""),
+        service=f"{service['namespace']}/{service['name']}" if service else "",
+        failure_policy=item.get("failurePolicy", "Fail"),
+        namespace_selector=_requirements(item.get("namespaceSelector") or {}),
+        object_selector=_requirements(item.get("objectSelector") or {}),
+        created=created,
+    )
+
+
+def _requirements(selector: Json) -> tuple[Requirement, ...]:
+    equal = [Requirement(key, "In", (value,)) for key, value in (selector.get("matchLabels") or {}).items()]
+    listed = [
+        Requirement(item["key"], item["operator"], tuple(item.get("values") or ()))
+        for item in selector.get("matchExpressions") or []
+    ]
+    return (*equal, *listed)
+
+
+def selects(requirements: tuple[Requirement, ...], labels: Mapping[str, str]) -> bool:
+    """Whether a label selector selects an object with these labels; an empty one selects everything.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+    """
+    return all(_meets(item, labels) for item in requirements)
+
+
+def _meets(item: Requirement, labels: Mapping[str, str]) -> bool:
+    if item.operator == "Exists":
+        return item.key in labels
+    if item.operator == "DoesNotExist":
+        return item.key not in labels
+    found = item.key in labels and labels[item.key] in item.values
+    return found if item.operator == "In" else not found

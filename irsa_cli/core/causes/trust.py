@@ -1,0 +1,260 @@
+"""Causes in the role's trust policy: each thing in it that can keep the token out.
+
+What is wrong in a policy is found by `irsa_cli.core.causes.trust_flaws`; here each flaw gets its explanation
+and its remedy.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from irsa_cli.core import policy
+from irsa_cli.core import trust as trust_policy
+from irsa_cli.core.causes.facts import CannotTell, Facts, Role, ServiceAccount
+from irsa_cli.core.causes.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.causes.subjects import admit, audience_of, identity_of, provider_there, role_of
+from irsa_cli.core.causes.trust_flaws import Flaw, flaws, trusted_providers
+from irsa_cli.core.evaluation import explain
+from irsa_cli.core.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, ProviderState
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
+_OPERATORS = f"{_IAM}/reference_policies_elements_condition_operators.html"
+_KEYS = f"{_IAM}/reference_policies_iam-condition-keys.html#condition-keys-wif"
+_PRINCIPAL = f"{_IAM}/reference_policies_elements_principal.html"
+_DENIED = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity"
+_LOOKS_AT = "iam GetRole (trust policy), the token's issuer, subject and audience"
+_ADD = "Add the right statement (irsa create-sa --attach-role-arn ... --update-trust), or correct this one."
+
+EKSCTL_CLUSTER_TAG = "alpha.eksctl.io/cluster-name"
+
+
+def _old(facts: Facts, role: Role) -> frozenset[str]:
+    """Providers in the policy that are gone, or that tags say belong to an earlier cluster of this name."""
+    own = identity_of(facts, facts.named).provider_arn
+    known = facts.named.providers
+    named = trusted_providers(role.trust) - {own}
+    return frozenset(arn for arn in named if arn in known and _is_old(facts, known[arn]))
+
+
+def _is_old(facts: Facts, provider: object) -> bool:
+    if not isinstance(provider, ProviderState):
+        return provider is None
+    tags = provider.tags
+    return facts.cluster.arn == tags.get(CLUSTER_TAG) or facts.cluster.name == tags.get(EKSCTL_CLUSTER_TAG)
+
+
+def _flaws(facts: Facts) -> tuple[Flaw, ...]:
+    role = role_of(facts.named)
+    found = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role))
+    return tuple(item for item in found if not _is_annotations(facts, item))
+
+
+def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
+    """Whether it is the ServiceAccount's annotation that is wrong: see the cause annotation-audience."""
+    account = facts.named.account
+    return (
+        flaw.cause == "trust-audience"
+        and isinstance(account, ServiceAccount)
+        and account.annotations.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE) != DEFAULT_AUDIENCE
+        and _is_refused(facts)
+    )
+
+
+def _is_refused(facts: Facts) -> bool:
+    """Whether the provider, too, does not know the audience."""
+    try:
+        provider = provider_there(facts)
+    except CannotTell:
+        return False
+    return provider is not None and audience_of(facts, facts.named) not in provider.audiences
+
+
+def _check(identifier: str) -> Check:
+    def check(facts: Facts) -> Judgement:
+        subject, role = facts.named, role_of(facts.named)
+        found = _flaws(facts)
+        mine = [flaw for flaw in found if flaw.cause == identifier]
+        if not mine:
+            return _not_this(facts, role, found)
+        flaw = mine[0]
+        evidence = {"statement": flaw.statement or "none", "policy": flaw.found, "token": flaw.expected}
+        if flaw.unknown:
+            return unknown(flaw.text, **evidence)
+        fix = _without_deny(role, flaw) if flaw.cause == "trust-deny" else admit(facts, subject, role.arn)
+        return problem(flaw.text, fix=fix, role=role.arn, **evidence)
+
+    return check
+
+
+def _not_this(facts: Facts, role: Role, found: tuple[Flaw, ...]) -> Judgement:
+    if found:
+        others = ", ".join(dict.fromkeys(flaw.cause for flaw in found))
+        return ok(f"this is not what keeps the token out; see {others}")
+    explanation = explain(role.trust, identity_of(facts, facts.named))
+    return ok("; ".join(explanation.text))
+
+
+def _without_deny(role: Role, flaw: Flaw) -> str:
+    """The command that writes the policy without the statement that denies."""
+    statements = policy.as_list(role.trust.get("Statement", []))
+    kept = [item for item in statements if policy.dump(item) != flaw.found]
+    document = policy.dump({**role.trust, "Statement": kept})
+    return (
+        f"aws iam update-assume-role-policy --role-name {role.name}"
+        f" --policy-document {shlex.quote(document)} # if the Deny is not meant"
+    )
+
+
+def _trust_cause(
+    identifier: str, weight: int, title: str, *, source: str, remedy: str = _ADD, symptom: str = _DENIED
+) -> None:
+    register = cause(
+        identifier,
+        Group.ROLE,
+        weight,
+        title=title,
+        symptom=symptom,
+        looks_at=_LOOKS_AT,
+        remedy=remedy,
+        source=source,
+    )
+    register(_check(identifier))
+
+
+_trust_cause(
+    "trust-principal",
+    89,
+    "The role's trust policy admits no OIDC provider.",
+    source=_ASSOCIATE,
+)
+_trust_cause(
+    "trust-old-cluster",
+    89,
+    "The role trusts the issuer of an earlier cluster.",
+    symptom=f"{_DENIED}, since the cluster was made anew",
+    remedy="Replace the old issuer in the principal and in every condition key; "
+    + _ADD[0].lower()
+    + _ADD[1:],
+    source=_ASSOCIATE,
+)
+_trust_cause(
+    "trust-other-cluster",
+    88,
+    "The role trusts the issuer of another cluster.",
+    source=_ASSOCIATE,
+)
+_trust_cause(
+    "trust-provider-arn",
+    88,
+    "The provider's ARN in the trust policy is misspelt.",
+    remedy="It is arn:PARTITION:iam::ACCOUNT:oidc-provider/ISSUER, without https://, in the issuer's own"
+    " letters. " + _ADD,
+    source=_PRINCIPAL,
+)
+_trust_cause(
+    "trust-action",
+    88,
+    "The trust policy allows another action than the exchange of a token.",
+    source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html",
+)
+_trust_cause(
+    "trust-key-https",
+    88,
+    "A condition key of the trust policy begins with https://.",
+    source=_KEYS,
+)
+_trust_cause(
+    "trust-key",
+    87,
+    "A condition key of the trust policy is none that the token has.",
+    remedy="The keys are ISSUER:sub and ISSUER:aud, without https://, for the principal's own issuer. "
+    + _ADD,
+    source=_KEYS,
+)
+_trust_cause(
+    "trust-wildcard",
+    87,
+    "A wildcard of the trust policy stands under StringEquals.",
+    remedy="Wildcards belong under StringLike. " + _ADD,
+    source=_OPERATORS,
+)
+_trust_cause(
+    "trust-whitespace",
+    87,
+    "There are spaces or line ends in a value of the trust policy.",
+    source=_OPERATORS,
+)
+_trust_cause(
+    "trust-generated-name",
+    86,
+    "The trust policy names the ServiceAccount of an earlier release.",
+    symptom=f"{_DENIED}, after an upgrade",
+    remedy="Fix the ServiceAccount's name, or admit all of them: irsa create-sa --subject-pattern 'NAME-*'.",
+    source=_OPERATORS,
+)
+_trust_cause(
+    "trust-subject",
+    86,
+    "The trust policy admits another ServiceAccount.",
+    source=_ASSOCIATE,
+)
+_trust_cause(
+    "trust-audience",
+    86,
+    "The trust policy admits another audience.",
+    source=_KEYS,
+)
+_trust_cause(
+    "trust-condition",
+    85,
+    "A condition of the trust policy asks for something that the token does not have.",
+    source=f"{_IAM}/reference_policies_condition-keys.html",
+)
+_trust_cause(
+    "trust-deny",
+    89,
+    "The trust policy denies the token.",
+    remedy="Take the Deny away, or make an exception in it: it goes before every Allow.",
+    source=f"{_IAM}/reference_policies_evaluation-logic.html",
+)
+
+TRUST_CAUSES = tuple(identifier for identifier in REGISTRY if identifier.startswith("trust-"))
+
+
+@cause(
+    "trust-quota",
+    Group.ROLE,
+    40,
+    title="The trust policy has no room for another statement.",
+    symptom="LimitExceeded: Cannot exceed quota for ACLSizePerRole",
+    looks_at="iam GetRole (trust policy), GetAccountSummary (AssumeRolePolicySizeQuota)",
+    remedy="Put several subjects into one condition, use StringLike, or make a role of its own.",
+    source=f"{_IAM}/reference_iam-quotas.html",
+)
+def _quota(facts: Facts) -> Judgement:
+    role = role_of(facts.named)
+    quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
+    limit = int(quotas.get("AssumeRolePolicySizeQuota", policy.TRUST_LIMIT))
+    size = policy.size(role.trust)
+    wanted = trust_policy.statement(identity_of(facts, facts.named))
+    needed = policy.size(trust_policy.with_statement(role.trust, wanted))
+    if not _flaws(facts) or needed <= limit:
+        return ok("the trust policy fits", size=str(size), quota=str(limit))
+    own = facts.named
+    return problem(
+        "the statement that the role lacks does not fit into its trust policy",
+        fix=f"irsa create-sa {own.name} -n {own.namespace} {facts.options} --attach-policy-arn ARN"
+        " --override-existing-serviceaccounts",
+        size=str(size),
+        with_the_statement=str(needed),
+        quota=str(limit),
+    )
+
+
+def require_admitted(facts: Facts) -> None:
+    """Raise `CannotTell` when the trust policy keeps the token out: what comes later can't be judged."""
+    if _flaws(facts):
+        raise CannotTell("the trust policy does not admit the token in the first place")

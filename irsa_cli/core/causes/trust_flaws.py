@@ -1,0 +1,269 @@
+"""What keeps a role's trust policy from admitting a token, each flaw under the identifier of its cause.
+
+Whether a condition holds is decided by `irsa_cli.core.evaluation`; here the statement that was meant for the
+token is found, and what is wrong in it is named. A statement for another cluster is judged as that cluster
+would see it, so that one mistake (an old issuer, in principal and keys alike) is one flaw.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from irsa_cli.core.causes.subjects import shown, unspaced
+from irsa_cli.core.comparing import like
+from irsa_cli.core.evaluation import Failure, StatementVerdict, covers, explain
+from irsa_cli.core.issuer import host_path
+from irsa_cli.core.policy import Document, as_list, dump
+from irsa_cli.core.web_identity import ACTION, WebIdentity
+
+_PROVIDER = re.compile(r"arn:[\w-]+:iam::\d*:oidc-provider/(?P<url>.*)")
+_GENERATED = re.compile(r"(?P<stem>.+)-(?=[a-z0-9]*\d)[a-z0-9]{5,10}")
+_CLAIMS = ("sub", "aud")
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One thing that is wrong in a statement, and what should stand there. `unknown`: whether it is wrong."""
+
+    cause: str
+    text: str
+    found: str
+    expected: str
+    statement: str = ""
+    unknown: bool = False
+
+
+@dataclass(frozen=True)
+class _Case:
+    """The token, the providers of clusters that are gone or were made anew, and the policy's version."""
+
+    identity: WebIdentity
+    old: frozenset[str]
+    version: str
+
+
+def flaws(
+    document: Mapping[str, Any], identity: WebIdentity, old: frozenset[str] = frozenset()
+) -> tuple[Flaw, ...]:
+    """What is wrong in the policy for this token; nothing when it is admitted.
+
+    `old` are the ARNs of providers that belong to a cluster that is gone, or that was made anew.
+    """
+    explanation = explain(document, identity)
+    if explanation.admitted:
+        return ()
+    statements = as_list(document.get("Statement", []))
+    case = _Case(identity, old, str(document.get("Version", "")))
+    denying = [
+        _denial(item, statements[item.index])
+        for item in explanation.verdicts
+        if item.applies and item.effect != "Allow"
+    ]
+    allowing: list[Flaw] = []
+    if not explanation.allowed_by:
+        judged = [
+            [replace(flaw, statement=verdict.name) for flaw in _of_statement(verdict, statements, case)]
+            for verdict in explanation.verdicts
+            if verdict.effect == "Allow"
+        ]
+        allowing = min(judged, key=_distance, default=[_nothing(identity)])
+    return (*denying, *allowing)
+
+
+def _of_statement(verdict: StatementVerdict, statements: list[Any], case: _Case) -> list[Flaw]:
+    found = _statement_flaws(statements[verdict.index], case)
+    failure = verdict.failure
+    certain = any(not flaw.unknown for flaw in found)
+    if failure is None or certain or (found and failure.unknown):
+        return found
+    # Something rare, such as NotPrincipal: what the evaluation says has to do.
+    cause = {"Action": "trust-action", "Principal": "trust-principal"}.get(failure.part, "trust-condition")
+    wanted = ", ".join(failure.wanted)
+    rare = Flaw(cause, failure.text, wanted, "something that admits", unknown=failure.unknown)
+    return [*found, rare]
+
+
+def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
+    unknown = verdict.failure is not None
+    text = verdict.failure.text if verdict.failure else "it applies to this token, and a Deny goes first"
+    return Flaw("trust-deny", text, dump(statement), "no Deny that applies", verdict.name, unknown=unknown)
+
+
+def _nothing(identity: WebIdentity) -> Flaw:
+    return Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
+
+
+def _distance(found: list[Flaw]) -> tuple[int, float]:
+    """How far a statement is from admitting the token: fewer flaws first, then closer values."""
+    far = sum(5 if flaw.cause == "trust-principal" else 1 for flaw in found)
+    return far, -sum(_similarity(flaw.found, flaw.expected) for flaw in found)
+
+
+def _similarity(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def _statement_flaws(item: Document, case: _Case) -> list[Flaw]:
+    principal = _principal_flaw(item, case)
+    if principal is not None and principal.cause == "trust-principal" and not principal.unknown:
+        return [principal]
+    found = [flaw for flaw in (_action_flaw(item), principal) if flaw is not None]
+    conditions = list(_condition_flaws(item, case))
+    if principal is not None:
+        match = _PROVIDER.fullmatch(principal.found)
+        theirs = replace(case.identity, issuer=match["url"] if match else "")
+        conditions = min(list(_condition_flaws(item, replace(case, identity=theirs))), conditions, key=len)
+    return found + conditions
+
+
+def _action_flaw(item: Document) -> Flaw | None:
+    excluding = "NotAction" in item
+    actions = tuple(map(str, as_list(item["NotAction"] if excluding else item.get("Action", []))))
+    if covers(actions, ACTION) != excluding:
+        return None
+    return Flaw("trust-action", "a token is exchanged by another action", ", ".join(actions), ACTION)
+
+
+def _principal_flaw(item: Document, case: _Case) -> Flaw | None:
+    wanted = case.identity.provider_arn
+    principal = item.get("Principal", {})
+    if principal == "*" or "NotPrincipal" in item:
+        return None
+    names = as_list(principal.get("Federated", [])) if isinstance(principal, dict) else []
+    if wanted in names:
+        return None
+    providers = [str(name) for name in names if _PROVIDER.fullmatch(str(name))]
+    if not providers:
+        everybody = isinstance(principal, dict) and "*" in (*names, *as_list(principal.get("AWS", [])))
+        text = (
+            "it can't be known whether it means this provider" if everybody else "it names no OIDC provider"
+        )
+        expected = f"Federated {wanted}"
+        return Flaw("trust-principal", text, _text(principal), expected, unknown=everybody)
+    found = max(providers, key=lambda name: _similarity(name, wanted))
+    return _provider_flaw(found, wanted, case.old)
+
+
+def _provider_flaw(found: str, wanted: str, old: frozenset[str]) -> Flaw:
+    if _plain(found) == _plain(wanted):
+        return Flaw("trust-provider-arn", "a principal is compared letter by letter", found, wanted)
+    if found.rpartition("/")[2] == wanted.rpartition("/")[2]:
+        return Flaw("trust-provider-arn", "another account, region or host stands in it", found, wanted)
+    if found in old:
+        text = "it is the provider of a cluster that is gone, or that was made anew"
+        return Flaw("trust-old-cluster", text, found, wanted)
+    return Flaw("trust-other-cluster", "it is the provider of another issuer", found, wanted)
+
+
+def _plain(arn: str) -> str:
+    return arn.replace("https://", "").rstrip("/").lower()
+
+
+def _text(principal: Any) -> str:
+    if not isinstance(principal, dict):
+        return str(principal)
+    return ", ".join(f"{kind} {name}" for kind, names in principal.items() for name in as_list(names))
+
+
+def _condition_flaws(item: Document, case: _Case) -> Iterator[Flaw]:
+    block = item.get("Condition") or {}
+    if not isinstance(block, dict):
+        return
+    for operator, keys in block.items():
+        for key, values in keys.items() if isinstance(keys, dict) else ():
+            failure = _failing(operator, key, values, case)
+            if failure is not None:
+                yield from _classified(failure, values, case)
+
+
+def _failing(operator: str, key: str, values: Any, case: _Case) -> Failure | None:
+    """Why one test of a Condition block fails; None when it holds."""
+    condition = {operator: {key: values}}
+    alone = {"Effect": "Allow", "Principal": "*", "Action": ACTION, "Condition": condition}
+    return explain({"Version": case.version, "Statement": [alone]}, case.identity).verdicts[0].failure
+
+
+def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
+    issuer = host_path(case.identity.issuer)
+    head, _, claim = failure.key.lower().rpartition(":")
+    place = f"{failure.operator} {failure.key}"
+    if head == issuer.lower() and claim in _CLAIMS:
+        yield _value_flaw(failure, claim, case.identity)
+        return
+    if claim not in _CLAIMS or head in ("aws", "sts"):
+        text, expected = failure.text, "a key that the token has"
+        yield Flaw("trust-condition", text, place, expected, unknown=failure.unknown)
+        return
+    right = f"{issuer}:{claim}"
+    yield _key_flaw(head, issuer.lower(), place, f"{failure.operator} {right}")
+    # With the right key, the value may be wrong all the same.
+    failure_then = _failing(failure.operator, right, values, case)
+    if failure_then is not None:
+        yield _value_flaw(failure_then, claim, case.identity)
+
+
+def _key_flaw(head: str, issuer: str, found: str, expected: str) -> Flaw:
+    if "://" in head and head.partition("://")[2].rstrip("/") == issuer:
+        text = "condition keys have no https://"
+        return Flaw("trust-key-https", text, found, expected)
+    if head.startswith("arn:"):
+        text = "a condition key is the issuer, not the provider's ARN"
+    elif issuer in head:
+        text = "the token has no key of this name"
+    else:
+        text = "the key is of another issuer than the principal"
+    return Flaw("trust-key", text, found, expected)
+
+
+def _value_flaw(failure: Failure, claim: str, identity: WebIdentity) -> Flaw:
+    value = identity.subject if claim == "sub" else identity.audience
+    other = identity.audience if claim == "sub" else identity.subject
+    wanted = failure.wanted
+    found = f"{failure.operator} {failure.key}: {', '.join(map(shown, wanted))}"
+
+    def flaw(cause: str, text: str) -> Flaw:
+        return Flaw(cause, text, found, shown(value))
+
+    if failure.unknown:
+        return replace(flaw(_by_claim(claim), failure.text), unknown=True)
+    if "Not" in failure.operator:
+        return flaw(_by_claim(claim), "the condition leaves out this very token")
+    if other in wanted:
+        return flaw("trust-key", "the value belongs under the other key")
+    if any(item != unspaced(item) and _is_like(value, unspaced(item)) for item in wanted):
+        return flaw("trust-whitespace", "spaces and line ends are part of the value")
+    if "Like" not in failure.operator and any(_is_like(value, item) for item in wanted):
+        return flaw("trust-wildcard", "StringEquals takes * and ? as they are; StringLike has wildcards")
+    if claim == "sub" and any(_is_sibling(value, item) for item in wanted):
+        return flaw("trust-generated-name", "the end of the ServiceAccount's name changes with each release")
+    return flaw(_by_claim(claim), "the policy admits another one")
+
+
+def _by_claim(claim: str) -> str:
+    return "trust-subject" if claim == "sub" else "trust-audience"
+
+
+def _is_like(value: str, pattern: str) -> bool:
+    return bool(like(value, pattern))
+
+
+def _is_sibling(value: str, wanted: str) -> bool:
+    mine, theirs = _GENERATED.fullmatch(value), _GENERATED.fullmatch(wanted)
+    return mine is not None and theirs is not None and mine["stem"] == theirs["stem"]
+
+
+def trusted_providers(document: Mapping[str, Any]) -> frozenset[str]:
+    """The ARNs of the OIDC providers that a trust policy names."""
+    return frozenset(_federated(as_list(document.get("Statement", []))))
+
+
+def _federated(statements: Iterable[Any]) -> Iterator[str]:
+    for item in statements:
+        principal = item.get("Principal") if isinstance(item, dict) else None
+        for name in as_list(principal.get("Federated", [])) if isinstance(principal, dict) else ():
+            if _PROVIDER.fullmatch(str(name)):
+                yield str(name)

@@ -1,0 +1,181 @@
+"""Causes in the webhook that injects web identities: whether it is there, answers, and looks at the pods."""
+
+from __future__ import annotations
+
+from irsa_cli.core.arn import Arn
+from irsa_cli.core.causes.facts import CannotTell, Facts, Pod, have
+from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.causes.injection import (
+    NO_ENV,
+    bare,
+    excluding,
+    foreign_prefix,
+    has_pod_identity,
+    is_injected,
+    is_shown,
+    selector_text,
+    webhooks_of,
+)
+from irsa_cli.core.causes.subjects import account_of, annotate, annotation_of, listed, pod_names
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+_ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
+
+
+@cause(
+    "webhook-missing",
+    Group.WEBHOOK,
+    92,
+    title="The webhook that injects web identities into pods is not there.",
+    symptom=NO_ENV,
+    looks_at="mutatingwebhookconfigurations, a pod created with dryRun=All",
+    remedy="EKS has it in every cluster; ask AWS Support. Elsewhere, install its open project.",
+    source=_WEBHOOK,
+    of_cluster=True,
+)
+def _missing(facts: Facts) -> Judgement:
+    subject = facts.subject
+    if subject is not None and isinstance(subject.probe, Pod) and is_injected(subject.probe):
+        return ok("a pod created for show got a web identity")
+    found = have(facts.webhooks)
+    if found:
+        return ok("the webhook is configured", configuration=listed(item.configuration for item in found))
+    return problem(
+        "no MutatingWebhookConfiguration of the cluster injects web identities",
+        fix="kubectl get mutatingwebhookconfigurations pod-identity-webhook",
+        expected="pod-identity-webhook",
+        found="none",
+    )
+
+
+@cause(
+    "webhook-namespace",
+    Group.WEBHOOK,
+    91,
+    title="The webhook passes the namespace over.",
+    symptom=NO_ENV,
+    looks_at="namespaceSelector of the webhook, the namespace's labels",
+    remedy="Change the namespace's labels, or the webhook's selector.",
+    source=f"{_ADMISSION}#matching-requests-namespaceselector",
+)
+def _namespace(facts: Facts) -> Judgement:
+    subject = facts.named
+    configuration, wanted = excluding(facts, subject)
+    if not configuration:
+        return ok("the webhook looks at pods of this namespace")
+    labels = have(subject.namespace_labels) or {}
+    return problem(
+        "the namespace's labels do not match the webhook's namespaceSelector",
+        fix=f"kubectl get mutatingwebhookconfiguration {configuration} -o yaml # its namespaceSelector",
+        selector=wanted,
+        labels=listed(f"{key}={value}" for key, value in sorted(labels.items())) or "none",
+    )
+
+
+@cause(
+    "webhook-failing",
+    Group.WEBHOOK,
+    90,
+    title="The webhook is configured and does not answer.",
+    symptom=f"{NO_ENV} The API server goes on without the webhook (failurePolicy Ignore).",
+    looks_at="a pod created with dryRun=All, which runs nothing",
+    remedy="Look at the webhook's certificate (caBundle), service and network; then have the pods made anew.",
+    source=f"{_ADMISSION}#failure-policy",
+)
+def _failing(facts: Facts) -> Judgement:
+    subject = facts.named
+    annotation_of(subject)
+    webhooks = webhooks_of(facts)
+    if excluding(facts, subject)[0] or foreign_prefix(facts):
+        raise CannotTell("the webhook passes it over for another reason")
+    probe = have(subject.probe)
+    if is_injected(probe) or has_pod_identity(probe):
+        return ok("a pod created for show was given its identity")
+    if not is_shown(facts, probe):
+        raise CannotTell("the webhook looks at labels, which the pod that was created for show does not have")
+    item = webhooks[0]
+    return problem(
+        "a pod created for show, with this ServiceAccount, got nothing",
+        fix=f"kubectl get mutatingwebhookconfiguration {item.configuration} -o yaml",
+        webhook=item.url or item.service,
+        failurePolicy=item.failure_policy,
+    )
+
+
+@cause(
+    "webhook-prefix",
+    Group.WEBHOOK,
+    91,
+    title="The webhook looks for an annotation with another prefix.",
+    symptom=NO_ENV,
+    looks_at="the command line of the webhook's pods (--annotation-prefix)",
+    remedy="Annotate with the webhook's prefix, or run it with eks.amazonaws.com.",
+    source=_WEBHOOK,
+)
+def _prefix(facts: Facts) -> Judgement:
+    subject = facts.named
+    value = annotation_of(subject)
+    prefix = foreign_prefix(facts)
+    if not prefix or f"{prefix}/role-arn" in account_of(subject).annotations:
+        return ok("the webhook looks for the annotation that is there")
+    return problem(
+        "the webhook runs with another prefix",
+        fix=annotate(subject, value, f"{prefix}/role-arn"),
+        annotation=ROLE_ARN_ANNOTATION,
+        expected=f"{prefix}/role-arn",
+    )
+
+
+@cause(
+    "pod-identity-association",
+    Group.WEBHOOK,
+    90,
+    title="An EKS Pod Identity association takes the ServiceAccount over.",
+    symptom="The pods have the association's role, or none; the annotation is not looked at.",
+    looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation",
+    remedy="Keep one of the two: delete the association, or give up the annotation.",
+    source=f"{_EKS}/pod-identities.html",
+)
+def _association(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = have(subject.association)
+    if found is None:
+        return ok("there is no Pod Identity association for it")
+    wanted = annotation_of(subject)
+    cluster = facts.cluster
+    return problem(
+        "the webhook injects Pod Identity where there is an association, and ignores the annotation",
+        fix=f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
+        f" --association-id {found.id}",
+        association=f"{found.id} {_role_name(found.role_arn)}".rstrip(),
+        annotation=wanted,
+    )
+
+
+def _role_name(arn: str) -> str:
+    return f"(role {Arn.parse(arn).name})" if arn else ""
+
+
+@cause(
+    "webhook-objects",
+    Group.WEBHOOK,
+    90,
+    title="The webhook passes the pods over.",
+    symptom=NO_ENV,
+    looks_at="objectSelector of the webhook, the pods' labels",
+    remedy="Change the pods' labels in their template, or the webhook's selector.",
+    source=f"{_ADMISSION}#matching-requests-objectselector",
+)
+def _objects(facts: Facts) -> Judgement:
+    pods = bare(facts, "webhook-objects")
+    if not pods:
+        return ok("the webhook's objectSelector leaves out no pod")
+    item = webhooks_of(facts)[0]
+    return problem(
+        "the pods' labels do not match the webhook's objectSelector",
+        fix=f"kubectl get mutatingwebhookconfiguration {item.configuration} -o yaml # its objectSelector",
+        pods=pod_names(pods),
+        selector=selector_text(item.object_selector),
+    )

@@ -1,0 +1,145 @@
+"""The Condition block of a policy: which of its tests holds, fails, or can't be known.
+
+Pure. Which keys have which values is `irsa_cli.core.web_identity`'s business, what follows for a statement
+`irsa_cli.core.evaluation`'s. How two strings are compared is in `irsa_cli.core.comparing`.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from irsa_cli.core.comparing import COMPARISONS, Compare, Truth
+from irsa_cli.core.policy import as_list
+from irsa_cli.core.web_identity import Context, Values, values_of
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One test of a Condition block and what came of it. `key` is '' when the operator has no keys."""
+
+    operator: str
+    key: str
+    wanted: tuple[str, ...]
+    got: Values
+    truth: Truth
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator's name, taken apart. `quantifier` is '', 'any' or 'all'; `compare` None: the Null check."""
+
+    compare: Compare | None
+    negated: bool = False
+    quantifier: str = ""
+    if_exists: bool = False
+
+
+_QUANTIFIERS = {"ForAnyValue:": "any", "ForAllValues:": "all"}
+
+
+@lru_cache(maxsize=512)
+def operator_of(name: str) -> Operator | None:
+    """The operator of that name, None when there is none; IAM refuses names in another case."""
+    if name == "Null":
+        return Operator(None)
+    quantifier = next((head for head in _QUANTIFIERS if name.startswith(head)), "")
+    text = name.removeprefix(quantifier)
+    base = text.removesuffix("IfExists")
+    if base not in COMPARISONS:
+        return None
+    compare, negated = COMPARISONS[base]
+    return Operator(compare, negated, _QUANTIFIERS.get(quantifier, ""), base != text)
+
+
+def first_failing(block: Any, context: Context, *, variables: bool) -> Tested | None:
+    """The first test that fails; else the first that can't be known; None when all hold.
+
+    `variables`: whether `${...}` in the values is replaced, as it is in policies of version 2012-10-17.
+    """
+    unknown: Tested | None = None
+    for tested in _tests(block, context, variables=variables):
+        if tested.truth is False:
+            return tested
+        if tested.truth is None and unknown is None:
+            unknown = tested
+    return unknown
+
+
+def _tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]:
+    if not isinstance(block, dict):
+        yield Tested("", "", (), None, None)
+        return
+    for name, keys in block.items():
+        if not isinstance(keys, dict):
+            yield Tested(name, "", (), None, None)
+            continue
+        operator = operator_of(name)
+        for key, value in keys.items():
+            wanted = tuple(map(_text, as_list(value)))
+            got = values_of(context, key)
+            truth = None
+            if operator is not None:
+                truth = _holds(operator, got, wanted, context if variables else None)
+            yield Tested(name, key, wanted, got, truth)
+
+
+def _text(value: Any) -> str:
+    """A value of a policy as IAM keeps it: booleans and numbers become strings."""
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: Context | None) -> Truth:
+    compare = operator.compare
+    if not isinstance(got, tuple):
+        if got is not None:
+            return None
+        return _holds_without_key(operator, wanted)
+    if compare is None:
+        return _is_null(wanted, absent=False)
+
+    def fits(value: str) -> Truth:
+        hit = any_of(compare(value, item, variables) for item in wanted)
+        return hit if not operator.negated or hit is None else not hit
+
+    if not operator.quantifier:
+        # A key with several values needs a quantifier; what happens without one is not documented.
+        return fits(got[0]) if len(got) == 1 else None
+    # An empty string counts as no value.
+    verdicts = [fits(value) for value in got if value]
+    return any_of(verdicts) if operator.quantifier == "any" else _all_of(verdicts)
+
+
+def _holds_without_key(operator: Operator, wanted: tuple[str, ...]) -> Truth:
+    if operator.compare is None:
+        return _is_null(wanted, absent=True)
+    if operator.quantifier == "any":
+        # ForAnyValue says no, IfExists says yes; which of them wins is not documented.
+        return None if operator.if_exists else False
+    return operator.negated or operator.if_exists or operator.quantifier == "all"
+
+
+def _is_null(wanted: tuple[str, ...], *, absent: bool) -> bool:
+    return any(item.lower() == str(absent).lower() for item in wanted)
+
+
+def any_of(truths: Iterable[Truth]) -> Truth:
+    """Whether one of them holds; None when that depends on what can't be known."""
+    known: Truth = False
+    for truth in truths:
+        if truth:
+            return True
+        if truth is None:
+            known = None
+    return known
+
+
+def _all_of(truths: Iterable[Truth]) -> Truth:
+    found = any_of(None if truth is None else not truth for truth in truths)
+    return None if found is None else not found

@@ -1,0 +1,164 @@
+"""What all causes together say of one observation: problems first, the most probable one at the top.
+
+The causes are in `irsa_cli.core.causes`; how a diagnosis is printed is `irsa_cli.cli.doctor`'s business.
+docs/reference/diagnosis.schema.json describes the JSON, and is a promise to scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.binding import Cluster
+from irsa_cli.core.causes import CAUSES, Cause
+from irsa_cli.core.causes.facts import Facts, ServiceAccount
+from irsa_cli.core.causes.finding import Finding, Verdict
+from irsa_cli.core.errors import ExitCode, IrsaError
+from irsa_cli.core.result import API_VERSION, cluster_json, error_json
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+
+_VERDICTS = (Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.OK)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A ServiceAccount and what was found of it; `role_arn` is the annotation as it is, '' without one."""
+
+    namespace: str
+    name: str
+    role_arn: str = ""
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What is wrong, the most probable cause first."""
+        return having(self.findings, Verdict.PROBLEM)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Of one ServiceAccount (`account`): `findings` has it all. Of a whole cluster: `findings` has what concerns
+    the cluster, `accounts` the ServiceAccounts that name a role. With an `error` nothing could be looked at.
+    """
+
+    cluster: Cluster | None
+    findings: tuple[Finding, ...] = ()
+    account: Examined | None = None
+    accounts: tuple[Examined, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: Exception | None = None
+    signal: int = 0
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What is wrong, the cluster's before the ServiceAccounts'."""
+        of_accounts = tuple(item for account in self.accounts for item in account.problems)
+        return (*having(self.findings, Verdict.PROBLEM), *of_accounts)
+
+    @property
+    def exit_code(self) -> int:
+        """5 when something is wrong, else 0: what can't be told is no problem, and is shown."""
+        if self.signal:
+            return 128 + self.signal
+        if self.error is not None:
+            return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
+        return ExitCode.UNVERIFIED if self.problems else ExitCode.DONE
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `-o json` and `-o yaml` print."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "Diagnosis",
+            "exitCode": int(self.exit_code),
+            "cluster": None if self.cluster is None else cluster_json(self.cluster),
+            "serviceAccount": None if self.account is None else _account_json(self.account),
+            "findings": [finding_json(item) for item in self.findings],
+            "serviceAccounts": [
+                {**_account_json(item), "findings": [finding_json(found) for found in item.findings]}
+                for item in self.accounts
+            ],
+            "notes": list(self.notes),
+            "error": None if self.error is None else error_json(self.error),
+        }
+
+
+def having(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]:
+    """The findings with this verdict."""
+    return tuple(item for item in findings if item.verdict is verdict)
+
+
+def judge(facts: Facts) -> tuple[Finding, ...]:
+    """Run every check that these facts allow: the cluster's, and the ServiceAccount's if one was asked for.
+
+    Problems come first, then what can't be told, then what is in order; among each, by weight.
+    """
+    causes = [item for item in CAUSES.values() if item.of_cluster or facts.subject is not None]
+    return in_order(Finding(item, item.judge(facts)) for item in causes)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings by verdict and weight; equal ones stay in the order of the causes."""
+    return tuple(sorted(findings, key=lambda item: (_VERDICTS.index(item.verdict), -item.cause.weight)))
+
+
+def examined(facts: Facts, findings: tuple[Finding, ...] = ()) -> Examined:
+    """The ServiceAccount that the facts are about, with what was found of it."""
+    subject = facts.named
+    annotations = subject.account.annotations if isinstance(subject.account, ServiceAccount) else {}
+    return Examined(subject.namespace, subject.name, annotations.get(ROLE_ARN_ANNOTATION, ""), findings)
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """A finding as `-o json` shows it."""
+    judgement = finding.judgement
+    return {
+        "id": finding.cause.id,
+        "group": finding.cause.group.value,
+        "verdict": finding.verdict.value,
+        "weight": finding.cause.weight,
+        "title": finding.cause.title,
+        "lookedAt": finding.cause.looks_at,
+        "text": judgement.text,
+        "evidence": [{"name": name, "value": value} for name, value in judgement.evidence],
+        "fix": judgement.fix,
+        "source": finding.cause.source,
+    }
+
+
+def _account_json(account: Examined) -> dict[str, Any]:
+    return {"namespace": account.namespace, "name": account.name, "roleArn": account.role_arn or None}
+
+
+def cause_json(cause: Cause) -> dict[str, Any]:
+    """A cause as `--explain -o json` shows it."""
+    return {"apiVersion": API_VERSION, "kind": "Cause", **_cause_json(cause)}
+
+
+def causes_json(causes: Iterable[Cause]) -> dict[str, Any]:
+    """Causes as `--explain all -o json` shows them."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "CauseList",
+        "items": [_cause_json(item) for item in causes],
+    }
+
+
+def _cause_json(cause: Cause) -> dict[str, Any]:
+    return {
+        "id": cause.id,
+        "group": cause.group.value,
+        "weight": cause.weight,
+        "title": cause.title,
+        "symptom": cause.symptom,
+        "lookedAt": cause.looks_at,
+        "remedy": cause.remedy,
+        "source": cause.source,
+    }

@@ -1,0 +1,258 @@
+"""`irsa doctor`: observe a binding from outside, and say what is wrong with it.
+
+One observation is made of all that can be read (`irsa_cli.usecases.doctor_reading`), then every cause is
+judged by it (`irsa_cli.core.diagnosis`).
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from irsa_cli.core.arn import Arn
+from irsa_cli.core.causes.facts import (
+    Association,
+    CannotTell,
+    Facts,
+    Pod,
+    Role,
+    RoleSummary,
+    ServiceAccount,
+    Subject,
+    Unreadable,
+)
+from irsa_cli.core.causes.finding import Verdict
+from irsa_cli.core.causes.subjects import identity_of, role_arn_of
+from irsa_cli.core.causes.trust_flaws import trusted_providers
+from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
+from irsa_cli.core.evaluation import explain
+from irsa_cli.core.issuer import provider_arn
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.doctor_reading import DoctorReads
+
+NO_ROLE = Unreadable("the ServiceAccount names no role")
+ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to look at: a ServiceAccount, or (`name` empty) all with a role, of a namespace or everywhere."""
+
+    target: Target
+    namespace: str = ""
+    name: str = ""
+    readers: tuple[str, ...] = ()
+
+
+def diagnose(request: Request, log: WireLog) -> Diagnosis:
+    """Observe and judge; raises `IrsaError` when not even the cluster can be found."""
+    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    with DoctorReads(connection, request.readers) as reads:
+        doctor = _Doctor(connection, reads, _options(request.target))
+        if request.name:
+            return doctor.one(request.namespace, request.name)
+        return doctor.all(request.namespace)
+
+
+def _options(target: Target) -> str:
+    """The options by which the user named the cluster, to be pasted."""
+    flags = {
+        "-c": "" if target.issuer_url else target.cluster,
+        "-r": target.region,
+        "-p": target.profile,
+        "--assume-role": target.assume_role,
+        "--issuer-url": target.issuer_url,
+        "--account": target.account,
+        "--kubeconfig": target.kubeconfig,
+        "--context": target.context,
+    }
+    return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags.items() if value)
+
+
+@dataclass(frozen=True)
+class _Doctor:
+    connection: Connection
+    reads: DoctorReads
+    options: str
+
+    def one(self, namespace: str, name: str) -> Diagnosis:
+        """One ServiceAccount, with everything that can be known of it."""
+        reads = self.reads
+        self._begin_cluster()
+        account = reads.account(namespace, name)
+        labels, pods = reads.namespace_labels(namespace), reads.pods(namespace)
+        probe, association = reads.probe(namespace, name), reads.association(namespace, name)
+        events = reads.events(namespace, name)
+        subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
+        role = self._role(subject)
+        facts = replace(self._cluster(), subject=replace(subject, role=role))
+        subject = replace(
+            facts.named,
+            namespace_labels=labels.result(),
+            pods=pods.result(),
+            probe=probe.result(),
+            association=association.result(),
+            events=events.result(),
+        )
+        facts = self._with_iam(replace(facts, subject=subject))
+        return Diagnosis(self.connection.cluster, judge(facts), examined(facts))
+
+    def all(self, namespace: str) -> Diagnosis:
+        """The cluster, and every ServiceAccount that names a role."""
+        self._begin_cluster()
+        pods, associations = self.reads.pods(namespace or None), self.reads.associations()
+        facts = self._cluster()
+        findings = judge(facts)
+        if isinstance(facts.accounts, Unreadable):
+            return Diagnosis(self.connection.cluster, findings, notes=(facts.accounts.why,))
+        wanted = [
+            item
+            for item in facts.accounts
+            if ROLE_ARN_ANNOTATION in item.annotations and namespace in ("", item.namespace)
+        ]
+        subjects = self._subjects(wanted, pods.result(), associations.result())
+        known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
+        found = tuple(self._examine(facts, subject, known) for subject in subjects)
+        return Diagnosis(self.connection.cluster, findings, accounts=found)
+
+    def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
+        """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
+        facts = self._with_iam(replace(facts, subject=subject))
+        findings = judge(facts)
+        own = tuple(
+            item
+            for item in findings
+            if not item.cause.of_cluster or (item.verdict is Verdict.PROBLEM and item.cause.id not in known)
+        )
+        return examined(facts, own)
+
+    def _subjects(
+        self,
+        accounts: list[ServiceAccount],
+        pods: tuple[Pod, ...] | Unreadable,
+        associations: dict[tuple[str, str], Association] | Unreadable,
+    ) -> list[Subject]:
+        for item in accounts:  # Begin with all before the first one is waited for.
+            self.reads.namespace_labels(item.namespace)
+            self.reads.probe(item.namespace, item.name)
+            self._begin_role(Subject(item.namespace, item.name, account=item))
+        return [self._subject(item, pods, associations) for item in accounts]
+
+    def _subject(
+        self,
+        account: ServiceAccount,
+        pods: tuple[Pod, ...] | Unreadable,
+        associations: dict[tuple[str, str], Association] | Unreadable,
+    ) -> Subject:
+        namespace, name = account.namespace, account.name
+        subject = Subject(namespace, name, account=account, role=NO_ROLE)
+        return replace(
+            subject,
+            namespace_labels=self.reads.namespace_labels(namespace).result(),
+            role=self._role(subject),
+            pods=pods
+            if isinstance(pods, Unreadable)
+            else tuple(pod for pod in pods if pod.namespace == namespace),
+            probe=self.reads.probe(namespace, name).result(),
+            association=associations
+            if isinstance(associations, Unreadable)
+            else associations.get((namespace, name)),
+            events=ONE_AT_A_TIME,
+        )
+
+    def _begin_cluster(self) -> None:
+        reads = self.reads
+        reads.provider(self.connection.cluster.account)
+        for begin in (
+            reads.provider_arns,
+            reads.quotas,
+            reads.eks,
+            reads.sts_endpoints,
+            reads.published_keys,
+            reads.cluster_keys,
+            reads.accounts,
+            reads.webhooks,
+            reads.webhook_arguments,
+        ):
+            begin()
+
+    def _cluster(self) -> Facts:
+        reads, cluster = self.reads, self.connection.cluster
+        arguments = reads.webhook_arguments().result()
+        return Facts(
+            cluster=cluster,
+            now=datetime.now(timezone.utc),
+            options=self.options,
+            eks=reads.eks().result(),
+            provider=reads.provider(cluster.account).result(),
+            providers=reads.provider_arns().result(),
+            quotas=reads.quotas().result(),
+            sts_endpoints=reads.sts_endpoints().result(),
+            published_keys=reads.published_keys().result(),
+            cluster_keys=reads.cluster_keys().result(),
+            accounts=reads.accounts().result(),
+            webhooks=reads.webhooks().result(),
+            webhook_arguments=() if isinstance(arguments, Unreadable) else arguments,
+        )
+
+    def _begin_role(self, subject: Subject) -> None:
+        try:
+            arn = role_arn_of(subject)
+        except CannotTell:
+            return
+        self.reads.role(str(arn))
+        self.reads.provider(arn.account)
+
+    def _role(self, subject: Subject) -> Role | Unreadable | None:
+        try:
+            arn = role_arn_of(subject)
+        except CannotTell as error:
+            return Unreadable(error.why)
+        return self.reads.role(str(arn)).result()
+
+    def _with_iam(self, facts: Facts) -> Facts:
+        """The facts with what has to be read of IAM by what is there: other providers, other roles."""
+        subject = facts.named
+        provider = _account_of(subject)
+        subject = replace(
+            subject,
+            provider=self.reads.provider(provider).result() if provider else None,
+            providers=self._trusted(facts),
+            candidates=self._candidates(facts),
+        )
+        return replace(facts, subject=subject)
+
+    def _trusted(self, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:
+        role, account = facts.named.role, facts.cluster.account
+        if not isinstance(role, Role):
+            return {}
+        own = provider_arn(facts.cluster.partition, account, facts.cluster.issuer)
+        arns = [arn for arn in trusted_providers(role.trust) if arn != own and f"::{account}:" in arn]
+        futures = {arn: self.reads.other_provider(arn) for arn in arns}
+        return {arn: future.result() for arn, future in futures.items()}
+
+    def _candidates(self, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
+        """The roles that admit the ServiceAccount, where the one it names is no good."""
+        subject = facts.named
+        missing = subject.account is None or isinstance(subject.account, Unreadable)
+        own = _account_of(subject) == facts.cluster.account
+        if missing or (own and subject.role is not None):
+            return ()
+        roles = self.reads.roles().result()
+        if isinstance(roles, Unreadable):
+            return roles
+        cluster = facts.cluster
+        home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+        identity = replace(identity_of(facts, subject), provider_arn=home)
+        return tuple(item for item in roles if explain(item.trust, identity).admitted)
+
+
+def _account_of(subject: Subject) -> str:
+    """The account in the annotation, '' when there is none to be read."""
+    try:
+        arn: Arn = role_arn_of(subject)
+    except CannotTell:
+        return ""
+    return arn.account

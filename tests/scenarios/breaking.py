@@ -1,0 +1,196 @@
+"""A working binding with a pod, and the ways to break it that `irsa doctor` must tell apart.
+
+Everything is done as by somebody else: by AWS's and Kubernetes' own calls.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.scenarios.binding import make_binding
+from tests.support.podwebhook import PATH as WEBHOOKS
+from tests.support.stage import ROLE_ARN, Json, Stage, made
+
+NAME = "doctor-reader"
+STS = "sts.amazonaws.com"
+AUDIENCE = "eks.amazonaws.com/audience"
+WEBHOOK = f"{WEBHOOKS}/pod-identity-webhook"
+FOREIGN = "444455556666"
+AWS_CLI = "public.ecr.aws/aws-cli/aws-cli:2.17.0"
+
+
+@dataclass
+class Binding:
+    """A ServiceAccount with a role and a pod, and what changes it."""
+
+    stage: Stage
+    namespace: str
+    role_arn: str
+
+    @property
+    def role(self) -> str:
+        """The role's name."""
+        return self.role_arn.rsplit("/", 1)[-1]
+
+    @property
+    def subject(self) -> str:
+        """The `sub` of its tokens."""
+        return f"system:serviceaccount:{self.namespace}:{NAME}"
+
+    @property
+    def provider(self) -> str:
+        """The ARN of the issuer's provider."""
+        (found,) = self.statement["Principal"].values()
+        return str(found)
+
+    @property
+    def prefix(self) -> str:
+        """What condition keys begin with."""
+        return self.provider.partition("oidc-provider/")[2]
+
+    @property
+    def account(self) -> Json:
+        """The ServiceAccount."""
+        return self.stage.kube.get(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{NAME}").body
+
+    @property
+    def statement(self) -> Json:
+        """The only statement of the trust policy that the binding was made with."""
+        return copy.deepcopy(self._statement)
+
+    def __post_init__(self) -> None:
+        role = self.stage.iam().get_role(RoleName=self.role)["Role"]
+        (self._statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+
+    def trust(self, *more: Json, **elements: Any) -> None:
+        """Write a trust policy: the statement with elements replaced (None: without), and more of them."""
+        whole = {**self.statement, **elements}
+        statement = {key: value for key, value in whole.items() if value is not None}
+        document = {"Version": "2012-10-17", "Statement": [statement, *more]}
+        self.stage.iam().update_assume_role_policy(RoleName=self.role, PolicyDocument=json.dumps(document))
+
+    def conditions(self, **operators: Any) -> None:
+        """Write a trust policy with another condition; keys `sub` and `aud` get the issuer's prefix."""
+        condition = {
+            operator: {
+                f"{self.prefix}:{key}" if key in ("sub", "aud") else key: text for key, text in keys.items()
+            }
+            for operator, keys in operators.items()
+        }
+        self.trust(Condition=condition)
+
+    def values(self, sub: str = "", aud: str = STS) -> None:
+        """Write a trust policy with other values."""
+        self.conditions(StringEquals={"sub": sub or self.subject, "aud": aud})
+
+    def annotate(self, value: str | None, key: str = ROLE_ARN) -> None:
+        """Write an annotation of the ServiceAccount, or take it away."""
+        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{NAME}"
+        answer = self.stage.kube.patch(path, {"metadata": {"annotations": {key: value}}})
+        assert answer.status == 200, answer.text
+
+    def new_pod(self, *, metadata: Json | None = None, container: Json | None = None, **spec: Any) -> Json:
+        """Make the pod anew, by another spec; returns it as it was admitted."""
+        pods = f"/api/v1/namespaces/{self.namespace}/pods"
+        self.stage.kube.delete(f"{pods}/{NAME}-0", {"gracePeriodSeconds": 0})
+        whole = {
+            "serviceAccountName": NAME,
+            "automountServiceAccountToken": False,
+            "containers": [{"name": "app", "image": AWS_CLI, **(container or {})}],
+            **spec,
+        }
+        body = {"metadata": {"name": f"{NAME}-0", **(metadata or {})}, "spec": whole}
+        return made(self.stage.kube.create(pods, body)).body
+
+    def take_webhook_away(self) -> Json:
+        """Delete the webhook's configuration, and return when that is in effect."""
+        found = self.stage.kube.get(WEBHOOK).body
+        self.stage.kube.delete(WEBHOOK)
+        self.wait_for_webhook(injects=False)
+        return {"metadata": {"name": found["metadata"]["name"]}, "webhooks": found["webhooks"]}
+
+    def bring_webhook_back(self, body: Json) -> None:
+        """Create the webhook's configuration, and return when it is in effect."""
+        made(self.stage.kube.create(WEBHOOKS, body))
+        self.wait_for_webhook(injects=True)
+
+    def change_webhook(self, **fields: Any) -> list[Json]:
+        """Write fields of the webhook that keep it from injecting; returns the webhooks from before."""
+        before: list[Json] = self.stage.kube.get(WEBHOOK).body["webhooks"]
+        self.restore_webhook([{**item, **fields} for item in before])
+        self.wait_for_webhook(injects=False)
+        return before
+
+    def restore_webhook(self, webhooks: list[Json]) -> None:
+        """Write the webhooks of the configuration."""
+        answer = self.stage.kube.patch(WEBHOOK, {"webhooks": webhooks})
+        assert answer.status == 200, answer.text
+
+    def next_second(self) -> None:
+        """Return when the clock shows another second: Kubernetes' times are no finer."""
+        now = int(time.time())
+        while int(time.time()) == now:
+            self.stage.kube.get("/version")
+
+    def wait_for_webhook(self, *, injects: bool) -> None:
+        """Return when new pods of the ServiceAccount get a web identity, or get none."""
+        body = {
+            "metadata": {"name": "show"},
+            "spec": {"serviceAccountName": NAME, "containers": [{"name": "show", "image": "show"}]},
+        }
+        path = f"/api/v1/namespaces/{self.namespace}/pods"
+        for _ in range(2000):
+            answer = self.stage.kube.create(path, body, dryRun="All")
+            assert answer.status == 201, answer.text
+            if ("AWS_ROLE_ARN" in answer.text) is injects:
+                return
+        raise AssertionError("the webhook's configuration does not take effect")
+
+    def aws(self, service: str, account: str = "") -> Any:
+        """A service of AWS as the administrator of an account, by default the cluster's."""
+        env = self.stage.sandbox.env(account=account or self.stage.account_id, region=self.stage.region)
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.stage.sandbox.url,
+            region_name=self.stage.region,
+            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def exchange(self, **parameters: Any) -> None:
+        """Exchange a token as the pod would; STS may refuse."""
+        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{NAME}/token"
+        answer = made(self.stage.kube.create(path, {"spec": {"audiences": [STS], "expirationSeconds": 600}}))
+        unsigned = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
+        sts = boto3.client(
+            "sts", endpoint_url=self.stage.sandbox.url, region_name=self.stage.region, config=unsigned
+        )
+        try:
+            sts.assume_role_with_web_identity(
+                RoleArn=self.role_arn,
+                RoleSessionName="pod",
+                WebIdentityToken=answer.body["status"]["token"],
+                **parameters,
+            )
+        except ClientError:
+            return
+
+
+def make(stage: Stage, namespace: str) -> Binding:
+    """A working binding with a pod."""
+    binding = Binding(stage, namespace, make_binding(stage, namespace, NAME))
+    binding.new_pod()
+    return binding
+
+
+Break = Callable[[Binding], None]

@@ -1,0 +1,379 @@
+"""The ways to break a binding, each with the cause that `irsa doctor` has to name, and what is done to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from tests.scenarios.breaking import AUDIENCE, NAME, STS, Binding, Break
+from tests.support.stage import ROLE_ARN, made
+
+ACTION = "sts:AssumeRoleWithWebIdentity"
+BREAKS: dict[str, tuple[str, Break]] = {}
+"""By what is done: the cause, and how it is done."""
+ELSEWHERE = ("provider-account", "trust-generated-name", "issuer-keys", "pod-missed")
+"""Causes that have a test of their own: they need more than the binding."""
+OLD = "0123456789ABCDEF0123456789ABCDEF"
+
+
+def breaks(cause: str) -> Callable[[Break], Break]:
+    """Register a way to break a binding; its name says what is done."""
+
+    def register(function: Break) -> Break:
+        BREAKS[function.__name__] = (cause, function)
+        return function
+
+    return register
+
+
+def _old_provider(binding: Binding) -> str:
+    return f"{binding.provider[:-32]}{OLD}"
+
+
+@breaks("provider-missing")
+def no_provider(binding: Binding) -> None:
+    binding.aws("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=binding.provider)
+
+
+@breaks("provider-url")
+def provider_of_the_dual_stack_alias(binding: Binding) -> None:
+    no_provider(binding)
+    url = "https://" + binding.prefix.replace("oidc.", "oidc-", 1).replace(".amazonaws.com/", ".api.aws/")
+    binding.aws("iam").create_open_id_connect_provider(Url=url, ClientIDList=[STS])
+
+
+@breaks("provider-audience")
+def provider_with_another_audience(binding: Binding) -> None:
+    no_provider(binding)
+    url = f"https://{binding.prefix}"
+    binding.aws("iam").create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazon.com"])
+
+
+@breaks("sts-endpoint-policy")
+def sts_endpoint_for_one_account_only(binding: Binding) -> None:
+    statement = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:*", "Resource": "*"}
+    binding.stage.sandbox.add_sts_endpoint(binding.stage.cluster, {"Statement": [statement]})
+
+
+@breaks("service-account-missing")
+def no_service_account(binding: Binding) -> None:
+    binding.stage.kube.delete(f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{NAME}")
+
+
+@breaks("service-account-namespace")
+def service_account_in_another_namespace(binding: Binding) -> None:
+    no_service_account(binding)
+    binding.stage.make_namespace(f"{binding.namespace}-2")
+    binding.stage.make_account(f"{binding.namespace}-2", NAME, annotations={ROLE_ARN: binding.role_arn})
+
+
+@breaks("annotation-missing")
+def no_annotation(binding: Binding) -> None:
+    binding.annotate(None)
+    binding.new_pod()
+
+
+@breaks("annotation-removed")
+def annotation_taken_away_from_a_running_pod(binding: Binding) -> None:
+    binding.annotate(None)
+
+
+@breaks("annotation-key")
+def annotation_with_an_underscore(binding: Binding) -> None:
+    binding.annotate(binding.role_arn, "eks.amazonaws.com/role_arn")
+    no_annotation(binding)
+
+
+@breaks("annotation-key")
+def annotation_of_another_tool(binding: Binding) -> None:
+    binding.annotate(binding.role_arn, "iam.amazonaws.com/role")
+    no_annotation(binding)
+
+
+@breaks("annotation-place")
+def annotation_on_the_pod(binding: Binding) -> None:
+    binding.annotate(None)
+    binding.new_pod(metadata={"annotations": {ROLE_ARN: binding.role_arn}})
+
+
+def _annotate_anew(binding: Binding, value: str) -> None:
+    binding.annotate(value)
+    binding.new_pod()
+
+
+@breaks("annotation-whitespace")
+def annotation_with_a_line_end(binding: Binding) -> None:
+    _annotate_anew(binding, f"{binding.role_arn}\n")
+
+
+@breaks("annotation-arn")
+def annotation_with_a_placeholder(binding: Binding) -> None:
+    _annotate_anew(binding, binding.role_arn.replace("111122223333", "<ACCOUNT_ID>"))
+
+
+@breaks("annotation-arn")
+def annotation_with_an_account_of_eleven_digits(binding: Binding) -> None:
+    _annotate_anew(binding, binding.role_arn.replace("111122223333", "11112222333"))
+
+
+@breaks("annotation-partition")
+def annotation_of_another_partition(binding: Binding) -> None:
+    _annotate_anew(binding, binding.role_arn.replace("arn:aws:", "arn:aws-us-gov:"))
+
+
+@breaks("annotation-account")
+def annotation_with_a_wrong_digit(binding: Binding) -> None:
+    _annotate_anew(binding, binding.role_arn.replace("111122223333", "111122223330"))
+
+
+@breaks("annotation-path")
+def annotation_without_the_path(binding: Binding) -> None:
+    _annotate_anew(binding, binding.role_arn.replace("/own/", "/"))
+
+
+@breaks("role-missing")
+def no_role(binding: Binding) -> None:
+    _annotate_anew(binding, f"{binding.role_arn}-gone")
+
+
+@breaks("annotation-audience")
+def annotation_of_an_audience(binding: Binding) -> None:
+    binding.annotate("example.com", AUDIENCE)
+    binding.new_pod()
+
+
+@breaks("trust-principal")
+def role_for_ec2(binding: Binding) -> None:
+    binding.trust(Principal={"Service": "ec2.amazonaws.com"}, Action="sts:AssumeRole", Condition=None)
+
+
+@breaks("trust-old-cluster")
+def role_of_a_cluster_that_is_gone(binding: Binding) -> None:
+    document = json.dumps(binding.statement).replace(binding.prefix[-32:], OLD)
+    binding.trust(**json.loads(document))
+
+
+@breaks("trust-other-cluster")
+def role_of_another_cluster(binding: Binding) -> None:
+    url = f"https://{binding.prefix[:-32]}{OLD}"
+    binding.aws("iam").create_open_id_connect_provider(Url=url, ClientIDList=[STS])
+    role_of_a_cluster_that_is_gone(binding)
+
+
+@breaks("trust-provider-arn")
+def https_in_the_principal(binding: Binding) -> None:
+    arn = binding.provider.replace("oidc-provider/", "oidc-provider/https://")
+    binding.trust(Principal={"Federated": arn})
+
+
+@breaks("trust-provider-arn")
+def another_account_in_the_principal(binding: Binding) -> None:
+    binding.trust(Principal={"Federated": binding.provider.replace("111122223333", "444455556666")})
+
+
+@breaks("trust-action")
+def another_action(binding: Binding) -> None:
+    binding.trust(Action="sts:AssumeRole")
+
+
+def _keys(binding: Binding, prefix: str) -> None:
+    binding.trust(Condition={"StringEquals": {f"{prefix}:sub": binding.subject, f"{prefix}:aud": STS}})
+
+
+@breaks("trust-key-https")
+def https_in_the_keys(binding: Binding) -> None:
+    _keys(binding, f"https://{binding.prefix}")
+
+
+@breaks("trust-key")
+def arn_in_the_keys(binding: Binding) -> None:
+    _keys(binding, binding.provider)
+
+
+@breaks("trust-key")
+def keys_of_another_issuer(binding: Binding) -> None:
+    _keys(binding, f"{binding.prefix[:-32]}{OLD}")
+
+
+@breaks("trust-key")
+def subject_under_the_key_of_the_audience(binding: Binding) -> None:
+    binding.conditions(StringEquals={"aud": binding.subject})
+
+
+@breaks("trust-wildcard")
+def wildcard_under_string_equals(binding: Binding) -> None:
+    binding.values(sub=f"system:serviceaccount:{binding.namespace}:*")
+
+
+@breaks("trust-whitespace")
+def line_end_in_the_subject(binding: Binding) -> None:
+    binding.values(sub=f"{binding.subject}\n")
+
+
+@breaks("trust-subject")
+def another_service_account(binding: Binding) -> None:
+    binding.values(sub=f"system:serviceaccount:{binding.namespace}:raeder")
+
+
+@breaks("trust-subject")
+def another_namespace(binding: Binding) -> None:
+    binding.conditions(StringLike={"sub": "system:serviceaccount:front:*"}, StringEquals={"aud": STS})
+
+
+@breaks("trust-audience")
+def another_audience(binding: Binding) -> None:
+    binding.values(aud="sts.amazon.com")
+
+
+@breaks("trust-condition")
+def condition_that_no_token_meets(binding: Binding) -> None:
+    binding.conditions(StringEquals={"sub": binding.subject, "aud": STS, "sts:ExternalId": "x"})
+
+
+@breaks("trust-deny")
+def deny(binding: Binding) -> None:
+    binding.trust({"Effect": "Deny", "Principal": "*", "Action": ACTION})
+
+
+@breaks("permissions-boundary")
+def boundary_that_leaves_nothing(binding: Binding) -> None:
+    statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam = binding.aws("iam")
+    arn = iam.create_policy(PolicyName="boundary", PolicyDocument=policy)["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName=binding.role, PermissionsBoundary=arn)
+
+
+@breaks("webhook-missing")
+def no_webhook(binding: Binding) -> None:
+    binding.take_webhook_away()
+    binding.new_pod()
+
+
+@breaks("webhook-namespace")
+def webhook_for_other_namespaces(binding: Binding) -> None:
+    wanted = {"matchLabels": {"irsa": "on"}}
+    binding.change_webhook(namespaceSelector=wanted)
+    binding.new_pod()
+
+
+@breaks("webhook-objects")
+def webhook_for_other_pods(binding: Binding) -> None:
+    binding.change_webhook(objectSelector={"matchLabels": {"irsa": "on"}})
+    binding.new_pod()
+
+
+@breaks("webhook-failing")
+def webhook_that_does_not_answer(binding: Binding) -> None:
+    binding.change_webhook(clientConfig={"url": "https://127.0.0.1:1/mutate"})
+    binding.new_pod()
+
+
+@breaks("webhook-prefix")
+def webhook_with_another_prefix(binding: Binding) -> None:
+    service = {"namespace": binding.namespace, "name": "webhook", "path": "/mutate"}
+    binding.change_webhook(clientConfig={"service": service})
+    container = {
+        "name": "webhook",
+        "image": "amazon/amazon-eks-pod-identity-webhook:v0.6.0",
+        "command": ["/webhook", "--in-cluster=false", "--annotation-prefix=example.com"],
+    }
+    path = f"/api/v1/namespaces/{binding.namespace}/pods"
+    spec = {"serviceAccountName": NAME, "automountServiceAccountToken": False, "containers": [container]}
+    binding.new_pod()
+    made(binding.stage.kube.create(path, {"metadata": {"name": "webhook"}, "spec": spec}))
+
+
+@breaks("pod-identity-association")
+def pod_identity_association(binding: Binding) -> None:
+    binding.aws("eks").create_pod_identity_association(
+        clusterName=binding.stage.cluster,
+        namespace=binding.namespace,
+        serviceAccount=NAME,
+        roleArn=binding.role_arn,
+    )
+    binding.new_pod()
+
+
+@breaks("pod-older-than-annotation")
+def pod_started_before_the_annotation(binding: Binding) -> None:
+    binding.annotate(None)
+    binding.new_pod()
+    binding.annotate(binding.role_arn)
+
+
+@breaks("pod-older-than-webhook")
+def pod_started_before_the_webhook(binding: Binding) -> None:
+    webhook = binding.take_webhook_away()
+    binding.next_second()
+    binding.new_pod()
+    binding.next_second()
+    binding.bring_webhook_back(webhook)
+
+
+@breaks("pod-opted-out")
+def label_that_skips_the_pod(binding: Binding) -> None:
+    binding.new_pod(metadata={"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}})
+
+
+@breaks("pod-opted-out")
+def annotation_that_skips_the_container(binding: Binding) -> None:
+    binding.new_pod(metadata={"annotations": {"eks.amazonaws.com/skip-containers": "app"}})
+
+
+@breaks("pod-service-account")
+def pod_of_another_service_account(binding: Binding) -> None:
+    binding.stage.make_account(binding.namespace, "other")
+    binding.new_pod(serviceAccountName="other")
+
+
+@breaks("pod-role-differs")
+def pod_of_the_previous_role(binding: Binding) -> None:
+    binding.annotate(f"{binding.role_arn}-old")
+    binding.new_pod()
+    binding.annotate(binding.role_arn)
+
+
+@breaks("pod-audience-differs")
+def pod_of_the_previous_audience(binding: Binding) -> None:
+    annotation_of_an_audience(binding)
+    binding.annotate(None, AUDIENCE)
+
+
+def _with_env(binding: Binding, name: str, value: str) -> None:
+    binding.new_pod(container={"env": [{"name": name, "value": value}]})
+
+
+@breaks("pod-env-partial")
+def one_variable_set_by_hand(binding: Binding) -> None:
+    _with_env(binding, "AWS_ROLE_ARN", binding.role_arn)
+
+
+@breaks("pod-token-volume")
+def volume_of_the_same_name(binding: Binding) -> None:
+    binding.new_pod(volumes=[{"name": "aws-iam-token", "emptyDir": {}}])
+
+
+@breaks("pod-static-credentials")
+def static_keys(binding: Binding) -> None:
+    _with_env(binding, "AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+
+
+@breaks("pod-sts-endpoint")
+def global_endpoint_by_hand(binding: Binding) -> None:
+    _with_env(binding, "AWS_ENDPOINT_URL_STS", "https://sts.amazonaws.com")
+
+
+@breaks("pod-windows")
+def windows_without_node_selector(binding: Binding) -> None:
+    binding.new_pod(os={"name": "windows"})
+
+
+@breaks("sdk-too-old")
+def old_aws_cli(binding: Binding) -> None:
+    binding.new_pod(container={"image": "amazon/aws-cli:1.16.100"})
+
+
+@breaks("session-duration")
+def session_that_is_too_long(binding: Binding) -> None:
+    binding.exchange(DurationSeconds=7200)

@@ -1,0 +1,39 @@
+"""`irsa doctor` on a working binding, and on one broken in each of the ways: exactly that is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scenarios.breaking import Binding
+from tests.scenarios.breaks import BREAKS
+from tests.scenarios.doctoring import doctor, of, problems
+
+
+def test_nothing_is_wrong_with_a_working_binding(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binding.exchange()
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+    assert document["exitCode"] == 0
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_exactly_the_cause_is_named(what: str, binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    cause, break_it = BREAKS[what]
+    break_it(binding)
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == [cause]
+    assert document["exitCode"] == 5
+
+
+def test_a_pod_that_the_webhook_missed(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    binding.next_second()
+    before = binding.change_webhook(clientConfig={"url": "https://127.0.0.1:1/mutate"})
+    binding.new_pod()
+    binding.restore_webhook(before)
+    binding.wait_for_webhook(injects=True)
+    # Without managedFields nobody knows when the annotation was written. The fix is the same.
+    dated = "managedFields" in binding.account["metadata"]
+    expected = "pod-missed" if dated else "pod-older-than-annotation"
+    assert problems(doctor(binding, capsys, *of(binding))) == [expected]

@@ -1,0 +1,69 @@
+"""What `irsa doctor` says is to be done cures: its commands are carried out until nothing is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.sandbox import Sandbox
+from tests.scenarios.breaking import Binding
+from tests.scenarios.breaks import BREAKS
+from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.curing import cure, is_by_hand
+from tests.scenarios.doctoring import doctor, of, problems
+from tests.support.stage import Json, Stage
+
+BY_HAND = {
+    "no_service_account",
+    "no_webhook",
+    "service_account_in_another_namespace",
+    "sts_endpoint_for_one_account_only",
+    "boundary_that_leaves_nothing",
+    "webhook_for_other_namespaces",
+    "webhook_for_other_pods",
+    "webhook_that_does_not_answer",
+    "label_that_skips_the_pod",
+    "annotation_that_skips_the_container",
+    "pod_of_another_service_account",
+    "one_variable_set_by_hand",
+    "volume_of_the_same_name",
+    "static_keys",
+    "global_endpoint_by_hand",
+    "windows_without_node_selector",
+    "old_aws_cli",
+}
+"""Breaks whose fix needs an editor or a decision."""
+ROUNDS = 3
+"""An annotation that is put right still needs new pods."""
+
+
+@pytest.fixture
+def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
+    """The sandbox's API is enough: the commands are the same everywhere."""
+    return sandbox_stage(sandbox, "demo", tmp_path)
+
+
+def fix_of(document: Json) -> str:
+    return next(str(item["fix"]) for item in document["findings"] if item["verdict"] == "problem")
+
+
+@pytest.mark.parametrize("what", [name for name in BREAKS if name not in BY_HAND])
+def test_the_commands_cure(what: str, binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    BREAKS[what][1](binding)
+    document = doctor(binding, capsys, *of(binding))
+    for _ in range(ROUNDS):
+        if not problems(document):
+            break
+        cure(binding, fix_of(document))
+        capsys.readouterr()
+        document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+
+
+@pytest.mark.parametrize("what", sorted(BY_HAND))
+def test_what_needs_a_person_can_not_be_pasted(
+    what: str, binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    BREAKS[what][1](binding)
+    assert is_by_hand(fix_of(doctor(binding, capsys, *of(binding))))

@@ -1,0 +1,226 @@
+"""`irsa doctor` where little can be read, in other accounts, for a whole cluster, and what it never says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.sandbox import ExternalCluster, Rule, Sandbox
+from tests.scenarios.breaking import NAME, STS, Binding, make
+from tests.scenarios.breaks import BREAKS
+from tests.scenarios.conftest import real_stage, sandbox_stage
+from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
+from tests.support.fixtures import RealCluster
+from tests.support.stage import ROLE_ARN, Stage
+
+FOREIGN = "444455556666"
+READING = {"Effect": "Allow", "Action": ["eks:DescribeCluster", "sts:*"], "Resource": "*"}
+
+
+def trust_of(binding: Binding, principal: object, action: str) -> str:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": action}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def move_role_to(binding: Binding, account: str) -> str:
+    """Make the role in another account, with a role by which its IAM is read; returns the reader."""
+    iam = binding.aws("iam", account)
+    statement = json.loads(json.dumps(binding.statement).replace("111122223333", account))
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    arn = iam.create_role(RoleName="app", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    binding.annotate(arn)
+    binding.new_pod()
+    reader = trust_of(binding, {"AWS": "111122223333"}, "sts:AssumeRole")
+    found: str = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=reader)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="reader", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    return found
+
+
+def test_a_role_of_another_account_needs_a_provider_there(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader = move_role_to(binding, FOREIGN)
+    hidden = doctor(binding, capsys, *of(binding))
+    assert problems(hidden) == []
+    assert {"provider-account", "role-missing", "trust-subject"} <= untold(hidden)
+    seen = doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)
+    assert problems(seen) == ["provider-account"]
+    url = f"https://{binding.prefix}"
+    binding.aws("iam", FOREIGN).create_open_id_connect_provider(Url=url, ClientIDList=[STS])
+    cured = doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)
+    assert problems(cured) == []
+    assert not {"provider-account", "role-missing", "trust-subject"} & untold(cured)
+
+
+def test_a_caller_who_may_read_nothing_is_told_so(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binding.stage.sandbox.add_user("guest", policy={"Version": "2012-10-17", "Statement": READING})
+    document = doctor(binding, capsys, *of(binding), user="guest")
+    assert problems(document) == []
+    assert document["exitCode"] == 0
+    good = [item["id"] for item in document["findings"] if item["verdict"] == "ok"]
+    # Of these nothing has to be read but the cluster, which EKS described.
+    assert set(good) <= {"cluster-unsupported", "pod-china-region", "pod-token-unreadable", "issuer-keys"}
+
+
+def test_a_caller_with_part_of_the_permissions_finds_part_of_the_causes(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    BREAKS["another_service_account"][1](binding)
+    user = binding.stage.restricted((("get",), ("serviceaccounts",)))
+    document = doctor(binding, capsys, *of(binding), user=user)
+    assert problems(document) == ["trust-subject"]
+    assert {"pod-role-differs", "webhook-failing", "service-account-namespace"} - untold(document) == {
+        "service-account-namespace"
+    }
+
+
+def test_probing_needs_no_more_than_to_create_pods_and_makes_none(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = [
+        Rule(("get", "list"), ("serviceaccounts", "pods", "namespaces")),
+        Rule(("create",), ("pods",)),
+        Rule(("list",), ("mutatingwebhookconfigurations",), groups=("admissionregistration.k8s.io",)),
+    ]
+    user = binding.stage.restricted()
+    binding.stage._grant(user, rules)
+    document = doctor(binding, capsys, *of(binding), user=user)
+    assert problems(document) == []
+    assert "webhook-failing" not in untold(document)
+    pods = binding.stage.kube.get(f"/api/v1/namespaces/{binding.namespace}/pods").body["items"]
+    assert [pod["metadata"]["name"] for pod in pods] == [f"{NAME}-0"]
+
+
+def test_what_is_no_cause_is_not_named(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    iam = binding.aws("iam")
+    iam.update_open_id_connect_provider_thumbprint(
+        OpenIDConnectProviderArn=binding.provider, ThumbprintList=["0" * 40]
+    )
+    iam.detach_role_policy(RoleName=binding.role, PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    binding.new_pod(hostNetwork=True, automountServiceAccountToken=False)
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+    assert {"role-without-permissions", "pod-host-network"} <= untold(document)
+
+
+def test_nothing_secret_is_shown(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = "wJalrXUtnFEMIEXAMPLE"
+    env = [{"name": name, "value": secret} for name in ("AWS_SECRET_ACCESS_KEY", "DB_PASSWORD")]
+    keys = [{"name": "AWS_ACCESS_KEY_ID", "value": secret}, *env]
+    binding.new_pod(container={"env": keys})
+    ran = binding.stage.irsa("doctor", *of(binding), "-c", binding.stage.cluster, "-v")
+    assert ran.code == 5
+    assert "pod-static-credentials" in ran.out
+    assert secret not in ran.out + ran.err
+
+
+def test_the_name_of_an_earlier_release(
+    stage: Stage, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binding = make(stage, namespace)
+    binding.values(sub=f"system:serviceaccount:{namespace}:app-5d4f7c9b8")
+    annotations = {ROLE_ARN: binding.role_arn}
+    stage.make_account(namespace, "app-7f8d9c5b6", annotations=annotations)
+    document = run_doctor(stage, capsys, "app-7f8d9c5b6", "-n", namespace)
+    assert problems(document) == ["trust-generated-name"]
+
+
+@pytest.mark.e2e
+def test_keys_that_are_not_published(
+    sandbox: Sandbox, real: RealCluster, tmp_path: Path, unique: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    external = real.spec.external
+    assert isinstance(external, ExternalCluster)
+    silent = dataclasses.replace(external, jwks=lambda: {"keys": []})
+    rotated = dataclasses.replace(real, spec=dataclasses.replace(real.spec, external=silent))
+    stage = real_stage(sandbox, rotated, tmp_path)
+    stage.make_namespace(unique)
+    assert problems(doctor(make(stage, unique), capsys, NAME, "-n", unique)) == ["issuer-keys"]
+
+
+@pytest.fixture
+def cluster(sandbox: Sandbox, tmp_path: Path) -> Stage:
+    return sandbox_stage(sandbox, "demo", tmp_path)
+
+
+def test_all_that_name_a_role(cluster: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.make_namespace("back")
+    cluster.make_namespace("front")
+    binding = make(cluster, "back")
+    cluster.make_account("back", "plain")
+    for name in ("lost", "other"):
+        cluster.make_account("front", name, annotations={ROLE_ARN: f"{binding.role_arn}{name}"})
+    found = run_doctor(cluster, capsys)
+    assert problems(found) == []
+    assert found["serviceAccount"] is None
+    wrong = {
+        f"{item['namespace']}/{item['name']}": [
+            finding["id"] for finding in item["findings"] if finding["verdict"] == "problem"
+        ]
+        for item in found["serviceAccounts"]
+    }
+    assert wrong == {f"back/{NAME}": [], "front/lost": ["role-missing"], "front/other": ["role-missing"]}
+    assert found["exitCode"] == 5
+    one = run_doctor(cluster, capsys, "-n", "back")
+    assert [item["name"] for item in one["serviceAccounts"]] == [NAME]
+    assert one["exitCode"] == 0
+
+
+def test_what_is_wrong_with_the_cluster_is_said_once(
+    cluster: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.make_namespace("back")
+    BREAKS["no_provider"][1](make(cluster, "back"))
+    found = run_doctor(cluster, capsys)
+    assert problems(found) == ["provider-missing"]
+    (account,) = found["serviceAccounts"]
+    assert "provider-missing" not in [item["id"] for item in account["findings"]]
+
+
+def test_an_audience_of_its_own_is_seen_among_many(
+    cluster: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.make_namespace("back")
+    binding = make(cluster, "back")
+    binding.annotate("example.com", "eks.amazonaws.com/audience")
+    binding.values(aud="example.com")
+    binding.new_pod()
+    (account,) = run_doctor(cluster, capsys)["serviceAccounts"]
+    wrong = [item["id"] for item in account["findings"] if item["verdict"] == "problem"]
+    assert wrong == ["provider-audience"]
+
+
+def test_text_names_the_problem_its_fix_and_what_can_not_be_told(cluster: Stage) -> None:
+    cluster.make_namespace("back")
+    binding = make(cluster, "back")
+    binding.values(aud="other")
+    ran = cluster.irsa("doctor", NAME, "-n", "back", "-c", "demo")
+    assert ran.code == 5
+    assert "trust-audience" in ran.out
+    assert f"--attach-role-arn {binding.role_arn} --update-trust" in ran.out
+    assert "can't tell" in ran.out
+    assert cluster.irsa("doctor", "-c", "demo").code == 5
+
+
+def test_explaining_asks_nobody(cluster: Stage) -> None:
+    cluster.sandbox.calls.clear()
+    for arguments in (["trust-subject"], ["all"], ["trust-subject", "-o", "json"], ["all", "-o", "yaml"]):
+        ran = cluster.irsa("doctor", "--explain", *arguments)
+        assert ran.code == 0, ran.err
+        assert "trust-subject" in ran.out
+    wrong = cluster.irsa("doctor", "--explain", "trust-subjct")
+    assert wrong.code == 2
+    assert "trust-subject" in wrong.err
+    assert cluster.sandbox.calls == []
+
+
+def test_a_cluster_that_is_not_there_ends_with_1(cluster: Stage) -> None:
+    ran = cluster.irsa("doctor", "-c", "nowhere", "-o", "json")
+    assert ran.code == 1
+    assert ran.json["error"]["code"] == "ResourceNotFoundException"
+    assert "nowhere" in ran.err

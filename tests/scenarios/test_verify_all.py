@@ -1,0 +1,109 @@
+"""`irsa verify -A`: all annotated ServiceAccounts at once, each by itself, and the forms for pipelines."""
+
+import json
+from xml.etree import ElementTree
+
+from tests.scenarios.binding import make_binding
+from tests.scenarios.verifying import change_trust
+from tests.support.stage import ROLE_ARN, Json, Ran, Stage
+
+
+def verify_all(stage: Stage, namespace: str, *arguments: str, user: str = "admin") -> Ran:
+    """Run `irsa verify -A` for a namespace: a real cluster also holds what other tests have left."""
+    return stage.irsa("verify", "-A", "-n", namespace, "-c", stage.cluster, "-q", *arguments, user=user)
+
+
+def second_account(stage: Stage, namespace: str, name: str, arn: str) -> str:
+    """One more ServiceAccount with a role like that of `arn`; returns its role's ARN."""
+    iam = stage.iam()
+    document = iam.get_role(RoleName=arn.rsplit("/", 1)[-1])["Role"]["AssumeRolePolicyDocument"]
+    text = json.dumps(document).replace(":reader", f":{name}")
+    made: str = iam.create_role(RoleName=f"{namespace}-{name}", AssumeRolePolicyDocument=text)["Role"]["Arn"]
+    stage.make_account(namespace, name, annotations={ROLE_ARN: made})
+    return made
+
+
+def outcomes(document: Json) -> dict[str, str]:
+    """The outcome of each ServiceAccount."""
+    return {item["serviceAccount"]["name"]: item["outcome"] for item in document["items"]}
+
+
+def test_each_is_judged_by_itself(stage: Stage, namespace: str) -> None:
+    role = make_binding(stage, namespace)
+    broken = second_account(stage, namespace, "broken", role)
+    change_trust(stage, broken, lambda statement: [{**statement, "Action": "sts:TagSession"}])
+    second_account(stage, namespace, "good", role)
+    stage.make_account(namespace, "bare")
+    stage.make_account(namespace, "junk", annotations={ROLE_ARN: "my-role"})
+    before = stage.world()
+    ran = verify_all(stage, namespace, "-o", "json")
+    assert ran.code == 5, ran.err
+    assert ran.json["kind"] == "VerificationList"
+    assert outcomes(ran.json) == {
+        "broken": "failed",
+        "good": "verified",
+        "junk": "failed",
+        "reader": "verified",
+    }
+    assert ran.json["summary"] == {"verified": 2, "failed": 2, "undetermined": 0}
+    assert stage.world() == before
+
+
+def test_all_of_them_good_or_none_at_all(stage: Stage, namespace: str) -> None:
+    assert verify_all(stage, namespace).code == 0
+    make_binding(stage, namespace)
+    ran = verify_all(stage, namespace, "-o", "yaml")
+    assert ran.code == 0, ran.err
+    assert ran.yaml["summary"] == {"verified": 1, "failed": 0, "undetermined": 0}
+
+
+def test_what_can_not_be_tried_is_not_called_good(stage: Stage, namespace: str) -> None:
+    make_binding(stage, namespace)
+    user = stage.restricted((("list",), ("serviceaccounts",)))
+    ran = verify_all(stage, namespace, "-o", "json", user=user)
+    assert ran.code == 1, ran.err
+    assert ran.json["summary"] == {"verified": 0, "failed": 0, "undetermined": 1}
+
+
+def test_who_may_not_list_is_told(stage: Stage, namespace: str) -> None:
+    user = stage.restricted((("get",), ("serviceaccounts",)))
+    ran = verify_all(stage, namespace, "-o", "json", user=user)
+    assert ran.code == 1
+    assert ran.json["error"]["code"] == "Forbidden"
+    assert ran.json["items"] == []
+
+
+def test_what_they_share_is_read_once(stage: Stage, namespace: str) -> None:
+    role = make_binding(stage, namespace)
+    for number in range(4):
+        stage.make_account(namespace, f"more-{number}", annotations={ROLE_ARN: role})
+    stage.sandbox.calls.clear()
+    assert verify_all(stage, namespace).code == 5
+    counted = [call.operation for call in stage.sandbox.calls]
+    for operation in ("DescribeCluster", "GetOpenIDConnectProvider", "GetRole", "discovery", "keys"):
+        assert counted.count(operation) == 1, operation
+    assert counted.count("AssumeRoleWithWebIdentity") == 5
+
+
+def test_junit_and_sarif(stage: Stage, namespace: str) -> None:
+    role = make_binding(stage, namespace)
+    broken = second_account(stage, namespace, "broken", role)
+    change_trust(stage, broken, lambda statement: [{**statement, "Action": "sts:TagSession"}])
+    ran = verify_all(stage, namespace, "-o", "junit")
+    assert ran.code == 5, ran.err
+    suites = {suite.get("name"): suite for suite in ElementTree.fromstring(ran.out).findall("testsuite")}
+    failed = {name: suite.get("failures") for name, suite in suites.items()}
+    assert failed == {f"{namespace}/broken": "2", f"{namespace}/reader": "0"}
+    ran = verify_all(stage, namespace, "-o", "sarif")
+    assert ran.code == 5
+    (run,) = json.loads(ran.out)["runs"]
+    errors = [result["ruleId"] for result in run["results"] if result["level"] == "error"]
+    assert errors == ["trust", "exchange"]
+
+
+def test_the_table_has_a_line_for_each(stage: Stage, namespace: str) -> None:
+    make_binding(stage, namespace)
+    ran = verify_all(stage, namespace)
+    first, last = ran.out.splitlines()
+    assert f"{namespace}/reader" in first
+    assert last.startswith("1 ServiceAccount with a role: 1 verified")

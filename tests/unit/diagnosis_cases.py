@@ -1,0 +1,389 @@
+"""Working bindings broken in one way each, with the cause that has to be named for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from irsa_cli.core.causes.facts import (
+    Association,
+    EksFacts,
+    Event,
+    Requirement,
+    RoleSummary,
+    Unreadable,
+    Volume,
+    VpcEndpoint,
+)
+from irsa_cli.core.policy import Document
+from irsa_cli.core.states import ProviderState
+from irsa_cli.core.web_identity import ACTION
+from tests.unit.observed import (
+    ACCOUNT,
+    HOST,
+    ISSUER,
+    NO_REGION,
+    NOW,
+    PREFIX,
+    PROVIDER,
+    ROLE,
+    ROLE_ARN,
+    SUBJECT,
+    TRUST,
+    Change,
+    account,
+    annotated,
+    around,
+    bare_pod,
+    both,
+    china,
+    condition,
+    container,
+    env,
+    of_cluster,
+    pod,
+    role,
+    statement,
+    trusting,
+    webhook,
+)
+
+OTHER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}/id/FEDCBA9876543210FEDCBA9876543210"
+OTHER_PREFIX = OTHER.partition("oidc-provider/")[2]
+STS = "sts.amazonaws.com"
+FOREIGN = "arn:aws:iam::444455556666:role/reader"
+ADMITTING = (RoleSummary(ROLE, TRUST),)
+BARE = around(pods=(bare_pod(),))
+UNSHOWN = bare_pod(name="irsa-doctor-1", owner="")
+
+
+POD_IDENTITY = bare_pod(
+    containers=(container(env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23"}, mounts={}),)
+)
+
+
+def old_cluster(provider: ProviderState | None) -> Change:
+    equal = {f"{OTHER_PREFIX}:sub": SUBJECT, f"{OTHER_PREFIX}:aud": STS}
+    document = statement(Principal={"Federated": OTHER}, Condition={"StringEquals": equal})
+    return around(role=role(trust=document), providers={OTHER: provider})
+
+
+def keyed(sub: str, aud: str = f"{PREFIX}:aud") -> Document:
+    return statement(Condition={"StringEquals": {sub: SUBJECT, aud: STS}})
+
+
+def event(error: str, seconds: int | None = None) -> Change:
+    return around(events=(Event(NOW, ROLE, error, seconds=seconds), Event(NOW - timedelta(hours=1), ROLE)))
+
+
+def endpoint(**elements: object) -> Change:
+    document = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", **elements}]}
+    return of_cluster(sts_endpoints=(VpcEndpoint("vpce-1", document),))
+
+
+def full_trust() -> Document:
+    """A policy that admits others, and has no room for one more."""
+    condition = {"StringEquals": {f"{PREFIX}:sub": [f"system:serviceaccount:a:{n:040}" for n in range(24)]}}
+    return statement(Condition=condition)
+
+
+def released(trusted: str, name: str) -> Change:
+    """A role that admits a ServiceAccount of one name, and one of another name that uses it."""
+    document = condition(StringEquals={"sub": f"system:serviceaccount:backend:{trusted}", "aud": STS})
+    return around(name=name, account=account(name=name), role=role(trust=document), pods=())
+
+
+PROVIDERS = tuple(f"{OTHER[:-3]}{number:03}" for number in range(100))
+"""As many OIDC providers as an account may have."""
+
+
+CASES: list[tuple[str, Change]] = [
+    ("cluster-unsupported", of_cluster(eks=EksFacts("1.36", on_outposts=True))),
+    ("provider-missing", of_cluster(provider=None, providers=(OTHER,))),
+    ("provider-missing", of_cluster(provider=None, providers=())),
+    (
+        "provider-url",
+        of_cluster(
+            provider=None, providers=(PROVIDER.replace("amazonaws.com", "api.aws").replace("oidc.", "oidc-"),)
+        ),
+    ),
+    ("provider-url", of_cluster(provider=None, providers=(f"{PROVIDER}/",))),
+    ("provider-url", of_cluster(provider=None, providers=(PROVIDER.replace("ABCDEF", "abcdef"),))),
+    ("provider-audience", of_cluster(provider=ProviderState(ISSUER, []))),
+    ("provider-audience", of_cluster(provider=ProviderState(ISSUER, ["sts.amazonaws.com "]))),
+    ("provider-audience", of_cluster(provider=ProviderState(ISSUER, ["sts.amazon.com"]))),
+    (
+        "provider-account",
+        both(
+            around(
+                account=annotated(role_arn=FOREIGN),
+                provider=None,
+                role=role(
+                    arn=FOREIGN,
+                    trust=statement(Principal={"Federated": PROVIDER.replace(ACCOUNT, "444455556666")}),
+                ),
+                pods=(pod(containers=(container(env=env(FOREIGN)),)),),
+            )
+        ),
+    ),
+    ("issuer-keys", of_cluster(cluster_keys=frozenset({"k3"}))),
+    ("issuer-keys", of_cluster(published_keys=frozenset())),
+    ("sts-endpoint-policy", endpoint(Principal={"AWS": ACCOUNT})),
+    ("sts-endpoint-policy", endpoint(Action="sts:GetCallerIdentity")),
+    ("sts-endpoint-policy", endpoint(Effect="Deny")),
+    ("service-account-missing", around(account=None, role=Unreadable("no"), pods=())),
+    (
+        "service-account-namespace",
+        both(
+            around(account=None, role=Unreadable("no"), pods=()),
+            of_cluster(accounts=(account(namespace="front"),)),
+        ),
+    ),
+    (
+        "annotation-missing",
+        around(account=annotated(), role=Unreadable("no"), pods=(bare_pod(),), candidates=ADMITTING),
+    ),
+    ("annotation-missing", around(account=annotated(), role=Unreadable("no"), pods=())),
+    ("annotation-key", around(account=annotated(role_anr=ROLE), role=Unreadable("no"), pods=(bare_pod(),))),
+    (
+        "annotation-key",
+        around(account=account(annotations={"eks.amazonaws.com/role_arn": ROLE}), role=Unreadable("no")),
+    ),
+    (
+        "annotation-key",
+        around(account=account(annotations={"eks.amazon.com/role-arn": ROLE}), role=Unreadable("no")),
+    ),
+    (
+        "annotation-key",
+        around(account=account(annotations={"iam.amazonaws.com/role": ROLE}), role=Unreadable("no")),
+    ),
+    (
+        "annotation-place",
+        around(account=annotated(), role=Unreadable("no"), pods=(bare_pod(annotations={ROLE_ARN: ROLE}),)),
+    ),
+    ("annotation-removed", around(account=annotated(), role=Unreadable("no"))),
+    ("annotation-whitespace", around(account=annotated(role_arn=f"{ROLE} "), pods=())),
+    ("annotation-whitespace", around(account=annotated(role_arn=f"{ROLE}\n"), pods=())),
+    ("annotation-whitespace", around(account=annotated(role_arn=f"\u200b{ROLE}"), pods=())),
+    ("annotation-whitespace", around(account=annotated(role_arn=f'"{ROLE}"'), pods=())),
+    ("annotation-arn", around(account=annotated(role_arn="arn:aws:iam::::role/reader"), pods=())),
+    ("annotation-arn", around(account=annotated(role_arn="reader"), pods=())),
+    ("annotation-arn", around(account=annotated(role_arn="arn:aws:iam::1111222233:role/reader"), pods=())),
+    ("annotation-arn", around(account=annotated(role_arn="arn:aws:iam::<ACCOUNT>:role/reader"), pods=())),
+    ("annotation-arn", around(account=annotated(role_arn=""), pods=())),
+    (
+        "annotation-partition",
+        around(
+            account=annotated(role_arn=ROLE.replace("aws", "aws-cn", 1)), role=None, pods=(), candidates=()
+        ),
+    ),
+    ("annotation-partition", around(account=annotated(role_arn=ROLE.replace("aws", "aws-cn", 1)), pods=())),
+    (
+        "annotation-account",
+        around(
+            account=annotated(role_arn=ROLE.replace(ACCOUNT, "111122223330")),
+            role=Unreadable("other account"),
+            provider=Unreadable("other account"),
+            candidates=ADMITTING,
+            pods=(),
+        ),
+    ),
+    (
+        "annotation-path",
+        both(around(account=annotated(role_arn=f"arn:aws:iam::{ACCOUNT}:role/reader"), pods=())),
+    ),
+    ("annotation-path", around(account=annotated(role_arn=ROLE.replace("reader", "Reader")), pods=())),
+    ("role-missing", around(role=None)),
+    ("role-missing", around(role=None, candidates=ADMITTING)),
+    ("annotation-audience", around(account=annotated(role_arn=ROLE, audience="other"), pods=())),
+    (
+        "provider-audience",
+        both(
+            around(
+                account=annotated(role_arn=ROLE, audience="other"),
+                pods=(),
+                role=role(trust=condition(StringEquals={"sub": SUBJECT, "aud": "other"})),
+            )
+        ),
+    ),
+    (
+        "trust-audience",
+        both(
+            around(account=annotated(role_arn=ROLE, audience="other"), pods=()),
+            of_cluster(provider=ProviderState(ISSUER, [STS, "other"])),
+        ),
+    ),
+    (
+        "trust-principal",
+        trusting(
+            statement(Principal={"Service": "ec2.amazonaws.com"}, Action="sts:AssumeRole", Condition=None)
+        ),
+    ),
+    ("trust-principal", trusting({"Version": "2012-10-17", "Statement": []})),
+    ("trust-old-cluster", old_cluster(None)),
+    (
+        "trust-old-cluster",
+        old_cluster(ProviderState("https://x", [STS], tags={"alpha.eksctl.io/cluster-name": "demo"})),
+    ),
+    ("trust-other-cluster", old_cluster(ProviderState("https://x", [STS]))),
+    (
+        "trust-provider-arn",
+        trusting(
+            statement(Principal={"Federated": PROVIDER.replace("oidc-provider/", "oidc-provider/https://")})
+        ),
+    ),
+    (
+        "trust-provider-arn",
+        trusting(statement(Principal={"Federated": PROVIDER.replace(ACCOUNT, "444455556666")})),
+    ),
+    ("trust-provider-arn", trusting(statement(Principal={"Federated": PROVIDER.lower()}))),
+    (
+        "trust-provider-arn",
+        trusting(statement(Principal={"Federated": PROVIDER.replace("eu-west-1", "eu-west-2")})),
+    ),
+    ("trust-action", trusting(statement(Action="sts:AssumeRole"))),
+    ("trust-action", trusting(statement(Action=["sts:AssumeRole", "sts:TagSession"]))),
+    ("trust-key-https", trusting(keyed(f"{ISSUER}:sub"))),
+    ("trust-key-https", trusting(keyed(f"{ISSUER}:sub", f"{ISSUER}:aud"))),
+    ("trust-key", trusting(keyed(f"{PROVIDER}:sub"))),
+    ("trust-key", trusting(keyed(f"{PREFIX}/:sub"))),
+    ("trust-key", trusting(keyed(f"{OTHER_PREFIX}:sub", f"{OTHER_PREFIX}:aud"))),
+    ("trust-key", trusting(condition(StringEquals={"aud": SUBJECT}))),
+    ("trust-key", trusting(condition(StringEquals={"sub": STS, "aud": STS}))),
+    (
+        "trust-wildcard",
+        trusting(condition(StringEquals={"sub": "system:serviceaccount:backend:*", "aud": STS})),
+    ),
+    (
+        "trust-wildcard",
+        trusting(condition(StringEquals={"sub": "system:serviceaccount:backend:reade?", "aud": STS})),
+    ),
+    ("trust-whitespace", trusting(condition(StringEquals={"sub": f"{SUBJECT}\n", "aud": STS}))),
+    (
+        "trust-whitespace",
+        trusting(condition(StringEquals={"sub": SUBJECT.replace("backend", " backend"), "aud": STS})),
+    ),
+    ("trust-whitespace", trusting(condition(StringEquals={"sub": SUBJECT, "aud": f" {STS}"}))),
+    (
+        "trust-subject",
+        trusting(condition(StringEquals={"sub": "system:serviceaccount:backend:raeder", "aud": STS})),
+    ),
+    (
+        "trust-subject",
+        trusting(condition(StringLike={"sub": "system:serviceaccount:front:*"}, StringEquals={"aud": STS})),
+    ),
+    ("trust-subject", trusting(condition(StringNotEquals={"sub": SUBJECT}))),
+    ("trust-audience", trusting(condition(StringEquals={"sub": SUBJECT, "aud": "sts.amazon.com"}))),
+    (
+        "trust-condition",
+        trusting(condition(StringEquals={"sub": SUBJECT, "aud": STS, "sts:ExternalId": "x"})),
+    ),
+    ("trust-condition", trusting(condition(StringEquals={"sub": SUBJECT, "aud": STS, f"{PREFIX}:amr": "x"}))),
+    (
+        "trust-deny",
+        trusting(
+            {
+                **TRUST,
+                "Statement": [*TRUST["Statement"], {"Effect": "Deny", "Principal": "*", "Action": ACTION}],
+            }
+        ),
+    ),
+    ("trust-generated-name", released("app-7f8d9c5b6", "app-5c4b1d2e3")),
+    ("pod-china-region", china(NO_REGION)),
+    ("session-duration", event("ValidationError", 7200)),
+    ("sts-region", event("RegionDisabledException")),
+    ("token-expired", event("ExpiredTokenException")),
+    ("sts-throttled", event("IDPCommunicationError")),
+    ("webhook-missing", both(of_cluster(webhooks=()), around(probe=UNSHOWN))),
+    ("webhook-missing", both(of_cluster(webhooks=()), around(probe=Unreadable("no")), BARE)),
+    (
+        "webhook-namespace",
+        both(
+            of_cluster(
+                webhooks=(
+                    webhook(namespace_selector=(webhook().object_selector[0], *webhook().object_selector)),
+                )
+            ),
+            around(namespace_labels={"eks.amazonaws.com/skip-pod-identity-webhook": "1"}, probe=UNSHOWN),
+            BARE,
+        ),
+    ),
+    ("webhook-failing", both(around(probe=UNSHOWN), BARE)),
+    ("webhook-failing", both(around(probe=UNSHOWN, pods=()))),
+    (
+        "webhook-prefix",
+        both(
+            of_cluster(webhook_arguments=("/webhook", "--annotation-prefix=example.com")),
+            around(probe=UNSHOWN),
+            BARE,
+        ),
+    ),
+    (
+        "webhook-objects",
+        both(
+            of_cluster(
+                webhooks=(
+                    webhook(
+                        object_selector=(replace(webhook().object_selector[0], key="app"),),
+                    ),
+                )
+            ),
+            BARE,
+        ),
+    ),
+    (
+        "webhook-objects",
+        both(
+            of_cluster(webhooks=(webhook(object_selector=(Requirement("irsa", "In", ("on",)),)),)),
+            around(probe=UNSHOWN),
+            BARE,
+        ),
+    ),
+    (
+        "pod-identity-association",
+        around(association=Association("a-1", ROLE), pods=(POD_IDENTITY,), probe=POD_IDENTITY),
+    ),
+    ("pod-older-than-annotation", around(pods=(bare_pod(created=NOW - timedelta(days=3)),))),
+    ("pod-older-than-annotation", around(pods=(bare_pod(),), account=account(annotated=None))),
+    (
+        "pod-older-than-webhook",
+        both(BARE, around(account=account(annotated=None)), of_cluster(webhooks=(webhook(created=NOW),))),
+    ),
+    ("pod-older-than-webhook", both(BARE, of_cluster(webhooks=(webhook(created=NOW),)))),
+    ("pod-missed", BARE),
+    (
+        "pod-opted-out",
+        around(pods=(bare_pod(labels={"eks.amazonaws.com/skip-pod-identity-webhook": "true"}),)),
+    ),
+    ("pod-opted-out", around(pods=(bare_pod(annotations={"eks.amazonaws.com/skip-containers": "app"}),))),
+    ("pod-service-account", around(pods=(bare_pod(service_account="default"),))),
+    ("pod-role-differs", around(pods=(pod(containers=(container(env=env(FOREIGN)),)),))),
+    ("pod-audience-differs", around(pods=(pod(volumes=(Volume("aws-iam-token", "other"),)),))),
+    ("pod-env-partial", around(pods=(pod(containers=(container(env={"AWS_ROLE_ARN": ROLE}),)),))),
+    ("pod-token-volume", around(pods=(pod(volumes=(Volume("aws-iam-token"),)),))),
+    ("pod-token-volume", around(pods=(pod(containers=(container(mounts={}),)),))),
+    ("pod-static-credentials", around(pods=(pod(containers=(container(env=env(AWS_ACCESS_KEY_ID=None)),)),))),
+    (
+        "pod-sts-endpoint",
+        around(
+            pods=(pod(containers=(container(env=env(AWS_ENDPOINT_URL_STS="https://sts.amazonaws.com")),)),)
+        ),
+    ),
+    ("pod-windows", around(pods=(pod(os="windows"),))),
+    ("pod-token-unreadable", both(of_cluster(eks=EksFacts("1.18")), around(pods=(pod(user=1000),)))),
+    ("sdk-too-old", around(pods=(pod(containers=(container(image="amazon/aws-cli:1.16.100"),)),))),
+    (
+        "permissions-boundary",
+        around(
+            role=role(
+                boundary="arn:aws:iam::aws:policy/b",
+                boundary_policy={"Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]},
+            )
+        ),
+    ),
+]
+BESIDE: list[tuple[tuple[str, ...], Change]] = [
+    (("provider-missing", "provider-quota"), of_cluster(provider=None, providers=PROVIDERS)),
+    (("trust-subject", "trust-quota"), trusting(full_trust())),
+]
+"""Two causes at once: the second one keeps the first from being put right."""

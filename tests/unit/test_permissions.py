@@ -1,0 +1,142 @@
+"""Calls on the command line: what is taken, and that nothing is taken that may change something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import botocore.session
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from irsa_cli.aws import permissions
+from irsa_cli.aws.permissions import READING, read_call
+from irsa_cli.core.errors import InvalidInput
+
+
+@pytest.mark.parametrize(
+    ("text", "service", "operation", "parameters"),
+    [
+        ("s3 list-buckets", "s3", "ListBuckets", {}),
+        ("s3api list-buckets", "s3", "ListBuckets", {}),
+        ("s3 head-bucket --bucket b", "s3", "HeadBucket", {"Bucket": "b"}),
+        ("s3 list-objects-v2 --bucket b --max-keys 5", "s3", "ListObjectsV2", {"Bucket": "b", "MaxKeys": 5}),
+        ("s3 list-objects-v2 --bucket 'a b'", "s3", "ListObjectsV2", {"Bucket": "a b"}),
+        (
+            "ec2 describe-instances --instance-ids i-1 i-2",
+            "ec2",
+            "DescribeInstances",
+            {"InstanceIds": ["i-1", "i-2"]},
+        ),
+        (
+            "ec2 describe-instances --instance-ids '[\"i-1\"]'",
+            "ec2",
+            "DescribeInstances",
+            {"InstanceIds": ["i-1"]},
+        ),
+        ("ec2 describe-instances --dry-run", "ec2", "DescribeInstances", {"DryRun": True}),
+        ("ec2 describe-instances --no-dry-run", "ec2", "DescribeInstances", {"DryRun": False}),
+        ("ec2 describe-instances --dry-run true", "ec2", "DescribeInstances", {"DryRun": True}),
+        (
+            'dynamodb get-item --table-name t --key \'{"id": {"S": "1"}}\'',
+            "dynamodb",
+            "GetItem",
+            {"TableName": "t", "Key": {"id": {"S": "1"}}},
+        ),
+        (
+            "s3 get-object --bucket b --key file:///etc/passwd",
+            "s3",
+            "GetObject",
+            {"Bucket": "b", "Key": "file:///etc/passwd"},
+        ),
+    ],
+)
+def test_calls_that_read(text: str, service: str, operation: str, parameters: dict[str, Any]) -> None:
+    found = read_call(text)
+    assert (found.service, found.operation, found.parameters) == (service, operation, parameters)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "s3",
+        "s3 ls",
+        "--debug s3 list-buckets",
+        "s3 --debug list-buckets",
+        "nothing list-buckets",
+        "s3 'list-buckets",
+        "s3 list-buckets stray",
+        "s3 list-buckets --endpoint-url http://127.0.0.1",
+        "s3 list-buckets --profile admin",
+        "s3 list-buckets --cli-input-json file://x",
+        "s3 list-objects-v2",
+        "s3 list-objects-v2 --bucket",
+        "s3 list-objects-v2 --bucket a b",
+        "s3 list-objects-v2 --bucket b --max-keys many",
+        "ec2 describe-instances --dry-run perhaps",
+        "dynamodb get-item --table-name t --key {id}",
+        "s3 delete-bucket --bucket b",
+        "s3 put-object --bucket b --key k",
+        "iam create-user --user-name u",
+        "sqs receive-message --queue-url q",
+        "sts assume-role --role-arn arn:aws:iam::111122223333:role/x --role-session-name x",
+    ],
+)
+def test_what_is_no_such_call_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_call(text)
+
+
+WRITING = (
+    "Create",
+    "Delete",
+    "Put",
+    "Update",
+    "Start",
+    "Stop",
+    "Attach",
+    "Detach",
+    "Set",
+    "Send",
+    "Terminate",
+)
+
+
+def test_no_operation_that_is_named_after_a_change_counts_as_reading() -> None:
+    session = botocore.session.get_session()
+    for service in ("s3", "iam", "ec2", "sqs", "sts", "dynamodb", "secretsmanager"):
+        operations = session.get_service_model(service).operation_names
+        assert [name for name in operations if READING.match(name)] or service == "sts"
+        assert not [name for name in operations if READING.match(name) and name.startswith(WRITING)]
+
+
+@given(st.sampled_from(["Getaway", "Listen", "Describer", "Headline", "GET", "lists"]), st.text(max_size=5))
+def test_a_name_that_only_begins_alike_is_no_reading_one(name: str, rest: str) -> None:
+    assert not READING.match(name + rest.lower())
+
+
+@pytest.mark.parametrize(
+    "text", ["s3:ListAllMyBuckets", "elasticloadbalancing:DescribeTags", "execute-api:Invoke"]
+)
+def test_actions(text: str) -> None:
+    assert permissions.action(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "s3", "s3:", ":x", "s3:*", "s3:Get*", "S3:Get", "s3:Get Object", "*"])
+def test_no_actions(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        permissions.action(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "arn:aws:s3:::bucket/key", "arn:aws-cn:sqs:cn-north-1:111122223333:queue"]
+)
+def test_resources(text: str) -> None:
+    assert permissions.resource(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "bucket", "arn:aws:s3", "arn:aws:s3::bucket"])
+def test_no_resources(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        permissions.resource(text)

@@ -1,0 +1,165 @@
+"""Write docs/reference/causes.md from the causes themselves; with `--check`, fail when it is stale.
+
+What a cause means is said where it is defined (`irsa_cli.core.causes`). The table counts the ways in which
+the tests break a working binding, and judges those that are pure here and now.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from irsa_cli.core.causes import CAUSES, Cause, Group  # noqa: E402 - the tests are beside the package
+from irsa_cli.core.causes.finding import Verdict  # noqa: E402
+from irsa_cli.core.diagnosis import judge  # noqa: E402
+from tests.scenarios.breaks import BREAKS, ELSEWHERE  # noqa: E402
+from tests.unit.diagnosis_cases import BESIDE, CASES  # noqa: E402
+from tests.unit.observed import working  # noqa: E402
+
+PAGE = ROOT / "docs" / "reference" / "causes.md"
+HEAD = """\
+# Causes
+
+<!-- Written by tools/docs/causes.py from the causes in irsa_cli/core/causes: change them there. -->
+
+Why IRSA does not work: what `irsa doctor` looks for. `irsa doctor --explain ID` shows one of them,
+`--explain all` lists them; neither asks anybody. How to use it is in
+[It doesn't work](../how-to/doesnt-work.md).
+
+Each check ends with one of three verdicts:
+
+- `ok`: this is not it.
+- `problem`: this is wrong. The evidence shows what is there and what should be; `to fix` is a command to
+  paste (or, where only a person can decide, the one that shows or opens what is wrong).
+- `can't tell`: what it needs is not there or could not be read, and the reason is said. That something can't
+  be told is no problem: the exit code is 5 when there is a problem, else 0.
+
+Problems are shown by weight, the most probable one first. A check that depends on another says "can't tell"
+until that one is in order: where there is no role, nothing is said of its trust policy.
+
+## What is not looked at
+
+- Policies of the organization (SCPs, RCPs): they can't be read from a member account.
+- What the application does with its credentials: a role that assumes itself or another one, an SDK that is
+  told to use something else, a token that is kept for too long (unless STS has seen it).
+- The nodes: whether their instance metadata can be reached from pods, which hides every failure of IRSA.
+- The network: NetworkPolicies, DNS, and what a sidecar lets out.
+- Failures of EKS Pod Identity itself. That an association takes a ServiceAccount over is found.
+
+Never a cause, and never named as one: `automountServiceAccountToken: false` (a web identity has a volume of
+its own), the provider's thumbprint for an issuer of EKS, `hostNetwork`, and a policy that the role lacks (the
+error then names the role: its token was accepted).
+"""
+TRIED = """\
+A working binding is broken in each of these ways, and exactly the cause has to be named: found, and no other.
+`observed` are ways in what was read (judged when this page is written). `end to end` are those that are done
+to a binding in the sandbox and again on a real kube-apiserver, with the whole command; there the tests fail
+when a cause is missed or a false one is named. A working binding has to have none. Causes without a way are
+hints: from outside they can be suspected and not proven, and they are never a problem.
+"""
+GROUPS = {
+    Group.CLUSTER: "Cluster",
+    Group.SERVICE_ACCOUNT: "ServiceAccount",
+    Group.ROLE: "Role",
+    Group.WEBHOOK: "Webhook",
+    Group.PODS: "Pods",
+    Group.STS: "STS",
+}
+
+
+@dataclass
+class Tried:
+    """How a cause fared: ways to break a binding, and how often it was named rightly, not, or wrongly."""
+
+    ways: int = 0
+    found: int = 0
+    missed: int = 0
+    false: int = 0
+
+
+def tried() -> dict[str, Tried]:
+    """Judge every observed way to break a binding, by cause."""
+    results = {identifier: Tried() for identifier in CAUSES}
+    for causes, change in [*(((cause,), change) for cause, change in CASES), *BESIDE]:
+        named = {item.cause.id for item in judge(change(working())) if item.verdict is Verdict.PROBLEM}
+        for cause in causes:
+            results[cause].ways += 1
+            results[cause].found += cause in named
+            results[cause].missed += cause not in named
+        for other in named.difference(causes):
+            results[other].false += 1
+    return results
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *_sections(), *_table()])
+
+
+def _sections() -> Iterator[str]:
+    for group, title in GROUPS.items():
+        yield f"## {title}\n"
+        for cause in CAUSES.values():
+            if cause.group is group:
+                yield _section(cause)
+
+
+def _section(cause: Cause) -> str:
+    lines = [
+        f"### {cause.id}",
+        "",
+        f"{cause.title} (weight {cause.weight})",
+        "",
+        f"- Symptom: {_text(cause.symptom)}",
+        f"- Looked at: {_text(cause.looks_at)}",
+        f"- Remedy: {_text(cause.remedy)}",
+        f"- Source: <{cause.source}>",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _text(text: str) -> str:
+    """Plain text in Markdown: stars and angle brackets stay as they are."""
+    return text.replace("*", "\\*").replace("<", "&lt;")
+
+
+def _table() -> Iterator[str]:
+    yield "## How they are tried\n"
+    yield TRIED
+    yield "| cause | observed | found | missed | false | end to end |\n| --- | --- | --- | --- | --- | --- |"
+    ends = Counter(cause for cause, _ in BREAKS.values()) + Counter(ELSEWHERE)
+    results = tried()
+    for cause in CAUSES.values():
+        item = results[cause.id]
+        yield (
+            f"| [{cause.id}](#{cause.id}) | {item.ways} | {item.found} | {item.missed} | {item.false}"
+            f" | {ends[cause.id]} |"
+        )
+    total = [sum(getattr(item, name) for item in results.values()) for name in vars(Tried())]
+    yield f"| all {len(CAUSES)} | {' | '.join(map(str, total))} | {sum(ends.values())} |\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or compare it; returns the exit code."""
+    wished = page()
+    if arguments == ["--check"]:
+        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wished:
+            return 0
+        print("docs/reference/causes.md is stale: python tools/docs/causes.py", file=sys.stderr)
+        return 1
+    if arguments:
+        print("usage: python tools/docs/causes.py [--check]", file=sys.stderr)
+        return 2
+    PAGE.write_text(wished, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
