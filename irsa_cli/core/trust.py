@@ -20,6 +20,7 @@ __all__ = [
     "contains",
     "policy",
     "statement",
+    "with_replaced",
     "with_statement",
     "without_statement",
 ]
@@ -64,6 +65,19 @@ def without_statement(document: Mapping[str, Any], unwanted: Document) -> Docume
     """The policy without this statement."""
     kept = [item for item in as_list(document.get("Statement", [])) if not _same(item, unwanted)]
     return {**document, "Statement": kept}
+
+
+def with_replaced(document: Mapping[str, Any], old: Document, new: Document) -> Document:
+    """The policy with the statement `new` in the place of `old`, or at its end where that isn't there."""
+    if not contains(document, old):
+        return with_statement(document, new)
+    statements: list[Any] = []
+    for item in as_list(document.get("Statement", [])):
+        if not _same(item, old):
+            statements.append(item)
+        elif new not in statements:
+            statements.append(new)
+    return {**document, "Statement": statements}
 
 
 def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:

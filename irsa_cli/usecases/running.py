@@ -157,9 +157,13 @@ def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
         repair = f"irsa recover --cluster {cluster}  # lists what no run has finished; this is in use"
         return Left(f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair)
     why = str(leftover.error)
-    transient = isinstance(leftover.error, ServiceError)
-    repair = f"irsa recover {transaction}" if transient else repair_command(leftover.change)
+    # What was taken away is in the journal, and nowhere else.
+    by_journal = isinstance(leftover.error, ServiceError) or leftover.change.after is None
+    repair = f"irsa recover {transaction}" if by_journal else repair_command(leftover.change)
     return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
+
+
+_PARTS_OF_ROLES = (Kind.ROLE_SETTINGS, Kind.BOUNDARY, Kind.ROLE_TAGS, Kind.TRUST_POLICY)
 
 
 def repair_command(change: Change) -> str:
@@ -178,6 +182,7 @@ def repair_command(change: Change) -> str:
         Kind.INLINE_POLICY: f"aws iam delete-role-policy --role-name {first} --policy-name {last}",
         Kind.TRUST_STATEMENT: f"aws iam get-role --role-name {first}  # then update-assume-role-policy",
         Kind.SERVICE_ACCOUNT: f"kubectl -n {first} delete serviceaccount {last}",
+        **dict.fromkeys(_PARTS_OF_ROLES, f"aws iam get-role --role-name {first}  # then put it right"),
         Kind.ROLE_OWNER: f"aws iam list-role-tags --role-name {first}",
         Kind.ROLE_COMMIT: f"aws iam list-role-tags --role-name {first}",
         Kind.PROVIDER_OWNER: "aws iam list-open-id-connect-provider-tags"
