@@ -5,14 +5,15 @@ Which of the two is decided by `pages_pay`. Single roles for a change are read i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.diagnosis import quotas
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import attached_policies, inline_policy_names
-from irsa_cli.aws.listing import find_role
+from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.core.bindings import BoundRole, ReadRole
 from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.errors import ServiceError
@@ -116,21 +117,29 @@ def _read_role(iam: IAMClient, name: str) -> ReadRole:
         inline = pool.submit(inline_policy_names, iam, name)
         try:
             role = find_role(iam, name)
-            if role is None:
-                return None
-            return BoundRole(
-                arn=role.arn,
-                role_id=role.role_id,
-                trust=role.state.trust,
-                created=role.created,
-                tags=role.state.tags,
-                boundary=role.state.permissions_boundary,
-                attached=tuple(sorted(attached.result())),
-                inline=tuple(sorted(inline.result())),
-                last_used=role.last_used,
-            )
         except ServiceError as error:
             return unreadable(error)
+    if role is None:
+        return None
+    try:
+        return bound_role(role, attached.result(), inline.result())
+    except ServiceError as error:
+        return replace(bound_role(role), hidden=unreadable(error).why)
+
+
+def bound_role(role: FoundRole, attached: Iterable[str] = (), inline: Iterable[str] = ()) -> BoundRole:
+    """A role that was read by its name, with its policies."""
+    return BoundRole(
+        arn=role.arn,
+        role_id=role.role_id,
+        trust=role.state.trust,
+        created=role.created,
+        tags=role.state.tags,
+        boundary=role.state.permissions_boundary,
+        attached=tuple(sorted(attached)),
+        inline=tuple(sorted(inline)),
+        last_used=role.last_used,
+    )
 
 
 def unreadable(error: ServiceError) -> Unreadable:

@@ -15,6 +15,7 @@ from irsa_cli.core import makers
 from irsa_cli.core.arn import Arn, role_arn
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.causes.facts import ServiceAccount, Unreadable
+from irsa_cli.core.causes.subjects import shown
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.evaluation import Explanation, explain
 from irsa_cli.core.injection import Injection
@@ -34,7 +35,10 @@ from irsa_cli.core.web_identity import WebIdentity
 
 @dataclass(frozen=True)
 class BoundRole:
-    """A role with the names of its policies; `last_used` is None when IAM knows of no use in 400 days."""
+    """A role with the names of its policies; `last_used` is None when IAM knows of no use in 400 days.
+
+    `hidden` says why its policies can't be read, where they can't.
+    """
 
     arn: str
     role_id: str
@@ -45,6 +49,7 @@ class BoundRole:
     attached: tuple[str, ...] = ()
     inline: tuple[str, ...] = ()
     last_used: datetime | None = None
+    hidden: str = ""
 
     @property
     def name(self) -> str:
@@ -185,7 +190,7 @@ def binding_of(cluster: Cluster, account: ServiceAccount, role: ReadRole, provid
         return Binding(account.namespace, account.name, text, status, reason, account, found, explanation)
 
     if arn is None:
-        return judged(Status.BAD_ARN, f"'{text}' is not the ARN of a role")
+        return judged(Status.BAD_ARN, f"{shown(text)} is not the ARN of a role")
     if role is None:
         return judged(Status.NO_ROLE, f"there is no role {arn.name} in account {arn.account}")
     if isinstance(role, Unreadable):
