@@ -14,7 +14,8 @@ from irsa_cli.core.wellknown.catalogue import (
     get,
     names,
 )
-from irsa_cli.core.wellknown.resolving import Resolved, Scope, joined, resolve
+from irsa_cli.core.wellknown.resolving import Resolved, Scope, joined, resolve, sketch
+from irsa_cli.core.wellknown.wording import read_parameters, read_uses
 
 __all__ = [
     "EKSCTL",
@@ -28,5 +29,8 @@ __all__ = [
     "get",
     "joined",
     "names",
+    "read_parameters",
+    "read_uses",
     "resolve",
+    "sketch",
 ]

@@ -125,11 +125,17 @@ FILLED = ("region", "account", "clusterName")
 
 def check(use: WellKnown) -> WellKnown:
     """Check the policy's name and its parameters; the cluster's own may be missing."""
-    policy, name = get(use.name), use.name
+    policy = get(use.name)
     missing = [key for key in policy.required if key not in use.parameters and key not in FILLED]
     if missing:
         reason = policy.parameters[missing[0]].description
-        raise InvalidInput(f"{name} needs the parameter {missing[0]}", reason=reason)
+        raise InvalidInput(f"{use.name} needs the parameter {missing[0]}", reason=reason)
+    return check_given(use)
+
+
+def check_given(use: WellKnown) -> WellKnown:
+    """Check the policy's name and the parameters that are given, whatever is missing."""
+    policy, name = get(use.name), use.name
     for key, values in use.parameters.items():
         known = policy.parameters.get(key)
         if known is None:

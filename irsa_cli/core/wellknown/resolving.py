@@ -11,7 +11,7 @@ from irsa_cli.core import policy
 from irsa_cli.core.arn import iam_arn
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.policy import Document
-from irsa_cli.core.wellknown.catalogue import Values, WellKnown, WellKnownPolicy, get
+from irsa_cli.core.wellknown.catalogue import Values, WellKnown, WellKnownPolicy, check_given, get
 
 _PLACE = re.compile(r"\$\{([a-zA-Z]+)\}")
 # How the data say that a statement is there only when a parameter is given.
@@ -53,6 +53,13 @@ def resolve(uses: Iterable[WellKnown], scope: Scope) -> Resolved:
         if statements:
             inline[use.name] = {"Version": "2012-10-17", "Statement": statements}
     return Resolved(tuple(policies), inline)
+
+
+def sketch(use: WellKnown, partition: str) -> Resolved:
+    """The policy to look at: what it needs and was not given stays as it is written in the data."""
+    check_given(use)
+    open_places = {name: (f"${{{name}}}",) for name in get(use.name).required}
+    return resolve([WellKnown(use.name, {**open_places, **use.parameters})], Scope(partition))
 
 
 def joined(own: Resolved, uses: Iterable[WellKnown], scope: Scope) -> Resolved:
