@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),
     "token": ("token", "Print a token of the ServiceAccount, as a pod of it would get."),
     "credentials": ("credentials", "Print temporary credentials of the ServiceAccount's role."),
+    "policies": ("policies", "Show the policies that are known by name."),
     "recover": ("recover", "Take back a transaction that was cut off, or go on with it."),
     "history": ("history", "List the transactions of this machine."),
     "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),

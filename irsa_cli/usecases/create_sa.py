@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.core import arn, names, policy, trust
+from irsa_cli.core import arn, names, policy, trust, wellknown
 from irsa_cli.core.binding import Cluster, Wish, digest
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import InvalidInput, Refused
@@ -22,6 +22,7 @@ from irsa_cli.core.states import (
     WISH_TAG,
     RoleState,
 )
+from irsa_cli.core.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.transaction.recover import supersede
 from irsa_cli.usecases.connect import Target, WireLog, connect
 from irsa_cli.usecases.running import (
@@ -44,6 +45,7 @@ class Request:
     name: str
     policies: tuple[str, ...] = ()
     inline: Mapping[str, Document] = field(default_factory=dict)
+    well_known: tuple[WellKnown, ...] = ()
     attach_role_arn: str = ""
     role_name: str = ""
     role_path: str = ""
@@ -130,14 +132,19 @@ def wish_of(request: Request, cluster: Cluster, trust_quota: int = policy.TRUST_
         extra[STS_REGIONAL_ANNOTATION] = str(request.sts_regional_endpoints).lower()
     if request.token_expiration is not None:
         extra[TOKEN_EXPIRATION_ANNOTATION] = str(request.token_expiration)
+    policies = wellknown.joined(
+        Resolved(request.policies, request.inline),
+        request.well_known,
+        Scope(cluster.partition, cluster.region, cluster.account, cluster.name),
+    )
     wish = Wish(
         cluster=cluster,
         namespace=request.namespace,
         name=request.name,
         role_arn=role_arn,
         audience=request.audience,
-        policies=request.policies,
-        inline=request.inline,
+        policies=policies.policies,
+        inline=policies.inline,
         annotations=service_account_annotations(role_arn, request.audience, DEFAULT_AUDIENCE, extra),
         labels=request.labels,
         subject_pattern=request.subject_pattern,
