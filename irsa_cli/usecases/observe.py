@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.core import policy, trust
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
 from irsa_cli.core.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
@@ -50,7 +51,16 @@ def observe(connection: Connection, wish: Wish) -> Observed:
         service_account=found_account,
         namespace_exists=wish.role_only or found_account is not None or now is not None,
         namespace_maker="" if wish.role_only else _young(namespace.result(), now),
+        trust_quota=_trust_quota(connection, wish, found_role),
     )
+
+
+def _trust_quota(connection: Connection, wish: Wish, role: ObservedRole | None) -> int:
+    """The account's quota, asked for only where IAM's default would not do."""
+    if role is None or not wish.update_trust:
+        return policy.TRUST_LIMIT
+    size = policy.size(trust.with_statement(role.state.trust, trust.statement(wish.identity)))
+    return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 
 def _provider(connection: Connection, wish: Wish) -> tuple[ProviderState | None, str]:
