@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "get_sa",
         "List the ServiceAccounts that name a role, whoever made them, and what each is worth.",
     ),
+    "apply": ("apply", "Make true what configuration files wish."),
+    "diff": ("diff", "Show what `irsa apply` would change."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),

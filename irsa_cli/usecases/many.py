@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import TypeVar
 
 from irsa_cli.aws.errors import THROTTLED
@@ -59,19 +58,11 @@ class Pace:
             self._now = min(self._most, self._now + _GROW)
 
 
-@dataclass(frozen=True)
-class Lane:
-    """Work that must not run at the same time as what is in the same lane (`key`); '' is no lane."""
-
-    key: str
-    work: Callable[[], object]
-
-
 def run_all(
-    lanes: Sequence[Callable[[], T]], pace: Pace, most: int, stopped: Callable[[], bool]
+    works: Sequence[Callable[[], T]], pace: Pace, most: int, stopped: Callable[[], bool]
 ) -> Iterator[tuple[int, T]]:
     """Do all of it, and yield results with their places as they come in; none is begun once `stopped`."""
-    waiting = iter(enumerate(lanes))
+    waiting = iter(enumerate(works))
     running: dict[Future[T], int] = {}
     with ThreadPoolExecutor(most) as pool:
         while True:
