@@ -1,7 +1,7 @@
 """What `irsa describe-sa` says: one binding with all that is around it, as one document.
 
 How it looks as text is in `irsa_cli.cli.describe_sa_render`.
-docs/reference/binding.schema.json describes the JSON, and is a promise to scripts.
+docs/reference/bindings.schema.json describes the JSON, and is a promise to scripts.
 """
 
 from __future__ import annotations
