@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+if not __package__:  # Run as a file, as `make bench` does.
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.measuring import irsa, measure, report
+from benchmarks.reading import reading
 from irsa_cli.sandbox import Call, Sandbox
 
 ROUNDS = 7
@@ -32,34 +34,6 @@ for service in ("eks", "iam", "sts"):
     session.client(service)
 kubernetes.client.CoreV1Api()
 """
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One process: wall-clock seconds and peak resident memory in MB."""
-
-    seconds: float
-    megabytes: float
-
-
-def measure(command: Sequence[str], env: Mapping[str, str]) -> Measured:
-    """Run a command to its end, which must be 0."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, env=dict(env), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{errors.decode()}")
-    return Measured(seconds, usage.ru_maxrss / 1024)
-
-
-def report(what: str, value: str, limit: str, *, holds: bool) -> bool:
-    """Print one line; returns whether the limit holds."""
-    print(f"{'ok  ' if holds else 'MISS'}  {what:<52} {value:>16}   limit {limit}")
-    return holds
 
 
 def start_up(env: Mapping[str, str]) -> list[bool]:
@@ -137,11 +111,6 @@ def sequential(calls: Sequence[Call]) -> int:
     return chain
 
 
-def irsa() -> str:
-    """The command as it is installed beside this Python."""
-    return str(Path(sys.executable).with_name("irsa"))
-
-
 def create_sa(name: str) -> list[str]:
     """The job: one policy, an existing namespace."""
     return [irsa(), "create-sa", name, "-c", "demo", "--attach-policy-arn", POLICY, "-q"]
@@ -163,6 +132,7 @@ def main() -> int:
         env = {**keep, **sandbox.env(), "IRSA_STATE_DIR": state}
         measure([irsa(), "associate-oidc", "-c", "demo"], env)
         results = [*start_up(env), *main_job(sandbox, env)]
+    results += reading(keep)
     side_by_side()
     return 0 if all(results) else 1
 
