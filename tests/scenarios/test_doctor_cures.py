@@ -45,7 +45,7 @@ BEYOND = {
     "region_where_sts_is_not_active",
     "token_that_the_application_keeps",
 }
-"""Breaks whose fix can be pasted, and has no effect on the stage: it has no add-ons, regions or applications."""
+"""Breaks whose fix can be pasted, and has no effect on the stage: it has neither add-ons nor applications."""
 ROUNDS = 3
 """An annotation that is put right still needs new pods."""
 
