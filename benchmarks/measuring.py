@@ -1,4 +1,7 @@
-"""One process measured, and one line of the report: what all benchmarks share."""
+"""What all measures share: running a process, counting round trips, printing a line with its limit.
+
+What is measured is in the other modules of this folder.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from irsa_cli.sandbox import Call
+
+LATENCY = 0.060
+"""Seconds that each call takes longer where the way to AWS is measured."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,18 @@ def report(what: str, value: str, limit: str, *, holds: bool) -> bool:
     """Print one line; returns whether the limit holds."""
     print(f"{'ok  ' if holds else 'MISS'}  {what:<52} {value:>16}   limit {limit}")
     return holds
+
+
+def sequential(calls: Sequence[Call]) -> int:
+    """The longest chain of calls each of which started after the one before had ended.
+
+    The token review that the cluster's API makes of us is its own affair, not a call of ours.
+    """
+    chain, ended = 0, float("-inf")
+    for call in sorted(calls, key=lambda item: item.ended):
+        if call.started >= ended:
+            chain, ended = chain + 1, call.ended
+    return chain
 
 
 def irsa() -> str:

@@ -10,18 +10,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
-if not __package__:  # Run as a file, as `make bench` does.
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.measuring import irsa, measure, report
+from benchmarks import applying, proof
+from benchmarks.measuring import LATENCY, irsa, measure, report, sequential
 from benchmarks.reading import reading
 from irsa_cli.sandbox import Call, Sandbox
 
 ROUNDS = 7
-LATENCY = 0.060
 ROUND_TRIPS = 5
 WIRE_CALLS = 9
 EKSCTL_SECONDS = 30.3
@@ -99,18 +95,6 @@ def main_job(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
     ]
 
 
-def sequential(calls: Sequence[Call]) -> int:
-    """The longest chain of calls each of which started after the one before had ended.
-
-    The token review that the cluster's API makes of us is its own affair, not a call of ours.
-    """
-    chain, ended = 0, float("-inf")
-    for call in sorted(calls, key=lambda item: item.ended):
-        if call.started >= ended:
-            chain, ended = chain + 1, call.ended
-    return chain
-
-
 def create_sa(name: str) -> list[str]:
     """The job: one policy, an existing namespace."""
     return [irsa(), "create-sa", name, "-c", "demo", "--attach-policy-arn", POLICY, "-q"]
@@ -131,7 +115,8 @@ def main() -> int:
         keep = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
         env = {**keep, **sandbox.env(), "IRSA_STATE_DIR": state}
         measure([irsa(), "associate-oidc", "-c", "demo"], env)
-        results = [*start_up(env), *main_job(sandbox, env)]
+        results = [*start_up(env), *main_job(sandbox, env), *proof.results(sandbox, env)]
+        results += applying.results(sandbox, env)
     results += reading(keep)
     side_by_side()
     return 0 if all(results) else 1

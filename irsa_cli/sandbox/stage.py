@@ -19,6 +19,7 @@ from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.partitions import partition_of
 from irsa_cli.sandbox.aws.vpc import OPEN, vpc_of
 from irsa_cli.sandbox.aws.vpc import Endpoint as VpcEndpoint
+from irsa_cli.sandbox.aws.web_identity import Token
 from irsa_cli.sandbox.aws.world import iam_world
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Exchange
@@ -303,6 +304,27 @@ class Sandbox:
         spec = found.spec
         made = VpcEndpoint(spec.account, spec.region, vpc_of(found.arn), policy or OPEN)
         self._front.endpoints.put(made)
+
+    def describe_cluster_as(self, cluster: str, **fields: Any) -> None:
+        """Let EKS say something else of a cluster (`version="1.18"`), until the next reset.
+
+        The cluster itself stays as it is. Raises KeyError for an unknown cluster.
+        """
+        self._front.clusters.say(self._cluster(cluster).arn, fields)
+
+    def add_addon(self, cluster: str, name: str) -> None:
+        """Let ListAddons name an add-on, until the next reset; KeyError for an unknown cluster."""
+        self._front.clusters.put_addon(self._cluster(cluster).arn, name)
+
+    def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str) -> None:
+        """Let CloudTrail tell of an exchange at STS that was refused with `code`.
+
+        `subject` is the token's: `system:serviceaccount:NAMESPACE:NAME`. Raises KeyError for an unknown
+        cluster.
+        """
+        found = self._cluster(cluster)
+        token = Token(found.issuer, subject, ("sts.amazonaws.com",))
+        self._front.trail.note(token, role_arn, found.spec.region, code)
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
         """The answer to a TokenReview by the cluster's API server; raises KeyError for an unknown cluster."""
