@@ -103,7 +103,7 @@ def execute(
 ) -> Result:
     """Run a plan as one transaction and report; raises `JournalError` when it can't even start."""
     transaction = new_transaction_id()
-    run = Run(transaction, settings.timeout - settings.seconds)
+    run = Run(transaction, settings.timeout - settings.seconds, settings.timeout)
     with stoppable(run, settings.note):
         facts = {**context, "gated": gate is not None}
         journal = Journal.open(settings.state_dir, transaction, plan, facts)

@@ -115,6 +115,11 @@ def matrix(stage: str, recording: Recording) -> Iterator[Case]:
         yield Case(stage, name, DISK_FULL, Call("journal", "line", line))
 
 
+def of_stage(case: Case) -> str:
+    """The stage that a case is for where each is played once."""
+    return "real" if case.call.service == "kubernetes" else "sandbox"
+
+
 def _in_rollback(command: str, rollback: Rollback, call: Call) -> Sequence[str]:
     if rollback.breaking == SIGNAL:
         return (SECOND_SIGNAL,)

@@ -26,6 +26,8 @@ from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
 from tests.support.stage import Json, Stage
 
+ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/" + "FA017" * 6 + "00"
+"""The real API server's, the same in each process: irsa writes a hash of what names it onto roles."""
 TOKEN_SECONDS = 300.0
 IMMORTAL = ("default", "kube-node-lease", "kube-public", "kube-system")
 
@@ -204,7 +206,7 @@ def stages(name: str, sandbox: Sandbox) -> Iterator[Setting]:
             raise RuntimeError(missing())
         etcd = stack.enter_context(Etcd(assets))
         review = f"{sandbox.url}/_sandbox/token-review/real"
-        plane = stack.enter_context(ControlPlane(assets, etcd, token_review_url=review))
+        plane = stack.enter_context(ControlPlane(assets, etcd, token_review_url=review, issuer=ISSUER))
         proxy = sandbox.open_port(ProxyFront(plane.endpoint, plane.ca_pem), name="kubernetes")
         proxy.start()
         stack.callback(proxy.stop)

@@ -148,12 +148,18 @@ class ControlPlane:
     """A kube-apiserver with its own keys, issuer and prefix in `etcd`.
 
     `token_review_url` is asked who a bearer token is (authentication webhook); None: only the admin
-    token and tokens of ServiceAccounts are known. Afterwards: `endpoint`, `ca_pem`, `issuer`,
-    `admin_token`, and `admin`, a client that may do everything.
+    token and tokens of ServiceAccounts are known. `issuer` is one like those of EKS unless given. Afterwards:
+    `endpoint`, `ca_pem`, `issuer`, `admin_token`, and `admin`, a client that may do everything.
     """
 
     def __init__(
-        self, assets: Path, etcd: Etcd, *, region: str = "eu-west-1", token_review_url: str | None = None
+        self,
+        assets: Path,
+        etcd: Etcd,
+        *,
+        region: str = "eu-west-1",
+        token_review_url: str | None = None,
+        issuer: str = "",
     ) -> None:
         self._assets = assets
         self._etcd = etcd
@@ -161,7 +167,7 @@ class ControlPlane:
         self._folder = tempfile.TemporaryDirectory(prefix="irsa-apiserver-")
         self.path = Path(self._folder.name)
         suffix = ".amazonaws.com.cn" if region.startswith("cn-") else ".amazonaws.com"
-        self.issuer = f"https://oidc.eks.{region}{suffix}/id/{secrets.token_hex(16).upper()}"
+        self.issuer = issuer or f"https://oidc.eks.{region}{suffix}/id/{secrets.token_hex(16).upper()}"
         self.admin_token = secrets.token_urlsafe(24)
         self.endpoint = ""
         self.ca_pem = ""
