@@ -58,6 +58,8 @@ class Run:
         self._stop = threading.Event()
         self._signal = 0
         self._made: set[tuple[Kind, str]] = set()
+        self.forgettable = True
+        """Whether, when it has ended, there is nothing to tell of that a later signal must not cut off."""
 
     def interrupt(self, number: int) -> None:
         """Ask the run to stop before its next call; the call in flight is waited for."""

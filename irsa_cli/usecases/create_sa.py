@@ -37,6 +37,7 @@ from irsa_cli.usecases.running import (
     name_caller,
     naming_caller,
     planned,
+    told_to_stop,
 )
 from irsa_cli.usecases.verify import verify
 
@@ -125,7 +126,7 @@ def _until_settled(
                 return _doubtful(done, error)
             done.notes.append(f"what another run had made could not be looked at again: {error}")
             return done
-        last = attempt == ATTEMPTS or settings.seconds >= settings.timeout
+        last = attempt == ATTEMPTS or settings.seconds >= settings.timeout or told_to_stop()
         if result.ended is Ended.COMMITTED and unsure and not last:
             done = result
         elif result.ended is Ended.ROLLED_BACK and came_between(result.error) and not last:
