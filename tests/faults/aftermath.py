@@ -89,8 +89,6 @@ class Aftermath:
                 yield mark
 
     def _settled(self) -> Json:
-        # What a client that is gone has sent is executed now, if it is ever to be.
-        self.stage.sandbox.settle(hurry=True)
         self.stage.settle()
         return self.stage.world()
 

@@ -64,7 +64,11 @@ class FaultStage(Stage):
         return text.replace(self.issuer.removeprefix("https://"), "ISSUER")
 
     def settle(self) -> None:
-        """Let the cluster's controllers finish what they have to do."""
+        """When all runs have ended: what they have sent is executed now, if it is ever to be.
+
+        And the cluster's controllers finish what they have to do.
+        """
+        self.sandbox.settle(hurry=True, gone=True)
         self.setting.settle()
 
     def cut_off(self, arguments: tuple[str, ...], after: Call) -> None:
@@ -75,7 +79,7 @@ class FaultStage(Stage):
         INJECTIONS["kill-after"].arm(after, lambda: running[0], faults)
         running.append(self.zygote.start((*arguments, "-c", self.cluster), self.env(), self.folder))
         running[0].ended.wait(30)
-        self.sandbox.settle()
+        self.settle()
         faults.clear()
         assert running[0].code < 0, bytes(running[0].err).decode()
 
