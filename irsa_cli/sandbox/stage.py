@@ -349,13 +349,14 @@ class Sandbox:
         }
         return {**state, "kubernetes": kubernetes}
 
-    def settle(self, timeout: float = 30.0, *, hurry: bool = False) -> None:
+    def settle(self, timeout: float = 30.0, *, hurry: bool = False, gone: bool = False) -> None:
         """Wait until no call is under way, not even one that its client has given up.
 
-        `hurry`: calls that a fault holds back are let go now, which executes late ones. Raises TimeoutError
-        after `timeout` seconds.
+        `hurry`: calls that a fault holds back are let go now, which executes late ones. `gone`: all clients
+        of ports with TLS have ended; what they had sent is read to its end. Raises TimeoutError after
+        `timeout` seconds.
         """
-        self._exchange.settle(timeout, hurry=hurry)
+        self._exchange.settle(timeout, hurry=hurry, gone=gone)
 
     def reset(self) -> None:
         """Back to the state after start. Calls that faults hold back are dropped."""
