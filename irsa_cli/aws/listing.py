@@ -60,11 +60,11 @@ class Listing:
     now: datetime
 
 
-def list_roles(iam: IAMClient) -> Listing:
-    """All roles of the account."""
+def list_roles(iam: IAMClient, path: str = "/") -> Listing:
+    """All roles of the account whose path begins so; IAM itself leaves out the others."""
     found: list[ListedRole] = []
     now = datetime.now(timezone.utc)
-    pages = iam.get_paginator("list_roles").paginate(PaginationConfig={"PageSize": PAGE})
+    pages = iam.get_paginator("list_roles").paginate(PathPrefix=path, PaginationConfig={"PageSize": PAGE})
     lost_answers.reset()
     try:
         for page in pages:
