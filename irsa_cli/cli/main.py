@@ -13,6 +13,11 @@ from irsa_cli import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "associate-oidc": ("associate_oidc", "Make the cluster's issuer an IAM OIDC provider."),
     "create-sa": ("create_sa", "Give a ServiceAccount its own IAM role, in one transaction."),
+    "delete-sa": (
+        "delete_sa",
+        "Delete a ServiceAccount's role, and what irsa made with it, in one transaction.",
+    ),
+    "disassociate-oidc": ("disassociate_oidc", "Delete the cluster's OIDC provider from IAM."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),

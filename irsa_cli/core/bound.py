@@ -55,8 +55,9 @@ class Bound:
 
     `own` are the roles that bear irsa's tags for it, with their policies: usually one. `used` is the role
     that it (or else the user) names and that is somebody else's, without its policies. `problem` says why the
-    role that its annotation names is neither, '' without an annotation or with a good one. `unsearched` says
-    why roles of other names could not be looked for.
+    role that its annotation names is neither, '' without an annotation or with a good one. `others` are roles
+    that were looked at, too, and have nothing to do with it. `unsearched` says why roles of other names could
+    not be looked for.
     """
 
     cluster: Cluster
@@ -66,6 +67,7 @@ class Bound:
     own: tuple[NamedRole, ...] = ()
     used: NamedRole | None = None
     problem: str = ""
+    others: tuple[NamedRole, ...] = ()
     unsearched: str = ""
 
     @property

@@ -18,6 +18,7 @@ __all__ = [
     "WebIdentity",
     "admits",
     "contains",
+    "found",
     "policy",
     "statement",
     "with_replaced",
@@ -50,6 +51,11 @@ def policy(identity: WebIdentity, *, pattern: bool = False) -> Document:
 def contains(document: Mapping[str, Any], wanted: Document) -> bool:
     """Whether the policy has this statement, in any of the forms that mean the same (its Sid aside)."""
     return any(_same(item, wanted) for item in as_list(document.get("Statement", [])))
+
+
+def found(document: Mapping[str, Any], wanted: Document) -> Document | None:
+    """The statement in the form in which the policy has it, None where it doesn't."""
+    return next((item for item in as_list(document.get("Statement", [])) if _same(item, wanted)), None)
 
 
 def _same(one: Any, other: Document) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
-from irsa_cli.core import names
+from irsa_cli.core import names, trust
 from irsa_cli.core.arn import role_arn
 from irsa_cli.core.binding import ObservedRole, ObservedServiceAccount
 from irsa_cli.core.bound import Bound, NamedRole
@@ -110,15 +110,12 @@ class _Finder:
         annotated = next((role for role in there if role.arn == bound.annotation), None)
         if named and annotated is None:
             problem = _not_there(bound, [role for role in there if role.name == named])
+        bound = replace(bound, own=tuple(own), problem=problem)
         others = [role for role in there if role not in own and role.name in self.candidates]
-        bound = replace(
-            bound,
-            own=tuple(own),
-            used=annotated if annotated not in own else None,
-            problem=problem,
-        )
-        if annotated is None and others:
-            bound = replace(bound, used=others[0])
+        used = annotated if annotated is not None and annotated not in own else None
+        if annotated is None:
+            used = next((role for role in others if _admits(role, bound)), None)
+        bound = replace(bound, used=used, others=tuple(role for role in others if role != used))
         tells = own or annotated is not None or _is_elsewhere(bound)
         return bound if tells else self._searched(bound)
 
@@ -171,6 +168,11 @@ def _is_elsewhere(bound: Bound) -> bool:
     except InvalidInput:
         return False
     return (arn.partition, arn.account) != (bound.cluster.partition, bound.cluster.account)
+
+
+def _admits(role: NamedRole, bound: Bound) -> bool:
+    """Whether the role's trust policy has the statement that irsa adds for the ServiceAccount."""
+    return trust.contains(role.state.trust, trust.statement(bound.identity))
 
 
 def _not_there(bound: Bound, same_name: list[NamedRole]) -> str:
