@@ -6,6 +6,7 @@ irsa's own kind has are in `OURS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ from yaml import Node, ScalarNode
 from irsa_cli.core import arn, names
 from irsa_cli.core.comparing import COMPARISONS
 from irsa_cli.core.config.model import Binding
-from irsa_cli.core.config.nodes import text_of
+from irsa_cli.core.config.nodes import BOOLEAN, text_of
 from irsa_cli.core.config.policies import PolicyReader
 from irsa_cli.core.config.reader import Fields, Reader
 from irsa_cli.core.config.trusting import clusters, conditions, subjects
@@ -157,7 +158,7 @@ def _webhook_annotation(reader: Reader, key: ScalarNode, value: Node, text: str)
         if text not in ("true", "false"):
             reader.problem(value, f'expected "true" or "false", not \'{text}\'')
         return {_WEBHOOK[name]: text == "true"}
-    if not (text.isascii() and text.isdigit() and len(text) < 7):
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", text, re.ASCII):
         reader.problem(value, f"expected seconds in decimal digits, not '{text}'")
         return {}
     return {_WEBHOOK[name]: reader.checked(value, names.token_expiration, int(text))}
@@ -173,8 +174,8 @@ def _contradictions(reader: Reader, fields: Fields, found: Binding) -> None:
 
 
 def _is_off(node: Node) -> bool:
-    """Whether a field says no more than its absence: false, or empty."""
-    return node.value in ("false", []) or not node.value
+    """Whether a field says no more than its absence: false, or an empty list or mapping."""
+    return node.value.lower() in ("false", "no", "off") if node.tag == BOOLEAN else node.value == []
 
 
 def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Binding:
