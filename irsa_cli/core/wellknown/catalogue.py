@@ -28,6 +28,9 @@ EKSCTL = (
 """Those that eksctl has, too, by the same names."""
 
 
+FILLED = ("region", "account", "clusterName")
+"""The parameters that a cluster fills."""
+
 Values = Mapping[str, tuple[str, ...]]
 """The values of parameters by their names."""
 
@@ -117,10 +120,6 @@ def get(name: str) -> WellKnownPolicy:
         managed=tuple(data.get("managed", ())),
         statements=tuple(data.get("statements", ())),
     )
-
-
-FILLED = ("region", "account", "clusterName")
-"""The parameters that a cluster fills."""
 
 
 def check(use: WellKnown) -> WellKnown:
