@@ -83,12 +83,13 @@ class Step:
             "status": self.status.value,
             "sent": self.sent,
             "checks": [check.to_json() for check in self.checks],
-            "statements": [_statement_json(item) for item in self.statements],
+            "statements": [statement_json(item) for item in self.statements],
             "advice": list(self.advice),
         }
 
 
-def _statement_json(verdict: StatementVerdict) -> dict[str, Any]:
+def statement_json(verdict: StatementVerdict) -> dict[str, Any]:
+    """What a statement of a trust policy means for a token, as `-o json` shows it."""
     failure = verdict.failure
     return {
         "index": verdict.index,

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from random import uniform
-from time import sleep
+from time import sleep, time
 from typing import Any
 
 from irsa_cli.core.binding import Observed, Wish
 from irsa_cli.core.errors import IrsaError, Refused
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.planning import counts_on_others
+from irsa_cli.core.remains import began
 from irsa_cli.core.result import Ended, Left, Result
+from irsa_cli.core.states import TRANSACTION_TAG
 from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.connect import Connection
@@ -26,6 +28,9 @@ from irsa_cli.usecases.verify import verify
 
 ATTEMPTS = 3
 """How often a run looks and plans at most, when others work on the same objects at the same time."""
+
+ABANDONED_SECONDS = 900.0
+"""A role that is half made by a run that began so long ago may be taken over, whatever that run wished."""
 
 Planner = Callable[[Wish, Observed], Plan]
 
@@ -149,3 +154,11 @@ def notes_of(wish: Wish, observed: Observed) -> list[str]:
             f"not checked: account {wish.role_account} needs an OIDC provider for {wish.cluster.issuer}, too"
         )
     return notes
+
+
+def is_abandoned(observed: Observed) -> bool:
+    """Whether the run that made the role began so long ago that it can't be at work any more."""
+    if observed.role is None:
+        return False
+    starts = began(observed.role.state.tags.get(TRANSACTION_TAG, ""))
+    return all(time() - start.timestamp() > ABANDONED_SECONDS for start in starts)
