@@ -31,6 +31,7 @@ def eks_facts(eks: EKSClient, name: str) -> EksFacts:
         version=found.get("version", ""),
         on_outposts=bool(found.get("outpostConfig")),
         vpc=found.get("resourcesVpcConfig", {}).get("vpcId", ""),
+        auto_mode=bool(found.get("computeConfig", {}).get("enabled")),
     )
 
 
@@ -106,7 +107,20 @@ def association(eks: EKSClient, cluster: str, namespace: str, name: str) -> Asso
         whole = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=found.id)
     except ServiceError:
         return found
-    return Association(found.id, whole["association"].get("roleArn", ""))
+    described = whole["association"]
+    return Association(found.id, described.get("roleArn", ""), described.get("createdAt"))
+
+
+def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:
+    """The names of a cluster's EKS add-ons."""
+    found: list[str] = []
+    more: dict[str, Any] = {}
+    while True:
+        page = call(eks.list_addons, clusterName=cluster, **more)
+        found += page.get("addons", [])
+        if not page.get("nextToken"):
+            return tuple(found)
+        more = {"nextToken": page["nextToken"]}
 
 
 def web_identity_events(cloudtrail: Any, subject: str) -> tuple[Event, ...]:

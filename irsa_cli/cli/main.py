@@ -17,8 +17,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "get_sa",
         "List the ServiceAccounts that name a role, whoever made them, and what each is worth.",
     ),
+    "describe-sa": (
+        "describe_sa",
+        "Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods.",
+    ),
     "apply": ("apply", "Make true what configuration files wish."),
     "diff": ("diff", "Show what `irsa apply` would change."),
+    "delete-sa": (
+        "delete_sa",
+        "Delete a ServiceAccount's role, and what irsa made with it, in one transaction.",
+    ),
+    "disassociate-oidc": ("disassociate_oidc", "Delete the cluster's OIDC provider from IAM."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),

@@ -21,6 +21,7 @@ from irsa_cli.core.role_changes import RoleChanges, role_changes
 from irsa_cli.core.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
+    MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     STS_REGIONAL_ANNOTATION,
@@ -117,6 +118,9 @@ def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
     before = applied_keys(account.annotations if account is not None else {})
+    labels: dict[str, str | None] = dict.fromkeys(before["labels"])
+    if MANAGED_BY_LABEL in labels:
+        labels[MANAGED_BY_LABEL] = "irsa"  # As it was before it was wished to be something else.
     return replace(
         wish,
         annotations={
@@ -124,7 +128,7 @@ def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
             **wish.annotations,
             KEYS_ANNOTATION: noted,
         },
-        labels={**dict.fromkeys(before["labels"]), **wish.labels},
+        labels={**labels, **wish.labels},
     )
 
 

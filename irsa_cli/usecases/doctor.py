@@ -84,7 +84,7 @@ class _Doctor:
         account = reads.account(namespace, name)
         labels, pods = reads.namespace_labels(namespace), reads.pods(namespace)
         probe, association = reads.probe(namespace, name), reads.association(namespace, name)
-        events = reads.events(namespace, name)
+        events, policies = reads.events(namespace, name), reads.network_policies(namespace)
         subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
         role = self._role(subject)
         facts = replace(self._cluster(), subject=replace(subject, role=role))
@@ -94,6 +94,7 @@ class _Doctor:
             pods=pods.result(),
             probe=probe.result(),
             association=association.result(),
+            network_policies=policies.result(),
             events=events.result(),
         )
         facts = self._with_iam(replace(facts, subject=subject))
@@ -137,6 +138,7 @@ class _Doctor:
         for item in accounts:  # Begin with all before the first one is waited for.
             self.reads.namespace_labels(item.namespace)
             self.reads.probe(item.namespace, item.name)
+            self.reads.network_policies(item.namespace)
             self._begin_role(Subject(item.namespace, item.name, account=item))
         return [self._subject(item, pods, associations) for item in accounts]
 
@@ -156,11 +158,20 @@ class _Doctor:
             if isinstance(pods, Unreadable)
             else tuple(pod for pod in pods if pod.namespace == namespace),
             probe=self.reads.probe(namespace, name).result(),
-            association=associations
-            if isinstance(associations, Unreadable)
-            else associations.get((namespace, name)),
+            association=self._association(account, associations),
+            network_policies=self.reads.network_policies(namespace).result(),
             events=ONE_AT_A_TIME,
         )
+
+    def _association(
+        self,
+        account: ServiceAccount,
+        associations: dict[tuple[str, str], Association] | Unreadable,
+    ) -> Association | Unreadable | None:
+        """The ServiceAccount's own, with all that EKS tells of it; few have one."""
+        if isinstance(associations, Unreadable) or (account.namespace, account.name) not in associations:
+            return associations if isinstance(associations, Unreadable) else None
+        return self.reads.association(account.namespace, account.name).result()
 
     def _begin_cluster(self) -> None:
         reads = self.reads
@@ -222,7 +233,15 @@ class _Doctor:
             providers=self._trusted(facts),
             candidates=self._candidates(facts),
         )
+        if isinstance(subject.association, Association):
+            subject = self._with_pod_identity(subject, subject.association)
         return replace(facts, subject=subject)
+
+    def _with_pod_identity(self, subject: Subject, association: Association) -> Subject:
+        agent = self.reads.agent()
+        role = Unreadable("EKS did not tell the association's role")
+        found = self.reads.role(association.role_arn).result() if association.role_arn else role
+        return replace(subject, association_role=found, agent=agent.result())
 
     def _trusted(self, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:
         role, account = facts.named.role, facts.cluster.account
@@ -235,17 +254,19 @@ class _Doctor:
 
     def _candidates(self, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
         """The roles that admit the ServiceAccount, where the one it names is no good."""
-        subject = facts.named
-        missing = subject.account is None or isinstance(subject.account, Unreadable)
-        own = _account_of(subject) == facts.cluster.account
-        if missing or (own and subject.role is not None):
+        subject, cluster = facts.named, facts.cluster
+        if subject.account is None or isinstance(subject.account, Unreadable):
             return ()
+        home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+        identity = replace(identity_of(facts, subject), provider_arn=home)
+        if _account_of(subject) == cluster.account:
+            if isinstance(subject.role, Unreadable):
+                return ()
+            if subject.role is not None and explain(subject.role.trust, identity).admitted:
+                return ()
         roles = self.reads.roles().result()
         if isinstance(roles, Unreadable):
             return roles
-        cluster = facts.cluster
-        home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
-        identity = replace(identity_of(facts, subject), provider_arn=home)
         return tuple(item for item in roles if explain(item.trust, identity).admitted)
 
 

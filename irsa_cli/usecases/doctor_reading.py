@@ -22,6 +22,7 @@ from irsa_cli.core.causes.facts import (
     Association,
     EksFacts,
     Event,
+    NetworkPolicy,
     Pod,
     Role,
     RoleSummary,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WORKERS = 24
+AGENT = "eks-pod-identity-agent"
 _PROBE = "irsa-doctor"
 # Fits into namespaces with the strictest Pod Security Standard, with quotas and with limits.
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/
@@ -58,7 +60,10 @@ def read(work: Callable[[], T]) -> T | Unreadable:
     try:
         return work()
     except ServiceError as error:
-        return Unreadable(error.details[0] if error.details else f"{error.message}: {error.reason}")
+        why = error.details[0] if error.details else f"{error.message}: {error.reason}"
+        # What an issuer publishes is for everybody: a refusal or a wrong document is what STS gets, too.
+        answered = error.code == "BadDocument" or 400 <= error.status < 500
+        return Unreadable(why, answered=error.service == "issuer" and answered)
     except IrsaError as error:
         return Unreadable(str(error))
 
@@ -179,6 +184,28 @@ class DoctorReads:
     def pods(self, namespace: str | None) -> Future[tuple[Pod, ...] | Unreadable]:
         """The pods of a namespace, or of the cluster."""
         return self._once(("pods", namespace), lambda: tuple(map(objects.pod, self._kube.pods(namespace))))
+
+    def network_policies(self, namespace: str | None) -> Future[tuple[NetworkPolicy, ...] | Unreadable]:
+        """The NetworkPolicies of a namespace, or of the cluster, that limit what pods may call."""
+
+        def work() -> tuple[NetworkPolicy, ...]:
+            found = map(objects.network_policy, self._kube.network_policies(namespace))
+            return tuple(item for item in found if item is not None)
+
+        return self._once(("network policies", namespace), work)
+
+    def agent(self) -> Future[bool | Unreadable]:
+        """Whether the cluster has the agent of EKS Pod Identity: built in, as an add-on, or as pods."""
+        return self._once("agent", self._agent)
+
+    def _agent(self) -> bool:
+        if needed(self.eks()).auto_mode:
+            return True
+        eks = self._connection.aws.client("eks")
+        if AGENT in aws.addons(eks, self._connection.cluster.name):
+            return True
+        labels = [pod["metadata"].get("labels") or {} for pod in self._kube.pods("kube-system")]
+        return any(item.get("app.kubernetes.io/name") == AGENT for item in labels)
 
     def probe(self, namespace: str, name: str) -> Future[Pod | Unreadable]:
         """What would become of a pod that uses the ServiceAccount; it is not made."""

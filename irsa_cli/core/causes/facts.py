@@ -20,9 +20,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Something that could not be read."""
+    """Something that could not be read. `answered`: whoever asks gets this answer, which is of no use."""
 
     why: str
+    answered: bool = False
 
 
 class CannotTell(Exception):
@@ -42,11 +43,15 @@ def have(value: T | Unreadable) -> T:
 
 @dataclass(frozen=True)
 class EksFacts:
-    """What EKS says of the cluster beside its issuer. `version` is `major.minor`, `vpc` may be empty."""
+    """What EKS says of the cluster beside its issuer. `version` is `major.minor`, `vpc` may be empty.
+
+    `auto_mode`: EKS Auto Mode, whose nodes have the agent of EKS Pod Identity built in.
+    """
 
     version: str = ""
     on_outposts: bool = False
     vpc: str = ""
+    auto_mode: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,8 @@ class Requirement:
 class Webhook:
     """One webhook of a MutatingWebhookConfiguration that is called when pods are created.
 
-    `service` is namespace/name where it runs in the cluster, `url` where it doesn't.
+    `service` is namespace/name where it runs in the cluster, `url` where it doesn't. `ca_ends`: until when
+    the authority is good by which the API server knows it, None where that can't be read.
     """
 
     configuration: str
@@ -175,6 +181,7 @@ class Webhook:
     namespace_selector: tuple[Requirement, ...] = ()
     object_selector: tuple[Requirement, ...] = ()
     created: datetime | None = None
+    ca_ends: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +190,19 @@ class Association:
 
     id: str
     role_arn: str = ""
+    created: datetime | None = None
+
+
+@dataclass(frozen=True)
+class NetworkPolicy:
+    """A NetworkPolicy that limits what pods may call.
+
+    `ports` are, for each of its rules, whether TCP port 443 is in it, and whether it is so to everybody.
+    """
+
+    name: str
+    pods: tuple[Requirement, ...] = ()
+    ports: tuple[tuple[bool, bool], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -203,7 +223,8 @@ class Subject:
     `pods` are all pods of the namespace, `probe` a pod that was created for show (`dryRun=All`),
     `candidates` roles whose trust policy admits the ServiceAccount, `providers` those that the role's trust
     policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
-    cluster's.
+    cluster's. `association_role` is the role of the EKS Pod Identity association, `agent` whether the cluster
+    has its agent; both are read only where there is an association.
     """
 
     namespace: str
@@ -217,6 +238,9 @@ class Subject:
     pods: tuple[Pod, ...] | Unreadable = ()
     probe: Pod | Unreadable = Unreadable("no pod was created for show")
     association: Association | Unreadable | None = None
+    association_role: Role | Unreadable | None = Unreadable("there is no Pod Identity association")
+    agent: bool | Unreadable = Unreadable("there is no Pod Identity association")
+    network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()
     events: tuple[Event, ...] | Unreadable = ()
 
     @property
