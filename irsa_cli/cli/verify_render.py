@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import click
 
 from irsa_cli.core.errors import IrsaError
-from irsa_cli.core.verification import Name, Outcome, Permission, Report, Status, Step, Verification
+from irsa_cli.core.verification import Name, Outcome, Permission, Status, Step, Verification
+from irsa_cli.core.verification_report import Report
 
 TITLES = {
     Name.TOKEN: "1 Token",
