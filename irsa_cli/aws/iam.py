@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from irsa_cli.aws.errors import call
 from irsa_cli.core.binding import ObservedRole
 from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.policy import Document
+from irsa_cli.core.policy import TRUST_LIMIT, Document
 from irsa_cli.core.states import ProviderState, RoleState
 
 if TYPE_CHECKING:
@@ -127,6 +127,20 @@ def aged_provider(iam: IAMClient, arn: str) -> tuple[ProviderState, float] | Non
     )
     now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
     return state, (now - found["CreateDate"]).total_seconds()
+
+
+def trust_quota(iam: IAMClient) -> int:
+    """Characters that the account allows a trust policy; IAM's default where the caller may not ask.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
+    """
+    try:
+        summary = call(iam.get_account_summary)["SummaryMap"]
+    except ServiceError as error:
+        if error.status == 403:
+            return TRUST_LIMIT
+        raise
+    return int(summary.get("AssumeRolePolicySizeQuota", TRUST_LIMIT))
 
 
 def policy_exists(iam: IAMClient, arn: str) -> bool | None:

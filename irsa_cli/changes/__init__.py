@@ -19,6 +19,12 @@ from irsa_cli.changes.owner import (
 )
 from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
 from irsa_cli.changes.role import RoleHandler
+from irsa_cli.changes.role_parts import (
+    BoundaryHandler,
+    RoleTagsHandler,
+    SettingsHandler,
+    TrustPolicyHandler,
+)
 from irsa_cli.changes.service_account import ServiceAccountHandler
 from irsa_cli.changes.trust_statement import TrustStatementHandler
 from irsa_cli.core.plan import Kind
@@ -42,6 +48,10 @@ def handlers(iam: IAMClient, kube: Kube | None) -> Mapping[Kind, Handler]:
         Kind.ROLE_OWNER: RoleOwnerHandler(iam),
         Kind.PROVIDER_OWNER: ProviderOwnerHandler(iam),
         Kind.ROLE_COMMIT: RoleCommitHandler(iam),
+        Kind.ROLE_SETTINGS: SettingsHandler(iam),
+        Kind.BOUNDARY: BoundaryHandler(iam),
+        Kind.ROLE_TAGS: RoleTagsHandler(iam),
+        Kind.TRUST_POLICY: TrustPolicyHandler(iam),
     }
     if kube is not None:
         found[Kind.NAMESPACE_OWNER] = NamespaceOwnerHandler(kube)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, settle, until_spread
+from irsa_cli.changes.common import Unclaimed, gone, settle, until_spread
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -28,8 +28,10 @@ class AttachmentHandler(Unclaimed):
         """See `Handler.apply`. A policy has no owner: the claim adds nothing to the target."""
         role, arn = change.target
         if change.after is None:
-            return self._detach(role, arn)
+            return settle(lambda: self._detach(role, arn), lambda: self._found_gone(role, arn))
         changed = change.before is None
+        if claim is not None and not run.has_made(Kind.ROLE, role) and self._is_attached(role, arn):
+            return Applied(changed=False)  # It was never detached, or not yet.
         return settle(
             lambda: self._attach(role, arn, run, changed=changed),
             lambda: Applied(changed=changed) if self._is_attached(role, arn) else None,
@@ -37,7 +39,7 @@ class AttachmentHandler(Unclaimed):
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
-        return self._is_attached(*change.target)
+        return self._is_attached(*change.target) == (change.after is not None)
 
     def _attach(self, role: str, arn: str, run: Run, *, changed: bool) -> Applied:
         def write() -> Applied:
@@ -51,11 +53,14 @@ class AttachmentHandler(Unclaimed):
     def _is_attached(self, role: str, arn: str) -> bool:
         return arn in reading.attached_policies(self._iam, role)
 
+    def _found_gone(self, role: str, arn: str) -> Applied | None:
+        return None if self._is_attached(role, arn) else Applied(changed=True)
+
     def _detach(self, role: str, arn: str) -> Applied:
         try:
             call(self._iam.detach_role_policy, RoleName=role, PolicyArn=arn)
         except ServiceError as error:
             if error.code == reading.NOT_THERE:
-                return Applied(changed=False)
+                return gone(error)
             raise
         return Applied(changed=True)

@@ -47,6 +47,11 @@ def settle(write: Callable[[], Applied], look: Callable[[], Applied | None]) -> 
         return found
 
 
+def gone(error: ServiceError) -> Applied:
+    """What a delete did that heard that the object is not there: it was ours if an answer before was lost."""
+    return Applied(changed=error.outcome is Outcome.UNKNOWN)
+
+
 @contextmanager
 def telling(outcome: Outcome) -> Iterator[None]:
     """A reading that fails in here tells nothing of the write it is about: of that, `outcome` is known."""

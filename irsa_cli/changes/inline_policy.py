@@ -1,4 +1,4 @@
-"""Inline policies of roles: put where there is none, deleted only as they were put.
+"""Inline policies of roles: put where there is none, replaced and deleted only as they were.
 
 IAM has no conditional write: on a role that this run did not make, what is there is read and
 compared before each write, and a window of one round trip remains.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, telling, until_spread
+from irsa_cli.changes.common import Unclaimed, conflict, expect, gone, settle, telling, until_spread
 from irsa_cli.core import policy
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.plan import Change, Kind
@@ -31,20 +31,34 @@ class InlinePolicyHandler(Unclaimed):
         """See `Handler.apply`. A policy has no owner: its document is compared instead."""
         role, name = change.target
         if change.after is None:
-            return self._delete(change, role, name)
+            return settle(lambda: self._delete(change, role, name), lambda: self._found_gone(role, name))
         document = expect(DocumentState, change.after).document
-        if not run.has_made(Kind.ROLE, role):
-            with telling(Outcome.REFUSED):
-                present = reading.inline_policy(self._iam, role, name)
-            if present is not None:
-                if policy.equal(present, document):
-                    return Applied(changed=False)
-                raise conflict(change, "an inline policy of that name was put there")
+        if not run.has_made(Kind.ROLE, role) and self._is_there(change, document):
+            return Applied(changed=False)
         return settle(lambda: self._put(role, name, document, run), lambda: self._found(role, name, document))
+
+    def _is_there(self, change: Change, document: policy.Document) -> bool:
+        """Whether the document is there already; raises `Conflict` when neither it nor the old one is."""
+        role, name = change.target
+        with telling(Outcome.REFUSED):
+            present = reading.inline_policy(self._iam, role, name)
+        if present is not None and policy.equal(present, document):
+            return True
+        before = change.before.document if isinstance(change.before, DocumentState) else None
+        if present is None:
+            # From present to present: put again what another run may be about to take away.
+            if before is None or policy.equal(before, document):
+                return False
+            raise conflict(change, "it was deleted")
+        if before is None or not policy.equal(present, before):
+            raise conflict(change, "an inline policy of that name was put there")
+        return False
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
         role, name = change.target
+        if change.after is None:
+            return self._found_gone(role, name) is not None
         return self._found(role, name, expect(DocumentState, change.after).document) is not None
 
     def _put(self, role: str, name: str, document: policy.Document, run: Run) -> Applied:
@@ -64,6 +78,9 @@ class InlinePolicyHandler(Unclaimed):
         present = reading.inline_policy(self._iam, role, name)
         return Applied(changed=True) if present is not None and policy.equal(present, document) else None
 
+    def _found_gone(self, role: str, name: str) -> Applied | None:
+        return None if reading.inline_policy(self._iam, role, name) else Applied(changed=True)
+
     def _delete(self, change: Change, role: str, name: str) -> Applied:
         present = reading.inline_policy(self._iam, role, name)
         if present is None:
@@ -74,6 +91,6 @@ class InlinePolicyHandler(Unclaimed):
             call(self._iam.delete_role_policy, RoleName=role, PolicyName=name)
         except ServiceError as error:
             if error.code == reading.NOT_THERE:
-                return Applied(changed=False)
+                return gone(error)
             raise
         return Applied(changed=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, expect, not_ours, settle, telling, until_spread
+from irsa_cli.changes.common import Unclaimed, conflict, expect, gone, not_ours, settle, telling, until_spread
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import TRANSACTION_TAG, ProviderState
@@ -30,8 +30,10 @@ class ProviderHandler(Unclaimed):
         """See `Handler.apply`."""
         arn = change.target[0]
         if change.after is None:
-            return self._delete(change, arn, claim)
+            return settle(lambda: self._delete(change, arn, claim), lambda: self._found_gone(arn, claim))
         wished = expect(ProviderState, change.after)
+        if claim is not None:
+            return self._bring_back(change, arn, wished)
         return settle(
             lambda: self._create(change, arn, wished, run.transaction),
             lambda: self._found(arn, wished, run.transaction),
@@ -39,11 +41,27 @@ class ProviderHandler(Unclaimed):
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
+        if change.after is None:
+            return reading.provider(self._iam, change.target[0]) is None
         found = self._found(change.target[0], expect(ProviderState, change.after), transaction)
         return found is not None and found.changed
 
+    def _bring_back(self, change: Change, arn: str, wished: ProviderState) -> Applied:
+        """Make a provider whose deletion is taken back again, with the mark that it had, if any."""
+        state = reading.provider(self._iam, arn)
+        if state is None:
+            return self._create(change, arn, wished, wished.tags.get(TRANSACTION_TAG, ""))
+        if set(state.audiences) != set(wished.audiences):
+            raise conflict(change, f"its audiences are {', '.join(state.audiences)}")
+        return Applied(changed=False)
+
+    def _found_gone(self, arn: str, claim: Claim | None) -> Applied | None:
+        """Nobody answered our delete; a rollback asks again by itself."""
+        there = claim is not None or reading.provider(self._iam, arn) is not None
+        return None if there else Applied(changed=True)
+
     def _create(self, change: Change, arn: str, wished: ProviderState, transaction: str) -> Applied:
-        tags = {**wished.tags, TRANSACTION_TAG: transaction}
+        tags = {**wished.tags, TRANSACTION_TAG: transaction} if transaction else wished.tags
         # Without a thumbprint IAM checks the issuer's certificate by its own CA store; one that is
         # fetched from here may be an intercepting proxy's.
         thumbprints = {"ThumbprintList": wished.thumbprints} if wished.thumbprints else {}
@@ -88,7 +106,7 @@ class ProviderHandler(Unclaimed):
             call(self._iam.delete_open_id_connect_provider, OpenIDConnectProviderArn=arn)
         except ServiceError as error:
             if error.code == reading.NOT_THERE:
-                return Applied(changed=False)
+                return gone(error)
             raise
         return Applied(changed=True)
 
@@ -108,7 +126,7 @@ class AudienceHandler(Unclaimed):
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
-        return self._found(*change.target) is not None
+        return (self._found(*change.target) is not None) == (change.after is not None)
 
     def _add(self, arn: str, audience: str, run: Run) -> Applied:
         def write() -> Applied:

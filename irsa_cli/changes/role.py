@@ -1,4 +1,7 @@
-"""IAM roles, without the policies on them: creating, and deleting what is exactly as it was made."""
+"""IAM roles, without the policies on them: creating, and deleting what is exactly as it was.
+
+Parts of a role that stays are in `irsa_cli.changes.role_parts`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, expect, not_ours, settle, telling
+from irsa_cli.changes.common import (
+    Unclaimed,
+    conflict,
+    expect,
+    gone,
+    not_ours,
+    settle,
+    telling,
+    until_spread,
+)
 from irsa_cli.core import policy
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change
@@ -28,19 +40,41 @@ class RoleHandler(Unclaimed):
         """See `Handler.apply`."""
         name = change.target[0]
         if change.after is None:
-            return self._delete(change, name, claim)
+            return settle(
+                lambda: self._delete(change, name, run, claim), lambda: self._found_gone(change, claim)
+            )
         wished = expect(RoleState, change.after)
+        if claim is not None and self._is_back(change, name, wished, run.transaction):
+            return Applied(changed=False)
         return settle(
             lambda: self._create(change, name, wished, run.transaction),
             lambda: self._found(name, run.transaction),
         )
 
+    def _is_back(self, change: Change, name: str, wished: RoleState, transaction: str) -> bool:
+        """Whether a role whose deletion is taken back is there: it never went, or has been made again."""
+        found = reading.role_state(self._iam, name)
+        if found is None:
+            return False
+        if found[0].tags.get(TRANSACTION_TAG) != transaction or not same_role(found[0], wished):
+            raise conflict(change, "another role of that name is there")
+        return True
+
+    def _found_gone(self, change: Change, claim: Claim | None) -> Applied | None:
+        """Nobody answered our delete; a rollback asks again by itself."""
+        there = claim is not None or reading.role_state(self._iam, change.target[0]) is not None
+        return None if there else Applied(changed=True)
+
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
+        if change.after is None:
+            return reading.role_state(self._iam, change.target[0]) is None
         return self._found(change.target[0], transaction) is not None
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
         """See `Handler.claimed`: another run that goes on from a half-made role puts its own tag on it."""
+        if change.after is None:
+            return ""
         found = reading.role_state(self._iam, change.target[0]) if ours else None
         owner = transaction if found is None else found[0].tags.get(TRANSACTION_TAG, NOBODY)
         return "" if owner == transaction else f"transaction {owner} has taken {change.name} over"
@@ -78,20 +112,26 @@ class RoleHandler(Unclaimed):
             return None
         return Applied(changed=True, identity={"RoleId": found[1]})
 
-    def _delete(self, change: Change, name: str, claim: Claim | None) -> Applied:
+    def _delete(self, change: Change, name: str, run: Run, claim: Claim | None) -> Applied:
         found = reading.role_state(self._iam, name)
         if found is None:
             return Applied(changed=False)
         state, role_id = found
-        if claim is not None:
-            self._check_claim(change, state, role_id, claim)
+        # Who deletes a role on purpose has put its own mark on it first.
+        self._check_claim(change, state, role_id, claim or Claim(run.transaction))
         if not same_role(state, expect(RoleState, change.before)):
-            raise conflict(change, "its trust policy, tags or settings differ from what was made")
+            raise conflict(change, "its trust policy, tags or settings differ from what was there")
+        # A rollback waits by itself.
+        return until_spread(
+            lambda: self._remove(change, name), run, fresh=claim is None, codes=frozenset({"DeleteConflict"})
+        )
+
+    def _remove(self, change: Change, name: str) -> Applied:
         try:
             call(self._iam.delete_role, RoleName=name)
         except ServiceError as error:
             if error.code == reading.NOT_THERE:
-                return Applied(changed=False)
+                return gone(error)
             if error.code == "DeleteConflict":
                 self._explain(change, name)
                 error.transient = True  # Nothing is on it: IAM has not heard of our detaching yet.

@@ -32,11 +32,13 @@ class ServiceAccountHandler:
                 lambda: self._create(change, run.transaction), lambda: self._found(change, run.transaction)
             )
         if change.after is None:
-            return self._delete(change, claim)
+            return settle(lambda: self._delete(change, claim), lambda: self._found_gone(change))
         return self._patch(change)
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
+        if change.after is None:
+            return self._found_gone(change) is not None
         after = expect(ServiceAccountState, change.after)
         if change.before is None:
             found = self._found(change, transaction)
@@ -65,7 +67,7 @@ class ServiceAccountHandler:
         namespace, name = change.target
         wished = expect(ServiceAccountState, change.after)
         annotations = {**wished.annotations, TRANSACTION_TAG: transaction}
-        body = service_account_body(namespace, name, wished.labels, annotations)
+        body = wished.manifest or service_account_body(namespace, name, wished.labels, annotations)
         try:
             made = self._kube.create_service_account(namespace, body)
         except ServiceError as error:
@@ -89,16 +91,27 @@ class ServiceAccountHandler:
             return None
         return Applied(changed=ours, identity={"uid": metadata["uid"]})
 
+    def _found_gone(self, change: Change) -> Applied | None:
+        """Whether the object that was read is gone, or going."""
+        before = change.before
+        uid = before.uid if isinstance(before, ServiceAccountState) else ""
+        present = self._kube.service_account(*change.target)
+        metadata = {} if present is None else present["metadata"]
+        going = present is None or "deletionTimestamp" in metadata
+        return Applied(changed=True) if going or (uid and metadata["uid"] != uid) else None
+
     def _delete(self, change: Change, claim: Claim | None) -> Applied:
         for _ in range(ROUNDS):
             present = self._kube.service_account(*change.target)
             if present is None or present["metadata"].get("deletionTimestamp"):
                 return Applied(changed=False)
-            metadata = present["metadata"]
+            metadata, before = present["metadata"], expect(ServiceAccountState, change.before)
             if claim is not None:
                 self._check_claim(change, metadata, claim)
-            if not _holds(metadata, expect(ServiceAccountState, change.before)):
-                raise conflict(change, "its annotations or labels differ from what was made")
+            elif before.uid and metadata["uid"] != before.uid:
+                raise conflict(change, f"it was deleted and made again (uid {metadata['uid']})")
+            if not _holds(metadata, before):
+                raise conflict(change, "its annotations or labels differ from what was there")
             try:
                 uid, version = metadata["uid"], metadata["resourceVersion"]
                 self._kube.delete_service_account(*change.target, uid=uid, resource_version=version)

@@ -20,6 +20,7 @@ from irsa_cli.cli.options import (
 
 if TYPE_CHECKING:
     from irsa_cli.core.policy import Document
+    from irsa_cli.core.wellknown import WellKnown
     from irsa_cli.usecases.create_sa import Request
 
 _EPILOG = """
@@ -67,6 +68,12 @@ def _names(name: str, check: str) -> Checked:
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     metavar="FILE",
     help="Put this policy document on the role (repeat); it is named after the file.",
+)
+@click.option(
+    "--well-known-policy",
+    multiple=True,
+    metavar="NAME[:PARAMETER=VALUE,...]",
+    help="Give the role what a well-known controller needs (repeat); irsa policies list shows the names.",
 )
 @click.option(
     "--attach-role-arn",
@@ -206,6 +213,7 @@ def _request(options: dict[str, Any]) -> Request:
             namespace=options["namespace"],
             policies=_policies(options["attach_policy_arn"]),
             inline=_inline(options["inline_policy"]),
+            well_known=_well_known(options["well_known_policy"]),
             attach_role_arn=options["attach_role_arn"] or "",
             role_name=options["role_name"] or "",
             role_path=options["role_path"] or "",
@@ -229,6 +237,7 @@ _SWITCHES = ("role_only", "create_namespace", "override", "update_trust", "assoc
 _OF_A_NEW_ROLE = (
     "attach_policy_arn",
     "inline_policy",
+    "well_known_policy",
     "role_name",
     "role_path",
     "role_only",
@@ -288,6 +297,16 @@ def _policies(values: tuple[str, ...]) -> tuple[str, ...]:
             param_hint="--attach-policy-arn",
         )
     return policies
+
+
+def _well_known(texts: tuple[str, ...]) -> tuple[WellKnown, ...]:
+    from irsa_cli.core import wellknown
+    from irsa_cli.core.errors import InvalidInput
+
+    try:
+        return wellknown.read_uses(texts)
+    except InvalidInput as error:
+        raise click.BadParameter(str(error), param_hint="--well-known-policy") from error
 
 
 def _inline(files: tuple[str, ...]) -> dict[str, Document]:

@@ -94,7 +94,7 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
     from irsa_cli.cli.doctor_render import lines
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
-    from irsa_cli.core.verification_report import Report
+    from irsa_cli.core.verification import Report
 
     if speaking.output == "text":
         for line in lines(diagnosis, everything=speaking.verbose):

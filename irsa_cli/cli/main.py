@@ -13,11 +13,18 @@ from irsa_cli import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "associate-oidc": ("associate_oidc", "Make the cluster's issuer an IAM OIDC provider."),
     "create-sa": ("create_sa", "Give a ServiceAccount its own IAM role, in one transaction."),
+    "get-sa": (
+        "get_sa",
+        "List the ServiceAccounts that name a role, whoever made them, and what each is worth.",
+    ),
+    "apply": ("apply", "Make true what configuration files wish."),
+    "diff": ("diff", "Show what `irsa apply` would change."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),
     "token": ("token", "Print a token of the ServiceAccount, as a pod of it would get."),
     "credentials": ("credentials", "Print temporary credentials of the ServiceAccount's role."),
+    "policies": ("policies", "Show the policies that are known by name."),
     "recover": ("recover", "Take back a transaction that was cut off, or go on with it."),
     "history": ("history", "List the transactions of this machine."),
     "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.progress import KIND_WIDTH
-from irsa_cli.cli.render import messages, plan_lines, show_document
+from irsa_cli.cli.render import messages, show_document
 from irsa_cli.cli.wording import describe
 from irsa_cli.core.result import Ended, Result
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.progress import KIND_WIDTH
-from irsa_cli.cli.wording import describe, mark
+from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.core.errors import IrsaError
-from irsa_cli.core.plan import Change
 from irsa_cli.core.result import API_VERSION, Ended, Result
 
 if TYPE_CHECKING:
@@ -80,36 +77,6 @@ def _outcome(result: Result) -> str:
     if "role" in facts:
         return f"The role is {facts['role']['arn']}."
     return ""
-
-
-def plan_lines(result: Result) -> Iterator[str]:
-    """A dry run: every change, with every value that it sets."""
-    count = len(result.changes)
-    yield f"{count} change{'s' if count != 1 else ''} would be made:"
-    for item in result.changes:
-        yield f"  {mark(item.change.action)} {item.change.kind.value:<{KIND_WIDTH}} {describe(item.change)}"
-        yield from (f"      {line}" for line in _details(item.change))
-    yield "Nothing was changed (dry run)."
-
-
-def _details(change: Change) -> Iterator[str]:
-    """Every value that the change sets."""
-    before: dict[str, Any] = asdict(change.before) if change.before is not None else {}
-    after: dict[str, Any] = asdict(change.after) if change.after is not None else {}
-    for key, value in after.items():
-        if value in ("", {}, [], None) or key in ("uid", "resource_version"):
-            continue
-        if key in ("trust", "document"):
-            yield f"{key}:"
-            yield from (f"  {line}" for line in json.dumps(value, indent=2).splitlines())
-        elif isinstance(value, dict):
-            for name, new in value.items():
-                old = before.get(key, {}).get(name)
-                shown = f"{old} -> {new}" if old is not None else f"{new}"
-                if new is not None or old is not None:
-                    yield f"{key[:-1]} {name}: {shown}"
-        else:
-            yield f"{key.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}"
 
 
 def messages(result: Result) -> Iterator[str]:

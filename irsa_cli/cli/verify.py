@@ -12,7 +12,7 @@ from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, l
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.verification_report import Report
+    from irsa_cli.core.verification import Report
     from irsa_cli.usecases.verify import Request
 
 _EPILOG = """
@@ -145,7 +145,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
 
 def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
     from irsa_cli.core.errors import IrsaError
-    from irsa_cli.core.verification_report import Report
+    from irsa_cli.core.verification import Report
     from irsa_cli.transaction.engine import Event, Step
     from irsa_cli.usecases.verify import verify_accounts
 

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import click
 
 from irsa_cli.core.errors import IrsaError
-from irsa_cli.core.verification import Name, Outcome, Permission, Status, Step, Verification
-from irsa_cli.core.verification_report import Report
+from irsa_cli.core.verification import Name, Outcome, Permission, Report, Status, Step, Verification
 
 TITLES = {
     Name.TOKEN: "1 Token",

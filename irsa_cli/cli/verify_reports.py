@@ -12,8 +12,7 @@ from xml.etree import ElementTree
 
 from irsa_cli import __version__
 from irsa_cli.core.result import error_json
-from irsa_cli.core.verification import Outcome, Status, Verification
-from irsa_cli.core.verification_report import Report
+from irsa_cli.core.verification import Outcome, Report, Status, Verification
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULES = {

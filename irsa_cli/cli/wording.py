@@ -21,7 +21,15 @@ def mark(what: str) -> str:
 def describe(change: Change) -> str:
     """What a change is about, as a person would name it."""
     from irsa_cli.core.plan import Kind
-    from irsa_cli.core.states import ROLE_ARN_ANNOTATION, OwnerState, RoleState, ServiceAccountState
+    from irsa_cli.core.states import (
+        DONE,
+        ROLE_ARN_ANNOTATION,
+        CommitState,
+        OwnerState,
+        RoleState,
+        ServiceAccountState,
+        TagsState,
+    )
 
     state = change.after if change.after is not None else change.before
     if isinstance(state, RoleState):
@@ -39,10 +47,14 @@ def describe(change: Change) -> str:
     if isinstance(state, OwnerState):
         before = change.before.transaction if isinstance(change.before, OwnerState) else ""
         return f"{_short(change)} taken over from {before or 'this run'}"
-    if change.kind is Kind.ROLE_COMMIT:
-        return f"{change.name} complete"
+    if isinstance(state, CommitState):
+        return f"{change.name} {'complete' if state.value == DONE else 'incomplete'}"
+    if isinstance(state, TagsState):
+        return f"{change.name}: {', '.join(state.values)}"
     if isinstance(state, ServiceAccountState) and change.action == "update":
         role = state.annotations.get(ROLE_ARN_ANNOTATION)
+        if ROLE_ARN_ANNOTATION in state.annotations and not role:
+            return f"{change.name} without its role"
         return f"{change.name} annotated" if role else f"{change.name} changed"
     return change.name
 

@@ -88,6 +88,13 @@ def check_role(text: str) -> str:
     return str(role_arn(text))
 
 
+def check_partition(text: str) -> str:
+    """Check the form of a partition's name."""
+    if not re.fullmatch(r"aws(-[a-z]+)*", text, re.ASCII):
+        raise InvalidInput(f"'{text}' is not a partition", reason="expected aws, aws-cn, aws-us-gov, ...")
+    return text
+
+
 def check_account(text: str) -> str:
     """Check an account id: twelve digits."""
     if not re.fullmatch(r"\d{12}", text, re.ASCII):

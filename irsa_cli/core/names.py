@@ -66,6 +66,13 @@ def cluster(text: str) -> str:
     )
 
 
+def region(text: str) -> str:
+    """Check the form of an AWS region's name; which regions there are, boto3 knows."""
+    return _check(
+        text, re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+", re.ASCII), 32, "region", "a name like eu-west-1"
+    )
+
+
 def role(text: str) -> str:
     """Check a role's name."""
     return _check(text, _IAM_NAME, ROLE_NAME_LIMIT, "role name", "letters, digits and _+=,.@-")

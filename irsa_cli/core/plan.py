@@ -30,6 +30,10 @@ class Kind(str, Enum):
     PROVIDER_OWNER = "ProviderOwner"
     NAMESPACE_OWNER = "NamespaceOwner"
     ROLE_COMMIT = "RoleCommit"
+    ROLE_SETTINGS = "RoleSettings"
+    BOUNDARY = "RoleBoundary"
+    ROLE_TAGS = "RoleTags"
+    TRUST_POLICY = "TrustPolicy"
 
 
 STATE_OF_KIND: Mapping[Kind, type[State]] = {
@@ -45,6 +49,10 @@ STATE_OF_KIND: Mapping[Kind, type[State]] = {
     Kind.PROVIDER_OWNER: states.OwnerState,
     Kind.NAMESPACE_OWNER: states.OwnerState,
     Kind.ROLE_COMMIT: states.CommitState,
+    Kind.ROLE_SETTINGS: states.SettingsState,
+    Kind.BOUNDARY: states.BoundaryState,
+    Kind.ROLE_TAGS: states.TagsState,
+    Kind.TRUST_POLICY: states.DocumentState,
 }
 
 

@@ -82,12 +82,14 @@ class ServiceAccountState:
     """The part of a ServiceAccount that irsa manages; a value of None means that the key is not there.
 
     `uid` and `resource_version` are those of the object that was read, empty for one that irsa makes.
+    `manifest` is the object as it is to be made again, for one that is deleted.
     """
 
     annotations: dict[str, str | None]
     labels: dict[str, str | None] = field(default_factory=dict)
     uid: str = ""
     resource_version: str = ""
+    manifest: Document = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,28 @@ class CommitState:
     value: str
 
 
+@dataclass(frozen=True)
+class SettingsState:
+    """What UpdateRole changes of a role, both at once; `max_session_duration` in seconds."""
+
+    description: str
+    max_session_duration: int
+
+
+@dataclass(frozen=True)
+class BoundaryState:
+    """The permissions boundary of a role: the ARN of a managed policy."""
+
+    arn: str
+
+
+@dataclass(frozen=True)
+class TagsState:
+    """Some tags of a role; a value of None means that the key is not there."""
+
+    values: dict[str, str | None]
+
+
 State = (
     ProviderState
     | Present
@@ -113,4 +137,7 @@ State = (
     | ServiceAccountState
     | OwnerState
     | CommitState
+    | SettingsState
+    | BoundaryState
+    | TagsState
 )

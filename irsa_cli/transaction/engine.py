@@ -267,8 +267,6 @@ class Worker:
         begun = all(step.record.begun and not step.record.refused for step in stage)
         if not begun or any(not step.record.done and step.unanswered is None for step in stage):
             return False
-        if any(step.change.after is None for step in stage):
-            return False  # What is gone may be anybody's doing.
         run = self._run(transaction)
         missing = [step for step in stage if not step.record.done]
         return not _in_parallel(lambda step: self._find(step, run), missing)
@@ -342,7 +340,11 @@ class Worker:
     ) -> None:
         """Make again what was taken back, for who counts on it."""
         for stage in stages:
-            undone = [step for step in stage if step.record.undone and step.change.kind not in EXACT]
+            undone = [
+                step
+                for step in stage
+                if step.record.undone and step.change.kind not in EXACT and step.change.after is not None
+            ]
             for step in undone:
                 step.record.undone = False
             _in_parallel(lambda step: self._put_back_step(step, run, claimed, leftovers), undone)
@@ -376,7 +378,7 @@ class Worker:
     def _undo_until_gone(self, step: _Step, run: Run) -> bool:
         claim = Claim(run.transaction, step.record.identity)
         handler, inverse = self.handler(step.change), step.change.inverse
-        look_until = self._late_until(step)
+        look_until, changed = self._late_until(step), False
         waits = _backoff()
         while True:
             try:
@@ -385,8 +387,13 @@ class Worker:
                 if not error.transient or run.remaining <= 0:
                     raise
                 applied = None
-            if applied is not None and (applied.changed or time.monotonic() >= look_until):
-                return applied.changed
+            changed = changed or (applied is not None and applied.changed)
+            if applied is not None and applied.changed and inverse.action == "create":
+                run.made(inverse)
+            if applied is not None and (
+                time.monotonic() >= look_until or (applied.changed and _happens_once(step.change))
+            ):
+                return changed
             # A deadline of its own ends this: the forward one may be over already.
             if run.remaining <= 0:
                 raise DeadlineExceeded("the time limit of the rollback was reached, and it may yet appear")
@@ -399,6 +406,14 @@ class Worker:
 
 def _left_alone(step: _Step, why: str) -> Claimed:
     return Claimed(f"{step.change.kind.value} {step.change.name} was left alone", reason=why)
+
+
+def _happens_once(change: Change) -> bool:
+    """Whether a write that is executed late can't undo what a rollback has done in the meantime.
+
+    A name is taken once, and Kubernetes compares; any other write that is still on its way strikes again.
+    """
+    return change.before is None or change.kind in EXACT
 
 
 def _harmless(listen: Listener) -> Listener:

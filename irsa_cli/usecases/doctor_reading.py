@@ -27,11 +27,13 @@ from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.names import subject
 from irsa_cli.core.states import ProviderState
 from irsa_cli.usecases.connect import Connection
-from irsa_cli.usecases.doctor_kube import KubeReads, needed
+from irsa_cli.usecases.doctor_kube import KubeReads, needed, read
 from irsa_cli.usecases.verify_reading import Reads
 
 if TYPE_CHECKING:
     from irsa_cli.core.jwt import Keys
+
+__all__ = ["DoctorReads", "read"]
 
 AGENT = "eks-pod-identity-agent"
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.core import policy, trust
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
 from irsa_cli.core.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
@@ -26,7 +27,7 @@ def observe(connection: Connection, wish: Wish) -> Observed:
     iam = connection.iam
     with ThreadPoolExecutor(12) as pool:
         provider = pool.submit(_provider, connection, wish)
-        role = pool.submit(_role, connection, wish)
+        role = pool.submit(read_role, connection, wish)
         boundary = wish.role.permissions_boundary if wish.role else ""
         wanted = [*wish.policies, *([boundary] if boundary else [])]
         exists = {arn: pool.submit(reading.policy_exists, iam, arn) for arn in wanted}
@@ -37,7 +38,7 @@ def observe(connection: Connection, wish: Wish) -> Observed:
     found_role, unreadable = role.result()
     for arn, future in exists.items():
         if future.result() is False:
-            raise _no_such_policy(connection, arn, boundary=arn == boundary)
+            raise no_such_policy(connection, arn, boundary=arn == boundary)
     found_account = None if wish.role_only else account.result()
     found_provider, provider_maker = provider.result()
     # A ServiceAccount that is there needs no permission to create one.
@@ -50,7 +51,16 @@ def observe(connection: Connection, wish: Wish) -> Observed:
         service_account=found_account,
         namespace_exists=wish.role_only or found_account is not None or now is not None,
         namespace_maker="" if wish.role_only else _young(namespace.result(), now),
+        trust_quota=_trust_quota(connection, wish, found_role),
     )
+
+
+def _trust_quota(connection: Connection, wish: Wish, role: ObservedRole | None) -> int:
+    """The account's quota, asked for only where IAM's default would not do."""
+    if role is None or not wish.update_trust:
+        return policy.TRUST_LIMIT
+    size = policy.size(trust.with_statement(role.state.trust, trust.statement(wish.identity)))
+    return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 
 def _provider(connection: Connection, wish: Wish) -> tuple[ProviderState | None, str]:
@@ -90,7 +100,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def _role(connection: Connection, wish: Wish) -> tuple[ObservedRole | None, str]:
+def read_role(connection: Connection, wish: Wish) -> tuple[ObservedRole | None, str]:
     """The role, and why it can't be read where it can't."""
     if wish.role is not None:
         return reading.observed_role(connection.iam, wish.role_name), ""
@@ -149,7 +159,8 @@ def _rehearse(connection: Connection, wish: Wish) -> str | None:
     return str(made["metadata"].get("creationTimestamp", ""))
 
 
-def _no_such_policy(connection: Connection, arn: str, *, boundary: bool) -> IrsaError:
+def no_such_policy(connection: Connection, arn: str, *, boundary: bool) -> IrsaError:
+    """The error for a policy that does not exist, with names that resemble it."""
     what = "permissions boundary" if boundary else "policy"
     similar = reading.similar_policies(connection.iam, arn)
     return IrsaError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import signal
@@ -26,6 +27,37 @@ from irsa_cli.transaction.recover import cut_off
 Note = Callable[[str], None]
 
 
+class RunGroup(Run):
+    """Several runs at the same time that a signal stops together. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        super().__init__("--all", math.inf)
+        self.number = 0
+        self._runs: set[Run] = set()
+        self._lock = threading.Lock()
+
+    def interrupt(self, number: int) -> None:
+        """See `Run.interrupt`."""
+        super().interrupt(number)
+        with self._lock:
+            self.number = number
+            for run in self._runs:
+                run.interrupt(number)
+
+    @contextmanager
+    def holding(self, run: Run) -> Iterator[None]:
+        """The time of one run; interrupted from the start when the group is."""
+        with self._lock:
+            self._runs.add(run)
+            if self.number:
+                run.interrupt(self.number)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs.discard(run)
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to run: time limits in seconds, where the journal lives, who listens."""
@@ -36,6 +68,8 @@ class Settings:
     dry_run: bool = False
     listen: Listener = lambda event: None
     note: Note = lambda text: None
+    group: RunGroup | None = None
+    """The runs that this one is one of; signals are heard, and journals are pruned, for all of them."""
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -104,7 +138,7 @@ def execute(
     """Run a plan as one transaction and report; raises `JournalError` when it can't even start."""
     transaction = new_transaction_id()
     run = Run(transaction, settings.timeout - settings.seconds)
-    with stoppable(run, settings.note):
+    with stoppable(run, settings.note) if settings.group is None else settings.group.holding(run):
         facts = {**context, "gated": gate is not None}
         journal = Journal.open(settings.state_dir, transaction, plan, facts)
         try:
@@ -119,7 +153,8 @@ def execute(
             ).execute()
         finally:
             journal.close()
-    prune(settings.state_dir)
+    if settings.group is None:
+        prune(settings.state_dir)
     return _result(report, cluster, transaction, settings)
 
 
@@ -157,9 +192,13 @@ def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
         repair = f"irsa recover --cluster {cluster}  # lists what no run has finished; this is in use"
         return Left(f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair)
     why = str(leftover.error)
-    transient = isinstance(leftover.error, ServiceError)
-    repair = f"irsa recover {transaction}" if transient else repair_command(leftover.change)
+    # What was taken away is in the journal, and nowhere else.
+    by_journal = isinstance(leftover.error, ServiceError) or leftover.change.after is None
+    repair = f"irsa recover {transaction}" if by_journal else repair_command(leftover.change)
     return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
+
+
+_PARTS_OF_ROLES = (Kind.ROLE_SETTINGS, Kind.BOUNDARY, Kind.ROLE_TAGS, Kind.TRUST_POLICY)
 
 
 def repair_command(change: Change) -> str:
@@ -178,6 +217,7 @@ def repair_command(change: Change) -> str:
         Kind.INLINE_POLICY: f"aws iam delete-role-policy --role-name {first} --policy-name {last}",
         Kind.TRUST_STATEMENT: f"aws iam get-role --role-name {first}  # then update-assume-role-policy",
         Kind.SERVICE_ACCOUNT: f"kubectl -n {first} delete serviceaccount {last}",
+        **dict.fromkeys(_PARTS_OF_ROLES, f"aws iam get-role --role-name {first}  # then put it right"),
         Kind.ROLE_OWNER: f"aws iam list-role-tags --role-name {first}",
         Kind.ROLE_COMMIT: f"aws iam list-role-tags --role-name {first}",
         Kind.PROVIDER_OWNER: "aws iam list-open-id-connect-provider-tags"

@@ -108,7 +108,11 @@ def unnamed(changed: Sequence[Object], left: Sequence[str]) -> list[Object]:
 def _is_named(kind: str, name: str, left: Sequence[str]) -> bool:
     text = f"{kind} {name}"
     # A statement is named with its subject, of which the world as a whole knows nothing.
-    return any(item == text or (kind == "TrustStatement" and item.startswith(f"{text}/")) for item in left)
+    trust = kind == "TrustStatement"
+    return any(
+        item == text or (trust and (item == f"TrustPolicy {name}" or item.startswith(f"{text}/")))
+        for item in left
+    )
 
 
 def differences(before: Json, after: Json) -> list[Object]:
@@ -166,7 +170,10 @@ def _role(name: str, role: Mapping[str, Any], *, whole: bool) -> Iterator[tuple[
         yield ("TrustStatement", name), role["trust"]
         yield ("RoleOwner", name), role["tags"].get(TRANSACTION)
         yield ("RoleCommit", name), role["tags"].get(COMMIT)
-        rest["tags"] = _without(role["tags"], TRANSACTION, COMMIT)
+        yield ("RoleTags", name), _without(role["tags"], TRANSACTION, COMMIT)
+        yield ("RoleSettings", name), (role["description"], role["max_session_duration"])
+        yield ("RoleBoundary", name), role["boundary"]
+        rest = _without(rest, "tags", "description", "max_session_duration", "boundary")
     yield ("Role", name), rest
     for arn in role["attached"]:
         yield ("PolicyAttachment", f"{name}/{arn}"), True

@@ -137,9 +137,9 @@ def _a_lost_answer_is_a_strangers_object() -> None:
 
     whole = RoleHandler._delete
 
-    def delete(self: RoleHandler, change: Any, name: str, claim: Any) -> Any:
+    def delete(self: RoleHandler, change: Any, name: str, run: Any, claim: Any) -> Any:
         is_ours = claim is None or claim.identity
-        return whole(self, change, name, claim) if is_ours else Applied(changed=False)
+        return whole(self, change, name, run, claim) if is_ours else Applied(changed=False)
 
     _replace(RoleHandler, "_delete", delete)
 

@@ -136,6 +136,8 @@ class MemoryWorld(Handler):
             if key_of(change) in self.blind:
                 raise self.blind[key_of(change)]
             entry = self.objects.get(key_of(change))
+            if change.after is None:
+                return entry is None
             return entry is not None and entry.state == change.after and entry.owner == transaction
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:

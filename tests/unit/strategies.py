@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import (
+    BoundaryState,
     CommitState,
     DocumentState,
     NamespaceState,
@@ -21,7 +22,9 @@ from irsa_cli.core.states import (
     ProviderState,
     RoleState,
     ServiceAccountState,
+    SettingsState,
     State,
+    TagsState,
 )
 from irsa_cli.core.trust import WebIdentity
 
@@ -99,6 +102,16 @@ nullable_maps: st.SearchStrategy[dict[str, str | None]] = st.dictionaries(
     st.text(ALNUM, min_size=1, max_size=6), st.none() | st.text(ALNUM, max_size=6), max_size=3
 )
 
+STATES_OF_ROLES = st.builds(
+    RoleState,
+    path=paths,
+    trust=documents,
+    description=texts,
+    max_session_duration=st.integers(3600, 43200),
+    permissions_boundary=st.sampled_from(["", "arn:aws:iam::111122223333:policy/b"]),
+    tags=string_maps,
+)
+
 STATES: dict[Kind, st.SearchStrategy[State]] = {
     Kind.PROVIDER: st.builds(
         ProviderState,
@@ -109,15 +122,7 @@ STATES: dict[Kind, st.SearchStrategy[State]] = {
     ),
     Kind.AUDIENCE: st.just(Present()),
     Kind.NAMESPACE: st.builds(NamespaceState, labels=string_maps),
-    Kind.ROLE: st.builds(
-        RoleState,
-        path=paths,
-        trust=documents,
-        description=texts,
-        max_session_duration=st.integers(3600, 43200),
-        permissions_boundary=st.sampled_from(["", "arn:aws:iam::111122223333:policy/b"]),
-        tags=string_maps,
-    ),
+    Kind.ROLE: STATES_OF_ROLES,
     Kind.ATTACHMENT: st.just(Present()),
     Kind.INLINE_POLICY: st.builds(DocumentState, document=documents),
     Kind.TRUST_STATEMENT: st.builds(DocumentState, document=statements()),
@@ -125,6 +130,12 @@ STATES: dict[Kind, st.SearchStrategy[State]] = {
         (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER),
         st.builds(OwnerState, transaction=st.text(ALNUM, max_size=8)),
     ),
+    Kind.ROLE_SETTINGS: st.builds(
+        SettingsState, description=texts, max_session_duration=st.integers(3600, 43200)
+    ),
+    Kind.BOUNDARY: st.builds(BoundaryState, arn=st.sampled_from(["arn:aws:iam::aws:policy/A", "b"])),
+    Kind.ROLE_TAGS: st.builds(TagsState, values=nullable_maps),
+    Kind.TRUST_POLICY: st.builds(DocumentState, document=documents),
     Kind.ROLE_COMMIT: st.builds(CommitState, value=st.sampled_from(["pending", "done"])),
     Kind.SERVICE_ACCOUNT: st.builds(
         ServiceAccountState,

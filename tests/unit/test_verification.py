@@ -16,8 +16,17 @@ from hypothesis import strategies as st
 from irsa_cli.cli.verify_reports import junit, sarif
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError, Refused
-from irsa_cli.core.verification import Check, Name, Outcome, Permission, Status, Step, Verification, agreed
-from irsa_cli.core.verification_report import Report
+from irsa_cli.core.verification import (
+    Check,
+    Name,
+    Outcome,
+    Permission,
+    Report,
+    Status,
+    Step,
+    Verification,
+    agreed,
+)
 
 OK, FAILED, OPEN = Status.OK, Status.FAILED, Status.NOT_CHECKED
 SIX = (Name.TOKEN, Name.CLAIMS, Name.PROVIDER, Name.TRUST, Name.EXCHANGE, Name.IDENTITY)

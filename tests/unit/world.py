@@ -10,7 +10,7 @@ import copy
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from irsa_cli.core import trust
+from irsa_cli.core import policy, trust
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.policy import Document
@@ -18,12 +18,15 @@ from irsa_cli.core.states import (
     COMMIT_TAG,
     NOBODY,
     TRANSACTION_TAG,
+    BoundaryState,
     CommitState,
     DocumentState,
     OwnerState,
     ProviderState,
     RoleState,
     ServiceAccountState,
+    SettingsState,
+    TagsState,
 )
 
 
@@ -91,6 +94,10 @@ def apply(world: World, change: Change) -> World:
         Kind.PROVIDER_OWNER: _provider_owner,
         Kind.NAMESPACE_OWNER: _namespace_owner,
         Kind.ROLE_COMMIT: _role_commit,
+        Kind.ROLE_SETTINGS: _settings,
+        Kind.BOUNDARY: _boundary,
+        Kind.ROLE_TAGS: _tags,
+        Kind.TRUST_POLICY: _trust,
     }[change.kind](world, change)
     return world
 
@@ -108,6 +115,43 @@ def _role_commit(world: World, change: Change) -> None:
     assert isinstance(change.after, CommitState)
     role = world.roles[change.target[0]]
     role.state = _tagged(role.state, COMMIT_TAG, change.before.value, change.after.value)
+
+
+def _settings(world: World, change: Change) -> None:
+    role = world.roles[change.target[0]]
+    assert SettingsState(role.state.description, role.state.max_session_duration) == change.before
+    assert isinstance(change.after, SettingsState)
+    role.state = replace(
+        role.state,
+        description=change.after.description,
+        max_session_duration=change.after.max_session_duration,
+    )
+
+
+def _boundary(world: World, change: Change) -> None:
+    role = world.roles[change.target[0]]
+    one, other = (
+        state.arn if isinstance(state, BoundaryState) else "" for state in (change.before, change.after)
+    )
+    assert role.state.permissions_boundary == one
+    role.state = replace(role.state, permissions_boundary=other)
+
+
+def _tags(world: World, change: Change) -> None:
+    role = world.roles[change.target[0]]
+    assert isinstance(change.before, TagsState)
+    assert isinstance(change.after, TagsState)
+    assert {key: role.state.tags.get(key) for key in change.before.values} == change.before.values
+    tags = {**role.state.tags, **change.after.values}
+    role.state = replace(role.state, tags={key: value for key, value in tags.items() if value is not None})
+
+
+def _trust(world: World, change: Change) -> None:
+    role = world.roles[change.target[0]]
+    assert isinstance(change.before, DocumentState)
+    assert isinstance(change.after, DocumentState)
+    assert policy.equal(role.state.trust, change.before.document)
+    role.state = replace(role.state, trust=change.after.document)
 
 
 def _provider_owner(world: World, change: Change) -> None:

@@ -1,7 +1,7 @@
 """What was observed of a cluster and of one ServiceAccount, as values; what could not be read says why.
 
 Reading it is `irsa_cli.usecases.doctor_reading`'s business; Kubernetes' objects are in
-`irsa_cli.core.causes.kinds`.
+`irsa_cli.core.causes.kinds`, and offered here with the rest.
 """
 
 from __future__ import annotations
@@ -12,9 +12,38 @@ from datetime import datetime
 from typing import TypeVar
 
 from irsa_cli.core.binding import Cluster
-from irsa_cli.core.causes.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
+from irsa_cli.core.causes.kinds import (
+    Container,
+    NetworkPolicy,
+    Pod,
+    Requirement,
+    ServiceAccount,
+    Volume,
+    Webhook,
+)
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import ProviderState
+
+__all__ = [
+    "Association",
+    "CannotTell",
+    "Container",
+    "EksFacts",
+    "Event",
+    "Facts",
+    "NetworkPolicy",
+    "Pod",
+    "Requirement",
+    "Role",
+    "RoleSummary",
+    "ServiceAccount",
+    "Subject",
+    "Unreadable",
+    "Volume",
+    "VpcEndpoint",
+    "Webhook",
+    "have",
+]
 
 T = TypeVar("T")
 

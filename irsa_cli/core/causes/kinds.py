@@ -12,7 +12,10 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class ServiceAccount:
-    """A ServiceAccount. `annotated`: when the owner of the role's annotation last wrote, as far as known."""
+    """A ServiceAccount. `annotated`: when the owner of the role's annotation last wrote, as far as known.
+
+    `managers` are those who have written it, by its managedFields.
+    """
 
     namespace: str
     name: str
@@ -20,6 +23,8 @@ class ServiceAccount:
     labels: Mapping[str, str] = field(default_factory=dict)
     created: datetime | None = None
     annotated: datetime | None = None
+    uid: str = ""
+    managers: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:

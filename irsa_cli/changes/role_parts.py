@@ -1,0 +1,147 @@
+"""Parts of a role that change while it stays: settings, permissions boundary, tags, the whole trust policy.
+
+Each part is one change. IAM has no conditional write: what is there is read and compared before each
+write, and a window of one round trip remains. A single statement of a trust policy that somebody else
+owns is in `irsa_cli.changes.trust_statement`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws.errors import call
+from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, telling
+from irsa_cli.core import policy
+from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.plan import Change
+from irsa_cli.core.states import (
+    BoundaryState,
+    DocumentState,
+    RoleState,
+    SettingsState,
+    State,
+    TagsState,
+)
+from irsa_cli.transaction.protocol import Applied, Claim, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_iam.type_defs import TagTypeDef
+
+
+class _PartHandler(Unclaimed):
+    """Changes one part of a role; the target begins with the role's name."""
+
+    def __init__(self, iam: IAMClient) -> None:
+        self._iam = iam
+
+    @abstractmethod
+    def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
+        """Whether the role's part is in this state."""
+
+    @abstractmethod
+    def _write(self, name: str, change: Change, role: RoleState) -> None:
+        """Bring the part from what it is to the state after the change."""
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`. A part has no owner: its content is compared instead."""
+        with telling(Outcome.REFUSED):
+            role = self._role(change)
+        if self._has(role, change.after, change):
+            return Applied(changed=False)
+        if not self._may_change(role, change):
+            raise conflict(change, "it is neither as it was nor as it is to be")
+
+        def write() -> Applied:
+            self._write(change.target[0], change, role)
+            return Applied(changed=True)
+
+        return settle(write, lambda: Applied(changed=True) if self.look(change, run.transaction) else None)
+
+    def _may_change(self, role: RoleState, change: Change) -> bool:
+        return self._has(role, change.before, change)
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        found = reading.role_state(self._iam, change.target[0])
+        return found is not None and self._has(found[0], change.after, change)
+
+    def _role(self, change: Change) -> RoleState:
+        found = reading.role_state(self._iam, change.target[0])
+        if found is None:
+            raise conflict(change, "the role is gone")
+        return found[0]
+
+
+class SettingsHandler(_PartHandler):
+    """Description and session duration; the target is `(role name,)`."""
+
+    def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
+        return SettingsState(role.description, role.max_session_duration) == state
+
+    def _write(self, name: str, change: Change, role: RoleState) -> None:
+        state = expect(SettingsState, change.after)
+        call(
+            self._iam.update_role,
+            RoleName=name,
+            Description=state.description,
+            MaxSessionDuration=state.max_session_duration,
+        )
+
+
+class BoundaryHandler(_PartHandler):
+    """The permissions boundary; the target is `(role name,)`."""
+
+    def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
+        return role.permissions_boundary == (state.arn if isinstance(state, BoundaryState) else "")
+
+    def _write(self, name: str, change: Change, role: RoleState) -> None:
+        if change.after is None:
+            try:
+                call(self._iam.delete_role_permissions_boundary, RoleName=name)
+            except ServiceError as error:
+                if error.code != reading.NOT_THERE or error.outcome is not Outcome.UNKNOWN:
+                    raise
+            return
+        arn = expect(BoundaryState, change.after).arn
+        call(self._iam.put_role_permissions_boundary, RoleName=name, PermissionsBoundary=arn)
+
+
+class RoleTagsHandler(_PartHandler):
+    """Some tags of a role, each compared by itself; the target is `(role name,)`.
+
+    It takes two calls where keys are set and others removed: cut off between them, some keys are as after
+    the change and the others as before, and either way can be gone to the end.
+    """
+
+    def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
+        wanted = expect(TagsState, state).values
+        return all(role.tags.get(key) == value for key, value in wanted.items())
+
+    def _may_change(self, role: RoleState, change: Change) -> bool:
+        before, after = expect(TagsState, change.before).values, expect(TagsState, change.after).values
+        return all(role.tags.get(key) in (before.get(key), after[key]) for key in after)
+
+    def _write(self, name: str, change: Change, role: RoleState) -> None:
+        wanted = expect(TagsState, change.after).values
+        tags: list[TagTypeDef] = [
+            {"Key": key, "Value": value} for key, value in wanted.items() if value is not None
+        ]
+        gone = [key for key, value in wanted.items() if value is None and key in role.tags]
+        if any(role.tags.get(tag["Key"]) != tag["Value"] for tag in tags):
+            call(self._iam.tag_role, RoleName=name, Tags=tags)
+        if gone:
+            call(self._iam.untag_role, RoleName=name, TagKeys=gone)
+
+
+class TrustPolicyHandler(_PartHandler):
+    """The whole trust policy; the target is `(role name,)`."""
+
+    def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
+        return policy.equal(role.trust, expect(DocumentState, state).document)
+
+    def _write(self, name: str, change: Change, role: RoleState) -> None:
+        text = policy.dump(expect(DocumentState, change.after).document)
+        call(self._iam.update_assume_role_policy, RoleName=name, PolicyDocument=text)
