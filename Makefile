@@ -56,7 +56,7 @@ oldest:  ## The quick tests with the oldest allowed versions of the runtime depe
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) tests/scenarios -m "not e2e"
 
 bench: $(VENV)/.ready  ## Print the numbers of docs/explanation/performance.md
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 envtest: $(VENV)/.ready  ## Build the real kube-apiserver and etcd (needs Go)
 	$(BIN)/python tools/envtest/build.py

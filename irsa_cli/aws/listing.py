@@ -51,6 +51,8 @@ class FoundRole:
     state: RoleState
     created: datetime
     last_used: datetime | None
+    used_in: str = ""
+    """The region of its last use."""
 
 
 @dataclass(frozen=True)
@@ -110,5 +112,13 @@ def find_role(iam: IAMClient, name: str) -> FoundRole | None:
         if error.code == NOT_THERE:
             return None
         raise
-    last_used = role.get("RoleLastUsed", {}).get("LastUsedDate")
-    return FoundRole(name, role["Arn"], role["RoleId"], role_of(role), role["CreateDate"], last_used)
+    used = role.get("RoleLastUsed", {})
+    return FoundRole(
+        name,
+        role["Arn"],
+        role["RoleId"],
+        role_of(role),
+        role["CreateDate"],
+        used.get("LastUsedDate"),
+        used.get("Region", ""),
+    )

@@ -78,7 +78,10 @@ class _OwnerHandler(Unclaimed):
         if not ours:
             return ""
         owner = self._owner(change)
-        return "" if owner in (None, transaction) else f"transaction {owner} has taken {change.name} over"
+        # Who had it before has not taken it over: the change was begun, and never made.
+        if owner in (None, transaction, _owner_of(change.before, transaction)):
+            return ""
+        return f"transaction {owner} has taken {change.name} over"
 
 
 def _owner_of(state: object, transaction: str) -> str:

@@ -17,6 +17,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "get_sa",
         "List the ServiceAccounts that name a role, whoever made them, and what each is worth.",
     ),
+    "describe-sa": (
+        "describe_sa",
+        "Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods.",
+    ),
     "apply": ("apply", "Make true what configuration files wish."),
     "diff": ("diff", "Show what `irsa apply` would change."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,7 +26,7 @@ from irsa_cli.sandbox.exchange import Exchange
 from irsa_cli.sandbox.issuers import IssuerProxy
 from irsa_cli.sandbox.kube import KubeApi
 from irsa_cli.sandbox.kubefront import KubeFront
-from irsa_cli.sandbox.model import DEFAULT_ACCOUNT, DEFAULT_REGION, Answer, Call, ClusterSpec, Rule
+from irsa_cli.sandbox.model import DEFAULT_ACCOUNT, DEFAULT_REGION, Answer, Call, ClusterSpec, RoleSpec, Rule
 from irsa_cli.sandbox.server import HOST, Server
 from irsa_cli.sandbox.tls import Authority
 
@@ -251,6 +251,21 @@ class Sandbox:
         partition = self._open_account(account, region)
         self._front.cloud.add_bucket(account, partition, name)
 
+    def put_roles(self, roles: Iterable[RoleSpec], *, account: str = DEFAULT_ACCOUNT) -> None:
+        """Put roles into an account without any call: thousands in a moment, and past all quotas."""
+        partition = self._open_account(account, DEFAULT_REGION)
+        for spec in roles:
+            self._front.cloud.put_role(account, partition, spec)
+
+    def put_service_accounts(
+        self, cluster: str, namespace: str, accounts: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """Make a namespace with ServiceAccounts, annotations by names, without any call.
+
+        Raises KeyError for an unknown cluster, and for one whose control plane is external.
+        """
+        self._own[self._cluster(cluster).arn].api.put_service_accounts(namespace, accounts)
+
     def grant(
         self,
         cluster: str,
@@ -334,13 +349,14 @@ class Sandbox:
         }
         return {**state, "kubernetes": kubernetes}
 
-    def settle(self, timeout: float = 30.0, *, hurry: bool = False) -> None:
+    def settle(self, timeout: float = 30.0, *, hurry: bool = False, gone: bool = False) -> None:
         """Wait until no call is under way, not even one that its client has given up.
 
-        `hurry`: calls that a fault holds back are let go now, which executes late ones. Raises TimeoutError
-        after `timeout` seconds.
+        `hurry`: calls that a fault holds back are let go now, which executes late ones. `gone`: all clients
+        of ports with TLS have ended; what they had sent is read to its end. Raises TimeoutError after
+        `timeout` seconds.
         """
-        self._exchange.settle(timeout, hurry=hurry)
+        self._exchange.settle(timeout, hurry=hurry, gone=gone)
 
     def reset(self) -> None:
         """Back to the state after start. Calls that faults hold back are dropped."""

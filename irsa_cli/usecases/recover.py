@@ -55,6 +55,7 @@ class Stop(Run):
 
     def __init__(self, command: str) -> None:
         super().__init__(command, math.inf)
+        self.forgettable = False
         self.current: Run | None = None
         self.number = 0
 

@@ -32,6 +32,7 @@ class RunGroup(Run):
 
     def __init__(self) -> None:
         super().__init__("--all", math.inf)
+        self.forgettable = False
         self.number = 0
         self._runs: set[Run] = set()
         self._lock = threading.Lock()
@@ -82,7 +83,8 @@ class Settings:
 def stoppable(run: Run, warn: Note) -> Iterator[None]:
     """Turn SIGINT and SIGTERM into a stop before the next call; a second signal ends the process at once.
 
-    Raising out of a handler would leak: the request in flight may be executed after the rollback.
+    Raising out of a handler would leak: the request in flight may be executed after the rollback. And when
+    the run has ended, a signal must not keep it from telling what it did; see `told_to_stop`.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -91,15 +93,40 @@ def stoppable(run: Run, warn: Note) -> Iterator[None]:
     watcher = threading.Thread(target=_watch, args=(heard, run, warn), daemon=True)
     watcher.start()
     handle = _handler(told, f"stopped; finish with: irsa recover {run.transaction}\n".encode())
+    late = told_to_stop()
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    if late:
+        run.interrupt(late)
     try:
         yield
     finally:
+        after = _Late()
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler if run.forgettable else after)
         os.close(told)
         watcher.join()
         os.close(heard)
+
+
+class _Late:
+    """Handles signals when a run has ended: the first is noted, a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(self, number: int, _frame: object) -> None:
+        if self.number:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.number = number
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), b"stopping when the outcome is told (once more to stop at once)\n")
+
+
+def told_to_stop() -> int:
+    """The signal that came when the run before had ended and had something to tell; 0 for none."""
+    handler = signal.getsignal(signal.SIGTERM)
+    return handler.number if isinstance(handler, _Late) else 0
 
 
 def _handler(told: int, last_words: bytes) -> Callable[[int, object], None]:
@@ -137,7 +164,7 @@ def execute(
 ) -> Result:
     """Run a plan as one transaction and report; raises `JournalError` when it can't even start."""
     transaction = new_transaction_id()
-    run = Run(transaction, settings.timeout - settings.seconds)
+    run = Run(transaction, settings.timeout - settings.seconds, settings.timeout)
     with stoppable(run, settings.note) if settings.group is None else settings.group.holding(run):
         facts = {**context, "gated": gate is not None}
         journal = Journal.open(settings.state_dir, transaction, plan, facts)
@@ -151,6 +178,7 @@ def execute(
                 gate=None if gate is None else lambda: gate(run),
                 rollback_seconds=settings.rollback_timeout,
             ).execute()
+            run.forgettable = report.outcome == "rolled-back"
         finally:
             journal.close()
     if settings.group is None:

@@ -23,7 +23,7 @@ from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.observe import observe
-from irsa_cli.usecases.running import Settings, came_between, execute, naming_caller, planned
+from irsa_cli.usecases.running import Settings, came_between, execute, naming_caller, planned, told_to_stop
 from irsa_cli.usecases.verify import verify
 
 ATTEMPTS = 3
@@ -62,7 +62,7 @@ class Work:
                     return _doubtful(done, error)
                 done.notes.append(f"what another run had made could not be looked at again: {error}")
                 return done
-            last = attempt == ATTEMPTS or self.settings.seconds >= self.settings.timeout
+            last = attempt == ATTEMPTS or self.settings.seconds >= self.settings.timeout or told_to_stop()
             if result.ended is Ended.COMMITTED and unsure and not last:
                 done = result
             elif result.ended is Ended.ROLLED_BACK and came_between(result.error) and not last:

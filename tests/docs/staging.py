@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import yaml
 
-from irsa_cli.sandbox import Fault, Rule, Sandbox
+from irsa_cli.sandbox import Fault, RoleSpec, Rule, Sandbox
 from tests.docs.console import ROOT
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
@@ -43,9 +43,9 @@ def rbac(path: Path = PERMISSIONS / "rbac.yaml") -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
 
 
-def rules() -> list[Rule]:
+def rules(path: Path = PERMISSIONS / "rbac.yaml") -> list[Rule]:
     """The rules of all documented ClusterRoles."""
-    roles = [item for item in rbac() if item["kind"] == "ClusterRole"]
+    roles = [item for item in rbac(path) if item["kind"] == "ClusterRole"]
     return [
         Rule(tuple(rule["verbs"]), tuple(rule["resources"]), groups=tuple(rule["apiGroups"]))
         for role in roles
@@ -153,9 +153,49 @@ def _annotated_with_another_s_role(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
+def _trust(provider: str, namespace: str, name: str) -> dict[str, Any]:
+    """A trust policy that admits a ServiceAccount of the provider's cluster."""
+    issuer = provider.partition("oidc-provider/")[2]
+    subject = {f"{issuer}:sub": f"system:serviceaccount:{namespace}:{name}"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {**subject, f"{issuer}:aud": "sts.amazonaws.com"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def bind(sandbox: Sandbox, namespace: str, names: Sequence[str], policy: str) -> None:
+    """A new namespace with ServiceAccounts, each with a role of its name, as made by hand."""
+    provider = associate(sandbox)
+    sandbox.put_roles(RoleSpec(name, _trust(provider, namespace, name), policies=(policy,)) for name in names)
+    arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{name}"} for name in names}
+    sandbox.put_service_accounts(CLUSTER, namespace, arns)
+
+
+def _bindings_of_others(sandbox: Sandbox) -> dict[str, str]:
+    """In namespace backend: eksctl's `uploads`, and two by hand whose roles are no good."""
+    provider = associate(sandbox)
+    tags = {"alpha.eksctl.io/iamserviceaccount-name": "backend/uploads"}
+    policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+    names = {"uploads": "eksctl-demo-uploads-Role1", "reports": "reports", "orders": "orders"}
+    uploads, report = (_trust(provider, "backend", name) for name in ("uploads", "report"))
+    sandbox.put_roles(
+        [
+            RoleSpec(names["uploads"], uploads, tags=tags, policies=(policy,)),
+            RoleSpec(names["reports"], report),
+        ]
+    )
+    arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{role}"} for name, role in names.items()}
+    sandbox.put_service_accounts(CLUSTER, "backend", arns)
+    return {}
+
+
 STAGES: Mapping[str, Stage] = {
     "docs/how-to/doesnt-work.md": _annotated_with_another_s_role,
     "docs/how-to/existing-role.md": _existing_role,
     "docs/how-to/permissions.md": _limited_caller,
     "docs/how-to/recover.md": _rollback_fails,
+    "docs/how-to/see.md": _bindings_of_others,
 }

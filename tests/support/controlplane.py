@@ -148,7 +148,8 @@ class ControlPlane:
     """A kube-apiserver with its own keys, issuer and prefix in `etcd`.
 
     `token_review_url` is asked who a bearer token is (authentication webhook); None: only the admin
-    token and tokens of ServiceAccounts are known. `elliptic`: it signs its tokens with ES256. Afterwards:
+    token and tokens of ServiceAccounts are known. `issuer` is one like those of EKS unless given; `elliptic`:
+    it signs its tokens with ES256. Afterwards:
     `endpoint`, `ca_pem`, `issuer`, `admin_token`, and `admin`, a client that may do everything.
     """
 
@@ -160,6 +161,7 @@ class ControlPlane:
         region: str = "eu-west-1",
         token_review_url: str | None = None,
         elliptic: bool = False,
+        issuer: str = "",
     ) -> None:
         self._assets = assets
         self._etcd = etcd
@@ -168,7 +170,7 @@ class ControlPlane:
         self._folder = tempfile.TemporaryDirectory(prefix="irsa-apiserver-")
         self.path = Path(self._folder.name)
         suffix = ".amazonaws.com.cn" if region.startswith("cn-") else ".amazonaws.com"
-        self.issuer = f"https://oidc.eks.{region}{suffix}/id/{secrets.token_hex(16).upper()}"
+        self.issuer = issuer or f"https://oidc.eks.{region}{suffix}/id/{secrets.token_hex(16).upper()}"
         self.admin_token = secrets.token_urlsafe(24)
         self.endpoint = ""
         self.ca_pem = ""
