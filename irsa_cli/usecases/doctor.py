@@ -10,26 +10,14 @@ import shlex
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from irsa_cli.core.arn import Arn
-from irsa_cli.core.causes.facts import (
-    Association,
-    CannotTell,
-    Facts,
-    Pod,
-    Role,
-    RoleSummary,
-    ServiceAccount,
-    Subject,
-    Unreadable,
-)
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, Subject, Unreadable
 from irsa_cli.core.causes.finding import Verdict
-from irsa_cli.core.causes.subjects import identity_of, role_arn_of
-from irsa_cli.core.causes.trust_flaws import trusted_providers
+from irsa_cli.core.causes.kinds import Pod, ServiceAccount
+from irsa_cli.core.causes.subjects import role_arn_of
 from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
-from irsa_cli.core.evaluation import explain
-from irsa_cli.core.issuer import provider_arn
-from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.doctor_iam import with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
 
 NO_ROLE = Unreadable("the ServiceAccount names no role")
@@ -97,7 +85,7 @@ class _Doctor:
             network_policies=policies.result(),
             events=events.result(),
         )
-        facts = self._with_iam(replace(facts, subject=subject))
+        facts = with_iam(self.reads, replace(facts, subject=subject))
         return Diagnosis(self.connection.cluster, judge(facts), examined(facts))
 
     def all(self, namespace: str) -> Diagnosis:
@@ -120,7 +108,7 @@ class _Doctor:
 
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
-        facts = self._with_iam(replace(facts, subject=subject))
+        facts = with_iam(self.reads, replace(facts, subject=subject))
         findings = judge(facts)
         own = tuple(
             item
@@ -222,58 +210,3 @@ class _Doctor:
         except CannotTell as error:
             return Unreadable(error.why)
         return self.reads.role(str(arn)).result()
-
-    def _with_iam(self, facts: Facts) -> Facts:
-        """The facts with what has to be read of IAM by what is there: other providers, other roles."""
-        subject = facts.named
-        provider = _account_of(subject)
-        subject = replace(
-            subject,
-            provider=self.reads.provider(provider).result() if provider else None,
-            providers=self._trusted(facts),
-            candidates=self._candidates(facts),
-        )
-        if isinstance(subject.association, Association):
-            subject = self._with_pod_identity(subject, subject.association)
-        return replace(facts, subject=subject)
-
-    def _with_pod_identity(self, subject: Subject, association: Association) -> Subject:
-        agent = self.reads.agent()
-        role = Unreadable("EKS did not tell the association's role")
-        found = self.reads.role(association.role_arn).result() if association.role_arn else role
-        return replace(subject, association_role=found, agent=agent.result())
-
-    def _trusted(self, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:
-        role, account = facts.named.role, facts.cluster.account
-        if not isinstance(role, Role):
-            return {}
-        own = provider_arn(facts.cluster.partition, account, facts.cluster.issuer)
-        arns = [arn for arn in trusted_providers(role.trust) if arn != own and f"::{account}:" in arn]
-        futures = {arn: self.reads.other_provider(arn) for arn in arns}
-        return {arn: future.result() for arn, future in futures.items()}
-
-    def _candidates(self, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
-        """The roles that admit the ServiceAccount, where the one it names is no good."""
-        subject, cluster = facts.named, facts.cluster
-        if subject.account is None or isinstance(subject.account, Unreadable):
-            return ()
-        home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
-        identity = replace(identity_of(facts, subject), provider_arn=home)
-        if _account_of(subject) == cluster.account:
-            if isinstance(subject.role, Unreadable):
-                return ()
-            if subject.role is not None and explain(subject.role.trust, identity).admitted:
-                return ()
-        roles = self.reads.roles().result()
-        if isinstance(roles, Unreadable):
-            return roles
-        return tuple(item for item in roles if explain(item.trust, identity).admitted)
-
-
-def _account_of(subject: Subject) -> str:
-    """The account in the annotation, '' when there is none to be read."""
-    try:
-        arn: Arn = role_arn_of(subject)
-    except CannotTell:
-        return ""
-    return arn.account

@@ -5,16 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from irsa_cli.core.causes.facts import (
-    Association,
-    EksFacts,
-    Event,
-    Requirement,
-    RoleSummary,
-    Unreadable,
-    Volume,
-    VpcEndpoint,
-)
+from irsa_cli.core.causes.facts import Association, EksFacts, Event, RoleSummary, Unreadable, VpcEndpoint
+from irsa_cli.core.causes.kinds import Requirement, Volume
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import ProviderState
 from irsa_cli.core.web_identity import ACTION

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.causes import CAUSES
-from irsa_cli.core.causes.facts import NetworkPolicy, RoleSummary, Unreadable
+from irsa_cli.core.causes.facts import RoleSummary, Unreadable
 from irsa_cli.core.causes.finding import Verdict
+from irsa_cli.core.causes.kinds import NetworkPolicy
 from irsa_cli.core.causes.objects import network_policy
 from irsa_cli.core.diagnosis import judge
 from tests.unit.diagnosis_cases import (

@@ -7,16 +7,9 @@ from __future__ import annotations
 
 import difflib
 
-from irsa_cli.core.causes.facts import (
-    Association,
-    CannotTell,
-    Facts,
-    RoleSummary,
-    ServiceAccount,
-    Subject,
-    have,
-)
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, RoleSummary, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.subjects import (
     account_of,
     annotate,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from irsa_cli.core.causes.bare_pods import edit
-from irsa_cli.core.causes.facts import Container, Facts, have
+from irsa_cli.core.causes.facts import Facts, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.causes.kinds import Container
 from irsa_cli.core.causes.subjects import (
     TOKEN_ENV,
     account_of,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.causes.facts import (
+from irsa_cli.core.causes.kinds import (
     Container,
     NetworkPolicy,
     Pod,

@@ -8,9 +8,10 @@ from __future__ import annotations
 import shlex
 
 from irsa_cli.core import policy
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Pod, Role, have
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.injection import NO_ENV, has_pod_identity
+from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.subjects import is_bare, listed, pod_names, restart, users_of
 from irsa_cli.core.evaluation import covers
 

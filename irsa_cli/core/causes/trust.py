@@ -12,8 +12,8 @@ from irsa_cli.core import policy
 from irsa_cli.core import trust as trust_policy
 from irsa_cli.core.causes.facts import Facts, Role
 from irsa_cli.core.causes.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.causes.principal_flaws import Flaw
 from irsa_cli.core.causes.subjects import admit, identity_of, role_of
-from irsa_cli.core.causes.trust_flaws import Flaw
 from irsa_cli.core.causes.trust_reading import flaws_of, other_roles
 from irsa_cli.core.evaluation import explain
 

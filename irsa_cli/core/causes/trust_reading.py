@@ -6,9 +6,11 @@ old one, and what is rather the fault of the ServiceAccount's annotations.
 
 from __future__ import annotations
 
-from irsa_cli.core.causes.facts import CannotTell, Facts, Role, ServiceAccount
+from irsa_cli.core.causes.facts import CannotTell, Facts, Role
+from irsa_cli.core.causes.kinds import ServiceAccount
+from irsa_cli.core.causes.principal_flaws import Flaw, trusted_providers
 from irsa_cli.core.causes.subjects import audience_of, identity_of, provider_there, role_of
-from irsa_cli.core.causes.trust_flaws import Flaw, flaws, trusted_providers
+from irsa_cli.core.causes.trust_flaws import flaws
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from irsa_cli.core.arn import Arn
-from irsa_cli.core.causes.facts import CannotTell, Facts, Pod, ServiceAccount, Unreadable, Webhook, have
+from irsa_cli.core.causes.facts import CannotTell, Facts, Unreadable, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.injection import (
     NO_ENV,
@@ -16,6 +16,7 @@ from irsa_cli.core.causes.injection import (
     selector_text,
     webhooks_of,
 )
+from irsa_cli.core.causes.kinds import Pod, ServiceAccount, Webhook
 from irsa_cli.core.causes.subjects import account_of, annotate, annotation_of, listed, pod_names
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
