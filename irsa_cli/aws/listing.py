@@ -35,6 +35,7 @@ class ListedRole:
     arn: str
     path: str
     trust: Document
+    created: datetime
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ class Listing:
     now: datetime
 
 
-def list_roles(iam: IAMClient) -> Listing:
-    """All roles of the account."""
+def list_roles(iam: IAMClient, path: str = "/") -> Listing:
+    """All roles of the account whose path begins so; IAM itself leaves out the others."""
     found: list[ListedRole] = []
     now = datetime.now(timezone.utc)
-    pages = iam.get_paginator("list_roles").paginate(PaginationConfig={"PageSize": PAGE})
+    pages = iam.get_paginator("list_roles").paginate(PathPrefix=path, PaginationConfig={"PageSize": PAGE})
     lost_answers.reset()
     try:
         for page in pages:
@@ -75,6 +76,7 @@ def list_roles(iam: IAMClient) -> Listing:
                     role["Arn"],
                     role["Path"],
                     cast("Document", role.get("AssumeRolePolicyDocument", {})),
+                    role["CreateDate"],
                 )
                 for role in page["Roles"]
             ]
@@ -96,11 +98,12 @@ def find_roles(iam: IAMClient, names: Sequence[str]) -> list[FoundRole]:
     if not names:
         return []
     with ThreadPoolExecutor(PARALLEL) as pool:
-        found = list(pool.map(lambda name: _find_role(iam, name), names))
+        found = list(pool.map(lambda name: find_role(iam, name), names))
     return [role for role in found if role is not None]
 
 
-def _find_role(iam: IAMClient, name: str) -> FoundRole | None:
+def find_role(iam: IAMClient, name: str) -> FoundRole | None:
+    """A role with tags and use, None when it doesn't exist."""
     try:
         role = call(iam.get_role, RoleName=name)["Role"]
     except ServiceError as error:

@@ -59,7 +59,10 @@ class VpcEndpoint:
 
 @dataclass(frozen=True)
 class ServiceAccount:
-    """A ServiceAccount. `annotated`: when the owner of the role's annotation last wrote, as far as known."""
+    """A ServiceAccount. `annotated`: when the owner of the role's annotation last wrote, as far as known.
+
+    `managers` are those who have written it, by its managedFields.
+    """
 
     namespace: str
     name: str
@@ -67,6 +70,8 @@ class ServiceAccount:
     labels: Mapping[str, str] = field(default_factory=dict)
     created: datetime | None = None
     annotated: datetime | None = None
+    uid: str = ""
+    managers: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:

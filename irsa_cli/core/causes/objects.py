@@ -49,6 +49,8 @@ def service_account(body: Json) -> ServiceAccount:
         labels=metadata.get("labels") or {},
         created=moment(metadata.get("creationTimestamp")),
         annotated=_annotated(metadata),
+        uid=metadata.get("uid", ""),
+        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
     )
 
 
