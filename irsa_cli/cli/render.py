@@ -73,10 +73,17 @@ def _outcome(result: Result) -> str:
     if facts.get("serviceAccount") and "role" in facts:
         account = facts["serviceAccount"]
         who = f"{account['namespace']}/{account['name']}"
+        if "restart" in facts:
+            return _changed(who, facts)
         return f"Pods of {who} that start from now on get {facts['role']['arn']}."
     if "role" in facts:
         return f"The role is {facts['role']['arn']}."
     return ""
+
+
+def _changed(who: str, facts: Mapping[str, Any]) -> str:
+    restart = " Pods that run already get it when they are restarted." if facts["restart"] else ""
+    return f"{who} has the role {facts['role']['arn']}.{restart}"
 
 
 def messages(result: Result) -> Iterator[str]:

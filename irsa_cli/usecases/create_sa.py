@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from random import uniform
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.core import arn, names, policy, trust
 from irsa_cli.core.binding import Cluster, Observed, Wish, digest
-from irsa_cli.core.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.core.errors import InvalidInput, Refused
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.planning import counts_on_others, plan, service_account_annotations
 from irsa_cli.core.policy import Document
-from irsa_cli.core.result import Ended, Left, Result
+from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import (
     CLUSTER_TAG,
     SERVICE_ACCOUNT_TAG,
@@ -27,25 +26,18 @@ from irsa_cli.core.states import (
 from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import supersede
-from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.observe import observe
 from irsa_cli.usecases.running import (
     Settings,
-    came_between,
     execute,
     going_on,
     name_caller,
     naming_caller,
     planned,
 )
+from irsa_cli.usecases.settling import until_settled
 from irsa_cli.usecases.verify import verify
-
-if TYPE_CHECKING:
-    from irsa_cli.aws.session import AwsSession
-
-
-ATTEMPTS = 3
-"""How often a run looks and plans at most, when others work on the same objects at the same time."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +72,12 @@ class Request:
 
 def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     """Make the ServiceAccount and its role as wished, in one transaction."""
+    wanted = (*request.policies, request.permissions_boundary, request.attach_role_arn)
     connection = connect(
         request.target,
         kube=not request.role_only,
         log=log,
-        check=lambda aws: _check_partitions(request, aws),
+        check=lambda aws: check_partitions(wanted, aws),
     )
     wish = wish_of(request, connection.cluster)
     settings.note(
@@ -98,7 +91,7 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     }
     earlier = going_on(settings, context)
     try:
-        result = _until_settled(connection, wish, request, settings, context)
+        result = until_settled(lambda: _attempt(connection, wish, request, settings, context), settings)
     except Refused as error:
         error.next_steps += tuple(
             f"irsa recover {path.stem}  # takes back the run that was cut off" for path in earlier
@@ -108,36 +101,6 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         supersede(earlier)
     name_caller(result.error, connection.aws.caller)
     return result
-
-
-def _until_settled(
-    connection: Connection, wish: Wish, request: Request, settings: Settings, context: Mapping[str, Any]
-) -> Result:
-    """Look, plan and act; again when another run came between, or may have taken away what this one found."""
-    done: Result | None = None
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            result, unsure = _attempt(connection, wish, request, settings, context)
-        except IrsaError as error:
-            if done is None:
-                raise
-            if isinstance(error, Refused):
-                return _doubtful(done, error)
-            done.notes.append(f"what another run had made could not be looked at again: {error}")
-            return done
-        last = attempt == ATTEMPTS or settings.seconds >= settings.timeout
-        if result.ended is Ended.COMMITTED and unsure and not last:
-            done = result
-        elif result.ended is Ended.ROLLED_BACK and came_between(result.error) and not last:
-            settings.note(f"Another run came between ({result.error}): looking again.")
-            sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
-        else:
-            break
-    if done is None or result.ended is Ended.COMMITTED:
-        return result
-    if result.ended is Ended.UNCHANGED:
-        return done
-    return _doubtful(done, result.error)
 
 
 def _attempt(
@@ -151,25 +114,6 @@ def _attempt(
     result.facts = _facts(wish, observed, result)
     result.notes += _notes(wish, observed)
     return result, counts_on_others(wish, observed, todo)
-
-
-def _doubtful(done: Result, error: Exception | None) -> Result:
-    """What was done stands, and something is missing again that another run has taken back meanwhile."""
-    why = f"another run has taken back what this one had found: {error}"
-    repair = "run the same command again"
-    made = [change for change in done.changes if change.state in ("done", "unchanged")]
-    left = [Left(f"{item.change.kind.value} {item.change.name}", why, repair) for item in made]
-    return replace(done, ended=Ended.INCOMPLETE, left=left, error=error)
-
-
-def _check_partitions(request: Request, aws: AwsSession) -> None:
-    """A policy of another partition can't be attached; the region tells the partition before any call."""
-    for text in (*request.policies, request.permissions_boundary, request.attach_role_arn):
-        if text and arn.Arn.parse(text).partition != aws.partition:
-            raise InvalidInput(
-                f"{text} belongs to another partition than the cluster",
-                reason=f"region {aws.region} is in partition {aws.partition}",
-            )
 
 
 def wish_of(request: Request, cluster: Cluster) -> Wish:

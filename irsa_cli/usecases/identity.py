@@ -63,12 +63,15 @@ class ServiceAccount:
         except ServiceError as error:
             raise self._naming_rule(error, "get", "serviceaccounts") from error
         if found is None:
-            raise self._missing()
+            raise self.missing()
         return Injection.read(found["metadata"].get("annotations") or {})
 
     def settings_with_role(self) -> Injection:
         """As `settings`; raises `Refused` when there is no role in them, or something that is none."""
-        found = self.settings()
+        return self.with_role(self.settings())
+
+    def with_role(self, found: Injection) -> Injection:
+        """Its settings; raises `Refused` when there is no role in them, or something that is none."""
         if not found.role_arn:
             raise Refused(
                 f"ServiceAccount {self.full_name} has no role",
@@ -95,7 +98,7 @@ class ServiceAccount:
             answer = self.connection.kube.token_request(self.namespace, self.name, audience, seconds=seconds)
         except ServiceError as error:
             if error.status == 404:
-                raise self._missing() from error
+                raise self.missing() from error
             raise self._naming_rule(error, "create", "serviceaccounts/token") from error
         now = clock()
         # The issuer's clock may differ from ours, the difference of two of its times does not.
@@ -135,7 +138,7 @@ class ServiceAccount:
         cluster = shlex.quote(self.connection.cluster.name)
         return f"irsa {command} {self.name} -n {self.namespace} -c {cluster}"
 
-    def _missing(self) -> Refused:
+    def missing(self) -> Refused:
         """The error for one that doesn't exist, with what the caller may see of others."""
         elsewhere, similar = self._others()
         details = []
