@@ -21,8 +21,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "describe_sa",
         "Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods.",
     ),
-    "apply": ("apply", "Make true what configuration files wish."),
-    "diff": ("diff", "Show what `irsa apply` would change."),
+    "apply": (
+        "apply",
+        "Make true what configuration files wish: what is missing is made, what differs is changed.",
+    ),
+    "diff": (
+        "diff",
+        "Show what `irsa apply` would change, with policies as textual differences; changes nothing.",
+    ),
     "delete": ("delete", "Delete what irsa made of the ServiceAccounts in configuration files."),
     "delete-sa": (
         "delete_sa",
