@@ -29,6 +29,7 @@ from tests.unit.observed import (
     around,
     both,
     china,
+    condition,
     env,
     of_cluster,
     role,
@@ -37,6 +38,7 @@ from tests.unit.observed import (
 )
 
 Json = dict[str, Any]
+AUDIENCE = "sts.amazonaws.com"
 
 NEVER_A_PROBLEM = {
     "provider-thumbprint",
@@ -95,6 +97,12 @@ def test_a_role_that_was_made_for_the_service_account_is_the_one_that_is_meant()
         tagged = around(role=role(trust=FOR_ANOTHER, tags={tag: "backend/reader"}))
         assert problems(both(tagged, admitting)) == ["trust-subject"]
     assert problems(admitting) == []
+
+
+def test_a_role_for_everybody_is_not_the_one_that_is_meant() -> None:
+    everybody = condition(StringLike={"sub": "system:serviceaccount:*"}, StringEquals={"aud": AUDIENCE})
+    change = both(trusting(FOR_ANOTHER), around(candidates=(RoleSummary(f"{ROLE}-2", everybody),)))
+    assert problems(change) == ["trust-subject"]
 
 
 def policy(selector: dict[str, str], *rules: Json) -> NetworkPolicy:
