@@ -51,12 +51,15 @@ def observed_role(iam: IAMClient, name: str, *, policies: bool = True) -> Observ
     found = role_state(iam, name)
     if found is None:
         return None
-    if not policies:
-        return ObservedRole(found[0])
+    return with_policies(iam, name, found[0]) if policies else ObservedRole(found[0])
+
+
+def with_policies(iam: IAMClient, name: str, state: RoleState) -> ObservedRole:
+    """A role that was read, with what is attached to it."""
     with ThreadPoolExecutor(2) as pool:
         attached = pool.submit(attached_policies, iam, name)
         inline = pool.submit(inline_policies, iam, name)
-    return ObservedRole(found[0], attached.result(), inline.result())
+    return ObservedRole(state, attached.result(), inline.result())
 
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:

@@ -168,14 +168,14 @@ def _mark(metadata: Json) -> str:
 
 
 class RoleCommitHandler(Unclaimed):
-    """The `irsa/commit` tag of a role that the run owns; the target is `(role name,)`."""
+    """The `irsa/commit` tag, None without one, of a role that the run owns; the target is `(role name,)`."""
 
     def __init__(self, iam: IAMClient) -> None:
         self._iam = iam
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`."""
-        name, value = change.target[0], expect(CommitState, change.after).value
+        name, value = change.target[0], _value_of(change.after)
         with telling(Outcome.REFUSED):
             present = self._tags(name)
         if present is None or present.get(TRANSACTION_TAG) != run.transaction:
@@ -186,11 +186,14 @@ class RoleCommitHandler(Unclaimed):
             return Applied(changed=False)
 
         def write() -> Applied:
-            call(self._iam.tag_role, RoleName=name, Tags=[{"Key": COMMIT_TAG, "Value": value}])
+            if value is None:
+                call(self._iam.untag_role, RoleName=name, TagKeys=[COMMIT_TAG])
+            else:
+                call(self._iam.tag_role, RoleName=name, Tags=[{"Key": COMMIT_TAG, "Value": value}])
             return Applied(changed=True)
 
         def found() -> Applied | None:
-            return Applied(changed=True) if (self._tags(name) or {}).get(COMMIT_TAG) == value else None
+            return Applied(changed=True) if self.look(change, run.transaction) else None
 
         return settle(write, found)
 
@@ -199,9 +202,13 @@ class RoleCommitHandler(Unclaimed):
         tags = self._tags(change.target[0]) or {}
         return (tags.get(TRANSACTION_TAG), tags.get(COMMIT_TAG)) == (
             transaction,
-            expect(CommitState, change.after).value,
+            _value_of(change.after),
         )
 
     def _tags(self, name: str) -> dict[str, str] | None:
         found = reading.role_state(self._iam, name)
         return None if found is None else found[0].tags
+
+
+def _value_of(state: object) -> str | None:
+    return None if state is None else expect(CommitState, state).value

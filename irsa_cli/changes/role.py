@@ -80,7 +80,9 @@ class RoleHandler(Unclaimed):
         return "" if owner == transaction else f"transaction {owner} has taken {change.name} over"
 
     def _create(self, change: Change, name: str, wished: RoleState, transaction: str) -> Applied:
-        tags = {**wished.tags, TRANSACTION_TAG: transaction}
+        # What AWS itself has put onto a role that is made again (`aws:cloudformation:…`) nobody else may.
+        own = {key: value for key, value in wished.tags.items() if not key.startswith("aws:")}
+        tags = {**own, TRANSACTION_TAG: transaction}
         optional = {"Description": wished.description, "PermissionsBoundary": wished.permissions_boundary}
         try:
             answer = call(
@@ -158,5 +160,6 @@ def same_role(one: RoleState, other: RoleState) -> bool:
 
 
 def _plain(state: RoleState) -> RoleState:
-    tags = {key: value for key, value in state.tags.items() if key not in (TRANSACTION_TAG, COMMIT_TAG)}
+    marks = (TRANSACTION_TAG, COMMIT_TAG)
+    tags = {key: value for key, value in state.tags.items() if key not in marks and key[:4] != "aws:"}
     return replace(state, trust={}, tags=tags)

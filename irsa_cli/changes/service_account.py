@@ -33,7 +33,7 @@ class ServiceAccountHandler:
             )
         if change.after is None:
             return settle(lambda: self._delete(change, claim), lambda: self._found_gone(change))
-        return self._patch(change)
+        return self._patch(change, run)
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
@@ -129,10 +129,12 @@ class ServiceAccountHandler:
         if claim.identity.get("uid", metadata["uid"]) != metadata["uid"] or owner != claim.transaction:
             raise not_ours(change, claim, f"uid {metadata['uid']}, annotation {TRANSACTION_TAG}={owner}")
 
-    def _patch(self, change: Change) -> Applied:
+    def _patch(self, change: Change, run: Run) -> Applied:
         before, after = expect(ServiceAccountState, change.before), expect(ServiceAccountState, change.after)
         target = (change.target[0], change.target[1])
         uid, version, lost = before.uid or after.uid, before.resource_version, False
+        if run.has_made(change.kind, *change.target):
+            uid = ""  # Its deletion was taken back: it is another object now.
         for _ in range(ROUNDS):
             if not version:
                 with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):

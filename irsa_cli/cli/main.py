@@ -23,6 +23,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "apply": ("apply", "Make true what configuration files wish."),
     "diff": ("diff", "Show what `irsa apply` would change."),
+    "delete-sa": (
+        "delete_sa",
+        "Delete a ServiceAccount's role, and what irsa made with it, in one transaction.",
+    ),
+    "disassociate-oidc": ("disassociate_oidc", "Delete the cluster's OIDC provider from IAM."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),

@@ -67,6 +67,8 @@ def text_lines(result: Result) -> Iterator[str]:
 
 def _outcome(result: Result) -> str:
     facts = result.facts
+    if any("deleted" in (facts.get(key) or {}) for key in ("serviceAccount", "role", "provider")):
+        return _deleted(facts)
     if "provider" in facts:
         provider = facts["provider"]
         return f"IAM accepts tokens of {provider['url']} for {', '.join(provider['audiences'])}."
@@ -77,6 +79,19 @@ def _outcome(result: Result) -> str:
     if "role" in facts:
         return f"The role is {facts['role']['arn']}."
     return ""
+
+
+def _deleted(facts: Mapping[str, Any]) -> str:
+    """What a run has deleted; what was not there is passed over."""
+    account, role, provider = (facts.get(key) or {} for key in ("serviceAccount", "role", "provider"))
+    found = []
+    if account.get("deleted"):
+        found.append(f"ServiceAccount {account['namespace']}/{account['name']}")
+    if role.get("deleted"):
+        found.append(f"role {role['arn']}")
+    if provider.get("deleted"):
+        return f"IAM accepts no tokens of {provider['url']} any more."
+    return f"Deleted: {', '.join(found)}." if found else ""
 
 
 def messages(result: Result) -> Iterator[str]:

@@ -22,6 +22,7 @@ def describe(change: Change) -> str:
     """What a change is about, as a person would name it."""
     from irsa_cli.core.plan import Kind
     from irsa_cli.core.states import (
+        DELETING,
         DONE,
         ROLE_ARN_ANNOTATION,
         CommitState,
@@ -48,7 +49,8 @@ def describe(change: Change) -> str:
         before = change.before.transaction if isinstance(change.before, OwnerState) else ""
         return f"{_short(change)} taken over from {before or 'this run'}"
     if isinstance(state, CommitState):
-        return f"{change.name} {'complete' if state.value == DONE else 'incomplete'}"
+        words = {DONE: "complete", DELETING: "being deleted"}
+        return f"{change.name} {words.get(state.value, 'incomplete')}"
     if isinstance(state, TagsState):
         return f"{change.name}: {', '.join(state.values)}"
     if isinstance(state, ServiceAccountState) and change.action == "update":

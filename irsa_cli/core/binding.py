@@ -89,12 +89,13 @@ class ObservedRole:
 
 @dataclass(frozen=True)
 class ObservedServiceAccount:
-    """A ServiceAccount that exists."""
+    """A ServiceAccount that exists. `manifest` is the whole object, without what the API server adds."""
 
     uid: str
     resource_version: str
     annotations: Mapping[str, str]
     labels: Mapping[str, str]
+    manifest: Document = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,28 @@ STATE_OF_KIND: Mapping[Kind, type[State]] = {
 }
 
 
+_WHOLE: Mapping[Kind, Kind] = {
+    **dict.fromkeys(
+        (
+            Kind.ATTACHMENT,
+            Kind.INLINE_POLICY,
+            Kind.TRUST_STATEMENT,
+            Kind.ROLE_OWNER,
+            Kind.ROLE_COMMIT,
+            Kind.ROLE_SETTINGS,
+            Kind.BOUNDARY,
+            Kind.ROLE_TAGS,
+            Kind.TRUST_POLICY,
+        ),
+        Kind.ROLE,
+    ),
+    Kind.AUDIENCE: Kind.PROVIDER,
+    Kind.PROVIDER_OWNER: Kind.PROVIDER,
+    Kind.NAMESPACE_OWNER: Kind.NAMESPACE,
+}
+"""Of which object a part is."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One reversible write: `target` goes from `before` to `after`; None means that it is not there.
@@ -79,6 +101,12 @@ class Change:
         if self.before is None:
             return "create"
         return "delete" if self.after is None else "update"
+
+    @property
+    def object(self) -> tuple[Kind, tuple[str, ...]]:
+        """The object that the change is about: a role for its parts, a provider for its audiences."""
+        whole = _WHOLE.get(self.kind)
+        return (self.kind, self.target) if whole is None else (whole, self.target[:1])
 
     @property
     def name(self) -> str:

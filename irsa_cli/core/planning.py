@@ -127,12 +127,13 @@ def _commit_changes(wish: Wish, observed: Observed, *, last: bool) -> list[Chang
     if wish.role is None:
         return []
     if observed.role is not None:
-        pending = observed.role.state.tags.get(COMMIT_TAG) == PENDING
+        value = observed.role.state.tags.get(COMMIT_TAG, DONE)
     else:
         pending = not last and (wish.role_only or is_annotated(wish, observed))
-    if not pending:
+        value = PENDING if pending else DONE
+    if value == DONE:
         return []
-    return [Change(Kind.ROLE_COMMIT, (wish.role_name,), CommitState(PENDING), CommitState(DONE))]
+    return [Change(Kind.ROLE_COMMIT, (wish.role_name,), CommitState(value), CommitState(DONE))]
 
 
 def _owner_changes(wish: Wish, observed: Observed) -> list[Change]:

@@ -19,6 +19,7 @@ from irsa_cli.core.policy import Document, as_list
 from irsa_cli.core.states import (
     CLUSTER_TAG,
     COMMIT_TAG,
+    DELETING,
     DONE,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
@@ -204,6 +205,8 @@ def standing(seen: Seen, role: SeenRole) -> Standing:
     if COMMIT_TAG in tags:
         if tags[COMMIT_TAG] == DONE:
             return Standing()
+        if tags[COMMIT_TAG] == DELETING:
+            return _half_deleted(seen, role)
         why = f"its run has not said that it ended (tag {COMMIT_TAG}={tags[COMMIT_TAG]})"
     else:
         if role.arn in seen.bound_arns:
@@ -212,6 +215,13 @@ def standing(seen: Seen, role: SeenRole) -> Standing:
         why = f"ServiceAccount {role.account} {'is not annotated with it' if there else 'is not there'}"
     reason = _reason_to_spare(role)
     return Standing(spared=True, why=reason) if reason else Standing(half_made=True, why=why)
+
+
+def _half_deleted(seen: Seen, role: SeenRole) -> Standing:
+    """A deletion takes nothing off the role before the ServiceAccount has lost its annotation."""
+    if role.arn in seen.bound_arns:
+        return Standing()
+    return Standing(half_made=True, why=f"its deletion was cut off (tag {COMMIT_TAG}={DELETING})")
 
 
 def _reason_to_spare(role: SeenRole) -> str:

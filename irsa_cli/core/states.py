@@ -23,9 +23,10 @@ WISH_TAG = "irsa/wish"
 COMMIT_TAG = "irsa/commit"
 """Tag of a role whose ServiceAccount can't tell whether the run that made it has ended (`--role-only`, or the
 ServiceAccount bore the role's ARN before): `pending` until all is done, then `done`. Other roles lack it: the
-annotation of their ServiceAccount tells.
+annotation of their ServiceAccount tells. `deleting` from when a deletion begins: what the ServiceAccount does
+not name any more is then half deleted.
 """
-PENDING, DONE = "pending", "done"
+PENDING, DONE, DELETING = "pending", "done", "deleting"
 NOBODY = "nobody"
 """The owner of an object that bears no transaction's mark."""
 

@@ -18,6 +18,7 @@ __all__ = [
     "WebIdentity",
     "admits",
     "contains",
+    "found",
     "policy",
     "policy_of",
     "statement",
@@ -73,6 +74,11 @@ def contains(document: Mapping[str, Any], wanted: Document) -> bool:
         _same(item, wanted) or (subjects is not None and trust_merge.holds(item, subjects))
         for item in as_list(document.get("Statement", []))
     )
+
+
+def found(document: Mapping[str, Any], wanted: Document) -> Document | None:
+    """The statement in the form in which the policy has it, None where it doesn't."""
+    return next((item for item in as_list(document.get("Statement", [])) if _same(item, wanted)), None)
 
 
 def _same(one: Any, other: Document) -> bool:

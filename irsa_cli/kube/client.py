@@ -76,9 +76,18 @@ class Kube(Reading):
         change = self._patching.patch_namespaced_service_account
         return self._call("patch serviceaccounts", change, name, namespace, patch)
 
-    def delete_service_account(self, namespace: str, name: str, *, uid: str, resource_version: str) -> None:
-        """DELETE a ServiceAccount, if it is still exactly the one that was read."""
-        body = {"preconditions": {"uid": uid, "resourceVersion": resource_version}}
+    def delete_service_account(
+        self, namespace: str, name: str, *, uid: str, resource_version: str, dry_run: bool = False
+    ) -> None:
+        """DELETE a ServiceAccount, if it is still exactly the one that was read.
+
+        With `dry_run` everything is checked and nothing is deleted.
+        """
+        body: Json = {"preconditions": {"uid": uid, "resourceVersion": resource_version}}
+        if dry_run:
+            body["dryRun"] = [
+                "All"
+            ]  # In the body: where there is one, the server takes no options of the query.
         delete = self._core.delete_namespaced_service_account
         self._call("delete serviceaccounts", delete, name, namespace, body=body)
 

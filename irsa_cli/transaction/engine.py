@@ -214,8 +214,8 @@ class _Step:
         self.record = Record(self.change)
 
 
-def steps_of(stages: Sequence[Sequence[Record]]) -> list[list[_Step]]:
-    """The steps of a journal that was read; a write that was begun counts as unanswered since now."""
+def steps_of(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[_Step]]:
+    """The steps of a journal; what was begun may have been sent until `last_sent` (monotonic seconds)."""
     steps: list[list[_Step]] = []
     index = 0
     for stage in stages:
@@ -223,6 +223,8 @@ def steps_of(stages: Sequence[Sequence[Record]]) -> list[list[_Step]]:
         for record in stage:
             step = _Step(record.change, index)
             step.record = record
+            if record.begun and not record.done and not record.refused:
+                step.unanswered = last_sent
             steps[-1].append(step)
             index += 1
     return steps

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from irsa_cli.core.errors import Conflict, Outcome, ServiceError
-from irsa_cli.core.plan import Kind
+from irsa_cli.core.plan import Change, Kind
 from irsa_cli.transaction.engine import PARALLEL, ChangeReport, Event, Listener, Report, Step
 from irsa_cli.transaction.journal import Journal, JournalError, Record, Story, read
 from irsa_cli.transaction.protocol import Applied, Handler, Run
@@ -95,6 +95,9 @@ class _Forward:
     def _go_on(self, step: _Step) -> None:
         self.run.check()
         started = time.monotonic()
+        if self._is_over(step):
+            step.state = "unchanged"
+            return
         self._tell(Event(Step.STARTED, step.record.change))
         try:
             changed = self._is_there(step) or self._apply(step)
@@ -103,6 +106,12 @@ class _Forward:
             self._tell(Event(Step.FAILED, step.record.change, step.seconds, error))
             raise
         step.state, step.seconds = "done" if changed else "unchanged", time.monotonic() - started
+
+    def _is_over(self, step: _Step) -> bool:
+        """Whether the plan has deleted later what the change is about."""
+        change = step.record.change
+        later = [item for item in self.story.records if _deletes(item, change) and item is not step.record]
+        return any(self.handlers[item.change.kind].look(item.change, self.run.transaction) for item in later)
 
     def _is_there(self, step: _Step) -> bool:
         """Whether what was begun is there, whoever may have changed it since; nothing is written then."""
@@ -143,6 +152,11 @@ class _Forward:
     def _tell(self, event: Event) -> None:
         with contextlib.suppress(Exception):  # A terminal that is gone is no failure of the transaction.
             self.listen(event)
+
+
+def _deletes(record: Record, change: Change) -> bool:
+    """Whether a deletion of what the change is about was begun."""
+    return record.needs_undo and record.change.after is None and record.change.object == change.object
 
 
 def _did_not_act(error: Exception) -> bool:

@@ -57,7 +57,7 @@ class Run:
         self._limit = seconds if limit is None else limit
         self._stop = threading.Event()
         self._signal = 0
-        self._made: set[tuple[Kind, str]] = set()
+        self._made: set[tuple[Kind, tuple[str, ...]]] = set()
         self.forgettable = True
         """Whether, when it has ended, there is nothing to tell of that a later signal must not cut off."""
 
@@ -85,11 +85,11 @@ class Run:
 
     def made(self, change: Change) -> None:
         """Note that this run created the change's target."""
-        self._made.add((change.kind, change.target[0]))
+        self._made.add((change.kind, change.target))
 
-    def has_made(self, kind: Kind, name: str) -> bool:
+    def has_made(self, kind: Kind, *target: str) -> bool:
         """Whether this run created the object, so that nobody else's state is in it."""
-        return (kind, name) in self._made
+        return (kind, target) in self._made
 
 
 class Handler(Protocol):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.plan import Kind, Plan
-from irsa_cli.transaction.engine import ROLLBACK_SECONDS, Leftover, Listener, Worker, steps_of
+from irsa_cli.transaction.engine import EXACT, ROLLBACK_SECONDS, Leftover, Listener, Worker, steps_of
 from irsa_cli.transaction.journal import Journal, JournalError, Story, journals, looks_finished, read
 from irsa_cli.transaction.protocol import Handler, Identity
 
@@ -111,19 +111,46 @@ def roll_back(
     try:
         if read(path) != story:
             raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
-        # The request of a process that died may have been the last thing it sent: no request is
-        # younger than the last line.
-        last_sent = max(time.monotonic() - _age(path), 0.0)
-        steps = steps_of(story.stages)
-        for step in (step for stage in steps for step in stage):
-            if step.record.begun and not step.record.done and not step.record.refused:
-                step.unanswered = last_sent
+        steps = steps_of(story.stages, _last_sent(path))
         worker = Worker(handlers, journal, listen, rollback_seconds=rollback_seconds)
         leftovers = worker.undo(steps, takes_back(story))
         worker.note("outcome", outcome="incomplete" if leftovers else "rolled-back")
     finally:
         journal.close()
     return leftovers
+
+
+def finish_deletion(path: Path, story: Story, handlers: Mapping[Kind, Handler], listen: Listener) -> bool:
+    """Note a deletion as committed whose last step is done and can't be taken back; whether it is so.
+
+    An object of Kubernetes that is deleted never comes back as what it was. What nobody answered is waited
+    for as in any rollback. Raises `JournalError` as `roll_back` does.
+    """
+    if not _ends_for_good(story):
+        return False
+    journal = Journal.reopen(path)
+    try:
+        steps = steps_of(story.stages, _last_sent(path))
+        worker = Worker(handlers, journal, listen)
+        gone = worker.finish_unanswered(steps[-1], story.transaction)
+        if gone:
+            worker.note("outcome", outcome="committed")
+    finally:
+        journal.close()
+    return gone
+
+
+def _ends_for_good(story: Story) -> bool:
+    """Whether the run may have come to its end, in a step that nobody can take back."""
+    last = story.stages[-1] if story.stages else []
+    begun = all(item.change.after is None and item.needs_undo for item in last)
+    untouched = not any(item.undone for item in story.records)
+    return begun and untouched and any(item.change.kind in EXACT for item in last)
+
+
+def _last_sent(path: Path) -> float:
+    """When (monotonic) a process that died may have sent its last request: not after the last line."""
+    return max(time.monotonic() - _age(path), 0.0)
 
 
 def _age(path: Path) -> float:

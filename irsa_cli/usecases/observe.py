@@ -14,6 +14,7 @@ from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount
 from irsa_cli.core.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
 from irsa_cli.usecases.connect import Connection
+from irsa_cli.usecases.finding import observed_account
 
 UNSETTLED_SECONDS = 900.0
 """For how long the run that made a provider or a namespace may still be there to take it back."""
@@ -125,15 +126,7 @@ def read_role(connection: Connection, wish: Wish) -> tuple[ObservedRole | None, 
 
 def _service_account(connection: Connection, wish: Wish) -> ObservedServiceAccount | None:
     present = connection.kube.service_account(wish.namespace, wish.name)
-    if present is None:
-        return None
-    metadata = present["metadata"]
-    return ObservedServiceAccount(
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        annotations=metadata.get("annotations") or {},
-        labels=metadata.get("labels") or {},
-    )
+    return None if present is None else observed_account(present)
 
 
 def _rehearse(connection: Connection, wish: Wish) -> str | None:

@@ -27,6 +27,7 @@ from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.recover import (
     TAKES_BACK,
     cut_off,
+    finish_deletion,
     is_running,
     roll_back,
     supersede,
@@ -175,6 +176,8 @@ class _Work:
                 stop.current = None
                 result = _forward_result(report, story)
                 name_caller(result.error, connection.aws.caller)
+            elif finish_deletion(path, story, found, self.settings.listen):
+                result = _deleted(story)
             else:
                 seconds = self.settings.rollback_timeout
                 leftovers = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
@@ -185,6 +188,14 @@ class _Work:
         result.cluster, result.facts = connection.cluster, facts_of(story, committed=committed)
         result.seconds = time.monotonic() - started
         return result
+
+
+def _deleted(story: Story) -> Result:
+    """A deletion that had come to its end counts as such."""
+    gone = ", ".join(f"{item.change.kind.value} {item.change.name}" for item in story.stages[-1])
+    why = f"{gone} is gone already, and can't come back as what it was: the transaction counts as committed"
+    changes = [ChangeResult(record.change, "done") for record in story.records]
+    return Result(Ended.COMMITTED, transaction=story.transaction, changes=changes, notes=[why])
 
 
 def _check_forward(story: Story) -> None:

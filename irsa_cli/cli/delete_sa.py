@@ -1,0 +1,106 @@
+"""`irsa delete-sa`: its options; what it does is in `irsa_cli.usecases.delete_sa`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.create_sa import _one_name
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    output_options,
+    run_options,
+)
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.delete_sa import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa delete-sa s3-reader -n backend -c prod --dry-run
+  irsa delete-sa s3-reader -n backend -c prod
+  irsa delete-sa app -c prod --keep-role
+"""
+
+
+@click.command("delete-sa", epilog=_EPILOG)
+@click.argument("name", required=False, type=Checked("name", "names.service_account"))
+@click.option(
+    "--name",
+    "name_option",
+    cls=Once,
+    type=Checked("name", "names.service_account"),
+    help="Name of the ServiceAccount, as NAME.",
+)
+@click.option(
+    "-n",
+    "--namespace",
+    cls=Once,
+    type=Checked("namespace", "names.namespace"),
+    default="default",
+    help="Its namespace. [default: default]",
+)
+@cluster_options
+@kube_options
+@click.option(
+    "--role-name",
+    cls=Once,
+    type=Checked("name", "names.role"),
+    help="Name of the role, where it has another one than irsa gives, and no annotation tells it.",
+)
+@click.option("--keep-sa", is_flag=True, help="Keep the ServiceAccount; it loses its role.")
+@click.option("--keep-role", is_flag=True, help="Keep the role with its policies.")
+@click.option(
+    "--role-only", is_flag=True, help="Delete a role that was made with --role-only; see create-sa."
+)
+@click.option("--force", is_flag=True, help="Delete it even if pods use it, or if that can't be known.")
+@click.option(
+    "--ignore-not-found", is_flag=True, help="When there is nothing to delete, end with exit code 0."
+)
+@run_options
+@output_options
+def command(**options: Any) -> int:
+    """Delete a ServiceAccount's role, and what irsa made with it, in one transaction.
+
+    What irsa made goes: the role with its policies, and the ServiceAccount. A ServiceAccount that irsa
+    only annotated stays, without the annotation; a role that it only used stays, without the statement
+    that irsa added. The namespace stays. A failure at any point takes everything back.
+    """
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import Speaking, finish, take_settings
+    from irsa_cli.usecases.delete_sa import delete_sa
+
+    speaking = Speaking.take(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings, detailed = take_settings(options, progress)
+    request = _request(options)
+    return finish(lambda: delete_sa(request, settings, progress.wire), speaking, progress, detailed=detailed)
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.cli.session import take_target
+    from irsa_cli.usecases.delete_sa import Request
+
+    if options["keep_sa"] and options["keep_role"]:
+        raise click.UsageError("--keep-sa and --keep-role contradict each other: nothing would be deleted")
+    if options["role_only"] and (options["keep_sa"] or options["keep_role"]):
+        raise click.UsageError("--role-only deletes the role, and nothing else")
+    reached = options["kubeconfig"] or options["context"]
+    if options["issuer_url"] and not options["role_only"] and not reached:
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    return Request(
+        target=take_target(options),
+        namespace=options["namespace"],
+        name=_one_name(options["name"], options["name_option"]),
+        role_name=options["role_name"] or "",
+        keep_account=options["keep_sa"],
+        keep_role=options["keep_role"],
+        role_only=options["role_only"],
+        force=options["force"],
+        ignore_not_found=options["ignore_not_found"],
+    )

@@ -1,0 +1,33 @@
+"""`irsa disassociate-oidc`: its options; what it does is in `irsa_cli.usecases.disassociate_oidc`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from irsa_cli.cli.options import cluster_options, output_options, run_options
+
+
+@click.command("disassociate-oidc")
+@cluster_options
+@click.option("--force", is_flag=True, help="Delete it even if roles trust it, or if that can't be known.")
+@run_options
+@output_options
+def command(**options: Any) -> int:
+    """Delete the cluster's OIDC provider from IAM.
+
+    Refused while roles trust it: they are listed. Without a provider there is nothing to do. For a
+    cluster that is gone already, name its issuer: --issuer-url and --account.
+    """
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import Speaking, finish, take_settings, take_target
+    from irsa_cli.usecases.disassociate_oidc import Request, disassociate_oidc
+
+    speaking = Speaking.take(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings, detailed = take_settings(options, progress)
+    request = Request(take_target(options), force=options["force"])
+    return finish(
+        lambda: disassociate_oidc(request, settings, progress.wire), speaking, progress, detailed=detailed
+    )

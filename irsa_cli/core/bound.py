@@ -1,0 +1,103 @@
+"""What is there of one ServiceAccount and of its roles, for the commands that change or delete them.
+
+Pure. Reading it is `irsa_cli.usecases.finding`'s business. What a run that makes a binding needs to know is
+in `irsa_cli.core.binding`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from irsa_cli.core import arn
+from irsa_cli.core.binding import Cluster, ObservedRole, ObservedServiceAccount
+from irsa_cli.core.injection import Injection
+from irsa_cli.core.issuer import provider_arn
+from irsa_cli.core.names import subject
+from irsa_cli.core.states import (
+    CLUSTER_TAG,
+    MANAGED_BY_LABEL,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    RoleState,
+)
+from irsa_cli.core.web_identity import WebIdentity
+
+
+@dataclass(frozen=True)
+class NamedRole:
+    """A role that exists, by its name without path."""
+
+    name: str
+    arn: str
+    role: ObservedRole
+
+    @classmethod
+    def of(cls, cluster: Cluster, name: str, role: ObservedRole) -> NamedRole:
+        """A role of the cluster's account."""
+        resource = f"role{role.state.path}{name}"
+        return cls(name, arn.iam_arn(cluster.partition, cluster.account, resource), role)
+
+    @property
+    def state(self) -> RoleState:
+        """The role without its policies."""
+        return self.role.state
+
+    def is_for(self, cluster: Cluster, full_name: str) -> bool:
+        """Whether irsa made it, or took it over, for this ServiceAccount (`namespace/name`)."""
+        tags = self.state.tags
+        return (tags.get(CLUSTER_TAG), tags.get(SERVICE_ACCOUNT_TAG)) == (cluster.arn, full_name)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One ServiceAccount with its roles; any part may be missing.
+
+    `own` are the roles that bear irsa's tags for it, with their policies: usually one. `used` is the role
+    that it (or else the user) names and that is somebody else's, without its policies. `problem` says why the
+    role that its annotation names is neither, '' without an annotation or with a good one. `others` are roles
+    that were looked at, too, and have nothing to do with it. `unsearched` says why roles of other names could
+    not be looked for.
+    """
+
+    cluster: Cluster
+    namespace: str
+    name: str
+    account: ObservedServiceAccount | None = None
+    own: tuple[NamedRole, ...] = ()
+    used: NamedRole | None = None
+    problem: str = ""
+    others: tuple[NamedRole, ...] = ()
+    unsearched: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def annotation(self) -> str:
+        """The role's annotation as it is, '' without one."""
+        return self.account.annotations.get(ROLE_ARN_ANNOTATION, "") if self.account else ""
+
+    @property
+    def is_made(self) -> bool:
+        """Whether irsa made the ServiceAccount; one that it only annotated is somebody else's."""
+        return self.account is not None and is_made(self.account)
+
+    @property
+    def identity(self) -> WebIdentity:
+        """The token of its pods, as roles of the cluster's account see it."""
+        settings = Injection.read(self.account.annotations if self.account else {})
+        cluster = self.cluster
+        return WebIdentity(
+            provider_arn(cluster.partition, cluster.account, cluster.issuer),
+            cluster.issuer,
+            subject(self.namespace, self.name),
+            settings.audience,
+        )
+
+
+def is_made(account: ObservedServiceAccount) -> bool:
+    """Whether irsa made a ServiceAccount, and nobody has taken it over: it bears the label and the mark."""
+    return account.labels.get(MANAGED_BY_LABEL) == "irsa" and TRANSACTION_TAG in account.annotations

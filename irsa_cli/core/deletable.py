@@ -1,0 +1,121 @@
+"""Whether a binding may be deleted: who uses it, and whether a run is still making it; pure.
+
+The plan is made in `irsa_cli.core.deleting`. What is not there at all is told by who has looked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from irsa_cli.core import trust
+from irsa_cli.core.bound import Bound, NamedRole
+from irsa_cli.core.causes.facts import Pod
+from irsa_cli.core.deleting import OWN_ANNOTATIONS, Deletion
+from irsa_cli.core.errors import Refused
+from irsa_cli.core.policy import as_list, equal
+from irsa_cli.core.states import COMMIT_TAG, DELETING, DONE, TRANSACTION_TAG
+
+ROLE_ENV = "AWS_ROLE_ARN"
+SHOWN = 10
+"""How many pods, or roles, are named at most."""
+
+
+@dataclass(frozen=True)
+class Users:
+    """Who may use a binding: the pods of its namespace, and the ServiceAccounts that name its roles.
+
+    `hidden` says, for each thing that could not be looked at, why.
+    """
+
+    pods: Sequence[Pod] = ()
+    accounts: Sequence[tuple[str, str]] = ()
+    """All ServiceAccounts of the cluster that name a role: `namespace/name` and the role's ARN."""
+    hidden: Sequence[str] = ()
+
+
+def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] = ()) -> None:
+    """Raise `Refused` when somebody uses the binding, or a run may still be making it.
+
+    `living` are transactions that may be at work.
+    """
+    makers = sorted({mark for mark in _makers(bound) if mark in living})
+    if makers:
+        raise Refused(
+            f"transaction {makers[0]} is making {bound.full_name}, or was cut off a short while ago",
+            next_steps=(
+                "wait until it has ended, and run this again",
+                "or, when you know that it is gone: run this again with --force",
+            ),
+        )
+    pods = [pod for pod in users.pods if _uses(pod, bound, deletion)]
+    others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)
+    if not pods and not others and not users.hidden:
+        return
+    raise Refused(
+        f"{bound.full_name} {_why(pods, others)}",
+        details=[*_listed(_told(pod) for pod in pods), *_listed(others), *users.hidden],
+        next_steps=(
+            *(["stop these pods, or give them another ServiceAccount, and run this again"] if pods else []),
+            "or delete it all the same: run this again with --force",
+        ),
+    )
+
+
+def is_nothing(bound: Bound) -> bool:
+    """Whether there is nothing at all that irsa has made, or could have."""
+    return not bound.own and bound.used is None and not has_marks(bound)
+
+
+def has_marks(bound: Bound) -> bool:
+    """Whether the ServiceAccount shows that irsa made it, or gave it a role."""
+    account = bound.account
+    return account is not None and (
+        bound.is_made or any(key in account.annotations for key in OWN_ANNOTATIONS)
+    )
+
+
+def admits_others(bound: Bound, role: NamedRole) -> bool:
+    """Whether a role of irsa's may be used by others: it trusts more than this ServiceAccount."""
+    return not equal(
+        {"Statement": as_list(role.state.trust.get("Statement", []))},
+        {"Statement": [trust.statement(bound.identity)]},
+    )
+
+
+def _makers(bound: Bound) -> Iterator[str]:
+    """The marks of the ServiceAccount's roles that no run has finished."""
+    for role in bound.own:
+        tag = role.state.tags.get(COMMIT_TAG)
+        if tag not in (DONE, DELETING) and (tag is not None or role.arn != bound.annotation):
+            yield role.state.tags.get(TRANSACTION_TAG, "")
+
+
+def _uses(pod: Pod, bound: Bound, deletion: Deletion) -> bool:
+    """Whether a pod loses something: its ServiceAccount, or the role that was injected into it."""
+    if pod.service_account != bound.name or pod.phase not in ("Running", "Pending"):
+        return False
+    roles = {item.env[ROLE_ENV] for item in pod.containers if ROLE_ENV in item.env}
+    return deletion.takes_account or any(role is None or role in deletion.lost for role in roles)
+
+
+def _why(pods: Sequence[Pod], others: Sequence[str]) -> str:
+    if pods:
+        return f"is in use by {len(pods)} pod{'s' if len(pods) != 1 else ''}"
+    if others:
+        return "has a role that other ServiceAccounts use, too"
+    return "may be in use: that could not be looked at"
+
+
+def _told(pod: Pod) -> str:
+    kind, _, name = pod.owner.partition("/")
+    if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
+        kind, name = "Deployment", name.removesuffix(f"-{pod.labels['pod-template-hash']}")
+    owner = f" ({kind}/{name})" if kind else ""
+    return f"pod {pod.name}{owner}"
+
+
+def _listed(items: Iterator[str] | Sequence[str]) -> list[str]:
+    found = list(items)
+    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return [*found[:SHOWN], *more]

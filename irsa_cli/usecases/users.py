@@ -1,0 +1,109 @@
+"""Who uses a binding, and who may be at work on it: what is read before it is deleted, and nothing written.
+
+Whether it may be deleted is decided in `irsa_cli.core.deletable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TypeVar
+
+from irsa_cli.core.bound import Bound
+from irsa_cli.core.causes import objects
+from irsa_cli.core.causes.facts import Pod
+from irsa_cli.core.deletable import Users, admits_others
+from irsa_cli.core.deleting import Deletion
+from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.remains import MINIMUM_AGE, began
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
+from irsa_cli.transaction.recover import is_running
+from irsa_cli.usecases.connect import Connection
+
+T = TypeVar("T")
+FORBIDDEN = 403
+
+
+def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: bool = True) -> Users:
+    """Who may use the binding, in one round trip; without `kube` the cluster is not asked.
+
+    At the same time the deletion of the ServiceAccount is rehearsed (dryRun): raises `ServiceError` when the
+    caller may not delete it.
+    """
+    if not kube:
+        return Users()
+    with ThreadPoolExecutor(3) as pool:
+        rehearsal = pool.submit(_rehearse, connection, bound, deletion)
+        pods = pool.submit(_pods, connection, bound, deletion)
+        accounts = pool.submit(_accounts, connection, bound, deletion)
+    rehearsal.result()
+    (seen, hidden), (others, more_hidden) = pods.result(), accounts.result()
+    return Users(seen, others, [*hidden, *more_hidden])
+
+
+def _rehearse(connection: Connection, bound: Bound, deletion: Deletion) -> None:
+    account = bound.account
+    if account is None or not deletion.takes_account:
+        return
+    place, version = (bound.namespace, bound.name), account.resource_version
+    try:
+        connection.kube.delete_service_account(
+            *place, uid=account.uid, resource_version=version, dry_run=True
+        )
+    except ServiceError as error:
+        if error.status not in (404, 409):  # Somebody works on it at this moment: the run itself will see.
+            raise
+
+
+def _pods(connection: Connection, bound: Bound, deletion: Deletion) -> tuple[list[Pod], list[str]]:
+    """The pods of the namespace, and why they can't be looked at."""
+    if not deletion.takes_account and not deletion.lost:
+        return [], []
+    bodies, why = _listed(lambda: connection.kube.pods(bound.namespace))
+    hidden = [f"the pods of {bound.namespace} can't be listed: {why}"] if why else []
+    return [objects.pod(body) for body in bodies], hidden
+
+
+def _accounts(
+    connection: Connection, bound: Bound, deletion: Deletion
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """All ServiceAccounts with their roles, where another one may use a role that goes."""
+    shared = [role for role in bound.own if role.arn in deletion.lost and admits_others(bound, role)]
+    if not shared:
+        return [], []
+    bodies, why = _listed(connection.kube.service_accounts)
+    found = [objects.service_account(body) for body in bodies]
+    hidden = [f"{shared[0].arn} trusts others, too, and ServiceAccounts can't be listed: {why}"]
+    named = [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found]
+    return named, hidden if why else []
+
+
+def _listed(read: Callable[[], list[T]]) -> tuple[list[T], str]:
+    """What is listed, or why the caller may not list it."""
+    try:
+        return read(), ""
+    except ServiceError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return [], error.reason
+
+
+def living(bound: Bound, state_dir: Path) -> list[str]:
+    """The transactions whose marks the roles bear, and which may still be at work, here or elsewhere."""
+    marks = {role.state.tags.get(TRANSACTION_TAG, "") for role in bound.own}
+    return [mark for mark in marks if _may_live(mark, state_dir)]
+
+
+def _may_live(transaction: str, state_dir: Path) -> bool:
+    for path in journals_of(state_dir, [transaction]):
+        return is_running(path)
+    now = datetime.now(timezone.utc)
+    return any((now - moment).total_seconds() < MINIMUM_AGE for moment in began(transaction))
+
+
+def journals_of(state_dir: Path, transactions: Iterable[str]) -> list[Path]:
+    """The journals of these transactions, as far as they are on this machine."""
+    paths = [state_dir / f"{name}.jsonl" for name in transactions if name and "/" not in name]
+    return [path for path in paths if path.is_file()]
