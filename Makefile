@@ -45,6 +45,8 @@ imports: $(VENV)/.ready
 
 docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 	$(BIN)/python tools/docs/commands.py --check
+	$(BIN)/python tools/docs/config_schema.py --check
+	$(BIN)/python tools/docs/well_known_policies.py --check
 	$(BIN)/mkdocs build --strict --quiet
 
 faults: $(VENV)/.ready  ## Break every call of every command in every way (STAGE=sandbox|real|both SAMPLE=seconds SEED=n)

@@ -26,6 +26,7 @@ _WORDS = {
     Ended.FAILED: "failed, nothing was changed",
     Ended.UNFINISHED: "unfinished",
 }
+_WHOLE = ("OIDCProvider", "Namespace", "Role", "ServiceAccount")
 _GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
 
 
@@ -45,8 +46,10 @@ def _sign(result: Result) -> str:
         return click.style(mark("failed"), fg="red")
     if result.ended is Ended.UNCHANGED:
         return mark("ok")
-    actions = {item.change.action for item in result.changes}
-    action = actions.pop() if len(actions) == 1 else "update"
+    # What becomes of the whole is what becomes of its first object that comes or goes.
+    changes = (item.change for item in result.changes)
+    whole = [change.action for change in changes if change.kind.value in _WHOLE]
+    action = next((action for action in whole if action != "update"), "update")
     return click.style(mark(action), fg={"create": "green"}.get(action, "yellow"))
 
 

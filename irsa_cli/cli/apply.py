@@ -35,6 +35,11 @@ def apply_options(command: Any) -> Any:
             help="Let ServiceAccounts that have somebody else's role change to the wished one.",
         ),
         click.option(
+            "--prune",
+            is_flag=True,
+            help="Delete what irsa made in these clusters and no file wishes any more.",
+        ),
+        click.option(
             "--update-trust",
             is_flag=True,
             help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
@@ -96,7 +101,8 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
     from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.usecases.apply import Request, places
+    from irsa_cli.usecases.apply import Request
+    from irsa_cli.usecases.places import places
 
     target = take_place(options)
     configs, selection = take_files(options)
@@ -109,9 +115,10 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         override=options["override"],
         update_trust=options["update_trust"],
         verify=verify,
+        prune=options["prune"],
     )
     try:
-        places(request)
+        places(configs, target, selection)
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
     return request

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "apply": ("apply", "Make true what configuration files wish."),
     "diff": ("diff", "Show what `irsa apply` would change."),
+    "delete": ("delete", "Delete what irsa made of the ServiceAccounts in configuration files."),
     "delete-sa": (
         "delete_sa",
         "Delete a ServiceAccount's role, and what irsa made with it, in one transaction.",

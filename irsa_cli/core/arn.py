@@ -36,7 +36,8 @@ class Arn:
         match = _ARN.fullmatch(text)
         if match is None:
             raise InvalidInput(
-                f"'{text}' is not an ARN", reason="expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
+                f"'{text}' is not an ARN",
+                reason="expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE, an account has 12 digits",
             )
         return cls(**match.groupdict())
 

@@ -23,10 +23,12 @@ from irsa_cli.core.result import Ended, Result
 from irsa_cli.transaction.journal import prune
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import stories, supersede
+from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.create_sa import wish_of
 from irsa_cli.usecases.from_config import request_of
-from irsa_cli.usecases.many import PARALLEL, Pace, run_all
+from irsa_cli.usecases.many import PARALLEL, Pace, result_of, run_all
+from irsa_cli.usecases.places import Place, places
 from irsa_cli.usecases.running import (
     RunGroup,
     Settings,
@@ -38,6 +40,7 @@ from irsa_cli.usecases.running import (
 )
 from irsa_cli.usecases.settling import Work, is_abandoned
 from irsa_cli.usecases.snapshot import Groundwork, Snapshot
+from irsa_cli.usecases.unapply import Deletions, surplus
 
 GROUNDWORK = "(groundwork)"
 
@@ -54,52 +57,12 @@ class Request:
     override: bool = False
     update_trust: bool = False
     verify: bool = False
+    prune: bool = False
+    """Whether bindings that irsa made here and no file wishes are deleted."""
 
 
 Tell = Callable[[Item], None]
 """Hears of each item when it has ended."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """One cluster, and what the files wish there."""
-
-    target: Target
-    bindings: tuple[Binding, ...]
-    with_oidc: bool
-
-
-def places(request: Request) -> list[Place]:
-    """The clusters that the files are about; raises `InvalidInput` where one isn't known."""
-    found: dict[tuple[str, str | None], list[tuple[Config, tuple[Binding, ...]]]] = {}
-    everything = [item for config in request.configs for item in config.bindings]
-    chosen = {id(item) for item in request.selection.of(everything)}
-    for config in request.configs:
-        name, region = _where(request.target, config)
-        bindings = tuple(item for item in config.bindings if id(item) in chosen)
-        found.setdefault((name, region), []).append((config, bindings))
-    return [
-        Place(
-            replace(request.target, cluster=name, region=region),
-            tuple(item for _, bindings in parts for item in bindings),
-            any(config.with_oidc for config, _ in parts),
-        )
-        for (name, region), parts in found.items()
-    ]
-
-
-def _where(target: Target, config: Config) -> tuple[str, str | None]:
-    """The cluster and region of a document; the command line fills in what it doesn't name."""
-    for flag, given, named in (
-        ("--cluster", target.cluster, config.cluster),
-        ("--region", target.region, config.region),
-    ):
-        if given and named and given != named:
-            raise InvalidInput(f"{config.where} is for {named}", reason=f"{flag} says {given}")
-    name = config.cluster or target.cluster
-    if not name:
-        raise InvalidInput(f"{config.where} names no cluster", reason="neither metadata.name nor --cluster")
-    return name, config.region or target.region
 
 
 def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> Applied:
@@ -110,7 +73,7 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
         log(call)
         pace.heard(call)
 
-    where = places(request)
+    where = places(request.configs, request.target, request.selection)
     if request.atomic and len(where) > 1:
         raise InvalidInput("--atomic takes one cluster", reason="one transaction is about one cluster")
     sites = [Site.open(place, request, settings, listen) for place in where]
@@ -119,7 +82,11 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     with stoppable(group, settings.note):
         for site in sites:
             run = replace(site, settings=replace(settings, group=group))
-            (run.all_or_nothing if request.atomic else run.one_by_one)(done, pace, tell)
+            if request.atomic:
+                run.all_or_nothing(done, tell)
+            else:
+                run.one_by_one(done, pace, tell)
+                run.prune(done, pace, tell)
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds
     return done
@@ -169,6 +136,23 @@ class Site:
                 self._run(works, snapshot, pace, note)
             ended = {item.name for item in done.items}
             done.pending += [str(binding) for binding, _ in wishes if str(binding) not in ended]
+
+    def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
+        """Delete what no file wishes any more, after showing it."""
+        requests = self.surplus()
+        if requests and not self._stopped():
+            deletions = Deletions(self.connection, self.settings)
+            deletions.run([requests], done, pace, self.request.parallel, tell)
+
+    def surplus(self) -> list[delete_sa.Request]:
+        """What `--prune` deletes here; told before it is done."""
+        if not self.request.prune:
+            return []
+        found = surplus(self.connection, self.place.target, self.place.names, self.request.selection)
+        if found:
+            names = ", ".join(item.full_name for item in found)
+            self.settings.note(f"No file wishes these any more, and irsa made them: {names}")
+        return found
 
     def _run(
         self,
@@ -276,7 +260,7 @@ class Site:
             )
         return describe(aws, name).cluster.issuer
 
-    def all_or_nothing(self, done: Applied, pace: Pace, tell: Tell) -> None:
+    def all_or_nothing(self, done: Applied, tell: Tell) -> None:
         """One transaction for all of it."""
         from irsa_cli.usecases.atomic import apply_at_once
 
@@ -285,16 +269,6 @@ class Site:
             name_caller(item.result.error, self.connection.aws.caller)
             done.items.append(item)
             tell(item)
-
-
-def result_of(work: Callable[[], Result]) -> Result:
-    """The result of one of many: what goes wrong with it is its own affair."""
-    try:
-        return work()
-    except Refused as error:
-        return Result(Ended.REFUSED, error=error)
-    except Exception as error:
-        return Result(Ended.FAILED, error=error)
 
 
 def _raising(error: IrsaError) -> Callable[[], Result]:

@@ -19,6 +19,7 @@ from irsa_cli.core.merging import side_by_side
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.transaction.protocol import Run
+from irsa_cli.usecases.delete_sa import planned_deletion
 from irsa_cli.usecases.running import came_between
 from irsa_cli.usecases.settling import ATTEMPTS, is_abandoned
 from irsa_cli.usecases.snapshot import WORKERS, Snapshot
@@ -49,7 +50,10 @@ def _attempt(site: Site) -> Result:
     refusals = [item for item in found if isinstance(item, Refused)]
     if refusals:
         raise _refused(refusals)
-    plan = side_by_side(ground.plan, [item for item in found if isinstance(item, Plan)])
+    deletions = [planned_deletion(site.connection, item, site.settings) for item in site.surplus()]
+    plans = [item for item in found if isinstance(item, Plan)]
+    plans += [item.plan for item in deletions if item is not None]
+    plan = side_by_side(ground.plan, plans)
     facts = {"serviceAccounts": [{"namespace": w.namespace, "name": w.name} for w in wishes]}
     if not len(plan):
         return Result(Ended.UNCHANGED, cluster=site.connection.cluster, facts=facts)

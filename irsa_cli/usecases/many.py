@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from irsa_cli.aws.errors import THROTTLED
 from irsa_cli.aws.session import WireCall
+from irsa_cli.core.errors import Refused
+from irsa_cli.core.result import Ended, Result
 
 T = TypeVar("T")
 
@@ -78,3 +80,13 @@ def run_all(
             for future in ended:
                 pace.done()
                 yield running.pop(future), future.result()
+
+
+def result_of(work: Callable[[], Result]) -> Result:
+    """The result of one of many: what goes wrong with it is its own affair."""
+    try:
+        return work()
+    except Refused as error:
+        return Result(Ended.REFUSED, error=error)
+    except Exception as error:
+        return Result(Ended.FAILED, error=error)

@@ -206,7 +206,7 @@ def _verdict(
 def _ending(process: Process, stage: FaultStage) -> Ending:
     try:
         document = json.loads(stage.neutral(bytes(process.out).decode()))
-        items = document["items"] if document["kind"] == "RecoveryList" else [document]
+        items = [item.get("result", item) for item in document.get("items", [document])]
         left = [piece for item in items for piece in item["left"]]
     except (ValueError, KeyError):
         return Ending(process.code)

@@ -98,7 +98,7 @@ def unquoted(node: ScalarNode) -> str:
 def text_of(node: ScalarNode) -> str:
     """The scalar's text. JSON writes what is beyond 16 bits as two escapes, which PyYAML leaves apart."""
     text = str(node.value)
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 

@@ -8,8 +8,9 @@ from typing import Any
 from yaml import MappingNode, Node, ScalarNode
 
 from irsa_cli.core import arn, names, policy, wellknown
-from irsa_cli.core.config.reader import Fields, Reader, did_you_mean
+from irsa_cli.core.config.reader import Fields, Reader
 from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.nearest import did_you_mean
 from irsa_cli.core.policy import Document
 from irsa_cli.core.wellknown import WellKnown
 

@@ -5,7 +5,6 @@ Each method gives None when it has noted a problem. Nothing here knows which fie
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeGuard, TypeVar
 
@@ -23,6 +22,7 @@ from irsa_cli.core.config.nodes import (
     where,
 )
 from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.nearest import did_you_mean
 
 T = TypeVar("T")
 Fields = Mapping[str, Node]
@@ -172,10 +172,3 @@ class Reader:
         if found is None:
             found = f"'{text_of(node)}'" if isinstance(node, ScalarNode) else f"the tag {node.tag}"
         self.problem(node, f"expected {expected}, not {found}")
-
-
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """A question that names the nearest of the known words; '' when none is near."""
-    by_lower = {word.lower(): word for word in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, 1, 0.7)
-    return f"did you mean '{by_lower[near[0]]}'?" if near else ""

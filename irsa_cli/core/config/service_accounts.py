@@ -10,22 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from yaml import Node, ScalarNode
+from yaml import Node
 
 from irsa_cli.core import arn, names
 from irsa_cli.core.comparing import COMPARISONS
 from irsa_cli.core.config.model import Binding
-from irsa_cli.core.config.nodes import text_of
+from irsa_cli.core.config.nodes import BOOLEAN
+from irsa_cli.core.config.pods import pod_settings
 from irsa_cli.core.config.policies import PolicyReader
 from irsa_cli.core.config.reader import Fields, Reader
 from irsa_cli.core.config.trusting import clusters, conditions, subjects
-from irsa_cli.core.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.states import (
-    AUDIENCE_ANNOTATION,
-    ROLE_ARN_ANNOTATION,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
-)
 
 ReadFile = Callable[[str], str]
 """The text of a file that the configuration names; raises `InvalidInput`."""
@@ -97,15 +91,20 @@ def binding(reader: Reader, node: Node, around: Around) -> tuple[Binding | None,
     if "metadata" not in fields:
         reader.problem(node, "this ServiceAccount has no metadata.name")
         return None, []
-    found = _metadata(reader, fields["metadata"], around)
+    found = _metadata(reader, fields, around)
     if found is None:
         return None, []
     _contradictions(reader, fields, found)
     found = _role(reader, fields, replace(found, where=reader.line(node)), around)
-    return _service_account(reader, fields, found)
+    if found.role_only and (found.labels or found.annotations):
+        notice = f"{found.where}: roleOnly: the labels and annotations of {found} are not set"
+        return replace(found, labels={}, annotations={}), [notice]
+    return found, []
 
 
-def _metadata(reader: Reader, node: Node, around: Around) -> Binding | None:
+def _metadata(reader: Reader, entry: Fields, around: Around) -> Binding | None:
+    """The ServiceAccount itself; None where problems were noted that leave no name."""
+    node = entry["metadata"]
     fields = reader.fields(node, METADATA, "metadata", {})
     if "name" not in fields:
         reader.problem(node, "this ServiceAccount has no metadata.name")
@@ -119,48 +118,7 @@ def _metadata(reader: Reader, node: Node, around: Around) -> Binding | None:
     found = Binding(namespace, name, cluster=around.cluster, region=around.region)
     if "labels" in fields:
         found = replace(found, labels=reader.text_map(fields["labels"], names.labels))
-    if "annotations" in fields:
-        found = _annotations(reader, fields["annotations"], found)
-    return found
-
-
-def _annotations(reader: Reader, node: Node, found: Binding) -> Binding:
-    """The annotations; those of the pod identity webhook become the fields that irsa has for them."""
-    fields: dict[str, Any] = {}
-    others: dict[str, str] = {}
-    for key, value in reader.pairs(node).values():
-        text = reader.text(value)
-        if text is None:
-            continue
-        if text_of(key) == ROLE_ARN_ANNOTATION:
-            reader.problem(key, "irsa sets the role's ARN itself; for a role that exists, say attachRoleARN")
-        elif text_of(key) in _WEBHOOK:
-            fields.update(_webhook_annotation(reader, key, value, text))
-        elif reader.checked(key, names.service_account_annotations, {text_of(key): text}) is not None:
-            others[text_of(key)] = text
-    reader.checked(node, names.service_account_annotations, others)
-    return replace(found, annotations=others, **fields)
-
-
-_WEBHOOK = {
-    AUDIENCE_ANNOTATION: "audience",
-    STS_REGIONAL_ANNOTATION: "sts_regional_endpoints",
-    TOKEN_EXPIRATION_ANNOTATION: "token_expiration",
-}
-
-
-def _webhook_annotation(reader: Reader, key: ScalarNode, value: Node, text: str) -> dict[str, Any]:
-    name = text_of(key)
-    if name == AUDIENCE_ANNOTATION:
-        return {_WEBHOOK[name]: reader.checked(value, names.audience, text) or ""}
-    if name == STS_REGIONAL_ANNOTATION:
-        if text not in ("true", "false"):
-            reader.problem(value, f'expected "true" or "false", not \'{text}\'')
-        return {_WEBHOOK[name]: text == "true"}
-    if not (text.isascii() and text.isdigit() and len(text) < 7):
-        reader.problem(value, f"expected seconds in decimal digits, not '{text}'")
-        return {}
-    return {_WEBHOOK[name]: reader.checked(value, names.token_expiration, int(text))}
+    return replace(found, **pod_settings(reader, entry, fields.get("annotations")))
 
 
 def _contradictions(reader: Reader, fields: Fields, found: Binding) -> None:
@@ -173,8 +131,8 @@ def _contradictions(reader: Reader, fields: Fields, found: Binding) -> None:
 
 
 def _is_off(node: Node) -> bool:
-    """Whether a field says no more than its absence: false, or empty."""
-    return node.value in ("false", []) or not node.value
+    """Whether a field says no more than its absence: false, or an empty list or mapping."""
+    return node.value.lower() in ("false", "no", "off") if node.tag == BOOLEAN else node.value == []
 
 
 def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Binding:
@@ -226,28 +184,3 @@ def _trust(reader: Reader, fields: Fields, found: Binding) -> Binding:
     if "trustConditions" in fields:
         found = replace(found, conditions=conditions(reader, fields["trustConditions"]))
     return found
-
-
-def _service_account(reader: Reader, fields: Fields, found: Binding) -> tuple[Binding, list[str]]:
-    """What the entry says of the ServiceAccount beyond its metadata."""
-    given: dict[str, Any] = {}
-    if "audience" in fields:
-        given["audience"] = reader.text(fields["audience"], names.audience) or DEFAULT_AUDIENCE
-    if "stsRegionalEndpoints" in fields:
-        given["sts_regional_endpoints"] = reader.boolean(fields["stsRegionalEndpoints"])
-    if "tokenExpiration" in fields:
-        node = fields["tokenExpiration"]
-        given["token_expiration"] = reader.whole_number(node, names.token_expiration)
-    fresh = Binding("", "")
-    for attribute, value in given.items():
-        before = getattr(found, attribute)
-        if before not in (getattr(fresh, attribute), value):
-            annotation = next(key for key, name in _WEBHOOK.items() if name == attribute)
-            reader.problem(
-                fields["metadata"], f"the annotation {annotation} contradicts the field of {found}"
-            )
-    found = replace(found, **given)
-    if found.role_only and (found.labels or found.annotations):
-        notice = f"{found.where}: roleOnly: the labels and annotations of {found} are not set"
-        return replace(found, labels={}, annotations={}), [notice]
-    return found, []

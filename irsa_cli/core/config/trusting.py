@@ -11,9 +11,10 @@ from irsa_cli.core import names
 from irsa_cli.core.comparing import COMPARISONS
 from irsa_cli.core.conditions import operator_of
 from irsa_cli.core.config.model import OtherCluster, Subject
-from irsa_cli.core.config.reader import Reader, did_you_mean
+from irsa_cli.core.config.reader import Reader
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.issuer import check_issuer
+from irsa_cli.core.nearest import did_you_mean
 
 _NAMESPACE_PATTERN = re.compile(r"[a-z0-9*?-]{1,63}", re.ASCII)
 

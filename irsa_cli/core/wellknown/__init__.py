@@ -6,6 +6,7 @@ Which of them a ServiceAccount gets is said in configuration files and by flags.
 
 from irsa_cli.core.wellknown.catalogue import (
     EKSCTL,
+    FILLED,
     Parameter,
     Values,
     WellKnown,
@@ -19,6 +20,7 @@ from irsa_cli.core.wellknown.wording import read_parameters, read_uses
 
 __all__ = [
     "EKSCTL",
+    "FILLED",
     "Parameter",
     "Resolved",
     "Scope",

@@ -5,7 +5,6 @@ What a policy is for one partition and cluster is `irsa_cli.core.wellknown.resol
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.nearest import did_you_mean
 
 EKSCTL = (
     "imageBuilder",
@@ -27,6 +27,9 @@ EKSCTL = (
 )
 """Those that eksctl has, too, by the same names."""
 
+
+FILLED = ("region", "account", "clusterName")
+"""The parameters that a cluster fills."""
 
 Values = Mapping[str, tuple[str, ...]]
 """The values of parameters by their names."""
@@ -90,8 +93,7 @@ def names() -> tuple[str, ...]:
 def get(name: str) -> WellKnownPolicy:
     """The policy of that name; raises `InvalidInput` when there is none."""
     if name not in names():
-        near = difflib.get_close_matches(name, names(), 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(names())}"
+        hint = did_you_mean(name, names()) or f"there are {', '.join(names())}"
         raise InvalidInput(f"there is no well-known policy '{name}'", reason=hint)
     text = (files(__package__) / "data" / f"{name}.json").read_text(encoding="utf-8")
     data = json.loads(text)
@@ -117,10 +119,6 @@ def get(name: str) -> WellKnownPolicy:
         managed=tuple(data.get("managed", ())),
         statements=tuple(data.get("statements", ())),
     )
-
-
-FILLED = ("region", "account", "clusterName")
-"""The parameters that a cluster fills."""
 
 
 def check(use: WellKnown) -> WellKnown:
