@@ -102,7 +102,7 @@ def _identity(provider: str, issuer: str, name: str) -> WebIdentity:
 
 
 def evaluations(rounds: int = 3) -> float:
-    """Trust policies evaluated in a second of processor time, each another, with all that verify asks of it."""
+    """Trust policies evaluated in a second of processor time, each another, with all that verify asks."""
     cases = list(_policies(POLICIES))
     best = 0.0
     for _ in range(rounds):
