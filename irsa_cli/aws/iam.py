@@ -62,6 +62,16 @@ def with_policies(iam: IAMClient, name: str, state: RoleState) -> ObservedRole:
     return ObservedRole(state, attached.result(), inline.result())
 
 
+def whole_role(iam: IAMClient, name: str) -> ObservedRole | None:
+    """A role that is expected to be there, with what is attached to it: all is asked for at once."""
+    with ThreadPoolExecutor(3) as pool:
+        found = pool.submit(role_state, iam, name)
+        attached = pool.submit(attached_policies, iam, name)
+        inline = pool.submit(inline_policies, iam, name)
+    state = found.result()
+    return None if state is None else ObservedRole(state[0], attached.result(), inline.result())
+
+
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:
     """The ARNs of a role's managed policies."""
     arns: list[str] = []

@@ -8,6 +8,7 @@ owns is in `irsa_cli.changes.trust_statement`.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
@@ -15,6 +16,7 @@ from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, telling
 from irsa_cli.core import policy
 from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.names import TAGS_LIMIT
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import (
     BoundaryState,
@@ -49,6 +51,10 @@ class _PartHandler(Unclaimed):
         """See `Handler.apply`. A part has no owner: its content is compared instead."""
         with telling(Outcome.REFUSED):
             role = self._role(change)
+        if role is None:
+            if claim is None:
+                raise conflict(change, "the role is gone")
+            return Applied(changed=False)  # What is to be taken back went with it.
         if self._has(role, change.after, change):
             return Applied(changed=False)
         if not self._may_change(role, change):
@@ -65,14 +71,12 @@ class _PartHandler(Unclaimed):
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
-        found = reading.role_state(self._iam, change.target[0])
-        return found is not None and self._has(found[0], change.after, change)
+        role = self._role(change)
+        return role is not None and self._has(role, change.after, change)
 
-    def _role(self, change: Change) -> RoleState:
+    def _role(self, change: Change) -> RoleState | None:
         found = reading.role_state(self._iam, change.target[0])
-        if found is None:
-            raise conflict(change, "the role is gone")
-        return found[0]
+        return None if found is None else found[0]
 
 
 class SettingsHandler(_PartHandler):
@@ -113,7 +117,8 @@ class RoleTagsHandler(_PartHandler):
     """Some tags of a role, each compared by itself; the target is `(role name,)`.
 
     It takes two calls where keys are set and others removed: cut off between them, some keys are as after
-    the change and the others as before, and either way can be gone to the end.
+    the change and the others as before, and either way can be gone to the end. So what fails in the second
+    call has not done nothing.
     """
 
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
@@ -130,10 +135,17 @@ class RoleTagsHandler(_PartHandler):
             {"Key": key, "Value": value} for key, value in wanted.items() if value is not None
         ]
         gone = [key for key, value in wanted.items() if value is None and key in role.tags]
+        calls: list[Callable[[], object]] = []
         if any(role.tags.get(tag["Key"]) != tag["Value"] for tag in tags):
-            call(self._iam.tag_role, RoleName=name, Tags=tags)
+            calls.append(lambda: call(self._iam.tag_role, RoleName=name, Tags=tags))
         if gone:
-            call(self._iam.untag_role, RoleName=name, TagKeys=gone)
+            calls.append(lambda: call(self._iam.untag_role, RoleName=name, TagKeys=gone))
+        if len({*role.tags, *(tag["Key"] for tag in tags)}) > TAGS_LIMIT:
+            calls.reverse()  # There is no room for the new ones before the old ones are gone.
+        calls[0]()
+        for later in calls[1:]:
+            with telling(Outcome.UNKNOWN):
+                later()
 
 
 class TrustPolicyHandler(_PartHandler):

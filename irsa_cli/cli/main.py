@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Delete a ServiceAccount's role, and what irsa made with it, in one transaction.",
     ),
     "disassociate-oidc": ("disassociate_oidc", "Delete the cluster's OIDC provider from IAM."),
+    "update-sa": ("update_sa", "Change a ServiceAccount's role, policies or annotations, and nothing else."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),

@@ -84,6 +84,11 @@ def check_policy(text: str) -> str:
     return str(policy_arn(text))
 
 
+def check_boundary(text: str) -> str:
+    """`policy_arn` for a boundary that may be `none`, which is the empty text."""
+    return "" if text == "none" else check_policy(text)
+
+
 def check_role(text: str) -> str:
     """`role_arn` for a flag: the text as it was given."""
     return str(role_arn(text))

@@ -88,12 +88,10 @@ class Status(str, Enum):
     UNFINISHED = "unfinished"
     """A role whose run has not said that it ended."""
     ROLE_ONLY = "role-only"
-    """A role that was made without a ServiceAccount, by wish."""
+    """A role whose run ended without annotating: it was made without a ServiceAccount, by wish.
 
-    @property
-    def good(self) -> bool:
-        """Whether all is as somebody wished it."""
-        return self in (Status.OK, Status.ROLE_ONLY)
+    Its tag says the same when the ServiceAccount bore the ARN before that run, and is gone since.
+    """
 
 
 @dataclass(frozen=True)

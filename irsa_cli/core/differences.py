@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from irsa_cli.core import policy, trust
-from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_committed
+from irsa_cli.core.binding import (
+    Cluster,
+    Observed,
+    ObservedRole,
+    ObservedServiceAccount,
+    Wish,
+    is_committed,
+)
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.states import (
     CLUSTER_TAG,
@@ -49,7 +56,7 @@ def check(wish: Wish, observed: Observed) -> None:
 def check_preconditions(wish: Wish, observed: Observed) -> None:
     """Raise `Refused` when something that the wish builds on is not there, or not as it must be."""
     if wish.role_account == wish.cluster.account and not wish.associate:
-        _check_provider(wish, observed.provider)
+        check_provider(wish.cluster, wish.audience, observed.provider)
     if not observed.namespace_exists and not wish.create_namespace and not wish.role_only:
         raise Refused(
             f"namespace {wish.namespace} does not exist",
@@ -68,19 +75,20 @@ def check_preconditions(wish: Wish, observed: Observed) -> None:
         _check_admitted(wish, observed.role, observed.trust_quota)
 
 
-def _check_provider(wish: Wish, provider: ProviderState | None) -> None:
-    associate = f"irsa associate-oidc --cluster {wish.cluster.name} --region {wish.cluster.region}"
+def check_provider(cluster: Cluster, audience: str, provider: ProviderState | None) -> None:
+    """Raise `Refused` when there is no provider of the cluster's that accepts the audience."""
+    associate = f"irsa associate-oidc --cluster {cluster.name} --region {cluster.region}"
     if provider is None:
         raise Refused(
-            f"no IAM OIDC provider exists for cluster {wish.cluster.name}",
-            reason=f"STS would refuse every token of {wish.cluster.issuer}",
+            f"no IAM OIDC provider exists for cluster {cluster.name}",
+            reason=f"STS would refuse every token of {cluster.issuer}",
             next_steps=(associate, "or run this again with --associate-oidc"),
         )
-    if wish.audience not in provider.audiences:
+    if audience not in provider.audiences:
         raise Refused(
-            f"the OIDC provider does not accept the audience {wish.audience}",
+            f"the OIDC provider does not accept the audience {audience}",
             reason=f"it accepts: {', '.join(provider.audiences) or 'none'}",
-            next_steps=(f"{associate} --audience {wish.audience}", "or run this again with --associate-oidc"),
+            next_steps=(f"{associate} --audience {audience}", "or run this again with --associate-oidc"),
         )
 
 

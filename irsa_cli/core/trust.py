@@ -1,4 +1,4 @@
-"""Trust policies for IRSA: the statement that irsa writes, and where it is in a policy.
+"""Trust policies for IRSA: the statement that irsa writes, where it is in a policy, and how it changes.
 
 Whether a policy admits a token, and why, is `irsa_cli.core.evaluation`'s business.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from irsa_cli.core import trust_merge
+from irsa_cli.core.errors import Refused
 from irsa_cli.core.evaluation import explain
 from irsa_cli.core.policy import Document, as_list, normalized
 from irsa_cli.core.web_identity import ACTION, WebIdentity
@@ -17,6 +18,7 @@ __all__ = [
     "ACTION",
     "WebIdentity",
     "admits",
+    "audience_replacement",
     "contains",
     "found",
     "policy",
@@ -122,3 +124,31 @@ def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
     `irsa_cli.core.evaluation.explain`.
     """
     return explain(document, identity).admitted
+
+
+def audience_replacement(
+    document: Mapping[str, Any], before: WebIdentity, after: WebIdentity
+) -> tuple[Document, Document] | None:
+    """The statement for `before`, and what takes its place so that `after`, of another audience, is admitted.
+
+    None when `after` is admitted already. Raises `Refused` when no statement admits exactly `before`: one
+    that admits others, too, is theirs as well.
+    """
+    if admits(document, after):
+        return None
+    old, new = statement(before), statement(after)
+    item = next((item for item in as_list(document.get("Statement", [])) if _same(item, old)), None)
+    if item is None:
+        raise Refused(
+            f"the trust policy has no statement for exactly {before.subject} and {before.audience}",
+            reason="to change the audience of one that admits others, too, would lock them out",
+            details=tuple(explain(document, before).text),
+            next_steps=("change the trust policy by hand first: aws iam update-assume-role-policy",),
+        )
+    replaced = {**item, "Condition": new["Condition"]}
+    if not admits(with_replaced(document, item, replaced), after):
+        raise Refused(
+            f"the trust policy denies {after.subject} with the audience {after.audience}",
+            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+        )
+    return item, replaced

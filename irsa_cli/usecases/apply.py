@@ -27,6 +27,7 @@ from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.create_sa import wish_of
 from irsa_cli.usecases.from_config import request_of
+from irsa_cli.usecases.making import Work, is_abandoned
 from irsa_cli.usecases.many import PARALLEL, Pace, result_of, run_all
 from irsa_cli.usecases.places import Place, places
 from irsa_cli.usecases.running import (
@@ -38,7 +39,6 @@ from irsa_cli.usecases.running import (
     planned,
     stoppable,
 )
-from irsa_cli.usecases.settling import Work, is_abandoned
 from irsa_cli.usecases.snapshot import Groundwork, Snapshot
 from irsa_cli.usecases.unapply import Deletions, surplus
 

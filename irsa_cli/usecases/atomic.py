@@ -20,8 +20,9 @@ from irsa_cli.core.plan import Plan
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.delete_sa import planned_deletion
+from irsa_cli.usecases.making import is_abandoned
 from irsa_cli.usecases.running import came_between
-from irsa_cli.usecases.settling import ATTEMPTS, is_abandoned
+from irsa_cli.usecases.settling import ATTEMPTS
 from irsa_cli.usecases.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.verify import verify
 

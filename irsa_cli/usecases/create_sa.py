@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from irsa_cli.core import arn, names, policy, trust, wellknown
 from irsa_cli.core.binding import Cluster, Wish, digest
@@ -24,16 +24,13 @@ from irsa_cli.core.states import (
 )
 from irsa_cli.core.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.transaction.recover import supersede
-from irsa_cli.usecases.connect import Target, WireLog, connect
+from irsa_cli.usecases.connect import Target, WireLog, check_partitions, connect
+from irsa_cli.usecases.making import Work
 from irsa_cli.usecases.running import (
     Settings,
     going_on,
     name_caller,
 )
-from irsa_cli.usecases.settling import Work
-
-if TYPE_CHECKING:
-    from irsa_cli.aws.session import AwsSession
 
 
 @dataclass(frozen=True)
@@ -75,11 +72,12 @@ class Request:
 
 def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     """Make the ServiceAccount and its role as wished, in one transaction."""
+    wanted = (*request.policies, request.permissions_boundary, request.attach_role_arn)
     connection = connect(
         request.target,
         kube=not request.role_only,
         log=log,
-        check=lambda aws: _check_partitions(request, aws),
+        check=lambda aws: check_partitions(wanted, aws),
     )
     wish = wish_of(request, connection.cluster)
     settings.note(
@@ -104,16 +102,6 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         supersede(earlier)
     name_caller(result.error, connection.aws.caller)
     return result
-
-
-def _check_partitions(request: Request, aws: AwsSession) -> None:
-    """A policy of another partition can't be attached; the region tells the partition before any call."""
-    for text in (*request.policies, request.permissions_boundary, request.attach_role_arn):
-        if text and arn.Arn.parse(text).partition != aws.partition:
-            raise InvalidInput(
-                f"{text} belongs to another partition than the cluster",
-                reason=f"region {aws.region} is in partition {aws.partition}",
-            )
 
 
 def wish_of(request: Request, cluster: Cluster, trust_quota: int = policy.TRUST_LIMIT) -> Wish:

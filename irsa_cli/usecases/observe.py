@@ -5,6 +5,7 @@ This is the long part of a run on purpose: before the first write every failure 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
@@ -25,21 +26,17 @@ def observe(connection: Connection, wish: Wish) -> Observed:
 
     Raises `ServiceError` where the caller may not read, and `IrsaError` for policies that don't exist.
     """
-    iam = connection.iam
     with ThreadPoolExecutor(12) as pool:
         provider = pool.submit(_provider, connection, wish)
         role = pool.submit(read_role, connection, wish)
         boundary = wish.role.permissions_boundary if wish.role else ""
-        wanted = [*wish.policies, *([boundary] if boundary else [])]
-        exists = {arn: pool.submit(reading.policy_exists, iam, arn) for arn in wanted}
+        policies = pool.submit(check_policies, connection, wish.policies, boundary)
         if not wish.role_only:
             account = pool.submit(_service_account, connection, wish)
             rehearsal = pool.submit(_rehearse, connection, wish)
             namespace = pool.submit(_namespace_mark, connection, wish)
     found_role, unreadable = role.result()
-    for arn, future in exists.items():
-        if future.result() is False:
-            raise no_such_policy(connection, arn, boundary=arn == boundary)
+    policies.result()
     found_account = None if wish.role_only else account.result()
     found_provider, provider_maker = provider.result()
     # A ServiceAccount that is there needs no permission to create one.
@@ -150,6 +147,16 @@ def _rehearse(connection: Connection, wish: Wish) -> str | None:
             connection.kube.create_namespace(namespace_body(wish.namespace), dry_run=True)
         return None
     return str(made["metadata"].get("creationTimestamp", ""))
+
+
+def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> None:
+    """Raise `IrsaError` for a policy that does not exist; what may not be asked for is not checked."""
+    wanted = [*policies, *([boundary] if boundary else [])]
+    with ThreadPoolExecutor(8) as pool:
+        exists = pool.map(lambda arn: reading.policy_exists(connection.iam, arn), wanted)
+        for arn, there in zip(wanted, exists, strict=True):
+            if there is False:
+                raise no_such_policy(connection, arn, boundary=arn == boundary)
 
 
 def no_such_policy(connection: Connection, arn: str, *, boundary: bool) -> IrsaError:
