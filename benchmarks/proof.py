@@ -38,10 +38,12 @@ def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
     """Measure everything; whether each limit holds."""
     _make_accounts(env)
     sandbox.latency = LATENCY
-    single = min(measure(_verify("sa-0"), env).seconds for _ in range(SINGLE_RUNS))
-    sandbox.calls.clear()
-    measure(_verify("sa-1"), env)
-    trips = sequential(list(sandbox.calls))
+    single, trips = float("inf"), sys.maxsize
+    for number in range(SINGLE_RUNS):
+        sandbox.calls.clear()
+        single = min(single, measure(_verify(f"sa-{number}"), env).seconds)
+        # A busy machine may put calls one after the other that would go out together.
+        trips = min(trips, sequential(list(sandbox.calls)))
     everything = min(measure(_verify("-A"), env).seconds for _ in range(2))
     sandbox.latency = 0.0
     share = everything / (ACCOUNTS * single)
@@ -56,7 +58,10 @@ def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
             holds=share <= SHARE,
         ),
         report(
-            "trust policies evaluated in a second", f"{rate:,.0f}", f"{POLICIES:,}", holds=rate >= POLICIES
+            "trust policies evaluated in a second of CPU time",
+            f"{rate:,.0f}",
+            f"{POLICIES:,}",
+            holds=rate >= POLICIES,
         ),
     ]
 
@@ -97,14 +102,14 @@ def _identity(provider: str, issuer: str, name: str) -> WebIdentity:
 
 
 def evaluations(rounds: int = 3) -> float:
-    """Trust policies evaluated in a second: every one another, each with what verify asks of it."""
+    """Trust policies evaluated in a second of processor time, each another, with all that verify asks."""
     cases = list(_policies(POLICIES))
     best = 0.0
     for _ in range(rounds):
-        started = time.perf_counter()
+        started = time.process_time()
         for document, identity in cases:
             explain(document, identity)
-        best = max(best, len(cases) / (time.perf_counter() - started))
+        best = max(best, len(cases) / (time.process_time() - started))
     return best
 
 

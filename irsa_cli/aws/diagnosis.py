@@ -146,12 +146,14 @@ def _event(item: dict[str, Any]) -> Event:
     )
 
 
-def sts_endpoints(ec2: Any, vpc: str, region: str, partition: str) -> tuple[VpcEndpoint, ...]:
-    """The interface endpoints for STS in a VPC, with their policies."""
+def vpc_endpoints(
+    ec2: Any, service: str, vpc: str, *, region: str, partition: str
+) -> tuple[VpcEndpoint, ...]:
+    """The interface endpoints for a service (`sts`, `eks-auth`) in a VPC, with their policies."""
     prefix = "cn.com.amazonaws" if partition == "aws-cn" else "com.amazonaws"
     filters = [
         {"Name": "vpc-id", "Values": [vpc]},
-        {"Name": "service-name", "Values": [f"{prefix}.{region}.sts"]},
+        {"Name": "service-name", "Values": [f"{prefix}.{region}.{service}"]},
     ]
     found = call(ec2.describe_vpc_endpoints, Filters=filters)["VpcEndpoints"]
     return tuple(VpcEndpoint(item["VpcEndpointId"], _policy(item)) for item in found)

@@ -33,10 +33,10 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
 
 
 def _with_pod_identity(reads: DoctorReads, subject: Subject, association: Association) -> Subject:
-    agent = reads.agent()
+    agent, endpoints = reads.agent(), reads.auth_endpoints()
     role = Unreadable("EKS did not tell the association's role")
     found = reads.role(association.role_arn).result() if association.role_arn else role
-    return replace(subject, association_role=found, agent=agent.result())
+    return replace(subject, association_role=found, agent=agent.result(), auth_endpoints=endpoints.result())
 
 
 def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:

@@ -88,14 +88,18 @@ class DoctorReads(KubeReads):
 
     def sts_endpoints(self) -> Future[tuple[VpcEndpoint, ...] | Unreadable]:
         """The endpoints for STS in the cluster's VPC."""
-        return self._once("endpoints", self._sts_endpoints)
+        return self._once(("endpoints", "sts"), lambda: self._endpoints("sts"))
 
-    def _sts_endpoints(self) -> tuple[VpcEndpoint, ...]:
+    def auth_endpoints(self) -> Future[tuple[VpcEndpoint, ...] | Unreadable]:
+        """The endpoints in the cluster's VPC for what the agent of EKS Pod Identity calls."""
+        return self._once(("endpoints", "eks-auth"), lambda: self._endpoints("eks-auth"))
+
+    def _endpoints(self, service: str) -> tuple[VpcEndpoint, ...]:
         cluster, vpc = self._connection.cluster, needed(self.eks()).vpc
         if not vpc:
             raise IrsaError("EKS does not tell the cluster's VPC")
         ec2 = self._connection.aws.client("ec2")
-        return aws.sts_endpoints(ec2, vpc, cluster.region, cluster.partition)
+        return aws.vpc_endpoints(ec2, service, vpc, region=cluster.region, partition=cluster.partition)
 
     def published_keys(self) -> Future[frozenset[str] | Unreadable]:
         """The ids of the keys that the issuer publishes."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.scenarios.breaking import Binding
 from tests.scenarios.breaks import BREAKS, associate, no_provider
-from tests.scenarios.doctoring import doctor, of, problems
+from tests.scenarios.doctoring import doctor, of, problems, untold
 
 
 def test_nothing_is_wrong_with_a_working_binding(
@@ -24,7 +24,13 @@ def test_nothing_is_wrong_with_a_working_pod_identity(
     binding.annotate(None)
     associate(binding)
     binding.new_pod()
-    assert problems(doctor(binding, capsys, *of(binding))) == []
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+    assert "pod-identity-endpoint" not in untold(document)
+    binding.stage.sandbox.add_sts_endpoint(binding.stage.cluster)
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+    assert "pod-identity-endpoint" in untold(document)
 
 
 @pytest.mark.parametrize("what", BREAKS)

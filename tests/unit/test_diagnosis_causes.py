@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.causes import CAUSES
-from irsa_cli.core.causes.facts import RoleSummary, Unreadable
+from irsa_cli.core.causes.facts import RoleSummary, Unreadable, VpcEndpoint
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.causes.kinds import NetworkPolicy
 from irsa_cli.core.causes.objects import network_policy
@@ -29,6 +29,7 @@ from tests.unit.observed import (
     around,
     both,
     china,
+    condition,
     env,
     of_cluster,
     role,
@@ -37,8 +38,10 @@ from tests.unit.observed import (
 )
 
 Json = dict[str, Any]
+AUDIENCE = "sts.amazonaws.com"
 
 NEVER_A_PROBLEM = {
+    "pod-identity-endpoint",
     "provider-thumbprint",
     "role-new",
     "role-without-permissions",
@@ -89,12 +92,29 @@ def test_a_working_pod_identity_is_no_problem() -> None:
     assert problems(pod_identity(association_role=named[0], agent=named[1])) == []
 
 
+def test_a_private_vpc_without_the_endpoint_of_pod_identity_is_a_hint() -> None:
+    there = (VpcEndpoint("vpce-2", {}),)
+    for theirs, own, verdict in (
+        (working().sts_endpoints, (), Verdict.UNKNOWN),
+        (working().sts_endpoints, there, Verdict.OK),
+        ((), (), Verdict.OK),
+    ):
+        facts = both(pod_identity(auth_endpoints=own), of_cluster(sts_endpoints=theirs))(working())
+        assert {item.cause.id: item.verdict for item in judge(facts)}["pod-identity-endpoint"] is verdict
+
+
 def test_a_role_that_was_made_for_the_service_account_is_the_one_that_is_meant() -> None:
     admitting = around(candidates=(RoleSummary(f"{ROLE}-2", TRUST),))
     for tag in ("irsa/service-account", "alpha.eksctl.io/iamserviceaccount-name"):
         tagged = around(role=role(trust=FOR_ANOTHER, tags={tag: "backend/reader"}))
         assert problems(both(tagged, admitting)) == ["trust-subject"]
     assert problems(admitting) == []
+
+
+def test_a_role_for_everybody_is_not_the_one_that_is_meant() -> None:
+    everybody = condition(StringLike={"sub": "system:serviceaccount:*"}, StringEquals={"aud": AUDIENCE})
+    change = both(trusting(FOR_ANOTHER), around(candidates=(RoleSummary(f"{ROLE}-2", everybody),)))
+    assert problems(change) == ["trust-subject"]
 
 
 def policy(selector: dict[str, str], *rules: Json) -> NetworkPolicy:

@@ -147,7 +147,8 @@ class Subject:
     `candidates` roles whose trust policy admits the ServiceAccount, `providers` those that the role's trust
     policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
     cluster's. `association_role` is the role of the EKS Pod Identity association, `agent` whether the cluster
-    has its agent; both are read only where there is an association.
+    has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
+    is an association.
     """
 
     namespace: str
@@ -163,6 +164,7 @@ class Subject:
     association: Association | Unreadable | None = None
     association_role: Role | Unreadable | None = Unreadable("there is no Pod Identity association")
     agent: bool | Unreadable = Unreadable("there is no Pod Identity association")
+    auth_endpoints: tuple[VpcEndpoint, ...] | Unreadable = Unreadable("there is no Pod Identity association")
     network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()
     events: tuple[Event, ...] | Unreadable = ()
 

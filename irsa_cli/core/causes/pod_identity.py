@@ -9,7 +9,7 @@ import shlex
 
 from irsa_cli.core import policy
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, have
-from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.injection import NO_ENV, has_pod_identity
 from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.subjects import is_bare, listed, pod_names, restart, users_of
@@ -103,6 +103,26 @@ def _agent(facts: Facts) -> Judgement:
         f" --addon-name {_AGENT}",
         addon=f"{_AGENT}: not there",
     )
+
+
+@cause(
+    "pod-identity-endpoint",
+    Group.WEBHOOK,
+    24,
+    title="The VPC may have no way from the agent of EKS Pod Identity to its service.",
+    symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
+    looks_at="ec2 DescribeVpcEndpoints (for STS, and for eks-auth)",
+    remedy="In a VPC without a way to the internet, make an interface endpoint for eks-auth.",
+    source=f"{_EKS}/pod-id-agent-setup.html",
+)
+def _endpoint(facts: Facts) -> Judgement:
+    if _association(facts) is None:
+        return ok(_NONE)
+    if have(facts.named.auth_endpoints):
+        return ok("the VPC has an endpoint for the service that the agent calls")
+    if not have(facts.sts_endpoints):
+        return ok("the VPC has no endpoint for STS either: it seems to have a way to the internet")
+    return unknown("the VPC has an endpoint for STS and none for eks-auth; it may have another way there")
 
 
 @cause(

@@ -6,12 +6,15 @@ old one, and what is rather the fault of the ServiceAccount's annotations.
 
 from __future__ import annotations
 
+import json
+
 from irsa_cli.core.causes.facts import CannotTell, Facts, Role
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.principal_flaws import Flaw, trusted_providers
 from irsa_cli.core.causes.subjects import audience_of, identity_of, provider_there, role_of
 from irsa_cli.core.causes.trust_flaws import flaws
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.policy import dump
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 
 EKSCTL_ACCOUNT_TAG = "alpha.eksctl.io/iamserviceaccount-name"
@@ -61,9 +64,10 @@ def _is_refused(facts: Facts) -> bool:
 
 
 def other_roles(facts: Facts) -> tuple[str, ...]:
-    """Roles that were rather meant: they admit the ServiceAccount, the annotation's role is for another one.
+    """Roles that were rather meant: they admit the ServiceAccount by name, and the one it names does not.
 
-    Its tags tell that it was made for this very ServiceAccount; then it is its trust policy that is wrong.
+    When its tags tell that it was made for this very ServiceAccount, it is its trust policy that is wrong. A
+    role that admits it by a pattern was hardly made for it.
     """
     subject, role = facts.named, role_of(facts.named)
     if all(flaw.unknown for flaw in flaws_of(facts)):
@@ -71,7 +75,8 @@ def other_roles(facts: Facts) -> tuple[str, ...]:
     if subject.full_name in (role.tags.get(SERVICE_ACCOUNT_TAG), role.tags.get(EKSCTL_ACCOUNT_TAG)):
         return ()
     found = subject.candidates if isinstance(subject.candidates, tuple) else ()
-    return tuple(item.arn for item in found if item.arn != role.arn)
+    name = json.dumps(identity_of(facts, subject).subject)
+    return tuple(item.arn for item in found if item.arn != role.arn and name in dump(item.trust))
 
 
 def require_admitted(facts: Facts) -> None:
