@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core import arn, names, policy, trust
 from irsa_cli.core.binding import Cluster, Observed, Wish, digest
-from irsa_cli.core.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.core.errors import Conflict, InvalidInput, IrsaError, Refused
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.planning import counts_on_others, plan, service_account_annotations
@@ -34,6 +34,7 @@ from irsa_cli.usecases.running import (
     came_between,
     execute,
     going_on,
+    left_to_another,
     name_caller,
     naming_caller,
     planned,
@@ -116,10 +117,16 @@ def _until_settled(
 ) -> Result:
     """Look, plan and act; again when another run came between, or may have taken away what this one found."""
     done: Result | None = None
+    left: Result | None = None
     for attempt in range(1, ATTEMPTS + 1):
         try:
             result, unsure = _attempt(connection, wish, request, settings, context)
         except IrsaError as error:
+            if done is None and left is None and isinstance(error, Conflict) and attempt < ATTEMPTS:
+                _look_again(error, attempt, settings)
+                continue
+            if done is None and left is not None:
+                return left
             if done is None:
                 raise
             if isinstance(error, Refused):
@@ -130,15 +137,32 @@ def _until_settled(
         if result.ended is Ended.COMMITTED and unsure and not last:
             done = result
         elif result.ended is Ended.ROLLED_BACK and came_between(result.error) and not last:
-            settings.note(f"Another run came between ({result.error}): looking again.")
-            sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
+            _look_again(result.error, attempt, settings)
+        elif done is None and left is None and left_to_another(result) and not last:
+            left = result
+            _look_again(result.error, attempt, settings)
         else:
             break
+    if left is not None and done is None and result.ended not in (Ended.COMMITTED, Ended.UNCHANGED):
+        return _still_left(left, result)
+    if left is not None:
+        supersede([settings.state_dir / f"{left.transaction}.jsonl"])
     if done is None or result.ended is Ended.COMMITTED:
         return result
     if result.ended is Ended.UNCHANGED:
         return done
     return _doubtful(done, result.error)
+
+
+def _look_again(error: Exception | None, attempt: int, settings: Settings) -> None:
+    settings.note(f"Another run came between ({error}): looking again.")
+    sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
+
+
+def _still_left(left: Result, result: Result) -> Result:
+    """As the wish is not true, what was left to another run has to be told of: that one may fail yet."""
+    told = {item.what for item in left.left}
+    return replace(left, left=[*left.left, *(item for item in result.left if item.what not in told)])
 
 
 def _attempt(
