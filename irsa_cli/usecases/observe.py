@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from irsa_cli.aws import iam as reading
 from irsa_cli.core import policy, trust
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
-from irsa_cli.core.errors import IrsaError, Refused, ServiceError
+from irsa_cli.core.errors import Conflict, IrsaError, Refused, ServiceError
 from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.finding import observed_account
@@ -131,7 +131,6 @@ def _rehearse(connection: Connection, wish: Wish) -> str | None:
 
     Returns the server's time (empty when unknown), or None when there is no such namespace.
     """
-    from irsa_cli.changes.namespace import namespace_body
     from irsa_cli.changes.service_account import service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
 
@@ -144,9 +143,21 @@ def _rehearse(connection: Connection, wish: Wish) -> str | None:
         if error.code != NOT_FOUND:
             raise
         if wish.create_namespace:
-            connection.kube.create_namespace(namespace_body(wish.namespace), dry_run=True)
+            _rehearse_namespace(connection, wish)
         return None
     return str(made["metadata"].get("creationTimestamp", ""))
+
+
+def _rehearse_namespace(connection: Connection, wish: Wish) -> None:
+    from irsa_cli.changes.namespace import namespace_body
+    from irsa_cli.kube.errors import EXISTS
+
+    try:
+        connection.kube.create_namespace(namespace_body(wish.namespace), dry_run=True)
+    except ServiceError as error:
+        if error.code != EXISTS:
+            raise
+        raise Conflict(f"namespace {wish.namespace} was made by somebody else meanwhile") from error
 
 
 def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> None:

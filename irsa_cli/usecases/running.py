@@ -208,6 +208,12 @@ def came_between(error: Exception | None) -> bool:
     return isinstance(error, Conflict) or (isinstance(error, ServiceError) and error.code in _TAKEN_AWAY)
 
 
+def left_to_another(result: Result) -> bool:
+    """Whether all that a run has left is what another run counts on: that one may make it whole."""
+    ended = result.ended is Ended.INCOMPLETE and came_between(result.error)
+    return ended and all(item.in_use for item in result.left)
+
+
 def planned(plan: Plan, cluster: Cluster, settings: Settings) -> Result:
     """The result of a dry run: the plan, nothing done."""
     changes = [ChangeResult(change, "planned") for change in plan]
@@ -218,7 +224,9 @@ def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
     """A leftover with the command that removes it, or that shows whether it is still in use."""
     if isinstance(leftover.error, Claimed) and cluster:
         repair = f"irsa recover --cluster {cluster}  # lists what no run has finished; this is in use"
-        return Left(f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair)
+        return Left(
+            f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair, in_use=True
+        )
     why = str(leftover.error)
     # What was taken away is in the journal, and nowhere else.
     by_journal = isinstance(leftover.error, ServiceError) or leftover.change.after is None

@@ -131,12 +131,12 @@ def _limited_caller(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _rollback_fails(sandbox: Sandbox) -> dict[str, str]:
-    """Attaching is refused, and so is deleting the role, once."""
+    """Attaching is refused, and so is deleting the role, once for each role."""
     associate(sandbox)
     for operation in ("AttachRolePolicy", "DeleteRole"):
-        sandbox.faults.add(
-            Fault("iam", operation, "error", message=f"not authorized to perform: iam:{operation}")
-        )
+        for name in ("s3-reader", "worker", "mailer"):
+            message = f"not authorized to perform: iam:{operation}"
+            sandbox.faults.add(Fault("iam", operation, "error", f"demo-backend-{name}-", message=message))
     return {}
 
 
