@@ -78,7 +78,9 @@ class _OwnerHandler(Unclaimed):
         if not ours:
             return ""
         owner = self._owner(change)
-        return "" if owner in (None, transaction) else f"transaction {owner} has taken {change.name} over"
+        # The one before is no other: its mark was given back, if without a word in the journal.
+        nobody = (None, transaction, _owner_of(change.before, transaction))
+        return "" if owner in nobody else f"transaction {owner} has taken {change.name} over"
 
 
 def _owner_of(state: object, transaction: str) -> str:
