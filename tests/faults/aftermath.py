@@ -85,11 +85,12 @@ class Aftermath:
     def _lonely(self, origin: Json) -> Iterator[str]:
         """The runs that made a ServiceAccount that has no role at all: nobody knows whether it had one.
 
-        It is taken back by whoever names its run.
+        It is taken back by whoever names its run. A deletion leaves one that was there before.
         """
+        old = {} if self.command.deletes else origin["kubernetes"]["serviceaccounts"]
         for name, account in self.stage.world()["kubernetes"]["serviceaccounts"].items():
             mark, role = (account["annotations"].get(key) for key in (TRANSACTION, ROLE_ARN))
-            if mark and not role and name not in origin["kubernetes"]["serviceaccounts"]:
+            if mark and not role and name not in old:
                 yield mark
 
     def _settled(self) -> Json:
