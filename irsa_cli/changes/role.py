@@ -44,19 +44,20 @@ class RoleHandler(Unclaimed):
                 lambda: self._delete(change, name, run, claim), lambda: self._found_gone(change, claim)
             )
         wished = expect(RoleState, change.after)
-        if claim is not None and self._is_back(change, name, wished, run.transaction):
+        if claim is not None and self._is_back(change, name, wished):
             return Applied(changed=False)
         return settle(
             lambda: self._create(change, name, wished, run.transaction),
             lambda: self._found(name, run.transaction),
         )
 
-    def _is_back(self, change: Change, name: str, wished: RoleState, transaction: str) -> bool:
+    def _is_back(self, change: Change, name: str, wished: RoleState) -> bool:
         """Whether a role whose deletion is taken back is there: it never went, or has been made again."""
         found = reading.role_state(self._iam, name)
         if found is None:
             return False
-        if found[0].tags.get(TRANSACTION_TAG) != transaction or not same_role(found[0], wished):
+        # Whosever mark it bears: what was there before is there.
+        if not same_role(found[0], wished):
             raise conflict(change, "another role of that name is there")
         return True
 

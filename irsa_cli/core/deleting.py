@@ -150,7 +150,7 @@ def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
         )
     else:
         target = (role.name, bound.identity.subject)
-        work.stages[POLICIES].append(Change(Kind.TRUST_STATEMENT, target, DocumentState(statement), None))
+        work.stages[COMMITS].append(Change(Kind.TRUST_STATEMENT, target, DocumentState(statement), None))
         work.lost.add(role.arn)
         work.notes.append(f"{role.arn} was not made by irsa: it stays, without the statement of irsa")
 

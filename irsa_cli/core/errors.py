@@ -80,6 +80,10 @@ class Claimed(Conflict):
     """Somebody else counts on what is to be taken back; it was left alone, and is theirs now."""
 
 
+class Waits(IrsaError):
+    """It can be taken back only together with something else that could not be: by the journal."""
+
+
 class DeadlineExceeded(IrsaError):
     """The run's `--timeout` was reached before its next call."""
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.errors import Claimed, Conflict, DeadlineExceeded, Outcome, ServiceError
+from irsa_cli.core.dismantling import waits
+from irsa_cli.core.errors import Claimed, Conflict, DeadlineExceeded, Outcome, ServiceError, Waits
 from irsa_cli.core.limits import call_seconds
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.transaction.journal import Journal, JournalError, Record
@@ -314,11 +315,22 @@ class Worker:
                 for step in todo:
                     self._leave(step, _left_alone(step, claimed), leftovers)
                 continue
+            todo = self._without_waiting(todo, steps, leftovers)
             _in_parallel(lambda step: self._undo_step(step, run, leftovers), todo)
             claimed = self._claimed(steps, run)
         if claimed:
             self._put_back(stages, run, claimed, leftovers)
         return leftovers
+
+    def _without_waiting(
+        self, todo: Sequence[_Step], steps: Sequence[_Step], leftovers: list[Leftover]
+    ) -> list[_Step]:
+        """Those of a stage that can be taken back although some of the later ones could not."""
+        left, plan = [item.change for item in leftovers], [step.change for step in steps]
+        waiting = [step for step in todo if waits(step.change, plan, left)]
+        for step in waiting:
+            self._leave(step, _waiting(step, leftovers[0]), leftovers)
+        return [step for step in todo if step not in waiting]
 
     def _claimed(self, steps: Sequence[_Step], run: Run) -> str:
         """Why somebody else counts on what the run made. Where that can't be read, nobody does."""
@@ -404,6 +416,13 @@ class Worker:
     def _late_until(self, step: _Step) -> float:
         """Until when (monotonic) a write without an answer may be executed."""
         return 0.0 if step.unanswered is None else step.unanswered + self._late_window
+
+
+def _waiting(step: _Step, first: Leftover) -> Waits:
+    return Waits(
+        f"{step.change.kind.value} {step.change.name} stays as it is",
+        reason=f"{first.change.kind.value} {first.change.name} has to be taken back before it",
+    )
 
 
 def _left_alone(step: _Step, why: str) -> Claimed:

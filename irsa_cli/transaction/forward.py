@@ -155,8 +155,9 @@ class _Forward:
 
 
 def _deletes(record: Record, change: Change) -> bool:
-    """Whether a deletion of what the change is about was begun."""
-    return record.needs_undo and record.change.after is None and record.change.object == change.object
+    """Whether it is a deletion, begun, of what the change is about."""
+    whole = (record.change.kind, record.change.target) == change.object
+    return whole and record.change.after is None and record.needs_undo
 
 
 def _did_not_act(error: Exception) -> bool:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -122,6 +124,40 @@ def keep_what_others_made(caller: Caller) -> bool:
     return code == 3 and "backend/theirs" in accounts
 
 
+def delete(caller: Caller) -> bool:
+    """delete-sa takes everything away again."""
+    staging.associate(caller.sandbox)
+    _make(caller, "create-sa", "app", "--attach-policy-arn", READ_ONLY)
+    return caller.run("delete-sa", "app") == 0
+
+
+def take_a_deletion_back(caller: Caller) -> bool:
+    """delete-sa fails at the role: marks and policies come back."""
+    staging.associate(caller.sandbox)
+    _make(caller, "create-sa", "app", "--attach-policy-arn", READ_ONLY)
+    caller.sandbox.faults.add(Fault("iam", "DeleteRole", "error", times=None))
+    return caller.taken_back(code=1, work=lambda: caller.run("delete-sa", "app"))
+
+
+def delete_a_role_of_another_name(caller: Caller) -> bool:
+    """delete-sa finds a role that nothing but its tags tell of."""
+    staging.associate(caller.sandbox)
+    _make(caller, "create-sa", "app", "--role-only", "--role-name", "own")
+    return caller.run("delete-sa", "app") == 0
+
+
+def disassociate(caller: Caller) -> bool:
+    """disassociate-oidc deletes the provider."""
+    staging.associate(caller.sandbox)
+    return caller.run("disassociate-oidc") == 0
+
+
+def _make(caller: Caller, *arguments: str) -> None:
+    """Make something as the administrator."""
+    with mock.patch.dict(os.environ, caller.sandbox.env()):
+        assert caller.run(*arguments) == 0
+
+
 def associate(caller: Caller) -> bool:
     """associate-oidc makes the provider."""
     return caller.run("associate-oidc") == 0
@@ -178,7 +214,11 @@ OPERATIONS: Sequence[Operation] = (
     roll_back,
     roll_back_the_service_account,
     keep_what_others_made,
+    delete,
+    take_a_deletion_back,
+    delete_a_role_of_another_name,
     associate,
+    disassociate,
     add_an_audience,
     roll_back_the_provider,
     roll_back_the_audience,
@@ -203,6 +243,8 @@ ACTIONS: dict[str, Operation] = {
     "iam:DeleteRole": roll_back,
     "iam:DeleteRolePolicy": roll_back,
     "iam:DetachRolePolicy": roll_back,
+    "iam:ListRoles": disassociate,
+    "iam:UntagRole": take_a_deletion_back,
     "iam:AddClientIDToOpenIDConnectProvider": add_an_audience,
     "iam:CreateOpenIDConnectProvider": associate,
     "iam:DeleteOpenIDConnectProvider": roll_back_the_provider,
@@ -220,6 +262,7 @@ VERBS: dict[tuple[str, str], Operation] = {
     ("patch", "serviceaccounts"): verify,
     ("delete", "serviceaccounts"): roll_back_the_service_account,
     ("create", "serviceaccounts/token"): verify,
+    ("list", "pods"): delete,
     ("get", "namespaces"): roll_back,
     ("create", "namespaces"): create,
     ("delete", "namespaces"): roll_back,

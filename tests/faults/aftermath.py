@@ -14,7 +14,7 @@ from typing import Protocol
 
 from irsa_cli.transaction.journal import JournalError, read
 from tests.faults.commands import Command
-from tests.faults.judge import TRANSACTION, Ending, Json, differences, essence
+from tests.faults.judge import TRANSACTION, Ending, Json, Object, differences, essence
 from tests.faults.stages import FaultStage
 from tests.faults.zygote import Process
 from tests.support.stage import ROLE_ARN
@@ -60,8 +60,10 @@ class Aftermath:
             ending, process = self.irsa(self.stage, ("recover", path.stem, "-o", "json"), patient=False)
             codes.append(ending.code)
             story += f"\nrecover: {tell(self.before, self.stage.world(), ending, process)}"
-        good = not any(codes) and not differences(self.before, self._settled())
-        return good, story
+        world = self._settled()
+        # A deletion that had come to its end is not taken back.
+        ended = self.command.deletes and essence(world, self.before) == self.desired
+        return not any(codes) and (ended or not differences(self.before, world)), story
 
     def _remains(self) -> tuple[bool, str]:
         """What was complete stays; everything else is as before the first run that left something."""
@@ -75,17 +77,24 @@ class Aftermath:
             story += f"\nrecover {name} --cluster: {tell(origin, self._settled(), ending, process)}"
         world = self.stage.world()
         as_desired = complete and essence(world, self.before) == self.desired
-        good = not any(codes) and (as_desired or not differences(origin, world))
-        return good, story
+        as_before = not [item for item in differences(origin, world) if not self._is_mark(item)]
+        # Where nothing tells any more what was taken away, a deletion is gone on with.
+        ended = self.command.deletes and essence(world, self.before) == self.desired
+        return not any(codes) and (as_desired or as_before or ended), story
+
+    def _is_mark(self, item: Object) -> bool:
+        """Whether it is but the mark of a deletion that had taken nothing away yet."""
+        return self.command.deletes and item[0] in ("RoleOwner", "RoleCommit")
 
     def _lonely(self, origin: Json) -> Iterator[str]:
         """The runs that made a ServiceAccount that has no role at all: nobody knows whether it had one.
 
-        It is taken back by whoever names its run.
+        It is taken back by whoever names its run. A deletion leaves one that was there before.
         """
+        old = {} if self.command.deletes else origin["kubernetes"]["serviceaccounts"]
         for name, account in self.stage.world()["kubernetes"]["serviceaccounts"].items():
             mark, role = (account["annotations"].get(key) for key in (TRANSACTION, ROLE_ARN))
-            if mark and not role and name not in origin["kubernetes"]["serviceaccounts"]:
+            if mark and not role and name not in old:
                 yield mark
 
     def _settled(self) -> Json:

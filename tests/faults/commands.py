@@ -33,6 +33,8 @@ class Command:
     """The ways in which its calls are broken, where not all of them are tried."""
     recovers: bool = False
     """Whether it finishes what another run has left, rather than making something of its own."""
+    deletes: bool = False
+    """Whether it takes away what is there before: a ServiceAccount that is gone can't come back."""
 
     def words(self, stage: FaultStage) -> tuple[str, ...]:
         """The command line on a stage."""
@@ -94,6 +96,24 @@ def _cut_off_at_the_end(stage: FaultStage) -> None:
     )
 
 
+def _bound(*arguments: str) -> Callable[[FaultStage], None]:
+    """A step that has irsa make a binding; its journal is none of the broken run's."""
+
+    def step(stage: FaultStage) -> None:
+        process = stage.zygote.start((*_CREATE, *arguments, "-c", stage.cluster), stage.env(), stage.folder)
+        assert process.ended.wait(60), "the binding was not made"
+        assert process.code == 0, bytes(process.err).decode()
+        _lose_the_journal(stage)
+
+    return step
+
+
+def _bare_account(stage: FaultStage) -> None:
+    stage.make_account(
+        NAMESPACE, "app", labels={"app.kubernetes.io/managed-by": "Helm"}, annotations={"a": "b"}
+    )
+
+
 def _recover(*options: str) -> Callable[[FaultStage], tuple[str, ...]]:
     def words(stage: FaultStage) -> tuple[str, ...]:
         (journal,) = stage.state.glob("*.jsonl")
@@ -104,6 +124,7 @@ def _recover(*options: str) -> Callable[[FaultStage], tuple[str, ...]]:
 
 _CREATE = ("create-sa", "app", "-n", NAMESPACE)
 _ONE = ("--attach-policy-arn", READ_ONLY)
+_DELETE = ("delete-sa", "app", "-n", NAMESPACE, "--ignore-not-found")
 _SHARED = ("--attach-role-arn", f"arn:aws:iam::{ACCOUNT}:role/shared", "--update-trust")
 COMMANDS = {
     command.name: command
@@ -158,6 +179,38 @@ COMMANDS = {
             failing="",
             ways=ESSENTIAL,
             recovers=True,
+        ),
+        Command(
+            "delete",
+            _DELETE,
+            (
+                _provider,
+                _namespace,
+                _inline,
+                _bound("--attach-policy-arn", ",".join(MANAGED[:2]), "--inline-policy", "queue.json"),
+            ),
+            deletes=True,
+        ),
+        Command(
+            "delete-annotated",
+            _DELETE,
+            (_provider, _namespace, _bare_account, _bound(*_ONE)),
+            deletes=True,
+        ),
+        Command(
+            "delete-shared",
+            _DELETE,
+            (_provider, _namespace, _shared_role, _bound(*_SHARED)),
+            marked=False,
+            deletes=True,
+        ),
+        Command(
+            "disassociate",
+            ("disassociate-oidc",),
+            (_provider,),
+            failing="500",
+            marked=False,
+            deletes=True,
         ),
     )
 }

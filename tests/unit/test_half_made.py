@@ -17,6 +17,7 @@ from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.remains import Remains, Seen, SeenAccount, SeenNamespace, SeenRole, age_of
 from irsa_cli.core.states import (
     COMMIT_TAG,
+    DELETING,
     DONE,
     PENDING,
     ROLE_ARN_ANNOTATION,
@@ -395,3 +396,15 @@ def test_an_empty_cluster_has_no_remains() -> None:
     cloud.namespaces["x"] = SeenNamespace("x", "u", {"note": "theirs"}, NOW)
     assert Finder(cloud.seen()).find(0) == []
     assert {COMMIT_TAG, TRANSACTION_TAG, WISH_TAG}
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_a_role_whose_deletion_was_cut_off_is_half_made_when_nobody_names_it(bound: bool) -> None:
+    """Nothing is taken off it before its ServiceAccount has lost the annotation."""
+    cloud = half_made()
+    cloud.roles[ROLE] = retagged(cloud.roles[ROLE], commit=DELETING, wish=None)
+    if bound:
+        annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN}
+        cloud.accounts["elsewhere", "x"] = SeenAccount("elsewhere", "x", "u", annotations, NOW)
+    found = pieces(Finder(cloud.seen()).find(0))
+    assert ((Kind.ROLE, (ROLE,)) in found) is not bound

@@ -111,10 +111,11 @@ def _role_owner(world: World, change: Change) -> None:
 
 
 def _role_commit(world: World, change: Change) -> None:
-    assert isinstance(change.before, CommitState)
-    assert isinstance(change.after, CommitState)
     role = world.roles[change.target[0]]
-    role.state = _tagged(role.state, COMMIT_TAG, change.before.value, change.after.value)
+    one, other = (
+        state.value if isinstance(state, CommitState) else NOBODY for state in (change.before, change.after)
+    )
+    role.state = _tagged(role.state, COMMIT_TAG, one, other)
 
 
 def _settings(world: World, change: Change) -> None:
@@ -264,13 +265,22 @@ def _statement(world: World, change: Change) -> None:
     role.state = replace(role.state, trust=edit(role.state.trust, state.document))
 
 
+def _made(state: object) -> Account:
+    """A new one; what it has besides irsa's keys is in its manifest."""
+    assert isinstance(state, ServiceAccountState)
+    metadata = state.manifest.get("metadata", {})
+    return Account(
+        dict(metadata.get("annotations", {})), dict(metadata.get("labels", {})), state.uid or "made"
+    )
+
+
 def _account(world: World, change: Change) -> None:
     namespace, name = change.target
     assert namespace in world.namespaces
     before, after = change.before, change.after
     if before is None:
         assert (namespace, name) not in world.accounts
-        account = world.accounts[namespace, name] = Account()
+        account = world.accounts[namespace, name] = _made(after)
     else:
         assert isinstance(before, ServiceAccountState)
         account = world.accounts[namespace, name]

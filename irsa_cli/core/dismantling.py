@@ -1,0 +1,33 @@
+"""How a deletion is taken back: nobody gets a role again that could not be put together again; pure.
+
+How changes are taken back is in `irsa_cli.transaction.engine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ServiceAccountState
+
+
+def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> bool:
+    """Whether a change has to stay as it is, because something that it led up to could not be taken back.
+
+    Before a role is deleted it is marked so, and its ServiceAccount loses its annotation. Both say truly what
+    the role is, as long as a part of it has not come back: so the deletion can be finished, either way.
+    """
+    roles = {item.target[0] for item in plan if item.kind is Kind.ROLE and item.after is None}
+    mine = _roles(change) & roles
+    ground = change.kind in (Kind.ROLE_OWNER, Kind.ROLE_COMMIT, Kind.SERVICE_ACCOUNT)
+    return ground and any(mine & _roles(item) for item in left)
+
+
+def _roles(change: Change) -> set[str]:
+    """The names of the roles that a change is about; of a ServiceAccount, the one that it loses."""
+    kind, target = change.object
+    if kind is Kind.ROLE:
+        return {target[0]}
+    state = change.before
+    arn = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
+    return {arn.rsplit("/", 1)[-1]} if arn else set()

@@ -1,0 +1,245 @@
+"""Deletions in IAM, against the sandbox: done, taken back to exactly what was there, refused, unanswered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.changes import handlers
+from irsa_cli.core.errors import Conflict, ServiceError
+from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.role_changes import removal
+from irsa_cli.core.states import DELETING, NOBODY, CommitState, OwnerState
+from irsa_cli.sandbox import Fault, Sandbox
+from irsa_cli.transaction.engine import Report, Transaction
+from irsa_cli.transaction.protocol import Applied, Claim, Run
+from tests.support.sandbox_clients import EC2_TRUST, S3_READ, client, policy
+from tests.unit.doubles import MemoryJournal
+
+ROLE = "r"
+URL = "https://oidc.eks.eu-west-1.amazonaws.com/id/ABC"
+OWNER = Change(Kind.ROLE_OWNER, (ROLE,), OwnerState(NOBODY), OwnerState(""))
+COMMIT = Change(Kind.ROLE_COMMIT, (ROLE,), None, CommitState(DELETING))
+
+
+class Scene:
+    """A role with everything on it, a provider, and a run that deletes them."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.iam = client(sandbox, "iam")
+        tags = [{"Key": key, "Value": value} for key, value in {"team": "a", "x": "y"}.items()]
+        self.iam.create_role(
+            RoleName=ROLE,
+            Path="/irsa/demo/",
+            AssumeRolePolicyDocument=EC2_TRUST,
+            Description="d",
+            MaxSessionDuration=7200,
+            PermissionsBoundary=S3_READ,
+            Tags=tags,
+        )
+        self.iam.attach_role_policy(RoleName=ROLE, PolicyArn=S3_READ)
+        document = json.dumps(policy("s3:GetObject"))
+        self.iam.put_role_policy(RoleName=ROLE, PolicyName="p", PolicyDocument=document)
+        made = self.iam.create_open_id_connect_provider(
+            Url=URL, ClientIDList=["sts.amazonaws.com", "vault"], ThumbprintList=["a" * 40], Tags=tags
+        )
+        self.arn: str = made["OpenIDConnectProviderArn"]
+        self.run = Run("t1", 60)
+
+    def world(self) -> dict[str, Any]:
+        world = self.sandbox.world()
+        return {"roles": world["roles"], "providers": world["oidc_providers"]}
+
+    @property
+    def role(self) -> Change:
+        found = reading.role_state(self.iam, ROLE)
+        assert found is not None
+        return Change(Kind.ROLE, (ROLE,), found[0], None)
+
+    @property
+    def provider(self) -> Change:
+        return Change(Kind.PROVIDER, (self.arn,), reading.provider(self.iam, self.arn), None)
+
+    def plan(self) -> Plan:
+        observed = reading.observed_role(self.iam, ROLE)
+        assert observed is not None
+        return Plan.of([OWNER], [COMMIT], removal(ROLE, observed), [self.role], [self.provider])
+
+    def execute(self, plan: Plan) -> Report:
+        return Transaction(plan, handlers(self.iam, None), MemoryJournal(), self.run).execute()
+
+    def apply(self, change: Change, claim: Claim | None = None) -> Applied:
+        return handlers(self.iam, None)[change.kind].apply(change, self.run, claim)
+
+    def undo(self, change: Change) -> Applied:
+        return self.apply(change.inverse, Claim("t1"))
+
+    def break_(self, operation: str, kind: str, **more: Any) -> None:
+        fault = {"times": None, **more}
+        self.sandbox.faults.add(Fault("iam", operation, kind, **fault))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def scene(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    # A rollback looks for what may be late for one and a half times as long.
+    monkeypatch.setenv("IRSA_CALL_TIMEOUT", "1")
+    return Scene(sandbox)
+
+
+WRITES = ["TagRole", "DetachRolePolicy", "DeleteRolePolicy", "DeleteRole", "DeleteOpenIDConnectProvider"]
+
+
+def test_everything_goes(scene: Scene) -> None:
+    assert scene.execute(scene.plan()).outcome == "committed"
+    assert scene.world() == {"roles": {}, "providers": {}}
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_whatever_fails_everything_comes_back(scene: Scene, operation: str) -> None:
+    before, plan = scene.world(), scene.plan()
+    scene.break_(operation, "error", skip=int(operation == "TagRole"), times=1)
+    assert scene.execute(plan).outcome == "rolled-back"
+    assert scene.world() == before
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_answers_that_are_lost_are_settled(scene: Scene, operation: str) -> None:
+    plan = scene.plan()
+    scene.break_(operation, "reset-after")
+    assert scene.execute(plan).outcome == "committed"
+    assert scene.world() == {"roles": {}, "providers": {}}
+
+
+def hasty(sandbox: Sandbox) -> Any:
+    """A client that gives up before a late call is executed."""
+    env = sandbox.env()
+    return boto3.client(
+        "iam",
+        endpoint_url=sandbox.url,
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=0.3),
+    )
+
+
+@pytest.mark.parametrize("operation", ["DeleteRole", "DetachRolePolicy", "DeleteRolePolicy"])
+def test_what_is_executed_late_does_not_undo_the_rollback(scene: Scene, operation: str) -> None:
+    before, plan = scene.world(), scene.plan()
+    scene.iam = hasty(scene.sandbox)
+    scene.break_(operation, "late", seconds=0.6)
+    report = scene.execute(plan)
+    scene.sandbox.settle(hurry=True)
+    assert report.outcome == "rolled-back"
+    assert scene.world() == before
+
+
+def test_a_role_is_deleted_by_who_has_marked_it_only(scene: Scene) -> None:
+    before = scene.world()
+    with pytest.raises(Conflict):
+        scene.apply(scene.role)
+    assert scene.world() == before
+
+
+def test_a_role_that_somebody_changes_meanwhile_stays(scene: Scene) -> None:
+    scene.apply(OWNER)
+    change = scene.role
+    scene.iam.update_role(RoleName=ROLE, Description="theirs")
+    with pytest.raises(Conflict):
+        scene.apply(change)
+    assert scene.world()["roles"][ROLE]["description"] == "theirs"
+
+
+def test_a_role_that_gets_a_policy_meanwhile_stays(scene: Scene) -> None:
+    plan = scene.plan()
+
+    def attach() -> None:
+        scene.iam.attach_role_policy(RoleName=ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonSQSFullAccess")
+
+    scene.break_("DeleteRole", "callback", run=attach, times=1)
+    report = scene.execute(plan)
+    assert (report.outcome, isinstance(report.error, Conflict)) == ("rolled-back", True)
+    assert set(scene.world()["roles"][ROLE]["attached"]) == {
+        S3_READ,
+        "arn:aws:iam::aws:policy/AmazonSQSFullAccess",
+    }
+
+
+def test_a_role_that_another_one_has_made_again_is_left_to_him(scene: Scene) -> None:
+    plan = scene.plan()
+
+    def make() -> None:
+        scene.iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=EC2_TRUST, Description="theirs")
+
+    scene.break_("DeleteOpenIDConnectProvider", "callback", run=make, times=1)
+    scene.break_("DeleteOpenIDConnectProvider", "error", times=1)
+    report = scene.execute(plan)
+    role = scene.world()["roles"][ROLE]
+    if report.outcome != "committed":
+        assert {item.change.kind for item in report.leftovers} >= {Kind.ROLE}
+    assert (role["description"], role["attached"], role["inline"]) == ("theirs", [], {})
+
+
+def test_what_has_come_back_without_a_word_in_the_journal_is_there(scene: Scene) -> None:
+    """The rollback was done, its journal could not be written, and the mark is the earlier one's again."""
+    before = scene.world()
+    change = scene.role
+    assert not scene.undo(change).changed
+    assert not scene.undo(COMMIT).changed
+    assert not scene.undo(OWNER).changed
+    found = handlers(scene.iam, None)[Kind.ROLE_OWNER]
+    assert found.claimed(OWNER, "t1", ours=True) == ""
+    assert scene.world() == before
+
+
+def test_a_provider_comes_back_as_it_was(scene: Scene) -> None:
+    before, change = scene.world(), scene.provider
+    assert scene.apply(change).changed
+    assert not scene.apply(change).changed
+    assert scene.undo(change).changed
+    assert scene.world() == before
+    assert not scene.undo(change).changed
+
+
+def test_a_provider_with_another_audience_stays(scene: Scene) -> None:
+    change = scene.provider
+    scene.iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=scene.arn, ClientID="new")
+    before = scene.world()
+    with pytest.raises(Conflict):
+        scene.apply(change)
+    assert scene.world() == before
+
+
+def test_the_mark_of_a_deletion_is_its_owners(scene: Scene) -> None:
+    before = scene.world()
+    with pytest.raises(Conflict):
+        scene.apply(COMMIT)
+    scene.apply(OWNER)
+    assert scene.apply(COMMIT).changed
+    assert scene.world()["roles"][ROLE]["tags"]["irsa/commit"] == DELETING
+    assert scene.undo(COMMIT).changed
+    assert scene.undo(OWNER).changed
+    assert scene.world() == before
+
+
+def test_tags_of_aws_itself_are_not_written_again(scene: Scene) -> None:
+    """Nobody but AWS may write them: a role of CloudFormation comes back without."""
+    scene.apply(OWNER)
+    change = scene.role
+    assert change.before is not None
+    tags = {**change.before.tags, "aws:cloudformation:stack-name": "s"}  # type: ignore[union-attr]
+    stacked = Change(Kind.ROLE, (ROLE,), type(change.before)(**{**vars(change.before), "tags": tags}), None)
+    scene.iam.detach_role_policy(RoleName=ROLE, PolicyArn=S3_READ)
+    scene.iam.delete_role_policy(RoleName=ROLE, PolicyName="p")
+    before = scene.world()
+    assert scene.apply(stacked).changed
+    try:
+        assert scene.undo(stacked).changed
+    except ServiceError as error:
+        pytest.fail(str(error))
+    assert scene.world() == before
