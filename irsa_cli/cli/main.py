@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "associate-oidc": ("associate_oidc", "Make the cluster's issuer an IAM OIDC provider."),
     "create-sa": ("create_sa", "Give a ServiceAccount its own IAM role, in one transaction."),
     "update-sa": ("update_sa", "Change a ServiceAccount's role, policies or annotations, and nothing else."),
+    "adopt": ("adopt", "Take over a role that eksctl, Terraform or a hand has made."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),

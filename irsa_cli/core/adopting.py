@@ -151,7 +151,8 @@ def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ..
     common = f"--stack-name {stack} --region {cluster.region}"
     keep = '.Resources[] |= (.DeletionPolicy = "Retain" | .Metadata.releasedTo = "irsa")'
     return (
-        f"aws cloudformation get-template {common} --query TemplateBody --output json | jq '{keep}' > kept.json",
+        f"aws cloudformation get-template {common} --query TemplateBody --output json"
+        f" | jq '{keep}' > kept.json",
         f"aws cloudformation update-stack {common} --template-body file://kept.json"
         " --capabilities CAPABILITY_NAMED_IAM",
         f"aws cloudformation wait stack-update-complete {common}",
