@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
@@ -135,17 +136,32 @@ class RoleTagsHandler(_PartHandler):
             {"Key": key, "Value": value} for key, value in wanted.items() if value is not None
         ]
         gone = [key for key, value in wanted.items() if value is None and key in role.tags]
-        calls: list[Callable[[], object]] = []
+        calls: list[tuple[Callable[[], object], TagsState]] = []
         if any(role.tags.get(tag["Key"]) != tag["Value"] for tag in tags):
-            calls.append(lambda: call(self._iam.tag_role, RoleName=name, Tags=tags))
+            put = TagsState({tag["Key"]: tag["Value"] for tag in tags})
+            calls.append((lambda: call(self._iam.tag_role, RoleName=name, Tags=tags), put))
         if gone:
-            calls.append(lambda: call(self._iam.untag_role, RoleName=name, TagKeys=gone))
+            removed = TagsState(dict.fromkeys(gone))
+            calls.append((lambda: call(self._iam.untag_role, RoleName=name, TagKeys=gone), removed))
         if len({*role.tags, *(tag["Key"] for tag in tags)}) > TAGS_LIMIT:
             calls.reverse()  # There is no room for the new ones before the old ones are gone.
-        calls[0]()
-        for later in calls[1:]:
-            with telling(Outcome.UNKNOWN):
-                later()
+        for number, (write, part) in enumerate(calls):
+            with telling(Outcome.UNKNOWN) if number else nullcontext():
+                self._settled(write, change, part)
+
+    def _settled(self, write: Callable[[], object], change: Change, part: TagsState) -> None:
+        """One of the calls; when its answer is lost, what is there tells whether to go on."""
+
+        def wrote() -> Applied:
+            write()
+            return Applied(changed=True)
+
+        def found() -> Applied | None:
+            role = self._role(change)
+            there = role is not None and self._has(role, part, change)
+            return Applied(changed=True) if there else None
+
+        settle(wrote, found)
 
 
 class TrustPolicyHandler(_PartHandler):

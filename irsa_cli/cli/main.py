@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "disassociate-oidc": ("disassociate_oidc", "Delete the cluster's OIDC provider from IAM."),
     "update-sa": ("update_sa", "Change a ServiceAccount's role, policies or annotations, and nothing else."),
+    "adopt": ("adopt", "Take over a role that eksctl, Terraform or a hand has made."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),

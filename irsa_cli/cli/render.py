@@ -77,6 +77,8 @@ def _outcome(result: Result) -> str:
         who = f"{account['namespace']}/{account['name']}"
         if "restart" in facts:
             return _changed(who, facts)
+        if "adoption" in facts:
+            return f"The role of {who} is irsa's: {facts['role']['arn']}."
         return f"Pods of {who} that start from now on get {facts['role']['arn']}."
     if "role" in facts:
         return f"The role is {facts['role']['arn']}."

@@ -20,6 +20,8 @@ from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.finding import observed_account
 from irsa_cli.usecases.identity import ServiceAccount
 
+UNSEEN = "whether other ServiceAccounts use the role was not looked at: the caller may not list them"
+
 
 def read_account(connection: Connection, namespace: str, name: str) -> Bound:
     """The ServiceAccount with the role that it names, which is not looked at.

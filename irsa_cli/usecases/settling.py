@@ -29,6 +29,11 @@ def until_settled(attempt: Callable[[], tuple[Result, bool]], settings: Settings
     for number in range(1, ATTEMPTS + 1):
         try:
             result, unsure = attempt()
+        except KeyboardInterrupt:
+            if done is None:
+                raise
+            done.notes.append("stopped while looking whether another run came between; all was done before")
+            return done
         except IrsaError as error:
             if done is None and left is None and isinstance(error, Conflict) and number < ATTEMPTS:
                 _look_again(error, number, settings)

@@ -24,7 +24,7 @@ from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.journal import read
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import cut_off, supersede
-from irsa_cli.usecases.bound import read_account, read_bound, read_provider, sharers
+from irsa_cli.usecases.bound import UNSEEN, read_account, read_bound, read_provider, sharers
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.observe import check_policies
 from irsa_cli.usecases.running import Settings, execute, name_caller, naming_caller, planned
@@ -117,7 +117,8 @@ class _Updating:
             "role": {"arn": bound.role_arn, "created": False},
             "restart": restarts(todo),
         }
-        result.notes += [*notes, *self._notes(bound)]
+        if result.error is None:
+            result.notes += [*notes, *self._notes(bound)]
         result.verification = self.verification or None
         result.seconds = self.settings.seconds
         # Each part is compared and set by itself: two runs may have set one part each of the other's.
@@ -140,8 +141,7 @@ class _Updating:
             bound = replace(bound, provider=provider.result())
             if not request.associate:
                 check_provider(connection.cluster, request.update.audience, bound.provider)
-        unseen = "whether other ServiceAccounts use the role was not looked at: the caller may not list them"
-        return bound, [unseen] if accounts is None else []
+        return bound, [UNSEEN] if accounts is None else []
 
     def _plan(self, bound: Bound) -> Plan:
         update, quotas = self.request.update, Quotas()

@@ -140,16 +140,50 @@ def _rollback_fails(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
-def _annotated_with_another_s_role(sandbox: Sandbox) -> dict[str, str]:
-    """ServiceAccount backend/s3-reader names the role `shared`, which admits backend/other."""
-    shared_role(sandbox)
+def account(sandbox: Sandbox, namespace: str, name: str, role_arn: str) -> None:
+    """Make a ServiceAccount that names a role, and its namespace where it is missing."""
     cluster = client(sandbox, "eks").describe_cluster(name=CLUSTER)["cluster"]
     ca = base64.b64decode(cluster["certificateAuthority"]["data"]).decode()
     kube = KubeClient(cluster["endpoint"], ca, bearer(sandbox.env(), CLUSTER))
-    annotations = {ROLE_ARN: "arn:aws:iam::111122223333:role/shared"}
-    account = {"metadata": {"name": "s3-reader", "annotations": annotations}}
-    made(kube.create("/api/v1/namespaces", {"metadata": {"name": "backend"}}))
-    made(kube.create("/api/v1/namespaces/backend/serviceaccounts", account))
+    body = {"metadata": {"name": name, "annotations": {ROLE_ARN: role_arn}}}
+    if namespace not in sandbox.world()["kubernetes"][CLUSTER]["namespaces"]:
+        made(kube.create("/api/v1/namespaces", {"metadata": {"name": namespace}}))
+    made(kube.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", body))
+
+
+def _annotated_with_another_s_role(sandbox: Sandbox) -> dict[str, str]:
+    """ServiceAccount backend/s3-reader names the role `shared`, which admits backend/other."""
+    shared_role(sandbox)
+    account(sandbox, "backend", "s3-reader", "arn:aws:iam::111122223333:role/shared")
+    return {}
+
+
+def _of_a_stack(sandbox: Sandbox) -> dict[str, str]:
+    """ServiceAccount backend/s3-reader with a role as a stack of eksctl makes it."""
+    provider = associate(sandbox)
+    prefix = provider.partition("oidc-provider/")[2]
+    equals = {
+        f"{prefix}:aud": "sts.amazonaws.com",
+        f"{prefix}:sub": "system:serviceaccount:backend:s3-reader",
+    }
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": equals},
+    }
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    name = "eksctl-demo-addon-iamserviceaccount-Role1-1IN5O2JI2UWXD"
+    tags = {
+        "alpha.eksctl.io/cluster-name": CLUSTER,
+        "alpha.eksctl.io/iamserviceaccount-name": "backend/s3-reader",
+    }
+    made_role = iam(sandbox).create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps(trust),
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+    )
+    account(sandbox, "backend", "s3-reader", made_role["Role"]["Arn"])
     return {}
 
 
@@ -193,6 +227,7 @@ def _bindings_of_others(sandbox: Sandbox) -> dict[str, str]:
 
 
 STAGES: Mapping[str, Stage] = {
+    "docs/how-to/adopt.md": _of_a_stack,
     "docs/how-to/doesnt-work.md": _annotated_with_another_s_role,
     "docs/how-to/existing-role.md": _existing_role,
     "docs/how-to/permissions.md": _limited_caller,

@@ -71,6 +71,13 @@ class FaultStage(Stage):
         self.sandbox.settle(hurry=True, gone=True)
         self.setting.settle()
 
+    def run_to_the_end(self, arguments: tuple[str, ...]) -> None:
+        """Run irsa, which has to end with 0."""
+        running = self.zygote.start((*arguments, "-c", self.cluster), self.env(), self.folder)
+        running.ended.wait(30)
+        self.sandbox.settle()
+        assert running.code == 0, bytes(running.err).decode()
+
     def cut_off(self, arguments: tuple[str, ...], after: Call) -> None:
         """Run irsa, and kill it when this call has been executed."""
         self.origin = self.world()
