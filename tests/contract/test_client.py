@@ -106,6 +106,17 @@ def test_what_is_not_allowed(cluster: Cluster, namespace: str) -> None:
         assert caught.value.details == (f"missing RBAC permission: {operation}",)
 
 
+def test_a_rehearsed_delete_deletes_nothing(kube: Kube, namespace: str, account: str) -> None:
+    """Beside a body, an API server takes no options of the query."""
+    found = kube.service_account(namespace, "app")
+    assert found is not None
+    uid, version = found["metadata"]["uid"], found["metadata"]["resourceVersion"]
+    kube.delete_service_account(namespace, "app", uid=uid, resource_version=version, dry_run=True)
+    assert kube.service_account(namespace, "app") == found
+    kube.delete_service_account(namespace, "app", uid=uid, resource_version=version)
+    assert kube.service_account(namespace, "app") is None
+
+
 def test_an_empty_namespace(cluster: Cluster, kube: Kube, namespace: str, accounts: str) -> None:
     assert kube.contents(namespace) == Contents()
     cluster.admin.create(accounts, {"metadata": {"name": "default"}})

@@ -306,9 +306,9 @@ def test_each_action_is_needed(action: str, sandbox: Sandbox, caller: Caller) ->
 @pytest.mark.parametrize("permission", VERBS, ids=" ".join)
 def test_each_verb_is_needed(permission: tuple[str, str], sandbox: Sandbox, caller: Caller) -> None:
     verb, resource = permission
-    _admit(
-        sandbox, POLICY, [rule for rule in RULES if (rule.verbs, rule.resources) != ((verb,), (resource,))]
-    )
+    # Who may list everything may list pods: it is left out, too, as those do who must not read Secrets.
+    gone = {(verb, resource), *([(verb, "*")] if verb == "list" else [])}
+    _admit(sandbox, POLICY, [rule for rule in RULES if (rule.verbs[0], rule.resources[0]) not in gone])
     assert not VERBS[permission](caller)
 
 

@@ -182,7 +182,10 @@ def test_a_kept_service_account_is_nobodys(stage: Stage, namespace: str) -> None
     uid = stage.account(namespace, "app")["uid"]  # type: ignore[index]
     ran = delete(stage, namespace, "--keep-sa")
     assert ran.code == 0, ran.err
-    assert stage.account(namespace, "app") == {"uid": uid, "labels": {"x": "y"}, "annotations": {"n": "m"}}
+    kept = stage.account(namespace, "app")
+    assert kept is not None
+    found = (kept["uid"], kept["labels"], kept["annotations"])
+    assert found == (uid, {"x": "y"}, {"n": "m"})
     assert not stage.aws_world()["roles"]
     assert delete(stage, namespace).code == 4
 
