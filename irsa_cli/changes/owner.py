@@ -78,8 +78,8 @@ class _OwnerHandler(Unclaimed):
         if not ours:
             return ""
         owner = self._owner(change)
-        # Who had it before has not taken it over: the change was begun and never made, or taken back without a
-        # word in the journal.
+        # Who had it before has not taken it over: the change was begun and never made, or has been taken
+        # back without a word in the journal.
         if owner in (None, transaction, _owner_of(change.before, transaction)):
             return ""
         return f"transaction {owner} has taken {change.name} over"

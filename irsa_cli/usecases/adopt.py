@@ -21,7 +21,7 @@ from irsa_cli.kube.client import Json
 from irsa_cli.transaction.recover import cut_off, supersede
 from irsa_cli.usecases.bound import UNSEEN, read_bound, sharers, with_role
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.observe import observed_account
+from irsa_cli.usecases.finding import observed_account
 from irsa_cli.usecases.recover import Stop, attempt, warning
 from irsa_cli.usecases.running import (
     Settings,

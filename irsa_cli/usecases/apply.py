@@ -7,7 +7,7 @@ on (the OIDC provider, namespaces) is laid first. Pruning and deleting are in `i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from irsa_cli.transaction.journal import prune
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import stories, supersede
 from irsa_cli.usecases import delete_sa
-from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.create_sa import wish_of
 from irsa_cli.usecases.from_config import request_of
 from irsa_cli.usecases.making import Work, is_abandoned
@@ -42,7 +42,8 @@ from irsa_cli.usecases.running import (
 from irsa_cli.usecases.snapshot import Groundwork, Snapshot
 from irsa_cli.usecases.unapply import Deletions, surplus
 
-GROUNDWORK = "(groundwork)"
+GROUNDWORK, ALL = "(groundwork)", "(all)"
+"""What stands for a ServiceAccount's name where a transaction is about what several have in common."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Request:
     """Whether bindings that irsa made here and no file wishes are deleted."""
 
 
+GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 Tell = Callable[[Item], None]
 """Hears of each item when it has ended."""
 
@@ -105,8 +107,11 @@ class Site:
 
     @classmethod
     def open(cls, place: Place, request: Request, settings: Settings, log: WireLog) -> Site:
-        """Connect; what is wrong with the policies' partitions ends the run before the first call."""
-        connection = connect(place.target, kube=True, log=log, check=lambda aws: None)
+        """Connect; an ARN of another partition ends the run before the first call."""
+        wanted = [arn for item in place.bindings for arn in _arns(item)]
+        connection = connect(
+            place.target, kube=True, log=log, check=lambda aws: check_partitions(wanted, aws)
+        )
         cluster = connection.cluster
         settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
         found: dict[str, list[Path]] = {}
@@ -135,6 +140,10 @@ class Site:
             for works in ([[item] for item in making], _by_role(using)):
                 self._run(works, snapshot, pace, note)
             ended = {item.name for item in done.items}
+            if {str(binding) for binding, _ in wishes} <= {
+                i.name for i in done.items if i.result.ended in GOOD
+            }:
+                self.settle(ALL)
             done.pending += [str(binding) for binding, _ in wishes if str(binding) not in ended]
 
     def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
@@ -179,8 +188,8 @@ class Site:
 
     def _settled(self, name: str, work: Work) -> Result:
         result = work.until_settled()
-        if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not self.settings.dry_run:
-            supersede(self.unfinished.get(name, []))
+        if result.ended in GOOD:
+            self.settle(name)
         return result
 
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
@@ -199,13 +208,21 @@ class Site:
     def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> bool:
         """Make what all build on; whether it is there now (or would be, in a dry run)."""
         if not len(ground.plan):
+            self.settle(GROUNDWORK)
             return True
-        item = Item(self.connection.cluster.name, GROUNDWORK, result_of(lambda: self.make(ground.plan)))
-        note(item)
-        return item.result.ended in (Ended.COMMITTED, Ended.PLANNED)
+        result = result_of(lambda: self.make(ground.plan, GROUNDWORK))
+        note(Item(self.connection.cluster.name, GROUNDWORK, result))
+        if result.ended is Ended.COMMITTED:
+            self.settle(GROUNDWORK)
+        return result.ended in (Ended.COMMITTED, Ended.PLANNED)
 
-    def make(self, plan: Plan, gate: Callable[[Run], None] | None = None) -> Result:
-        """Carry a plan for more than one ServiceAccount out, or only show it."""
+    def settle(self, *names: str) -> None:
+        """Earlier runs for these that were cut off have nothing left to do."""
+        if not self.settings.dry_run:
+            supersede([path for name in names for path in self.unfinished.get(name, [])])
+
+    def make(self, plan: Plan, what: str, gate: Callable[[Run], None] | None = None) -> Result:
+        """Carry a plan for more than one ServiceAccount out, or only show it; `what` is for the journal."""
         from irsa_cli.changes import handlers
 
         cluster = self.connection.cluster
@@ -213,7 +230,7 @@ class Site:
         if settings.dry_run:
             return planned(plan, cluster, settings)
         found = handlers(self.connection.iam, self.connection.kube)
-        return execute(plan, found, cluster, settings, self._context(GROUNDWORK), gate=gate)
+        return execute(plan, found, cluster, settings, self._context(what), gate=gate)
 
     def _wishes(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, Wish]], list[Item]]:
         """What each entry means here; and the entries that can't be meant."""
@@ -264,11 +281,18 @@ class Site:
         """One transaction for all of it."""
         from irsa_cli.usecases.atomic import apply_at_once
 
-        items = [Item(self.connection.cluster.name, "(all)", result_of(lambda: apply_at_once(self)))]
-        for item in items:
-            name_caller(item.result.error, self.connection.aws.caller)
-            done.items.append(item)
-            tell(item)
+        result = result_of(lambda: apply_at_once(self))
+        if result.ended in GOOD:
+            self.settle(ALL, GROUNDWORK, *map(str, self.place.bindings))
+        name_caller(result.error, self.connection.aws.caller)
+        item = Item(self.connection.cluster.name, ALL, result)
+        done.items.append(item)
+        tell(item)
+
+
+def _arns(binding: Binding) -> Iterator[str]:
+    yield from binding.policies
+    yield from filter(None, (binding.permissions_boundary, binding.attach_role_arn))
 
 
 def _raising(error: IrsaError) -> Callable[[], Result]:

@@ -60,7 +60,7 @@ def _attempt(site: Site) -> Result:
         return Result(Ended.UNCHANGED, cluster=site.connection.cluster, facts=facts)
     proof: dict[str, Any] = {}
     gated = [wish for wish in wishes if wish.gated]
-    result = site.make(plan, _gate(site, gated, proof) if gated else None)
+    result = site.make(plan, "(all)", _gate(site, gated, proof) if gated else None)
     result.facts, result.verification = facts, proof or None
     return result
 
