@@ -108,6 +108,21 @@ def _bound(*arguments: str) -> Callable[[FaultStage], None]:
     return step
 
 
+def _file(stage: FaultStage) -> None:
+    """A configuration with a binding that is there, to be changed, and a new one."""
+    there = {"metadata": {"name": "app", "namespace": NAMESPACE, "labels": {"a": "b"}}}
+    new = {"metadata": {"name": "new", "namespace": NAMESPACE}, "attachPolicyARNs": [READ_ONLY]}
+    entries = [{**there, "attachPolicyARNs": [MANAGED[1]], "attachPolicy": DOCUMENT}, new]
+    for name, wished in (("both", entries), ("one", entries[:1]), ("new", entries[1:])):
+        document = {
+            "apiVersion": "eksctl.io/v1alpha5",
+            "kind": "ClusterConfig",
+            "metadata": {"name": stage.cluster},
+            "iam": {"serviceAccounts": wished},
+        }
+        (stage.folder / f"{name}.json").write_text(json.dumps(document))
+
+
 def _bare_account(stage: FaultStage) -> None:
     stage.make_account(
         NAMESPACE, "app", labels={"app.kubernetes.io/managed-by": "Helm"}, annotations={"a": "b"}
@@ -236,6 +251,23 @@ COMMANDS = {
             _DELETE,
             (_provider, _namespace, _shared_role, _bound(*_SHARED)),
             marked=False,
+            deletes=True,
+        ),
+        Command(
+            "apply", ("apply", "-f", "one.json"), (_provider, _namespace, _file, _bound(*_ONE)), marked=False
+        ),
+        Command(
+            "apply-atomic",
+            ("apply", "-f", "both.json", "--atomic"),
+            (_provider, _namespace, _file, _bound(*_ONE)),
+            marked=False,
+        ),
+        Command(
+            "apply-prune",
+            ("apply", "-f", "new.json", "--atomic", "--prune"),
+            (_provider, _namespace, _file, _bound(*_ONE)),
+            marked=False,
+            ways=ESSENTIAL,
             deletes=True,
         ),
         Command(
