@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from irsa_cli.core.result import Result
 
 _DOCUMENTS = ("trust", "document")
-_NOT_SHOWN = ("uid", "resource_version", "manifest")
+_NOT_SHOWN = ("uid", "resource_version", "manifest", "transaction")
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _ACTIONS = {"create": "green", "update": "yellow", "delete": "red"}
 

@@ -54,11 +54,15 @@ class ChangeResult:
         }
 
 
+_OF_JOURNALS = ("manifest",)
+"""Fields of states by which something is made again; they say nothing that is to be seen."""
+
+
 def _shown(state: State | None) -> dict[str, Any] | None:
     """A state with its own keys in JSON's way of writing them; the keys of tags and documents stay."""
     if state is None:
         return None
-    return {_camel(key): value for key, value in vars(state).items()}
+    return {_camel(key): value for key, value in vars(state).items() if key not in _OF_JOURNALS}
 
 
 def _camel(key: str) -> str:

@@ -205,4 +205,4 @@ def test_clusters_that_are_not_ready_or_have_no_issuer(sandbox: Sandbox) -> None
 
 def test_other_calls_of_eks_are_not_served(sandbox: Sandbox) -> None:
     eks = client(sandbox, "eks")
-    assert refusal(lambda: eks.list_addons(clusterName="demo")) == ("NotImplementedException", 501)
+    assert refusal(lambda: eks.list_nodegroups(clusterName="demo")) == ("NotImplementedException", 501)
