@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 E2E ?= auto
-STAGE ?= sandbox
+STAGE ?= split
 SAMPLE ?= 0
+LIMIT ?= 2100
+SCHEDULES ?= 200
+JOBS ?= 6
 SEED ?= 1
 WORKERS ?= auto
 export IRSA_E2E := $(E2E)
@@ -45,10 +48,14 @@ imports: $(VENV)/.ready
 
 docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 	$(BIN)/python tools/docs/commands.py --check
+	$(BIN)/python tools/docs/config_schema.py --check
+	$(BIN)/python tools/docs/well_known_policies.py --check
 	$(BIN)/mkdocs build --strict --quiet
 
-faults: $(VENV)/.ready  ## Break every call of every command in every way (STAGE=sandbox|real|both SAMPLE=seconds SEED=n)
-	$(BIN)/python -m tests.faults --stage $(STAGE) --sample $(SAMPLE) --seed $(SEED) -j 2
+faults: $(VENV)/.ready  ## Break every call of every command in every way, and runs at the same time (SAMPLE=seconds)
+	@test "$(STAGE)" = sandbox || $(BIN)/python tools/envtest/build.py
+	$(BIN)/python -m tests.faults --stage $(STAGE) --sample $(SAMPLE) --limit $(LIMIT) --seed $(SEED) -j $(JOBS); code=$$?; \
+	$(BIN)/python -m tests.faults.schedules --count $(SCHEDULES) --seed $(SEED) -j 3 && exit $$code
 
 oldest:  ## The quick tests with the oldest allowed versions of the runtime dependencies
 	$(PYTHON) -m venv .venv-oldest
@@ -56,7 +63,7 @@ oldest:  ## The quick tests with the oldest allowed versions of the runtime depe
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) tests/scenarios -m "not e2e"
 
 bench: $(VENV)/.ready  ## Print the numbers of docs/explanation/performance.md
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 envtest: $(VENV)/.ready  ## Build the real kube-apiserver and etcd (needs Go)
 	$(BIN)/python tools/envtest/build.py

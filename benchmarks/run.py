@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 
+from benchmarks import applying, proof
+from benchmarks.measuring import LATENCY, irsa, measure, report, sequential
+from benchmarks.reading import reading
 from irsa_cli.sandbox import Call, Sandbox
 
 ROUNDS = 7
-LATENCY = 0.060
 ROUND_TRIPS = 5
 WIRE_CALLS = 9
 EKSCTL_SECONDS = 30.3
@@ -32,34 +30,6 @@ for service in ("eks", "iam", "sts"):
     session.client(service)
 kubernetes.client.CoreV1Api()
 """
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One process: wall-clock seconds and peak resident memory in MB."""
-
-    seconds: float
-    megabytes: float
-
-
-def measure(command: Sequence[str], env: Mapping[str, str]) -> Measured:
-    """Run a command to its end, which must be 0."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, env=dict(env), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{errors.decode()}")
-    return Measured(seconds, usage.ru_maxrss / 1024)
-
-
-def report(what: str, value: str, limit: str, *, holds: bool) -> bool:
-    """Print one line; returns whether the limit holds."""
-    print(f"{'ok  ' if holds else 'MISS'}  {what:<52} {value:>16}   limit {limit}")
-    return holds
 
 
 def start_up(env: Mapping[str, str]) -> list[bool]:
@@ -125,23 +95,6 @@ def main_job(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
     ]
 
 
-def sequential(calls: Sequence[Call]) -> int:
-    """The longest chain of calls each of which started after the one before had ended.
-
-    The token review that the cluster's API makes of us is its own affair, not a call of ours.
-    """
-    chain, ended = 0, float("-inf")
-    for call in sorted(calls, key=lambda item: item.ended):
-        if call.started >= ended:
-            chain, ended = chain + 1, call.ended
-    return chain
-
-
-def irsa() -> str:
-    """The command as it is installed beside this Python."""
-    return str(Path(sys.executable).with_name("irsa"))
-
-
 def create_sa(name: str) -> list[str]:
     """The job: one policy, an existing namespace."""
     return [irsa(), "create-sa", name, "-c", "demo", "--attach-policy-arn", POLICY, "-q"]
@@ -162,7 +115,9 @@ def main() -> int:
         keep = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
         env = {**keep, **sandbox.env(), "IRSA_STATE_DIR": state}
         measure([irsa(), "associate-oidc", "-c", "demo"], env)
-        results = [*start_up(env), *main_job(sandbox, env)]
+        results = [*start_up(env), *main_job(sandbox, env), *proof.results(sandbox, env)]
+        results += applying.results(sandbox, env)
+    results += reading(keep)
     side_by_side()
     return 0 if all(results) else 1
 

@@ -31,6 +31,7 @@ def eks_facts(eks: EKSClient, name: str) -> EksFacts:
         version=found.get("version", ""),
         on_outposts=bool(found.get("outpostConfig")),
         vpc=found.get("resourcesVpcConfig", {}).get("vpcId", ""),
+        auto_mode=bool(found.get("computeConfig", {}).get("enabled")),
     )
 
 
@@ -106,7 +107,20 @@ def association(eks: EKSClient, cluster: str, namespace: str, name: str) -> Asso
         whole = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=found.id)
     except ServiceError:
         return found
-    return Association(found.id, whole["association"].get("roleArn", ""))
+    described = whole["association"]
+    return Association(found.id, described.get("roleArn", ""), described.get("createdAt"))
+
+
+def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:
+    """The names of a cluster's EKS add-ons."""
+    found: list[str] = []
+    more: dict[str, Any] = {}
+    while True:
+        page = call(eks.list_addons, clusterName=cluster, **more)
+        found += page.get("addons", [])
+        if not page.get("nextToken"):
+            return tuple(found)
+        more = {"nextToken": page["nextToken"]}
 
 
 def web_identity_events(cloudtrail: Any, subject: str) -> tuple[Event, ...]:
@@ -132,12 +146,14 @@ def _event(item: dict[str, Any]) -> Event:
     )
 
 
-def sts_endpoints(ec2: Any, vpc: str, region: str, partition: str) -> tuple[VpcEndpoint, ...]:
-    """The interface endpoints for STS in a VPC, with their policies."""
+def vpc_endpoints(
+    ec2: Any, service: str, vpc: str, *, region: str, partition: str
+) -> tuple[VpcEndpoint, ...]:
+    """The interface endpoints for a service (`sts`, `eks-auth`) in a VPC, with their policies."""
     prefix = "cn.com.amazonaws" if partition == "aws-cn" else "com.amazonaws"
     filters = [
         {"Name": "vpc-id", "Values": [vpc]},
-        {"Name": "service-name", "Values": [f"{prefix}.{region}.sts"]},
+        {"Name": "service-name", "Values": [f"{prefix}.{region}.{service}"]},
     ]
     found = call(ec2.describe_vpc_endpoints, Filters=filters)["VpcEndpoints"]
     return tuple(VpcEndpoint(item["VpcEndpointId"], _policy(item)) for item in found)

@@ -27,7 +27,7 @@ _BAD_CREDENTIALS = {
     "SignatureDoesNotMatch",
     "InvalidSignatureException",
 }
-_THROTTLED = {
+THROTTLED = {
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
@@ -127,7 +127,7 @@ def _answered(
     code = str(body.get("Code", "Unknown"))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     server = status >= 500
-    throttled = code in _THROTTLED or status == 429
+    throttled = code in THROTTLED or status == 429
     details: tuple[str, ...] = ()
     if code in ACCESS_DENIED and operation != "AssumeRoleWithWebIdentity":
         details = (f"missing permission: {service}:{operation}" + (f" on {subject}" if subject else ""),)
@@ -150,7 +150,7 @@ def _advice(code: str) -> tuple[str, ...]:
         return ("get new AWS credentials (aws sso login, or assume the role again), then run this again",)
     if code in _BAD_CREDENTIALS:
         return ("check whose credentials these are: aws sts get-caller-identity",)
-    if code in _THROTTLED:
+    if code in THROTTLED:
         return ("AWS is throttling this account: run this again in a minute",)
     return ()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from irsa_cli.aws.errors import call
 from irsa_cli.core.binding import ObservedRole
 from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.policy import Document
+from irsa_cli.core.policy import TRUST_LIMIT, Document
 from irsa_cli.core.states import ProviderState, RoleState
 
 if TYPE_CHECKING:
@@ -60,6 +60,16 @@ def with_policies(iam: IAMClient, name: str, state: RoleState) -> ObservedRole:
         attached = pool.submit(attached_policies, iam, name)
         inline = pool.submit(inline_policies, iam, name)
     return ObservedRole(state, attached.result(), inline.result())
+
+
+def whole_role(iam: IAMClient, name: str) -> ObservedRole | None:
+    """A role that is expected to be there, with what is attached to it: all is asked for at once."""
+    with ThreadPoolExecutor(3) as pool:
+        found = pool.submit(role_state, iam, name)
+        attached = pool.submit(attached_policies, iam, name)
+        inline = pool.submit(inline_policies, iam, name)
+    state = found.result()
+    return None if state is None else ObservedRole(state[0], attached.result(), inline.result())
 
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:
@@ -130,6 +140,20 @@ def aged_provider(iam: IAMClient, arn: str) -> tuple[ProviderState, float] | Non
     )
     now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
     return state, (now - found["CreateDate"]).total_seconds()
+
+
+def trust_quota(iam: IAMClient) -> int:
+    """Characters that the account allows a trust policy; IAM's default where the caller may not ask.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
+    """
+    try:
+        summary = call(iam.get_account_summary)["SummaryMap"]
+    except ServiceError as error:
+        if error.status == 403:
+            return TRUST_LIMIT
+        raise
+    return int(summary.get("AssumeRolePolicySizeQuota", TRUST_LIMIT))
 
 
 def policy_exists(iam: IAMClient, arn: str) -> bool | None:

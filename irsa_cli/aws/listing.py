@@ -35,6 +35,7 @@ class ListedRole:
     arn: str
     path: str
     trust: Document
+    created: datetime
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class FoundRole:
     state: RoleState
     created: datetime
     last_used: datetime | None
+    used_in: str = ""
+    """The region of its last use."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def list_roles(iam: IAMClient, path: str = "/") -> Listing:
                     role["Arn"],
                     role["Path"],
                     cast("Document", role.get("AssumeRolePolicyDocument", {})),
+                    role["CreateDate"],
                 )
                 for role in page["Roles"]
             ]
@@ -96,16 +100,25 @@ def find_roles(iam: IAMClient, names: Sequence[str]) -> list[FoundRole]:
     if not names:
         return []
     with ThreadPoolExecutor(PARALLEL) as pool:
-        found = list(pool.map(lambda name: _find_role(iam, name), names))
+        found = list(pool.map(lambda name: find_role(iam, name), names))
     return [role for role in found if role is not None]
 
 
-def _find_role(iam: IAMClient, name: str) -> FoundRole | None:
+def find_role(iam: IAMClient, name: str) -> FoundRole | None:
+    """A role with tags and use, None when it doesn't exist."""
     try:
         role = call(iam.get_role, RoleName=name)["Role"]
     except ServiceError as error:
         if error.code == NOT_THERE:
             return None
         raise
-    last_used = role.get("RoleLastUsed", {}).get("LastUsedDate")
-    return FoundRole(name, role["Arn"], role["RoleId"], role_of(role), role["CreateDate"], last_used)
+    used = role.get("RoleLastUsed", {})
+    return FoundRole(
+        name,
+        role["Arn"],
+        role["RoleId"],
+        role_of(role),
+        role["CreateDate"],
+        used.get("LastUsedDate"),
+        used.get("Region", ""),
+    )

@@ -78,9 +78,11 @@ class _OwnerHandler(Unclaimed):
         if not ours:
             return ""
         owner = self._owner(change)
-        # The one before is no other: its mark was given back, if without a word in the journal.
-        nobody = (None, transaction, _owner_of(change.before, transaction))
-        return "" if owner in nobody else f"transaction {owner} has taken {change.name} over"
+        # Who had it before has not taken it over: the change was begun and never made, or has been taken
+        # back without a word in the journal.
+        if owner in (None, transaction, _owner_of(change.before, transaction)):
+            return ""
+        return f"transaction {owner} has taken {change.name} over"
 
 
 def _owner_of(state: object, transaction: str) -> str:

@@ -8,6 +8,8 @@ owns is in `irsa_cli.changes.trust_statement`.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
@@ -15,6 +17,7 @@ from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, telling
 from irsa_cli.core import policy
 from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.names import TAGS_LIMIT
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import (
     BoundaryState,
@@ -49,6 +52,10 @@ class _PartHandler(Unclaimed):
         """See `Handler.apply`. A part has no owner: its content is compared instead."""
         with telling(Outcome.REFUSED):
             role = self._role(change)
+        if role is None:
+            if claim is None:
+                raise conflict(change, "the role is gone")
+            return Applied(changed=False)  # What is to be taken back went with it.
         if self._has(role, change.after, change):
             return Applied(changed=False)
         if not self._may_change(role, change):
@@ -65,14 +72,12 @@ class _PartHandler(Unclaimed):
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
-        found = reading.role_state(self._iam, change.target[0])
-        return found is not None and self._has(found[0], change.after, change)
+        role = self._role(change)
+        return role is not None and self._has(role, change.after, change)
 
-    def _role(self, change: Change) -> RoleState:
+    def _role(self, change: Change) -> RoleState | None:
         found = reading.role_state(self._iam, change.target[0])
-        if found is None:
-            raise conflict(change, "the role is gone")
-        return found[0]
+        return None if found is None else found[0]
 
 
 class SettingsHandler(_PartHandler):
@@ -113,7 +118,8 @@ class RoleTagsHandler(_PartHandler):
     """Some tags of a role, each compared by itself; the target is `(role name,)`.
 
     It takes two calls where keys are set and others removed: cut off between them, some keys are as after
-    the change and the others as before, and either way can be gone to the end.
+    the change and the others as before, and either way can be gone to the end. So what fails in the second
+    call has not done nothing.
     """
 
     def _has(self, role: RoleState, state: State | None, change: Change) -> bool:
@@ -130,10 +136,32 @@ class RoleTagsHandler(_PartHandler):
             {"Key": key, "Value": value} for key, value in wanted.items() if value is not None
         ]
         gone = [key for key, value in wanted.items() if value is None and key in role.tags]
+        calls: list[tuple[Callable[[], object], TagsState]] = []
         if any(role.tags.get(tag["Key"]) != tag["Value"] for tag in tags):
-            call(self._iam.tag_role, RoleName=name, Tags=tags)
+            put = TagsState({tag["Key"]: tag["Value"] for tag in tags})
+            calls.append((lambda: call(self._iam.tag_role, RoleName=name, Tags=tags), put))
         if gone:
-            call(self._iam.untag_role, RoleName=name, TagKeys=gone)
+            removed = TagsState(dict.fromkeys(gone))
+            calls.append((lambda: call(self._iam.untag_role, RoleName=name, TagKeys=gone), removed))
+        if len({*role.tags, *(tag["Key"] for tag in tags)}) > TAGS_LIMIT:
+            calls.reverse()  # There is no room for the new ones before the old ones are gone.
+        for number, (write, part) in enumerate(calls):
+            with telling(Outcome.UNKNOWN) if number else nullcontext():
+                self._settled(write, change, part)
+
+    def _settled(self, write: Callable[[], object], change: Change, part: TagsState) -> None:
+        """One of the calls; when its answer is lost, what is there tells whether to go on."""
+
+        def wrote() -> Applied:
+            write()
+            return Applied(changed=True)
+
+        def found() -> Applied | None:
+            role = self._role(change)
+            there = role is not None and self._has(role, part, change)
+            return Applied(changed=True) if there else None
+
+        settle(wrote, found)
 
 
 class TrustPolicyHandler(_PartHandler):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from irsa_cli.changes.common import conflict, expect, not_ours, settle, telling
-from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.errors import Conflict, Outcome, ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG, ServiceAccountState
 from irsa_cli.kube.client import Json, Kube
@@ -28,9 +28,12 @@ class ServiceAccountHandler:
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`."""
         if change.before is None:
-            return settle(
+            applied = settle(
                 lambda: self._create(change, run.transaction), lambda: self._found(change, run.transaction)
             )
+            if claim is not None and applied.changed:
+                raise _made_again(change)
+            return applied
         if change.after is None:
             return settle(lambda: self._delete(change, claim), lambda: self._found_gone(change))
         return self._patch(change, run)
@@ -170,6 +173,14 @@ class ServiceAccountHandler:
         if uid and metadata["uid"] != uid:
             raise conflict(change, f"it was deleted and made again (uid {metadata['uid']})")
         return metadata
+
+
+def _made_again(change: Change) -> Conflict:
+    """A ServiceAccount whose deletion was taken back: it is there, and is another one all the same."""
+    return Conflict(
+        f"ServiceAccount {change.name} was made again, with another uid",
+        reason="tokens of its running pods are not accepted any more: restart them",
+    )
 
 
 def service_account_body(

@@ -36,7 +36,7 @@ class TrustStatementHandler(Unclaimed):
         lost: ServiceError | None = None
         for written in range(ROUNDS + 1):
             with telling(Outcome.UNKNOWN if written else Outcome.REFUSED):
-                document = self._read(change)
+                document = self._read(change, claim)
             if document is None or _is_done(change, document):
                 return Applied(changed=written > 0)
             if written == 0 and change.action == "update" and not _has(document, change.before):
@@ -53,11 +53,12 @@ class TrustStatementHandler(Unclaimed):
             return change.after is None
         return _is_done(change, found[0].trust)
 
-    def _read(self, change: Change) -> Document | None:
+    def _read(self, change: Change, claim: Claim | None) -> Document | None:
+        """The trust policy; None when the role is gone, and nothing is to be done for that."""
         found = reading.role_state(self._iam, change.target[0])
         if found is not None:
             return found[0].trust
-        if change.after is not None:
+        if change.after is not None and claim is None:
             raise conflict(change, "the role is gone")
         return None
 

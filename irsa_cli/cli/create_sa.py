@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,14 +11,14 @@ from irsa_cli.cli.options import (
     Once,
     cluster_options,
     kube_options,
-    listed,
     output_options,
     pairs,
     run_options,
 )
+from irsa_cli.cli.role_options import inline_policies, one_name, policy_arns
 
 if TYPE_CHECKING:
-    from irsa_cli.core.policy import Document
+    from irsa_cli.core.wellknown import WellKnown
     from irsa_cli.usecases.create_sa import Request
 
 _EPILOG = """
@@ -67,6 +66,12 @@ def _names(name: str, check: str) -> Checked:
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     metavar="FILE",
     help="Put this policy document on the role (repeat); it is named after the file.",
+)
+@click.option(
+    "--well-known-policy",
+    multiple=True,
+    metavar="NAME[:PARAMETER=VALUE,...]",
+    help="Give the role what a well-known controller needs (repeat); irsa policies list shows the names.",
 )
 @click.option(
     "--attach-role-arn",
@@ -198,14 +203,15 @@ def _request(options: dict[str, Any]) -> Request:
 
     _check_combinations(options)
     target = take_target(options)
-    name = _one_name(options.pop("name"), options.pop("name_option"))
+    name = one_name(options.pop("name"), options.pop("name_option"))
     try:
         return Request(
             target=target,
             name=name,
             namespace=options["namespace"],
-            policies=_policies(options["attach_policy_arn"]),
-            inline=_inline(options["inline_policy"]),
+            policies=policy_arns("--attach-policy-arn", options["attach_policy_arn"]),
+            inline=inline_policies(options["inline_policy"]),
+            well_known=_well_known(options["well_known_policy"]),
             attach_role_arn=options["attach_role_arn"] or "",
             role_name=options["role_name"] or "",
             role_path=options["role_path"] or "",
@@ -229,6 +235,7 @@ _SWITCHES = ("role_only", "create_namespace", "override", "update_trust", "assoc
 _OF_A_NEW_ROLE = (
     "attach_policy_arn",
     "inline_policy",
+    "well_known_policy",
     "role_name",
     "role_path",
     "role_only",
@@ -264,54 +271,11 @@ def _check_combinations(options: dict[str, Any]) -> None:
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
 
 
-def _one_name(argument: str | None, option: str | None) -> str:
-    if argument and option and argument != option:
-        raise click.UsageError(f"the name is given twice: {argument} and --name {option}")
-    if not argument and not option:
-        raise click.UsageError("Missing argument 'NAME' (the ServiceAccount's name).")
-    return argument or option or ""
-
-
-def _policies(values: tuple[str, ...]) -> tuple[str, ...]:
-    from irsa_cli.core import arn, policy
+def _well_known(texts: tuple[str, ...]) -> tuple[WellKnown, ...]:
+    from irsa_cli.core import wellknown
     from irsa_cli.core.errors import InvalidInput
 
-    policies = listed(values)
-    for text in policies:
-        try:
-            arn.policy_arn(text)
-        except InvalidInput as error:
-            raise click.BadParameter(str(error), param_hint="--attach-policy-arn") from error
-    if len(policies) > policy.MANAGED_LIMIT:
-        raise click.BadParameter(
-            f"{len(policies)} policies, IAM takes {policy.MANAGED_LIMIT} a role at most",
-            param_hint="--attach-policy-arn",
-        )
-    return policies
-
-
-def _inline(files: tuple[str, ...]) -> dict[str, Document]:
-    """The documents, each named after its file."""
-    from irsa_cli.core import names, policy
-    from irsa_cli.core.errors import InvalidInput
-
-    found: dict[str, Document] = {}
-    for file in files:
-        name = "stdin" if file == "-" else Path(file).name.removesuffix(".json")
-        try:
-            names.inline_policy(name)
-            with click.open_file(file, encoding="utf-8") as stream:
-                document = policy.check_identity_policy(policy.parse(stream.read(), file), file)
-            if name in found and not policy.equal(found[name], document):
-                raise InvalidInput(
-                    f"two inline policies would be named {name}", reason="they are named after their files"
-                )
-        except (InvalidInput, UnicodeDecodeError) as error:
-            raise click.BadParameter(str(error), param_hint="--inline-policy") from error
-        found[name] = document
-    if sum(policy.size(document) for document in found.values()) > policy.INLINE_LIMIT:
-        raise click.BadParameter(
-            f"together larger than the {policy.INLINE_LIMIT} characters IAM takes",
-            param_hint="--inline-policy",
-        )
-    return found
+    try:
+        return wellknown.read_uses(texts)
+    except InvalidInput as error:
+        raise click.BadParameter(str(error), param_hint="--well-known-policy") from error

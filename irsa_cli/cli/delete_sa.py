@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.create_sa import _one_name
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -15,6 +14,7 @@ from irsa_cli.cli.options import (
     output_options,
     run_options,
 )
+from irsa_cli.cli.role_options import one_name
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.delete_sa import Request
@@ -96,7 +96,7 @@ def _request(options: dict[str, Any]) -> Request:
     return Request(
         target=take_target(options),
         namespace=options["namespace"],
-        name=_one_name(options["name"], options["name_option"]),
+        name=one_name(options["name"], options["name_option"]),
         role_name=options["role_name"] or "",
         keep_account=options["keep_sa"],
         keep_role=options["keep_role"],

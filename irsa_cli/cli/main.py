@@ -13,16 +13,36 @@ from irsa_cli import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "associate-oidc": ("associate_oidc", "Make the cluster's issuer an IAM OIDC provider."),
     "create-sa": ("create_sa", "Give a ServiceAccount its own IAM role, in one transaction."),
+    "get-sa": (
+        "get_sa",
+        "List the ServiceAccounts that name a role, whoever made them, and what each is worth.",
+    ),
+    "describe-sa": (
+        "describe_sa",
+        "Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods.",
+    ),
+    "apply": (
+        "apply",
+        "Make true what configuration files wish: what is missing is made, what differs is changed.",
+    ),
+    "diff": (
+        "diff",
+        "Show what `irsa apply` would change, with policies as textual differences; changes nothing.",
+    ),
+    "delete": ("delete", "Delete what irsa made of the ServiceAccounts in configuration files."),
     "delete-sa": (
         "delete_sa",
         "Delete a ServiceAccount's role, and what irsa made with it, in one transaction.",
     ),
     "disassociate-oidc": ("disassociate_oidc", "Delete the cluster's OIDC provider from IAM."),
+    "update-sa": ("update_sa", "Change a ServiceAccount's role, policies or annotations, and nothing else."),
+    "adopt": ("adopt", "Take over a role that eksctl, Terraform or a hand has made."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),
     "token": ("token", "Print a token of the ServiceAccount, as a pod of it would get."),
     "credentials": ("credentials", "Print temporary credentials of the ServiceAccount's role."),
+    "policies": ("policies", "Show the policies that are known by name."),
     "recover": ("recover", "Take back a transaction that was cut off, or go on with it."),
     "history": ("history", "List the transactions of this machine."),
     "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),

@@ -75,6 +75,10 @@ def _outcome(result: Result) -> str:
     if facts.get("serviceAccount") and "role" in facts:
         account = facts["serviceAccount"]
         who = f"{account['namespace']}/{account['name']}"
+        if "restart" in facts:
+            return _changed(who, facts)
+        if "adoption" in facts:
+            return f"The role of {who} is irsa's: {facts['role']['arn']}."
         return f"Pods of {who} that start from now on get {facts['role']['arn']}."
     if "role" in facts:
         return f"The role is {facts['role']['arn']}."
@@ -92,6 +96,11 @@ def _deleted(facts: Mapping[str, Any]) -> str:
     if provider.get("deleted"):
         return f"IAM accepts no tokens of {provider['url']} any more."
     return f"Deleted: {', '.join(found)}." if found else ""
+
+
+def _changed(who: str, facts: Mapping[str, Any]) -> str:
+    restart = " Pods that run already get it when they are restarted." if facts["restart"] else ""
+    return f"{who} has the role {facts['role']['arn']}.{restart}"
 
 
 def messages(result: Result) -> Iterator[str]:

@@ -127,7 +127,13 @@ def _results(item: Verification, cluster: str) -> Iterator[dict[str, Any]]:
 
 
 def _result(rule: str, level: str, text: str, place: str) -> dict[str, Any]:
-    location = {"logicalLocations": [{"fullyQualifiedName": place, "kind": "resource"}]}
+    # Code scanning shows only what is at a place in some file; there is none, so the object's name has to do.
+    # https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
+    file = {"artifactLocation": {"uri": f"serviceaccounts/{place}"}, "region": {"startLine": 1}}
+    location = {
+        "physicalLocation": file,
+        "logicalLocations": [{"fullyQualifiedName": place, "kind": "resource"}],
+    }
     return {
         "ruleId": rule,
         "ruleIndex": list(_RULES).index(rule),

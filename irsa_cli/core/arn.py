@@ -36,7 +36,8 @@ class Arn:
         match = _ARN.fullmatch(text)
         if match is None:
             raise InvalidInput(
-                f"'{text}' is not an ARN", reason="expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
+                f"'{text}' is not an ARN",
+                reason="expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE, an account has 12 digits",
             )
         return cls(**match.groupdict())
 
@@ -83,9 +84,21 @@ def check_policy(text: str) -> str:
     return str(policy_arn(text))
 
 
+def check_boundary(text: str) -> str:
+    """`policy_arn` for a boundary that may be `none`, which is the empty text."""
+    return "" if text == "none" else check_policy(text)
+
+
 def check_role(text: str) -> str:
     """`role_arn` for a flag: the text as it was given."""
     return str(role_arn(text))
+
+
+def check_partition(text: str) -> str:
+    """Check the form of a partition's name."""
+    if not re.fullmatch(r"aws(-[a-z]+)*", text, re.ASCII):
+        raise InvalidInput(f"'{text}' is not a partition", reason="expected aws, aws-cn, aws-us-gov, ...")
+    return text
 
 
 def check_account(text: str) -> str:

@@ -47,7 +47,7 @@ class Wish:
     policies: tuple[str, ...] = ()
     inline: Mapping[str, Document] = field(default_factory=dict)
     annotations: Mapping[str, str | None] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str | None] = field(default_factory=dict)
     subject_pattern: str = ""
     create_namespace: bool = True
     role_only: bool = False
@@ -113,6 +113,8 @@ class Observed:
     role_unreadable: str = ""
     provider_maker: str = ""
     namespace_maker: str = ""
+    trust_quota: int = policy.TRUST_LIMIT
+    """Characters that the account allows a trust policy, without white space."""
 
 
 def is_committed(wish: Wish, observed: Observed) -> bool:

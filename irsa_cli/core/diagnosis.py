@@ -12,8 +12,9 @@ from typing import Any
 
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.causes import CAUSES, Cause
-from irsa_cli.core.causes.facts import Facts, ServiceAccount
+from irsa_cli.core.causes.facts import Facts
 from irsa_cli.core.causes.finding import Finding, Verdict
+from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.errors import ExitCode, IrsaError
 from irsa_cli.core.result import API_VERSION, cluster_json, error_json
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION

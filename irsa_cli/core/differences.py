@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from irsa_cli.core import policy, trust
-from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_committed
+from irsa_cli.core.binding import (
+    Cluster,
+    Observed,
+    ObservedRole,
+    ObservedServiceAccount,
+    Wish,
+    is_committed,
+)
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.states import (
     CLUSTER_TAG,
@@ -40,15 +47,16 @@ class Difference:
 
 def check(wish: Wish, observed: Observed) -> None:
     """Raise `Refused` when something exists and differs, or when a precondition does not hold."""
-    _check_preconditions(wish, observed)
+    check_preconditions(wish, observed)
     differences = list(_differences(wish, observed))
     if differences:
         raise _refusal(wish, observed, differences)
 
 
-def _check_preconditions(wish: Wish, observed: Observed) -> None:
+def check_preconditions(wish: Wish, observed: Observed) -> None:
+    """Raise `Refused` when something that the wish builds on is not there, or not as it must be."""
     if wish.role_account == wish.cluster.account and not wish.associate:
-        _check_provider(wish, observed.provider)
+        check_provider(wish.cluster, wish.audience, observed.provider)
     if not observed.namespace_exists and not wish.create_namespace and not wish.role_only:
         raise Refused(
             f"namespace {wish.namespace} does not exist",
@@ -64,35 +72,38 @@ def _check_preconditions(wish: Wish, observed: Observed) -> None:
             f"the trust policy of {wish.role_arn} can't be updated", reason=observed.role_unreadable
         )
     if wish.role is None and observed.role is not None:
-        _check_admitted(wish, observed.role)
+        _check_admitted(wish, observed.role, observed.trust_quota)
 
 
-def _check_provider(wish: Wish, provider: ProviderState | None) -> None:
-    associate = f"irsa associate-oidc --cluster {wish.cluster.name} --region {wish.cluster.region}"
+def check_provider(cluster: Cluster, audience: str, provider: ProviderState | None) -> None:
+    """Raise `Refused` when there is no provider of the cluster's that accepts the audience."""
+    associate = f"irsa associate-oidc --cluster {cluster.name} --region {cluster.region}"
     if provider is None:
         raise Refused(
-            f"no IAM OIDC provider exists for cluster {wish.cluster.name}",
-            reason=f"STS would refuse every token of {wish.cluster.issuer}",
+            f"no IAM OIDC provider exists for cluster {cluster.name}",
+            reason=f"STS would refuse every token of {cluster.issuer}",
             next_steps=(associate, "or run this again with --associate-oidc"),
         )
-    if wish.audience not in provider.audiences:
+    if audience not in provider.audiences:
         raise Refused(
-            f"the OIDC provider does not accept the audience {wish.audience}",
+            f"the OIDC provider does not accept the audience {audience}",
             reason=f"it accepts: {', '.join(provider.audiences) or 'none'}",
-            next_steps=(f"{associate} --audience {wish.audience}", "or run this again with --associate-oidc"),
+            next_steps=(f"{associate} --audience {audience}", "or run this again with --associate-oidc"),
         )
 
 
-def _check_admitted(wish: Wish, role: ObservedRole) -> None:
+def _check_admitted(wish: Wish, role: ObservedRole, quota: int) -> None:
     wanted = trust.statement(wish.identity)
     if trust.admits(role.state.trust, wish.identity):
         return
-    if not trust.admits(trust.with_statement(role.state.trust, wanted), wish.identity):
+    together = trust.with_statement(role.state.trust, wanted)
+    if not trust.admits(together, wish.identity):
         raise Refused(
             f"the trust policy of {wish.role_arn} denies {wish.identity.subject}",
             reason="a statement with the effect Deny applies to it, and no other one outweighs that",
         )
     if wish.update_trust:
+        check_trust_size(wish.role_arn, together, quota)
         return
     missing = json.dumps(wanted, indent=2)
     raise Refused(
@@ -101,6 +112,20 @@ def _check_admitted(wish: Wish, role: ObservedRole) -> None:
         details=("this statement is missing:", *missing.splitlines()),
         next_steps=("run this again with --update-trust, which adds the statement",),
     )
+
+
+def check_trust_size(role: str, document: policy.Document, quota: int) -> None:
+    """Raise `Refused` for a trust policy that is larger than the account's quota (ACLSizePerRole)."""
+    size = policy.size(document)
+    if size > quota:
+        raise Refused(
+            f"the trust policy of {role} would be too large",
+            reason=f"{size} characters without white space; the account's quota is {quota}",
+            next_steps=(
+                "give some ServiceAccounts a role of their own, or use a --subject-pattern",
+                "or have the quota raised: Service Quotas, IAM, role trust policy length",
+            ),
+        )
 
 
 def _differences(wish: Wish, observed: Observed) -> Iterator[Difference]:
@@ -185,7 +210,7 @@ def _service_account_differences(wish: Wish, account: ObservedServiceAccount) ->
     for key, value in wish.labels.items():
         has = account.labels.get(key)
         if has is not None and has != value:
-            yield Difference(f"{what}, label {key}", has, value)
+            yield Difference(f"{what}, label {key}", has, value or "not there")
 
 
 def _refusal(wish: Wish, observed: Observed, differences: list[Difference]) -> Refused:

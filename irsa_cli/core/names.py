@@ -26,8 +26,10 @@ _TAG = re.compile(r"(?:(?![\x00-\x1f\x7f-\x9f])[\w\s.:/=+\-@])*")
 
 ROLE_NAME_LIMIT = 64
 DIGEST_LENGTH = 8
+TAGS_LIMIT = 50
+"""Tags that IAM takes a role."""
 MAX_USER_TAGS = 45
-"""IAM takes 50 tags a role; irsa needs three of them."""
+"""Those of them that are the user's; irsa needs three to five."""
 
 
 def _check(text: str, rule: re.Pattern[str], limit: int, what: str, expected: str) -> str:
@@ -63,6 +65,13 @@ def cluster(text: str) -> str:
         100,
         "cluster name",
         "letters, digits, '-' and '_'",
+    )
+
+
+def region(text: str) -> str:
+    """Check the form of an AWS region's name; which regions there are, boto3 knows."""
+    return _check(
+        text, re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+", re.ASCII), 32, "region", "a name like eu-west-1"
     )
 
 
@@ -117,7 +126,7 @@ def tags(pairs: dict[str, str]) -> dict[str, str]:
     if len(pairs) > MAX_USER_TAGS:
         raise InvalidInput(
             f"{len(pairs)} tags are too many",
-            reason=f"IAM takes 50 a role, {MAX_USER_TAGS} of them are yours",
+            reason=f"IAM takes {TAGS_LIMIT} a role, {MAX_USER_TAGS} of them are yours",
         )
     seen: dict[str, str] = {}
     for key, value in pairs.items():

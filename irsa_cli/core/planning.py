@@ -18,9 +18,10 @@ from irsa_cli.core.binding import (
     is_annotated,
     is_half_made,
 )
-from irsa_cli.core.differences import check
+from irsa_cli.core.differences import check, check_preconditions
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.role_changes import RoleChanges
 from irsa_cli.core.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
@@ -42,15 +43,20 @@ from irsa_cli.core.states import (
 )
 
 
-def plan(wish: Wish, observed: Observed) -> Plan:
+def plan(wish: Wish, observed: Observed, changes: RoleChanges | None = None) -> Plan:
     """The changes that make the wish true; empty when it is true already.
 
-    Raises `Refused` when something exists and differs, or when a precondition does not hold.
+    Raises `Refused` when something exists and differs, or when a precondition does not hold. With `changes`,
+    the role that is there is changed by them, whatever differs.
     """
-    check(wish, observed)
+    if changes is None:
+        check(wish, observed)
+    else:
+        check_preconditions(wish, observed)
     account = [] if wish.role_only else _service_account_changes(wish, observed)
     early, last = (account[:-1], account[-1:]) if wish.gated else ([], account)
-    policies = _policy_changes(wish, observed)
+    policies = _policy_changes(wish, observed) if changes is None else list(changes.gains)
+    losses = [] if changes is None else list(changes.losses)
     commit = _commit_changes(wish, observed, last=not policies)
     first = [
         *_provider_changes(wish, observed),
@@ -58,10 +64,10 @@ def plan(wish: Wish, observed: Observed) -> Plan:
         *_role_changes(wish, observed, last=not policies),
     ]
     second = [*policies, *_trust_changes(wish, observed), *early]
-    if first or second or commit or last:
+    if first or second or losses or commit or last:
         first += _owner_changes(wish, observed)
         second += _repeated(wish, observed)
-    *work, tail = (first, second, commit, last) if last else (first, second, commit)
+    *work, tail = (first, second, losses, commit, last) if last else (first, second, losses, commit)
     stages = Plan.of(*work).stages
     # A gate stands before the last stage, and so behind all that the token needs: where the annotation
     # is there already, that stage may be empty.
@@ -211,7 +217,8 @@ def _service_account_changes(wish: Wish, observed: Observed) -> list[Change]:
     if account is not None:
         return _patch(target, wish, account)
     annotations = {key: value for key, value in wish.annotations.items() if value is not None}
-    labels: dict[str, str | None] = {MANAGED_BY_LABEL: "irsa", **wish.labels}
+    wished = {key: value for key, value in wish.labels.items() if value is not None}
+    labels: dict[str, str | None] = {MANAGED_BY_LABEL: "irsa", **wished}
     whole = ServiceAccountState(annotations={**annotations}, labels=labels)
     if not wish.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]

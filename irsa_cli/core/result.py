@@ -73,6 +73,8 @@ class Left:
     what: str
     why: str
     repair: str
+    in_use: bool = False
+    """Left on purpose: another run counts on it."""
 
 
 @dataclass

@@ -1,15 +1,16 @@
-"""Trust policies for IRSA: the statement that irsa writes, and where it is in a policy.
+"""Trust policies for IRSA: the statement that irsa writes, where it is in a policy, and how it changes.
 
 Whether a policy admits a token, and why, is `irsa_cli.core.evaluation`'s business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from irsa_cli.core import trust_merge
+from irsa_cli.core.errors import Refused
 from irsa_cli.core.evaluation import explain
-from irsa_cli.core.issuer import host_path
 from irsa_cli.core.policy import Document, as_list, normalized
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 
@@ -17,9 +18,11 @@ __all__ = [
     "ACTION",
     "WebIdentity",
     "admits",
+    "audience_replacement",
     "contains",
     "found",
     "policy",
+    "policy_of",
     "statement",
     "with_replaced",
     "with_statement",
@@ -32,15 +35,10 @@ def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:
 
     With `pattern`, the subject may hold the wildcards `*` and `?` (StringLike); the audience stays exact.
     """
-    prefix = host_path(identity.issuer)
-    aud, sub = {f"{prefix}:aud": identity.audience}, {f"{prefix}:sub": identity.subject}
-    condition = {"StringEquals": aud, "StringLike": sub} if pattern else {"StringEquals": {**aud, **sub}}
-    return {
-        "Effect": "Allow",
-        "Principal": {"Federated": identity.provider_arn},
-        "Action": ACTION,
-        "Condition": condition,
-    }
+    operator = trust_merge.LIKE if pattern else trust_merge.EXACT
+    return trust_merge.Shared(
+        identity.provider_arn, identity.audience, operator, (identity.subject,)
+    ).document
 
 
 def policy(identity: WebIdentity, *, pattern: bool = False) -> Document:
@@ -48,9 +46,36 @@ def policy(identity: WebIdentity, *, pattern: bool = False) -> Document:
     return {"Version": "2012-10-17", "Statement": [statement(identity, pattern=pattern)]}
 
 
+def policy_of(
+    providers: Sequence[str],
+    audience: str,
+    subjects: Iterable[str],
+    conditions: Mapping[str, Mapping[str, Any]],
+) -> Document:
+    """A trust policy for these subjects (which may hold wildcards) of each provider: one statement each.
+
+    `conditions` are demanded besides, in every statement.
+    """
+    names = list(subjects)
+    statements = []
+    for provider in providers:
+        item = trust_merge.shared(provider, audience, names).document
+        for operator, pairs in conditions.items():
+            item["Condition"][operator] = {**item["Condition"].get(operator, {}), **pairs}
+        statements.append(item)
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
 def contains(document: Mapping[str, Any], wanted: Document) -> bool:
-    """Whether the policy has this statement, in any of the forms that mean the same (its Sid aside)."""
-    return any(_same(item, wanted) for item in as_list(document.get("Statement", [])))
+    """Whether the policy has this statement, in any of the forms that mean the same (its Sid aside).
+
+    It may have it together with others: one statement in irsa's form for several subjects.
+    """
+    subjects = trust_merge.read(wanted)
+    return any(
+        _same(item, wanted) or (subjects is not None and trust_merge.holds(item, subjects))
+        for item in as_list(document.get("Statement", []))
+    )
 
 
 def found(document: Mapping[str, Any], wanted: Document) -> Document | None:
@@ -63,14 +88,20 @@ def _same(one: Any, other: Document) -> bool:
 
 
 def with_statement(document: Mapping[str, Any], wanted: Document) -> Document:
-    """The policy with this statement at its end; every other byte stays as it is."""
-    return {**document, "Statement": [*as_list(document.get("Statement", [])), wanted]}
+    """The policy with this statement: its subject joined to a statement of irsa's form, or at the end.
+
+    Every other byte stays as it is.
+    """
+    statements, subjects = as_list(document.get("Statement", [])), trust_merge.read(wanted)
+    joined = [*statements, wanted] if subjects is None else trust_merge.join(statements, subjects)
+    return {**document, "Statement": joined}
 
 
 def without_statement(document: Mapping[str, Any], unwanted: Document) -> Document:
-    """The policy without this statement."""
+    """The policy without this statement, or without its subject where several share one."""
     kept = [item for item in as_list(document.get("Statement", [])) if not _same(item, unwanted)]
-    return {**document, "Statement": kept}
+    subjects = trust_merge.read(unwanted)
+    return {**document, "Statement": kept if subjects is None else trust_merge.part(kept, subjects)}
 
 
 def with_replaced(document: Mapping[str, Any], old: Document, new: Document) -> Document:
@@ -93,3 +124,31 @@ def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
     `irsa_cli.core.evaluation.explain`.
     """
     return explain(document, identity).admitted
+
+
+def audience_replacement(
+    document: Mapping[str, Any], before: WebIdentity, after: WebIdentity
+) -> tuple[Document, Document] | None:
+    """The statement for `before`, and what takes its place so that `after`, of another audience, is admitted.
+
+    None when `after` is admitted already. Raises `Refused` when no statement admits exactly `before`: one
+    that admits others, too, is theirs as well.
+    """
+    if admits(document, after):
+        return None
+    old, new = statement(before), statement(after)
+    item = next((item for item in as_list(document.get("Statement", [])) if _same(item, old)), None)
+    if item is None:
+        raise Refused(
+            f"the trust policy has no statement for exactly {before.subject} and {before.audience}",
+            reason="to change the audience of one that admits others, too, would lock them out",
+            details=tuple(explain(document, before).text),
+            next_steps=("change the trust policy by hand first: aws iam update-assume-role-policy",),
+        )
+    replaced = {**item, "Condition": new["Condition"]}
+    if not admits(with_replaced(document, item, replaced), after):
+        raise Refused(
+            f"the trust policy denies {after.subject} with the audience {after.audience}",
+            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+        )
+    return item, replaced

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import kubernetes.client
 
+from irsa_cli.core.errors import ServiceError
 from irsa_cli.kube.calls import Calls, Json, or_none
 
 
@@ -38,6 +39,19 @@ class Reading(Calls):
         admission = kubernetes.client.AdmissionregistrationV1Api(self._api)
         operation = "list mutatingwebhookconfigurations"
         return self._list(operation, admission.list_mutating_webhook_configuration)
+
+    def network_policies(self, namespace: str | None = None) -> list[Json]:
+        """All NetworkPolicies of a namespace, or of the cluster; none where the API knows no such kind."""
+        networking = kubernetes.client.NetworkingV1Api(self._api)
+        operation = "list networkpolicies"
+        try:
+            if namespace is None:
+                return self._list(operation, networking.list_network_policy_for_all_namespaces)
+            return self._list(operation, networking.list_namespaced_network_policy, namespace)
+        except ServiceError as error:
+            if error.status == 404:
+                return []
+            raise
 
     def jwks(self) -> Json:
         """The public keys (a JSON Web Key Set) with which the cluster's ServiceAccount tokens are verified.

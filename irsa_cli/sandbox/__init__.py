@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.faults import Faults
-    from irsa_cli.sandbox.model import Call, ClusterSpec, ExternalCluster, Fault, Identity, Rule
+    from irsa_cli.sandbox.model import Call, ClusterSpec, ExternalCluster, Fault, Identity, RoleSpec, Rule
     from irsa_cli.sandbox.stage import Sandbox
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Fault",
     "Faults",
     "Identity",
+    "RoleSpec",
     "Rule",
     "Sandbox",
 ]

@@ -86,6 +86,8 @@ class Exchange:
         self.calls: list[Call] = []
         self._changed = threading.Condition()
         self._pending = 0
+        self._connections = 0
+        self._hurrying = False
         self._held: set[threading.Event] = set()
         self._era = _Era()
 
@@ -107,21 +109,35 @@ class Exchange:
     def _hold(self, seconds: float) -> None:
         held = threading.Event()
         with self._changed:
+            if self._hurrying:
+                return
             self._held.add(held)
         held.wait(seconds)
         with self._changed:
             self._held.discard(held)
 
-    def settle(self, timeout: float, *, hurry: bool) -> None:
+    def connected(self, number: int) -> None:
+        """Count a connection with TLS that was opened (1) or closed (-1)."""
+        with self._changed:
+            self._connections += number
+            self._changed.notify_all()
+
+    def settle(self, timeout: float, *, hurry: bool, gone: bool) -> None:
         """Wait until no call is under way, also none that its client has given up.
 
-        `hurry`: what latency and faults hold back is let go now. Raises TimeoutError after `timeout` seconds.
+        `hurry`: what latency and faults hold back is let go now. `gone`: the clients with TLS have ended, and
+        what they had sent is read to its end. Raises TimeoutError after `timeout` seconds.
         """
         with self._changed:
+            self._hurrying = hurry
             if hurry:
                 self._release()
-            if not self._changed.wait_for(lambda: not self._pending, timeout):
-                raise TimeoutError("calls are still under way")
+            calm = self._changed.wait_for(
+                lambda: not self._pending and not (gone and self._connections), timeout
+            )
+            self._hurrying = False
+        if not calm:
+            raise TimeoutError("calls are still under way")
 
     def carry(self, endpoint: Endpoint, request: Incoming) -> Delivery:
         """Execute `request`, unless a fault has other plans."""

@@ -5,7 +5,7 @@ No behaviour lives here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -108,6 +108,17 @@ class Call:
     started: float
     ended: float
     caller: str = ""
+
+
+@dataclass(frozen=True)
+class RoleSpec:
+    """A role that is put into an account as it is: what IAM would refuse is not looked for."""
+
+    name: str
+    trust: dict[str, Any]
+    path: str = "/"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    policies: Sequence[str] = ()
 
 
 @dataclass

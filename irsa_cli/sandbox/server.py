@@ -80,6 +80,7 @@ class _Listener(ThreadedWSGIServer):
         connection, address = self.socket.accept()
         if self.tls:
             connection = self._wrap(connection, self.tls)
+            self.exchange.connected(1)
         self._connections.add(connection)
         return connection, address
 
@@ -110,6 +111,8 @@ class _Listener(ThreadedWSGIServer):
     def shutdown_request(self, request: Any) -> None:
         self._connections.discard(request)
         super().shutdown_request(request)
+        if self.tls:
+            self.exchange.connected(-1)
 
     def close_connections(self) -> None:
         for connection in list(self._connections):

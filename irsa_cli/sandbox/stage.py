@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,13 +19,14 @@ from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.partitions import partition_of
 from irsa_cli.sandbox.aws.vpc import OPEN, vpc_of
 from irsa_cli.sandbox.aws.vpc import Endpoint as VpcEndpoint
+from irsa_cli.sandbox.aws.web_identity import Token
 from irsa_cli.sandbox.aws.world import iam_world
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Exchange
 from irsa_cli.sandbox.issuers import IssuerProxy
 from irsa_cli.sandbox.kube import KubeApi
 from irsa_cli.sandbox.kubefront import KubeFront
-from irsa_cli.sandbox.model import DEFAULT_ACCOUNT, DEFAULT_REGION, Answer, Call, ClusterSpec, Rule
+from irsa_cli.sandbox.model import DEFAULT_ACCOUNT, DEFAULT_REGION, Answer, Call, ClusterSpec, RoleSpec, Rule
 from irsa_cli.sandbox.server import HOST, Server
 from irsa_cli.sandbox.tls import Authority
 
@@ -250,6 +251,21 @@ class Sandbox:
         partition = self._open_account(account, region)
         self._front.cloud.add_bucket(account, partition, name)
 
+    def put_roles(self, roles: Iterable[RoleSpec], *, account: str = DEFAULT_ACCOUNT) -> None:
+        """Put roles into an account without any call: thousands in a moment, and past all quotas."""
+        partition = self._open_account(account, DEFAULT_REGION)
+        for spec in roles:
+            self._front.cloud.put_role(account, partition, spec)
+
+    def put_service_accounts(
+        self, cluster: str, namespace: str, accounts: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """Make a namespace with ServiceAccounts, annotations by names, without any call.
+
+        Raises KeyError for an unknown cluster, and for one whose control plane is external.
+        """
+        self._own[self._cluster(cluster).arn].api.put_service_accounts(namespace, accounts)
+
     def grant(
         self,
         cluster: str,
@@ -289,6 +305,27 @@ class Sandbox:
         made = VpcEndpoint(spec.account, spec.region, vpc_of(found.arn), policy or OPEN)
         self._front.endpoints.put(made)
 
+    def describe_cluster_as(self, cluster: str, **fields: Any) -> None:
+        """Let EKS say something else of a cluster (`version="1.18"`), until the next reset.
+
+        The cluster itself stays as it is. Raises KeyError for an unknown cluster.
+        """
+        self._front.clusters.say(self._cluster(cluster).arn, fields)
+
+    def add_addon(self, cluster: str, name: str) -> None:
+        """Let ListAddons name an add-on, until the next reset; KeyError for an unknown cluster."""
+        self._front.clusters.put_addon(self._cluster(cluster).arn, name)
+
+    def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str) -> None:
+        """Let CloudTrail tell of an exchange at STS that was refused with `code`.
+
+        `subject` is the token's: `system:serviceaccount:NAMESPACE:NAME`. Raises KeyError for an unknown
+        cluster.
+        """
+        found = self._cluster(cluster)
+        token = Token(found.issuer, subject, ("sts.amazonaws.com",))
+        self._front.trail.note(token, role_arn, found.spec.region, code)
+
     def review_token(self, cluster: str, body: bytes) -> Answer:
         """The answer to a TokenReview by the cluster's API server; raises KeyError for an unknown cluster."""
         return self._access.review(self._cluster(cluster), body)
@@ -312,13 +349,14 @@ class Sandbox:
         }
         return {**state, "kubernetes": kubernetes}
 
-    def settle(self, timeout: float = 30.0, *, hurry: bool = False) -> None:
+    def settle(self, timeout: float = 30.0, *, hurry: bool = False, gone: bool = False) -> None:
         """Wait until no call is under way, not even one that its client has given up.
 
-        `hurry`: calls that a fault holds back are let go now, which executes late ones. Raises TimeoutError
-        after `timeout` seconds.
+        `hurry`: calls that a fault holds back are let go now, which executes late ones. `gone`: all clients
+        of ports with TLS have ended; what they had sent is read to its end. Raises TimeoutError after
+        `timeout` seconds.
         """
-        self._exchange.settle(timeout, hurry=hurry)
+        self._exchange.settle(timeout, hurry=hurry, gone=gone)
 
     def reset(self) -> None:
         """Back to the state after start. Calls that faults hold back are dropped."""

@@ -47,16 +47,19 @@ class Interrupted(IrsaError):
 class Run:
     """One run of a plan: its name, its deadline (monotonic seconds), and whether it was asked to stop.
 
-    Safe to use from several threads.
+    `limit` is the time limit as its user knows it, where some of it was over before the run. Safe to use
+    from several threads.
     """
 
-    def __init__(self, transaction: str, seconds: float) -> None:
+    def __init__(self, transaction: str, seconds: float, limit: float | None = None) -> None:
         self.transaction = transaction
         self._until = time.monotonic() + seconds
-        self._seconds = seconds
+        self._limit = seconds if limit is None else limit
         self._stop = threading.Event()
         self._signal = 0
         self._made: set[tuple[Kind, tuple[str, ...]]] = set()
+        self.forgettable = True
+        """Whether, when it has ended, there is nothing to tell of that a later signal must not cut off."""
 
     def interrupt(self, number: int) -> None:
         """Ask the run to stop before its next call; the call in flight is waited for."""
@@ -73,7 +76,7 @@ class Run:
         if self._stop.is_set():
             raise Interrupted(self._signal)
         if self.remaining <= 0:
-            raise DeadlineExceeded(f"the time limit of {self._seconds:g} s was reached")
+            raise DeadlineExceeded(f"the time limit of {self._limit:g} s was reached")
 
     def pause(self, seconds: float) -> None:
         """Wait, and raise as `check` does when the run is asked to stop meanwhile."""

@@ -6,7 +6,7 @@ The slow parts overlap: while EKS answers, the Kubernetes client is imported and
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws.cluster import EksCluster, describe
 from irsa_cli.aws.session import AwsSession, WireCall
+from irsa_cli.core.arn import Arn
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.usecases.running import naming_caller
@@ -103,3 +104,13 @@ def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:
     if not target.account:
         raise InvalidInput("--issuer-url needs --account", reason="the account the provider is to live in")
     return Cluster(target.cluster, issuer, aws.region, aws.partition, target.account, issuer)
+
+
+def check_partitions(arns: Iterable[str], aws: AwsSession) -> None:
+    """Raise `InvalidInput` for an ARN of another partition: the region tells it before any call."""
+    for text in arns:
+        if text and Arn.parse(text).partition != aws.partition:
+            raise InvalidInput(
+                f"{text} belongs to another partition than the cluster",
+                reason=f"region {aws.region} is in partition {aws.partition}",
+            )

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from random import uniform
-from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from irsa_cli.core import arn, names, policy, trust
-from irsa_cli.core.binding import Cluster, Observed, Wish, digest
-from irsa_cli.core.errors import InvalidInput, IrsaError, Refused
-from irsa_cli.core.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.plan import Kind, Plan
-from irsa_cli.core.planning import counts_on_others, plan, service_account_annotations
+from irsa_cli.core import arn, names, policy, trust, wellknown
+from irsa_cli.core.binding import Cluster, Wish, digest
+from irsa_cli.core.differences import check_trust_size
+from irsa_cli.core.errors import InvalidInput, Refused
+from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.planning import plan, service_account_annotations
 from irsa_cli.core.policy import Document
-from irsa_cli.core.result import Ended, Left, Result
+from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import (
     CLUSTER_TAG,
     SERVICE_ACCOUNT_TAG,
@@ -24,28 +22,15 @@ from irsa_cli.core.states import (
     WISH_TAG,
     RoleState,
 )
-from irsa_cli.transaction.engine import Event, Step
-from irsa_cli.transaction.protocol import Run
+from irsa_cli.core.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.transaction.recover import supersede
-from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.observe import observe
+from irsa_cli.usecases.connect import Target, WireLog, check_partitions, connect
+from irsa_cli.usecases.making import Work
 from irsa_cli.usecases.running import (
     Settings,
-    came_between,
-    execute,
     going_on,
     name_caller,
-    naming_caller,
-    planned,
 )
-from irsa_cli.usecases.verify import verify
-
-if TYPE_CHECKING:
-    from irsa_cli.aws.session import AwsSession
-
-
-ATTEMPTS = 3
-"""How often a run looks and plans at most, when others work on the same objects at the same time."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +42,7 @@ class Request:
     name: str
     policies: tuple[str, ...] = ()
     inline: Mapping[str, Document] = field(default_factory=dict)
+    well_known: tuple[WellKnown, ...] = ()
     attach_role_arn: str = ""
     role_name: str = ""
     role_path: str = ""
@@ -70,6 +56,12 @@ class Request:
     sts_regional_endpoints: bool | None = None
     token_expiration: int | None = None
     subject_pattern: str = ""
+    subjects: tuple[str, ...] = ()
+    """Further subjects that the role admits: `system:serviceaccount:NAMESPACE:NAME`, wildcards or not."""
+    issuers: tuple[str, ...] = ()
+    """The issuers of further clusters that the role admits these subjects of."""
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each statement of the trust policy demands besides audience and subject."""
     role_only: bool = False
     create_namespace: bool = True
     override: bool = False
@@ -80,11 +72,12 @@ class Request:
 
 def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     """Make the ServiceAccount and its role as wished, in one transaction."""
+    wanted = (*request.policies, request.permissions_boundary, request.attach_role_arn)
     connection = connect(
         request.target,
         kube=not request.role_only,
         log=log,
-        check=lambda aws: _check_partitions(request, aws),
+        check=lambda aws: check_partitions(wanted, aws),
     )
     wish = wish_of(request, connection.cluster)
     settings.note(
@@ -98,7 +91,8 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     }
     earlier = going_on(settings, context)
     try:
-        result = _until_settled(connection, wish, request, settings, context)
+        # Looked up when it is called, so that tests can put a broken one in its place.
+        result = Work(connection, wish, lambda *found: plan(*found), settings, context).until_settled()
     except Refused as error:
         error.next_steps += tuple(
             f"irsa recover {path.stem}  # takes back the run that was cut off" for path in earlier
@@ -110,70 +104,11 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     return result
 
 
-def _until_settled(
-    connection: Connection, wish: Wish, request: Request, settings: Settings, context: Mapping[str, Any]
-) -> Result:
-    """Look, plan and act; again when another run came between, or may have taken away what this one found."""
-    done: Result | None = None
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            result, unsure = _attempt(connection, wish, request, settings, context)
-        except IrsaError as error:
-            if done is None:
-                raise
-            if isinstance(error, Refused):
-                return _doubtful(done, error)
-            done.notes.append(f"what another run had made could not be looked at again: {error}")
-            return done
-        last = attempt == ATTEMPTS or settings.seconds >= settings.timeout
-        if result.ended is Ended.COMMITTED and unsure and not last:
-            done = result
-        elif result.ended is Ended.ROLLED_BACK and came_between(result.error) and not last:
-            settings.note(f"Another run came between ({result.error}): looking again.")
-            sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
-        else:
-            break
-    if done is None or result.ended is Ended.COMMITTED:
-        return result
-    if result.ended is Ended.UNCHANGED:
-        return done
-    return _doubtful(done, result.error)
+def wish_of(request: Request, cluster: Cluster, trust_quota: int = policy.TRUST_LIMIT) -> Wish:
+    """The wish that the request means for this cluster: names, ARNs and the trust policy filled in.
 
-
-def _attempt(
-    connection: Connection, wish: Wish, request: Request, settings: Settings, context: Mapping[str, Any]
-) -> tuple[Result, bool]:
-    """One attempt, and whether it builds on what another run may be taking back."""
-    with naming_caller(connection.aws.caller):
-        observed = observe(connection, wish)
-    todo = plan(wish, observed)
-    result = _carry_out(connection, wish, todo, request, settings, context)
-    result.facts = _facts(wish, observed, result)
-    result.notes += _notes(wish, observed)
-    return result, counts_on_others(wish, observed, todo)
-
-
-def _doubtful(done: Result, error: Exception | None) -> Result:
-    """What was done stands, and something is missing again that another run has taken back meanwhile."""
-    why = f"another run has taken back what this one had found: {error}"
-    repair = "run the same command again"
-    made = [change for change in done.changes if change.state in ("done", "unchanged")]
-    left = [Left(f"{item.change.kind.value} {item.change.name}", why, repair) for item in made]
-    return replace(done, ended=Ended.INCOMPLETE, left=left, error=error)
-
-
-def _check_partitions(request: Request, aws: AwsSession) -> None:
-    """A policy of another partition can't be attached; the region tells the partition before any call."""
-    for text in (*request.policies, request.permissions_boundary, request.attach_role_arn):
-        if text and arn.Arn.parse(text).partition != aws.partition:
-            raise InvalidInput(
-                f"{text} belongs to another partition than the cluster",
-                reason=f"region {aws.region} is in partition {aws.partition}",
-            )
-
-
-def wish_of(request: Request, cluster: Cluster) -> Wish:
-    """The wish that the request means for this cluster: names, ARNs and the trust policy filled in."""
+    Raises `InvalidInput`, and `Refused` for a trust policy larger than the quota.
+    """
     role_name = request.role_name or names.default_role_name(
         cluster.name, cluster.arn, request.namespace, request.name
     )
@@ -185,14 +120,19 @@ def wish_of(request: Request, cluster: Cluster) -> Wish:
         extra[STS_REGIONAL_ANNOTATION] = str(request.sts_regional_endpoints).lower()
     if request.token_expiration is not None:
         extra[TOKEN_EXPIRATION_ANNOTATION] = str(request.token_expiration)
+    policies = wellknown.joined(
+        Resolved(request.policies, request.inline),
+        request.well_known,
+        Scope(cluster.partition, cluster.region, cluster.account, cluster.name),
+    )
     wish = Wish(
         cluster=cluster,
         namespace=request.namespace,
         name=request.name,
         role_arn=role_arn,
         audience=request.audience,
-        policies=request.policies,
-        inline=request.inline,
+        policies=policies.policies,
+        inline=policies.inline,
         annotations=service_account_annotations(role_arn, request.audience, DEFAULT_AUDIENCE, extra),
         labels=request.labels,
         subject_pattern=request.subject_pattern,
@@ -205,25 +145,24 @@ def wish_of(request: Request, cluster: Cluster) -> Wish:
     )
     if request.attach_role_arn:
         return wish
-    made = replace(wish, role=_role(request, wish, path))
+    made = replace(wish, role=_role(request, wish, path, trust_quota))
     assert made.role is not None
     return replace(made, role=replace(made.role, tags={**made.role.tags, WISH_TAG: digest(made)}))
 
 
-def _role(request: Request, wish: Wish, path: str) -> RoleState:
-    identity = wish.identity
-    if request.subject_pattern:
-        identity = replace(identity, subject=names.subject(request.namespace, request.subject_pattern))
-    document = trust.policy(identity, pattern=bool(request.subject_pattern))
-    if not request.role_only and not trust.admits(document, wish.identity):
+def _role(request: Request, wish: Wish, path: str, trust_quota: int) -> RoleState:
+    own = names.subject(request.namespace, request.subject_pattern or request.name)
+    cluster = wish.cluster
+    providers = [wish.identity.provider_arn]
+    providers += [provider_arn(cluster.partition, cluster.account, issuer) for issuer in request.issuers]
+    document = trust.policy_of(providers, request.audience, (own, *request.subjects), request.conditions)
+    plain = document if not request.conditions else trust.policy_of(providers, request.audience, (own,), {})
+    if not request.role_only and not trust.admits(plain, wish.identity):
         raise InvalidInput(
             f"--subject-pattern '{request.subject_pattern}' does not match {request.name}",
             reason="the ServiceAccount would get a role that it can't assume",
         )
-    if policy.size(document) > policy.TRUST_LIMIT:
-        raise InvalidInput(
-            "the trust policy would be too large", reason=f"IAM takes {policy.TRUST_LIMIT} characters"
-        )
+    check_trust_size(wish.role_arn, document, trust_quota)
     return RoleState(
         path=path,
         trust=document,
@@ -236,60 +175,3 @@ def _role(request: Request, wish: Wish, path: str) -> RoleState:
             SERVICE_ACCOUNT_TAG: f"{wish.namespace}/{wish.name}",
         },
     )
-
-
-def _carry_out(
-    connection: Connection,
-    wish: Wish,
-    todo: Plan,
-    request: Request,
-    settings: Settings,
-    context: Mapping[str, Any],
-) -> Result:
-    from irsa_cli.changes import handlers
-
-    cluster = connection.cluster
-    if settings.dry_run:
-        result = planned(todo, cluster, settings)
-        return result if len(todo) else replace(result, ended=Ended.UNCHANGED)
-    verification: dict[str, Any] = {}
-
-    def prove(run: Run) -> None:
-        # Only what this run changes in IAM may still be spreading; a refusal of anything else is final.
-        fresh = any(change.kind not in (Kind.NAMESPACE, Kind.SERVICE_ACCOUNT) for change in todo)
-        seconds = run.remaining - 1 if fresh else 0
-        verification.update(
-            verify(connection, wish, seconds=seconds, pause=run.pause, listen=settings.listen)
-        )
-
-    if len(todo):
-        found = handlers(connection.iam, None if wish.role_only else connection.kube)
-        result = execute(todo, found, cluster, settings, context, gate=prove if request.verify else None)
-    else:
-        result = Result(Ended.UNCHANGED, cluster=cluster)
-        if request.verify:
-            settings.listen(Event(Step.GATE))
-            verification.update(verify(connection, wish, seconds=0, pause=sleep, listen=settings.listen))
-            settings.listen(Event(Step.GATE_PASSED))
-    result.verification = verification or None
-    result.seconds = settings.seconds
-    return result
-
-
-def _facts(wish: Wish, observed: Observed, result: Result) -> dict[str, Any]:
-    created = wish.role is not None and observed.role is None and result.ended is Ended.COMMITTED
-    account: dict[str, Any] | None = None
-    if not wish.role_only:
-        account = {"namespace": wish.namespace, "name": wish.name}
-    return {"serviceAccount": account, "role": {"arn": wish.role_arn, "created": created}}
-
-
-def _notes(wish: Wish, observed: Observed) -> list[str]:
-    notes = []
-    if observed.role_unreadable:
-        notes.append(f"the trust policy of {wish.role_arn} was not checked: {observed.role_unreadable}")
-    if wish.role_account != wish.cluster.account:
-        notes.append(
-            f"not checked: account {wish.role_account} needs an OIDC provider for {wish.cluster.issuer}, too"
-        )
-    return notes

@@ -65,6 +65,12 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     connection = connect(request.target, kube=not request.role_only, log=log, check=lambda aws: None)
     cluster = connection.cluster
     settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    return delete_binding(connection, request, settings)
+
+
+def delete_binding(connection: Connection, request: Request, settings: Settings) -> Result:
+    """The same where the cluster is connected already."""
+    cluster = connection.cluster
     context = {
         "command": "delete-sa",
         "cluster": cluster.arn,
@@ -77,6 +83,14 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         supersede(earlier)
     name_caller(result.error, connection.aws.caller)
     return result
+
+
+def planned_deletion(connection: Connection, request: Request, settings: Settings) -> Deletion | None:
+    """What a deletion would do, for a plan that does more; None where there is nothing to delete.
+
+    Raises `Refused` as `delete_sa` does.
+    """
+    return _Deleting(connection, request, settings, {}, ()).planned()
 
 
 @dataclass
@@ -108,6 +122,15 @@ class _Deleting:
             self.settings.note(f"Another run came between ({result.error}): looking again.")
             sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
         raise AssertionError("unreachable")
+
+    def planned(self) -> Deletion | None:
+        """See `planned_deletion`."""
+        bound = self._find()
+        if is_nothing(bound):
+            return None
+        found = deletion(bound)
+        self._check(bound, found)
+        return found
 
     def _attempt(self, before: Result | None) -> Result:
         with naming_caller(self.connection.aws.caller):

@@ -10,26 +10,14 @@ import shlex
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from irsa_cli.core.arn import Arn
-from irsa_cli.core.causes.facts import (
-    Association,
-    CannotTell,
-    Facts,
-    Pod,
-    Role,
-    RoleSummary,
-    ServiceAccount,
-    Subject,
-    Unreadable,
-)
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, Subject, Unreadable
 from irsa_cli.core.causes.finding import Verdict
-from irsa_cli.core.causes.subjects import identity_of, role_arn_of
-from irsa_cli.core.causes.trust_flaws import trusted_providers
+from irsa_cli.core.causes.kinds import Pod, ServiceAccount
+from irsa_cli.core.causes.subjects import role_arn_of
 from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
-from irsa_cli.core.evaluation import explain
-from irsa_cli.core.issuer import provider_arn
-from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.doctor_iam import with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
 
 NO_ROLE = Unreadable("the ServiceAccount names no role")
@@ -84,7 +72,7 @@ class _Doctor:
         account = reads.account(namespace, name)
         labels, pods = reads.namespace_labels(namespace), reads.pods(namespace)
         probe, association = reads.probe(namespace, name), reads.association(namespace, name)
-        events = reads.events(namespace, name)
+        events, policies = reads.events(namespace, name), reads.network_policies(namespace)
         subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
         role = self._role(subject)
         facts = replace(self._cluster(), subject=replace(subject, role=role))
@@ -94,9 +82,10 @@ class _Doctor:
             pods=pods.result(),
             probe=probe.result(),
             association=association.result(),
+            network_policies=policies.result(),
             events=events.result(),
         )
-        facts = self._with_iam(replace(facts, subject=subject))
+        facts = with_iam(self.reads, replace(facts, subject=subject))
         return Diagnosis(self.connection.cluster, judge(facts), examined(facts))
 
     def all(self, namespace: str) -> Diagnosis:
@@ -119,7 +108,7 @@ class _Doctor:
 
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
-        facts = self._with_iam(replace(facts, subject=subject))
+        facts = with_iam(self.reads, replace(facts, subject=subject))
         findings = judge(facts)
         own = tuple(
             item
@@ -137,6 +126,7 @@ class _Doctor:
         for item in accounts:  # Begin with all before the first one is waited for.
             self.reads.namespace_labels(item.namespace)
             self.reads.probe(item.namespace, item.name)
+            self.reads.network_policies(item.namespace)
             self._begin_role(Subject(item.namespace, item.name, account=item))
         return [self._subject(item, pods, associations) for item in accounts]
 
@@ -156,11 +146,20 @@ class _Doctor:
             if isinstance(pods, Unreadable)
             else tuple(pod for pod in pods if pod.namespace == namespace),
             probe=self.reads.probe(namespace, name).result(),
-            association=associations
-            if isinstance(associations, Unreadable)
-            else associations.get((namespace, name)),
+            association=self._association(account, associations),
+            network_policies=self.reads.network_policies(namespace).result(),
             events=ONE_AT_A_TIME,
         )
+
+    def _association(
+        self,
+        account: ServiceAccount,
+        associations: dict[tuple[str, str], Association] | Unreadable,
+    ) -> Association | Unreadable | None:
+        """The ServiceAccount's own, with all that EKS tells of it; few have one."""
+        if isinstance(associations, Unreadable) or (account.namespace, account.name) not in associations:
+            return associations if isinstance(associations, Unreadable) else None
+        return self.reads.association(account.namespace, account.name).result()
 
     def _begin_cluster(self) -> None:
         reads = self.reads
@@ -211,48 +210,3 @@ class _Doctor:
         except CannotTell as error:
             return Unreadable(error.why)
         return self.reads.role(str(arn)).result()
-
-    def _with_iam(self, facts: Facts) -> Facts:
-        """The facts with what has to be read of IAM by what is there: other providers, other roles."""
-        subject = facts.named
-        provider = _account_of(subject)
-        subject = replace(
-            subject,
-            provider=self.reads.provider(provider).result() if provider else None,
-            providers=self._trusted(facts),
-            candidates=self._candidates(facts),
-        )
-        return replace(facts, subject=subject)
-
-    def _trusted(self, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:
-        role, account = facts.named.role, facts.cluster.account
-        if not isinstance(role, Role):
-            return {}
-        own = provider_arn(facts.cluster.partition, account, facts.cluster.issuer)
-        arns = [arn for arn in trusted_providers(role.trust) if arn != own and f"::{account}:" in arn]
-        futures = {arn: self.reads.other_provider(arn) for arn in arns}
-        return {arn: future.result() for arn, future in futures.items()}
-
-    def _candidates(self, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
-        """The roles that admit the ServiceAccount, where the one it names is no good."""
-        subject = facts.named
-        missing = subject.account is None or isinstance(subject.account, Unreadable)
-        own = _account_of(subject) == facts.cluster.account
-        if missing or (own and subject.role is not None):
-            return ()
-        roles = self.reads.roles().result()
-        if isinstance(roles, Unreadable):
-            return roles
-        cluster = facts.cluster
-        home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
-        identity = replace(identity_of(facts, subject), provider_arn=home)
-        return tuple(item for item in roles if explain(item.trust, identity).admitted)
-
-
-def _account_of(subject: Subject) -> str:
-    """The account in the annotation, '' when there is none to be read."""
-    try:
-        arn: Arn = role_arn_of(subject)
-    except CannotTell:
-        return ""
-    return arn.account

@@ -68,7 +68,10 @@ class ServiceAccount:
 
     def settings_with_role(self) -> Injection:
         """As `settings`; raises `Refused` when there is no role in them, or something that is none."""
-        found = self.settings()
+        return self.with_role(self.settings())
+
+    def with_role(self, found: Injection) -> Injection:
+        """Its settings; raises `Refused` when there is no role in them, or something that is none."""
         if not found.role_arn:
             raise Refused(
                 f"ServiceAccount {self.full_name} has no role",

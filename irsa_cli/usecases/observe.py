@@ -5,12 +5,14 @@ This is the long part of a run on purpose: before the first write every failure 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.core import policy, trust
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
-from irsa_cli.core.errors import IrsaError, Refused, ServiceError
+from irsa_cli.core.errors import Conflict, IrsaError, Refused, ServiceError
 from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.finding import observed_account
@@ -24,21 +26,17 @@ def observe(connection: Connection, wish: Wish) -> Observed:
 
     Raises `ServiceError` where the caller may not read, and `IrsaError` for policies that don't exist.
     """
-    iam = connection.iam
     with ThreadPoolExecutor(12) as pool:
         provider = pool.submit(_provider, connection, wish)
-        role = pool.submit(_role, connection, wish)
+        role = pool.submit(read_role, connection, wish)
         boundary = wish.role.permissions_boundary if wish.role else ""
-        wanted = [*wish.policies, *([boundary] if boundary else [])]
-        exists = {arn: pool.submit(reading.policy_exists, iam, arn) for arn in wanted}
+        policies = pool.submit(check_policies, connection, wish.policies, boundary)
         if not wish.role_only:
             account = pool.submit(_service_account, connection, wish)
             rehearsal = pool.submit(_rehearse, connection, wish)
             namespace = pool.submit(_namespace_mark, connection, wish)
     found_role, unreadable = role.result()
-    for arn, future in exists.items():
-        if future.result() is False:
-            raise _no_such_policy(connection, arn, boundary=arn == boundary)
+    policies.result()
     found_account = None if wish.role_only else account.result()
     found_provider, provider_maker = provider.result()
     # A ServiceAccount that is there needs no permission to create one.
@@ -51,7 +49,16 @@ def observe(connection: Connection, wish: Wish) -> Observed:
         service_account=found_account,
         namespace_exists=wish.role_only or found_account is not None or now is not None,
         namespace_maker="" if wish.role_only else _young(namespace.result(), now),
+        trust_quota=_trust_quota(connection, wish, found_role),
     )
+
+
+def _trust_quota(connection: Connection, wish: Wish, role: ObservedRole | None) -> int:
+    """The account's quota, asked for only where IAM's default would not do."""
+    if role is None or not wish.update_trust:
+        return policy.TRUST_LIMIT
+    size = policy.size(trust.with_statement(role.state.trust, trust.statement(wish.identity)))
+    return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 
 def _provider(connection: Connection, wish: Wish) -> tuple[ProviderState | None, str]:
@@ -91,7 +98,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def _role(connection: Connection, wish: Wish) -> tuple[ObservedRole | None, str]:
+def read_role(connection: Connection, wish: Wish) -> tuple[ObservedRole | None, str]:
     """The role, and why it can't be read where it can't."""
     if wish.role is not None:
         return reading.observed_role(connection.iam, wish.role_name), ""
@@ -124,7 +131,6 @@ def _rehearse(connection: Connection, wish: Wish) -> str | None:
 
     Returns the server's time (empty when unknown), or None when there is no such namespace.
     """
-    from irsa_cli.changes.namespace import namespace_body
     from irsa_cli.changes.service_account import service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
 
@@ -137,12 +143,35 @@ def _rehearse(connection: Connection, wish: Wish) -> str | None:
         if error.code != NOT_FOUND:
             raise
         if wish.create_namespace:
-            connection.kube.create_namespace(namespace_body(wish.namespace), dry_run=True)
+            _rehearse_namespace(connection, wish)
         return None
     return str(made["metadata"].get("creationTimestamp", ""))
 
 
-def _no_such_policy(connection: Connection, arn: str, *, boundary: bool) -> IrsaError:
+def _rehearse_namespace(connection: Connection, wish: Wish) -> None:
+    from irsa_cli.changes.namespace import namespace_body
+    from irsa_cli.kube.errors import EXISTS
+
+    try:
+        connection.kube.create_namespace(namespace_body(wish.namespace), dry_run=True)
+    except ServiceError as error:
+        if error.code != EXISTS:
+            raise
+        raise Conflict(f"namespace {wish.namespace} was made by somebody else meanwhile") from error
+
+
+def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> None:
+    """Raise `IrsaError` for a policy that does not exist; what may not be asked for is not checked."""
+    wanted = [*policies, *([boundary] if boundary else [])]
+    with ThreadPoolExecutor(8) as pool:
+        exists = pool.map(lambda arn: reading.policy_exists(connection.iam, arn), wanted)
+        for arn, there in zip(wanted, exists, strict=True):
+            if there is False:
+                raise no_such_policy(connection, arn, boundary=arn == boundary)
+
+
+def no_such_policy(connection: Connection, arn: str, *, boundary: bool) -> IrsaError:
+    """The error for a policy that does not exist, with names that resemble it."""
     what = "permissions boundary" if boundary else "policy"
     similar = reading.similar_policies(connection.iam, arn)
     return IrsaError(

@@ -56,6 +56,7 @@ class Stop(Run):
 
     def __init__(self, command: str) -> None:
         super().__init__(command, math.inf)
+        self.forgettable = False
         self.current: Run | None = None
         self.number = 0
 
@@ -209,7 +210,10 @@ def _check_forward(story: Story) -> None:
         raise Refused(
             f"transaction {story.transaction} can't be gone on with from its journal",
             reason="with --verify, the token is to be proven before the last step",
-            next_steps=("run the same irsa create-sa command again: it goes on from what is there", back),
+            next_steps=(
+                f"run the same irsa {story.context['command']} command again: it goes on from what is there",
+                back,
+            ),
         )
 
 

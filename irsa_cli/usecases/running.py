@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import signal
@@ -26,6 +27,38 @@ from irsa_cli.transaction.recover import cut_off
 Note = Callable[[str], None]
 
 
+class RunGroup(Run):
+    """Several runs at the same time that a signal stops together. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        super().__init__("--all", math.inf)
+        self.forgettable = False
+        self.number = 0
+        self._runs: set[Run] = set()
+        self._lock = threading.Lock()
+
+    def interrupt(self, number: int) -> None:
+        """See `Run.interrupt`."""
+        super().interrupt(number)
+        with self._lock:
+            self.number = number
+            for run in self._runs:
+                run.interrupt(number)
+
+    @contextmanager
+    def holding(self, run: Run) -> Iterator[None]:
+        """The time of one run; interrupted from the start when the group is."""
+        with self._lock:
+            self._runs.add(run)
+            if self.number:
+                run.interrupt(self.number)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs.discard(run)
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to run: time limits in seconds, where the journal lives, who listens."""
@@ -36,6 +69,8 @@ class Settings:
     dry_run: bool = False
     listen: Listener = lambda event: None
     note: Note = lambda text: None
+    group: RunGroup | None = None
+    """The runs that this one is one of; signals are heard, and journals are pruned, for all of them."""
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -48,7 +83,8 @@ class Settings:
 def stoppable(run: Run, warn: Note) -> Iterator[None]:
     """Turn SIGINT and SIGTERM into a stop before the next call; a second signal ends the process at once.
 
-    Raising out of a handler would leak: the request in flight may be executed after the rollback.
+    Raising out of a handler would leak: the request in flight may be executed after the rollback. And when
+    the run has ended, a signal must not keep it from telling what it did; see `told_to_stop`.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -57,15 +93,40 @@ def stoppable(run: Run, warn: Note) -> Iterator[None]:
     watcher = threading.Thread(target=_watch, args=(heard, run, warn), daemon=True)
     watcher.start()
     handle = _handler(told, f"stopped; finish with: irsa recover {run.transaction}\n".encode())
+    late = told_to_stop()
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    if late:
+        run.interrupt(late)
     try:
         yield
     finally:
+        after = _Late()
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler if run.forgettable else after)
         os.close(told)
         watcher.join()
         os.close(heard)
+
+
+class _Late:
+    """Handles signals when a run has ended: the first is noted, a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(self, number: int, _frame: object) -> None:
+        if self.number:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.number = number
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), b"stopping when the outcome is told (once more to stop at once)\n")
+
+
+def told_to_stop() -> int:
+    """The signal that came when the run before had ended and had something to tell; 0 for none."""
+    handler = signal.getsignal(signal.SIGTERM)
+    return handler.number if isinstance(handler, _Late) else 0
 
 
 def _handler(told: int, last_words: bytes) -> Callable[[int, object], None]:
@@ -103,8 +164,8 @@ def execute(
 ) -> Result:
     """Run a plan as one transaction and report; raises `JournalError` when it can't even start."""
     transaction = new_transaction_id()
-    run = Run(transaction, settings.timeout - settings.seconds)
-    with stoppable(run, settings.note):
+    run = Run(transaction, settings.timeout - settings.seconds, settings.timeout)
+    with stoppable(run, settings.note) if settings.group is None else settings.group.holding(run):
         facts = {**context, "gated": gate is not None}
         journal = Journal.open(settings.state_dir, transaction, plan, facts)
         try:
@@ -117,9 +178,11 @@ def execute(
                 gate=None if gate is None else lambda: gate(run),
                 rollback_seconds=settings.rollback_timeout,
             ).execute()
+            run.forgettable = report.outcome == "rolled-back"
         finally:
             journal.close()
-    prune(settings.state_dir)
+    if settings.group is None:
+        prune(settings.state_dir)
     return _result(report, cluster, transaction, settings)
 
 
@@ -145,6 +208,12 @@ def came_between(error: Exception | None) -> bool:
     return isinstance(error, Conflict) or (isinstance(error, ServiceError) and error.code in _TAKEN_AWAY)
 
 
+def left_to_another(result: Result) -> bool:
+    """Whether all that a run has left is what another run counts on: that one may make it whole."""
+    ended = result.ended is Ended.INCOMPLETE and came_between(result.error)
+    return ended and all(item.in_use for item in result.left)
+
+
 def planned(plan: Plan, cluster: Cluster, settings: Settings) -> Result:
     """The result of a dry run: the plan, nothing done."""
     changes = [ChangeResult(change, "planned") for change in plan]
@@ -155,7 +224,9 @@ def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
     """A leftover with the command that removes it, or that shows whether it is still in use."""
     if isinstance(leftover.error, Claimed) and cluster:
         repair = f"irsa recover --cluster {cluster}  # lists what no run has finished; this is in use"
-        return Left(f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair)
+        return Left(
+            f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair, in_use=True
+        )
     why = str(leftover.error)
     # What was taken away is in the journal, and nowhere else.
     by_journal = isinstance(leftover.error, ServiceError | Waits) or leftover.change.after is None

@@ -206,12 +206,9 @@ def whose(result: str | IrsaError, arn: str, session: str) -> Step:
     sent = "GetCallerIdentity with the credentials"
     if isinstance(result, IrsaError):
         return Step(Name.IDENTITY, sent, (open_check("caller", result),))
-    check = (
-        Check("caller", OK, result)
-        if result == expected
-        else Check("caller", FAILED, f"{result}, and not {expected}")
-    )
-    return Step(Name.IDENTITY, sent, (check,))
+    right = result == expected
+    text = result if right else f"{result}, and not {expected}"
+    return Step(Name.IDENTITY, sent, (Check("caller", OK if right else FAILED, text),))
 
 
 def chained(result: str | IrsaError, arn: str) -> Step:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import yaml
 
-from irsa_cli.sandbox import Fault, Rule, Sandbox
+from irsa_cli.sandbox import Fault, RoleSpec, Rule, Sandbox
 from tests.docs.console import ROOT
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
@@ -43,9 +43,9 @@ def rbac(path: Path = PERMISSIONS / "rbac.yaml") -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
 
 
-def rules() -> list[Rule]:
+def rules(path: Path = PERMISSIONS / "rbac.yaml") -> list[Rule]:
     """The rules of all documented ClusterRoles."""
-    roles = [item for item in rbac() if item["kind"] == "ClusterRole"]
+    roles = [item for item in rbac(path) if item["kind"] == "ClusterRole"]
     return [
         Rule(tuple(rule["verbs"]), tuple(rule["resources"]), groups=tuple(rule["apiGroups"]))
         for role in roles
@@ -131,31 +131,106 @@ def _limited_caller(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _rollback_fails(sandbox: Sandbox) -> dict[str, str]:
-    """Attaching is refused, and so is deleting the role, once."""
+    """Attaching is refused, and so is deleting the role, once for each role."""
     associate(sandbox)
     for operation in ("AttachRolePolicy", "DeleteRole"):
-        sandbox.faults.add(
-            Fault("iam", operation, "error", message=f"not authorized to perform: iam:{operation}")
-        )
+        for name in ("s3-reader", "worker", "mailer"):
+            message = f"not authorized to perform: iam:{operation}"
+            sandbox.faults.add(Fault("iam", operation, "error", f"demo-backend-{name}-", message=message))
     return {}
+
+
+def account(sandbox: Sandbox, namespace: str, name: str, role_arn: str) -> None:
+    """Make a ServiceAccount that names a role, and its namespace where it is missing."""
+    cluster = client(sandbox, "eks").describe_cluster(name=CLUSTER)["cluster"]
+    ca = base64.b64decode(cluster["certificateAuthority"]["data"]).decode()
+    kube = KubeClient(cluster["endpoint"], ca, bearer(sandbox.env(), CLUSTER))
+    body = {"metadata": {"name": name, "annotations": {ROLE_ARN: role_arn}}}
+    if namespace not in sandbox.world()["kubernetes"][CLUSTER]["namespaces"]:
+        made(kube.create("/api/v1/namespaces", {"metadata": {"name": namespace}}))
+    made(kube.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", body))
 
 
 def _annotated_with_another_s_role(sandbox: Sandbox) -> dict[str, str]:
     """ServiceAccount backend/s3-reader names the role `shared`, which admits backend/other."""
     shared_role(sandbox)
-    cluster = client(sandbox, "eks").describe_cluster(name=CLUSTER)["cluster"]
-    ca = base64.b64decode(cluster["certificateAuthority"]["data"]).decode()
-    kube = KubeClient(cluster["endpoint"], ca, bearer(sandbox.env(), CLUSTER))
-    annotations = {ROLE_ARN: "arn:aws:iam::111122223333:role/shared"}
-    account = {"metadata": {"name": "s3-reader", "annotations": annotations}}
-    made(kube.create("/api/v1/namespaces", {"metadata": {"name": "backend"}}))
-    made(kube.create("/api/v1/namespaces/backend/serviceaccounts", account))
+    account(sandbox, "backend", "s3-reader", "arn:aws:iam::111122223333:role/shared")
+    return {}
+
+
+def _of_a_stack(sandbox: Sandbox) -> dict[str, str]:
+    """ServiceAccount backend/s3-reader with a role as a stack of eksctl makes it."""
+    provider = associate(sandbox)
+    prefix = provider.partition("oidc-provider/")[2]
+    equals = {
+        f"{prefix}:aud": "sts.amazonaws.com",
+        f"{prefix}:sub": "system:serviceaccount:backend:s3-reader",
+    }
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": equals},
+    }
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    name = "eksctl-demo-addon-iamserviceaccount-Role1-1IN5O2JI2UWXD"
+    tags = {
+        "alpha.eksctl.io/cluster-name": CLUSTER,
+        "alpha.eksctl.io/iamserviceaccount-name": "backend/s3-reader",
+    }
+    made_role = iam(sandbox).create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps(trust),
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+    )
+    account(sandbox, "backend", "s3-reader", made_role["Role"]["Arn"])
+    return {}
+
+
+def _trust(provider: str, namespace: str, name: str) -> dict[str, Any]:
+    """A trust policy that admits a ServiceAccount of the provider's cluster."""
+    issuer = provider.partition("oidc-provider/")[2]
+    subject = {f"{issuer}:sub": f"system:serviceaccount:{namespace}:{name}"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {**subject, f"{issuer}:aud": "sts.amazonaws.com"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def bind(sandbox: Sandbox, namespace: str, names: Sequence[str], policy: str) -> None:
+    """A new namespace with ServiceAccounts, each with a role of its name, as made by hand."""
+    provider = associate(sandbox)
+    sandbox.put_roles(RoleSpec(name, _trust(provider, namespace, name), policies=(policy,)) for name in names)
+    arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{name}"} for name in names}
+    sandbox.put_service_accounts(CLUSTER, namespace, arns)
+
+
+def _bindings_of_others(sandbox: Sandbox) -> dict[str, str]:
+    """In namespace backend: eksctl's `uploads`, and two by hand whose roles are no good."""
+    provider = associate(sandbox)
+    tags = {"alpha.eksctl.io/iamserviceaccount-name": "backend/uploads"}
+    policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+    names = {"uploads": "eksctl-demo-uploads-Role1", "reports": "reports", "orders": "orders"}
+    uploads, report = (_trust(provider, "backend", name) for name in ("uploads", "report"))
+    sandbox.put_roles(
+        [
+            RoleSpec(names["uploads"], uploads, tags=tags, policies=(policy,)),
+            RoleSpec(names["reports"], report),
+        ]
+    )
+    arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{role}"} for name, role in names.items()}
+    sandbox.put_service_accounts(CLUSTER, "backend", arns)
     return {}
 
 
 STAGES: Mapping[str, Stage] = {
+    "docs/how-to/adopt.md": _of_a_stack,
     "docs/how-to/doesnt-work.md": _annotated_with_another_s_role,
     "docs/how-to/existing-role.md": _existing_role,
     "docs/how-to/permissions.md": _limited_caller,
     "docs/how-to/recover.md": _rollback_fails,
+    "docs/how-to/see.md": _bindings_of_others,
 }

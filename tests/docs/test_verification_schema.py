@@ -28,16 +28,16 @@ def _schema() -> dict[str, Any]:
     return schema
 
 
-def _closed(schema: Any) -> Any:
+def closed(schema: Any) -> Any:
     """The schema without room for fields that it doesn't name: those have to be documented first."""
     if isinstance(schema, list):
-        return [_closed(item) for item in schema]
+        return [closed(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    closed = {key: _closed(value) for key, value in schema.items()}
+    found = {key: closed(value) for key, value in schema.items()}
     if isinstance(schema.get("properties"), dict) and "type" in schema:
-        closed.setdefault("additionalProperties", False)
-    return closed
+        found.setdefault("additionalProperties", False)
+    return found
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def irsa(
         code = run(list(arguments))
         document: dict[str, Any] = json.loads(capsys.readouterr().out)
         if arguments[0] == "verify":
-            jsonschema.validate(document, _closed(_schema()))
+            jsonschema.validate(document, closed(_schema()))
             assert document["exitCode"] == code
         return document, code
 

@@ -4,6 +4,8 @@
 `irsa recover` for each unfinished journal; `remains`: on an empty disk, `irsa recover --cluster`.
 """
 
+import difflib
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,8 +49,10 @@ class Aftermath:
         words = (*self.command.words(self.stage), *PATIENCE)
         ending, process = self.irsa(self.stage, words, patient=True)
         world = self._settled()
-        good = ending.code == 0 and essence(world, self.before) == self.desired
-        return good, f"\nthe same again: {tell(self.before, world, ending, process)}"
+        found = essence(world, self.before)
+        good = ending.code == 0 and found == self.desired
+        story = f"\nthe same again: {tell(self.before, world, ending, process)}"
+        return good, story if good else f"{story}\n{against(self.desired, found)}"
 
     def _recover(self) -> tuple[bool, str]:
         story, codes = "", []
@@ -94,8 +98,6 @@ class Aftermath:
                 yield mark
 
     def _settled(self) -> Json:
-        # What a client that is gone has sent is executed now, if it is ever to be.
-        self.stage.sandbox.settle(hurry=True)
         self.stage.settle()
         return self.stage.world()
 
@@ -115,6 +117,12 @@ def _finished(path: Path) -> bool:
         return read(path).finished
     except JournalError:
         return True  # Its header is torn: it never began.
+
+
+def against(desired: Json, found: Json) -> str:
+    """Line by line, what was found where something else was desired."""
+    one, other = (json.dumps(world, indent=1, sort_keys=True).splitlines() for world in (desired, found))
+    return "\n".join(difflib.unified_diff(one, other, "desired", "found", n=2, lineterm=""))
 
 
 def tell(before: Json, world: Json, ending: Ending, process: Process) -> str:

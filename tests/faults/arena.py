@@ -83,8 +83,6 @@ class Arena:
         before = stage.world()
         self._sandbox.calls.clear()
         processes = self._perform(schedule, places)
-        # What a client that is gone has sent is executed now, if it is ever to be.
-        self._sandbox.settle(hurry=True)
         stage.settle()
         runs, calls = self._runs(places, processes), list(self._sandbox.calls)
         self._sandbox.faults.clear()

@@ -99,7 +99,7 @@ class Bench:
             self._arm(case.injection, case.call, case.before)
         ending, _ = self._irsa(stage, (*command.words(stage), *limits), call_seconds)
         calls = [(call.service, call.operation) for call in self._sandbox.calls]
-        self._settle(stage)
+        stage.settle()
         return Ran(before, stage.world(), ending, calls, next(iter(journals(stage)), None), lines)
 
     def play(self, case: Case, recording: Recording, seed: int, mutant: str = "") -> Result:
@@ -115,7 +115,7 @@ class Bench:
             limit = ([0, *recording.journal])[case.call.skip] + 10  # A torn line, as a full disk leaves it.
         words = (*command.words(stage), *HASTE)
         ending, process = self._irsa(stage, words, CALL_SECONDS, file_limit=limit, lossy=case.kills)
-        self._settle(stage)
+        stage.settle()
         self._sandbox.faults.clear()
         if self._failures:
             raise RuntimeError(f"{case.id}: the harness failed") from self._failures[0]
@@ -192,11 +192,6 @@ class Bench:
             return Ending(None), process  # It did not stop at once.
         return _ending(process, stage), process
 
-    def _settle(self, stage: FaultStage) -> None:
-        # What a client that is gone has sent is executed now, if it is ever to be.
-        self._sandbox.settle(hurry=True)
-        stage.settle()
-
 
 def _verdict(
     case: Case, before: Json, desired: Json, world: Json, ending: Ending, theirs: Sequence[Theirs]
@@ -211,7 +206,7 @@ def _verdict(
 def _ending(process: Process, stage: FaultStage) -> Ending:
     try:
         document = json.loads(stage.neutral(bytes(process.out).decode()))
-        items = document["items"] if document["kind"] == "RecoveryList" else [document]
+        items = [item.get("result", item) for item in document.get("items", [document])]
         left = [piece for item in items for piece in item["left"]]
     except (ValueError, KeyError):
         return Ending(process.code)

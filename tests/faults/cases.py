@@ -25,6 +25,11 @@ from tests.faults.meddling import MEDDLED, MEDDLERS
 REPEATED = 3
 """How often the same call of a rollback is broken; how often it looks for what may be late is up to time."""
 SIGNAL = "sigint"
+LOOKED_AT = ("GET namespaces", "GET serviceaccounts", "GET configmaps", "GET /api", "GET /apis")
+"""What irsa reads of Kubernetes. All else that it gets are lists of what others have put into a namespace,
+some thirty of them, which differ only in the kind of thing: the one of ConfigMaps is broken in every way,
+each other one in `WAYS_OF_LISTS`, in turn, so that each way is tried with some of them."""
+WAYS_OF_LISTS = 3
 
 
 @dataclass(frozen=True)
@@ -104,25 +109,48 @@ def places(calls: Sequence[Call]) -> list[int]:
 def matrix(stage: str, recording: Recording) -> Iterator[Case]:
     """All cases of one command."""
     name = recording.command
+    ways = _Ways(name, recording.calls)
     for call, before in zip(recording.calls, places(recording.calls), strict=True):
-        for injection in (*_ways(name), *_meddling(name, call, back=False)):
+        for injection in (*ways.of(call), *_meddling(name, call, back=False)):
             yield Case(stage, name, injection, call, before=before)
     for rollback in recording.rollbacks:
+        ways = _Ways(name, rollback.calls)
         for call, before in zip(rollback.calls, rollback.before, strict=True):
-            for injection in _in_rollback(name, rollback, call):
+            for injection in _in_rollback(name, rollback, call, ways):
                 yield Case(stage, name, injection, call, rollback.broken, rollback.breaking, before)
     for line in range(len(recording.journal))[-recording.lines :]:
         yield Case(stage, name, DISK_FULL, Call("journal", "line", line))
 
 
-def _in_rollback(command: str, rollback: Rollback, call: Call) -> Sequence[str]:
+def of_stage(case: Case) -> str:
+    """The stage that a case is for where each is played once."""
+    return "real" if case.call.service == "kubernetes" else "sandbox"
+
+
+def _in_rollback(command: str, rollback: Rollback, call: Call, ways: "_Ways") -> Sequence[str]:
     if rollback.breaking == SIGNAL:
         return (SECOND_SIGNAL,)
-    return (*_ways(command), *_meddling(command, call, back=True))
+    return (*ways.of(call), *_meddling(command, call, back=True))
 
 
-def _ways(command: str) -> Sequence[str]:
-    return COMMANDS[command].ways or (*INJECTIONS, *OF_CONNECTIONS)
+class _Ways:
+    """The ways in which each of some calls of a command is broken."""
+
+    def __init__(self, command: str, calls: Sequence[Call]) -> None:
+        self._all = COMMANDS[command].ways or (*INJECTIONS, *OF_CONNECTIONS)
+        self._lists = sorted((call for call in calls if _is_list(call)), key=str)
+
+    def of(self, call: Call) -> Sequence[str]:
+        if not _is_list(call):
+            return self._all
+        first = self._lists.index(call) * WAYS_OF_LISTS
+        return [self._all[number % len(self._all)] for number in range(first, first + WAYS_OF_LISTS)]
+
+
+def _is_list(call: Call) -> bool:
+    return (
+        call.service == "kubernetes" and call.operation.startswith("GET ") and call.operation not in LOOKED_AT
+    )
 
 
 def _meddling(command: str, call: Call, *, back: bool) -> Sequence[str]:

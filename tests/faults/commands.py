@@ -108,6 +108,21 @@ def _bound(*arguments: str) -> Callable[[FaultStage], None]:
     return step
 
 
+def _file(stage: FaultStage) -> None:
+    """A configuration with a binding that is there, to be changed, and a new one."""
+    there = {"metadata": {"name": "app", "namespace": NAMESPACE, "labels": {"a": "b"}}}
+    new = {"metadata": {"name": "new", "namespace": NAMESPACE}, "attachPolicyARNs": [READ_ONLY]}
+    entries = [{**there, "attachPolicyARNs": [MANAGED[1]], "attachPolicy": DOCUMENT}, new]
+    for name, wished in (("both", entries), ("one", entries[:1]), ("new", entries[1:])):
+        document = {
+            "apiVersion": "eksctl.io/v1alpha5",
+            "kind": "ClusterConfig",
+            "metadata": {"name": stage.cluster},
+            "iam": {"serviceAccounts": wished},
+        }
+        (stage.folder / f"{name}.json").write_text(json.dumps(document))
+
+
 def _bare_account(stage: FaultStage) -> None:
     stage.make_account(
         NAMESPACE, "app", labels={"app.kubernetes.io/managed-by": "Helm"}, annotations={"a": "b"}
@@ -122,7 +137,39 @@ def _recover(*options: str) -> Callable[[FaultStage], tuple[str, ...]]:
     return words
 
 
+def _complete(stage: FaultStage) -> None:
+    """A binding of irsa's with something of everything on it."""
+    stage.run_to_the_end((*_CREATE, *_TWO, "--inline-policy", "queue.json", "--tags", "team=a,old=1"))
+    _lose_the_journal(stage)
+    document = json.dumps(DOCUMENT).replace("s3:*", "s3:Get*")
+    (stage.folder / "queue.json").write_text(document)
+
+
+def _theirs(stage: FaultStage) -> None:
+    """A role that somebody else has made for the ServiceAccount."""
+    prefix = stage.issuer.removeprefix("https://")
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{prefix}"
+    equals = {f"{prefix}:sub": f"system:serviceaccount:{NAMESPACE}:app", f"{prefix}:aud": "sts.amazonaws.com"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": equals},
+    }
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    made = stage.iam().create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(trust))
+    stage.make_account(NAMESPACE, "app", annotations={ROLE_ARN: made["Role"]["Arn"]})
+
+
 _CREATE = ("create-sa", "app", "-n", NAMESPACE)
+_TWO = ("--attach-policy-arn", ",".join(MANAGED[:2]))
+_UPDATE = (
+    *("update-sa", "app", "-n", NAMESPACE),
+    *("--attach-policy-arn", MANAGED[2], "--detach-policy-arn", MANAGED[1]),
+    *("--inline-policy", "queue.json", "--permissions-boundary", READ_ONLY),
+    *("--tags", "team=b", "--remove-tag", "old", "--description", "new", "--label", "team=b"),
+)
+_ADOPT = ("adopt", "app", "-n", NAMESPACE)
 _ONE = ("--attach-policy-arn", READ_ONLY)
 _DELETE = ("delete-sa", "app", "-n", NAMESPACE, "--ignore-not-found")
 _SHARED = ("--attach-role-arn", f"arn:aws:iam::{ACCOUNT}:role/shared", "--update-trust")
@@ -146,6 +193,8 @@ COMMANDS = {
         Command("verify", (*_CREATE, *_ONE, "--verify"), (_provider, _namespace)),
         Command("everything", (*_CREATE, *_ONE, "--verify", "--associate-oidc")),
         Command("role-only", (*_CREATE, *_ONE, "--role-only"), (_provider,)),
+        Command("update", _UPDATE, (_provider, _namespace, _inline, _complete), marked=False),
+        Command("adopt", _ADOPT, (_provider, _namespace, _theirs), failing="500", marked=False),
         Command("half-made", (*_CREATE, *_ONE), (_provider, _namespace, _half_made), ways=ESSENTIAL),
         Command(
             "recover",
@@ -202,6 +251,23 @@ COMMANDS = {
             _DELETE,
             (_provider, _namespace, _shared_role, _bound(*_SHARED)),
             marked=False,
+            deletes=True,
+        ),
+        Command(
+            "apply", ("apply", "-f", "one.json"), (_provider, _namespace, _file, _bound(*_ONE)), marked=False
+        ),
+        Command(
+            "apply-atomic",
+            ("apply", "-f", "both.json", "--atomic"),
+            (_provider, _namespace, _file, _bound(*_ONE)),
+            marked=False,
+        ),
+        Command(
+            "apply-prune",
+            ("apply", "-f", "new.json", "--atomic", "--prune"),
+            (_provider, _namespace, _file, _bound(*_ONE)),
+            marked=False,
+            ways=ESSENTIAL,
             deletes=True,
         ),
         Command(

@@ -88,7 +88,5 @@ class Mending:
             self.problems.append(f"{told} ended with {process.code}")
 
     def _world(self) -> Json:
-        # What a client that is gone has sent is executed now, if it is ever to be.
-        self.places.stage.sandbox.settle(hurry=True)
         self.places.stage.settle()
         return self.places.stage.world()

@@ -11,6 +11,7 @@ from tests.faults.arena import Arena, Result
 from tests.faults.mutants import MUTANTS
 from tests.faults.schedule import Schedule, schedule
 from tests.faults.schedule_judge import Fate
+from tests.faults.workers import leave_with_parent
 
 _ARENA: list[Arena] = []
 HEAD = (
@@ -54,6 +55,7 @@ def play(stage: str, plans: Sequence[Schedule], jobs: int = 1, *, mutant: str = 
 
 
 def _open(stage: str, mutant: str) -> None:
+    leave_with_parent()
     arena = Arena(stage, mutant).__enter__()
     _ARENA.append(arena)
     # The processes of a pool don't run atexit's functions, but multiprocessing's.

@@ -26,6 +26,8 @@ from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
 from tests.support.stage import Json, Stage
 
+ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/" + "FA017" * 6 + "00"
+"""The real API server's, the same in each process: irsa writes a hash of what names it onto roles."""
 TOKEN_SECONDS = 300.0
 IMMORTAL = ("default", "kube-node-lease", "kube-public", "kube-system")
 
@@ -62,8 +64,19 @@ class FaultStage(Stage):
         return text.replace(self.issuer.removeprefix("https://"), "ISSUER")
 
     def settle(self) -> None:
-        """Let the cluster's controllers finish what they have to do."""
+        """When all runs have ended: what they have sent is executed now, if it is ever to be.
+
+        And the cluster's controllers finish what they have to do.
+        """
+        self.sandbox.settle(hurry=True, gone=True)
         self.setting.settle()
+
+    def run_to_the_end(self, arguments: tuple[str, ...]) -> None:
+        """Run irsa, which has to end with 0."""
+        running = self.zygote.start((*arguments, "-c", self.cluster), self.env(), self.folder)
+        running.ended.wait(30)
+        self.sandbox.settle()
+        assert running.code == 0, bytes(running.err).decode()
 
     def cut_off(self, arguments: tuple[str, ...], after: Call) -> None:
         """Run irsa, and kill it when this call has been executed."""
@@ -73,7 +86,7 @@ class FaultStage(Stage):
         INJECTIONS["kill-after"].arm(after, lambda: running[0], faults)
         running.append(self.zygote.start((*arguments, "-c", self.cluster), self.env(), self.folder))
         running[0].ended.wait(30)
-        self.sandbox.settle()
+        self.settle()
         faults.clear()
         assert running[0].code < 0, bytes(running[0].err).decode()
 
@@ -204,7 +217,7 @@ def stages(name: str, sandbox: Sandbox) -> Iterator[Setting]:
             raise RuntimeError(missing())
         etcd = stack.enter_context(Etcd(assets))
         review = f"{sandbox.url}/_sandbox/token-review/real"
-        plane = stack.enter_context(ControlPlane(assets, etcd, token_review_url=review))
+        plane = stack.enter_context(ControlPlane(assets, etcd, token_review_url=review, issuer=ISSUER))
         proxy = sandbox.open_port(ProxyFront(plane.endpoint, plane.ca_pem), name="kubernetes")
         proxy.start()
         stack.callback(proxy.stop)

@@ -1,11 +1,31 @@
 """The account of a run of the matrix: one line for each command, one for each way of breaking calls."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from tests.faults.bench import Result
+from tests.faults.cases import Case
 from tests.faults.judge import Verdict
 
 HEAD = ("cases", "done", "clean", "named", "cut off", "leaks", "lies", "not recovered", "seconds each")
+
+
+def to_line(result: Result) -> dict[str, Any]:
+    """A result as JSON, for a log."""
+    return {
+        "case": result.case.id,
+        "verdict": result.verdict.name,
+        "after": result.after,
+        "recovered": result.recovered,
+        "seconds": round(result.seconds, 2),
+        "story": result.story,
+    }
+
+
+def from_line(line: dict[str, Any], case: Case) -> Result:
+    """A result that was logged."""
+    verdict = Verdict[line["verdict"]]
+    return Result(case, verdict, line["after"], line["recovered"], line["seconds"], line["story"])
 
 
 def counts(cases: int, results: Sequence[Result]) -> tuple[float, ...]:

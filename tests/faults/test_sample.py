@@ -61,4 +61,5 @@ def test_every_way_to_break_a_call_is_in_the_matrix_for_every_command(cases: lis
     assert commands == COMMANDS.keys()
     for command in commands:
         ways = {(case.injection, case.broken is not None) for case in cases if case.command == command}
-        assert {("kill-after", False), ("kill-after", True), ("disk-full", False)} <= ways
+        assert {("kill-after", False), ("disk-full", False)} <= ways
+        assert ("kill-after", True) in ways or not COMMANDS[command].failing

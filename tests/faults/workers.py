@@ -2,6 +2,8 @@
 
 import multiprocessing
 import multiprocessing.util
+import os
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -56,7 +58,20 @@ class Workers:
             yield from (future.result() for future in ended)
 
 
+def leave_with_parent() -> None:
+    """End this process of a pool when its parent is gone, killed or not; servers that it has end with it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait_for_end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
+
+
 def _open(stage: str) -> None:
+    leave_with_parent()
     bench = Bench(stage).__enter__()
     _BENCH.append(bench)
     # The processes of a pool don't run atexit's functions, but multiprocessing's.

@@ -37,7 +37,7 @@ def _token(*, key: Any = KEY, algorithm: str = "RS256", **changes: Any) -> str:
     now = int(time.time())
     claims = {"iss": ISSUER, "sub": SUBJECT, "aud": [AUDIENCE], "exp": now + 600, "iat": now, **changes}
     claims = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode({"alg": algorithm, "kid": "one"}, claims, key, algorithms=["RS256", "HS256"])
+    return jwt.encode({"alg": algorithm, "kid": "one"}, claims, key, algorithms=["RS256", "ES256", "HS256"])
 
 
 @dataclass
@@ -82,6 +82,14 @@ def test_a_good_token_becomes_the_role(shop: Shop) -> None:
     identity = client_of(shop.sandbox, "sts", answer["Credentials"]).get_caller_identity()
     assert (identity["Arn"], identity["Account"]) == (arn, ACCOUNT)
     assert identity["UserId"] == answer["AssumedRoleUser"]["AssumedRoleId"]
+
+
+def test_an_elliptic_curve_signs_as_well(shop: Shop) -> None:
+    curve = jwk.ECKey.generate_key("P-256", parameters={"kid": "one"})
+    token = _token(key=curve, algorithm="ES256")
+    assert refusal(lambda: shop.assume(token)) == ("InvalidIdentityToken", 400)
+    shop.keys = lambda: {"keys": [curve.as_dict(private=False)]}
+    assert shop.assume(token)["SubjectFromWebIdentityToken"] == SUBJECT
 
 
 def test_the_credentials_do_what_the_policy_allows_and_no_more(shop: Shop) -> None:

@@ -30,7 +30,7 @@ def make_binding(stage: Stage, namespace: str, name: str = "reader") -> str:
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     role = f"{namespace}-{name}"
     arn: str = iam.create_role(RoleName=role, Path="/own/", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    iam.attach_role_policy(RoleName=role, PolicyArn=READ_ONLY)
+    iam.attach_role_policy(RoleName=role, PolicyArn=READ_ONLY.replace("aws", arn.split(":")[1], 1))
     stage.make_account(namespace, name, annotations={ROLE_ARN: arn})
     return arn
 

@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.scenarios.binding import make_binding
+from tests.support.kubeclient import Answer
 from tests.support.podwebhook import PATH as WEBHOOKS
 from tests.support.stage import ROLE_ARN, Json, Stage, made
 
@@ -131,6 +132,15 @@ class Binding:
         self.wait_for_webhook(injects=False)
         return before
 
+    def refuse_pods(self, **fields: Any) -> None:
+        """Write fields of the webhook that keep all pods from being created."""
+        before: list[Json] = self.stage.kube.get(WEBHOOK).body["webhooks"]
+        self.restore_webhook([{**item, **fields} for item in before])
+        for _ in range(2000):
+            if self._show().status == 500:
+                return
+        raise AssertionError("the webhook's configuration does not take effect")
+
     def restore_webhook(self, webhooks: list[Json]) -> None:
         """Write the webhooks of the configuration."""
         answer = self.stage.kube.patch(WEBHOOK, {"webhooks": webhooks})
@@ -144,17 +154,28 @@ class Binding:
 
     def wait_for_webhook(self, *, injects: bool) -> None:
         """Return when new pods of the ServiceAccount get a web identity, or get none."""
-        body = {
-            "metadata": {"name": "show"},
-            "spec": {"serviceAccountName": NAME, "containers": [{"name": "show", "image": "show"}]},
-        }
-        path = f"/api/v1/namespaces/{self.namespace}/pods"
         for _ in range(2000):
-            answer = self.stage.kube.create(path, body, dryRun="All")
+            answer = self._show()
             assert answer.status == 201, answer.text
             if ("AWS_ROLE_ARN" in answer.text) is injects:
                 return
         raise AssertionError("the webhook's configuration does not take effect")
+
+    def _show(self) -> Answer:
+        """What the API says to a pod that is not made."""
+        body = {
+            "metadata": {"name": "show"},
+            "spec": {"serviceAccountName": NAME, "containers": [{"name": "show", "image": "show"}]},
+        }
+        return self.stage.kube.create(f"/api/v1/namespaces/{self.namespace}/pods", body, dryRun="All")
+
+    def make_role(self, name: str, statement: Json) -> str:
+        """Make a role with this trust policy's only statement; returns its ARN."""
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        role = self.stage.iam().create_role(
+            RoleName=f"{self.namespace}-{name}", AssumeRolePolicyDocument=document
+        )
+        return str(role["Role"]["Arn"])
 
     def aws(self, service: str, account: str = "") -> Any:
         """A service of AWS as the administrator of an account, by default the cluster's."""

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from irsa_cli.sandbox import Fault
 from tests.scenarios.breaking import AUDIENCE, NAME, STS, Binding, Break
 from tests.support.stage import ROLE_ARN, made
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
 BREAKS: dict[str, tuple[str, Break]] = {}
 """By what is done: the cause, and how it is done."""
-ELSEWHERE = ("provider-account", "trust-generated-name", "issuer-keys", "pod-missed")
+ELSEWHERE = (
+    *("provider-account", "trust-generated-name", "issuer-keys", "pod-missed", "pod-china-region"),
+    *("provider-quota", "trust-quota"),
+)
 """Causes that have a test of their own: they need more than the binding."""
 OLD = "0123456789ABCDEF0123456789ABCDEF"
+POD_IDENTITY = ("sts:AssumeRole", "sts:TagSession")
 
 
 def breaks(cause: str) -> Callable[[Break], Break]:
@@ -47,6 +52,17 @@ def provider_with_another_audience(binding: Binding) -> None:
     no_provider(binding)
     url = f"https://{binding.prefix}"
     binding.aws("iam").create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazon.com"])
+
+
+@breaks("cluster-unsupported")
+def local_cluster_on_outposts(binding: Binding) -> None:
+    outpost = {"outpostArns": ["arn:aws:outposts:eu-west-1:111122223333:outpost/op-1"]}
+    binding.stage.sandbox.describe_cluster_as(binding.stage.cluster, outpostConfig=outpost)
+
+
+@breaks("issuer-documents")
+def issuer_that_refuses_everybody(binding: Binding) -> None:
+    binding.stage.sandbox.faults.add(Fault("issuer", "*", "error", status=403, times=None))
 
 
 @breaks("sts-endpoint-policy")
@@ -129,6 +145,12 @@ def annotation_with_a_wrong_digit(binding: Binding) -> None:
 @breaks("annotation-path")
 def annotation_without_the_path(binding: Binding) -> None:
     _annotate_anew(binding, binding.role_arn.replace("/own/", "/"))
+
+
+@breaks("annotation-other-role")
+def annotation_of_another_role(binding: Binding) -> None:
+    binding.make_role("second", binding.statement)
+    binding.values(sub="system:serviceaccount:front:web")
 
 
 @breaks("role-missing")
@@ -269,6 +291,11 @@ def webhook_that_does_not_answer(binding: Binding) -> None:
     binding.new_pod()
 
 
+@breaks("webhook-failing")
+def webhook_that_keeps_pods_from_being_created(binding: Binding) -> None:
+    binding.refuse_pods(clientConfig={"url": "https://127.0.0.1:1/mutate"}, failurePolicy="Fail")
+
+
 @breaks("webhook-prefix")
 def webhook_with_another_prefix(binding: Binding) -> None:
     service = {"namespace": binding.namespace, "name": "webhook", "path": "/mutate"}
@@ -286,13 +313,51 @@ def webhook_with_another_prefix(binding: Binding) -> None:
 
 @breaks("pod-identity-association")
 def pod_identity_association(binding: Binding) -> None:
+    associate(binding)
+    binding.new_pod()
+
+
+def associate(binding: Binding, *, actions: tuple[str, ...] = POD_IDENTITY, agent: bool = True) -> None:
+    """An EKS Pod Identity association with a role that trusts it, in a cluster with its agent."""
+    principal = {"Service": "pods.eks.amazonaws.com"}
+    role = binding.make_role("pi", {"Effect": "Allow", "Principal": principal, "Action": list(actions)})
     binding.aws("eks").create_pod_identity_association(
         clusterName=binding.stage.cluster,
         namespace=binding.namespace,
         serviceAccount=NAME,
-        roleArn=binding.role_arn,
+        roleArn=role,
     )
+    if agent:
+        binding.stage.sandbox.add_addon(binding.stage.cluster, "eks-pod-identity-agent")
+
+
+@breaks("pod-identity-trust")
+def pod_identity_role_without_session_tags(binding: Binding) -> None:
+    binding.annotate(None)
+    associate(binding, actions=("sts:AssumeRole",))
     binding.new_pod()
+
+
+@breaks("pod-identity-agent")
+def no_agent_of_pod_identity(binding: Binding) -> None:
+    binding.annotate(None)
+    associate(binding, agent=False)
+    binding.new_pod()
+
+
+@breaks("pod-identity-platform")
+def pod_identity_on_fargate(binding: Binding) -> None:
+    binding.annotate(None)
+    associate(binding)
+    binding.new_pod(metadata={"labels": {"eks.amazonaws.com/fargate-profile": "fp"}})
+
+
+@breaks("pod-older-than-association")
+def pod_started_before_the_association(binding: Binding) -> None:
+    binding.annotate(None)
+    binding.new_pod()
+    binding.next_second()
+    associate(binding)
 
 
 @breaks("pod-older-than-annotation")
@@ -369,6 +434,12 @@ def windows_without_node_selector(binding: Binding) -> None:
     binding.new_pod(os={"name": "windows"})
 
 
+@breaks("pod-token-unreadable")
+def old_cluster_and_a_user_who_is_not_root(binding: Binding) -> None:
+    binding.stage.sandbox.describe_cluster_as(binding.stage.cluster, version="1.18")
+    binding.new_pod(securityContext={"runAsUser": 1000})
+
+
 @breaks("sdk-too-old")
 def old_aws_cli(binding: Binding) -> None:
     binding.new_pod(container={"image": "amazon/aws-cli:1.16.100"})
@@ -377,3 +448,22 @@ def old_aws_cli(binding: Binding) -> None:
 @breaks("session-duration")
 def session_that_is_too_long(binding: Binding) -> None:
     binding.exchange(DurationSeconds=7200)
+
+
+def _seen(binding: Binding, code: str) -> None:
+    binding.stage.sandbox.note_exchange(binding.stage.cluster, binding.subject, binding.role_arn, code)
+
+
+@breaks("sts-region")
+def region_where_sts_is_not_active(binding: Binding) -> None:
+    _seen(binding, "RegionDisabledException")
+
+
+@breaks("token-expired")
+def token_that_the_application_keeps(binding: Binding) -> None:
+    _seen(binding, "ExpiredTokenException")
+
+
+@breaks("sts-throttled")
+def sts_that_does_not_reach_the_issuer_in_time(binding: Binding) -> None:
+    _seen(binding, "IDPCommunicationError")

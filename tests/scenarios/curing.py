@@ -16,7 +16,7 @@ from botocore import xform_name
 from irsa_cli.cli.main import run
 from tests.scenarios.breaking import NAME, Binding
 
-BY_HAND = ("ARN", "edit", "doctor", "get", "get-policy", "modify-vpc-endpoint")
+BY_HAND = ("ARN", "edit", "doctor", "get", "get-policy", "modify-vpc-endpoint", "describe-cluster", "curl")
 """Words of commands that need a person."""
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Sandbox
 from tests.scenarios.conftest import real_stage, sandbox_stage
+from tests.scenarios.verifying import all_ok, open_checks, statuses
 from tests.support.controlplane import Etcd
 from tests.support.fixtures import RealCluster, real_cluster
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
@@ -14,8 +15,8 @@ from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
 
 @pytest.fixture(scope="session")
 def china(running_sandbox: Sandbox, etcd: Etcd) -> Iterator[RealCluster]:
-    """A second real control plane, in a region of China."""
-    with real_cluster(running_sandbox, etcd, "china", "cn-north-1") as cluster:
+    """A second real control plane, in a region of China, that signs its tokens with ES256."""
+    with real_cluster(running_sandbox, etcd, "china", "cn-north-1", elliptic=True) as cluster:
         yield cluster
 
 
@@ -62,6 +63,20 @@ def test_a_real_cluster_in_china(sandbox: Sandbox, china: RealCluster, tmp_path:
     assert arn.startswith("arn:aws-cn:iam::111122223333:role/irsa/china/")
     (provider,) = stage.world()["oidc_providers"]
     assert ".amazonaws.com.cn/id/" in provider
+
+
+@pytest.mark.e2e
+def test_a_real_cluster_that_signs_with_an_elliptic_curve(
+    sandbox: Sandbox, china: RealCluster, tmp_path: Path, unique: str
+) -> None:
+    stage = real_stage(sandbox, china, tmp_path)
+    binding(stage, unique, "arn:aws-cn:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    common = ("reader", "-n", unique, "-c", "china", "-r", "cn-north-1", "-o", "json")
+    assert stage.irsa("token", *common, "--decode").json["header"]["alg"] == "ES256"
+    ran = stage.irsa("verify", *common)
+    assert ran.code == 0, ran.err
+    assert statuses(ran.json) == all_ok()
+    assert open_checks(ran.json, "claims") == []
 
 
 @pytest.mark.e2e

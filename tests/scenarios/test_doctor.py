@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.scenarios.breaking import Binding
-from tests.scenarios.breaks import BREAKS
-from tests.scenarios.doctoring import doctor, of, problems
+from tests.scenarios.breaks import BREAKS, associate, no_provider
+from tests.scenarios.doctoring import doctor, of, problems, untold
 
 
 def test_nothing_is_wrong_with_a_working_binding(
@@ -16,6 +16,21 @@ def test_nothing_is_wrong_with_a_working_binding(
     document = doctor(binding, capsys, *of(binding))
     assert problems(document) == []
     assert document["exitCode"] == 0
+
+
+def test_nothing_is_wrong_with_a_working_pod_identity(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binding.annotate(None)
+    associate(binding)
+    binding.new_pod()
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+    assert "pod-identity-endpoint" not in untold(document)
+    binding.stage.sandbox.add_sts_endpoint(binding.stage.cluster)
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+    assert "pod-identity-endpoint" in untold(document)
 
 
 @pytest.mark.parametrize("what", BREAKS)
@@ -37,3 +52,17 @@ def test_a_pod_that_the_webhook_missed(binding: Binding, capsys: pytest.CaptureF
     dated = "managedFields" in binding.account["metadata"]
     expected = "pod-missed" if dated else "pod-older-than-annotation"
     assert problems(doctor(binding, capsys, *of(binding))) == [expected]
+
+
+def test_a_provider_for_which_there_is_no_room(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    no_provider(binding)
+    iam = binding.aws("iam")
+    for number in range(100):
+        iam.create_open_id_connect_provider(Url=f"https://issuer.example/{number}", ClientIDList=["a"])
+    assert problems(doctor(binding, capsys, *of(binding))) == ["provider-missing", "provider-quota"]
+
+
+def test_a_statement_for_which_there_is_no_room(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    others = [f"system:serviceaccount:a:{number:040}" for number in range(24)]
+    binding.conditions(StringEquals={"sub": others, "aud": "sts.amazonaws.com"})
+    assert problems(doctor(binding, capsys, *of(binding))) == ["trust-subject", "trust-quota"]

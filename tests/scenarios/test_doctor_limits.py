@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.sandbox import ExternalCluster, Rule, Sandbox
+from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Rule, Sandbox
 from tests.scenarios.breaking import NAME, STS, Binding, make
 from tests.scenarios.breaks import BREAKS
 from tests.scenarios.conftest import real_stage, sandbox_stage
 from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
 from tests.support.fixtures import RealCluster
-from tests.support.stage import ROLE_ARN, Stage
+from tests.support.stage import ROLE_ARN, Json, Stage, made
 
 FOREIGN = "444455556666"
 READING = {"Effect": "Allow", "Action": ["eks:DescribeCluster", "sts:*"], "Resource": "*"}
@@ -63,8 +63,9 @@ def test_a_caller_who_may_read_nothing_is_told_so(
     assert problems(document) == []
     assert document["exitCode"] == 0
     good = [item["id"] for item in document["findings"] if item["verdict"] == "ok"]
-    # Of these nothing has to be read but the cluster, which EKS described.
-    assert set(good) <= {"cluster-unsupported", "pod-china-region", "pod-token-unreadable", "issuer-keys"}
+    # Of these nothing has to be read but the cluster, which EKS described, and what is public.
+    described = {"cluster-unsupported", "pod-china-region", "pod-token-unreadable"}
+    assert set(good) <= {*described, "issuer-documents", "issuer-keys"}
 
 
 def test_a_caller_with_part_of_the_permissions_finds_part_of_the_causes(
@@ -130,6 +131,28 @@ def test_the_name_of_an_earlier_release(
     assert problems(document) == ["trust-generated-name"]
 
 
+def test_china_without_a_region(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The webhook of EKS sets the region; one that is somebody's own need not."""
+    sandbox.add_cluster(ClusterSpec("china", "cn-north-1"))
+    stage = sandbox_stage(sandbox, "china", tmp_path, region="cn-north-1")
+    stage.make_namespace("back")
+    binding = make(stage, "back")
+    token = {"serviceAccountToken": {"audience": STS, "expirationSeconds": 86400, "path": "token"}}
+    folder = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+    env = {"AWS_ROLE_ARN": binding.role_arn, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{folder}/token"}
+    binding.new_pod(
+        metadata={"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}},
+        container={
+            "env": [{"name": name, "value": value} for name, value in env.items()],
+            "volumeMounts": [{"name": "aws-iam-token", "mountPath": folder}],
+        },
+        volumes=[{"name": "aws-iam-token", "projected": {"sources": [token]}}],
+    )
+    assert problems(doctor(binding, capsys, *of(binding))) == ["pod-china-region"]
+    binding.new_pod()
+    assert problems(doctor(binding, capsys, *of(binding))) == []
+
+
 @pytest.mark.e2e
 def test_keys_that_are_not_published(
     sandbox: Sandbox, real: RealCluster, tmp_path: Path, unique: str, capsys: pytest.CaptureFixture[str]
@@ -141,6 +164,24 @@ def test_keys_that_are_not_published(
     stage = real_stage(sandbox, rotated, tmp_path)
     stage.make_namespace(unique)
     assert problems(doctor(make(stage, unique), capsys, NAME, "-n", unique)) == ["issuer-keys"]
+
+
+@pytest.mark.e2e
+def test_network_policies_are_a_hint_and_no_problem(
+    sandbox: Sandbox, real: RealCluster, tmp_path: Path, unique: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = real_stage(sandbox, real, tmp_path)
+    stage.make_namespace(unique)
+    binding = make(stage, unique)
+    path = f"/apis/networking.k8s.io/v1/namespaces/{unique}/networkpolicies"
+    spec: Json = {"podSelector": {}, "policyTypes": ["Egress"]}
+    made(stage.kube.create(path, {"metadata": {"name": "deny"}, "spec": spec}))
+    closed = doctor(binding, capsys, *of(binding))
+    assert problems(closed) == []
+    assert "pod-network-policy" in untold(closed)
+    spec["egress"] = [{"ports": [{"protocol": "TCP", "port": 443}]}]
+    made(stage.kube.create(path, {"metadata": {"name": "https"}, "spec": spec}))
+    assert "pod-network-policy" not in untold(doctor(binding, capsys, *of(binding)))
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ def test_another_writer_who_takes_the_annotation_wins(stage: Stage, namespace: s
 def test_a_refused_verification_takes_everything_back(stage: Stage, unique: str) -> None:
     before = stage.world()
     stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "error", times=None))
-    ran = stage.create_sa("reader", unique, "--attach-policy-arn", READ_ONLY, "--verify", "--timeout", "4s")
+    ran = stage.create_sa("reader", unique, "--attach-policy-arn", READ_ONLY, "--verify", "--timeout", "8s")
     assert ran.code == 5, ran.err
     assert stage.world() == before
 

@@ -265,7 +265,7 @@ def test_create_sa_explains_a_refusal_by_the_trust_policy(stage: Stage, namespac
         change_trust(stage, f"x/{name}", lambda statement: [{**statement, "Action": "sts:TagSession"}])
 
     stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "callback", run=meddle))
-    arguments = ("--attach-policy-arn", READ_ONLY, "--verify", "--timeout", "4s", "-o", "json")
+    arguments = ("--attach-policy-arn", READ_ONLY, "--verify", "--timeout", "10s", "-o", "json")
     ran = stage.create_sa("app", namespace, *arguments)
     assert ran.json["error"]["code"] == "AccessDenied"
     (line,) = [line for line in ran.json["error"]["details"] if line.startswith("trust: ")]

@@ -20,7 +20,7 @@ from typing import Protocol
 
 import urllib3
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support.kubeclient import Answer, Json, KubeClient
 
@@ -148,20 +148,29 @@ class ControlPlane:
     """A kube-apiserver with its own keys, issuer and prefix in `etcd`.
 
     `token_review_url` is asked who a bearer token is (authentication webhook); None: only the admin
-    token and tokens of ServiceAccounts are known. Afterwards: `endpoint`, `ca_pem`, `issuer`,
-    `admin_token`, and `admin`, a client that may do everything.
+    token and tokens of ServiceAccounts are known. `issuer` is one like those of EKS unless given; `elliptic`:
+    it signs its tokens with ES256. Afterwards:
+    `endpoint`, `ca_pem`, `issuer`, `admin_token`, and `admin`, a client that may do everything.
     """
 
     def __init__(
-        self, assets: Path, etcd: Etcd, *, region: str = "eu-west-1", token_review_url: str | None = None
+        self,
+        assets: Path,
+        etcd: Etcd,
+        *,
+        region: str = "eu-west-1",
+        token_review_url: str | None = None,
+        elliptic: bool = False,
+        issuer: str = "",
     ) -> None:
         self._assets = assets
         self._etcd = etcd
         self._token_review_url = token_review_url
+        self._elliptic = elliptic
         self._folder = tempfile.TemporaryDirectory(prefix="irsa-apiserver-")
         self.path = Path(self._folder.name)
         suffix = ".amazonaws.com.cn" if region.startswith("cn-") else ".amazonaws.com"
-        self.issuer = f"https://oidc.eks.{region}{suffix}/id/{secrets.token_hex(16).upper()}"
+        self.issuer = issuer or f"https://oidc.eks.{region}{suffix}/id/{secrets.token_hex(16).upper()}"
         self.admin_token = secrets.token_urlsafe(24)
         self.endpoint = ""
         self.ca_pem = ""
@@ -248,7 +257,11 @@ class ControlPlane:
         return _answers_ok(f"https://127.0.0.1:{port}/readyz", certificate.read_text())
 
     def _write_files(self) -> None:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        key = (
+            ec.generate_private_key(ec.SECP256R1())
+            if self._elliptic
+            else rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        )
         pem = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.TraditionalOpenSSL,

@@ -72,12 +72,14 @@ def _associations(sandbox: Sandbox, cluster: str) -> Callable[[str, str], bool]:
 class real_cluster:  # noqa: N801 - used like a function
     """A real control plane whose callers are authenticated by the sandbox, for a `with` block."""
 
-    def __init__(self, sandbox: Sandbox, etcd: Etcd, name: str, region: str) -> None:
+    def __init__(
+        self, sandbox: Sandbox, etcd: Etcd, name: str, region: str, *, elliptic: bool = False
+    ) -> None:
         assets = find_assets()
         assert assets is not None
         self._name, self._region = name, region
         review = f"{sandbox.url}/_sandbox/token-review/{name}"
-        self._plane = ControlPlane(assets, etcd, region=region, token_review_url=review)
+        self._plane = ControlPlane(assets, etcd, region=region, token_review_url=review, elliptic=elliptic)
 
     def __enter__(self) -> RealCluster:
         plane = self._plane.__enter__()

@@ -5,16 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from irsa_cli.core.causes.facts import (
-    Association,
-    EksFacts,
-    Event,
-    Requirement,
-    RoleSummary,
-    Unreadable,
-    Volume,
-    VpcEndpoint,
-)
+from irsa_cli.core.causes.facts import Association, EksFacts, Event, RoleSummary, Unreadable, VpcEndpoint
+from irsa_cli.core.causes.kinds import Requirement, Volume
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import ProviderState
 from irsa_cli.core.web_identity import ACTION
@@ -60,6 +52,28 @@ UNSHOWN = bare_pod(name="irsa-doctor-1", owner="")
 POD_IDENTITY = bare_pod(
     containers=(container(env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23"}, mounts={}),)
 )
+
+
+FOR_ANOTHER = condition(StringEquals={"sub": "system:serviceaccount:front:web", "aud": STS})
+
+
+def for_pod_identity(*actions: str) -> Document:
+    """A trust policy for EKS Pod Identity."""
+    return statement(Principal={"Service": "pods.eks.amazonaws.com"}, Action=list(actions), Condition=None)
+
+
+def pod_identity(**fields: object) -> Change:
+    """A ServiceAccount without annotation that has a working Pod Identity association, then changed."""
+    working = {
+        "account": annotated(),
+        "role": Unreadable("names no role"),
+        "association": Association("a-1", ROLE, NOW - timedelta(days=1)),
+        "association_role": role(trust=for_pod_identity("sts:AssumeRole", "sts:TagSession")),
+        "agent": True,
+        "pods": (POD_IDENTITY,),
+        "probe": POD_IDENTITY,
+    }
+    return around(**{**working, **fields})
 
 
 def old_cluster(provider: ProviderState | None) -> Change:
@@ -126,6 +140,7 @@ CASES: list[tuple[str, Change]] = [
             )
         ),
     ),
+    ("issuer-documents", of_cluster(published_keys=Unreadable("answers with HTTP 403", answered=True))),
     ("issuer-keys", of_cluster(cluster_keys=frozenset({"k3"}))),
     ("issuer-keys", of_cluster(published_keys=frozenset())),
     ("sts-endpoint-policy", endpoint(Principal={"AWS": ACCOUNT})),
@@ -193,6 +208,10 @@ CASES: list[tuple[str, Change]] = [
         both(around(account=annotated(role_arn=f"arn:aws:iam::{ACCOUNT}:role/reader"), pods=())),
     ),
     ("annotation-path", around(account=annotated(role_arn=ROLE.replace("reader", "Reader")), pods=())),
+    (
+        "annotation-other-role",
+        both(trusting(FOR_ANOTHER), around(candidates=(RoleSummary(f"{ROLE}-2", TRUST),))),
+    ),
     ("role-missing", around(role=None)),
     ("role-missing", around(role=None, candidates=ADMITTING)),
     ("annotation-audience", around(account=annotated(role_arn=ROLE, audience="other"), pods=())),
@@ -309,6 +328,19 @@ CASES: list[tuple[str, Change]] = [
         ),
     ),
     ("webhook-failing", both(around(probe=UNSHOWN), BARE)),
+    (
+        "webhook-failing",
+        around(
+            probe=Unreadable('Internal error: failed calling webhook "iam-for-pods.amazonaws.com": refused')
+        ),
+    ),
+    (
+        "webhook-failing",
+        both(
+            of_cluster(webhooks=(webhook(ca_ends=NOW - timedelta(days=1)),)),
+            around(probe=Unreadable("not permitted")),
+        ),
+    ),
     ("webhook-failing", both(around(probe=UNSHOWN, pods=()))),
     (
         "webhook-prefix",
@@ -343,6 +375,16 @@ CASES: list[tuple[str, Change]] = [
         "pod-identity-association",
         around(association=Association("a-1", ROLE), pods=(POD_IDENTITY,), probe=POD_IDENTITY),
     ),
+    ("pod-identity-trust", pod_identity(association_role=role())),
+    ("pod-identity-trust", pod_identity(association_role=role(trust=for_pod_identity("sts:AssumeRole")))),
+    ("pod-identity-trust", pod_identity(association_role=None)),
+    ("pod-identity-agent", pod_identity(agent=False)),
+    (
+        "pod-identity-platform",
+        pod_identity(pods=(replace(POD_IDENTITY, labels={"eks.amazonaws.com/fargate-profile": "fp"}),)),
+    ),
+    ("pod-identity-platform", pod_identity(pods=(replace(POD_IDENTITY, os="windows"),))),
+    ("pod-older-than-association", pod_identity(pods=(bare_pod(created=NOW - timedelta(days=3)),))),
     ("pod-older-than-annotation", around(pods=(bare_pod(created=NOW - timedelta(days=3)),))),
     ("pod-older-than-annotation", around(pods=(bare_pod(),), account=account(annotated=None))),
     (

@@ -8,20 +8,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from irsa_cli.core.binding import Cluster
-from irsa_cli.core.causes.facts import (
-    Container,
-    EksFacts,
-    Event,
-    Facts,
-    Pod,
-    Requirement,
-    Role,
-    ServiceAccount,
-    Subject,
-    Volume,
-    VpcEndpoint,
-    Webhook,
-)
+from irsa_cli.core.causes.facts import EksFacts, Event, Facts, Role, Subject, VpcEndpoint
+from irsa_cli.core.causes.kinds import Container, Pod, Requirement, ServiceAccount, Volume, Webhook
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import ProviderState
 from irsa_cli.core.trust import WebIdentity, policy

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from irsa_cli.core.causes import CAUSES
+from irsa_cli.core.causes.facts import RoleSummary, Unreadable, VpcEndpoint
 from irsa_cli.core.causes.finding import Verdict
+from irsa_cli.core.causes.kinds import NetworkPolicy
+from irsa_cli.core.causes.objects import network_policy
 from irsa_cli.core.diagnosis import judge
-from tests.unit.diagnosis_cases import BESIDE, CASES, PROVIDERS, full_trust, released
+from tests.unit.diagnosis_cases import (
+    BESIDE,
+    CASES,
+    FOR_ANOTHER,
+    PROVIDERS,
+    full_trust,
+    pod_identity,
+    released,
+)
 from tests.unit.observed import (
     CHINESE_ROLE,
+    ROLE,
+    TRUST,
     Change,
+    around,
     both,
     china,
+    condition,
     env,
     of_cluster,
+    role,
     trusting,
     working,
 )
 
+Json = dict[str, Any]
+AUDIENCE = "sts.amazonaws.com"
+
 NEVER_A_PROBLEM = {
+    "pod-identity-endpoint",
     "provider-thumbprint",
     "role-new",
     "role-without-permissions",
@@ -28,6 +50,7 @@ NEVER_A_PROBLEM = {
     "sts-global-endpoint",
     "pod-host-network",
     "pod-mesh",
+    "pod-network-policy",
     "sts-never-asked",
 }
 """Causes that can be hinted at from outside, and not proven."""
@@ -61,6 +84,71 @@ def test_quotas_count_only_when_they_are_full() -> None:
     assert problems(of_cluster(provider=None, providers=PROVIDERS[1:])) == ["provider-missing"]
     raised = both(trusting(full_trust()), of_cluster(quotas={"AssumeRolePolicySizeQuota": 4096}))
     assert problems(raised) == ["trust-subject"]
+
+
+def test_a_working_pod_identity_is_no_problem() -> None:
+    assert problems(pod_identity()) == []
+    named = Unreadable("EKS did not tell"), Unreadable("not permitted")
+    assert problems(pod_identity(association_role=named[0], agent=named[1])) == []
+
+
+def test_a_private_vpc_without_the_endpoint_of_pod_identity_is_a_hint() -> None:
+    there = (VpcEndpoint("vpce-2", {}),)
+    for theirs, own, verdict in (
+        (working().sts_endpoints, (), Verdict.UNKNOWN),
+        (working().sts_endpoints, there, Verdict.OK),
+        ((), (), Verdict.OK),
+    ):
+        facts = both(pod_identity(auth_endpoints=own), of_cluster(sts_endpoints=theirs))(working())
+        assert {item.cause.id: item.verdict for item in judge(facts)}["pod-identity-endpoint"] is verdict
+
+
+def test_a_role_that_was_made_for_the_service_account_is_the_one_that_is_meant() -> None:
+    admitting = around(candidates=(RoleSummary(f"{ROLE}-2", TRUST),))
+    for tag in ("irsa/service-account", "alpha.eksctl.io/iamserviceaccount-name"):
+        tagged = around(role=role(trust=FOR_ANOTHER, tags={tag: "backend/reader"}))
+        assert problems(both(tagged, admitting)) == ["trust-subject"]
+    assert problems(admitting) == []
+
+
+def test_a_role_for_everybody_is_not_the_one_that_is_meant() -> None:
+    everybody = condition(StringLike={"sub": "system:serviceaccount:*"}, StringEquals={"aud": AUDIENCE})
+    change = both(trusting(FOR_ANOTHER), around(candidates=(RoleSummary(f"{ROLE}-2", everybody),)))
+    assert problems(change) == ["trust-subject"]
+
+
+def policy(selector: dict[str, str], *rules: Json) -> NetworkPolicy:
+    spec = {"podSelector": {"matchLabels": selector}, "policyTypes": ["Egress"], "egress": list(rules)}
+    found = network_policy({"metadata": {"name": "limit"}, "spec": spec})
+    assert found is not None
+    return found
+
+
+DNS = {"ports": [{"port": 53, "protocol": "UDP"}]}
+
+
+@pytest.mark.parametrize(
+    ("policies", "verdict"),
+    [
+        ((), Verdict.OK),
+        ((policy({"app": "other"}),), Verdict.OK),
+        ((policy({}, DNS, {"ports": [{"port": 443}]}),), Verdict.OK),
+        ((policy({}, DNS, {"ports": [{"port": 400, "endPort": 500}]}),), Verdict.OK),
+        ((policy({}), policy({}, {})), Verdict.OK),
+        ((policy({}),), Verdict.UNKNOWN),
+        ((policy({"app": "reader"}, DNS),), Verdict.UNKNOWN),
+        ((policy({}, {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}),), Verdict.UNKNOWN),
+    ],
+)
+def test_network_policies_are_hints(policies: tuple[NetworkPolicy, ...], verdict: Verdict) -> None:
+    found = {item.cause.id: item.verdict for item in judge(around(network_policies=policies)(working()))}
+    assert found["pod-network-policy"] is verdict
+
+
+def test_a_policy_for_callers_limits_no_calls() -> None:
+    spec: Json = {"podSelector": {}, "ingress": []}
+    assert network_policy({"metadata": {"name": "in"}, "spec": spec}) is None
+    assert network_policy({"metadata": {"name": "out"}, "spec": {**spec, "egress": []}}) is not None
 
 
 def test_china_with_a_region_works() -> None:

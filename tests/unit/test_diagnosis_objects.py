@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.causes import objects
-from irsa_cli.core.causes.facts import Container, Volume
+from irsa_cli.core.causes.kinds import Container, Volume
 from irsa_cli.core.causes.subjects import injected, is_bare, shown, unspaced
 from irsa_cli.sandbox.kube import podwebhook
 from irsa_cli.sandbox.kube import webhooks as sandbox_webhooks

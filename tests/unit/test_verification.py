@@ -236,6 +236,20 @@ SHAPE: dict[str, Any] = {
                 }
             },
         },
+        "physicalLocation": {
+            "required": ["artifactLocation"],
+            "additionalProperties": False,
+            "properties": {
+                "artifactLocation": {
+                    "additionalProperties": False,
+                    "properties": {"uri": {"type": "string", "format": "uri-reference"}},
+                },
+                "region": {
+                    "additionalProperties": False,
+                    "properties": {"startLine": {"type": "integer", "minimum": 1}},
+                },
+            },
+        },
         "invocation": {
             "required": ["executionSuccessful"],
             "additionalProperties": False,
@@ -254,6 +268,7 @@ SHAPE: dict[str, Any] = {
                     "items": {
                         "additionalProperties": False,
                         "properties": {
+                            "physicalLocation": {"$ref": "#/$defs/physicalLocation"},
                             "logicalLocations": {
                                 "type": "array",
                                 "items": {
@@ -263,7 +278,7 @@ SHAPE: dict[str, Any] = {
                                         "kind": {"type": "string"},
                                     },
                                 },
-                            }
+                            },
                         },
                     },
                 },

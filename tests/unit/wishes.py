@@ -145,7 +145,7 @@ def service_accounts(draw: st.DrawFn, wished: Wish, *, clear: bool) -> Account:
     annotations = {
         key: value for key, value in wished.annotations.items() if value is not None and draw(st.booleans())
     }
-    labels = {key: value for key, value in wished.labels.items() if draw(st.booleans())}
+    labels = {key: value for key, value in wished.labels.items() if value is not None and draw(st.booleans())}
     if wished.override or not clear:
         obstacles = st.sampled_from([{}, {}, {ROLE_ARN_ANNOTATION: STRANGER}, {AUDIENCE_ANNOTATION: "old"}])
         annotations |= draw(obstacles)

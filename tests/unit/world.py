@@ -260,6 +260,11 @@ def _statement(world: World, change: Change) -> None:
     role = world.roles[change.target[0]]
     state = change.after or change.before
     assert isinstance(state, DocumentState)
+    if isinstance(change.before, DocumentState) and isinstance(change.after, DocumentState):
+        assert trust.contains(role.state.trust, change.before.document)
+        replaced = trust.with_replaced(role.state.trust, change.before.document, change.after.document)
+        role.state = replace(role.state, trust=replaced)
+        return
     assert trust.contains(role.state.trust, state.document) == (change.before is not None)
     edit = trust.without_statement if change.after is None else trust.with_statement
     role.state = replace(role.state, trust=edit(role.state.trust, state.document))

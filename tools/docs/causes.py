@@ -49,8 +49,9 @@ until that one is in order: where there is no role, nothing is said of its trust
 - What the application does with its credentials: a role that assumes itself or another one, an SDK that is
   told to use something else, a token that is kept for too long (unless STS has seen it).
 - The nodes: whether their instance metadata can be reached from pods, which hides every failure of IRSA.
-- The network: NetworkPolicies, DNS, and what a sidecar lets out.
-- Failures of EKS Pod Identity itself. That an association takes a ServiceAccount over is found.
+- The network: DNS, routes, and what a sidecar lets out. NetworkPolicies are read, and give a hint only:
+  whether the cluster's network enforces them can't be seen.
+- Of EKS Pod Identity: whether its agent runs well on a node, and what it says.
 
 Never a cause, and never named as one: `automountServiceAccountToken: false` (a web identity has a volume of
 its own), the provider's thumbprint for an issuer of EKS, `hostNetwork`, and a policy that the role lacks (the

@@ -11,7 +11,11 @@ from irsa_cli.core.causes import (
     cluster,
     containers,
     environment,
+    network,
+    pod_identity,
+    provider,
     role,
+    role_arn,
     service_account,
     trust,
     webhook,
@@ -20,14 +24,18 @@ from irsa_cli.core.causes.finding import REGISTRY, Cause, Group
 
 _HOMES = (
     cluster,
+    provider,
     service_account,
     annotation,
+    role_arn,
     trust,
     role,
     webhook,
+    pod_identity,
     bare_pods,
     containers,
     environment,
+    network,
     answers,
 )
 _GROUPS = tuple(Group)

@@ -1,12 +1,15 @@
-"""Causes in the annotation that names the role: its key, its place, its value, and the role it names."""
+"""Causes in the annotation that names the role (key, place, absence), and in the one for the audience.
+
+The role's ARN is in `irsa_cli.core.causes.role_arn`.
+"""
 
 from __future__ import annotations
 
 import difflib
 
-from irsa_cli.core.arn import Arn, role_arn
-from irsa_cli.core.causes.facts import CannotTell, Facts, RoleSummary, ServiceAccount, Subject, have
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, RoleSummary, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.subjects import (
     account_of,
     annotate,
@@ -17,18 +20,14 @@ from irsa_cli.core.causes.subjects import (
     make,
     pod_names,
     provider_there,
-    role_arn_of,
     role_of,
     shown,
-    unspaced,
 )
-from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.states import (
     AUDIENCE_ANNOTATION,
     MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
-    SERVICE_ACCOUNT_TAG,
     ProviderState,
 )
 
@@ -173,9 +172,11 @@ def _annotation(facts: Facts) -> Judgement:
     account = _unannotated(subject)
     if account is None:
         return ok("the ServiceAccount names a role", role=annotation_of(subject))
+    if isinstance(subject.association, Association):
+        return ok("it needs none: it has its role by an EKS Pod Identity association")
     if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
         raise CannotTell("another cause explains it: annotation-key, annotation-place or annotation-removed")
-    roles = _admitting(subject)
+    roles = admitting(subject)
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",
         fix=annotate(subject, roles[0].arn) if roles else make(facts, subject),
@@ -185,184 +186,9 @@ def _annotation(facts: Facts) -> Judgement:
     )
 
 
-def _admitting(subject: Subject) -> tuple[RoleSummary, ...]:
+def admitting(subject: Subject) -> tuple[RoleSummary, ...]:
+    """The roles that were found to admit the ServiceAccount."""
     return subject.candidates if isinstance(subject.candidates, tuple) else ()
-
-
-@cause(
-    "annotation-whitespace",
-    ACCOUNT,
-    94,
-    title="There are spaces, quotes or invisible characters in the role's ARN.",
-    symptom="ValidationError: Request ARN is invalid",
-    looks_at="the ServiceAccount's annotation, character by character",
-    remedy="Write the ARN without them.",
-    source=f"{_IAM}/reference-arns.html",
-)
-def _whitespace(facts: Facts) -> Judgement:
-    subject = facts.named
-    value = annotation_of(subject)
-    clean = _clean(value)
-    if clean == value:
-        return ok("the ARN has no stray characters")
-    return problem(
-        "the ARN is taken with every character",
-        fix=annotate(subject, clean),
-        annotation=shown(value),
-        expected=clean,
-    )
-
-
-def _clean(value: str) -> str:
-    return unspaced(value).strip("\"'`")
-
-
-def _is_arn(value: str) -> bool:
-    try:
-        role_arn(value)
-    except InvalidInput:
-        return False
-    return True
-
-
-@cause(
-    "annotation-arn",
-    ACCOUNT,
-    94,
-    title="The annotation is not the ARN of a role.",
-    symptom="ValidationError: Request ARN is invalid",
-    looks_at="the ServiceAccount's annotation",
-    remedy="The form is arn:PARTITION:iam::ACCOUNT:role/PATH/NAME, with an account of twelve digits.",
-    source=f"{_IAM}/reference-arns.html",
-)
-def _arn(facts: Facts) -> Judgement:
-    subject = facts.named
-    value = annotation_of(subject)
-    if _is_arn(value):
-        return ok("the annotation is the ARN of a role")
-    if _clean(value) != value and _is_arn(_clean(value)):
-        raise CannotTell("it is, but for stray characters; see annotation-whitespace")
-    name = value.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
-    account = facts.cluster.account
-    near = [role.arn for role in _admitting(subject) if role.arn.endswith(f"/{name}")]
-    guess = near[0] if near else f"arn:{facts.cluster.partition}:iam::{account}:role/{name or 'NAME'}"
-    return problem(
-        "STS does not take it for a role",
-        fix=annotate(subject, guess),
-        annotation=shown(value),
-        expected=guess,
-    )
-
-
-@cause(
-    "annotation-partition",
-    ACCOUNT,
-    94,
-    title="The role's ARN is of another partition than the cluster.",
-    symptom="ValidationError, or InvalidIdentityToken",
-    looks_at="the ServiceAccount's annotation, the cluster's ARN",
-    remedy="Roles in China begin with arn:aws-cn, in GovCloud with arn:aws-us-gov.",
-    source=f"{_IAM}/reference-arns.html",
-)
-def _partition(facts: Facts) -> Judgement:
-    subject = facts.named
-    arn = role_arn_of(subject)
-    if arn.partition == facts.cluster.partition:
-        return ok("the role is of the cluster's partition", partition=arn.partition)
-    right = Arn(facts.cluster.partition, "iam", "", arn.account, arn.resource)
-    return problem(
-        "credentials never cross partitions",
-        fix=annotate(subject, str(right)),
-        annotation=str(arn),
-        cluster=facts.cluster.partition,
-    )
-
-
-@cause(
-    "annotation-account",
-    ACCOUNT,
-    92,
-    title="The annotation names the wrong account.",
-    symptom="AccessDenied, or No OpenIDConnect provider found in your account",
-    looks_at="the ServiceAccount's annotation, trust policies of the roles in the cluster's account",
-    remedy="Annotate with the ARN that IAM gives. A role in another account needs an OIDC provider there.",
-    source=f"{_EKS}/cross-account-access.html",
-)
-def _account(facts: Facts) -> Judgement:
-    subject = facts.named
-    arn = role_arn_of(subject)
-    if arn.account == facts.cluster.account:
-        return ok("the role is in the cluster's account", account=arn.account)
-    same = [role.arn for role in have(subject.candidates) if role.arn.rsplit("/", 1)[-1] == arn.name]
-    if not same:
-        raise CannotTell(f"the role is in account {arn.account}, which this caller does not read")
-    return problem(
-        "a role of this name that admits the ServiceAccount is in the cluster's account",
-        fix=annotate(subject, same[0]),
-        annotation=str(arn),
-        role=same[0],
-    )
-
-
-@cause(
-    "role-missing",
-    ACCOUNT,
-    91,
-    title="The role that the annotation names does not exist.",
-    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
-    looks_at="iam GetRole, trust policies of the account's roles",
-    remedy="Annotate with the ARN of a role that is there, or make one: irsa create-sa.",
-    source=_ASSOCIATE,
-)
-def _role(facts: Facts) -> Judgement:
-    subject, arn = facts.named, _arn_in_partition(facts)
-    if have(subject.role) is not None:
-        return ok("the role exists")
-    roles = _admitting(subject)
-    tagged = f"; its tag {SERVICE_ACCOUNT_TAG} would be {subject.full_name}"
-    return problem(
-        "STS does not say that a role is missing: it denies access",
-        fix=annotate(subject, roles[0].arn) if roles else _anew(facts, subject),
-        annotation=str(arn),
-        role=f"none of this name{'' if roles else tagged}",
-        roles_that_admit_it=listed(role.arn for role in roles) or "none found",
-    )
-
-
-def _arn_in_partition(facts: Facts) -> Arn:
-    arn = role_arn_of(facts.named)
-    if arn.partition != facts.cluster.partition:
-        raise CannotTell(f"{arn} is of another partition; see annotation-partition")
-    return arn
-
-
-def _anew(facts: Facts, subject: Subject) -> str:
-    return f"{make(facts, subject)} --override-existing-serviceaccounts"
-
-
-@cause(
-    "annotation-path",
-    ACCOUNT,
-    92,
-    title="The ARN in the annotation lacks the role's path, or differs in case.",
-    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
-    looks_at="iam GetRole (its ARN), the ServiceAccount's annotation",
-    remedy="Annotate with the ARN as GetRole gives it.",
-    source=f"{_IAM}/reference_identifiers.html",
-)
-def _path(facts: Facts) -> Judgement:
-    subject, arn = facts.named, _arn_in_partition(facts)
-    role = have(subject.role)
-    if role is None:
-        raise CannotTell(f"there is no role {arn.name}")
-    if role.arn == str(arn):
-        return ok("the ARN is the role's, letter by letter")
-    return problem(
-        "IAM finds roles by name alone, STS by the whole ARN",
-        fix=annotate(subject, role.arn),
-        annotation=str(arn),
-        role=role.arn,
-    )
 
 
 @cause(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from irsa_cli.core.causes.facts import Facts, Pod, Subject
+from irsa_cli.core.causes.facts import Facts, Subject
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.injection import NO_ENV, SKIP_CONTAINERS, SKIP_LABEL, bare, opted_out, skipped
+from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.subjects import (
     account_of,
     annotation_of,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from irsa_cli.core.causes.bare_pods import edit
-from irsa_cli.core.causes.facts import Container, Facts, Pod, have
+from irsa_cli.core.causes.facts import Facts, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.causes.kinds import Container, Pod
 from irsa_cli.core.causes.subjects import (
     ROLE_ENV,
     TOKEN_ENV,

@@ -1,20 +1,19 @@
-"""Causes in what surrounds the SDK in a container: region, endpoints, operating system, files, neighbours."""
+"""Causes in what surrounds the SDK in a container: region, endpoints, operating system, files."""
 
 from __future__ import annotations
 
 import re
 
 from irsa_cli.core.causes.bare_pods import edit
-from irsa_cli.core.causes.facts import Container, Facts, have
+from irsa_cli.core.causes.facts import Facts, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.causes.kinds import Container
 from irsa_cli.core.causes.subjects import (
     TOKEN_ENV,
     account_of,
     annotate,
     injected_users,
     listed,
-    pod_names,
-    users_of,
     where,
 )
 from irsa_cli.core.states import STS_REGIONAL_ANNOTATION
@@ -200,43 +199,6 @@ def _unreadable(facts: Facts) -> Judgement:
 def _version(text: str) -> tuple[int, ...]:
     match = re.match(r"(\d+)\.(\d+)", text)
     return (int(match[1]), int(match[2])) if match else ()
-
-
-@cause(
-    "pod-host-network",
-    Group.PODS,
-    15,
-    title="The pods can reach the node's credentials, which hides every failure of IRSA.",
-    symptom="No error, and the node's role as principal",
-    looks_at="hostNetwork of the pods",
-    remedy="Leave hostNetwork out, and set the nodes' hop limit to 1. IRSA itself works with hostNetwork.",
-    source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
-)
-def _host_network(facts: Facts) -> Judgement:
-    found = [pod for pod in users_of(facts.named) if pod.host_network]
-    if not found:
-        return ok("no pod is on its node's network")
-    return unknown(
-        "pods on the node's network reach its credentials whatever IRSA does", pods=pod_names(found)
-    )
-
-
-@cause(
-    "pod-mesh",
-    Group.PODS,
-    25,
-    title="A sidecar does not let the call to STS out, or not yet.",
-    symptom="Connect to sts.REGION.amazonaws.com:443: connection refused, at the start of the pod as a rule",
-    looks_at="containers named istio-proxy, linkerd-proxy or envoy in the pods",
-    remedy="Start the application after the sidecar (Istio: holdApplicationUntilProxyStarts).",
-    source="https://istio.io/latest/docs/ops/common-problems/injection/",
-)
-def _mesh(facts: Facts) -> Judgement:
-    proxies = {"istio-proxy", "linkerd-proxy", "envoy"}
-    found = [pod for pod in users_of(facts.named) if any(item.name in proxies for item in pod.containers)]
-    if not found:
-        return ok("no pod has a known sidecar; NetworkPolicies are not looked at")
-    return unknown("what the sidecar lets out can't be seen from outside", pods=pod_names(found))
 
 
 @cause(

@@ -1,7 +1,7 @@
 """What was observed of a cluster and of one ServiceAccount, as values; what could not be read says why.
 
-Reading it is `irsa_cli.usecases.doctor_reading`'s business, Kubernetes' JSON becomes these values in
-`irsa_cli.core.causes.objects`.
+Reading it is `irsa_cli.usecases.doctor_reading`'s business; Kubernetes' objects are in
+`irsa_cli.core.causes.kinds`, and offered here with the rest.
 """
 
 from __future__ import annotations
@@ -12,17 +12,48 @@ from datetime import datetime
 from typing import TypeVar
 
 from irsa_cli.core.binding import Cluster
+from irsa_cli.core.causes.kinds import (
+    Container,
+    NetworkPolicy,
+    Pod,
+    Requirement,
+    ServiceAccount,
+    Volume,
+    Webhook,
+)
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import ProviderState
+
+__all__ = [
+    "Association",
+    "CannotTell",
+    "Container",
+    "EksFacts",
+    "Event",
+    "Facts",
+    "NetworkPolicy",
+    "Pod",
+    "Requirement",
+    "Role",
+    "RoleSummary",
+    "ServiceAccount",
+    "Subject",
+    "Unreadable",
+    "Volume",
+    "VpcEndpoint",
+    "Webhook",
+    "have",
+]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Something that could not be read."""
+    """Something that could not be read. `answered`: whoever asks gets this answer, which is of no use."""
 
     why: str
+    answered: bool = False
 
 
 class CannotTell(Exception):
@@ -42,11 +73,15 @@ def have(value: T | Unreadable) -> T:
 
 @dataclass(frozen=True)
 class EksFacts:
-    """What EKS says of the cluster beside its issuer. `version` is `major.minor`, `vpc` may be empty."""
+    """What EKS says of the cluster beside its issuer. `version` is `major.minor`, `vpc` may be empty.
+
+    `auto_mode`: EKS Auto Mode, whose nodes have the agent of EKS Pod Identity built in.
+    """
 
     version: str = ""
     on_outposts: bool = False
     vpc: str = ""
+    auto_mode: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,23 +90,6 @@ class VpcEndpoint:
 
     id: str
     policy: Document
-
-
-@dataclass(frozen=True)
-class ServiceAccount:
-    """A ServiceAccount. `annotated`: when the owner of the role's annotation last wrote, as far as known."""
-
-    namespace: str
-    name: str
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    created: datetime | None = None
-    annotated: datetime | None = None
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -102,82 +120,12 @@ class RoleSummary:
 
 
 @dataclass(frozen=True)
-class Container:
-    """A container of a pod. The value of an environment variable is None where it comes from elsewhere.
-
-    `sources` are the Secrets and ConfigMaps that whole environments come from, as `secret/name`.
-    """
-
-    name: str
-    image: str = ""
-    env: Mapping[str, str | None] = field(default_factory=dict)
-    sources: tuple[str, ...] = ()
-    mounts: Mapping[str, str] = field(default_factory=dict)
-    arguments: tuple[str, ...] = ()
-    user: int | None = None
-
-
-@dataclass(frozen=True)
-class Volume:
-    """A volume of a pod; the audience of the ServiceAccount token that it projects, None without one."""
-
-    name: str
-    audience: str | None = None
-
-
-@dataclass(frozen=True)
-class Pod:
-    """A pod. `owner` is the kind and name of what made it, such as `ReplicaSet/app-5d4f`."""
-
-    namespace: str
-    name: str
-    service_account: str = "default"
-    created: datetime | None = None
-    phase: str = "Running"
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    containers: tuple[Container, ...] = ()
-    volumes: tuple[Volume, ...] = ()
-    host_network: bool = False
-    os: str = ""
-    node_selector: Mapping[str, str] = field(default_factory=dict)
-    fs_group: int | None = None
-    user: int | None = None
-    owner: str = ""
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """One requirement of a label selector: `In`, `NotIn`, `Exists` or `DoesNotExist`."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """One webhook of a MutatingWebhookConfiguration that is called when pods are created.
-
-    `service` is namespace/name where it runs in the cluster, `url` where it doesn't.
-    """
-
-    configuration: str
-    name: str
-    url: str = ""
-    service: str = ""
-    failure_policy: str = "Fail"
-    namespace_selector: tuple[Requirement, ...] = ()
-    object_selector: tuple[Requirement, ...] = ()
-    created: datetime | None = None
-
-
-@dataclass(frozen=True)
 class Association:
     """An EKS Pod Identity association; `role_arn` is empty where it could not be read."""
 
     id: str
     role_arn: str = ""
+    created: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -198,7 +146,9 @@ class Subject:
     `pods` are all pods of the namespace, `probe` a pod that was created for show (`dryRun=All`),
     `candidates` roles whose trust policy admits the ServiceAccount, `providers` those that the role's trust
     policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
-    cluster's.
+    cluster's. `association_role` is the role of the EKS Pod Identity association, `agent` whether the cluster
+    has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
+    is an association.
     """
 
     namespace: str
@@ -212,6 +162,10 @@ class Subject:
     pods: tuple[Pod, ...] | Unreadable = ()
     probe: Pod | Unreadable = Unreadable("no pod was created for show")
     association: Association | Unreadable | None = None
+    association_role: Role | Unreadable | None = Unreadable("there is no Pod Identity association")
+    agent: bool | Unreadable = Unreadable("there is no Pod Identity association")
+    auth_endpoints: tuple[VpcEndpoint, ...] | Unreadable = Unreadable("there is no Pod Identity association")
+    network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()
     events: tuple[Event, ...] | Unreadable = ()
 
     @property

@@ -6,16 +6,8 @@ https://github.com/aws/amazon-eks-pod-identity-webhook
 
 from __future__ import annotations
 
-from irsa_cli.core.causes.facts import (
-    Association,
-    CannotTell,
-    Facts,
-    Pod,
-    Requirement,
-    Subject,
-    Webhook,
-    have,
-)
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Subject, have
+from irsa_cli.core.causes.kinds import Pod, Requirement, Webhook
 from irsa_cli.core.causes.objects import selects
 from irsa_cli.core.causes.subjects import (
     account_of,

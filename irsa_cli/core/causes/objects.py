@@ -5,11 +5,20 @@ Values of environment variables are kept only where a check needs them: a pod's 
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.causes.facts import Container, Pod, Requirement, ServiceAccount, Volume, Webhook
+from irsa_cli.core.causes.kinds import (
+    Container,
+    NetworkPolicy,
+    Pod,
+    Requirement,
+    ServiceAccount,
+    Volume,
+    Webhook,
+)
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
 Json = Mapping[str, Any]
@@ -27,6 +36,8 @@ _SHOWN_ENV = {
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_EC2_METADATA_DISABLED",
 }
+HTTPS = 443
+"""The port of STS."""
 HIDDEN = "(not shown)"
 """Stands for the value of a variable that irsa doesn't look at."""
 
@@ -49,6 +60,8 @@ def service_account(body: Json) -> ServiceAccount:
         labels=metadata.get("labels") or {},
         created=moment(metadata.get("creationTimestamp")),
         annotated=_annotated(metadata),
+        uid=metadata.get("uid", ""),
+        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
     )
 
 
@@ -151,7 +164,45 @@ def _webhook(configuration: str, item: Json, created: datetime | None) -> Webhoo
         namespace_selector=_requirements(item.get("namespaceSelector") or {}),
         object_selector=_requirements(item.get("objectSelector") or {}),
         created=created,
+        ca_ends=_ends(client.get("caBundle", "")),
     )
+
+
+def _ends(bundle: str) -> datetime | None:
+    """When the last of a bundle's certificates expires; None when there is none to be read."""
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(base64.b64decode(bundle))
+    except ValueError:
+        return None
+    return max((item.not_valid_after_utc for item in found), default=None)
+
+
+def network_policy(body: Json) -> NetworkPolicy | None:
+    """A NetworkPolicy that limits what pods may call, None for one that limits only who may call them.
+
+    https://kubernetes.io/docs/concepts/services-networking/network-policies/
+    """
+    spec = body.get("spec") or {}
+    if "Egress" not in (spec.get("policyTypes") or (["Egress"] if "egress" in spec else [])):
+        return None
+    rules = tuple((_lets_https(rule), not rule.get("to")) for rule in spec.get("egress") or [])
+    return NetworkPolicy(body["metadata"]["name"], _requirements(spec.get("podSelector") or {}), rules)
+
+
+def _lets_https(rule: Json) -> bool:
+    ports = rule.get("ports") or []
+    return not ports or any(_is_https(item) for item in ports)
+
+
+def _is_https(item: Json) -> bool:
+    first = item.get("port", HTTPS)
+    if item.get("protocol", "TCP") != "TCP":
+        return False
+    if isinstance(first, str):
+        return first in ("https", str(HTTPS))
+    return bool(first <= HTTPS <= item.get("endPort", first))
 
 
 def _requirements(selector: Json) -> tuple[Requirement, ...]:

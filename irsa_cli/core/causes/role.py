@@ -10,7 +10,7 @@ from typing import Any
 from irsa_cli.core.causes.facts import Facts, Role, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.subjects import listed, role_of
-from irsa_cli.core.causes.trust import require_admitted
+from irsa_cli.core.causes.trust_reading import require_admitted
 from irsa_cli.core.policy import Document, as_list
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

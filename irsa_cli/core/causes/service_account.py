@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 
-from irsa_cli.core.causes.facts import CannotTell, Facts, ServiceAccount, Subject, have
+from irsa_cli.core.causes.facts import CannotTell, Facts, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.subjects import (
     listed,
     make,

@@ -10,7 +10,8 @@ import unicodedata
 from collections.abc import Callable, Iterable
 
 from irsa_cli.core.arn import Arn, role_arn
-from irsa_cli.core.causes.facts import CannotTell, Container, Facts, Pod, Role, ServiceAccount, Subject, have
+from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
+from irsa_cli.core.causes.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.names import subject as subject_claim

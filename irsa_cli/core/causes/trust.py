@@ -1,7 +1,7 @@
 """Causes in the role's trust policy: each thing in it that can keep the token out.
 
-What is wrong in a policy is found by `irsa_cli.core.causes.trust_flaws`; here each flaw gets its explanation
-and its remedy.
+What is wrong in a policy is found by `irsa_cli.core.causes.trust_flaws`, for this token in
+`irsa_cli.core.causes.trust_reading`; here each flaw gets its explanation and its remedy.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import shlex
 
 from irsa_cli.core import policy
 from irsa_cli.core import trust as trust_policy
-from irsa_cli.core.causes.facts import CannotTell, Facts, Role, ServiceAccount
+from irsa_cli.core.causes.facts import Facts, Role
 from irsa_cli.core.causes.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.causes.subjects import admit, audience_of, identity_of, provider_there, role_of
-from irsa_cli.core.causes.trust_flaws import Flaw, flaws, trusted_providers
+from irsa_cli.core.causes.principal_flaws import Flaw
+from irsa_cli.core.causes.subjects import admit, identity_of, role_of
+from irsa_cli.core.causes.trust_reading import flaws_of, other_roles
 from irsa_cli.core.evaluation import explain
-from irsa_cli.core.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, ProviderState
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
@@ -28,54 +27,13 @@ _DENIED = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity
 _LOOKS_AT = "iam GetRole (trust policy), the token's issuer, subject and audience"
 _ADD = "Add the right statement (irsa create-sa --attach-role-arn ... --update-trust), or correct this one."
 
-EKSCTL_CLUSTER_TAG = "alpha.eksctl.io/cluster-name"
-
-
-def _old(facts: Facts, role: Role) -> frozenset[str]:
-    """Providers in the policy that are gone, or that tags say belong to an earlier cluster of this name."""
-    own = identity_of(facts, facts.named).provider_arn
-    known = facts.named.providers
-    named = trusted_providers(role.trust) - {own}
-    return frozenset(arn for arn in named if arn in known and _is_old(facts, known[arn]))
-
-
-def _is_old(facts: Facts, provider: object) -> bool:
-    if not isinstance(provider, ProviderState):
-        return provider is None
-    tags = provider.tags
-    return facts.cluster.arn == tags.get(CLUSTER_TAG) or facts.cluster.name == tags.get(EKSCTL_CLUSTER_TAG)
-
-
-def _flaws(facts: Facts) -> tuple[Flaw, ...]:
-    role = role_of(facts.named)
-    found = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role))
-    return tuple(item for item in found if not _is_annotations(facts, item))
-
-
-def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
-    """Whether it is the ServiceAccount's annotation that is wrong: see the cause annotation-audience."""
-    account = facts.named.account
-    return (
-        flaw.cause == "trust-audience"
-        and isinstance(account, ServiceAccount)
-        and account.annotations.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE) != DEFAULT_AUDIENCE
-        and _is_refused(facts)
-    )
-
-
-def _is_refused(facts: Facts) -> bool:
-    """Whether the provider, too, does not know the audience."""
-    try:
-        provider = provider_there(facts)
-    except CannotTell:
-        return False
-    return provider is not None and audience_of(facts, facts.named) not in provider.audiences
-
 
 def _check(identifier: str) -> Check:
     def check(facts: Facts) -> Judgement:
         subject, role = facts.named, role_of(facts.named)
-        found = _flaws(facts)
+        if other_roles(facts):
+            return ok("another role was meant; see annotation-other-role")
+        found = flaws_of(facts)
         mine = [flaw for flaw in found if flaw.cause == identifier]
         if not mine:
             return _not_this(facts, role, found)
@@ -241,7 +199,7 @@ def _quota(facts: Facts) -> Judgement:
     size = policy.size(role.trust)
     wanted = trust_policy.statement(identity_of(facts, facts.named))
     needed = policy.size(trust_policy.with_statement(role.trust, wanted))
-    if not _flaws(facts) or needed <= limit:
+    if not flaws_of(facts) or needed <= limit:
         return ok("the trust policy fits", size=str(size), quota=str(limit))
     own = facts.named
     return problem(
@@ -252,9 +210,3 @@ def _quota(facts: Facts) -> Judgement:
         with_the_statement=str(needed),
         quota=str(limit),
     )
-
-
-def require_admitted(facts: Facts) -> None:
-    """Raise `CannotTell` when the trust policy keeps the token out: what comes later can't be judged."""
-    if _flaws(facts):
-        raise CannotTell("the trust policy does not admit the token in the first place")

@@ -7,12 +7,12 @@ would see it, so that one mistake (an old issuer, in principal and keys alike) i
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from irsa_cli.core.causes.principal_flaws import PROVIDER, Flaw, principal_flaw, similarity
 from irsa_cli.core.causes.subjects import shown, unspaced
 from irsa_cli.core.comparing import like
 from irsa_cli.core.evaluation import Failure, StatementVerdict, covers, explain
@@ -20,21 +20,8 @@ from irsa_cli.core.issuer import host_path
 from irsa_cli.core.policy import Document, as_list, dump
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 
-_PROVIDER = re.compile(r"arn:[\w-]+:iam::\d*:oidc-provider/(?P<url>.*)")
 _GENERATED = re.compile(r"(?P<stem>.+)-(?=[a-z0-9]*\d)[a-z0-9]{5,10}")
 _CLAIMS = ("sub", "aud")
-
-
-@dataclass(frozen=True)
-class Flaw:
-    """One thing that is wrong in a statement, and what should stand there. `unknown`: whether it is wrong."""
-
-    cause: str
-    text: str
-    found: str
-    expected: str
-    statement: str = ""
-    unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,21 +87,17 @@ def _nothing(identity: WebIdentity) -> Flaw:
 def _distance(found: list[Flaw]) -> tuple[int, float]:
     """How far a statement is from admitting the token: fewer flaws first, then closer values."""
     far = sum(5 if flaw.cause == "trust-principal" else 1 for flaw in found)
-    return far, -sum(_similarity(flaw.found, flaw.expected) for flaw in found)
-
-
-def _similarity(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
+    return far, -sum(similarity(flaw.found, flaw.expected) for flaw in found)
 
 
 def _statement_flaws(item: Document, case: _Case) -> list[Flaw]:
-    principal = _principal_flaw(item, case)
+    principal = principal_flaw(item, case.identity.provider_arn, case.old)
     if principal is not None and principal.cause == "trust-principal" and not principal.unknown:
         return [principal]
     found = [flaw for flaw in (_action_flaw(item), principal) if flaw is not None]
     conditions = list(_condition_flaws(item, case))
     if principal is not None:
-        match = _PROVIDER.fullmatch(principal.found)
+        match = PROVIDER.fullmatch(principal.found)
         theirs = replace(case.identity, issuer=match["url"] if match else "")
         conditions = min(list(_condition_flaws(item, replace(case, identity=theirs))), conditions, key=len)
     return found + conditions
@@ -126,47 +109,6 @@ def _action_flaw(item: Document) -> Flaw | None:
     if covers(actions, ACTION) != excluding:
         return None
     return Flaw("trust-action", "a token is exchanged by another action", ", ".join(actions), ACTION)
-
-
-def _principal_flaw(item: Document, case: _Case) -> Flaw | None:
-    wanted = case.identity.provider_arn
-    principal = item.get("Principal", {})
-    if principal == "*" or "NotPrincipal" in item:
-        return None
-    names = as_list(principal.get("Federated", [])) if isinstance(principal, dict) else []
-    if wanted in names:
-        return None
-    providers = [str(name) for name in names if _PROVIDER.fullmatch(str(name))]
-    if not providers:
-        everybody = isinstance(principal, dict) and "*" in (*names, *as_list(principal.get("AWS", [])))
-        text = (
-            "it can't be known whether it means this provider" if everybody else "it names no OIDC provider"
-        )
-        expected = f"Federated {wanted}"
-        return Flaw("trust-principal", text, _text(principal), expected, unknown=everybody)
-    found = max(providers, key=lambda name: _similarity(name, wanted))
-    return _provider_flaw(found, wanted, case.old)
-
-
-def _provider_flaw(found: str, wanted: str, old: frozenset[str]) -> Flaw:
-    if _plain(found) == _plain(wanted):
-        return Flaw("trust-provider-arn", "a principal is compared letter by letter", found, wanted)
-    if found.rpartition("/")[2] == wanted.rpartition("/")[2]:
-        return Flaw("trust-provider-arn", "another account, region or host stands in it", found, wanted)
-    if found in old:
-        text = "it is the provider of a cluster that is gone, or that was made anew"
-        return Flaw("trust-old-cluster", text, found, wanted)
-    return Flaw("trust-other-cluster", "it is the provider of another issuer", found, wanted)
-
-
-def _plain(arn: str) -> str:
-    return arn.replace("https://", "").rstrip("/").lower()
-
-
-def _text(principal: Any) -> str:
-    if not isinstance(principal, dict):
-        return str(principal)
-    return ", ".join(f"{kind} {name}" for kind, names in principal.items() for name in as_list(names))
 
 
 def _condition_flaws(item: Document, case: _Case) -> Iterator[Flaw]:
@@ -254,16 +196,3 @@ def _is_like(value: str, pattern: str) -> bool:
 def _is_sibling(value: str, wanted: str) -> bool:
     mine, theirs = _GENERATED.fullmatch(value), _GENERATED.fullmatch(wanted)
     return mine is not None and theirs is not None and mine["stem"] == theirs["stem"]
-
-
-def trusted_providers(document: Mapping[str, Any]) -> frozenset[str]:
-    """The ARNs of the OIDC providers that a trust policy names."""
-    return frozenset(_federated(as_list(document.get("Statement", []))))
-
-
-def _federated(statements: Iterable[Any]) -> Iterator[str]:
-    for item in statements:
-        principal = item.get("Principal") if isinstance(item, dict) else None
-        for name in as_list(principal.get("Federated", [])) if isinstance(principal, dict) else ():
-            if _PROVIDER.fullmatch(str(name)):
-                yield str(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from irsa_cli.core.arn import Arn
-from irsa_cli.core.causes.facts import CannotTell, Facts, Pod, have
+from irsa_cli.core.causes.facts import CannotTell, Facts, Unreadable, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.injection import (
     NO_ENV,
@@ -16,6 +16,7 @@ from irsa_cli.core.causes.injection import (
     selector_text,
     webhooks_of,
 )
+from irsa_cli.core.causes.kinds import Pod, ServiceAccount, Webhook
 from irsa_cli.core.causes.subjects import account_of, annotate, annotation_of, listed, pod_names
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
@@ -79,8 +80,9 @@ def _namespace(facts: Facts) -> Judgement:
     Group.WEBHOOK,
     90,
     title="The webhook is configured and does not answer.",
-    symptom=f"{NO_ENV} The API server goes on without the webhook (failurePolicy Ignore).",
-    looks_at="a pod created with dryRun=All, which runs nothing",
+    symptom=f"{NO_ENV} The API server goes on without the webhook (failurePolicy Ignore), or creates no pods"
+    " (Fail).",
+    looks_at="a pod created with dryRun=All, which runs nothing; caBundle of the webhook",
     remedy="Look at the webhook's certificate (caBundle), service and network; then have the pods made anew.",
     source=f"{_ADMISSION}#failure-policy",
 )
@@ -90,17 +92,34 @@ def _failing(facts: Facts) -> Judgement:
     webhooks = webhooks_of(facts)
     if excluding(facts, subject)[0] or foreign_prefix(facts):
         raise CannotTell("the webhook passes it over for another reason")
-    probe = have(subject.probe)
+    if isinstance(subject.probe, Unreadable):
+        return _unprobed(facts, webhooks, subject.probe)
+    probe = subject.probe
     if is_injected(probe) or has_pod_identity(probe):
         return ok("a pod created for show was given its identity")
     if not is_shown(facts, probe):
         raise CannotTell("the webhook looks at labels, which the pod that was created for show does not have")
-    item = webhooks[0]
+    return _failed(webhooks[0], "a pod created for show, with this ServiceAccount, got nothing")
+
+
+def _unprobed(facts: Facts, webhooks: tuple[Webhook, ...], probe: Unreadable) -> Judgement:
+    """Where no pod could be created for show: because of the webhook itself, or for another reason."""
+    for item in webhooks:
+        if f'calling webhook "{item.name}"' in probe.why:
+            return _failed(item, "pods can't be created: the API server does not reach it")
+        if item.ca_ends is not None and item.ca_ends < facts.now:
+            return _failed(item, "the API server can't know it by an authority that has expired")
+    raise CannotTell(probe.why)
+
+
+def _failed(item: Webhook, text: str) -> Judgement:
+    ends = {} if item.ca_ends is None else {"its_authority_is_good_until": item.ca_ends.isoformat()}
     return problem(
-        "a pod created for show, with this ServiceAccount, got nothing",
+        text,
         fix=f"kubectl get mutatingwebhookconfiguration {item.configuration} -o yaml",
         webhook=item.url or item.service,
         failurePolicy=item.failure_policy,
+        **ends,
     )
 
 
@@ -143,6 +162,8 @@ def _association(facts: Facts) -> Judgement:
     found = have(subject.association)
     if found is None:
         return ok("there is no Pod Identity association for it")
+    if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
+        return ok("its pods get the association's role, and there is no annotation that says otherwise")
     wanted = annotation_of(subject)
     cluster = facts.cluster
     return problem(

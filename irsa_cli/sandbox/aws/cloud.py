@@ -19,7 +19,7 @@ from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.aws.partitions import BY_NAME
 from irsa_cli.sandbox.aws.request import AwsRequest, read_request
 from irsa_cli.sandbox.exchange import Incoming
-from irsa_cli.sandbox.model import Answer
+from irsa_cli.sandbox.model import Answer, RoleSpec
 
 _ERROR_CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _DEMO_BUCKETS = ("reports", "images")
@@ -105,6 +105,30 @@ class Cloud:
             key.access_key_id, key.secret_access_key = user_key(account, partition, name)
             user.access_keys.append(key)
             iam.access_keys[key.access_key_id] = key
+
+    def put_role(self, account: str, partition: str, spec: RoleSpec) -> None:
+        """Put a role there, without moto's search for one of the same name."""
+        from moto.iam.models import Role
+        from moto.iam.utils import random_role_id
+
+        with self.lock:
+            iam, number = self.iam(account, partition), random_role_id(account)
+            tags = [{"Key": key, "Value": value} for key, value in spec.tags.items()]
+            role = Role(  # type: ignore[abstract] # moto makes them so, too
+                account,
+                partition,
+                number,
+                spec.name,
+                json.dumps(spec.trust),
+                spec.path,
+                None,
+                "",
+                tags,
+                "3600",
+            )
+            for arn in spec.policies:
+                iam.managed_policies[arn].attach_to(role)
+            iam.roles[number] = role
 
     def add_bucket(self, account: str, partition: str, name: str) -> None:
         """Make an empty S3 bucket."""

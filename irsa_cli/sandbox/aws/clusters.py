@@ -1,4 +1,4 @@
-"""The EKS clusters of the sandbox, and EKS's answers about them: DescribeCluster and ListClusters.
+"""The EKS clusters of the sandbox, and EKS's answers about them: DescribeCluster, ListClusters, ListAddons.
 
 Pod Identity associations are in `associations`; everything else of EKS is refused with an error that says so.
 """
@@ -65,6 +65,8 @@ class Clusters:
     def __init__(self) -> None:
         self._by_place: dict[tuple[str, str, str], Cluster] = {}
         self.associations = Associations()
+        self._said: dict[str, dict[str, Any]] = {}
+        self._addons: dict[str, list[str]] = {}
 
     def add(self, cluster: Cluster) -> None:
         """Serve a cluster from now on."""
@@ -73,6 +75,20 @@ class Clusters:
     def remove(self, spec: ClusterSpec) -> None:
         """Serve it no longer."""
         del self._by_place[_place(spec)]
+
+    def reset(self) -> None:
+        """Forget all but the clusters themselves."""
+        self.associations.reset()
+        self._said.clear()
+        self._addons.clear()
+
+    def say(self, arn: str, fields: dict[str, Any]) -> None:
+        """Let DescribeCluster say something else of a cluster, until the next reset."""
+        self._said.setdefault(arn, {}).update(fields)
+
+    def put_addon(self, arn: str, name: str) -> None:
+        """Let a cluster have an add-on, until the next reset."""
+        self._addons.setdefault(arn, []).append(name)
 
     def with_issuer(self, issuer: str) -> Cluster | None:
         """The cluster whose tokens name `issuer`."""
@@ -92,7 +108,7 @@ class Clusters:
         if request.operation == "ListClusters":
             return json_result({"clusters": sorted(mine), "nextToken": None})
         about_associations = request.operation.partition("PodIdentityAssociation")[1]
-        if request.operation != "DescribeCluster" and not about_associations:
+        if request.operation not in ("DescribeCluster", "ListAddons") and not about_associations:
             message = f"The sandbox does not serve {request.operation} of EKS."
             raise AwsError("NotImplementedException", message, 501)
         name = request.path.split("/")[2]
@@ -100,7 +116,10 @@ class Clusters:
             raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", 404)
         if about_associations:
             return self.associations.answer(request, mine[name].spec, mine[name].arn)
-        return json_result({"cluster": _description(mine[name])})
+        arn = mine[name].arn
+        if request.operation == "ListAddons":
+            return json_result({"addons": sorted(self._addons.get(arn, []))})
+        return json_result({"cluster": {**_description(mine[name]), **self._said.get(arn, {})}})
 
 
 def _place(spec: ClusterSpec) -> tuple[str, str, str]:

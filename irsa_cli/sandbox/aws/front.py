@@ -61,7 +61,7 @@ class Front:
             self.lag.reset()
             self.trail.reset()
             self.endpoints.reset()
-            self.clusters.associations.reset()
+            self.clusters.reset()
             self.quotas.clear()
             self.quotas.update(QUOTAS)
 

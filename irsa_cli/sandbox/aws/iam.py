@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from irsa_cli.sandbox.aws import policies, providers, roles, simulate
+from irsa_cli.sandbox.aws import details, policies, providers, roles, simulate
 from irsa_cli.sandbox.aws.account import Account
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
@@ -27,6 +27,7 @@ _RULES: dict[str, _Rule] = {
     "DeleteRolePermissionsBoundary": roles.existing_role,
     "DeleteRolePolicy": roles.delete_role_policy,
     "DetachRolePolicy": roles.detach_role_policy,
+    "GetAccountAuthorizationDetails": details.get_account_authorization_details,
     "GetAccountSummary": policies.get_account_summary,
     "GetOpenIDConnectProvider": providers.existing_provider,
     "GetPolicy": policies.existing_policy,

@@ -47,6 +47,13 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "AmazonEC2ContainerRegistryReadOnly": _policy(
         _allow("ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
     ),
+    "AmazonEC2ContainerRegistryPowerUser": _policy(
+        _allow("ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:PutImage", "ecr:UploadLayerPart")
+    ),
+    "AmazonElastiCacheFullAccess": _policy(_allow("elasticache:*")),
+    "AmazonFSxFullAccess": _policy(_allow("fsx:*")),
+    "AmazonPrometheusRemoteWriteAccess": _policy(_allow("aps:RemoteWrite")),
+    "AWSXrayWriteOnlyAccess": _policy(_allow("xray:PutTraceSegments", "xray:PutTelemetryRecords")),
     "AmazonEKS_CNI_Policy": _policy(_allow("ec2:AssignPrivateIpAddresses", "ec2:DescribeInstances")),
     "AmazonEBSCSIDriverPolicy": _policy(_allow("ec2:CreateSnapshot", "ec2:AttachVolume", "ec2:DetachVolume")),
     "CloudWatchAgentServerPolicy": _policy(

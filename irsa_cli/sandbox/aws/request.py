@@ -195,6 +195,8 @@ def _eks_operation(method: str, path: str) -> str:
     parts = [part for part in path.split("/") if part]
     if method == "GET" and parts[:1] == ["clusters"] and len(parts) <= 2:
         return "DescribeCluster" if len(parts) == 2 else "ListClusters"
+    if method == "GET" and parts[:1] == ["clusters"] and parts[2:] == ["addons"]:
+        return "ListAddons"
     if parts[:1] == ["clusters"] and parts[2:3] == [associations.PATH] and len(parts) <= 4:
         return associations.operation(method, parts[3:]) or f"{method} {path}"
     return f"{method} {path}"

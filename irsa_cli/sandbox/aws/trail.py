@@ -74,7 +74,30 @@ class Trail:
         code: str = "",
     ) -> None:
         """An exchange that STS granted (`session`) or refused (`code`)."""
-        role_arn = request.params["RoleArn"]
+        asked = {
+            "roleArn": request.params["RoleArn"],
+            "roleSessionName": request.params.get("RoleSessionName", ""),
+            "durationSeconds": int(request.params.get("DurationSeconds") or 3600),
+        }
+        agent = request.headers.get("user-agent", "")
+        self._record(asked, agent, token, region, session=session, code=code)
+
+    def note(self, token: Token, role_arn: str, region: str, code: str) -> None:
+        """A refused exchange that was not made here: what pods have tried, for instance."""
+        asked = {"roleArn": role_arn, "roleSessionName": "pod", "durationSeconds": 3600}
+        self._record(asked, "", token, region, session=None, code=code)
+
+    def _record(
+        self,
+        asked: dict[str, Any],
+        agent: str,
+        token: Token,
+        region: str,
+        *,
+        session: Session | None,
+        code: str,
+    ) -> None:
+        role_arn = asked["roleArn"]
         partition, account = parse_role_arn(role_arn).group(1, 2)
         now = datetime.now(timezone.utc)
         record = {
@@ -85,13 +108,9 @@ class Trail:
             "eventName": _NAME,
             "awsRegion": region,
             "sourceIPAddress": "127.0.0.1",
-            "userAgent": request.headers.get("user-agent", ""),
+            "userAgent": agent,
             **({"errorCode": code, "errorMessage": "An unknown error occurred"} if code else {}),
-            "requestParameters": {
-                "roleArn": role_arn,
-                "roleSessionName": request.params.get("RoleSessionName", ""),
-                "durationSeconds": int(request.params.get("DurationSeconds") or 3600),
-            },
+            "requestParameters": asked,
             "responseElements": _response(session, token) if session else None,
             "requestID": str(uuid.uuid4()),
             "eventID": str(uuid.uuid4()),

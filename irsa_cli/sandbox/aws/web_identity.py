@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.clusters import Clusters
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
+_ALGORITHMS = ["RS256", "ES256"]
+"""What Kubernetes signs tokens with, of what STS takes."""
 ROLE_ARN = re.compile(r"arn:(aws[\w-]*):iam::(\d{12}):role/((?:[\x21-\x7e]+/)?)([\w+=,.@-]+)")
 
 
@@ -91,7 +93,7 @@ def _check_signature(text: str, issuer: str, clusters: Clusters) -> None:
         message = f"Couldn't retrieve verification key from your identity provider: {error}"
         raise AwsError("IDPCommunicationError", message) from None
     try:
-        jws.deserialize_compact(text, KeySet.import_key_set(keys), algorithms=["RS256"])  # type: ignore[arg-type]
+        jws.deserialize_compact(text, KeySet.import_key_set(keys), algorithms=_ALGORITHMS)  # type: ignore[arg-type]
     except (JoseError, ValueError) as error:
         raise _invalid(f"The token's signature can't be verified: {error}") from None
 

@@ -8,7 +8,7 @@ version. No watch, no selectors, no server-side apply, no PUT, no managedFields.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -86,6 +86,13 @@ class KubeApi:
     def set_rules(self, username: str, rules: Sequence[Rule]) -> None:
         """Set what `username` may do from now on; members of `system:masters` may do everything."""
         self._authorizer.set_rules(username, rules)
+
+    def put_service_accounts(self, namespace: str, accounts: Mapping[str, Mapping[str, str]]) -> None:
+        """Create ServiceAccounts with these annotations, by their names; also the namespace."""
+        self._store.create(NAMESPACES, "", {"metadata": {"name": namespace}})
+        for name, marks in accounts.items():
+            body = {"metadata": {"name": name, "annotations": dict(marks)}}
+            self._store.create(SERVICE_ACCOUNTS, namespace, body)
 
     def reset(self) -> None:
         """Back to a new cluster: no objects of users, no rules. Issuer and keys stay."""

@@ -1,0 +1,64 @@
+"""What all measures share: running a process, counting round trips, printing a line with its limit.
+
+What is measured is in the other modules of this folder.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from irsa_cli.sandbox import Call
+
+LATENCY = 0.060
+"""Seconds that each call takes longer where the way to AWS is measured."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One process: wall-clock seconds and peak resident memory in MB."""
+
+    seconds: float
+    megabytes: float
+
+
+def measure(command: Sequence[str], env: Mapping[str, str]) -> Measured:
+    """Run a command to its end, which must be 0."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=dict(env), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{errors.decode()}")
+    return Measured(seconds, usage.ru_maxrss / 1024)
+
+
+def report(what: str, value: str, limit: str, *, holds: bool) -> bool:
+    """Print one line; returns whether the limit holds."""
+    print(f"{'ok  ' if holds else 'MISS'}  {what:<52} {value:>16}   limit {limit}")
+    return holds
+
+
+def sequential(calls: Sequence[Call]) -> int:
+    """The longest chain of calls each of which started after the one before had ended.
+
+    The token review that the cluster's API makes of us is its own affair, not a call of ours.
+    """
+    chain, ended = 0, float("-inf")
+    for call in sorted(calls, key=lambda item: item.ended):
+        if call.started >= ended:
+            chain, ended = chain + 1, call.ended
+    return chain
+
+
+def irsa() -> str:
+    """The command as it is installed beside this Python."""
+    return str(Path(sys.executable).with_name("irsa"))

@@ -1,0 +1,147 @@
+"""Reading many roles with their policies: page by page with all others of the account, or one by one.
+
+Which of the two is decided by `pages_pay`. Single roles for a change are read in `irsa_cli.aws.iam`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.aws.diagnosis import quotas
+from irsa_cli.aws.errors import call
+from irsa_cli.aws.iam import attached_policies, inline_policy_names
+from irsa_cli.aws.listing import FoundRole, find_role
+from irsa_cli.core.bindings import BoundRole, ReadRole
+from irsa_cli.core.causes.facts import Unreadable
+from irsa_cli.core.errors import ServiceError
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_iam.type_defs import RoleDetailTypeDef
+
+PAGE = 1000
+"""Roles asked for at once, the most that IAM gives; it may give fewer."""
+PARALLEL = 8
+CALLS_PER_ROLE = 3
+CALLS_PER_PAGE = 10
+"""A page counts as that many calls: it has the documents of all its roles in it, some megabytes."""
+MANY = 5000
+"""Roles that an account is taken to have where the caller may not ask: more than most have."""
+
+
+def pages_pay(wanted: int, left: int, page: int = PAGE) -> bool:
+    """Whether to read all that are `left` of the account's roles page by page, to find those that are wanted.
+
+    Read so, calls grow with the account's roles only as long as that is cheaper than one by one: there are
+    never more than three for a role that is wanted.
+    """
+    pages = -(-left // max(page, 1))
+    return pages * CALLS_PER_PAGE <= wanted * CALLS_PER_ROLE
+
+
+def read_roles(iam: IAMClient, names: Collection[str]) -> dict[str, ReadRole]:
+    """These roles by name, each by itself: None for one that is not there, or why it can't be read.
+
+    Raises `ServiceError` when listing fails otherwise than by a missing permission.
+    """
+    found: dict[str, ReadRole] = {}
+    # Not even one page pays for a few.
+    if pages_pay(len(names), 1):
+        try:
+            if _read_pages(iam, names, found):
+                return {name: found.get(name) for name in names}
+        except ServiceError as error:
+            if error.status != 403:
+                raise
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        rest = [name for name in names if name not in found]
+        return found | dict(zip(rest, pool.map(lambda name: _read_role(iam, name), rest), strict=True))
+
+
+def _read_pages(iam: IAMClient, names: Collection[str], found: dict[str, ReadRole]) -> bool:
+    """Read pages as long as that pays; whether that tells all, also which are not there."""
+    left = _number_of_roles(iam)
+    if not pages_pay(len(names), left):
+        return False
+    for roles in _pages(iam):
+        found |= {role["RoleName"]: _detailed(role) for role in roles if role["RoleName"] in names}
+        left -= len(roles)
+        missing = len(names) - len(found)
+        # Also after the last page: a few that were not found are looked for once more, by their names.
+        if missing and not pages_pay(missing, max(left, 1), len(roles)):
+            return False
+        if not missing:
+            break
+    return True
+
+
+def _number_of_roles(iam: IAMClient) -> int:
+    try:
+        return quotas(iam).get("Roles", MANY)
+    except ServiceError as error:
+        if error.status == 403:
+            return MANY
+        raise
+
+
+def _pages(iam: IAMClient) -> Iterator[list[RoleDetailTypeDef]]:
+    more: dict[str, Any] = {}
+    while True:
+        page = call(iam.get_account_authorization_details, Filter=["Role"], MaxItems=PAGE, **more)
+        yield page["RoleDetailList"]
+        if not page.get("IsTruncated"):
+            return
+        more = {"Marker": page["Marker"]}
+
+
+def _detailed(role: RoleDetailTypeDef) -> BoundRole:
+    return BoundRole(
+        arn=role["Arn"],
+        role_id=role["RoleId"],
+        trust=role.get("AssumeRolePolicyDocument", {}),  # type: ignore[arg-type]
+        created=role["CreateDate"],
+        tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+        boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
+        attached=tuple(sorted(item["PolicyArn"] for item in role.get("AttachedManagedPolicies", []))),
+        inline=tuple(sorted(item["PolicyName"] for item in role.get("RolePolicyList", []))),
+        last_used=role.get("RoleLastUsed", {}).get("LastUsedDate"),
+    )
+
+
+def _read_role(iam: IAMClient, name: str) -> ReadRole:
+    with ThreadPoolExecutor(2) as pool:
+        attached = pool.submit(attached_policies, iam, name)
+        inline = pool.submit(inline_policy_names, iam, name)
+        try:
+            role = find_role(iam, name)
+        except ServiceError as error:
+            return unreadable(error)
+    if role is None:
+        return None
+    try:
+        return bound_role(role, attached.result(), inline.result())
+    except ServiceError as error:
+        return replace(bound_role(role), hidden=unreadable(error).why)
+
+
+def bound_role(role: FoundRole, attached: Iterable[str] = (), inline: Iterable[str] = ()) -> BoundRole:
+    """A role that was read by its name, with its policies."""
+    return BoundRole(
+        arn=role.arn,
+        role_id=role.role_id,
+        trust=role.state.trust,
+        created=role.created,
+        tags=role.state.tags,
+        boundary=role.state.permissions_boundary,
+        attached=tuple(sorted(attached)),
+        inline=tuple(sorted(inline)),
+        last_used=role.last_used,
+    )
+
+
+def unreadable(error: ServiceError) -> Unreadable:
+    """Why something can't be read, for a row of a list."""
+    return Unreadable(error.details[0] if error.details else f"{error.message}: {error.reason}")

@@ -1,0 +1,109 @@
+"""`irsa adopt`: its options, and how several are shown; what it does is in `irsa_cli.usecases.adopt`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    output_options,
+    run_options,
+)
+
+if TYPE_CHECKING:
+    from irsa_cli.core.adopting import Adoptions
+    from irsa_cli.core.result import Result
+
+_EPILOG = """
+\b
+Examples:
+  irsa adopt s3-reader -n backend -c prod
+  irsa adopt --all -c prod --dry-run
+"""
+
+
+@click.command("adopt", epilog=_EPILOG)
+@click.argument("name", required=False, type=Checked("name", "names.service_account"))
+@click.option("--all", "everything", is_flag=True, help="All ServiceAccounts with a role that is nobody's.")
+@click.option(
+    "-n",
+    "--namespace",
+    cls=Once,
+    type=Checked("namespace", "names.namespace"),
+    help="Namespace of NAME; with --all, only this one. [default: default, with --all all]",
+)
+@cluster_options
+@kube_options
+@run_options
+@output_options
+def command(**options: Any) -> int:
+    """Take over a role that eksctl, Terraform or a hand has made.
+
+    The role of an annotated ServiceAccount gets the tags by which irsa knows its own; its name, trust policy
+    and policies stay as they are. What is not as irsa would have made it is said, and how to release the role
+    from a CloudFormation stack.
+    """
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.render import show
+    from irsa_cli.cli.session import Speaking, outcome_of, take_settings, take_target
+    from irsa_cli.core.result import Result
+    from irsa_cli.usecases.adopt import Request, adopt, adopt_all
+
+    speaking = Speaking.take(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings, detailed = take_settings(options, progress)
+    name, everything = options["name"] or "", options["everything"]
+    if bool(name) == everything:
+        raise click.UsageError("give the ServiceAccount's NAME, or --all")
+    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    namespace = options["namespace"] or ("" if everything else "default")
+    request = Request(take_target(options), namespace, name)
+
+    def work() -> Result | Adoptions:
+        return (adopt_all if everything else adopt)(request, settings, progress.wire)
+
+    outcome = outcome_of(work, speaking, progress)
+    outcome.detailed = detailed
+    if isinstance(outcome, Result):
+        show(outcome, speaking.output, quiet=speaking.quiet)
+    else:
+        _show_all(outcome, speaking.output, quiet=speaking.quiet)
+    return outcome.exit_code
+
+
+def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
+    """One line for each on standard output, what there is to say of it on standard error."""
+    from irsa_cli.cli.plan_text import plan_lines
+    from irsa_cli.cli.render import messages, show_document
+    from irsa_cli.core.result import Ended
+
+    if output != "text":
+        show_document(done.to_json(), output)
+    words = {
+        Ended.COMMITTED: "adopted",
+        Ended.PLANNED: "would be adopted",
+        Ended.UNCHANGED: "irsa's already",
+        Ended.ROLLED_BACK: "taken back",
+    }
+    for result in done.items:
+        account, role = result.facts["serviceAccount"], result.facts["role"]["arn"]
+        if output == "text":
+            ended = words.get(result.ended, result.ended.value)
+            click.echo(f"{account['namespace']}/{account['name']}  {ended}  {role}")
+            lines = plan_lines(result) if result.ended is Ended.PLANNED else ()
+            for line in lines:
+                click.echo(f"  {line}")
+        if not quiet or result.error is not None or result.left:
+            for line in messages(result):
+                click.echo(f"  {line}", err=True)
+    if output == "text":
+        for passed in done.passed:
+            click.echo(f"{passed.account}  passed over: {passed.why}")
+        if not done.items:
+            click.echo("There is nothing to adopt.")

@@ -1,0 +1,97 @@
+"""What commands over many ServiceAccounts show: a line for each, plans, the sum, errors at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from irsa_cli.cli.plan_text import change_lines
+from irsa_cli.cli.render import messages, show_document
+from irsa_cli.cli.wording import mark
+from irsa_cli.core.result import Ended, Result
+
+if TYPE_CHECKING:
+    from irsa_cli.core.applied import Applied, Item
+
+NAME_WIDTH = 40
+_WORDS = {
+    Ended.COMMITTED: "done",
+    Ended.UNCHANGED: "unchanged",
+    Ended.PLANNED: "to change",
+    Ended.ROLLED_BACK: "failed, taken back",
+    Ended.INCOMPLETE: "not taken back completely",
+    Ended.REFUSED: "refused",
+    Ended.FAILED: "failed, nothing was changed",
+    Ended.UNFINISHED: "unfinished",
+}
+_WHOLE = ("OIDCProvider", "Namespace", "Role", "ServiceAccount")
+_GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
+
+
+def told(item: Item) -> str:
+    """An item in one line, as it is told when it has ended."""
+    result = item.result
+    sign = _sign(result)
+    count = f"{len(result.changes)} change{'s' if len(result.changes) != 1 else ''}"
+    what = f"{_WORDS[result.ended]}, {count}" if result.changes else _WORDS[result.ended]
+    took = f"  {result.seconds:.1f} s" if result.seconds else ""
+    reason = f": {result.error}" if result.error is not None else ""
+    return f"  {sign} {item.name:<{NAME_WIDTH}} {what}{reason}{took}"
+
+
+def _sign(result: Result) -> str:
+    if result.ended not in _GOOD:
+        return click.style(mark("failed"), fg="red")
+    if result.ended is Ended.UNCHANGED:
+        return mark("ok")
+    # What becomes of the whole is what becomes of its first object that comes or goes.
+    changes = (item.change for item in result.changes)
+    whole = [change.action for change in changes if change.kind.value in _WHOLE]
+    action = next((action for action in whole if action != "update"), "update")
+    return click.style(mark(action), fg={"create": "green"}.get(action, "yellow"))
+
+
+def show_applied(done: Applied, output: str, *, quiet: bool) -> int:
+    """Print how it ended for all; errors on standard error. Returns the exit code."""
+    if output == "text":
+        for line in _text(done):
+            click.echo(line)
+    else:
+        show_document(done.to_json(), output)
+    for line in _messages(done, quiet=quiet):
+        click.echo(line, err=True)
+    return int(done.exit_code)
+
+
+def _text(done: Applied) -> Iterator[str]:
+    pending = [item for item in done.items if item.result.ended is Ended.PLANNED]
+    for item in pending:
+        yield f"{item.name}:" if item.cluster in item.name else f"{item.cluster} {item.name}:"
+        yield from change_lines(change.change for change in item.result.changes)
+    yield summary(done)
+    if pending:
+        yield "Nothing was changed (dry run)."
+
+
+def summary(done: Applied) -> str:
+    """The sum in one line."""
+    words = {ended.value: _WORDS[ended] for ended in Ended}
+    parts = [f"{count} {words[name]}" for name, count in done.summary.items()]
+    if done.pending:
+        parts.append(f"{len(done.pending)} not begun")
+    return f"{', '.join(parts) or 'Nothing to do'} ({done.seconds:.1f} s)."
+
+
+def _messages(done: Applied, *, quiet: bool) -> Iterator[str]:
+    if not quiet:
+        yield from (f"Note: {notice}" for notice in done.notices)
+    for item in done.items:
+        result = item.result
+        if result.error is not None or result.left or (result.notes and not quiet):
+            where = f" ({item.where})" if item.where else ""
+            yield f"{item.name}{where}:"
+            yield from (f"  {line}" for line in messages(result))
+    if done.pending:
+        yield f"Not begun: {', '.join(done.pending)}"

@@ -1,0 +1,124 @@
+"""`irsa apply`: its options; what it does is in `irsa_cli.usecases.apply`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
+from irsa_cli.cli.options import kube_options, output_options, run_options
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.apply import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa apply -f cluster.yaml                     # eksctl's ClusterConfig, or irsa's Bindings
+  irsa apply -f bindings/ -c prod --dry-run
+  irsa apply -f cluster.yaml --include 'backend/*' --atomic
+"""
+
+
+def apply_options(command: Any) -> Any:
+    """How what differs is dealt with: the same for `apply` and `diff`."""
+    options = [
+        click.option(
+            "--atomic", is_flag=True, help="One transaction for all: either everything is done, or nothing."
+        ),
+        click.option(
+            "--override-existing-serviceaccounts",
+            "override",
+            is_flag=True,
+            help="Let ServiceAccounts that have somebody else's role change to the wished one.",
+        ),
+        click.option(
+            "--prune",
+            is_flag=True,
+            help="Delete what irsa made in these clusters and no file wishes any more.",
+        ),
+        click.option(
+            "--update-trust",
+            is_flag=True,
+            help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command("apply", epilog=_EPILOG)
+@file_options
+@place_options
+@kube_options
+@apply_options
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Prove each token at STS before its ServiceAccount gets the role.",
+)
+@run_options
+@output_options
+def command(**options: Any) -> int:
+    """Make true what configuration files wish: what is missing is made, what differs is changed.
+
+    One transaction for each ServiceAccount, many at the same time: an error of one takes only that one
+    back. What agrees costs no write. Reads eksctl's ClusterConfig and irsa's own Bindings.
+    """
+    return run(options, verify=options.pop("verify"))
+
+
+def run(options: dict[str, Any], *, verify: bool = False) -> int:
+    """Apply, or show what would be applied."""
+    from irsa_cli.cli.applied import show_applied, told
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.render import show
+    from irsa_cli.cli.session import Speaking, outcome_of, take_settings
+    from irsa_cli.core.applied import Applied
+    from irsa_cli.usecases.apply import apply
+
+    speaking = Speaking.take(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings, detailed = take_settings(options, progress)
+    request = _request(options, verify=verify)
+    if not (request.atomic or speaking.verbose):
+        settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
+    tell = (lambda item: None) if settings.dry_run else lambda item: progress.note(told(item))
+    done = outcome_of(
+        lambda: apply(request, settings, progress.wire, tell),
+        speaking,
+        progress,
+    )
+    if not isinstance(done, Applied):
+        show(done, speaking.output, quiet=speaking.quiet)
+        return done.exit_code
+    done.detailed = detailed
+    return show_applied(done, speaking.output, quiet=speaking.quiet)
+
+
+def _request(options: dict[str, Any], *, verify: bool) -> Request:
+    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.usecases.apply import Request
+    from irsa_cli.usecases.places import places
+
+    target = take_place(options)
+    configs, selection = take_files(options)
+    request = Request(
+        configs,
+        target,
+        selection,
+        parallel=options["parallel"],
+        atomic=options["atomic"],
+        override=options["override"],
+        update_trust=options["update_trust"],
+        verify=verify,
+        prune=options["prune"],
+    )
+    try:
+        places(configs, target, selection)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    return request

@@ -1,0 +1,54 @@
+"""`irsa delete -f`: its options; what it does is in `irsa_cli.usecases.unapply`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
+from irsa_cli.cli.options import kube_options, output_options, run_options
+
+
+@click.command("delete")
+@file_options
+@place_options
+@kube_options
+@click.option("--force", is_flag=True, help="Also where running pods use the role.")
+@run_options
+@output_options
+def command(**options: Any) -> int:
+    """Delete what irsa made of the ServiceAccounts in configuration files.
+
+    One transaction for each, as `irsa delete-sa` does it. What is not there is as wished. Namespaces and
+    the OIDC provider stay.
+    """
+    from irsa_cli.cli.applied import show_applied, told
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.render import show
+    from irsa_cli.cli.session import Speaking, outcome_of, take_settings
+    from irsa_cli.core.applied import Applied
+    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.usecases.places import places
+    from irsa_cli.usecases.unapply import Request, delete_files
+
+    speaking = Speaking.take(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings, detailed = take_settings(options, progress)
+    target = take_place(options)
+    configs, selection = take_files(options)
+    request = Request(configs, target, selection, options["parallel"], options["force"])
+    try:
+        places(configs, target, selection)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    if not speaking.verbose:
+        settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
+    tell = (lambda item: None) if settings.dry_run else lambda item: progress.note(told(item))
+    done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking, progress)
+    if not isinstance(done, Applied):
+        show(done, speaking.output, quiet=speaking.quiet)
+        return done.exit_code
+    done.detailed = detailed
+    return show_applied(done, speaking.output, quiet=speaking.quiet)

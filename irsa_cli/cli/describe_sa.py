@@ -1,0 +1,98 @@
+"""`irsa describe-sa`: its options; what it does is in `irsa_cli.usecases.describe_sa`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.session import Speaking
+    from irsa_cli.core.description import Described
+    from irsa_cli.usecases.describe_sa import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa describe-sa s3-reader -n backend -c prod
+  irsa describe-sa s3-reader -n backend -c prod --policies
+"""
+
+
+@click.command("describe-sa", epilog=_EPILOG)
+@click.argument("name", type=Checked("name", "names.service_account"))
+@click.option(
+    "-n",
+    "--namespace",
+    cls=Once,
+    type=Checked("namespace", "names.namespace"),
+    default="default",
+    help="Namespace of NAME. [default: default]",
+)
+@cluster_options
+@kube_options
+@click.option("--policies", "documents", is_flag=True, help="With the documents of all its policies.")
+@click.option(
+    "--iam-assume-role",
+    "readers",
+    multiple=True,
+    type=Checked("arn", "arn.check_role"),
+    help="Role by which the IAM of another account is read, where the role is in one (repeat).",
+)
+@click.option("--ignore-not-found", is_flag=True, help="NAME that is not there is no error.")
+@output_options
+def command(**options: Any) -> int:
+    """Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods.
+
+    Whoever made it. For each statement of the trust policy: that it admits the ServiceAccount, or the first
+    thing in it that fails. For each pod: whether it has the role, or must be restarted to get it. Changes
+    nothing.
+    """
+    from irsa_cli.cli.session import Speaking
+
+    speaking = Speaking.take(options)
+    found = _describe(_request(options), speaking)
+    _show(found, speaking)
+    return int(found.exit_code)
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.cli.session import take_target
+    from irsa_cli.usecases.describe_sa import Request
+
+    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    return Request(take_target(options), **options)
+
+
+def _describe(request: Request, speaking: Speaking) -> Described:
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.core.description import Described
+    from irsa_cli.core.result import Result
+    from irsa_cli.usecases.describe_sa import describe
+
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    outcome = outcome_of(lambda: describe(request, progress.wire), speaking, progress)
+    if isinstance(outcome, Result):
+        return Described(error=outcome.error, signal=outcome.signal)
+    return Described(outcome)
+
+
+def _show(described: Described, speaking: Speaking) -> None:
+    from irsa_cli.cli.describe_sa_render import lines
+    from irsa_cli.cli.render import show_document
+    from irsa_cli.cli.verify_render import messages
+    from irsa_cli.core.verification import Report
+
+    if speaking.output != "text":
+        show_document(described.to_json(), speaking.output)
+    elif described.found is not None:
+        for line in lines(described.found):
+            click.echo(line)
+    for note in described.found.notes if described.found else ():
+        click.echo(f"Note: {note}", err=True)
+    for line in messages(Report(None, error=described.error)):
+        click.echo(line, err=True)

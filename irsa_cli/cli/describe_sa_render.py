@@ -1,0 +1,151 @@
+"""One binding as text: what it is worth, then the ServiceAccount, its role, why it is admitted, its pods."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from irsa_cli.cli.wording import mark
+from irsa_cli.core.bindings import BoundRole, Status
+from irsa_cli.core.causes.facts import Unreadable
+from irsa_cli.core.description import Description, Policy
+from irsa_cli.core.evaluation import StatementVerdict
+from irsa_cli.core.policy import as_list
+from irsa_cli.core.restarts import Identity, PodIdentity
+from irsa_cli.core.states import ProviderState
+
+_WIDTH = 14
+_NONE = "none"
+_UNREAD = "not readable"
+
+
+def lines(found: Description) -> Iterator[str]:
+    """The description line by line."""
+    binding = found.binding
+    good = binding.status is Status.OK
+    yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}"
+    if binding.reason:
+        yield f"  {binding.reason}"
+    yield from _account(found)
+    yield from _role(found)
+    yield from _trust(found)
+    yield from _pods(found)
+
+
+def _row(name: str, value: str) -> str:
+    return f"  {name:<{_WIDTH}} {value}".rstrip()
+
+
+def _rows(name: str, values: Iterable[str]) -> Iterator[str]:
+    """A row for each value, the name before the first; one that says so when there is none."""
+    for number, value in enumerate(list(values) or [_NONE]):
+        yield _row(name if number == 0 else "", value)
+
+
+def _pairs(values: Mapping[str, str]) -> list[str]:
+    return [f"{key}={value}" for key, value in sorted(values.items())]
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "not known"
+
+
+def _account(found: Description) -> Iterator[str]:
+    account, injection = found.account, found.injection
+    yield "ServiceAccount"
+    yield _row("made by", f"{found.binding.account_maker}, {_time(account.created)}")
+    yield _row("annotated", _time(account.annotated))
+    yield from _rows("annotations", _pairs(account.annotations))
+    yield from _rows("labels", _pairs(account.labels))
+    yield _row("token", f"for {injection.audience}, {injection.token_seconds} s")
+
+
+def _role(found: Description) -> Iterator[str]:
+    yield "Role"
+    yield _row("arn", found.binding.role_arn)
+    role, state = found.binding.role, found.state
+    if not isinstance(role, BoundRole) or state is None:
+        return
+    yield _row("made by", f"{found.binding.role_maker}, {_time(role.created)}")
+    yield _row("description", state.description or _NONE)
+    yield _row(
+        "last used", f"{_time(role.last_used)} {found.used_in}" if role.last_used else "not in 400 days"
+    )
+    yield _row("session", f"{state.max_session_duration} s at most")
+    yield from _rows("tags", _pairs(state.tags))
+    yield from _policies("boundary", (found.boundary,) if found.boundary else ())
+    if isinstance(found.policies, Unreadable):
+        yield _row("policies", _UNREAD)
+    else:
+        yield from _policies("policies", found.policies)
+
+
+def _policies(name: str, policies: tuple[Policy, ...]) -> Iterator[str]:
+    if not policies:
+        yield _row(name, _NONE)
+    for number, policy in enumerate(policies):
+        yield _row(name if number == 0 else "", policy.arn or f"{policy.name} (inline)")
+        if isinstance(policy.document, Unreadable):
+            yield _row("", f"  {_UNREAD}")
+        elif policy.document is not None:
+            yield from (_row("", f"  {line}") for line in json.dumps(policy.document, indent=2).splitlines())
+
+
+def _trust(found: Description) -> Iterator[str]:
+    yield "Trust"
+    provider = found.provider
+    if isinstance(provider, ProviderState):
+        yield _row("provider", f"accepts {', '.join(provider.audiences) or 'no audience'}")
+    else:
+        yield _row("provider", _NONE if provider is None else _UNREAD)
+    explanation = found.binding.explanation
+    role = found.binding.role
+    if explanation is None or not isinstance(role, BoundRole):
+        return
+    statements = as_list(role.trust.get("Statement", []))
+    for verdict in explanation.verdicts:
+        yield _verdict(verdict)
+        if verdict.failure is None:
+            yield from (_row("", f"  {line}") for line in _conditions(statements[verdict.index]))
+
+
+def _conditions(statement: Mapping[str, Any]) -> Iterator[str]:
+    """What had to hold for a statement to take effect."""
+    for element in ("Principal", "NotPrincipal"):
+        principal = statement.get(element)
+        for kind, names in principal.items() if isinstance(principal, dict) else ():
+            yield f"{element} {kind}: {_listed(names)}"
+    for operator, keys in (statement.get("Condition") or {}).items():
+        yield from (f"{operator} {key}: {_listed(values)}" for key, values in keys.items())
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(map(str, as_list(values)))
+
+
+def _verdict(verdict: StatementVerdict) -> str:
+    failure = verdict.failure
+    if failure is None:
+        does = "admits it" if verdict.effect == "Allow" else "denies it"
+        return _row(verdict.name, does)
+    return _row(verdict.name, f"{'may deny it' if verdict.applies else 'does not apply'}: {failure.text}")
+
+
+def _pods(found: Description) -> Iterator[str]:
+    yield "Pods"
+    if isinstance(found.pods, Unreadable):
+        yield f"  {_UNREAD}"
+        return
+    if not found.pods:
+        yield "  none uses it"
+    width = max((len(item.pod.name) for item in found.pods), default=0)
+    yield from (f"  {item.pod.name:<{width}}  {_pod(item)}" for item in found.pods)
+    if found.restart:
+        yield "To have the pods made anew:"
+        yield from (f"  {command}" for command in found.restart)
+
+
+def _pod(item: PodIdentity) -> str:
+    return "has the role" if item.identity is Identity.CURRENT else item.reason

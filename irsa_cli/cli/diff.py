@@ -1,0 +1,35 @@
+"""`irsa diff`: what `irsa apply` would do; its options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from irsa_cli.cli.apply import apply_options, run
+from irsa_cli.cli.file_options import file_options, place_options
+from irsa_cli.cli.options import kube_options, output_options
+
+
+@click.command("diff")
+@file_options
+@place_options
+@kube_options
+@apply_options
+@output_options
+def command(**options: Any) -> int:
+    """Show what `irsa apply` would change, with policies as textual differences; changes nothing.
+
+    Exit code 6 when there is something to change, 0 when there is nothing.
+    """
+    return run(
+        {
+            **options,
+            "dry_run": True,
+            "detailed_exitcode": True,
+            "approve": False,
+            "state_dir": None,
+            "timeout": 300.0,
+            "rollback_timeout": 60.0,
+        }
+    )

@@ -1,0 +1,100 @@
+"""The options of commands that work from configuration files, and reading what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from irsa_cli.cli.options import Once, listed
+
+if TYPE_CHECKING:
+    from irsa_cli.core.config import Config, Selection
+    from irsa_cli.usecases.connect import Target
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def file_options(function: F) -> F:
+    """Which files, which of their ServiceAccounts, how many at the same time."""
+    options = [
+        click.option(
+            "-f",
+            "--filename",
+            "--config-file",
+            "files",
+            multiple=True,
+            required=True,
+            metavar="FILE",
+            help="Configuration file or folder, or - for standard input (repeat).",
+        ),
+        click.option(
+            "--include", multiple=True, metavar="GLOB", help="Only these NAMESPACE/NAME (repeat, or commas)."
+        ),
+        click.option(
+            "--exclude", multiple=True, metavar="GLOB", help="Not these NAMESPACE/NAME (repeat, or commas)."
+        ),
+        click.option(
+            "--parallel",
+            cls=Once,
+            type=click.IntRange(1, 64),
+            metavar="N",
+            default=16,
+            help="How many ServiceAccounts at the same time; fewer while AWS throttles. [default: 16]",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def place_options(function: F) -> F:
+    """Which cluster where the files don't say it, and as whom."""
+    from irsa_cli.cli.options import Checked
+
+    options = [
+        click.option(
+            "-c",
+            "--cluster",
+            cls=Once,
+            type=Checked("name", "names.cluster"),
+            help="EKS cluster, where the files name none.",
+        ),
+        click.option("-r", "--region", cls=Once, metavar="REGION", help="AWS region, where they name none."),
+        click.option("-p", "--profile", cls=Once, metavar="PROFILE", help="Profile of the AWS settings."),
+        click.option(
+            "--assume-role",
+            cls=Once,
+            type=Checked("arn", "arn.check_role"),
+            help="Assume this role first.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def take_place(options: dict[str, Any]) -> Target:
+    """Take the options of `place_options` and `kube_options` out of a command's options."""
+    from irsa_cli.usecases.connect import Target
+
+    names = ("region", "profile", "assume_role", "kubeconfig", "context")
+    return Target(options.pop("cluster") or "", **{name: options.pop(name, None) for name in names})
+
+
+def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
+    """Read the files that are named; what is wrong in them ends the command with exit code 2."""
+    from irsa_cli.core.config import Selection
+    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.usecases.files import read_configs
+
+    include, exclude = listed(options.pop("include")), listed(options.pop("exclude"))
+    try:
+        selection = Selection(include, exclude)
+        configs = tuple(read_configs(options.pop("files")))
+        selection.of(item for config in configs for item in config.bindings)
+    except InvalidInput as error:
+        details = "".join(f"\n  {line}" for line in error.details)
+        raise click.UsageError(f"{error}{details}") from error
+    return configs, selection

@@ -1,0 +1,123 @@
+"""`irsa get-sa`: its options; what it does is in `irsa_cli.usecases.get_sa`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options
+
+if TYPE_CHECKING:
+    from irsa_cli.cli.session import Speaking
+    from irsa_cli.core.binding_list import BindingList
+    from irsa_cli.usecases.get_sa import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa get-sa -c prod
+  irsa get-sa -n backend -c prod -o wide
+  irsa get-sa -c prod -o json | jq '.items[] | select(.status != "ok")'
+"""
+
+
+@click.command("get-sa", epilog=_EPILOG)
+@click.argument("name", required=False, type=Checked("name", "names.service_account"))
+@click.option(
+    "-n",
+    "--namespace",
+    cls=Once,
+    type=Checked("namespace", "names.namespace"),
+    help="Namespace of NAME, or the only one without NAME. [default: default; all without NAME]",
+)
+@click.option(
+    "-A", "--all-namespaces", "everywhere", is_flag=True, help="All namespaces; the default without NAME."
+)
+@cluster_options
+@kube_options
+@click.option(
+    "--all-paths",
+    is_flag=True,
+    help="Look for irsa's own roles outside of /irsa/CLUSTER/, too: lists all roles of the account.",
+)
+@click.option(
+    "--iam-assume-role",
+    "readers",
+    multiple=True,
+    type=Checked("arn", "arn.check_role"),
+    help="Role by which the IAM of another account is read, where roles are in one (repeat).",
+)
+@click.option("--ignore-not-found", is_flag=True, help="NAME that is not there is no error.")
+@click.option(
+    "-o",
+    "--output",
+    cls=Once,
+    type=click.Choice(["text", "wide", "json", "yaml"]),
+    default="text",
+    help="Form of the result on standard output. [default: text]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
+def command(**options: Any) -> int:
+    """List the ServiceAccounts that name a role, whoever made them, and what each is worth.
+
+    Also the roles of irsa's without a ServiceAccount. For each: role, who made it, its policies, and whether
+    its trust policy admits the ServiceAccount. What is wrong with one, or can't be read, is said in its line,
+    and hides no other. Changes nothing.
+    """
+    from irsa_cli.cli.session import Speaking
+
+    speaking = Speaking.take(options)
+    found = _get(_request(options), speaking)
+    _show(found, speaking)
+    return int(found.exit_code)
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.cli.session import take_target
+    from irsa_cli.usecases.bindings import Scope
+    from irsa_cli.usecases.get_sa import Request
+
+    name, namespace, everywhere = options["name"] or "", options["namespace"] or "", options["everywhere"]
+    if everywhere and namespace:
+        raise click.UsageError("--namespace and --all-namespaces contradict each other")
+    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    if name and not everywhere:
+        namespace = namespace or "default"
+    scope = Scope(namespace, name, everywhere=options["all_paths"])
+    return Request(take_target(options), scope, options["readers"], options["ignore_not_found"])
+
+
+def _get(request: Request, speaking: Speaking) -> BindingList:
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import outcome_of
+    from irsa_cli.core.binding_list import BindingList
+    from irsa_cli.core.result import Result
+    from irsa_cli.usecases.get_sa import get_bindings
+
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    outcome = outcome_of(lambda: get_bindings(request, progress.wire), speaking, progress)
+    if isinstance(outcome, Result):
+        return BindingList(error=outcome.error, signal=outcome.signal)
+    return BindingList(outcome)
+
+
+def _show(found: BindingList, speaking: Speaking) -> None:
+    from irsa_cli.cli.get_sa_render import lines
+    from irsa_cli.cli.render import show_document
+    from irsa_cli.cli.verify_render import messages
+    from irsa_cli.core.verification import Report
+
+    if speaking.output in ("text", "wide"):
+        for line in lines(found.items, wide=speaking.output == "wide"):
+            click.echo(line)
+        if not found.items and found.error is None and not speaking.quiet:
+            click.echo("No ServiceAccount names a role, and irsa has made none.", err=True)
+    else:
+        show_document(found.to_json(), speaking.output)
+    for note in found.notes:
+        click.echo(f"Note: {note}", err=True)
+    for line in messages(Report(None, error=found.error)):
+        click.echo(line, err=True)

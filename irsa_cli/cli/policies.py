@@ -1,0 +1,128 @@
+"""`irsa policies`: the catalogue of well-known policies, which is in `irsa_cli.core.wellknown`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.options import Checked, Once
+
+if TYPE_CHECKING:
+    from irsa_cli.core.wellknown import Resolved, WellKnownPolicy
+
+_output = click.option(
+    "-o",
+    "--output",
+    cls=Once,
+    type=click.Choice(["text", "json", "yaml"]),
+    default="text",
+    help="Form of the result on standard output. [default: text]",
+)
+
+
+@click.group("policies")
+def command() -> None:
+    """Show the policies that are known by name.
+
+    Controllers that many clusters have, and what each of them needs, as its own documentation says. A
+    ServiceAccount gets one by create-sa --well-known-policy, or by wellKnownPolicies in a configuration file.
+    """
+
+
+@command.command("list")
+@_output
+def listing(output: str) -> None:
+    """List the policies."""
+    from irsa_cli.cli.render import show_document
+    from irsa_cli.core import wellknown
+    from irsa_cli.core.result import API_VERSION
+
+    policies = [wellknown.get(name) for name in wellknown.names()]
+    if output != "text":
+        items = [_facts(policy) for policy in policies]
+        show_document({"apiVersion": API_VERSION, "kind": "WellKnownPolicyList", "items": items}, output)
+        return
+    width = max(len(policy.name) for policy in policies)
+    for policy in policies:
+        click.echo(f"{policy.name:<{width}}  {policy.title}")
+
+
+@command.command("show")
+@click.argument("name")
+@click.option(
+    "--partition",
+    cls=Once,
+    type=Checked("partition", "arn.check_partition"),
+    default="aws",
+    help="Partition of the ARNs in it: aws, aws-cn, aws-us-gov, ... [default: aws]",
+)
+@click.option(
+    "--param", "parameters", multiple=True, metavar="K=V,...", help="A parameter and its values (repeat)."
+)
+@_output
+def show(name: str, partition: str, parameters: tuple[str, ...], output: str) -> None:
+    """Show one policy: managed policies, document, parameters, and where it is from.
+
+    Parameters that are needed and not given are shown as ${name}.
+    """
+    from irsa_cli.cli.render import show_document
+    from irsa_cli.core import wellknown
+    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.core.result import API_VERSION
+    from irsa_cli.core.wellknown import WellKnown
+
+    try:
+        policy = wellknown.get(name)
+        use = WellKnown(name, wellknown.read_parameters(parameters))
+        found = wellknown.sketch(use, partition)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    if output == "text":
+        for line in _lines(policy, found):
+            click.echo(line)
+        return
+    facts = {**_facts(policy), "policyARNs": list(found.policies), "document": found.inline.get(name)}
+    show_document({"apiVersion": API_VERSION, "kind": "WellKnownPolicy", **facts}, output)
+
+
+def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
+    """What the catalogue says of a policy, whatever its parameters are."""
+    parameters = [
+        {
+            "name": item.name,
+            "description": item.description,
+            "required": item.name in policy.required,
+            "many": item.many,
+            "default": list(item.default),
+        }
+        for item in policy.parameters.values()
+    ]
+    return {
+        "name": policy.name,
+        "title": policy.title,
+        "serviceAccount": policy.service_account or None,
+        "source": policy.source,
+        "version": policy.version,
+        "date": policy.date,
+        "notes": list(policy.notes),
+        "parameters": parameters,
+    }
+
+
+def _lines(policy: WellKnownPolicy, found: Resolved) -> Iterator[str]:
+    import json
+
+    yield f"{policy.name}: {policy.title}"
+    yield f"  source: {policy.source} ({policy.version}, {policy.date})"
+    if policy.service_account:
+        yield f"  usual ServiceAccount: {policy.service_account}"
+    yield from (f"  note: {note}" for note in policy.notes)
+    for item in policy.parameters.values():
+        needed = "needed" if item.name in policy.required else ""
+        default = f"default {', '.join(item.default)}" if item.default else needed or "optional"
+        yield f"  parameter {item.name}: {item.description} ({default}{', several' if item.many else ''})"
+    yield from (f"  managed policy: {arn}" for arn in found.policies)
+    for document in found.inline.values():
+        yield from json.dumps(document, indent=2).splitlines()

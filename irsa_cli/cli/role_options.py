@@ -1,0 +1,86 @@
+"""Values of options that are about a role and its ServiceAccount: read, checked, and told by the flag's name.
+
+The options themselves are each command's own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from irsa_cli.cli.options import listed
+
+if TYPE_CHECKING:
+    from irsa_cli.core.policy import Document
+
+
+def one_name(argument: str | None, option: str | None) -> str:
+    """The ServiceAccount's name, given as NAME or as --name."""
+    if argument and option and argument != option:
+        raise click.UsageError(f"the name is given twice: {argument} and --name {option}")
+    if not argument and not option:
+        raise click.UsageError("Missing argument 'NAME' (the ServiceAccount's name).")
+    return argument or option or ""
+
+
+def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """ARNs of managed policies, given by repeating a flag or with commas; as many as a role can have."""
+    from irsa_cli.core import arn, policy
+    from irsa_cli.core.errors import InvalidInput
+
+    policies = listed(values)
+    for text in policies:
+        try:
+            arn.policy_arn(text)
+        except InvalidInput as error:
+            raise click.BadParameter(str(error), param_hint=flag) from error
+    if len(policies) > policy.MANAGED_LIMIT:
+        raise click.BadParameter(
+            f"{len(policies)} policies, IAM takes {policy.MANAGED_LIMIT} a role at most",
+            param_hint=flag,
+        )
+    return policies
+
+
+def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
+    """The documents, each named after its file."""
+    from irsa_cli.core import names, policy
+    from irsa_cli.core.errors import InvalidInput
+
+    found: dict[str, Document] = {}
+    for file in files:
+        name = "stdin" if file == "-" else Path(file).name.removesuffix(".json")
+        try:
+            names.inline_policy(name)
+            with click.open_file(file, encoding="utf-8") as stream:
+                document = policy.check_identity_policy(policy.parse(stream.read(), file), file)
+            if name in found and not policy.equal(found[name], document):
+                raise InvalidInput(
+                    f"two inline policies would be named {name}", reason="they are named after their files"
+                )
+        except (InvalidInput, UnicodeDecodeError) as error:
+            raise click.BadParameter(str(error), param_hint="--inline-policy") from error
+        found[name] = document
+    if sum(policy.size(document) for document in found.values()) > policy.INLINE_LIMIT:
+        raise click.BadParameter(
+            f"together larger than the {policy.INLINE_LIMIT} characters IAM takes",
+            param_hint="--inline-policy",
+        )
+    return found
+
+
+def edits(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
+    """`key=value` sets a key, `key-` removes it (None), as kubectl has it for labels and annotations."""
+    found: dict[str, str | None] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        removes = not equals and key.endswith("-")
+        if not (equals or removes) or not key.rstrip("-"):
+            raise click.BadParameter(f"'{text}' is neither KEY=VALUE nor KEY-", param_hint=flag)
+        edit = (key[:-1], None) if removes else (key, value)
+        if edit[0] in found and found[edit[0]] != edit[1]:
+            raise click.BadParameter(f"'{edit[0]}' is given twice, with different values", param_hint=flag)
+        found[edit[0]] = edit[1]
+    return found

@@ -1,0 +1,261 @@
+"""`irsa update-sa`: its options; what it does is in `irsa_cli.usecases.update_sa`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    listed,
+    output_options,
+    pairs,
+    run_options,
+)
+from irsa_cli.cli.role_options import edits, inline_policies, one_name, policy_arns
+
+if TYPE_CHECKING:
+    from irsa_cli.core.update import Update
+    from irsa_cli.usecases.update_sa import Request
+
+_EPILOG = """
+\b
+Examples:
+  irsa update-sa s3-reader -n backend -c prod \\
+      --attach-policy-arn arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess --dry-run
+  irsa update-sa worker -c prod --inline-policy queue.json --remove-tag owner
+  irsa update-sa app -c prod --label team=a --annotation example.com/note-
+"""
+
+
+@click.command("update-sa", epilog=_EPILOG)
+@click.argument("name", required=False, type=Checked("name", "names.service_account"))
+@click.option(
+    "--name",
+    "name_option",
+    cls=Once,
+    type=Checked("name", "names.service_account"),
+    help="Name of the ServiceAccount, as NAME.",
+)
+@click.option(
+    "-n",
+    "--namespace",
+    cls=Once,
+    type=Checked("namespace", "names.namespace"),
+    default="default",
+    help="Its namespace. [default: default]",
+)
+@cluster_options
+@kube_options
+@click.option(
+    "--attach-policy-arn",
+    multiple=True,
+    metavar="ARN",
+    help="Attach this managed policy to the role (repeat, or separate by commas).",
+)
+@click.option(
+    "--detach-policy-arn",
+    multiple=True,
+    metavar="ARN",
+    help="Detach this managed policy (repeat, or separate by commas).",
+)
+@click.option(
+    "--set-policy-arns",
+    multiple=True,
+    metavar="ARN,...",
+    help="Attach these managed policies and detach all others; 'none' detaches all.",
+)
+@click.option(
+    "--inline-policy",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Put this policy document on the role, in place of one of that name (repeat).",
+)
+@click.option(
+    "--remove-inline-policy",
+    multiple=True,
+    type=Checked("name", "names.inline_policy"),
+    help="Remove the inline policy of this name (repeat).",
+)
+@click.option(
+    "--permissions-boundary",
+    cls=Once,
+    type=Checked("arn", "arn.check_boundary"),
+    help="Set the role's permissions boundary; 'none' removes it.",
+)
+@click.option("--no-permissions-boundary", is_flag=True, help="Remove the role's permissions boundary.")
+@click.option(
+    "--max-session-duration",
+    cls=Once,
+    type=click.IntRange(3600, 43200),
+    metavar="SECONDS",
+    help="Longest session of the role, 3600 to 43200.",
+)
+@click.option(
+    "--description", cls=Once, type=Checked("text", "names.description"), help="Description of the role."
+)
+@click.option(
+    "--tags", multiple=True, metavar="K=V,...", help="Set tags of the role (repeat, or separate by commas)."
+)
+@click.option(
+    "--remove-tag", multiple=True, metavar="K,...", help="Remove tags (repeat, or separate by commas)."
+)
+@click.option(
+    "--label", multiple=True, metavar="K=V", help="Set a label of the ServiceAccount; K- removes it (repeat)."
+)
+@click.option(
+    "--annotation",
+    multiple=True,
+    metavar="K=V",
+    help="Set an annotation of the ServiceAccount; K- removes it (repeat).",
+)
+@click.option(
+    "--audience",
+    cls=Once,
+    type=Checked("audience", "names.audience"),
+    help="Change the audience of the pods' tokens, in the trust policy, too.",
+)
+@click.option(
+    "--associate-oidc",
+    "associate",
+    is_flag=True,
+    help="With --audience: have the cluster's OIDC provider accept it, where it does not.",
+)
+@click.option(
+    "--sts-regional-endpoints/--no-sts-regional-endpoints",
+    default=None,
+    help="Have the pods' SDKs use the regional (or the global) STS endpoint.",
+)
+@click.option(
+    "--token-expiration",
+    cls=Once,
+    type=click.IntRange(600, 86400),
+    metavar="SECONDS",
+    help="Lifetime of the pods' tokens, 600 to 86400.",
+)
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Prove at STS that the token is accepted, before the ServiceAccount changes.",
+)
+@run_options
+@output_options
+def command(**options: Any) -> int:
+    """Change a ServiceAccount's role, policies or annotations, and nothing else.
+
+    What no flag names stays as it is, inline policies and permissions boundary included. The role has to be
+    irsa's, for this ServiceAccount (see irsa adopt). What is added comes before what is taken away, and a
+    failure at any point takes everything back.
+    """
+    from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.session import Speaking, finish, take_settings
+    from irsa_cli.usecases.update_sa import update_sa
+
+    speaking = Speaking.take(options)
+    progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    settings, detailed = take_settings(options, progress)
+    request = _request(options)
+    return finish(lambda: update_sa(request, settings, progress.wire), speaking, progress, detailed=detailed)
+
+
+def _request(options: dict[str, Any]) -> Request:
+    from irsa_cli.cli.session import take_target
+    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.usecases.update_sa import Request
+
+    _check_reachable(options)
+    target = take_target(options)
+    name = one_name(options.pop("name"), options.pop("name_option"))
+    try:
+        update = _update(options)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    if update.is_empty:
+        raise click.UsageError("nothing to change is named (irsa update-sa --help lists what there is)")
+    if options["associate"] and update.audience is None:
+        raise click.UsageError("--associate-oidc needs --audience (else: irsa associate-oidc)")
+    return Request(
+        target=target,
+        namespace=options["namespace"],
+        name=name,
+        update=update,
+        associate=options["associate"],
+        verify=options["verify"],
+    )
+
+
+def _check_reachable(options: dict[str, Any]) -> None:
+    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+        raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+
+
+def _update(options: dict[str, Any]) -> Update:
+    from irsa_cli.core.update import Update
+
+    attach = policy_arns("--attach-policy-arn", options["attach_policy_arn"])
+    detach = policy_arns("--detach-policy-arn", options["detach_policy_arn"])
+    exact = options["set_policy_arns"]
+    policies = None if not exact else policy_arns("--set-policy-arns", () if exact == ("none",) else exact)
+    if policies is not None and (attach or detach):
+        raise click.UsageError("--set-policy-arns names all policies: --attach and --detach contradict it")
+    _differ("--attach-policy-arn", "--detach-policy-arn", attach, detach)
+    return Update(
+        attach=attach,
+        detach=detach,
+        policies=policies,
+        inline=_inline(options),
+        boundary=_boundary(options),
+        tags=_tags(options),
+        description=options["description"],
+        max_session_duration=options["max_session_duration"],
+        labels=_checked("--label", options["label"]),
+        annotations=_checked("--annotation", options["annotation"]),
+        audience=options["audience"],
+        sts_regional_endpoints=options["sts_regional_endpoints"],
+        token_expiration=options["token_expiration"],
+    )
+
+
+def _inline(options: dict[str, Any]) -> dict[str, Any]:
+    put = inline_policies(options["inline_policy"])
+    _differ("--inline-policy", "--remove-inline-policy", put, options["remove_inline_policy"])
+    return {**put, **dict.fromkeys(options["remove_inline_policy"])}
+
+
+def _boundary(options: dict[str, Any]) -> str | None:
+    given: str | None = options["permissions_boundary"]
+    if not options["no_permissions_boundary"]:
+        return given
+    if given:
+        raise click.UsageError("--permissions-boundary and --no-permissions-boundary contradict each other")
+    return ""
+
+
+def _tags(options: dict[str, Any]) -> dict[str, str | None]:
+    from irsa_cli.core import names
+
+    put = names.tags(pairs("--tags", options["tags"], split=True))
+    gone = names.tags(dict.fromkeys(listed(options["remove_tag"]), ""))
+    _differ("--tags", "--remove-tag", map(str.lower, put), map(str.lower, gone))
+    return {**put, **dict.fromkeys(gone)}
+
+
+def _checked(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
+    """Labels or annotations, their keys and values by Kubernetes' rules."""
+    from irsa_cli.core import names
+
+    check = names.labels if flag == "--label" else names.service_account_annotations
+    found = edits(flag, values)
+    check({key: value or "" for key, value in found.items()})
+    return found
+
+
+def _differ(one: str, other: str, these: Iterable[str], those: Iterable[str]) -> None:
+    for item in sorted({*these} & {*those}):
+        raise click.UsageError(f"{one} and {other} contradict each other: {item}")

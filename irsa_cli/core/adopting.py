@@ -1,0 +1,209 @@
+"""Taking over a role that something else has made: the tags that make it irsa's, and what stays as it was.
+
+Pure. Reading what is there, and the order of several, are in `irsa_cli.usecases.adopt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from irsa_cli.core import makers
+from irsa_cli.core.binding import Cluster, ObservedRole
+from irsa_cli.core.errors import Refused
+from irsa_cli.core.evaluation import explain
+from irsa_cli.core.names import TAGS_LIMIT, default_role_path
+from irsa_cli.core.ownership import (
+    Belongs,
+    belonging,
+    check_account,
+    check_there,
+    check_unshared,
+    tags_of,
+    theirs,
+)
+from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.policy import as_list
+from irsa_cli.core.recoveries import worst
+from irsa_cli.core.result import API_VERSION, Result, cluster_json
+from irsa_cli.core.states import RoleState, TagsState
+from irsa_cli.core.trust import contains, statement
+from irsa_cli.core.update import Bound
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What makes a role irsa's; `kept` says what stays as it was, `release` are commands that free it.
+
+    `maker` is who made the role, as far as its tags tell.
+    """
+
+    plan: Plan
+    maker: str = makers.UNKNOWN
+    kept: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The part of a result that is about the adoption."""
+        return {"maker": self.maker, "kept": list(self.kept), "release": list(self.release)}
+
+
+def adoption(bound: Bound, sharers: Sequence[str]) -> Adoption:
+    """How the ServiceAccount's role becomes irsa's; an empty plan when it is.
+
+    Raises `Refused` for a role that isn't there, doesn't admit the ServiceAccount, is irsa's for another one,
+    or is named by others (`sharers`), too: who deletes or changes it later would do so to them.
+    """
+    check_account(bound)
+    state = check_there(bound)
+    assert bound.role is not None
+    maker = makers.maker_of_role(_foreign_tags(state))
+    who = belonging(state, bound)
+    if who is Belongs.OURS:
+        return Adoption(Plan(), maker)
+    if who is Belongs.OTHERS:
+        raise theirs(bound, state)
+    check_unshared(bound, sharers)
+    _check_admitted(bound, state)
+    return Adoption(
+        Plan.of([_tagging(bound, state)]),
+        maker,
+        tuple(_kept(bound, bound.role, maker)),
+        release_commands(bound.cluster, state.tags),
+    )
+
+
+def _foreign_tags(state: RoleState) -> dict[str, str]:
+    return {key: value for key, value in state.tags.items() if not key.startswith("irsa/")}
+
+
+def _tagging(bound: Bound, state: RoleState) -> Change:
+    wanted = tags_of(bound)
+    missing = {key: value for key, value in wanted.items() if state.tags.get(key) != value}
+    if len(state.tags) + len(missing) > TAGS_LIMIT:
+        raise Refused(
+            f"role {bound.role_name} has no room for {len(missing)} more tags",
+            reason=f"it has {len(state.tags)}, and IAM takes {TAGS_LIMIT}",
+            next_steps=(f"aws iam untag-role --role-name {bound.role_name} --tag-keys KEY",),
+        )
+    before = {key: state.tags.get(key) for key in missing}
+    return Change(Kind.ROLE_TAGS, (bound.role_name,), TagsState(before), TagsState({**missing}))
+
+
+def _check_admitted(bound: Bound, state: RoleState) -> None:
+    identity = bound.identity(bound.audience)
+    explanation = explain(state.trust, identity)
+    if explanation.admitted:
+        return
+    where = f"{bound.name} -n {bound.namespace} -c {bound.cluster.name} -r {bound.cluster.region}"
+    raise Refused(
+        f"the trust policy of {bound.role_arn} does not admit {identity.subject}",
+        reason="a role that its ServiceAccount can't assume is not taken over",
+        details=tuple(explanation.text),
+        next_steps=(f"irsa doctor {where}  # why",),
+    )
+
+
+def _kept(bound: Bound, role: ObservedRole, maker: str) -> Iterator[str]:
+    """What is not as irsa would have made it, and stays."""
+    state = role.state
+    if state.path != default_role_path(bound.cluster.name):
+        yield f"the role keeps its name and path: {state.path}{bound.role_name}"
+    statements = as_list(state.trust.get("Statement", []))
+    own = contains(state.trust, statement(bound.identity(bound.audience)))
+    if not own:
+        yield "the trust policy stays: the statement that admits the ServiceAccount is not as irsa writes it"
+    elif len(statements) > 1:
+        yield f"the trust policy stays, with {len(statements) - 1} more: it admits others, too"
+    if maker == makers.EKSCTL and role.inline:
+        yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
+    yield from _MANAGED.get(maker, ())
+
+
+_MANAGED: Mapping[str, tuple[str, ...]] = {
+    makers.EKSCTL: (
+        "the role still belongs to its CloudFormation stack: whoever deletes that (eksctl delete"
+        " iamserviceaccount, or eksctl delete cluster) deletes the role, too",
+    ),
+    makers.CLOUDFORMATION: (
+        "the role still belongs to its CloudFormation stack: whoever deletes or updates that changes the"
+        " role, too",
+    ),
+    makers.TERRAFORM: (
+        "Terraform still manages the role: its next apply takes away what irsa has changed, these tags"
+        " included (take it out of the state: terraform state rm ADDRESS)",
+    ),
+}
+
+
+def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ...]:
+    """The commands that delete a role's CloudFormation stack and keep what is in it; none without a stack.
+
+    `--retain-resources` is for stacks in DELETE_FAILED, so the resources get DeletionPolicy: Retain first. A
+    change of that alone is no update to CloudFormation: it takes one of the metadata with it.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html#troubleshooting-errors-no-updates-to-perform
+    """
+    stack = _stack(tags)
+    if not stack:
+        return ()
+    common = f"--stack-name {stack} --region {cluster.region}"
+    keep = '.Resources[] |= (.DeletionPolicy = "Retain" | .Metadata.releasedTo = "irsa")'
+    return (
+        f"aws cloudformation get-template {common} --query TemplateBody --output json"
+        f" | jq '{keep}' > kept.json",
+        f"aws cloudformation update-stack {common} --template-body file://kept.json"
+        " --capabilities CAPABILITY_NAMED_IAM",
+        f"aws cloudformation wait stack-update-complete {common}",
+        f"aws cloudformation update-termination-protection {common} --no-enable-termination-protection",
+        f"aws cloudformation delete-stack {common}",
+    )
+
+
+def _stack(tags: Mapping[str, str]) -> str:
+    """The name of the stack that a role belongs to, '' when its tags name none."""
+    if makers.STACK_TAG in tags:
+        return tags[makers.STACK_TAG]
+    cluster = next((tags[key] for key in makers.EKSCTL_TAGS if key in tags), "")
+    namespace, slash, name = tags.get(makers.EKSCTL_ACCOUNT_TAG, "").partition("/")
+    return f"eksctl-{cluster}-addon-iamserviceaccount-{namespace}-{name}" if cluster and slash else ""
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A ServiceAccount that was passed over, and why; that is no failure."""
+
+    account: str
+    why: str
+
+
+@dataclass
+class Adoptions:
+    """How each of several adoptions ended; `signal` is the one that stopped the work in between."""
+
+    cluster: Cluster
+    items: list[Result] = field(default_factory=list)
+    passed: list[Passed] = field(default_factory=list)
+    signal: int = 0
+    detailed: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: the worst of all."""
+        if self.signal:
+            return 128 + self.signal
+        for item in self.items:
+            item.detailed = self.detailed
+        return worst([int(item.exit_code) for item in self.items])
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `-o json` and `-o yaml` print."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "AdoptionList",
+            "exitCode": self.exit_code,
+            "cluster": cluster_json(self.cluster),
+            "items": [item.to_json() for item in self.items],
+            "passed": [{"serviceAccount": item.account, "why": item.why} for item in self.passed],
+        }

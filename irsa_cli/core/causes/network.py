@@ -1,0 +1,77 @@
+"""Causes in what lies between a container and STS, or beside it: neighbours, policies, the node.
+
+All of them are hints: what gets through can't be seen from outside.
+"""
+
+from __future__ import annotations
+
+from irsa_cli.core.causes.facts import Facts, have
+from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, unknown
+from irsa_cli.core.causes.objects import selects
+from irsa_cli.core.causes.subjects import listed, pod_names, users_of
+
+
+@cause(
+    "pod-host-network",
+    Group.PODS,
+    15,
+    title="The pods can reach the node's credentials, which hides every failure of IRSA.",
+    symptom="No error, and the node's role as principal",
+    looks_at="hostNetwork of the pods",
+    remedy="Leave hostNetwork out, and set the nodes' hop limit to 1. IRSA itself works with hostNetwork.",
+    source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
+)
+def _host_network(facts: Facts) -> Judgement:
+    found = [pod for pod in users_of(facts.named) if pod.host_network]
+    if not found:
+        return ok("no pod is on its node's network")
+    return unknown(
+        "pods on the node's network reach its credentials whatever IRSA does", pods=pod_names(found)
+    )
+
+
+@cause(
+    "pod-mesh",
+    Group.PODS,
+    25,
+    title="A sidecar does not let the call to STS out, or not yet.",
+    symptom="Connect to sts.REGION.amazonaws.com:443: connection refused, at the start of the pod as a rule",
+    looks_at="containers named istio-proxy, linkerd-proxy or envoy in the pods",
+    remedy="Start the application after the sidecar (Istio: holdApplicationUntilProxyStarts).",
+    source="https://istio.io/latest/docs/ops/common-problems/injection/",
+)
+def _mesh(facts: Facts) -> Judgement:
+    proxies = {"istio-proxy", "linkerd-proxy", "envoy"}
+    found = [pod for pod in users_of(facts.named) if any(item.name in proxies for item in pod.containers)]
+    if not found:
+        return ok("no pod has a known sidecar")
+    return unknown("what the sidecar lets out can't be seen from outside", pods=pod_names(found))
+
+
+@cause(
+    "pod-network-policy",
+    Group.PODS,
+    26,
+    title="A NetworkPolicy may keep the pods from STS.",
+    symptom="Connect timeout on endpoint URL: https://sts.REGION.amazonaws.com/",
+    looks_at="NetworkPolicies of the namespace that select the pods and limit what they may call",
+    remedy="Let TCP port 443 out to STS, or to its VPC endpoint.",
+    source="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
+)
+def _network_policy(facts: Facts) -> Judgement:
+    subject = facts.named
+    pods = users_of(subject)
+    policies = have(subject.network_policies)
+    mine = [item for item in policies if any(selects(item.pods, pod.labels) for pod in pods)]
+    rules = [rule for item in mine for rule in item.ports]
+    if not mine or any(https and to_all for https, to_all in rules):
+        return ok("no NetworkPolicy keeps the pods from calling STS")
+    names = listed(item.name for item in mine)
+    if any(https for https, _ in rules):
+        return unknown(
+            "HTTPS is let out to some addresses; whether STS is among them can't be seen", policies=names
+        )
+    return unknown(
+        "no HTTPS is let out; whether the cluster's network enforces that can't be seen from outside",
+        policies=names,
+    )

@@ -1,0 +1,185 @@
+"""Causes in EKS Pod Identity, where an association gives a ServiceAccount its role instead of IRSA.
+
+That an association takes an annotated ServiceAccount over is found in `irsa_cli.core.causes.webhook`.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from irsa_cli.core import policy
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, have
+from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.causes.injection import NO_ENV, has_pod_identity
+from irsa_cli.core.causes.kinds import Pod
+from irsa_cli.core.causes.subjects import is_bare, listed, pod_names, restart, users_of
+from irsa_cli.core.evaluation import covers
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_SERVICE = "pods.eks.amazonaws.com"
+_ACTIONS = ("sts:AssumeRole", "sts:TagSession")
+_AGENT = "eks-pod-identity-agent"
+_FARGATE = "eks.amazonaws.com/fargate-profile"
+_NONE = "there is no Pod Identity association for it"
+
+
+def _association(facts: Facts) -> Association | None:
+    return have(facts.named.association)
+
+
+@cause(
+    "pod-identity-trust",
+    Group.WEBHOOK,
+    60,
+    title="The role of the Pod Identity association does not trust EKS Pod Identity.",
+    symptom="AccessDenied from the agent of EKS Pod Identity, and no credentials in the pods",
+    looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy)",
+    remedy=f"Allow the principal {_SERVICE} both sts:AssumeRole and sts:TagSession.",
+    source=f"{_EKS}/pod-id-role.html",
+)
+def _trust(facts: Facts) -> Judgement:
+    association = _association(facts)
+    if association is None:
+        return ok(_NONE)
+    role = have(facts.named.association_role)
+    if role is None:
+        return problem(
+            "the association's role does not exist",
+            fix=f"aws eks list-pod-identity-associations --cluster-name {facts.cluster.name}",
+            role=association.role_arn,
+        )
+    missing = [action for action in _ACTIONS if not _allows(role, action)]
+    if not missing:
+        return ok("the association's role trusts EKS Pod Identity", role=role.arn)
+    return problem(
+        f"its trust policy does not allow the principal {_SERVICE} what it needs",
+        fix=_admit(role),
+        role=role.arn,
+        missing=listed(missing),
+    )
+
+
+def _allows(role: Role, action: str) -> bool:
+    """Whether some statement allows EKS Pod Identity the action, whatever its conditions ask for."""
+    statements = policy.as_list(role.trust.get("Statement", []))
+    return any(
+        item.get("Effect") == "Allow"
+        and _SERVICE in policy.as_list((item.get("Principal") or {}).get("Service", []))
+        and covers(tuple(map(str, policy.as_list(item.get("Action", [])))), action)
+        for item in statements
+        if isinstance(item, dict) and isinstance(item.get("Principal"), dict)
+    )
+
+
+def _admit(role: Role) -> str:
+    """The command that adds the statement that EKS Pod Identity needs."""
+    wanted = {"Effect": "Allow", "Principal": {"Service": _SERVICE}, "Action": list(_ACTIONS)}
+    document = {**role.trust, "Statement": [*policy.as_list(role.trust.get("Statement", [])), wanted]}
+    return (
+        f"aws iam update-assume-role-policy --role-name {role.name}"
+        f" --policy-document {shlex.quote(policy.dump(document))}"
+    )
+
+
+@cause(
+    "pod-identity-agent",
+    Group.WEBHOOK,
+    59,
+    title="The cluster has no agent of EKS Pod Identity.",
+    symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
+    looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode has it built in), pods of {_AGENT}",
+    remedy=f"Install the add-on {_AGENT}, or give up the association for IRSA.",
+    source=f"{_EKS}/pod-id-agent-setup.html",
+)
+def _agent(facts: Facts) -> Judgement:
+    if _association(facts) is None:
+        return ok(_NONE)
+    if have(facts.named.agent):
+        return ok("the cluster has the agent that hands out credentials")
+    cluster = facts.cluster
+    return problem(
+        "nothing answers pods that ask for their credentials",
+        fix=f"aws eks create-addon --cluster-name {cluster.name} --region {cluster.region}"
+        f" --addon-name {_AGENT}",
+        addon=f"{_AGENT}: not there",
+    )
+
+
+@cause(
+    "pod-identity-endpoint",
+    Group.WEBHOOK,
+    24,
+    title="The VPC may have no way from the agent of EKS Pod Identity to its service.",
+    symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
+    looks_at="ec2 DescribeVpcEndpoints (for STS, and for eks-auth)",
+    remedy="In a VPC without a way to the internet, make an interface endpoint for eks-auth.",
+    source=f"{_EKS}/pod-id-agent-setup.html",
+)
+def _endpoint(facts: Facts) -> Judgement:
+    if _association(facts) is None:
+        return ok(_NONE)
+    if have(facts.named.auth_endpoints):
+        return ok("the VPC has an endpoint for the service that the agent calls")
+    if not have(facts.sts_endpoints):
+        return ok("the VPC has no endpoint for STS either: it seems to have a way to the internet")
+    return unknown("the VPC has an endpoint for STS and none for eks-auth; it may have another way there")
+
+
+@cause(
+    "pod-identity-platform",
+    Group.PODS,
+    61,
+    title="The pods run where there is no EKS Pod Identity.",
+    symptom="No credentials in the pods; nothing listens at 169.254.170.23.",
+    looks_at=f"os of the pods, their label {_FARGATE}; eks ListPodIdentityAssociations",
+    remedy="On Fargate and Windows use IRSA: delete the association, and annotate the ServiceAccount.",
+    source=f"{_EKS}/pod-identities.html#pod-id-considerations",
+)
+def _platform(facts: Facts) -> Judgement:
+    association = _association(facts)
+    if association is None:
+        return ok(_NONE)
+    found = [pod for pod in users_of(facts.named) if _FARGATE in pod.labels or pod.os == "windows"]
+    if not found:
+        return ok("no pod of it runs on Fargate or Windows")
+    cluster = facts.cluster
+    return problem(
+        "the agent of EKS Pod Identity does not run on Fargate and Windows",
+        fix=f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
+        f" --association-id {association.id}",
+        pods=pod_names(found),
+        run_on=listed("Windows" if pod.os == "windows" else "Fargate" for pod in found),
+    )
+
+
+@cause(
+    "pod-older-than-association",
+    Group.PODS,
+    62,
+    title="The pods were started before the Pod Identity association was made.",
+    symptom=NO_ENV,
+    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start",
+    remedy="Have the pods made anew. An association takes some seconds to be known.",
+    source=f"{_EKS}/pod-identities.html#pod-id-considerations",
+)
+def _older(facts: Facts) -> Judgement:
+    association = _association(facts)
+    if association is None:
+        return ok(_NONE)
+    made = association.created
+    if made is None:
+        raise CannotTell("EKS did not say when the association was made")
+    found = [pod for pod in users_of(facts.named) if _has_nothing(pod) and pod.created and pod.created < made]
+    if not found:
+        return ok("no pod without credentials is older than the association", made=made.isoformat())
+    return problem(
+        "they have no credentials, and pods created now would get the association's",
+        fix=restart(facts.named, found),
+        pods=pod_names(found),
+        started=listed(pod.created.isoformat() for pod in found if pod.created),
+        expected=f"started after {made.isoformat()}",
+    )
+
+
+def _has_nothing(pod: Pod) -> bool:
+    return is_bare(pod) and not has_pod_identity(pod)

@@ -1,0 +1,85 @@
+"""What the trust policy of the annotation's role says to the token, for all causes that ask.
+
+What is wrong in a policy is found by `irsa_cli.core.causes.trust_flaws`; here it is told which provider is an
+old one, and what is rather the fault of the ServiceAccount's annotations.
+"""
+
+from __future__ import annotations
+
+import json
+
+from irsa_cli.core.causes.facts import CannotTell, Facts, Role
+from irsa_cli.core.causes.kinds import ServiceAccount
+from irsa_cli.core.causes.principal_flaws import Flaw, trusted_providers
+from irsa_cli.core.causes.subjects import audience_of, identity_of, provider_there, role_of
+from irsa_cli.core.causes.trust_flaws import flaws
+from irsa_cli.core.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.policy import dump
+from irsa_cli.core.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
+
+EKSCTL_ACCOUNT_TAG = "alpha.eksctl.io/iamserviceaccount-name"
+EKSCTL_CLUSTER_TAG = "alpha.eksctl.io/cluster-name"
+
+
+def _old(facts: Facts, role: Role) -> frozenset[str]:
+    """Providers in the policy that are gone, or that tags say belong to an earlier cluster of this name."""
+    own = identity_of(facts, facts.named).provider_arn
+    known = facts.named.providers
+    named = trusted_providers(role.trust) - {own}
+    return frozenset(arn for arn in named if arn in known and _is_old(facts, known[arn]))
+
+
+def _is_old(facts: Facts, provider: object) -> bool:
+    if not isinstance(provider, ProviderState):
+        return provider is None
+    tags = provider.tags
+    return facts.cluster.arn == tags.get(CLUSTER_TAG) or facts.cluster.name == tags.get(EKSCTL_CLUSTER_TAG)
+
+
+def flaws_of(facts: Facts) -> tuple[Flaw, ...]:
+    """What keeps the token out of the role; nothing when it is admitted."""
+    role = role_of(facts.named)
+    found = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role))
+    return tuple(item for item in found if not _is_annotations(facts, item))
+
+
+def _is_annotations(facts: Facts, flaw: Flaw) -> bool:
+    """Whether it is the ServiceAccount's annotation that is wrong: see the cause annotation-audience."""
+    account = facts.named.account
+    return (
+        flaw.cause == "trust-audience"
+        and isinstance(account, ServiceAccount)
+        and account.annotations.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE) != DEFAULT_AUDIENCE
+        and _is_refused(facts)
+    )
+
+
+def _is_refused(facts: Facts) -> bool:
+    """Whether the provider, too, does not know the audience."""
+    try:
+        provider = provider_there(facts)
+    except CannotTell:
+        return False
+    return provider is not None and audience_of(facts, facts.named) not in provider.audiences
+
+
+def other_roles(facts: Facts) -> tuple[str, ...]:
+    """Roles that were rather meant: they admit the ServiceAccount by name, and the one it names does not.
+
+    When its tags tell that it was made for this very ServiceAccount, it is its trust policy that is wrong. A
+    role that admits it by a pattern was hardly made for it.
+    """
+    subject, role = facts.named, role_of(facts.named)
+    if all(flaw.unknown for flaw in flaws_of(facts)):
+        return ()
+    if subject.full_name in (role.tags.get(SERVICE_ACCOUNT_TAG), role.tags.get(EKSCTL_ACCOUNT_TAG)):
+        return ()
+    found = subject.candidates if isinstance(subject.candidates, tuple) else ()
+    name = json.dumps(identity_of(facts, subject).subject)
+    return tuple(item.arn for item in found if item.arn != role.arn and name in dump(item.trust))
+
+
+def require_admitted(facts: Facts) -> None:
+    """Raise `CannotTell` when the trust policy keeps the token out: what comes later can't be judged."""
+    if flaws_of(facts):
+        raise CannotTell("the trust policy does not admit the token in the first place")

@@ -1,0 +1,110 @@
+"""YAML and JSON as nodes that know their line and column, made by PyYAML's composer.
+
+What the nodes must hold is `irsa_cli.core.config.reader`'s business.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import yaml
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from irsa_cli.core.errors import InvalidInput
+
+# The C parser is many times faster, and there wherever PyYAML's wheels are.
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_NODES = 1_000_000
+"""Nodes of a document when its aliases are written out; a few nested ones would make billions."""
+
+_TAG = "tag:yaml.org,2002:"
+TEXTS = {_TAG + name for name in ("str", "timestamp", "value", "merge")}
+"""Tags of scalars that are text to everybody else: only YAML 1.1 sees dates in them."""
+BOOLEAN, NULL, MERGE = _TAG + "bool", _TAG + "null", _TAG + "merge"
+MAPPING, SEQUENCE = _TAG + "map", _TAG + "seq"
+# What readers of YAML 1.2 or JSON take for a number, and PyYAML does not: 089, 1e3, 0o17.
+_ALSO_NUMBERS = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|0o[0-7]+", re.ASCII)
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?", re.ASCII)
+_ALSO_BOOLEANS = ("y", "Y", "n", "N")
+
+
+def compose(text: str, source: str) -> list[Node]:
+    """The documents of a text, the empty ones left out; raises `InvalidInput` with the place."""
+    try:
+        # JSON's surrogate pairs are an error to the C parser.
+        loader = yaml.SafeLoader if "\\ud" in text.lower() else _FAST
+        composed = yaml.compose_all(_spaced(text.removeprefix("\ufeff")), Loader=loader)
+        documents = [node for node in composed if node is not None and node.tag != NULL]
+        for node in documents:
+            _check_size(node, {}, source)
+    except yaml.MarkedYAMLError as error:
+        place = where(error.problem_mark or error.context_mark, source)
+        reason = ", ".join(part for part in (error.problem, error.context) if part)
+        raise InvalidInput(f"{place}: this is not YAML", reason=reason) from None
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"{source} is not YAML", reason=str(error).replace("\n", ", ")) from None
+    except RecursionError:
+        raise InvalidInput(f"{source} can't be read", reason="it is nested too deeply") from None
+    return documents
+
+
+def where(mark: yaml.Mark | None, source: str) -> str:
+    """A place as compilers write it, counted from one."""
+    return f"{source}:{mark.line + 1}:{mark.column + 1}" if mark is not None else source
+
+
+def _spaced(text: str) -> str:
+    """JSON may be indented with tabs, and YAML may not; within JSON's strings there are none."""
+    if "\t" not in text or not text.lstrip().startswith(("{", "[")):
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return text.replace("\t", " ")
+
+
+def _check_size(node: Node, sizes: dict[int, int | None], source: str) -> int:
+    """Nodes below this one, aliases written out; raises `InvalidInput` for too many, or endless ones."""
+    known = sizes.get(id(node), 0)
+    if known is None:
+        raise InvalidInput(f"{where(node.start_mark, source)}: an alias contains itself")
+    if known:
+        return known
+    sizes[id(node)] = None
+    size = 1 + sum(_check_size(child, sizes, source) for child in _children(node))
+    if size > MAX_NODES:
+        raise InvalidInput(f"{source} is too large", reason=f"more than {MAX_NODES} values")
+    sizes[id(node)] = size
+    return size
+
+
+def _children(node: Node) -> list[Node]:
+    if isinstance(node, MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, SequenceNode) else []
+
+
+def unquoted(node: ScalarNode) -> str:
+    """What YAML takes the scalar for although it may be meant as text: a number, a boolean; else ''."""
+    if node.tag == BOOLEAN or (not node.style and node.value in _ALSO_BOOLEANS):
+        return "a boolean"
+    if node.tag not in TEXTS | {NULL} or (not node.style and _ALSO_NUMBERS.fullmatch(node.value)):
+        return "a number" if node.tag.startswith(_TAG) else f"a value with the tag {node.tag}"
+    return ""
+
+
+def text_of(node: ScalarNode) -> str:
+    """The scalar's text. JSON writes what is beyond 16 bits as two escapes, which PyYAML leaves apart."""
+    text = str(node.value)
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def json_number(node: ScalarNode) -> int | float | None:
+    """The number that both YAML and JSON see in a plain scalar: no octal digits, no `1_000`, no `1:30`."""
+    if node.style or not _JSON_NUMBER.fullmatch(node.value):
+        return None
+    return float(node.value) if set(".eE") & set(node.value) else int(node.value)

@@ -1,0 +1,87 @@
+"""What an entry says to the pod identity webhook: by fields of its own, or by the webhook's annotations.
+
+https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from yaml import Node, ScalarNode
+
+from irsa_cli.core import names
+from irsa_cli.core.config.nodes import text_of
+from irsa_cli.core.config.reader import Fields, Reader
+from irsa_cli.core.states import (
+    AUDIENCE_ANNOTATION,
+    ROLE_ARN_ANNOTATION,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+)
+
+_WEBHOOK = {
+    AUDIENCE_ANNOTATION: "audience",
+    STS_REGIONAL_ANNOTATION: "sts_regional_endpoints",
+    TOKEN_EXPIRATION_ANNOTATION: "token_expiration",
+}
+
+
+def pod_settings(reader: Reader, fields: Fields, annotations: Node | None) -> dict[str, Any]:
+    """The attributes of a `Binding` that pods are told of: its `annotations`, and what has fields."""
+    others, by_annotation = _annotations(reader, annotations) if annotations is not None else ({}, {})
+    by_field = _by_field(reader, fields)
+    for annotation, attribute in _WEBHOOK.items():
+        values = {settings[attribute] for settings in (by_annotation, by_field) if attribute in settings}
+        if len(values) > 1 and annotations is not None:
+            reader.problem(annotations, f"the annotation {annotation} contradicts the field for it")
+    settings = {**by_annotation, **by_field}
+    return {
+        "annotations": others,
+        **{attribute: value for attribute, value in settings.items() if value is not None},
+    }
+
+
+def _by_field(reader: Reader, fields: Fields) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "audience" in fields:
+        found["audience"] = reader.text(fields["audience"], names.audience)
+    if "stsRegionalEndpoints" in fields:
+        found["sts_regional_endpoints"] = reader.boolean(fields["stsRegionalEndpoints"])
+    if "tokenExpiration" in fields:
+        found["token_expiration"] = reader.whole_number(fields["tokenExpiration"], names.token_expiration)
+    return found
+
+
+def _annotations(reader: Reader, node: Node) -> tuple[dict[str, str], dict[str, Any]]:
+    """The annotations that are nobody's business here, and what the webhook's say."""
+    others: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+    for key, value in reader.pairs(node).values():
+        name, text = text_of(key), reader.text(value)
+        if text is None:
+            continue
+        if name == ROLE_ARN_ANNOTATION:
+            reader.problem(key, "irsa sets the role's ARN itself; for a role that exists, say attachRoleARN")
+        elif name in _WEBHOOK:
+            settings[_WEBHOOK[name]] = _webhook_annotation(reader, key, value, text)
+        elif reader.checked(key, names.service_account_annotations, {name: text}) is not None:
+            others[name] = text
+    reader.checked(node, names.service_account_annotations, others)
+    return others, settings
+
+
+def _webhook_annotation(reader: Reader, key: ScalarNode, value: Node, text: str) -> Any:
+    """What such an annotation says; None when a problem was noted."""
+    name = text_of(key)
+    if name == AUDIENCE_ANNOTATION:
+        return reader.checked(value, names.audience, text)
+    if name == STS_REGIONAL_ANNOTATION:
+        if text not in ("true", "false"):
+            reader.problem(value, f'expected "true" or "false", not \'{text}\'')
+            return None
+        return text == "true"
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", text, re.ASCII):
+        reader.problem(value, f"expected seconds in decimal digits, not '{text}'")
+        return None
+    return reader.checked(value, names.token_expiration, int(text))

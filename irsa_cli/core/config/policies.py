@@ -1,0 +1,126 @@
+"""The policies of one entry: ARNs, well-known ones, documents written out or in files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from yaml import MappingNode, Node, ScalarNode
+
+from irsa_cli.core import arn, names, policy, wellknown
+from irsa_cli.core.config.reader import Fields, Reader
+from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.nearest import did_you_mean
+from irsa_cli.core.policy import Document
+from irsa_cli.core.wellknown import WellKnown
+
+ATTACH_POLICY = "attachPolicy"
+"""The name that the role's inline policy gets when the entry gives only its document."""
+
+
+class PolicyReader:
+    """Reads the fields of one entry that are about policies. `ours`: irsa's own kind, which has more."""
+
+    def __init__(self, reader: Reader, read: Callable[[str], str], *, ours: bool) -> None:
+        self._reader = reader
+        self._read = read
+        self._ours = ours
+
+    def all(self, fields: Fields) -> dict[str, Any]:
+        """The attributes of a `Binding` that these fields make."""
+        found: dict[str, Any] = {}
+        if "attachPolicyARNs" in fields:
+            found["policies"] = self._reader.texts(fields["attachPolicyARNs"], arn.check_policy)
+            if len(found["policies"]) > policy.MANAGED_LIMIT:
+                self._reader.problem(
+                    fields["attachPolicyARNs"], f"IAM takes {policy.MANAGED_LIMIT} policies a role at most"
+                )
+        if "wellKnownPolicies" in fields:
+            found["well_known"] = self._well_known(fields["wellKnownPolicies"])
+        found["inline"] = self._inline(fields)
+        return found
+
+    def _inline(self, fields: Fields) -> dict[str, Document]:
+        found: dict[str, Document] = {}
+        last = None
+        if "attachPolicy" in fields:
+            last = fields["attachPolicy"]
+            self._add(found, ATTACH_POLICY, last, self._document(last))
+        if "inlinePolicies" in fields:
+            last = fields["inlinePolicies"]
+            for name, (key, value) in self._reader.pairs(last).items():
+                self._reader.checked(key, names.inline_policy, name)
+                self._add(found, name, key, self._document_or_file(value))
+        size = sum(policy.size(document) for document in found.values())
+        if last is not None and size > policy.INLINE_LIMIT:
+            self._reader.problem(
+                last, f"the inline policies have {size} characters, IAM takes {policy.INLINE_LIMIT} together"
+            )
+        return found
+
+    def _add(self, found: dict[str, Document], name: str, node: Node, document: Document | None) -> None:
+        if name in found:
+            self._reader.problem(node, f"two inline policies would be named {name}")
+        if document is not None:
+            found[name] = document
+
+    def _document_or_file(self, node: Node) -> Document | None:
+        if not isinstance(node, MappingNode) or "file" not in self._reader.pairs(node):
+            return self._document(node)
+        fields = self._reader.fields(node, ("file",), "an inline policy by file", {})
+        path = self._reader.text(fields["file"])
+        if path is None:
+            return None
+        try:
+            return policy.check_identity_policy(policy.parse(self._read(path), path), path)
+        except InvalidInput as error:
+            self._reader.problem(fields["file"], str(error))
+            return None
+
+    def _document(self, node: Node) -> Document | None:
+        before = len(self._reader.problems)
+        document = self._reader.plain(node)
+        if not isinstance(document, dict):
+            self._reader.problem(node, "a policy is a mapping with Version and Statement")
+        elif len(self._reader.problems) == before:
+            what = "this document"
+            return self._reader.checked(
+                node, lambda found: policy.check_identity_policy(found, what), document
+            )
+        return None
+
+    def _well_known(self, node: Node) -> tuple[WellKnown, ...]:
+        known = wellknown.names() if self._ours else wellknown.EKSCTL
+        found = []
+        for name, (key, value) in self._reader.pairs(node).items():
+            if name not in known:
+                self._reader.problem(key, f"unknown well-known policy '{name}'{self._hint(name, known)}")
+            else:
+                found.append(self._one_well_known(name, value))
+        return tuple(item for item in found if item is not None)
+
+    def _hint(self, name: str, known: tuple[str, ...]) -> str:
+        if name in wellknown.names():
+            return ": only 'apiVersion: irsa/v1, kind: Bindings' has it"
+        return f": {did_you_mean(name, known) or 'irsa policies list shows them'}"
+
+    def _one_well_known(self, name: str, node: Node) -> WellKnown | None:
+        if isinstance(node, ScalarNode) or not self._ours:
+            on = self._reader.boolean(node)
+            use = WellKnown(name) if on else None
+        else:
+            use = WellKnown(name, self._parameters(name, node))
+        if use is not None:
+            return self._reader.checked(node, wellknown.check, use)
+        return None
+
+    def _parameters(self, name: str, node: Node) -> dict[str, tuple[str, ...]]:
+        known = wellknown.get(name).parameters
+        found: dict[str, tuple[str, ...]] = {}
+        for key, value in self._reader.fields(node, tuple(known), name, {}).items():
+            if isinstance(value, ScalarNode):
+                text = self._reader.text(value)
+                found[key] = (text,) if text is not None else ()
+            else:
+                found[key] = self._reader.texts(value)
+        return found

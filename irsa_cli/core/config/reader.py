@@ -1,0 +1,174 @@
+"""What the nodes of a file must hold: typed values, known fields, rules. Problems keep their place.
+
+Each method gives None when it has noted a problem. Nothing here knows which fields there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeGuard, TypeVar
+
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from irsa_cli.core.config.nodes import (
+    BOOLEAN,
+    MAPPING,
+    MERGE,
+    NULL,
+    SEQUENCE,
+    json_number,
+    text_of,
+    unquoted,
+    where,
+)
+from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.nearest import did_you_mean
+
+T = TypeVar("T")
+Fields = Mapping[str, Node]
+_TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
+
+
+class Reader:
+    """Reads the nodes of one file. `source` names it in messages."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.problems: list[str] = []
+
+    def problem(self, node: Node, text: str) -> None:
+        """Note what is wrong at this place."""
+        line = f"{where(node.start_mark, self.source)}: {text}"
+        if line not in self.problems:  # an alias is read at every place that names it
+            self.problems.append(line)
+
+    def finish(self) -> None:
+        """Raise `InvalidInput` with everything that was noted."""
+        if len(self.problems) == 1:
+            raise InvalidInput(self.problems[0])
+        if self.problems:
+            raise InvalidInput(f"{self.source} has {len(self.problems)} problems", details=self.problems)
+
+    def line(self, node: Node) -> str:
+        """File and line of a node."""
+        return where(node.start_mark, self.source).rpartition(":")[0]
+
+    def checked(self, node: Node, rule: Callable[[T], T], value: T | None) -> T | None:
+        """The value, when the rule takes it."""
+        if value is None:
+            return None
+        try:
+            return rule(value)
+        except InvalidInput as error:
+            self.problem(node, str(error))
+            return None
+
+    def text(self, node: Node, rule: Callable[[str], str] = str) -> str | None:
+        """A string; whatever YAML takes for something else has to be quoted."""
+        if not self._is_scalar(node, "a string"):
+            return None
+        text = text_of(node)
+        taken_for = unquoted(node)
+        if taken_for:
+            self.problem(
+                node, f'{text} is {taken_for} in YAML, and a string is expected: quote it ("{text}")'
+            )
+            return None
+        return self.checked(node, rule, text)
+
+    def boolean(self, node: Node) -> bool | None:
+        """True or false."""
+        if not self._is_scalar(node, "true or false"):
+            return None
+        if node.tag != BOOLEAN:
+            self.problem(node, f"expected true or false, not '{text_of(node)}'")
+            return None
+        return node.value.lower() in _TRUE
+
+    def whole_number(self, node: Node, rule: Callable[[int], int]) -> int | None:
+        """A number without a fraction, in decimal."""
+        if not self._is_scalar(node, "a number"):
+            return None
+        number = json_number(node)
+        if not isinstance(number, int):
+            self.problem(node, f"expected a whole number in decimal digits, not '{text_of(node)}'")
+            return None
+        return self.checked(node, rule, number)
+
+    def items(self, node: Node, what: str) -> list[Node]:
+        """The elements of a list."""
+        if isinstance(node, SequenceNode) and node.tag == SEQUENCE:
+            return list(node.value)
+        self._unexpected(node, f"a list of {what}")
+        return []
+
+    def texts(self, node: Node, rule: Callable[[str], str] = str) -> tuple[str, ...]:
+        """A list of strings, each of them once."""
+        found = [self.text(item, rule) for item in self.items(node, "strings")]
+        return tuple(dict.fromkeys(item for item in found if item is not None))
+
+    def text_map(self, node: Node, rule: Callable[[dict[str, str]], dict[str, str]]) -> dict[str, str]:
+        """A mapping of strings, each pair and all together checked by the rule."""
+        found = {}
+        for key, value in self.pairs(node).values():
+            text = self.text(value)
+            if text is not None and self.checked(key, rule, {text_of(key): text}) is not None:
+                found[text_of(key)] = text
+        return self.checked(node, rule, found) or {}
+
+    def pairs(self, node: Node) -> dict[str, tuple[ScalarNode, Node]]:
+        """The pairs of a mapping by key, with what is merged into it (`<<`); its own come first."""
+        if not isinstance(node, MappingNode) or node.tag != MAPPING:
+            self._unexpected(node, "a mapping")
+            return {}
+        own: dict[str, tuple[ScalarNode, Node]] = {}
+        merged: dict[str, tuple[ScalarNode, Node]] = {}
+        for key, value in node.value:
+            if key.tag == MERGE:
+                for base in value.value if isinstance(value, SequenceNode) else [value]:
+                    merged = {**self.pairs(base), **merged}
+                continue
+            text = self.text(key)
+            if text in own:
+                before = own[text][0].start_mark.line + 1
+                self.problem(key, f"'{text}' is given twice (first in line {before})")
+            elif text is not None:
+                own[text] = (key, value)
+        return {**merged, **own}
+
+    def fields(self, node: Node, known: Collection[str], what: str, hints: Mapping[str, str]) -> Fields:
+        """The fields of an object that has no others; `hints` says what to do about some that it lacks."""
+        found = self.pairs(node)
+        for name, (key, _) in found.items():
+            if name not in known:
+                hint = hints.get(name) or did_you_mean(name, known)
+                self.problem(key, f"unknown field '{name}' in {what}{hint and ': ' + hint}")
+        return {name: value for name, (_, value) in found.items() if name in known}
+
+    def plain(self, node: Node) -> Any:
+        """The value as JSON has it; raises no exception, but notes what JSON has no word for."""
+        if isinstance(node, MappingNode):
+            return {text: self.plain(value) for text, (_, value) in self.pairs(node).items()}
+        if isinstance(node, SequenceNode) and node.tag == SEQUENCE:
+            return [self.plain(item) for item in node.value]
+        if not self._is_scalar(node, "a value"):
+            return None
+        if node.tag == BOOLEAN and node.value.lower() in ("true", "false"):
+            return node.value.lower() == "true"
+        number = json_number(node)
+        return number if number is not None else self.text(node)
+
+    def _is_scalar(self, node: Node, expected: str) -> TypeGuard[ScalarNode]:
+        if isinstance(node, ScalarNode) and node.tag != NULL:
+            return True
+        self._unexpected(node, expected)
+        return False
+
+    def _unexpected(self, node: Node, expected: str) -> None:
+        if node.tag == NULL:
+            self.problem(node, f"this is empty: expected {expected}, or leave it out")
+            return
+        found = {MAPPING: "a mapping", SEQUENCE: "a list"}.get(node.tag)
+        if found is None:
+            found = f"'{text_of(node)}'" if isinstance(node, ScalarNode) else f"the tag {node.tag}"
+        self.problem(node, f"expected {expected}, not {found}")

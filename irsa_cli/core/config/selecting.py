@@ -1,0 +1,100 @@
+"""Which bindings of a configuration are meant: `--include` and `--exclude`, and none twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from irsa_cli.core.config.model import Binding, Config
+from irsa_cli.core.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Globs for `namespace/name`, as eksctl has them.
+
+    What is excluded is out; with includes, everything else has to be included. `*` matches `/`, too.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def admits(self, name: str) -> bool:
+        """Whether the ServiceAccount `namespace/name` is meant; raises `InvalidInput` for a bad glob."""
+        included = not self.include or any(_glob(item).fullmatch(name) for item in self.include)
+        return included and not any(_glob(item).fullmatch(name) for item in self.exclude)
+
+    def of(self, bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+        """Those that are meant; raises `InvalidInput` when no include matches any: that is a slip."""
+        everything = tuple(bindings)
+        chosen = tuple(binding for binding in everything if self.admits(str(binding)))
+        wanted = Selection(self.include)
+        if self.include and not any(wanted.admits(str(binding)) for binding in everything):
+            raise InvalidInput(
+                f"--include {','.join(self.include)} matches no ServiceAccount",
+                reason="expected globs for namespace/name",
+                details=[str(binding) for binding in everything],
+            )
+        return chosen
+
+
+_TOKEN = re.compile(r"\\(?P<literal>.)|\[(?P<negated>!?)(?P<set>[^\]]+)\]|(?P<plain>.)", re.DOTALL)
+_WILDCARDS = {"*": ".*", "?": "."}
+
+
+@lru_cache(maxsize=256)
+def _glob(text: str) -> re.Pattern[str]:
+    """A glob as eksctl reads it: `*`, `?`, `[abc]`, `[a-c]`, `[!abc]`, `{one,other}`, backslash."""
+    try:
+        return re.compile("".join(_pieces(text)), re.DOTALL)
+    except (re.error, ValueError):
+        raise InvalidInput(f"'{text}' is not a valid glob") from None
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The parts of the regular expression; raises ValueError for a bracket without its other half."""
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        plain = token["plain"]
+        if token["literal"]:
+            yield re.escape(token["literal"])
+        elif token["set"]:
+            members = re.sub(r"[^a-zA-Z0-9-]", lambda found: re.escape(found[0]), token["set"])
+            yield f"[{'^' if token['negated'] else ''}{members}]"
+        elif plain in "[]\\" or (plain == "}" and not depth):
+            raise ValueError(plain)
+        elif plain in "{}":
+            depth += 1 if plain == "{" else -1
+            yield "(?:" if plain == "{" else ")"
+        elif plain == "," and depth:
+            yield "|"
+        else:
+            yield _WILDCARDS.get(plain) or re.escape(plain)
+    if depth:
+        raise ValueError("{")
+
+
+def distinct(configs: Sequence[Config]) -> None:
+    """Raise `InvalidInput` when a ServiceAccount of one cluster stands in two places.
+
+    A configuration that names no cluster or region may mean any.
+    """
+    seen: dict[str, list[Binding]] = {}
+    problems = []
+    for binding in (item for config in configs for item in config.bindings):
+        others = seen.setdefault(str(binding), [])
+        before = next((item for item in others if _may_be_one(item, binding)), None)
+        if before is not None:
+            problems.append(f"{binding.where}: {binding} stands in {before.where}, too")
+        others.append(binding)
+    if len(problems) == 1:
+        raise InvalidInput(problems[0])
+    if problems:
+        raise InvalidInput(f"{len(problems)} ServiceAccounts are given twice", details=problems)
+
+
+def _may_be_one(one: Binding, other: Binding) -> bool:
+    clusters, regions = {one.cluster, other.cluster}, {one.region, other.region}
+    return all(len(names - {""}) <= 1 for names in (clusters, regions))

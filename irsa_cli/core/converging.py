@@ -1,0 +1,146 @@
+"""The plan that makes a wish true whatever is there: what is missing is made, what differs is changed.
+
+`irsa apply` plans so; `create-sa`, which refuses what differs, by `irsa_cli.core.planning` alone. Changed is
+only what is irsa's: a role that bears its tags, and on a ServiceAccount the keys that irsa has set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from irsa_cli.core import trust_merge
+from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_half_made
+from irsa_cli.core.differences import check_trust_size
+from irsa_cli.core.errors import Refused
+from irsa_cli.core.names import default_role_path
+from irsa_cli.core.plan import Plan
+from irsa_cli.core.planning import plan
+from irsa_cli.core.role_changes import RoleChanges, role_changes
+from irsa_cli.core.states import (
+    AUDIENCE_ANNOTATION,
+    CLUSTER_TAG,
+    MANAGED_BY_LABEL,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+    TRANSACTION_TAG,
+    WISH_TAG,
+)
+
+KEYS_ANNOTATION = "irsa/keys"
+"""Annotation of a ServiceAccount: the labels and annotations that were applied, so that one that is no longer
+wished is known to be irsa's to remove. JSON: `{"annotations": [...], "labels": [...]}`."""
+
+_OWN_ANNOTATIONS = (AUDIENCE_ANNOTATION, STS_REGIONAL_ANNOTATION, TOKEN_EXPIRATION_ANNOTATION)
+
+
+def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Plan:
+    """The changes that make the wish true; empty when it is true already.
+
+    Raises `Refused` for what is somebody else's, and for a role that is half made for other wishes, unless
+    `takes_over`.
+    """
+    wish = _with_keys(wish, observed.service_account)
+    _check_account(wish, observed.service_account)
+    wish = replace(wish, override=True)
+    if wish.role is None or observed.role is None:
+        return plan(wish, observed)
+    _check_role(wish, observed, observed.role, takes_over=takes_over)
+    return plan(wish, observed, _changes(wish, observed, observed.role))
+
+
+def _changes(wish: Wish, observed: Observed, role: ObservedRole) -> RoleChanges:
+    assert wish.role is not None
+    document = trust_merge.with_own(role.state.trust, wish.role.trust)
+    check_trust_size(wish.role_arn, document, observed.trust_quota)
+    # IAM's own tags can't be changed.
+    kept = {key: value for key, value in role.state.tags.items() if key.lower().startswith("aws:")}
+    state = replace(wish.role, trust=document, tags={**wish.role.tags, **kept})
+    return role_changes(
+        wish.role_name, role, ObservedRole(state, frozenset(wish.policies), dict(wish.inline))
+    )
+
+
+def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_over: bool) -> None:
+    assert wish.role is not None
+    tags = role.state.tags
+    for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
+        if tags.get(key) != wish.role.tags[key]:
+            raise Refused(
+                f"role {wish.role_name} is not irsa's for {wish.namespace}/{wish.name}",
+                reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {wish.role.tags[key]}",
+                next_steps=(
+                    f"to take the role over: irsa adopt {wish.name} -n {wish.namespace}"
+                    f" -c {wish.cluster.name}",
+                    "or give the entry another roleName",
+                ),
+            )
+    if is_half_made(wish, observed) and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
+        raise Refused(
+            f"role {wish.role_name} is half made, for other wishes",
+            reason=f"transaction {tags.get(TRANSACTION_TAG, '?')} has not ended",
+            next_steps=(
+                "wait for the run that is making it, and run this again",
+                f"or, where that run is gone: irsa recover --cluster {wish.cluster.name}",
+            ),
+        )
+
+
+def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
+    """A ServiceAccount with a role that isn't irsa's changes only when the user says so."""
+    present = account.annotations.get(ROLE_ARN_ANNOTATION) if account is not None else None
+    if present in (None, wish.role_arn) or wish.override or wish.role_only:
+        return
+    own = f":iam::{wish.cluster.account}:role{default_role_path(wish.cluster.name)}"
+    if own not in str(present):
+        raise Refused(
+            f"{wish.namespace}/{wish.name} has another role",
+            reason=f"it is annotated with {present}, which irsa did not make",
+            next_steps=(
+                f"to keep that role: irsa adopt {wish.name} -n {wish.namespace} -c {wish.cluster.name},"
+                " and name it in the entry (roleName)",
+                "to give it the new one: run this again with --override-existing-serviceaccounts",
+            ),
+        )
+
+
+def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
+    """The wish with the keys that are to go, and the note of those that are there."""
+    if wish.role_only:
+        return wish
+    theirs = (ROLE_ARN_ANNOTATION, *_OWN_ANNOTATIONS)
+    keys = {
+        "annotations": sorted(key for key in wish.annotations if key not in theirs),
+        "labels": sorted(wish.labels),
+    }
+    noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
+    before = applied_keys(account.annotations if account is not None else {})
+    labels: dict[str, str | None] = dict.fromkeys(before["labels"])
+    if MANAGED_BY_LABEL in labels:
+        labels[MANAGED_BY_LABEL] = "irsa"  # As it was before it was wished to be something else.
+    return replace(
+        wish,
+        annotations={
+            **dict.fromkeys((*before["annotations"], *_OWN_ANNOTATIONS)),
+            **wish.annotations,
+            KEYS_ANNOTATION: noted,
+        },
+        labels={**labels, **wish.labels},
+    )
+
+
+def applied_keys(annotations: Mapping[str, str]) -> dict[str, list[str]]:
+    """The keys that an earlier `apply` has set; none where the note of them is not there or not readable."""
+    try:
+        found = json.loads(annotations.get(KEYS_ANNOTATION, "{}"))
+        return {name: _ordinary(found.get(name, [])) for name in ("annotations", "labels")}
+    except (ValueError, AttributeError, TypeError):
+        return {"annotations": [], "labels": []}
+
+
+def _ordinary(keys: list[str]) -> list[str]:
+    """The keys that a user could have wished: whoever edits the note must not have others removed by it."""
+    return [key for key in keys if not key.startswith(("irsa/", "eks.amazonaws.com/"))]

@@ -1,0 +1,139 @@
+"""Several subjects in one statement of a trust policy: joining one, and parting with it.
+
+Only statements in the very form that irsa writes are touched; all others stay byte for byte, and so does
+the order. Several values of a key are alternatives:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from irsa_cli.core.policy import Document, as_list
+from irsa_cli.core.web_identity import ACTION
+
+EXACT, LIKE = "StringEquals", "StringLike"
+_PROVIDER = "oidc-provider/"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A statement in irsa's form: these subjects of one provider's issuer, for one audience.
+
+    `operator` compares the subjects: StringEquals, or StringLike where one holds wildcards.
+    """
+
+    provider: str
+    audience: str
+    operator: str
+    subjects: tuple[str, ...]
+
+    @property
+    def document(self) -> Document:
+        """The statement as it is written: subjects sorted, one of them without a list."""
+        prefix = self.provider.partition(_PROVIDER)[2]
+        ordered = sorted(set(self.subjects))
+        aud = {f"{prefix}:aud": self.audience}
+        sub: dict[str, Any] = {f"{prefix}:sub": ordered if ordered[1:] else ordered[0]}
+        condition = {EXACT: {**aud, **sub}} if self.operator == EXACT else {EXACT: aud, LIKE: sub}
+        return {
+            "Effect": "Allow",
+            "Principal": {"Federated": self.provider},
+            "Action": ACTION,
+            "Condition": condition,
+        }
+
+    def fits(self, other: Shared) -> bool:
+        """Whether both could be one statement."""
+        return replace(self, subjects=()) == replace(other, subjects=())
+
+
+def shared(provider: str, audience: str, subjects: Iterable[str]) -> Shared:
+    """The statement that admits these subjects, which may hold wildcards."""
+    names = tuple(sorted(set(subjects)))
+    wild = any("*" in name or "?" in name for name in names)
+    return Shared(provider, audience, LIKE if wild else EXACT, names)
+
+
+def read(statement: Any) -> Shared | None:
+    """A statement exactly as irsa writes it, None for any other."""
+    try:
+        provider = statement["Principal"]["Federated"]
+        condition, prefix = statement["Condition"], provider.partition(_PROVIDER)[2]
+        audience = condition[EXACT][f"{prefix}:aud"]
+        operator = LIKE if LIKE in condition else EXACT
+        subjects = tuple(as_list(condition[operator][f"{prefix}:sub"]))
+        found = Shared(provider, audience, operator, subjects)
+        return found if subjects and found.document == statement else None
+    except (AttributeError, KeyError, TypeError):
+        return None
+
+
+def holds(statement: Any, wanted: Shared) -> bool:
+    """Whether a statement in irsa's form has all these subjects."""
+    found = read(statement)
+    return found is not None and found.fits(wanted) and set(wanted.subjects) <= set(found.subjects)
+
+
+def join(statements: list[Any], wanted: Shared) -> list[Any]:
+    """The statements with these subjects in the first one that they fit into, or in one of their own."""
+    for index, item in enumerate(statements):
+        found = read(item)
+        if found is not None and found.fits(wanted):
+            together = replace(found, subjects=(*found.subjects, *wanted.subjects)).document
+            return [*statements[:index], together, *statements[index + 1 :]]
+    return [*statements, wanted.document]
+
+
+def part(statements: list[Any], unwanted: Shared) -> list[Any]:
+    """The statements without these subjects, wherever they stand in irsa's form."""
+    kept = []
+    for item in statements:
+        found = read(item)
+        if found is None or not found.fits(unwanted):
+            kept.append(item)
+            continue
+        rest = tuple(subject for subject in found.subjects if subject not in unwanted.subjects)
+        if rest == found.subjects:
+            kept.append(item)
+        elif rest:
+            kept.append(replace(found, subjects=rest).document)
+    return kept
+
+
+def is_own(statement: Any) -> bool:
+    """Whether a statement admits ServiceAccounts as irsa's do, with further conditions or without.
+
+    On a role of irsa's such a statement is irsa's to change; all others are somebody else's.
+    """
+    try:
+        provider: str = statement["Principal"]["Federated"]
+        prefix = provider.partition(_PROVIDER)[2]
+        keys = {key for pairs in statement["Condition"].values() for key in pairs}
+        form = {"Effect", "Principal", "Action", "Condition"}
+        return (
+            set(statement) == form
+            and statement["Effect"] == "Allow"
+            and as_list(statement["Action"]) == [ACTION]
+            and set(statement["Principal"]) == {"Federated"}
+            and bool(prefix)
+            and f"{prefix}:sub" in keys
+        )
+    except (AttributeError, KeyError, TypeError):
+        return False
+
+
+def with_own(document: Mapping[str, Any], wished: Mapping[str, Any]) -> Document:
+    """The policy with irsa's statements as wished, in the place of those that are there; the rest stays."""
+    statements = as_list(document.get("Statement", []))
+    own = list(wished["Statement"])
+    kept: list[Any] = []
+    for item in statements:
+        if is_own(item):
+            kept += own
+            own = []
+        else:
+            kept.append(item)
+    return {**document, "Statement": [*kept, *own]}

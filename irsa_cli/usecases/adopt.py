@@ -1,0 +1,211 @@
+"""`irsa adopt`: roles that something else has made become irsa's, by their tags alone.
+
+What may be taken over is decided in `irsa_cli.core.adopting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from irsa_cli.core.adopting import Adoption, Adoptions, Passed, adoption
+from irsa_cli.core.arn import role_arn
+from irsa_cli.core.errors import InvalidInput, IrsaError
+from irsa_cli.core.ownership import Belongs, belonging
+from irsa_cli.core.result import Ended, Result
+from irsa_cli.core.update import Bound
+from irsa_cli.kube.client import Json
+from irsa_cli.transaction.recover import cut_off, supersede
+from irsa_cli.usecases.bound import UNSEEN, read_bound, sharers, with_role
+from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.finding import observed_account
+from irsa_cli.usecases.recover import Stop, attempt, warning
+from irsa_cli.usecases.running import (
+    Settings,
+    execute,
+    going_on,
+    name_caller,
+    naming_caller,
+    planned,
+    stoppable,
+)
+from irsa_cli.usecases.settling import until_settled
+
+PARALLEL = 8
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for: one ServiceAccount, or without `name` all of the namespace, or ('') of all."""
+
+    target: Target
+    namespace: str = ""
+    name: str = ""
+
+
+def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
+    """Take over the role of one ServiceAccount; raises `Refused` for one that is not to be taken over."""
+    connection = _connect(request, settings, log)
+    context = _context(request, connection, request.namespace, request.name)
+    earlier = going_on(settings, context)
+
+    def one() -> tuple[Result, bool]:
+        with naming_caller(connection.aws.caller):
+            bound, accounts = read_bound(connection, request.namespace, request.name)
+            found = adoption(bound, sharers(bound, accounts or []))
+        result = _carry_out(connection, bound, found, settings, context)
+        result.notes += [UNSEEN] if accounts is None else []
+        return result, False
+
+    result = until_settled(one, settings)
+    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+        supersede(earlier)
+    return result
+
+
+def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
+    """Take over the roles of all ServiceAccounts whose role is nobody's, each in a transaction of its own.
+
+    Raises `ServiceError` when the ServiceAccounts of the cluster can't be listed: who shares a role with whom
+    has to be known.
+    """
+    connection = _connect(request, settings, log)
+    with naming_caller(connection.aws.caller):
+        accounts = connection.kube.service_accounts()
+        done = Adoptions(connection.cluster)
+        bounds = _in_scope(connection, request, accounts, done)
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            read = list(pool.map(partial(_with_role, connection), bounds))
+    stop = Stop("--all")
+    with stoppable(stop, warning(settings, forward=False)):
+        for bound, error in read:
+            if stop.number:
+                break
+            if error is None and not _is_free(bound, done):
+                continue
+            one = partial(_one_of_all, connection, request, settings, bound, error, accounts)
+            result = attempt("", one)
+            done.items.append(_told(result, bound))
+            stop.number = stop.number or result.signal
+    done.signal = stop.number
+    return done
+
+
+def _connect(request: Request, settings: Settings, log: WireLog) -> Connection:
+    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    cluster = connection.cluster
+    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    return connection
+
+
+def _context(request: Request, connection: Connection, namespace: str, name: str) -> dict[str, Any]:
+    return {
+        "command": "adopt",
+        "cluster": connection.cluster.arn,
+        "serviceAccount": f"{namespace}/{name}",
+        "target": vars(request.target),
+    }
+
+
+def _in_scope(connection: Connection, request: Request, accounts: list[Json], done: Adoptions) -> list[Bound]:
+    """The annotated ServiceAccounts that were asked for; those whose role can't be irsa's are passed over."""
+    bounds: list[Bound] = []
+    for item in accounts:
+        namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+        bound = Bound(connection.cluster, namespace, name, observed_account(item))
+        if not bound.role_arn or request.namespace not in ("", namespace):
+            continue
+        why = _why_not(bound)
+        if why:
+            done.passed.append(Passed(f"{namespace}/{name}", why))
+        else:
+            bounds.append(bound)
+    return bounds
+
+
+def _why_not(bound: Bound) -> str:
+    try:
+        account = role_arn(bound.role_arn).account
+    except InvalidInput as error:
+        return str(error)
+    return "" if account == bound.cluster.account else f"its role lives in account {account}"
+
+
+def _with_role(connection: Connection, bound: Bound) -> tuple[Bound, IrsaError | None]:
+    """One of many with its role: what can't be read is its own failure, and not that of the others."""
+    try:
+        return with_role(connection, bound), None
+    except IrsaError as error:
+        return bound, error
+
+
+def _is_free(bound: Bound, done: Adoptions) -> bool:
+    """Whether the role is nobody's; one that is irsa's is passed over."""
+    if bound.role is None:
+        return True
+    who = belonging(bound.role.state, bound)
+    if who is Belongs.NOBODY:
+        return True
+    done.passed.append(Passed(f"{bound.namespace}/{bound.name}", f"its role is {who.value}"))
+    return False
+
+
+def _one_of_all(
+    connection: Connection,
+    request: Request,
+    settings: Settings,
+    bound: Bound,
+    error: IrsaError | None,
+    accounts: list[Json],
+) -> Result:
+    if error is not None:
+        raise error
+    context = _context(request, connection, bound.namespace, bound.name)
+    found = adoption(bound, sharers(bound, accounts))
+    settings.note(f"{bound.namespace}/{bound.name}")
+    result = _carry_out(connection, bound, found, settings, context)
+    if result.ended is Ended.COMMITTED:
+        supersede(cut_off(settings.state_dir, context))
+    return result
+
+
+def _told(result: Result, bound: Bound) -> Result:
+    """The result with what it is about, also where it was refused."""
+    return replace(result, cluster=bound.cluster, facts={**_facts(bound), **result.facts})
+
+
+def _carry_out(
+    connection: Connection, bound: Bound, found: Adoption, settings: Settings, context: Mapping[str, Any]
+) -> Result:
+    from irsa_cli.changes import handlers
+
+    cluster = connection.cluster
+    if not len(found.plan):
+        result = Result(Ended.UNCHANGED, cluster=cluster)
+    elif settings.dry_run:
+        result = planned(found.plan, cluster, settings)
+    else:
+        result = execute(found.plan, handlers(connection.iam, None), cluster, settings, context)
+    name_caller(result.error, connection.aws.caller)
+    result.facts = {**_facts(bound), "adoption": found.to_json()}
+    if result.error is None:
+        result.notes += [*found.kept, *_release(found)]
+    result.seconds = settings.seconds
+    return result
+
+
+def _facts(bound: Bound) -> dict[str, Any]:
+    return {
+        "serviceAccount": {"namespace": bound.namespace, "name": bound.name},
+        "role": {"arn": bound.role_arn, "created": False},
+    }
+
+
+def _release(found: Adoption) -> list[str]:
+    if not found.release:
+        return []
+    what = "to release the role from its stack, which deletes the stack and keeps the role (not done here):"
+    return ["\n  ".join((what, *found.release))]

@@ -1,0 +1,314 @@
+"""`irsa apply` and `irsa diff`: makes true what configuration files wish, and nothing else.
+
+One transaction for each ServiceAccount, many at the same time; or with `atomic` one for all. What both build
+on (the OIDC provider, namespaces) is laid first. Pruning and deleting are in `irsa_cli.usecases.unapply`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from irsa_cli.core.applied import Applied, Item
+from irsa_cli.core.binding import Observed, Wish
+from irsa_cli.core.config import Binding, Config, OtherCluster, Selection
+from irsa_cli.core.converging import converge
+from irsa_cli.core.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.core.plan import Plan
+from irsa_cli.core.result import Ended, Result
+from irsa_cli.transaction.journal import prune
+from irsa_cli.transaction.protocol import Run
+from irsa_cli.transaction.recover import stories, supersede
+from irsa_cli.usecases import delete_sa
+from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
+from irsa_cli.usecases.create_sa import wish_of
+from irsa_cli.usecases.from_config import request_of
+from irsa_cli.usecases.making import Work, is_abandoned
+from irsa_cli.usecases.many import PARALLEL, Pace, result_of, run_all
+from irsa_cli.usecases.places import Place, places
+from irsa_cli.usecases.running import (
+    RunGroup,
+    Settings,
+    execute,
+    name_caller,
+    naming_caller,
+    planned,
+    stoppable,
+)
+from irsa_cli.usecases.snapshot import Groundwork, Snapshot
+from irsa_cli.usecases.unapply import Deletions, surplus
+
+GROUNDWORK, ALL = "(groundwork)", "(all)"
+"""What stands for a ServiceAccount's name where a transaction is about what several have in common."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. `target.cluster` is '' where the files name it."""
+
+    configs: tuple[Config, ...]
+    target: Target
+    selection: Selection = field(default_factory=Selection)
+    parallel: int = PARALLEL
+    atomic: bool = False
+    override: bool = False
+    update_trust: bool = False
+    verify: bool = False
+    prune: bool = False
+    """Whether bindings that irsa made here and no file wishes are deleted."""
+
+
+GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
+Tell = Callable[[Item], None]
+"""Hears of each item when it has ended."""
+
+
+def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> Applied:
+    """Make true what the files wish; an error of one ServiceAccount does not end the others."""
+    pace = Pace(request.parallel)
+
+    def listen(call: Any) -> None:
+        log(call)
+        pace.heard(call)
+
+    where = places(request.configs, request.target, request.selection)
+    if request.atomic and len(where) > 1:
+        raise InvalidInput("--atomic takes one cluster", reason="one transaction is about one cluster")
+    sites = [Site.open(place, request, settings, listen) for place in where]
+    done = Applied(notices=[notice for config in request.configs for notice in config.notices])
+    group = RunGroup()
+    with stoppable(group, settings.note):
+        for site in sites:
+            run = replace(site, settings=replace(settings, group=group))
+            if request.atomic:
+                run.all_or_nothing(done, tell)
+            else:
+                run.one_by_one(done, pace, tell)
+                run.prune(done, pace, tell)
+    prune(settings.state_dir)
+    done.signal, done.seconds = group.number, settings.seconds
+    return done
+
+
+@dataclass(frozen=True)
+class Site:
+    """One cluster that is worked on."""
+
+    place: Place
+    request: Request
+    settings: Settings
+    connection: Connection
+    unfinished: dict[str, list[Path]] = field(default_factory=dict)
+    """Journals of runs for a ServiceAccount of this cluster that were cut off."""
+
+    @classmethod
+    def open(cls, place: Place, request: Request, settings: Settings, log: WireLog) -> Site:
+        """Connect; an ARN of another partition ends the run before the first call."""
+        wanted = [arn for item in place.bindings for arn in _arns(item)]
+        connection = connect(
+            place.target, kube=True, log=log, check=lambda aws: check_partitions(wanted, aws)
+        )
+        cluster = connection.cluster
+        settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+        found: dict[str, list[Path]] = {}
+        for path, story in stories(settings.state_dir):
+            if not story.finished and story.context.get("cluster") == cluster.arn:
+                found.setdefault(str(story.context.get("serviceAccount")), []).append(path)
+        return cls(place, request, settings, connection, found)
+
+    def one_by_one(self, done: Applied, pace: Pace, tell: Tell) -> None:
+        """A transaction for each ServiceAccount; those that use another's role come last."""
+
+        def note(item: Item) -> None:
+            done.items.append(item)
+            tell(item)
+
+        with naming_caller(self.connection.aws.caller), Snapshot(self.connection) as snapshot:
+            wishes, broken = self._wishes(snapshot)
+            for item in broken:
+                note(item)
+            ground = snapshot.lay_ground([wish for _, wish in wishes], associate=self.place.with_oidc)
+            if not self._lay(ground, note):
+                done.pending += [str(binding) for binding, _ in wishes]
+                return
+            making = [item for item in wishes if item[1].role is not None]
+            using = [item for item in wishes if item[1].role is None]
+            for works in ([[item] for item in making], _by_role(using)):
+                self._run(works, snapshot, pace, note)
+            ended = {item.name for item in done.items}
+            if {str(binding) for binding, _ in wishes} <= {
+                i.name for i in done.items if i.result.ended in GOOD
+            }:
+                self.settle(ALL)
+            done.pending += [str(binding) for binding, _ in wishes if str(binding) not in ended]
+
+    def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
+        """Delete what no file wishes any more, after showing it."""
+        requests = self.surplus()
+        if requests and not self._stopped():
+            deletions = Deletions(self.connection, self.settings)
+            deletions.run([requests], done, pace, self.request.parallel, tell)
+
+    def surplus(self) -> list[delete_sa.Request]:
+        """What `--prune` deletes here; told before it is done."""
+        if not self.request.prune:
+            return []
+        found = surplus(self.connection, self.place.target, self.place.names, self.request.selection)
+        if found:
+            names = ", ".join(item.full_name for item in found)
+            self.settings.note(f"No file wishes these any more, and irsa made them: {names}")
+        return found
+
+    def _run(
+        self,
+        works: Sequence[Sequence[tuple[Binding, Wish]]],
+        snapshot: Snapshot,
+        pace: Pace,
+        note: Callable[[Item], None],
+    ) -> None:
+        def work(items: Sequence[tuple[Binding, Wish]]) -> list[Item]:
+            return [self._one(binding, wish, snapshot) for binding, wish in items if not self._stopped()]
+
+        jobs = [lambda items=items: work(items) for items in works]
+        for _, items in run_all(jobs, pace, self.request.parallel, self._stopped):
+            for item in items:
+                note(item)
+
+    def _stopped(self) -> bool:
+        return self.settings.group is not None and self.settings.group.number != 0
+
+    def _one(self, binding: Binding, wish: Wish, snapshot: Snapshot) -> Item:
+        settings = replace(self.settings, started=time.monotonic())
+        work = Work(self.connection, wish, _converge, settings, self._context(binding), snapshot.observe)
+        return self._item(binding, lambda: self._settled(str(binding), work))
+
+    def _settled(self, name: str, work: Work) -> Result:
+        result = work.until_settled()
+        if result.ended in GOOD:
+            self.settle(name)
+        return result
+
+    def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
+        result = result_of(work)
+        name_caller(result.error, self.connection.aws.caller)
+        return Item(self.connection.cluster.name, str(binding), result, binding.where)
+
+    def _context(self, binding: object) -> dict[str, Any]:
+        return {
+            "command": "apply",
+            "cluster": self.connection.cluster.arn,
+            "serviceAccount": str(binding),
+            "target": vars(self.place.target),
+        }
+
+    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> bool:
+        """Make what all build on; whether it is there now (or would be, in a dry run)."""
+        if not len(ground.plan):
+            self.settle(GROUNDWORK)
+            return True
+        result = result_of(lambda: self.make(ground.plan, GROUNDWORK))
+        note(Item(self.connection.cluster.name, GROUNDWORK, result))
+        if result.ended is Ended.COMMITTED:
+            self.settle(GROUNDWORK)
+        return result.ended in (Ended.COMMITTED, Ended.PLANNED)
+
+    def settle(self, *names: str) -> None:
+        """Earlier runs for these that were cut off have nothing left to do."""
+        if not self.settings.dry_run:
+            supersede([path for name in names for path in self.unfinished.get(name, [])])
+
+    def make(self, plan: Plan, what: str, gate: Callable[[Run], None] | None = None) -> Result:
+        """Carry a plan for more than one ServiceAccount out, or only show it; `what` is for the journal."""
+        from irsa_cli.changes import handlers
+
+        cluster = self.connection.cluster
+        settings = replace(self.settings, started=time.monotonic())
+        if settings.dry_run:
+            return planned(plan, cluster, settings)
+        found = handlers(self.connection.iam, self.connection.kube)
+        return execute(plan, found, cluster, settings, self._context(what), gate=gate)
+
+    def _wishes(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, Wish]], list[Item]]:
+        """What each entry means here; and the entries that can't be meant."""
+        wishes, broken = [], []
+        for binding in self.place.bindings:
+            try:
+                wishes.append((binding, self.wish(binding, snapshot)))
+            except IrsaError as error:
+                broken.append(self._item(binding, _raising(error)))
+        return wishes, broken
+
+    def wish(self, binding: Binding, snapshot: Snapshot) -> Wish:
+        """What an entry means in this cluster; raises `IrsaError` where it can't be meant."""
+        cluster = self.connection.cluster
+        request = replace(
+            request_of(binding, self.place.target, self._issuers),
+            override=self.request.override,
+            update_trust=self.request.update_trust and bool(binding.attach_role_arn),
+            verify=self.request.verify and not binding.role_only,
+        )
+        try:
+            return wish_of(request, cluster)
+        except Refused:  # By IAM's default quota; the account's own may be higher.
+            return wish_of(request, cluster, snapshot.trust_quota)
+
+    @cached_property
+    def _issuers(self) -> dict[OtherCluster, str]:
+        """The issuers of the further clusters that entries name."""
+        others = {item for binding in self.place.bindings for item in binding.clusters if not item.issuer}
+        return {item: self._issuer(item.name, item.region) for item in others}
+
+    def _issuer(self, name: str, region: str) -> str:
+        from irsa_cli.aws.cluster import describe
+        from irsa_cli.aws.session import AwsSession
+
+        target = self.place.target
+        aws: AwsSession = self.connection.aws
+        if region and region != aws.region:
+            aws = AwsSession(
+                profile=target.profile,
+                region=region,
+                assume_role=target.assume_role,
+                log=self.connection.wire_log,
+            )
+        return describe(aws, name).cluster.issuer
+
+    def all_or_nothing(self, done: Applied, tell: Tell) -> None:
+        """One transaction for all of it."""
+        from irsa_cli.usecases.atomic import apply_at_once
+
+        result = result_of(lambda: apply_at_once(self))
+        if result.ended in GOOD:
+            self.settle(ALL, GROUNDWORK, *map(str, self.place.bindings))
+        name_caller(result.error, self.connection.aws.caller)
+        item = Item(self.connection.cluster.name, ALL, result)
+        done.items.append(item)
+        tell(item)
+
+
+def _arns(binding: Binding) -> Iterator[str]:
+    yield from binding.policies
+    yield from filter(None, (binding.permissions_boundary, binding.attach_role_arn))
+
+
+def _raising(error: IrsaError) -> Callable[[], Result]:
+    def work() -> Result:
+        raise error
+
+    return work
+
+
+def _by_role(items: Iterable[tuple[Binding, Wish]]) -> list[list[tuple[Binding, Wish]]]:
+    """Those that use the same role one after the other: IAM has no conditional write for trust policies."""
+    found: dict[str, list[tuple[Binding, Wish]]] = {}
+    for item in items:
+        found.setdefault(item[1].role_arn, []).append(item)
+    return list(found.values())
+
+
+def _converge(wish: Wish, observed: Observed) -> Plan:
+    return converge(wish, observed, takes_over=is_abandoned(observed))

@@ -1,0 +1,96 @@
+"""`irsa apply --atomic`: everything that the files wish of one cluster, in one transaction.
+
+What each ServiceAccount needs is planned as by itself (`irsa_cli.core.converging`); the plans are put side
+by side (`irsa_cli.core.merging`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from random import uniform
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.core.binding import Wish
+from irsa_cli.core.converging import converge
+from irsa_cli.core.errors import Refused
+from irsa_cli.core.merging import side_by_side
+from irsa_cli.core.plan import Plan
+from irsa_cli.core.result import Ended, Result
+from irsa_cli.transaction.protocol import Run
+from irsa_cli.usecases.delete_sa import planned_deletion
+from irsa_cli.usecases.making import is_abandoned
+from irsa_cli.usecases.running import came_between
+from irsa_cli.usecases.settling import ATTEMPTS
+from irsa_cli.usecases.snapshot import WORKERS, Snapshot
+from irsa_cli.usecases.verify import verify
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.apply import Site
+
+
+def apply_at_once(site: Site) -> Result:
+    """Plan for all, and carry it out; raises `Refused` when one of them can't be as wished."""
+    for attempt in range(1, ATTEMPTS + 1):
+        result = _attempt(site)
+        last = attempt == ATTEMPTS or site.settings.seconds >= site.settings.timeout
+        if last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
+            return result
+        site.settings.note(f"Another run came between ({result.error}): looking again.")
+        sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
+    raise AssertionError("the last attempt returns")
+
+
+def _attempt(site: Site) -> Result:
+    with Snapshot(site.connection) as snapshot:
+        wishes = [site.wish(binding, snapshot) for binding in site.place.bindings]
+        ground = snapshot.lay_ground(wishes, associate=site.place.with_oidc)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            found = list(pool.map(lambda wish: _planned(wish, snapshot), wishes))
+    refusals = [item for item in found if isinstance(item, Refused)]
+    if refusals:
+        raise _refused(refusals)
+    deletions = [planned_deletion(site.connection, item, site.settings) for item in site.surplus()]
+    plans = [item for item in found if isinstance(item, Plan)]
+    plans += [item.plan for item in deletions if item is not None]
+    plan = side_by_side(ground.plan, plans)
+    facts = {"serviceAccounts": [{"namespace": w.namespace, "name": w.name} for w in wishes]}
+    if not len(plan):
+        return Result(Ended.UNCHANGED, cluster=site.connection.cluster, facts=facts)
+    proof: dict[str, Any] = {}
+    gated = [wish for wish in wishes if wish.gated]
+    result = site.make(plan, "(all)", _gate(site, gated, proof) if gated else None)
+    result.facts, result.verification = facts, proof or None
+    return result
+
+
+def _planned(wish: Wish, snapshot: Snapshot) -> Plan | Refused:
+    observed = snapshot.observe(wish)
+    try:
+        return converge(wish, observed, takes_over=is_abandoned(observed))
+    except Refused as error:
+        return error
+
+
+def _refused(errors: Sequence[Refused]) -> Refused:
+    details = [line for error in errors for line in (str(error), *(f"  {item}" for item in error.details))]
+    steps = dict.fromkeys(step for error in errors for step in error.next_steps)
+    return Refused(
+        f"{len(errors)} of the ServiceAccounts can't be made as wished", details=details, next_steps=[*steps]
+    )
+
+
+def _gate(site: Site, wishes: Sequence[Wish], proof: dict[str, Any]) -> Callable[[Run], None]:
+    def prove(run: Run) -> None:
+        for wish in wishes:
+            found = verify(
+                site.connection,
+                wish,
+                seconds=run.remaining - 1,
+                pause=run.pause,
+                listen=site.settings.listen,
+            )
+            proof[f"{wish.namespace}/{wish.name}"] = found
+
+    return prove

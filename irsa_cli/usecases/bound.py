@@ -1,0 +1,79 @@
+"""Reading one ServiceAccount with its role: what `irsa update-sa` and `irsa adopt` start from.
+
+What may be done with it is decided in `irsa_cli.core.ownership`.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.core.arn import role_arn
+from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.injection import Injection
+from irsa_cli.core.issuer import provider_arn
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.update import Bound
+from irsa_cli.kube.client import Json
+from irsa_cli.usecases.connect import Connection
+from irsa_cli.usecases.finding import observed_account
+from irsa_cli.usecases.identity import ServiceAccount
+
+UNSEEN = "whether other ServiceAccounts use the role was not looked at: the caller may not list them"
+
+
+def read_account(connection: Connection, namespace: str, name: str) -> Bound:
+    """The ServiceAccount with the role that it names, which is not looked at.
+
+    Raises `Refused` when there is no such ServiceAccount (with where one of that name is), or it names none.
+    """
+    account = ServiceAccount(connection, namespace, name)
+    body = connection.kube.service_account(namespace, name)
+    if body is None:
+        raise account.missing()
+    observed = observed_account(body)
+    account.with_role(Injection.read(observed.annotations))
+    return Bound(connection.cluster, namespace, name, observed)
+
+
+def with_role(connection: Connection, bound: Bound) -> Bound:
+    """With the role and what is on it; a role of another account is not looked at."""
+    if role_arn(bound.role_arn).account != connection.cluster.account:
+        return bound
+    return replace(bound, role=reading.whole_role(connection.iam, bound.role_name))
+
+
+def read_provider(connection: Connection) -> ProviderState | None:
+    """The cluster's OIDC provider."""
+    cluster = connection.cluster
+    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    return reading.provider(connection.iam, arn)
+
+
+def read_all_accounts(connection: Connection) -> list[Json] | None:
+    """All ServiceAccounts of the cluster, None when the caller may not list them."""
+    try:
+        return connection.kube.service_accounts()
+    except ServiceError as error:
+        if error.status == 403:
+            return None
+        raise
+
+
+def sharers(bound: Bound, accounts: list[Json]) -> list[str]:
+    """The other ServiceAccounts that name the same role."""
+    names = [
+        f"{metadata['namespace']}/{metadata['name']}"
+        for metadata in (item["metadata"] for item in accounts)
+        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == bound.role_arn
+    ]
+    return sorted(name for name in names if name != f"{bound.namespace}/{bound.name}")
+
+
+def read_bound(connection: Connection, namespace: str, name: str) -> tuple[Bound, list[Json] | None]:
+    """The ServiceAccount with its role, and all ServiceAccounts of the cluster where they may be listed."""
+    with ThreadPoolExecutor(1) as pool:
+        accounts = pool.submit(read_all_accounts, connection)
+        bound = with_role(connection, read_account(connection, namespace, name))
+    return bound, accounts.result()

@@ -1,0 +1,76 @@
+"""What has to be read of IAM by what a ServiceAccount and its role are: other accounts, providers and roles.
+
+How each is read is in `irsa_cli.usecases.doctor_reading`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from irsa_cli.core.arn import Arn
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, RoleSummary, Subject, Unreadable
+from irsa_cli.core.causes.principal_flaws import trusted_providers
+from irsa_cli.core.causes.subjects import identity_of, role_arn_of
+from irsa_cli.core.evaluation import explain
+from irsa_cli.core.issuer import provider_arn
+from irsa_cli.core.states import ProviderState
+from irsa_cli.usecases.doctor_reading import DoctorReads
+
+
+def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
+    """The facts with what has to be read of IAM by what is there: other providers, other roles."""
+    subject = facts.named
+    provider = _account_of(subject)
+    subject = replace(
+        subject,
+        provider=reads.provider(provider).result() if provider else None,
+        providers=_trusted(reads, facts),
+        candidates=_candidates(reads, facts),
+    )
+    if isinstance(subject.association, Association):
+        subject = _with_pod_identity(reads, subject, subject.association)
+    return replace(facts, subject=subject)
+
+
+def _with_pod_identity(reads: DoctorReads, subject: Subject, association: Association) -> Subject:
+    agent, endpoints = reads.agent(), reads.auth_endpoints()
+    role = Unreadable("EKS did not tell the association's role")
+    found = reads.role(association.role_arn).result() if association.role_arn else role
+    return replace(subject, association_role=found, agent=agent.result(), auth_endpoints=endpoints.result())
+
+
+def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:
+    role, account = facts.named.role, facts.cluster.account
+    if not isinstance(role, Role):
+        return {}
+    own = provider_arn(facts.cluster.partition, account, facts.cluster.issuer)
+    arns = [arn for arn in trusted_providers(role.trust) if arn != own and f"::{account}:" in arn]
+    futures = {arn: reads.other_provider(arn) for arn in arns}
+    return {arn: future.result() for arn, future in futures.items()}
+
+
+def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
+    """The roles that admit the ServiceAccount, where the one it names is no good."""
+    subject, cluster = facts.named, facts.cluster
+    if subject.account is None or isinstance(subject.account, Unreadable):
+        return ()
+    home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    identity = replace(identity_of(facts, subject), provider_arn=home)
+    if _account_of(subject) == cluster.account:
+        if isinstance(subject.role, Unreadable):
+            return ()
+        if subject.role is not None and explain(subject.role.trust, identity).admitted:
+            return ()
+    roles = reads.roles().result()
+    if isinstance(roles, Unreadable):
+        return roles
+    return tuple(item for item in roles if explain(item.trust, identity).admitted)
+
+
+def _account_of(subject: Subject) -> str:
+    """The account in the annotation, '' when there is none to be read."""
+    try:
+        arn: Arn = role_arn_of(subject)
+    except CannotTell:
+        return ""
+    return arn.account

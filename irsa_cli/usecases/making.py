@@ -1,0 +1,130 @@
+"""Making one ServiceAccount's wish true: look, plan, act, and again when another run came between.
+
+What is planned differs from command to command (`irsa_cli.core.planning`, `irsa_cli.core.converging`), how
+it is looked at first, too. Running a plan is `irsa_cli.usecases.running`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+from time import sleep, time
+from typing import Any
+
+from irsa_cli.core.binding import Observed, Wish
+from irsa_cli.core.plan import Kind, Plan
+from irsa_cli.core.planning import counts_on_others
+from irsa_cli.core.remains import began
+from irsa_cli.core.result import Ended, Result
+from irsa_cli.core.states import TRANSACTION_TAG
+from irsa_cli.transaction.engine import Event, Step
+from irsa_cli.transaction.protocol import Run
+from irsa_cli.usecases.connect import Connection
+from irsa_cli.usecases.observe import observe
+from irsa_cli.usecases.running import Settings, execute, naming_caller, planned
+from irsa_cli.usecases.settling import until_settled
+from irsa_cli.usecases.verify import verify
+
+ABANDONED_SECONDS = 900.0
+"""A role that is half made by a run that began so long ago may be taken over, whatever that run wished."""
+
+Planner = Callable[[Wish, Observed], Plan]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One wish and how it is to be brought about. `context` is what the journal says of the run.
+
+    `look` reads what is there the first time; when another run came between, everything is read anew.
+    """
+
+    connection: Connection
+    wish: Wish
+    planner: Planner
+    settings: Settings
+    context: Mapping[str, Any]
+    look: Callable[[Wish], Observed] | None = None
+
+    def until_settled(self) -> Result:
+        """Look, plan and act; again when another run came between, or may have taken away what was found."""
+        attempts = count()
+        return until_settled(lambda: self._attempt(first=next(attempts) == 0), self.settings)
+
+    def _attempt(self, *, first: bool) -> tuple[Result, bool]:
+        """One attempt, and whether it builds on what another run may be taking back."""
+        with naming_caller(self.connection.aws.caller):
+            look = self.look if first and self.look is not None else self._look
+            observed = look(self.wish)
+        todo = self.planner(self.wish, observed)
+        result = self._carry_out(todo)
+        result.facts = facts_of(self.wish, observed, result)
+        result.notes += notes_of(self.wish, observed)
+        return result, counts_on_others(self.wish, observed, todo)
+
+    def _look(self, wish: Wish) -> Observed:
+        return observe(self.connection, wish)
+
+    def _carry_out(self, todo: Plan) -> Result:
+        from irsa_cli.changes import handlers
+
+        cluster, settings, wish = self.connection.cluster, self.settings, self.wish
+        if settings.dry_run:
+            result = planned(todo, cluster, settings)
+            return result if len(todo) else replace(result, ended=Ended.UNCHANGED)
+        proof: dict[str, Any] = {}
+        if len(todo):
+            found = handlers(self.connection.iam, None if wish.role_only else self.connection.kube)
+            gate = self._gate(todo, proof) if wish.gated else None
+            result = execute(todo, found, cluster, settings, self.context, gate=gate)
+        else:
+            result = Result(Ended.UNCHANGED, cluster=cluster)
+            if wish.gated:
+                settings.listen(Event(Step.GATE))
+                proof.update(self._prove(0, sleep))
+                settings.listen(Event(Step.GATE_PASSED))
+        result.verification = proof or None
+        result.seconds = settings.seconds
+        return result
+
+    def _gate(self, todo: Plan, proof: dict[str, Any]) -> Callable[[Run], None]:
+        # Only what this run changes in IAM may still be spreading; a refusal of anything else is final.
+        fresh = any(change.kind not in (Kind.NAMESPACE, Kind.SERVICE_ACCOUNT) for change in todo)
+
+        def prove(run: Run) -> None:
+            proof.update(self._prove(run.remaining - 1 if fresh else 0, run.pause))
+
+        return prove
+
+    def _prove(self, seconds: float, pause: Callable[[float], None]) -> dict[str, Any]:
+        listen = self.settings.listen
+        return verify(self.connection, self.wish, seconds=seconds, pause=pause, listen=listen)
+
+
+def facts_of(wish: Wish, observed: Observed, result: Result) -> dict[str, Any]:
+    """The ServiceAccount and its role, for the result."""
+    created = wish.role is not None and observed.role is None and result.ended is Ended.COMMITTED
+    account: dict[str, Any] | None = None
+    if not wish.role_only:
+        account = {"namespace": wish.namespace, "name": wish.name}
+    return {"serviceAccount": account, "role": {"arn": wish.role_arn, "created": created}}
+
+
+def notes_of(wish: Wish, observed: Observed) -> list[str]:
+    """What could not be checked."""
+    notes = []
+    if observed.role_unreadable:
+        notes.append(f"the trust policy of {wish.role_arn} was not checked: {observed.role_unreadable}")
+    if wish.role_account != wish.cluster.account:
+        notes.append(
+            f"not checked: account {wish.role_account} needs an OIDC provider for {wish.cluster.issuer}, too"
+        )
+    return notes
+
+
+def is_abandoned(observed: Observed) -> bool:
+    """Whether the run that made the role began so long ago that it can't be at work any more."""
+    if observed.role is None:
+        return False
+    starts = began(observed.role.state.tags.get(TRANSACTION_TAG, ""))
+    return all(time() - start.timestamp() > ABANDONED_SECONDS for start in starts)

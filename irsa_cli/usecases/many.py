@@ -1,0 +1,92 @@
+"""Many transactions at the same time: as many as asked for, fewer while AWS throttles.
+
+What each of them does is the business of who calls this.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+from irsa_cli.aws.errors import THROTTLED
+from irsa_cli.aws.session import WireCall
+from irsa_cli.core.errors import Refused
+from irsa_cli.core.result import Ended, Result
+
+T = TypeVar("T")
+
+PARALLEL = 16
+"""Transactions at the same time, unless the user says otherwise."""
+_SHRINK = 0.5
+_GROW = 0.25
+_PAUSE = 1.0
+"""Seconds in which several throttled calls count as one: they come from the same burst."""
+
+
+class Pace:
+    """How many may be under way: halved when AWS throttles, and slowly more again after that.
+
+    As TCP does it (RFC 5681): additive increase, multiplicative decrease. Safe to use from several threads.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = float(most)
+        self._now = float(most)
+        self._throttled = float("-inf")
+        self._lock = threading.Lock()
+
+    @property
+    def limit(self) -> int:
+        """How many may be under way now, at least one."""
+        with self._lock:
+            return max(1, int(self._now))
+
+    def heard(self, call: WireCall) -> None:
+        """Slow down for a throttled call."""
+        if call.code not in THROTTLED and call.status != 429:
+            return
+        with self._lock:
+            now = time.monotonic()
+            if now - self._throttled >= _PAUSE:
+                self._now = max(1.0, self._now * _SHRINK)
+                self._throttled = now
+
+    def done(self) -> None:
+        """One has ended: a little more may be tried."""
+        with self._lock:
+            self._now = min(self._most, self._now + _GROW)
+
+
+def run_all(
+    works: Sequence[Callable[[], T]], pace: Pace, most: int, stopped: Callable[[], bool]
+) -> Iterator[tuple[int, T]]:
+    """Do all of it, and yield results with their places as they come in; none is begun once `stopped`."""
+    waiting = iter(enumerate(works))
+    running: dict[Future[T], int] = {}
+    with ThreadPoolExecutor(most) as pool:
+        while True:
+            while len(running) < pace.limit and not stopped():
+                following = next(waiting, None)
+                if following is None:
+                    break
+                number, work = following
+                running[pool.submit(work)] = number
+            if not running:
+                return
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                pace.done()
+                yield running.pop(future), future.result()
+
+
+def result_of(work: Callable[[], Result]) -> Result:
+    """The result of one of many: what goes wrong with it is its own affair."""
+    try:
+        return work()
+    except Refused as error:
+        return Result(Ended.REFUSED, error=error)
+    except Exception as error:
+        return Result(Ended.FAILED, error=error)

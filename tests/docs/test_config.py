@@ -1,0 +1,48 @@
+"""The pages about configuration files: examples are read, no field is left out, generated ones are fresh."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+import yaml
+
+from irsa_cli.core.config import parse
+from irsa_cli.core.config.service_accounts import EKSCTL, METADATA, OURS
+from tests.docs.console import ROOT
+
+PAGE = (ROOT / "docs" / "reference" / "config.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+QUEUE = '{"Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_examples_are_read(example: str) -> None:
+    (config,) = parse(example, "example.yaml", {"policies/queue.json": QUEUE}.__getitem__)
+    assert config.bindings
+    document = yaml.safe_load(example)
+    if document["apiVersion"] == "irsa/v1":
+        schema = json.loads((ROOT / "docs" / "reference" / "irsa-v1.schema.json").read_text(encoding="utf-8"))
+        jsonschema.validate(document, schema)
+
+
+def test_the_examples_have_every_field() -> None:
+    there: set[str] = set()
+    for example in EXAMPLES:
+        document = yaml.safe_load(example)
+        entries = document.get("iam", document)["serviceAccounts"]
+        there |= {field for entry in entries for field in entry}
+        there |= {f"metadata.{field}" for entry in entries for field in entry["metadata"]}
+    wanted = {*EKSCTL, *OURS, *(f"metadata.{field}" for field in METADATA)} - {"status"}
+    assert there == wanted
+    assert all(f"| `{field}` |" in PAGE for field in wanted - {"metadata"})
+
+
+@pytest.mark.parametrize("tool", ["config_schema.py", "well_known_policies.py"])
+def test_what_is_generated_is_fresh(tool: str) -> None:
+    ended = subprocess.run([sys.executable, f"tools/docs/{tool}", "--check"], cwd=ROOT, check=False)
+    assert ended.returncode == 0

@@ -1,0 +1,85 @@
+"""docs/how-to/doesnt-work.md: with what it says doctor needs, doctor can look at everything.
+
+And without each of it, something can't be told: nothing of the list is too much.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.sandbox import Rule, Sandbox
+from tests.docs.console import ROOT
+from tests.scenarios.breaking import Binding, make
+from tests.scenarios.breaks import annotation_of_another_role, associate, no_provider
+from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.doctoring import doctor, of
+from tests.support.stage import Json
+
+PAGE = (ROOT / "docs/how-to/doesnt-work.md").read_text(encoding="utf-8").partition("## What doctor needs")[2]
+LISTED = [
+    *re.findall(r"`((?:eks|ec2|cloudtrail):\w+)`", PAGE),
+    *(f"iam:{name}" for name in re.findall(r"`((?:Get|List)\w+)`", PAGE)),
+]
+RULES = [
+    Rule(("get", "list"), ("serviceaccounts", "pods", "namespaces")),
+    Rule(("list",), ("mutatingwebhookconfigurations",), groups=("admissionregistration.k8s.io",)),
+    Rule(("list",), ("networkpolicies",), groups=("networking.k8s.io",)),
+    Rule(("create",), ("pods",)),
+]
+
+
+@pytest.fixture
+def binding(sandbox: Sandbox, tmp_path: Path) -> Binding:
+    """A binding of which everything is read: what is wrong with it has to be looked for everywhere."""
+    stage = sandbox_stage(sandbox, "demo", tmp_path)
+    sandbox.quotas["AssumeRolePolicySizeQuota"] = 4096
+    stage.make_namespace("back")
+    made = make(stage, "back")
+    iam = made.aws("iam")
+    iam.put_role_permissions_boundary(
+        RoleName=made.role, PermissionsBoundary="arn:aws:iam::aws:policy/AdministratorAccess"
+    )
+    document = (
+        '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
+    )
+    iam.put_role_policy(RoleName=made.role, PolicyName="own", PolicyDocument=document)
+    annotation_of_another_role(made)
+    associate(made)
+    no_provider(made)
+    return made
+
+
+def told(
+    binding: Binding, capsys: pytest.CaptureFixture[str], actions: list[str], rules: list[Rule]
+) -> set[tuple[str, ...]]:
+    """All that a caller is told who may do just this: cause, verdict, text and evidence."""
+    sandbox, user = binding.stage.sandbox, f"u-{uuid.uuid4().hex[:12]}"
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    sandbox.add_user(user, policy={"Version": "2012-10-17", "Statement": statement})
+    sandbox.grant("demo", user, rules=rules)
+    return said(doctor(binding, capsys, *of(binding), user=user))
+
+
+def said(document: Json) -> set[tuple[str, ...]]:
+    """What is told, but for what the sandbox's rules can't grant, and what tells of seconds."""
+    return {
+        (item["id"], item["verdict"], item["text"], str(item["evidence"]))
+        for item in document["findings"]
+        if item["id"] not in ("issuer-keys", "role-new")
+    }
+
+
+def test_the_list_is_enough_and_nothing_of_it_too_much(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = told(binding, capsys, LISTED, RULES)
+    assert whole == said(doctor(binding, capsys, *of(binding)))
+    for action in LISTED[1:]:  # Without the first one, DescribeCluster, nothing is told.
+        assert told(binding, capsys, [item for item in LISTED if item != action], RULES) != whole, action
+    for number in range(len(RULES)):
+        fewer = RULES[:number] + RULES[number + 1 :]
+        assert told(binding, capsys, LISTED, fewer) != whole, RULES[number]

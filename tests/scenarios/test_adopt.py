@@ -1,0 +1,158 @@
+"""`irsa adopt`: a role that others have made gets two tags, and nothing else of the world changes."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from irsa_cli.sandbox import Fault
+from tests.scenarios.binding import make_binding
+from tests.scenarios.updating import QUEUE, SNS, update
+from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
+
+NAME = "reader"
+
+
+@pytest.fixture
+def arn(stage: Stage, namespace: str) -> str:
+    return make_binding(stage, namespace, NAME)
+
+
+def adopt(stage: Stage, *arguments: str, **how: Any) -> Ran:
+    return stage.irsa("adopt", *arguments, "-c", stage.cluster, **how)
+
+
+def _adopted(stage: Stage, world: Json, arn: str, namespace: str, name: str = NAME) -> Json:
+    wished = copy.deepcopy(world)
+    cluster = f"arn:aws:eks:{stage.region}:{stage.account_id}:cluster/{stage.cluster}"
+    tags = wished["roles"][arn.rsplit("/", 1)[-1]]["tags"]
+    tags.update({"irsa/cluster": cluster, "irsa/service-account": f"{namespace}/{name}"})
+    return wished
+
+
+def test_a_hand_made_role_gets_two_tags(stage: Stage, namespace: str, arn: str) -> None:
+    before = stage.world()
+    planned = adopt(stage, NAME, "-n", namespace, "--dry-run", "--detailed-exitcode")
+    assert planned.code == 6, planned.err
+    assert stage.world() == before
+    ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert stage.world() == _adopted(stage, before, arn, namespace)
+    assert ran.json["adoption"]["maker"] == "unknown"
+    assert any("/own/" in item for item in ran.json["adoption"]["kept"])
+    again = adopt(stage, NAME, "-n", namespace, "-o", "json")
+    assert (again.code, again.json["outcome"]) == (0, "unchanged")
+
+
+def test_what_was_adopted_can_be_changed(stage: Stage, namespace: str, arn: str) -> None:
+    assert update(stage, namespace, "--attach-policy-arn", SNS, name=NAME).code == 4
+    assert adopt(stage, NAME, "-n", namespace).code == 0
+    assert update(stage, namespace, "--attach-policy-arn", SNS, name=NAME).code == 0
+    assert stage.role_of(namespace, NAME)["attached"] == [READ_ONLY, SNS]
+
+
+def test_what_was_adopted_is_no_half_made_work(stage: Stage, namespace: str, arn: str) -> None:
+    assert adopt(stage, NAME, "-n", namespace).code == 0
+    stage.annotate(namespace, NAME, **{ROLE_ARN: arn + "-other"})
+    found = stage.irsa("recover", "-c", stage.cluster, "-o", "json")
+    assert not [item for item in found.json["items"] if f"{namespace}/{NAME}" in item["serviceAccounts"]]
+
+
+def test_of_a_stack_of_eksctl_it_says_how_to_release_it(stage: Stage, namespace: str, arn: str) -> None:
+    role = arn.rsplit("/", 1)[-1]
+    tags = {
+        "alpha.eksctl.io/cluster-name": stage.cluster,
+        "alpha.eksctl.io/iamserviceaccount-name": f"{namespace}/{NAME}",
+    }
+    stage.iam().tag_role(RoleName=role, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+    stage.iam().put_role_policy(RoleName=role, PolicyName="x-Policy1", PolicyDocument=json.dumps(QUEUE))
+    ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
+    assert ran.code == 0, ran.err
+    found = ran.json["adoption"]
+    assert found["maker"] == "eksctl"
+    assert any("x-Policy1" in item for item in found["kept"])
+    stack = f"eksctl-{stage.cluster}-addon-iamserviceaccount-{namespace}-{NAME}"
+    assert all(f"--stack-name {stack} " in command for command in found["release"])
+    assert "Retain" in found["release"][0]
+    assert found["release"][-1].startswith("aws cloudformation delete-stack")
+    assert found["release"][-1] in ran.err
+
+
+def test_a_role_that_does_not_admit_it_is_refused(stage: Stage, namespace: str, arn: str) -> None:
+    stage.make_account(namespace, "guest", annotations={ROLE_ARN: arn})
+    before = stage.world()
+    ran = adopt(stage, "guest", "-n", namespace)
+    assert ran.code == 4, ran.err
+    assert stage.world() == before
+
+
+def test_a_shared_role_is_refused(stage: Stage, namespace: str, arn: str) -> None:
+    stage.make_account(namespace, "guest", annotations={ROLE_ARN: arn})
+    before = stage.world()
+    ran = adopt(stage, NAME, "-n", namespace)
+    assert ran.code == 4, ran.err
+    assert f"{namespace}/guest" in ran.err
+    assert stage.world() == before
+
+
+@pytest.mark.parametrize("key", ["irsa/cluster", "irsa/service-account"])
+def test_a_role_that_is_irsas_for_something_else_is_refused(
+    stage: Stage, namespace: str, arn: str, key: str
+) -> None:
+    stage.iam().tag_role(RoleName=arn.rsplit("/", 1)[-1], Tags=[{"Key": key, "Value": "other"}])
+    before = stage.world()
+    assert adopt(stage, NAME, "-n", namespace).code == 4
+    assert stage.world() == before
+
+
+def test_a_role_without_room_for_tags_is_refused(stage: Stage, namespace: str, arn: str) -> None:
+    tags = [{"Key": f"k{number}", "Value": "v"} for number in range(49)]
+    stage.iam().tag_role(RoleName=arn.rsplit("/", 1)[-1], Tags=tags)
+    before = stage.world()
+    assert adopt(stage, NAME, "-n", namespace).code == 4
+    assert stage.world() == before
+
+
+@pytest.mark.parametrize("arguments", [(), (NAME, "--all"), (NAME, "--issuer-url", "https://a.b")])
+def test_what_makes_no_sense_is_told_before_any_call(stage: Stage, arguments: tuple[str, ...]) -> None:
+    stage.sandbox.calls.clear()
+    assert adopt(stage, *arguments).code == 2
+    assert not stage.sandbox.calls
+
+
+def test_all_that_are_nobodys_are_taken_each_by_itself(stage: Stage, namespace: str, arn: str) -> None:
+    own = stage.create_sa("own", namespace, "--attach-policy-arn", READ_ONLY)
+    assert own.code == 0, own.err
+    stage.make_account(namespace, "far", annotations={ROLE_ARN: "arn:aws:iam::444455556666:role/far"})
+    stage.make_account(namespace, "lost", annotations={ROLE_ARN: "arn:aws:iam::111122223333:role/none"})
+    before = stage.world()
+    planned = adopt(stage, "--all", "-n", namespace, "--dry-run", "-o", "json")
+    assert planned.code == 4, planned.err
+    assert stage.world() == before
+    ran = adopt(stage, "--all", "-n", namespace, "-o", "json")
+    assert ran.code == 4, ran.err
+    ended = {item["serviceAccount"]["name"]: item["outcome"] for item in ran.json["items"]}
+    assert ended == {NAME: "committed", "lost": "refused"}
+    assert {item["serviceAccount"] for item in ran.json["passed"]} == {f"{namespace}/far", f"{namespace}/own"}
+    assert stage.world() == _adopted(stage, before, arn, namespace)
+    text = adopt(stage, "--all", "-n", namespace)
+    assert f"{namespace}/lost  refused" in text.out
+
+
+@pytest.mark.parametrize("kind", ["reset-after", "half-body"])
+def test_a_lost_answer_is_settled_by_reading(stage: Stage, namespace: str, arn: str, kind: str) -> None:
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("iam", "TagRole", kind, times=None))  # type: ignore[arg-type]
+    ran = adopt(stage, NAME, "-n", namespace)
+    assert ran.code == 0, ran.err
+    assert stage.world() == _adopted(stage, before, arn, namespace)
+
+
+def test_a_caller_who_may_not_tag_changes_nothing(stage: Stage, namespace: str, arn: str) -> None:
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("iam", "TagRole", "error", times=None))
+    ran = adopt(stage, NAME, "-n", namespace)
+    assert ran.code == 1, ran.err
+    assert "iam:TagRole" in ran.err
+    assert stage.world() == before

@@ -1,0 +1,278 @@
+"""`irsa apply` and `irsa diff`: configuration files made true, on both Kubernetes APIs."""
+
+import json
+import signal
+from typing import Any
+
+import pytest
+import yaml
+
+from irsa_cli.sandbox import Fault
+from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Ran, Stage
+
+SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
+DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}
+THEIRS = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+WRITES = ("Create", "Put", "Attach", "Detach", "Delete", "Update", "Tag", "Untag", "POST", "PATCH", "DELETE")
+
+
+def entry(name: str, namespace: str, **fields: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": namespace}, **fields}
+
+
+def config(stage: Stage, *entries: dict[str, Any], oidc: bool = True, **more: Any) -> str:
+    return yaml.safe_dump(
+        {
+            "apiVersion": "eksctl.io/v1alpha5",
+            "kind": "ClusterConfig",
+            "metadata": {"name": stage.cluster, "region": stage.region},
+            "iam": {"withOIDC": oidc, "serviceAccounts": list(entries)},
+            **more,
+        }
+    )
+
+
+def bindings(stage: Stage, *entries: dict[str, Any]) -> str:
+    return yaml.safe_dump(
+        {
+            "apiVersion": "irsa/v1",
+            "kind": "Bindings",
+            "metadata": {"name": stage.cluster, "region": stage.region},
+            "withOIDC": True,
+            "serviceAccounts": list(entries),
+        }
+    )
+
+
+def apply(stage: Stage, text: str, *arguments: str, **env: str) -> Ran:
+    return stage.irsa("apply", "-f", "-", *arguments, stdin=text, **env)
+
+
+def writes(stage: Stage) -> list[str]:
+    return [
+        call.operation
+        for call in stage.sandbox.calls
+        if call.service in ("iam", "kubernetes") and call.operation.startswith(WRITES)
+    ]
+
+
+def reader(namespace: str, **fields: Any) -> dict[str, Any]:
+    return entry("reader", namespace, attachPolicyARNs=[READ_ONLY], **fields)
+
+
+def worker(namespace: str, **fields: Any) -> dict[str, Any]:
+    return entry("worker", namespace, attachPolicy=DOCUMENT, **fields)
+
+
+def test_what_is_missing_is_made_and_what_agrees_costs_no_write(stage: Stage, unique: str) -> None:
+    text = config(stage, reader(unique), worker(f"{unique}-2"), nodeGroups=[{"name": "x"}])
+    ran = apply(stage, text, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert ran.json["summary"] == {"committed": 3}
+    assert "nodeGroups" in ran.err
+    assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]
+    assert list(stage.role_of(f"{unique}-2", "worker")["inline"].values()) == [DOCUMENT]
+    before = stage.world()
+    stage.sandbox.calls.clear()
+    again = apply(stage, text, "-o", "json")
+    assert (again.code, again.json["summary"]) == (0, {"unchanged": 2})
+    assert writes(stage) == []
+    assert stage.world() == before
+
+
+def test_what_differs_is_changed_and_back_again_leaves_no_trace(stage: Stage, unique: str) -> None:
+    one = config(stage, reader(unique, tags={"cost": "a"}), worker(unique, permissionsBoundary=READ_ONLY))
+    other = config(
+        stage,
+        entry("reader", unique, attachPolicyARNs=[SQS], attachPolicy=DOCUMENT, roleOnly=False),
+        {
+            "metadata": {
+                "name": "worker",
+                "namespace": unique,
+                "labels": {"a": "b"},
+                "annotations": {"c": "d"},
+            },
+            "attachPolicyARNs": [READ_ONLY, SQS],
+        },
+    )
+    assert apply(stage, one).code == 0
+    first = stage.world()
+    assert apply(stage, other).code == 0
+    role = stage.role_of(unique, "reader")
+    assert (role["attached"], list(role["inline"].values())) == ([SQS], [DOCUMENT])
+    assert "cost" not in role["tags"]
+    account = stage.account(unique, "worker")
+    assert account is not None
+    assert (account["labels"]["a"], account["annotations"]["c"]) == ("b", "d")
+    assert stage.role_of(unique, "worker")["boundary"] is None
+    assert apply(stage, one).code == 0
+    assert stage.world() == first
+
+
+def test_diff_shows_what_would_change_and_changes_nothing(stage: Stage, unique: str) -> None:
+    text = config(stage, reader(unique))
+    before = stage.world()
+    stage.sandbox.calls.clear()
+    ran = stage.irsa("diff", "-f", "-", stdin=text)
+    assert ran.code == 6, ran.err
+    assert READ_ONLY.rpartition("/")[2] in ran.out
+    assert writes(stage) == []
+    assert stage.world() == before
+    assert apply(stage, text).code == 0
+    assert stage.irsa("diff", "-f", "-", stdin=text).code == 0
+    changed = config(stage, worker(unique), reader(unique))
+    assert apply(stage, changed).code == 0
+    document = json.loads(json.dumps(DOCUMENT).replace("sqs:*", "sns:*"))
+    ran = stage.irsa("diff", "-f", "-", stdin=config(stage, entry("worker", unique, attachPolicy=document)))
+    assert ran.code == 6
+    assert '-      "Action": "sqs:*"' in ran.out
+    assert '+      "Action": "sns:*"' in ran.out
+
+
+@pytest.mark.parametrize("flags", [(), ("--detailed-exitcode",)])
+def test_a_dry_run_of_apply_is_a_diff(stage: Stage, unique: str, flags: tuple[str, ...]) -> None:
+    before = stage.world()
+    ran = apply(stage, config(stage, reader(unique)), "--dry-run", *flags, "-o", "json")
+    assert ran.code == (6 if flags else 0)
+    assert ran.json["summary"] == {"planned": 2}
+    assert stage.world() == before
+
+
+def test_one_that_fails_does_not_end_the_others(stage: Stage, unique: str) -> None:
+    assert stage.associate().code == 0
+    stage.make_namespace(unique)
+    before = stage.world()
+    missing = f"arn:aws:iam::{ACCOUNT}:policy/none"
+    text = config(stage, reader(unique), entry("broken", unique, attachPolicyARNs=[missing]))
+    ran = apply(stage, text, "-o", "json")
+    assert ran.code == 1, ran.err
+    assert ran.json["summary"] == {"committed": 1, "failed": 1}
+    assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]
+    assert stage.account(unique, "broken") is None
+    assert len(stage.world()["roles"]) == len(before["roles"]) + 1
+
+
+def test_atomic_is_all_or_nothing(stage: Stage, unique: str) -> None:
+    before = stage.world()
+    text = config(stage, reader(unique), worker(unique))
+    stage.sandbox.faults.add(Fault("iam", "PutRolePolicy", "error", status=403, code="AccessDenied"))
+    ran = apply(stage, text, "--atomic")
+    assert ran.code == 1, ran.err
+    assert stage.world() == before
+    ran = apply(stage, text, "--atomic", "--verify", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert stage.role_of(unique, "worker")["inline"]
+    world = stage.world()
+    assert apply(stage, text, "--atomic", "-o", "json").json["summary"] == {"unchanged": 1}
+    assert stage.world() == world
+
+
+def test_atomic_refuses_all_when_one_is_somebody_elses(stage: Stage, unique: str) -> None:
+    stage.make_namespace(unique)
+    stage.make_account(unique, "worker", annotations={ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/old"})
+    before = stage.world()
+    ran = apply(stage, config(stage, reader(unique), worker(unique)), "--atomic")
+    assert ran.code == 4, ran.err
+    assert "irsa adopt worker" in ran.err
+    assert stage.world() == before
+    override = apply(
+        stage,
+        config(stage, reader(unique), worker(unique)),
+        "--atomic",
+        "--override-existing-serviceaccounts",
+    )
+    assert override.code == 0, override.err
+    assert stage.role_of(unique, "worker")["inline"]
+
+
+def test_a_role_of_somebody_else_is_refused(stage: Stage, unique: str) -> None:
+    stage.make_namespace(unique)
+    document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
+    stage.iam().create_role(RoleName=f"{unique}-taken", AssumeRolePolicyDocument=document)
+    text = config(stage, reader(unique, roleName=f"{unique}-taken"), worker(unique))
+    ran = apply(stage, text, "-o", "json")
+    assert ran.code == 4, ran.err
+    assert ran.json["summary"]["refused"] == 1
+    assert stage.account(unique, "reader") is None
+    assert stage.role_of(unique, "worker")["inline"]
+
+
+def test_globs_choose(stage: Stage, unique: str) -> None:
+    text = config(stage, reader(unique), worker(unique))
+    ran = apply(stage, text, "--include", f"{unique}/w*", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert stage.account(unique, "reader") is None
+    assert apply(stage, text, "--exclude", f"{unique}/w*").code == 0
+    assert stage.account(unique, "reader") is not None
+    nothing = apply(stage, text, "--include", "nothing/*")
+    assert nothing.code == 2
+
+
+def test_several_subjects_share_one_statement(stage: Stage, unique: str) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/irsa/{stage.cluster}/{unique}-shared"
+    owner = reader(unique, roleName=f"{unique}-shared", subjects=[{"namespace": unique, "name": "guest"}])
+    text = bindings(stage, owner, entry("guest", unique, attachRoleARN=role))
+    ran = apply(stage, text, "--verify", "-o", "json")
+    assert ran.code == 0, ran.err
+    (statement,) = stage.role_of(unique, "guest")["trust"]["Statement"]
+    (subjects,) = [
+        value for key, value in statement["Condition"]["StringEquals"].items() if key.endswith(":sub")
+    ]
+    assert subjects == [f"system:serviceaccount:{unique}:{name}" for name in ("guest", "reader")]
+    before = stage.world()
+    assert apply(stage, text).code == 0
+    assert stage.world() == before
+
+
+def test_many_join_the_trust_of_a_role_that_is_somebody_elses(stage: Stage, unique: str) -> None:
+    document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
+    arn = stage.iam().create_role(RoleName=f"{unique}-r", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    entries = [entry(f"app-{number}", unique, attachRoleARN=arn) for number in range(4)]
+    ran = apply(stage, config(stage, *entries), "--update-trust")
+    assert ran.code == 0, ran.err
+    theirs, ours = stage.role_of(unique, "app-0")["trust"]["Statement"]
+    assert theirs == THEIRS
+    assert [
+        len(value) for value in ours["Condition"]["StringEquals"].values() if isinstance(value, list)
+    ] == [4]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_all(stage: Stage, unique: str, number: int, code: int) -> None:
+    assert stage.associate().code == 0
+    stage.make_namespace(unique)
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("iam", "CreateRole", "callback", run=lambda: stage.signal(number)))
+    text = config(stage, reader(unique), worker(unique))
+    ran = apply(stage, text, "--parallel", "1", "-o", "json")
+    assert ran.code == code, ran.err
+    assert stage.world() == before
+    assert len(ran.json["pending"]) == 1
+
+
+def test_a_run_that_was_killed_is_gone_on_with(stage: Stage, unique: str) -> None:
+    text = config(stage, reader(unique))
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
+    assert apply(stage, text).code < 0
+    ran = apply(stage, text, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]
+    assert "No unfinished" in stage.irsa("recover").out
+
+
+HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "iam: [",
+        f"{HEAD}metadata: {{name: demo}}\niam: {{serviceAccount: []}}",
+        f"{HEAD}iam: {{serviceAccounts: []}}",
+    ],
+)
+def test_what_is_wrong_in_a_file_ends_the_run_before_the_first_call(stage: Stage, text: str) -> None:
+    stage.sandbox.calls.clear()
+    ran = apply(stage, text)
+    assert ran.code == 2, ran.err
+    assert not [call for call in stage.sandbox.calls if call.service in ("iam", "eks")]

@@ -1,0 +1,91 @@
+"""`irsa delete -f` and `irsa apply --prune`: what irsa made goes, what others made stays."""
+
+import json
+
+import pytest
+
+from irsa_cli.sandbox import Fault
+from tests.scenarios.test_apply import THEIRS, apply, config, entry, reader, worker
+from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Ran, Stage
+
+
+def delete(stage: Stage, text: str, *arguments: str) -> Ran:
+    return stage.irsa("delete", "-f", "-", *arguments, stdin=text)
+
+
+def test_what_was_applied_is_deleted(stage: Stage, unique: str) -> None:
+    assert stage.associate().code == 0
+    stage.make_namespace(unique)
+    stage.make_account(unique, "worker", labels={"chart": "x"})
+    before = stage.world()
+    text = config(stage, reader(unique), worker(unique), entry("role", unique, roleOnly=True))
+    assert apply(stage, text).code == 0
+    planned = delete(stage, text, "--dry-run", "--detailed-exitcode", "-o", "json")
+    assert (planned.code, planned.json["summary"]) == (6, {"planned": 3})
+    ran = delete(stage, text, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert stage.world() == before
+    again = delete(stage, text, "-o", "json")
+    assert (again.code, again.json["summary"]) == (0, {"unchanged": 3})
+
+
+def test_one_that_fails_does_not_end_the_others(stage: Stage, unique: str) -> None:
+    text = config(stage, reader(unique), worker(unique))
+    assert apply(stage, text).code == 0
+    role = stage.role_of(unique, "reader")
+    stage.sandbox.faults.add(Fault("iam", "DetachRolePolicy", "error", status=403, code="AccessDenied"))
+    ran = delete(stage, text, "-o", "json")
+    assert ran.code == 1, ran.err
+    assert stage.role_of(unique, "reader") == role
+    assert stage.account(unique, "worker") is None
+
+
+def test_prune_takes_what_no_file_wishes_and_irsa_made(stage: Stage, unique: str) -> None:
+    stage.make_namespace(unique)
+    document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
+    theirs = f"{unique}-theirs"
+    stage.iam().create_role(RoleName=theirs, AssumeRolePolicyDocument=document)
+    stage.make_account(unique, "theirs", annotations={ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/{theirs}"})
+    assert apply(stage, config(stage, reader(unique))).code == 0
+    kept = stage.world()
+    both = config(stage, reader(unique), worker(unique))
+    assert apply(stage, both).code == 0
+    only = config(stage, reader(unique))
+    assert apply(stage, only).code == 0
+    assert stage.account(unique, "worker") is not None
+    # Other tests' bindings on the same API server are not this test's to prune.
+    mine = ("--include", f"{unique}/*")
+    shown = apply(stage, only, "--prune", *mine, "--dry-run", "-o", "json")
+    assert shown.json["summary"] == {"unchanged": 1, "planned": 1}
+    ran = apply(stage, only, "--prune", *mine, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert f"{unique}/worker" in ran.err
+    assert stage.world() == kept
+
+
+def test_prune_is_part_of_an_atomic_apply(stage: Stage, unique: str) -> None:
+    assert apply(stage, config(stage, reader(unique), worker(unique))).code == 0
+    before = stage.world()
+    text = config(stage, entry("reader", unique, attachPolicyARNs=[READ_ONLY], description="x"))
+    text = text.replace("description: x", "tags: {a: b}")
+    flags = ("--prune", "--atomic", "--include", f"{unique}/*")
+    stage.sandbox.faults.add(Fault("iam", "DeleteRole", "error", status=403, code="AccessDenied"))
+    ran = apply(stage, text, *flags)
+    assert ran.code == 1, ran.err
+    assert stage.world() == before
+    ran = apply(stage, text, *flags)
+    assert ran.code == 0, ran.err
+    assert stage.account(unique, "worker") is None
+    assert stage.role_of(unique, "reader")["tags"]["a"] == "b"
+
+
+@pytest.mark.parametrize("name", ["aws-node"])
+def test_the_network_is_never_pruned(stage: Stage, name: str) -> None:
+    text = config(stage, entry(name, "kube-system", attachPolicyARNs=[READ_ONLY], roleOnly=True))
+    assert apply(stage, text).code == 0
+    before = stage.world()
+    nothing = config(stage, entry("x", "kube-system", roleOnly=True))
+    ran = apply(stage, nothing, "--prune", "--include", "kube-system/*", "-o", "json")
+    assert ran.code == 0, ran.err
+    roles = {tuple(role["tags"].items()) for role in stage.world()["roles"].values()}
+    assert {tuple(role["tags"].items()) for role in before["roles"].values()} <= roles

@@ -1,0 +1,142 @@
+"""Configuration files on disk and on standard input, and what an entry asks of create-sa."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.core.binding import Cluster
+from irsa_cli.core.config import Binding, OtherCluster
+from irsa_cli.core.errors import InvalidInput
+from irsa_cli.usecases.connect import Target
+from irsa_cli.usecases.create_sa import wish_of
+from irsa_cli.usecases.files import read_configs
+from irsa_cli.usecases.from_config import request_of
+
+ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+CLUSTER = Cluster(
+    name="prod",
+    arn="arn:aws-cn:eks:cn-north-1:111122223333:cluster/prod",
+    region="cn-north-1",
+    partition="aws-cn",
+    account="111122223333",
+    issuer="https://oidc.eks.cn-north-1.amazonaws.com.cn/id/A",
+)
+
+
+def _bindings(*names: str, **fields: object) -> str:
+    entries = [{"metadata": {"name": name}, **fields} for name in names]
+    return json.dumps({"apiVersion": "irsa/v1", "kind": "Bindings", "serviceAccounts": entries})
+
+
+def _names(*paths: str) -> list[str]:
+    return [binding.name for config in read_configs(paths) for binding in config.bindings]
+
+
+def test_files_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "below").mkdir()
+    for file, name in (
+        ("b.yml", "b"),
+        ("a.yaml", "a"),
+        ("c.json", "c"),
+        ("x.txt", "X"),
+        ("below/z.yaml", "z"),
+    ):
+        (tmp_path / "folder" / file).write_text(_bindings(name))
+    (tmp_path / "one.yaml").write_text(
+        f"\ufeff{_bindings('one')}\n---\n{_bindings('two')}\n", encoding="utf-8"
+    )
+    one, folder = str(tmp_path / "one.yaml"), str(tmp_path / "folder")
+    assert _names(one, folder) == ["one", "two", "a", "b", "c"]
+    assert _names(folder, one, f"{folder}/a.yaml") == ["a", "b", "c", "one", "two"]
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(_bindings("a", "b").encode())))
+    assert _names("-", "-") == ["a", "b"]
+
+
+def test_policies_by_file_are_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "s3.json").write_text(json.dumps(ALLOW))
+    file = tmp_path / "c.yaml"
+    file.write_text(_bindings("a", inlinePolicies={"s3": {"file": "policies/s3.json"}}))
+    ((binding,),) = [config.bindings for config in read_configs([str(file)])]
+    assert binding.inline == {"s3": ALLOW}
+    file.write_text(_bindings("a", inlinePolicies={"s3": {"file": "policies/s4.json"}}))
+    with pytest.raises(InvalidInput, match=r"c\.yaml:1:\d+: .*policies/s4\.json can't be read: No such file"):
+        read_configs([str(file)])
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xe4\n")
+    (tmp_path / "empty").mkdir()
+    for name in ("latin.yaml", "empty", "missing.yaml"):
+        with pytest.raises(InvalidInput, match=name):
+            read_configs([str(tmp_path / name)])
+
+
+def test_a_service_account_in_two_files(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(_bindings("app"))
+    with pytest.raises(InvalidInput, match=r"b\.yaml:1: default/app stands in .*a\.yaml:1, too"):
+        read_configs([str(tmp_path)])
+
+
+def test_an_entry_is_the_request_that_flags_would_make(tmp_path: Path) -> None:
+    text = f"""
+apiVersion: irsa/v1
+kind: Bindings
+serviceAccounts:
+- metadata: {{name: app, namespace: shop, labels: {{a: b}}, annotations: {{c: d}}}}
+  attachPolicyARNs: [arn:aws-cn:iam::aws:policy/AmazonS3ReadOnlyAccess]
+  attachPolicy: {json.dumps(ALLOW)}
+  wellKnownPolicies: {{ebsCSIController: true, karpenter: true}}
+  permissionsBoundary: arn:aws-cn:iam::111122223333:policy/boundary
+  roleName: app-role
+  rolePath: /apps/
+  tags: {{team: web}}
+  description: An app
+  maxSessionDuration: 7200
+  subjects: [{{name: "worker-*"}}]
+  clusters: [{{issuer: "https://oidc.example.com/id/B"}}, {{name: blue}}]
+  trustConditions: {{StringEquals: {{"aws:SourceVpc": vpc-1}}}}
+  stsRegionalEndpoints: true
+  tokenExpiration: 3600
+"""
+    (tmp_path / "c.yaml").write_text(text)
+    ((binding,),) = [config.bindings for config in read_configs([str(tmp_path / "c.yaml")])]
+    issuers = {OtherCluster("blue"): "https://oidc.example.com/id/C"}
+    wish = wish_of(request_of(binding, Target("prod"), issuers), CLUSTER)
+    assert wish.role is not None
+    assert wish.role_arn == "arn:aws-cn:iam::111122223333:role/apps/app-role"
+    assert wish.policies == (
+        "arn:aws-cn:iam::aws:policy/AmazonS3ReadOnlyAccess",
+        "arn:aws-cn:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy",
+    )
+    assert list(wish.inline) == ["attachPolicy", "karpenter"]
+    assert "role/KarpenterNodeRole-prod" in json.dumps(wish.inline["karpenter"])
+    role = wish.role
+    assert (role.description, role.max_session_duration) == ("An app", 7200)
+    assert role.tags["team"] == "web"
+    issuers_of_trust = [item["Principal"]["Federated"].rpartition("/")[2] for item in role.trust["Statement"]]
+    assert issuers_of_trust == ["A", "B", "C"]
+    for item in role.trust["Statement"]:
+        (subjects,) = [
+            value for key, value in item["Condition"]["StringLike"].items() if key.endswith(":sub")
+        ]
+        assert subjects == ["system:serviceaccount:shop:app", "system:serviceaccount:shop:worker-*"]
+        assert item["Condition"]["StringEquals"]["aws:SourceVpc"] == "vpc-1"
+    assert wish.annotations["eks.amazonaws.com/token-expiration"] == "3600"
+    assert (wish.annotations["c"], wish.labels) == ("d", {"a": "b"})
+
+
+def test_a_cluster_whose_issuer_nobody_knows() -> None:
+    binding = Binding("shop", "app", where="c.yaml:3", clusters=(OtherCluster("blue"),))
+    with pytest.raises(InvalidInput, match=r"c\.yaml:3: the issuer of cluster blue is not known"):
+        request_of(binding, Target("prod"))

@@ -1,0 +1,154 @@
+"""Whatever is there, a wish is made true: from one to another and back again leaves no trace."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.binding import Wish
+from irsa_cli.core.converging import KEYS_ANNOTATION, applied_keys, converge
+from irsa_cli.core.errors import Refused
+from irsa_cli.core.plan import Change, Plan
+from irsa_cli.core.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, WISH_TAG
+from tests.unit import strategies as some
+from tests.unit.test_binding_model import is_true
+from tests.unit.wishes import OTHER_DOCUMENT, STRANGER, provider_for, wish, wishes
+from tests.unit.world import Account, Role, World, apply, observe, unmarked
+
+
+def after(world: World, changes: Iterable[Change]) -> World:
+    for change in changes:
+        world = apply(world, change)
+    return world
+
+
+def plan_of(world: World, wished: Wish) -> Plan:
+    return converge(wished, observe(world, wished))
+
+
+@st.composite
+def own(draw: st.DrawFn) -> Wish:
+    """A wish for a role of irsa's, with everything about it that can differ."""
+    wished = draw(wishes().filter(lambda item: item.role is not None and not item.role_only))
+    assert wished.role is not None
+    state = replace(
+        wished.role,
+        description=draw(some.texts),
+        max_session_duration=draw(st.sampled_from([3600, 7200])),
+        permissions_boundary=draw(st.sampled_from(["", "arn:aws:iam::aws:policy/B"])),
+        tags={**wished.role.tags, **draw(some.string_maps)},
+    )
+    return replace(wished, role=state, gated=False, associate=True, create_namespace=True, override=False)
+
+
+def bare() -> World:
+    return World(
+        providers={wish().identity.provider_arn: provider_for("sts.amazonaws.com", "vault")},
+        namespaces={"backend"},
+    )
+
+
+def plain(world: World) -> World:
+    """Without the marks of runs."""
+    world = copy.deepcopy(world)
+    for role in world.roles.values():
+        role.state = unmarked(role.state)
+    return world
+
+
+def _without_note(wished: Wish) -> Wish:
+    annotations = {key: value for key, value in wished.annotations.items() if key != "note"}
+    labels = {key: value for key, value in wished.labels.items() if key != MANAGED_BY_LABEL}
+    return replace(wished, annotations=annotations, labels=labels)
+
+
+@settings(max_examples=200)
+@given(own(), own(), st.booleans())
+def test_from_one_wish_to_another_and_back_is_no_change(one: Wish, other: Wish, there: bool) -> None:
+    world = bare()
+    if there:
+        world.accounts["backend", "reader"] = Account({"note": "theirs"}, {"chart": "x"}, "their-uid")
+        one, other = (_without_note(item) for item in (one, other))  # What is overwritten is lost.
+    first = after(world, plan_of(world, one))
+    assert is_true(one, first)
+    second = after(first, plan_of(first, other))
+    assert is_true(other, second)
+    todo = plan_of(second, one)
+    third = after(second, todo)
+    assert plain(third) == plain(first)
+    assert len(plan_of(third, one)) == 0
+    assert after(third, todo.inverse) == second
+
+
+@settings(max_examples=60)
+@given(own())
+def test_what_others_have_put_on_the_service_account_stays(wished: Wish) -> None:
+    world = bare()
+    theirs = {"meta.helm.sh/release-name": "chart", KEYS_ANNOTATION: '{"annotations":["irsa/transaction"]}'}
+    world.accounts["backend", "reader"] = Account(
+        {**theirs, "irsa/transaction": "t1"}, {"chart": "x"}, "their-uid"
+    )
+    account = after(world, plan_of(world, wished)).accounts["backend", "reader"]
+    assert account.uid == "their-uid"
+    assert account.labels["chart"] == "x"
+    assert account.annotations["meta.helm.sh/release-name"] == "chart"
+    assert account.annotations["irsa/transaction"] == "t1"
+
+
+@settings(max_examples=60)
+@given(own())
+def test_statements_of_others_stay_byte_for_byte(wished: Wish) -> None:
+    assert wished.role is not None
+    world = bare()
+    theirs = {"Sid": "Ec2", "Effect": "Allow", "Principal": {"Service": "ec2"}, "Action": "sts:AssumeRole"}
+    document = {**wished.role.trust, "Statement": [theirs, *wished.role.trust["Statement"]]}
+    world.roles[wished.role_name] = Role(replace(wished.role, trust=document), set(wished.policies))
+    found = after(world, plan_of(world, wished)).roles[wished.role_name].state.trust
+    assert found == document
+
+
+def test_a_role_of_somebody_else_is_refused() -> None:
+    world, wished = bare(), wish()
+    assert wished.role is not None
+    world.roles[wished.role_name] = Role(replace(wished.role, tags={"team": "b"}))
+    with pytest.raises(Refused, match="not irsa's"):
+        plan_of(world, wished)
+
+
+@pytest.mark.parametrize("override", [False, True])
+def test_a_service_account_with_another_role_changes_only_when_asked(override: bool) -> None:
+    world, wished = bare(), replace(wish(), override=override)
+    world.accounts["backend", "reader"] = Account({ROLE_ARN_ANNOTATION: STRANGER}, uid="their-uid")
+    if not override:
+        with pytest.raises(Refused, match="another role"):
+            plan_of(world, wished)
+        return
+    assert is_true(wished, after(world, plan_of(world, wished)))
+
+
+@pytest.mark.parametrize("takes_over", [False, True])
+def test_a_role_that_is_half_made_for_other_wishes(takes_over: bool) -> None:
+    world, wished = bare(), wish(inline={"p": OTHER_DOCUMENT})
+    assert wished.role is not None
+    wished = replace(wished, role=replace(wished.role, tags={**wished.role.tags, WISH_TAG: "this"}))
+    assert wished.role is not None
+    half = replace(wished.role, tags={**wished.role.tags, WISH_TAG: "that", "irsa/transaction": "earlier"})
+    world.roles[wished.role_name] = Role(half)
+    observed = observe(world, wished)
+    if not takes_over:
+        with pytest.raises(Refused, match="half made"):
+            converge(wished, observed)
+        return
+    assert is_true(wished, after(world, converge(wished, observed, takes_over=True)))
+
+
+@given(st.text() | st.sampled_from(["[]", "{}", '{"labels": 1}', '{"labels": ["irsa/x", "a"]}', "null"]))
+def test_a_note_of_keys_that_is_not_one_means_nothing(text: str) -> None:
+    found = applied_keys({KEYS_ANNOTATION: text})
+    assert set(found) == {"annotations", "labels"}
+    assert not any(key.startswith("irsa/") for keys in found.values() for key in keys)

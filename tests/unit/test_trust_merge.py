@@ -1,0 +1,102 @@
+"""Several subjects in one statement: what joins parts again, what isn't irsa's stays byte for byte."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from irsa_cli.core import trust, trust_merge
+from irsa_cli.core.trust_merge import Shared
+from irsa_cli.core.web_identity import WebIdentity
+from tests.unit import strategies as some
+
+ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/A"
+PROVIDERS = [f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}", f"arn:aws:iam::4:oidc-provider/{ISSUER}B"]
+THEIRS: list[dict[str, Any]] = [
+    {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    {**trust_merge.shared(PROVIDERS[0], "sts.amazonaws.com", ["s:a"]).document, "Sid": "ByHand"},
+    {"Effect": "Deny", "Principal": "*", "Action": "*"},
+]
+subjects = st.sampled_from([f"system:serviceaccount:ns:{name}" for name in "abcdef"])
+shared = st.builds(
+    trust_merge.shared,
+    st.sampled_from(PROVIDERS),
+    st.sampled_from(["sts.amazonaws.com", "vault"]),
+    st.sets(subjects | subjects.map("{}-*".format), min_size=1, max_size=4),
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    own = draw(st.lists(shared, max_size=3, unique_by=lambda item: (item.provider, item.audience)))
+    statements = draw(
+        st.permutations([*draw(st.lists(st.sampled_from(THEIRS), max_size=2)), *(o.document for o in own)])
+    )
+    return {"Version": "2012-10-17", "Statement": copy.deepcopy(statements)}
+
+
+def of_others(document: dict[str, Any]) -> list[str]:
+    return [json.dumps(item) for item in document["Statement"] if not trust_merge.read(item)]
+
+
+@given(documents(), shared)
+def test_what_joins_is_there_and_parts_without_a_trace(document: dict[str, Any], wanted: Shared) -> None:
+    there = trust.with_statement(document, wanted.document)
+    assert trust.contains(there, wanted.document)
+    assert of_others(there) == of_others(document)
+    assert trust.with_statement(there, wanted.document) == there or trust.contains(document, wanted.document)
+    back = trust.without_statement(there, wanted.document)
+    assert not trust.contains(back, wanted.document)
+    present = {
+        subject
+        for item in document["Statement"]
+        if (found := trust_merge.read(item)) and found.fits(wanted)
+        for subject in found.subjects
+    }
+    if not present & set(wanted.subjects):
+        assert back == document
+
+
+@given(documents(), shared)
+def test_there_is_one_statement_for_what_fits_together(document: dict[str, Any], wanted: Shared) -> None:
+    found = [trust_merge.read(item) for item in trust.with_statement(document, wanted.document)["Statement"]]
+    assert sum(item is not None and item.fits(wanted) for item in found) == 1
+
+
+@given(shared)
+def test_a_statement_is_read_as_it_was_written(item: Shared) -> None:
+    assert trust_merge.read(item.document) == item
+    assert trust_merge.is_own(item.document)
+    assert trust_merge.read({**item.document, "Sid": "X"}) is None
+    assert trust_merge.read(json.loads(json.dumps(item.document).replace("Allow", "Deny"))) is None
+
+
+@given(some.json_scalars | some.documents | st.lists(some.json_scalars))
+def test_nothing_else_is_read_as_one(value: Any) -> None:
+    assert trust_merge.read(value) is None
+    assert not trust_merge.is_own(value)
+
+
+@given(documents(), st.lists(shared, max_size=2))
+def test_own_statements_are_replaced_and_others_stay(document: dict[str, Any], own: list[Shared]) -> None:
+    wished = {"Version": "2012-10-17", "Statement": [item.document for item in own]}
+    there = trust_merge.with_own(document, wished)
+    assert of_others(there) == of_others(document)
+    assert [item for item in there["Statement"] if trust_merge.is_own(item)] == wished["Statement"]
+    assert trust_merge.with_own(there, wished) == there
+
+
+@given(some.identities(), some.labels)
+def test_two_subjects_of_one_statement_are_both_admitted(identity: WebIdentity, name: str) -> None:
+    from dataclasses import replace
+
+    other = replace(identity, subject=f"system:serviceaccount:other:{name}")
+    document = trust.with_statement(trust.policy(identity), trust.statement(other))
+    assert len(document["Statement"]) == 1
+    assert trust.admits(document, identity)
+    assert trust.admits(document, other)
+    assert not trust.admits(document, replace(identity, subject="system:serviceaccount:third:x"))

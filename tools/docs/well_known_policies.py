@@ -1,0 +1,104 @@
+"""Write docs/reference/well-known-policies.md from the catalogue; with `--check`, fail when it is stale.
+
+What a policy is, and where it is from, is said in its data file (`irsa_cli/core/wellknown/data`).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from irsa_cli.core import wellknown  # noqa: E402 - the package may not be installed
+from irsa_cli.core.wellknown import Parameter, WellKnown, WellKnownPolicy  # noqa: E402
+
+PAGE = ROOT / "docs" / "reference" / "well-known-policies.md"
+HEAD = """\
+# Well-known policies
+
+<!-- Written by tools/docs/well_known_policies.py from irsa_cli/core/wellknown/data: change it there. -->
+
+What controllers that many clusters have need, by name: `irsa create-sa --well-known-policy NAME`, or
+`wellKnownPolicies` in a [configuration file](config.md). `irsa policies list` and `irsa policies show NAME`
+print the same as this page.
+
+The actions are those of each controller's own documentation, in the version and at the date that stand with
+it; a release of the controller may need others. An inline policy has the name of the well-known policy. ARNs
+are those of the cluster's partition; here they are shown for `aws`.
+
+Parameters narrow a policy down: `--well-known-policy externalDNS:hostedZones=Z1,Z2`, or in a file
+`externalDNS: {hostedZones: [Z1, Z2]}`. `clusterName`, `region` and `account` are the cluster's own unless
+they are given. A parameter that is needed stands as `${name}` in the documents below.
+
+IAM takes 10,240 characters of inline policies a role, without white space; the size of each is given.
+
+| name | for | eksctl has it |
+| --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    policies = [wellknown.get(name) for name in wellknown.names()]
+    return "\n".join([HEAD.rstrip("\n"), *map(_row, policies), "", *map(_section, policies)])
+
+
+def _row(policy: WellKnownPolicy) -> str:
+    theirs = "yes" if policy.name in wellknown.EKSCTL else ""
+    return f"| [{policy.name}](#{policy.name.lower()}) | {policy.title} | {theirs} |"
+
+
+def _section(policy: WellKnownPolicy) -> str:
+    return "\n".join(
+        [f"## {policy.name}", "", f"{policy.title}.", "", *_facts(policy), "", *_document(policy)]
+    )
+
+
+def _facts(policy: WellKnownPolicy) -> Iterator[str]:
+    yield f"- Source: <{policy.source}>, {policy.version}, {policy.date}"
+    if policy.service_account:
+        yield f"- Usual ServiceAccount: `{policy.service_account}`"
+    yield from (f"- Managed policy: `{arn}`" for arn in _resolved(policy).policies)
+    yield from (f"- {note}" for note in policy.notes)
+    yield from (f"- Parameter {_parameter(policy, item)}" for item in policy.parameters.values())
+
+
+def _parameter(policy: WellKnownPolicy, item: Parameter) -> str:
+    default = f"default {', '.join(f'`{value}`' for value in item.default)}" if item.default else "optional"
+    kind = "needed" if item.name in policy.required else default
+    return f"`{item.name}`: {item.description} ({kind}{', several' if item.many else ''})"
+
+
+def _document(policy: WellKnownPolicy) -> Iterator[str]:
+    for document in _resolved(policy).inline.values():
+        size = len(json.dumps(document, separators=(",", ":")))
+        yield f"Inline policy, {size} characters without parameters:"
+        yield f"\n```json\n{json.dumps(document, indent=2)}\n```\n"
+
+
+def _resolved(policy: WellKnownPolicy) -> wellknown.Resolved:
+    return wellknown.sketch(WellKnown(policy.name), "aws")
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or compare it; returns the exit code."""
+    wished = page()
+    if arguments == ["--check"]:
+        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wished:
+            return 0
+        command = "python tools/docs/well_known_policies.py"
+        print(f"docs/reference/well-known-policies.md is stale: {command}", file=sys.stderr)
+        return 1
+    if arguments:
+        print("usage: python tools/docs/well_known_policies.py [--check]", file=sys.stderr)
+        return 2
+    PAGE.write_text(wished, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
