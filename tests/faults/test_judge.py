@@ -11,6 +11,9 @@ ROLE: Json = {
     "arn": "arn:aws:iam::111122223333:role/irsa/demo/r",
     "trust": {"Statement": []},
     "tags": {"irsa/transaction": "first"},
+    "description": "",
+    "max_session_duration": 3600,
+    "boundary": "",
     "attached": ["arn:aws:iam::aws:policy/P"],
     "inline": {"queue": {"Statement": []}},
 }

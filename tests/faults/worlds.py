@@ -8,10 +8,13 @@ from tests.faults.judge import TRANSACTION, Json
 from tests.faults.wishes import AUDIENCE, ISSUER, LABELS, OWNER_TAG, PROVIDER, SHARED, SHARED_ARN, Wish
 from tests.support.stage import ACCOUNT, ROLE_ARN
 
+SETTINGS: Json = {"description": "", "max_session_duration": 3600, "boundary": ""}
+"""What a role has besides, when nobody has wished anything."""
+
 
 def _role(arn: str, *attached: str) -> Json:
     trust = {"Version": "2012-10-17", "Statement": [THEIRS]}
-    return {"arn": arn, "trust": trust, "tags": {}, "attached": list(attached), "inline": {}}
+    return {**SETTINGS, "arn": arn, "trust": trust, "tags": {}, "attached": list(attached), "inline": {}}
 
 
 BEFORE: Json = {
@@ -52,6 +55,7 @@ def with_role(world: Json, wish: Wish, mark: str) -> Json:
         "arn": f"arn:aws:iam::{ACCOUNT}:role/irsa/demo/{name}",
         "trust": {"Version": "2012-10-17", "Statement": [statement(wish)]},
         "tags": {OWNER_TAG: wish.account, TRANSACTION: mark},
+        **SETTINGS,
         "attached": sorted(wish.policies),
         "inline": dict.fromkeys(wish.inline, DOCUMENT),
     }
