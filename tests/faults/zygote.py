@@ -17,6 +17,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,10 +96,11 @@ class Zygote:
         file_limit: int | None = None,
         lossy: bool = False,
         mutant: str = "",
+        stdin: str = "",
     ) -> Process:
         """Run irsa; `file_limit` is the size in bytes that no file may grow beyond, `mutant` of `MUTANTS`.
 
-        `lossy`: a kill takes what the journal has not synced with it.
+        `lossy`: a kill takes what the journal has not synced with it. `stdin` is all of standard input.
         """
         order = {
             "arguments": list(arguments),
@@ -107,6 +109,7 @@ class Zygote:
             "limit": file_limit,
             "lossy": lossy,
             "mutant": mutant,
+            "stdin": stdin,
         }
         out, out_end = os.pipe()
         err, err_end = os.pipe()
@@ -185,6 +188,11 @@ def _become(order: Mapping[str, Any], out: int, err: int) -> None:
     os.dup2(err, 2)
     os.close(out)
     os.close(err)
+    if order["stdin"]:
+        with tempfile.TemporaryFile() as text:
+            text.write(order["stdin"].encode())
+            text.seek(0)
+            os.dup2(text.fileno(), 0)
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["env"])

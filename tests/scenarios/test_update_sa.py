@@ -363,7 +363,11 @@ def test_a_caller_who_may_not_list_goes_on_and_is_told(stage: Stage, namespace: 
 
 
 def test_a_role_that_is_being_made_is_refused(stage: Stage, namespace: str) -> None:
-    stage.sandbox.faults.add(Fault("iam", "TagRole", "callback", run=stage.kill))
+    def kill_before() -> None:
+        stage.kill()
+        raise ConnectionAbortedError("the request got lost on its way")
+
+    stage.sandbox.faults.add(Fault("iam", "TagRole", "callback", run=kill_before))
     arn = f"arn:aws:iam::111122223333:role/irsa/{stage.cluster}/own"
     stage.make_account(namespace, "half", annotations={ROLE_ARN: arn})
     made = stage.create_sa("half", namespace, "--role-name", "own", "--attach-policy-arn", READ_ONLY)

@@ -1,12 +1,11 @@
-"""A stage for running `irsa` as its users do: a subprocess, the sandbox's AWS, one of two Kubernetes APIs.
+"""A stage for running `irsa` as its users do: a process, the sandbox's AWS, one of two Kubernetes APIs.
 
 Scenarios judge by `world()`: everything that irsa could leave behind, before and after.
 """
 
 import json
 import os
-import subprocess
-import sys
+import signal
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ import boto3
 import yaml
 
 from irsa_cli.sandbox import Rule, Sandbox
+from tests.faults.zygote import Process
+from tests.support import forks
 from tests.support.kubeclient import Answer, KubeClient
 
 Json = dict[str, Any]
@@ -70,6 +71,7 @@ class Stage:
         self.region = region
         self._kube_world = kube_world
         self._grant = grant
+        self._process: Process
 
     def env(self, user: str = "admin") -> dict[str, str]:
         """The environment of a run: nothing of the developer's own reaches through."""
@@ -86,27 +88,22 @@ class Stage:
 
     def irsa(self, *arguments: str, user: str = "admin", stdin: str = "", **env: str) -> Ran:
         """Run irsa and wait for it."""
-        self._process = process = subprocess.Popen(
-            [sys.executable, "-m", "irsa_cli", *arguments],
-            env={**self.env(user), **env},
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        out, err = process.communicate(stdin, timeout=120)
+        with forks.one() as zygote:
+            process = zygote.start(arguments, {**self.env(user), **env}, self.folder, stdin=stdin)
+            self._process = process
+            assert process.ended.wait(120), bytes(process.err).decode()
+        out, err = (bytes(stream).decode() for stream in (process.out, process.err))
         assert "Traceback" not in err, err
-        return Ran(process.returncode, out, err)
+        return Ran(process.code, out, err)
 
     def signal(self, number: int) -> None:
         """Send a signal to the run that is under way (from a fault's callback)."""
-        self._process.send_signal(number)
+        os.kill(self._process.pid, number)
 
     def kill(self) -> None:
         """Kill the run that is under way, and return when it is gone."""
-        self._process.kill()
-        self._process.wait()
+        self.signal(signal.SIGKILL)
+        assert self._process.ended.wait(30)
 
     def create_sa(self, name: str, namespace: str, *arguments: str, user: str = "admin", **env: str) -> Ran:
         """Run `irsa create-sa` for this cluster."""
