@@ -108,7 +108,7 @@ class Transaction:
         self._run = run
         self._listen = listen = _harmless(listen)
         self._gate = gate
-        self._steps = [[_Step(change, index) for index, change in stage] for stage in _numbered(plan)]
+        self._steps = [[Tracked(change, index) for index, change in stage] for stage in _numbered(plan)]
         self._worker = Worker(handlers, journal, listen, rollback_seconds=rollback_seconds)
 
     def execute(self) -> Report:
@@ -158,12 +158,12 @@ class Transaction:
         self._gate()
         self._listen(Event(Step.GATE_PASSED, seconds=time.monotonic() - started))
 
-    def _run_stage(self, stage: Sequence[_Step]) -> None:
+    def _run_stage(self, stage: Sequence[Tracked]) -> None:
         errors = _in_parallel(lambda step: self._forward_step(step), stage)
         if errors:
             raise errors[0]
 
-    def _forward_step(self, step: _Step) -> None:
+    def _forward_step(self, step: Tracked) -> None:
         self._run.check()
         self._journal.event("begin", step.index)
         step.record.begun = True
@@ -183,7 +183,7 @@ class Transaction:
         self._journal.event("done", step.index, changed=applied.changed, identity=step.record.identity)
         self._listen(Event(Step.DONE, step.change, step.seconds, changed=applied.changed))
 
-    def _note_failure(self, step: _Step, error: Exception, seconds: float) -> None:
+    def _note_failure(self, step: Tracked, error: Exception, seconds: float) -> None:
         step.seconds, step.state = seconds, "failed"
         if _did_not_act(error):
             step.record.refused = True
@@ -200,7 +200,7 @@ class Transaction:
 
 
 @dataclass
-class _Step:
+class Tracked:
     """A change on its way through a transaction."""
 
     change: Change
@@ -215,14 +215,14 @@ class _Step:
         self.record = Record(self.change)
 
 
-def steps_of(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[_Step]]:
+def steps_of(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[Tracked]]:
     """The steps of a journal; what was begun may have been sent until `last_sent` (monotonic seconds)."""
-    steps: list[list[_Step]] = []
+    steps: list[list[Tracked]] = []
     index = 0
     for stage in stages:
         steps.append([])
         for record in stage:
-            step = _Step(record.change, index)
+            step = Tracked(record.change, index)
             step.record = record
             if record.begun and not record.done and not record.refused:
                 step.unanswered = last_sent
@@ -265,7 +265,7 @@ class Worker:
             self._rollback = Run(transaction, self._rollback_seconds)
         return self._rollback
 
-    def finish_unanswered(self, stage: Sequence[_Step], transaction: str) -> bool:
+    def finish_unanswered(self, stage: Sequence[Tracked], transaction: str) -> bool:
         """Look for what a stage began and nobody answered; whether all of the stage is done now."""
         begun = all(step.record.begun and not step.record.refused for step in stage)
         if not begun or any(not step.record.done and step.unanswered is None for step in stage):
@@ -274,7 +274,7 @@ class Worker:
         missing = [step for step in stage if not step.record.done]
         return not _in_parallel(lambda step: self._find(step, run), missing)
 
-    def _find(self, step: _Step, run: Run) -> None:
+    def _find(self, step: Tracked, run: Run) -> None:
         """Wait until a change shows that nobody answered; raises when it doesn't, or can't be looked for."""
         handler, until = self.handler(step.change), self._late_until(step)
         waits = _backoff()
@@ -286,7 +286,7 @@ class Worker:
         self.note("done", step.index, changed=True, identity={})
         self._listen(Event(Step.DONE, step.change))
 
-    def _is_there(self, handler: Handler, step: _Step, run: Run) -> bool:
+    def _is_there(self, handler: Handler, step: Tracked, run: Run) -> bool:
         try:
             return handler.look(step.change, run.transaction)
         except ServiceError as error:
@@ -294,7 +294,7 @@ class Worker:
                 raise
             return False
 
-    def undo(self, stages: Sequence[Sequence[_Step]], transaction: str) -> list[Leftover]:
+    def undo(self, stages: Sequence[Sequence[Tracked]], transaction: str) -> list[Leftover]:
         """Take back what needs it; returns what could not be taken back.
 
         Between the stages it is asked whether somebody else counts on what this run made: another run that
@@ -323,8 +323,8 @@ class Worker:
         return leftovers
 
     def _without_waiting(
-        self, todo: Sequence[_Step], steps: Sequence[_Step], leftovers: list[Leftover]
-    ) -> list[_Step]:
+        self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
+    ) -> list[Tracked]:
         """Those of a stage that can be taken back although some of the later ones could not."""
         left, plan = [item.change for item in leftovers], [step.change for step in steps]
         waiting = [step for step in todo if waits(step.change, plan, left)]
@@ -332,10 +332,10 @@ class Worker:
             self._leave(step, _waiting(step, leftovers[0]), leftovers)
         return [step for step in todo if step not in waiting]
 
-    def _claimed(self, steps: Sequence[_Step], run: Run) -> str:
+    def _claimed(self, steps: Sequence[Tracked], run: Run) -> str:
         """Why somebody else counts on what the run made. Where that can't be read, nobody does."""
 
-        def ask(step: _Step) -> None:
+        def ask(step: Tracked) -> None:
             ours = step.record.needs_undo and step.state != "left"
             try:
                 why = self.handler(step.change).claimed(step.change, run.transaction, ours=ours)
@@ -350,7 +350,7 @@ class Worker:
         return found[0].message if found else ""
 
     def _put_back(
-        self, stages: Sequence[Sequence[_Step]], run: Run, claimed: str, leftovers: list[Leftover]
+        self, stages: Sequence[Sequence[Tracked]], run: Run, claimed: str, leftovers: list[Leftover]
     ) -> None:
         """Make again what was taken back, for who counts on it."""
         for stage in stages:
@@ -363,7 +363,7 @@ class Worker:
                 step.record.undone = False
             _in_parallel(lambda step: self._put_back_step(step, run, claimed, leftovers), undone)
 
-    def _put_back_step(self, step: _Step, run: Run, claimed: str, leftovers: list[Leftover]) -> None:
+    def _put_back_step(self, step: Tracked, run: Run, claimed: str, leftovers: list[Leftover]) -> None:
         error: Exception = _left_alone(step, claimed)
         self.note("begin", step.index)
         try:
@@ -372,12 +372,12 @@ class Worker:
             error = failure
         self._leave(step, error, leftovers)
 
-    def _leave(self, step: _Step, error: Exception, leftovers: list[Leftover]) -> None:
+    def _leave(self, step: Tracked, error: Exception, leftovers: list[Leftover]) -> None:
         step.state = "left"
         leftovers.append(Leftover(step.change, error))
         self._listen(Event(Step.LEFT, step.change, error=error))
 
-    def _undo_step(self, step: _Step, run: Run, leftovers: list[Leftover]) -> None:
+    def _undo_step(self, step: Tracked, run: Run, leftovers: list[Leftover]) -> None:
         self.note("undo", step.index)
         started = time.monotonic()
         try:
@@ -389,7 +389,7 @@ class Worker:
         self.note("undone", step.index)
         self._listen(Event(Step.UNDONE, step.change, time.monotonic() - started, changed=changed))
 
-    def _undo_until_gone(self, step: _Step, run: Run) -> bool:
+    def _undo_until_gone(self, step: Tracked, run: Run) -> bool:
         claim = Claim(run.transaction, step.record.identity)
         handler, inverse = self.handler(step.change), step.change.inverse
         look_until, changed = self._late_until(step), False
@@ -413,19 +413,19 @@ class Worker:
                 raise DeadlineExceeded("the time limit of the rollback was reached, and it may yet appear")
             time.sleep(min(next(waits), run.remaining))
 
-    def _late_until(self, step: _Step) -> float:
+    def _late_until(self, step: Tracked) -> float:
         """Until when (monotonic) a write without an answer may be executed."""
         return 0.0 if step.unanswered is None else step.unanswered + self._late_window
 
 
-def _waiting(step: _Step, first: Leftover) -> Waits:
+def _waiting(step: Tracked, first: Leftover) -> Waits:
     return Waits(
         f"{step.change.kind.value} {step.change.name} stays as it is",
         reason=f"{first.change.kind.value} {first.change.name} has to be taken back before it",
     )
 
 
-def _left_alone(step: _Step, why: str) -> Claimed:
+def _left_alone(step: Tracked, why: str) -> Claimed:
     return Claimed(f"{step.change.kind.value} {step.change.name} was left alone", reason=why)
 
 
@@ -468,7 +468,7 @@ def _backoff() -> Iterator[float]:
         wait = min(wait * 2, 3.0)
 
 
-def _in_parallel(work: Callable[[_Step], None], steps: Sequence[_Step]) -> list[Exception]:
+def _in_parallel(work: Callable[[Tracked], None], steps: Sequence[Tracked]) -> list[Exception]:
     """Run `work` for all steps at once and wait for all; the errors, in the order of the steps."""
     if len(steps) == 1:
         try:
@@ -490,6 +490,7 @@ __all__ = [
     "Listener",
     "Report",
     "Step",
+    "Tracked",
     "Transaction",
     "Worker",
     "steps_of",
