@@ -8,10 +8,12 @@ from tests.faults.judge import TRANSACTION, Json
 from tests.faults.wishes import AUDIENCE, ISSUER, LABELS, OWNER_TAG, PROVIDER, SHARED, SHARED_ARN, Wish
 from tests.support.stage import ACCOUNT, ROLE_ARN
 
+SETTINGS: Json = {"description": "", "max_session_duration": 3600, "boundary": None}
+
 
 def _role(arn: str, *attached: str) -> Json:
     trust = {"Version": "2012-10-17", "Statement": [THEIRS]}
-    return {"arn": arn, "trust": trust, "tags": {}, "attached": list(attached), "inline": {}}
+    return {"arn": arn, "trust": trust, "tags": {}, "attached": list(attached), "inline": {}, **SETTINGS}
 
 
 BEFORE: Json = {
@@ -54,6 +56,7 @@ def with_role(world: Json, wish: Wish, mark: str) -> Json:
         "tags": {OWNER_TAG: wish.account, TRANSACTION: mark},
         "attached": sorted(wish.policies),
         "inline": dict.fromkeys(wish.inline, DOCUMENT),
+        **SETTINGS,
     }
     return found
 
