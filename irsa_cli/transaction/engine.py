@@ -29,6 +29,9 @@ LATE_CALLS = 1.5
 
 ROLLBACK_SECONDS = 60.0
 
+OWNERS = (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER)
+"""Kinds that make another run's object this run's."""
+
 EXACT = (Kind.SERVICE_ACCOUNT, Kind.NAMESPACE, Kind.NAMESPACE_OWNER)
 """Kinds whose compare-and-set the server does: what was taken back of them, nobody had counted on."""
 
@@ -231,6 +234,33 @@ def steps_of(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[
     return steps
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """Why what the run made has to stay; `ended`: for another run that has come to its end.
+
+    With `unread`, that could not be asked, and has to be taken for granted.
+    """
+
+    why: str
+    ended: bool = False
+    unread: bool = False
+
+    def keeps(self, step: Tracked) -> bool:
+        """Whether it keeps a step from being taken back.
+
+        Who has ended has had the objects' marks before this run took them: they are given back, to who does
+        not take anything back any more.
+        """
+        return not (self.ended and step.change.kind in OWNERS)
+
+    def error(self, step: Tracked) -> Exception:
+        """What is told of a step that is left for its sake."""
+        what = f"{step.change.kind.value} {step.change.name}"
+        if self.unread:
+            return Waits(f"{what} stays as it is", reason=self.why)
+        return Claimed(f"{what} was left alone", reason=self.why)
+
+
 class Worker:
     """Takes changes back: stages in reverse order, each change until it is gone or not ours to touch."""
 
@@ -247,7 +277,7 @@ class Worker:
         self._listen = _harmless(listen)
         self._rollback_seconds = rollback_seconds
         self._late_window = LATE_CALLS * call_seconds()
-        self._silent: set[int] = set()
+        self._silent: dict[int, ServiceError] = {}
         self._rollback: Run | None = None
 
     def handler(self, change: Change) -> Handler:
@@ -304,23 +334,31 @@ class Worker:
         run = self._run(transaction)
         steps = [step for stage in stages for step in stage]
         leftovers: list[Leftover] = []
-        claimed: str | None = None
+        counts: _Counts | None = None
+        asked = False
         for stage in reversed(stages):
-            todo = [step for step in stage if step.record.needs_undo]
+            todo: Sequence[Tracked] = [step for step in stage if step.record.needs_undo]
             if not todo:
                 continue
-            if claimed is None:
-                claimed = self._claimed(steps, run)
-            if claimed:
-                for step in todo:
-                    self._leave(step, _left_alone(step, claimed), leftovers)
-                continue
+            if not asked:
+                counts, asked = self._counts(steps, run), True
+            todo = self._without_kept(todo, counts, leftovers)
             todo = self._without_waiting(todo, steps, leftovers)
             _in_parallel(lambda step: self._undo_step(step, run, leftovers), todo)
-            claimed = self._claimed(steps, run)
-        if claimed:
-            self._put_back(stages, run, claimed, leftovers)
+            counts = counts or self._counts(steps, run)
+        if counts is not None:
+            self._put_back(stages, run, counts, leftovers)
         return leftovers
+
+    def _without_kept(
+        self, todo: Sequence[Tracked], counts: _Counts | None, leftovers: list[Leftover]
+    ) -> Sequence[Tracked]:
+        """Those of a stage that nobody else counts on."""
+        if counts is None:
+            return todo
+        for step in filter(counts.keeps, todo):
+            self._leave(step, counts.error(step), leftovers)
+        return [step for step in todo if not counts.keeps(step)]
 
     def _without_waiting(
         self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
@@ -332,39 +370,59 @@ class Worker:
             self._leave(step, _waiting(step, leftovers[0]), leftovers)
         return [step for step in todo if step not in waiting]
 
-    def _claimed(self, steps: Sequence[Tracked], run: Run) -> str:
-        """Why somebody else counts on what the run made. Where that can't be read, nobody does."""
+    def _counts(self, steps: Sequence[Tracked], run: Run) -> _Counts | None:
+        """Why somebody else counts on what the run made.
+
+        Where that can't be read, nobody does; but for a run that goes on from what another one has begun:
+        that one may have ended meanwhile.
+        """
+        found: list[tuple[Tracked, str]] = []
 
         def ask(step: Tracked) -> None:
             ours = step.record.needs_undo and step.state != "left"
             try:
                 why = self.handler(step.change).claimed(step.change, run.transaction, ours=ours)
-            except ServiceError:
-                self._silent.add(step.index)  # To wait for it again would cost the rollback its time.
+            except ServiceError as error:
+                self._silent[step.index] = error  # To wait for it again would cost the rollback its time.
                 return
             if why:
-                raise Claimed(why)
+                found.append((step, why))
 
-        asked = [step for step in steps if step.index not in self._silent]
-        found = [error for error in _in_parallel(ask, asked) if isinstance(error, Claimed)]
-        return found[0].message if found else ""
+        _in_parallel(ask, [step for step in steps if step.index not in self._silent])
+        if not found:
+            return self._unread(steps)
+        ended = any(step.change.kind is Kind.SERVICE_ACCOUNT for step, _ in found)
+        return _Counts(min(found, key=lambda item: item[0].index)[1], ended=ended)
+
+    def _unread(self, steps: Sequence[Tracked]) -> _Counts | None:
+        """Whether it could not be asked who has ended, where the run goes on from another one's role."""
+        builds = any(step.change.kind is Kind.ROLE_OWNER and step.record.needs_undo for step in steps)
+        accounts = [step for step in steps if step.change.kind is Kind.SERVICE_ACCOUNT]
+        silent = [step for step in accounts if step.index in self._silent]
+        if not builds or not silent:
+            return None
+        error = self._silent[silent[0].index]
+        return _Counts(f"whether another run has ended meanwhile can't be read: {error}", unread=True)
 
     def _put_back(
-        self, stages: Sequence[Sequence[Tracked]], run: Run, claimed: str, leftovers: list[Leftover]
+        self, stages: Sequence[Sequence[Tracked]], run: Run, counts: _Counts, leftovers: list[Leftover]
     ) -> None:
         """Make again what was taken back, for who counts on it."""
         for stage in stages:
             undone = [
                 step
                 for step in stage
-                if step.record.undone and step.change.kind not in EXACT and step.change.after is not None
+                if step.record.undone
+                and counts.keeps(step)
+                and step.change.kind not in EXACT
+                and step.change.after is not None
             ]
             for step in undone:
                 step.record.undone = False
-            _in_parallel(lambda step: self._put_back_step(step, run, claimed, leftovers), undone)
+            _in_parallel(lambda step: self._put_back_step(step, run, counts, leftovers), undone)
 
-    def _put_back_step(self, step: Tracked, run: Run, claimed: str, leftovers: list[Leftover]) -> None:
-        error: Exception = _left_alone(step, claimed)
+    def _put_back_step(self, step: Tracked, run: Run, counts: _Counts, leftovers: list[Leftover]) -> None:
+        error = counts.error(step)
         self.note("begin", step.index)
         try:
             self.handler(step.change).apply(step.change, run)
@@ -423,10 +481,6 @@ def _waiting(step: Tracked, first: Leftover) -> Waits:
         f"{step.change.kind.value} {step.change.name} stays as it is",
         reason=f"{first.change.kind.value} {first.change.name} has to be taken back before it",
     )
-
-
-def _left_alone(step: Tracked, why: str) -> Claimed:
-    return Claimed(f"{step.change.kind.value} {step.change.name} was left alone", reason=why)
 
 
 def _happens_once(change: Change) -> bool:
