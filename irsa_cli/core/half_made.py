@@ -98,7 +98,7 @@ class _Facts:
         """ServiceAccounts whose role is half made, whichever run made it last."""
         self.settled = {role.account for role in seen.roles if role not in half_made} - self.unfinished
         """ServiceAccounts that have, or had, a role of their own, and none that is half made."""
-        self.inhabited = {account.namespace for account in seen.accounts if account.role}
+        self.inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
         self.inhabited |= {name.partition("/")[0] for name in self.settled}
         """Namespaces in which a ServiceAccount has a role, or had one that is still there."""
         self.bare_namespaces = {
@@ -115,7 +115,9 @@ class _Facts:
 
     def _bare(self, namespace: SeenNamespace) -> set[str]:
         here = (account for account in self.seen.accounts if account.namespace == namespace.name)
-        return {_name_in(account) for account in here if account.transaction and not account.role}
+        return {
+            _name_in(account) for account in here if account.transaction and not self.seen.role_of(account)
+        }
 
 
 def key_of(piece: Piece) -> Key:
@@ -175,12 +177,12 @@ class _Judge:
 
     @cached_property
     def _bare(self) -> list[SeenAccount]:
-        """The run's ServiceAccounts that have no role: made before a gate, or stripped of it later."""
+        """The run's ServiceAccounts that have no role: made before a gate, or it was lost later."""
         return [
             account
             for account in self._seen.accounts
             if account.transaction == self._transaction
-            and not account.role
+            and not self._seen.role_of(account)
             and account.full_name not in self._facts.settled
         ]
 
@@ -338,8 +340,8 @@ def _policy_pieces(role: SeenRole) -> list[Piece]:
 
 
 def _account_piece(account: SeenAccount) -> Piece:
-    # Of its state only this is known to be the run's: without the role's ARN.
-    state = ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: None})
+    # Of its state only this is known to be the run's: no role's ARN, or that of one that is gone.
+    state = ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: account.role or None})
     return Piece(Change(*_key_of(account), None, state), {"uid": account.uid})
 
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from irsa_cli.core.binding import Cluster
+from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.policy import Document, as_list
 from irsa_cli.core.states import (
@@ -140,6 +141,16 @@ class Seen:
     def bound_arns(self) -> frozenset[str]:
         """The ARNs that ServiceAccounts are annotated with."""
         return frozenset(account.role for account in self.accounts)
+
+    def role_of(self, account: SeenAccount) -> str:
+        """The ARN of the role that a ServiceAccount has; '' also where a run made both, and the role is gone.
+
+        So it looks when a run could take back its role and not the ServiceAccount, and its journal is lost.
+        """
+        own = f"arn:{self.cluster.partition}:iam::{self.cluster.account}:role"
+        own += default_role_path(self.cluster.name)
+        lost = bool(account.transaction) and account.role.startswith(own)
+        return "" if lost and account.role not in self.role_arns else account.role
 
     @cached_property
     def account_names(self) -> frozenset[str]:

@@ -29,6 +29,9 @@ LATE_CALLS = 1.5
 
 ROLLBACK_SECONDS = 60.0
 
+OWNERS = (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER)
+"""Kinds that make another run's object this run's."""
+
 EXACT = (Kind.SERVICE_ACCOUNT, Kind.NAMESPACE, Kind.NAMESPACE_OWNER)
 """Kinds whose compare-and-set the server does: what was taken back of them, nobody had counted on."""
 
@@ -108,7 +111,7 @@ class Transaction:
         self._run = run
         self._listen = listen = _harmless(listen)
         self._gate = gate
-        self._steps = [[_Step(change, index) for index, change in stage] for stage in _numbered(plan)]
+        self._steps = [[Tracked(change, index) for index, change in stage] for stage in _numbered(plan)]
         self._worker = Worker(handlers, journal, listen, rollback_seconds=rollback_seconds)
 
     def execute(self) -> Report:
@@ -158,12 +161,12 @@ class Transaction:
         self._gate()
         self._listen(Event(Step.GATE_PASSED, seconds=time.monotonic() - started))
 
-    def _run_stage(self, stage: Sequence[_Step]) -> None:
+    def _run_stage(self, stage: Sequence[Tracked]) -> None:
         errors = _in_parallel(lambda step: self._forward_step(step), stage)
         if errors:
             raise errors[0]
 
-    def _forward_step(self, step: _Step) -> None:
+    def _forward_step(self, step: Tracked) -> None:
         self._run.check()
         self._journal.event("begin", step.index)
         step.record.begun = True
@@ -183,7 +186,7 @@ class Transaction:
         self._journal.event("done", step.index, changed=applied.changed, identity=step.record.identity)
         self._listen(Event(Step.DONE, step.change, step.seconds, changed=applied.changed))
 
-    def _note_failure(self, step: _Step, error: Exception, seconds: float) -> None:
+    def _note_failure(self, step: Tracked, error: Exception, seconds: float) -> None:
         step.seconds, step.state = seconds, "failed"
         if _did_not_act(error):
             step.record.refused = True
@@ -200,7 +203,7 @@ class Transaction:
 
 
 @dataclass
-class _Step:
+class Tracked:
     """A change on its way through a transaction."""
 
     change: Change
@@ -215,20 +218,47 @@ class _Step:
         self.record = Record(self.change)
 
 
-def steps_of(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[_Step]]:
+def steps_of(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[Tracked]]:
     """The steps of a journal; what was begun may have been sent until `last_sent` (monotonic seconds)."""
-    steps: list[list[_Step]] = []
+    steps: list[list[Tracked]] = []
     index = 0
     for stage in stages:
         steps.append([])
         for record in stage:
-            step = _Step(record.change, index)
+            step = Tracked(record.change, index)
             step.record = record
             if record.begun and not record.done and not record.refused:
                 step.unanswered = last_sent
             steps[-1].append(step)
             index += 1
     return steps
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Why what the run made has to stay; `ended`: for another run that has come to its end.
+
+    With `unread`, that could not be asked, and has to be taken for granted.
+    """
+
+    why: str
+    ended: bool = False
+    unread: bool = False
+
+    def keeps(self, step: Tracked) -> bool:
+        """Whether it keeps a step from being taken back.
+
+        Who has ended has had the objects' marks before this run took them: they are given back, to who does
+        not take anything back any more.
+        """
+        return not (self.ended and step.change.kind in OWNERS)
+
+    def error(self, step: Tracked) -> Exception:
+        """What is told of a step that is left for its sake."""
+        what = f"{step.change.kind.value} {step.change.name}"
+        if self.unread:
+            return Waits(f"{what} stays as it is", reason=self.why)
+        return Claimed(f"{what} was left alone", reason=self.why)
 
 
 class Worker:
@@ -247,7 +277,7 @@ class Worker:
         self._listen = _harmless(listen)
         self._rollback_seconds = rollback_seconds
         self._late_window = LATE_CALLS * call_seconds()
-        self._silent: set[int] = set()
+        self._silent: dict[int, ServiceError] = {}
         self._rollback: Run | None = None
 
     def handler(self, change: Change) -> Handler:
@@ -265,7 +295,7 @@ class Worker:
             self._rollback = Run(transaction, self._rollback_seconds)
         return self._rollback
 
-    def finish_unanswered(self, stage: Sequence[_Step], transaction: str) -> bool:
+    def finish_unanswered(self, stage: Sequence[Tracked], transaction: str) -> bool:
         """Look for what a stage began and nobody answered; whether all of the stage is done now."""
         begun = all(step.record.begun and not step.record.refused for step in stage)
         if not begun or any(not step.record.done and step.unanswered is None for step in stage):
@@ -274,7 +304,7 @@ class Worker:
         missing = [step for step in stage if not step.record.done]
         return not _in_parallel(lambda step: self._find(step, run), missing)
 
-    def _find(self, step: _Step, run: Run) -> None:
+    def _find(self, step: Tracked, run: Run) -> None:
         """Wait until a change shows that nobody answered; raises when it doesn't, or can't be looked for."""
         handler, until = self.handler(step.change), self._late_until(step)
         waits = _backoff()
@@ -286,7 +316,7 @@ class Worker:
         self.note("done", step.index, changed=True, identity={})
         self._listen(Event(Step.DONE, step.change))
 
-    def _is_there(self, handler: Handler, step: _Step, run: Run) -> bool:
+    def _is_there(self, handler: Handler, step: Tracked, run: Run) -> bool:
         try:
             return handler.look(step.change, run.transaction)
         except ServiceError as error:
@@ -294,7 +324,7 @@ class Worker:
                 raise
             return False
 
-    def undo(self, stages: Sequence[Sequence[_Step]], transaction: str) -> list[Leftover]:
+    def undo(self, stages: Sequence[Sequence[Tracked]], transaction: str) -> list[Leftover]:
         """Take back what needs it; returns what could not be taken back.
 
         Between the stages it is asked whether somebody else counts on what this run made: another run that
@@ -304,27 +334,35 @@ class Worker:
         run = self._run(transaction)
         steps = [step for stage in stages for step in stage]
         leftovers: list[Leftover] = []
-        claimed: str | None = None
+        counts: _Counts | None = None
+        asked = False
         for stage in reversed(stages):
-            todo = [step for step in stage if step.record.needs_undo]
+            todo: Sequence[Tracked] = [step for step in stage if step.record.needs_undo]
             if not todo:
                 continue
-            if claimed is None:
-                claimed = self._claimed(steps, run)
-            if claimed:
-                for step in todo:
-                    self._leave(step, _left_alone(step, claimed), leftovers)
-                continue
+            if not asked:
+                counts, asked = self._counts(steps, run), True
+            todo = self._without_kept(todo, counts, leftovers)
             todo = self._without_waiting(todo, steps, leftovers)
             _in_parallel(lambda step: self._undo_step(step, run, leftovers), todo)
-            claimed = self._claimed(steps, run)
-        if claimed:
-            self._put_back(stages, run, claimed, leftovers)
+            counts = counts or self._counts(steps, run)
+        if counts is not None:
+            self._put_back(stages, run, counts, leftovers)
         return leftovers
 
+    def _without_kept(
+        self, todo: Sequence[Tracked], counts: _Counts | None, leftovers: list[Leftover]
+    ) -> Sequence[Tracked]:
+        """Those of a stage that nobody else counts on."""
+        if counts is None:
+            return todo
+        for step in filter(counts.keeps, todo):
+            self._leave(step, counts.error(step), leftovers)
+        return [step for step in todo if not counts.keeps(step)]
+
     def _without_waiting(
-        self, todo: Sequence[_Step], steps: Sequence[_Step], leftovers: list[Leftover]
-    ) -> list[_Step]:
+        self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
+    ) -> list[Tracked]:
         """Those of a stage that can be taken back although some of the later ones could not."""
         left, plan = [item.change for item in leftovers], [step.change for step in steps]
         waiting = [step for step in todo if waits(step.change, plan, left)]
@@ -332,39 +370,59 @@ class Worker:
             self._leave(step, _waiting(step, leftovers[0]), leftovers)
         return [step for step in todo if step not in waiting]
 
-    def _claimed(self, steps: Sequence[_Step], run: Run) -> str:
-        """Why somebody else counts on what the run made. Where that can't be read, nobody does."""
+    def _counts(self, steps: Sequence[Tracked], run: Run) -> _Counts | None:
+        """Why somebody else counts on what the run made.
 
-        def ask(step: _Step) -> None:
+        Where that can't be read, nobody does; but for a run that goes on from what another one has begun:
+        that one may have ended meanwhile.
+        """
+        found: list[tuple[Tracked, str]] = []
+
+        def ask(step: Tracked) -> None:
             ours = step.record.needs_undo and step.state != "left"
             try:
                 why = self.handler(step.change).claimed(step.change, run.transaction, ours=ours)
-            except ServiceError:
-                self._silent.add(step.index)  # To wait for it again would cost the rollback its time.
+            except ServiceError as error:
+                self._silent[step.index] = error  # To wait for it again would cost the rollback its time.
                 return
             if why:
-                raise Claimed(why)
+                found.append((step, why))
 
-        asked = [step for step in steps if step.index not in self._silent]
-        found = [error for error in _in_parallel(ask, asked) if isinstance(error, Claimed)]
-        return found[0].message if found else ""
+        _in_parallel(ask, [step for step in steps if step.index not in self._silent])
+        if not found:
+            return self._unread(steps)
+        ended = any(step.change.kind is Kind.SERVICE_ACCOUNT for step, _ in found)
+        return _Counts(min(found, key=lambda item: item[0].index)[1], ended=ended)
+
+    def _unread(self, steps: Sequence[Tracked]) -> _Counts | None:
+        """Whether it could not be asked who has ended, where the run goes on from another one's role."""
+        builds = any(step.change.kind is Kind.ROLE_OWNER and step.record.needs_undo for step in steps)
+        accounts = [step for step in steps if step.change.kind is Kind.SERVICE_ACCOUNT]
+        silent = [step for step in accounts if step.index in self._silent]
+        if not builds or not silent:
+            return None
+        error = self._silent[silent[0].index]
+        return _Counts(f"whether another run has ended meanwhile can't be read: {error}", unread=True)
 
     def _put_back(
-        self, stages: Sequence[Sequence[_Step]], run: Run, claimed: str, leftovers: list[Leftover]
+        self, stages: Sequence[Sequence[Tracked]], run: Run, counts: _Counts, leftovers: list[Leftover]
     ) -> None:
         """Make again what was taken back, for who counts on it."""
         for stage in stages:
             undone = [
                 step
                 for step in stage
-                if step.record.undone and step.change.kind not in EXACT and step.change.after is not None
+                if step.record.undone
+                and counts.keeps(step)
+                and step.change.kind not in EXACT
+                and step.change.after is not None
             ]
             for step in undone:
                 step.record.undone = False
-            _in_parallel(lambda step: self._put_back_step(step, run, claimed, leftovers), undone)
+            _in_parallel(lambda step: self._put_back_step(step, run, counts, leftovers), undone)
 
-    def _put_back_step(self, step: _Step, run: Run, claimed: str, leftovers: list[Leftover]) -> None:
-        error: Exception = _left_alone(step, claimed)
+    def _put_back_step(self, step: Tracked, run: Run, counts: _Counts, leftovers: list[Leftover]) -> None:
+        error = counts.error(step)
         self.note("begin", step.index)
         try:
             self.handler(step.change).apply(step.change, run)
@@ -372,12 +430,12 @@ class Worker:
             error = failure
         self._leave(step, error, leftovers)
 
-    def _leave(self, step: _Step, error: Exception, leftovers: list[Leftover]) -> None:
+    def _leave(self, step: Tracked, error: Exception, leftovers: list[Leftover]) -> None:
         step.state = "left"
         leftovers.append(Leftover(step.change, error))
         self._listen(Event(Step.LEFT, step.change, error=error))
 
-    def _undo_step(self, step: _Step, run: Run, leftovers: list[Leftover]) -> None:
+    def _undo_step(self, step: Tracked, run: Run, leftovers: list[Leftover]) -> None:
         self.note("undo", step.index)
         started = time.monotonic()
         try:
@@ -389,7 +447,7 @@ class Worker:
         self.note("undone", step.index)
         self._listen(Event(Step.UNDONE, step.change, time.monotonic() - started, changed=changed))
 
-    def _undo_until_gone(self, step: _Step, run: Run) -> bool:
+    def _undo_until_gone(self, step: Tracked, run: Run) -> bool:
         claim = Claim(run.transaction, step.record.identity)
         handler, inverse = self.handler(step.change), step.change.inverse
         look_until, changed = self._late_until(step), False
@@ -413,20 +471,16 @@ class Worker:
                 raise DeadlineExceeded("the time limit of the rollback was reached, and it may yet appear")
             time.sleep(min(next(waits), run.remaining))
 
-    def _late_until(self, step: _Step) -> float:
+    def _late_until(self, step: Tracked) -> float:
         """Until when (monotonic) a write without an answer may be executed."""
         return 0.0 if step.unanswered is None else step.unanswered + self._late_window
 
 
-def _waiting(step: _Step, first: Leftover) -> Waits:
+def _waiting(step: Tracked, first: Leftover) -> Waits:
     return Waits(
         f"{step.change.kind.value} {step.change.name} stays as it is",
         reason=f"{first.change.kind.value} {first.change.name} has to be taken back before it",
     )
-
-
-def _left_alone(step: _Step, why: str) -> Claimed:
-    return Claimed(f"{step.change.kind.value} {step.change.name} was left alone", reason=why)
 
 
 def _happens_once(change: Change) -> bool:
@@ -468,7 +522,7 @@ def _backoff() -> Iterator[float]:
         wait = min(wait * 2, 3.0)
 
 
-def _in_parallel(work: Callable[[_Step], None], steps: Sequence[_Step]) -> list[Exception]:
+def _in_parallel(work: Callable[[Tracked], None], steps: Sequence[Tracked]) -> list[Exception]:
     """Run `work` for all steps at once and wait for all; the errors, in the order of the steps."""
     if len(steps) == 1:
         try:
@@ -490,6 +544,7 @@ __all__ = [
     "Listener",
     "Report",
     "Step",
+    "Tracked",
     "Transaction",
     "Worker",
     "steps_of",

@@ -12,11 +12,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from irsa_cli.core.errors import Conflict, Outcome, ServiceError
+from irsa_cli.core.errors import Conflict, DeadlineExceeded, Outcome, ServiceError
 from irsa_cli.core.plan import Change, Kind
-from irsa_cli.transaction.engine import PARALLEL, ChangeReport, Event, Listener, Report, Step
+from irsa_cli.transaction.engine import (
+    PARALLEL,
+    ChangeReport,
+    Event,
+    Listener,
+    Report,
+    Step,
+    Tracked,
+    Worker,
+)
 from irsa_cli.transaction.journal import Journal, JournalError, Record, Story, read
-from irsa_cli.transaction.protocol import Applied, Handler, Run
+from irsa_cli.transaction.protocol import Applied, Handler, Interrupted, Run
+from irsa_cli.transaction.recover import last_sent
 
 UNFINISHED = "unfinished"
 """The outcome of a report whose transaction is still neither committed nor taken back."""
@@ -34,19 +44,32 @@ def roll_forward(
     try:
         if read(path) != story:
             raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
-        return _Forward(story, handlers, journal, run, listen).execute()
+        return _Forward(story, handlers, journal, run, listen, last_sent(path)).execute()
     finally:
         journal.close()
 
 
 @dataclass
 class _Step:
-    """A change of the journal on its way; `state` as in a report."""
+    """A change of the journal on its way; `state` as in a report.
+
+    `over`: its state after it was found or made by this process. `unanswered` as in `Tracked`.
+    """
 
     index: int
     record: Record
     state: str = "pending"
     seconds: float = 0.0
+    over: bool = False
+    unanswered: float | None = None
+
+    @property
+    def tracked(self) -> Tracked:
+        """The same for who looks for what was not answered: by what this process knows, not the journal."""
+        found = Tracked(self.record.change, self.index)
+        found.record.begun, found.record.done = self.over or self.unanswered is not None, self.over
+        found.state, found.unanswered = self.state, self.unanswered
+        return found
 
 
 @dataclass
@@ -56,14 +79,20 @@ class _Forward:
     journal: Journal
     run: Run
     listen: Listener
+    last_sent: float
+    """When (monotonic) the process that is gone may have sent its last request."""
     stages: list[list[_Step]] = field(init=False)
 
     def __post_init__(self) -> None:
-        steps = iter([_Step(index, record) for index, record in enumerate(self.story.records)])
+        steps = iter([self._step(index, record) for index, record in enumerate(self.story.records)])
         self.stages = [[next(steps) for _ in stage] for stage in self.story.stages]
         for record in self.story.records:
             if record.done and record.needs_undo and record.change.action == "create":
                 self.run.made(record.change)  # IAM may still be spreading it.
+
+    def _step(self, index: int, record: Record) -> _Step:
+        sent = record.needs_undo and not record.done
+        return _Step(index, record, unanswered=self.last_sent if sent else None)
 
     def execute(self) -> Report:
         error = self._all_stages()
@@ -79,11 +108,21 @@ class _Forward:
         return Report("committed" if error is None else UNFINISHED, changes, error)
 
     def _all_stages(self) -> Exception | None:
-        for stage in self.stages:
+        for number, stage in enumerate(self.stages, 1):
             error = self._at_once(stage)
             if error is not None:
-                return error
+                return None if number == len(self.stages) and self._has_committed(stage) else error
         return None
+
+    def _has_committed(self, stage: Sequence[_Step]) -> bool:
+        """Whether the last stage is done all the same; see `Transaction`."""
+        tracked = [step.tracked for step in stage]
+        worker = Worker(self.handlers, self.journal, self.listen)
+        if not worker.finish_unanswered(tracked, self.run.transaction):
+            return False
+        for step in stage:
+            step.state = "done" if step.state == "failed" else step.state
+        return True
 
     def _at_once(self, stage: Sequence[_Step]) -> Exception | None:
         """Do a stage's changes at the same time and wait for all; the first error in the plan's order."""
@@ -121,6 +160,7 @@ class _Forward:
             return False
         if not self.handlers[record.change.kind].look(record.change, self.run.transaction):
             return False
+        step.over = True
         if not record.done:
             self.journal.event("done", step.index, changed=True, identity={})
         self._tell(Event(Step.DONE, record.change, changed=False))
@@ -135,10 +175,14 @@ class _Forward:
             applied = self.handlers[change.kind].apply(change, self.run)
         except Exception as error:
             # An earlier attempt may have left something, whatever becomes of this one.
-            if _did_not_act(error) and not earlier:
+            if not _did_not_act(error):
+                if not isinstance(error, Interrupted | DeadlineExceeded):  # Those come between two calls.
+                    step.unanswered = time.monotonic()
+            elif not earlier:
                 with contextlib.suppress(JournalError):
                     self.journal.event("refused", step.index)
             raise
+        step.over = True
         changed = applied.changed or earlier
         if changed and change.action == "create":
             self.run.made(change)

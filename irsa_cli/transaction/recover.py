@@ -111,7 +111,7 @@ def roll_back(
     try:
         if read(path) != story:
             raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
-        steps = steps_of(story.stages, _last_sent(path))
+        steps = steps_of(story.stages, last_sent(path))
         worker = Worker(handlers, journal, listen, rollback_seconds=rollback_seconds)
         leftovers = worker.undo(steps, takes_back(story))
         worker.note("outcome", outcome="incomplete" if leftovers else "rolled-back")
@@ -130,7 +130,7 @@ def finish_deletion(path: Path, story: Story, handlers: Mapping[Kind, Handler], 
         return False
     journal = Journal.reopen(path)
     try:
-        steps = steps_of(story.stages, _last_sent(path))
+        steps = steps_of(story.stages, last_sent(path))
         worker = Worker(handlers, journal, listen)
         gone = worker.finish_unanswered(steps[-1], story.transaction)
         if gone:
@@ -148,7 +148,7 @@ def _ends_for_good(story: Story) -> bool:
     return begun and untouched and any(item.change.kind in EXACT for item in last)
 
 
-def _last_sent(path: Path) -> float:
+def last_sent(path: Path) -> float:
     """When (monotonic) a process that died may have sent its last request: not after the last line."""
     return max(time.monotonic() - _age(path), 0.0)
 

@@ -155,8 +155,10 @@ class _Work:
         return planned(story.transaction, changes, facts_of(story), self.settings)
 
     def connect(self, story: Story) -> Connection:
+        # Only the ServiceAccount tells whether the run whose role it was has ended meanwhile.
+        builds = any(item.change.kind is Kind.ROLE_OWNER and item.needs_undo for item in story.records)
         kube = any(
-            record.change.kind in KUBERNETES and (record.needs_undo or self.request.forward)
+            record.change.kind in KUBERNETES and (record.needs_undo or self.request.forward or builds)
             for record in story.records
         )
         target = self.request.override(Target(**story.context["target"]))

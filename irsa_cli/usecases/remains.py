@@ -81,7 +81,7 @@ def _role(found: FoundRole) -> SeenRole:
 def _with_contents(connection: Connection, seen: Seen) -> Seen:
     """With the policies of half-made roles, and with what is in the namespaces that runs have made."""
     half_made = Finder(seen).half_made()
-    inhabited = {account.namespace for account in seen.accounts if account.role}
+    inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
 
     def role(item: SeenRole) -> SeenRole:
         observed = reading.observed_role(connection.iam, item.name) if item.name in half_made else None

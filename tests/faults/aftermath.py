@@ -92,9 +92,11 @@ class Aftermath:
         It is taken back by whoever names its run. A deletion leaves one that was there before.
         """
         old = {} if self.command.deletes else origin["kubernetes"]["serviceaccounts"]
-        for name, account in self.stage.world()["kubernetes"]["serviceaccounts"].items():
+        world = self.stage.world()
+        roles = {role["arn"] for role in world["roles"].values()}
+        for name, account in world["kubernetes"]["serviceaccounts"].items():
             mark, role = (account["annotations"].get(key) for key in (TRANSACTION, ROLE_ARN))
-            if mark and not role and name not in old:
+            if mark and role not in roles and name not in old:
                 yield mark
 
     def _settled(self) -> Json:

@@ -124,7 +124,9 @@ class Bench:
         story = tell(before, world, ending, process)
         after, recovered, rest = "", True, ""
         if not theirs:
-            after = choose(case, seed, unfinished=bool(unfinished(stage)))
+            old = {f"ServiceAccount {name}" for name in before["kubernetes"]["serviceaccounts"]}
+            unmarked = not old.isdisjoint(ending.left)
+            after = choose(case, seed, unfinished=bool(unfinished(stage)), unmarked=unmarked)
             known = verdict is not Verdict.CUT or self._is_known(stage, before, recording.desired, world)
             recovered, rest = Aftermath(self._again, stage, command, before, recording.desired).play(after)
             if not known:

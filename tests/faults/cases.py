@@ -166,12 +166,16 @@ def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
     return order
 
 
-def choose(case: Case, seed: int, *, unfinished: bool) -> str:
-    """What is to make the world good again; see `aftermath`."""
+def choose(case: Case, seed: int, *, unfinished: bool, unmarked: bool = False) -> str:
+    """What is to make the world good again; see `aftermath`.
+
+    `unmarked`: the run has named something as left that bears no mark, as it was there before. Without the
+    journal nobody knows that it was changed.
+    """
     command = COMMANDS[case.command]
     choices = ["again"]
     if not command.recovers:
         choices += ["elsewhere", *(["recover", "recover"] if unfinished else [])]
-    if command.marked and case.injection != MEDDLED:
+    if command.marked and not unmarked and case.injection != MEDDLED:
         choices += ["remains", *(["remains"] if unfinished else [])]
     return random.Random(f"{seed} {case.id}").choice(choices)

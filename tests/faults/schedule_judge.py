@@ -152,15 +152,15 @@ def swallowing(run: Ran, calls: Sequence[Call]) -> bool:
     """Whether another run overwrote the shared role's trust policy when `run` had looked for the last time.
 
     And without having seen what `run` wrote: between its reading and its writing. IAM has no conditional
-    write, so neither could know.
+    write, so neither could know. Of two calls that overlap in time, either may have been executed first.
     """
     mine = [call for call in calls if call.caller == run.caller and call.subject == SHARED]
-    last_look = max((call.ended for call in mine if call.operation == LOOK), default=0.0)
+    last_look = max((call.started for call in mine if call.operation == LOOK), default=0.0)
     last_write = max((call.ended for call in mine if call.operation == WRITE), default=0.0)
     theirs = [call for call in calls if call.caller != run.caller and call.subject == SHARED]
     for write in (call for call in theirs if call.operation == WRITE and call.ended > last_look):
         looks = (
-            call.ended
+            call.started
             for call in theirs
             if (call.caller, call.operation) == (write.caller, LOOK) and call.ended < write.started
         )

@@ -9,7 +9,17 @@ import pytest
 from irsa_cli.sandbox import Call
 from tests.faults.judge import TRANSACTION, Ending, Json
 from tests.faults.schedule_judge import Fate, Judgement, Ran, judge, kept, remaining, spoilt, to_repeat
-from tests.faults.wishes import PROVIDER, SHARED, SHARED_ARN, Wish, changes, differ, missing, rivals
+from tests.faults.wishes import (
+    ISSUER,
+    PROVIDER,
+    SHARED,
+    SHARED_ARN,
+    Wish,
+    changes,
+    differ,
+    missing,
+    rivals,
+)
 from tests.faults.worlds import (
     BEFORE,
     bound,
@@ -294,6 +304,8 @@ WEB_ATTACHED = Wish("apps/web", shared=True)
         ),
         # A looked again after B had written.
         ([*SWALLOWED, call("a", "GetRole", 6, 7)], False),
+        # A looked again while B was writing.
+        ([*SWALLOWED, call("a", "GetRole", 4.5, 5.5)], True),
         (SWALLOWED[:4], False),
     ],
 )
@@ -310,6 +322,18 @@ def test_a_statement_that_comes_back_when_another_run_writes_what_it_read() -> N
     runs = [ran(ATTACH, 143, caller="a", struck=True), ran(WEB_ATTACHED, caller="b")]
     assert not judge(BEFORE, world, runs, SWALLOWED).failed
     assert judge(BEFORE, world, runs).leaks
+
+
+def test_subjects_of_one_statement_are_pieces_of_their_own() -> None:
+    world = with_role(bound(BEFORE, WEB_ATTACHED), ATTACH, "")
+    *others, one, other = world["roles"][SHARED]["trust"]["Statement"]
+    subjects = [item["Condition"]["StringEquals"][f"{ISSUER}:sub"] for item in (one, other)]
+    equals = {**one["Condition"]["StringEquals"], f"{ISSUER}:sub": subjects}
+    together = [*others, {**one, "Condition": {"StringEquals": equals}}]
+    joined = changed(world, "roles", SHARED, "trust", "Statement", to=together)
+    assert changes(BEFORE, joined) == changes(BEFORE, world)
+    assert judged(joined, ran(WEB_ATTACHED)).leaks == [f"TrustStatement {SHARED}/{ATTACH.subject}"]
+    assert not judged(joined, ran(WEB_ATTACHED), ran(ATTACH, -9, killed=True)).failed
 
 
 def test_the_winner_is_repeated() -> None:

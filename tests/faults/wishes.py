@@ -18,6 +18,7 @@ from tests.support.stage import ACCOUNT, ROLE_ARN
 ISSUER = "ISSUER"
 """What `FaultStage.neutral` puts in the place of the issuer's name."""
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
+SUBJECT = f"{ISSUER}:sub"
 AUDIENCE = "sts.amazonaws.com"
 SHARED = "shared"
 """A role that is there before, and stays somebody else's."""
@@ -145,7 +146,7 @@ def _role_problems(wish: Wish, world: Json) -> Iterator[str]:
 
 
 def _admitted(wish: Wish, role: Json) -> bool:
-    context = {f"{ISSUER}:sub".lower(): [wish.subject], f"{ISSUER}:aud".lower(): [AUDIENCE]}
+    context = {SUBJECT.lower(): [wish.subject], f"{ISSUER}:aud".lower(): [AUDIENCE]}
     trust = json.dumps(role["trust"])
     return admits(trust, "sts:AssumeRoleWithWebIdentity", Who(federated=PROVIDER), context)
 
@@ -182,7 +183,7 @@ def _statements(role: Mapping[str, Any]) -> list[Json]:
 
 
 def changes(before: Json, world: Json) -> list[Object]:
-    """`judge.differences`, each statement of a trust policy a piece of its own, named as irsa does."""
+    """`judge.differences`, each subject of a trust policy a piece of its own, named as irsa does."""
     found: list[Object] = []
     for kind, name in differences(before, world):
         if kind == "TrustStatement":
@@ -193,7 +194,10 @@ def changes(before: Json, world: Json) -> list[Object]:
 
 
 def _statement_changes(name: str, old: Json, new: Json) -> list[Object]:
-    one, other = (Counter(json.dumps(item, sort_keys=True) for item in _statements(x)) for x in (old, new))
+    one, other = (
+        Counter(json.dumps(item, sort_keys=True) for whole in _statements(role) for item in _apart(whole))
+        for role in (old, new)
+    )
     changed = (one - other) + (other - one)
     subjects = sorted({_subject(json.loads(text)) for text in changed})
     if {**old["trust"], "Statement": 0} != {**new["trust"], "Statement": 0}:
@@ -201,9 +205,20 @@ def _statement_changes(name: str, old: Json, new: Json) -> list[Object]:
     return [("TrustStatement", f"{name}/{subject}") for subject in subjects]
 
 
+def _apart(statement: Json) -> Iterator[Json]:
+    """A statement that admits several subjects as one for each of them: they are alternatives."""
+    condition = statement.get("Condition", {})
+    subjects = condition.get("StringEquals", {}).get(SUBJECT)
+    if not isinstance(subjects, list):
+        yield statement
+        return
+    for subject in subjects:
+        equals = {**condition["StringEquals"], SUBJECT: subject}
+        yield {**statement, "Condition": {**condition, "StringEquals": equals}}
+
+
 def _subject(statement: Json) -> str:
-    equals = statement.get("Condition", {}).get("StringEquals", {})
-    return str(equals.get(f"{ISSUER}:sub", "somebody"))
+    return str(statement.get("Condition", {}).get("StringEquals", {}).get(SUBJECT, "somebody"))
 
 
 def belongs(piece: Object, wish: Wish, worlds: Sequence[Json]) -> bool:

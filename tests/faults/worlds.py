@@ -8,7 +8,7 @@ from tests.faults.judge import TRANSACTION, Json
 from tests.faults.wishes import AUDIENCE, ISSUER, LABELS, OWNER_TAG, PROVIDER, SHARED, SHARED_ARN, Wish
 from tests.support.stage import ACCOUNT, ROLE_ARN
 
-SETTINGS: Json = {"description": "", "max_session_duration": 3600, "boundary": ""}
+SETTINGS: Json = {"description": "", "max_session_duration": 3600, "boundary": None}
 """What a role has besides, when nobody has wished anything."""
 
 

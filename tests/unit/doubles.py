@@ -18,7 +18,7 @@ from irsa_cli.core.errors import Conflict, IrsaError, Outcome, ServiceError
 from irsa_cli.core.limits import DEFAULT_SECONDS
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import State
-from irsa_cli.transaction import engine, protocol, recover
+from irsa_cli.transaction import engine, forward, protocol, recover
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
 
@@ -54,6 +54,7 @@ class Clock:
         """The transaction's modules look at this clock."""
         with (
             mock.patch.object(engine, "time", self),
+            mock.patch.object(forward, "time", self),
             mock.patch.object(protocol, "time", self),
             mock.patch.object(recover, "time", self),
         ):

@@ -51,6 +51,8 @@ class Cloud:
     provider: SeenProvider | None = None
     trusting: set[str] = field(default_factory=set)
     """Roles of others that trust the provider."""
+    existing: set[str] = field(default_factory=set)
+    """ARNs of roles that no run has made."""
     made: dict[Key, str] = field(default_factory=dict)
     """What runs have made, and which run it was first."""
 
@@ -62,7 +64,7 @@ class Cloud:
             cluster=CLUSTER,
             now=now,
             roles=tuple(self.roles.values()),
-            role_arns=frozenset(role.arn for role in self.roles.values()),
+            role_arns=frozenset(role.arn for role in self.roles.values()) | self.existing,
             trusting=frozenset(own | self.trusting),
             accounts=tuple(self.accounts.values()),
             namespaces=tuple(self.namespaces.values()),

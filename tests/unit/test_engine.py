@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.errors import Claimed, DeadlineExceeded, Outcome, Unverified
+from irsa_cli.core.errors import Claimed, DeadlineExceeded, Outcome, Unverified, Waits
 from irsa_cli.core.plan import Change, Kind, Plan
-from irsa_cli.core.states import NamespaceState, Present
+from irsa_cli.core.states import NamespaceState, OwnerState, Present, ServiceAccountState
 from irsa_cli.transaction import engine
 from irsa_cli.transaction.engine import Event, Report, Step, Transaction
 from irsa_cli.transaction.journal import JournalError
@@ -453,3 +453,59 @@ def test_who_can_not_be_asked_is_asked_once_and_stops_nothing() -> None:
     assert stage.execute().outcome == "rolled-back"
     assert stage.world.states() == first
     assert sorted(change.target for change in asked) == [("a",), ("b",), ("c",)]
+
+
+def taking_over() -> Plan:
+    """A run that goes on from what another one has begun."""
+    names = (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER)
+    owners = [Change(kind, ("a",), OwnerState("other"), OwnerState("")) for kind in names]
+    policy = Change(Kind.ATTACHMENT, ("a", "p"), None, Present())
+    account = Change(Kind.SERVICE_ACCOUNT, ("n", "a"), None, ServiceAccountState({}))
+    return Plan((tuple(owners), (policy,), (account,)))
+
+
+def test_marks_are_given_back_when_another_run_has_ended() -> None:
+    stage = Stage(taking_over())
+    first = stage.world.states()
+    stage.world.failures[Kind.SERVICE_ACCOUNT, ("n", "a")] = Failure.REFUSED
+    stage.world.claim_of = lambda change, ours: "in use" if change.kind is Kind.SERVICE_ACCOUNT else ""
+    report = stage.execute()
+    assert [item.change.kind for item in report.leftovers] == [Kind.ATTACHMENT]
+    assert stage.world.states() == {**first, (Kind.ATTACHMENT, ("a", "p")): Present()}
+
+
+def test_marks_are_given_back_when_another_run_ends_during_the_rollback() -> None:
+    stage = Stage(taking_over())
+    first = stage.world.states()
+    stage.world.failures[Kind.SERVICE_ACCOUNT, ("n", "a")] = Failure.REFUSED
+    stage.world.claim_of = lambda change, ours: (
+        "in use" if change.kind is Kind.SERVICE_ACCOUNT and len(stage.world.undos) > 1 else ""
+    )
+    report = stage.execute()
+    assert [item.change.kind for item in report.leftovers] == [Kind.ATTACHMENT]
+    assert stage.world.states() == {**first, (Kind.ATTACHMENT, ("a", "p")): Present()}
+
+
+def test_marks_stay_where_another_run_is_at_work() -> None:
+    stage = Stage(taking_over())
+    stage.world.failures[Kind.SERVICE_ACCOUNT, ("n", "a")] = Failure.REFUSED
+    stage.world.claim_of = lambda change, ours: "taken over" if change.kind is Kind.ROLE_OWNER else ""
+    assert len(stage.execute().leftovers) == 3
+    assert stage.world.undos == []
+
+
+def test_who_goes_on_from_another_run_and_can_not_see_whether_it_has_ended_takes_nothing_away() -> None:
+    stage = Stage(taking_over())
+    stage.world.failures[Kind.SERVICE_ACCOUNT, ("n", "a")] = Failure.REFUSED
+
+    def silent(change: Change, ours: bool) -> str:
+        if change.kind is Kind.SERVICE_ACCOUNT:
+            raise service_error(Outcome.REFUSED)
+        return ""
+
+    stage.world.claim_of = silent
+    report = stage.execute()
+    assert report.outcome == "incomplete"
+    assert len(report.leftovers) == 3
+    assert all(isinstance(item.error, Waits) for item in report.leftovers)
+    assert stage.world.undos == []

@@ -191,6 +191,67 @@ def test_what_can_not_be_looked_at_is_no_ground_to_go_on(tmp_path: Path) -> None
         assert [record.needs_undo for record in read(path).records] == [True, True]
 
 
+@pytest.mark.parametrize("failure", [Failure.LATE, Failure.DONE_UNKNOWN])
+def test_a_last_step_that_shows_after_its_answer_was_lost_is_the_end(
+    tmp_path: Path, failure: Failure
+) -> None:
+    content, world = last_moment(tmp_path)
+    del world.objects[Kind.NAMESPACE, ("b",)]
+    world.failures[Kind.NAMESPACE, ("b",)] = failure
+    with killed(content) as path, Clock().ruling() as world.clock:
+        report = onward(path, world)
+        assert (report.outcome, report.error) == ("committed", None)
+        assert [item.state for item in report.changes] == ["done", "done"]
+        assert read(path).outcome == "committed"
+    assert (Kind.NAMESPACE, ("b",)) in world.objects
+
+
+def test_a_last_step_that_does_not_show_is_not_the_end(tmp_path: Path) -> None:
+    content, world = last_moment(tmp_path)
+    del world.objects[Kind.NAMESPACE, ("b",)]
+    world.failures[Kind.NAMESPACE, ("b",)] = Failure.NOT_DONE_UNKNOWN
+    with killed(content) as path, Clock().ruling() as world.clock:
+        assert onward(path, world).outcome == "unfinished"
+        assert not read(path).finished
+
+
+def test_what_the_journal_calls_done_and_is_gone_is_not_the_end(tmp_path: Path) -> None:
+    content, world = last_moment(tmp_path)
+    del world.objects[Kind.NAMESPACE, ("b",)]
+    world.failures[Kind.NAMESPACE, ("b",)] = Failure.REFUSED
+    with killed(content) as path, Clock().ruling() as world.clock:
+        assert onward(path, world).outcome == "unfinished"
+
+
+def test_an_earlier_step_that_fails_is_not_the_end_whatever_became_of_the_last(tmp_path: Path) -> None:
+    content, world = last_moment(tmp_path)
+    del world.objects[Kind.NAMESPACE, ("a",)]
+    world.failures[Kind.NAMESPACE, ("a",)] = Failure.REFUSED
+    with killed(content) as path, Clock().ruling() as world.clock:
+        assert onward(path, world).outcome == "unfinished"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_journal_that_fills_up_behind_the_last_step_does_not_undo_the_end(
+    tmp_path: Path, there: bool
+) -> None:
+    with Clock().ruling() as clock:
+        moments = film(tmp_path, a_plan(1, 1), clock, lambda world: None)
+    # The last step is begun; its call has gone out, or not.
+    content, world = moments[6 if there else 5]
+    assert ((Kind.NAMESPACE, ("b",)) in world.objects) is there
+    event = Journal.event
+
+    def full(journal: Journal, name: str, index: int | None = None, **facts: object) -> None:
+        if (name, index) in (("done", 1), ("outcome", None)):
+            raise JournalError("no space left")
+        event(journal, name, index, **facts)
+
+    with killed(content) as path, mock.patch.object(Journal, "event", full):
+        report = onward(path, world)
+    assert (report.outcome, report.error) == ("committed", None)
+
+
 def test_a_listener_that_fails_stops_nothing(tmp_path: Path) -> None:
     with Clock().ruling() as clock:
         content, world = film(tmp_path, a_plan(1), clock, lambda world: None)[0]

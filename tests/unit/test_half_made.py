@@ -24,6 +24,7 @@ from irsa_cli.core.states import (
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
     WISH_TAG,
+    ServiceAccountState,
 )
 from tests.unit.remnants import NOW, Cloud, tagged
 from tests.unit.wishes import DOCUMENT, POLICIES, ROLE_ARN, STRANGER, role_for, wish
@@ -62,7 +63,7 @@ def some_wishes(draw: st.DrawFn) -> Wish:
 @st.composite
 def clouds(draw: st.DrawFn, wished: Wish) -> Cloud:
     """What was there before, with bystanders of all kinds."""
-    cloud = Cloud(others={"others"})
+    cloud = Cloud(others={"others"}, existing=set() if wished.role else {wished.role_arn})
     (change,) = [item for item in cloud.plan(tagged(wish(associate=True))) if item.kind is Kind.PROVIDER]
     cloud.perform(change, "20260101T000000000Z-0000000a")
     assert cloud.provider is not None
@@ -296,6 +297,55 @@ def test_a_role_that_any_service_account_has_is_complete() -> None:
     annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN}
     cloud.accounts["elsewhere", "x"] = SeenAccount("elsewhere", "x", "u", annotations, NOW)
     assert pieces(Finder(cloud.seen()).find(0)) == set()
+
+
+def without_role(*, path: str = "/irsa/demo/") -> Cloud:
+    """What is left where a run made all of a binding, and could take back its role only."""
+    cloud = Cloud()
+    for change in cloud.plan(tagged(wish(associate=True))):
+        cloud.perform(change, FIRST)
+    del cloud.roles[ROLE]
+    cloud.provider = None
+    account = cloud.accounts["backend", "reader"]
+    arn = f"arn:aws:iam::111122223333:role{path}{ROLE}"
+    annotations = {**account.annotations, ROLE_ARN_ANNOTATION: arn}
+    cloud.accounts["backend", "reader"] = replace(account, annotations=annotations)
+    return cloud
+
+
+def test_a_service_account_whose_role_is_gone_is_half_made() -> None:
+    found = only(without_role())
+    assert {piece.change.kind for piece in found.pieces} == {Kind.SERVICE_ACCOUNT, Kind.NAMESPACE}
+    (account,) = [piece.change for piece in found.pieces if piece.change.kind is Kind.SERVICE_ACCOUNT]
+    assert account.after == ServiceAccountState({ROLE_ARN_ANNOTATION: ROLE_ARN}), "no other role's"
+
+
+def test_without_further_evidence_it_is_taken_back_only_by_name() -> None:
+    cloud = without_role()
+    cloud.namespaces["backend"] = replace(cloud.namespaces["backend"], contents=frozenset({"pod/theirs"}))
+    assert list(only(cloud).pieces) == []
+    named = Finder(cloud.seen()).remains(FIRST, named=True)
+    assert named is not None
+    assert [piece.change.kind for piece in named.pieces] == [Kind.SERVICE_ACCOUNT]
+
+
+@pytest.mark.parametrize(
+    "cloud",
+    [
+        without_role(path="/"),
+        replace(without_role(), existing={ROLE_ARN}),
+        replace(
+            without_role(),
+            accounts={
+                key: replace(item, annotations={ROLE_ARN_ANNOTATION: ROLE_ARN})
+                for key, item in without_role().accounts.items()
+            },
+        ),
+    ],
+    ids=["another's role", "the role is there", "no run made it"],
+)
+def test_a_service_account_that_may_have_its_role_is_left_alone(cloud: Cloud) -> None:
+    assert (Kind.SERVICE_ACCOUNT, ("backend", "reader")) not in pieces(Finder(cloud.seen()).find(0))
 
 
 def test_a_role_that_is_pending_is_half_made_whoever_has_it() -> None:
