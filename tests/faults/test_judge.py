@@ -16,9 +16,6 @@ ROLE: Json = {
     "boundary": "",
     "attached": ["arn:aws:iam::aws:policy/P"],
     "inline": {"queue": {"Statement": []}},
-    "description": "",
-    "max_session_duration": 3600,
-    "boundary": None,
 }
 ACCOUNT: Json = {"uid": "u1", "labels": {}, "annotations": {"note": "theirs"}}
 PROVIDER: Json = {"url": "issuer", "audiences": ["sts.amazonaws.com"], "tags": {}}
