@@ -15,6 +15,7 @@ import botocore.parsers
 
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.tls import certificate_refused
+from irsa_cli.core.unanswered import give_up
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,8 +56,11 @@ class _LostAnswers(threading.local):
     def reset(self) -> None:
         self.lost = False
 
-    def note(self, status: int, exception: BaseException | None) -> None:
-        if status >= 500 or (exception is not None and not _is_unsent(exception)):
+    def note(self, operation: str, status: int, exception: BaseException | None) -> None:
+        silent = exception is not None and not _is_unsent(exception)
+        if silent and not operation.startswith(("Get", "List")):
+            give_up()
+        if status >= 500 or silent:
             self.lost = True
 
 

@@ -158,7 +158,7 @@ class AwsSession:
             status = response_dict["status_code"] if response_dict else 0
             parsed = rest.get("parsed_response") or {}
             _, service, operation = event_name.split(".", 2)
-            lost_answers.note(status, exception)
+            lost_answers.note(operation, status, exception)
             seconds = time.monotonic() - getattr(lost_answers, "started", time.monotonic())
             code = parsed.get("Error", {}).get("Code", "") or (type(exception).__name__ if exception else "")
             self._log(WireCall(service, operation, status, seconds, code))

@@ -17,6 +17,7 @@ from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.limits import call_seconds
+from irsa_cli.core.unanswered import give_up
 from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, translate
 
 Json = dict[str, Any]
@@ -49,6 +50,8 @@ class Calls:
             except Exception as error:
                 failure = translate(error, operation, lost=lost)
                 lost = lost or failure.outcome is Outcome.UNKNOWN
+                if not failure.status and lost and not operation.startswith(("get ", "list ")):
+                    give_up()
                 if not failure.transient or attempt == ATTEMPTS:
                     raise failure from error
             time.sleep(0.1 * 2**attempt)

@@ -18,6 +18,7 @@ from irsa_cli.core.dismantling import waits
 from irsa_cli.core.errors import Claimed, Conflict, DeadlineExceeded, Outcome, ServiceError, Waits
 from irsa_cli.core.limits import call_seconds
 from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.unanswered import given_up
 from irsa_cli.transaction.journal import Journal, JournalError, Record
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Interrupted, Run
 
@@ -170,7 +171,7 @@ class Transaction:
         self._run.check()
         self._journal.event("begin", step.index)
         step.record.begun = True
-        started = time.monotonic()
+        started, silent = time.monotonic(), given_up()
         self._listen(Event(Step.STARTED, step.change))
         try:
             applied = self._worker.handler(step.change).apply(step.change, self._run)
@@ -180,6 +181,9 @@ class Transaction:
         step.seconds = time.monotonic() - started
         step.record.done, step.record.changed = True, applied.changed
         step.record.identity = dict(applied.identity)
+        if given_up() > silent:
+            # An attempt before the one that was answered may strike yet, and make another incarnation.
+            step.unanswered, step.record.identity = time.monotonic(), {}
         step.state = "done" if applied.changed else "unchanged"
         if applied.changed and step.change.action == "create":
             self._run.made(step.change)
@@ -212,7 +216,7 @@ class Tracked:
     state: str = "pending"
     seconds: float = 0.0
     unanswered: float | None = None
-    """When (monotonic) the client gave up on a write that may still be executed."""
+    """When (monotonic) the client gave up on a write, or an attempt, that may still be executed."""
 
     def __post_init__(self) -> None:
         self.record = Record(self.change)
@@ -486,9 +490,10 @@ def _waiting(step: Tracked, first: Leftover) -> Waits:
 def _happens_once(change: Change) -> bool:
     """Whether a write that is executed late can't undo what a rollback has done in the meantime.
 
-    A name is taken once, and Kubernetes compares; any other write that is still on its way strikes again.
+    Kubernetes compares what it changes. Any other write that is still on its way strikes again: a call is
+    attempted more than once, and what was made and taken back has freed its name.
     """
-    return change.before is None or change.kind in EXACT
+    return change.before is not None and change.kind in EXACT
 
 
 def _harmless(listen: Listener) -> Listener:

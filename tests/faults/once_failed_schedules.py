@@ -22,6 +22,7 @@ def _associating(*wishes: Wish) -> Sequence[Wish]:
 
 _PROVERS = _associating(VERIFIED, VERIFIED, VERIFIED)
 _FOUR = _associating(APP, *(Wish(f"apps/{name}", policies=(S3,)) for name in ("web", "job", "mail")))
+_SHARING = [Wish(f"apps/{name}", shared=True) for name in ("app", "web", "job", "mail")]
 
 ONCE_FAILED = [
     # A run committed while another was at work on the same role. That one was not allowed to read the
@@ -98,5 +99,43 @@ ONCE_FAILED = [
         (Part(_PROVERS[0]), Part(_PROVERS[1], Start(0, 0)), Part(_PROVERS[2], Start(0, 10))),
         (Hold(0, 2, 2, 9), Hold(2, 15, 0, 3), Hold(2, 5, 1, 11)),
         provider=False,
+    ),
+    # Subjects that share a statement were judged as one piece that nobody had wished.
+    Schedule(
+        *(1, 13, "one role"),
+        (
+            Part(_SHARING[0]),
+            Part(replace(_SHARING[1], verify=True), Start(0, 14), (Strike("sigterm", 7),)),
+            Part(_SHARING[2], Start(0, 3), (Strike("kill-before", 14),)),
+            Part(replace(_SHARING[3], verify=True), Start(2, 12)),
+        ),
+        (Hold(0, 7, 2, 8),),
+        after="recover",
+    ),
+    # An attempt to make a role that nobody had answered made it once more when it had been taken back.
+    Schedule(
+        *(1, 44, "one provider"),
+        (
+            Part(_FOUR[0], strikes=(Strike("500", 14),)),
+            Part(_FOUR[1], Start(0, TO_THE_END), (Strike("late", 4), Strike("kill-before", 5))),
+            Part(_FOUR[2], Start(0, 14), (Strike("half-bodies", 9),)),
+            Part(_FOUR[3], Start(0, 0), (Strike("sigint", 20), Strike("late-once", 10))),
+        ),
+        (Hold(3, 12, 0, 7), Hold(2, 13, 0, TO_THE_END)),
+        provider=False,
+        namespace=False,
+        together=True,
+        after="recover",
+    ),
+    # The marks that a run had taken from one that has ended were left, where another wish is to be refused.
+    Schedule(
+        *(1, 166, "different wishes"),
+        (
+            Part(replace(_PROVERS[0], policies=(SQS,))),
+            Part(replace(_PROVERS[0], policies=(SQS,), inline=()), Start(0, 1)),
+        ),
+        (Hold(1, 14, 0, TO_THE_END), Hold(1, 7, 0, 10)),
+        provider=False,
+        namespace=False,
     ),
 ]

@@ -177,7 +177,7 @@ def test_of_all_the_worst_tells_and_one_that_lives_is_skipped(small: Stage) -> N
         nested = Stage.__new__(Stage)
         nested.__dict__.update(small.__dict__)
         small.sandbox.faults.add(Fault("iam", "DeleteRole", "error", match="in-one", times=1))
-        seen.append(nested.irsa("recover", "--all", "-o", "json"))
+        seen.append(nested.irsa("recover", "--all", "-o", "json", IRSA_CALL_TIMEOUT="1"))
 
     small.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", match="in-two", run=meanwhile))
     assert small.create_sa("two", "in-two", *WISH).code == 0

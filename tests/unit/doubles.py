@@ -145,6 +145,10 @@ class MemoryWorld(Handler):
         with self._mutex:
             return self.claim_of(change, ours)
 
+    def late(self, change: Change, transaction: str) -> None:
+        """Have a request executed later, for which nobody waits."""
+        self._late.append((self.clock.now + self.late_after, change, transaction))
+
     def arrive(self) -> None:
         """Execute the late requests whose time has come."""
         for due in [item for item in self._late if item[0] <= self.clock.now]:
@@ -158,7 +162,7 @@ class MemoryWorld(Handler):
         elif failure is Failure.BUG:
             raise RuntimeError("a bug")
         elif failure is Failure.LATE:
-            self._late.append((self.clock.now + self.late_after, change, run.transaction))
+            self.late(change, run.transaction)
             raise unknown()
         elif failure in (Failure.REFUSED, Failure.NOT_SENT, Failure.NOT_DONE_UNKNOWN):
             raise {

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.errors import Claimed, DeadlineExceeded, Outcome, Unverified, Waits
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import NamespaceState, OwnerState, Present, ServiceAccountState
+from irsa_cli.core.unanswered import give_up
 from irsa_cli.transaction import engine
 from irsa_cli.transaction.engine import Event, Report, Step, Transaction
 from irsa_cli.transaction.journal import JournalError
@@ -378,7 +379,10 @@ def test_a_claim_names_the_incarnation_that_was_made_where_the_answer_came() -> 
     stage = Stage(a_plan(1, 1, 1))
     stage.world.failures[Kind.NAMESPACE, ("b",)] = Failure.DONE_UNKNOWN
     stage.execute()
-    assert stage.world.claims == [Claim("t1", {}), Claim("t1", {"uid": "1"})]
+    *unanswered, answered = stage.world.claims
+    assert answered == Claim("t1", {"uid": "1"})
+    assert unanswered
+    assert all(claim == Claim("t1", {}) for claim in unanswered)
 
 
 def test_a_last_stage_that_can_not_be_looked_at_is_taken_back() -> None:
@@ -509,3 +513,24 @@ def test_who_goes_on_from_another_run_and_can_not_see_whether_it_has_ended_takes
     assert len(report.leftovers) == 3
     assert all(isinstance(item.error, Waits) for item in report.leftovers)
     assert stage.world.undos == []
+
+
+@pytest.mark.parametrize("kind", [Kind.ROLE, Kind.NAMESPACE])
+def test_what_an_attempt_without_an_answer_makes_once_more_is_taken_back(kind: Kind) -> None:
+    """The next attempt was answered, so that the step is done, and its rollback frees the name."""
+    made = Change(kind, ("a",), None, NamespaceState())
+    fails = Change(Kind.ATTACHMENT, ("b",), None, Present())
+    stage = Stage(Plan(((made,), (fails,))))
+    first = stage.world.states()
+    stage.world.failures[Kind.ATTACHMENT, ("b",)] = Failure.REFUSED
+
+    def attempt_twice(change: Change) -> None:
+        if change == made:
+            give_up()
+            stage.world.late(made, "t1")
+
+    stage.world.on_write = attempt_twice
+    assert stage.execute().outcome == "rolled-back"
+    stage.world.clock.sleep(LATE_WINDOW)
+    stage.world.arrive()
+    assert stage.world.states() == first
