@@ -42,7 +42,7 @@ class Groundwork:
 class Snapshot:
     """One cluster and its account at one moment. Safe to use from several threads; for a `with` block.
 
-    Raises `ServiceError` where the caller may not list roles.
+    Where the caller may not list, what is wished is read one by one.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -76,8 +76,10 @@ class Snapshot:
         return {(metadata["namespace"], metadata["name"]): metadata for metadata in found}
 
     @cached_property
-    def _role_names(self) -> frozenset[str]:
-        return frozenset(role.name for role in self._roles.result().roles)
+    def _role_names(self) -> frozenset[str] | None:
+        """The roles under the cluster's path; None where the caller may only read single ones."""
+        found = _unless_denied(self._roles)
+        return None if found is None else frozenset(role.name for role in found.roles)
 
     @cached_property
     def trust_quota(self) -> int:
@@ -122,12 +124,10 @@ class Snapshot:
         return replace(observed, trust_quota=self.trust_quota) if _is_large(wish, role) else observed
 
     def _role(self, wish: Wish) -> tuple[ObservedRole | None, str]:
-        own = wish.role is not None and wish.role.path == self._path
-        return (
-            (None, "")
-            if own and wish.role_name not in self._role_names
-            else read_role(self._connection, wish)
-        )
+        listed = self._role_names if wish.role is not None and wish.role.path == self._path else None
+        if listed is not None and wish.role_name not in listed:
+            return None, ""
+        return read_role(self._connection, wish)
 
     def _account(self, wish: Wish) -> ObservedServiceAccount | None:
         key = (wish.namespace, wish.name)

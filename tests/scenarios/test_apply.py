@@ -260,6 +260,18 @@ def test_a_run_that_was_killed_is_gone_on_with(stage: Stage, unique: str) -> Non
     assert "No unfinished" in stage.irsa("recover").out
 
 
+def test_who_may_not_list_reads_one_by_one(stage: Stage, unique: str) -> None:
+    assert stage.associate().code == 0
+    stage.make_namespace(unique)
+    user = stage.restricted((("get", "create", "patch"), ("serviceaccounts",)))
+    stage.sandbox.faults.add(Fault("iam", "ListRoles", "error", times=None, status=403, code="AccessDenied"))
+    text = config(stage, reader(unique), oidc=False)
+    for summary in ({"committed": 1}, {"unchanged": 1}):
+        ran = stage.irsa("apply", "-f", "-", "-o", "json", stdin=text, user=user)
+        assert ran.code == 0, ran.err
+        assert ran.json["summary"] == summary
+
+
 HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\n"
 
 
