@@ -7,10 +7,10 @@ only what is irsa's: a role that bears its tags, and on a ServiceAccount the key
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 
 from irsa_cli.core import trust_merge
+from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_half_made
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import Refused
@@ -29,10 +29,6 @@ from irsa_cli.core.states import (
     TRANSACTION_TAG,
     WISH_TAG,
 )
-
-KEYS_ANNOTATION = "irsa/keys"
-"""Annotation of a ServiceAccount: the labels and annotations that were applied, so that one that is no longer
-wished is known to be irsa's to remove. JSON: `{"annotations": [...], "labels": [...]}`."""
 
 _OWN_ANNOTATIONS = (AUDIENCE_ANNOTATION, STS_REGIONAL_ANNOTATION, TOKEN_EXPIRATION_ANNOTATION)
 
@@ -130,17 +126,3 @@ def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
         },
         labels={**labels, **wish.labels},
     )
-
-
-def applied_keys(annotations: Mapping[str, str]) -> dict[str, list[str]]:
-    """The keys that an earlier `apply` has set; none where the note of them is not there or not readable."""
-    try:
-        found = json.loads(annotations.get(KEYS_ANNOTATION, "{}"))
-        return {name: _ordinary(found.get(name, [])) for name in ("annotations", "labels")}
-    except (ValueError, AttributeError, TypeError):
-        return {"annotations": [], "labels": []}
-
-
-def _ordinary(keys: list[str]) -> list[str]:
-    """The keys that a user could have wished: whoever edits the note must not have others removed by it."""
-    return [key for key in keys if not key.startswith(("irsa/", "eks.amazonaws.com/"))]

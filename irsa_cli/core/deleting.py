@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core import trust
+from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.binding import ObservedServiceAccount
 from irsa_cli.core.bound import Bound, NamedRole
 from irsa_cli.core.plan import Change, Kind, Plan
@@ -36,6 +37,7 @@ OWN_ANNOTATIONS = (
     AUDIENCE_ANNOTATION,
     STS_REGIONAL_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
+    KEYS_ANNOTATION,
 )
 """What says nothing without a role."""
 
@@ -187,9 +189,11 @@ def _delete_account(bound: Bound, account: ObservedServiceAccount, work: _Work, 
 
 def _bare(account: ObservedServiceAccount, *, keeps: bool) -> ObservedServiceAccount:
     """The ServiceAccount without a role; `keeps`: and without irsa's marks, as it is to stay."""
-    gone = {*OWN_ANNOTATIONS, *((TRANSACTION_TAG,) if keeps else ())}
+    applied = applied_keys(account.annotations)
+    gone = {*OWN_ANNOTATIONS, *applied["annotations"], *((TRANSACTION_TAG,) if keeps else ())}
+    off = {*applied["labels"], *((MANAGED_BY_LABEL,) if keeps else ())}
     annotations = {key: value for key, value in account.annotations.items() if key not in gone}
-    labels = {key: value for key, value in account.labels.items() if not (keeps and key == MANAGED_BY_LABEL)}
+    labels = {key: value for key, value in account.labels.items() if key not in off}
     return replace(
         account, annotations=annotations, labels=labels, manifest=_relabelled(account, annotations, labels)
     )

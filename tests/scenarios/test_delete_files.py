@@ -18,7 +18,9 @@ def test_what_was_applied_is_deleted(stage: Stage, unique: str) -> None:
     stage.make_namespace(unique)
     stage.make_account(unique, "worker", labels={"chart": "x"})
     before = stage.world()
-    text = config(stage, reader(unique), worker(unique), entry("role", unique, roleOnly=True))
+    labelled = worker(unique)
+    labelled["metadata"] |= {"labels": {"team": "a"}, "annotations": {"note": "b"}}
+    text = config(stage, reader(unique), labelled, entry("role", unique, roleOnly=True))
     assert apply(stage, text).code == 0
     planned = delete(stage, text, "--dry-run", "--detailed-exitcode", "-o", "json")
     assert (planned.code, planned.json["summary"]) == (6, {"planned": 3})

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.binding import Wish
-from irsa_cli.core.converging import KEYS_ANNOTATION, applied_keys, converge
+from irsa_cli.core.converging import converge
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.plan import Change, Plan
 from irsa_cli.core.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, WISH_TAG
