@@ -7,20 +7,23 @@ How one is deleted is `irsa_cli.usecases.delete_sa`'s business, applying files t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.applied import Applied, Item
 from irsa_cli.core.bindings import Binding as Present
 from irsa_cli.core.bindings import BoundRole
+from irsa_cli.core.bound import is_made
 from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.result import Result
-from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
+from irsa_cli.kube.client import Json
 from irsa_cli.transaction.journal import prune
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.bindings import Scope, read_bindings
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.finding import observed_account
 from irsa_cli.usecases.many import PARALLEL, Pace, result_of, run_all
 from irsa_cli.usecases.places import Place, places
 from irsa_cli.usecases.running import RunGroup, Settings, name_caller, naming_caller, stoppable
@@ -132,15 +135,33 @@ def surplus(
     """
     with naming_caller(connection.aws.caller):
         found = read_bindings(connection, Scope())
-    return [
-        delete_sa.Request(target, item.namespace, item.name, role_name=item.role.name, ignore_not_found=True)
+        accounts = connection.kube.service_accounts()
+    roles = {
+        item.full_name: item.role.name
         for item in found.items
-        if isinstance(item.role, BoundRole)
-        and _is_own(item, item.role, connection)
-        and item.full_name not in wished
-        and item.full_name not in NEVER_PRUNED
-        and selection.admits(item.full_name)
+        if isinstance(item.role, BoundRole) and _is_own(item, item.role, connection)
+    }
+    names = {**dict.fromkeys(_left_over(accounts), ""), **roles}
+    chosen = (name for name in sorted(names) if name not in wished and name not in NEVER_PRUNED)
+    return [
+        delete_sa.Request(
+            target,
+            name.partition("/")[0],
+            name.partition("/")[2],
+            role_name=names[name],
+            ignore_not_found=True,
+        )
+        for name in chosen
+        if selection.admits(name)
     ]
+
+
+def _left_over(accounts: Iterable[Json]) -> Iterator[str]:
+    """The ServiceAccounts that irsa made and that have no role any more: a deletion was cut off."""
+    for account in map(observed_account, accounts):
+        if is_made(account) and ROLE_ARN_ANNOTATION not in account.annotations:
+            metadata = account.manifest["metadata"]
+            yield f"{metadata['namespace']}/{metadata['name']}"
 
 
 def _is_own(item: Present, role: BoundRole, connection: Connection) -> bool:

@@ -62,6 +62,8 @@ def _kept(key: Object, value: Any, *, done: bool) -> Any:
 
 def _make_roles(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
     document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
+    there = stage.world()["roles"]
+    roles = [role for role in roles if role not in there]
     for role in roles:
         stage.iam().create_role(RoleName=role, AssumeRolePolicyDocument=document)
     return [(kind, role) for role in roles for kind in ("Role", "TrustStatement", "RoleOwner")]
