@@ -47,8 +47,8 @@ class Applied:
     def exit_code(self) -> int:
         """The process's exit code: the worst of all."""
         codes = [int(item.result.exit_code) for item in self.items]
-        if self.signal:
-            codes = [128 + self.signal] + [code for code in codes if code == ExitCode.INCOMPLETE]
+        if self.signal and self.pending:
+            codes.append(128 + self.signal)  # A signal that kept nothing from being done is no outcome.
         elif self.detailed and any(item.result.ended is Ended.PLANNED for item in self.items):
             codes.append(int(ExitCode.PENDING))
             failed = [code for code in codes if code not in (ExitCode.DONE, ExitCode.PENDING)]
