@@ -196,6 +196,9 @@ def _become(order: Mapping[str, Any], out: int, err: int) -> None:
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["env"])
+    # The client reads this variable when it is imported.
+    kube_config = importlib.import_module("kubernetes.config.kube_config")
+    vars(kube_config)["KUBE_CONFIG_DEFAULT_LOCATION"] = os.environ.get("KUBECONFIG", "~/.kube/config")
     if order["limit"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["limit"], order["limit"]))
     gc.disable()  # A run is short, and looking at the memory is copying it.

@@ -319,6 +319,7 @@ def test_a_deletion_that_was_cut_off_is_finished(
 def test_a_service_account_that_is_gone_does_not_come_back(sandbox: Sandbox, tmp_path: Path) -> None:
     """The faults of the cluster's API strike on the sandbox's own only."""
     small = sandbox_stage(sandbox, "demo", tmp_path)
+    assert small.associate().code == 0
     assert small.create_sa("app", "apps", "--attach-policy-arn", READ_ONLY).code == 0
     gone = Fault("kubernetes", "DELETE serviceaccounts", "callback", skip=1, run=small.kill)
     sandbox.faults.add(gone)
