@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ from irsa_cli.usecases.running import (
 from irsa_cli.usecases.snapshot import Groundwork, Snapshot
 from irsa_cli.usecases.unapply import Deletions, surplus
 
-GROUNDWORK, ALL = "(groundwork)", "(all)"
+GROUNDWORK, ALL, CLUSTER = "(groundwork)", "(all)", "(cluster)"
 """What stands for a ServiceAccount's name where a transaction is about what several have in common."""
 
 
@@ -87,8 +87,8 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
             if request.atomic:
                 run.all_or_nothing(done, tell)
             else:
-                run.one_by_one(done, pace, tell)
-                run.prune(done, pace, tell)
+                run.guarded(done, tell, partial(run.one_by_one, done, pace, tell))
+                run.guarded(done, tell, partial(run.prune, done, pace, tell))
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds
     return done
@@ -119,6 +119,16 @@ class Site:
             if not story.finished and story.context.get("cluster") == cluster.arn:
                 found.setdefault(str(story.context.get("serviceAccount")), []).append(path)
         return cls(place, request, settings, connection, found)
+
+    def guarded(self, done: Applied, tell: Tell, work: Callable[[], None]) -> None:
+        """Do a part; when it can't be begun, what was done before it is still to be told."""
+        try:
+            work()
+        except IrsaError as error:
+            name_caller(error, self.connection.aws.caller)
+            item = Item(self.connection.cluster.name, CLUSTER, result_of(_raising(error)))
+            done.items.append(item)
+            tell(item)
 
     def one_by_one(self, done: Applied, pace: Pace, tell: Tell) -> None:
         """A transaction for each ServiceAccount; those that use another's role come last."""

@@ -91,3 +91,15 @@ def test_the_network_is_never_pruned(stage: Stage, name: str) -> None:
     assert ran.code == 0, ran.err
     roles = {tuple(role["tags"].items()) for role in stage.world()["roles"].values()}
     assert {tuple(role["tags"].items()) for role in before["roles"].values()} <= roles
+
+
+def test_what_was_done_is_told_when_pruning_can_not_be_begun(stage: Stage, unique: str) -> None:
+    """The fault strikes on the sandbox's own API only; on a real one, pruning finds nothing."""
+    assert stage.associate().code == 0
+    listing = Fault("kubernetes", "GET serviceaccounts", "error", times=None, skip=1, status=403)
+    stage.sandbox.faults.add(listing)
+    ran = apply(stage, config(stage, reader(unique)), "--prune", "--include", f"{unique}/*", "-o", "json")
+    assert ran.json["kind"] == "ResultList", ran.err
+    assert ran.json["summary"]["committed"] == 2
+    assert ran.code == (1 if "failed" in ran.json["summary"] else 0)
+    assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]
