@@ -13,9 +13,12 @@ from typing import Any
 
 from irsa_cli.core.applied import Applied, Item
 from irsa_cli.core.bindings import Binding as Present
-from irsa_cli.core.bindings import BoundRole
+from irsa_cli.core.bindings import BoundRole, named_role
 from irsa_cli.core.bound import is_made
+from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.config import Binding, Config, Selection
+from irsa_cli.core.errors import IrsaError
+from irsa_cli.core.names import default_role_path
 from irsa_cli.core.result import Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
 from irsa_cli.kube.client import Json
@@ -132,17 +135,31 @@ def surplus(
     """The bindings that irsa made for this cluster and that no file wishes any more.
 
     Roles that irsa only took over (`irsa adopt`) were made by others: they bear no transaction's mark.
+    Raises `IrsaError` when something that may be one of them can't be read: nobody is to take a pruning that
+    has overlooked some for complete.
     """
     with naming_caller(connection.aws.caller):
         found = read_bindings(connection, Scope())
         accounts = connection.kube.service_accounts()
+    kept = {*wished, *NEVER_PRUNED}
+    at_stake = [
+        item for item in found.items if item.full_name not in kept and selection.admits(item.full_name)
+    ]
+    unread = [*found.notes, *_unread(at_stake, connection)]
+    if unread:
+        raise IrsaError(
+            "Can't tell what is to be pruned",
+            reason="some of what irsa may have made can't be read, and nothing was pruned",
+            details=unread,
+            next_steps=["run the same command again, as a caller who may read these"],
+        )
     roles = {
         item.full_name: item.role.name
-        for item in found.items
+        for item in at_stake
         if isinstance(item.role, BoundRole) and _is_own(item, item.role, connection)
     }
     names = {**dict.fromkeys(_left_over(accounts), ""), **roles}
-    chosen = (name for name in sorted(names) if name not in wished and name not in NEVER_PRUNED)
+    chosen = (name for name in sorted(names) if name not in kept)
     return [
         delete_sa.Request(
             target,
@@ -154,6 +171,23 @@ def surplus(
         for name in chosen
         if selection.admits(name)
     ]
+
+
+def _unread(items: Iterable[Present], connection: Connection) -> Iterator[str]:
+    """Those that may be irsa's own, by their mark or their role's path, and whose role can't be read."""
+    for item in items:
+        if isinstance(item.role, Unreadable) and _may_be_own(item, connection):
+            yield f"the role of {item.full_name}: {item.role.why}"
+
+
+def _may_be_own(item: Present, connection: Connection) -> bool:
+    if item.account is None:
+        return True
+    arn, cluster = named_role(item.account), connection.cluster
+    if arn is None or arn.account != cluster.account:
+        return False
+    in_path = arn.resource.startswith(f"role{default_role_path(cluster.name)}")
+    return in_path or TRANSACTION_TAG in item.account.annotations
 
 
 def _left_over(accounts: Iterable[Json]) -> Iterator[str]:

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.faults.commands import COMMANDS
+from tests.faults.commands import COMMANDS, is_write
 from tests.faults.injections import (
     DISK_FULL,
     INJECTIONS,
     KILLING,
     OF_CONNECTIONS,
+    OF_WRITES,
     SECOND_SIGNAL,
     Call,
     port,
@@ -138,13 +139,18 @@ class _Ways:
 
     def __init__(self, command: str, calls: Sequence[Call]) -> None:
         self._all = COMMANDS[command].ways or (*INJECTIONS, *OF_CONNECTIONS)
+        self._of_reads = [way for way in self._all if way not in OF_WRITES]
         self._lists = sorted((call for call in calls if _is_list(call)), key=str)
 
     def of(self, call: Call) -> Sequence[str]:
-        if not _is_list(call):
+        if is_write(call):
             return self._all
+        if not _is_list(call):
+            return self._of_reads
         first = self._lists.index(call) * WAYS_OF_LISTS
-        return [self._all[number % len(self._all)] for number in range(first, first + WAYS_OF_LISTS)]
+        return [
+            self._of_reads[number % len(self._of_reads)] for number in range(first, first + WAYS_OF_LISTS)
+        ]
 
 
 def _is_list(call: Call) -> bool:

@@ -201,6 +201,25 @@ ESSENTIAL = (
     "tls",
 )
 """One of each sort."""
+OF_WRITES = (
+    "revoked",
+    "lost-and-revoked",
+    "lost-and-tls",
+    "reset-before",
+    "half-bodies",
+    "garbled",
+    "late-once",
+    "late",
+    "late-last",
+    "kill-before",
+    "sigterm-lost",
+    "clock-back",
+    "tls-once",
+)
+"""Ways that calls which only read are not broken in. Most ask what becomes of the call, or of what follows,
+when its effect is not known: a reading has none, so that each looks like another way that is tried (before or
+after the service acted, late or never answered). The rest are second ways to break an answer, a connection or
+the clock."""
 SECOND_SIGNAL = "second-signal"
 """For runs that take everything back because of a first one."""
 WAYS = {**INJECTIONS, **OF_CONNECTIONS, SECOND_SIGNAL: Injection("callback", deed=_terminate_at_once)}

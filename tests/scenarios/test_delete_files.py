@@ -65,6 +65,46 @@ def test_prune_takes_what_no_file_wishes_and_irsa_made(stage: Stage, unique: str
     assert stage.world() == kept
 
 
+@pytest.mark.parametrize("atomic", [(), ("--atomic",)])
+def test_what_can_not_be_read_is_not_taken_for_nothing_to_prune(
+    stage: Stage, unique: str, atomic: tuple[str, ...]
+) -> None:
+    assert apply(stage, config(stage, reader(unique), worker(unique))).code == 0
+    role = stage.role_of(unique, "worker")["arn"]
+    denied = [
+        {"Effect": "Deny", "Action": "iam:GetRole", "Resource": role},
+        {"Effect": "Deny", "Action": "iam:GetAccountAuthorizationDetails", "Resource": "*"},
+    ]
+    user = stage.restricted((("*",), ("*",)))
+    policy = json.dumps({"Version": "2012-10-17", "Statement": denied})
+    stage.iam().put_user_policy(UserName=user, PolicyName="deny", PolicyDocument=policy)
+    before = stage.world()
+    flags = ("--prune", *atomic, "--include", f"{unique}/*", "-o", "json")
+    ran = apply(stage, config(stage, reader(unique)), *flags, user=user)
+    assert ran.code == 1
+    assert "Can't tell what is to be pruned" in ran.out
+    assert f"the role of {unique}/worker" in ran.out
+    assert stage.world() == before
+    assert apply(stage, config(stage, reader(unique)), *flags).code == 0
+    assert stage.account(unique, "worker") is None
+
+
+@pytest.mark.parametrize("why", ["another account", "not irsa's"])
+def test_others_roles_that_can_not_be_read_keep_nothing_from_being_pruned(
+    stage: Stage, unique: str, why: str
+) -> None:
+    account = "999988887777" if why == "another account" else ACCOUNT
+    role = f"{unique}-theirs"
+    if account == ACCOUNT:
+        document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
+        stage.iam().create_role(RoleName=role, AssumeRolePolicyDocument=document)
+    assert apply(stage, config(stage, reader(unique), worker(unique))).code == 0
+    stage.make_account(unique, "theirs", annotations={ROLE_ARN: f"arn:aws:iam::{account}:role/{role}"})
+    ran = apply(stage, config(stage, reader(unique)), "--prune", "--include", f"{unique}/*")
+    assert ran.code == 0, ran.err
+    assert stage.account(unique, "worker") is None
+
+
 def test_prune_is_part_of_an_atomic_apply(stage: Stage, unique: str) -> None:
     assert apply(stage, config(stage, reader(unique), worker(unique))).code == 0
     before = stage.world()
