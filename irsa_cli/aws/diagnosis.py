@@ -6,11 +6,12 @@ Each function is one question, and raises `ServiceError` where the caller may no
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies
-from irsa_cli.core.causes.facts import Association, EksFacts, Event, Role, VpcEndpoint
+from irsa_cli.core.causes.facts import Association, EksFacts, Event, NodeMetadata, Role, VpcEndpoint
 from irsa_cli.core.causes.objects import moment
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.policy import Document
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 EXCHANGE = "AssumeRoleWithWebIdentity"
+FILTERED = 200
+"""Values of one filter, the most that EC2 takes."""
 EVENTS = 50
 """Events asked for, the most that CloudTrail gives at once."""
 
@@ -157,6 +160,35 @@ def vpc_endpoints(
     ]
     found = call(ec2.describe_vpc_endpoints, Filters=filters)["VpcEndpoints"]
     return tuple(VpcEndpoint(item["VpcEndpointId"], _policy(item)) for item in found)
+
+
+def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
+    """How nodes answer for their metadata, by their names in the cluster; unknown ones are missing.
+
+    A node is called by its private DNS name, or (EKS Auto Mode) by the instance's id.
+    """
+    found: dict[str, NodeMetadata] = {}
+    for filtered in ("private-dns-name", "instance-id"):
+        wanted = [name for name in names if name.startswith("i-") == (filtered == "instance-id")]
+        for start in range(0, len(wanted), FILTERED):
+            some = [{"Name": filtered, "Values": wanted[start : start + FILTERED]}]
+            for instance in _instances(ec2, some):
+                key = "InstanceId" if filtered == "instance-id" else "PrivateDnsName"
+                options = instance.get("MetadataOptions", {})
+                enabled = options.get("HttpEndpoint") != "disabled"
+                found[instance[key]] = NodeMetadata(options.get("HttpPutResponseHopLimit", 1), enabled)
+    return found
+
+
+def _instances(ec2: Any, filters: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    more: dict[str, Any] = {}
+    while True:
+        page = call(ec2.describe_instances, Filters=filters, **more)
+        for reservation in page["Reservations"]:
+            yield from reservation["Instances"]
+        if not page.get("NextToken"):
+            return
+        more = {"NextToken": page["NextToken"]}
 
 
 def _policy(item: dict[str, Any]) -> Document:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from irsa_cli.sandbox.access import Access
 from irsa_cli.sandbox.aws.cloud import Cloud, user_key
 from irsa_cli.sandbox.aws.clusters import Cluster, issuer_of
+from irsa_cli.sandbox.aws.ec2 import OPEN, Instance, vpc_of
+from irsa_cli.sandbox.aws.ec2 import Endpoint as VpcEndpoint
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.partitions import partition_of
-from irsa_cli.sandbox.aws.vpc import OPEN, vpc_of
-from irsa_cli.sandbox.aws.vpc import Endpoint as VpcEndpoint
 from irsa_cli.sandbox.aws.web_identity import Token
 from irsa_cli.sandbox.aws.world import iam_world
 from irsa_cli.sandbox.control import Control
@@ -303,7 +303,16 @@ class Sandbox:
         found = self._cluster(cluster)
         spec = found.spec
         made = VpcEndpoint(spec.account, spec.region, vpc_of(found.arn), policy or OPEN)
-        self._front.endpoints.put(made)
+        self._front.ec2.put(made)
+
+    def add_node(self, cluster: str, name: str, *, hop_limit: int = 2, endpoint: bool = True) -> None:
+        """Let EC2 tell of a node, and from how far away its metadata answers (`endpoint`: or whether at all).
+
+        `name` is its private DNS name, which `spec.nodeName` of its pods has. Raises KeyError for an unknown
+        cluster.
+        """
+        spec = self._cluster(cluster).spec
+        self._front.ec2.put(Instance(spec.account, spec.region, name, hop_limit, endpoint))
 
     def describe_cluster_as(self, cluster: str, **fields: Any) -> None:
         """Let EKS say something else of a cluster (`version="1.18"`), until the next reset.

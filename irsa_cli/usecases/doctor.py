@@ -7,12 +7,23 @@ judged by it (`irsa_cli.core.diagnosis`).
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, Subject, Unreadable
+from irsa_cli.core.causes.facts import (
+    Association,
+    CannotTell,
+    Facts,
+    NodeMetadata,
+    Role,
+    Subject,
+    Unreadable,
+)
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.causes.kinds import Pod, ServiceAccount
+from irsa_cli.core.causes.network import node_names
 from irsa_cli.core.causes.subjects import role_arn_of
 from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
@@ -80,6 +91,7 @@ class _Doctor:
             facts.named,
             namespace_labels=labels.result(),
             pods=pods.result(),
+            nodes=self._nodes(pods.result(), {(namespace, name)}).result(),
             probe=probe.result(),
             association=association.result(),
             network_policies=policies.result(),
@@ -123,17 +135,19 @@ class _Doctor:
         pods: tuple[Pod, ...] | Unreadable,
         associations: dict[tuple[str, str], Association] | Unreadable,
     ) -> list[Subject]:
+        nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
         for item in accounts:  # Begin with all before the first one is waited for.
             self.reads.namespace_labels(item.namespace)
             self.reads.probe(item.namespace, item.name)
             self.reads.network_policies(item.namespace)
             self._begin_role(Subject(item.namespace, item.name, account=item))
-        return [self._subject(item, pods, associations) for item in accounts]
+        return [self._subject(item, pods, nodes, associations) for item in accounts]
 
     def _subject(
         self,
         account: ServiceAccount,
         pods: tuple[Pod, ...] | Unreadable,
+        nodes: Future[Mapping[str, NodeMetadata] | Unreadable],
         associations: dict[tuple[str, str], Association] | Unreadable,
     ) -> Subject:
         namespace, name = account.namespace, account.name
@@ -145,11 +159,20 @@ class _Doctor:
             pods=pods
             if isinstance(pods, Unreadable)
             else tuple(pod for pod in pods if pod.namespace == namespace),
+            nodes=nodes.result(),
             probe=self.reads.probe(namespace, name).result(),
             association=self._association(account, associations),
             network_policies=self.reads.network_policies(namespace).result(),
             events=ONE_AT_A_TIME,
         )
+
+    def _nodes(
+        self, pods: tuple[Pod, ...] | Unreadable, using: Collection[tuple[str, str]]
+    ) -> Future[Mapping[str, NodeMetadata] | Unreadable]:
+        """The nodes of the pods of some ServiceAccounts; EC2 is asked once for all."""
+        found = () if isinstance(pods, Unreadable) else pods
+        mine = [pod for pod in found if (pod.namespace, pod.service_account) in using]
+        return self.reads.nodes(tuple(node_names(mine)))
 
     def _association(
         self,

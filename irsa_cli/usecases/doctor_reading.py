@@ -6,7 +6,7 @@ What is read of which ServiceAccount is `irsa_cli.usecases.doctor`'s business, w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from irsa_cli.core.causes.facts import (
     Association,
     EksFacts,
     Event,
+    NodeMetadata,
     Role,
     RoleSummary,
     Unreadable,
@@ -150,6 +151,14 @@ class DoctorReads(KubeReads):
             return aws.web_identity_events(cloudtrail, subject(namespace, name))
 
         return self._once(("events", namespace, name), work)
+
+    def nodes(self, names: tuple[str, ...]) -> Future[Mapping[str, NodeMetadata] | Unreadable]:
+        """How these nodes answer for their metadata; EC2 is not asked about none."""
+
+        def work() -> Mapping[str, NodeMetadata]:
+            return aws.node_metadata(self._connection.aws.client("ec2"), names) if names else {}
+
+        return self._once(("nodes", names), work)
 
     def role(self, arn: str) -> Future[Role | Unreadable | None]:
         """The role of this name in the ARN's account, None without one; IAM does not compare the path."""

@@ -50,6 +50,8 @@ def binding(sandbox: Sandbox, tmp_path: Path) -> Binding:
     annotation_of_another_role(made)
     associate(made)
     no_provider(made)
+    made.new_pod(nodeName="ip-10-0-0-1.ec2.internal")
+    sandbox.add_node("demo", "ip-10-0-0-1.ec2.internal")
     return made
 
 

@@ -165,3 +165,25 @@ def test_ec2_asks_for_permission(sandbox: Sandbox) -> None:
     assert client(sandbox, "ec2", user="one").describe_vpc_endpoints()["VpcEndpoints"] == []
     refused = refusal(client(sandbox, "ec2", user="two").describe_vpc_endpoints)
     assert refused == ("UnauthorizedOperation", 403)
+
+
+def test_instances(sandbox: Sandbox) -> None:
+    for name, limit in (("one", 1), ("two", 2)):
+        sandbox.add_node("demo", name, hop_limit=limit)
+    sandbox.add_node("demo", "three", endpoint=False)
+    ec2 = client(sandbox, "ec2")
+
+    def asked(name: str, *values: str) -> dict[str, Any]:
+        pages = ec2.describe_instances(Filters=[{"Name": name, "Values": list(values)}])["Reservations"]
+        return {item["PrivateDnsName"]: item for page in pages for item in page["Instances"]}
+
+    found = asked("private-dns-name", "one", "three", "four")
+    options = {name: item["MetadataOptions"] for name, item in found.items()}
+    assert {name: item["HttpPutResponseHopLimit"] for name, item in options.items()} == {"one": 1, "three": 2}
+    assert {name: item["HttpEndpoint"] for name, item in options.items()} == {
+        "one": "enabled",
+        "three": "disabled",
+    }
+    assert asked("instance-id", found["one"]["InstanceId"]).keys() == {"one"}
+    assert refusal(lambda: asked("vpc-id", "x")) == ("InvalidParameterValue", 400)
+    assert endpoints(sandbox) == []

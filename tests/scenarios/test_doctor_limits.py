@@ -109,6 +109,32 @@ def test_what_is_no_cause_is_not_named(binding: Binding, capsys: pytest.CaptureF
     assert {"role-without-permissions", "pod-host-network"} <= untold(document)
 
 
+def test_nodes_that_answer_pods_are_hinted_at(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    sandbox, cluster = binding.stage.sandbox, binding.stage.cluster
+    for number in (1, 2):
+        binding.new_pod(nodeName=f"ip-10-0-0-{number}.ec2.internal")
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+    assert "node-hop-limit" in untold(document)
+    for number in (1, 2):
+        sandbox.add_node(cluster, f"ip-10-0-0-{number}.ec2.internal", hop_limit=number)
+    document = doctor(binding, capsys, *of(binding))
+    (found,) = (item for item in document["findings"] if item["id"] == "node-hop-limit")
+    assert (found["verdict"], "ip-10-0-0-2.ec2.internal" in str(found["evidence"])) == ("can't tell", True)
+    assert "ip-10-0-0-1.ec2.internal" not in str(found["evidence"])
+    sandbox.add_node(cluster, "ip-10-0-0-2.ec2.internal", hop_limit=1)
+    assert "node-hop-limit" not in untold(doctor(binding, capsys, *of(binding)))
+
+
+def test_an_application_that_is_told_its_role_twice(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binding.new_pod(container={"args": ["--aws-assume-role", binding.role_arn]})
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+    assert "pod-role-twice" in untold(document)
+
+
 def test_nothing_secret_is_shown(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
     secret = "wJalrXUtnFEMIEXAMPLE"
     env = [{"name": name, "value": secret} for name in ("AWS_SECRET_ACCESS_KEY", "DB_PASSWORD")]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from irsa_cli.core.binding import Cluster
-from irsa_cli.core.causes.facts import EksFacts, Event, Facts, Role, Subject, VpcEndpoint
+from irsa_cli.core.causes.facts import EksFacts, Event, Facts, NodeMetadata, Role, Subject, VpcEndpoint
 from irsa_cli.core.causes.kinds import Container, Pod, Requirement, ServiceAccount, Volume, Webhook
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import ProviderState
@@ -24,6 +24,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/irsa/demo/reader"
 CLUSTER = Cluster(
     "demo", f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/demo", "eu-west-1", "aws", ACCOUNT, ISSUER
 )
+NODE = "ip-10-0-0-1.eu-west-1.compute.internal"
 SUBJECT = "system:serviceaccount:backend:reader"
 IDENTITY = WebIdentity(PROVIDER, ISSUER, SUBJECT, "sts.amazonaws.com")
 TRUST = policy(IDENTITY)
@@ -68,6 +69,7 @@ def pod(**fields: Any) -> Pod:
         containers=(container(),),
         volumes=(Volume("aws-iam-token", "sts.amazonaws.com"),),
         owner="ReplicaSet/reader-6d4cf56db6",
+        node=NODE,
     )
     return replace(made, **fields)
 
@@ -126,7 +128,8 @@ def working() -> Facts:
         candidates=(),
         provider=ProviderState(ISSUER, ["sts.amazonaws.com"]),
         pods=(pod(),),
-        probe=pod(name="irsa-doctor-1", owner=""),
+        nodes={NODE: NodeMetadata(1)},
+        probe=pod(name="irsa-doctor-1", owner="", node=""),
         events=(Event(NOW - timedelta(minutes=30), ROLE),),
     )
     return Facts(

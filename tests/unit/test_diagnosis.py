@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.causes import CAUSES
-from irsa_cli.core.causes.facts import Event, Facts, Subject, Unreadable
+from irsa_cli.core.causes.facts import Event, Facts, NodeMetadata, Subject, Unreadable
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, judge
 from irsa_cli.core.errors import IrsaError, Refused
@@ -24,13 +24,16 @@ from tests.unit.observed import (
     CLUSTER,
     NOW,
     ROLE,
+    TRUST,
     Change,
     annotated,
     around,
+    both,
     container,
     env,
     pod,
     role,
+    trusting,
     working,
 )
 
@@ -43,7 +46,7 @@ OF_CLUSTER = [
 ]
 OF_SUBJECT = [
     *("namespace_labels", "account", "role", "provider", "candidates", "pods", "probe", "association"),
-    *("association_role", "agent", "auth_endpoints", "network_policies", "events"),
+    *("association_role", "agent", "auth_endpoints", "network_policies", "nodes", "events"),
 ]
 NO_REGION = {key: value for key, value in env().items() if not key.endswith("REGION")}
 
@@ -155,6 +158,11 @@ def test_every_cause_explains_itself(cause: Any) -> None:
         ("role-new", around(role=role(created=NOW - timedelta(seconds=5)))),
         ("role-without-permissions", around(role=role(policies={}))),
         ("pod-host-network", around(pods=(pod(host_network=True),))),
+        ("node-hop-limit", around(pods=(pod(node="n"),), nodes={"n": NodeMetadata(2)})),
+        ("node-hop-limit", around(pods=(pod(node="n"),), nodes={})),
+        ("pod-role-twice", around(pods=(pod(containers=(container(env=env(ASSUME=ROLE)),)),))),
+        ("pod-role-twice", around(pods=(pod(containers=(container(arguments=(f"--role={ROLE}",)),)),))),
+        ("token-malformed", around(events=())),
         ("pod-mesh", around(pods=(pod(containers=(container(), container(name="istio-proxy"))),))),
         ("sts-global-endpoint", around(account=annotated(role_arn=ROLE, sts_regional_endpoints="false"))),
         ("sts-never-asked", around(events=())),
@@ -168,3 +176,27 @@ def test_hints_are_shown_and_are_no_problem(cause: str, change: Change) -> None:
     found = {item.cause.id: item.verdict for item in judge(change(working()))}
     assert found[cause] is Verdict.UNKNOWN
     assert Verdict.PROBLEM not in found.values()
+
+
+ITSELF = {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "sts:AssumeRole"}
+TWICE = around(pods=(pod(containers=(container(env=env(ASSUME=ROLE)),)),))
+
+
+@pytest.mark.parametrize(
+    ("cause", "change"),
+    [
+        ("node-hop-limit", around(pods=(pod(node=""),))),
+        ("node-hop-limit", around(pods=(pod(node="fargate-1"),))),
+        ("node-hop-limit", around(pods=(pod(node="n"),), nodes={"n": NodeMetadata(1)})),
+        ("node-hop-limit", around(pods=(pod(node="n"),), nodes={"n": NodeMetadata(2, enabled=False)})),
+        ("pod-role-twice", around(pods=(pod(containers=(container(env=env(ASSUME=f"{ROLE}-2")),)),))),
+        (
+            "pod-role-twice",
+            both(TWICE, trusting({"Statement": [*TRUST["Statement"], ITSELF]})),
+        ),
+        ("token-malformed", around(events=(Event(NOW, ROLE, "AccessDenied"),))),
+    ],
+)
+def test_what_a_hint_is_not_about(cause: str, change: Change) -> None:
+    found = {item.cause.id: item.verdict for item in judge(change(working()))}
+    assert found[cause] is Verdict.OK

@@ -46,9 +46,10 @@ until that one is in order: where there is no role, nothing is said of its trust
 ## What is not looked at
 
 - Policies of the organization (SCPs, RCPs): they can't be read from a member account.
-- What the application does with its credentials: a role that assumes itself or another one, an SDK that is
-  told to use something else, a token that is kept for too long (unless STS has seen it).
-- The nodes: whether their instance metadata can be reached from pods, which hides every failure of IRSA.
+- What the application does with its credentials: another role that it assumes, an SDK that is told to use
+  something else, a token that is kept for too long (unless STS has seen it). A setting that names the role
+  once more is a hint.
+- The inside of pods: what is in the token's file.
 - The network: DNS, routes, and what a sidecar lets out. NetworkPolicies are read, and give a hint only:
   whether the cluster's network enforces them can't be seen.
 - Of EKS Pod Identity: whether its agent runs well on a node, and what it says.

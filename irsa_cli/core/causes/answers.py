@@ -91,6 +91,24 @@ def _expired(facts: Facts) -> Judgement:
 
 
 @cause(
+    "token-malformed",
+    Group.STS,
+    12,
+    title="What is in the token's file is no token.",
+    symptom="InvalidIdentityToken: The ID Token provided is not a valid JWT",
+    looks_at="cloudtrail LookupEvents: STS notes the ServiceAccount only of tokens that it can read",
+    remedy="Make the pod anew. The file has to hold three parts between dots, as irsa token shows them.",
+    source="https://github.com/aws/amazon-eks-pod-identity-webhook/issues/232",
+)
+def _malformed(facts: Facts) -> Judgement:
+    events = have(facts.named.events)
+    if events:
+        return ok("STS has read a token of the ServiceAccount", last=events[0].time.isoformat())
+    users_of(facts.named)
+    return unknown("STS has not been seen to read one, and the file can be looked at only inside of the pod")
+
+
+@cause(
     "sts-throttled",
     Group.STS,
     50,

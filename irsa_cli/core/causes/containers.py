@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
+from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.bare_pods import edit
-from irsa_cli.core.causes.facts import Facts, have
+from irsa_cli.core.causes.facts import Facts, Role, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.kinds import Container, Pod
 from irsa_cli.core.causes.subjects import (
@@ -16,9 +19,12 @@ from irsa_cli.core.causes.subjects import (
     listed,
     pod_names,
     restart,
+    role_arn_of,
+    role_of,
     users_of,
     where,
 )
+from irsa_cli.core.policy import as_list
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
@@ -194,6 +200,59 @@ def _has_token(pod: Pod, container: Container) -> bool:
         path.startswith(f"{mount.rstrip('/')}/") and name in tokens
         for name, mount in container.mounts.items()
     )
+
+
+@cause(
+    "pod-role-twice",
+    Group.PODS,
+    40,
+    title="The application is told the role a second time: it may assume it once more, from itself.",
+    symptom="User: .../assumed-role/ROLE/... is not authorized to perform: sts:AssumeRole on resource: ROLE",
+    looks_at="variables and arguments of the pods' containers that name the role, and its trust policy",
+    remedy="Take the role out of the application's own settings: its SDK has assumed it already.",
+    source="https://aws.amazon.com/blogs/security/announcing-an-update-to-iam-role-trust-policy-behavior/",
+)
+def _twice(facts: Facts) -> Judgement:
+    subject = facts.named
+    arn = str(role_arn_of(subject))
+    found = [(pod, item) for pod, item in injected_users(subject) if _names_role(item, arn)]
+    if not found:
+        return ok("no setting of the containers names the role once more")
+    if _trusts_itself(role_of(subject)):
+        return ok("settings name the role, whose trust policy lets it assume itself", containers=where(found))
+    return unknown(
+        "settings name the role; what the application does with it can't be seen from outside, and the role"
+        " does not trust itself",
+        containers=where(found),
+        role=arn,
+    )
+
+
+def _names_role(container: Container, arn: str) -> bool:
+    variables = (value for key, value in container.env.items() if key != ROLE_ENV)
+    return arn in variables or any(arn in argument for argument in container.arguments)
+
+
+def _trusts_itself(role: Role) -> bool:
+    """Whether a statement of its trust policy names it, or its whole account, for sts:AssumeRole."""
+    arn = Arn.parse(role.arn)
+    names = {role.arn, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
+    return any(
+        isinstance(item, dict)
+        and item.get("Effect") == "Allow"
+        and any(_fits(str(action)) for action in as_list(item.get("Action", [])))
+        and not names.isdisjoint(_aws_principals(item.get("Principal", {})))
+        for item in as_list(role.trust.get("Statement", []))
+    )
+
+
+def _fits(action: str) -> bool:
+    return fnmatchcase("sts:assumerole", action.lower())
+
+
+def _aws_principals(principal: object) -> list[str]:
+    found = principal.get("AWS", []) if isinstance(principal, dict) else principal
+    return [str(item) for item in as_list(found)]
 
 
 @cause(

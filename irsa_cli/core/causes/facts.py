@@ -93,6 +93,19 @@ class VpcEndpoint:
 
 
 @dataclass(frozen=True)
+class NodeMetadata:
+    """How an EC2 instance answers for its metadata: over how many hops, or not at all."""
+
+    hop_limit: int
+    enabled: bool = True
+
+    @property
+    def answers_pods(self) -> bool:
+        """Whether pods with a network of their own, one hop away, get an answer."""
+        return self.enabled and self.hop_limit > 1
+
+
+@dataclass(frozen=True)
 class Role:
     """A role as IAM has it, with its policies. `policies` are documents by name or ARN."""
 
@@ -148,7 +161,7 @@ class Subject:
     policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
     cluster's. `association_role` is the role of the EKS Pod Identity association, `agent` whether the cluster
     has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
-    is an association.
+    is an association. `nodes` are those of its pods, by name, as far as EC2 knows them.
     """
 
     namespace: str
@@ -160,6 +173,7 @@ class Subject:
     candidates: tuple[RoleSummary, ...] | Unreadable = Unreadable("the roles were not listed")
     providers: Mapping[str, ProviderState | Unreadable | None] = field(default_factory=dict)
     pods: tuple[Pod, ...] | Unreadable = ()
+    nodes: Mapping[str, NodeMetadata] | Unreadable = field(default_factory=dict)
     probe: Pod | Unreadable = Unreadable("no pod was created for show")
     association: Association | Unreadable | None = None
     association_role: Role | Unreadable | None = Unreadable("there is no Pod Identity association")

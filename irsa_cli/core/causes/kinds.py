@@ -58,7 +58,7 @@ class Volume:
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod. `owner` is the kind and name of what made it, such as `ReplicaSet/app-5d4f`."""
+    """A pod. `owner` is the kind and name of what made it (`ReplicaSet/app-5d4f`), `node` where it runs."""
 
     namespace: str
     name: str
@@ -75,6 +75,7 @@ class Pod:
     fs_group: int | None = None
     user: int | None = None
     owner: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True)

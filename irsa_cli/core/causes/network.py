@@ -5,8 +5,11 @@ All of them are hints: what gets through can't be seen from outside.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from irsa_cli.core.causes.facts import Facts, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, unknown
+from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.objects import selects
 from irsa_cli.core.causes.subjects import listed, pod_names, users_of
 
@@ -28,6 +31,42 @@ def _host_network(facts: Facts) -> Judgement:
     return unknown(
         "pods on the node's network reach its credentials whatever IRSA does", pods=pod_names(found)
     )
+
+
+@cause(
+    "node-hop-limit",
+    Group.PODS,
+    14,
+    title="The nodes' metadata answers pods, which hides every failure of IRSA.",
+    symptom="No error, and the node's role as principal",
+    looks_at="ec2 DescribeInstances (MetadataOptions) of the pods' nodes",
+    remedy="Set the nodes' hop limit to 1. IRSA itself works with any.",
+    source="https://docs.aws.amazon.com/eks/latest/best-practices/identity-and-access-management.html",
+)
+def _hop_limit(facts: Facts) -> Judgement:
+    subject = facts.named
+    names = node_names(users_of(subject))
+    if not names:
+        return ok("no pod is on an EC2 instance")
+    nodes = have(subject.nodes)
+    found = [name for name in names if name in nodes and nodes[name].answers_pods]
+    if found:
+        limits = sorted({str(nodes[name].hop_limit) for name in found})
+        return unknown(
+            "an SDK that finds no web identity gets the node's role without an error",
+            nodes=listed(found),
+            hop_limit=listed(limits),
+        )
+    strange = [name for name in names if name not in nodes]
+    if strange:
+        return unknown("EC2 knows no instances by the names of these nodes", nodes=listed(strange))
+    return ok("the nodes' metadata answers no pods", nodes=listed(names))
+
+
+def node_names(pods: Iterable[Pod]) -> list[str]:
+    """The nodes of pods, without those that are no EC2 instances (Fargate)."""
+    names = {pod.node for pod in pods if pod.node and not pod.node.startswith("fargate-")}
+    return sorted(names)
 
 
 @cause(

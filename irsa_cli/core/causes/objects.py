@@ -6,6 +6,7 @@ Values of environment variables are kept only where a check needs them: a pod's 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -36,6 +37,8 @@ _SHOWN_ENV = {
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_EC2_METADATA_DISABLED",
 }
+ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+"""The ARN of a role: the name of a variable doesn't matter then."""
 HTTPS = 443
 """The port of STS."""
 HIDDEN = "(not shown)"
@@ -105,6 +108,7 @@ def pod(body: Json) -> Pod:
         fs_group=security.get("fsGroup"),
         user=security.get("runAsUser"),
         owner=f"{owners[0]['kind']}/{owners[0]['name']}" if owners else "",
+        node=spec.get("nodeName", ""),
     )
 
 
@@ -124,7 +128,8 @@ def _value(item: Json) -> str | None:
     if "valueFrom" in item:
         return None
     value = str(item.get("value", ""))
-    return value if item["name"] in _SHOWN_ENV or not value else HIDDEN
+    shown = item["name"] in _SHOWN_ENV or not value or ROLE.fullmatch(value)
+    return value if shown else HIDDEN
 
 
 def _source(item: Json) -> str:

@@ -84,6 +84,10 @@ class Repeated(list[Any]):
     """A list whose items each are an element of the list's own name, as maps have them."""
 
 
+class Items(list[Any]):
+    """A list within an element, whose items each are an `item`, as EC2 has them."""
+
+
 def xml_result(service: str, operation: str, result: dict[str, Any] | None = None) -> Answer:
     """A successful answer of the `query` protocol."""
     request_id = str(uuid.uuid4())
@@ -120,6 +124,8 @@ def _element(tag: str, value: Any) -> str:
 def _content(value: Any) -> str:
     if isinstance(value, dict):
         return "".join(_element(key, item) for key, item in value.items() if item is not None)
+    if isinstance(value, Items):
+        return "".join(_element("item", item) for item in value)
     if isinstance(value, (list, tuple)):
         return "".join(_element("member", item) for item in value)
     if isinstance(value, bool):

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.aws.answer import AwsError, json_result
 from irsa_cli.sandbox.aws.associations import Associations
+from irsa_cli.sandbox.aws.ec2 import vpc_of
 from irsa_cli.sandbox.aws.partitions import partition_of
-from irsa_cli.sandbox.aws.vpc import vpc_of
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.callers import Caller

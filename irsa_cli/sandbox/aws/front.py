@@ -13,12 +13,12 @@ from irsa_cli.sandbox.aws.account import QUOTAS, Account
 from irsa_cli.sandbox.aws.answer import AwsError, render_error
 from irsa_cli.sandbox.aws.callers import Caller, Callers
 from irsa_cli.sandbox.aws.clusters import Clusters
+from irsa_cli.sandbox.aws.ec2 import Ec2
 from irsa_cli.sandbox.aws.lag import Lag
 from irsa_cli.sandbox.aws.request import SERVICES, AwsRequest, read_request
 from irsa_cli.sandbox.aws.shapes import check_parameters
 from irsa_cli.sandbox.aws.sts import Sts
 from irsa_cli.sandbox.aws.trail import Trail
-from irsa_cli.sandbox.aws.vpc import VpcEndpoints
 from irsa_cli.sandbox.enforce import Act, refusal
 from irsa_cli.sandbox.exchange import Label
 
@@ -50,7 +50,7 @@ class Front:
         self.clusters = Clusters()
         self.quotas = dict(QUOTAS)
         self.trail = Trail()
-        self.endpoints = VpcEndpoints()
+        self.ec2 = Ec2()
         self._sts = Sts(cloud, self.callers, self.clusters, self.lag, self.trail)
 
     def reset(self) -> None:
@@ -60,7 +60,7 @@ class Front:
             self.callers.reset()
             self.lag.reset()
             self.trail.reset()
-            self.endpoints.reset()
+            self.ec2.reset()
             self.clusters.reset()
             self.quotas.clear()
             self.quotas.update(QUOTAS)
@@ -114,7 +114,7 @@ class Front:
             if request.service == "cloudtrail":
                 return self.trail.answer(request, caller)
             if request.service == "ec2":
-                return self.endpoints.answer(request, caller)
+                return self.ec2.answer(request, caller)
             return self.cloud.forward(request, caller.account, caller.partition)
 
     def _authorize(self, request: AwsRequest, caller: Caller, account: Account) -> None:
