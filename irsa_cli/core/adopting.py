@@ -29,7 +29,7 @@ from irsa_cli.core.recoveries import worst
 from irsa_cli.core.result import API_VERSION, Result, cluster_json
 from irsa_cli.core.states import RoleState, TagsState
 from irsa_cli.core.trust import contains, statement
-from irsa_cli.core.update import Bound
+from irsa_cli.core.update import Pairing
 
 
 @dataclass(frozen=True)
@@ -49,28 +49,28 @@ class Adoption:
         return {"maker": self.maker, "kept": list(self.kept), "release": list(self.release)}
 
 
-def adoption(bound: Bound, sharers: Sequence[str]) -> Adoption:
+def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
     """How the ServiceAccount's role becomes irsa's; an empty plan when it is.
 
     Raises `Refused` for a role that isn't there, doesn't admit the ServiceAccount, is irsa's for another one,
     or is named by others (`sharers`), too: who deletes or changes it later would do so to them.
     """
-    check_account(bound)
-    state = check_there(bound)
-    assert bound.role is not None
+    check_account(pair)
+    state = check_there(pair)
+    assert pair.role is not None
     maker = makers.maker_of_role(_foreign_tags(state))
-    who = belonging(state, bound)
+    who = belonging(state, pair)
     if who is Belongs.OURS:
         return Adoption(Plan(), maker)
     if who is Belongs.OTHERS:
-        raise theirs(bound, state)
-    check_unshared(bound, sharers)
-    _check_admitted(bound, state)
+        raise theirs(pair, state)
+    check_unshared(pair, sharers)
+    _check_admitted(pair, state)
     return Adoption(
-        Plan.of([_tagging(bound, state)]),
+        Plan.of([_tagging(pair, state)]),
         maker,
-        tuple(_kept(bound, bound.role, maker)),
-        release_commands(bound.cluster, state.tags),
+        tuple(_kept(pair, pair.role, maker)),
+        release_commands(pair.cluster, state.tags),
     )
 
 
@@ -78,40 +78,40 @@ def _foreign_tags(state: RoleState) -> dict[str, str]:
     return {key: value for key, value in state.tags.items() if not key.startswith("irsa/")}
 
 
-def _tagging(bound: Bound, state: RoleState) -> Change:
-    wanted = tags_of(bound)
+def _tagging(pair: Pairing, state: RoleState) -> Change:
+    wanted = tags_of(pair)
     missing = {key: value for key, value in wanted.items() if state.tags.get(key) != value}
     if len(state.tags) + len(missing) > TAGS_LIMIT:
         raise Refused(
-            f"role {bound.role_name} has no room for {len(missing)} more tags",
+            f"role {pair.role_name} has no room for {len(missing)} more tags",
             reason=f"it has {len(state.tags)}, and IAM takes {TAGS_LIMIT}",
-            next_steps=(f"aws iam untag-role --role-name {bound.role_name} --tag-keys KEY",),
+            next_steps=(f"aws iam untag-role --role-name {pair.role_name} --tag-keys KEY",),
         )
     before = {key: state.tags.get(key) for key in missing}
-    return Change(Kind.ROLE_TAGS, (bound.role_name,), TagsState(before), TagsState({**missing}))
+    return Change(Kind.ROLE_TAGS, (pair.role_name,), TagsState(before), TagsState({**missing}))
 
 
-def _check_admitted(bound: Bound, state: RoleState) -> None:
-    identity = bound.identity(bound.audience)
+def _check_admitted(pair: Pairing, state: RoleState) -> None:
+    identity = pair.identity(pair.audience)
     explanation = explain(state.trust, identity)
     if explanation.admitted:
         return
-    where = f"{bound.name} -n {bound.namespace} -c {bound.cluster.name} -r {bound.cluster.region}"
+    where = f"{pair.name} -n {pair.namespace} -c {pair.cluster.name} -r {pair.cluster.region}"
     raise Refused(
-        f"the trust policy of {bound.role_arn} does not admit {identity.subject}",
+        f"the trust policy of {pair.role_arn} does not admit {identity.subject}",
         reason="a role that its ServiceAccount can't assume is not taken over",
         details=tuple(explanation.text),
         next_steps=(f"irsa doctor {where}  # why",),
     )
 
 
-def _kept(bound: Bound, role: ObservedRole, maker: str) -> Iterator[str]:
+def _kept(pair: Pairing, role: ObservedRole, maker: str) -> Iterator[str]:
     """What is not as irsa would have made it, and stays."""
     state = role.state
-    if state.path != default_role_path(bound.cluster.name):
-        yield f"the role keeps its name and path: {state.path}{bound.role_name}"
+    if state.path != default_role_path(pair.cluster.name):
+        yield f"the role keeps its name and path: {state.path}{pair.role_name}"
     statements = as_list(state.trust.get("Statement", []))
-    own = contains(state.trust, statement(bound.identity(bound.audience)))
+    own = contains(state.trust, statement(pair.identity(pair.audience)))
     if not own:
         yield "the trust policy stays: the statement that admits the ServiceAccount is not as irsa writes it"
     elif len(statements) > 1:

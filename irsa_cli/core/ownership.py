@@ -19,7 +19,7 @@ from irsa_cli.core.states import (
     TRANSACTION_TAG,
     RoleState,
 )
-from irsa_cli.core.update import Bound
+from irsa_cli.core.update import Pairing
 
 
 class Belongs(Enum):
@@ -30,9 +30,9 @@ class Belongs(Enum):
     OTHERS = "irsa's, for something else"
 
 
-def belonging(role: RoleState, bound: Bound) -> Belongs:
+def belonging(role: RoleState, pair: Pairing) -> Belongs:
     """Whose the role is that the ServiceAccount names."""
-    wanted = tags_of(bound)
+    wanted = tags_of(pair)
     there = {key: role.tags.get(key) for key in wanted}
     if there == wanted:
         return Belongs.OURS
@@ -40,70 +40,70 @@ def belonging(role: RoleState, bound: Bound) -> Belongs:
     return Belongs.NOBODY if free else Belongs.OTHERS
 
 
-def tags_of(bound: Bound) -> dict[str, str]:
+def tags_of(pair: Pairing) -> dict[str, str]:
     """The tags that make a role irsa's for this ServiceAccount."""
-    return {CLUSTER_TAG: bound.cluster.arn, SERVICE_ACCOUNT_TAG: f"{bound.namespace}/{bound.name}"}
+    return {CLUSTER_TAG: pair.cluster.arn, SERVICE_ACCOUNT_TAG: f"{pair.namespace}/{pair.name}"}
 
 
-def check_account(bound: Bound) -> None:
+def check_account(pair: Pairing) -> None:
     """Raise `Refused` for a role of another AWS account."""
-    account = role_arn(bound.role_arn).account
-    if account != bound.cluster.account:
+    account = role_arn(pair.role_arn).account
+    if account != pair.cluster.account:
         raise Refused(
-            f"role {bound.role_arn} lives in account {account}",
-            reason=f"the cluster, and this caller, are in account {bound.cluster.account}",
+            f"role {pair.role_arn} lives in account {account}",
+            reason=f"the cluster, and this caller, are in account {pair.cluster.account}",
             next_steps=("change the role in its own account",),
         )
 
 
-def check_there(bound: Bound) -> RoleState:
+def check_there(pair: Pairing) -> RoleState:
     """The role's state; raises `Refused` when there is no role of that ARN."""
-    create = f"{_irsa('create-sa', bound)} --override-existing-serviceaccounts  # makes one"
-    if bound.role is None:
+    create = f"{_irsa('create-sa', pair)} --override-existing-serviceaccounts  # makes one"
+    if pair.role is None:
         raise Refused(
-            f"role {bound.role_arn} does not exist",
-            reason=f"ServiceAccount {bound.namespace}/{bound.name} names it all the same",
+            f"role {pair.role_arn} does not exist",
+            reason=f"ServiceAccount {pair.namespace}/{pair.name} names it all the same",
             next_steps=(create,),
         )
-    state = bound.role.state
+    state = pair.role.state
     # IAM finds roles by name alone; STS wants the whole ARN, path included.
-    if f"role{state.path}{bound.role_name}" != role_arn(bound.role_arn).resource:
+    if f"role{state.path}{pair.role_name}" != role_arn(pair.role_arn).resource:
         raise Refused(
-            f"role {bound.role_arn} does not exist",
-            reason=f"the role {bound.role_name} has the path {state.path}",
+            f"role {pair.role_arn} does not exist",
+            reason=f"the role {pair.role_name} has the path {state.path}",
             next_steps=(create,),
         )
     return state
 
 
-def check_ours(bound: Bound, sharers: Sequence[str]) -> None:
+def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
     """Raise `Refused` unless the role is irsa's, for this ServiceAccount alone; `sharers` name it, too."""
-    check_account(bound)
-    state = check_there(bound)
-    who = belonging(state, bound)
+    check_account(pair)
+    state = check_there(pair)
+    who = belonging(state, pair)
     if who is Belongs.NOBODY:
         raise Refused(
-            f"role {bound.role_arn} is not irsa's",
+            f"role {pair.role_arn} is not irsa's",
             reason=f"it has no tags {CLUSTER_TAG} and {SERVICE_ACCOUNT_TAG}",
-            next_steps=(f"{_irsa('adopt', bound)}  # takes it over as it is",),
+            next_steps=(f"{_irsa('adopt', pair)}  # takes it over as it is",),
         )
     if who is Belongs.OTHERS:
-        raise theirs(bound, state)
+        raise theirs(pair, state)
     if state.tags.get(COMMIT_TAG) == PENDING:
         maker = state.tags.get(TRANSACTION_TAG, NOBODY)
         raise Refused(
-            f"role {bound.role_arn} is half made",
+            f"role {pair.role_arn} is half made",
             reason=f"its run {maker} has not said that it ended",
             next_steps=("wait for that run, or finish it: run the same irsa create-sa command again",),
         )
-    check_unshared(bound, sharers)
+    check_unshared(pair, sharers)
 
 
-def check_unshared(bound: Bound, sharers: Sequence[str]) -> None:
+def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
     """Raise `Refused` when other ServiceAccounts name the role, too."""
     if sharers:
         raise Refused(
-            f"role {bound.role_arn} is used by other ServiceAccounts, too: {', '.join(sharers)}",
+            f"role {pair.role_arn} is used by other ServiceAccounts, too: {', '.join(sharers)}",
             reason="a change for one would change all of them",
             next_steps=(
                 "give each a role of its own: irsa create-sa ... --override-existing-serviceaccounts",
@@ -112,11 +112,11 @@ def check_unshared(bound: Bound, sharers: Sequence[str]) -> None:
         )
 
 
-def theirs(bound: Bound, state: RoleState) -> Refused:
+def theirs(pair: Pairing, state: RoleState) -> Refused:
     """The error for a role that irsa manages for another ServiceAccount or cluster."""
-    wanted = tags_of(bound)
+    wanted = tags_of(pair)
     return Refused(
-        f"role {bound.role_arn} is irsa's, for another ServiceAccount",
+        f"role {pair.role_arn} is irsa's, for another ServiceAccount",
         details=[
             f"tag {key}: is {state.tags.get(key, 'not there')}, wanted {value}"
             for key, value in wanted.items()
@@ -124,12 +124,12 @@ def theirs(bound: Bound, state: RoleState) -> Refused:
         ],
         next_steps=(
             "change it by the ServiceAccount that it was made for",
-            f"or give this one a role of its own: {_irsa('create-sa', bound)}"
+            f"or give this one a role of its own: {_irsa('create-sa', pair)}"
             " --override-existing-serviceaccounts",
         ),
     )
 
 
-def _irsa(command: str, bound: Bound) -> str:
-    where = f"-c {bound.cluster.name} -r {bound.cluster.region}"
-    return f"irsa {command} {bound.name} -n {bound.namespace} {where}"
+def _irsa(command: str, pair: Pairing) -> str:
+    where = f"-c {pair.cluster.name} -r {pair.cluster.region}"
+    return f"irsa {command} {pair.name} -n {pair.namespace} {where}"

@@ -61,7 +61,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Bound:
+class Pairing:
     """A ServiceAccount with its role as they are; the role is None where it is not looked at."""
 
     cluster: Cluster

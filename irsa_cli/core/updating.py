@@ -27,7 +27,7 @@ from irsa_cli.core.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.trust import audience_replacement, with_replaced
-from irsa_cli.core.update import Bound, Edits, Update
+from irsa_cli.core.update import Edits, Pairing, Update
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,30 @@ class Quotas:
     trust: int = policy.TRUST_LIMIT
     known: bool = True
 
-    def suffice(self, update: Update, bound: Bound) -> bool:
+    def suffice(self, update: Update, pair: Pairing) -> bool:
         """Whether these are enough, also on the way: then nobody needs to know whether they were raised."""
-        if bound.role is None:
+        if pair.role is None:
             return True
-        after = updated(bound.role, update)
-        most = len(bound.role.attached | after.attached)
-        return most <= self.attached and policy.size(_trust_after(update, bound.role, bound)) <= self.trust
+        after = updated(pair.role, update)
+        most = len(pair.role.attached | after.attached)
+        return most <= self.attached and policy.size(_trust_after(update, pair.role, pair)) <= self.trust
 
 
 def plan(
-    update: Update, bound: Bound, quotas: Quotas = Quotas(), *, associate: bool = False, gated: bool = False
+    update: Update,
+    pair: Pairing,
+    quotas: Quotas = Quotas(),
+    *,
+    associate: bool = False,
+    gated: bool = False,
 ) -> Plan:
     """The changes that make true what is asked for; empty when it is true already.
 
     With `gated`, the last stage is behind the gate, and may be empty. Raises `Refused` when the role would
     have more than IAM takes, or when its trust policy is not one that irsa can change.
     """
-    stages = [*_role_stages(update, bound, quotas, associate=associate)]
-    account = _account_changes(update, bound)
+    stages = [*_role_stages(update, pair, quotas, associate=associate)]
+    account = _account_changes(update, pair)
     work = Plan.of(*stages).stages
     return Plan((*work, tuple(account))) if account or (gated and work) else Plan(work)
 
@@ -94,18 +99,18 @@ def _edited_tags(tags: Mapping[str, str], edits: Edits) -> dict[str, str]:
     return {key: value for key, value in after.items() if value is not None}
 
 
-def _role_stages(update: Update, bound: Bound, quotas: Quotas, *, associate: bool) -> list[list[Change]]:
-    role = bound.role
+def _role_stages(update: Update, pair: Pairing, quotas: Quotas, *, associate: bool) -> list[list[Change]]:
+    role = pair.role
     if role is None or not update.concerns_role:
         return []
     after = updated(role, update)
-    _check(role, after, bound.role_name, policy.size(_trust_after(update, role, bound)), quotas)
-    changes = role_changes(bound.role_name, role, after)
+    _check(role, after, pair.role_name, policy.size(_trust_after(update, role, pair)), quotas)
+    changes = role_changes(pair.role_name, role, after)
     early = _early(changes, role, after, quotas)
     gains = [change for change in changes.gains if change not in early]
     losses = [change for change in changes.losses if change not in early]
-    audience = _provider_changes(update, bound) if associate else []
-    return [early, [*audience, *gains, *_trust_changes(update, bound)], losses]
+    audience = _provider_changes(update, pair) if associate else []
+    return [early, [*audience, *gains, *_trust_changes(update, pair)], losses]
 
 
 def _early(changes: RoleChanges, before: ObservedRole, after: ObservedRole, quotas: Quotas) -> list[Change]:
@@ -154,37 +159,37 @@ def _check(before: ObservedRole, after: ObservedRole, name: str, trust_size: int
             raise Refused(f"role {name} would have {size} {what}", reason=f"IAM takes {limit}")
 
 
-def _provider_changes(update: Update, bound: Bound) -> list[Change]:
+def _provider_changes(update: Update, pair: Pairing) -> list[Change]:
     if update.audience is None:
         return []
-    made_for = {SERVICE_ACCOUNT_TAG: f"{bound.namespace}/{bound.name}"}
-    return provider_changes(bound.cluster, (update.audience,), bound.provider, tags=made_for)
+    made_for = {SERVICE_ACCOUNT_TAG: f"{pair.namespace}/{pair.name}"}
+    return provider_changes(pair.cluster, (update.audience,), pair.provider, tags=made_for)
 
 
-def _replacement(update: Update, bound: Bound) -> tuple[Document, Document] | None:
+def _replacement(update: Update, pair: Pairing) -> tuple[Document, Document] | None:
     """The statement of the trust policy that changes, and what takes its place."""
-    if update.audience is None or bound.role is None:
+    if update.audience is None or pair.role is None:
         return None
-    before, after = bound.identity(bound.audience), bound.identity(update.audience)
-    return audience_replacement(bound.role.state.trust, before, after)
+    before, after = pair.identity(pair.audience), pair.identity(update.audience)
+    return audience_replacement(pair.role.state.trust, before, after)
 
 
-def _trust_changes(update: Update, bound: Bound) -> list[Change]:
-    found = _replacement(update, bound)
+def _trust_changes(update: Update, pair: Pairing) -> list[Change]:
+    found = _replacement(update, pair)
     if found is None:
         return []
-    target = (bound.role_name, bound.identity(bound.audience).subject)
+    target = (pair.role_name, pair.identity(pair.audience).subject)
     return [Change(Kind.TRUST_STATEMENT, target, *map(DocumentState, found))]
 
 
-def _trust_after(update: Update, role: ObservedRole, bound: Bound) -> Document:
-    found = _replacement(update, bound)
+def _trust_after(update: Update, role: ObservedRole, pair: Pairing) -> Document:
+    found = _replacement(update, pair)
     return role.state.trust if found is None else with_replaced(role.state.trust, *found)
 
 
-def _account_changes(update: Update, bound: Bound) -> list[Change]:
+def _account_changes(update: Update, pair: Pairing) -> list[Change]:
     """The ServiceAccount's part, with the keys that change and no others."""
-    account = bound.account
+    account = pair.account
     wished = _annotations(update)
     annotations = {key: value for key, value in wished.items() if account.annotations.get(key) != value}
     labels = {key: value for key, value in update.labels.items() if account.labels.get(key) != value}
@@ -197,7 +202,7 @@ def _account_changes(update: Update, bound: Bound) -> list[Change]:
         resource_version=account.resource_version,
     )
     after = ServiceAccountState(annotations=annotations, labels=labels, uid=account.uid)
-    return [Change(Kind.SERVICE_ACCOUNT, (bound.namespace, bound.name), before, after)]
+    return [Change(Kind.SERVICE_ACCOUNT, (pair.namespace, pair.name), before, after)]
 
 
 def _annotations(update: Update) -> dict[str, str | None]:

@@ -16,12 +16,12 @@ from irsa_cli.core.arn import role_arn
 from irsa_cli.core.errors import InvalidInput, IrsaError
 from irsa_cli.core.ownership import Belongs, belonging
 from irsa_cli.core.result import Ended, Result
-from irsa_cli.core.update import Bound
+from irsa_cli.core.update import Pairing
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.recover import cut_off, supersede
-from irsa_cli.usecases.bound import UNSEEN, read_bound, sharers, with_role
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.finding import observed_account
+from irsa_cli.usecases.pairing import UNSEEN, read_pairing, sharers, with_role
 from irsa_cli.usecases.recover import Stop, attempt, warning
 from irsa_cli.usecases.running import (
     Settings,
@@ -54,9 +54,9 @@ def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
 
     def one() -> tuple[Result, bool]:
         with naming_caller(connection.aws.caller):
-            bound, accounts = read_bound(connection, request.namespace, request.name)
-            found = adoption(bound, sharers(bound, accounts or []))
-        result = _carry_out(connection, bound, found, settings, context)
+            pair, accounts = read_pairing(connection, request.namespace, request.name)
+            found = adoption(pair, sharers(pair, accounts or []))
+        result = _carry_out(connection, pair, found, settings, context)
         result.notes += [UNSEEN] if accounts is None else []
         return result, False
 
@@ -76,19 +76,19 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
     with naming_caller(connection.aws.caller):
         accounts = connection.kube.service_accounts()
         done = Adoptions(connection.cluster)
-        bounds = _in_scope(connection, request, accounts, done)
+        pairs = _in_scope(connection, request, accounts, done)
         with ThreadPoolExecutor(PARALLEL) as pool:
-            read = list(pool.map(partial(_with_role, connection), bounds))
+            read = list(pool.map(partial(_with_role, connection), pairs))
     stop = Stop("--all")
     with stoppable(stop, warning(settings, forward=False)):
-        for bound, error in read:
+        for pair, error in read:
             if stop.number:
                 break
-            if error is None and not _is_free(bound, done):
+            if error is None and not _is_free(pair, done):
                 continue
-            one = partial(_one_of_all, connection, request, settings, bound, error, accounts)
+            one = partial(_one_of_all, connection, request, settings, pair, error, accounts)
             result = attempt("", one)
-            done.items.append(_told(result, bound))
+            done.items.append(_told(result, pair))
             stop.number = stop.number or result.signal
     done.signal = stop.number
     return done
@@ -110,46 +110,48 @@ def _context(request: Request, connection: Connection, namespace: str, name: str
     }
 
 
-def _in_scope(connection: Connection, request: Request, accounts: list[Json], done: Adoptions) -> list[Bound]:
+def _in_scope(
+    connection: Connection, request: Request, accounts: list[Json], done: Adoptions
+) -> list[Pairing]:
     """The annotated ServiceAccounts that were asked for; those whose role can't be irsa's are passed over."""
-    bounds: list[Bound] = []
+    pairs: list[Pairing] = []
     for item in accounts:
         namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
-        bound = Bound(connection.cluster, namespace, name, observed_account(item))
-        if not bound.role_arn or request.namespace not in ("", namespace):
+        pair = Pairing(connection.cluster, namespace, name, observed_account(item))
+        if not pair.role_arn or request.namespace not in ("", namespace):
             continue
-        why = _why_not(bound)
+        why = _why_not(pair)
         if why:
             done.passed.append(Passed(f"{namespace}/{name}", why))
         else:
-            bounds.append(bound)
-    return bounds
+            pairs.append(pair)
+    return pairs
 
 
-def _why_not(bound: Bound) -> str:
+def _why_not(pair: Pairing) -> str:
     try:
-        account = role_arn(bound.role_arn).account
+        account = role_arn(pair.role_arn).account
     except InvalidInput as error:
         return str(error)
-    return "" if account == bound.cluster.account else f"its role lives in account {account}"
+    return "" if account == pair.cluster.account else f"its role lives in account {account}"
 
 
-def _with_role(connection: Connection, bound: Bound) -> tuple[Bound, IrsaError | None]:
+def _with_role(connection: Connection, pair: Pairing) -> tuple[Pairing, IrsaError | None]:
     """One of many with its role: what can't be read is its own failure, and not that of the others."""
     try:
-        return with_role(connection, bound), None
+        return with_role(connection, pair), None
     except IrsaError as error:
-        return bound, error
+        return pair, error
 
 
-def _is_free(bound: Bound, done: Adoptions) -> bool:
+def _is_free(pair: Pairing, done: Adoptions) -> bool:
     """Whether the role is nobody's; one that is irsa's is passed over."""
-    if bound.role is None:
+    if pair.role is None:
         return True
-    who = belonging(bound.role.state, bound)
+    who = belonging(pair.role.state, pair)
     if who is Belongs.NOBODY:
         return True
-    done.passed.append(Passed(f"{bound.namespace}/{bound.name}", f"its role is {who.value}"))
+    done.passed.append(Passed(f"{pair.namespace}/{pair.name}", f"its role is {who.value}"))
     return False
 
 
@@ -157,28 +159,32 @@ def _one_of_all(
     connection: Connection,
     request: Request,
     settings: Settings,
-    bound: Bound,
+    pair: Pairing,
     error: IrsaError | None,
     accounts: list[Json],
 ) -> Result:
     if error is not None:
         raise error
-    context = _context(request, connection, bound.namespace, bound.name)
-    found = adoption(bound, sharers(bound, accounts))
-    settings.note(f"{bound.namespace}/{bound.name}")
-    result = _carry_out(connection, bound, found, settings, context)
+    context = _context(request, connection, pair.namespace, pair.name)
+    found = adoption(pair, sharers(pair, accounts))
+    settings.note(f"{pair.namespace}/{pair.name}")
+    result = _carry_out(connection, pair, found, settings, context)
     if result.ended is Ended.COMMITTED:
         supersede(cut_off(settings.state_dir, context))
     return result
 
 
-def _told(result: Result, bound: Bound) -> Result:
+def _told(result: Result, pair: Pairing) -> Result:
     """The result with what it is about, also where it was refused."""
-    return replace(result, cluster=bound.cluster, facts={**_facts(bound), **result.facts})
+    return replace(result, cluster=pair.cluster, facts={**_facts(pair), **result.facts})
 
 
 def _carry_out(
-    connection: Connection, bound: Bound, found: Adoption, settings: Settings, context: Mapping[str, Any]
+    connection: Connection,
+    pair: Pairing,
+    found: Adoption,
+    settings: Settings,
+    context: Mapping[str, Any],
 ) -> Result:
     from irsa_cli.changes import handlers
 
@@ -190,17 +196,17 @@ def _carry_out(
     else:
         result = execute(found.plan, handlers(connection.iam, None), cluster, settings, context)
     name_caller(result.error, connection.aws.caller)
-    result.facts = {**_facts(bound), "adoption": found.to_json()}
+    result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:
         result.notes += [*found.kept, *_release(found)]
     result.seconds = settings.seconds
     return result
 
 
-def _facts(bound: Bound) -> dict[str, Any]:
+def _facts(pair: Pairing) -> dict[str, Any]:
     return {
-        "serviceAccount": {"namespace": bound.namespace, "name": bound.name},
-        "role": {"arn": bound.role_arn, "created": False},
+        "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
+        "role": {"arn": pair.role_arn, "created": False},
     }
 
 

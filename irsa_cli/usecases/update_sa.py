@@ -18,15 +18,15 @@ from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.ownership import check_ours
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.result import Ended, Result
-from irsa_cli.core.update import Bound, Update
+from irsa_cli.core.update import Pairing, Update
 from irsa_cli.core.updating import Quotas, ineffective, plan, restarts
 from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.journal import read
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import cut_off, supersede
-from irsa_cli.usecases.bound import UNSEEN, read_account, read_bound, read_provider, sharers
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.observe import check_policies
+from irsa_cli.usecases.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.running import Settings, execute, name_caller, naming_caller, planned
 from irsa_cli.usecases.settling import until_settled
 from irsa_cli.usecases.verify import verify
@@ -109,22 +109,22 @@ class _Updating:
     def attempt(self) -> tuple[Result, bool]:
         """One attempt, and whether others may have come between its writes."""
         with naming_caller(self.connection.aws.caller):
-            bound, notes = self._read()
-            todo = self._plan(bound)
-        result = self._carry_out(todo, bound)
+            pair, notes = self._read()
+            todo = self._plan(pair)
+        result = self._carry_out(todo, pair)
         result.facts = {
-            "serviceAccount": {"namespace": bound.namespace, "name": bound.name},
-            "role": {"arn": bound.role_arn, "created": False},
+            "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
+            "role": {"arn": pair.role_arn, "created": False},
             "restart": restarts(todo),
         }
         if result.error is None:
-            result.notes += [*notes, *self._notes(bound)]
+            result.notes += [*notes, *self._notes(pair)]
         result.verification = self.verification or None
         result.seconds = self.settings.seconds
         # Each part is compared and set by itself: two runs may have set one part each of the other's.
         return result, sum(change.kind not in KUBERNETES for change in todo) > 1
 
-    def _read(self) -> tuple[Bound, list[str]]:
+    def _read(self) -> tuple[Pairing, list[str]]:
         """What is there, and what could not be looked at; raises `Refused` when it is not to be changed."""
         request, connection = self.request, self.connection
         if not request.update.concerns_role:
@@ -134,20 +134,20 @@ class _Updating:
         with ThreadPoolExecutor(2) as pool:
             provider = pool.submit(read_provider, connection) if request.update.audience else None
             exist = pool.submit(check_policies, connection, policies, boundary)
-            bound, accounts = read_bound(connection, request.namespace, request.name)
-        check_ours(bound, sharers(bound, accounts or []))
+            pair, accounts = read_pairing(connection, request.namespace, request.name)
+        check_ours(pair, sharers(pair, accounts or []))
         exist.result()
         if provider is not None and request.update.audience is not None:
-            bound = replace(bound, provider=provider.result())
+            pair = replace(pair, provider=provider.result())
             if not request.associate:
-                check_provider(connection.cluster, request.update.audience, bound.provider)
-        return bound, [UNSEEN] if accounts is None else []
+                check_provider(connection.cluster, request.update.audience, pair.provider)
+        return pair, [UNSEEN] if accounts is None else []
 
-    def _plan(self, bound: Bound) -> Plan:
+    def _plan(self, pair: Pairing) -> Plan:
         update, quotas = self.request.update, Quotas()
-        if not quotas.suffice(update, bound):
+        if not quotas.suffice(update, pair):
             quotas = self._quotas()
-        return plan(update, bound, quotas, associate=self.request.associate, gated=self.request.verify)
+        return plan(update, pair, quotas, associate=self.request.associate, gated=self.request.verify)
 
     def _quotas(self) -> Quotas:
         try:
@@ -162,31 +162,31 @@ class _Updating:
             found.get("AssumeRolePolicySizeQuota", default.trust),
         )
 
-    def _carry_out(self, todo: Plan, bound: Bound) -> Result:
+    def _carry_out(self, todo: Plan, pair: Pairing) -> Result:
         from irsa_cli.changes import handlers
 
         cluster = self.connection.cluster
         if self.settings.dry_run:
             result = planned(todo, cluster, self.settings)
             return result if len(todo) else replace(result, ended=Ended.UNCHANGED)
-        gate = (lambda run: self._prove(todo, bound, run)) if self.request.verify else None
+        gate = (lambda run: self._prove(todo, pair, run)) if self.request.verify else None
         if len(todo):
             found = handlers(self.connection.iam, self.connection.kube)
             return execute(todo, found, cluster, self.settings, self.context, gate=gate)
         if self.request.verify and not self.verification:
             self.settings.listen(Event(Step.GATE))
-            self._prove(todo, bound, None)
+            self._prove(todo, pair, None)
             self.settings.listen(Event(Step.GATE_PASSED))
         return Result(Ended.UNCHANGED, cluster=cluster)
 
-    def _prove(self, todo: Plan, bound: Bound, run: Run | None) -> None:
+    def _prove(self, todo: Plan, pair: Pairing, run: Run | None) -> None:
         """Exchange a token as the pods will have it; what this run changes in IAM may still be spreading."""
         wish = Wish(
-            cluster=bound.cluster,
-            namespace=bound.namespace,
-            name=bound.name,
-            role_arn=bound.role_arn,
-            audience=self.request.update.audience or bound.audience,
+            cluster=pair.cluster,
+            namespace=pair.namespace,
+            name=pair.name,
+            role_arn=pair.role_arn,
+            audience=self.request.update.audience or pair.audience,
         )
         fresh = run is not None and any(change.kind not in KUBERNETES for change in todo)
         seconds = run.remaining - 1 if run is not None and fresh else 0
@@ -195,13 +195,13 @@ class _Updating:
             verify(self.connection, wish, seconds=seconds, pause=pause, listen=self.settings.listen)
         )
 
-    def _notes(self, bound: Bound) -> list[str]:
+    def _notes(self, pair: Pairing) -> list[str]:
         update = self.request.update
-        notes = [] if bound.role is None else ineffective(update, bound.role)
-        if update.audience not in (None, bound.audience):
+        notes = [] if pair.role is None else ineffective(update, pair.role)
+        if update.audience not in (None, pair.audience):
             notes.append(
-                f"pods that run already have tokens for {bound.audience}, which the role does not accept any"
+                f"pods that run already have tokens for {pair.audience}, which the role does not accept any"
                 " more: restart them"
             )
-            notes.append(f"the OIDC provider still accepts {bound.audience}: others may use it")
+            notes.append(f"the OIDC provider still accepts {pair.audience}: others may use it")
         return notes

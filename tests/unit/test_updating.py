@@ -23,7 +23,7 @@ from irsa_cli.core.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.update import Bound, Update
+from irsa_cli.core.update import Pairing, Update
 from irsa_cli.core.updating import Quotas, plan
 from tests.unit import strategies as some
 from tests.unit.observed import CLUSTER, ISSUER, PROVIDER, ROLE
@@ -38,7 +38,7 @@ QUOTAS = Quotas(attached=len(ARNS))
 
 
 @st.composite
-def bounds(draw: st.DrawFn) -> Bound:
+def pairs(draw: st.DrawFn) -> Pairing:
     """A binding of irsa's, with anything on it."""
     audience = draw(st.sampled_from([DEFAULT_AUDIENCE, "vault"]))
     annotations = {ROLE_ARN_ANNOTATION: ROLE, **draw(st.dictionaries(KEYS, VALUES, max_size=2))}
@@ -46,8 +46,8 @@ def bounds(draw: st.DrawFn) -> Bound:
         annotations[AUDIENCE_ANNOTATION] = audience
     labels = draw(st.dictionaries(KEYS, VALUES, max_size=2))
     account = ObservedServiceAccount("made", "1", annotations, labels)
-    bound = Bound(CLUSTER, "backend", "reader", account)
-    ours = trust.statement(bound.identity(audience))
+    pair = Pairing(CLUSTER, "backend", "reader", account)
+    ours = trust.statement(pair.identity(audience))
     others = draw(st.sampled_from([[], [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}]]))
     if draw(st.booleans()):
         ours = {"Sid": "Ours", **ours}
@@ -60,7 +60,7 @@ def bounds(draw: st.DrawFn) -> Bound:
     inline = draw(st.dictionaries(NAMES, some.documents, max_size=3))
     attached = draw(st.frozensets(st.sampled_from(ARNS)))
     provider = ProviderState(ISSUER, [DEFAULT_AUDIENCE])
-    return replace(bound, role=ObservedRole(state, attached, inline), provider=provider)
+    return replace(pair, role=ObservedRole(state, attached, inline), provider=provider)
 
 
 @st.composite
@@ -86,21 +86,21 @@ def updates(draw: st.DrawFn) -> Update:
     )
 
 
-def world_of(bound: Bound) -> World:
+def world_of(pair: Pairing) -> World:
     """A world with nothing but the binding."""
-    assert bound.role is not None
-    assert bound.provider is not None
-    role = Role(bound.role.state, set(bound.role.attached), dict(bound.role.inline))
-    account = Account(dict(bound.account.annotations), dict(bound.account.labels), "made")
+    assert pair.role is not None
+    assert pair.provider is not None
+    role = Role(pair.role.state, set(pair.role.attached), dict(pair.role.inline))
+    account = Account(dict(pair.account.annotations), dict(pair.account.labels), "made")
     return World(
-        providers={PROVIDER: bound.provider},
+        providers={PROVIDER: pair.provider},
         namespaces={"backend"},
-        roles={bound.role_name: role},
+        roles={pair.role_name: role},
         accounts={("backend", "reader"): account},
     )
 
 
-def bound_of(world: World, before: Bound) -> Bound:
+def bound_of(world: World, before: Pairing) -> Pairing:
     """The binding as it would be read now."""
     role, account = world.roles[before.role_name], world.accounts["backend", "reader"]
     return replace(
@@ -120,28 +120,28 @@ def carried_out(world: World, todo: Plan) -> World:
     return world
 
 
-def planned(update: Update, bound: Bound) -> Plan:
+def planned(update: Update, pair: Pairing) -> Plan:
     try:
-        return plan(update, bound, QUOTAS, associate=True)
+        return plan(update, pair, QUOTAS, associate=True)
     except Refused:
         assume(False)
         raise
 
 
 @settings(max_examples=40)
-@given(bounds(), updates())
-def test_what_is_named_is_true_afterwards_and_can_be_taken_back(bound: Bound, update: Update) -> None:
-    world, todo = world_of(bound), planned(update, bound)
+@given(pairs(), updates())
+def test_what_is_named_is_true_afterwards_and_can_be_taken_back(pair: Pairing, update: Update) -> None:
+    world, todo = world_of(pair), planned(update, pair)
     after = carried_out(world, todo)
-    assert not len(planned(update, bound_of(after, bound)))
+    assert not len(planned(update, bound_of(after, pair)))
     assert carried_out(after, todo.inverse) == world
 
 
 @settings(max_examples=40)
-@given(bounds(), updates())
-def test_what_is_not_named_stays_as_it_is(bound: Bound, update: Update) -> None:
-    after = carried_out(world_of(bound), planned(update, bound))
-    before, role = bound.role, after.roles[bound.role_name]
+@given(pairs(), updates())
+def test_what_is_not_named_stays_as_it_is(pair: Pairing, update: Update) -> None:
+    after = carried_out(world_of(pair), planned(update, pair))
+    before, role = pair.role, after.roles[pair.role_name]
     assert before is not None
     state = role.state
     if update.policies is None:
@@ -160,14 +160,14 @@ def test_what_is_not_named_stays_as_it_is(bound: Bound, update: Update) -> None:
         assert state.trust == before.state.trust
     assert _others(state.trust) == _others(before.state.trust)
     account = after.accounts["backend", "reader"]
-    assert _rest(account.labels, update.labels) == _rest(bound.account.labels, update.labels)
+    assert _rest(account.labels, update.labels) == _rest(pair.account.labels, update.labels)
     flags = {
         AUDIENCE_ANNOTATION: update.audience,
         STS_REGIONAL_ANNOTATION: update.sts_regional_endpoints,
         TOKEN_EXPIRATION_ANNOTATION: update.token_expiration,
     }
     named_keys = {*update.annotations, *(key for key, value in flags.items() if value is not None)}
-    assert _rest(account.annotations, named_keys) == _rest(bound.account.annotations, named_keys)
+    assert _rest(account.annotations, named_keys) == _rest(pair.account.annotations, named_keys)
 
 
 def _rest(values: Any, named: Any) -> dict[str, Any]:
@@ -183,9 +183,9 @@ def _others(document: policy.Document) -> list[Any]:
 
 
 @settings(max_examples=40)
-@given(bounds(), updates())
-def test_gains_come_before_losses_and_the_service_account_is_last(bound: Bound, update: Update) -> None:
-    todo = planned(update, bound)
+@given(pairs(), updates())
+def test_gains_come_before_losses_and_the_service_account_is_last(pair: Pairing, update: Update) -> None:
+    todo = planned(update, pair)
     account = [number for number, stage in enumerate(todo.stages) if _has(stage, Kind.SERVICE_ACCOUNT)]
     assert account in ([], [len(todo.stages) - 1])
     attached = [number for number, stage in enumerate(todo.stages) if _attaches(stage)]
@@ -207,12 +207,12 @@ def _detaches(stage: tuple[Change, ...]) -> bool:
 
 
 @settings(max_examples=40)
-@given(bounds(), updates())
+@given(pairs(), updates())
 def test_a_gate_stands_before_the_last_stage_where_there_is_something_to_do(
-    bound: Bound, update: Update
+    pair: Pairing, update: Update
 ) -> None:
-    plain = planned(update, bound)
-    gated = plan(update, bound, QUOTAS, associate=True, gated=True)
+    plain = planned(update, pair)
+    gated = plan(update, pair, QUOTAS, associate=True, gated=True)
     assert list(gated) == list(plain)
     if not len(plain):
         assert gated.stages == ()
@@ -222,9 +222,9 @@ def test_a_gate_stands_before_the_last_stage_where_there_is_something_to_do(
 
 
 @settings(max_examples=40)
-@given(bounds())
-def test_nothing_named_is_nothing_to_do(bound: Bound) -> None:
-    assert not len(plan(Update(), bound))
+@given(pairs())
+def test_nothing_named_is_nothing_to_do(pair: Pairing) -> None:
+    assert not len(plan(Update(), pair))
     assert Update().is_empty
     assert not Update().concerns_role
 
@@ -233,14 +233,14 @@ def test_nothing_named_is_nothing_to_do(bound: Bound) -> None:
 def test_without_room_policies_give_way_first(room: int) -> None:
     role = ObservedRole(_state(), frozenset(ARNS[:3]))
     account = ObservedServiceAccount("made", "1", {ROLE_ARN_ANNOTATION: ROLE}, {})
-    bound = Bound(CLUSTER, "backend", "reader", account, role)
+    pair = Pairing(CLUSTER, "backend", "reader", account, role)
     update = Update(attach=(ARNS[3],), detach=(ARNS[0],))
-    first, second = plan(update, bound, Quotas(attached=room)).stages
+    first, second = plan(update, pair, Quotas(attached=room)).stages
     assert _detaches(first if room == 3 else second)
     assert _attaches(second if room == 3 else first)
     with pytest.raises(Refused):
-        plan(Update(attach=(ARNS[3],)), bound, Quotas(attached=3))
-    assert len(plan(Update(attach=(ARNS[3],)), bound, Quotas(attached=3, known=False))) == 1
+        plan(Update(attach=(ARNS[3],)), pair, Quotas(attached=3))
+    assert len(plan(Update(attach=(ARNS[3],)), pair, Quotas(attached=3, known=False))) == 1
 
 
 def _state() -> RoleState:

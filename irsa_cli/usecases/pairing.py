@@ -14,7 +14,7 @@ from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ProviderState
-from irsa_cli.core.update import Bound
+from irsa_cli.core.update import Pairing
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.finding import observed_account
@@ -23,7 +23,7 @@ from irsa_cli.usecases.identity import ServiceAccount
 UNSEEN = "whether other ServiceAccounts use the role was not looked at: the caller may not list them"
 
 
-def read_account(connection: Connection, namespace: str, name: str) -> Bound:
+def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
     """The ServiceAccount with the role that it names, which is not looked at.
 
     Raises `Refused` when there is no such ServiceAccount (with where one of that name is), or it names none.
@@ -34,14 +34,14 @@ def read_account(connection: Connection, namespace: str, name: str) -> Bound:
         raise account.missing()
     observed = observed_account(body)
     account.with_role(Injection.read(observed.annotations))
-    return Bound(connection.cluster, namespace, name, observed)
+    return Pairing(connection.cluster, namespace, name, observed)
 
 
-def with_role(connection: Connection, bound: Bound) -> Bound:
+def with_role(connection: Connection, pair: Pairing) -> Pairing:
     """With the role and what is on it; a role of another account is not looked at."""
-    if role_arn(bound.role_arn).account != connection.cluster.account:
-        return bound
-    return replace(bound, role=reading.whole_role(connection.iam, bound.role_name))
+    if role_arn(pair.role_arn).account != connection.cluster.account:
+        return pair
+    return replace(pair, role=reading.whole_role(connection.iam, pair.role_name))
 
 
 def read_provider(connection: Connection) -> ProviderState | None:
@@ -61,19 +61,19 @@ def read_all_accounts(connection: Connection) -> list[Json] | None:
         raise
 
 
-def sharers(bound: Bound, accounts: list[Json]) -> list[str]:
+def sharers(pair: Pairing, accounts: list[Json]) -> list[str]:
     """The other ServiceAccounts that name the same role."""
     names = [
         f"{metadata['namespace']}/{metadata['name']}"
         for metadata in (item["metadata"] for item in accounts)
-        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == bound.role_arn
+        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == pair.role_arn
     ]
-    return sorted(name for name in names if name != f"{bound.namespace}/{bound.name}")
+    return sorted(name for name in names if name != f"{pair.namespace}/{pair.name}")
 
 
-def read_bound(connection: Connection, namespace: str, name: str) -> tuple[Bound, list[Json] | None]:
+def read_pairing(connection: Connection, namespace: str, name: str) -> tuple[Pairing, list[Json] | None]:
     """The ServiceAccount with its role, and all ServiceAccounts of the cluster where they may be listed."""
     with ThreadPoolExecutor(1) as pool:
         accounts = pool.submit(read_all_accounts, connection)
-        bound = with_role(connection, read_account(connection, namespace, name))
-    return bound, accounts.result()
+        pair = with_role(connection, read_account(connection, namespace, name))
+    return pair, accounts.result()
