@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.options import (
-    Checked,
-    Once,
     cluster_options,
     kube_options,
+    name_argument,
+    namespace_option,
     output_options,
     run_options,
 )
@@ -28,14 +28,10 @@ Examples:
 
 
 @click.command("adopt", epilog=_EPILOG)
-@click.argument("name", required=False, type=Checked("name", "names.service_account"))
+@name_argument()
 @click.option("--all", "everything", is_flag=True, help="All ServiceAccounts with a role that is nobody's.")
-@click.option(
-    "-n",
-    "--namespace",
-    cls=Once,
-    type=Checked("namespace", "names.namespace"),
-    help="Namespace of NAME; with --all, only this one. [default: default, with --all all]",
+@namespace_option(
+    "Namespace of NAME; with --all, only this one. [default: default, with --all all]", default=None
 )
 @cluster_options
 @kube_options

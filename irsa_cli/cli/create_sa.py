@@ -9,6 +9,7 @@ import click
 from irsa_cli.cli.options import (
     Checked,
     Once,
+    binding_options,
     cluster_options,
     kube_options,
     output_options,
@@ -36,22 +37,7 @@ def _names(name: str, check: str) -> Checked:
 
 
 @click.command("create-sa", epilog=_EPILOG)
-@click.argument("name", required=False, type=_names("name", "service_account"))
-@click.option(
-    "--name",
-    "name_option",
-    cls=Once,
-    type=_names("name", "service_account"),
-    help="Name of the ServiceAccount, as NAME.",
-)
-@click.option(
-    "-n",
-    "--namespace",
-    cls=Once,
-    type=_names("namespace", "namespace"),
-    default="default",
-    help="Its namespace. [default: default]",
-)
+@binding_options
 @cluster_options
 @kube_options
 @click.option(

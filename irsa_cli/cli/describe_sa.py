@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options
+from irsa_cli.cli.options import (
+    Checked,
+    cluster_options,
+    kube_options,
+    name_argument,
+    namespace_option,
+    output_options,
+)
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
@@ -22,15 +29,8 @@ Examples:
 
 
 @click.command("describe-sa", epilog=_EPILOG)
-@click.argument("name", type=Checked("name", "names.service_account"))
-@click.option(
-    "-n",
-    "--namespace",
-    cls=Once,
-    type=Checked("namespace", "names.namespace"),
-    default="default",
-    help="Namespace of NAME. [default: default]",
-)
+@name_argument(required=True)
+@namespace_option("Namespace of NAME. [default: default]")
 @cluster_options
 @kube_options
 @click.option("--policies", "documents", is_flag=True, help="With the documents of all its policies.")

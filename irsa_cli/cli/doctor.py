@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    name_argument,
+    namespace_option,
+    output_options,
+)
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
@@ -24,13 +32,9 @@ Examples:
 
 
 @click.command("doctor", epilog=_EPILOG)
-@click.argument("name", required=False, type=Checked("name", "names.service_account"))
-@click.option(
-    "-n",
-    "--namespace",
-    cls=Once,
-    type=Checked("namespace", "names.namespace"),
-    help="Namespace of NAME, or the only one without NAME. [default: default; all without NAME]",
+@name_argument()
+@namespace_option(
+    "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
 @cluster_options
 @kube_options

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options
+from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, name_argument, namespace_option
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
@@ -23,13 +23,9 @@ Examples:
 
 
 @click.command("get-sa", epilog=_EPILOG)
-@click.argument("name", required=False, type=Checked("name", "names.service_account"))
-@click.option(
-    "-n",
-    "--namespace",
-    cls=Once,
-    type=Checked("namespace", "names.namespace"),
-    help="Namespace of NAME, or the only one without NAME. [default: default; all without NAME]",
+@name_argument()
+@namespace_option(
+    "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
 @click.option(
     "-A", "--all-namespaces", "everywhere", is_flag=True, help="All namespaces; the default without NAME."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options
+from irsa_cli.cli.options import cluster_options, kube_options, name_argument, namespace_option
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
@@ -24,16 +24,7 @@ T = TypeVar("T")
 
 def who_options(function: F) -> F:
     """Whose identity, and of which cluster."""
-    namespace = click.option(
-        "-n",
-        "--namespace",
-        cls=Once,
-        type=Checked("namespace", "names.namespace"),
-        default="default",
-        help="Its namespace. [default: default]",
-    )
-    name = click.argument("name", type=Checked("name", "names.service_account"))
-    return name(namespace(cluster_options(kube_options(function))))
+    return name_argument(required=True)(namespace_option()(cluster_options(kube_options(function))))
 
 
 def speaking_options(function: F) -> F:

@@ -116,6 +116,37 @@ def _apply(function: F, decorators: Sequence[Callable[[F], F]]) -> F:
     return function
 
 
+def name_argument(*, required: bool = False) -> Callable[[F], F]:
+    """NAME, the ServiceAccount's."""
+    return click.argument("name", required=required, type=Checked("name", "names.service_account"))
+
+
+def namespace_option(
+    help_text: str = "Its namespace. [default: default]", default: str | None = "default"
+) -> Callable[[F], F]:
+    """The ServiceAccount's namespace; what it is without the option is said in the text."""
+    return click.option(
+        "-n",
+        "--namespace",
+        cls=Once,
+        type=Checked("namespace", "names.namespace"),
+        default=default,
+        help=help_text,
+    )
+
+
+def binding_options(function: F) -> F:
+    """Which ServiceAccount: NAME or --name, and --namespace."""
+    name = click.option(
+        "--name",
+        "name_option",
+        cls=Once,
+        type=Checked("name", "names.service_account"),
+        help="Name of the ServiceAccount, as NAME.",
+    )
+    return _apply(function, [name_argument(), name, namespace_option()])
+
+
 def cluster_options(function: F) -> F:
     """Which cluster, as whom."""
     option = click.option

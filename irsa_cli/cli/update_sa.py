@@ -10,6 +10,7 @@ import click
 from irsa_cli.cli.options import (
     Checked,
     Once,
+    binding_options,
     cluster_options,
     kube_options,
     listed,
@@ -34,22 +35,7 @@ Examples:
 
 
 @click.command("update-sa", epilog=_EPILOG)
-@click.argument("name", required=False, type=Checked("name", "names.service_account"))
-@click.option(
-    "--name",
-    "name_option",
-    cls=Once,
-    type=Checked("name", "names.service_account"),
-    help="Name of the ServiceAccount, as NAME.",
-)
-@click.option(
-    "-n",
-    "--namespace",
-    cls=Once,
-    type=Checked("namespace", "names.namespace"),
-    default="default",
-    help="Its namespace. [default: default]",
-)
+@binding_options
 @cluster_options
 @kube_options
 @click.option(

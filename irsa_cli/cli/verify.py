@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, listed
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    listed,
+    name_argument,
+    namespace_option,
+)
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
@@ -26,14 +34,10 @@ FORMATS = ("text", "json", "yaml", "junit", "sarif")
 
 
 @click.command("verify", epilog=_EPILOG)
-@click.argument("name", required=False, type=Checked("name", "names.service_account"))
+@name_argument()
 @click.option("-A", "--all", "everything", is_flag=True, help="Every ServiceAccount that has a role.")
-@click.option(
-    "-n",
-    "--namespace",
-    cls=Once,
-    type=Checked("namespace", "names.namespace"),
-    help="Namespace of NAME, or the only one for --all. [default: default; all with --all]",
+@namespace_option(
+    "Namespace of NAME, or the only one for --all. [default: default; all with --all]", default=None
 )
 @cluster_options
 @kube_options
