@@ -21,6 +21,7 @@ CONFLICT = "Conflict"
 FORBIDDEN = "Forbidden"
 EXPIRED = "Expired"
 """A list's `continue` is too old: the server has forgotten the snapshot that it was a part of."""
+_TERMINATING = "NamespaceTerminating"
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
@@ -80,9 +81,11 @@ def _answered(error: ApiException, operation: str, *, lost: bool) -> ServiceErro
     code = str(status.get("reason") or error.reason or error.status)
     http = int(error.status or 0)
     server = http >= 500
+    ends = http == 403 and _TERMINATING in _causes(status)
     details: tuple[str, ...] = ()
     if http == 403:
-        details = (f"missing RBAC permission: {operation}",)
+        why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
+        details = (why,)
     return ServiceError(
         f"kubernetes {operation}",
         code="Unauthorized" if http == 401 else code,
@@ -93,7 +96,7 @@ def _answered(error: ApiException, operation: str, *, lost: bool) -> ServiceErro
         transient=server or http == 429,
         reason=str(status.get("message") or error.reason or f"HTTP {http}"),
         details=details,
-        next_steps=_advice(http),
+        next_steps=("run again when it is gone: kubectl get namespaces shows it",) if ends else _advice(http),
     )
 
 
@@ -103,6 +106,15 @@ def _status_body(error: ApiException) -> dict[str, Any]:
     except (TypeError, ValueError):
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _causes(status: dict[str, Any]) -> list[str]:
+    """The machine's reasons that a refusal has beside its own.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
+    """
+    found = (status.get("details") or {}).get("causes") or []
+    return [str(item.get("reason", "")) for item in found]
 
 
 def _advice(status: int) -> tuple[str, ...]:

@@ -69,3 +69,15 @@ def test_a_service_account_that_admission_refuses(stage: Stage, unique: str) -> 
     assert "the platform team says no" in ran.json["error"]["reason"]
     assert [change["state"] for change in ran.json["changes"]] == ["undone", "undone", "failed"]
     assert stage.world() == before
+
+
+def test_a_namespace_that_is_being_deleted_is_no_missing_permission(stage: Stage, unique: str) -> None:
+    assert stage.associate().code == 0
+    stage.make_namespace(unique)
+    stage.kube.delete(f"/api/v1/namespaces/{unique}")
+    before = stage.world()
+    ran = stage.create_sa("reader", unique, "--attach-policy-arn", READ_ONLY)
+    assert ran.code == 1
+    assert "the namespace is being deleted" in ran.err
+    assert "RBAC" not in ran.err
+    assert stage.world() == before
