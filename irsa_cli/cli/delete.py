@@ -15,7 +15,7 @@ from irsa_cli.cli.options import kube_options, output_options, run_options
 @file_options
 @place_options
 @kube_options
-@click.option("--force", is_flag=True, help="Also where running pods use the role.")
+@click.option("--force", is_flag=True, help="Also where pods, or others, use the role, or may.")
 @run_options
 @output_options
 def command(**options: Any) -> int:

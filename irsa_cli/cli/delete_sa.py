@@ -44,7 +44,7 @@ Examples:
 @click.option(
     "--role-only", is_flag=True, help="Delete a role that was made with --role-only; see create-sa."
 )
-@click.option("--force", is_flag=True, help="Delete it even if pods use it, or if that can't be known.")
+@click.option("--force", is_flag=True, help="Delete it even if pods, or others, use it, or may.")
 @click.option(
     "--ignore-not-found", is_flag=True, help="When there is nothing to delete, end with exit code 0."
 )

@@ -50,13 +50,16 @@ def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] 
         )
     pods = [pod for pod in users.pods if _uses(pod, bound, deletion)]
     others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)
-    if not pods and not others and not users.hidden:
+    strangers = [text for role in bound.own if role.arn in deletion.lost for text in _strangers(bound, role)]
+    if not pods and not others and not strangers and not users.hidden:
         return
+    trusted = [f"{text} is trusted by it, too" for text in dict.fromkeys(strangers)]
     raise Refused(
-        f"{bound.full_name} {_why(pods, others)}",
-        details=[*_listed(_told(pod) for pod in pods), *_listed(others), *users.hidden],
+        f"{bound.full_name} {_why(pods, others, strangers)}",
+        details=[*_listed(_told(pod) for pod in pods), *_listed(others), *_listed(trusted), *users.hidden],
         next_steps=(
             *(["stop these pods, or give them another ServiceAccount, and run this again"] if pods else []),
+            *(["take these out of the role's trust policy, or keep it: --keep-role"] if strangers else []),
             "or delete it all the same: run this again with --force",
         ),
     )
@@ -99,11 +102,25 @@ def _uses(pod: Pod, bound: Bound, deletion: Deletion) -> bool:
     return deletion.takes_account or any(role is None or role in deletion.lost for role in roles)
 
 
-def _why(pods: Sequence[Pod], others: Sequence[str]) -> str:
+def _strangers(bound: Bound, role: NamedRole) -> Iterator[str]:
+    """Whom a role's trust policy admits beside the cluster's tokens: nobody can see from here if they do."""
+    own = bound.identity.provider_arn
+    for item in as_list(role.state.trust.get("Statement", [])):
+        principal = item.get("Principal", "*") if isinstance(item, dict) else {}
+        if not isinstance(item, dict) or item.get("Effect") != "Allow":
+            continue
+        named = principal if isinstance(principal, dict) else {"everybody:": principal}
+        for kind, values in named.items():
+            yield from (f"{kind} {value}" for value in as_list(values) if value != own)
+
+
+def _why(pods: Sequence[Pod], others: Sequence[str], strangers: Sequence[str]) -> str:
     if pods:
         return f"is in use by {len(pods)} pod{'s' if len(pods) != 1 else ''}"
     if others:
         return "has a role that other ServiceAccounts use, too"
+    if strangers:
+        return "has a role that others may use, too"
     return "may be in use: that could not be looked at"
 
 

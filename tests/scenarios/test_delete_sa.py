@@ -377,3 +377,23 @@ def test_who_makes_it_again_while_it_goes_has_it_whole(stage: Stage, namespace: 
     else:
         assert found[0].code == 0
         assert stage.role_of(namespace, "app")["attached"] == [READ_ONLY]
+
+
+@pytest.mark.parametrize("principal", [{"Service": "ec2.amazonaws.com"}, {"AWS": ACCOUNT}, "*"])
+def test_a_role_that_trusts_somebody_else_is_not_taken_from_them(
+    stage: Stage, namespace: str, principal: object
+) -> None:
+    create(stage, namespace, "--attach-policy-arn", READ_ONLY)
+    role = stage.role_of(namespace, "app")
+    theirs = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    document = {**role["trust"], "Statement": [*role["trust"]["Statement"], theirs]}
+    name = role["arn"].rsplit("/", 1)[-1]
+    stage.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    before = stage.world()
+    ran = delete(stage, namespace)
+    assert ran.code == 4
+    assert "has a role that others may use, too" in ran.err
+    assert "is trusted by it, too" in ran.err
+    assert stage.world() == before
+    assert delete(stage, namespace, "--force").code == 0
+    assert name not in stage.world()["roles"]
