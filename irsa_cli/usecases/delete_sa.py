@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import uniform
 from time import sleep
@@ -95,13 +95,17 @@ def planned_deletion(connection: Connection, request: Request, settings: Setting
 
 @dataclass
 class _Deleting:
-    """The work on one binding; `earlier` are the journals of deletions of it that were cut off."""
+    """The work on one binding; `earlier` are the journals of deletions of it that were cut off.
+
+    `seen` are the roles that it had at any look: somebody else may take the annotation away meanwhile.
+    """
 
     connection: Connection
     request: Request
     settings: Settings
     context: Mapping[str, Any]
     earlier: Sequence[Path]
+    seen: set[str] = field(default_factory=set)
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between."""
@@ -148,12 +152,14 @@ class _Deleting:
         return result
 
     def _find(self) -> Bound:
-        """What is there; also by what earlier runs, which were cut off, were about to take apart."""
+        """What is there; also by what earlier looks saw, and earlier runs were about to take apart."""
         request = self.request
         records = [item.change for path in self.earlier for item in read(path).records]
-        names = {change.object[1][0] for change in records if change.object[0] is Kind.ROLE}
+        names = {
+            change.object[1][0] for change in records if change.object[0] in (Kind.ROLE, Kind.TRUST_STATEMENT)
+        }
         wanted = (request.role_name,) if request.role_name else ()
-        candidates = (*wanted, *sorted(names))
+        candidates = (*wanted, *sorted(names | self.seen))
         bound = find(
             self.connection,
             request.namespace,
@@ -161,6 +167,7 @@ class _Deleting:
             candidates=candidates,
             kube=not request.role_only,
         )
+        self.seen |= {role.name for role in (*bound.own, *((bound.used,) if bound.used else ()))}
         strange = [role for role in bound.others if role.name in wanted]
         if strange:
             raise Refused(
