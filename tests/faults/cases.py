@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tests.faults.commands import COMMANDS, is_write
 from tests.faults.injections import (
     DISK_FULL,
+    ESSENTIAL,
     INJECTIONS,
     KILLING,
     OF_CONNECTIONS,
@@ -139,7 +140,8 @@ class _Ways:
 
     def __init__(self, command: str, calls: Sequence[Call]) -> None:
         self._all = COMMANDS[command].ways or (*INJECTIONS, *OF_CONNECTIONS)
-        self._of_reads = [way for way in self._all if way not in OF_WRITES]
+        of_reads = ESSENTIAL if COMMANDS[command].like_others else self._all
+        self._of_reads = [way for way in of_reads if way not in OF_WRITES]
         self._lists = sorted((call for call in calls if _is_list(call)), key=str)
 
     def of(self, call: Call) -> Sequence[str]:

@@ -31,6 +31,8 @@ class Command:
     """Whether everything that a cut-off run leaves can be found without its journal."""
     ways: tuple[str, ...] = ()
     """The ways in which its calls are broken, where not all of them are tried."""
+    like_others: bool = False
+    """Whether it reads with the code of other commands: its readings are broken in one way of each sort."""
     recovers: bool = False
     """Whether it finishes what another run has left, rather than making something of its own."""
     deletes: bool = False
@@ -191,10 +193,14 @@ COMMANDS = {
         ),
         Command("shared-role", (*_CREATE, *_SHARED), (_provider, _namespace, _shared_role), marked=False),
         Command("verify", (*_CREATE, *_ONE, "--verify"), (_provider, _namespace)),
-        Command("everything", (*_CREATE, *_ONE, "--verify", "--associate-oidc")),
-        Command("role-only", (*_CREATE, *_ONE, "--role-only"), (_provider,)),
-        Command("update", _UPDATE, (_provider, _namespace, _inline, _complete), marked=False),
-        Command("adopt", _ADOPT, (_provider, _namespace, _theirs), failing="500", marked=False),
+        Command("everything", (*_CREATE, *_ONE, "--verify", "--associate-oidc"), like_others=True),
+        Command("role-only", (*_CREATE, *_ONE, "--role-only"), (_provider,), like_others=True),
+        Command(
+            "update", _UPDATE, (_provider, _namespace, _inline, _complete), marked=False, like_others=True
+        ),
+        Command(
+            "adopt", _ADOPT, (_provider, _namespace, _theirs), failing="500", marked=False, like_others=True
+        ),
         Command("half-made", (*_CREATE, *_ONE), (_provider, _namespace, _half_made), ways=ESSENTIAL),
         Command(
             "recover",
@@ -239,12 +245,14 @@ COMMANDS = {
                 _bound("--attach-policy-arn", ",".join(MANAGED[:2]), "--inline-policy", "queue.json"),
             ),
             deletes=True,
+            like_others=True,
         ),
         Command(
             "delete-annotated",
             _DELETE,
             (_provider, _namespace, _bare_account, _bound(*_ONE)),
             deletes=True,
+            like_others=True,
         ),
         Command(
             "delete-shared",
@@ -252,15 +260,21 @@ COMMANDS = {
             (_provider, _namespace, _shared_role, _bound(*_SHARED)),
             marked=False,
             deletes=True,
+            like_others=True,
         ),
         Command(
-            "apply", ("apply", "-f", "one.json"), (_provider, _namespace, _file, _bound(*_ONE)), marked=False
+            "apply",
+            ("apply", "-f", "one.json"),
+            (_provider, _namespace, _file, _bound(*_ONE)),
+            marked=False,
+            like_others=True,
         ),
         Command(
             "apply-atomic",
             ("apply", "-f", "both.json", "--atomic"),
             (_provider, _namespace, _file, _bound(*_ONE)),
             marked=False,
+            like_others=True,
         ),
         Command(
             "apply-prune",
@@ -277,6 +291,7 @@ COMMANDS = {
             failing="500",
             marked=False,
             deletes=True,
+            like_others=True,
         ),
     )
 }
