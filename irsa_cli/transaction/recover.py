@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -120,32 +121,45 @@ def roll_back(
     return leftovers
 
 
-def finish_deletion(path: Path, story: Story, handlers: Mapping[Kind, Handler], listen: Listener) -> bool:
-    """Note a deletion as committed whose last step is done and can't be taken back; whether it is so.
+class Deletion(Enum):
+    """What became of a deletion whose last step nobody can take back."""
+
+    OPEN = "open"
+    """The last step is not done, or it is no such deletion."""
+    ENDED = "ended"
+    HALF = "half"
+    """The last step is done all the same, and earlier ones were taken back before that was known."""
+
+
+def look_at_deletion(
+    path: Path, story: Story, handlers: Mapping[Kind, Handler], listen: Listener
+) -> Deletion:
+    """Look whether the last step of a deletion is done; one that has `ENDED` is noted as committed.
 
     An object of Kubernetes that is deleted never comes back as what it was. What nobody answered is waited
     for as in any rollback. Raises `JournalError` as `roll_back` does.
     """
-    if not _ends_for_good(story):
-        return False
+    if not _may_have_ended(story):
+        return Deletion.OPEN
     journal = Journal.reopen(path)
     try:
         steps = steps_of(story.stages, last_sent(path))
         worker = Worker(handlers, journal, listen)
-        gone = worker.finish_unanswered(steps[-1], story.transaction)
-        if gone:
-            worker.note("outcome", outcome="committed")
+        if not worker.finish_unanswered(steps[-1], story.transaction):
+            return Deletion.OPEN
+        if any(item.undone for item in story.records):
+            return Deletion.HALF
+        worker.note("outcome", outcome="committed")
     finally:
         journal.close()
-    return gone
+    return Deletion.ENDED
 
 
-def _ends_for_good(story: Story) -> bool:
+def _may_have_ended(story: Story) -> bool:
     """Whether the run may have come to its end, in a step that nobody can take back."""
     last = story.stages[-1] if story.stages else []
     begun = all(item.change.after is None and item.needs_undo for item in last)
-    untouched = not any(item.undone for item in story.records)
-    return begun and untouched and any(item.change.kind in EXACT for item in last)
+    return begun and any(item.change.kind in EXACT for item in last)
 
 
 def last_sent(path: Path) -> float:

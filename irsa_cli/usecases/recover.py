@@ -26,9 +26,10 @@ from irsa_cli.transaction.journal import JournalError, Record, Story, find, read
 from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.recover import (
     TAKES_BACK,
+    Deletion,
     cut_off,
-    finish_deletion,
     is_running,
+    look_at_deletion,
     roll_back,
     supersede,
     unfinished,
@@ -172,14 +173,20 @@ class _Work:
         kube = (connection.target, True) in self.connections
         found = handlers(connection.iam, connection.kube if kube else None)
         with naming_caller(connection.aws.caller):
-            if self.request.forward:
+            ended = Deletion.OPEN
+            if not self.request.forward:
+                ended = look_at_deletion(path, story, found, self.settings.listen)
+            if ended is Deletion.ENDED:
+                result = _deleted(story)
+            elif self.request.forward or ended is Deletion.HALF:
                 stop.current = run = Run(story.transaction, self.settings.timeout)
-                report = roll_forward(path, story, found, run, self.settings.listen)
+                report = roll_forward(path, read(path), found, run, self.settings.listen)
                 stop.current = None
                 result = _forward_result(report, story)
+                result.notes += (
+                    [f"{_gone(story)}: the deletion is gone on with"] if ended is Deletion.HALF else []
+                )
                 name_caller(result.error, connection.aws.caller)
-            elif finish_deletion(path, story, found, self.settings.listen):
-                result = _deleted(story)
             else:
                 seconds = self.settings.rollback_timeout
                 leftovers = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
@@ -194,10 +201,14 @@ class _Work:
 
 def _deleted(story: Story) -> Result:
     """A deletion that had come to its end counts as such."""
-    gone = ", ".join(f"{item.change.kind.value} {item.change.name}" for item in story.stages[-1])
-    why = f"{gone} is gone already, and can't come back as what it was: the transaction counts as committed"
+    why = f"{_gone(story)}: the transaction counts as committed"
     changes = [ChangeResult(record.change, "done") for record in story.records]
     return Result(Ended.COMMITTED, transaction=story.transaction, changes=changes, notes=[why])
+
+
+def _gone(story: Story) -> str:
+    gone = ", ".join(f"{item.change.kind.value} {item.change.name}" for item in story.stages[-1])
+    return f"{gone} is gone already, and can't come back as what it was"
 
 
 def _check_forward(story: Story) -> None:

@@ -92,7 +92,8 @@ def stoppable(run: Run, warn: Note) -> Iterator[None]:
     heard, told = os.pipe()
     watcher = threading.Thread(target=_watch, args=(heard, run, warn), daemon=True)
     watcher.start()
-    handle = _handler(told, f"stopped; finish with: irsa recover {run.transaction}\n".encode())
+    seen: list[int] = []
+    handle = _handler(told, seen, f"stopped; finish with: irsa recover {run.transaction}\n".encode())
     late = told_to_stop()
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     if late:
@@ -100,7 +101,7 @@ def stoppable(run: Run, warn: Note) -> Iterator[None]:
     try:
         yield
     finally:
-        after = _Late()
+        after = _Late(second=bool(seen))
         for number, handler in before.items():
             signal.signal(number, handler if run.forgettable else after)
         os.close(told)
@@ -109,13 +110,17 @@ def stoppable(run: Run, warn: Note) -> Iterator[None]:
 
 
 class _Late:
-    """Handles signals when a run has ended: the first is noted, a second one ends the process at once."""
+    """Handles signals when a run has ended: the first is noted, a second one ends the process at once.
 
-    def __init__(self) -> None:
+    `second`: the run has heard the first one already.
+    """
+
+    def __init__(self, *, second: bool) -> None:
         self.number = 0
+        self._second = second
 
     def __call__(self, number: int, _frame: object) -> None:
-        if self.number:
+        if self.number or self._second:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.number = number
@@ -129,9 +134,8 @@ def told_to_stop() -> int:
     return handler.number if isinstance(handler, _Late) else 0
 
 
-def _handler(told: int, last_words: bytes) -> Callable[[int, object], None]:
-    """Handles signals without taking a lock: the code that it interrupts may hold any."""
-    seen: list[int] = []
+def _handler(told: int, seen: list[int], last_words: bytes) -> Callable[[int, object], None]:
+    """Handles signals without a lock: the code that it interrupts may hold any. They are noted as `seen`."""
 
     def handle(number: int, _frame: object) -> None:
         if seen:

@@ -168,8 +168,8 @@ def _second_signals_are_swallowed() -> None:
 
     whole = running._handler
 
-    def handler(told: int, last_words: bytes) -> Callable[[int, object], None]:
-        handle = whole(told, last_words)
+    def handler(told: int, heard: list[int], last_words: bytes) -> Callable[[int, object], None]:
+        handle = whole(told, heard, last_words)
         seen: list[int] = []
 
         def once(number: int, frame: object) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -377,3 +378,23 @@ def test_a_role_that_is_being_made_is_refused(stage: Stage, namespace: str) -> N
     ran = update(stage, namespace, "--description", "new", name="half")
     assert ran.code == 4, ran.err
     assert stage.world() == before
+
+
+def test_a_second_signal_stops_at_once_also_when_the_first_came_too_late(
+    stage: Stage, namespace: str
+) -> None:
+    """The first one meets the last write, after which nothing is left to stop but the look at it."""
+
+    def first() -> None:
+        stage.sandbox.faults.add(
+            Fault("iam", "GetRole", "callback", run=lambda: stage.signal(signal.SIGTERM))
+        )
+        stage.signal(signal.SIGTERM)
+
+    stage.sandbox.faults.add(Fault("kubernetes", "PATCH serviceaccounts", "callback", run=first))
+    ran = update(stage, namespace, "--label", "team=b", "--attach-policy-arn", SNS, "--tags", "a=b")
+    assert ran.code == -signal.SIGTERM
+    assert SNS in stage.role_of(namespace, NAME)["attached"]
+    assert (
+        update(stage, namespace, "--label", "team=b", "--attach-policy-arn", SNS, "--tags", "a=b").code == 0
+    )

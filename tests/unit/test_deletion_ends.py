@@ -21,7 +21,7 @@ from irsa_cli.core.states import (
 from irsa_cli.transaction.engine import Transaction
 from irsa_cli.transaction.journal import read
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.recover import finish_deletion, roll_back
+from irsa_cli.transaction.recover import Deletion, look_at_deletion, roll_back
 from tests.unit.doubles import (
     STUCK,
     Clock,
@@ -90,7 +90,8 @@ def test_what_can_not_come_back_ends_the_transaction(tmp_path: Path) -> None:
         gone = LAST not in world.objects
         with killed(content) as path, Clock().ruling() as clock:
             world.clock = clock
-            finished = finish_deletion(path, read(path), world.handlers, lambda event: None)
+            found = look_at_deletion(path, read(path), world.handlers, lambda event: None)
+            finished = found is Deletion.ENDED
             assert finished is gone
             assert (read(path).outcome == "committed") is gone
             if not gone:
@@ -109,7 +110,32 @@ def test_a_deletion_that_is_on_its_way_back_is_not_ended(tmp_path: Path) -> None
             world.clock = clock
             story = read(path)
             begun = [item for item in story.stages[-1] if item.begun and not item.refused]
-            assert finish_deletion(path, story, world.handlers, lambda event: None) is bool(begun)
+            found = look_at_deletion(path, story, world.handlers, lambda event: None)
+            assert (found is not Deletion.OPEN) is bool(begun)
+
+
+def test_a_deletion_that_is_half_taken_back_is_gone_on_with(tmp_path: Path) -> None:
+    """The last step was done, and nobody could see that: the ones before it were taken back."""
+
+    def cut_off_from_the_last(world: MemoryWorld) -> None:
+        world.failures[LAST] = Failure.DONE_UNKNOWN
+        world.blind[LAST] = world.stuck[LAST] = STUCK
+
+    half = 0
+    for content, world in moments(tmp_path, cut_off_from_the_last):
+        if LAST in world.objects:
+            continue
+        with killed(content) as path, Clock().ruling() as clock:
+            world.clock = clock
+            found = look_at_deletion(path, read(path), world.handlers, lambda event: None)
+            assert found is (Deletion.HALF if any(r.undone for r in read(path).records) else Deletion.ENDED)
+            if found is Deletion.HALF:
+                assert onward(path, world).outcome == "committed"
+                half += 1
+            assert read(path).outcome == "committed"
+            if found is Deletion.HALF:
+                assert not {key_of(change) for change in LIGHT} & world.objects.keys()
+    assert half
 
 
 def test_what_was_deleted_later_is_passed_over_on_the_way_forward(tmp_path: Path) -> None:
