@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 E2E ?= auto
 STAGE ?= split
 SAMPLE ?= 0
-LIMIT ?= 2100
+LIMIT ?= 2280
 SCHEDULES ?= 200
-JOBS ?= 6
+JOBS ?= 8
 SEED ?= 1
 WORKERS ?= auto
 export IRSA_E2E := $(E2E)
@@ -55,7 +55,7 @@ docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 faults: $(VENV)/.ready  ## Break every call of every command in every way, and runs at the same time (SAMPLE=seconds)
 	@test "$(STAGE)" = sandbox || $(BIN)/python tools/envtest/build.py
 	$(BIN)/python -m tests.faults --stage $(STAGE) --sample $(SAMPLE) --limit $(LIMIT) --seed $(SEED) -j $(JOBS); code=$$?; \
-	$(BIN)/python -m tests.faults.schedules --count $(SCHEDULES) --seed $(SEED) -j 3 && exit $$code
+	$(BIN)/python -m tests.faults.schedules --count $(SCHEDULES) --seed $(SEED) -j 4 && exit $$code
 
 # One file for each part of boto3, click and the Kubernetes client that commands use.
 OLDEST = associate_oidc.py attach_role.py create_sa.py apply.py adopt.py delete_files.py describe_sa.py \
