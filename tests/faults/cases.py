@@ -17,6 +17,7 @@ from tests.faults.injections import (
     KILLING,
     OF_CONNECTIONS,
     OF_WRITES,
+    SECOND,
     SECOND_SIGNAL,
     Call,
     port,
@@ -30,7 +31,8 @@ SIGNAL = "sigint"
 LOOKED_AT = ("GET namespaces", "GET serviceaccounts", "GET configmaps", "GET /api", "GET /apis")
 """What irsa reads of Kubernetes. All else that it gets are lists of what others have put into a namespace,
 some thirty of them, which differ only in the kind of thing: the one of ConfigMaps is broken in every way,
-each other one in `WAYS_OF_LISTS`, in turn, so that each way is tried with some of them."""
+each other one in `WAYS_OF_LISTS`, in turn, so that each way is tried with some of them; in one way, where not all
+of them are tried of the command."""
 WAYS_OF_LISTS = 3
 
 
@@ -140,8 +142,12 @@ class _Ways:
 
     def __init__(self, command: str, calls: Sequence[Call]) -> None:
         self._all = COMMANDS[command].ways or (*INJECTIONS, *OF_CONNECTIONS)
-        of_reads = ESSENTIAL if COMMANDS[command].like_others else self._all
+        of_reads = self._all
+        if COMMANDS[command].like_others:
+            of_reads = ESSENTIAL
+            self._all = tuple(way for way in self._all if way not in SECOND)
         self._of_reads = [way for way in of_reads if way not in OF_WRITES]
+        self._of_lists = 1 if COMMANDS[command].ways else WAYS_OF_LISTS
         self._lists = sorted((call for call in calls if _is_list(call)), key=str)
 
     def of(self, call: Call) -> Sequence[str]:
@@ -149,9 +155,9 @@ class _Ways:
             return self._all
         if not _is_list(call):
             return self._of_reads
-        first = self._lists.index(call) * WAYS_OF_LISTS
+        first = self._lists.index(call) * self._of_lists
         return [
-            self._of_reads[number % len(self._of_reads)] for number in range(first, first + WAYS_OF_LISTS)
+            self._of_reads[number % len(self._of_reads)] for number in range(first, first + self._of_lists)
         ]
 
 

@@ -32,7 +32,8 @@ class Command:
     ways: tuple[str, ...] = ()
     """The ways in which its calls are broken, where not all of them are tried."""
     like_others: bool = False
-    """Whether it reads with the code of other commands: its readings are broken in one way of each sort."""
+    """Whether it reads and writes with the code of other commands: its readings are broken in one way of each
+    sort, and its writes not in those that are but second ones of their sort."""
     recovers: bool = False
     """Whether it finishes what another run has left, rather than making something of its own."""
     deletes: bool = False
@@ -193,8 +194,8 @@ COMMANDS = {
         ),
         Command("shared-role", (*_CREATE, *_SHARED), (_provider, _namespace, _shared_role), marked=False),
         Command("verify", (*_CREATE, *_ONE, "--verify"), (_provider, _namespace)),
-        Command("everything", (*_CREATE, *_ONE, "--verify", "--associate-oidc"), like_others=True),
-        Command("role-only", (*_CREATE, *_ONE, "--role-only"), (_provider,), like_others=True),
+        Command("everything", (*_CREATE, *_ONE, "--verify", "--associate-oidc"), ways=ESSENTIAL),
+        Command("role-only", (*_CREATE, *_ONE, "--role-only"), (_provider,), ways=ESSENTIAL),
         Command(
             "update", _UPDATE, (_provider, _namespace, _inline, _complete), marked=False, like_others=True
         ),
@@ -252,7 +253,7 @@ COMMANDS = {
             _DELETE,
             (_provider, _namespace, _bare_account, _bound(*_ONE)),
             deletes=True,
-            like_others=True,
+            ways=ESSENTIAL,
         ),
         Command(
             "delete-shared",
@@ -274,7 +275,7 @@ COMMANDS = {
             ("apply", "-f", "both.json", "--atomic"),
             (_provider, _namespace, _file, _bound(*_ONE)),
             marked=False,
-            like_others=True,
+            ways=ESSENTIAL,
         ),
         Command(
             "apply-prune",

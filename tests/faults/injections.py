@@ -201,6 +201,8 @@ ESSENTIAL = (
     "tls",
 )
 """One of each sort."""
+SECOND = ("half-bodies", "late-once", "tls-once", "clock-back")
+"""Ways that differ from another one by how often, or in which direction."""
 OF_WRITES = (
     "revoked",
     "lost-and-revoked",
