@@ -31,8 +31,8 @@ SIGNAL = "sigint"
 LOOKED_AT = ("GET namespaces", "GET serviceaccounts", "GET configmaps", "GET /api", "GET /apis")
 """What irsa reads of Kubernetes. All else that it gets are lists of what others have put into a namespace,
 some thirty of them, which differ only in the kind of thing: the one of ConfigMaps is broken in every way,
-each other one in `WAYS_OF_LISTS`, in turn, so that each way is tried with some of them; in one way, where not all
-of them are tried of the command."""
+each other one in `WAYS_OF_LISTS`, in turn, so that each way is tried with some of them; in one way, where not
+all of them are tried of the command."""
 WAYS_OF_LISTS = 3
 
 
