@@ -32,8 +32,9 @@ class Command:
     ways: tuple[str, ...] = ()
     """The ways in which its calls are broken, where not all of them are tried."""
     like_others: bool = False
-    """Whether it reads and writes with the code of other commands: its readings are broken in one way of each
-    sort, and its writes not in those that are but second ones of their sort."""
+    """Whether it reads with the code of other commands: its readings are broken in one way of each sort."""
+    thorough: bool = False
+    """Whether its writes are also broken in the ways that differ little from another one."""
     recovers: bool = False
     """Whether it finishes what another run has left, rather than making something of its own."""
     deletes: bool = False
@@ -179,8 +180,8 @@ _SHARED = ("--attach-role-arn", f"arn:aws:iam::{ACCOUNT}:role/shared", "--update
 COMMANDS = {
     command.name: command
     for command in (
-        Command("associate-oidc", ("associate-oidc",), failing="500", marked=False),
-        Command("fresh", (*_CREATE, *_ONE), (_provider, _namespace)),
+        Command("associate-oidc", ("associate-oidc",), failing="500", marked=False, thorough=True),
+        Command("fresh", (*_CREATE, *_ONE), (_provider, _namespace), thorough=True),
         Command(
             "existing",
             (*_CREATE, *_ONE, "--override-existing-serviceaccounts"),

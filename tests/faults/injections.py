@@ -201,8 +201,8 @@ ESSENTIAL = (
     "tls",
 )
 """One of each sort."""
-SECOND = ("half-bodies", "late-once", "tls-once", "clock-back")
-"""Ways that differ from another one by how often, or in which direction."""
+SECOND = ("half-bodies", "late-once", "tls-once", "clock-back", "sigterm-lost")
+"""Ways that differ little from another one: by how often, in which direction, or by one answer."""
 OF_WRITES = (
     "revoked",
     "lost-and-revoked",
