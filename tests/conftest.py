@@ -1,5 +1,7 @@
 """What all tests share: the rule that e2e tests run or are seen not to run, and how properties are tried."""
 
+import signal
+
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.e2e_policy", "tests.support.fixtures"]
@@ -9,3 +11,6 @@ settings.register_profile(
     "ci", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("ci")
+
+# nohup leaves this one ignored, and what tests start inherits that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

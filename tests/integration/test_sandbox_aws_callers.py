@@ -390,4 +390,4 @@ def test_services_that_are_not_served(sandbox: Sandbox) -> None:
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
     )
-    assert refusal(ec2.describe_instances)[1] == 501
+    assert refusal(ec2.describe_images)[1] == 501

@@ -391,10 +391,9 @@ def test_a_second_signal_stops_at_once_also_when_the_first_came_too_late(
         )
         stage.signal(signal.SIGTERM)
 
-    stage.sandbox.faults.add(Fault("kubernetes", "PATCH serviceaccounts", "callback", run=first))
-    ran = update(stage, namespace, "--label", "team=b", "--attach-policy-arn", SNS, "--tags", "a=b")
-    assert ran.code == -signal.SIGTERM
-    assert SNS in stage.role_of(namespace, NAME)["attached"]
-    assert (
-        update(stage, namespace, "--label", "team=b", "--attach-policy-arn", SNS, "--tags", "a=b").code == 0
-    )
+    stage.sandbox.faults.add(Fault("iam", "DetachRolePolicy", "callback", run=first))
+    flags = ("--attach-policy-arn", SNS, "--detach-policy-arn", SQS)
+    assert update(stage, namespace, *flags).code == -signal.SIGTERM
+    attached = stage.role_of(namespace, NAME)["attached"]
+    assert (SNS in attached, SQS in attached) == (True, False)
+    assert update(stage, namespace, *flags).code == 0
