@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from irsa_cli.core.errors import Conflict, Outcome, ServiceError
 from irsa_cli.core.plan import Change
+from irsa_cli.core.states import TRANSACTION_TAG
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 S = TypeVar("S")
@@ -88,3 +89,10 @@ def not_ours(change: Change, claim: Claim, present: str) -> Conflict:
         f"{change.kind.value} {change.name} was left alone",
         reason=f"it is not what transaction {claim.transaction} made: {present}",
     )
+
+
+def check_object_claim(change: Change, metadata: Mapping[str, Any], claim: Claim) -> None:
+    """Raise unless this object of Kubernetes is the one that the claim is about, and bears its run's mark."""
+    owner = metadata.get("annotations", {}).get(TRANSACTION_TAG, "none")
+    if claim.identity.get("uid", metadata["uid"]) != metadata["uid"] or owner != claim.transaction:
+        raise not_ours(change, claim, f"uid {metadata['uid']}, annotation {TRANSACTION_TAG}={owner}")

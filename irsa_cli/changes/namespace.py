@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from irsa_cli.changes.common import Unclaimed, conflict, expect, not_ours, settle, telling
+from irsa_cli.changes.common import Unclaimed, check_object_claim, conflict, expect, settle, telling
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import MANAGED_BY_LABEL, TRANSACTION_TAG, NamespaceState
@@ -66,7 +66,7 @@ class NamespaceHandler(Unclaimed):
                 return Applied(changed=False)
             metadata = present["metadata"]
             if claim is not None:
-                self._check_claim(change, metadata, claim)
+                check_object_claim(change, metadata, claim)
             self._check_empty(change, name)
             try:
                 # Another run that counts on the namespace has put its mark on it, which is a new version.
@@ -80,11 +80,6 @@ class NamespaceHandler(Unclaimed):
                 raise
             return Applied(changed=True)
         raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
-
-    def _check_claim(self, change: Change, metadata: Json, claim: Claim) -> None:
-        owner = metadata.get("annotations", {}).get(TRANSACTION_TAG, "none")
-        if claim.identity.get("uid", metadata["uid"]) != metadata["uid"] or owner != claim.transaction:
-            raise not_ours(change, claim, f"uid {metadata['uid']}, annotation {TRANSACTION_TAG}={owner}")
 
     def _check_empty(self, change: Change, name: str) -> None:
         contents = self._kube.contents(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from irsa_cli.changes.common import conflict, expect, not_ours, settle, telling
+from irsa_cli.changes.common import check_object_claim, conflict, expect, settle, telling
 from irsa_cli.core.errors import Conflict, Outcome, ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG, ServiceAccountState
@@ -110,7 +110,7 @@ class ServiceAccountHandler:
                 return Applied(changed=False)
             metadata, before = present["metadata"], expect(ServiceAccountState, change.before)
             if claim is not None:
-                self._check_claim(change, metadata, claim)
+                check_object_claim(change, metadata, claim)
             elif before.uid and metadata["uid"] != before.uid:
                 raise conflict(change, f"it was deleted and made again (uid {metadata['uid']})")
             if not _holds(metadata, before):
@@ -126,11 +126,6 @@ class ServiceAccountHandler:
                 raise
             return Applied(changed=True)
         raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
-
-    def _check_claim(self, change: Change, metadata: Json, claim: Claim) -> None:
-        owner = metadata.get("annotations", {}).get(TRANSACTION_TAG, "none")
-        if claim.identity.get("uid", metadata["uid"]) != metadata["uid"] or owner != claim.transaction:
-            raise not_ours(change, claim, f"uid {metadata['uid']}, annotation {TRANSACTION_TAG}={owner}")
 
     def _patch(self, change: Change, run: Run) -> Applied:
         before, after = expect(ServiceAccountState, change.before), expect(ServiceAccountState, change.after)

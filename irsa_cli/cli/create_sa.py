@@ -16,7 +16,15 @@ from irsa_cli.cli.options import (
     pairs,
     run_options,
 )
-from irsa_cli.cli.role_options import inline_policies, one_name, policy_arns
+from irsa_cli.cli.role_options import (
+    attach_policy_option,
+    description_option,
+    inline_policies,
+    max_session_option,
+    one_name,
+    pod_options,
+    policy_arns,
+)
 
 if TYPE_CHECKING:
     from irsa_cli.core.wellknown import WellKnown
@@ -40,12 +48,7 @@ def _names(name: str, check: str) -> Checked:
 @binding_options
 @cluster_options
 @kube_options
-@click.option(
-    "--attach-policy-arn",
-    multiple=True,
-    metavar="ARN",
-    help="Attach this managed policy to the role (repeat, or separate by commas).",
-)
+@attach_policy_option
 @click.option(
     "--inline-policy",
     multiple=True,
@@ -89,14 +92,8 @@ def _names(name: str, check: str) -> Checked:
     type=Checked("arn", "arn.check_policy"),
     help="Permissions boundary of the role.",
 )
-@click.option(
-    "--max-session-duration",
-    cls=Once,
-    type=click.IntRange(3600, 43200),
-    metavar="SECONDS",
-    help="Longest session of the role, 3600 to 43200. [default: 3600]",
-)
-@click.option("--description", cls=Once, type=_names("text", "description"), help="Description of the role.")
+@max_session_option(" [default: 3600]")
+@description_option
 @click.option(
     "--tags", multiple=True, metavar="K=V,...", help="Tags of the role (repeat, or separate by commas)."
 )
@@ -114,18 +111,7 @@ def _names(name: str, check: str) -> Checked:
     metavar="PATTERN",
     help="Admit all ServiceAccounts of the namespace whose name matches (wildcards * and ?).",
 )
-@click.option(
-    "--sts-regional-endpoints/--no-sts-regional-endpoints",
-    default=None,
-    help="Have the pods' SDKs use the regional (or the global) STS endpoint.",
-)
-@click.option(
-    "--token-expiration",
-    cls=Once,
-    type=click.IntRange(600, 86400),
-    metavar="SECONDS",
-    help="Lifetime of the pods' tokens, 600 to 86400.",
-)
+@pod_options
 @click.option(
     "--create-namespace/--no-create-namespace",
     default=True,

@@ -1,19 +1,60 @@
-"""Values of options that are about a role and its ServiceAccount: read, checked, and told by the flag's name.
+"""Options about a role and its ServiceAccount that create-sa and update-sa share, and reading their values.
 
-The options themselves are each command's own.
+A value that is wrong is told by the flag's name. Options of which the two say different things are each
+command's own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.options import listed
+from irsa_cli.cli.options import Checked, F, Once, listed
 
 if TYPE_CHECKING:
     from irsa_cli.core.policy import Document
+
+attach_policy_option = click.option(
+    "--attach-policy-arn",
+    multiple=True,
+    metavar="ARN",
+    help="Attach this managed policy to the role (repeat, or separate by commas).",
+)
+
+description_option = click.option(
+    "--description", cls=Once, type=Checked("text", "names.description"), help="Description of the role."
+)
+
+
+def max_session_option(default: str) -> Callable[[F], F]:
+    """The role's longest session; `default` says what it is without the option."""
+    return click.option(
+        "--max-session-duration",
+        cls=Once,
+        type=click.IntRange(3600, 43200),
+        metavar="SECONDS",
+        help=f"Longest session of the role, 3600 to 43200.{default}",
+    )
+
+
+def pod_options(function: F) -> F:
+    """What the pod identity webhook gives to pods besides role and audience."""
+    endpoints = click.option(
+        "--sts-regional-endpoints/--no-sts-regional-endpoints",
+        default=None,
+        help="Have the pods' SDKs use the regional (or the global) STS endpoint.",
+    )
+    expiration = click.option(
+        "--token-expiration",
+        cls=Once,
+        type=click.IntRange(600, 86400),
+        metavar="SECONDS",
+        help="Lifetime of the pods' tokens, 600 to 86400.",
+    )
+    return endpoints(expiration(function))
 
 
 def one_name(argument: str | None, option: str | None) -> str:

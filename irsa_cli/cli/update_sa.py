@@ -18,7 +18,16 @@ from irsa_cli.cli.options import (
     pairs,
     run_options,
 )
-from irsa_cli.cli.role_options import edits, inline_policies, one_name, policy_arns
+from irsa_cli.cli.role_options import (
+    attach_policy_option,
+    description_option,
+    edits,
+    inline_policies,
+    max_session_option,
+    one_name,
+    pod_options,
+    policy_arns,
+)
 
 if TYPE_CHECKING:
     from irsa_cli.core.update import Update
@@ -38,12 +47,7 @@ Examples:
 @binding_options
 @cluster_options
 @kube_options
-@click.option(
-    "--attach-policy-arn",
-    multiple=True,
-    metavar="ARN",
-    help="Attach this managed policy to the role (repeat, or separate by commas).",
-)
+@attach_policy_option
 @click.option(
     "--detach-policy-arn",
     multiple=True,
@@ -76,16 +80,8 @@ Examples:
     help="Set the role's permissions boundary; 'none' removes it.",
 )
 @click.option("--no-permissions-boundary", is_flag=True, help="Remove the role's permissions boundary.")
-@click.option(
-    "--max-session-duration",
-    cls=Once,
-    type=click.IntRange(3600, 43200),
-    metavar="SECONDS",
-    help="Longest session of the role, 3600 to 43200.",
-)
-@click.option(
-    "--description", cls=Once, type=Checked("text", "names.description"), help="Description of the role."
-)
+@max_session_option("")
+@description_option
 @click.option(
     "--tags", multiple=True, metavar="K=V,...", help="Set tags of the role (repeat, or separate by commas)."
 )
@@ -113,18 +109,7 @@ Examples:
     is_flag=True,
     help="With --audience: have the cluster's OIDC provider accept it, where it does not.",
 )
-@click.option(
-    "--sts-regional-endpoints/--no-sts-regional-endpoints",
-    default=None,
-    help="Have the pods' SDKs use the regional (or the global) STS endpoint.",
-)
-@click.option(
-    "--token-expiration",
-    cls=Once,
-    type=click.IntRange(600, 86400),
-    metavar="SECONDS",
-    help="Lifetime of the pods' tokens, 600 to 86400.",
-)
+@pod_options
 @click.option(
     "--verify",
     is_flag=True,

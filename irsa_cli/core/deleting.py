@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core import trust
+from irsa_cli.core import account_changes, trust
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.binding import ObservedServiceAccount
 from irsa_cli.core.bound import Bound, NamedRole
@@ -211,13 +211,4 @@ def _patch(
 ) -> list[Change]:
     annotations = {key: None for key in account.annotations if key not in bare.annotations}
     labels = {key: None for key in account.labels if key not in bare.labels}
-    if not annotations and not labels:
-        return []
-    before = ServiceAccountState(
-        annotations={key: account.annotations[key] for key in annotations},
-        labels={key: account.labels[key] for key in labels},
-        uid=account.uid,
-        resource_version=account.resource_version,
-    )
-    after = ServiceAccountState(annotations={**annotations}, labels={**labels}, uid=account.uid)
-    return [Change(Kind.SERVICE_ACCOUNT, target, before, after)]
+    return account_changes.patch(target, account, annotations, labels)

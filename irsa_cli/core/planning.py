@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from irsa_cli.core import trust
+from irsa_cli.core import account_changes, trust
 from irsa_cli.core.binding import (
     Cluster,
     Observed,
-    ObservedServiceAccount,
     Wish,
     is_annotated,
     is_half_made,
@@ -215,7 +214,7 @@ def _service_account_changes(wish: Wish, observed: Observed) -> list[Change]:
     target = (wish.namespace, wish.name)
     account = observed.service_account
     if account is not None:
-        return _patch(target, wish, account)
+        return account_changes.patch(target, account, wish.annotations, wish.labels)
     annotations = {key: value for key, value in wish.annotations.items() if value is not None}
     wished = {key: value for key, value in wish.labels.items() if value is not None}
     labels: dict[str, str | None] = {MANAGED_BY_LABEL: "irsa", **wished}
@@ -234,25 +233,6 @@ def _service_account_changes(wish: Wish, observed: Observed) -> list[Change]:
             ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: role}),
         ),
     ]
-
-
-def _patch(target: tuple[str, str], wish: Wish, account: ObservedServiceAccount) -> list[Change]:
-    annotations = {
-        key: value for key, value in wish.annotations.items() if account.annotations.get(key) != value
-    }
-    labels: dict[str, str | None] = {
-        key: value for key, value in wish.labels.items() if account.labels.get(key) != value
-    }
-    if not annotations and not labels:
-        return []
-    before = ServiceAccountState(
-        annotations={key: account.annotations.get(key) for key in annotations},
-        labels={key: account.labels.get(key) for key in labels},
-        uid=account.uid,
-        resource_version=account.resource_version,
-    )
-    after = ServiceAccountState(annotations=annotations, labels=labels, uid=account.uid)
-    return [Change(Kind.SERVICE_ACCOUNT, target, before, after)]
 
 
 def service_account_annotations(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from irsa_cli.core import policy
+from irsa_cli.core import account_changes, policy
 from irsa_cli.core.binding import ObservedRole
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
@@ -189,20 +189,8 @@ def _trust_after(update: Update, role: ObservedRole, pair: Pairing) -> Document:
 
 def _account_changes(update: Update, pair: Pairing) -> list[Change]:
     """The ServiceAccount's part, with the keys that change and no others."""
-    account = pair.account
-    wished = _annotations(update)
-    annotations = {key: value for key, value in wished.items() if account.annotations.get(key) != value}
-    labels = {key: value for key, value in update.labels.items() if account.labels.get(key) != value}
-    if not annotations and not labels:
-        return []
-    before = ServiceAccountState(
-        annotations={key: account.annotations.get(key) for key in annotations},
-        labels={key: account.labels.get(key) for key in labels},
-        uid=account.uid,
-        resource_version=account.resource_version,
-    )
-    after = ServiceAccountState(annotations=annotations, labels=labels, uid=account.uid)
-    return [Change(Kind.SERVICE_ACCOUNT, (pair.namespace, pair.name), before, after)]
+    target = (pair.namespace, pair.name)
+    return account_changes.patch(target, pair.account, _annotations(update), update.labels)
 
 
 def _annotations(update: Update) -> dict[str, str | None]:
