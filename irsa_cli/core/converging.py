@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from irsa_cli.core import trust_merge
+from irsa_cli.core import trust_own
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_half_made
 from irsa_cli.core.differences import check_trust_size
@@ -39,7 +39,7 @@ def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Pla
     Raises `Refused` for what is somebody else's, and for a role that is half made for other wishes, unless
     `takes_over`.
     """
-    wish = _with_keys(wish, observed.service_account)
+    wish = _with_trust_tags(_with_keys(wish, observed.service_account))
     _check_account(wish, observed.service_account)
     wish = replace(wish, override=True)
     if wish.role is None or observed.role is None:
@@ -50,7 +50,8 @@ def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Pla
 
 def _changes(wish: Wish, observed: Observed, role: ObservedRole) -> RoleChanges:
     assert wish.role is not None
-    document = trust_merge.with_own(role.state.trust, wish.role.trust)
+    own = trust_own.Own.of(wish.identity, wish.role.trust, role.state.tags)
+    document = trust_own.with_own(role.state.trust, wish.role.trust, own)
     check_trust_size(wish.role_arn, document, observed.trust_quota)
     # IAM's own tags can't be changed.
     kept = {key: value for key, value in role.state.tags.items() if key.lower().startswith("aws:")}
@@ -101,6 +102,13 @@ def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
                 "to give it the new one: run this again with --override-existing-serviceaccounts",
             ),
         )
+
+
+def _with_trust_tags(wish: Wish) -> Wish:
+    if wish.role is None:
+        return wish
+    tags = {**wish.role.tags, **trust_own.tags(wish.identity, wish.role.trust)}
+    return replace(wish, role=replace(wish.role, tags=tags))
 
 
 def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:

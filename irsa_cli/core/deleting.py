@@ -142,8 +142,10 @@ def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
 
     It goes before the annotation: that is what tells of the role, should the run be cut off in between.
     """
-    statement = trust.found(role.state.trust, trust.statement(bound.identity))
-    if statement is None:
+    wanted = trust.statement(bound.identity)
+    # Others may share the statement: then only the subject goes.
+    statement = trust.found(role.state.trust, wanted) or wanted
+    if not trust.contains(role.state.trust, statement):
         work.notes.append(f"{role.arn} was not made by irsa, and has no statement of it: it stays as it is")
     elif not _statements(trust.without_statement(role.state.trust, statement)):
         work.notes.append(

@@ -26,6 +26,10 @@ ServiceAccount bore the role's ARN before): `pending` until all is done, then `d
 annotation of their ServiceAccount tells. `deleting` from when a deletion begins: what the ServiceAccount does
 not name any more is then half deleted.
 """
+TRUST_TAG = "irsa/trust"
+"""Tag of a role, and the beginning of further ones: digests of the subjects and providers that a file has
+wished for it beyond its own ServiceAccount and cluster, so that one that no file wishes any more is known to
+be irsa's."""
 PENDING, DONE, DELETING = "pending", "done", "deleting"
 NOBODY = "nobody"
 """The owner of an object that bears no transaction's mark."""

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,11 @@ from irsa_cli.core.web_identity import ACTION
 
 EXACT, LIKE = "StringEquals", "StringLike"
 _PROVIDER = "oidc-provider/"
+
+
+def prefix_of(provider: str) -> str:
+    """What the provider's condition keys begin with: its issuer without `https://`."""
+    return provider.partition(_PROVIDER)[2]
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Shared:
     @property
     def document(self) -> Document:
         """The statement as it is written: subjects sorted, one of them without a list."""
-        prefix = self.provider.partition(_PROVIDER)[2]
+        prefix = prefix_of(self.provider)
         ordered = sorted(set(self.subjects))
         aud = {f"{prefix}:aud": self.audience}
         sub: dict[str, Any] = {f"{prefix}:sub": ordered if ordered[1:] else ordered[0]}
@@ -61,7 +66,7 @@ def read(statement: Any) -> Shared | None:
     """A statement exactly as irsa writes it, None for any other."""
     try:
         provider = statement["Principal"]["Federated"]
-        condition, prefix = statement["Condition"], provider.partition(_PROVIDER)[2]
+        condition, prefix = statement["Condition"], prefix_of(provider)
         audience = condition[EXACT][f"{prefix}:aud"]
         operator = LIKE if LIKE in condition else EXACT
         subjects = tuple(as_list(condition[operator][f"{prefix}:sub"]))
@@ -101,39 +106,3 @@ def part(statements: list[Any], unwanted: Shared) -> list[Any]:
         elif rest:
             kept.append(replace(found, subjects=rest).document)
     return kept
-
-
-def is_own(statement: Any) -> bool:
-    """Whether a statement admits ServiceAccounts as irsa's do, with further conditions or without.
-
-    On a role of irsa's such a statement is irsa's to change; all others are somebody else's.
-    """
-    try:
-        provider: str = statement["Principal"]["Federated"]
-        prefix = provider.partition(_PROVIDER)[2]
-        keys = {key for pairs in statement["Condition"].values() for key in pairs}
-        form = {"Effect", "Principal", "Action", "Condition"}
-        return (
-            set(statement) == form
-            and statement["Effect"] == "Allow"
-            and as_list(statement["Action"]) == [ACTION]
-            and set(statement["Principal"]) == {"Federated"}
-            and bool(prefix)
-            and f"{prefix}:sub" in keys
-        )
-    except (AttributeError, KeyError, TypeError):
-        return False
-
-
-def with_own(document: Mapping[str, Any], wished: Mapping[str, Any]) -> Document:
-    """The policy with irsa's statements as wished, in the place of those that are there; the rest stays."""
-    statements = as_list(document.get("Statement", []))
-    own = list(wished["Statement"])
-    kept: list[Any] = []
-    for item in statements:
-        if is_own(item):
-            kept += own
-            own = []
-        else:
-            kept.append(item)
-    return {**document, "Statement": [*kept, *own]}

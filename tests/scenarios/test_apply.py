@@ -225,6 +225,41 @@ def test_several_subjects_share_one_statement(stage: Stage, unique: str) -> None
     assert stage.world() == before
 
 
+GITHUB = {
+    "Effect": "Allow",
+    "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"},
+    "Action": "sts:AssumeRoleWithWebIdentity",
+    "Condition": {"StringLike": {"token.actions.githubusercontent.com:sub": "repo:org/repo:*"}},
+}
+
+
+def test_whom_others_have_let_in_stays_and_goes_when_others_say_so(stage: Stage, unique: str) -> None:
+    name = f"{unique}-own"
+    text = bindings(stage, reader(unique, roleName=name))
+    assert apply(stage, text).code == 0
+    alone = stage.role_of(unique, "reader")["trust"]
+    other_cluster = json.loads(json.dumps(alone["Statement"][0]).replace("/id/", "/id/OTHER"))
+    document = {**alone, "Statement": [GITHUB, *alone["Statement"], other_cluster]}
+    stage.iam().update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    arn = f"arn:aws:iam::{ACCOUNT}:role/irsa/{stage.cluster}/{name}"
+    guest = ("guest", "-n", unique, "-c", stage.cluster)
+    assert stage.irsa("create-sa", *guest, "--attach-role-arn", arn, "--update-trust").code == 0
+    shared = stage.world()
+    assert apply(stage, text, "-o", "json").json["summary"] == {"unchanged": 1}
+    assert stage.world() == shared
+    more = reader(unique, roleName=name, subjects=[{"name": "third"}], description="more")
+    assert apply(stage, bindings(stage, more)).code == 0
+    theirs, ours, last = stage.role_of(unique, "reader")["trust"]["Statement"]
+    assert (theirs, last) == (GITHUB, other_cluster)
+    assert [
+        len(value) for value in ours["Condition"]["StringEquals"].values() if isinstance(value, list)
+    ] == [3]
+    assert apply(stage, text).code == 0
+    assert stage.world() == shared
+    assert stage.irsa("delete-sa", *guest).code == 0
+    assert stage.role_of(unique, "reader")["trust"] == document
+
+
 def test_many_join_the_trust_of_a_role_that_is_somebody_elses(stage: Stage, unique: str) -> None:
     document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
     arn = stage.iam().create_role(RoleName=f"{unique}-r", AssumeRolePolicyDocument=document)["Role"]["Arn"]

@@ -149,6 +149,24 @@ def test_a_role_that_it_only_used_loses_its_statement(stage: Stage, namespace: s
     assert stage.world() == before
 
 
+def test_of_several_that_share_a_statement_one_goes(stage: Stage, namespace: str, unique: str) -> None:
+    arn = shared(stage, f"{unique}-r", OTHERS)
+    create(stage, namespace, "--attach-role-arn", arn, "--update-trust")
+    before = stage.world()
+    joined = stage.irsa(
+        *("create-sa", "guest", "-n", namespace, "-c", stage.cluster),
+        *("--attach-role-arn", arn, "--update-trust"),
+    )
+    assert joined.code == 0, joined.err
+    with_both = stage.world()
+    stage.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "error", times=1))
+    assert stage.irsa("delete-sa", "guest", "-n", namespace, "-c", stage.cluster).code == 1
+    assert stage.world() == with_both
+    ran = stage.irsa("delete-sa", "guest", "-n", namespace, "-c", stage.cluster)
+    assert ran.code == 0, ran.err
+    assert stage.world() == before
+
+
 def test_the_only_statement_of_a_role_stays(stage: Stage, namespace: str, unique: str) -> None:
     create(stage, namespace)
     trust = stage.role_of(namespace, "app")["trust"]["Statement"][0]

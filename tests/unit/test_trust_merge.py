@@ -70,7 +70,6 @@ def test_there_is_one_statement_for_what_fits_together(document: dict[str, Any],
 @given(shared)
 def test_a_statement_is_read_as_it_was_written(item: Shared) -> None:
     assert trust_merge.read(item.document) == item
-    assert trust_merge.is_own(item.document)
     assert trust_merge.read({**item.document, "Sid": "X"}) is None
     assert trust_merge.read(json.loads(json.dumps(item.document).replace("Allow", "Deny"))) is None
 
@@ -78,16 +77,6 @@ def test_a_statement_is_read_as_it_was_written(item: Shared) -> None:
 @given(some.json_scalars | some.documents | st.lists(some.json_scalars))
 def test_nothing_else_is_read_as_one(value: Any) -> None:
     assert trust_merge.read(value) is None
-    assert not trust_merge.is_own(value)
-
-
-@given(documents(), st.lists(shared, max_size=2))
-def test_own_statements_are_replaced_and_others_stay(document: dict[str, Any], own: list[Shared]) -> None:
-    wished = {"Version": "2012-10-17", "Statement": [item.document for item in own]}
-    there = trust_merge.with_own(document, wished)
-    assert of_others(there) == of_others(document)
-    assert [item for item in there["Statement"] if trust_merge.is_own(item)] == wished["Statement"]
-    assert trust_merge.with_own(there, wished) == there
 
 
 @given(some.identities(), some.labels)

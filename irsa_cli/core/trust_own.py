@@ -1,0 +1,154 @@
+"""Which statements of a role's trust policy are irsa's own to change, and the policy with these as wished.
+
+irsa's own are the statements for the entry's ServiceAccount by its cluster's provider, and for those subjects
+and providers that a file has wished for the role before: a tag of the role tells them. All others stay byte
+for byte. Joining a subject to a statement and parting with it is `irsa_cli.core.trust_merge`'s business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from irsa_cli.core import trust, trust_merge
+from irsa_cli.core.comparing import like
+from irsa_cli.core.policy import Document, as_list
+from irsa_cli.core.states import TRANSACTION_TAG, TRUST_TAG
+from irsa_cli.core.web_identity import ACTION, WebIdentity
+
+_PER_TAG = 28
+"""Marks that fit into the 256 characters of a tag's value."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """What is irsa's in a role's trust policy.
+
+    `identity` is the entry's, `marks` are of what else was wished. `made`: irsa has made the role, and has
+    not only taken it over.
+    """
+
+    identity: WebIdentity
+    marks: frozenset[str]
+    made: bool
+
+    @classmethod
+    def of(cls, identity: WebIdentity, wished: Mapping[str, Any], tags: Mapping[str, str]) -> Own:
+        """By what is wished now, and what the role's tags say was wished before."""
+        before = {mark for key, text in tags.items() if key.startswith(TRUST_TAG) for mark in text.split()}
+        return cls(identity, frozenset(before | _marks(identity, wished)), TRANSACTION_TAG in tags)
+
+    def rest(self, statement: Any) -> Any:
+        """What is left of a statement without irsa's subjects: itself where it has none, None for nothing."""
+        form = _Form.read(statement)
+        if form is None or not self._has_provider(form.provider):
+            return statement
+        theirs = [subject for subject in form.subjects if not self._has_subject(subject)]
+        if len(theirs) == len(form.subjects):
+            return statement
+        return form.with_subjects(statement, theirs) if theirs else None
+
+    def _has_provider(self, provider: str) -> bool:
+        return provider == self.identity.provider_arn or _mark(provider) in self.marks
+
+    def _has_subject(self, subject: str) -> bool:
+        """On a role that irsa has made, also a pattern that the ServiceAccount matches."""
+        own = self.identity.subject
+        return subject == own or _mark(subject) in self.marks or (self.made and like(own, subject))
+
+
+def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -> Document:
+    """The policy with irsa's statements as wished, in the place of those that are there; the rest stays."""
+    kept: list[Any] = []
+    shared: list[int] = []
+    place = None
+    for item in as_list(document.get("Statement", [])):
+        rest = own.rest(item)
+        if rest is not item:
+            place = len(kept) if place is None else place
+            shared += [len(kept)] if rest is not None else []
+        if rest is not None:
+            kept.append(rest)
+    new: list[Any] = []
+    for statement in wished["Statement"]:
+        if trust.contains({"Statement": kept}, statement):
+            continue
+        wanted = trust_merge.read(statement)
+        # Others have joined a statement of irsa's: it stays one. Theirs is not made one of irsa's.
+        index = next((index for index in shared if wanted and _fits(kept[index], wanted)), None)
+        if wanted is None or index is None:
+            new.append(statement)
+        else:
+            (kept[index],) = trust_merge.join([kept[index]], wanted)
+    place = len(kept) if place is None else place
+    return {**document, "Statement": [*kept[:place], *new, *kept[place:]]}
+
+
+def tags(identity: WebIdentity, wished: Mapping[str, Any]) -> dict[str, str]:
+    """The tags that tell a later run what was wished beyond the entry's own ServiceAccount and cluster."""
+    marks = sorted(_marks(identity, wished))
+    parts = [marks[start : start + _PER_TAG] for start in range(0, len(marks), _PER_TAG)]
+    return {
+        f"{TRUST_TAG}-{number + 1}" if number else TRUST_TAG: " ".join(part)
+        for number, part in enumerate(parts)
+    }
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A statement that admits ServiceAccounts as irsa's do, with further conditions or without."""
+
+    provider: str
+    operator: str
+    key: str
+    subjects: tuple[str, ...]
+
+    @classmethod
+    def read(cls, statement: Any) -> _Form | None:
+        try:
+            provider: str = statement["Principal"]["Federated"]
+            key = f"{trust_merge.prefix_of(provider)}:sub"
+            (operator,) = (name for name, pairs in statement["Condition"].items() if key in pairs)
+            subjects = tuple(as_list(statement["Condition"][operator][key]))
+            form = {"Effect", "Principal", "Action", "Condition"}
+            ours = (
+                set(statement) == form
+                and statement["Effect"] == "Allow"
+                and as_list(statement["Action"]) == [ACTION]
+                and set(statement["Principal"]) == {"Federated"}
+            )
+            return cls(provider, operator, key, subjects) if ours and all(map(_is_text, subjects)) else None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+
+    def with_subjects(self, statement: Document, subjects: list[str]) -> Document:
+        shared = trust_merge.read(statement)
+        if shared is not None:
+            return replace(shared, subjects=tuple(subjects)).document
+        values = {self.key: subjects if subjects[1:] else subjects[0]}
+        condition = statement["Condition"]
+        return {
+            **statement,
+            "Condition": {**condition, self.operator: {**condition[self.operator], **values}},
+        }
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _fits(statement: Any, wanted: trust_merge.Shared) -> bool:
+    found = trust_merge.read(statement)
+    return found is not None and found.fits(wanted)
+
+
+def _marks(identity: WebIdentity, wished: Mapping[str, Any]) -> set[str]:
+    forms = [form for item in wished["Statement"] if (form := _Form.read(item)) is not None]
+    named = {form.provider for form in forms} | {subject for form in forms for subject in form.subjects}
+    return {_mark(text) for text in named - {identity.provider_arn, identity.subject}}
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
