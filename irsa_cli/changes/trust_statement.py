@@ -7,6 +7,8 @@ our write can swallow theirs; docs/explanation/transaction.md tells it.
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
@@ -15,7 +17,7 @@ from irsa_cli.changes.common import Unclaimed, conflict, telling
 from irsa_cli.core import policy, trust
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.plan import Change
-from irsa_cli.core.policy import Document
+from irsa_cli.core.policy import Document, as_list
 from irsa_cli.core.states import DocumentState, State
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 ROUNDS = 5
+_LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
+"""One for each role: of the many transactions of one process, one at a time writes a trust policy."""
 
 
 class TrustStatementHandler(Unclaimed):
@@ -33,6 +37,10 @@ class TrustStatementHandler(Unclaimed):
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`. A statement has no owner: its content is compared instead."""
+        with _LOCKS[change.target[0]]:
+            return self._apply(change, claim)
+
+    def _apply(self, change: Change, claim: Claim | None) -> Applied:
         lost: ServiceError | None = None
         for written in range(ROUNDS + 1):
             with telling(Outcome.UNKNOWN if written else Outcome.REFUSED):
@@ -64,7 +72,10 @@ class TrustStatementHandler(Unclaimed):
 
     def _write(self, change: Change, document: Document) -> ServiceError | None:
         """Write the policy; the error of a write that nobody answered, which the next reading settles."""
-        text = policy.dump(_edited(change, document))
+        edited = _edited(change, document)
+        if not as_list(edited.get("Statement", [])):
+            raise conflict(change, "it is the only one by now, and IAM takes no policy without any")
+        text = policy.dump(edited)
         try:
             call(self._iam.update_assume_role_policy, RoleName=change.target[0], PolicyDocument=text)
         except ServiceError as error:

@@ -271,6 +271,27 @@ def test_many_join_the_trust_of_a_role_that_is_somebody_elses(stage: Stage, uniq
     assert [
         len(value) for value in ours["Condition"]["StringEquals"].values() if isinstance(value, list)
     ] == [4]
+    ran = stage.irsa("delete", "-f", "-", stdin=config(stage, *entries))
+    assert ran.code == 0, ran.err
+    role = stage.iam().get_role(RoleName=f"{unique}-r")["Role"]
+    assert role["AssumeRolePolicyDocument"]["Statement"] == [THEIRS]
+
+
+def test_many_that_part_leave_the_one_statement_that_a_role_must_have(stage: Stage, unique: str) -> None:
+    document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
+    arn = stage.iam().create_role(RoleName=f"{unique}-r", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    entries = [entry(f"app-{number}", unique, attachRoleARN=arn) for number in range(3)]
+    assert apply(stage, config(stage, *entries), "--update-trust").code == 0
+    ours = json.dumps(
+        {**json.loads(document), "Statement": stage.role_of(unique, "app-0")["trust"]["Statement"][1:]}
+    )
+    stage.iam().update_assume_role_policy(RoleName=f"{unique}-r", PolicyDocument=ours)
+    ran = stage.irsa("delete", "-f", "-", stdin=config(stage, *entries))
+    assert ran.code == 0, ran.err
+    assert ran.err.count("is the only one, and") == 1
+    (last,) = stage.iam().get_role(RoleName=f"{unique}-r")["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    (subject,) = [value for key, value in last["Condition"]["StringEquals"].items() if key.endswith(":sub")]
+    assert isinstance(subject, str)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
