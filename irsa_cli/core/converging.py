@@ -17,7 +17,7 @@ from irsa_cli.core.errors import Refused
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import plan
-from irsa_cli.core.role_changes import RoleChanges, role_changes
+from irsa_cli.core.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
@@ -74,6 +74,7 @@ def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_ove
                     "or give the entry another roleName",
                 ),
             )
+    check_path(wish.role_name, role.state, wish.role)
     if is_half_made(wish, observed) and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
         raise Refused(
             f"role {wish.role_name} is half made, for other wishes",

@@ -24,7 +24,7 @@ from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.planning import provider_changes
 from irsa_cli.core.states import NamespaceState, ProviderState
 from irsa_cli.usecases.connect import Connection
-from irsa_cli.usecases.observe import no_such_policy, read_role
+from irsa_cli.usecases.observe import is_account_needed, no_such_policy, read_role
 
 T = TypeVar("T")
 WORKERS = 16
@@ -118,7 +118,7 @@ class Snapshot:
             provider=self._groundwork.provider if self._is_home(wish) else None,
             role=role,
             role_unreadable=unreadable,
-            service_account=None if wish.role_only else self._account(wish),
+            service_account=self._account(wish) if is_account_needed(wish, role) else None,
             namespace_exists=True,
         )
         return replace(observed, trust_quota=self.trust_quota) if _is_large(wish, role) else observed

@@ -1,0 +1,42 @@
+"""`irsa apply` where an entry changes what can't simply be changed: roleOnly, the role's name, its path."""
+
+from tests.scenarios.test_apply import SQS, apply, bindings, config, entry, reader
+from tests.support.stage import READ_ONLY, Stage
+
+
+def test_a_role_that_is_wished_alone_from_now_on(stage: Stage, unique: str) -> None:
+    assert apply(stage, config(stage, reader(unique))).code == 0
+    account = stage.account(unique, "reader")
+    text = config(stage, entry("reader", unique, roleOnly=True, attachPolicyARNs=[SQS]))
+    assert stage.irsa("diff", "-f", "-", stdin=text).code == 6
+    ran = apply(stage, text, "-o", "json")
+    assert (ran.code, ran.json["summary"]) == (0, {"committed": 1}), ran.err
+    role = stage.role_of(unique, "reader")
+    assert (role["attached"], role["tags"]["irsa/commit"]) == ([SQS], "done")
+    assert stage.account(unique, "reader") == account
+    # What the role says of itself holds without the ServiceAccount.
+    stage.kube.delete(f"/api/v1/namespaces/{unique}/serviceaccounts/reader")
+    again = apply(stage, text, "-o", "json")
+    assert (again.code, again.json["summary"]) == (0, {"unchanged": 1}), again.err
+    assert apply(stage, config(stage, reader(unique))).code == 0
+    assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]
+
+
+def test_the_path_of_a_role_is_refused_as_such(stage: Stage, unique: str) -> None:
+    assert apply(stage, config(stage, reader(unique))).code == 0
+    before = stage.world()
+    ran = apply(stage, bindings(stage, reader(unique, rolePath="/teams/x/")))
+    assert ran.code == 4, ran.err
+    assert "IAM can't change the path of a role" in ran.err
+    assert "half made" not in ran.err
+    assert stage.world() == before
+
+
+def test_create_sa_of_a_role_alone_does_not_know_what_the_service_account_tells(
+    stage: Stage, unique: str
+) -> None:
+    assert apply(stage, config(stage, reader(unique))).code == 0
+    ran = stage.create_sa("reader", unique, "--role-only", "--attach-policy-arn", READ_ONLY)
+    assert ran.code == 4, ran.err
+    assert "made with its ServiceAccount" in ran.err
+    assert "has not ended" not in ran.err
