@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def apply_at_once(site: Site) -> Result:
     """Plan for all, and carry it out; raises `Refused` when one of them can't be as wished."""
     for attempt in range(1, ATTEMPTS + 1):
-        result = _attempt(site)
+        result = _attempt(site, again=attempt > 1)
         last = attempt == ATTEMPTS or site.settings.seconds >= site.settings.timeout
         if last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
             return result
@@ -42,8 +42,9 @@ def apply_at_once(site: Site) -> Result:
     raise AssertionError("the last attempt returns")
 
 
-def _attempt(site: Site) -> Result:
-    with Snapshot(site.connection) as snapshot:
+def _attempt(site: Site, *, again: bool) -> Result:
+    # What was in the way the first time may be what a list did not show.
+    with Snapshot(site.connection, one_by_one=again) as snapshot:
         wishes = [site.wish(binding, snapshot) for binding in site.place.bindings]
         ground = snapshot.lay_ground(wishes, associate=site.place.with_oidc)
         with ThreadPoolExecutor(WORKERS) as pool:

@@ -19,7 +19,7 @@ from irsa_cli.core import policy
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.issuer import provider_arn
-from irsa_cli.core.names import default_role_path
+from irsa_cli.core.names import default_role_name, default_role_path
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.planning import provider_changes
 from irsa_cli.core.states import NamespaceState, ProviderState
@@ -42,11 +42,13 @@ class Groundwork:
 class Snapshot:
     """One cluster and its account at one moment. Safe to use from several threads; for a `with` block.
 
-    Where the caller may not list, what is wished is read one by one.
+    Where the caller may not list, what is wished is read one by one; so are all roles with `one_by_one`: a
+    list of one path does not show that a name is taken in another one.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, one_by_one: bool = False) -> None:
         self._connection = connection
+        self._one_by_one = one_by_one
         self._pool = ThreadPoolExecutor(WORKERS)
         self._lock = threading.Lock()
         self._policies: dict[str, Future[bool | None]] = {}
@@ -124,10 +126,20 @@ class Snapshot:
         return replace(observed, trust_quota=self.trust_quota) if _is_large(wish, role) else observed
 
     def _role(self, wish: Wish) -> tuple[ObservedRole | None, str]:
-        listed = self._role_names if wish.role is not None and wish.role.path == self._path else None
-        if listed is not None and wish.role_name not in listed:
-            return None, ""
-        return read_role(self._connection, wish)
+        return (None, "") if self._is_unlisted(wish) else read_role(self._connection, wish)
+
+    def _is_unlisted(self, wish: Wish) -> bool:
+        """Whether the list of the cluster's path is enough to tell that there is no such role.
+
+        Names are unique in an account whatever the path, so it tells nothing of a name that the user gives.
+        The name that irsa gives carries a digest: nobody else has it.
+        https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+        """
+        cluster = wish.cluster
+        default = default_role_name(cluster.name, cluster.arn, wish.namespace, wish.name)
+        if self._one_by_one or wish.role is None or wish.role.path != self._path or wish.role_name != default:
+            return False
+        return self._role_names is not None and wish.role_name not in self._role_names
 
     def _account(self, wish: Wish) -> ObservedServiceAccount | None:
         key = (wish.namespace, wish.name)

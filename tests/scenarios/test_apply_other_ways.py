@@ -1,6 +1,10 @@
 """`irsa apply` where an entry changes what can't simply be changed: roleOnly, the role's name, its path."""
 
-from tests.scenarios.test_apply import SQS, apply, bindings, config, entry, reader
+import json
+
+import pytest
+
+from tests.scenarios.test_apply import SQS, THEIRS, apply, bindings, config, entry, reader, writes
 from tests.support.stage import READ_ONLY, Stage
 
 
@@ -40,3 +44,45 @@ def test_create_sa_of_a_role_alone_does_not_know_what_the_service_account_tells(
     assert ran.code == 4, ran.err
     assert "made with its ServiceAccount" in ran.err
     assert "has not ended" not in ran.err
+
+
+@pytest.mark.parametrize("atomic", [(), ("--atomic",)])
+def test_a_role_of_that_name_at_another_path_is_seen_before(
+    stage: Stage, unique: str, atomic: tuple[str, ...]
+) -> None:
+    stage.make_namespace(unique)
+    document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
+    stage.iam().create_role(RoleName=f"{unique}-old", AssumeRolePolicyDocument=document)
+    text = config(stage, reader(unique, roleName=f"{unique}-old"))
+    assert stage.associate().code == 0
+    before = stage.world()
+    shown = apply(stage, text, *atomic, "--dry-run")
+    assert shown.code == 4, shown.err
+    stage.sandbox.calls.clear()
+    ran = apply(stage, text, *atomic)
+    assert ran.code == 4, ran.err
+    assert "is not irsa's" in ran.err
+    assert "Another run" not in ran.err
+    assert writes(stage) == []
+    assert stage.world() == before
+
+
+def test_what_a_list_did_not_show_is_seen_the_second_time(stage: Stage, unique: str) -> None:
+    """A role that irsa named itself is looked for in the list of its path; it may be in another one."""
+    stage.make_namespace(unique)
+    first = entry("reader", unique, attachPolicyARNs=[READ_ONLY], roleOnly=True)
+    assert apply(stage, bindings(stage, {**first, "rolePath": "/teams/x/"})).code == 0
+    before = stage.world()
+    ran = apply(stage, bindings(stage, first), "--atomic")
+    assert ran.code == 4, ran.err
+    assert "IAM can't change the path of a role" in ran.err
+    assert stage.world() == before
+
+
+def test_names_that_irsa_gives_are_looked_up_in_one_list(stage: Stage, unique: str) -> None:
+    assert stage.associate().code == 0
+    stage.make_namespace(unique)
+    stage.sandbox.calls.clear()
+    entries = [entry(f"app-{number}", unique, attachPolicyARNs=[READ_ONLY]) for number in range(3)]
+    assert stage.irsa("diff", "-f", "-", stdin=config(stage, *entries)).code == 6
+    assert not [call for call in stage.sandbox.calls if call.operation == "GetRole"]
