@@ -98,7 +98,7 @@ def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
             reason=f"it is annotated with {present}, which irsa did not make",
             next_steps=(
                 f"to keep that role: irsa adopt {wish.name} -n {wish.namespace} -c {wish.cluster.name},"
-                " and name it in the entry (roleName)",
+                " and name no other role in the entry",
                 "to give it the new one: run this again with --override-existing-serviceaccounts",
             ),
         )

@@ -9,15 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.applied import Applied, Item
 from irsa_cli.core.binding import Observed, Wish
-from irsa_cli.core.config import Binding, Config, OtherCluster, Selection
+from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.converging import converge
-from irsa_cli.core.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.core.errors import InvalidInput, IrsaError
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.transaction.journal import prune
@@ -25,8 +25,7 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import stories, supersede
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
-from irsa_cli.usecases.create_sa import wish_of
-from irsa_cli.usecases.from_config import request_of
+from irsa_cli.usecases.entries import Entries
 from irsa_cli.usecases.making import Work, is_abandoned
 from irsa_cli.usecases.many import PARALLEL, Pace, result_of, run_all
 from irsa_cli.usecases.places import Place, places
@@ -245,47 +244,16 @@ class Site:
     def _wishes(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, Wish]], list[Item]]:
         """What each entry means here; and the entries that can't be meant."""
         wishes, broken = [], []
-        for binding in self.place.bindings:
-            try:
-                wishes.append((binding, self.wish(binding, snapshot)))
-            except IrsaError as error:
-                broken.append(self._item(binding, _raising(error)))
+        for binding, found in zip(self.place.bindings, self.wishes(snapshot), strict=True):
+            if isinstance(found, IrsaError):
+                broken.append(self._item(binding, _raising(found)))
+            else:
+                wishes.append((binding, found))
         return wishes, broken
 
-    def wish(self, binding: Binding, snapshot: Snapshot) -> Wish:
-        """What an entry means in this cluster; raises `IrsaError` where it can't be meant."""
-        cluster = self.connection.cluster
-        request = replace(
-            request_of(binding, self.place.target, self._issuers),
-            override=self.request.override,
-            update_trust=self.request.update_trust and bool(binding.attach_role_arn),
-            verify=self.request.verify and not binding.role_only,
-        )
-        try:
-            return wish_of(request, cluster)
-        except Refused:  # By IAM's default quota; the account's own may be higher.
-            return wish_of(request, cluster, snapshot.trust_quota)
-
-    @cached_property
-    def _issuers(self) -> dict[OtherCluster, str]:
-        """The issuers of the further clusters that entries name."""
-        others = {item for binding in self.place.bindings for item in binding.clusters if not item.issuer}
-        return {item: self._issuer(item.name, item.region) for item in others}
-
-    def _issuer(self, name: str, region: str) -> str:
-        from irsa_cli.aws.cluster import describe
-        from irsa_cli.aws.session import AwsSession
-
-        target = self.place.target
-        aws: AwsSession = self.connection.aws
-        if region and region != aws.region:
-            aws = AwsSession(
-                profile=target.profile,
-                region=region,
-                assume_role=target.assume_role,
-                log=self.connection.wire_log,
-            )
-        return describe(aws, name).cluster.issuer
+    def wishes(self, snapshot: Snapshot) -> list[Wish | IrsaError]:
+        """What each entry means here, or why it can't be meant."""
+        return Entries(self.place, self.request, self.connection, snapshot).wishes()
 
     def all_or_nothing(self, done: Applied, tell: Tell) -> None:
         """One transaction for all of it."""

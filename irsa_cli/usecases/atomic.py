@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.binding import Wish
 from irsa_cli.core.converging import converge
-from irsa_cli.core.errors import Refused
+from irsa_cli.core.errors import IrsaError, Refused
 from irsa_cli.core.merging import side_by_side
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.result import Ended, Result
@@ -45,7 +45,7 @@ def apply_at_once(site: Site) -> Result:
 def _attempt(site: Site, *, again: bool) -> Result:
     # What was in the way the first time may be what a list did not show.
     with Snapshot(site.connection, one_by_one=again) as snapshot:
-        wishes = [site.wish(binding, snapshot) for binding in site.place.bindings]
+        wishes = [_meant(found) for found in site.wishes(snapshot)]
         ground = snapshot.lay_ground(wishes, associate=site.place.with_oidc)
         with ThreadPoolExecutor(WORKERS) as pool:
             found = list(pool.map(lambda wish: _planned(wish, snapshot), wishes))
@@ -64,6 +64,12 @@ def _attempt(site: Site, *, again: bool) -> Result:
     result = site.make(plan, "(all)", _gate(site, gated, proof) if gated else None)
     result.facts, result.verification = facts, proof or None
     return result
+
+
+def _meant(found: Wish | IrsaError) -> Wish:
+    if isinstance(found, IrsaError):
+        raise found
+    return found
 
 
 def _planned(wish: Wish, snapshot: Snapshot) -> Plan | Refused:

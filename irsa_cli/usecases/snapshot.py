@@ -52,6 +52,7 @@ class Snapshot:
         self._pool = ThreadPoolExecutor(WORKERS)
         self._lock = threading.Lock()
         self._policies: dict[str, Future[bool | None]] = {}
+        self._singles: dict[tuple[str, str], Future[Any]] = {}
         self._groundwork = Groundwork(Plan(), None, frozenset())
         _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
         cluster, iam = connection.cluster, connection.iam
@@ -120,7 +121,9 @@ class Snapshot:
             provider=self._groundwork.provider if self._is_home(wish) else None,
             role=role,
             role_unreadable=unreadable,
-            service_account=self._account(wish) if is_account_needed(wish, role) else None,
+            service_account=self.account(wish.namespace, wish.name)
+            if is_account_needed(wish, role)
+            else None,
             namespace_exists=True,
         )
         return replace(observed, trust_quota=self.trust_quota) if _is_large(wish, role) else observed
@@ -141,12 +144,13 @@ class Snapshot:
             return False
         return self._role_names is not None and wish.role_name not in self._role_names
 
-    def _account(self, wish: Wish) -> ObservedServiceAccount | None:
-        key = (wish.namespace, wish.name)
+    def account(self, namespace: str, name: str, *, needed: bool = True) -> ObservedServiceAccount | None:
+        """A ServiceAccount, None where there is none; nor one that is not `needed` and may not be read."""
         if self._by_name is not None:
-            metadata = self._by_name.get(key)
+            metadata = self._by_name.get((namespace, name))
         else:
-            metadata = (self._connection.kube.service_account(*key) or {}).get("metadata")
+            read = self._single(namespace, name)
+            metadata = read.result() if needed else _unless_denied(read)
         if metadata is None:
             return None
         return ObservedServiceAccount(
@@ -155,6 +159,17 @@ class Snapshot:
             annotations=metadata.get("annotations") or {},
             labels=metadata.get("labels") or {},
         )
+
+    def _single(self, namespace: str, name: str) -> Future[Any]:
+        """The metadata of one ServiceAccount, read once, for who may not list them."""
+
+        def read() -> Any:
+            return (self._connection.kube.service_account(namespace, name) or {}).get("metadata")
+
+        with self._lock:
+            if (namespace, name) not in self._singles:
+                self._singles[namespace, name] = self._pool.submit(read)
+            return self._singles[namespace, name]
 
     def _check_policies(self, wish: Wish) -> None:
         boundary = wish.role.permissions_boundary if wish.role else ""

@@ -86,3 +86,13 @@ def test_names_that_irsa_gives_are_looked_up_in_one_list(stage: Stage, unique: s
     entries = [entry(f"app-{number}", unique, attachPolicyARNs=[READ_ONLY]) for number in range(3)]
     assert stage.irsa("diff", "-f", "-", stdin=config(stage, *entries)).code == 6
     assert not [call for call in stage.sandbox.calls if call.operation == "GetRole"]
+
+
+def test_a_role_that_irsa_made_keeps_the_name_that_the_entry_no_longer_gives(
+    stage: Stage, unique: str
+) -> None:
+    assert apply(stage, config(stage, reader(unique, roleName=f"{unique}-mine"))).code == 0
+    before = stage.world()
+    ran = apply(stage, config(stage, reader(unique)), "-o", "json")
+    assert (ran.code, ran.json["summary"]) == (0, {"unchanged": 1}), ran.err
+    assert stage.world() == before
