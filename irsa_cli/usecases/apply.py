@@ -1,13 +1,14 @@
 """`irsa apply` and `irsa diff`: makes true what configuration files wish, and nothing else.
 
 One transaction for each ServiceAccount, many at the same time; or with `atomic` one for all. What both build
-on (the OIDC provider, namespaces) is laid first. Pruning and deleting are in `irsa_cli.usecases.unapply`.
+on (the OIDC provider, namespaces) is laid first. Deleting is in `irsa_cli.usecases.unapply`, what
+`--prune` deletes is found in `irsa_cli.usecases.surplus`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,8 @@ from irsa_cli.usecases.running import (
     stoppable,
 )
 from irsa_cli.usecases.snapshot import Groundwork, Snapshot
-from irsa_cli.usecases.unapply import Deletions, surplus
+from irsa_cli.usecases.surplus import surplus
+from irsa_cli.usecases.unapply import Deletions
 
 GROUNDWORK, ALL, CLUSTER = "(groundwork)", "(all)", "(cluster)"
 """What stands for a ServiceAccount's name where a transaction is about what several have in common."""
@@ -103,6 +105,8 @@ class Site:
     connection: Connection
     unfinished: dict[str, list[Path]] = field(default_factory=dict)
     """Journals of runs for a ServiceAccount of this cluster that were cut off."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """The ARNs of the roles of the entries that are as wished by now, or would be in a dry run."""
 
     @classmethod
     def open(cls, place: Place, request: Request, settings: Settings, log: WireLog) -> Site:
@@ -157,18 +161,18 @@ class Site:
 
     def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
         """Delete what no file wishes any more, after showing it."""
-        requests = self.surplus()
-        if requests and not self._stopped():
+        stages = self.surplus(self.roles)
+        if any(stages) and not self._stopped():
             deletions = Deletions(self.connection, self.settings)
-            deletions.run([requests], done, pace, self.request.parallel, tell)
+            deletions.run(stages, done, pace, self.request.parallel, tell)
 
-    def surplus(self) -> list[delete_sa.Request]:
-        """What `--prune` deletes here; told before it is done."""
+    def surplus(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
+        """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
         if not self.request.prune:
             return []
-        found = surplus(self.connection, self.place.target, self.place.names, self.request.selection)
-        if found:
-            names = ", ".join(item.full_name for item in found)
+        found = surplus(self.connection, self.place.target, self.place.names, self.request.selection, roles)
+        if any(found):
+            names = ", ".join(sorted(item.title for stage in found for item in stage))
             self.settings.note(f"No file wishes these any more, and irsa made them: {names}")
         return found
 
@@ -193,7 +197,10 @@ class Site:
     def _one(self, binding: Binding, wish: Wish, snapshot: Snapshot) -> Item:
         settings = replace(self.settings, started=time.monotonic())
         work = Work(self.connection, wish, _converge, settings, self._context(binding), snapshot.observe)
-        return self._item(binding, lambda: self._settled(str(binding), work))
+        item = self._item(binding, lambda: self._settled(str(binding), work))
+        if item.result.ended in (*GOOD, Ended.PLANNED):
+            self.roles[str(binding)] = wish.role_arn
+        return item
 
     def _settled(self, name: str, work: Work) -> Result:
         result = work.until_settled()
