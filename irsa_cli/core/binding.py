@@ -11,10 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from irsa_cli.core import policy
+from irsa_cli.core.arn import iam_arn
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.names import subject
 from irsa_cli.core.policy import Document
-from irsa_cli.core.states import COMMIT_TAG, DONE, ROLE_ARN_ANNOTATION, ProviderState, RoleState
+from irsa_cli.core.states import (
+    COMMIT_TAG,
+    DONE,
+    ROLE_ARN_ANNOTATION,
+    TRANSACTION_TAG,
+    ProviderState,
+    RoleState,
+)
 from irsa_cli.core.trust import WebIdentity
 
 
@@ -102,6 +110,9 @@ class ObservedServiceAccount:
 class Observed:
     """What is there. `role_unreadable` says why a role of somebody else's could not be read.
 
+    Of a wish with `role_only`, the ServiceAccount is no part, and is there as evidence only: None where the
+    cluster is not asked.
+
     `provider_maker` and `namespace_maker` name the transaction that has made the provider or the
     namespace so short a while ago that it may still take it back; empty otherwise.
     """
@@ -118,15 +129,23 @@ class Observed:
 
 
 def is_committed(wish: Wish, observed: Observed) -> bool:
-    """Whether a run for this ServiceAccount has ended: its last step is the annotation, or the tag."""
-    tag = observed.role.state.tags.get(COMMIT_TAG) if observed.role is not None else None
-    return tag == DONE or (tag is None and is_annotated(wish, observed))
+    """Whether a run for this ServiceAccount has ended: its last step is the annotation, or the tag.
+
+    A role that is wished alone, and that no run has made (`irsa adopt`), is complete as it is.
+    """
+    tags = observed.role.state.tags if observed.role is not None else {}
+    if COMMIT_TAG in tags:
+        return tags[COMMIT_TAG] == DONE
+    return is_annotated(wish, observed) or (wish.role_only and TRANSACTION_TAG not in tags)
 
 
 def is_annotated(wish: Wish, observed: Observed) -> bool:
-    """Whether the ServiceAccount bears the role's ARN."""
-    account = observed.service_account
-    return account is not None and account.annotations.get(ROLE_ARN_ANNOTATION) == wish.role_arn
+    """Whether the ServiceAccount bears the ARN that the role has, or is to have where there is none yet."""
+    account, arn = observed.service_account, wish.role_arn
+    if wish.role is not None and observed.role is not None:
+        resource = f"role{observed.role.state.path}{wish.role_name}"
+        arn = iam_arn(wish.cluster.partition, wish.cluster.account, resource)
+    return account is not None and account.annotations.get(ROLE_ARN_ANNOTATION) == arn
 
 
 def is_half_made(wish: Wish, observed: Observed) -> bool:

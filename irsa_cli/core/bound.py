@@ -6,10 +6,11 @@ in `irsa_cli.core.binding`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from irsa_cli.core import arn
 from irsa_cli.core.binding import Cluster, ObservedRole, ObservedServiceAccount
+from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.names import subject
@@ -55,9 +56,9 @@ class Bound:
 
     `own` are the roles that bear irsa's tags for it, with their policies: usually one. `used` is the role
     that it (or else the user) names and that is somebody else's, without its policies. `problem` says why the
-    role that its annotation names is neither, '' without an annotation or with a good one. `others` are roles
-    that were looked at, too, and have nothing to do with it. `unsearched` says why roles of other names could
-    not be looked for.
+    role that its annotation names is neither, or is left alone; '' without an annotation or with a good one.
+    `others` are roles that were looked at, too, and have nothing to do with it. `unsearched` says why roles
+    of other names could not be looked for.
     """
 
     cluster: Cluster
@@ -96,6 +97,33 @@ class Bound:
             subject(self.namespace, self.name),
             settings.audience,
         )
+
+    def has_other(self, name: str) -> bool:
+        """Whether a role of this name is its own, and the ServiceAccount names another that may be there."""
+        own = {role.name: role.arn for role in self.own}
+        there = {*own.values(), *({self.used.arn} if self.used else ())}
+        other = self.annotation not in ("", own.get(name)) and (self.annotation in there or self.is_elsewhere)
+        return name in own and other
+
+    def only(self, name: str) -> Bound:
+        """The role of this name alone, of those that are its own."""
+        stays = f"ServiceAccount {self.full_name} stays: it names another role, {self.annotation}"
+        return replace(
+            self,
+            account=None,
+            own=tuple(role for role in self.own if role.name == name),
+            used=None,
+            problem=stays if self.annotation else "",
+        )
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the annotation names a role of another account."""
+        try:
+            found = arn.role_arn(self.annotation)
+        except InvalidInput:
+            return False
+        return (found.partition, found.account) != (self.cluster.partition, self.cluster.account)
 
 
 def is_made(account: ObservedServiceAccount) -> bool:

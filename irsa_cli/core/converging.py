@@ -17,7 +17,7 @@ from irsa_cli.core.errors import Refused
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import plan
-from irsa_cli.core.role_changes import RoleChanges, role_changes
+from irsa_cli.core.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
@@ -69,12 +69,9 @@ def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_ove
             raise Refused(
                 f"role {wish.role_name} is not irsa's for {wish.namespace}/{wish.name}",
                 reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {wish.role.tags[key]}",
-                next_steps=(
-                    f"to take the role over: irsa adopt {wish.name} -n {wish.namespace}"
-                    f" -c {wish.cluster.name}",
-                    "or give the entry another roleName",
-                ),
+                next_steps=_instead_of(wish, theirs=key in tags),
             )
+    check_path(wish.role_name, role.state, wish.role)
     if is_half_made(wish, observed) and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
         raise Refused(
             f"role {wish.role_name} is half made, for other wishes",
@@ -84,6 +81,19 @@ def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_ove
                 f"or, where that run is gone: irsa recover --cluster {wish.cluster.name}",
             ),
         )
+
+
+def _instead_of(wish: Wish, *, theirs: bool) -> tuple[str, ...]:
+    """What to do about a role that is not irsa's for the ServiceAccount; `theirs`: it is for another."""
+    if theirs:
+        return (
+            "give the entry another roleName",
+            "or, to use that role: attachRoleARN in place of roleName, and --update-trust",
+        )
+    return (
+        f"to take the role over: irsa adopt {wish.name} -n {wish.namespace} -c {wish.cluster.name}",
+        "or give the entry another roleName",
+    )
 
 
 def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
@@ -98,7 +108,7 @@ def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
             reason=f"it is annotated with {present}, which irsa did not make",
             next_steps=(
                 f"to keep that role: irsa adopt {wish.name} -n {wish.namespace} -c {wish.cluster.name},"
-                " and name it in the entry (roleName)",
+                " and name no other role in the entry",
                 "to give it the new one: run this again with --override-existing-serviceaccounts",
             ),
         )

@@ -22,6 +22,7 @@ from irsa_cli.core.binding import (
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.states import (
     CLUSTER_TAG,
+    COMMIT_TAG,
     NOBODY,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
@@ -146,6 +147,10 @@ def _role_differences(
             return  # Somebody else's role: how else it differs is of no interest.
     if not committed and present.tags.get(WISH_TAG, wished.tags.get(WISH_TAG)) != wished.tags.get(WISH_TAG):
         maker = present.tags.get(TRANSACTION_TAG, NOBODY)
+        if wish.role_only and COMMIT_TAG not in present.tags:
+            # Whether that run has ended, the ServiceAccount tells, and the cluster is not asked.
+            yield Difference(what, f"made with its ServiceAccount by transaction {maker}", "made without one")
+            return
         yield Difference(what, f"half-made by transaction {maker}, for other wishes", "made for these")
     if present.path != wished.path:
         yield Difference(f"{what}, path", present.path, wished.path)
@@ -220,6 +225,11 @@ def _refusal(wish: Wish, observed: Observed, differences: list[Difference]) -> R
     other = account.annotations.get(ROLE_ARN_ANNOTATION) if account else None
     if other not in (None, wish.role_arn):
         steps = ["to give it the new role: run this again with --override-existing-serviceaccounts"]
+    elif any(difference.wished == "made without one" for difference in differences):
+        steps = [
+            f"to change the role: irsa update-sa {wish.name} -n {wish.namespace} -c {wish.cluster.name}",
+            "to leave the ServiceAccount to somebody else: irsa apply, with roleOnly in its entry",
+        ]
     elif any(difference.wished == "made for these" for difference in differences):
         where = f"--cluster {wish.cluster.name} --region {wish.cluster.region}"
         steps = [

@@ -125,6 +125,8 @@ def _commit_changes(wish: Wish, observed: Observed, *, last: bool) -> list[Chang
     """The tag that says that all is done, where the ServiceAccount can't say it."""
     if wish.role is None:
         return []
+    if _is_to_tell(wish, observed):
+        return [Change(Kind.ROLE_COMMIT, (wish.role_name,), None, CommitState(DONE))]
     if observed.role is not None:
         value = observed.role.state.tags.get(COMMIT_TAG, DONE)
     else:
@@ -135,11 +137,18 @@ def _commit_changes(wish: Wish, observed: Observed, *, last: bool) -> list[Chang
     return [Change(Kind.ROLE_COMMIT, (wish.role_name,), CommitState(value), CommitState(DONE))]
 
 
+def _is_to_tell(wish: Wish, observed: Observed) -> bool:
+    """Whether the role has to say itself from now on that it is complete: so far its ServiceAccount did."""
+    tags = observed.role.state.tags if observed.role is not None else {}
+    return wish.role_only and TRANSACTION_TAG in tags and COMMIT_TAG not in tags
+
+
 def _owner_changes(wish: Wish, observed: Observed) -> list[Change]:
     """What another run has made, and may still take back, becomes this run's before anything builds on it."""
     ours = OwnerState("")
     changes = []
-    if is_half_made(wish, observed) and observed.role is not None:
+    # Only its owner may write on a role that it is complete.
+    if observed.role is not None and (is_half_made(wish, observed) or _is_to_tell(wish, observed)):
         maker = OwnerState(observed.role.state.tags.get(TRANSACTION_TAG, NOBODY))
         changes.append(Change(Kind.ROLE_OWNER, (wish.role_name,), maker, ours))
     if observed.provider_maker:

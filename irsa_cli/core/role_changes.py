@@ -50,11 +50,7 @@ def role_changes(name: str, before: ObservedRole, after: ObservedRole) -> RoleCh
 
     Raises `Refused` when the paths differ: IAM can't move a role.
     """
-    if before.state.path != after.state.path:
-        raise Refused(
-            f"role {name} has the path {before.state.path}, wished {after.state.path}",
-            reason="IAM can't change the path of a role",
-        )
+    check_path(name, before.state, after.state)
     gains = [
         *_trust(name, before.state, after.state),
         *_settings(name, before.state, after.state),
@@ -65,6 +61,15 @@ def role_changes(name: str, before: ObservedRole, after: ObservedRole) -> RoleCh
     losses = [change for change in policies if change.after is None]
     gains += [change for change in policies if change.after is not None]
     return RoleChanges(tuple(gains), tuple(losses))
+
+
+def check_path(name: str, before: RoleState, after: RoleState) -> None:
+    """Raise `Refused` when the paths differ: IAM can't move a role."""
+    if before.path != after.path:
+        raise Refused(
+            f"role {name} has the path {before.path}, wished {after.path}",
+            reason="IAM can't change the path of a role",
+        )
 
 
 def removal(name: str, role: ObservedRole) -> list[Change]:

@@ -1,23 +1,24 @@
 """`irsa apply` and `irsa diff`: makes true what configuration files wish, and nothing else.
 
 One transaction for each ServiceAccount, many at the same time; or with `atomic` one for all. What both build
-on (the OIDC provider, namespaces) is laid first. Pruning and deleting are in `irsa_cli.usecases.unapply`.
+on (the OIDC provider, namespaces) is laid first. Deleting is in `irsa_cli.usecases.unapply`, what
+`--prune` deletes is found in `irsa_cli.usecases.surplus`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.applied import Applied, Item
 from irsa_cli.core.binding import Observed, Wish
-from irsa_cli.core.config import Binding, Config, OtherCluster, Selection
+from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.converging import converge
-from irsa_cli.core.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.core.errors import InvalidInput, IrsaError
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.transaction.journal import prune
@@ -25,8 +26,7 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import stories, supersede
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
-from irsa_cli.usecases.create_sa import wish_of
-from irsa_cli.usecases.from_config import request_of
+from irsa_cli.usecases.entries import Entries
 from irsa_cli.usecases.making import Work, is_abandoned
 from irsa_cli.usecases.many import PARALLEL, Pace, result_of, run_all
 from irsa_cli.usecases.places import Place, places
@@ -40,7 +40,8 @@ from irsa_cli.usecases.running import (
     stoppable,
 )
 from irsa_cli.usecases.snapshot import Groundwork, Snapshot
-from irsa_cli.usecases.unapply import Deletions, surplus
+from irsa_cli.usecases.surplus import surplus
+from irsa_cli.usecases.unapply import Deletions
 
 GROUNDWORK, ALL, CLUSTER = "(groundwork)", "(all)", "(cluster)"
 """What stands for a ServiceAccount's name where a transaction is about what several have in common."""
@@ -104,6 +105,8 @@ class Site:
     connection: Connection
     unfinished: dict[str, list[Path]] = field(default_factory=dict)
     """Journals of runs for a ServiceAccount of this cluster that were cut off."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """The ARNs of the roles of the entries that are as wished by now, or would be in a dry run."""
 
     @classmethod
     def open(cls, place: Place, request: Request, settings: Settings, log: WireLog) -> Site:
@@ -158,18 +161,18 @@ class Site:
 
     def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
         """Delete what no file wishes any more, after showing it."""
-        requests = self.surplus()
-        if requests and not self._stopped():
+        stages = self.surplus(self.roles)
+        if any(stages) and not self._stopped():
             deletions = Deletions(self.connection, self.settings)
-            deletions.run([requests], done, pace, self.request.parallel, tell)
+            deletions.run(stages, done, pace, self.request.parallel, tell)
 
-    def surplus(self) -> list[delete_sa.Request]:
-        """What `--prune` deletes here; told before it is done."""
+    def surplus(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
+        """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
         if not self.request.prune:
             return []
-        found = surplus(self.connection, self.place.target, self.place.names, self.request.selection)
-        if found:
-            names = ", ".join(item.full_name for item in found)
+        found = surplus(self.connection, self.place.target, self.place.names, self.request.selection, roles)
+        if any(found):
+            names = ", ".join(sorted(item.title for stage in found for item in stage))
             self.settings.note(f"No file wishes these any more, and irsa made them: {names}")
         return found
 
@@ -194,7 +197,10 @@ class Site:
     def _one(self, binding: Binding, wish: Wish, snapshot: Snapshot) -> Item:
         settings = replace(self.settings, started=time.monotonic())
         work = Work(self.connection, wish, _converge, settings, self._context(binding), snapshot.observe)
-        return self._item(binding, lambda: self._settled(str(binding), work))
+        item = self._item(binding, lambda: self._settled(str(binding), work))
+        if item.result.ended in (*GOOD, Ended.PLANNED):
+            self.roles[str(binding)] = wish.role_arn
+        return item
 
     def _settled(self, name: str, work: Work) -> Result:
         result = work.until_settled()
@@ -245,47 +251,16 @@ class Site:
     def _wishes(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, Wish]], list[Item]]:
         """What each entry means here; and the entries that can't be meant."""
         wishes, broken = [], []
-        for binding in self.place.bindings:
-            try:
-                wishes.append((binding, self.wish(binding, snapshot)))
-            except IrsaError as error:
-                broken.append(self._item(binding, _raising(error)))
+        for binding, found in zip(self.place.bindings, self.wishes(snapshot), strict=True):
+            if isinstance(found, IrsaError):
+                broken.append(self._item(binding, _raising(found)))
+            else:
+                wishes.append((binding, found))
         return wishes, broken
 
-    def wish(self, binding: Binding, snapshot: Snapshot) -> Wish:
-        """What an entry means in this cluster; raises `IrsaError` where it can't be meant."""
-        cluster = self.connection.cluster
-        request = replace(
-            request_of(binding, self.place.target, self._issuers),
-            override=self.request.override,
-            update_trust=self.request.update_trust and bool(binding.attach_role_arn),
-            verify=self.request.verify and not binding.role_only,
-        )
-        try:
-            return wish_of(request, cluster)
-        except Refused:  # By IAM's default quota; the account's own may be higher.
-            return wish_of(request, cluster, snapshot.trust_quota)
-
-    @cached_property
-    def _issuers(self) -> dict[OtherCluster, str]:
-        """The issuers of the further clusters that entries name."""
-        others = {item for binding in self.place.bindings for item in binding.clusters if not item.issuer}
-        return {item: self._issuer(item.name, item.region) for item in others}
-
-    def _issuer(self, name: str, region: str) -> str:
-        from irsa_cli.aws.cluster import describe
-        from irsa_cli.aws.session import AwsSession
-
-        target = self.place.target
-        aws: AwsSession = self.connection.aws
-        if region and region != aws.region:
-            aws = AwsSession(
-                profile=target.profile,
-                region=region,
-                assume_role=target.assume_role,
-                log=self.connection.wire_log,
-            )
-        return describe(aws, name).cluster.issuer
+    def wishes(self, snapshot: Snapshot) -> list[Wish | IrsaError]:
+        """What each entry means here, or why it can't be meant."""
+        return Entries(self.place, self.request, self.connection, snapshot).wishes()
 
     def all_or_nothing(self, done: Applied, tell: Tell) -> None:
         """One transaction for all of it."""

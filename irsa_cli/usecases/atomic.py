@@ -12,15 +12,15 @@ from random import uniform
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.core.binding import Wish
+from irsa_cli.core.binding import Observed, Wish
 from irsa_cli.core.converging import converge
-from irsa_cli.core.errors import Refused
+from irsa_cli.core.errors import IrsaError, Refused
 from irsa_cli.core.merging import side_by_side
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.delete_sa import planned_deletion
-from irsa_cli.usecases.making import is_abandoned
+from irsa_cli.usecases.making import is_abandoned, left_behind
 from irsa_cli.usecases.running import came_between
 from irsa_cli.usecases.settling import ATTEMPTS
 from irsa_cli.usecases.snapshot import WORKERS, Snapshot
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def apply_at_once(site: Site) -> Result:
     """Plan for all, and carry it out; raises `Refused` when one of them can't be as wished."""
     for attempt in range(1, ATTEMPTS + 1):
-        result = _attempt(site)
+        result = _attempt(site, again=attempt > 1)
         last = attempt == ATTEMPTS or site.settings.seconds >= site.settings.timeout
         if last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
             return result
@@ -42,16 +42,23 @@ def apply_at_once(site: Site) -> Result:
     raise AssertionError("the last attempt returns")
 
 
-def _attempt(site: Site) -> Result:
-    with Snapshot(site.connection) as snapshot:
-        wishes = [site.wish(binding, snapshot) for binding in site.place.bindings]
+def _attempt(site: Site, *, again: bool) -> Result:
+    # What was in the way the first time may be what a list did not show.
+    with Snapshot(site.connection, one_by_one=again) as snapshot:
+        wishes = [_meant(found) for found in site.wishes(snapshot)]
         ground = snapshot.lay_ground(wishes, associate=site.place.with_oidc)
         with ThreadPoolExecutor(WORKERS) as pool:
-            found = list(pool.map(lambda wish: _planned(wish, snapshot), wishes))
+            looked = list(pool.map(lambda wish: (wish, snapshot.observe(wish)), wishes))
+    found = [_planned(wish, observed) for wish, observed in looked]
     refusals = [item for item in found if isinstance(item, Refused)]
     if refusals:
         raise _refused(refusals)
-    deletions = [planned_deletion(site.connection, item, site.settings) for item in site.surplus()]
+    roles = {f"{wish.namespace}/{wish.name}": wish.role_arn for wish in wishes}
+    deletions = [
+        planned_deletion(site.connection, item, site.settings)
+        for stage in site.surplus(roles)
+        for item in stage
+    ]
     plans = [item for item in found if isinstance(item, Plan)]
     plans += [item.plan for item in deletions if item is not None]
     plan = side_by_side(ground.plan, plans)
@@ -62,11 +69,18 @@ def _attempt(site: Site) -> Result:
     gated = [wish for wish in wishes if wish.gated]
     result = site.make(plan, "(all)", _gate(site, gated, proof) if gated else None)
     result.facts, result.verification = facts, proof or None
+    if result.ended in (Ended.COMMITTED, Ended.PLANNED):
+        result.notes += [note for wish, observed in looked for note in left_behind(wish, observed)]
     return result
 
 
-def _planned(wish: Wish, snapshot: Snapshot) -> Plan | Refused:
-    observed = snapshot.observe(wish)
+def _meant(found: Wish | IrsaError) -> Wish:
+    if isinstance(found, IrsaError):
+        raise found
+    return found
+
+
+def _planned(wish: Wish, observed: Observed) -> Plan | Refused:
     try:
         return converge(wish, observed, takes_over=is_abandoned(observed))
     except Refused as error:

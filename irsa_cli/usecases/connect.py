@@ -43,13 +43,14 @@ class Target:
 
 @dataclass
 class Connection:
-    """One caller and one cluster."""
+    """One caller and one cluster. `asks_cluster`: whether the cluster's API is part of the work at all."""
 
     aws: AwsSession
     target: Target
     cluster: Cluster
     _eks: EksCluster | None
     _log: WireLog = field(default=lambda call: None)
+    asks_cluster: bool = True
 
     @property
     def wire_log(self) -> WireLog:
@@ -86,7 +87,7 @@ def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSes
     aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     check(aws)
     if target.issuer_url:
-        return Connection(aws, target, _foreign_cluster(aws, target), None, log)
+        return Connection(aws, target, _foreign_cluster(aws, target), None, log, kube)
     with naming_caller(aws.caller), ThreadPoolExecutor(1) as pool:
         future = pool.submit(describe, aws, target.cluster)
         aws.client("iam")
@@ -94,7 +95,7 @@ def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSes
             aws.client("sts")
             importlib.import_module("irsa_cli.kube.connection")
         found = future.result()
-    return Connection(aws, target, found.cluster, found, log)
+    return Connection(aws, target, found.cluster, found, log, kube)
 
 
 def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from random import uniform
 from time import sleep
@@ -37,6 +38,14 @@ ATTEMPTS = 4
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 
 
+class Extent(Enum):
+    """What goes where a role is named, and the ServiceAccount names another one."""
+
+    BINDING = "all of it"
+    ROLE = "only the named role"
+    FORMER_ROLE = "only the named role, and not even that where the ServiceAccount names it"
+
+
 @dataclass(frozen=True)
 class Request:
     """What the user asked for, each value checked by its own rule already."""
@@ -45,6 +54,7 @@ class Request:
     namespace: str
     name: str
     role_name: str = ""
+    extent: Extent = Extent.ROLE
     keep_account: bool = False
     keep_role: bool = False
     role_only: bool = False
@@ -55,6 +65,12 @@ class Request:
     def full_name(self) -> str:
         """Namespace and name."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def title(self) -> str:
+        """What it is about, in a list of several."""
+        former = self.extent is Extent.FORMER_ROLE
+        return f"{self.full_name} (role {self.role_name})" if former else self.full_name
 
 
 def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
@@ -174,7 +190,16 @@ class _Deleting:
                 f"role {strange[0].name} was not made for {bound.full_name}",
                 reason="it bears no tags of irsa's for it, and has no statement of irsa's for it",
             )
-        return bound
+        return bound if request.extent is Extent.BINDING else self._narrowed(bound)
+
+    def _narrowed(self, bound: Bound) -> Bound:
+        """Only the role that is named, where the ServiceAccount has another one."""
+        narrow = bound.only(self.request.role_name)
+        if self.request.extent is Extent.ROLE:
+            return narrow if bound.has_other(self.request.role_name) else bound
+        if any(role.arn == bound.annotation for role in narrow.own):
+            raise Refused(f"ServiceAccount {bound.full_name} names the role {bound.annotation} again")
+        return narrow
 
     def _nothing(self, bound: Bound, before: Result | None) -> Result:
         """There is nothing to delete: because it is done, or because it never was there."""

@@ -116,7 +116,7 @@ class _Finder:
         if annotated is None:
             used = next((role for role in others if _admits(role, bound)), None)
         bound = replace(bound, used=used, others=tuple(role for role in others if role != used))
-        tells = own or annotated is not None or _is_elsewhere(bound)
+        tells = own or annotated is not None or bound.is_elsewhere
         return bound if tells else self._searched(bound)
 
     def _searched(self, bound: Bound) -> Bound:
@@ -156,18 +156,9 @@ def _named_role(bound: Bound) -> tuple[str, str]:
         arn = role_arn(bound.annotation)
     except InvalidInput:
         return "", f"its annotation is not the ARN of a role: {bound.annotation}"
-    if _is_elsewhere(bound):
+    if bound.is_elsewhere:
         return "", f"its role lives in account {arn.account}: {bound.annotation}"
     return arn.name, ""
-
-
-def _is_elsewhere(bound: Bound) -> bool:
-    """Whether the annotation names a role of another account."""
-    try:
-        arn = role_arn(bound.annotation)
-    except InvalidInput:
-        return False
-    return (arn.partition, arn.account) != (bound.cluster.partition, bound.cluster.account)
 
 
 def _admits(role: NamedRole, bound: Bound) -> bool:

@@ -13,11 +13,12 @@ from time import sleep, time
 from typing import Any
 
 from irsa_cli.core.binding import Observed, Wish
+from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.planning import counts_on_others
 from irsa_cli.core.remains import began
 from irsa_cli.core.result import Ended, Result
-from irsa_cli.core.states import TRANSACTION_TAG
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.connect import Connection
@@ -60,6 +61,8 @@ class Work:
         result = self._carry_out(todo)
         result.facts = facts_of(self.wish, observed, result)
         result.notes += notes_of(self.wish, observed)
+        if result.ended in (Ended.COMMITTED, Ended.PLANNED):
+            result.notes += left_behind(self.wish, observed)
         return result, counts_on_others(self.wish, observed, todo)
 
     def _look(self, wish: Wish) -> Observed:
@@ -120,6 +123,22 @@ def notes_of(wish: Wish, observed: Observed) -> list[str]:
             f"not checked: account {wish.role_account} needs an OIDC provider for {wish.cluster.issuer}, too"
         )
     return notes
+
+
+def left_behind(wish: Wish, observed: Observed) -> list[str]:
+    """The role that the ServiceAccount had before: it stays, with its policies and its trust policy."""
+    account, cluster = observed.service_account, wish.cluster
+    former = account.annotations.get(ROLE_ARN_ANNOTATION) if account is not None else None
+    if former in (None, wish.role_arn) or wish.role_only:
+        return []
+    note = f"the role that {wish.namespace}/{wish.name} had before stays as it is: {former}"
+    if f":iam::{cluster.account}:role{default_role_path(cluster.name)}" in str(former):
+        name = str(former).rsplit("/", 1)[-1]
+        note += (
+            f"; to delete it: irsa delete-sa {wish.name} -n {wish.namespace} -c {cluster.name}"
+            f" --role-name {name}, or irsa apply with --prune"
+        )
+    return [note]
 
 
 def is_abandoned(observed: Observed) -> bool:

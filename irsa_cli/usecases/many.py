@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -80,6 +81,23 @@ def run_all(
             for future in ended:
                 pace.done()
                 yield running.pop(future), future.result()
+
+
+def in_turn(items: Iterable[T], role: Callable[[T], str]) -> list[list[T]]:
+    """In stages, so that those about one role come one after the other; '' is no role.
+
+    IAM has no conditional write for trust policies: of two at the same time, one may be lost.
+    """
+    stages: list[list[T]] = []
+    before: Counter[str] = Counter()
+    for item in items:
+        name = role(item)
+        turn = before[name] if name else 0
+        before[name] += 1
+        if turn == len(stages):
+            stages.append([])
+        stages[turn].append(item)
+    return stages
 
 
 def result_of(work: Callable[[], Result]) -> Result:

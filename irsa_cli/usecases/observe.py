@@ -13,7 +13,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.core import policy, trust
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
 from irsa_cli.core.errors import Conflict, IrsaError, Refused, ServiceError
-from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
+from irsa_cli.core.states import COMMIT_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.finding import observed_account
 
@@ -37,7 +37,7 @@ def observe(connection: Connection, wish: Wish) -> Observed:
             namespace = pool.submit(_namespace_mark, connection, wish)
     found_role, unreadable = role.result()
     policies.result()
-    found_account = None if wish.role_only else account.result()
+    found_account = _evidence(connection, wish, found_role) if wish.role_only else account.result()
     found_provider, provider_maker = provider.result()
     # A ServiceAccount that is there needs no permission to create one.
     now = None if wish.role_only or found_account is not None else rehearsal.result()
@@ -51,6 +51,17 @@ def observe(connection: Connection, wish: Wish) -> Observed:
         namespace_maker="" if wish.role_only else _young(namespace.result(), now),
         trust_quota=_trust_quota(connection, wish, found_role),
     )
+
+
+def is_account_needed(wish: Wish, role: ObservedRole | None) -> bool:
+    """Whether the ServiceAccount is to be read: it is wished, or it alone tells if the role is complete."""
+    return not wish.role_only or (role is not None and COMMIT_TAG not in role.state.tags)
+
+
+def _evidence(connection: Connection, wish: Wish, role: ObservedRole | None) -> ObservedServiceAccount | None:
+    """The ServiceAccount of a role that is wished alone, if it is needed and the cluster is asked at all."""
+    asked = connection.asks_cluster and is_account_needed(wish, role)
+    return _service_account(connection, wish) if asked else None
 
 
 def _trust_quota(connection: Connection, wish: Wish, role: ObservedRole | None) -> int:

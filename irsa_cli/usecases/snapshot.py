@@ -19,12 +19,12 @@ from irsa_cli.core import policy
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.issuer import provider_arn
-from irsa_cli.core.names import default_role_path
+from irsa_cli.core.names import default_role_name, default_role_path
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.planning import provider_changes
 from irsa_cli.core.states import NamespaceState, ProviderState
 from irsa_cli.usecases.connect import Connection
-from irsa_cli.usecases.observe import no_such_policy, read_role
+from irsa_cli.usecases.observe import is_account_needed, no_such_policy, read_role
 
 T = TypeVar("T")
 WORKERS = 16
@@ -42,14 +42,17 @@ class Groundwork:
 class Snapshot:
     """One cluster and its account at one moment. Safe to use from several threads; for a `with` block.
 
-    Where the caller may not list, what is wished is read one by one.
+    Where the caller may not list, what is wished is read one by one; so are all roles with `one_by_one`: a
+    list of one path does not show that a name is taken in another one.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, one_by_one: bool = False) -> None:
         self._connection = connection
+        self._one_by_one = one_by_one
         self._pool = ThreadPoolExecutor(WORKERS)
         self._lock = threading.Lock()
         self._policies: dict[str, Future[bool | None]] = {}
+        self._singles: dict[tuple[str, str], Future[Any]] = {}
         self._groundwork = Groundwork(Plan(), None, frozenset())
         _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
         cluster, iam = connection.cluster, connection.iam
@@ -118,23 +121,36 @@ class Snapshot:
             provider=self._groundwork.provider if self._is_home(wish) else None,
             role=role,
             role_unreadable=unreadable,
-            service_account=None if wish.role_only else self._account(wish),
+            service_account=self.account(wish.namespace, wish.name)
+            if is_account_needed(wish, role)
+            else None,
             namespace_exists=True,
         )
         return replace(observed, trust_quota=self.trust_quota) if _is_large(wish, role) else observed
 
     def _role(self, wish: Wish) -> tuple[ObservedRole | None, str]:
-        listed = self._role_names if wish.role is not None and wish.role.path == self._path else None
-        if listed is not None and wish.role_name not in listed:
-            return None, ""
-        return read_role(self._connection, wish)
+        return (None, "") if self._is_unlisted(wish) else read_role(self._connection, wish)
 
-    def _account(self, wish: Wish) -> ObservedServiceAccount | None:
-        key = (wish.namespace, wish.name)
+    def _is_unlisted(self, wish: Wish) -> bool:
+        """Whether the list of the cluster's path is enough to tell that there is no such role.
+
+        Names are unique in an account whatever the path, so it tells nothing of a name that the user gives.
+        The name that irsa gives carries a digest: nobody else has it.
+        https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+        """
+        cluster = wish.cluster
+        default = default_role_name(cluster.name, cluster.arn, wish.namespace, wish.name)
+        if self._one_by_one or wish.role is None or wish.role.path != self._path or wish.role_name != default:
+            return False
+        return self._role_names is not None and wish.role_name not in self._role_names
+
+    def account(self, namespace: str, name: str, *, needed: bool = True) -> ObservedServiceAccount | None:
+        """A ServiceAccount, None where there is none; nor one that is not `needed` and may not be read."""
         if self._by_name is not None:
-            metadata = self._by_name.get(key)
+            metadata = self._by_name.get((namespace, name))
         else:
-            metadata = (self._connection.kube.service_account(*key) or {}).get("metadata")
+            read = self._single(namespace, name)
+            metadata = read.result() if needed else _unless_denied(read)
         if metadata is None:
             return None
         return ObservedServiceAccount(
@@ -143,6 +159,17 @@ class Snapshot:
             annotations=metadata.get("annotations") or {},
             labels=metadata.get("labels") or {},
         )
+
+    def _single(self, namespace: str, name: str) -> Future[Any]:
+        """The metadata of one ServiceAccount, read once, for who may not list them."""
+
+        def read() -> Any:
+            return (self._connection.kube.service_account(namespace, name) or {}).get("metadata")
+
+        with self._lock:
+            if (namespace, name) not in self._singles:
+                self._singles[namespace, name] = self._pool.submit(read)
+            return self._singles[namespace, name]
 
     def _check_policies(self, wish: Wish) -> None:
         boundary = wish.role.permissions_boundary if wish.role else ""

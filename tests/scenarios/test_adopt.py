@@ -8,6 +8,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault
 from tests.scenarios.binding import make_binding
+from tests.scenarios.test_apply import apply, config, entry
 from tests.scenarios.updating import QUEUE, SNS, update
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
@@ -155,4 +156,39 @@ def test_a_caller_who_may_not_tag_changes_nothing(stage: Stage, namespace: str, 
     ran = adopt(stage, NAME, "-n", namespace)
     assert ran.code == 1, ran.err
     assert "iam:TagRole" in ran.err
+    assert stage.world() == before
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("mode", [(), ("--atomic",), ("--override-existing-serviceaccounts",)])
+def test_what_was_adopted_is_changed_by_a_file_of_eksctl(
+    stage: Stage, namespace: str, arn: str, named: bool, mode: tuple[str, ...]
+) -> None:
+    """A ClusterConfig can't say the path of a role."""
+    role = {"roleName": arn.rsplit("/", 1)[-1]} if named else {}
+    text = config(stage, entry(NAME, namespace, attachPolicyARNs=[SNS], **role))
+    before = stage.world()
+    refused = apply(stage, text)
+    assert refused.code == 4, refused.err
+    assert f"irsa adopt {NAME}" in refused.err
+    assert stage.world() == before
+    assert adopt(stage, NAME, "-n", namespace).code == 0
+    account = stage.account(namespace, NAME)
+    ran = apply(stage, text, *mode, "-o", "json")
+    assert (ran.code, ran.json["summary"]) == (0, {"committed": 1}), ran.err
+    assert stage.role_of(namespace, NAME)["arn"] == arn
+    assert stage.role_of(namespace, NAME)["attached"] == [SNS]
+    assert stage.account(namespace, NAME) == account
+    again = apply(stage, text, *mode, "-o", "json")
+    assert (again.code, again.json["summary"]) == (0, {"unchanged": 1})
+
+
+def test_a_file_that_names_another_role_than_the_adopted_one_is_refused(
+    stage: Stage, namespace: str, arn: str
+) -> None:
+    assert adopt(stage, NAME, "-n", namespace).code == 0
+    before = stage.world()
+    ran = apply(stage, config(stage, entry(NAME, namespace, roleName=f"{namespace}-other")))
+    assert ran.code == 4, ran.err
+    assert "name no other role in the entry" in ran.err
     assert stage.world() == before

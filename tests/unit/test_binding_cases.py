@@ -359,3 +359,37 @@ def test_a_gate_finds_the_service_account_made_but_without_its_role() -> None:
     bare = {"k": "v", ROLE_ARN_ANNOTATION: None}
     assert made.after == ServiceAccountState(bare, {MANAGED_BY_LABEL: "irsa"})
     assert annotated.before == ServiceAccountState({ROLE_ARN_ANNOTATION: None})
+
+
+def test_a_complete_role_that_is_wished_alone_says_itself_that_it_is_done() -> None:
+    wished = wish(role_only=True)
+    assert wished.role is not None
+    made = role(wished, *POLICIES[:1], tags={**wished.role.tags, TRANSACTION_TAG: "t9"})
+    there = observed(role=made, service_account=account({ROLE_ARN_ANNOTATION: ROLE_ARN}))
+    owner, commit = plan(wished, there)
+    assert (owner.kind, owner.before) == (Kind.ROLE_OWNER, OwnerState("t9"))
+    assert (commit.kind, commit.before, commit.after) == (Kind.ROLE_COMMIT, None, CommitState(DONE))
+    adopted = replace(made, state=replace(made.state, tags=wished.role.tags))
+    assert len(plan(wished, observed(role=adopted))) == 0
+
+
+def test_a_role_at_another_path_is_not_half_made() -> None:
+    wished = wish()
+    assert wished.role is not None
+    wished = replace(wished, role=replace(wished.role, tags={**wished.role.tags, WISH_TAG: "this"}))
+    tags = {**wished.role.tags, WISH_TAG: "that", TRANSACTION_TAG: "t9"}  # type: ignore[union-attr]
+    present = role(wished, *POLICIES[:1], path="/", tags=tags)
+    arn = f"arn:aws:iam::{CLUSTER.account}:role/{wished.role_name}"
+    error = refusal(wished, observed(role=present, service_account=account({ROLE_ARN_ANNOTATION: arn})))
+    assert any("path: is /," in detail for detail in error.details)
+    assert not any("half-made" in detail for detail in error.details)
+
+
+def test_without_the_cluster_nobody_knows_whether_a_role_with_a_service_account_is_complete() -> None:
+    wished = wish(role_only=True)
+    assert wished.role is not None
+    wished = replace(wished, role=replace(wished.role, tags={**wished.role.tags, WISH_TAG: "this"}))
+    tags = {**wished.role.tags, WISH_TAG: "that", TRANSACTION_TAG: "t9"}  # type: ignore[union-attr]
+    error = refusal(wished, observed(role=role(wished, *POLICIES[:1], tags=tags)))
+    assert any("made with its ServiceAccount by transaction t9" in detail for detail in error.details)
+    assert any("irsa update-sa reader" in step for step in error.next_steps)

@@ -86,3 +86,25 @@ def test_a_service_account_stands_in_one_place(other: Binding, twice: bool) -> N
     with pytest.raises(InvalidInput) as caught:
         distinct([*configs, *configs])
     assert len(caught.value.details) == 3
+
+
+@pytest.mark.parametrize(
+    ("role", "cluster", "clash"),
+    [
+        ("shop", "prod", True),
+        ("Shop", "prod", True),
+        ("shop", "", True),
+        ("shop", "blue", False),
+        ("other", "prod", False),
+        ("", "prod", False),
+    ],
+)
+def test_a_role_is_named_in_one_entry(role: str, cluster: str, clash: bool) -> None:
+    one = replace(ONE, role_name="shop")
+    other = replace(ONE, name="stock", where="b.yaml:7", role_name=role, cluster=cluster)
+    configs = [Config("a.yaml:1", bindings=(one,)), Config("b.yaml:1", bindings=(other,))]
+    if not clash:
+        distinct(configs)
+        return
+    with pytest.raises(InvalidInput, match=r"^b\.yaml:7: shop/stock .* of shop/orders \(a\.yaml:3\);"):
+        distinct(configs)

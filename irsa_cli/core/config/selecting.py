@@ -1,9 +1,9 @@
-"""Which bindings of a configuration are meant: `--include` and `--exclude`, and none twice."""
+"""Which bindings of a configuration are meant: `--include` and `--exclude`, and none in another's way."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -77,22 +77,39 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def distinct(configs: Sequence[Config]) -> None:
-    """Raise `InvalidInput` when a ServiceAccount of one cluster stands in two places.
+    """Raise `InvalidInput` when a ServiceAccount, or the name of a role, stands in two places of one cluster.
 
     A configuration that names no cluster or region may mean any.
     """
-    seen: dict[str, list[Binding]] = {}
     problems = []
-    for binding in (item for config in configs for item in config.bindings):
-        others = seen.setdefault(str(binding), [])
-        before = next((item for item in others if _may_be_one(item, binding)), None)
-        if before is not None:
-            problems.append(f"{binding.where}: {binding} stands in {before.where}, too")
-        others.append(binding)
+    everything = [item for config in configs for item in config.bindings]
+    for binding, before in _twice(everything, str):
+        problems.append(f"{binding.where}: {binding} stands in {before.where}, too")
+    # IAM compares names without regard to case:
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    for binding, before in _twice(everything, lambda item: item.role_name.lower()):
+        if str(binding) != str(before):
+            problems.append(
+                f"{binding.where}: {binding} has the roleName {binding.role_name} of {before}"
+                f" ({before.where}); to use that role, say attachRoleARN"
+            )
     if len(problems) == 1:
         raise InvalidInput(problems[0])
     if problems:
-        raise InvalidInput(f"{len(problems)} ServiceAccounts are given twice", details=problems)
+        raise InvalidInput(f"{len(problems)} entries stand in each other's way", details=problems)
+
+
+def _twice(bindings: Iterable[Binding], key: Callable[[Binding], str]) -> Iterator[tuple[Binding, Binding]]:
+    """Each that has the key of one before it in what may be the same cluster, with that one."""
+    seen: dict[str, list[Binding]] = {}
+    for binding in bindings:
+        if not key(binding):
+            continue
+        others = seen.setdefault(key(binding), [])
+        before = next((item for item in others if _may_be_one(item, binding)), None)
+        if before is not None:
+            yield binding, before
+        others.append(binding)
 
 
 def _may_be_one(one: Binding, other: Binding) -> bool:
