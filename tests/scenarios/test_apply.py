@@ -109,6 +109,18 @@ def test_what_differs_is_changed_and_back_again_leaves_no_trace(stage: Stage, un
     assert stage.world() == first
 
 
+def test_a_tag_whose_key_changes_in_case_only_stays(stage: Stage, unique: str) -> None:
+    one, other = (config(stage, reader(unique, tags=tags)) for tags in ({"team": "a"}, {"Team": "a"}))
+    assert apply(stage, one).code == 0
+    first = stage.world()
+    assert apply(stage, other).code == 0
+    tags = stage.role_of(unique, "reader")["tags"]
+    assert {key: value for key, value in tags.items() if key.lower() == "team"} == {"Team": "a"}
+    assert stage.irsa("diff", "-f", "-", stdin=other).code == 0
+    assert apply(stage, one).code == 0
+    assert stage.world() == first
+
+
 def test_diff_shows_what_would_change_and_changes_nothing(stage: Stage, unique: str) -> None:
     text = config(stage, reader(unique))
     before = stage.world()
