@@ -301,3 +301,15 @@ def test_what_is_wrong_in_a_file_ends_the_run_before_the_first_call(stage: Stage
     ran = apply(stage, text)
     assert ran.code == 2, ran.err
     assert not [call for call in stage.sandbox.calls if call.service in ("iam", "eks")]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--prune",)])
+@pytest.mark.parametrize("text", ["", "---\n"])
+def test_standard_input_that_holds_nothing_is_no_wish(
+    stage: Stage, text: str, arguments: tuple[str, ...]
+) -> None:
+    stage.sandbox.calls.clear()
+    ran = apply(stage, text, "-c", stage.cluster, *arguments)
+    assert ran.code == 2, ran.err
+    assert "no document" in ran.err
+    assert not [call for call in stage.sandbox.calls if call.service in ("iam", "eks")]
