@@ -116,7 +116,8 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
     try:
         selection = Selection(include, exclude)
         configs = tuple(read_configs(options.pop("files")))
-        selection.of(item for config in configs for item in config.bindings)
+        if not options.get("prune"):  # What is to be pruned is in no file.
+            selection.check(item for config in configs for item in config.bindings)
     except InvalidInput as error:
         details = "".join(f"\n  {line}" for line in error.details)
         raise click.UsageError(f"{error}{details}") from error

@@ -221,6 +221,19 @@ def test_globs_choose(stage: Stage, unique: str) -> None:
     assert nothing.code == 2
 
 
+def test_the_last_of_a_namespace_are_pruned_alone(stage: Stage, unique: str) -> None:
+    assert apply(stage, config(stage, reader(unique), worker(f"{unique}-2"))).code == 0
+    nothing = config(stage)
+    chosen = ("--prune", "--include", f"{unique}/*")
+    assert stage.irsa("diff", "-f", "-", *chosen, stdin=nothing).code == 6
+    ran = apply(stage, nothing, *chosen)
+    assert ran.code == 0, ran.err
+    assert stage.account(unique, "reader") is None
+    assert stage.account(f"{unique}-2", "worker") is not None
+    assert apply(stage, nothing, "--include", f"{unique}/*").code == 2
+    assert apply(stage, nothing, "--prune", "--include", "[").code == 2
+
+
 def test_several_subjects_share_one_statement(stage: Stage, unique: str) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/irsa/{stage.cluster}/{unique}-shared"
     owner = reader(unique, roleName=f"{unique}-shared", subjects=[{"namespace": unique, "name": "guest"}])
