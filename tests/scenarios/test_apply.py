@@ -263,6 +263,14 @@ def test_many_join_the_trust_of_a_role_that_is_somebody_elses(stage: Stage, uniq
     ] == [4]
 
 
+def test_a_role_that_is_to_be_used_and_is_not_there(stage: Stage, unique: str) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/{unique}"
+    ran = apply(stage, config(stage, entry("app", unique, attachRoleARN=role)))
+    assert ran.code == 4, ran.err
+    assert role in ran.err
+    assert "attachRoleARN" in ran.err
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_all(stage: Stage, unique: str, number: int, code: int) -> None:
     assert stage.associate().code == 0
