@@ -128,22 +128,22 @@ class RoleTagsHandler(_PartHandler):
 
     def _may_change(self, role: RoleState, change: Change) -> bool:
         before, after = expect(TagsState, change.before).values, expect(TagsState, change.after).values
-        return all(role.tags.get(key) in (before.get(key), after[key]) for key in after)
+        folded = {key.lower() for key in after}
+        theirs = any(key.lower() in folded for key in role.tags if key not in after)
+        return not theirs and all(role.tags.get(key) in (before.get(key), after[key]) for key in after)
 
     def _write(self, name: str, change: Change, role: RoleState) -> None:
-        wanted = expect(TagsState, change.after).values
-        tags: list[TagTypeDef] = [
-            {"Key": key, "Value": value} for key, value in wanted.items() if value is not None
-        ]
-        gone = [key for key, value in wanted.items() if value is None and key in role.tags]
+        wanted = expect(TagsState, change.after)
+        tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in wanted.put.items()]
+        gone = [key for key in wanted.gone if key in role.tags]
         calls: list[tuple[Callable[[], object], TagsState]] = []
         if any(role.tags.get(tag["Key"]) != tag["Value"] for tag in tags):
-            put = TagsState({tag["Key"]: tag["Value"] for tag in tags})
+            put = TagsState({**wanted.put})
             calls.append((lambda: call(self._iam.tag_role, RoleName=name, Tags=tags), put))
         if gone:
             removed = TagsState(dict.fromkeys(gone))
             calls.append((lambda: call(self._iam.untag_role, RoleName=name, TagKeys=gone), removed))
-        if len({*role.tags, *(tag["Key"] for tag in tags)}) > TAGS_LIMIT:
+        if len({key.lower() for key in (*role.tags, *wanted.put)}) > TAGS_LIMIT:
             calls.reverse()  # There is no room for the new ones before the old ones are gone.
         for number, (write, part) in enumerate(calls):
             with telling(Outcome.UNKNOWN) if number else nullcontext():

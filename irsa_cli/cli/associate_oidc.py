@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.options import Checked, cluster_options, output_options, pairs, run_options
+from irsa_cli.cli.options import Checked, cluster_options, filled, output_options, pairs, run_options
 
 
 @click.command("associate-oidc")
@@ -24,7 +24,11 @@ from irsa_cli.cli.options import Checked, cluster_options, output_options, pairs
     help="Thumbprint of the issuer's certificate (repeat). [default: none, IAM needs none]",
 )
 @click.option(
-    "--tags", multiple=True, metavar="K=V,...", help="Tags of the provider (repeat, or separate by commas)."
+    "--tags",
+    multiple=True,
+    callback=filled,
+    metavar="K=V,...",
+    help="Tags of the provider (repeat, or separate by commas).",
 )
 @run_options
 @output_options

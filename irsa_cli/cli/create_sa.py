@@ -11,6 +11,7 @@ from irsa_cli.cli.options import (
     Once,
     binding_options,
     cluster_options,
+    filled,
     kube_options,
     output_options,
     pairs,
@@ -59,6 +60,7 @@ def _names(name: str, check: str) -> Checked:
 @click.option(
     "--well-known-policy",
     multiple=True,
+    callback=filled,
     metavar="NAME[:PARAMETER=VALUE,...]",
     help="Give the role what a well-known controller needs (repeat); irsa policies list shows the names.",
 )
@@ -95,10 +97,22 @@ def _names(name: str, check: str) -> Checked:
 @max_session_option(" [default: 3600]")
 @description_option
 @click.option(
-    "--tags", multiple=True, metavar="K=V,...", help="Tags of the role (repeat, or separate by commas)."
+    "--tags",
+    multiple=True,
+    callback=filled,
+    metavar="K=V,...",
+    help="Tags of the role (repeat, or separate by commas).",
 )
-@click.option("--label", multiple=True, metavar="K=V", help="Label of the ServiceAccount (repeat).")
-@click.option("--annotation", multiple=True, metavar="K=V", help="Annotation of the ServiceAccount (repeat).")
+@click.option(
+    "--label", multiple=True, callback=filled, metavar="K=V", help="Label of the ServiceAccount (repeat)."
+)
+@click.option(
+    "--annotation",
+    multiple=True,
+    callback=filled,
+    metavar="K=V",
+    help="Annotation of the ServiceAccount (repeat).",
+)
 @click.option(
     "--audience",
     cls=Once,
@@ -108,6 +122,7 @@ def _names(name: str, check: str) -> Checked:
 @click.option(
     "--subject-pattern",
     cls=Once,
+    callback=filled,
     metavar="PATTERN",
     help="Admit all ServiceAccounts of the namespace whose name matches (wildcards * and ?).",
 )

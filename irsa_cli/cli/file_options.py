@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import Once, listed
+from irsa_cli.cli.options import Once, filled, listed
 
 if TYPE_CHECKING:
     from irsa_cli.core.config import Config, Selection
@@ -26,14 +26,23 @@ def file_options(function: F) -> F:
             "files",
             multiple=True,
             required=True,
+            callback=filled,
             metavar="FILE",
             help="Configuration file or folder, or - for standard input (repeat).",
         ),
         click.option(
-            "--include", multiple=True, metavar="GLOB", help="Only these NAMESPACE/NAME (repeat, or commas)."
+            "--include",
+            multiple=True,
+            callback=filled,
+            metavar="GLOB",
+            help="Only these NAMESPACE/NAME (repeat, or commas).",
         ),
         click.option(
-            "--exclude", multiple=True, metavar="GLOB", help="Not these NAMESPACE/NAME (repeat, or commas)."
+            "--exclude",
+            multiple=True,
+            callback=filled,
+            metavar="GLOB",
+            help="Not these NAMESPACE/NAME (repeat, or commas).",
         ),
         click.option(
             "--parallel",
@@ -61,8 +70,22 @@ def place_options(function: F) -> F:
             type=Checked("name", "names.cluster"),
             help="EKS cluster, where the files name none.",
         ),
-        click.option("-r", "--region", cls=Once, metavar="REGION", help="AWS region, where they name none."),
-        click.option("-p", "--profile", cls=Once, metavar="PROFILE", help="Profile of the AWS settings."),
+        click.option(
+            "-r",
+            "--region",
+            cls=Once,
+            callback=filled,
+            metavar="REGION",
+            help="AWS region, where they name none.",
+        ),
+        click.option(
+            "-p",
+            "--profile",
+            cls=Once,
+            callback=filled,
+            metavar="PROFILE",
+            help="Profile of the AWS settings.",
+        ),
         click.option(
             "--assume-role",
             cls=Once,
@@ -93,7 +116,8 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
     try:
         selection = Selection(include, exclude)
         configs = tuple(read_configs(options.pop("files")))
-        selection.of(item for config in configs for item in config.bindings)
+        if not options.get("prune"):  # What is to be pruned is in no file.
+            selection.check(item for config in configs for item in config.bindings)
     except InvalidInput as error:
         details = "".join(f"\n  {line}" for line in error.details)
         raise click.UsageError(f"{error}{details}") from error

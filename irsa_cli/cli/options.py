@@ -91,6 +91,14 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 DURATION = Duration()
 
 
+def filled(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Refuse empty values, as a callback of click's: a variable that isn't set would else mean something."""
+    for text in (value,) if isinstance(value, str) else value or ():
+        if not text.strip(" ,"):
+            raise click.BadParameter("it is empty (is a variable not set?)", param=parameter)
+    return value
+
+
 def pairs(flag: str, values: Sequence[str], *, split: bool = False) -> dict[str, str]:
     """`key=value` texts as a dict; with `split` one text may hold several, separated by commas."""
     result: dict[str, str] = {}
@@ -164,10 +172,18 @@ def cluster_options(function: F) -> F:
                 "-r",
                 "--region",
                 cls=Once,
+                callback=filled,
                 metavar="REGION",
                 help="AWS region of the cluster. [default: as the AWS CLI finds it]",
             ),
-            option("-p", "--profile", cls=Once, metavar="PROFILE", help="Profile of the AWS configuration."),
+            option(
+                "-p",
+                "--profile",
+                cls=Once,
+                callback=filled,
+                metavar="PROFILE",
+                help="Profile of the AWS configuration.",
+            ),
             option(
                 "--assume-role",
                 cls=Once,
@@ -201,7 +217,13 @@ def kube_options(function: F) -> F:
                 type=click.Path(exists=True, dir_okay=False),
                 help="Use this kubeconfig instead of asking EKS.",
             ),
-            click.option("--context", cls=Once, metavar="NAME", help="Use this context of the kubeconfig."),
+            click.option(
+                "--context",
+                cls=Once,
+                callback=filled,
+                metavar="NAME",
+                help="Use this context of the kubeconfig.",
+            ),
         ],
     )
 
@@ -242,6 +264,7 @@ state_dir_option = click.option(
     "--state-dir",
     cls=Once,
     type=click.Path(file_okay=False),
+    callback=filled,
     envvar="IRSA_STATE_DIR",
     help="Where the journals of transactions are kept. [default: the user's state directory]",
 )

@@ -75,7 +75,9 @@ def difference(old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[s
 def _pairs(key: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
     singular = "tag" if key == "values" else key[:-1]
     for name, value in new.items():
-        yield from _value(f"{singular} {name}", old.get(name), value)
+        # Of a key, unlike of a role's description, an empty value is something else than none.
+        one, other = ('""' if item == "" else item for item in (old.get(name), value))
+        yield from _value(f"{singular} {name}", one, other)
 
 
 def _value(label: str, old: Any, new: Any) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.options import Checked, Once
+from irsa_cli.cli.options import Checked, Once, filled
 
 if TYPE_CHECKING:
     from irsa_cli.core.wellknown import Resolved, WellKnownPolicy
@@ -59,7 +59,12 @@ def listing(output: str) -> None:
     help="Partition of the ARNs in it: aws, aws-cn, aws-us-gov, ... [default: aws]",
 )
 @click.option(
-    "--param", "parameters", multiple=True, metavar="K=V,...", help="A parameter and its values (repeat)."
+    "--param",
+    "parameters",
+    multiple=True,
+    callback=filled,
+    metavar="K=V,...",
+    help="A parameter and its values (repeat).",
 )
 @_output
 def show(name: str, partition: str, parameters: tuple[str, ...], output: str) -> None:

@@ -18,6 +18,7 @@ from irsa_cli.cli.options import (
     Duration,
     Once,
     cluster_options,
+    filled,
     kube_options,
     output_options,
     state_dir_option,
@@ -45,7 +46,7 @@ _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
 
 
 @click.command("recover", epilog=_EPILOG)
-@click.argument("transaction", required=False)
+@click.argument("transaction", required=False, callback=filled)
 @click.option("--all", "everything", is_flag=True, help="All that is unfinished, instead of one.")
 @click.option("--dry-run", is_flag=True, help="Show what would be taken back (or done), and do nothing.")
 @click.option(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.options import Checked, F, Once, listed
+from irsa_cli.cli.options import Checked, F, Once, filled, listed
 
 if TYPE_CHECKING:
     from irsa_cli.core.policy import Document
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 attach_policy_option = click.option(
     "--attach-policy-arn",
     multiple=True,
+    callback=filled,
     metavar="ARN",
     help="Attach this managed policy to the role (repeat, or separate by commas).",
 )

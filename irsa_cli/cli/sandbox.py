@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from irsa_cli.cli.options import filled
+
 if TYPE_CHECKING:
     from irsa_cli.sandbox import ClusterSpec, Sandbox
 
@@ -21,6 +23,7 @@ _cluster = click.option(
     "--cluster",
     "clusters",
     multiple=True,
+    callback=filled,
     metavar="NAME[:REGION[:ACCOUNT]]",
     help="A cluster to have (repeat). [default: demo:eu-west-1:111122223333]",
 )

@@ -12,6 +12,7 @@ from irsa_cli.cli.options import (
     Once,
     binding_options,
     cluster_options,
+    filled,
     kube_options,
     listed,
     output_options,
@@ -51,12 +52,14 @@ Examples:
 @click.option(
     "--detach-policy-arn",
     multiple=True,
+    callback=filled,
     metavar="ARN",
     help="Detach this managed policy (repeat, or separate by commas).",
 )
 @click.option(
     "--set-policy-arns",
     multiple=True,
+    callback=filled,
     metavar="ARN,...",
     help="Attach these managed policies and detach all others; 'none' detaches all.",
 )
@@ -83,17 +86,30 @@ Examples:
 @max_session_option("")
 @description_option
 @click.option(
-    "--tags", multiple=True, metavar="K=V,...", help="Set tags of the role (repeat, or separate by commas)."
+    "--tags",
+    multiple=True,
+    callback=filled,
+    metavar="K=V,...",
+    help="Set tags of the role (repeat, or separate by commas).",
 )
 @click.option(
-    "--remove-tag", multiple=True, metavar="K,...", help="Remove tags (repeat, or separate by commas)."
+    "--remove-tag",
+    multiple=True,
+    callback=filled,
+    metavar="K,...",
+    help="Remove tags (repeat, or separate by commas).",
 )
 @click.option(
-    "--label", multiple=True, metavar="K=V", help="Set a label of the ServiceAccount; K- removes it (repeat)."
+    "--label",
+    multiple=True,
+    callback=filled,
+    metavar="K=V",
+    help="Set a label of the ServiceAccount; K- removes it (repeat).",
 )
 @click.option(
     "--annotation",
     multiple=True,
+    callback=filled,
     metavar="K=V",
     help="Set an annotation of the ServiceAccount; K- removes it (repeat).",
 )

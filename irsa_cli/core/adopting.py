@@ -115,7 +115,8 @@ def _kept(pair: Pairing, role: ObservedRole, maker: str) -> Iterator[str]:
     if not own:
         yield "the trust policy stays: the statement that admits the ServiceAccount is not as irsa writes it"
     elif len(statements) > 1:
-        yield f"the trust policy stays, with {len(statements) - 1} more: it admits others, too"
+        more = f"{len(statements) - 1} statement{'s' if len(statements) > 2 else ''}"
+        yield f"the trust policy stays, with {more} besides the one that admits the ServiceAccount"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
     yield from _MANAGED.get(maker, ())

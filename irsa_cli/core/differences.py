@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from irsa_cli.core import policy, trust
+from irsa_cli.core.arn import iam_arn
 from irsa_cli.core.binding import (
     Cluster,
     Observed,
@@ -66,7 +67,8 @@ def check_preconditions(wish: Wish, observed: Observed) -> None:
         )
     if wish.role is None and observed.role is None and not observed.role_unreadable:
         raise Refused(
-            f"role {wish.role_arn} does not exist", reason="--attach-role-arn needs an existing role"
+            f"role {wish.role_arn} does not exist",
+            reason="a role that is only used (--attach-role-arn, in files attachRoleARN) has to be there",
         )
     if wish.update_trust and observed.role_unreadable:
         raise Refused(
@@ -236,10 +238,13 @@ def _refusal(wish: Wish, observed: Observed, differences: list[Difference]) -> R
             "wait for the run that is making it, and run this again",
             f"or, where that run is gone: irsa recover {where}",
         ]
-    elif any("tag irsa/" in difference.what for difference in differences):
+    elif observed.role and any("tag irsa/" in difference.what for difference in differences):
+        # IAM finds roles by name alone: the one that is there may have another path than the wished one.
+        resource = f"role{observed.role.state.path}{wish.role_name}"
+        there = iam_arn(wish.cluster.partition, wish.role_account, resource)
         steps = [
             "to make a role of another name: run this again with --role-name",
-            f"to use the role that is there: --attach-role-arn {wish.role_arn}",
+            f"to use the role that is there: --attach-role-arn {there}",
         ]
     return Refused(
         f"{wish.namespace}/{wish.name} can't be made as wished: something is there and differs",

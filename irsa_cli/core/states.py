@@ -132,6 +132,22 @@ class TagsState:
 
     values: dict[str, str | None]
 
+    @property
+    def put(self) -> dict[str, str]:
+        """The tags that are there."""
+        return {key: value for key, value in self.values.items() if value is not None}
+
+    @property
+    def gone(self) -> list[str]:
+        """The keys that have to be removed for this state.
+
+        IAM keeps the case of keys, and compares them without it: a tag that is put replaces one whose key
+        differs in case only, and to remove the old key would remove the new one
+        (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
+        """
+        put = {key.lower() for key in self.put}
+        return [key for key, value in self.values.items() if value is None and key.lower() not in put]
+
 
 State = (
     ProviderState

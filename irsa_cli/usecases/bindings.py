@@ -21,6 +21,7 @@ from irsa_cli.core.bindings import (
     BoundRole,
     ReadProvider,
     ReadRole,
+    Status,
     annotation_of,
     binding_of,
     in_order,
@@ -29,6 +30,7 @@ from irsa_cli.core.bindings import (
 )
 from irsa_cli.core.causes import objects
 from irsa_cli.core.causes.facts import ServiceAccount, Unreadable
+from irsa_cli.core.errors import Refused, ServiceError
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.policy import dump
@@ -76,6 +78,31 @@ def read_accounts(connection: Connection, scope: Scope) -> list[ServiceAccount]:
         return [] if body is None else [objects.service_account(body)]
     found = map(objects.service_account, kube.service_accounts(scope.namespace or None))
     return [item for item in found if scope.holds(item.namespace, item.name)]
+
+
+def naming_roles(error: Refused, connection: Connection, namespace: str, name: str) -> Refused:
+    """The error for a ServiceAccount without a role, with the roles that irsa made for it all the same.
+
+    As far as the caller may see them.
+    """
+    try:
+        items = read_bindings(connection, Scope(namespace, name)).items
+    except ServiceError:
+        return error
+    for item in items:
+        if item.account is not None:
+            continue
+        if item.status is not Status.ROLE_ONLY:
+            error.details = (*error.details, f"irsa made the role {item.role_arn} for it")
+            continue
+        error.details = (*error.details, f"irsa made the role {item.role_arn} for it, and only the role")
+        where = f"{name} -n {namespace} -c {connection.cluster.name}"
+        error.next_steps = (
+            "irsa apply -f FILE  # changes the role, by an entry with roleOnly: true",
+            f"irsa delete-sa {where} --role-only  # deletes it",
+            f"irsa get-sa {where} -o yaml  # shows it",
+        )
+    return error
 
 
 def _own_roles(connection: Connection, scope: Scope) -> list[ListedRole]:

@@ -18,8 +18,10 @@ from irsa_cli.core.bindings import ReadProvider, ReadRole, annotation_of, bindin
 from irsa_cli.core.causes import objects
 from irsa_cli.core.causes.facts import Pod, ServiceAccount, Unreadable
 from irsa_cli.core.description import Description, Policy
+from irsa_cli.core.errors import Refused
 from irsa_cli.core.policy import Document
 from irsa_cli.core.restarts import PodIdentity, pods_of
+from irsa_cli.usecases.bindings import naming_roles
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.doctor_reading import read
 from irsa_cli.usecases.identity import ServiceAccount as Named
@@ -86,9 +88,12 @@ class _Describing:
             return account
         if not self.request.ignore_not_found:
             named = Named(self.connection, namespace, name)
-            if account is None:
-                raise named.missing()
-            named.settings_with_role()
+            try:
+                if account is None:
+                    raise named.missing()
+                named.settings_with_role()
+            except Refused as error:
+                raise naming_roles(error, self.connection, namespace, name) from error
         return None
 
     def _without_role(self, account: ServiceAccount) -> Description:

@@ -6,12 +6,15 @@ What they say is `irsa_cli.core.config`'s business.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from irsa_cli.core.config import Config, distinct, parse
 from irsa_cli.core.errors import InvalidInput
+
+T = TypeVar("T")
 
 STDIN = "-"
 _ENDINGS = (".yaml", ".yml", ".json")
@@ -21,29 +24,56 @@ def read_configs(paths: Sequence[str]) -> list[Config]:
     """The configurations in these files and folders, in order; `-` is standard input.
 
     Of a folder, the files that end in .yaml, .yml and .json are read, by their names; not those in folders
-    below it. Raises `InvalidInput` for what can't be read, and for a ServiceAccount given in two places.
+    below it. Raises `InvalidInput` with all that is wrong in them: what can't be read, a ServiceAccount given
+    in two places, and a path that holds no document, as a generator that failed leaves it.
     """
-    found: list[Config] = []
-    for file in dict.fromkeys(file for path in paths for file in _files(path)):
-        if file == STDIN:
-            found += parse(_stdin(), "standard input", partial(_beside, Path()))
-        else:
-            found += parse(_text(Path(file)), file, partial(_beside, Path(file).parent))
-    distinct(found)
-    return found
+    found: dict[str, list[Config]] = {}
+    problems: list[InvalidInput] = []
+    for path in dict.fromkeys(paths):
+        before = len(problems)
+        files = _tried(_files, path, problems)
+        found |= {file: _tried(_configs, file, problems) for file in files if file not in found}
+        if len(problems) == before and not any(found[file] for file in files):
+            what = "standard input" if path == STDIN else path
+            problems.append(InvalidInput(f"{what} holds no document, of irsa's or eksctl's"))
+    configs = [config for part in found.values() for config in part]
+    try:
+        distinct(configs)
+    except InvalidInput as error:
+        problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        lines = [line for error in problems for line in error.details or (str(error),)]
+        raise InvalidInput(f"the files have {len(lines)} problems", details=lines)
+    return configs
 
 
-def _files(path: str) -> Iterator[str]:
+def _tried(read: Callable[[str], list[T]], path: str, problems: list[InvalidInput]) -> list[T]:
+    """What is read, or nothing and one more problem."""
+    try:
+        return read(path)
+    except InvalidInput as error:
+        problems.append(error)
+        return []
+
+
+def _configs(file: str) -> list[Config]:
+    if file == STDIN:
+        return parse(_stdin(), "standard input", partial(_beside, Path()))
+    return parse(_text(Path(file)), file, partial(_beside, Path(file).parent))
+
+
+def _files(path: str) -> list[str]:
     if path == STDIN or not Path(path).is_dir():
-        yield path
-        return
+        return [path]
     try:
         inside = sorted(item for item in Path(path).iterdir() if item.suffix in _ENDINGS and item.is_file())
     except OSError as error:
         raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from error
     if not inside:
         raise InvalidInput(f"{path} has no file that ends in {', '.join(_ENDINGS)}")
-    yield from map(str, inside)
+    return [str(item) for item in inside]
 
 
 def _beside(folder: Path, name: str) -> str:

@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.arn import role_arn
-from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.errors import Refused, ServiceError
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.update import Pairing
 from irsa_cli.kube.client import Json
+from irsa_cli.usecases.bindings import naming_roles
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.finding import observed_account
 from irsa_cli.usecases.identity import ServiceAccount
@@ -26,14 +27,18 @@ UNSEEN = "whether other ServiceAccounts use the role was not looked at: the call
 def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
     """The ServiceAccount with the role that it names, which is not looked at.
 
-    Raises `Refused` when there is no such ServiceAccount (with where one of that name is), or it names none.
+    Raises `Refused` when there is no such ServiceAccount (with where one of that name is), or it names none;
+    with the role that irsa made for it all the same, where there is one.
     """
     account = ServiceAccount(connection, namespace, name)
     body = connection.kube.service_account(namespace, name)
-    if body is None:
-        raise account.missing()
-    observed = observed_account(body)
-    account.with_role(Injection.read(observed.annotations))
+    try:
+        if body is None:
+            raise account.missing()
+        observed = observed_account(body)
+        account.with_role(Injection.read(observed.annotations))
+    except Refused as error:
+        raise naming_roles(error, connection, namespace, name) from error
     return Pairing(connection.cluster, namespace, name, observed)
 
 

@@ -71,6 +71,15 @@ CASES: dict[str, tuple[Change, tuple[str, ...], Meddle]] = {
         ("TagRole", "UntagRole"),
         lambda iam: iam.tag_role(RoleName=ROLE, Tags=[{"Key": "team", "Value": "theirs"}]),
     ),
+    "case of a tag's key": (
+        changed(
+            Kind.ROLE_TAGS,
+            before=TagsState({"team": "a", "Team": None}),
+            after=TagsState({"team": None, "Team": "a"}),
+        ),
+        ("TagRole",),
+        lambda iam: iam.tag_role(RoleName=ROLE, Tags=[{"Key": "TEAM", "Value": "theirs"}]),
+    ),
     "trust policy": (
         changed(Kind.TRUST_POLICY, before=document(EC2_TRUST), after=document(LAMBDA_TRUST)),
         ("UpdateAssumeRolePolicy",),

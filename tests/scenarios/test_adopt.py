@@ -80,6 +80,16 @@ def test_of_a_stack_of_eksctl_it_says_how_to_release_it(stage: Stage, namespace:
     assert found["release"][-1] in ran.err
 
 
+def test_statements_of_others_in_the_trust_policy_are_told(stage: Stage, namespace: str, arn: str) -> None:
+    trust = stage.role_of(namespace, NAME)["trust"]
+    theirs = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = {**trust, "Statement": [theirs, *trust["Statement"]]}
+    stage.iam().update_assume_role_policy(RoleName=arn.rsplit("/")[-1], PolicyDocument=json.dumps(document))
+    ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert any("1 statement besides" in item for item in ran.json["adoption"]["kept"])
+
+
 def test_a_role_that_does_not_admit_it_is_refused(stage: Stage, namespace: str, arn: str) -> None:
     stage.make_account(namespace, "guest", annotations={ROLE_ARN: arn})
     before = stage.world()

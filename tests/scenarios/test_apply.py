@@ -109,6 +109,18 @@ def test_what_differs_is_changed_and_back_again_leaves_no_trace(stage: Stage, un
     assert stage.world() == first
 
 
+def test_a_tag_whose_key_changes_in_case_only_stays(stage: Stage, unique: str) -> None:
+    one, other = (config(stage, reader(unique, tags=tags)) for tags in ({"team": "a"}, {"Team": "a"}))
+    assert apply(stage, one).code == 0
+    first = stage.world()
+    assert apply(stage, other).code == 0
+    tags = stage.role_of(unique, "reader")["tags"]
+    assert {key: value for key, value in tags.items() if key.lower() == "team"} == {"Team": "a"}
+    assert stage.irsa("diff", "-f", "-", stdin=other).code == 0
+    assert apply(stage, one).code == 0
+    assert stage.world() == first
+
+
 def test_diff_shows_what_would_change_and_changes_nothing(stage: Stage, unique: str) -> None:
     text = config(stage, reader(unique))
     before = stage.world()
@@ -209,6 +221,19 @@ def test_globs_choose(stage: Stage, unique: str) -> None:
     assert nothing.code == 2
 
 
+def test_the_last_of_a_namespace_are_pruned_alone(stage: Stage, unique: str) -> None:
+    assert apply(stage, config(stage, reader(unique), worker(f"{unique}-2"))).code == 0
+    nothing = config(stage)
+    chosen = ("--prune", "--include", f"{unique}/*")
+    assert stage.irsa("diff", "-f", "-", *chosen, stdin=nothing).code == 6
+    ran = apply(stage, nothing, *chosen)
+    assert ran.code == 0, ran.err
+    assert stage.account(unique, "reader") is None
+    assert stage.account(f"{unique}-2", "worker") is not None
+    assert apply(stage, nothing, "--include", f"{unique}/*").code == 2
+    assert apply(stage, nothing, "--prune", "--include", "[").code == 2
+
+
 def test_several_subjects_share_one_statement(stage: Stage, unique: str) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/irsa/{stage.cluster}/{unique}-shared"
     owner = reader(unique, roleName=f"{unique}-shared", subjects=[{"namespace": unique, "name": "guest"}])
@@ -294,6 +319,14 @@ def test_many_that_part_leave_the_one_statement_that_a_role_must_have(stage: Sta
     assert isinstance(subject, str)
 
 
+def test_a_role_that_is_to_be_used_and_is_not_there(stage: Stage, unique: str) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/{unique}"
+    ran = apply(stage, config(stage, entry("app", unique, attachRoleARN=role)))
+    assert ran.code == 4, ran.err
+    assert role in ran.err
+    assert "attachRoleARN" in ran.err
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_all(stage: Stage, unique: str, number: int, code: int) -> None:
     assert stage.associate().code == 0
@@ -344,4 +377,16 @@ def test_what_is_wrong_in_a_file_ends_the_run_before_the_first_call(stage: Stage
     stage.sandbox.calls.clear()
     ran = apply(stage, text)
     assert ran.code == 2, ran.err
+    assert not [call for call in stage.sandbox.calls if call.service in ("iam", "eks")]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--prune",)])
+@pytest.mark.parametrize("text", ["", "---\n"])
+def test_standard_input_that_holds_nothing_is_no_wish(
+    stage: Stage, text: str, arguments: tuple[str, ...]
+) -> None:
+    stage.sandbox.calls.clear()
+    ran = apply(stage, text, "-c", stage.cluster, *arguments)
+    assert ran.code == 2, ran.err
+    assert "no document" in ran.err
     assert not [call for call in stage.sandbox.calls if call.service in ("iam", "eks")]

@@ -124,3 +124,24 @@ def test_a_name_that_is_not_there(stage: Stage, namespace: str) -> None:
     assert (ignored.code, "role" in ignored.json) == (0, False)
     stage.make_account(namespace, "plain")
     assert describe(stage, namespace, "plain").code == 4
+
+
+def test_a_role_without_a_service_account_is_named_with_the_ways_out(stage: Stage, namespace: str) -> None:
+    """Of `create-sa --role-only`, which get-sa lists; update-sa starts from the ServiceAccount, too."""
+    assert stage.associate("-q").code == 0
+    for name, more in (("later", ("--role-only",)), ("gone", ())):
+        assert stage.create_sa(name, namespace, "--attach-policy-arn", READ_ONLY, "-q", *more).code == 0
+    stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/gone")
+    before = stage.world()
+    for name in ("later", "gone", "neither"):
+        for ran in (
+            describe(stage, namespace, name),
+            stage.irsa("update-sa", name, "-n", namespace, "-c", stage.cluster, "--tags", "a=b"),
+        ):
+            assert ran.code == 4
+            assert f"there is no ServiceAccount {namespace}/{name}" in ran.err
+            assert (f":role/irsa/{stage.cluster}/" in ran.err) == (name != "neither")
+            assert ("--role-only" in ran.err) == (name == "later")
+    stage.make_account(namespace, "later")
+    assert "--role-only" in describe(stage, namespace, "later").err
+    assert stage.world()["roles"] == before["roles"]

@@ -98,6 +98,10 @@ documents: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 )
 
 string_maps = st.dictionaries(st.text(ALNUM, min_size=1, max_size=6), st.text(ALNUM, max_size=6), max_size=3)
+# Keys in upper and lower case, of which no two are one to IAM.
+tags = st.dictionaries(
+    st.text("abAB1", min_size=1, max_size=3), st.text(ALNUM, max_size=6), max_size=3
+).filter(lambda pairs: len({key.lower() for key in pairs}) == len(pairs))
 nullable_maps: st.SearchStrategy[dict[str, str | None]] = st.dictionaries(
     st.text(ALNUM, min_size=1, max_size=6), st.none() | st.text(ALNUM, max_size=6), max_size=3
 )
@@ -109,7 +113,7 @@ STATES_OF_ROLES = st.builds(
     description=texts,
     max_session_duration=st.integers(3600, 43200),
     permissions_boundary=st.sampled_from(["", "arn:aws:iam::111122223333:policy/b"]),
-    tags=string_maps,
+    tags=tags,
 )
 
 STATES: dict[Kind, st.SearchStrategy[State]] = {

@@ -199,6 +199,8 @@ def test_a_role_of_somebody_else_is_not_described_further(key: str) -> None:
     error = refusal(wished, observed(role=role(wished, tags=tags, path="/x/", description="x")))
     assert len(error.details) == 1
     assert "--role-name" in error.next_steps[0]
+    there = wished.role_arn.replace(wished.role.path, "/x/")
+    assert error.next_steps[1].endswith(f"--attach-role-arn {there}")
 
 
 def test_tags_of_others_on_the_role_are_theirs() -> None:

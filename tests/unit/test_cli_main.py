@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -22,6 +23,55 @@ def test_the_list_says_what_the_command_says(name: str) -> None:
     first = (command.help or "").strip().splitlines()[0]
     assert first.split(". ")[0].rstrip(".") + "." == COMMANDS[name][1]
     assert command.name == name
+
+
+# Where an empty text is what it says, and where it is judged together with the others.
+MAY_BE_EMPTY = {"--description"}
+READ_LATER = {("verify", "--pod"), ("verify", "--action"), ("verify", "--resource"), ("verify", "--call")}
+READ_LATER |= {("doctor", "--explain")}
+
+
+def _options(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Option]]:
+    if isinstance(command, click.Group):
+        for part in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), part)
+            assert found is not None
+            yield from _options(found, f"{name} {part}".strip())
+        return
+    for item in command.params:
+        if isinstance(item, click.Option) and not (item.is_flag or item.hidden):
+            yield name, item
+
+
+OPTIONS = [
+    pytest.param(option, id=f"{name} {option.opts[-1]}")
+    for name, option in _options(irsa)
+    if option.opts[-1] not in MAY_BE_EMPTY and (name, option.opts[-1]) not in READ_LATER
+]
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_empty_value_is_a_variable_that_is_not_set_and_means_nothing(option: click.Option) -> None:
+    """A pipeline that says --set-policy-arns "$ARNS" must not detach all when the variable is missing."""
+    context = click.Context(click.Command("x"))
+    with pytest.raises(click.BadParameter):
+        option.process_value(context, [""] if option.multiple else "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["update-sa", "a", "-c", "demo", "--set-policy-arns", " , "],
+        ["update-sa", "a", "-c", "demo", "--tags", "a=b", "--remove-tag", ","],
+        ["create-sa", "a", "-c", "demo", "--attach-policy-arn", " "],
+        ["apply", "-f", "x.yaml", "--include", "a/*", "--include", ""],
+        ["recover", ""],
+    ],
+)
+def test_what_holds_nothing_but_commas_is_empty_too(arguments: list[str]) -> None:
+    ran = CliRunner().invoke(irsa, arguments)
+    assert ran.exit_code == 2
+    assert "it is empty" in ran.output
 
 
 def test_help_lists_every_command() -> None:

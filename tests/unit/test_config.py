@@ -218,6 +218,8 @@ def _json_allow() -> str:
         ("kind: Bindings\n", "1:1", "no apiVersion"),
         ("- 1\n", "1:1", "expected a mapping"),
         ("a: [\n", "2:1", "this is not YAML"),
+        ("a:\n\t- b\n", "2:1", "there is a tab"),
+        ("a: \u00fc\U0001f600\nb: @\n", "2:4", "found character '@'"),
         ("a: &x [*x]\n", "1:4", "an alias contains itself"),
         (HEAD + "---\n" + HEAD.replace("prod", "9"), "7:18", "9 is a number in YAML"),
     ],

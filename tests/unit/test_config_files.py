@@ -81,6 +81,41 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
             read_configs([str(tmp_path / name)])
 
 
+@pytest.mark.parametrize("text", ["", "---\n", "# nothing\n---\n...\n", "null\n"])
+def test_what_holds_no_document_is_a_generator_that_failed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "none").mkdir()
+    none = tmp_path / "none" / "none.yaml"
+    none.write_text(text)
+    good = tmp_path / "good.yaml"
+    good.write_text(_bindings("a"))
+    for paths in ([none], [none.parent], [good, none], [none, good]):
+        with pytest.raises(InvalidInput, match=r"none(\.yaml)? holds no document"):
+            read_configs([str(path) for path in paths])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    with pytest.raises(InvalidInput, match="standard input holds no document"):
+        read_configs(["-"])
+    assert _names(str(tmp_path), str(good)) == ["a"]
+    (none.parent / "more.yaml").write_text(_bindings())
+    assert _names(str(none.parent)) == []
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.yaml").write_text(_bindings("app", nonsense=1))
+    (tmp_path / "folder" / "b.yaml").write_text(f"{_bindings('x', 'x')}\n---\n{_bindings('B')}")
+    for name in ("c.yaml", "d.yaml"):
+        (tmp_path / name).write_text(_bindings("twice"))
+    (tmp_path / "empty.yaml").touch()
+    paths = ("folder", "c.yaml", "missing.yaml", "d.yaml", "empty.yaml")
+    with pytest.raises(InvalidInput, match="the files have 6 problems") as caught:
+        read_configs([str(tmp_path / path) for path in paths])
+    wrong = ("nonsense", "'B'", "b.yaml:1", "missing.yaml", "empty.yaml", "default/twice")
+    for line, part in zip(caught.value.details, wrong, strict=True):
+        assert part in line
+
+
 def test_a_service_account_in_two_files(tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text(_bindings("app"))

@@ -42,13 +42,15 @@ def test_selection(include: tuple[str, ...], exclude: tuple[str, ...], expected:
 @pytest.mark.parametrize("glob", ["[", "[a", "a]", "{a", "a}", "\\", "{a,{b}"])
 def test_what_is_no_glob(glob: str) -> None:
     with pytest.raises(InvalidInput, match="not a valid glob"):
-        Selection((glob,)).admits("a/b")
+        Selection(exclude=("a", glob))
 
 
 def test_an_include_that_matches_nothing_is_a_slip() -> None:
     with pytest.raises(InvalidInput, match="matches no ServiceAccount") as caught:
-        Selection(("shop/order",)).of([Binding("shop", "orders")])
+        Selection(("shop/order",)).check([Binding("shop", "orders")])
     assert caught.value.details == ("shop/orders",)
+    Selection(("shop/order", "shop/*")).check([Binding("shop", "orders")])
+    Selection(exclude=("shop/*",)).check([Binding("shop", "orders")])
 
 
 @given(st.lists(name, unique=True), st.lists(name), st.lists(name))

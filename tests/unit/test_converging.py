@@ -42,7 +42,7 @@ def own(draw: st.DrawFn) -> Wish:
         description=draw(some.texts),
         max_session_duration=draw(st.sampled_from([3600, 7200])),
         permissions_boundary=draw(st.sampled_from(["", "arn:aws:iam::aws:policy/B"])),
-        tags={**wished.role.tags, **draw(some.string_maps)},
+        tags={**wished.role.tags, **draw(some.tags)},
     )
     return replace(wished, role=state, gated=False, associate=True, create_namespace=True, override=False)
 

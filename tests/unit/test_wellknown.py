@@ -112,6 +112,7 @@ def test_statements_that_are_there_only_with_their_parameter() -> None:
         (WellKnown("externalDNS", {"zones": ("Z1",)}), "no parameter 'zones'"),
         (WellKnown("externalDNS", {"hostedZones": ()}), "0 values"),
         (WellKnown("externalDNS", {"hostedZones": ("example.com",)}), "not valid for hostedZones"),
+        (WellKnown("velero", {"buckets": ("b1",)}), "names of the buckets, of the form [a-z0-9]"),
         (WellKnown("karpenter", {"nodeRole": ("a", "b")}), "2 values"),
         (WellKnown("vpcCNI", {"a": ("b",)}), "its parameters: none"),
     ],

@@ -143,8 +143,13 @@ def _tags(world: World, change: Change) -> None:
     assert isinstance(change.before, TagsState)
     assert isinstance(change.after, TagsState)
     assert {key: role.state.tags.get(key) for key in change.before.values} == change.before.values
-    tags = {**role.state.tags, **change.after.values}
-    role.state = replace(role.state, tags={key: value for key, value in tags.items() if value is not None})
+    put, gone = change.after.put, change.after.gone
+    # As IAM has it, a key is replaced by one that differs in case only, and removed by one.
+    replaced, removed = ({key.lower() for key in keys} for keys in (put, gone))
+    tags = {**{key: value for key, value in role.state.tags.items() if key.lower() not in replaced}, **put}
+    role.state = replace(
+        role.state, tags={key: value for key, value in tags.items() if key.lower() not in removed}
+    )
 
 
 def _trust(world: World, change: Change) -> None:

@@ -48,8 +48,11 @@ def parse(text: str, source: str, read: ReadFile = _no_files) -> list[Config]:
     """
     reader = Reader(source)
     configs = [_config(reader, node, read) for node in compose(text, source)]
+    try:
+        distinct(configs)
+    except InvalidInput as error:
+        reader.problems += error.details or (str(error),)
     reader.finish()
-    distinct(configs)
     return configs
 
 

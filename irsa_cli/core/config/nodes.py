@@ -31,22 +31,33 @@ _ALSO_BOOLEANS = ("y", "Y", "n", "N")
 
 def compose(text: str, source: str) -> list[Node]:
     """The documents of a text, the empty ones left out; raises `InvalidInput` with the place."""
+    text = _spaced(text.removeprefix("\ufeff"))
     try:
         # JSON's surrogate pairs are an error to the C parser.
         loader = yaml.SafeLoader if "\\ud" in text.lower() else _FAST
-        composed = yaml.compose_all(_spaced(text.removeprefix("\ufeff")), Loader=loader)
+        composed = yaml.compose_all(text, Loader=loader)
         documents = [node for node in composed if node is not None and node.tag != NULL]
         for node in documents:
             _check_size(node, {}, source)
     except yaml.MarkedYAMLError as error:
         place = where(error.problem_mark or error.context_mark, source)
-        reason = ", ".join(part for part in (error.problem, error.context) if part)
-        raise InvalidInput(f"{place}: this is not YAML", reason=reason) from None
+        raise InvalidInput(f"{place}: this is not YAML", reason=_reason(error, text)) from None
     except yaml.YAMLError as error:
         raise InvalidInput(f"{source} is not YAML", reason=str(error).replace("\n", ", ")) from None
     except RecursionError:
         raise InvalidInput(f"{source} can't be read", reason="it is nested too deeply") from None
     return documents
+
+
+def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
+    """The parser's words; the C parser doesn't name the character that it stumbles over."""
+    problem, mark = error.problem, error.problem_mark
+    if problem and mark is not None and "cannot start any token" in problem:
+        character = text[mark.index : mark.index + 1]
+        if character == "\t":
+            return "there is a tab, and YAML is indented by spaces only"
+        problem = f"found character '{character}' that cannot start any token"
+    return ", ".join(part for part in (problem, error.context) if part)
 
 
 def where(mark: yaml.Mark | None, source: str) -> str:

@@ -16,20 +16,28 @@ class Selection:
     """Globs for `namespace/name`, as eksctl has them.
 
     What is excluded is out; with includes, everything else has to be included. `*` matches `/`, too.
+    A bad glob raises `InvalidInput`.
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for item in (*self.include, *self.exclude):
+            _glob(item)
+
     def admits(self, name: str) -> bool:
-        """Whether the ServiceAccount `namespace/name` is meant; raises `InvalidInput` for a bad glob."""
+        """Whether the ServiceAccount `namespace/name` is meant."""
         included = not self.include or any(_glob(item).fullmatch(name) for item in self.include)
         return included and not any(_glob(item).fullmatch(name) for item in self.exclude)
 
     def of(self, bindings: Iterable[Binding]) -> tuple[Binding, ...]:
-        """Those that are meant; raises `InvalidInput` when no include matches any: that is a slip."""
+        """Those that are meant."""
+        return tuple(binding for binding in bindings if self.admits(str(binding)))
+
+    def check(self, bindings: Iterable[Binding]) -> None:
+        """Raise `InvalidInput` when no include matches any: a slip, unless something else is meant, too."""
         everything = tuple(bindings)
-        chosen = tuple(binding for binding in everything if self.admits(str(binding)))
         wanted = Selection(self.include)
         if self.include and not any(wanted.admits(str(binding)) for binding in everything):
             raise InvalidInput(
@@ -37,7 +45,6 @@ class Selection:
                 reason="expected globs for namespace/name",
                 details=[str(binding) for binding in everything],
             )
-        return chosen
 
 
 _TOKEN = re.compile(r"\\(?P<literal>.)|\[(?P<negated>!?)(?P<set>[^\]]+)\]|(?P<plain>.)", re.DOTALL)

@@ -143,5 +143,8 @@ def check_given(use: WellKnown) -> WellKnown:
             raise InvalidInput(f"{key} of {name} has {len(values)} values", reason=known.description)
         for value in values:
             if not re.fullmatch(known.pattern, value, re.ASCII):
-                raise InvalidInput(f"'{value}' is not valid for {key} of {name}", reason=known.description)
+                raise InvalidInput(
+                    f"'{value}' is not valid for {key} of {name}",
+                    reason=f"{known.description}, of the form {known.pattern}",
+                )
     return use
