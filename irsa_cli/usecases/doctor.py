@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
+from irsa_cli.core.causes.decisive import undecided
 from irsa_cli.core.causes.facts import (
     Association,
     CannotTell,
@@ -99,7 +100,8 @@ class _Doctor:
             events=events.result(),
         )
         facts = with_iam(self.reads, replace(facts, subject=subject))
-        return Diagnosis(self.connection.cluster, judge(facts), examined(facts))
+        findings = judge(facts)
+        return Diagnosis(self.connection.cluster, findings, examined(facts, findings))
 
     def all(self, namespace: str) -> Diagnosis:
         """The cluster, and every ServiceAccount that names a role; raises `Refused` for no namespace."""
@@ -109,8 +111,10 @@ class _Doctor:
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
         facts = self._cluster()
         findings = judge(facts)
+        whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
         if isinstance(facts.accounts, Unreadable):
-            return Diagnosis(self.connection.cluster, findings, notes=(facts.accounts.why,))
+            note = f"the ServiceAccounts could not be listed: {facts.accounts.why}"
+            return replace(whole, listed=False, notes=(note,))
         wanted = [
             item
             for item in facts.accounts
@@ -118,19 +122,16 @@ class _Doctor:
         ]
         subjects = self._subjects(wanted, pods.result(), associations.result())
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
-        found = tuple(self._examine(facts, subject, known) for subject in subjects)
-        return Diagnosis(self.connection.cluster, findings, accounts=found)
+        return replace(whole, accounts=tuple(self._examine(facts, subject, known) for subject in subjects))
 
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
         facts = with_iam(self.reads, replace(facts, subject=subject))
         findings = judge(facts)
-        own = tuple(
-            item
-            for item in findings
-            if not item.cause.of_cluster or (item.verdict is Verdict.PROBLEM and item.cause.id not in known)
-        )
-        return examined(facts, own)
+        deciding = {item.cause.id for item in undecided(facts, findings)}
+        deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
+        own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)
+        return examined(facts, tuple(own))
 
     def _subjects(
         self,
