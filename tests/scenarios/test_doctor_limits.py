@@ -382,3 +382,33 @@ def test_an_empty_annotation_is_the_only_thing_that_is_wrong(
     assert problems(document) == ["annotation-arn"]
     assert document["serviceAccount"]["roleArn"] == ""
     assert "is empty" in next(item["text"] for item in document["findings"])
+
+
+def verdicts(document: Json) -> dict[str, str]:
+    """What each check of the document said."""
+    return {item["id"]: item["verdict"] for item in document["findings"]}
+
+
+def test_what_irsa_asks_of_sts_hides_nothing_of_the_application(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = binding.stage
+    stage.sandbox.note_exchange(stage.cluster, binding.subject, binding.role_arn, "ExpiredTokenException")
+    binding.next_second()
+    assert stage.irsa("verify", *of(binding), "-c", stage.cluster).code == 0
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == ["token-expired"]
+    # That STS has admitted a token is known all the same.
+    assert verdicts(document)["organization-policy"] == "ok"
+
+
+def test_what_irsa_asks_of_sts_is_no_doing_of_the_application(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = binding.stage
+    for arguments in (["verify"], ["credentials", "--duration", "12h"]):
+        stage.irsa(arguments[0], *of(binding), "-c", stage.cluster, *arguments[1:])
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+    assert {"sts-never-asked", "token-malformed", "token-expired"} <= untold(document)
+    assert any("but irsa's own" in item["text"] for item in document["findings"])

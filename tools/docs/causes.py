@@ -52,6 +52,9 @@ until that one is in order: where there is no role, nothing is said of its trust
 - What the application does with its credentials: another role that it assumes, an SDK that is told to use
   something else, a token that is kept for too long (unless STS has seen it). A setting that names the role
   once more is a hint.
+- What irsa itself has asked of STS (`irsa verify`, `irsa credentials`, `create-sa --verify`), and what was
+  run under `irsa exec`: it says nothing of the application. By their session and user agent they are left out
+  of what CloudTrail tells; that STS has admitted one of them is known.
 - The inside of pods: what is in the token's file.
 - The network: DNS, routes, and what a sidecar lets out. NetworkPolicies are read, and give a hint only:
   whether the cluster's network enforces them can't be seen.
