@@ -43,7 +43,7 @@ Examples:
     "readers",
     multiple=True,
     type=Checked("arn", "arn.check_role"),
-    help="Role by which the IAM of another account is read, where roles are in one (repeat).",
+    help="Role by which IAM and CloudTrail of another account are read, where roles are in one (repeat).",
 )
 @click.option(
     "--explain", cls=Once, metavar="ID", help="Explain one cause, and ask nobody; 'all' lists them."

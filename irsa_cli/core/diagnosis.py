@@ -171,7 +171,12 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def _account_json(account: Examined) -> dict[str, Any]:
-    return {"namespace": account.namespace, "name": account.name, "roleArn": account.role_arn}
+    return {
+        "namespace": account.namespace,
+        "name": account.name,
+        "roleArn": account.role_arn,
+        "verdict": account.verdict.value,
+    }
 
 
 def cause_json(cause: Cause) -> dict[str, Any]:

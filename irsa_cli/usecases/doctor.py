@@ -29,7 +29,7 @@ from irsa_cli.core.causes.subjects import role_arn_of
 from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.doctor_iam import with_iam
+from irsa_cli.usecases.doctor_iam import account_named, with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
 from irsa_cli.usecases.namespaces import check_namespace
 
@@ -85,8 +85,9 @@ class _Doctor:
         account = reads.account(namespace, name)
         labels, pods = reads.namespace_labels(namespace), reads.pods(namespace)
         probe, association = reads.probe(namespace, name), reads.association(namespace, name)
-        events, policies = reads.events(namespace, name), reads.network_policies(namespace)
+        policies = reads.network_policies(namespace)
         subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
+        events = reads.events(namespace, name, account_named(subject) or self.connection.cluster.account)
         role = self._role(subject)
         facts = replace(self._cluster(), subject=replace(subject, role=role))
         subject = replace(

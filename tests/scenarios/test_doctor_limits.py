@@ -54,7 +54,15 @@ def test_a_role_of_another_account_needs_a_provider_there(
     cured = doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)
     assert problems(cured) == []
     assert not {"provider-account", "role-missing", "trust-subject"} & untold(cured)
+    assert "annotation-account" not in untold(cured)
     assert cured["exitCode"] == 0
+    binding.stage.sandbox.note_exchange(
+        binding.stage.cluster, binding.subject, f"arn:aws:iam::{FOREIGN}:role/app", "ExpiredTokenException"
+    )
+    assert problems(doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)) == ["token-expired"]
+    unread = doctor(binding, capsys, *of(binding))
+    assert problems(unread) == []
+    assert any(f"CloudTrail of account {FOREIGN} is not read" in item["text"] for item in unread["findings"])
 
 
 def test_a_caller_who_may_read_nothing_is_told_so(

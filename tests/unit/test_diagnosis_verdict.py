@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +12,27 @@ from hypothesis import strategies as st
 
 from irsa_cli.cli.doctor_render import lines
 from irsa_cli.core.causes.decisive import undecided
-from irsa_cli.core.causes.facts import Association, Facts, Unreadable
+from irsa_cli.core.causes.facts import Association, Facts, RoleSummary, Unreadable
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.diagnosis import Diagnosis, examined, judge
 from tests.unit.diagnosis_cases import CASES, pod_identity
-from tests.unit.observed import CLUSTER, ROLE, Change, account, annotated, around, of_cluster, working
+from tests.unit.observed import (
+    ACCOUNT,
+    CLUSTER,
+    ROLE,
+    TRUST,
+    Change,
+    account,
+    annotated,
+    around,
+    of_cluster,
+    role,
+    working,
+)
 
 WHY = Unreadable("not permitted")
-FAR = around(account=annotated(role_arn=ROLE.replace("111122223333", "444455556666")), pods=())
+FAR = ROLE.replace(ACCOUNT, "444455556666")
+FAR_TRUST = json.loads(json.dumps(TRUST).replace(ACCOUNT, "444455556666"))
 
 
 def one(facts: Facts) -> Diagnosis:
@@ -108,3 +122,33 @@ def test_no_arn_with_odd_characters_is_suggested(text: str) -> None:
     found = [item for item in judge(facts) if item.cause.id.startswith("annotation-")]
     assert [item.cause.id for item in found if item.verdict is Verdict.PROBLEM] == ["annotation-arn"]
     assert all(item.judgement.fix.isprintable() for item in found)
+
+
+NAMESAKE = (RoleSummary(ROLE, TRUST),)
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (around(), Verdict.OK),
+        (around(candidates=NAMESAKE), Verdict.OK),
+        (around(candidates=WHY), Verdict.OK),
+        (around(provider=None), Verdict.OK),
+        (around(role=None), Verdict.OK),
+        (around(role=None, candidates=NAMESAKE), Verdict.PROBLEM),
+        (around(role=role(arn=FAR, trust=TRUST), candidates=NAMESAKE), Verdict.PROBLEM),
+        (around(role=WHY), Verdict.UNKNOWN),
+        (around(provider=WHY), Verdict.UNKNOWN),
+        (around(role=WHY, candidates=NAMESAKE), Verdict.PROBLEM),
+    ],
+)
+def test_another_account_is_wrong_only_where_that_was_seen(change: Change, verdict: Verdict) -> None:
+    far = around(account=annotated(role_arn=FAR), role=role(arn=FAR, trust=FAR_TRUST), candidates=(), pods=())
+    found = {item.cause.id: item.verdict for item in judge(change(far(working())))}
+    assert found["annotation-account"] is verdict
+
+
+def test_the_verdict_of_a_service_account_is_in_the_document() -> None:
+    hidden = around(role=WHY)(working())
+    assert one(hidden).to_json()["serviceAccount"]["verdict"] == "can't tell"
+    assert [item["verdict"] for item in many(hidden).to_json()["serviceAccounts"]] == ["can't tell"]

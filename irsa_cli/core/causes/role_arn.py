@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from irsa_cli.core.arn import Arn, role_arn
 from irsa_cli.core.causes.annotation import admitting
-from irsa_cli.core.causes.facts import CannotTell, Facts, Subject, have
+from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.subjects import (
     EMPTY,
@@ -17,9 +17,9 @@ from irsa_cli.core.causes.subjects import (
     shown,
     unspaced,
 )
-from irsa_cli.core.causes.trust_reading import other_roles
+from irsa_cli.core.causes.trust_reading import flaws_of, other_roles
 from irsa_cli.core.errors import InvalidInput
-from irsa_cli.core.states import SERVICE_ACCOUNT_TAG
+from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, ProviderState
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
@@ -141,9 +141,13 @@ def _account(facts: Facts) -> Judgement:
     arn = role_arn_of(subject)
     if arn.account == facts.cluster.account:
         return ok("the role is in the cluster's account", account=arn.account)
+    if isinstance(subject.role, Role) and isinstance(subject.provider, ProviderState) and not flaws_of(facts):
+        return ok("the role is in another account, and admits the ServiceAccount", account=arn.account)
     same = [role.arn for role in have(subject.candidates) if role.arn.rsplit("/", 1)[-1] == arn.name]
     if not same:
-        raise CannotTell(f"the role is in account {arn.account}, which this caller does not read")
+        have(subject.role)
+        have(subject.provider)
+        return ok("nothing says that a role of the cluster's account is meant", account=arn.account)
     return problem(
         "a role of this name that admits the ServiceAccount is in the cluster's account",
         fix=annotate(subject, same[0]),
