@@ -14,6 +14,7 @@ from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies
 from irsa_cli.core.causes.facts import Association, EksFacts, Event, NodeMetadata, Role, VpcEndpoint
 from irsa_cli.core.causes.objects import moment
 from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.own_calls import is_own
 from irsa_cli.core.policy import Document
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def _event(item: dict[str, Any]) -> Event:
         error=record.get("errorCode", ""),
         message=record.get("errorMessage", ""),
         seconds=asked.get("durationSeconds"),
+        own=is_own(asked.get("roleSessionName") or "", record.get("userAgent") or ""),
     )
 
 

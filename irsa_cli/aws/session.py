@@ -22,6 +22,7 @@ from irsa_cli import __version__
 from irsa_cli.aws.errors import lost_answers, translate
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.limits import call_seconds
+from irsa_cli.core.own_calls import AGENT
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
@@ -137,7 +138,7 @@ class AwsSession:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=call_seconds(),
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            user_agent_extra=f"irsa/{__version__}",
+            user_agent_extra=f"{AGENT}/{__version__}",
             max_pool_connections=16,
             **options,
         )

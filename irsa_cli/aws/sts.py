@@ -17,14 +17,14 @@ from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.role_credentials import RoleCredentials
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.own_calls import VERIFY_SESSION
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 # What a new role, trust policy or provider may be answered with until IAM has spread it.
 _SPREADING = {"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"}
-SESSION_NAME = "irsa-verify"
-"""The role sessions that irsa opens for looking; CloudTrail shows it."""
+SESSION_NAME = VERIFY_SESSION
 SECONDS = 900
 """How long the credentials live, the shortest that STS gives."""
 TOKEN_SECONDS = 60

@@ -43,7 +43,7 @@ Examples:
     "readers",
     multiple=True,
     type=Checked("arn", "arn.check_role"),
-    help="Role by which the IAM of another account is read, where roles are in one (repeat).",
+    help="Role by which IAM and CloudTrail of another account are read, where roles are in one (repeat).",
 )
 @click.option(
     "--explain", cls=Once, metavar="ID", help="Explain one cause, and ask nobody; 'all' lists them."
@@ -55,7 +55,9 @@ def command(**options: Any) -> int:
     Looks from outside at everything between the cluster's issuer and the pods' environment, names what is
     wrong, the most probable cause first, and says how to put it right. Without NAME: the cluster, and all
     ServiceAccounts that name a role. Changes nothing; a pod that is created for show is not made
-    (dryRun=All). Exit code 5: something is wrong. What can't be told is shown, and is no problem.
+    (dryRun=All). Exit code 5: something is wrong; 1: nothing is as far as it could be looked at, but
+    ServiceAccount, role, trust policy or provider could not. What else can't be told is shown, and is no
+    problem.
     """
     from irsa_cli.cli.session import Speaking
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from irsa_cli.core.causes.finding import Cause, Finding, Verdict
+from irsa_cli.core.causes.subjects import shown, unspaced, visible
 from irsa_cli.core.diagnosis import Diagnosis, Examined, having
 
 _MARKS = {Verdict.OK: "✓", Verdict.PROBLEM: "✗", Verdict.UNKNOWN: "?"}
@@ -27,14 +28,27 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     if diagnosis.account is not None:
         yield _head(diagnosis.account)
     yield from _findings(diagnosis.findings, everything=everything)
+    said = _by_reason(diagnosis.undecided)
     for account in diagnosis.accounts:
-        yield from _summary(account)
-    yield from (f"Note: {note}" for note in diagnosis.notes)
+        yield from _summary(account, said)
+    yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
     yield _verdict(diagnosis)
 
 
 def _head(account: Examined) -> str:
-    return f"{account.full_name}: {account.role_arn or 'names no role'}"
+    """The ServiceAccount and its annotation, in quotes where that holds anything odd."""
+    if account.exists is None:
+        said = "could not be read"
+    elif not account.exists:
+        said = "does not exist"
+    elif account.role_arn is None:
+        said = "names no role"
+    elif not account.role_arn:
+        said = "the annotation is empty"
+    else:
+        plain = unspaced(account.role_arn) == account.role_arn
+        said = account.role_arn if plain else shown(account.role_arn)
+    return f"{account.full_name}: {said}"
 
 
 def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]:
@@ -44,7 +58,7 @@ def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]
     yield from _unknown(having(found, Verdict.UNKNOWN), everything=everything)
     good = having(found, Verdict.OK)
     if everything:
-        yield from (f"{_mark(Verdict.OK)} {item.cause.id}: {item.judgement.text}" for item in good)
+        yield from (f"{_mark(Verdict.OK)} {item.cause.id}: {visible(item.judgement.text)}" for item in good)
     elif good:
         yield f"{_mark(Verdict.OK)} {len(good)} checks found nothing (-v shows them)"
 
@@ -62,37 +76,72 @@ def _problem(finding: Finding) -> Iterator[str]:
 
 
 def _row(name: str, value: str) -> str:
-    return f"    {name:<{_WIDTH}} {value}".rstrip()
+    """A line of a problem. What others wrote must not steer the terminal, or look like a line of its own."""
+    return f"    {name:<{_WIDTH}} {visible(value)}".rstrip()
 
 
 def _unknown(findings: tuple[Finding, ...], *, everything: bool) -> Iterator[str]:
     """What can't be told, the causes of one reason together."""
-    by_reason: dict[str, list[Finding]] = {}
-    for item in findings:
-        by_reason.setdefault(item.judgement.text, []).append(item)
-    for reason, items in by_reason.items():
-        yield f"{_mark(Verdict.UNKNOWN)} can't tell: {reason}"
-        few = everything or len(items) <= _FEW
-        yield f"    {', '.join(item.cause.id for item in items) if few else f'{len(items)} checks'}"
+    for reason, items in _by_reason(findings).items():
+        yield f"{_mark(Verdict.UNKNOWN)} can't tell: {visible(reason)}"
+        yield f"    {_named(items, everything=everything)}"
         evidence = dict.fromkeys(pair for item in items for pair in item.judgement.evidence)
         yield from (_row(name, value) for name, value in evidence)
 
 
-def _summary(account: Examined) -> Iterator[str]:
-    """One of many ServiceAccounts: what is wrong with it on one line each."""
-    problems = account.problems
-    yield f"{_mark(Verdict.PROBLEM if problems else Verdict.OK)} {account.full_name}"
-    for item in problems:
-        yield f"    {item.cause.id}: {item.judgement.text}"
+def _by_reason(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+    for item in findings:
+        found.setdefault(item.judgement.text, []).append(item)
+    return found
+
+
+def _named(findings: list[Finding], *, everything: bool = False) -> str:
+    few = everything or len(findings) <= _FEW
+    return ", ".join(item.cause.id for item in findings) if few else f"{len(findings)} checks"
+
+
+def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
+    """One of many ServiceAccounts: what is wrong with it, or why that can't be told, on one line each.
+
+    Reasons that the cluster's findings have `said` are not said again.
+    """
+    yield f"{_mark(account.verdict)} {account.full_name}"
+    for item in account.problems:
+        yield f"    {item.cause.id}: {visible(item.judgement.text)}"
+    undecided = () if account.problems else account.undecided
+    for reason, items in _by_reason(undecided).items():
+        yield f"    can't tell: {'as above' if reason in said else visible(reason)} ({_named(items)})"
 
 
 def _verdict(diagnosis: Diagnosis) -> str:
-    count = len(diagnosis.problems)
+    count, hidden = len(diagnosis.problems), _hidden(diagnosis)
     if not count:
-        return "Nothing wrong was found."
+        if not hidden:
+            return "Nothing wrong was found."
+        return f"Nothing wrong was found in what could be looked at; {hidden} (exit {diagnosis.exit_code})."
     first = diagnosis.problems[0].cause.id
     more = "" if count == 1 else f" Begin with {first}."
-    return f"{count} problem{'s' if count != 1 else ''} found (exit {diagnosis.exit_code}).{more}"
+    found = f"{count} problem{'s' if count != 1 else ''} found (exit {diagnosis.exit_code}).{more}"
+    return f"{found} Beside, {hidden}." if hidden and diagnosis.account is None else found
+
+
+def _hidden(diagnosis: Diagnosis) -> str:
+    """How much of what decides could not be looked at; '' when all of it could."""
+    if diagnosis.is_complete:
+        return ""
+    if diagnosis.account is not None:
+        return f"of what decides, {_checks(diagnosis.account.undecided)} could not be made"
+    if not diagnosis.listed:
+        return "the ServiceAccounts could not be listed"
+    if not diagnosis.accounts:
+        return "the OIDC provider could not be read"
+    missed = sum(item.verdict is Verdict.UNKNOWN for item in diagnosis.accounts)
+    return f"{missed} of {len(diagnosis.accounts)} ServiceAccounts could not be judged"
+
+
+def _checks(findings: tuple[Finding, ...]) -> str:
+    return f"{len(findings)} check{'s' if len(findings) != 1 else ''}"
 
 
 def explanation(cause: Cause) -> Iterator[str]:

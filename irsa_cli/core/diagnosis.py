@@ -12,7 +12,8 @@ from typing import Any
 
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.causes import CAUSES, Cause
-from irsa_cli.core.causes.facts import Facts
+from irsa_cli.core.causes.decisive import undecided
+from irsa_cli.core.causes.facts import Facts, Unreadable
 from irsa_cli.core.causes.finding import Finding, Verdict
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.errors import ExitCode, IrsaError
@@ -24,12 +25,17 @@ _VERDICTS = (Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.OK)
 
 @dataclass(frozen=True)
 class Examined:
-    """A ServiceAccount and what was found of it; `role_arn` is the annotation as it is, '' without one."""
+    """A ServiceAccount and what was found of it; `role_arn` is the annotation as it is, None without one.
+
+    `exists` is None where it could not be read. `undecided` is what can't be told although all hangs on it.
+    """
 
     namespace: str
     name: str
-    role_arn: str = ""
+    role_arn: str | None = None
     findings: tuple[Finding, ...] = ()
+    exists: bool | None = True
+    undecided: tuple[Finding, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -41,19 +47,30 @@ class Examined:
         """What is wrong, the most probable cause first."""
         return having(self.findings, Verdict.PROBLEM)
 
+    @property
+    def verdict(self) -> Verdict:
+        """What is to be said of it as a whole."""
+        if self.problems:
+            return Verdict.PROBLEM
+        return Verdict.UNKNOWN if self.undecided else Verdict.OK
+
 
 @dataclass(frozen=True)
 class Diagnosis:
     """What was found.
 
     Of one ServiceAccount (`account`): `findings` has it all. Of a whole cluster: `findings` has what concerns
-    the cluster, `accounts` the ServiceAccounts that name a role. With an `error` nothing could be looked at.
+    the cluster, `accounts` the ServiceAccounts that name a role, `undecided` what can't be told of the
+    cluster although all hangs on it; `listed` tells whether the ServiceAccounts could be listed. With an
+    `error` nothing could be looked at.
     """
 
     cluster: Cluster | None
     findings: tuple[Finding, ...] = ()
     account: Examined | None = None
     accounts: tuple[Examined, ...] = ()
+    undecided: tuple[Finding, ...] = ()
+    listed: bool = True
     notes: tuple[str, ...] = ()
     error: Exception | None = None
     signal: int = 0
@@ -65,13 +82,25 @@ class Diagnosis:
         return (*having(self.findings, Verdict.PROBLEM), *of_accounts)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether all that decides could be looked at; of hints it does not matter."""
+        if self.account is not None:
+            return not self.account.undecided
+        # What the cluster's provider decides is said of each ServiceAccount that needs it.
+        if not self.accounts:
+            return self.listed and not self.undecided
+        return all(item.verdict is not Verdict.UNKNOWN for item in self.accounts)
+
+    @property
     def exit_code(self) -> int:
-        """5 when something is wrong, else 0: what can't be told is no problem, and is shown."""
+        """5 when something is wrong, else 1 when something that decides can't be told, else 0."""
         if self.signal:
             return 128 + self.signal
         if self.error is not None:
             return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
-        return ExitCode.UNVERIFIED if self.problems else ExitCode.DONE
+        if self.problems:
+            return ExitCode.UNVERIFIED
+        return ExitCode.DONE if self.is_complete else ExitCode.FAILED
 
     def to_json(self) -> dict[str, Any]:
         """The document that `-o json` and `-o yaml` print."""
@@ -110,11 +139,18 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda item: (_VERDICTS.index(item.verdict), -item.cause.weight)))
 
 
-def examined(facts: Facts, findings: tuple[Finding, ...] = ()) -> Examined:
+def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:
     """The ServiceAccount that the facts are about, with what was found of it."""
-    subject = facts.named
-    annotations = subject.account.annotations if isinstance(subject.account, ServiceAccount) else {}
-    return Examined(subject.namespace, subject.name, annotations.get(ROLE_ARN_ANNOTATION, ""), findings)
+    subject, account = facts.named, facts.named.account
+    annotations = account.annotations if isinstance(account, ServiceAccount) else {}
+    return Examined(
+        subject.namespace,
+        subject.name,
+        annotations.get(ROLE_ARN_ANNOTATION),
+        findings,
+        exists=None if isinstance(account, Unreadable) else account is not None,
+        undecided=undecided(facts, findings),
+    )
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
@@ -135,7 +171,12 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def _account_json(account: Examined) -> dict[str, Any]:
-    return {"namespace": account.namespace, "name": account.name, "roleArn": account.role_arn or None}
+    return {
+        "namespace": account.namespace,
+        "name": account.name,
+        "roleArn": account.role_arn,
+        "verdict": account.verdict.value,
+    }
 
 
 def cause_json(cause: Cause) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.states import (
@@ -34,6 +34,8 @@ _INT64 = 2**63
 class Injection:
     """What a ServiceAccount's annotations ask for; `role_arn` is empty where there is no role.
 
+    `annotated`: whether there is an annotation for the role, though it may be empty.
+
     `token_seconds` is the lifetime to ask for, which the API server may shorten. `regional_sts`: whether
     SDKs are told to use the STS endpoint of their region; EKS does so unless the annotation says no.
     """
@@ -42,6 +44,7 @@ class Injection:
     audience: str = DEFAULT_AUDIENCE
     token_seconds: int = DEFAULT_SECONDS
     regional_sts: bool = True
+    annotated: bool = field(default=False, compare=False)
 
     @classmethod
     def read(cls, annotations: Mapping[str, str]) -> Injection:
@@ -51,6 +54,7 @@ class Injection:
             audience=annotations.get(AUDIENCE_ANNOTATION, DEFAULT_AUDIENCE),
             token_seconds=_seconds(annotations.get(TOKEN_EXPIRATION_ANNOTATION, "")),
             regional_sts=_regional(annotations.get(STS_REGIONAL_ANNOTATION, "")),
+            annotated=ROLE_ARN_ANNOTATION in annotations,
         )
 
     def environment(self, region: str, token_file: str) -> dict[str, str]:

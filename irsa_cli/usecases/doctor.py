@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
+from irsa_cli.core.causes.decisive import undecided
 from irsa_cli.core.causes.facts import (
     Association,
     CannotTell,
@@ -28,8 +29,9 @@ from irsa_cli.core.causes.subjects import role_arn_of
 from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.doctor_iam import with_iam
+from irsa_cli.usecases.doctor_iam import account_named, with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
+from irsa_cli.usecases.namespaces import check_namespace
 
 NO_ROLE = Unreadable("the ServiceAccount names no role")
 ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one")
@@ -83,8 +85,9 @@ class _Doctor:
         account = reads.account(namespace, name)
         labels, pods = reads.namespace_labels(namespace), reads.pods(namespace)
         probe, association = reads.probe(namespace, name), reads.association(namespace, name)
-        events, policies = reads.events(namespace, name), reads.network_policies(namespace)
+        policies = reads.network_policies(namespace)
         subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
+        events = reads.events(namespace, name, account_named(subject) or self.connection.cluster.account)
         role = self._role(subject)
         facts = replace(self._cluster(), subject=replace(subject, role=role))
         subject = replace(
@@ -98,16 +101,21 @@ class _Doctor:
             events=events.result(),
         )
         facts = with_iam(self.reads, replace(facts, subject=subject))
-        return Diagnosis(self.connection.cluster, judge(facts), examined(facts))
+        findings = judge(facts)
+        return Diagnosis(self.connection.cluster, findings, examined(facts, findings))
 
     def all(self, namespace: str) -> Diagnosis:
-        """The cluster, and every ServiceAccount that names a role."""
+        """The cluster, and every ServiceAccount that names a role; raises `Refused` for no namespace."""
         self._begin_cluster()
+        if namespace:
+            check_namespace(self.connection, namespace)
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
         facts = self._cluster()
         findings = judge(facts)
+        whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
         if isinstance(facts.accounts, Unreadable):
-            return Diagnosis(self.connection.cluster, findings, notes=(facts.accounts.why,))
+            note = f"the ServiceAccounts could not be listed: {facts.accounts.why}"
+            return replace(whole, listed=False, notes=(note,))
         wanted = [
             item
             for item in facts.accounts
@@ -115,19 +123,16 @@ class _Doctor:
         ]
         subjects = self._subjects(wanted, pods.result(), associations.result())
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
-        found = tuple(self._examine(facts, subject, known) for subject in subjects)
-        return Diagnosis(self.connection.cluster, findings, accounts=found)
+        return replace(whole, accounts=tuple(self._examine(facts, subject, known) for subject in subjects))
 
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
         facts = with_iam(self.reads, replace(facts, subject=subject))
         findings = judge(facts)
-        own = tuple(
-            item
-            for item in findings
-            if not item.cause.of_cluster or (item.verdict is Verdict.PROBLEM and item.cause.id not in known)
-        )
-        return examined(facts, own)
+        deciding = {item.cause.id for item in undecided(facts, findings)}
+        deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
+        own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)
+        return examined(facts, tuple(own))
 
     def _subjects(
         self,

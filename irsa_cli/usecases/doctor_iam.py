@@ -20,7 +20,7 @@ from irsa_cli.usecases.doctor_reading import DoctorReads
 def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     """The facts with what has to be read of IAM by what is there: other providers, other roles."""
     subject = facts.named
-    provider = _account_of(subject)
+    provider = account_named(subject)
     subject = replace(
         subject,
         provider=reads.provider(provider).result() if provider else None,
@@ -56,7 +56,7 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
         return ()
     home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
     identity = replace(identity_of(facts, subject), provider_arn=home)
-    if _account_of(subject) == cluster.account:
+    if account_named(subject) == cluster.account:
         if isinstance(subject.role, Unreadable):
             return ()
         if subject.role is not None and explain(subject.role.trust, identity).admitted:
@@ -67,7 +67,7 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     return tuple(item for item in roles if explain(item.trust, identity).admitted)
 
 
-def _account_of(subject: Subject) -> str:
+def account_named(subject: Subject) -> str:
     """The account in the annotation, '' when there is none to be read."""
     try:
         arn: Arn = role_arn_of(subject)

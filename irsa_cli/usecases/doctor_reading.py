@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws import diagnosis as aws
 from irsa_cli.aws import iam as aws_iam
 from irsa_cli.aws.listing import list_roles
+from irsa_cli.aws.sts import assume
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.facts import (
     Association,
@@ -42,13 +43,14 @@ AGENT = "eks-pod-identity-agent"
 class DoctorReads(KubeReads):
     """Reads of one cluster that run in the background; the same thing is read once.
 
-    `readers` are roles by which the IAM of other accounts is read. For a `with` block.
+    `readers` are roles by which IAM and CloudTrail of other accounts are read. For a `with` block.
     """
 
     def __init__(self, connection: Connection, readers: Iterable[str] = ()) -> None:
         super().__init__(connection)
         self._connection = connection
-        self._shared = Reads(connection, readers)
+        self._readers = {Arn.parse(text).account: text for text in readers}
+        self._shared = Reads(connection, self._readers.values())
         self._is_eks = connection.target.issuer_url is None
 
     def __enter__(self) -> DoctorReads:
@@ -143,14 +145,24 @@ class DoctorReads(KubeReads):
 
         return self._once("associations", work)
 
-    def events(self, namespace: str, name: str) -> Future[tuple[Event, ...] | Unreadable]:
-        """What STS has seen of the ServiceAccount."""
+    def events(self, namespace: str, name: str, account: str) -> Future[tuple[Event, ...] | Unreadable]:
+        """What STS has seen of the ServiceAccount: CloudTrail of the role's account tells it."""
 
         def work() -> tuple[Event, ...]:
-            cloudtrail = self._connection.aws.client("cloudtrail")
-            return aws.web_identity_events(cloudtrail, subject(namespace, name))
+            return aws.web_identity_events(self._cloudtrail(account), subject(namespace, name))
 
         return self._once(("events", namespace, name), work)
+
+    def _cloudtrail(self, account: str) -> Any:
+        session = self._connection.aws
+        if account == self._connection.cluster.account:
+            return session.client("cloudtrail")
+        if account not in self._readers:
+            raise IrsaError(
+                f"CloudTrail of account {account} is not read",
+                reason="--iam-assume-role names a role there by which it can be",
+            )
+        return session.client_of("cloudtrail", assume(session.client("sts"), self._readers[account]))
 
     def nodes(self, names: tuple[str, ...]) -> Future[Mapping[str, NodeMetadata] | Unreadable]:
         """How these nodes answer for their metadata; EC2 is not asked about none."""

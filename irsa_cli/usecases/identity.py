@@ -75,7 +75,9 @@ class ServiceAccount:
         if not found.role_arn:
             raise Refused(
                 f"ServiceAccount {self.full_name} has no role",
-                reason=f"it has no annotation {ROLE_ARN_ANNOTATION}",
+                reason=f"its annotation {ROLE_ARN_ANNOTATION} is empty"
+                if found.annotated
+                else f"it has no annotation {ROLE_ARN_ANNOTATION}",
                 next_steps=(self._command("create-sa") + " --attach-policy-arn ARN  # gives it one",),
             )
         try:
@@ -127,12 +129,21 @@ class ServiceAccount:
             raise Unverified(
                 f"STS gives {self.full_name} no credentials of {injection.role_arn}",
                 reason=error.reason,
-                next_steps=(
-                    self._command("verify") + "  # which condition fails",
-                    self._command("doctor") + "  # why",
-                ),
+                next_steps=self._cures(error, seconds),
                 code=error.code,
             ) from error
+
+    def _cures(self, error: ServiceError, seconds: int | None) -> tuple[str, ...]:
+        """What to do about a refusal; the lifetime is the caller's own wish, and no fault of the role."""
+        if seconds is not None and error.code == "ValidationError" and "DurationSeconds" in error.reason:
+            return (
+                "ask for a shorter --duration; without it STS gives an hour",
+                self._command("update-sa") + f" --max-session-duration {seconds}  # the role allows more",
+            )
+        return (
+            self._command("verify") + "  # which condition fails",
+            self._command("doctor") + "  # why",
+        )
 
     def _command(self, command: str) -> str:
         cluster = shlex.quote(self.connection.cluster.name)

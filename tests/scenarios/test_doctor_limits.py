@@ -45,6 +45,7 @@ def test_a_role_of_another_account_needs_a_provider_there(
     reader = move_role_to(binding, FOREIGN)
     hidden = doctor(binding, capsys, *of(binding))
     assert problems(hidden) == []
+    assert hidden["exitCode"] == 1
     assert {"provider-account", "role-missing", "trust-subject"} <= untold(hidden)
     seen = doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)
     assert problems(seen) == ["provider-account"]
@@ -53,6 +54,15 @@ def test_a_role_of_another_account_needs_a_provider_there(
     cured = doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)
     assert problems(cured) == []
     assert not {"provider-account", "role-missing", "trust-subject"} & untold(cured)
+    assert "annotation-account" not in untold(cured)
+    assert cured["exitCode"] == 0
+    binding.stage.sandbox.note_exchange(
+        binding.stage.cluster, binding.subject, f"arn:aws:iam::{FOREIGN}:role/app", "ExpiredTokenException"
+    )
+    assert problems(doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)) == ["token-expired"]
+    unread = doctor(binding, capsys, *of(binding))
+    assert problems(unread) == []
+    assert any(f"CloudTrail of account {FOREIGN} is not read" in item["text"] for item in unread["findings"])
 
 
 def test_a_caller_who_may_read_nothing_is_told_so(
@@ -61,7 +71,7 @@ def test_a_caller_who_may_read_nothing_is_told_so(
     binding.stage.sandbox.add_user("guest", policy={"Version": "2012-10-17", "Statement": READING})
     document = doctor(binding, capsys, *of(binding), user="guest")
     assert problems(document) == []
-    assert document["exitCode"] == 0
+    assert document["exitCode"] == 1
     good = [item["id"] for item in document["findings"] if item["verdict"] == "ok"]
     # Of these nothing has to be read but the cluster, which EKS described, and what is public.
     described = {"cluster-unsupported", "pod-china-region", "pod-token-unreadable"}
@@ -291,3 +301,122 @@ def test_a_cluster_that_is_not_there_ends_with_1(cluster: Stage) -> None:
     assert ran.code == 1
     assert ran.json["error"]["code"] == "ResourceNotFoundException"
     assert "nowhere" in ran.err
+
+
+def test_a_namespace_that_is_not_there_is_refused(cluster: Stage) -> None:
+    cluster.make_namespace("back")
+    make(cluster, "back")
+    ran = cluster.irsa("doctor", "-c", "demo", "-n", "bakc", "-o", "json")
+    assert ran.code == 4
+    assert ran.json["error"]["message"] == "there is no namespace bakc in demo"
+    user = cluster.restricted((("get", "list"), ("serviceaccounts",)))
+    assert cluster.irsa("doctor", "-c", "demo", "-n", "back", user=user).code != 4
+
+
+def test_what_could_not_be_looked_at_is_not_called_right(cluster: Stage) -> None:
+    cluster.make_namespace("back")
+    binding = make(cluster, "back")
+    binding.values(sub="system:serviceaccount:backs:other")
+    cluster.sandbox.add_user("lister", policy={"Version": "2012-10-17", "Statement": READING})
+    cluster._grant("lister", [Rule(("get", "list"), ("serviceaccounts",))])
+    ran = cluster.irsa("doctor", "-c", "demo", user="lister")
+    assert ran.code == 1
+    assert f"? back/{NAME}" in ran.out
+    assert f"missing permission: iam:GetRole on {binding.role} (15 checks)" in ran.out
+    assert "could be looked at; 1 of 1 ServiceAccounts could not be judged (exit 1)" in ran.out
+    one = cluster.irsa("doctor", NAME, "-n", "back", "-c", "demo", user="lister")
+    assert one.code == 1
+    assert "of what decides, 16 checks could not be made (exit 1)" in one.out
+
+
+def test_a_role_that_is_not_read_is_not_called_right(cluster: Stage) -> None:
+    cluster.make_namespace("back")
+    binding = make(cluster, "back")
+    for name in ("far", "lost"):
+        arn = f"arn:aws:iam::{FOREIGN}:role/{name}" if name == "far" else f"{binding.role_arn}{name}"
+        cluster.make_account("back", name, annotations={ROLE_ARN: arn})
+    ran = cluster.irsa("doctor", "-c", "demo")
+    assert ran.code == 5
+    assert "? back/far" in ran.out
+    assert f"    can't tell: account {FOREIGN} is not read" in ran.out
+    assert f"✓ back/{NAME}" in ran.out
+    assert "1 of 3 ServiceAccounts could not be judged" in ran.out
+
+
+def test_service_accounts_that_can_not_be_listed(cluster: Stage) -> None:
+    cluster.make_namespace("back")
+    make(cluster, "back")
+    ran = cluster.irsa("doctor", "-c", "demo", user=cluster.restricted())
+    assert ran.code == 1
+    assert "missing RBAC permission: list serviceaccounts" in ran.out
+    assert "the ServiceAccounts could not be listed (exit 1)" in ran.out
+
+
+def test_a_service_account_that_is_hidden_or_missing_is_not_said_to_name_no_role(cluster: Stage) -> None:
+    cluster.make_namespace("back")
+    make(cluster, "back")
+    cluster.make_account("back", "plain")
+    user = cluster.restricted()
+    said = {
+        ("admin", "nobody"): "does not exist",
+        ("admin", "plain"): "names no role",
+        (user, NAME): "could not be read",
+    }
+    for (who, name), text in said.items():
+        ran = cluster.irsa("doctor", name, "-n", "back", "-c", "demo", user=who)
+        assert ran.out.splitlines()[0] == f"back/{name}: {text}"
+
+
+def test_an_annotation_does_not_reach_the_terminal_raw(cluster: Stage) -> None:
+    cluster.make_namespace("back")
+    evil = "arn:aws:iam::111122223333:role/x\x1b[2K\n✓ back other"
+    cluster.make_account("back", "evil", annotations={ROLE_ARN: evil})
+    for name in (["evil", "-n", "back"], []):
+        ran = cluster.irsa("doctor", *name, "-c", "demo", "-v")
+        assert ran.code == 5
+        assert "\x1b" not in ran.out
+        assert not any(line.startswith("✓ back") for line in ran.out.splitlines())
+    document = cluster.irsa("doctor", "evil", "-n", "back", "-c", "demo", "-o", "json").json
+    (found,) = (item for item in document["findings"] if item["id"] == "annotation-arn")
+    assert found["fix"].endswith("role-arn=arn:aws:iam::111122223333:role/NAME")
+
+
+def test_an_empty_annotation_is_the_only_thing_that_is_wrong(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binding.annotate("")
+    binding.new_pod()
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == ["annotation-arn"]
+    assert document["serviceAccount"]["roleArn"] == ""
+    assert "is empty" in next(item["text"] for item in document["findings"])
+
+
+def verdicts(document: Json) -> dict[str, str]:
+    """What each check of the document said."""
+    return {item["id"]: item["verdict"] for item in document["findings"]}
+
+
+def test_what_irsa_asks_of_sts_hides_nothing_of_the_application(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = binding.stage
+    stage.sandbox.note_exchange(stage.cluster, binding.subject, binding.role_arn, "ExpiredTokenException")
+    binding.next_second()
+    assert stage.irsa("verify", *of(binding), "-c", stage.cluster).code == 0
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == ["token-expired"]
+    # That STS has admitted a token is known all the same.
+    assert verdicts(document)["organization-policy"] == "ok"
+
+
+def test_what_irsa_asks_of_sts_is_no_doing_of_the_application(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = binding.stage
+    for arguments in (["verify"], ["credentials", "--duration", "12h"]):
+        stage.irsa(arguments[0], *of(binding), "-c", stage.cluster, *arguments[1:])
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == []
+    assert {"sts-never-asked", "token-malformed", "token-expired"} <= untold(document)
+    assert any("but irsa's own" in item["text"] for item in document["findings"])

@@ -141,7 +141,11 @@ def test_what_sts_refuses_is_told_in_its_words(stage: Stage, namespace: str, rol
 
 
 def test_more_time_than_the_role_gives_is_told(stage: Stage, namespace: str, role: str) -> None:
-    assert "MaxSessionDuration" in refused(stage, namespace, "--duration", "2h").err
+    ran = stage.irsa(*line(stage, namespace, "--duration", "2h"))
+    assert ran.code == 5
+    assert "MaxSessionDuration" in ran.err
+    assert f"irsa update-sa reader -n {namespace} -c {stage.cluster} --max-session-duration 7200" in ran.err
+    assert "irsa doctor" not in ran.err
 
 
 def test_a_terminal_is_warned_about(stage: Stage, namespace: str, role: str) -> None:

@@ -110,7 +110,8 @@ def test_problems_come_first_and_the_most_probable_at_the_top(cases: list[tuple[
 
 
 def diagnosis(facts: Facts) -> Diagnosis:
-    return Diagnosis(CLUSTER, judge(facts), examined(facts))
+    found = judge(facts)
+    return Diagnosis(CLUSTER, found, examined(facts, found))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{number}-{name}" for number, (name, _) in enumerate(CASES)])

@@ -46,6 +46,7 @@ def test_what_is_no_role_is_refused(annotations: dict[str, str] | None) -> None:
         account(annotations).settings_with_role()
     assert ROLE_ARN in str(refused.value)
     assert "-n backend -c demo" in " ".join(refused.value.next_steps)
+    assert ("is empty" in str(refused.value)) == ((annotations or {}).get(ROLE_ARN) == "")
 
 
 def test_a_role_of_any_path_and_partition_is_taken() -> None:

@@ -38,7 +38,10 @@ Each check ends with one of three verdicts:
 - `problem`: this is wrong. The evidence shows what is there and what should be; `to fix` is a command to
   paste (or, where only a person can decide, the one that shows or opens what is wrong).
 - `can't tell`: what it needs is not there or could not be read, and the reason is said. That something can't
-  be told is no problem: the exit code is 5 when there is a problem, else 0.
+  be told is no problem: the exit code is 5 when there is a problem. It is 1 when there is none, but
+  ServiceAccount, role, trust policy or provider could not be looked at (`service-account-missing`,
+  `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust`),
+  else 0.
 
 Problems are shown by weight, the most probable one first. A check that depends on another says "can't tell"
 until that one is in order: where there is no role, nothing is said of its trust policy.
@@ -49,6 +52,9 @@ until that one is in order: where there is no role, nothing is said of its trust
 - What the application does with its credentials: another role that it assumes, an SDK that is told to use
   something else, a token that is kept for too long (unless STS has seen it). A setting that names the role
   once more is a hint.
+- What irsa itself has asked of STS (`irsa verify`, `irsa credentials`, `create-sa --verify`), and what was
+  run under `irsa exec`: it says nothing of the application. By their session and user agent they are left out
+  of what CloudTrail tells; that STS has admitted one of them is known.
 - The inside of pods: what is in the token's file.
 - The network: DNS, routes, and what a sidecar lets out. NetworkPolicies are read, and give a hint only:
   whether the cluster's network enforces them can't be seen.

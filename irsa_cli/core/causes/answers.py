@@ -18,10 +18,16 @@ _DELAY = timedelta(minutes=15)
 """For how long an event may not be in CloudTrail yet, by its documentation."""
 
 
+def _calls(facts: Facts) -> tuple[Event, ...]:
+    """The application's calls: what irsa tried itself, or a command under `irsa exec`, says nothing of it."""
+    return tuple(event for event in have(facts.named.events) if not event.own)
+
+
 def _newest(facts: Facts) -> Event:
-    events = have(facts.named.events)
+    events = _calls(facts)
     if not events:
-        raise CannotTell("CloudTrail has no call of this ServiceAccount to STS")
+        more = " but irsa's own" if have(facts.named.events) else ""
+        raise CannotTell(f"CloudTrail has no call of this ServiceAccount to STS{more}")
     return max(events, key=lambda event: event.time)
 
 
@@ -101,7 +107,7 @@ def _expired(facts: Facts) -> Judgement:
     source="https://github.com/aws/amazon-eks-pod-identity-webhook/issues/232",
 )
 def _malformed(facts: Facts) -> Judgement:
-    events = have(facts.named.events)
+    events = _calls(facts)
     if events:
         return ok("STS has read a token of the ServiceAccount", last=events[0].time.isoformat())
     users_of(facts.named)
@@ -121,7 +127,7 @@ def _malformed(facts: Facts) -> Judgement:
 def _throttled(facts: Facts) -> Judgement:
     newest = _newest(facts)
     causes = ("Throttling", "RequestLimitExceeded", "IDPCommunicationError", "TooManyRequests")
-    found = [event for event in have(facts.named.events) if event.error.startswith(causes)]
+    found = [event for event in _calls(facts) if event.error.startswith(causes)]
     if newest not in found:
         return ok("the newest call was not throttled", last=newest.time.isoformat())
     return problem(
@@ -144,7 +150,7 @@ def _throttled(facts: Facts) -> Judgement:
 def _never(facts: Facts) -> Judgement:
     subject = facts.named
     annotation_of(subject)
-    events = have(subject.events)
+    events = _calls(facts)
     if events:
         return ok("pods have called STS", last=max(event.time for event in events).isoformat())
     long_enough = {

@@ -143,13 +143,17 @@ class Association:
 
 @dataclass(frozen=True)
 class Event:
-    """An AssumeRoleWithWebIdentity that STS saw. `error` is empty for a success; `seconds` asked for."""
+    """An AssumeRoleWithWebIdentity that STS saw. `error` is empty for a success; `seconds` asked for.
+
+    `own`: it was irsa's own, or made under `irsa exec`, and says nothing of the application's.
+    """
 
     time: datetime
     role_arn: str
     error: str = ""
     message: str = ""
     seconds: int | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True)

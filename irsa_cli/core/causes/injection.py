@@ -11,8 +11,8 @@ from irsa_cli.core.causes.kinds import Pod, Requirement, Webhook
 from irsa_cli.core.causes.objects import selects
 from irsa_cli.core.causes.subjects import (
     account_of,
-    annotation_of,
     argument,
+    heeded,
     injected,
     is_bare,
     listed,
@@ -115,7 +115,7 @@ def is_shown(facts: Facts, pod: Pod) -> bool:
 def bare(facts: Facts, identifier: str) -> list[Pod]:
     """The pods without a web identity for this very cause; raises `CannotTell` when there can't be any."""
     subject = facts.named
-    annotation_of(subject)
+    heeded(subject)
     return [pod for pod in users_of(subject) if is_bare(pod) and why_bare(facts, pod) == identifier]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from irsa_cli.core.arn import Arn, role_arn
 from irsa_cli.core.causes.annotation import admitting
-from irsa_cli.core.causes.facts import CannotTell, Facts, Subject, have
+from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.subjects import (
+    EMPTY,
     annotate,
     annotation_of,
     listed,
@@ -16,9 +17,9 @@ from irsa_cli.core.causes.subjects import (
     shown,
     unspaced,
 )
-from irsa_cli.core.causes.trust_reading import other_roles
+from irsa_cli.core.causes.trust_reading import flaws_of, other_roles
 from irsa_cli.core.errors import InvalidInput
-from irsa_cli.core.states import SERVICE_ACCOUNT_TAG
+from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, ProviderState
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
@@ -42,6 +43,8 @@ def _whitespace(facts: Facts) -> Judgement:
     clean = _clean(value)
     if clean == value:
         return ok("the ARN has no stray characters")
+    if not _is_arn(clean):
+        raise CannotTell("without its stray characters it is no ARN either; see annotation-arn")
     return problem(
         "the ARN is taken with every character",
         fix=annotate(subject, clean),
@@ -77,18 +80,26 @@ def _arn(facts: Facts) -> Judgement:
     value = annotation_of(subject)
     if _is_arn(value):
         return ok("the annotation is the ARN of a role")
-    if _clean(value) != value and _is_arn(_clean(value)):
+    clean = _clean(value)
+    if _is_arn(clean):
         raise CannotTell("it is, but for stray characters; see annotation-whitespace")
-    name = value.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
-    account = facts.cluster.account
-    near = [role.arn for role in admitting(subject) if role.arn.endswith(f"/{name}")]
-    guess = near[0] if near else f"arn:{facts.cluster.partition}:iam::{account}:role/{name or 'NAME'}"
+    guess = _guess(facts, clean.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1])
     return problem(
-        "STS does not take it for a role",
+        "STS does not take it for a role" if value else f"{EMPTY}: the pod webhook injects nothing by it",
         fix=annotate(subject, guess),
         annotation=shown(value),
         expected=guess,
     )
+
+
+def _guess(facts: Facts, name: str) -> str:
+    """The ARN that was probably meant, by a name that need not be one."""
+    roles = admitting(facts.named)
+    near = [role.arn for role in roles if role.arn.endswith(f"/{name}")] if name else []
+    if near or (len(roles) == 1 and not name):
+        return near[0] if near else roles[0].arn
+    prefix = f"arn:{facts.cluster.partition}:iam::{facts.cluster.account}:role/"
+    return prefix + (name if _is_arn(prefix + name) else "NAME")
 
 
 @cause(
@@ -130,9 +141,13 @@ def _account(facts: Facts) -> Judgement:
     arn = role_arn_of(subject)
     if arn.account == facts.cluster.account:
         return ok("the role is in the cluster's account", account=arn.account)
+    if isinstance(subject.role, Role) and isinstance(subject.provider, ProviderState) and not flaws_of(facts):
+        return ok("the role is in another account, and admits the ServiceAccount", account=arn.account)
     same = [role.arn for role in have(subject.candidates) if role.arn.rsplit("/", 1)[-1] == arn.name]
     if not same:
-        raise CannotTell(f"the role is in account {arn.account}, which this caller does not read")
+        have(subject.role)
+        have(subject.provider)
+        return ok("nothing says that a role of the cluster's account is meant", account=arn.account)
     return problem(
         "a role of this name that admits the ServiceAccount is in the cluster's account",
         fix=annotate(subject, same[0]),

@@ -18,6 +18,7 @@ from irsa_cli.core.names import subject as subject_claim
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.web_identity import WebIdentity
 
+EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 ROLE_ENV, TOKEN_ENV = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
 
 
@@ -37,9 +38,17 @@ def annotation_of(subject: Subject) -> str:
     return value
 
 
+def heeded(subject: Subject) -> str:
+    """The annotation's value where the webhook heeds it: it injects nothing by an empty one."""
+    value = annotation_of(subject)
+    if not value:
+        raise CannotTell(EMPTY)
+    return value
+
+
 def role_arn_of(subject: Subject) -> Arn:
     """The role's ARN in the annotation, if it is one."""
-    value = annotation_of(subject)
+    value = heeded(subject)
     try:
         return role_arn(value)
     except InvalidInput:
@@ -171,8 +180,8 @@ def _restart(namespace: str, pod: Pod) -> str:
 
 
 def annotate(subject: Subject, value: str, key: str = ROLE_ARN_ANNOTATION) -> str:
-    """The command that sets an annotation."""
-    pair = shlex.quote(f"{key}={value}")
+    """The command that sets an annotation to a role's ARN, which has no space or invisible character."""
+    pair = shlex.quote(f"{key}={unspaced(value)}")
     return f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} --overwrite {pair}"
 
 
@@ -191,10 +200,14 @@ def make(facts: Facts, subject: Subject) -> str:
     return f"irsa create-sa {subject.name} -n {subject.namespace} {facts.options} --attach-policy-arn ARN"
 
 
+def visible(text: str) -> str:
+    """A text with control and invisible characters as their code points."""
+    return "".join(char if _is_visible(char) else f"\\u{ord(char):04x}" for char in text)
+
+
 def shown(text: str) -> str:
     """A text in quotes, with control and invisible characters as their code points."""
-    body = "".join(char if _is_visible(char) else f"\\u{ord(char):04x}" for char in text)
-    return f"'{body}'"
+    return f"'{visible(text)}'"
 
 
 def _is_visible(char: str) -> bool:

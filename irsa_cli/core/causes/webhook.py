@@ -17,7 +17,7 @@ from irsa_cli.core.causes.injection import (
     webhooks_of,
 )
 from irsa_cli.core.causes.kinds import Pod, ServiceAccount, Webhook
-from irsa_cli.core.causes.subjects import account_of, annotate, annotation_of, listed, pod_names
+from irsa_cli.core.causes.subjects import account_of, annotate, annotation_of, heeded, listed, pod_names
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
@@ -88,7 +88,7 @@ def _namespace(facts: Facts) -> Judgement:
 )
 def _failing(facts: Facts) -> Judgement:
     subject = facts.named
-    annotation_of(subject)
+    heeded(subject)
     webhooks = webhooks_of(facts)
     if excluding(facts, subject)[0] or foreign_prefix(facts):
         raise CannotTell("the webhook passes it over for another reason")
@@ -135,7 +135,7 @@ def _failed(item: Webhook, text: str) -> Judgement:
 )
 def _prefix(facts: Facts) -> Judgement:
     subject = facts.named
-    value = annotation_of(subject)
+    value = heeded(subject)
     prefix = foreign_prefix(facts)
     if not prefix or f"{prefix}/role-arn" in account_of(subject).annotations:
         return ok("the webhook looks for the annotation that is there")
