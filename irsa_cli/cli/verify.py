@@ -112,7 +112,7 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.aws import permissions
+    from irsa_cli.aws import permissions, simulation
     from irsa_cli.cli.session import take_target
     from irsa_cli.core.errors import InvalidInput
     from irsa_cli.usecases.verify import Request
@@ -122,8 +122,8 @@ def _request(options: dict[str, Any]) -> Request:
     try:
         wanted = Wanted(
             audience=options["audience"] or "",
-            actions=tuple(permissions.action(text) for text in listed(options["action"])),
-            resources=tuple(permissions.resource(text) for text in options["resource"]),
+            actions=tuple(simulation.action(text) for text in listed(options["action"])),
+            resources=tuple(simulation.resource(text) for text in options["resource"]),
             calls=tuple(permissions.read_call(text) for text in options["calls"]),
             chain=options["chain"],
         )

@@ -237,6 +237,32 @@ def test_what_the_role_may_do(stage: Stage, namespace: str, role: str) -> None:
     assert stage.world() == before
 
 
+def deny_listing(stage: Stage, role: str, **condition: Any) -> None:
+    """Deny the role the listing of buckets under a condition."""
+    statement = {"Effect": "Deny", "Action": "s3:ListAllMyBuckets", "Resource": "*", "Condition": condition}
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    stage.iam().put_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyName="deny", PolicyDocument=document)
+
+
+def test_a_denial_by_what_is_known_of_the_call_is_found(stage: Stage, namespace: str, role: str) -> None:
+    deny_listing(stage, role, StringEquals={"aws:RequestedRegion": stage.region})
+    ran = verify(stage, namespace, "--action", "s3:ListAllMyBuckets", "--call", "s3 list-buckets")
+    assert ran.code == 5, ran.err
+    assert [item["status"] for item in ran.json["permissions"]] == ["failed", "failed"]
+
+
+@pytest.mark.parametrize("resource", [(), ("--resource", "arn:aws:s3:::bucket")])
+def test_a_simulation_that_depends_on_what_is_not_known_tells_nothing(
+    stage: Stage, namespace: str, role: str, resource: tuple[str, ...]
+) -> None:
+    deny_listing(stage, role, StringEquals={"aws:SourceVpce": "vpce-1"})
+    ran = verify(stage, namespace, "--action", "s3:ListAllMyBuckets", *resource)
+    assert ran.code == 1, ran.err
+    (found,) = ran.json["permissions"]
+    assert found["status"] == "not-checked"
+    assert "aws:SourceVpce" in found["text"]
+
+
 def test_a_simulation_that_is_not_permitted_tells_nothing(stage: Stage, namespace: str, role: str) -> None:
     user = stage.restricted((("get",), ("serviceaccounts",)), (("create",), ("serviceaccounts/token",)))
     deny = {"Effect": "Deny", "Action": "iam:SimulatePrincipalPolicy", "Resource": "*"}

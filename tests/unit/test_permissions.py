@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.aws import permissions
 from irsa_cli.aws.permissions import READING, read_call
 from irsa_cli.core.errors import InvalidInput
 
@@ -114,29 +113,3 @@ def test_no_operation_that_is_named_after_a_change_counts_as_reading() -> None:
 @given(st.sampled_from(["Getaway", "Listen", "Describer", "Headline", "GET", "lists"]), st.text(max_size=5))
 def test_a_name_that_only_begins_alike_is_no_reading_one(name: str, rest: str) -> None:
     assert not READING.match(name + rest.lower())
-
-
-@pytest.mark.parametrize(
-    "text", ["s3:ListAllMyBuckets", "elasticloadbalancing:DescribeTags", "execute-api:Invoke"]
-)
-def test_actions(text: str) -> None:
-    assert permissions.action(text) == text
-
-
-@pytest.mark.parametrize("text", ["", "s3", "s3:", ":x", "s3:*", "s3:Get*", "S3:Get", "s3:Get Object", "*"])
-def test_no_actions(text: str) -> None:
-    with pytest.raises(InvalidInput):
-        permissions.action(text)
-
-
-@pytest.mark.parametrize(
-    "text", ["*", "arn:aws:s3:::bucket/key", "arn:aws-cn:sqs:cn-north-1:111122223333:queue"]
-)
-def test_resources(text: str) -> None:
-    assert permissions.resource(text) == text
-
-
-@pytest.mark.parametrize("text", ["", "bucket", "arn:aws:s3", "arn:aws:s3::bucket"])
-def test_no_resources(text: str) -> None:
-    with pytest.raises(InvalidInput):
-        permissions.resource(text)
