@@ -30,6 +30,7 @@ from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.doctor_iam import with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
+from irsa_cli.usecases.namespaces import check_namespace
 
 NO_ROLE = Unreadable("the ServiceAccount names no role")
 ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one")
@@ -101,8 +102,10 @@ class _Doctor:
         return Diagnosis(self.connection.cluster, judge(facts), examined(facts))
 
     def all(self, namespace: str) -> Diagnosis:
-        """The cluster, and every ServiceAccount that names a role."""
+        """The cluster, and every ServiceAccount that names a role; raises `Refused` for no namespace."""
         self._begin_cluster()
+        if namespace:
+            check_namespace(self.connection, namespace)
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
         facts = self._cluster()
         findings = judge(facts)

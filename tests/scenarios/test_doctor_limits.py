@@ -291,3 +291,13 @@ def test_a_cluster_that_is_not_there_ends_with_1(cluster: Stage) -> None:
     assert ran.code == 1
     assert ran.json["error"]["code"] == "ResourceNotFoundException"
     assert "nowhere" in ran.err
+
+
+def test_a_namespace_that_is_not_there_is_refused(cluster: Stage) -> None:
+    cluster.make_namespace("back")
+    make(cluster, "back")
+    ran = cluster.irsa("doctor", "-c", "demo", "-n", "bakc", "-o", "json")
+    assert ran.code == 4
+    assert ran.json["error"]["message"] == "there is no namespace bakc in demo"
+    user = cluster.restricted((("get", "list"), ("serviceaccounts",)))
+    assert cluster.irsa("doctor", "-c", "demo", "-n", "back", user=user).code != 4
