@@ -80,4 +80,6 @@ def _run(ready: Ready, command: tuple[str, ...]) -> int:
 
 
 def _warn(text: str) -> None:
-    click.echo(f"irsa: {text}", err=True)
+    from irsa_cli.cli.wording import say
+
+    say(f"irsa: {text}", err=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
+from irsa_cli.cli.wording import visible
 from irsa_cli.core.bindings import Binding, BoundRole
-from irsa_cli.core.causes.subjects import shown
 from irsa_cli.core.makers import UNKNOWN
 
 NOTHING = "-"
@@ -76,7 +76,7 @@ def _short(arn: str) -> str:
 
 
 def _word(text: str) -> str:
-    return "".join(shown(text)[1:-1].split()) or NOTHING
+    return "".join(visible(text).split()) or NOTHING
 
 
 def _unless_hidden(item: Binding, policies: str) -> str:

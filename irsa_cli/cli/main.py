@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import sys
 
 import click
 
@@ -85,6 +87,10 @@ def irsa() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. No traceback reaches the user."""
+    for stream in (sys.stdout, sys.stderr):
+        # Texts of others may have characters that the stream has not: that is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = irsa.main(arguments, prog_name="irsa", standalone_mode=False)
     except click.exceptions.Exit as ended:

@@ -176,7 +176,8 @@ def _terminate(number: int, _frame: object) -> None:
 
 def _show(report: Report, speaking: Speaking) -> None:
     from irsa_cli.cli.verify_render import messages, show
+    from irsa_cli.cli.wording import say
 
     show(report, speaking.output)
     for line in messages(report):
-        click.echo(line, err=True)
+        say(line, err=True)

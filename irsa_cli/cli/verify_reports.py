@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from irsa_cli import __version__
+from irsa_cli.cli.wording import visible
 from irsa_cli.core.result import error_json
 from irsa_cli.core.verification import Outcome, Report, Status, Verification
 
@@ -33,6 +34,8 @@ def junit(report: Report) -> str:
 
     The form has no schema of its own; elements and attributes are those that CI systems read:
     https://github.com/testmoapp/junitxml
+    Characters that XML can't have are written as their code points, as on a terminal:
+    https://www.w3.org/TR/xml/#charsets
     """
     root = ElementTree.Element("testsuites", name="irsa verify")
     for item in report.items:
@@ -47,12 +50,14 @@ def junit(report: Report) -> str:
     if report.error is not None:
         suite = ElementTree.SubElement(root, "testsuite", name="irsa verify")
         case = ElementTree.SubElement(suite, "testcase", classname="irsa", name="run")
-        ElementTree.SubElement(case, "error", message=str(report.error))
+        ElementTree.SubElement(case, "error", message=visible(str(report.error)))
         _count(suite, [])
         suite.set("tests", "1")
         suite.set("errors", "1")
     ElementTree.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+    # In ASCII, whatever encoding the stream has: other characters are references.
+    text = ElementTree.tostring(root, encoding="us-ascii").decode("ascii")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 def _cases(item: Verification) -> Iterator[tuple[str, Status, str]]:
@@ -70,7 +75,8 @@ def _cases(item: Verification) -> Iterator[tuple[str, Status, str]]:
 
 
 def _case(suite: ElementTree.Element, place: str, name: str, status: Status, text: str) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname=place, name=name)
+    text = visible(text)
+    case = ElementTree.SubElement(suite, "testcase", classname=place, name=visible(name))
     if status is Status.FAILED:
         ElementTree.SubElement(case, "failure", message=text).text = text
     elif status is Status.NOT_CHECKED:

@@ -297,3 +297,18 @@ def test_sarif_names_every_step() -> None:
     (run,) = json.loads(sarif(replace(MANY, items=())))["runs"]
     assert run["results"] == []
     assert {name.value for name in Name} <= {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=20), st.text(max_size=20))
+def test_junit_is_xml_whatever_others_have_written(text: str, name: str) -> None:
+    items = (
+        replace(one(six()), role_arn=text, error=Refused("can't be right", reason=text)),
+        replace(
+            one((Step(Name.TRUST, text, (Check(text, FAILED, text), Check("y", OPEN, text))),)),
+            permissions=(Permission("call", name, FAILED, text, text),),
+        ),
+    )
+    for report in (Report(CLUSTER, items, many=True), Report(None, error=IrsaError(text))):
+        found = junit(report)
+        assert found.isascii()
+        ElementTree.fromstring(found)
