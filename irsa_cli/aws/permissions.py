@@ -1,12 +1,12 @@
 """What a role may do, by really calling AWS with its credentials; by simulation: `irsa_cli.aws.simulation`.
 
-Calls are limited to operations that read; nothing of what they answer is kept but how much it was.
+Calls are limited to operations that read (`irsa_cli.aws.reading_operations`); nothing of what they answer is kept
+but how much it was.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +19,7 @@ import botocore.validate
 from botocore import xform_name
 
 from irsa_cli.aws.errors import call
+from irsa_cli.aws.reading_operations import why_not
 from irsa_cli.core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from irsa_cli.aws.role_credentials import RoleCredentials
     from irsa_cli.aws.session import AwsSession
 
-READING = re.compile(r"(Get|List|Describe|Head)[A-Z0-9]")
-"""How the names of operations begin that change nothing."""
 _ALIASES = {"s3api": "s3"}
 _NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
 
@@ -72,12 +71,10 @@ def _operation(service: str, name: str) -> OperationModel:
         raise InvalidInput(
             f"{service} has no operation '{name}'", reason="name it as its API does, such as list-buckets"
         )
-    if not READING.match(names[name]):
-        raise InvalidInput(
-            f"{service} {name} may change something",
-            reason="only operations that begin with get, list, describe or head are called",
-        )
-    return model.operation_model(names[name])
+    operation = model.operation_model(names[name])
+    if reason := why_not(operation):
+        raise InvalidInput(f"{service} {name} is not called", reason=reason)
+    return operation
 
 
 def _parameters(operation: OperationModel, words: Sequence[str]) -> dict[str, Any]:
