@@ -1,7 +1,7 @@
 """What a role may do, by really calling AWS with its credentials; by simulation: `irsa_cli.aws.simulation`.
 
-Calls are limited to operations that read (`irsa_cli.aws.reading_operations`); nothing of what they answer is kept
-but how much it was.
+Calls are limited to operations that read (`irsa_cli.aws.reading_operations`); nothing of what they answer is
+kept but how much it was.
 """
 
 from __future__ import annotations
