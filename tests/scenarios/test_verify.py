@@ -176,6 +176,12 @@ def test_without_permissions_in_iam_the_exchange_proves_it(stage: Stage, namespa
     assert statuses(ran.json) == all_ok(provider="not-checked", trust="not-checked")
     # The cluster's keys take a role of their own.
     assert open_checks(ran.json, "claims") == ["cluster's keys"]
+    arguments = ("-n", namespace, "-c", stage.cluster, "--action", "s3:ListAllMyBuckets")
+    ran = stage.irsa("verify", "reader", *arguments, user=user)
+    assert ran.code == 1, ran.err
+    (verdict,) = [line for line in ran.out.splitlines() if line.startswith("Undetermined: ")]
+    assert "iam:SimulatePrincipalPolicy" in verdict
+    assert "iam:GetOpenIDConnectProvider" not in verdict
 
 
 def test_an_issuer_that_is_out_of_reach_is_said(stage: Stage, namespace: str, role: str) -> None:

@@ -105,6 +105,20 @@ def test_verified_means_that_sts_was_asked_and_all_that_was_wished_is_right(
     assert (found.outcome is Outcome.FAILED) == (FAILED in (*statuses, *permissions))
 
 
+@given(st.lists(st.sampled_from([OK, OPEN]), min_size=6, max_size=6), st.lists(st.sampled_from([OK, OPEN])))
+def test_what_stays_open_is_explained_by_what_decides(
+    statuses: list[Status], permissions: list[Status]
+) -> None:
+    found = one(tuple(step(name, status) for name, status in zip(SIX, statuses, strict=True)), *permissions)
+    if found.outcome is Outcome.UNDETERMINED:
+        what = found.problem.partition(":")[0]
+        by_name = dict(zip((name.value for name in SIX), statuses, strict=True))
+        assert what in ("token", "exchange", "identity", *(item.what for item in found.permissions))
+        assert by_name.get(what, OPEN) is OPEN
+        if what.startswith("p"):
+            assert {by_name["exchange"], by_name["identity"]} == {OK}
+
+
 def test_sts_has_the_last_word_on_a_trust_policy() -> None:
     """What was read may be older than what STS used, or our evaluation be wrong."""
     assert agreed(one(six(trust=FAILED))).outcome is Outcome.VERIFIED
