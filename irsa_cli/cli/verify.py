@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -154,20 +155,22 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
     from irsa_cli.usecases.verify import verify_accounts
 
     signal.signal(signal.SIGTERM, _terminate)
-    many = not request.name
+    account = f"{request.namespace}/{request.name}" if request.name else request.namespace
+    nothing = Report(None, many=not request.name, asked=(request.target.cluster, account))
     with progress:
         progress.listen(Event(Step.GATE))
         try:
-            return verify_accounts(request, progress.wire, progress.note)
+            found = verify_accounts(request, progress.wire, progress.note)
+            return replace(found, asked=nothing.asked)
         except IrsaError as error:
-            return Report(None, many=many, error=error)
+            return replace(nothing, error=error)
         except KeyboardInterrupt as stop:
             number = stop.args[0] if stop.args else int(signal.SIGINT)
-            return Report(None, many=many, error=IrsaError("interrupted", code="Interrupted"), signal=number)
+            return replace(nothing, error=IrsaError("interrupted", code="Interrupted"), signal=number)
         except Exception as error:
             if speaking.verbose:
                 progress.trace()
-            return Report(None, many=many, error=error)
+            return replace(nothing, error=error)
 
 
 def _terminate(number: int, _frame: object) -> None:

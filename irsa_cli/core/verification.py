@@ -146,7 +146,11 @@ def agreed(verification: Verification) -> Verification:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of a command: one ServiceAccount, or (`many`) all that were asked for."""
+    """The outcome of a command: one ServiceAccount, or (`many`) all that were asked for.
+
+    `asked` are the names of the cluster and of the one ServiceAccount (or of the namespace, or ''), for a run
+    that could not begin.
+    """
 
     cluster: Cluster | None
     items: tuple[Verification, ...] = ()
@@ -155,6 +159,12 @@ class Report:
     error: Exception | None = None
     signal: int = 0
     seconds: float = field(default=0.0, compare=False)
+    asked: tuple[str, str] = ("", "")
+
+    @property
+    def cluster_name(self) -> str:
+        """The cluster's name, also where the cluster was not found."""
+        return self.cluster.name if self.cluster else self.asked[0]
 
     def count(self, outcome: Outcome) -> int:
         """How many ended so."""

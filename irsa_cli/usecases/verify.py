@@ -51,16 +51,23 @@ class Request:
 
 
 def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None]) -> Report:
-    """Verify one ServiceAccount or many; raises `IrsaError` when it can't be begun."""
+    """Verify one ServiceAccount or many; raises `IrsaError` when the cluster can't be reached.
+
+    What keeps it from beginning after that is the report's error.
+    """
     started = monotonic()
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     cluster = connection.cluster
     note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
-    with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:
-        reads.begin()
-        verifier = Verifier(connection, reads, request.wanted)
-        items = (_one(verifier, request),) if request.name else _many(verifier, request)
-    return Report(cluster, items, many=not request.name, seconds=monotonic() - started)
+    many = not request.name
+    try:
+        with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:
+            reads.begin()
+            verifier = Verifier(connection, reads, request.wanted)
+            items = _many(verifier, request) if many else (_one(verifier, request),)
+    except IrsaError as error:
+        return Report(cluster, many=many, error=error)
+    return Report(cluster, items, many=many, seconds=monotonic() - started)
 
 
 def _one(verifier: Verifier, request: Request) -> Verification:
