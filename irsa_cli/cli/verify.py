@@ -123,7 +123,7 @@ def _request(options: dict[str, Any]) -> Request:
     try:
         wanted = Wanted(
             audience=options["audience"] or "",
-            actions=tuple(simulation.action(text) for text in listed(options["action"])),
+            actions=tuple(simulation.action(text) for text in listed("--action", options["action"])),
             resources=tuple(simulation.resource(text) for text in options["resource"]),
             calls=tuple(permissions.read_call(text) for text in options["calls"]),
             chain=options["chain"],

@@ -23,6 +23,7 @@ from irsa_cli.transaction.engine import Event, Listener, Step
 from irsa_cli.usecases import verify_steps as steps
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.identity import ServiceAccount
+from irsa_cli.usecases.namespaces import check_namespace
 from irsa_cli.usecases.running import naming_caller
 from irsa_cli.usecases.verify_reading import WORKERS, Reads
 from irsa_cli.usecases.verifying import Verifier, Wanted
@@ -96,7 +97,11 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
 
 
 def _many(verifier: Verifier, request: Request) -> tuple[Verification, ...]:
-    accounts = verifier.connection.kube.service_accounts(request.namespace or None)
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(verifier.connection.kube.service_accounts, request.namespace or None)
+        if request.namespace:
+            check_namespace(verifier.connection, request.namespace)
+        accounts = listing.result()
     annotated = [item for item in accounts if ROLE_ARN_ANNOTATION in _annotations(item)]
     with ThreadPoolExecutor(WORKERS) as pool:
         return tuple(pool.map(lambda item: _of_list(verifier, item), annotated))
