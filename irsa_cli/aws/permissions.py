@@ -1,12 +1,12 @@
-"""What a role may do: by IAM's simulation of its policies, or by really calling AWS with its credentials.
+"""What a role may do, by really calling AWS with its credentials; by simulation: `irsa_cli.aws.simulation`.
 
-Calls are limited to operations that read; nothing of what they answer is kept but how much it was.
+Calls are limited to operations that read (`irsa_cli.aws.reading_operations`); nothing of what they answer is
+kept but how much it was.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,77 +19,17 @@ import botocore.validate
 from botocore import xform_name
 
 from irsa_cli.aws.errors import call
+from irsa_cli.aws.reading_operations import why_not
 from irsa_cli.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
-    from mypy_boto3_iam import IAMClient
 
     from irsa_cli.aws.role_credentials import RoleCredentials
     from irsa_cli.aws.session import AwsSession
 
-_ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII)
-READING = re.compile(r"(Get|List|Describe|Head)[A-Z0-9]")
-"""How the names of operations begin that change nothing."""
 _ALIASES = {"s3api": "s3"}
 _NUMBERS = {"integer": int, "long": int, "float": float, "double": float}
-
-
-def action(text: str) -> str:
-    """Check an action as simulations take it: one, without wildcards."""
-    if not _ACTION.fullmatch(text):
-        raise InvalidInput(f"'{text}' is not SERVICE:ACTION", reason="for example: s3:ListAllMyBuckets")
-    return text
-
-
-def resource(text: str) -> str:
-    """Check the ARN of a resource, or `*`."""
-    if text != "*" and (not text.startswith("arn:") or text.count(":") < 5):
-        raise InvalidInput(f"'{text}' is not an ARN", reason="for example: arn:aws:s3:::bucket/key")
-    return text
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """IAM's decision about one action. `missing` are condition keys that its policies ask for."""
-
-    action: str
-    resource: str
-    decision: str
-    missing: tuple[str, ...] = ()
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the policies allow it."""
-        return self.decision == "allowed"
-
-
-def simulate(
-    iam: IAMClient, role_arn: str, actions: Sequence[str], resources: Sequence[str]
-) -> list[Simulated]:
-    """What the role's policies and its boundary say to each action on each resource; raises `ServiceError`.
-
-    Resource policies, session policies and the values of most condition keys are not in it.
-    https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
-    """
-    found: list[Simulated] = []
-    more: dict[str, Any] = {"ResourceArns": list(resources)} if resources else {}
-    while True:
-        page = call(
-            iam.simulate_principal_policy, PolicySourceArn=role_arn, ActionNames=list(actions), **more
-        )
-        found += [
-            Simulated(
-                item["EvalActionName"],
-                item.get("EvalResourceName", "*"),
-                item["EvalDecision"],
-                tuple(item.get("MissingContextValues", [])),
-            )
-            for item in page.get("EvaluationResults", [])
-        ]
-        if not page.get("IsTruncated"):
-            return found
-        more["Marker"] = page["Marker"]
 
 
 @dataclass(frozen=True)
@@ -131,12 +71,10 @@ def _operation(service: str, name: str) -> OperationModel:
         raise InvalidInput(
             f"{service} has no operation '{name}'", reason="name it as its API does, such as list-buckets"
         )
-    if not READING.match(names[name]):
-        raise InvalidInput(
-            f"{service} {name} may change something",
-            reason="only operations that begin with get, list, describe or head are called",
-        )
-    return model.operation_model(names[name])
+    operation = model.operation_model(names[name])
+    if reason := why_not(operation):
+        raise InvalidInput(f"{service} {name} is not called", reason=reason)
+    return operation
 
 
 def _parameters(operation: OperationModel, words: Sequence[str]) -> dict[str, Any]:

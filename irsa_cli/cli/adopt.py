@@ -77,6 +77,7 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
     """One line for each on standard output, what there is to say of it on standard error."""
     from irsa_cli.cli.plan_text import plan_lines
     from irsa_cli.cli.render import messages, show_document
+    from irsa_cli.cli.wording import say
     from irsa_cli.core.result import Ended
 
     if output != "text":
@@ -91,7 +92,7 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
         account, role = result.facts["serviceAccount"], result.facts["role"]["arn"]
         if output == "text":
             ended = words.get(result.ended, result.ended.value)
-            click.echo(f"{account['namespace']}/{account['name']}  {ended}  {role}")
+            say(f"{account['namespace']}/{account['name']}  {ended}  {role}")
             lines = plan_lines(result) if result.ended is Ended.PLANNED else ()
             for line in lines:
                 click.echo(f"  {line}")
@@ -100,6 +101,6 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
                 click.echo(f"  {line}", err=True)
     if output == "text":
         for passed in done.passed:
-            click.echo(f"{passed.account}  passed over: {passed.why}")
+            say(f"{passed.account}  passed over: {passed.why}")
         if not done.items:
             click.echo("There is nothing to adopt.")

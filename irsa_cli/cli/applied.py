@@ -9,8 +9,9 @@ import click
 
 from irsa_cli.cli.plan_text import change_lines
 from irsa_cli.cli.render import messages, show_document
-from irsa_cli.cli.wording import mark
+from irsa_cli.cli.wording import mark, say
 from irsa_cli.core.result import Ended, Result
+from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.applied import Applied, Item
@@ -38,7 +39,7 @@ def told(item: Item) -> str:
     what = f"{_WORDS[result.ended]}, {count}" if result.changes else _WORDS[result.ended]
     took = f"  {result.seconds:.1f} s" if result.seconds else ""
     reason = f": {result.error}" if result.error is not None else ""
-    return f"  {sign} {item.name:<{NAME_WIDTH}} {what}{reason}{took}"
+    return f"  {sign} {visible(f'{item.name:<{NAME_WIDTH}} {what}{reason}{took}')}"
 
 
 def _sign(result: Result) -> str:
@@ -61,14 +62,14 @@ def show_applied(done: Applied, output: str, *, quiet: bool) -> int:
     else:
         show_document(done.to_json(), output)
     for line in _messages(done, quiet=quiet):
-        click.echo(line, err=True)
+        say(line, err=True)
     return int(done.exit_code)
 
 
 def _text(done: Applied) -> Iterator[str]:
     pending = [item for item in done.items if item.result.ended is Ended.PLANNED]
     for item in pending:
-        yield f"{item.name}:" if item.cluster in item.name else f"{item.cluster} {item.name}:"
+        yield visible(f"{item.name}:" if item.cluster in item.name else f"{item.cluster} {item.name}:")
         yield from change_lines(change.change for change in item.result.changes)
     yield summary(done)
     if pending:

@@ -86,7 +86,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     request = _request(options, verify=verify)
     if not (request.atomic or speaking.verbose):
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
-    tell = (lambda item: None) if settings.dry_run else lambda item: progress.note(told(item))
+    tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
     done = outcome_of(
         lambda: apply(request, settings, progress.wire, tell),
         speaking,

@@ -45,7 +45,7 @@ def command(**options: Any) -> int:
         raise click.UsageError(str(error)) from error
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
-    tell = (lambda item: None) if settings.dry_run else lambda item: progress.note(told(item))
+    tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
     done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking, progress)
     if not isinstance(done, Applied):
         show(done, speaking.output, quiet=speaking.quiet)

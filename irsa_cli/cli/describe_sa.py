@@ -85,14 +85,15 @@ def _show(described: Described, speaking: Speaking) -> None:
     from irsa_cli.cli.describe_sa_render import lines
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
+    from irsa_cli.cli.wording import say
     from irsa_cli.core.verification import Report
 
     if speaking.output != "text":
         show_document(described.to_json(), speaking.output)
     elif described.found is not None:
         for line in lines(described.found):
-            click.echo(line)
+            say(line)
     for note in described.found.notes if described.found else ():
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     for line in messages(Report(None, error=described.error)):
-        click.echo(line, err=True)
+        say(line, err=True)

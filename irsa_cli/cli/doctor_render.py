@@ -6,8 +6,9 @@ import sys
 from collections.abc import Container, Iterable, Iterator
 
 from irsa_cli.core.causes.finding import Cause, Finding, Verdict
-from irsa_cli.core.causes.subjects import shown, unspaced, visible
+from irsa_cli.core.causes.subjects import shown, unspaced
 from irsa_cli.core.diagnosis import Diagnosis, Examined, having
+from irsa_cli.core.visible import visible
 
 _MARKS = {Verdict.OK: "✓", Verdict.PROBLEM: "✗", Verdict.UNKNOWN: "?"}
 _PLAIN = {Verdict.OK: "=", Verdict.PROBLEM: "x", Verdict.UNKNOWN: "?"}

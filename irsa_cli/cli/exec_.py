@@ -62,7 +62,6 @@ def command(command: tuple[str, ...], **options: Any) -> int:
 
 
 def _run(ready: Ready, command: tuple[str, ...]) -> int:
-    from irsa_cli.core.errors import IrsaError
     from irsa_cli.usecases.child import NotStarted
 
     try:
@@ -70,14 +69,9 @@ def _run(ready: Ready, command: tuple[str, ...]) -> int:
     except NotStarted as error:
         _warn(str(error))
         return error.status
-    except OSError as error:
-        raise IrsaError(
-            "the token can't be put into a file",
-            reason=str(error),
-            next_steps=("name a folder that can be written to in TMPDIR",),
-            code="NoFolder",
-        ) from error
 
 
 def _warn(text: str) -> None:
-    click.echo(f"irsa: {text}", err=True)
+    from irsa_cli.cli.wording import say
+
+    say(f"irsa: {text}", err=True)

@@ -104,16 +104,17 @@ def _show(found: BindingList, speaking: Speaking) -> None:
     from irsa_cli.cli.get_sa_render import lines
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
+    from irsa_cli.cli.wording import say
     from irsa_cli.core.verification import Report
 
     if speaking.output in ("text", "wide"):
         for line in lines(found.items, wide=speaking.output == "wide"):
-            click.echo(line)
+            say(line)
         if not found.items and found.error is None and not speaking.quiet:
             click.echo("No ServiceAccount names a role, and irsa has made none.", err=True)
     else:
         show_document(found.to_json(), speaking.output)
     for note in found.notes:
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     for line in messages(Report(None, error=found.error)):
-        click.echo(line, err=True)
+        say(line, err=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
 from irsa_cli.core.bindings import Binding, BoundRole
-from irsa_cli.core.causes.subjects import visible
 from irsa_cli.core.makers import UNKNOWN
+from irsa_cli.core.visible import visible
 
 NOTHING = "-"
 _HEAD = ("NAMESPACE", "NAME", "ROLE", "OWNER", "POLICIES", "AGE", "STATUS")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
+import sys
+from contextlib import suppress
 
 import click
 
@@ -85,8 +89,13 @@ def irsa() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. No traceback reaches the user."""
+    for stream in (sys.stdout, sys.stderr):
+        # Texts of others may have characters that the stream has not: that is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = irsa.main(arguments, prog_name="irsa", standalone_mode=False)
+        click.echo(nl=False)  # Flushes, where there is a stream.
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
@@ -96,4 +105,20 @@ def run(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        return _unwritable(error)
     return code if isinstance(code, int) else 0
+
+
+def _unwritable(error: OSError) -> int:
+    """Say what can't be written (or read), and give the output up; returns the exit code."""
+    what = error.filename or "the output can't be written"
+    with suppress(OSError):
+        click.echo(f"Error: {what}: {error.strerror or error}", err=True)
+    # What is left in the buffer would fail once more at the interpreter's end, with an exit code of its own.
+    # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+    return 1

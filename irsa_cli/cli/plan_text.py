@@ -15,6 +15,7 @@ import click
 
 from irsa_cli.cli.progress import KIND_WIDTH
 from irsa_cli.cli.wording import describe, mark
+from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.plan import Change
@@ -38,7 +39,7 @@ def change_lines(changes: Iterable[Change]) -> Iterator[str]:
     """Changes that would be made."""
     for change in changes:
         sign = click.style(mark(change.action), fg=_ACTIONS[change.action])
-        yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {describe(change)}"
+        yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {visible(describe(change))}"
         yield from (f"      {line}" for line in _details(change))
 
 
@@ -84,6 +85,6 @@ def _value(label: str, old: Any, new: Any) -> Iterator[str]:
     shown = [", ".join(item) if isinstance(item, list) else item for item in (old, new)]
     if shown[0] in ("", None):
         if shown[1] not in ("", None):
-            yield f"{label}: {shown[1]}"
+            yield visible(f"{label}: {shown[1]}")
     elif shown[0] != shown[1]:
-        yield f"{label}: {shown[0]} -> {'not there' if shown[1] in ('', None) else shown[1]}"
+        yield visible(f"{label}: {shown[0]} -> {'not there' if shown[1] in ('', None) else shown[1]}")

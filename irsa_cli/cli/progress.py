@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.wording import describe, mark
+from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
     from irsa_cli.aws.session import WireCall
@@ -51,21 +52,25 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Say something about the run."""
+        self.ended(visible(text))
+
+    def ended(self, line: str) -> None:
+        """Say how one of many has ended; the line may have colours."""
         if not self._quiet:
-            self._say(text)
+            self._say(line)
 
     def wire(self, call: WireCall) -> None:
         """Show a wire call (`-v`); there is no secret in what is shown."""
         if self._verbose:
             outcome = call.status or "no answer"
-            code = f" {call.code}" if call.code else ""
+            code = visible(f" {call.code}") if call.code else ""
             self._say(f"    {call.seconds * 1000:6.0f} ms  {call.service} {call.operation}  {outcome}{code}")
 
     def trace(self) -> None:
         """Show the traceback of a bug (`-v`)."""
         import traceback
 
-        self._say(traceback.format_exc())
+        self._say("\n".join(map(visible, traceback.format_exc().split("\n"))))
 
     def listen(self, event: Event) -> None:
         """Show what happened in the transaction."""
@@ -78,7 +83,7 @@ class Progress:
         elif event.step is Step.GATE:
             self._spin("Verifying")
         elif event.step is Step.WAITING:
-            self._say(f"  … waiting: {event.text}")
+            self._say(visible(f"  … waiting: {event.text}"))
         elif event.step is Step.GATE_PASSED:
             self._say(_row(mark("ok"), "Verified", "STS accepts the token", _took(event.seconds)))
         elif event.step is Step.ROLLBACK:
@@ -121,4 +126,4 @@ def _took(seconds: float) -> str:
 
 
 def _row(sign: str, kind: str, what: str, tail: str) -> str:
-    return f"  {sign} {kind:<{KIND_WIDTH}} {what:<{NAME_WIDTH}}  {tail}"
+    return visible(f"  {sign} {kind:<{KIND_WIDTH}} {what:<{NAME_WIDTH}}  {tail}")

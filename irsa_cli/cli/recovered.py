@@ -13,7 +13,7 @@ import click
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.progress import KIND_WIDTH
 from irsa_cli.cli.render import messages, show_document
-from irsa_cli.cli.wording import describe
+from irsa_cli.cli.wording import describe, say
 from irsa_cli.core.result import Ended, Result
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> int:
         show_document(done.to_json(), output)
     for result in done.items:
         if output == "text":
-            click.echo(f"{_named(result)}  {_WORDS[result.ended]}")
+            say(f"{_named(result)}  {_WORDS[result.ended]}")
             if result.ended is Ended.PLANNED:
                 for line in plan_lines(result):
                     click.echo(f"  {line}")
@@ -47,7 +47,7 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> int:
                 click.echo(f"  {line}", err=True)
     if output == "text":
         for skipped in done.skipped:
-            click.echo(f"{skipped.transaction}  skipped: {skipped.why}")
+            say(f"{skipped.transaction}  skipped: {skipped.why}")
         if not done.items and not done.skipped:
             click.echo("There is nothing to recover.")
     return done.exit_code
@@ -67,7 +67,7 @@ def show_found(found: Found, output: str) -> int:
         return 0
     for remains in found.remains:
         for line in _lines(found, remains):
-            click.echo(line)
+            say(line)
     name = found.cluster.name
     if not found.remains:
         click.echo(f"No run has left anything unfinished in {name}.")

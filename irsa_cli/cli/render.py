@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.plan_text import plan_lines
+from irsa_cli.cli.wording import is_unicode, say
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.result import API_VERSION, Ended, Result
+from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
     from irsa_cli.transaction.journal import Story
@@ -37,7 +40,7 @@ def show_stories(stories: Sequence[Story], output: str, *, none: str) -> None:
     for story in stories:
         what = story.context.get("serviceAccount", "")
         line = f"{story.transaction}  {story.outcome or 'unfinished':<11}  {story.context['command']}"
-        click.echo(f"{line}  {story.context['target']['cluster']}  {what}".rstrip())
+        say(f"{line}  {story.context['target']['cluster']}  {what}".rstrip())
     if not stories:
         click.echo(none)
 
@@ -47,9 +50,15 @@ def show_document(document: Mapping[str, Any], output: str) -> None:
     if output == "json":
         click.echo(json.dumps(document, indent=2))
     else:
-        import yaml
+        click.echo(as_yaml(document), nl=False)
 
-        click.echo(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True), nl=False)
+
+def as_yaml(document: Mapping[str, Any]) -> str:
+    """A document as YAML, in characters that standard output has."""
+    import yaml
+
+    text: str = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=is_unicode(sys.stdout))
+    return text
 
 
 def text_lines(result: Result) -> Iterator[str]:
@@ -57,9 +66,9 @@ def text_lines(result: Result) -> Iterator[str]:
     if result.ended is Ended.PLANNED:
         yield from plan_lines(result)
     elif result.ended is Ended.COMMITTED:
-        yield f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip()
+        yield visible(f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip())
     elif result.ended is Ended.UNCHANGED:
-        outcome = _outcome(result)
+        outcome = visible(_outcome(result))
         yield f"Nothing to do: everything is as wished. {outcome}" if outcome else "Nothing to do."
     elif result.ended is Ended.ROLLED_BACK and result.error is None:
         yield "Everything that the transaction did was taken back."
@@ -105,21 +114,39 @@ def _changed(who: str, facts: Mapping[str, Any]) -> str:
 
 def messages(result: Result) -> Iterator[str]:
     """What is told on standard error."""
-    yield from (f"Note: {note}" for note in result.notes)
+    yield from (visible(f"Note: {note}") for note in result.notes)
     if result.error is not None:
-        yield from _error(result.error)
-    yield from _aftermath(result)
-    if isinstance(result.error, IrsaError) and result.error.next_steps:
-        yield "Next:"
-        yield from (f"  {step}" for step in result.error.next_steps)
+        yield from error_lines(result.error)
+    yield from map(visible, _aftermath(result))
+    if result.error is not None:
+        yield from next_lines(result.error)
+    else:
+        yield from _release(result)
 
 
-def _error(error: Exception) -> Iterator[str]:
+def _release(result: Result) -> Iterator[str]:
+    """The commands that free an adopted role of what made it."""
+    commands = result.facts.get("adoption", {}).get("release")
+    if commands:
+        what = "to release the role from its stack, which deletes the stack and keeps the role"
+        yield f"Note: {what} (not done here):"
+        yield from (visible(f"  {command}") for command in commands)
+
+
+def error_lines(error: Exception) -> Iterator[str]:
+    """What failed, and further facts."""
     if not isinstance(error, IrsaError):
-        yield f"Error: a bug in irsa: {type(error).__name__}: {error} (-v shows where)"
+        yield visible(f"Error: a bug in irsa: {type(error).__name__}: {error} (-v shows where)")
         return
-    yield f"Error: {error}"
-    yield from (f"  {line}" for line in error.details)
+    yield visible(f"Error: {error}")
+    yield from (visible(f"  {line}") for line in error.details)
+
+
+def next_lines(error: Exception) -> Iterator[str]:
+    """What to do now."""
+    if isinstance(error, IrsaError) and error.next_steps:
+        yield "Next:"
+        yield from (visible(f"  {step}") for step in error.next_steps)
 
 
 def _aftermath(result: Result) -> Iterator[str]:

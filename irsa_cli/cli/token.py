@@ -73,11 +73,13 @@ def _lifetime(seconds: float) -> int:
 
 
 def _shown(account: ServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
+    from irsa_cli.cli.render import as_yaml
     from irsa_cli.core.claims import read
+    from irsa_cli.core.visible import visible
 
     found = read(token.text)
     if output == "text":
-        return "\n".join(decoded(found, time.time()))
+        return "\n".join(map(visible, decoded(found, time.time())))
     document = {
         "apiVersion": "irsa/v1",
         "kind": "Claims" if decode else "Token",
@@ -88,10 +90,7 @@ def _shown(account: ServiceAccount, token: Token, audience: str, output: str, *,
     document |= {"header": found.header, "claims": found.claims} if decode else {"token": token.text}
     if output == "json":
         return json.dumps(document, indent=2)
-    import yaml
-
-    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-    return text.rstrip("\n")
+    return as_yaml(document).rstrip("\n")
 
 
 def utc(moment: float) -> str:

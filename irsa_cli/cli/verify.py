@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -112,7 +113,7 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.aws import permissions
+    from irsa_cli.aws import permissions, simulation
     from irsa_cli.cli.session import take_target
     from irsa_cli.core.errors import InvalidInput
     from irsa_cli.usecases.verify import Request
@@ -122,8 +123,8 @@ def _request(options: dict[str, Any]) -> Request:
     try:
         wanted = Wanted(
             audience=options["audience"] or "",
-            actions=tuple(permissions.action(text) for text in listed(options["action"])),
-            resources=tuple(permissions.resource(text) for text in options["resource"]),
+            actions=tuple(simulation.action(text) for text in listed("--action", options["action"])),
+            resources=tuple(simulation.resource(text) for text in options["resource"]),
             calls=tuple(permissions.read_call(text) for text in options["calls"]),
             chain=options["chain"],
         )
@@ -154,20 +155,22 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
     from irsa_cli.usecases.verify import verify_accounts
 
     signal.signal(signal.SIGTERM, _terminate)
-    many = not request.name
+    account = f"{request.namespace}/{request.name}" if request.name else request.namespace
+    nothing = Report(None, many=not request.name, asked=(request.target.cluster, account))
     with progress:
         progress.listen(Event(Step.GATE))
         try:
-            return verify_accounts(request, progress.wire, progress.note)
+            found = verify_accounts(request, progress.wire, progress.note)
+            return replace(found, asked=nothing.asked)
         except IrsaError as error:
-            return Report(None, many=many, error=error)
+            return replace(nothing, error=error)
         except KeyboardInterrupt as stop:
             number = stop.args[0] if stop.args else int(signal.SIGINT)
-            return Report(None, many=many, error=IrsaError("interrupted", code="Interrupted"), signal=number)
+            return replace(nothing, error=IrsaError("interrupted", code="Interrupted"), signal=number)
         except Exception as error:
             if speaking.verbose:
                 progress.trace()
-            return Report(None, many=many, error=error)
+            return replace(nothing, error=error)
 
 
 def _terminate(number: int, _frame: object) -> None:
@@ -176,7 +179,8 @@ def _terminate(number: int, _frame: object) -> None:
 
 def _show(report: Report, speaking: Speaking) -> None:
     from irsa_cli.cli.verify_render import messages, show
+    from irsa_cli.cli.wording import say
 
     show(report, speaking.output)
     for line in messages(report):
-        click.echo(line, err=True)
+        say(line, err=True)

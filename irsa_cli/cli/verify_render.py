@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 
 import click
 
-from irsa_cli.core.errors import IrsaError
+from irsa_cli.cli.render import error_lines, next_lines, show_document
+from irsa_cli.cli.wording import is_unicode, say
 from irsa_cli.core.verification import Name, Outcome, Permission, Report, Status, Step, Verification
 
 TITLES = {
@@ -32,39 +32,26 @@ _WIDTH = 14
 
 def show(report: Report, output: str) -> None:
     """Print the report in the form that was asked for."""
-    if output == "json":
-        click.echo(json.dumps(report.to_json(), indent=2))
-    elif output == "yaml":
-        import yaml
-
-        click.echo(yaml.safe_dump(report.to_json(), sort_keys=False, allow_unicode=True), nl=False)
+    if output in ("json", "yaml"):
+        show_document(report.to_json(), output)
     elif output in ("junit", "sarif"):
         from irsa_cli.cli import verify_reports
 
         click.echo(getattr(verify_reports, output)(report), nl=False)
     else:
         for line in _many(report) if report.many else _one(report):
-            click.echo(line)
+            say(line)
 
 
 def messages(report: Report) -> Iterator[str]:
     """What is told on standard error: why it could not be begun."""
-    error = report.error
-    if error is None:
-        return
-    if not isinstance(error, IrsaError):
-        yield f"Error: a bug in irsa: {type(error).__name__}: {error} (-v shows where)"
-        return
-    yield f"Error: {error}"
-    yield from (f"  {line}" for line in error.details)
-    if error.next_steps:
-        yield "Next:"
-        yield from (f"  {step}" for step in error.next_steps)
+    if report.error is not None:
+        yield from error_lines(report.error)
+        yield from next_lines(report.error)
 
 
 def _mark(status: Status) -> str:
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    return (_MARKS if encoding.startswith("utf") else _PLAIN)[status]
+    return (_MARKS if is_unicode(sys.stdout) else _PLAIN)[status]
 
 
 def _one(report: Report) -> Iterator[str]:

@@ -6,13 +6,14 @@ What the steps are called for people is `irsa_cli.cli.verify_render`'s business.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
 from irsa_cli import __version__
 from irsa_cli.core.result import error_json
-from irsa_cli.core.verification import Outcome, Report, Status, Verification
+from irsa_cli.core.verification import DECIDING, Outcome, Report, Status, Verification
+from irsa_cli.core.visible import visible
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULES = {
@@ -31,57 +32,56 @@ _RULES = {
 def junit(report: Report) -> str:
     """JUnit XML: a suite for each ServiceAccount, a case for each step and permission.
 
-    The form has no schema of its own; elements and attributes are those that CI systems read:
-    https://github.com/testmoapp/junitxml
+    A step without which there is no verdict is an error when it could not be tried, and not skipped: readers
+    take a suite with nothing but skipped cases for a good one. The form has no schema of its own; elements
+    and attributes are those that CI systems read: https://github.com/testmoapp/junitxml
+    Characters that XML can't have are written as their code points, as on a terminal:
+    https://www.w3.org/TR/xml/#charsets
     """
     root = ElementTree.Element("testsuites", name="irsa verify")
     for item in report.items:
-        suite = ElementTree.SubElement(root, "testsuite", name=item.full_name)
-        cases = list(_cases(item))
-        for name, status, text in cases:
-            _case(
-                suite, f"{report.cluster.name if report.cluster else ''}.{item.full_name}", name, status, text
-            )
-        _count(suite, [status for _, status, _ in cases])
-        suite.set("time", f"{item.seconds:.3f}")
+        _suite(root, item.full_name, report.cluster_name, list(_cases(item)))
+        root[-1].set("time", f"{item.seconds:.3f}")
     if report.error is not None:
-        suite = ElementTree.SubElement(root, "testsuite", name="irsa verify")
-        case = ElementTree.SubElement(suite, "testcase", classname="irsa", name="run")
-        ElementTree.SubElement(case, "error", message=str(report.error))
-        _count(suite, [])
-        suite.set("tests", "1")
-        suite.set("errors", "1")
+        name = report.asked[1] or report.cluster_name or "irsa verify"
+        _suite(root, name, report.cluster_name or "irsa", [("run", "error", str(report.error))])
     ElementTree.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+    # In ASCII, whatever encoding the stream has: other characters are references.
+    text = ElementTree.tostring(root, encoding="us-ascii").decode("ascii")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def _cases(item: Verification) -> Iterator[tuple[str, Status, str]]:
+_ELEMENTS = {Status.OK: "", Status.FAILED: "failure", Status.NOT_CHECKED: "skipped"}
+
+
+def _cases(item: Verification) -> Iterator[tuple[str, str, str]]:
+    """Name, what became of it as the element that says so ('': passed), and what is told of it."""
+    # Where nothing is wrong: what keeps the verdict from being given.
+    deciding = (
+        {**_ELEMENTS, Status.NOT_CHECKED: "error"} if item.outcome is Outcome.UNDETERMINED else _ELEMENTS
+    )
     if item.error is not None:
-        yield "run", Status.FAILED, str(item.error)
+        yield "run", "error" if item.outcome is Outcome.UNDETERMINED else "failure", str(item.error)
     for step in item.steps:
         open_ones = [c.text for c in step.checks if c.status is step.status and c.status is not Status.OK]
-        yield step.name.value, step.status, "; ".join(open_ones)
+        elements = deciding if step.name in DECIDING else _ELEMENTS
+        yield step.name.value, elements[step.status], "; ".join(open_ones)
     for permission in item.permissions:
-        yield (
-            f"{permission.kind}: {permission.what} {permission.resource}".strip(),
-            permission.status,
-            permission.text,
-        )
+        name = f"{permission.kind}: {permission.what} {permission.resource}".strip()
+        yield name, deciding[permission.status], permission.text
 
 
-def _case(suite: ElementTree.Element, place: str, name: str, status: Status, text: str) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname=place, name=name)
-    if status is Status.FAILED:
-        ElementTree.SubElement(case, "failure", message=text).text = text
-    elif status is Status.NOT_CHECKED:
-        ElementTree.SubElement(case, "skipped", message=text)
-
-
-def _count(suite: ElementTree.Element, statuses: list[Status]) -> None:
-    suite.set("tests", str(len(statuses)))
-    suite.set("failures", str(statuses.count(Status.FAILED)))
-    suite.set("errors", "0")
-    suite.set("skipped", str(statuses.count(Status.NOT_CHECKED)))
+def _suite(root: ElementTree.Element, name: str, cluster: str, cases: Sequence[tuple[str, str, str]]) -> None:
+    suite = ElementTree.SubElement(root, "testsuite", name=name)
+    for what, element, text in cases:
+        case = ElementTree.SubElement(suite, "testcase", classname=f"{cluster}.{name}", name=visible(what))
+        if element:
+            found = ElementTree.SubElement(case, element, message=visible(text))
+            found.text = visible(text) if element == "failure" else None
+    elements = [element for _, element, _ in cases]
+    suite.set("tests", str(len(cases)))
+    for attribute, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(attribute, str(elements.count(element)))
 
 
 def sarif(report: Report) -> str:
@@ -89,10 +89,11 @@ def sarif(report: Report) -> str:
 
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
     """
-    cluster = report.cluster.name if report.cluster else ""
+    cluster = report.cluster_name
     results = [result for item in report.items for result in _results(item, cluster)]
     if report.error is not None:
-        results.append(_result("run", "error", str(report.error), cluster))
+        place = "/".join(name for name in (cluster, report.asked[1]) if name)
+        results.append(_result("run", "error", str(report.error), place))
     driver = {
         "name": "irsa",
         "version": __version__,

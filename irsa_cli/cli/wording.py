@@ -1,9 +1,16 @@
-"""How changes are named and marked for people, on both output streams."""
+"""How lines, changes and marks are written for people, on both output streams.
+
+What a line says is the business of the module that says it.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.plan import Change
@@ -12,10 +19,19 @@ _MARKS = {"create": "+", "update": "~", "delete": "-", "ok": "âœ“", "failed": "â
 _PLAIN = {**_MARKS, "ok": "=", "failed": "x"}
 
 
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line, and nothing but one line."""
+    click.echo(visible(line), err=err)
+
+
+def is_unicode(stream: TextIO) -> bool:
+    """Whether a stream can show every character."""
+    return (stream.encoding or "ascii").lower().startswith("utf")
+
+
 def mark(what: str) -> str:
     """The sign before a line; plain ASCII where the stream can't show more."""
-    encoding = (sys.stderr.encoding or "ascii").lower().replace("-", "")
-    return (_MARKS if encoding.startswith("utf") else _PLAIN)[what]
+    return (_MARKS if is_unicode(sys.stderr) else _PLAIN)[what]
 
 
 def describe(change: Change) -> str:

@@ -14,45 +14,66 @@ MARK = "IRSA_EXEC"
 """Variable that names the ServiceAccount, as `namespace/name@cluster`; for prompts and scripts."""
 SESSION_PREFIX = "irsa"
 
-# What tells an SDK who it is, in every SDK and in the tools that set it.
+# Settings among AWS_* that say neither who nor where somebody is. Others are many, and tools make up new ones
+# (AWS_S3_SECRET_ACCESS_KEY): what is not known here may be a key.
 # https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html#EVarSettings
-_IDENTITY = {
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_ACCOUNT_ID",
-    "AWS_CONFIG_FILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_EC2_METADATA_DISABLED",
-    "AWS_PROFILE",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SECRET_KEY",
-    "AWS_SECURITY_TOKEN",
-    "AWS_SESSION_EXPIRATION",
-    "AWS_SESSION_TOKEN",
-    "AWS_SESSION_TOKEN_EXPIRATION",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "BOTO_CONFIG",
+# https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
+_SETTINGS = {
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE",
+    "AWS_AUTH_SCHEME_PREFERENCE",
+    "AWS_CA_BUNDLE",
+    "AWS_CLI_AUTO_PROMPT",
+    "AWS_CLI_FILE_ENCODING",
+    "AWS_CLI_HISTORY_FILE",
+    "AWS_CLI_OUTPUT_ENCODING",
+    "AWS_CLI_S3_MV_VALIDATE_SAME_S3_PATHS",
+    "AWS_CSM_CLIENT_ID",
+    "AWS_CSM_ENABLED",
+    "AWS_CSM_HOST",
+    "AWS_CSM_PORT",
+    "AWS_DATA_PATH",
+    "AWS_DEFAULTS_MODE",
+    "AWS_DEFAULT_OUTPUT",
+    "AWS_DISABLE_HOST_PREFIX_INJECTION",
+    "AWS_DISABLE_REQUEST_COMPRESSION",
+    "AWS_ENABLE_ENDPOINT_DISCOVERY",
+    "AWS_ENDPOINT_DISCOVERY_ENABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_MAX_ATTEMPTS",
+    "AWS_PAGER",
+    "AWS_REQUEST_CHECKSUM_CALCULATION",
+    "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION",
+    "AWS_RETRY_MODE",
+    "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH",
+    "AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS",
+    "AWS_S3_USE_ARN_REGION",
+    "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT",
+    "AWS_SDK_LOAD_CONFIG",
+    "AWS_SDK_UA_APP_ID",
+    "AWS_SIGV4A_SIGNING_REGION_SET",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
 }
-_IDENTITY_PREFIXES = (
-    "AWS_BEARER_TOKEN_",
-    "AWS_CONTAINER_",
-    "AWS_CREDENTIAL",
-    "AWS_EC2_METADATA_SERVICE_",
-    "AWS_LOGIN_",
-    "AWS_SSO_",
-    "AWS_VAULT",
-    "AWSUME_",
-)
-# A pod has these from the webhook or not at all.
-_PLACE = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_STS_REGIONAL_ENDPOINTS"}
+_ENDPOINT = "AWS_ENDPOINT_URL_"
+"""With a service's name behind it."""
+# Identities that don't begin with AWS_: of boto, and of EC2's old tools, which Ansible still reads.
+_OTHERS = {
+    "BOTO_CONFIG",
+    "EC2_ACCESS_KEY",
+    "EC2_CERT",
+    "EC2_PRIVATE_KEY",
+    "EC2_SECRET_KEY",
+    "EC2_SECURITY_TOKEN",
+}
 
 
 def is_callers(name: str) -> bool:
-    """Whether a variable says who the caller is, or where, and so must not reach the command."""
-    return name in _IDENTITY or name in _PLACE or name.startswith(_IDENTITY_PREFIXES)
+    """Whether a variable says, or may say, who or where the caller is, and so must not reach the command."""
+    if name.startswith("AWS_"):
+        return name not in _SETTINGS and not name.startswith(_ENDPOINT)
+    return name in _OTHERS or name.startswith("AWSUME_")
 
 
 def environment(

@@ -17,6 +17,7 @@ from irsa_cli.core.result import API_VERSION, cluster_json, error_json
 from irsa_cli.core.verified import Check, Name, Permission, Status, Step, statement_json
 
 __all__ = [
+    "DECIDING",
     "Check",
     "Name",
     "Outcome",
@@ -50,6 +51,8 @@ class Outcome(str, Enum):
 
 
 _DECISIVE = (Name.EXCHANGE, Name.IDENTITY, Name.CHAIN)
+DECIDING = (Name.TOKEN, *_DECISIVE)
+"""The steps that must be gone through for a verdict: those that prove it, and the token that they need."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ class Verification:
         return str(self.error or "")
 
     def _first(self, status: Status) -> str:
-        for step in self.steps:
+        # It stays open by what decides: the provider, say, may stay unread when STS gave the credentials.
+        deciding = DECIDING if status is Status.NOT_CHECKED else tuple(Name)
+        for step in (step for step in self.steps if step.name in deciding):
             for check in step.checks:
                 if check.status is status and (check.needed or status is Status.FAILED):
                     return f"{step.name.value}: {check.text}"
@@ -141,7 +146,11 @@ def agreed(verification: Verification) -> Verification:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of a command: one ServiceAccount, or (`many`) all that were asked for."""
+    """The outcome of a command: one ServiceAccount, or (`many`) all that were asked for.
+
+    `asked` are the names of the cluster and of the one ServiceAccount (or of the namespace, or ''), for a run
+    that could not begin.
+    """
 
     cluster: Cluster | None
     items: tuple[Verification, ...] = ()
@@ -150,6 +159,12 @@ class Report:
     error: Exception | None = None
     signal: int = 0
     seconds: float = field(default=0.0, compare=False)
+    asked: tuple[str, str] = ("", "")
+
+    @property
+    def cluster_name(self) -> str:
+        """The cluster's name, also where the cluster was not found."""
+        return self.cluster.name if self.cluster else self.asked[0]
 
     def count(self, outcome: Outcome) -> int:
         """How many ended so."""

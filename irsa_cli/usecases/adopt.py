@@ -198,7 +198,7 @@ def _carry_out(
     name_caller(result.error, connection.aws.caller)
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:
-        result.notes += [*found.kept, *_release(found)]
+        result.notes += found.kept
     result.seconds = settings.seconds
     return result
 
@@ -208,10 +208,3 @@ def _facts(pair: Pairing) -> dict[str, Any]:
         "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
         "role": {"arn": pair.role_arn, "created": False},
     }
-
-
-def _release(found: Adoption) -> list[str]:
-    if not found.release:
-        return []
-    what = "to release the role from its stack, which deletes the stack and keeps the role (not done here):"
-    return ["\n  ".join((what, *found.release))]

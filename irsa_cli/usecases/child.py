@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -67,11 +67,15 @@ def holding_signals() -> Iterator[Held]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], held: Held) -> int:
+def run(
+    command: Sequence[str], environment: Mapping[str, str], held: Held, warn: Callable[[str], None]
+) -> int:
     """Run a command to its end; returns its exit code, 128 + N when signal N ended it.
 
-    Raises `NotStarted`.
+    `warn` is told of a signal that can't be passed on. Raises `NotStarted`.
     """
+    if not command[0]:
+        raise NotStarted("''", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
     try:
         child = os.posix_spawnp(
             command[0], list(command), environment, setsigmask=held.before, setsigdef=_RESTORED
@@ -85,7 +89,15 @@ def run(command: Sequence[str], environment: Mapping[str, str], held: Held) -> i
             if ended is not None:
                 return ended
         elif not (from_terminal and _has_heard(child, number)):
-            os.kill(child, number)
+            _pass_on(child, number, warn)
+
+
+def _pass_on(child: int, number: int, warn: Callable[[str], None]) -> None:
+    """Send a signal to the command. One that has become another user (sudo) may not be sent any."""
+    try:
+        os.kill(child, number)
+    except PermissionError as error:
+        warn(f"{signal.Signals(number).name} can't be passed on, the command goes on: {error.strerror}")
 
 
 def _next_signal(signals: frozenset[int]) -> tuple[int, bool]:
@@ -147,4 +159,5 @@ def _stop_with(child: int) -> None:
                 os.tcsetpgrp(terminal, group)
         finally:
             os.close(terminal)
-        os.killpg(group, signal.SIGCONT)
+        with suppress(PermissionError):
+            os.killpg(group, signal.SIGCONT)

@@ -5,10 +5,12 @@ Puts together what other modules do: the identity, the folder, the renewal, the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from irsa_cli.core.environment import environment
+from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.injection import Injection
 from irsa_cli.usecases.child import holding_signals, run
 from irsa_cli.usecases.identity import ServiceAccount, Token, own_session_name
@@ -18,6 +20,20 @@ from irsa_cli.usecases.renewing import Background, Renewal
 
 TOKEN_FILE = "token"  # noqa: S105 - a file's name
 _EMPTY = ("config", "credentials")
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Say of what can't be written that it is the token's file."""
+    try:
+        yield
+    except OSError as error:
+        raise IrsaError(
+            "the token can't be put into a file",
+            reason=str(error),
+            next_steps=("name a folder that can be written to in TMPDIR",),
+            code="NoFolder",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -45,15 +61,17 @@ class Ready:
         """Run the command to its end; returns its exit code, 128 + N when signal N ended it.
 
         `caller` is the environment to start from; `at_terminal` whether a shell would be interactive; `warn`
-        is told, from another thread, when the token can't be renewed. Raises `NotStarted`, and OSError when
-        the token can't be written.
+        is told, also from another thread, when the token can't be renewed or a signal can't be passed on.
+        Raises `NotStarted`, and `IrsaError` when the token can't be written.
         """
         sweep()
-        with holding_signals() as held, PrivateFolder() as folder:
-            start = self._start(command, caller, str(folder.path), at_terminal=at_terminal)
-            for name, text in {**dict.fromkeys(_EMPTY, ""), **start.files}.items():
-                folder.write(name, text)
-            token_file = folder.write(TOKEN_FILE, self.token.text)
+        with holding_signals() as held, ExitStack() as stack:
+            with _writing():
+                folder = stack.enter_context(PrivateFolder())
+                start = self._start(command, caller, str(folder.path), at_terminal=at_terminal)
+                for name, text in {**dict.fromkeys(_EMPTY, ""), **start.files}.items():
+                    folder.write(name, text)
+                token_file = folder.write(TOKEN_FILE, self.token.text)
             values = environment(
                 caller,
                 self.injection,
@@ -65,7 +83,7 @@ class Ready:
             )
             renewal = Renewal(self.token, self._fresh, lambda text: folder.write(TOKEN_FILE, text), warn)
             with Background(renewal):
-                return run(start.command, {**values, **start.variables}, held)
+                return run(start.command, {**values, **start.variables}, held, warn)
 
     def _start(
         self, command: Sequence[str], caller: Mapping[str, str], folder: str, *, at_terminal: bool

@@ -23,6 +23,7 @@ from irsa_cli.transaction.engine import Event, Listener, Step
 from irsa_cli.usecases import verify_steps as steps
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.identity import ServiceAccount
+from irsa_cli.usecases.namespaces import check_namespace
 from irsa_cli.usecases.running import naming_caller
 from irsa_cli.usecases.verify_reading import WORKERS, Reads
 from irsa_cli.usecases.verifying import Verifier, Wanted
@@ -51,16 +52,23 @@ class Request:
 
 
 def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None]) -> Report:
-    """Verify one ServiceAccount or many; raises `IrsaError` when it can't be begun."""
+    """Verify one ServiceAccount or many; raises `IrsaError` when the cluster can't be reached.
+
+    What keeps it from beginning after that is the report's error.
+    """
     started = monotonic()
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     cluster = connection.cluster
     note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
-    with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:
-        reads.begin()
-        verifier = Verifier(connection, reads, request.wanted)
-        items = (_one(verifier, request),) if request.name else _many(verifier, request)
-    return Report(cluster, items, many=not request.name, seconds=monotonic() - started)
+    many = not request.name
+    try:
+        with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:
+            reads.begin()
+            verifier = Verifier(connection, reads, request.wanted)
+            items = _many(verifier, request) if many else (_one(verifier, request),)
+    except IrsaError as error:
+        return Report(cluster, many=many, error=error)
+    return Report(cluster, items, many=many, seconds=monotonic() - started)
 
 
 def _one(verifier: Verifier, request: Request) -> Verification:
@@ -89,7 +97,11 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
 
 
 def _many(verifier: Verifier, request: Request) -> tuple[Verification, ...]:
-    accounts = verifier.connection.kube.service_accounts(request.namespace or None)
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(verifier.connection.kube.service_accounts, request.namespace or None)
+        if request.namespace:
+            check_namespace(verifier.connection, request.namespace)
+        accounts = listing.result()
     annotated = [item for item in accounts if ROLE_ARN_ANNOTATION in _annotations(item)]
     with ThreadPoolExecutor(WORKERS) as pool:
         return tuple(pool.map(lambda item: _of_list(verifier, item), annotated))

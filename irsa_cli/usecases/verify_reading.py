@@ -19,7 +19,7 @@ from irsa_cli.core.states import ProviderState, RoleState
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
-    from irsa_cli.aws.permissions import Simulated
+    from irsa_cli.aws.simulation import Simulated
     from irsa_cli.core.jwt import Keys
     from irsa_cli.usecases.connect import Connection
 
@@ -88,14 +88,16 @@ class Reads:
         return found[0] if found else None
 
     def simulations(
-        self, arn: str, actions: tuple[str, ...], resources: tuple[str, ...]
+        self, arn: str, actions: tuple[str, ...], resources: tuple[str, ...], *, federated: bool
     ) -> Future[list[Simulated]]:
-        """What IAM's simulation says to the actions of a role."""
-        from irsa_cli.aws.permissions import simulate
+        """What IAM's simulation says to the actions of a role; `federated`: a token leads to it directly."""
+        from irsa_cli.aws.simulation import Caller, simulate
 
-        account = role_arn(arn).account
+        cluster, account = self._connection.cluster, role_arn(arn).account
+        provider = provider_arn(cluster.partition, account, cluster.issuer) if federated else ""
+        caller = Caller(arn, cluster.region, provider)
         return self._once(
-            (arn, actions, resources), lambda: simulate(self.iam(account), arn, actions, resources)
+            (caller, actions, resources), lambda: simulate(self.iam(account), caller, actions, resources)
         )
 
     def iam(self, account: str) -> IAMClient:

@@ -20,7 +20,8 @@ from irsa_cli.core.verification import Check, Name, Permission, Status, Step
 from irsa_cli.core.web_identity import WebIdentity
 
 if TYPE_CHECKING:
-    from irsa_cli.aws.permissions import ReadCall, Simulated
+    from irsa_cli.aws.permissions import ReadCall
+    from irsa_cli.aws.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
     from irsa_cli.core.binding import Cluster
     from irsa_cli.core.jwt import Keys
@@ -229,12 +230,12 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
         yield from (Permission(kind, action, NOT_CHECKED, text) for action in actions)
         return
     for item in results:
-        missing = f", without values for {', '.join(item.missing)}" if item.missing else ""
-        if item.allowed:
-            yield Permission(kind, item.action, OK, f"allowed by IAM's simulation{missing}", item.resource)
-        elif item.missing:
-            text = f"can't tell: the simulation says {item.decision}{missing}"
+        if item.missing:
+            missing = ", ".join(item.missing)
+            text = f"can't tell: the simulation says {item.decision}, without values for {missing}"
             yield Permission(kind, item.action, NOT_CHECKED, text, item.resource)
+        elif item.allowed:
+            yield Permission(kind, item.action, OK, "allowed by IAM's simulation", item.resource)
         else:
             text = f"IAM's simulation says {item.decision}"
             yield Permission(kind, item.action, FAILED, text, item.resource)

@@ -22,8 +22,9 @@ from irsa_cli.usecases import verify_steps as steps
 from irsa_cli.usecases.verify_reading import WORKERS, Reads
 
 if TYPE_CHECKING:
-    from irsa_cli.aws.permissions import ReadCall, Simulated
+    from irsa_cli.aws.permissions import ReadCall
     from irsa_cli.aws.role_credentials import RoleCredentials
+    from irsa_cli.aws.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
     from irsa_cli.kube.client import TokenAnswer
     from irsa_cli.usecases.connect import Connection
@@ -118,7 +119,7 @@ class Verifier:
         if not wanted.actions:
             return None
         last = wanted.chain[-1] if wanted.chain else arn
-        return self.reads.simulations(last, wanted.actions, wanted.resources)
+        return self.reads.simulations(last, wanted.actions, wanted.resources, federated=not wanted.chain)
 
     def _token(self, namespace: str, name: str, audience: str) -> TokenAnswer:
         return self.connection.kube.token_request(namespace, name, audience, pod=self.wanted.pod)

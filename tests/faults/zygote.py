@@ -196,6 +196,7 @@ def _become(order: Mapping[str, Any], out: int, err: int) -> None:
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["env"])
+    _open_streams()
     # The client reads this variable when it is imported.
     kube_config = importlib.import_module("kubernetes.config.kube_config")
     vars(kube_config)["KUBE_CONFIG_DEFAULT_LOCATION"] = os.environ.get("KUBECONFIG", "~/.kube/config")
@@ -208,6 +209,17 @@ def _become(order: Mapping[str, Any], out: int, err: int) -> None:
     if order["mutant"]:
         MUTANTS[order["mutant"]]()
     sys.argv = ["irsa", *order["arguments"]]
+
+
+def _open_streams() -> None:
+    """Streams as an interpreter makes them at its start: of what is behind them, and by PYTHONIOENCODING."""
+    encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
+    for name in ("stdout", "stderr"):
+        old = getattr(sys, name)
+        new = open(  # noqa: SIM115 - as long as the process lives
+            old.fileno(), "w", encoding=encoding or old.encoding, errors=errors or None, closefd=False
+        )
+        setattr(sys, name, new)
 
 
 def _warm() -> None:

@@ -69,6 +69,15 @@ def test_keys_without_a_value_are_named(iam: Any) -> None:
     assert decisions(iam, "sqs:SendMessage", ContextEntries=[entry]) == ["allowed"]
 
 
+def test_keys_without_a_value_are_told_with_the_resource_that_was_named(iam: Any) -> None:
+    put(iam, "s3:GetObject", Effect="Deny", Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}})
+    call = {"PolicySourceArn": ARN, "ActionNames": ["s3:GetObject"], "ResourceArns": ["arn:aws:s3:::b/k"]}
+    (result,) = iam.simulate_principal_policy(**call)["EvaluationResults"]
+    assert (result["EvalDecision"], result.get("MissingContextValues", [])) == ("allowed", [])
+    (one,) = result["ResourceSpecificResults"]
+    assert (one["EvalResourceDecision"], one["MissingContextValues"]) == ("allowed", ["aws:SourceVpce"])
+
+
 def test_of_a_role_that_is_not_there(iam: Any) -> None:
     call = {"PolicySourceArn": ARN + "x", "ActionNames": ["s3:GetObject"]}
     assert refusal(lambda: iam.simulate_principal_policy(**call)) == ("NoSuchEntity", 404)

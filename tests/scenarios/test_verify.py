@@ -176,6 +176,12 @@ def test_without_permissions_in_iam_the_exchange_proves_it(stage: Stage, namespa
     assert statuses(ran.json) == all_ok(provider="not-checked", trust="not-checked")
     # The cluster's keys take a role of their own.
     assert open_checks(ran.json, "claims") == ["cluster's keys"]
+    arguments = ("-n", namespace, "-c", stage.cluster, "--action", "s3:ListAllMyBuckets")
+    ran = stage.irsa("verify", "reader", *arguments, user=user)
+    assert ran.code == 1, ran.err
+    (verdict,) = [line for line in ran.out.splitlines() if line.startswith("Undetermined: ")]
+    assert "iam:SimulatePrincipalPolicy" in verdict
+    assert "iam:GetOpenIDConnectProvider" not in verdict
 
 
 def test_an_issuer_that_is_out_of_reach_is_said(stage: Stage, namespace: str, role: str) -> None:
@@ -214,7 +220,8 @@ def test_a_token_bound_to_a_pod(stage: Stage, namespace: str, role: str) -> None
     assert ran.code == 0, ran.err
     assert "pod web-0" in step(ran.json, "token")["sent"]
     assert verify(stage, namespace, "--pod", "web-1").code == 4
-    assert verify(stage, namespace, "--pod", "web-2").code == 4
+    ran = verify(stage, namespace, "--pod", "web-2")
+    assert (ran.code, ran.json["cluster"]["name"]) == (4, stage.cluster)
 
 
 def test_what_the_role_may_do(stage: Stage, namespace: str, role: str) -> None:
@@ -235,6 +242,32 @@ def test_what_the_role_may_do(stage: Stage, namespace: str, role: str) -> None:
     ]
     assert "2 Buckets" in ran.json["permissions"][2]["text"]
     assert stage.world() == before
+
+
+def deny_listing(stage: Stage, role: str, **condition: Any) -> None:
+    """Deny the role the listing of buckets under a condition."""
+    statement = {"Effect": "Deny", "Action": "s3:ListAllMyBuckets", "Resource": "*", "Condition": condition}
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    stage.iam().put_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyName="deny", PolicyDocument=document)
+
+
+def test_a_denial_by_what_is_known_of_the_call_is_found(stage: Stage, namespace: str, role: str) -> None:
+    deny_listing(stage, role, StringEquals={"aws:RequestedRegion": stage.region})
+    ran = verify(stage, namespace, "--action", "s3:ListAllMyBuckets", "--call", "s3 list-buckets")
+    assert ran.code == 5, ran.err
+    assert [item["status"] for item in ran.json["permissions"]] == ["failed", "failed"]
+
+
+@pytest.mark.parametrize("resource", [(), ("--resource", "arn:aws:s3:::bucket")])
+def test_a_simulation_that_depends_on_what_is_not_known_tells_nothing(
+    stage: Stage, namespace: str, role: str, resource: tuple[str, ...]
+) -> None:
+    deny_listing(stage, role, StringEquals={"aws:SourceVpce": "vpce-1"})
+    ran = verify(stage, namespace, "--action", "s3:ListAllMyBuckets", *resource)
+    assert ran.code == 1, ran.err
+    (found,) = ran.json["permissions"]
+    assert found["status"] == "not-checked"
+    assert "aws:SourceVpce" in found["text"]
 
 
 def test_a_simulation_that_is_not_permitted_tells_nothing(stage: Stage, namespace: str, role: str) -> None:

@@ -50,7 +50,8 @@ def test_each_is_judged_by_itself(stage: Stage, namespace: str) -> None:
 
 
 def test_all_of_them_good_or_none_at_all(stage: Stage, namespace: str) -> None:
-    assert verify_all(stage, namespace).code == 0
+    ran = verify_all(stage, namespace)
+    assert (ran.code, ran.out.split(":")[0]) == (0, "0 ServiceAccounts with a role")
     make_binding(stage, namespace)
     ran = verify_all(stage, namespace, "-o", "yaml")
     assert ran.code == 0, ran.err
@@ -63,6 +64,16 @@ def test_what_can_not_be_tried_is_not_called_good(stage: Stage, namespace: str) 
     ran = verify_all(stage, namespace, "-o", "json", user=user)
     assert ran.code == 1, ran.err
     assert ran.json["summary"] == {"verified": 0, "failed": 0, "undetermined": 1}
+
+
+def test_a_namespace_that_is_not_there_is_refused(stage: Stage, namespace: str) -> None:
+    ran = verify_all(stage, f"{namespace}-none", "-o", "junit")
+    assert ran.code == 4, ran.err
+    assert f"{namespace}-none" in ran.err
+    (suite,) = ElementTree.fromstring(ran.out).findall("testsuite")
+    assert (suite.get("name"), suite.get("errors")) == (f"{namespace}-none", "1")
+    user = stage.restricted((("list",), ("serviceaccounts",)))
+    assert verify_all(stage, namespace, user=user).code == 0
 
 
 def test_who_may_not_list_is_told(stage: Stage, namespace: str) -> None:

@@ -24,9 +24,12 @@ if os.environ.get("NO_SIGNAL_INFO"):
 kill = os.kill
 # Two of a kind that come at once count as one: what is sent besides is told here.
 os.kill = lambda pid, number: print("sent.", flush=True) or kill(pid, number)
+if os.environ.get("FORBIDDEN"):
+    def kill(pid, number):  # As for a command that has become another user.
+        raise PermissionError(1, "Operation not permitted")
 try:
     with holding_signals() as held:
-        code = run(sys.argv[1:], os.environ, held)
+        code = run(sys.argv[1:], os.environ, held, lambda text: print(text, flush=True))
 except NotStarted as error:
     print(error, file=sys.stderr)
     code = error.status
@@ -75,11 +78,32 @@ def test_the_exit_code_is_the_commands(script: str, code: int) -> None:
 def test_a_command_that_is_not_there_or_can_not_run_ends_as_in_a_shell(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_text("#!/bin/sh\n")
-    for command, code in [("no-such-command", 127), (str(tmp_path / "gone"), 127)]:
+    for command, code in [("no-such-command", 127), (str(tmp_path / "gone"), 127), ("", 127)]:
         ran = ended(command)
         assert (ran.returncode, command in ran.stderr) == (code, True)
     for command in (str(plain), str(tmp_path)):
         assert ended(command).returncode == 126
+
+
+def test_a_command_that_may_not_be_sent_signals_goes_on() -> None:
+    script = "echo ready; read line; exit 7"
+    with subprocess.Popen(
+        [*PARENT_COMMAND, "sh", "-c", script],
+        env={**ENV, "FORBIDDEN": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "sent.\n"
+        assert process.stdout.readline().startswith("SIGTERM can't be passed on")
+        process.stdin.write("on\n")
+        process.stdin.close()
+        assert process.stdout.read() == "over\n"
+    assert process.returncode == 7
 
 
 @pytest.mark.parametrize("name", PASSED_ON)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -108,6 +110,27 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert HEAVY & set(loaded.split()) == set()
     if arguments == ["--version"]:
         assert __version__ in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["policies", "list"], ["history", "-o", "json"]])
+@pytest.mark.parametrize("both", [False, True])
+def test_an_output_that_can_not_be_written_is_told_in_one_line(
+    arguments: list[str], both: bool, tmp_path: Path
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "irsa_cli", *arguments],
+            stdout=full,
+            stderr=full if both else subprocess.PIPE,
+            env={**os.environ, "IRSA_STATE_DIR": str(tmp_path)},
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    if not both:
+        assert done.stderr == "Error: the output can't be written: No space left on device\n"
 
 
 @pytest.mark.parametrize(

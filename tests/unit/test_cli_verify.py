@@ -14,6 +14,8 @@ from irsa_cli.cli.main import run
         (("app", "-A"), "-A"),
         (("-A", "--pod", "web-0"), "--pod"),
         (("app", "--resource", "arn:aws:s3:::b"), "--action"),
+        (("app", "--action", ""), "--action"),
+        (("app", "--action", "s3:GetObject", "--action", ","), "--action"),
         (("app", "--action", "s3"), "SERVICE:ACTION"),
         (("app", "--action", "s3:*"), "SERVICE:ACTION"),
         (("app", "--action", "s3:GetObject", "--resource", "bucket"), "ARN"),

@@ -7,9 +7,11 @@ from pathlib import Path
 import botocore
 import botocore.session
 import pytest
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from irsa_cli.core.environment import _SETTINGS as SETTINGS
 from irsa_cli.core.environment import MARK, environment, session_name
 from irsa_cli.core.injection import Injection
 
@@ -43,6 +45,15 @@ CALLERS = [
     "AWS_SESSION_EXPIRATION",
     "BOTO_CONFIG",
     "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_DELEGATION_TOKEN",
+    "AWS_SIGNIN_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN",
+    "AWS_SAML_ASSERTION",
+    "AWS_SECRET_ACCESS_KEY_OLD",
+    "AWS_S3_SECRET_ACCESS_KEY",
+    "AWS_EXECUTION_ENV",
+    "EC2_ACCESS_KEY",
+    "EC2_SECRET_KEY",
 ]
 SET_ANEW = [
     "AWS_ROLE_ARN",
@@ -103,6 +114,12 @@ def test_nothing_that_says_who_the_caller_is_comes_through(caller: dict[str, str
     assert all(made[name] != "the caller's" for name in SET_ANEW)
 
 
+@given(st.from_regex(r"AWS_[A-Z0-9_]{1,30}", fullmatch=True))
+def test_of_what_begins_with_aws_only_settings_that_are_known_come_through(name: str) -> None:
+    known = name in KEPT or name in SETTINGS or name.startswith("AWS_ENDPOINT_URL_")
+    assert (of({name: "the caller's"}).get(name) == "the caller's") == known
+
+
 @given(variables)
 def test_what_says_nothing_of_the_caller_is_left_alone(caller: dict[str, str]) -> None:
     made = of(caller)
@@ -132,6 +149,15 @@ def test_every_variable_of_botocore_is_thought_of() -> None:
     found = {name for name in names if suspicious.search(name)}
     assert len(found) > 10
     assert found <= {*CALLERS, *SET_ANEW}
+    assert not found & SETTINGS
+
+
+def test_every_setting_of_botocore_is_kept_or_says_where_somebody_is() -> None:
+    """A new one of botocore's is to be put into the list of those that are kept, or into this one."""
+    variables = [item[1] for item in BOTOCORE_DEFAUT_SESSION_VARIABLES.values()]
+    names = {name for item in variables for name in (item if isinstance(item, list) else [item]) if name}
+    machine = {name for name in names if "METADATA" in name or "IMDS" in name}
+    assert {name for name in names if name.startswith("AWS_")} <= {*SETTINGS, *CALLERS, *SET_ANEW, *machine}
 
 
 @given(st.text(), st.integers(0, 10**11))

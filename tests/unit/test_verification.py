@@ -105,6 +105,20 @@ def test_verified_means_that_sts_was_asked_and_all_that_was_wished_is_right(
     assert (found.outcome is Outcome.FAILED) == (FAILED in (*statuses, *permissions))
 
 
+@given(st.lists(st.sampled_from([OK, OPEN]), min_size=6, max_size=6), st.lists(st.sampled_from([OK, OPEN])))
+def test_what_stays_open_is_explained_by_what_decides(
+    statuses: list[Status], permissions: list[Status]
+) -> None:
+    found = one(tuple(step(name, status) for name, status in zip(SIX, statuses, strict=True)), *permissions)
+    if found.outcome is Outcome.UNDETERMINED:
+        what = found.problem.partition(":")[0]
+        by_name = dict(zip((name.value for name in SIX), statuses, strict=True))
+        assert what in ("token", "exchange", "identity", *(item.what for item in found.permissions))
+        assert by_name.get(what, OPEN) is OPEN
+        if what.startswith("p"):
+            assert {by_name["exchange"], by_name["identity"]} == {OK}
+
+
 def test_sts_has_the_last_word_on_a_trust_policy() -> None:
     """What was read may be older than what STS used, or our evaluation be wrong."""
     assert agreed(one(six(trust=FAILED))).outcome is Outcome.VERIFIED
@@ -159,8 +173,11 @@ def test_junit_counts_what_it_lists() -> None:
         assert suite.get("tests") == str(len(cases))
         assert suite.get("failures") == str(len(suite.findall("testcase/failure")))
         assert suite.get("skipped") == str(len(suite.findall("testcase/skipped")))
+        assert suite.get("errors") == str(len(suite.findall("testcase/error")))
     assert [suite.get("failures") for suite in suites] == ["0", "3", "0", "1"]
-    assert [suite.get("skipped") for suite in suites] == ["0", "1", "4", "0"]
+    assert [suite.get("skipped") for suite in suites] == ["0", "1", "0", "0"]
+    # What keeps a verdict from being given is not skipped: a suite of that alone would look good.
+    assert [suite.get("errors") for suite in suites] == ["0", "0", "4", "0"]
     failures = [failure.get("message") for failure in suites[1].iter("failure")]
     assert failures == ["trust text", "exchange text", "p0 text"]
 
@@ -168,6 +185,38 @@ def test_junit_counts_what_it_lists() -> None:
 def test_junit_of_a_run_that_could_not_begin_has_an_error() -> None:
     root = ElementTree.fromstring(junit(Report(None, error=IrsaError("no cluster"))))
     assert [error.get("message") for error in root.iter("error")] == ["no cluster"]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "asked", "place"),
+    [
+        (None, ("prod", "shop/cart"), "prod/shop/cart"),
+        (CLUSTER, ("prod", "shop/cart"), "prod/shop/cart"),
+        (CLUSTER, ("prod", "shop"), "prod/shop"),
+        (None, ("prod", ""), "prod"),
+    ],
+)
+def test_a_run_that_could_not_begin_names_what_was_asked_for(
+    cluster: Cluster | None, asked: tuple[str, str], place: str
+) -> None:
+    report = Report(cluster, many="/" not in asked[1], error=Refused("no pod"), asked=asked)
+    (run,) = json.loads(sarif(report))["runs"]
+    (location,) = run["results"][0]["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == f"serviceaccounts/{place}"
+    assert location["logicalLocations"][0]["fullyQualifiedName"] == place
+    (suite,) = ElementTree.fromstring(junit(report)).findall("testsuite")
+    assert suite.get("name") == (asked[1] or "prod")
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
+
+
+@given(
+    st.lists(st.sampled_from(list(Status)), min_size=6, max_size=6), st.lists(st.sampled_from(list(Status)))
+)
+def test_junit_is_green_only_for_what_is_verified(statuses: list[Status], permissions: list[Status]) -> None:
+    item = one(tuple(step(name, status) for name, status in zip(SIX, statuses, strict=True)), *permissions)
+    (suite,) = ElementTree.fromstring(junit(Report(CLUSTER, (item,)))).findall("testsuite")
+    red = int(suite.get("failures", "")) + int(suite.get("errors", ""))
+    assert (red == 0) == (item.outcome is Outcome.VERIFIED)
 
 
 def test_sarif_has_a_result_for_everything_that_is_wrong_or_open() -> None:
@@ -297,3 +346,18 @@ def test_sarif_names_every_step() -> None:
     (run,) = json.loads(sarif(replace(MANY, items=())))["runs"]
     assert run["results"] == []
     assert {name.value for name in Name} <= {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=20), st.text(max_size=20))
+def test_junit_is_xml_whatever_others_have_written(text: str, name: str) -> None:
+    items = (
+        replace(one(six()), role_arn=text, error=Refused("can't be right", reason=text)),
+        replace(
+            one((Step(Name.TRUST, text, (Check(text, FAILED, text), Check("y", OPEN, text))),)),
+            permissions=(Permission("call", name, FAILED, text, text),),
+        ),
+    )
+    for report in (Report(CLUSTER, items, many=True), Report(None, error=IrsaError(text))):
+        found = junit(report)
+        assert found.isascii()
+        ElementTree.fromstring(found)

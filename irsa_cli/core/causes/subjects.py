@@ -6,7 +6,6 @@ Each raises `CannotTell` where what it is asked for is not there: a check that d
 from __future__ import annotations
 
 import shlex
-import unicodedata
 from collections.abc import Callable, Iterable
 
 from irsa_cli.core.arn import Arn, role_arn
@@ -16,6 +15,7 @@ from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.names import subject as subject_claim
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.visible import visible
 from irsa_cli.core.web_identity import WebIdentity
 
 EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
@@ -200,23 +200,14 @@ def make(facts: Facts, subject: Subject) -> str:
     return f"irsa create-sa {subject.name} -n {subject.namespace} {facts.options} --attach-policy-arn ARN"
 
 
-def visible(text: str) -> str:
-    """A text with control and invisible characters as their code points."""
-    return "".join(char if _is_visible(char) else f"\\u{ord(char):04x}" for char in text)
-
-
 def shown(text: str) -> str:
     """A text in quotes, with control and invisible characters as their code points."""
     return f"'{visible(text)}'"
 
 
-def _is_visible(char: str) -> bool:
-    return char == " " or (char.isprintable() and unicodedata.category(char) not in ("Cf", "Zs"))
-
-
 def unspaced(text: str) -> str:
     """The text without white space and invisible characters."""
-    return "".join(char for char in text if _is_visible(char) and char != " ")
+    return "".join(char for char in text if char.isprintable() and char != " ")
 
 
 def first(items: Iterable[str], test: Callable[[str], bool]) -> str:

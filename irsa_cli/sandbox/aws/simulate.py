@@ -26,12 +26,13 @@ def simulate_principal_policy(account: Account, request: AwsRequest) -> Answer:
     if role is None:
         raise no_such_entity(f"The policy source {arn} cannot be found.")
     powers, context = powers_of(account.iam, role), _context(request)
+    resources = request.members("ResourceArns")
     acts = [
         Act(action, resource, context)
         for action in request.members("ActionNames")
-        for resource in request.members("ResourceArns") or ["*"]
+        for resource in resources or ["*"]
     ]
-    results = [_result(powers, act) for act in acts]
+    results = [_result(powers, act, specific=bool(resources)) for act in acts]
     return xml_result("iam", "SimulatePrincipalPolicy", {"EvaluationResults": results, "IsTruncated": False})
 
 
@@ -46,16 +47,27 @@ def _context(request: AwsRequest) -> Context:
     return found
 
 
-def _result(powers: Powers, act: Act) -> dict[str, Any]:
+def _result(powers: Powers, act: Act, *, specific: bool) -> dict[str, Any]:
+    """The decision; of a resource that was named it is told once more, with the keys without values.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResourceSpecificResult.html
+    """
     layers = [powers.identity, *([[powers.boundary]] if powers.boundary is not None else [])]
     verdicts = {verdict(layer, act) for layer in layers}
     decision = "explicitDeny" if "deny" in verdicts else "implicitDeny" if "silent" in verdicts else "allowed"
+    missing = sorted(_missing(layers, act))
+    one = {
+        "EvalResourceName": act.resource,
+        "EvalResourceDecision": decision,
+        "MissingContextValues": missing,
+    }
     return {
         "EvalActionName": act.action,
         "EvalResourceName": act.resource,
         "EvalDecision": decision,
         "MatchedStatements": [],
-        "MissingContextValues": sorted(_missing(layers, act)),
+        "MissingContextValues": [] if specific else missing,
+        "ResourceSpecificResults": [one] if specific else [],
     }
 
 
