@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.apply import Site
 
 
-def apply_at_once(site: Site) -> Result:
-    """Plan for all, and carry it out; raises `Refused` when one of them can't be as wished."""
+def apply_at_once(site: Site, wishes: list[Wish]) -> Result:
+    """Plan for all, and carry it out; raises `Refused` when one of them can't be as wished.
+
+    `wishes` is filled with what the files mean.
+    """
     for attempt in range(1, ATTEMPTS + 1):
-        result = _attempt(site)
+        result = _attempt(site, wishes)
         last = attempt == ATTEMPTS or site.settings.seconds >= site.settings.timeout
         if last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
             return result
@@ -42,9 +45,9 @@ def apply_at_once(site: Site) -> Result:
     raise AssertionError("the last attempt returns")
 
 
-def _attempt(site: Site) -> Result:
+def _attempt(site: Site, wishes: list[Wish]) -> Result:
     with Snapshot(site.connection) as snapshot:
-        wishes = [site.wish(binding, snapshot) for binding in site.place.bindings]
+        wishes[:] = [site.wish(binding, snapshot) for binding in site.place.bindings]
         ground = snapshot.lay_ground(wishes, associate=site.place.with_oidc)
         with ThreadPoolExecutor(WORKERS) as pool:
             found = list(pool.map(lambda wish: _planned(wish, snapshot), wishes))

@@ -26,6 +26,7 @@ from irsa_cli.transaction.journal import JournalError, Record, Story, find, read
 from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.recover import (
     TAKES_BACK,
+    Covers,
     Deletion,
     cut_off,
     is_running,
@@ -193,10 +194,17 @@ class _Work:
                 result = back_result(story, leftovers, story.transaction, connection.cluster)
         committed = result.ended is Ended.COMMITTED
         if committed and "serviceAccount" in story.context:
-            supersede(cut_off(self.settings.state_dir, story.context))
+            supersede(cut_off(self.settings.state_dir, story.context), _like(story))
         result.cluster, result.facts = connection.cluster, facts_of(story, committed=committed)
         result.seconds = time.monotonic() - started
         return result
+
+
+def _like(story: Story) -> Covers:
+    """What is left of others when this transaction has come to its end: nothing of its own objects."""
+    objects = {record.change.object for record in story.records}
+    request = story.context.get("request")
+    return lambda other, change: other.context.get("request") == request and change.object in objects
 
 
 def _deleted(story: Story) -> Result:

@@ -19,10 +19,11 @@ from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.names import default_role_path
+from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.result import Result
-from irsa_cli.core.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState
 from irsa_cli.kube.client import Json
-from irsa_cli.transaction.journal import prune
+from irsa_cli.transaction.journal import Story, prune
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.bindings import Scope, read_bindings
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
@@ -188,6 +189,20 @@ def _may_be_own(item: Present, connection: Connection) -> bool:
         return False
     in_path = arn.resource.startswith(f"role{default_role_path(cluster.name)}")
     return in_path or TRANSACTION_TAG in item.account.annotations
+
+
+def is_surplus(change: Change, story: Story, wished: Collection[str], selection: Selection) -> bool:
+    """Whether a change of an earlier run deletes, or leads up to deleting, what is pruned now."""
+    roles: dict[tuple[Kind, tuple[str, ...]], str] = {}
+    names: set[str] = set()
+    for item in (record.change for record in story.records if record.change.after is None):
+        if isinstance(item.before, RoleState):
+            roles[item.object] = item.before.tags.get(SERVICE_ACCOUNT_TAG, "")
+        elif item.kind is Kind.SERVICE_ACCOUNT:
+            names.add(item.name)
+    names |= set(roles.values())
+    own = change.name if change.kind is Kind.SERVICE_ACCOUNT else roles.get(change.object, "")
+    return bool(own) and own in names and own not in wished and selection.admits(own)
 
 
 def _left_over(accounts: Iterable[Json]) -> Iterator[str]:
