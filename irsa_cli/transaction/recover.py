@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.plan import Change, Kind, Plan
-from irsa_cli.transaction.engine import EXACT, ROLLBACK_SECONDS, Leftover, Listener, Worker, steps_of
+from irsa_cli.transaction.engine import (
+    EXACT,
+    ROLLBACK_SECONDS,
+    Leftover,
+    Listener,
+    Worker,
+    outcome_of,
+    steps_of,
+)
 from irsa_cli.transaction.journal import Journal, JournalError, Story, journals, looks_finished, read
 from irsa_cli.transaction.protocol import Handler, Identity
 
@@ -150,7 +158,7 @@ def roll_back(
         steps = steps_of(story.stages, last_sent(path))
         worker = Worker(handlers, journal, listen, rollback_seconds=rollback_seconds)
         leftovers = worker.undo(steps, takes_back(story))
-        worker.note("outcome", outcome="incomplete" if leftovers else "rolled-back")
+        worker.note("outcome", outcome=outcome_of(leftovers))
     finally:
         journal.close()
     return leftovers

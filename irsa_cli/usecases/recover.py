@@ -157,12 +157,8 @@ class _Work:
         return planned(story.transaction, changes, facts_of(story), self.settings)
 
     def connect(self, story: Story) -> Connection:
-        # Only the ServiceAccount tells whether the run whose role it was has ended meanwhile.
-        builds = any(item.change.kind is Kind.ROLE_OWNER and item.needs_undo for item in story.records)
-        kube = any(
-            record.change.kind in KUBERNETES and (record.needs_undo or self.request.forward or builds)
-            for record in story.records
-        )
+        # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
+        kube = any(record.change.kind in KUBERNETES for record in story.records)
         target = self.request.override(Target(**story.context["target"]))
         if (target, kube) not in self.connections:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, check=lambda aws: None)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.binding import Cluster
-from irsa_cli.core.errors import Claimed, Conflict, IrsaError, ServiceError, Waits
+from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, ServiceError, Waits
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.result import ChangeResult, Ended, Left, Result
 from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
@@ -232,6 +232,10 @@ def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
             f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair, in_use=True
         )
     why = str(leftover.error)
+    if isinstance(leftover.error, MadeAgain):
+        namespace, name = leftover.change.target
+        repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them, to start them again"
+        return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
     # What was taken away is in the journal, and nowhere else.
     by_journal = isinstance(leftover.error, ServiceError | Waits) or leftover.change.after is None
     repair = f"irsa recover {transaction}" if by_journal else repair_command(leftover.change)
