@@ -91,11 +91,15 @@ def outcome_of(leftovers: Sequence[Leftover]) -> str:
     It is over also where what is left only has to be told: it was made again, or another run that has come to
     its end uses it.
     """
-    errors = [item.error for item in leftovers]
-    used = [error for error in errors if isinstance(error, Claimed) and error.ended]
-    if any(not isinstance(error, MadeAgain) and error not in used for error in errors):
+    if not all(map(_only_told, leftovers)):
         return "incomplete"
+    used = any(isinstance(item.error, Claimed) for item in leftovers)
     return "superseded" if used else "rolled-back"
+
+
+def _only_told(item: Leftover) -> bool:
+    """Whether nothing can be done about what is left, nor has to be."""
+    return isinstance(item.error, MadeAgain) or (isinstance(item.error, Claimed) and item.error.ended)
 
 
 @dataclass
@@ -412,7 +416,7 @@ class Worker:
         self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
     ) -> list[Tracked]:
         """Those of a stage that can be taken back although some of the later ones could not."""
-        stuck = [item for item in leftovers if not isinstance(item.error, MadeAgain)]
+        stuck = [item for item in leftovers if not _only_told(item)]
         left, plan = [item.change for item in stuck], [step.change for step in steps]
         waiting = [step for step in todo if waits(step.change, plan, left)]
         for step in waiting:
