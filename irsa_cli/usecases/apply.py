@@ -155,7 +155,7 @@ class Site:
             if {str(binding) for binding, _ in wishes} <= {
                 i.name for i in done.items if i.result.ended in GOOD
             }:
-                self.settle([ALL], [wish for _, wish in wishes])
+                self.settle([ALL], [wish for _, wish in wishes], tell=not self.request.prune)
             done.pending += [str(binding) for binding, _ in wishes if str(binding) not in ended]
 
     def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
@@ -231,10 +231,12 @@ class Site:
             self.settle([GROUNDWORK], wishes)
         return result.ended in (Ended.COMMITTED, Ended.PLANNED)
 
-    def settle(self, names: Iterable[str], wishes: Sequence[Wish], *, pruned: bool = False) -> None:
+    def settle(
+        self, names: Iterable[str], wishes: Sequence[Wish], *, pruned: bool = False, tell: bool = True
+    ) -> None:
         """Of earlier runs for these that were cut off, nothing is left that the wishes are about.
 
-        `pruned`: nor of what no file wishes.
+        `pruned`: nor of what no file wishes. `tell`: say of which something else is left.
         """
         if self.settings.dry_run:
             return
@@ -245,7 +247,7 @@ class Site:
             return gone or self._is_ground(change) or any(covers(wish, change) for wish in wishes)
 
         for path in supersede(paths, is_over):
-            if pruned or not self.request.prune:  # Else pruning is still to come.
+            if tell:
                 self.settings.note(other_wish(path))
 
     def _is_ground(self, change: Change) -> bool:
