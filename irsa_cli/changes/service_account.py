@@ -7,9 +7,10 @@ preconditions of a delete.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from irsa_cli.changes.common import check_object_claim, conflict, expect, settle, telling
-from irsa_cli.core.errors import Conflict, Outcome, ServiceError
+from irsa_cli.changes.common import check_object_claim, conflict, expect, gone, settle, telling
+from irsa_cli.core.errors import MadeAgain, Outcome, ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG, ServiceAccountState
 from irsa_cli.kube.client import Json, Kube
@@ -32,6 +33,7 @@ class ServiceAccountHandler:
                 lambda: self._create(change, run.transaction), lambda: self._found(change, run.transaction)
             )
             if claim is not None and applied.changed:
+                run.made(change)  # What was on it is given to the one that is there now.
                 raise _made_again(change)
             return applied
         if change.after is None:
@@ -84,13 +86,17 @@ class ServiceAccountHandler:
         return Applied(changed=True, identity={"uid": made["metadata"]["uid"]})
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
-        """The ServiceAccount that is there, if it is the wished one; ours when it bears this run's mark."""
+        """The ServiceAccount that is there, if it is the wished one; ours when it bears this run's mark.
+
+        One whose deletion is taken back bears its maker's. It is ours as well, unless it never went.
+        """
         present = self._kube.service_account(*change.target)
         if present is None:
             return None
-        metadata = present["metadata"]
-        ours = metadata.get("annotations", {}).get(TRANSACTION_TAG) == transaction
-        if not ours and not _holds(metadata, expect(ServiceAccountState, change.after)):
+        metadata, wished = present["metadata"], expect(ServiceAccountState, change.after)
+        mark = _mark(wished.manifest.get("metadata", {})) or transaction
+        ours = _mark(metadata) == mark and metadata["uid"] != wished.uid
+        if not ours and not _holds(metadata, wished):
             return None
         return Applied(changed=ours, identity={"uid": metadata["uid"]})
 
@@ -104,10 +110,12 @@ class ServiceAccountHandler:
         return Applied(changed=True) if going or (uid and metadata["uid"] != uid) else None
 
     def _delete(self, change: Change, claim: Claim | None) -> Applied:
+        lost = False
         for _ in range(ROUNDS):
-            present = self._kube.service_account(*change.target)
+            with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
+                present = self._kube.service_account(*change.target)
             if present is None or present["metadata"].get("deletionTimestamp"):
-                return Applied(changed=False)
+                return Applied(changed=lost)
             metadata, before = present["metadata"], expect(ServiceAccountState, change.before)
             if claim is not None:
                 check_object_claim(change, metadata, claim)
@@ -120,8 +128,9 @@ class ServiceAccountHandler:
                 self._kube.delete_service_account(*change.target, uid=uid, resource_version=version)
             except ServiceError as error:
                 if error.code == NOT_FOUND:
-                    return Applied(changed=False)
+                    return gone(error)
                 if error.code == CONFLICT:
+                    lost = lost or error.outcome is Outcome.UNKNOWN
                     continue
                 raise
             return Applied(changed=True)
@@ -170,9 +179,14 @@ class ServiceAccountHandler:
         return metadata
 
 
-def _made_again(change: Change) -> Conflict:
+def _mark(metadata: Mapping[str, Any]) -> str:
+    """The run that made the ServiceAccount, '' for none."""
+    return str((metadata.get("annotations") or {}).get(TRANSACTION_TAG) or "")
+
+
+def _made_again(change: Change) -> MadeAgain:
     """A ServiceAccount whose deletion was taken back: it is there, and is another one all the same."""
-    return Conflict(
+    return MadeAgain(
         f"ServiceAccount {change.name} was made again, with another uid",
         reason="tokens of its running pods are not accepted any more: restart them",
     )

@@ -18,16 +18,16 @@ def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> boo
     the role is, as long as a part of it has not come back: so the deletion can be finished, either way.
     """
     roles = {item.target[0] for item in plan if item.kind is Kind.ROLE and item.after is None}
-    mine = _roles(change) & roles
+    mine = roles_of(change) & roles
     ground = change.kind in (Kind.ROLE_OWNER, Kind.ROLE_COMMIT, Kind.SERVICE_ACCOUNT)
-    return ground and any(mine & _roles(item) for item in left)
+    return ground and any(mine & roles_of(item) for item in left)
 
 
-def _roles(change: Change) -> set[str]:
-    """The names of the roles that a change is about; of a ServiceAccount, the one that it loses."""
+def roles_of(change: Change) -> set[str]:
+    """The names of the roles that a change is about; of a ServiceAccount, those that it loses and gets."""
     kind, target = change.object
     if kind is Kind.ROLE:
         return {target[0]}
-    state = change.before
-    arn = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
-    return {arn.rsplit("/", 1)[-1]} if arn else set()
+    states = (state for state in (change.before, change.after) if isinstance(state, ServiceAccountState))
+    arns = (state.annotations.get(ROLE_ARN_ANNOTATION) for state in states)
+    return {arn.rsplit("/", 1)[-1] for arn in arns if arn}

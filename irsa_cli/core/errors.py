@@ -77,7 +77,18 @@ class Conflict(IrsaError):
 
 
 class Claimed(Conflict):
-    """Somebody else counts on what is to be taken back; it was left alone, and is theirs now."""
+    """Somebody else counts on what is to be taken back; it was left alone, and is theirs now.
+
+    `ended`: that run has come to its end, and will not take it back either.
+    """
+
+    def __init__(self, message: str, *, reason: str = "", ended: bool = False) -> None:
+        super().__init__(message, reason=reason)
+        self.ended = ended
+
+
+class MadeAgain(Conflict):
+    """It could only be made anew, as another object: nothing is left to take back, and it has to be told."""
 
 
 class Waits(IrsaError):

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.dismantling import waits
-from irsa_cli.core.errors import Claimed, Conflict, DeadlineExceeded, Outcome, ServiceError, Waits
+from irsa_cli.core.dismantling import roles_of, waits
+from irsa_cli.core.errors import (
+    Claimed,
+    Conflict,
+    DeadlineExceeded,
+    MadeAgain,
+    Outcome,
+    ServiceError,
+    Waits,
+)
 from irsa_cli.core.limits import call_seconds
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.unanswered import given_up
@@ -32,6 +40,9 @@ ROLLBACK_SECONDS = 60.0
 
 OWNERS = (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER)
 """Kinds that make another run's object this run's."""
+
+MARKED = (Kind.ROLE, Kind.ROLE_OWNER)
+"""Kinds whose mark tells who goes on from a role."""
 
 EXACT = (Kind.SERVICE_ACCOUNT, Kind.NAMESPACE, Kind.NAMESPACE_OWNER)
 """Kinds whose compare-and-set the server does: what was taken back of them, nobody had counted on."""
@@ -72,6 +83,23 @@ class Leftover:
 
     change: Change
     error: Exception
+
+
+def outcome_of(leftovers: Sequence[Leftover]) -> str:
+    """How a rollback ended, for the journal.
+
+    It is over also where what is left only has to be told: it was made again, or another run that has come to
+    its end uses it.
+    """
+    if not all(map(_only_told, leftovers)):
+        return "incomplete"
+    used = any(isinstance(item.error, Claimed) for item in leftovers)
+    return "superseded" if used else "rolled-back"
+
+
+def _only_told(item: Leftover) -> bool:
+    """Whether nothing can be done about what is left, nor has to be."""
+    return isinstance(item.error, MadeAgain) or (isinstance(item.error, Claimed) and item.error.ended)
 
 
 @dataclass
@@ -122,9 +150,8 @@ class Transaction:
             return self._report("committed", None, [])
         self._listen(Event(Step.ROLLBACK, error=error))
         leftovers = self._worker.undo(self._steps, self._run.transaction)
-        outcome = "incomplete" if leftovers else "rolled-back"
-        self._worker.note("outcome", outcome=outcome)
-        return self._report(outcome, error, leftovers)
+        self._worker.note("outcome", outcome=outcome_of(leftovers))
+        return self._report("incomplete" if leftovers else "rolled-back", error, leftovers)
 
     def _forward(self) -> Exception | None:
         try:
@@ -242,12 +269,14 @@ def steps_of(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[
 class _Counts:
     """Why what the run made has to stay; `ended`: for another run that has come to its end.
 
-    With `unread`, that could not be asked, and has to be taken for granted.
+    With `unread`, that could not be asked, and has to be taken for granted. `roles` are those that it is
+    about, where one plan makes several; of what is no role's, all stays.
     """
 
     why: str
     ended: bool = False
     unread: bool = False
+    roles: frozenset[str] = frozenset()
 
     def keeps(self, step: Tracked) -> bool:
         """Whether it keeps a step from being taken back.
@@ -255,14 +284,28 @@ class _Counts:
         Who has ended has had the objects' marks before this run took them: they are given back, to who does
         not take anything back any more.
         """
-        return not (self.ended and step.change.kind in OWNERS)
+        mine = roles_of(step.change)
+        concerns = not self.roles or not mine or not mine.isdisjoint(self.roles)
+        return concerns and not (self.ended and step.change.kind in OWNERS)
 
     def error(self, step: Tracked) -> Exception:
         """What is told of a step that is left for its sake."""
         what = f"{step.change.kind.value} {step.change.name}"
         if self.unread:
             return Waits(f"{what} stays as it is", reason=self.why)
-        return Claimed(f"{what} was left alone", reason=self.why)
+        return Claimed(f"{what} was left alone", reason=self.why, ended=self.ended)
+
+
+def _together(one: _Counts | None, other: _Counts | None) -> _Counts | None:
+    """What is known after asking twice; what could be read tells more than what could not."""
+    if one is None or other is None:
+        return one or other
+    first = other if one.unread else one
+    # Of two roles, one run may have ended and another not.
+    same = not one.roles or not other.roles or one.roles == other.roles
+    ended = (one.ended or other.ended) if same else (one.ended and other.ended)
+    roles = one.roles | other.roles if one.roles and other.roles else frozenset[str]()
+    return replace(first, ended=ended, roles=roles)
 
 
 class Worker:
@@ -281,7 +324,7 @@ class Worker:
         self._listen = _harmless(listen)
         self._rollback_seconds = rollback_seconds
         self._late_window = LATE_CALLS * call_seconds()
-        self._silent: dict[int, ServiceError] = {}
+        self._silent: dict[int, Exception] = {}
         self._rollback: Run | None = None
 
     def handler(self, change: Change) -> Handler:
@@ -340,6 +383,10 @@ class Worker:
         leftovers: list[Leftover] = []
         counts: _Counts | None = None
         asked = False
+        for step in steps:
+            # An earlier rollback has made it again, as another object: what was on it is given to that one.
+            if step.record.undone and step.change.after is None and step.change.kind is Kind.SERVICE_ACCOUNT:
+                run.made(step.change.inverse)
         for stage in reversed(stages):
             todo: Sequence[Tracked] = [step for step in stage if step.record.needs_undo]
             if not todo:
@@ -349,7 +396,8 @@ class Worker:
             todo = self._without_kept(todo, counts, leftovers)
             todo = self._without_waiting(todo, steps, leftovers)
             _in_parallel(lambda step: self._undo_step(step, run, leftovers), todo)
-            counts = counts or self._counts(steps, run)
+            if counts is None or counts.unread or counts.roles:
+                counts = _together(counts, self._counts(steps, run))
         if counts is not None:
             self._put_back(stages, run, counts, leftovers)
         return leftovers
@@ -368,45 +416,99 @@ class Worker:
         self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
     ) -> list[Tracked]:
         """Those of a stage that can be taken back although some of the later ones could not."""
-        left, plan = [item.change for item in leftovers], [step.change for step in steps]
+        stuck = [item for item in leftovers if not _only_told(item)]
+        left, plan = [item.change for item in stuck], [step.change for step in steps]
         waiting = [step for step in todo if waits(step.change, plan, left)]
         for step in waiting:
-            self._leave(step, _waiting(step, leftovers[0]), leftovers)
+            self._leave(step, _waiting(step, stuck[0]), leftovers)
         return [step for step in todo if step not in waiting]
 
     def _counts(self, steps: Sequence[Tracked], run: Run) -> _Counts | None:
         """Why somebody else counts on what the run made.
 
-        Where that can't be read, nobody does; but for a run that goes on from what another one has begun:
-        that one may have ended meanwhile.
+        Where that can't be read, nobody does; but for roles, whose mark tells it, and for a run that goes on
+        from what another one has begun: that one may have ended meanwhile.
         """
         found: list[tuple[Tracked, str]] = []
 
         def ask(step: Tracked) -> None:
-            ours = step.record.needs_undo and step.state != "left"
             try:
-                why = self.handler(step.change).claimed(step.change, run.transaction, ours=ours)
-            except ServiceError as error:
-                self._silent[step.index] = error  # To wait for it again would cost the rollback its time.
+                why = self._claimed(step, run)
+            except Exception as error:  # A bug in a handler tells nothing, too.
+                self._silent[step.index] = error
                 return
+            self._silent.pop(step.index, None)
             if why:
                 found.append((step, why))
 
-        _in_parallel(ask, [step for step in steps if step.index not in self._silent])
+        # To wait for it again and again would cost the rollback its time.
+        again = run.remaining > self._rollback_seconds / 2
+        _in_parallel(ask, [step for step in steps if again or step.index not in self._silent])
         if not found:
             return self._unread(steps)
-        ended = any(step.change.kind is Kind.SERVICE_ACCOUNT for step, _ in found)
-        return _Counts(min(found, key=lambda item: item[0].index)[1], ended=ended)
+        found.sort(key=lambda item: item[0].index)
+        mine = [roles_of(step.change) for step, _ in found]
+        roles = frozenset[str]().union(*mine) if all(mine) else frozenset[str]()
+        ended = self._has_ended([step for step, _ in found], steps, run)
+        counts = _Counts(found[0][1], ended=ended, roles=roles)
+        return _together(counts, self._unmarked(steps, roles)) if roles else counts
+
+    def _has_ended(self, found: Sequence[Tracked], steps: Sequence[Tracked], run: Run) -> bool:
+        """Whether who counts on them has come to its end: by the ServiceAccounts, that have those roles."""
+        accounts = [step for step in found if step.change.kind is Kind.SERVICE_ACCOUNT]
+        accounts = accounts or [step for step in steps if self._is_bound_again(step, run)]
+        bound = set[str]().union(*(roles_of(step.change) for step in accounts))
+        roles = set[str]().union(*(roles_of(step.change) for step in found))
+        return bool(accounts) and (not bound or roles <= bound)
+
+    def _is_bound_again(self, step: Tracked, run: Run) -> bool:
+        """Whether a ServiceAccount that lost its role in a deletion has it again."""
+        lost = step.change.kind is Kind.SERVICE_ACCOUNT and step.change.action == "update"
+        if not lost or not step.record.done or not step.record.needs_undo:
+            return False
+        back = step.change.inverse
+        with contextlib.suppress(ServiceError):
+            return bool(self.handler(back).claimed(back, run.transaction, ours=False))
+        return False
+
+    def _claimed(self, step: Tracked, run: Run) -> str:
+        """Why somebody else counts on an object; a role's mark is waited for, as IAM may come back."""
+        ours = step.record.needs_undo and step.state != "left"
+        handler, until, pauses = self.handler(step.change), time.monotonic() + self._late_window, _backoff()
+        while True:
+            try:
+                return handler.claimed(step.change, run.transaction, ours=ours)
+            except ServiceError as error:
+                waits_for_it = step.change.kind in MARKED and error.transient and ours
+                if not waits_for_it or time.monotonic() >= until or run.remaining <= 0:
+                    raise
+            time.sleep(min(next(pauses), max(run.remaining, 0)))
 
     def _unread(self, steps: Sequence[Tracked]) -> _Counts | None:
-        """Whether it could not be asked who has ended, where the run goes on from another one's role."""
+        """What could not be asked, and must not be taken for a no."""
         builds = any(step.change.kind is Kind.ROLE_OWNER and step.record.needs_undo for step in steps)
         accounts = [step for step in steps if step.change.kind is Kind.SERVICE_ACCOUNT]
         silent = [step for step in accounts if step.index in self._silent]
         if not builds or not silent:
-            return None
+            return self._unmarked(steps)
         error = self._silent[silent[0].index]
         return _Counts(f"whether another run has ended meanwhile can't be read: {error}", unread=True)
+
+    def _unmarked(self, steps: Sequence[Tracked], known: Collection[str] = ()) -> _Counts | None:
+        """What could not be asked of roles other than those that are `known`: whose they are by now."""
+        silent = [
+            step
+            for step in steps
+            if step.change.kind in MARKED
+            and step.record.needs_undo
+            and step.index in self._silent
+            and step.change.target[0] not in known
+        ]
+        if not silent:
+            return None
+        roles = frozenset(step.change.target[0] for step in silent)
+        error = self._silent[silent[0].index]
+        return _Counts(f"whose it is by now can't be read: {error}", unread=True, roles=roles)
 
     def _put_back(
         self, stages: Sequence[Sequence[Tracked]], run: Run, counts: _Counts, leftovers: list[Leftover]
@@ -444,6 +546,11 @@ class Worker:
         started = time.monotonic()
         try:
             changed = self._undo_until_gone(step, run)
+        except MadeAgain as error:
+            step.record.undone = True
+            self.note("undone", step.index)
+            self._leave(step, error, leftovers)
+            return
         except Exception as error:  # A bug in a handler leaves something behind, too.
             self._leave(step, error, leftovers)
             return
@@ -552,5 +659,6 @@ __all__ = [
     "Tracked",
     "Transaction",
     "Worker",
+    "outcome_of",
     "steps_of",
 ]

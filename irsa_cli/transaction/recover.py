@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.plan import Kind, Plan
-from irsa_cli.transaction.engine import EXACT, ROLLBACK_SECONDS, Leftover, Listener, Worker, steps_of
+from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.transaction.engine import (
+    EXACT,
+    ROLLBACK_SECONDS,
+    Leftover,
+    Listener,
+    Worker,
+    outcome_of,
+    steps_of,
+)
 from irsa_cli.transaction.journal import Journal, JournalError, Story, journals, looks_finished, read
 from irsa_cli.transaction.protocol import Handler, Identity
 
@@ -38,31 +46,66 @@ def history(folder: Path) -> list[Story]:
     return [story for _, story in stories(folder)]
 
 
-def cut_off(folder: Path, context: Mapping[str, Any]) -> list[Path]:
-    """The unfinished transactions for the same command and ServiceAccount whose processes are gone."""
+def cut_off(folder: Path, context: Mapping[str, Any], also: Collection[str] = ()) -> list[Path]:
+    """The unfinished transactions for the same command and ServiceAccount whose processes are gone.
+
+    Those of the commands `also` count as well.
+    """
     found = []
     for path in journals(folder):
         with contextlib.suppress(JournalError, OSError):
-            if not looks_finished(path) and _is_of(read(path), context):
+            if not looks_finished(path) and _is_of(read(path), context, also):
                 Journal.reopen(path).close()
                 found.append(path)
     return found
 
 
-def _is_of(story: Story, context: Mapping[str, Any]) -> bool:
-    same = (story.context.get(key) == context[key] for key in ("command", "cluster", "serviceAccount"))
-    return not story.finished and all(same)
+def _is_of(story: Story, context: Mapping[str, Any], also: Collection[str]) -> bool:
+    commands = (context["command"], *also)
+    same = all(story.context.get(key) == context[key] for key in ("cluster", "serviceAccount"))
+    return not story.finished and same and story.context.get("command") in commands
 
 
-def supersede(paths: list[Path]) -> None:
-    """Note that a later run has made true what these began: nothing of them is to be taken back."""
+Covers = Callable[[Story, Change], bool]
+"""Whether what a change of a story is about is as a later run wished it, and none of it to be taken back."""
+
+
+def everything(_story: Story, _change: Change) -> bool:
+    """A later run that wished the same as the earlier one has left nothing of it."""
+    return True
+
+
+def leaves(story: Story, covers: Covers) -> bool:
+    """Whether something has to be taken back all the same."""
+    return any(item.needs_undo and not covers(story, item.change) for item in story.records)
+
+
+def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
+    """Note that a later run has made true what these began: nothing of that is to be taken back.
+
+    Returns those of which something else has to be: they stay unfinished for its sake.
+    """
+    others = []
     for path in paths:
         with contextlib.suppress(JournalError):
             journal = Journal.reopen(path)
             try:
-                journal.event("outcome", outcome="superseded")
+                story = read(path)
+                if leaves(story, covers):
+                    others.append(path)
+                    _release(journal, story, covers)
+                elif not story.finished:
+                    journal.event("outcome", outcome="superseded")
             finally:
                 journal.close()
+    return others
+
+
+def _release(journal: Journal, story: Story, covers: Covers) -> None:
+    """Note that what a later run counts on is not this transaction's any more."""
+    for index, record in enumerate(story.records):
+        if record.needs_undo and covers(story, record.change):
+            journal.event("done", index, changed=False, identity={})
 
 
 def is_running(path: Path) -> bool:
@@ -115,7 +158,7 @@ def roll_back(
         steps = steps_of(story.stages, last_sent(path))
         worker = Worker(handlers, journal, listen, rollback_seconds=rollback_seconds)
         leftovers = worker.undo(steps, takes_back(story))
-        worker.note("outcome", outcome="incomplete" if leftovers else "rolled-back")
+        worker.note("outcome", outcome=outcome_of(leftovers))
     finally:
         journal.close()
     return leftovers

@@ -18,7 +18,7 @@ from irsa_cli.core.ownership import Belongs, belonging
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.update import Pairing
 from irsa_cli.kube.client import Json
-from irsa_cli.transaction.recover import cut_off, supersede
+from irsa_cli.transaction.recover import cut_off, everything, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.finding import observed_account
 from irsa_cli.usecases.pairing import UNSEEN, read_pairing, sharers, with_role
@@ -50,7 +50,7 @@ def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
     """Take over the role of one ServiceAccount; raises `Refused` for one that is not to be taken over."""
     connection = _connect(request, settings, log)
     context = _context(request, connection, request.namespace, request.name)
-    earlier = going_on(settings, context)
+    earlier = going_on(settings, context, everything)
 
     def one() -> tuple[Result, bool]:
         with naming_caller(connection.aws.caller):

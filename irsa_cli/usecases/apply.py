@@ -18,10 +18,11 @@ from irsa_cli.core.applied import Applied, Item
 from irsa_cli.core.binding import Observed, Wish
 from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.converging import converge
+from irsa_cli.core.covering import covers
 from irsa_cli.core.errors import InvalidInput, IrsaError
-from irsa_cli.core.plan import Plan
+from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.result import Ended, Result
-from irsa_cli.transaction.journal import prune
+from irsa_cli.transaction.journal import Story, prune
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import stories, supersede
 from irsa_cli.usecases import delete_sa
@@ -36,11 +37,12 @@ from irsa_cli.usecases.running import (
     execute,
     name_caller,
     naming_caller,
+    other_wish,
     planned,
     stoppable,
 )
 from irsa_cli.usecases.snapshot import Groundwork, Snapshot
-from irsa_cli.usecases.surplus import surplus
+from irsa_cli.usecases.surplus import is_surplus, surplus
 from irsa_cli.usecases.unapply import Deletions
 
 GROUNDWORK, ALL, CLUSTER = "(groundwork)", "(all)", "(cluster)"
@@ -145,7 +147,7 @@ class Site:
             for item in broken:
                 note(item)
             ground = snapshot.lay_ground([wish for _, wish in wishes], associate=self.place.with_oidc)
-            if not self._lay(ground, note):
+            if not self._lay(ground, [wish for _, wish in wishes], note):
                 done.pending += [str(binding) for binding, _ in wishes]
                 return
             making = [item for item in wishes if item[1].role is not None]
@@ -156,7 +158,7 @@ class Site:
             if {str(binding) for binding, _ in wishes} <= {
                 i.name for i in done.items if i.result.ended in GOOD
             }:
-                self.settle(ALL)
+                self.settle([ALL], [wish for _, wish in wishes], tell=not self.request.prune)
             done.pending += [str(binding) for binding, _ in wishes if str(binding) not in ended]
 
     def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
@@ -165,6 +167,9 @@ class Site:
         if any(stages) and not self._stopped():
             deletions = Deletions(self.connection, self.settings)
             deletions.run(stages, done, pace, self.request.parallel, tell)
+        here = [item for item in done.items if item.cluster == self.connection.cluster.name]
+        if self.request.prune and not done.pending and all(item.result.ended in GOOD for item in here):
+            self.settle([ALL], [], pruned=True)
 
     def surplus(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
         """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
@@ -205,7 +210,7 @@ class Site:
     def _settled(self, name: str, work: Work) -> Result:
         result = work.until_settled()
         if result.ended in GOOD:
-            self.settle(name)
+            self.settle([name], [work.wish])
         return result
 
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
@@ -221,21 +226,39 @@ class Site:
             "target": vars(self.place.target),
         }
 
-    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> bool:
+    def _lay(self, ground: Groundwork, wishes: Sequence[Wish], note: Callable[[Item], None]) -> bool:
         """Make what all build on; whether it is there now (or would be, in a dry run)."""
         if not len(ground.plan):
-            self.settle(GROUNDWORK)
+            self.settle([GROUNDWORK], wishes)
             return True
         result = result_of(lambda: self.make(ground.plan, GROUNDWORK))
         note(Item(self.connection.cluster.name, GROUNDWORK, result))
         if result.ended is Ended.COMMITTED:
-            self.settle(GROUNDWORK)
+            self.settle([GROUNDWORK], wishes)
         return result.ended in (Ended.COMMITTED, Ended.PLANNED)
 
-    def settle(self, *names: str) -> None:
-        """Earlier runs for these that were cut off have nothing left to do."""
-        if not self.settings.dry_run:
-            supersede([path for name in names for path in self.unfinished.get(name, [])])
+    def settle(
+        self, names: Iterable[str], wishes: Sequence[Wish], *, pruned: bool = False, tell: bool = True
+    ) -> None:
+        """Of earlier runs for these that were cut off, nothing is left that the wishes are about.
+
+        `pruned`: nor of what no file wishes. `tell`: say of which something else is left.
+        """
+        if self.settings.dry_run:
+            return
+        paths = [path for name in names for path in self.unfinished.get(name, [])]
+
+        def is_over(story: Story, change: Change) -> bool:
+            gone = pruned and is_surplus(change, story, self.place.names, self.request.selection)
+            return gone or self._is_ground(change) or any(covers(wish, change) for wish in wishes)
+
+        for path in supersede(paths, is_over):
+            if tell:
+                self.settings.note(other_wish(path))
+
+    def _is_ground(self, change: Change) -> bool:
+        """Whether it is the provider that the files wish for the cluster itself."""
+        return self.place.with_oidc and change.kind in (Kind.PROVIDER, Kind.PROVIDER_OWNER)
 
     def make(self, plan: Plan, what: str, gate: Callable[[Run], None] | None = None) -> Result:
         """Carry a plan for more than one ServiceAccount out, or only show it; `what` is for the journal."""
@@ -266,9 +289,11 @@ class Site:
         """One transaction for all of it."""
         from irsa_cli.usecases.atomic import apply_at_once
 
-        result = result_of(lambda: apply_at_once(self))
+        wishes: list[Wish] = []
+        result = result_of(lambda: apply_at_once(self, wishes))
         if result.ended in GOOD:
-            self.settle(ALL, GROUNDWORK, *map(str, self.place.bindings))
+            names = (ALL, GROUNDWORK, *map(str, self.place.bindings))
+            self.settle(names, wishes, pruned=self.request.prune)
         name_caller(result.error, self.connection.aws.caller)
         item = Item(self.connection.cluster.name, ALL, result)
         done.items.append(item)

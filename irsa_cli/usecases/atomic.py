@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.apply import Site
 
 
-def apply_at_once(site: Site) -> Result:
-    """Plan for all, and carry it out; raises `Refused` when one of them can't be as wished."""
+def apply_at_once(site: Site, wishes: list[Wish]) -> Result:
+    """Plan for all, and carry it out; raises `Refused` when one of them can't be as wished.
+
+    `wishes` is filled with what the files mean.
+    """
     for attempt in range(1, ATTEMPTS + 1):
-        result = _attempt(site, again=attempt > 1)
+        result = _attempt(site, wishes, again=attempt > 1)
         last = attempt == ATTEMPTS or site.settings.seconds >= site.settings.timeout
         if last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
             return result
@@ -42,10 +45,10 @@ def apply_at_once(site: Site) -> Result:
     raise AssertionError("the last attempt returns")
 
 
-def _attempt(site: Site, *, again: bool) -> Result:
+def _attempt(site: Site, wishes: list[Wish], *, again: bool) -> Result:
     # What was in the way the first time may be what a list did not show.
     with Snapshot(site.connection, one_by_one=again) as snapshot:
-        wishes = [_meant(found) for found in site.wishes(snapshot)]
+        wishes[:] = [_meant(found) for found in site.wishes(snapshot)]
         ground = snapshot.lay_ground(wishes, associate=site.place.with_oidc)
         with ThreadPoolExecutor(WORKERS) as pool:
             looked = list(pool.map(lambda wish: (wish, snapshot.observe(wish)), wishes))

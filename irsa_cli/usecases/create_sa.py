@@ -8,6 +8,7 @@ from typing import Any
 
 from irsa_cli.core import arn, names, policy, trust, wellknown
 from irsa_cli.core.binding import Cluster, Wish, digest
+from irsa_cli.core.covering import covers
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import InvalidInput, Refused
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
@@ -89,7 +90,8 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         "serviceAccount": f"{wish.namespace}/{wish.name}",
         "target": vars(request.target),
     }
-    earlier = going_on(settings, context)
+    made = lambda story, change: covers(wish, change)  # noqa: E731 - asked before and after
+    earlier = going_on(settings, context, made, also=("apply", "delete-sa"))
     try:
         # Looked up when it is called, so that tests can put a broken one in its place.
         result = Work(connection, wish, lambda *found: plan(*found), settings, context).until_settled()
@@ -99,7 +101,7 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         )
         raise
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
-        supersede(earlier)
+        supersede(earlier, made)
     name_caller(result.error, connection.aws.caller)
     return result
 

@@ -14,9 +14,9 @@ from irsa_cli.core.bound import Bound
 from irsa_cli.core.deletable import check, is_nothing
 from irsa_cli.core.deleting import Deletion, deletion
 from irsa_cli.core.errors import IrsaError, Refused
-from irsa_cli.core.plan import Kind
+from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.result import Ended, Result
-from irsa_cli.core.states import COMMIT_TAG, ROLE_ARN_ANNOTATION
+from irsa_cli.core.states import COMMIT_TAG, DELETING, ROLE_ARN_ANNOTATION
 from irsa_cli.transaction.journal import read
 from irsa_cli.transaction.recover import supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
@@ -93,12 +93,20 @@ def delete_binding(connection: Connection, request: Request, settings: Settings)
         "serviceAccount": request.full_name,
         "target": vars(request.target),
     }
-    earlier = going_on(settings, context)
+    gone = lambda story, change: _takes(request, change)  # noqa: E731 - asked before and after
+    earlier = going_on(settings, context, gone)
     result = _Deleting(connection, request, settings, context, earlier).until_settled()
     if result.ended in GOOD and not settings.dry_run:
-        supersede(earlier)
+        supersede(earlier, gone)
     name_caller(result.error, connection.aws.caller)
     return result
+
+
+def _takes(request: Request, change: Change) -> bool:
+    """Whether a deletion that has ended well leaves nothing to bring back of what a change is about."""
+    if change.object[0] is Kind.SERVICE_ACCOUNT:
+        return not request.role_only
+    return not request.keep_role
 
 
 def planned_deletion(connection: Connection, request: Request, settings: Settings) -> Deletion | None:
@@ -238,6 +246,8 @@ class _Deleting:
         try:
             if self.request.role_only:
                 _check_role_only(bound)
+            if self.request.keep_role:
+                _check_whole(bound, self.earlier)
             check(bound, found, users, living(bound, self.settings.state_dir))
         except Refused as error:
             if not self.request.force:
@@ -265,6 +275,20 @@ def _check_role_only(bound: Bound) -> None:
             f"{told[0].arn} was made together with its ServiceAccount",
             reason="with --role-only nobody looks whether it is in use",
             next_steps=("run this again without --role-only, or with --force",),
+        )
+
+
+def _check_whole(bound: Bound, earlier: Sequence[Path]) -> None:
+    """Raise `Refused` for a role that can't be kept as it was, because its deletion was begun."""
+    half = [role for role in bound.own if role.state.tags.get(COMMIT_TAG) == DELETING]
+    if half:
+        raise Refused(
+            f"{half[0].arn} can't be kept: its deletion was cut off (tag {COMMIT_TAG}={DELETING})",
+            reason="it may lack policies already",
+            next_steps=(
+                *(f"irsa recover {path.stem}  # brings it back; then run this again" for path in earlier),
+                "or delete it, too: run this again without --keep-role",
+            ),
         )
 
 

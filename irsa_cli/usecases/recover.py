@@ -26,6 +26,7 @@ from irsa_cli.transaction.journal import JournalError, Record, Story, find, read
 from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.recover import (
     TAKES_BACK,
+    Covers,
     Deletion,
     cut_off,
     is_running,
@@ -156,12 +157,8 @@ class _Work:
         return planned(story.transaction, changes, facts_of(story), self.settings)
 
     def connect(self, story: Story) -> Connection:
-        # Only the ServiceAccount tells whether the run whose role it was has ended meanwhile.
-        builds = any(item.change.kind is Kind.ROLE_OWNER and item.needs_undo for item in story.records)
-        kube = any(
-            record.change.kind in KUBERNETES and (record.needs_undo or self.request.forward or builds)
-            for record in story.records
-        )
+        # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
+        kube = any(record.change.kind in KUBERNETES for record in story.records)
         target = self.request.override(Target(**story.context["target"]))
         if (target, kube) not in self.connections:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, check=lambda aws: None)
@@ -193,10 +190,17 @@ class _Work:
                 result = back_result(story, leftovers, story.transaction, connection.cluster)
         committed = result.ended is Ended.COMMITTED
         if committed and "serviceAccount" in story.context:
-            supersede(cut_off(self.settings.state_dir, story.context))
+            supersede(cut_off(self.settings.state_dir, story.context), _like(story))
         result.cluster, result.facts = connection.cluster, facts_of(story, committed=committed)
         result.seconds = time.monotonic() - started
         return result
+
+
+def _like(story: Story) -> Covers:
+    """What is left of others when this transaction has come to its end: nothing of its own objects."""
+    objects = {record.change.object for record in story.records}
+    request = story.context.get("request")
+    return lambda other, change: other.context.get("request") == request and change.object in objects
 
 
 def _deleted(story: Story) -> Result:

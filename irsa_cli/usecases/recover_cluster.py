@@ -114,9 +114,8 @@ class _Scene:
         with naming_caller(connection.aws.caller):
             seen = look(connection)
         journals = {story.transaction: (path, story) for path, story in stories(settings.state_dir)}
-        ended = [
-            name for name, (_, story) in journals.items() if story.outcome in ("committed", "superseded")
-        ]
+        # Of one that a later run superseded, what that one doesn't use is left, and nobody else's.
+        ended = [name for name, (_, story) in journals.items() if story.outcome == "committed"]
         return cls(request, settings, connection, journals, Finder(seen, ended))
 
     def __post_init__(self) -> None:

@@ -9,20 +9,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.binding import Cluster
-from irsa_cli.core.errors import Claimed, Conflict, IrsaError, ServiceError, Waits
+from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, ServiceError, Waits
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.result import ChangeResult, Ended, Left, Result
 from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
-from irsa_cli.transaction.journal import Journal, new_transaction_id, prune
+from irsa_cli.transaction.journal import Journal, new_transaction_id, prune, read
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run
-from irsa_cli.transaction.recover import cut_off
+from irsa_cli.transaction.recover import Covers, cut_off, leaves
 
 Note = Callable[[str], None]
 
@@ -232,6 +232,10 @@ def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
             f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair, in_use=True
         )
     why = str(leftover.error)
+    if isinstance(leftover.error, MadeAgain):
+        namespace, name = leftover.change.target
+        repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them, to start them again"
+        return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
     # What was taken away is in the journal, and nowhere else.
     by_journal = isinstance(leftover.error, ServiceError | Waits) or leftover.change.after is None
     repair = f"irsa recover {transaction}" if by_journal else repair_command(leftover.change)
@@ -266,12 +270,28 @@ def repair_command(change: Change) -> str:
     }[change.kind]
 
 
-def going_on(settings: Settings, context: Mapping[str, Any]) -> list[Path]:
-    """The journals of runs for the same object that were cut off; says that this run goes on from there."""
-    found = cut_off(settings.state_dir, context)
+def going_on(
+    settings: Settings, context: Mapping[str, Any], covers: Covers, also: Collection[str] = ()
+) -> list[Path]:
+    """The journals of runs for the same object that were cut off, and what this run makes of them is said.
+
+    `covers` tells what is left of them when this run has ended well. Commands as in `cut_off`.
+    """
+    found = cut_off(settings.state_dir, context, also)
     for path in found:
-        settings.note(f"An earlier run ({path.stem}) was cut off; this one goes on from what it left.")
+        if leaves(read(path), covers):
+            settings.note(other_wish(path))
+        else:
+            settings.note(f"An earlier run ({path.stem}) was cut off; this one goes on from what it left.")
     return found
+
+
+def other_wish(path: Path) -> str:
+    """What is said of a run that was cut off and left something that this one is not about."""
+    return (
+        f"An earlier run ({path.stem}) that asked for something else was cut off:"
+        f" irsa recover {path.stem} takes back what only that one needs."
+    )
 
 
 @contextmanager

@@ -13,8 +13,10 @@ from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.config import Selection
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.names import default_role_path
-from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
+from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState
 from irsa_cli.kube.client import Json
+from irsa_cli.transaction.journal import Story
 from irsa_cli.usecases.bindings import Scope, read_bindings
 from irsa_cli.usecases.connect import Connection, Target
 from irsa_cli.usecases.delete_sa import Extent, Request
@@ -77,6 +79,20 @@ def surplus(
         (item for item in chosen if not item.role_name), lambda item: used.get(item.full_name, "")
     )
     return [*using, [*(item for item in chosen if item.role_name), *former]]
+
+
+def is_surplus(change: Change, story: Story, wished: Collection[str], selection: Selection) -> bool:
+    """Whether a change of an earlier run deletes, or leads up to deleting, what is pruned now."""
+    roles: dict[tuple[Kind, tuple[str, ...]], str] = {}
+    names: set[str] = set()
+    for item in (record.change for record in story.records if record.change.after is None):
+        if isinstance(item.before, RoleState):
+            roles[item.object] = item.before.tags.get(SERVICE_ACCOUNT_TAG, "")
+        elif item.kind is Kind.SERVICE_ACCOUNT:
+            names.add(item.name)
+    names |= set(roles.values())
+    own = change.name if change.kind is Kind.SERVICE_ACCOUNT else roles.get(change.object, "")
+    return bool(own) and own in names and own not in wished and selection.admits(own)
 
 
 def _request(target: Target, full_name: str, role_name: str, extent: Extent) -> Request:

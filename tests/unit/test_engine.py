@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.errors import Claimed, DeadlineExceeded, Outcome, Unverified, Waits
 from irsa_cli.core.plan import Change, Kind, Plan
-from irsa_cli.core.states import NamespaceState, OwnerState, Present, ServiceAccountState
+from irsa_cli.core.states import (
+    ROLE_ARN_ANNOTATION,
+    NamespaceState,
+    OwnerState,
+    Present,
+    RoleState,
+    ServiceAccountState,
+)
 from irsa_cli.core.unanswered import give_up
 from irsa_cli.transaction import engine
 from irsa_cli.transaction.engine import Event, Report, Step, Transaction
@@ -405,10 +412,10 @@ def test_a_last_stage_of_somebody_else_is_not_ours() -> None:
 
 
 def roles(*sizes: int) -> Plan:
-    """A plan of attachments, which are put back when somebody counts on them."""
+    """A plan of attachments to one role, which are put back when somebody counts on them."""
     return Plan(
         tuple(
-            tuple(Change(Kind.ATTACHMENT, change.target, None, Present()) for change in stage)
+            tuple(Change(Kind.ATTACHMENT, ("r", *change.target), None, Present()) for change in stage)
             for stage in a_plan(*sizes).stages
         )
     )
@@ -416,11 +423,11 @@ def roles(*sizes: int) -> Plan:
 
 def test_what_somebody_counts_on_is_left_alone_and_named() -> None:
     stage = Stage(roles(1, 2, 1))
-    stage.world.failures[Kind.ATTACHMENT, ("d",)] = Failure.REFUSED
+    stage.world.failures[Kind.ATTACHMENT, ("r", "d")] = Failure.REFUSED
     stage.world.claim_of = lambda change, ours: "" if ours else "in use"
     report = stage.execute()
     assert report.outcome == "incomplete"
-    assert {item.change.target for item in report.leftovers} == {("a",), ("b",), ("c",)}
+    assert {item.change.target[1] for item in report.leftovers} == {"a", "b", "c"}
     assert all(isinstance(item.error, Claimed) for item in report.leftovers)
     assert stage.world.undos == []
 
@@ -428,7 +435,7 @@ def test_what_somebody_counts_on_is_left_alone_and_named() -> None:
 @pytest.mark.parametrize("when", range(1, 4))
 def test_what_somebody_begins_to_count_on_is_put_back(when: int) -> None:
     stage = Stage(roles(1, 1, 2, 1))
-    stage.world.failures[Kind.ATTACHMENT, ("e",)] = Failure.REFUSED
+    stage.world.failures[Kind.ATTACHMENT, ("r", "e")] = Failure.REFUSED
     # Somebody comes after the first look, while the stages are being taken back.
     stage.world.claim_of = lambda change, ours: "in use" if len(stage.world.undos) > when else ""
     expected = {key_of(change) for change in list(stage.plan)[:-1]}
@@ -443,20 +450,72 @@ def test_what_somebody_begins_to_count_on_is_put_back(when: int) -> None:
         )
 
 
-def test_who_can_not_be_asked_is_asked_once_and_stops_nothing() -> None:
+def test_who_can_not_be_asked_is_asked_again_while_half_of_the_time_is_left_and_stops_nothing() -> None:
     stage = Stage(roles(1, 1, 1))
-    stage.world.failures[Kind.ATTACHMENT, ("c",)] = Failure.REFUSED
+    stage.world.failures[Kind.ATTACHMENT, ("r", "c")] = Failure.REFUSED
     asked: list[Change] = []
 
     def silent(change: Change, ours: bool) -> str:
         asked.append(change)
+        stage.clock.sleep(8.0)
         raise service_error(Outcome.UNKNOWN)
 
     stage.world.claim_of = silent
     first = stage.world.states()
     assert stage.execute().outcome == "rolled-back"
     assert stage.world.states() == first
-    assert sorted(change.target for change in asked) == [("a",), ("b",), ("c",)]
+    names = sorted(change.target[1] for change in asked)
+    assert names in (["a", "a", "b", "b", "c", "c"], ["a", "a", "a", "b", "b", "b", "c", "c", "c"])
+
+
+def two_roles() -> Plan:
+    """Two roles with a policy each, for a ServiceAccount each."""
+    stages: list[list[Change]] = [[], [], []]
+    for name in ("one", "two"):
+        annotations: dict[str, str | None] = {ROLE_ARN_ANNOTATION: f"arn:aws:iam::111122223333:role/{name}"}
+        stages[0].append(Change(Kind.ROLE, (name,), None, RoleState("/", {})))
+        stages[1].append(Change(Kind.ATTACHMENT, (name, "p"), None, Present()))
+        stages[2].append(Change(Kind.SERVICE_ACCOUNT, ("n", name), None, ServiceAccountState(annotations)))
+    return Plan.of(*stages)
+
+
+def test_who_counts_on_one_role_does_not_keep_another() -> None:
+    stage = Stage(two_roles())
+    stage.world.failures[Kind.SERVICE_ACCOUNT, ("n", "one")] = Failure.REFUSED
+    first = stage.world.states()
+    stage.world.claim_of = lambda change, ours: (
+        "in use" if key_of(change) == (Kind.SERVICE_ACCOUNT, ("n", "one")) else ""
+    )
+    report = stage.execute()
+    assert report.outcome == "incomplete"
+    assert {item.change.target[0] for item in report.leftovers} == {"one"}
+    kept = {(Kind.ROLE, ("one",)), (Kind.ATTACHMENT, ("one", "p"))}
+    assert stage.world.states().keys() == first.keys() | kept
+    assert stage.journal.lines[-1][2] == {"outcome": "superseded"}, "nothing of it is left to take back"
+
+
+@pytest.mark.parametrize("silences", [3, 100])
+def test_a_role_whose_mark_can_not_be_read_is_waited_for_and_then_left(silences: int) -> None:
+    stage = Stage(two_roles())
+    stage.world.failures[Kind.SERVICE_ACCOUNT, ("n", "one")] = Failure.REFUSED
+    first = stage.world.states()
+    asked: list[Change] = []
+
+    def silent(change: Change, ours: bool) -> str:
+        if key_of(change) == (Kind.ROLE, ("one",)) and len(asked) < silences:
+            asked.append(change)
+            raise service_error(Outcome.UNKNOWN, transient=True)
+        return ""
+
+    stage.world.claim_of = silent
+    report = stage.execute()
+    if silences == 3:
+        assert report.outcome == "rolled-back"
+        assert stage.world.states() == first
+    else:
+        assert {item.change.target[0] for item in report.leftovers} == {"one"}
+        assert all(isinstance(item.error, Waits) for item in report.leftovers)
+        assert stage.world.undos != []
 
 
 def taking_over() -> Plan:
