@@ -35,7 +35,7 @@ def show_stories(stories: Sequence[Story], output: str, *, none: str) -> None:
         show_document({"apiVersion": API_VERSION, "kind": "TransactionList", "items": items}, output)
         return
     for story in stories:
-        what = story.context.get("serviceAccount", "")
+        what = story.context.get("serviceAccount") or ""
         line = f"{story.transaction}  {story.outcome or 'unfinished':<11}  {story.context['command']}"
         click.echo(f"{line}  {story.context['target']['cluster']}  {what}".rstrip())
     if not stories:

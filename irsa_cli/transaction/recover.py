@@ -14,11 +14,16 @@ from typing import Any
 
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.transaction.engine import EXACT, ROLLBACK_SECONDS, Leftover, Listener, Worker, steps_of
-from irsa_cli.transaction.journal import Journal, JournalError, Story, journals, looks_finished, read
+from irsa_cli.transaction.journal import (
+    TAKES_BACK,
+    Journal,
+    JournalError,
+    Story,
+    journals,
+    looks_finished,
+    read,
+)
 from irsa_cli.transaction.protocol import Handler, Identity
-
-TAKES_BACK = "takesBack"
-"""In a journal's context: the transaction whose remains it takes back, where that isn't its own."""
 
 
 def stories(folder: Path) -> Iterator[tuple[Path, Story]]:

@@ -22,10 +22,9 @@ from irsa_cli.core.result import ChangeResult, Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ServiceAccountState
 from irsa_cli.transaction.engine import Leftover, Report
 from irsa_cli.transaction.forward import roll_forward
-from irsa_cli.transaction.journal import JournalError, Record, Story, find, read
+from irsa_cli.transaction.journal import TAKES_BACK, JournalError, Record, Story, find, read
 from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.recover import (
-    TAKES_BACK,
     Deletion,
     cut_off,
     is_running,
@@ -105,7 +104,7 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
             if is_running(path):
                 done.skipped.append(Skipped(story.transaction, RUNNING))
                 continue
-            settings.note(f"{story.transaction}  {story.context.get('serviceAccount', '')}".rstrip())
+            settings.note(f"{story.transaction}  {story.context.get('serviceAccount') or ''}".rstrip())
             result = attempt(story.transaction, partial(work.one, path, stop))
             if result.ended is not Ended.UNCHANGED:
                 done.items.append(result)

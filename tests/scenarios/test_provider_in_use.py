@@ -121,7 +121,7 @@ def test_apply_that_fails_leaves_the_provider_to_who_came_meanwhile(
             codes.append(elsewhere(small, "--verify"))
 
     fault = Fault(
-        service,  # type: ignore[arg-type]
+        service,
         operation,
         "error",
         match=READ_ONLY if service == "iam" else "",

@@ -220,3 +220,16 @@ def test_a_provider_that_was_half_associated_is_gone_on_with(small: Stage) -> No
     assert small.irsa("recover", item["transaction"], "--forward").code == 0
     assert len(small.aws_world()["oidc_providers"]) == 1
     assert unfinished(small) == []
+
+
+def test_a_committed_run_whose_journal_could_not_say_so_stays(small: Stage) -> None:
+    """The disk was full when the last line was to be written."""
+    (small.folder / "inline.json").write_text(json.dumps(DOCUMENT))
+    assert small.create_sa("app", "apps", *WISH).code == 0
+    (journal,) = (small.folder / "state").glob("*.jsonl")
+    journal.write_bytes(journal.read_bytes()[:-12])
+    made = small.world()
+    assert unfinished(small) == []
+    ran = small.irsa("recover", "--all")
+    assert (ran.code, small.world()) == (0, made), ran.err
+    assert "committed" in small.irsa("history").out

@@ -277,3 +277,47 @@ def test_names_of_transactions_are_valid_tags_and_differ() -> None:
     names = {new_transaction_id() for _ in range(50)}
     assert len(names) == 50
     assert all(name.replace("-", "").isalnum() and len(name) <= 63 for name in names)
+
+
+DONE: list[tuple[str, int, dict[str, Any]]] = [
+    *(("begin", index, {}) for index in range(3)),
+    *(("done", index, {"changed": True, "identity": {}}) for index in range(3)),
+]
+GATED = Plan((*PLAN.stages, ()))
+
+
+@pytest.mark.parametrize(
+    ("plan", "events", "context", "outcome"),
+    [
+        (PLAN, DONE, {}, "committed"),
+        (PLAN, [*DONE, ("done", 0, {"changed": False, "identity": {}})], {}, "committed"),
+        (PLAN, DONE[:-1], {}, ""),
+        # Another run has brought the last step to its end.
+        (PLAN, [*DONE[:-1], ("done", 2, {"changed": False, "identity": {}})], {}, ""),
+        (PLAN, [*DONE, ("undo", 2, {})], {}, ""),
+        (PLAN, [*DONE, ("undo", 2, {}), ("undone", 2, {})], {}, ""),
+        # What was found, and is to be taken back.
+        (PLAN, DONE, {"takesBack": "t0"}, ""),
+        # Its gate comes after its last change.
+        (GATED, DONE, {"gated": True}, ""),
+        (Plan(()), [], {}, ""),
+    ],
+)
+def test_who_has_done_all_has_committed_without_saying_so(
+    tmp_path: Path,
+    plan: Plan,
+    events: list[tuple[str, int, dict[str, Any]]],
+    context: dict[str, Any],
+    outcome: str,
+) -> None:
+    journal = Journal.open(tmp_path, "t1", plan, context)
+    for event, index, facts in events:
+        journal.event(event, index, **facts)
+    journal.close()
+    assert read(journal.path).outcome == outcome
+    # A last line that is torn changes nothing; one that is whole goes first.
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole + b'{"event":"outcome","outc')
+    assert read(journal.path).outcome == outcome
+    journal.path.write_bytes(whole + b'{"event":"outcome","outcome":"incomplete"}')
+    assert read(journal.path).outcome == "incomplete"
