@@ -234,7 +234,10 @@ def read(path: Path) -> Story:
             event = json.loads(line)
         except ValueError:
             continue  # Torn: its step counts as not written, and the step's call had not gone out.
-        _replay(story, records, event)
+        try:
+            _replay(story, records, event)
+        except (IndexError, KeyError, TypeError) as error:
+            raise JournalError(f"{path} is not a journal", reason=f"it has the line {line!r}") from error
         taken_back = taken_back or event["event"] == "undo"
     if not story.outcome and not taken_back and _is_whole(story):
         story.outcome = "committed"
@@ -245,6 +248,17 @@ def _is_whole(story: Story) -> bool:
     """Whether every change is done, the last ones by this run. An empty last stage stands for a gate."""
     last = story.stages[-1] if story.stages else []
     return bool(last) and all(item.changed for item in last) and all(item.done for item in story.records)
+
+
+def never_began(path: Path) -> bool:
+    """Whether a journal that can't be read is one whose run had not begun anything, or one that is gone.
+
+    The header is on disk before the first call goes out: without all of it, nothing was done.
+    """
+    try:
+        return b"\n" not in path.read_bytes()
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
 
 
 def _replay(story: Story, records: list[Record], event: Mapping[str, Any]) -> None:

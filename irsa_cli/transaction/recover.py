@@ -21,6 +21,7 @@ from irsa_cli.transaction.journal import (
     Story,
     journals,
     looks_finished,
+    never_began,
     read,
 )
 from irsa_cli.transaction.protocol import Handler, Identity
@@ -31,6 +32,18 @@ def stories(folder: Path) -> Iterator[tuple[Path, Story]]:
     for path in journals(folder):
         with contextlib.suppress(JournalError):
             yield path, read(path)
+
+
+def unreadable(folder: Path) -> dict[str, JournalError]:
+    """The transactions whose journals can't be read, oldest first, and why."""
+    found = {}
+    for path in journals(folder):
+        try:
+            read(path)
+        except JournalError as error:
+            if not never_began(path):
+                found[path.stem] = error
+    return found
 
 
 def unfinished(folder: Path) -> list[tuple[Path, Story]]:

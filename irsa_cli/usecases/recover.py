@@ -32,6 +32,7 @@ from irsa_cli.transaction.recover import (
     roll_back,
     supersede,
     unfinished,
+    unreadable,
 )
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.running import Settings, left, name_caller, naming_caller, stoppable
@@ -93,7 +94,7 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
 
 def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
     """The same for all unfinished transactions of this machine, newest first: they stand on older ones."""
-    done = Recoveries()
+    done = Recoveries([_unreadable(*item) for item in unreadable(settings.state_dir).items()])
     work = _Work(request, settings, log)
     stop = Stop("--all --forward" if request.forward else "--all")
     with stoppable(stop, warning(settings, forward=request.forward)):
@@ -109,6 +110,12 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
             if result.ended is not Ended.UNCHANGED:
                 done.items.append(result)
     return done
+
+
+def _unreadable(transaction: str, error: JournalError) -> Result:
+    """The result for a journal that can't be read: what its run has left is not known here."""
+    error.next_steps = ("irsa recover --cluster CLUSTER  # finds what runs have left without their journals",)
+    return Result(Ended.FAILED, transaction=transaction, error=error)
 
 
 def attempt(transaction: str, work: Callable[[], Result]) -> Result:

@@ -29,7 +29,7 @@ from irsa_cli.transaction.journal import (
     prune,
     read,
 )
-from irsa_cli.transaction.recover import unfinished
+from irsa_cli.transaction.recover import unfinished, unreadable
 from tests.unit import strategies as some
 
 PLAN = Plan.of(
@@ -156,6 +156,7 @@ def test_a_header_that_is_torn_is_no_journal(tmp_path: Path) -> None:
         path.write_bytes(header[:position])
         with pytest.raises(JournalError):
             read(path)
+        assert not unreadable(tmp_path)
     assert unfinished(tmp_path) == []
 
 
@@ -167,6 +168,31 @@ def test_a_header_without_one_of_its_parts_is_no_journal(tmp_path: Path, key: st
         path.write_text(json.dumps(damaged) + "\n")
         with pytest.raises(JournalError):
             read(path)
+        assert list(unreadable(tmp_path)) == ["t1"]
+
+
+@pytest.mark.parametrize("line", ["1", "{}", '{"event":"done","change":7}', '{"event":"done","change":0}'])
+def test_a_line_that_makes_no_sense_is_no_journal(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path)
+    path.write_bytes(path.read_bytes() + f"{line}\n".encode())
+    assert list(unreadable(tmp_path)) == ["t1"]
+    assert unfinished(tmp_path) == []
+
+
+def test_a_file_that_cant_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path)
+
+    def broken(error: OSError) -> Any:
+        def read_bytes(_path: Path) -> bytes:
+            raise error
+
+        return read_bytes
+
+    monkeypatch.setattr(Path, "read_bytes", broken(PermissionError(13, "Permission denied")))
+    assert "Permission denied" in unreadable(tmp_path)["t1"].reason
+    # Another process has pruned it.
+    monkeypatch.setattr(Path, "read_bytes", broken(FileNotFoundError(2, "No such file")))
+    assert not unreadable(tmp_path)
 
 
 def test_another_version_is_not_read(tmp_path: Path) -> None:
