@@ -1,23 +1,31 @@
 """IAM OIDC providers and the audiences they accept.
 
-A provider belongs to the whole cluster: it is deleted only by the run that made it, and audiences of
-others are never touched.
+A provider belongs to the whole cluster: a rollback deletes it only when its run made it, and takes neither
+it nor an audience away while roles of others count on it. Audiences of others are never touched.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.aws import listing
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Unclaimed, conflict, expect, gone, not_ours, settle, telling, until_spread
-from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.errors import Claimed, ServiceError
+from irsa_cli.core.evaluation import takes_audience
 from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.policy import Document
+from irsa_cli.core.remains import names_provider
 from irsa_cli.core.states import TRANSACTION_TAG, ProviderState
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
+
+LOOKED_AT = 32
+"""Roles that are read at once to find one that counts on a provider: mostly the first ones tell."""
 
 
 class ProviderHandler(Unclaimed):
@@ -102,6 +110,8 @@ class ProviderHandler(Unclaimed):
             raise not_ours(change, claim, f"tag {TRANSACTION_TAG}={state.tags.get(TRANSACTION_TAG, 'none')}")
         if set(state.audiences) != set(expect(ProviderState, change.before).audiences):
             raise conflict(change, f"its audiences are {', '.join(state.audiences)}")
+        if claim is not None:
+            _check_unused(self._iam, change, claim, lambda trust: names_provider(trust, arn))
         try:
             call(self._iam.delete_open_id_connect_provider, OpenIDConnectProviderArn=arn)
         except ServiceError as error:
@@ -121,7 +131,7 @@ class AudienceHandler(Unclaimed):
         """See `Handler.apply`. Both calls are idempotent at IAM."""
         arn, audience = change.target
         if change.after is None:
-            return self._remove(arn, audience)
+            return self._remove(change, claim)
         return settle(lambda: self._add(arn, audience, run), lambda: self._found(arn, audience))
 
     def look(self, change: Change, transaction: str) -> bool:
@@ -141,10 +151,39 @@ class AudienceHandler(Unclaimed):
         state = reading.provider(self._iam, arn)
         return Applied(changed=True) if state is not None and audience in state.audiences else None
 
-    def _remove(self, arn: str, audience: str) -> Applied:
+    def _remove(self, change: Change, claim: Claim | None) -> Applied:
+        arn, audience = change.target
         state = reading.provider(self._iam, arn)
         if state is None or audience not in state.audiences:
             return Applied(changed=False)
+        if claim is not None:
+            _check_unused(self._iam, change, claim, lambda trust: takes_audience(trust, arn, audience))
         remove = self._iam.remove_client_id_from_open_id_connect_provider
         call(remove, OpenIDConnectProviderArn=arn, ClientID=audience)
         return Applied(changed=True)
+
+
+def _check_unused(
+    iam: IAMClient, change: Change, claim: Claim, counts_on_it: Callable[[Document], bool]
+) -> None:
+    """Raise `Claimed` when roles count on it that the claim's run did not make.
+
+    ListRoles shows no tags, and for a while what was true before: who is found so is read by name.
+    Raises `ServiceError` when the roles can't be read: then nobody knows, and it stays.
+    """
+    names = [role.name for role in listing.list_roles(iam).roles if counts_on_it(role.trust)]
+    for first in range(0, len(names), LOOKED_AT):
+        others = [
+            role.name
+            for role in listing.find_roles(iam, names[first : first + LOOKED_AT])
+            if counts_on_it(role.state.trust) and role.state.tags.get(TRANSACTION_TAG) != claim.transaction
+        ]
+        if others:
+            raise Claimed(
+                f"{change.kind.value} {change.name} was left alone",
+                reason=f"roles trust it that transaction {claim.transaction} did not make: {_some(others)}",
+            )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join([*names[:3], *(["…"] if len(names) > 3 else [])])

@@ -20,10 +20,10 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.render import show_stories
     from irsa_cli.cli.session import Speaking, state_dir
-    from irsa_cli.transaction.recover import history
+    from irsa_cli.transaction.recover import history, unreadable
 
     speaking = Speaking.take(options)
-    show_stories(
-        history(state_dir(options["state_dir"])), speaking.output, none="No transactions on this machine."
-    )
+    folder = state_dir(options["state_dir"])
+    none = "No transactions on this machine."
+    show_stories(history(folder), unreadable(folder), speaking.output, none=none)
     return 0

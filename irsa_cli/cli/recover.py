@@ -128,11 +128,14 @@ def _check(options: dict[str, Any]) -> None:
 
 def _list(settings: Settings, speaking: Speaking) -> int:
     from irsa_cli.cli.render import show_stories
+    from irsa_cli.core.errors import ExitCode
+    from irsa_cli.transaction.recover import unreadable
     from irsa_cli.usecases.recover import list_unfinished
 
-    stories = list_unfinished(settings.state_dir)
-    show_stories(stories, speaking.output, none="No unfinished transactions on this machine.")
-    return 0
+    lost = unreadable(settings.state_dir)
+    none = "No unfinished transactions on this machine."
+    show_stories(list_unfinished(settings.state_dir), lost, speaking.output, none=none)
+    return ExitCode.FAILED if lost else ExitCode.DONE
 
 
 def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:

@@ -31,17 +31,29 @@ def show(result: Result, output: str, *, quiet: bool) -> None:
             click.echo(line, err=True)
 
 
-def show_stories(stories: Sequence[Story], output: str, *, none: str) -> None:
-    """Print transactions that were read from journals, one a line; `none` is said when there are none."""
+def show_stories(
+    stories: Sequence[Story], unreadable: Mapping[str, Exception], output: str, *, none: str
+) -> None:
+    """Print transactions that were read from journals, one a line; `none` is said when there are none.
+
+    `unreadable` are those whose journals could not be read, and why.
+    """
     if output != "text":
-        items = [{**story.to_json(), "outcome": story.outcome or "unfinished"} for story in stories]
-        show_document({"apiVersion": API_VERSION, "kind": "TransactionList", "items": items}, output)
+        document = {
+            "apiVersion": API_VERSION,
+            "kind": "TransactionList",
+            "items": [{**story.to_json(), "outcome": story.outcome or "unfinished"} for story in stories],
+            "unreadable": [{"transaction": name, "why": str(error)} for name, error in unreadable.items()],
+        }
+        show_document(document, output)
         return
+    for name, error in unreadable.items():
+        say(f"{name}  unreadable   {error}")
     for story in stories:
-        what = story.context.get("serviceAccount", "")
+        what = story.context.get("serviceAccount") or ""
         line = f"{story.transaction}  {story.outcome or 'unfinished':<11}  {story.context['command']}"
         say(f"{line}  {story.context['target']['cluster']}  {what}".rstrip())
-    if not stories:
+    if not stories and not unreadable:
         click.echo(none)
 
 

@@ -148,6 +148,25 @@ def explain(document: Mapping[str, Any], identity: WebIdentity, action: str = AC
     )
 
 
+def takes_audience(document: Mapping[str, Any], provider: str, audience: str) -> bool:
+    """Whether a trust policy may admit tokens of the provider for that audience, whoever they are for."""
+    key = f"{provider.partition('oidc-provider/')[2]}:aud".lower()
+    variables = document.get("Version") == VARIABLES_SINCE
+    for item in as_list(document.get("Statement", [])):
+        if not isinstance(item, dict) or item.get("Effect") != "Allow" or _principal_failure(item, provider):
+            continue
+        block = item.get("Condition") or {}
+        tests = {
+            operator: {name: value for name, value in keys.items() if name.lower() == key}
+            for operator, keys in block.items()
+            if isinstance(keys, dict)
+        }
+        tested = first_failing(tests, {key: (audience,)}, variables=variables)
+        if tested is None or tested.truth is None:
+            return True
+    return False
+
+
 def _judge(
     index: int, item: Mapping[str, Any], provider: str, context: Context, action: str, *, variables: bool
 ) -> StatementVerdict:

@@ -31,6 +31,10 @@ FINISHED = ("committed", "rolled-back", "superseded")
 """Outcomes that leave nothing to do; `superseded`: a later run has made true what this one began."""
 
 
+TAKES_BACK = "takesBack"
+"""In a journal's context: the transaction whose remains it takes back, where that isn't its own."""
+
+
 class JournalError(IrsaError):
     """The journal can't be written or read."""
 
@@ -209,7 +213,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def read(path: Path) -> Story:
-    """Read a journal; raises `JournalError` when its header is not there or of another version."""
+    """Read a journal; raises `JournalError` when its header is not there or of another version.
+
+    A run that has done all of its plan has committed, also where its last line is lost.
+    """
     try:
         lines = [line for line in path.read_bytes().splitlines() if line.strip()]
         header = json.loads(lines[0])
@@ -221,14 +228,37 @@ def read(path: Path) -> Story:
         story = Story(header["transaction"], header["started"], header["context"], stages)
     except (OSError, IndexError, ValueError, KeyError, TypeError) as error:
         raise JournalError(f"{path} is not a journal", reason=str(error)) from error
-    records = list(story.records)
+    records, taken_back = list(story.records), bool(story.context.get(TAKES_BACK))
     for line in lines[1:]:
         try:
             event = json.loads(line)
         except ValueError:
             continue  # Torn: its step counts as not written, and the step's call had not gone out.
-        _replay(story, records, event)
+        try:
+            _replay(story, records, event)
+        except (IndexError, KeyError, TypeError) as error:
+            raise JournalError(f"{path} is not a journal", reason=f"it has the line {line!r}") from error
+        taken_back = taken_back or event["event"] == "undo"
+    if not story.outcome and not taken_back and _is_whole(story):
+        story.outcome = "committed"
     return story
+
+
+def _is_whole(story: Story) -> bool:
+    """Whether every change is done, the last ones by this run. An empty last stage stands for a gate."""
+    last = story.stages[-1] if story.stages else []
+    return bool(last) and all(item.changed for item in last) and all(item.done for item in story.records)
+
+
+def never_began(path: Path) -> bool:
+    """Whether a journal that can't be read is one whose run had not begun anything, or one that is gone.
+
+    The header is on disk before the first call goes out: without all of it, nothing was done.
+    """
+    try:
+        return b"\n" not in path.read_bytes()
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
 
 
 def _replay(story: Story, records: list[Record], event: Mapping[str, Any]) -> None:

@@ -22,11 +22,17 @@ from irsa_cli.transaction.engine import (
     outcome_of,
     steps_of,
 )
-from irsa_cli.transaction.journal import Journal, JournalError, Story, journals, looks_finished, read
+from irsa_cli.transaction.journal import (
+    TAKES_BACK,
+    Journal,
+    JournalError,
+    Story,
+    journals,
+    looks_finished,
+    never_began,
+    read,
+)
 from irsa_cli.transaction.protocol import Handler, Identity
-
-TAKES_BACK = "takesBack"
-"""In a journal's context: the transaction whose remains it takes back, where that isn't its own."""
 
 
 def stories(folder: Path) -> Iterator[tuple[Path, Story]]:
@@ -34,6 +40,18 @@ def stories(folder: Path) -> Iterator[tuple[Path, Story]]:
     for path in journals(folder):
         with contextlib.suppress(JournalError):
             yield path, read(path)
+
+
+def unreadable(folder: Path) -> dict[str, JournalError]:
+    """The transactions whose journals can't be read, oldest first, and why."""
+    found = {}
+    for path in journals(folder):
+        try:
+            read(path)
+        except JournalError as error:
+            if not never_began(path):
+                found[path.stem] = error
+    return found
 
 
 def unfinished(folder: Path) -> list[tuple[Path, Story]]:

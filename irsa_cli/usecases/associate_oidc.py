@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
-from irsa_cli.core.plan import Plan
+from irsa_cli.core.plan import Change, Plan
 from irsa_cli.core.planning import provider_changes
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ProviderState
+from irsa_cli.transaction.journal import Story
+from irsa_cli.transaction.recover import supersede
 from irsa_cli.usecases.connect import Target, WireLog, connect
-from irsa_cli.usecases.running import Settings, execute, name_caller, naming_caller, planned
+from irsa_cli.usecases.running import Settings, execute, going_on, name_caller, naming_caller, planned
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,14 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     cluster = connection.cluster
     settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
     arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    context = {
+        "command": "associate-oidc",
+        "cluster": cluster.arn,
+        "serviceAccount": None,
+        "target": vars(request.target),
+    }
+    covers = partial(_covers, request)
+    earlier = going_on(settings, context, covers)
     with naming_caller(connection.aws.caller):
         present = reading.provider(connection.iam, arn)
     _check_present(request, present, arn)
@@ -46,8 +57,9 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     elif settings.dry_run:
         result = planned(todo, cluster, settings)
     else:
-        context = {"command": "associate-oidc", "cluster": cluster.arn, "target": vars(request.target)}
         result = execute(todo, handlers(connection.iam, None), cluster, settings, context)
+    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+        supersede(earlier, covers)
     name_caller(result.error, connection.aws.caller)
     if isinstance(result.error, ServiceError):
         result.error = _with_advice(result.error)
@@ -56,6 +68,12 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     }
     result.notes += _notes(present)
     return result
+
+
+def _covers(request: Request, _story: Story, change: Change) -> bool:
+    """Whether what an earlier run did is wished by this one: it made no audience that this one doesn't wish."""
+    made = change.after.audiences if isinstance(change.after, ProviderState) else change.target[1:]
+    return set(made) <= set(request.audiences)
 
 
 def _audiences(request: Request, present: ProviderState | None) -> list[str]:

@@ -12,8 +12,9 @@ from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.remains import names_provider
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ProviderState
+from irsa_cli.transaction.recover import everything, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.running import Settings, execute, name_caller, naming_caller, planned
+from irsa_cli.usecases.running import Settings, execute, going_on, name_caller, naming_caller, planned
 
 SHOWN = 20
 """How many roles are named at most."""
@@ -35,6 +36,13 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
     cluster = connection.cluster
     settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
     arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    context = {
+        "command": "disassociate-oidc",
+        "cluster": cluster.arn,
+        "serviceAccount": None,
+        "target": vars(request.target),
+    }
+    earlier = going_on(settings, context, everything)
     with naming_caller(connection.aws.caller):
         present = reading.provider(connection.iam, arn)
         notes = [] if present is None else _check_unused(connection, request, arn)
@@ -45,9 +53,10 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
         if settings.dry_run:
             result = planned(todo, cluster, settings)
         else:
-            context = {"command": "disassociate-oidc", "cluster": cluster.arn, "target": vars(request.target)}
             result = execute(todo, handlers(connection.iam, None), cluster, settings, context)
         notes += _audiences(present)
+    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+        supersede(earlier)
     name_caller(result.error, connection.aws.caller)
     result.facts = {
         "provider": {

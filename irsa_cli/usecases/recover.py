@@ -22,10 +22,9 @@ from irsa_cli.core.result import ChangeResult, Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ServiceAccountState
 from irsa_cli.transaction.engine import Leftover, Report
 from irsa_cli.transaction.forward import roll_forward
-from irsa_cli.transaction.journal import JournalError, Record, Story, find, read
+from irsa_cli.transaction.journal import TAKES_BACK, JournalError, Record, Story, find, read
 from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.recover import (
-    TAKES_BACK,
     Covers,
     Deletion,
     cut_off,
@@ -34,6 +33,7 @@ from irsa_cli.transaction.recover import (
     roll_back,
     supersede,
     unfinished,
+    unreadable,
 )
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.running import Settings, left, name_caller, naming_caller, stoppable
@@ -95,7 +95,7 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
 
 def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
     """The same for all unfinished transactions of this machine, newest first: they stand on older ones."""
-    done = Recoveries()
+    done = Recoveries([_unreadable(*item) for item in unreadable(settings.state_dir).items()])
     work = _Work(request, settings, log)
     stop = Stop("--all --forward" if request.forward else "--all")
     with stoppable(stop, warning(settings, forward=request.forward)):
@@ -106,11 +106,17 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
             if is_running(path):
                 done.skipped.append(Skipped(story.transaction, RUNNING))
                 continue
-            settings.note(f"{story.transaction}  {story.context.get('serviceAccount', '')}".rstrip())
+            settings.note(f"{story.transaction}  {story.context.get('serviceAccount') or ''}".rstrip())
             result = attempt(story.transaction, partial(work.one, path, stop))
             if result.ended is not Ended.UNCHANGED:
                 done.items.append(result)
     return done
+
+
+def _unreadable(transaction: str, error: JournalError) -> Result:
+    """The result for a journal that can't be read: what its run has left is not known here."""
+    error.next_steps = ("irsa recover --cluster CLUSTER  # finds what runs have left without their journals",)
+    return Result(Ended.FAILED, transaction=transaction, error=error)
 
 
 def attempt(transaction: str, work: Callable[[], Result]) -> Result:

@@ -19,9 +19,8 @@ from irsa_cli.core.plan import Plan
 from irsa_cli.core.recoveries import Found, Recoveries, Skipped
 from irsa_cli.core.remains import MINIMUM_AGE, Remains, Spared
 from irsa_cli.core.result import Ended, Left, Result
-from irsa_cli.transaction.journal import Story, new_transaction_id, read
+from irsa_cli.transaction.journal import TAKES_BACK, Story, new_transaction_id, read
 from irsa_cli.transaction.recover import (
-    TAKES_BACK,
     is_running,
     record_found,
     roll_back,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.binding import Cluster
-from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, ServiceError, Waits
+from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, ServiceError
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.result import ChangeResult, Ended, Left, Result
 from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
@@ -225,7 +225,7 @@ def planned(plan: Plan, cluster: Cluster, settings: Settings) -> Result:
 
 
 def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
-    """A leftover with the command that removes it, or that shows whether it is still in use."""
+    """A leftover with the command that takes it back, or that shows it when it may be somebody else's."""
     if isinstance(leftover.error, Claimed) and cluster:
         repair = f"irsa recover --cluster {cluster}  # lists what no run has finished; this is in use"
         return Left(
@@ -237,37 +237,31 @@ def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
         repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them, to start them again"
         return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
     # What was taken away is in the journal, and nowhere else.
-    by_journal = isinstance(leftover.error, ServiceError | Waits) or leftover.change.after is None
-    repair = f"irsa recover {transaction}" if by_journal else repair_command(leftover.change)
+    look = isinstance(leftover.error, Conflict) and leftover.change.after is not None
+    repair = look_command(leftover.change) if look else f"irsa recover {transaction}"
     return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
 
 
-_PARTS_OF_ROLES = (Kind.ROLE_SETTINGS, Kind.BOUNDARY, Kind.ROLE_TAGS, Kind.TRUST_POLICY)
+def look_command(change: Change) -> str:
+    """The command of AWS or Kubernetes that shows a person what a change is about.
 
-
-def repair_command(change: Change) -> str:
-    """The command of AWS or Kubernetes by which a person takes a change back."""
+    None that deletes: what could not be taken back, because somebody else has changed it, may be theirs.
+    """
     target = [shlex.quote(part) for part in change.target]
     first, last = target[0], target[-1]
-    if change.kind is Kind.SERVICE_ACCOUNT and change.before is not None:
-        return f"kubectl -n {first} edit serviceaccount {last}"
-    return {
-        Kind.PROVIDER: f"aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {first}",
-        Kind.AUDIENCE: "aws iam remove-client-id-from-open-id-connect-provider"
-        f" --open-id-connect-provider-arn {first} --client-id {last}",
-        Kind.NAMESPACE: f"kubectl delete namespace {first}",
-        Kind.ROLE: f"aws iam delete-role --role-name {first}",
-        Kind.ATTACHMENT: f"aws iam detach-role-policy --role-name {first} --policy-arn {last}",
-        Kind.INLINE_POLICY: f"aws iam delete-role-policy --role-name {first} --policy-name {last}",
-        Kind.TRUST_STATEMENT: f"aws iam get-role --role-name {first}  # then update-assume-role-policy",
-        Kind.SERVICE_ACCOUNT: f"kubectl -n {first} delete serviceaccount {last}",
-        **dict.fromkeys(_PARTS_OF_ROLES, f"aws iam get-role --role-name {first}  # then put it right"),
-        Kind.ROLE_OWNER: f"aws iam list-role-tags --role-name {first}",
-        Kind.ROLE_COMMIT: f"aws iam list-role-tags --role-name {first}",
-        Kind.PROVIDER_OWNER: "aws iam list-open-id-connect-provider-tags"
-        f" --open-id-connect-provider-arn {first}",
-        Kind.NAMESPACE_OWNER: f"kubectl get namespace {first} -o yaml",
-    }[change.kind]
+    provider = f"aws iam get-open-id-connect-provider --open-id-connect-provider-arn {first}"
+    namespace = f"kubectl get namespace {first} -o yaml"
+    command = {
+        Kind.PROVIDER: provider,
+        Kind.AUDIENCE: provider,
+        Kind.PROVIDER_OWNER: provider,
+        Kind.NAMESPACE: namespace,
+        Kind.NAMESPACE_OWNER: namespace,
+        Kind.SERVICE_ACCOUNT: f"kubectl -n {first} get serviceaccount {last} -o yaml",
+        Kind.ATTACHMENT: f"aws iam list-attached-role-policies --role-name {first}",
+        Kind.INLINE_POLICY: f"aws iam get-role-policy --role-name {first} --policy-name {last}",
+    }.get(change.kind, f"aws iam get-role --role-name {first}")
+    return f"{command}  # then decide: somebody else has changed it"
 
 
 def going_on(

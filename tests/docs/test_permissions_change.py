@@ -157,6 +157,7 @@ ACTIONS: dict[str, Operation] = {
     "iam:PutRolePermissionsBoundary": change,
     "iam:AddClientIDToOpenIDConnectProvider": change,
     "iam:RemoveClientIDFromOpenIDConnectProvider": roll_back,
+    "iam:ListRoles": roll_back,
     "iam:UpdateAssumeRolePolicy": change,
     "iam:GetAccountSummary": find_too_many_policies_early,
     "iam:GetPolicy": find_a_missing_policy_early,

@@ -88,3 +88,16 @@ def test_the_quota_is_explained(stage: Stage) -> None:
     assert ran.json["error"]["code"] == "LimitExceeded"
     assert "list-open-id-connect-providers" in ran.err
     assert stage.world() == before
+
+
+def test_one_that_was_cut_off_is_gone_on_with_and_not_taken_back(stage: Stage) -> None:
+    stage.sandbox.faults.add(Fault("iam", "CreateOpenIDConnectProvider", "callback", run=stage.kill))
+    assert stage.associate("--audience", "vault").code == -9
+    stage.sandbox.settle()
+    # This one wishes less: the other may still be taken back.
+    assert "was cut off" in stage.associate().err
+    assert len(stage.irsa("recover", "-o", "json").json["items"]) == 1
+    assert stage.associate("--audience", "vault").code == 0
+    made = stage.world()
+    assert stage.irsa("recover", "--all", "-o", "json").json["items"] == []
+    assert stage.world() == made

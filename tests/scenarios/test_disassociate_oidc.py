@@ -59,3 +59,16 @@ def test_one_that_was_cut_off_comes_back_as_it_was(stage: Stage) -> None:
     ran = stage.irsa("recover", "--all")
     assert ran.code == 0, ran.err
     assert stage.world() == before
+
+
+def test_one_that_was_cut_off_and_run_again_does_not_come_back(stage: Stage) -> None:
+    assert stage.associate().code == 0
+    stage.sandbox.faults.add(
+        Fault("iam", "DeleteOpenIDConnectProvider", "reset-before", times=None, run=stage.kill)
+    )
+    assert disassociate(stage).code == -9
+    stage.sandbox.settle()
+    stage.sandbox.faults.clear()
+    assert disassociate(stage).code == 0
+    assert stage.irsa("recover", "--all", "-o", "json").json["items"] == []
+    assert not stage.aws_world()["oidc_providers"]

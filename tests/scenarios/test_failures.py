@@ -161,6 +161,7 @@ def test_what_somebody_else_put_on_the_role_is_not_destroyed(stage: Stage, names
     assert ran.code == 3, ran.err
     (item,) = ran.json["left"]
     assert "AdministratorAccess" in item["why"]
+    assert item["repair"].startswith("aws iam get-role --role-name ")
     (role,) = [role for role in stage.sandbox.world()["roles"].values() if "/irsa/" in role["arn"]]
     assert role["attached"] == ["arn:aws:iam::aws:policy/AdministratorAccess"]
 

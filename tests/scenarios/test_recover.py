@@ -220,3 +220,43 @@ def test_a_provider_that_was_half_associated_is_gone_on_with(small: Stage) -> No
     assert small.irsa("recover", item["transaction"], "--forward").code == 0
     assert len(small.aws_world()["oidc_providers"]) == 1
     assert unfinished(small) == []
+
+
+def test_a_committed_run_whose_journal_could_not_say_so_stays(small: Stage) -> None:
+    """The disk was full when the last line was to be written."""
+    (small.folder / "inline.json").write_text(json.dumps(DOCUMENT))
+    assert small.create_sa("app", "apps", *WISH).code == 0
+    (journal,) = (small.folder / "state").glob("*.jsonl")
+    journal.write_bytes(journal.read_bytes()[:-12])
+    made = small.world()
+    assert unfinished(small) == []
+    ran = small.irsa("recover", "--all")
+    assert (ran.code, small.world()) == (0, made), ran.err
+    assert "committed" in small.irsa("history").out
+
+
+def test_a_journal_that_cant_be_read_is_none_the_less_one(small: Stage) -> None:
+    before = small.world()
+    lost = cut_off(small, "lost", "apps", *WISH, at=ATTACHING)
+    (journal,) = (small.folder / "state").glob("*.jsonl")
+    text = journal.read_text()
+    # A later irsa wrote it. And the header of another run, which so had not begun, is torn.
+    journal.write_text(text.replace('"version":1', '"version":2', 1))
+    (small.folder / "state" / "20260601T120000000Z-0a1b2c3d.jsonl").write_text(text[:40])
+    cut_off(small, "app", "apps", *WISH, at=ATTACHING)
+    listed = small.irsa("recover")
+    assert listed.code == 1, listed.err
+    assert f"{lost}  unreadable   {journal} has version 2" in listed.out
+    assert "20260601T" not in listed.out
+    for command, code in (("recover", 1), ("history", 0)):
+        ran = small.irsa(command, "-o", "json")
+        assert ran.code == code
+        assert [item["transaction"] for item in ran.json["unreadable"]] == [lost]
+        assert len(ran.json["items"]) == 1
+    ran = small.irsa("recover", "--all", "-o", "json")
+    assert ran.code == 1, ran.err
+    assert sorted(item["outcome"] for item in ran.json["items"]) == ["failed", "rolled-back"]
+    journal.write_text(text)
+    assert small.irsa("recover", "--all").code == 0
+    assert small.irsa("recover").code == 0
+    assert small.world() == before

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core import trust
-from irsa_cli.core.evaluation import Failure, explain
+from irsa_cli.core.evaluation import Failure, explain, takes_audience
 from irsa_cli.core.policy import as_list
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 from tests.unit import strategies as some
@@ -173,3 +173,30 @@ def test_a_verdict_and_its_failure_agree(seed: int) -> None:
         assert verdict.applies or verdict.failure is not None
     assert found.admitted == (bool(found.allowed_by) and not found.denied_by)
     assert found.text
+
+
+@pytest.mark.parametrize(
+    ("condition", "takes"),
+    [
+        ({"StringEquals": {A: AUD, S: OTHER}}, True),
+        ({"StringEquals": {A.upper(): ["x", AUD]}, "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, True),
+        ({"StringLike": {A: "*"}}, True),
+        ({"StringEquals": {S: SUB}}, True),
+        (None, True),
+        ({"StringSomething": {A: "x"}}, True),
+        ({"StringEquals": {A: "x", S: SUB}}, False),
+        ({"StringNotEquals": {A: AUD}}, False),
+    ],
+)
+def test_which_audiences_a_policy_takes_of_whomever(condition: Any, takes: bool) -> None:
+    for other in ([], [allow({"StringEquals": {A: "x"}}), "none"]):
+        document = {"Version": "2012-10-17", "Statement": [*other, allow(condition)]}
+        assert takes_audience(document, PROVIDER, AUD) is takes
+        assert not takes_audience(document, f"{PROVIDER}D", AUD)
+
+
+@given(some.identities())
+def test_who_admits_a_token_takes_its_audience(identity: WebIdentity) -> None:
+    document = trust.policy(identity)
+    assert takes_audience(document, identity.provider_arn, identity.audience)
+    assert not takes_audience(document, identity.provider_arn, f"{identity.audience}x")

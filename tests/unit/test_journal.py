@@ -29,7 +29,7 @@ from irsa_cli.transaction.journal import (
     prune,
     read,
 )
-from irsa_cli.transaction.recover import unfinished
+from irsa_cli.transaction.recover import unfinished, unreadable
 from tests.unit import strategies as some
 
 PLAN = Plan.of(
@@ -156,6 +156,7 @@ def test_a_header_that_is_torn_is_no_journal(tmp_path: Path) -> None:
         path.write_bytes(header[:position])
         with pytest.raises(JournalError):
             read(path)
+        assert not unreadable(tmp_path)
     assert unfinished(tmp_path) == []
 
 
@@ -167,6 +168,31 @@ def test_a_header_without_one_of_its_parts_is_no_journal(tmp_path: Path, key: st
         path.write_text(json.dumps(damaged) + "\n")
         with pytest.raises(JournalError):
             read(path)
+        assert list(unreadable(tmp_path)) == ["t1"]
+
+
+@pytest.mark.parametrize("line", ["1", "{}", '{"event":"done","change":7}', '{"event":"done","change":0}'])
+def test_a_line_that_makes_no_sense_is_no_journal(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path)
+    path.write_bytes(path.read_bytes() + f"{line}\n".encode())
+    assert list(unreadable(tmp_path)) == ["t1"]
+    assert unfinished(tmp_path) == []
+
+
+def test_a_file_that_cant_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path)
+
+    def broken(error: OSError) -> Any:
+        def read_bytes(_path: Path) -> bytes:
+            raise error
+
+        return read_bytes
+
+    monkeypatch.setattr(Path, "read_bytes", broken(PermissionError(13, "Permission denied")))
+    assert "Permission denied" in unreadable(tmp_path)["t1"].reason
+    # Another process has pruned it.
+    monkeypatch.setattr(Path, "read_bytes", broken(FileNotFoundError(2, "No such file")))
+    assert not unreadable(tmp_path)
 
 
 def test_another_version_is_not_read(tmp_path: Path) -> None:
@@ -277,3 +303,47 @@ def test_names_of_transactions_are_valid_tags_and_differ() -> None:
     names = {new_transaction_id() for _ in range(50)}
     assert len(names) == 50
     assert all(name.replace("-", "").isalnum() and len(name) <= 63 for name in names)
+
+
+DONE: list[tuple[str, int, dict[str, Any]]] = [
+    *(("begin", index, {}) for index in range(3)),
+    *(("done", index, {"changed": True, "identity": {}}) for index in range(3)),
+]
+GATED = Plan((*PLAN.stages, ()))
+
+
+@pytest.mark.parametrize(
+    ("plan", "events", "context", "outcome"),
+    [
+        (PLAN, DONE, {}, "committed"),
+        (PLAN, [*DONE, ("done", 0, {"changed": False, "identity": {}})], {}, "committed"),
+        (PLAN, DONE[:-1], {}, ""),
+        # Another run has brought the last step to its end.
+        (PLAN, [*DONE[:-1], ("done", 2, {"changed": False, "identity": {}})], {}, ""),
+        (PLAN, [*DONE, ("undo", 2, {})], {}, ""),
+        (PLAN, [*DONE, ("undo", 2, {}), ("undone", 2, {})], {}, ""),
+        # What was found, and is to be taken back.
+        (PLAN, DONE, {"takesBack": "t0"}, ""),
+        # Its gate comes after its last change.
+        (GATED, DONE, {"gated": True}, ""),
+        (Plan(()), [], {}, ""),
+    ],
+)
+def test_who_has_done_all_has_committed_without_saying_so(
+    tmp_path: Path,
+    plan: Plan,
+    events: list[tuple[str, int, dict[str, Any]]],
+    context: dict[str, Any],
+    outcome: str,
+) -> None:
+    journal = Journal.open(tmp_path, "t1", plan, context)
+    for event, index, facts in events:
+        journal.event(event, index, **facts)
+    journal.close()
+    assert read(journal.path).outcome == outcome
+    # A last line that is torn changes nothing; one that is whole goes first.
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole + b'{"event":"outcome","outc')
+    assert read(journal.path).outcome == outcome
+    journal.path.write_bytes(whole + b'{"event":"outcome","outcome":"incomplete"}')
+    assert read(journal.path).outcome == "incomplete"
