@@ -28,7 +28,7 @@ class AttachmentHandler(Unclaimed):
         """See `Handler.apply`. A policy has no owner: the claim adds nothing to the target."""
         role, arn = change.target
         if change.after is None:
-            return settle(lambda: self._detach(role, arn), lambda: self._found_gone(role, arn))
+            return settle(lambda: self._detach(role, arn), lambda: self._found_gone(role, arn, claim))
         changed = change.before is None
         if claim is not None and not run.has_made(Kind.ROLE, role) and self._is_attached(role, arn):
             return Applied(changed=False)  # It was never detached, or not yet.
@@ -53,8 +53,10 @@ class AttachmentHandler(Unclaimed):
     def _is_attached(self, role: str, arn: str) -> bool:
         return arn in reading.attached_policies(self._iam, role)
 
-    def _found_gone(self, role: str, arn: str) -> Applied | None:
-        return None if self._is_attached(role, arn) else Applied(changed=True)
+    def _found_gone(self, role: str, arn: str, claim: Claim | None) -> Applied | None:
+        """Nobody answered our detaching; a rollback asks again by itself."""
+        there = claim is not None or self._is_attached(role, arn)
+        return None if there else Applied(changed=True)
 
     def _detach(self, role: str, arn: str) -> Applied:
         try:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from irsa_cli.aws.iam import EXISTS
+from irsa_cli.core import limits
 from irsa_cli.core.errors import Conflict, Outcome, ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import TRANSACTION_TAG
+from irsa_cli.core.unanswered import give_up
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 S = TypeVar("S")
-
-PROPAGATION_SECONDS = 30.0
-"""For how long IAM may not yet know, in one place, what it has confirmed in another."""
 
 
 class Unclaimed:
@@ -65,15 +65,68 @@ def telling(outcome: Outcome) -> Iterator[None]:
 
 def until_spread(write: Callable[[], Applied], run: Run, *, fresh: bool, codes: frozenset[str]) -> Applied:
     """Repeat a write while IAM does not know an object that this run has just made (`fresh`)."""
-    waited, wait = 0.0, 0.25
+    waits = spreading(run)
     while True:
         try:
             return write()
         except ServiceError as error:
-            if not fresh or error.code not in codes or waited >= PROPAGATION_SECONDS:
+            if not fresh or error.code not in codes or not next(waits, False):
                 raise
+
+
+def spreading(run: Run) -> Iterator[bool]:
+    """Pause, longer each time, for as long as IAM may not know yet what it has confirmed.
+
+    Raises as `Run.pause` does.
+    """
+    waited, wait = 0.0, 0.25
+    while waited < limits.PROPAGATION_SECONDS:
         run.pause(wait)
         waited, wait = waited + wait, min(wait * 2, 4.0)
+        yield True
+
+
+def create_once(
+    create: Callable[[], Applied],
+    read: Callable[[], S | None],
+    own: Callable[[S], Applied | None],
+    run: Run,
+    taken: Conflict,
+) -> Applied:
+    """Create what IAM makes once; where something is there by then, `own` says what it is to this run.
+
+    When IAM says that it exists and shows nothing, it is asked again until it shows: that may be what an
+    attempt without an answer made. Raises `taken` when it is somebody else's, or nobody can see it.
+    """
+    lost = False
+
+    def attempt() -> Applied:
+        nonlocal lost
+        try:
+            return create()
+        except ServiceError as error:
+            lost = lost or error.outcome is Outcome.UNKNOWN
+            if lost:
+                error.outcome = Outcome.UNKNOWN
+            if error.code != EXISTS:
+                raise
+            with telling(error.outcome):
+                there = read()
+            if there is None:
+                if lost:
+                    give_up()  # Who is stopped in the pause has to look for it.
+                raise
+            found = own(there)
+            if found is None:
+                raise taken from error
+            return found
+
+    try:
+        return until_spread(attempt, run, fresh=True, codes=frozenset({EXISTS}))
+    except ServiceError as error:
+        if error.code == EXISTS and not lost:
+            raise taken from error
+        raise
 
 
 def conflict(change: Change, present: str) -> Conflict:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, telling
-from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, spreading, telling
+from irsa_cli.core.errors import DeadlineExceeded, Outcome, ServiceError, Unseen
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, CommitState, OwnerState
 from irsa_cli.kube.client import Json, Kube
 from irsa_cli.kube.errors import CONFLICT
-from irsa_cli.transaction.protocol import Applied, Claim, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -31,6 +31,9 @@ class _OwnerHandler(Unclaimed):
 
     required = True
     """Whether a caller who may not write marks has to stop; else it goes on, as before there were any."""
+
+    spreads = True
+    """Whether a reading may be older than what was written before."""
 
     @abstractmethod
     def _owner(self, change: Change) -> str | None:
@@ -56,12 +59,22 @@ class _OwnerHandler(Unclaimed):
         try:
             settle(lambda: self._set(change, after), look)
         except ServiceError as error:
-            if self.required or error.status != 403:
+            if self.required or claim is not None or error.status != 403:
                 raise
             return Applied(changed=False)
         with telling(Outcome.UNKNOWN):
             owner = self._owner(change)
-        if owner != after and claim is None:
+            if claim is not None or owner == after:
+                return Applied(changed=True)
+            waits = spreading(run)
+            try:
+                while owner == before and self.spreads and next(waits, False):
+                    owner = self._owner(change)
+            except (Interrupted, DeadlineExceeded):
+                return Applied(changed=True)  # It was answered; who asked to stop asks again.
+        if owner == before and self.spreads:
+            raise Unseen(f"{change.kind.value} {change.name} does not show", reason=f"its owner is {before}")
+        if owner != after:
             raise conflict(change, f"another run took it at the same time: {owner or 'it is gone'}")
         return Applied(changed=True)
 
@@ -131,6 +144,7 @@ class NamespaceOwnerHandler(_OwnerHandler):
     """The transaction's annotation of a namespace; the target is `(name,)`."""
 
     required = False
+    spreads = False
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube

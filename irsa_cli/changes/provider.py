@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, expect, gone, not_ours, settle, telling, until_spread
+from irsa_cli.changes.common import (
+    Unclaimed,
+    conflict,
+    create_once,
+    expect,
+    gone,
+    not_ours,
+    settle,
+    until_spread,
+)
 from irsa_cli.core.errors import Claimed, ServiceError
 from irsa_cli.core.evaluation import takes_audience
 from irsa_cli.core.plan import Change, Kind
@@ -41,9 +50,9 @@ class ProviderHandler(Unclaimed):
             return settle(lambda: self._delete(change, arn, claim), lambda: self._found_gone(arn, claim))
         wished = expect(ProviderState, change.after)
         if claim is not None:
-            return self._bring_back(change, arn, wished)
+            return self._bring_back(change, arn, wished, run)
         return settle(
-            lambda: self._create(change, arn, wished, run.transaction),
+            lambda: self._create(change, wished, run.transaction, run),
             lambda: self._found(arn, wished, run.transaction),
         )
 
@@ -54,11 +63,11 @@ class ProviderHandler(Unclaimed):
         found = self._found(change.target[0], expect(ProviderState, change.after), transaction)
         return found is not None and found.changed
 
-    def _bring_back(self, change: Change, arn: str, wished: ProviderState) -> Applied:
+    def _bring_back(self, change: Change, arn: str, wished: ProviderState, run: Run) -> Applied:
         """Make a provider whose deletion is taken back again, with the mark that it had, if any."""
         state = reading.provider(self._iam, arn)
         if state is None:
-            return self._create(change, arn, wished, wished.tags.get(TRANSACTION_TAG, ""))
+            return self._create(change, wished, wished.tags.get(TRANSACTION_TAG, ""), run)
         if set(state.audiences) != set(wished.audiences):
             raise conflict(change, f"its audiences are {', '.join(state.audiences)}")
         return Applied(changed=False)
@@ -68,12 +77,13 @@ class ProviderHandler(Unclaimed):
         there = claim is not None or reading.provider(self._iam, arn) is not None
         return None if there else Applied(changed=True)
 
-    def _create(self, change: Change, arn: str, wished: ProviderState, transaction: str) -> Applied:
+    def _create(self, change: Change, wished: ProviderState, transaction: str, run: Run) -> Applied:
         tags = {**wished.tags, TRANSACTION_TAG: transaction} if transaction else wished.tags
         # Without a thumbprint IAM checks the issuer's certificate by its own CA store; one that is
         # fetched from here may be an intercepting proxy's.
         thumbprints = {"ThumbprintList": wished.thumbprints} if wished.thumbprints else {}
-        try:
+
+        def create() -> Applied:
             call(
                 self._iam.create_open_id_connect_provider,
                 Url=wished.url,
@@ -81,20 +91,22 @@ class ProviderHandler(Unclaimed):
                 Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
                 **thumbprints,
             )
-        except ServiceError as error:
-            if error.code != reading.EXISTS:
-                raise
-            with telling(error.outcome):
-                found = self._found(arn, wished, transaction)
-            if found is None:
-                raise conflict(change, "a provider of that issuer was made") from error
-            return found
-        return Applied(changed=True)
+            return Applied(changed=True)
+
+        return create_once(
+            create,
+            lambda: reading.provider(self._iam, change.target[0]),
+            lambda state: self._own(state, wished, transaction),
+            run,
+            conflict(change, "a provider of that issuer was made"),
+        )
 
     def _found(self, arn: str, wished: ProviderState, transaction: str) -> Applied | None:
         state = reading.provider(self._iam, arn)
-        if state is None:
-            return None
+        return None if state is None else self._own(state, wished, transaction)
+
+    def _own(self, state: ProviderState, wished: ProviderState, transaction: str) -> Applied | None:
+        """The provider that is there, if this run made it, or nobody takes it back and it is as good."""
         if state.tags.get(TRANSACTION_TAG) == transaction:
             return Applied(changed=True)
         if TRANSACTION_TAG in state.tags:

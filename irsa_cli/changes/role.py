@@ -13,11 +13,11 @@ from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import (
     Unclaimed,
     conflict,
+    create_once,
     expect,
     gone,
     not_ours,
     settle,
-    telling,
     until_spread,
 )
 from irsa_cli.core import policy
@@ -47,7 +47,13 @@ class RoleHandler(Unclaimed):
         if claim is not None and self._is_back(change, name, wished):
             return Applied(changed=False)
         return settle(
-            lambda: self._create(change, name, wished, run.transaction),
+            lambda: create_once(
+                lambda: self._create(name, wished, run.transaction),
+                lambda: reading.role_state(self._iam, name),
+                lambda found: self._own(found, run.transaction),
+                run,
+                conflict(change, "a role of that name was made"),
+            ),
             lambda: self._found(name, run.transaction),
         )
 
@@ -80,38 +86,32 @@ class RoleHandler(Unclaimed):
         owner = transaction if found is None else found[0].tags.get(TRANSACTION_TAG, NOBODY)
         return "" if owner == transaction else f"transaction {owner} has taken {change.name} over"
 
-    def _create(self, change: Change, name: str, wished: RoleState, transaction: str) -> Applied:
+    def _create(self, name: str, wished: RoleState, transaction: str) -> Applied:
         # What AWS itself has put onto a role that is made again (`aws:cloudformation:…`) nobody else may.
         own = {key: value for key, value in wished.tags.items() if not key.startswith("aws:")}
         tags = {**own, TRANSACTION_TAG: transaction}
         optional = {"Description": wished.description, "PermissionsBoundary": wished.permissions_boundary}
-        try:
-            answer = call(
-                self._iam.create_role,
-                RoleName=name,
-                Path=wished.path,
-                AssumeRolePolicyDocument=policy.dump(wished.trust),
-                MaxSessionDuration=wished.max_session_duration,
-                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-                **{key: value for key, value in optional.items() if value},
-            )
-        except ServiceError as error:
-            if error.code != reading.EXISTS:
-                raise
-            with telling(error.outcome):
-                found = self._found(name, transaction)
-            if found is None:
-                raise conflict(change, "a role of that name was made") from error
-            return found
+        answer = call(
+            self._iam.create_role,
+            RoleName=name,
+            Path=wished.path,
+            AssumeRolePolicyDocument=policy.dump(wished.trust),
+            MaxSessionDuration=wished.max_session_duration,
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            **{key: value for key, value in optional.items() if value},
+        )
         return Applied(changed=True, identity={"RoleId": answer["Role"]["RoleId"]})
 
     def _found(self, name: str, transaction: str) -> Applied | None:
+        found = reading.role_state(self._iam, name)
+        return None if found is None else self._own(found, transaction)
+
+    def _own(self, found: tuple[RoleState, str], transaction: str) -> Applied | None:
         """The role that is there, if this run made it.
 
         Another's, even one that is just as wished, may be taken back yet: who plans again makes it theirs.
         """
-        found = reading.role_state(self._iam, name)
-        if found is None or found[0].tags.get(TRANSACTION_TAG) != transaction:
+        if found[0].tags.get(TRANSACTION_TAG) != transaction:
             return None
         return Applied(changed=True, identity={"RoleId": found[1]})
 

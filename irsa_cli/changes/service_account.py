@@ -157,12 +157,13 @@ class ServiceAccountHandler:
                 self._kube.patch_service_account(*target, _merge_patch(after, version))
                 return Applied(changed=True, identity={"uid": uid} if uid else {})
             except ServiceError as error:
-                unknown = error.outcome is Outcome.UNKNOWN
-                if not unknown and error.code not in (CONFLICT, NOT_FOUND):
-                    raise
-                if unknown and lost and error.code != CONFLICT:
-                    raise
-                lost, version = lost or unknown, ""
+                again = error.outcome is Outcome.UNKNOWN and not lost
+                lost, version = lost or again, ""
+                if again or error.code in (CONFLICT, NOT_FOUND):
+                    continue
+                if lost:
+                    error.outcome = Outcome.UNKNOWN  # Of this patch it may be known; not of the one before.
+                raise
         raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
 
     def _present(self, change: Change, uid: str) -> Json | None:

@@ -1,25 +1,27 @@
 """One statement in a trust policy that others write, too: added, replaced and removed, the rest kept.
 
 IAM has no conditional write. So: read, write the whole policy with our statement, read again, and
-repeat a bounded number of times when somebody else's write swallowed it. A window remains in which
-our write can swallow theirs; docs/explanation/transaction.md tells it.
+repeat a bounded number of times when somebody else's write swallowed it. A policy that reads as before
+our write is an old reading, which is waited out. A window remains in which our write can swallow theirs;
+docs/explanation/transaction.md tells it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, telling
+from irsa_cli.changes.common import Unclaimed, conflict, spreading, telling
 from irsa_cli.core import policy, trust
-from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.errors import DeadlineExceeded, Outcome, ServiceError, Unseen
 from irsa_cli.core.plan import Change
 from irsa_cli.core.policy import Document, as_list
 from irsa_cli.core.states import DocumentState, State
-from irsa_cli.transaction.protocol import Applied, Claim, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -38,21 +40,33 @@ class TrustStatementHandler(Unclaimed):
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`. A statement has no owner: its content is compared instead."""
         with _LOCKS[change.target[0]]:
-            return self._apply(change, claim)
+            return self._apply(change, run, claim)
 
-    def _apply(self, change: Change, claim: Claim | None) -> Applied:
+    def _apply(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         lost: ServiceError | None = None
-        for written in range(ROUNDS + 1):
+        replaced: Document | None = None
+        waits, written = spreading(run), 0
+        while True:
             with telling(Outcome.UNKNOWN if written else Outcome.REFUSED):
                 document = self._read(change, claim)
             if document is None or _is_done(change, document):
                 return Applied(changed=written > 0)
             if written == 0 and change.action == "update" and not _has(document, change.before):
                 raise conflict(change, "the statement is neither as it was nor as it is to be")
-            if written < ROUNDS:
-                lost = self._write(change, document) or lost
-        # A write without an answer may still be executed: then this is no conflict, but unknown.
-        raise lost or conflict(change, f"somebody else keeps writing the trust policy ({ROUNDS} rounds)")
+            if replaced is not None and policy.equal(document, replaced):
+                try:
+                    if next(waits, False):
+                        continue
+                except (Interrupted, DeadlineExceeded):
+                    if claim is not None:
+                        raise
+                    return Applied(changed=True)  # It was answered; who asked to stop asks again.
+            if written == ROUNDS:
+                # What was written before may show yet: this is no conflict, but unknown.
+                raise lost or _unseen(change)
+            with telling(Outcome.UNKNOWN) if written else nullcontext():
+                error = self._write(change, document)
+            lost, replaced, written = error or lost, None if error else document, written + 1
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
@@ -83,6 +97,13 @@ class TrustStatementHandler(Unclaimed):
                 raise
             return error
         return None
+
+
+def _unseen(change: Change) -> Unseen:
+    return Unseen(
+        f"{change.kind.value} {change.name} does not show",
+        reason=f"it was written {ROUNDS} times: somebody else keeps writing the trust policy, or IAM is slow",
+    )
 
 
 def _has(document: Document, state: State | None) -> bool:

@@ -76,6 +76,10 @@ class Conflict(IrsaError):
     """
 
 
+class Unseen(IrsaError):
+    """A write was answered, and what it wrote does not show: nobody knows whether it is there."""
+
+
 class Claimed(Conflict):
     """Somebody else counts on what is to be taken back; it was left alone, and is theirs now.
 

@@ -1,4 +1,4 @@
-"""How long one call may take; every call that irsa makes has this limit."""
+"""How long a call may take (each one has this limit), and IAM until it is consistent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from irsa_cli.core.errors import InvalidInput
 
 VARIABLE = "IRSA_CALL_TIMEOUT"
 DEFAULT_SECONDS = 10.0
+
+PROPAGATION_SECONDS = 30.0
+"""For how long IAM may not yet know, in one place, what it has confirmed in another.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+"""
 
 
 def call_seconds() -> float:

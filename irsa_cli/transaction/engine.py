@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from irsa_cli.core import limits
 from irsa_cli.core.dismantling import roles_of, waits
 from irsa_cli.core.errors import (
     Claimed,
@@ -24,7 +25,6 @@ from irsa_cli.core.errors import (
     ServiceError,
     Waits,
 )
-from irsa_cli.core.limits import call_seconds
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.unanswered import given_up
 from irsa_cli.transaction.journal import Journal, JournalError, Record
@@ -203,7 +203,7 @@ class Transaction:
         try:
             applied = self._worker.handler(step.change).apply(step.change, self._run)
         except Exception as error:
-            self._note_failure(step, error, time.monotonic() - started)
+            self._note_failure(step, error, time.monotonic() - started, silent=given_up() > silent)
             raise
         step.seconds = time.monotonic() - started
         step.record.done, step.record.changed = True, applied.changed
@@ -211,18 +211,20 @@ class Transaction:
         if given_up() > silent:
             # An attempt before the one that was answered may strike yet, and make another incarnation.
             step.unanswered, step.record.identity = time.monotonic(), {}
+        step.written = time.monotonic() if applied.changed else None
         step.state = "done" if applied.changed else "unchanged"
         if applied.changed and step.change.action == "create":
             self._run.made(step.change)
         self._journal.event("done", step.index, changed=applied.changed, identity=step.record.identity)
         self._listen(Event(Step.DONE, step.change, step.seconds, changed=applied.changed))
 
-    def _note_failure(self, step: Tracked, error: Exception, seconds: float) -> None:
+    def _note_failure(self, step: Tracked, error: Exception, seconds: float, *, silent: bool) -> None:
         step.seconds, step.state = seconds, "failed"
         if _did_not_act(error):
             step.record.refused = True
             self._worker.note("refused", step.index)
-        elif not isinstance(error, Interrupted | DeadlineExceeded):  # Those come between two calls.
+        # A stop comes between two calls: it tells nothing of a call before it that nobody answered.
+        elif silent or not isinstance(error, Interrupted | DeadlineExceeded):
             step.unanswered = time.monotonic()
         self._listen(Event(Step.FAILED, step.change, seconds, error))
 
@@ -244,13 +246,15 @@ class Tracked:
     seconds: float = 0.0
     unanswered: float | None = None
     """When (monotonic) the client gave up on a write, or an attempt, that may still be executed."""
+    written: float | None = None
+    """When (monotonic) its effect was confirmed, at the latest."""
 
     def __post_init__(self) -> None:
         self.record = Record(self.change)
 
 
 def steps_of(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[Tracked]]:
-    """The steps of a journal; what was begun may have been sent until `last_sent` (monotonic seconds)."""
+    """The steps of a journal; what was sent was sent until `last_sent` (monotonic seconds)."""
     steps: list[list[Tracked]] = []
     index = 0
     for stage in stages:
@@ -260,6 +264,8 @@ def steps_of(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[
             step.record = record
             if record.begun and not record.done and not record.refused:
                 step.unanswered = last_sent
+            if record.done and record.changed:
+                step.written = last_sent
             steps[-1].append(step)
             index += 1
     return steps
@@ -323,8 +329,9 @@ class Worker:
         self._journal = journal
         self._listen = _harmless(listen)
         self._rollback_seconds = rollback_seconds
-        self._late_window = LATE_CALLS * call_seconds()
+        self._late_window = LATE_CALLS * limits.call_seconds()
         self._silent: dict[int, Exception] = {}
+        self._made_again: dict[tuple[Kind, tuple[str, ...]], float] = {}
         self._rollback: Run | None = None
 
     def handler(self, change: Change) -> Handler:
@@ -561,7 +568,8 @@ class Worker:
     def _undo_until_gone(self, step: Tracked, run: Run) -> bool:
         claim = Claim(run.transaction, step.record.identity)
         handler, inverse = self.handler(step.change), step.change.inverse
-        look_until, changed = self._late_until(step), False
+        look_until, spread_until = self._late_until(step), self._spread_until(step)
+        changed, silent = False, given_up()
         waits = _backoff()
         while True:
             try:
@@ -573,8 +581,12 @@ class Worker:
             changed = changed or (applied is not None and applied.changed)
             if applied is not None and applied.changed and inverse.action == "create":
                 run.made(inverse)
+                self._made_again[inverse.kind, inverse.target] = time.monotonic()
+            # What was tried to be taken back was there to be seen. Until then an old reading may hide it.
+            seen = changed or given_up() > silent
+            until = look_until if seen else max(look_until, spread_until)
             if applied is not None and (
-                time.monotonic() >= look_until or (applied.changed and _happens_once(step.change))
+                time.monotonic() >= until or (applied.changed and _happens_once(step.change))
             ):
                 return changed
             # A deadline of its own ends this: the forward one may be over already.
@@ -585,6 +597,16 @@ class Worker:
     def _late_until(self, step: Tracked) -> float:
         """Until when (monotonic) a write without an answer may be executed."""
         return 0.0 if step.unanswered is None else step.unanswered + self._late_window
+
+    def _spread_until(self, step: Tracked) -> float:
+        """Until when (monotonic) a reading may not show what the step has done.
+
+        Nor what this rollback has done before: a role that it had to make again.
+        """
+        if step.change.kind in EXACT:
+            return 0.0
+        written = [step.written, self._made_again.get(step.change.object)]
+        return max((at + limits.PROPAGATION_SECONDS for at in written if at is not None), default=0.0)
 
 
 def _waiting(step: Tracked, first: Leftover) -> Waits:

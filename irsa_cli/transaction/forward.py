@@ -14,6 +14,7 @@ from pathlib import Path
 
 from irsa_cli.core.errors import Conflict, DeadlineExceeded, Outcome, ServiceError
 from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.unanswered import given_up
 from irsa_cli.transaction.engine import (
     PARALLEL,
     ChangeReport,
@@ -169,14 +170,15 @@ class _Forward:
     def _apply(self, step: _Step) -> bool:
         """Make a change; returns whether there is anything of it to take back."""
         record, change = step.record, step.record.change
-        began, earlier = time.monotonic(), record.needs_undo
+        began, earlier, silent = time.monotonic(), record.needs_undo, given_up()
         self.journal.event("begin", step.index)
         try:
             applied = self.handlers[change.kind].apply(change, self.run)
         except Exception as error:
             # An earlier attempt may have left something, whatever becomes of this one.
             if not _did_not_act(error):
-                if not isinstance(error, Interrupted | DeadlineExceeded):  # Those come between two calls.
+                # A stop comes between two calls.
+                if given_up() > silent or not isinstance(error, Interrupted | DeadlineExceeded):
                     step.unanswered = time.monotonic()
             elif not earlier:
                 with contextlib.suppress(JournalError):

@@ -71,7 +71,7 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
 
 
 def _covers(request: Request, _story: Story, change: Change) -> bool:
-    """Whether what an earlier run did is wished by this one: it made no audience that this one doesn't wish."""
+    """Whether what an earlier run did is wished by this one: it made no audience that isn't."""
     made = change.after.audiences if isinstance(change.after, ProviderState) else change.target[1:]
     return set(made) <= set(request.audiences)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.binding import Cluster
-from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, ServiceError
+from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, ServiceError, Unseen
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.result import ChangeResult, Ended, Left, Result
 from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
@@ -209,7 +209,9 @@ _TAKEN_AWAY = ("NoSuchEntity", "NotFound")
 
 def came_between(error: Exception | None) -> bool:
     """Whether a run failed because of what another one did at the same time: to look again may help."""
-    return isinstance(error, Conflict) or (isinstance(error, ServiceError) and error.code in _TAKEN_AWAY)
+    if isinstance(error, ServiceError):
+        return error.code in _TAKEN_AWAY
+    return isinstance(error, Conflict | Unseen)
 
 
 def left_to_another(result: Result) -> bool:

@@ -48,15 +48,13 @@ def _preconditions_are_ignored() -> None:
 
 
 def _a_role_that_exists_counts_as_made() -> None:
-    from irsa_cli.aws import iam
     from irsa_cli.changes.role import RoleHandler
     from irsa_cli.transaction.protocol import Applied
 
-    def found(self: Any, name: str, transaction: str) -> Any:
-        there = iam.role_state(self._iam, name)
-        return there and Applied(changed=True, identity={"RoleId": there[1]})
+    def own(self: Any, found: tuple[Any, str], transaction: str) -> Any:
+        return Applied(changed=True, identity={"RoleId": found[1]})
 
-    _replace(RoleHandler, "_found", found)
+    _replace(RoleHandler, "_own", own)
 
 
 def _what_is_left_is_not_named() -> None:
@@ -145,9 +143,9 @@ def _a_lost_answer_is_a_strangers_object() -> None:
 
 
 def _a_reading_that_fails_settles_the_write() -> None:
-    from irsa_cli.changes import role
+    from irsa_cli.changes import common
 
-    _replace(role, "telling", lambda outcome: nullcontext())
+    _replace(common, "telling", lambda outcome: nullcontext())
 
 
 def _signals_raise() -> None:

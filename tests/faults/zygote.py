@@ -1,8 +1,8 @@
 """A process that has imported all of irsa and forks a run of it on request: saves half a second a run.
 
 It makes no thread and no client before it forks, so that a child is what a fresh process would be,
-but for two things: botocore's descriptions of services have been read, and its pauses between retries are
-shortened.
+but for two things: botocore's descriptions of services have been read, and two times are shortened: its
+pauses between retries, and how long irsa takes IAM to be inconsistent.
 """
 
 import atexit
@@ -30,6 +30,8 @@ from tests.faults.power import lose_what_is_not_synced
 
 BACKOFF = 0.1
 """What is left of botocore's pauses."""
+PROPAGATION_SECONDS = 1.5
+"""What is left of irsa's `PROPAGATION_SECONDS`; the sandbox's IAM lags for less."""
 
 WARM = ("irsa_cli", "botocore.httpsession", "botocore.retries.standard", "kubernetes.client", "rich.console")
 
@@ -235,11 +237,14 @@ def _warm() -> None:
 def _shorten_pauses() -> None:
     from botocore.retries.standard import ExponentialBackoff
 
+    from irsa_cli.core import limits
+
     whole = ExponentialBackoff.delay_amount
 
     def short(self: Any, context: Any) -> float:
         return BACKOFF * float(whole(self, context))
 
+    setattr(limits, "PROPAGATION_SECONDS", PROPAGATION_SECONDS)  # noqa: B010 - as below
     setattr(ExponentialBackoff, "delay_amount", short)  # noqa: B010 - mypy takes it for a slip
 
 
