@@ -20,16 +20,20 @@ from tests.unit.observed import (
     ACCOUNT,
     CLUSTER,
     ROLE,
+    SUBJECT,
     TRUST,
     Change,
     account,
     annotated,
     around,
+    condition,
     of_cluster,
     role,
+    trusting,
     working,
 )
 
+RIGHT = {"sub": SUBJECT, "aud": "sts.amazonaws.com"}
 WHY = Unreadable("not permitted")
 FAR = ROLE.replace(ACCOUNT, "444455556666")
 FAR_TRUST = json.loads(json.dumps(TRUST).replace(ACCOUNT, "444455556666"))
@@ -57,6 +61,7 @@ def many(facts: Facts) -> Diagnosis:
         (around(role=WHY), 1),
         (around(account=WHY), 1),
         (of_cluster(provider=WHY), 1),
+        (trusting(condition(StringEquals=RIGHT, IpAddress={"aws:SourceIp": "10.0.0.0/8"})), 1),
         (around(events=WHY, pods=WHY, probe=WHY, nodes=WHY, association=WHY, network_policies=WHY), 0),
         (of_cluster(webhooks=WHY, accounts=WHY, quotas=WHY, cluster_keys=WHY), 0),
     ],
