@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import botocore.session
 
 from irsa_cli.aws.errors import call
 from irsa_cli.core.arn import role_arn
@@ -143,15 +146,19 @@ def _results(item: Mapping[str, Any]) -> Iterator[Simulated]:
         yield Simulated(name, item.get("EvalResourceName", "*"), item["EvalDecision"], missing)
 
 
+@cache
+def _resolver() -> Any:
+    """What botocore knows of endpoints: read once, however many roles there are."""
+    return botocore.session.get_session().get_component("endpoint_resolver")
+
+
 def _region(service: str, caller: Caller) -> str:
     """The region of the endpoint that a service's actions go to; '' where botocore doesn't know it.
 
     Some services have one endpoint only, in a region of its own.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requestedregion
     """
-    import botocore.session
-
-    resolver = botocore.session.get_session().get_component("endpoint_resolver")
+    resolver = _resolver()
     only = (resolver.construct_endpoint(service, caller.region) or {}).get("credentialScope", {})
     if "region" in only:
         return str(only["region"])
