@@ -35,7 +35,7 @@ def read_configs(paths: Sequence[str]) -> list[Config]:
         found |= {file: _tried(_configs, file, problems) for file in files if file not in found}
         if len(problems) == before and not any(found[file] for file in files):
             what = "standard input" if path == STDIN else path
-            problems.append(InvalidInput(f"{what} holds no document, of irsa's or eksctl's"))
+            problems.append(InvalidInput(f"{what} holds no document"))
     configs = [config for part in found.values() for config in part]
     try:
         distinct(configs)
