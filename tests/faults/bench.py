@@ -117,6 +117,7 @@ class Bench:
         ending, process = self._irsa(stage, words, CALL_SECONDS, file_limit=limit, lossy=case.kills)
         stage.settle()
         self._sandbox.faults.clear()
+        self._sandbox.lag = 0.0
         if self._failures:
             raise RuntimeError(f"{case.id}: the harness failed") from self._failures[0]
         world = stage.world()
@@ -163,6 +164,7 @@ class Bench:
 
         self._process = None
         if case.injection in WAYS:
+            self._sandbox.lag = WAYS[case.injection].lag
             self._arm(case.injection, case.call, case.before)
         if case.injection == MEDDLED:
             call = case.call

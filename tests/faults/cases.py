@@ -1,7 +1,7 @@
 """The matrix: every call that a clean run makes, times every way in which it can be broken.
 
-Nothing here is written by hand but the lists that are multiplied: `COMMANDS`, `INJECTIONS`, `OF_CONNECTIONS`
-and `MEDDLERS`.
+Nothing here is written by hand but the lists that are multiplied: `COMMANDS`, `INJECTIONS`, `OF_CONNECTIONS`,
+`OF_LAG` and `MEDDLERS`.
 """
 
 import random
@@ -16,6 +16,7 @@ from tests.faults.injections import (
     INJECTIONS,
     KILLING,
     OF_CONNECTIONS,
+    OF_LAG,
     OF_WRITES,
     SECOND,
     SECOND_SIGNAL,
@@ -115,7 +116,7 @@ def matrix(stage: str, recording: Recording) -> Iterator[Case]:
     name = recording.command
     ways = _Ways(name, recording.calls)
     for call, before in zip(recording.calls, places(recording.calls), strict=True):
-        for injection in (*ways.of(call), *_meddling(name, call, back=False)):
+        for injection in (*ways.of(call), *_lagging(name, call), *_meddling(name, call, back=False)):
             yield Case(stage, name, injection, call, before=before)
     for rollback in recording.rollbacks:
         ways = _Ways(name, rollback.calls)
@@ -164,6 +165,13 @@ def _is_list(call: Call) -> bool:
     return (
         call.service == "kubernetes" and call.operation.startswith("GET ") and call.operation not in LOOKED_AT
     )
+
+
+def _lagging(command: str, call: Call) -> Sequence[str]:
+    if not is_write(call) or COMMANDS[command].recovers:
+        return ()
+    # What was lost at Kubernetes shows at once.
+    return tuple(OF_LAG) if call.service == "iam" else ("denied-lagging",)
 
 
 def _meddling(command: str, call: Call, *, back: bool) -> Sequence[str]:

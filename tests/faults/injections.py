@@ -20,6 +20,8 @@ CALL_SECONDS = 0.5
 """irsa's time limit for one call in the matrix; its look for late requests follows from it."""
 LATE_SECONDS = 1.5 * CALL_SECONDS
 HANG_SECONDS = 60.0
+LAG_SECONDS = 0.6
+"""For how long IAM does not show what is new, where it lags; irsa waits for longer, see `zygote`."""
 ATTEMPTS = 4
 """How often irsa sends a call at most."""
 
@@ -57,6 +59,8 @@ class Injection:
     """Whether the caller may do nothing in this service after the call."""
     strangers: bool = False
     """Whether after the call the service is found to have the certificate of another CA."""
+    lag: float = 0.0
+    """Seconds for which IAM does not show what is new, during all of the run."""
 
     def arm(self, call: Call, process: Callable[[], Process], faults: Faults, before: int = 0) -> None:
         """Have `call` struck; `process` is asked for the run when it is.
@@ -185,6 +189,11 @@ OF_CONNECTIONS = {
     "lost-and-tls": Injection("reset-after", strangers=True),
 }
 """Ways that break connections, to whoever makes them: not for several runs at once."""
+OF_LAG = {
+    "denied-lagging": Injection("error", None, lag=LAG_SECONDS),
+    "lost-lagging": Injection("reset-after", lag=LAG_SECONDS),
+}
+"""Ways to break a write while IAM lags: what was written before it is to be taken back, or is known again."""
 ESSENTIAL = (
     "denied",
     "500",
@@ -224,7 +233,12 @@ after the service acted, late or never answered). The rest are second ways to br
 the clock."""
 SECOND_SIGNAL = "second-signal"
 """For runs that take everything back because of a first one."""
-WAYS = {**INJECTIONS, **OF_CONNECTIONS, SECOND_SIGNAL: Injection("callback", deed=_terminate_at_once)}
+WAYS = {
+    **INJECTIONS,
+    **OF_CONNECTIONS,
+    **OF_LAG,
+    SECOND_SIGNAL: Injection("callback", deed=_terminate_at_once),
+}
 KILLING = ("kill-before", "kill-after", "sigterm-twice", SECOND_SIGNAL)
 """After these the process may be gone without a word, and what it has not synced with it."""
 DISK_FULL = "disk-full"

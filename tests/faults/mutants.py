@@ -82,6 +82,12 @@ def _late_requests_are_not_waited_for() -> None:
     _replace(engine, "LATE_CALLS", 0.0)
 
 
+def _old_readings_are_believed() -> None:
+    from irsa_cli.transaction.engine import Worker
+
+    _replace(Worker, "_spread_until", lambda self, step: 0.0)
+
+
 def _unknown_outcomes_count_as_refused() -> None:
     from irsa_cli.transaction import engine
 
@@ -196,6 +202,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
         _what_is_left_is_not_named,
         _failures_are_called_success,
         _late_requests_are_not_waited_for,
+        _old_readings_are_believed,
         _unknown_outcomes_count_as_refused,
         _nothing_is_journaled,
         _nothing_is_synced,

@@ -29,6 +29,7 @@ NOTICED: list[tuple[str, str, Call, Call | None, Verdict, str]] = [
     ("what-is-left-is-not-named", "denied", DELETE_ROLE, COMMIT, LEAK, ""),
     ("failures-are-called-success", "denied", CREATE_ROLE, None, LIE, ""),
     ("late-requests-are-not-waited-for", "late-last", CREATE_ROLE, None, LEAK, ""),
+    ("old-readings-are-believed", "denied-lagging", ATTACH, None, LEAK, ""),
     ("unknown-outcomes-count-as-refused", "late-last", CREATE_ROLE, None, LEAK, ""),
     ("nothing-is-journaled", "kill-after", ATTACH, None, CUT, "recover"),
     ("nothing-is-synced", "kill-after", ATTACH, None, CUT, ""),
