@@ -10,6 +10,7 @@ from irsa_cli.cli.options import (
     Checked,
     Once,
     cluster_options,
+    filled,
     kube_options,
     name_argument,
     namespace_option,
@@ -46,7 +47,11 @@ Examples:
     help="Role by which IAM and CloudTrail of another account are read, where roles are in one (repeat).",
 )
 @click.option(
-    "--explain", cls=Once, metavar="ID", help="Explain one cause, and ask nobody; 'all' lists them."
+    "--explain",
+    cls=Once,
+    callback=filled,
+    metavar="ID",
+    help="Explain one cause, and ask nobody; 'all' lists them.",
 )
 @output_options
 def command(**options: Any) -> int:

@@ -112,8 +112,8 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
     from irsa_cli.core.errors import InvalidInput
     from irsa_cli.usecases.files import read_configs
 
-    include = listed("--include", options.pop("include"))
-    exclude = listed("--exclude", options.pop("exclude"))
+    include = listed(options.pop("include"))
+    exclude = listed(options.pop("exclude"))
     try:
         selection = Selection(include, exclude)
         configs = tuple(read_configs(options.pop("files")))

@@ -113,13 +113,8 @@ def pairs(flag: str, values: Sequence[str], *, split: bool = False) -> dict[str,
     return result
 
 
-def listed(flag: str, values: Sequence[str]) -> tuple[str, ...]:
-    """Values given by repeating a flag or with commas, each once, in the order given.
-
-    A text without any value is refused: it is a variable that is empty by mistake, and no wish for nothing.
-    """
-    if not all(value.replace(",", "").strip() for value in values):
-        raise click.BadParameter("its value is empty", param_hint=flag)
+def listed(values: Sequence[str]) -> tuple[str, ...]:
+    """Values given by repeating a flag or with commas, each once, in the order given."""
     return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
 
 

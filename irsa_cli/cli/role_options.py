@@ -72,7 +72,7 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     from irsa_cli.core import arn, policy
     from irsa_cli.core.errors import InvalidInput
 
-    policies = listed(flag, values)
+    policies = listed(values)
     for text in policies:
         try:
             arn.policy_arn(text)

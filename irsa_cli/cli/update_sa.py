@@ -228,7 +228,7 @@ def _tags(options: dict[str, Any]) -> dict[str, str | None]:
     from irsa_cli.core import names
 
     put = names.tags(pairs("--tags", options["tags"], split=True))
-    gone = names.tags(dict.fromkeys(listed("--remove-tag", options["remove_tag"]), ""))
+    gone = names.tags(dict.fromkeys(listed(options["remove_tag"]), ""))
     _differ("--tags", "--remove-tag", map(str.lower, put), map(str.lower, gone))
     return {**put, **dict.fromkeys(gone)}
 

@@ -12,6 +12,7 @@ from irsa_cli.cli.options import (
     Checked,
     Once,
     cluster_options,
+    filled,
     kube_options,
     listed,
     name_argument,
@@ -51,22 +52,29 @@ FORMATS = ("text", "json", "yaml", "junit", "sarif")
 @click.option(
     "--pod",
     cls=Once,
+    callback=filled,
     metavar="NAME",
     help="Bind the token to this pod of the ServiceAccount, as kubelet does.",
 )
 @click.option(
     "--action",
     multiple=True,
+    callback=filled,
     metavar="SERVICE:ACTION",
     help="Ask IAM's simulation whether the role may do this (repeat, or separate by commas).",
 )
 @click.option(
-    "--resource", multiple=True, metavar="ARN", help="On which resource, for each --action (repeat)."
+    "--resource",
+    multiple=True,
+    callback=filled,
+    metavar="ARN",
+    help="On which resource, for each --action (repeat).",
 )
 @click.option(
     "--call",
     "calls",
     multiple=True,
+    callback=filled,
     metavar="'SERVICE OPERATION ...'",
     help="Call AWS with the role's credentials, as the AWS CLI would; operations that read only (repeat).",
 )
@@ -123,7 +131,7 @@ def _request(options: dict[str, Any]) -> Request:
     try:
         wanted = Wanted(
             audience=options["audience"] or "",
-            actions=tuple(simulation.action(text) for text in listed("--action", options["action"])),
+            actions=tuple(simulation.action(text) for text in listed(options["action"])),
             resources=tuple(simulation.resource(text) for text in options["resource"]),
             calls=tuple(permissions.read_call(text) for text in options["calls"]),
             chain=options["chain"],

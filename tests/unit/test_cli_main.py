@@ -29,8 +29,6 @@ def test_the_list_says_what_the_command_says(name: str) -> None:
 
 # Where an empty text is what it says, and where it is judged together with the others.
 MAY_BE_EMPTY = {"--description"}
-READ_LATER = {("verify", "--pod"), ("verify", "--action"), ("verify", "--resource"), ("verify", "--call")}
-READ_LATER |= {("doctor", "--explain")}
 
 
 def _options(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Option]]:
@@ -48,7 +46,7 @@ def _options(command: click.Command, name: str = "") -> Iterator[tuple[str, clic
 OPTIONS = [
     pytest.param(option, id=f"{name} {option.opts[-1]}")
     for name, option in _options(irsa)
-    if option.opts[-1] not in MAY_BE_EMPTY and (name, option.opts[-1]) not in READ_LATER
+    if option.opts[-1] not in MAY_BE_EMPTY
 ]
 
 
