@@ -12,5 +12,11 @@ settings.register_profile(
 )
 settings.load_profile("ci")
 
-# nohup leaves this one ignored, and what tests start inherits that.
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# nohup leaves the first ignored, a shell's background job the others, and what tests start inherits that.
+for number, handler in (
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
