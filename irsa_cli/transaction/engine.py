@@ -44,6 +44,9 @@ OWNERS = (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER)
 MARKED = (Kind.ROLE, Kind.ROLE_OWNER)
 """Kinds whose mark tells who goes on from a role."""
 
+TRUST = (Kind.TRUST_POLICY, Kind.TRUST_STATEMENT)
+"""Kinds that change who counts on an OIDC provider."""
+
 EXACT = (Kind.SERVICE_ACCOUNT, Kind.NAMESPACE, Kind.NAMESPACE_OWNER)
 """Kinds whose compare-and-set the server does: what was taken back of them, nobody had counted on."""
 
@@ -332,6 +335,8 @@ class Worker:
         self._late_window = LATE_CALLS * limits.call_seconds()
         self._silent: dict[int, Exception] = {}
         self._made_again: dict[tuple[Kind, tuple[str, ...]], float] = {}
+        self._trust_until = 0.0
+        """Until when (monotonic) IAM may show a trust policy that this rollback changes back."""
         self._rollback: Run | None = None
 
     def handler(self, change: Change) -> Handler:
@@ -390,6 +395,8 @@ class Worker:
         leftovers: list[Leftover] = []
         counts: _Counts | None = None
         asked = False
+        if any(step.change.kind in TRUST and step.record.needs_undo for step in steps):
+            self._trust_until = time.monotonic() + limits.PROPAGATION_SECONDS
         for step in steps:
             # An earlier rollback has made it again, as another object: what was on it is given to that one.
             if step.record.undone and step.change.after is None and step.change.kind is Kind.SERVICE_ACCOUNT:
@@ -562,6 +569,8 @@ class Worker:
             self._leave(step, error, leftovers)
             return
         step.record.undone, step.state = True, "undone"
+        if changed and step.change.kind in TRUST:
+            self._trust_until = time.monotonic() + limits.PROPAGATION_SECONDS
         self.note("undone", step.index)
         self._listen(Event(Step.UNDONE, step.change, time.monotonic() - started, changed=changed))
 
@@ -574,6 +583,11 @@ class Worker:
         while True:
             try:
                 applied = handler.apply(inverse, run, claim)
+            except Claimed:
+                # That may be a role whose trust policy is being changed back, which IAM doesn't show yet.
+                if time.monotonic() >= self._trust_until or run.remaining <= 0:
+                    raise
+                applied = None
             except ServiceError as error:
                 if not error.transient or run.remaining <= 0:
                     raise
