@@ -37,6 +37,10 @@ EXACT = (Kind.SERVICE_ACCOUNT, Kind.NAMESPACE, Kind.NAMESPACE_OWNER)
 """Kinds whose compare-and-set the server does: what was taken back of them, nobody had counted on."""
 
 
+TRUSTED = (Kind.PROVIDER, Kind.AUDIENCE)
+"""Kinds that are taken back only when no role counts on them: after the roles of their stage."""
+
+
 class Step(Enum):
     """What an event tells."""
 
@@ -348,7 +352,8 @@ class Worker:
                 counts, asked = self._counts(steps, run), True
             todo = self._without_kept(todo, counts, leftovers)
             todo = self._without_waiting(todo, steps, leftovers)
-            _in_parallel(lambda step: self._undo_step(step, run, leftovers), todo)
+            for part in _trusted_last(todo):
+                _in_parallel(lambda step: self._undo_step(step, run, leftovers), part)
             counts = counts or self._counts(steps, run)
         if counts is not None:
             self._put_back(stages, run, counts, leftovers)
@@ -511,6 +516,13 @@ def _did_not_act(error: Exception) -> bool:
     if isinstance(error, ServiceError):
         return error.outcome is not Outcome.UNKNOWN
     return isinstance(error, Conflict)
+
+
+def _trusted_last(steps: Sequence[Tracked]) -> list[list[Tracked]]:
+    """The steps of a stage in up to two parts, in the order in which they are taken back."""
+    trusted = [step for step in steps if step.change.kind in TRUSTED]
+    others = [step for step in steps if step.change.kind not in TRUSTED]
+    return [part for part in (others, trusted) if part]
 
 
 def _numbered(plan: Plan) -> Iterator[list[tuple[int, Change]]]:
