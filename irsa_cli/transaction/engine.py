@@ -51,6 +51,10 @@ EXACT = (Kind.SERVICE_ACCOUNT, Kind.NAMESPACE, Kind.NAMESPACE_OWNER)
 """Kinds whose compare-and-set the server does: what was taken back of them, nobody had counted on."""
 
 
+TRUSTED = (Kind.PROVIDER, Kind.AUDIENCE)
+"""Kinds that are taken back only when no role counts on them: after the roles of their stage."""
+
+
 class Step(Enum):
     """What an event tells."""
 
@@ -336,7 +340,7 @@ class Worker:
         self._silent: dict[int, Exception] = {}
         self._made_again: dict[tuple[Kind, tuple[str, ...]], float] = {}
         self._trust_until = 0.0
-        """Until when (monotonic) IAM may show a trust policy that this rollback changes back."""
+        """Until when (monotonic) IAM may show a trust policy that this rollback has changed back."""
         self._rollback: Run | None = None
 
     def handler(self, change: Change) -> Handler:
@@ -395,8 +399,6 @@ class Worker:
         leftovers: list[Leftover] = []
         counts: _Counts | None = None
         asked = False
-        if any(step.change.kind in TRUST and step.record.needs_undo for step in steps):
-            self._trust_until = time.monotonic() + limits.PROPAGATION_SECONDS
         for step in steps:
             # An earlier rollback has made it again, as another object: what was on it is given to that one.
             if step.record.undone and step.change.after is None and step.change.kind is Kind.SERVICE_ACCOUNT:
@@ -409,7 +411,8 @@ class Worker:
                 counts, asked = self._counts(steps, run), True
             todo = self._without_kept(todo, counts, leftovers)
             todo = self._without_waiting(todo, steps, leftovers)
-            _in_parallel(lambda step: self._undo_step(step, run, leftovers), todo)
+            for part in _trusted_last(todo):
+                _in_parallel(lambda step: self._undo_step(step, run, leftovers), part)
             if counts is None or counts.unread or counts.roles:
                 counts = _together(counts, self._counts(steps, run))
         if counts is not None:
@@ -584,7 +587,7 @@ class Worker:
             try:
                 applied = handler.apply(inverse, run, claim)
             except Claimed:
-                # That may be a role whose trust policy is being changed back, which IAM doesn't show yet.
+                # That may be a role whose trust policy was changed back, which IAM doesn't show yet.
                 if time.monotonic() >= self._trust_until or run.remaining <= 0:
                     raise
                 applied = None
@@ -654,6 +657,13 @@ def _did_not_act(error: Exception) -> bool:
     if isinstance(error, ServiceError):
         return error.outcome is not Outcome.UNKNOWN
     return isinstance(error, Conflict)
+
+
+def _trusted_last(steps: Sequence[Tracked]) -> list[list[Tracked]]:
+    """The steps of a stage in up to two parts, in the order in which they are taken back."""
+    trusted = [step for step in steps if step.change.kind in TRUSTED]
+    others = [step for step in steps if step.change.kind not in TRUSTED]
+    return [part for part in (others, trusted) if part]
 
 
 def _numbered(plan: Plan) -> Iterator[list[tuple[int, Change]]]:

@@ -656,3 +656,14 @@ def test_what_an_attempt_without_an_answer_makes_once_more_is_taken_back(kind: K
     stage.world.clock.sleep(LATE_WINDOW)
     stage.world.arrive()
     assert stage.world.states() == first
+
+
+def test_what_roles_trust_is_taken_back_after_the_roles_of_its_stage() -> None:
+    """The look whether somebody trusts it must not find what the run is about to take back itself."""
+    audience = Change(Kind.AUDIENCE, ("p", "a"), None, Present())
+    first = (audience, *a_plan(2).stages[0])
+    last = Change(Kind.ATTACHMENT, ("r", "p"), None, Present())
+    stage = Stage(Plan((first, (last,))))
+    stage.world.failures[key_of(last)] = Failure.REFUSED
+    assert stage.execute().outcome == "rolled-back"
+    assert [change.target for change in stage.world.undos] == [("a",), ("b",), ("p", "a")]
