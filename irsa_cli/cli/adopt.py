@@ -14,6 +14,7 @@ from irsa_cli.cli.options import (
     output_options,
     run_options,
 )
+from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.core.adopting import Adoptions
@@ -66,10 +67,11 @@ def command(**options: Any) -> int:
 
     outcome = outcome_of(work, speaking, progress)
     outcome.detailed = detailed
-    if isinstance(outcome, Result):
-        show(outcome, speaking.output, quiet=speaking.quiet)
-    else:
-        _show_all(outcome, speaking.output, quiet=speaking.quiet)
+    with showing(outcome.exit_code, only_shows=settings.dry_run):
+        if isinstance(outcome, Result):
+            show(outcome, speaking.output, quiet=speaking.quiet)
+        else:
+            _show_all(outcome, speaking.output, quiet=speaking.quiet)
     return outcome.exit_code
 
 

@@ -54,8 +54,8 @@ def _sign(result: Result) -> str:
     return click.style(mark(action), fg={"create": "green"}.get(action, "yellow"))
 
 
-def show_applied(done: Applied, output: str, *, quiet: bool) -> int:
-    """Print how it ended for all; errors on standard error. Returns the exit code."""
+def show_applied(done: Applied, output: str, *, quiet: bool) -> None:
+    """Print how it ended for all; errors on standard error."""
     if output == "text":
         for line in _text(done):
             click.echo(line)
@@ -63,7 +63,6 @@ def show_applied(done: Applied, output: str, *, quiet: bool) -> int:
         show_document(done.to_json(), output)
     for line in _messages(done, quiet=quiet):
         say(line, err=True)
-    return int(done.exit_code)
 
 
 def _text(done: Applied) -> Iterator[str]:

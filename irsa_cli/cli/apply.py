@@ -9,6 +9,7 @@ import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
 from irsa_cli.cli.options import kube_options, output_options, run_options
+from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.apply import Request
@@ -92,11 +93,13 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
         speaking,
         progress,
     )
-    if not isinstance(done, Applied):
-        show(done, speaking.output, quiet=speaking.quiet)
-        return done.exit_code
     done.detailed = detailed
-    return show_applied(done, speaking.output, quiet=speaking.quiet)
+    with showing(done.exit_code, only_shows=settings.dry_run):
+        if isinstance(done, Applied):
+            show_applied(done, speaking.output, quiet=speaking.quiet)
+        else:
+            show(done, speaking.output, quiet=speaking.quiet)
+    return done.exit_code
 
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:

@@ -9,6 +9,7 @@ import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
 from irsa_cli.cli.options import kube_options, output_options, run_options
+from irsa_cli.cli.unshown import showing
 
 
 @click.command("delete")
@@ -47,8 +48,10 @@ def command(**options: Any) -> int:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
     done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking, progress)
-    if not isinstance(done, Applied):
-        show(done, speaking.output, quiet=speaking.quiet)
-        return done.exit_code
     done.detailed = detailed
-    return show_applied(done, speaking.output, quiet=speaking.quiet)
+    with showing(done.exit_code, only_shows=settings.dry_run):
+        if isinstance(done, Applied):
+            show_applied(done, speaking.output, quiet=speaking.quiet)
+        else:
+            show(done, speaking.output, quiet=speaking.quiet)
+    return done.exit_code

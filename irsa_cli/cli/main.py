@@ -11,6 +11,7 @@ from contextlib import suppress
 import click
 
 from irsa_cli import __version__
+from irsa_cli.cli.unshown import Unshown
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
 # imports no command; a test holds the two together.
@@ -103,22 +104,24 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except click.Abort:
         return 130
-    except BrokenPipeError:
-        return 1
+    except Unshown as error:
+        _unwritable(error.__cause__)
+        return error.code
     except OSError as error:
-        return _unwritable(error)
+        _unwritable(error)
+        return 1
     return code if isinstance(code, int) else 0
 
 
-def _unwritable(error: OSError) -> int:
-    """Say what can't be written (or read), and give the output up; returns the exit code."""
-    what = error.filename or "the output can't be written"
-    with suppress(OSError):
-        click.echo(f"Error: {what}: {error.strerror or error}", err=True)
+def _unwritable(error: BaseException | None) -> None:
+    """Say what can't be written (or read), and give the output up; a reader that has gone needs no word."""
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        what = error.filename or "the output can't be written"
+        with suppress(OSError):
+            click.echo(f"Error: {what}: {error.strerror or error}", err=True)
     # What is left in the buffer would fail once more at the interpreter's end, with an exit code of its own.
     # https://docs.python.org/3/library/signal.html#note-on-sigpipe
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.stdout, sys.stderr):
             os.dup2(nowhere, stream.fileno())
-    return 1

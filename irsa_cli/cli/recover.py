@@ -23,6 +23,7 @@ from irsa_cli.cli.options import (
     output_options,
     state_dir_option,
 )
+from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
@@ -177,12 +178,15 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking,
     from irsa_cli.cli.render import show
     from irsa_cli.cli.session import outcome_of
     from irsa_cli.core.recoveries import Found
-    from irsa_cli.core.result import Result
+    from irsa_cli.core.result import Ended, Result
 
     outcome = outcome_of(work, speaking, progress)
     if isinstance(outcome, Found):
         return show_found(outcome, speaking.output)
-    if isinstance(outcome, Result):
-        show(outcome, speaking.output, quiet=speaking.quiet)
-        return outcome.exit_code
-    return show_recoveries(outcome, speaking.output, quiet=speaking.quiet)
+    planned = isinstance(outcome, Result) and outcome.ended is Ended.PLANNED
+    with showing(outcome.exit_code, only_shows=planned):
+        if isinstance(outcome, Result):
+            show(outcome, speaking.output, quiet=speaking.quiet)
+        else:
+            show_recoveries(outcome, speaking.output, quiet=speaking.quiet)
+    return outcome.exit_code

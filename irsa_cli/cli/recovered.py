@@ -32,8 +32,8 @@ _WORDS = {
 }
 
 
-def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> int:
-    """Print how each transaction ended; errors on standard error. Returns the exit code."""
+def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> None:
+    """Print how each transaction ended; errors on standard error."""
     if output != "text":
         show_document(done.to_json(), output)
     for result in done.items:
@@ -50,7 +50,6 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> int:
             say(f"{skipped.transaction}  skipped: {skipped.why}")
         if not done.items and not done.skipped:
             click.echo("There is nothing to recover.")
-    return done.exit_code
 
 
 def _named(result: Result) -> str:

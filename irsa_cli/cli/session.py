@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from irsa_cli.cli.unshown import showing
+
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.core.result import Result
@@ -97,10 +99,12 @@ def finish(
 ) -> int:
     """Do the work, show its result or its error, and return the exit code."""
     from irsa_cli.cli.render import show
+    from irsa_cli.core.result import Ended
 
     result = outcome_of(work, speaking, progress)
     result.detailed = detailed
-    show(result, speaking.output, quiet=speaking.quiet)
+    with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
+        show(result, speaking.output, quiet=speaking.quiet)
     return result.exit_code
 
 

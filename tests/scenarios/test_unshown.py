@@ -1,0 +1,35 @@
+"""How a run ended is told by its exit code, whether or not its output can be written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.stage import READ_ONLY, Stage
+
+FULL = Path("/dev/full")
+
+pytestmark = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+
+
+def unshown(stage: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "irsa_cli", *arguments, "-c", stage.cluster, "-q"]
+    with FULL.open("w") as full:
+        return subprocess.run(
+            command, env=stage.env(), stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+
+
+def test_what_is_done_is_done_though_nobody_can_read_of_it(stage: Stage, namespace: str) -> None:
+    assert stage.associate().code == 0
+    wish = ("create-sa", "app", "-n", namespace, "--attach-policy-arn", READ_ONLY)
+    assert unshown(stage, *wish, "--dry-run").returncode == 1
+    assert stage.account(namespace, "app") is None
+    differs = (*wish[:4], "-o", "json")
+    for arguments, code in ((wish, 0), (("update-sa", *wish[1:4], "--tags", "a=b"), 0), (differs, 4)):
+        ran = unshown(stage, *arguments)
+        assert ran.returncode == code, ran.stderr
+        assert "the output can't be written: No space left on device" in ran.stderr
+    assert stage.role_of(namespace, "app")["attached"] == [READ_ONLY]
+    assert unshown(stage, "get-sa", "-A").returncode == 1
