@@ -15,6 +15,7 @@ from tests.faults.injections import (
     ESSENTIAL,
     INJECTIONS,
     KILLING,
+    LIKE_OTHERS,
     OF_CONNECTIONS,
     OF_LAG,
     OF_WRITES,
@@ -143,10 +144,12 @@ class _Ways:
 
     def __init__(self, command: str, calls: Sequence[Call]) -> None:
         self._all = COMMANDS[command].ways or (*INJECTIONS, *OF_CONNECTIONS)
+        not_of_reads: tuple[str, ...] = OF_WRITES
         if not COMMANDS[command].thorough:
             self._all = tuple(way for way in self._all if way not in SECOND)
+            not_of_reads += LIKE_OTHERS
         of_reads = ESSENTIAL if COMMANDS[command].like_others else self._all
-        self._of_reads = [way for way in of_reads if way not in OF_WRITES]
+        self._of_reads = [way for way in of_reads if way not in not_of_reads]
         self._of_lists = 1 if COMMANDS[command].ways else WAYS_OF_LISTS
         self._lists = sorted((call for call in calls if _is_list(call)), key=str)
 

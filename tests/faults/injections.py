@@ -212,6 +212,8 @@ ESSENTIAL = (
 """One of each sort."""
 SECOND = ("half-bodies", "late-once", "tls-once", "clock-back", "sigterm-lost")
 """Ways that differ little from another one: by how often, in which direction, or by one answer."""
+LIKE_OTHERS = ("tls", "clock-ahead")
+"""Ways in which a reading fails like in another one: no answer, and no time left."""
 OF_WRITES = (
     "revoked",
     "lost-and-revoked",
