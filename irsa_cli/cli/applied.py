@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from irsa_cli.cli.plan_text import change_lines
-from irsa_cli.cli.render import messages, show_document
+from irsa_cli.cli.render import messages, show, show_document
+from irsa_cli.cli.unshown import showing
 from irsa_cli.cli.wording import mark, say
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
+    from irsa_cli.cli.session import Speaking
     from irsa_cli.core.applied import Applied, Item
 
 NAME_WIDTH = 40
@@ -54,8 +56,17 @@ def _sign(result: Result) -> str:
     return click.style(mark(action), fg={"create": "green"}.get(action, "yellow"))
 
 
-def show_applied(done: Applied, output: str, *, quiet: bool) -> None:
-    """Print how it ended for all; errors on standard error."""
+def finish_applied(done: Applied | Result, speaking: Speaking, *, dry_run: bool) -> int:
+    """Show how it ended, for all or before any was begun; returns the exit code."""
+    with showing(done.exit_code, only_shows=dry_run):
+        if isinstance(done, Result):
+            show(done, speaking.output, quiet=speaking.quiet)
+        else:
+            _show(done, speaking.output, quiet=speaking.quiet)
+    return int(done.exit_code)
+
+
+def _show(done: Applied, output: str, *, quiet: bool) -> None:
     if output == "text":
         for line in _text(done):
             click.echo(line)

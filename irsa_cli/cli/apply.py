@@ -9,7 +9,6 @@ import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
 from irsa_cli.cli.options import kube_options, output_options, run_options
-from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.apply import Request
@@ -74,11 +73,9 @@ def command(**options: Any) -> int:
 
 def run(options: dict[str, Any], *, verify: bool = False) -> int:
     """Apply, or show what would be applied."""
-    from irsa_cli.cli.applied import show_applied, told
+    from irsa_cli.cli.applied import finish_applied, told
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.render import show
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings
-    from irsa_cli.core.applied import Applied
     from irsa_cli.usecases.apply import apply
 
     speaking = Speaking.take(options)
@@ -94,12 +91,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
         progress,
     )
     done.detailed = detailed
-    with showing(done.exit_code, only_shows=settings.dry_run):
-        if isinstance(done, Applied):
-            show_applied(done, speaking.output, quiet=speaking.quiet)
-        else:
-            show(done, speaking.output, quiet=speaking.quiet)
-    return done.exit_code
+    return finish_applied(done, speaking, dry_run=settings.dry_run)
 
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:

@@ -9,7 +9,6 @@ import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
 from irsa_cli.cli.options import kube_options, output_options, run_options
-from irsa_cli.cli.unshown import showing
 
 
 @click.command("delete")
@@ -25,11 +24,9 @@ def command(**options: Any) -> int:
     One transaction for each, as `irsa delete-sa` does it. What is not there is as wished. Namespaces and
     the OIDC provider stay.
     """
-    from irsa_cli.cli.applied import show_applied, told
+    from irsa_cli.cli.applied import finish_applied, told
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.render import show
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings
-    from irsa_cli.core.applied import Applied
     from irsa_cli.core.errors import InvalidInput
     from irsa_cli.usecases.places import places
     from irsa_cli.usecases.unapply import Request, delete_files
@@ -49,9 +46,4 @@ def command(**options: Any) -> int:
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
     done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking, progress)
     done.detailed = detailed
-    with showing(done.exit_code, only_shows=settings.dry_run):
-        if isinstance(done, Applied):
-            show_applied(done, speaking.output, quiet=speaking.quiet)
-        else:
-            show(done, speaking.output, quiet=speaking.quiet)
-    return done.exit_code
+    return finish_applied(done, speaking, dry_run=settings.dry_run)
