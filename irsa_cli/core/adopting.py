@@ -18,6 +18,7 @@ from irsa_cli.core.ownership import (
     Belongs,
     belonging,
     check_account,
+    check_over,
     check_there,
     check_unshared,
     tags_of,
@@ -61,6 +62,7 @@ def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
     maker = makers.maker_of_role(_foreign_tags(state))
     who = belonging(state, pair)
     if who is Belongs.OURS:
+        check_over(pair, state)
         return Adoption(Plan(), maker)
     if who is Belongs.OTHERS:
         raise theirs(pair, state)

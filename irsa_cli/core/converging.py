@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from irsa_cli.core import trust_own
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
-from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_half_made
+from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, life_of
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.names import default_role_path
@@ -26,7 +26,6 @@ from irsa_cli.core.states import (
     SERVICE_ACCOUNT_TAG,
     STS_REGIONAL_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
-    TRANSACTION_TAG,
     WISH_TAG,
 )
 
@@ -72,13 +71,14 @@ def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_ove
                 next_steps=_instead_of(wish, theirs=key in tags),
             )
     check_path(wish.role_name, role.state, wish.role)
-    if is_half_made(wish, observed) and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
+    life = life_of(wish, observed)
+    if not life.is_over and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
         raise Refused(
-            f"role {wish.role_name} is half made, for other wishes",
-            reason=f"transaction {tags.get(TRANSACTION_TAG, '?')} has not ended",
+            f"role {wish.role_name} is {life.stage.value}, for other wishes",
+            reason=life.why,
             next_steps=(
-                "wait for the run that is making it, and run this again",
-                f"or, where that run is gone: irsa recover --cluster {wish.cluster.name}",
+                "wait for that run: 15 minutes after it began, this command takes the role over",
+                *life.next_steps(f"-c {wish.cluster.name} -r {wish.cluster.region}"),
             ),
         )
 

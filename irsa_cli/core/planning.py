@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from irsa_cli.core import account_changes, trust
+from irsa_cli.core import account_changes, lifecycle, trust
 from irsa_cli.core.binding import (
     Cluster,
     Observed,
@@ -128,19 +128,19 @@ def _commit_changes(wish: Wish, observed: Observed, *, last: bool) -> list[Chang
     if _is_to_tell(wish, observed):
         return [Change(Kind.ROLE_COMMIT, (wish.role_name,), None, CommitState(DONE))]
     if observed.role is not None:
-        value = observed.role.state.tags.get(COMMIT_TAG, DONE)
+        before = lifecycle.commit_of(observed.role.state.tags)
     else:
         pending = not last and (wish.role_only or is_annotated(wish, observed))
-        value = PENDING if pending else DONE
-    if value == DONE:
+        before = CommitState(PENDING) if pending else None
+    if before in (None, CommitState(DONE)):
         return []
-    return [Change(Kind.ROLE_COMMIT, (wish.role_name,), CommitState(value), CommitState(DONE))]
+    return [Change(Kind.ROLE_COMMIT, (wish.role_name,), before, CommitState(DONE))]
 
 
 def _is_to_tell(wish: Wish, observed: Observed) -> bool:
     """Whether the role has to say itself from now on that it is complete: so far its ServiceAccount did."""
     tags = observed.role.state.tags if observed.role is not None else {}
-    return wish.role_only and TRANSACTION_TAG in tags and COMMIT_TAG not in tags
+    return wish.role_only and lifecycle.is_told_by_account(tags)
 
 
 def _owner_changes(wish: Wish, observed: Observed) -> list[Change]:

@@ -12,7 +12,8 @@ from itertools import count
 from time import sleep, time
 from typing import Any
 
-from irsa_cli.core.binding import Observed, Wish
+from irsa_cli.core.binding import Observed, Wish, is_half_made, life_of
+from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.planning import counts_on_others
@@ -61,6 +62,8 @@ class Work:
         result = self._carry_out(todo)
         result.facts = facts_of(self.wish, observed, result)
         result.notes += notes_of(self.wish, observed)
+        if len(todo):
+            result.notes += gone_on_with(self.wish, observed)
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             result.notes += left_behind(self.wish, observed)
         return result, counts_on_others(self.wish, observed, todo)
@@ -123,6 +126,15 @@ def notes_of(wish: Wish, observed: Observed) -> list[str]:
             f"not checked: account {wish.role_account} needs an OIDC provider for {wish.cluster.issuer}, too"
         )
     return notes
+
+
+def gone_on_with(wish: Wish, observed: Observed) -> list[str]:
+    """What a run finds of the role that it makes: an earlier run, or a deletion, that was not over."""
+    if not is_half_made(wish, observed):
+        return []
+    life = life_of(wish, observed)
+    whole = "makes it whole again" if life.stage is Stage.DELETING else "goes on from there"
+    return [f"the role was {life.stage.value} ({life.why}): this run {whole}"]
 
 
 def left_behind(wish: Wish, observed: Observed) -> list[str]:

@@ -467,3 +467,17 @@ def token_that_the_application_keeps(binding: Binding) -> None:
 @breaks("sts-throttled")
 def sts_that_does_not_reach_the_issuer_in_time(binding: Binding) -> None:
     _seen(binding, "IDPCommunicationError")
+
+
+@breaks("role-incomplete")
+def run_that_was_interrupted(binding: Binding) -> None:
+    """As create-sa leaves it that is killed, where the ServiceAccount named the role before."""
+    tag = {"Key": "irsa/commit", "Value": "pending"}
+    binding.stage.iam().tag_role(RoleName=binding.role, Tags=[tag])
+
+
+@breaks("role-incomplete")
+def deletion_that_was_interrupted(binding: Binding) -> None:
+    """As delete-sa leaves it that is killed before the annotation goes."""
+    tag = {"Key": "irsa/commit", "Value": "deleting"}
+    binding.stage.iam().tag_role(RoleName=binding.role, Tags=[tag])

@@ -59,7 +59,11 @@ def account(annotations: dict[str, str] | None = None, labels: dict[str, str] | 
 
 
 def role(wished: Wish, *attached: str, inline: Any = None, **changed: Any) -> ObservedRole:
-    return ObservedRole(role_for(wished, **changed), frozenset(attached), inline or {})
+    """A role that run t9 has made."""
+    state = role_for(wished, **changed)
+    return ObservedRole(
+        replace(state, tags={TRANSACTION_TAG: "t9", **state.tags}), frozenset(attached), inline or {}
+    )
 
 
 def shape(wished: Wish, there: Observed) -> list[list[tuple[Kind, str]]]:
@@ -290,7 +294,7 @@ def test_a_half_made_role_of_another_wish_is_refused() -> None:
     assert plan(one, observed(role=theirs)).stages
     error = refusal(other, observed(role=theirs))
     assert any("t9" in detail for detail in error.details)
-    assert any("irsa recover --cluster demo" in step for step in error.next_steps)
+    assert any("irsa recover t9 -c demo" in step for step in error.next_steps)
     # Once it is finished, what counts is how it differs.
     done = account({ROLE_ARN_ANNOTATION: ROLE_ARN})
     finished = replace(theirs, attached=frozenset(POLICIES[:2]))
@@ -384,7 +388,7 @@ def test_a_role_at_another_path_is_not_half_made() -> None:
     arn = f"arn:aws:iam::{CLUSTER.account}:role/{wished.role_name}"
     error = refusal(wished, observed(role=present, service_account=account({ROLE_ARN_ANNOTATION: arn})))
     assert any("path: is /," in detail for detail in error.details)
-    assert not any("half-made" in detail for detail in error.details)
+    assert not any("for other wishes" in detail for detail in error.details)
 
 
 def test_without_the_cluster_nobody_knows_whether_a_role_with_a_service_account_is_complete() -> None:

@@ -142,7 +142,7 @@ def test_a_role_that_is_half_made_for_other_wishes(takes_over: bool) -> None:
     world.roles[wished.role_name] = Role(half)
     observed = observe(world, wished)
     if not takes_over:
-        with pytest.raises(Refused, match="half made"):
+        with pytest.raises(Refused, match="incomplete, for other wishes"):
             converge(wished, observed)
         return
     assert is_true(wished, after(world, converge(wished, observed, takes_over=True)))
