@@ -245,7 +245,9 @@ def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAcc
     return Binding(namespace, name, role.arn, status, reason, role=role, next_steps=steps)
 
 
-def _standing(role: BoundRole, life: Lifecycle, accounts: Mapping[str, ServiceAccount]) -> tuple[Status, str]:
+def _standing(
+    role: BoundRole, life: Lifecycle, full_name: str, accounts: Mapping[str, ServiceAccount]
+) -> tuple[Status, str]:
     if lifecycle.tells_itself(role.tags):
         return (Status.ROLE_ONLY, "") if life.is_over else _interrupted(life)
     there = accounts.get(full_name)

@@ -32,7 +32,7 @@ class Name(str, Enum):
     CHAIN = "chain"
     """A role that the application becomes with the first one's credentials; not one of the six."""
     COMPLETENESS = "completeness"
-    """Whether the run that makes or deletes the role is over; there only where it is not, and none of the six."""
+    """Whether the run that makes or deletes the role is over: there only where it is not. None of the six."""
 
 
 @dataclass(frozen=True)
