@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa_cli.core import trust
+from irsa_cli.core import lifecycle, trust
 from irsa_cli.core.bound import Bound, NamedRole
 from irsa_cli.core.causes.facts import Pod
 from irsa_cli.core.deleting import OWN_ANNOTATIONS, Deletion
 from irsa_cli.core.errors import Refused
+from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.policy import as_list, equal
-from irsa_cli.core.states import COMMIT_TAG, DELETING, DONE, TRANSACTION_TAG
 
 ROLE_ENV = "AWS_ROLE_ARN"
 SHOWN = 10
@@ -89,9 +89,9 @@ def admits_others(bound: Bound, role: NamedRole) -> bool:
 def _makers(bound: Bound) -> Iterator[str]:
     """The marks of the ServiceAccount's roles that no run has finished."""
     for role in bound.own:
-        tag = role.state.tags.get(COMMIT_TAG)
-        if tag not in (DONE, DELETING) and (tag is not None or role.arn != bound.annotation):
-            yield role.state.tags.get(TRANSACTION_TAG, "")
+        life = lifecycle.of(role.state.tags, named=role.arn == bound.annotation)
+        if life.stage is Stage.INCOMPLETE:
+            yield life.transaction
 
 
 def _uses(pod: Pod, bound: Bound, deletion: Deletion) -> bool:

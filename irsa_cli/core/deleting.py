@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core import account_changes, trust
+from irsa_cli.core import account_changes, lifecycle, trust
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.binding import ObservedServiceAccount
 from irsa_cli.core.bound import Bound, NamedRole
@@ -113,22 +113,21 @@ def _own(role: NamedRole) -> Change:
 
 
 def _commit(role: NamedRole, value: str) -> Change:
-    present = role.state.tags.get(COMMIT_TAG)
-    before = None if present is None else CommitState(present)
+    before = lifecycle.commit_of(role.state.tags)
     return Change(Kind.ROLE_COMMIT, (role.name,), before, CommitState(value))
 
 
 def _keep(bound: Bound, work: _Work) -> None:
     """A complete role whose ServiceAccount could tell has to tell it itself from now on."""
     for role in bound.own:
-        if COMMIT_TAG not in role.state.tags and role.arn == bound.annotation:
+        if not lifecycle.tells_itself(role.state.tags) and role.arn == bound.annotation:
             work.stages[OWNERS].append(_own(role))
             work.stages[COMMITS].append(_commit(role, DONE))
 
 
 def _delete_role(role: NamedRole, work: _Work) -> None:
     work.stages[OWNERS].append(_own(role))
-    if role.state.tags.get(COMMIT_TAG) != DELETING:
+    if lifecycle.commit_of(role.state.tags) != CommitState(DELETING):
         work.stages[COMMITS].append(_commit(role, DELETING))
     work.stages[POLICIES] += removal(role.name, role.role)
     tags = {key: value for key, value in role.state.tags.items() if key != TRANSACTION_TAG}

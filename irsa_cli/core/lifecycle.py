@@ -87,21 +87,24 @@ class Lifecycle:
         """What ends it, on any machine; `options` are those that name the cluster."""
         if self.is_over:
             return ()
-        namespace, _, name = self.account.partition("/")
-        transaction = shlex.quote(self.transaction)
-        delete = f"irsa delete-sa {shlex.quote(name)} -n {shlex.quote(namespace)} {options}"
+        namespace, _, name = map(shlex.quote, self.account.partition("/"))
+        delete = f"irsa delete-sa {name} -n {namespace} {options}"
+        recover = f"irsa recover {shlex.quote(self.transaction)}"
+        again = "run the irsa create-sa command again that makes it (or irsa apply)"
         if self.stage is Stage.DELETING:
-            return (
+            steps = (
                 f"{delete}  # goes on with the deletion",
-                f"irsa recover {transaction}  # on the machine where that ran: takes the deletion back",
-                "or run the irsa create-sa command again that made it (or irsa apply): makes it whole again",
+                f"{recover}  # on the machine where that ran: takes the deletion back",
+                f"{again}: makes it whole again",
             )
-        steps = (
-            "run the irsa create-sa command again that makes it (or irsa apply): goes on to the end",
-            f"{delete}  # deletes it, as soon as its run can't be at work any more",
-        )
-        recover = f"irsa recover {transaction} {options}  # takes back what that run made, likewise"
-        return steps if self.named else (*steps, recover)
+        else:
+            steps = (
+                f"{again}: goes on to the end",
+                f"{delete}  # deletes it, as soon as its run can't be at work any more",
+                # What somebody may count on is taken back by nobody who does not know the run.
+                *(() if self.named else (f"{recover} {options}  # takes back what that run made, likewise",)),
+            )
+        return tuple(step for step in steps if self.transaction or not step.startswith("irsa recover"))
 
 
 def of(tags: Mapping[str, str], *, named: bool) -> Lifecycle:
