@@ -106,7 +106,7 @@ class Found:
                     "kind": spared.kind.value,
                     "target": spared.name,
                     "why": spared.why,
-                    "nextSteps": list(spared.next_steps),
+                    "next": list(spared.next_steps),
                 }
                 for spared in item.spared
             ],

@@ -107,7 +107,7 @@ def test_each_proposed_command_ends_it(small: Stage, state: Callable[[Stage], No
 
 def proposed(stage: Stage) -> list[str]:
     """The commands that get-sa proposes."""
-    found = [step for step in got(stage)["nextSteps"] if step.startswith("irsa ")]
+    found = [step for step in got(stage)["next"] if step.startswith("irsa ")]
     assert found
     return found
 
