@@ -32,7 +32,7 @@ def of(stage: Stage) -> tuple[str, ...]:
 
 def killed(stage: Stage, *arguments: str, at: str, service: str = "iam", skip: int = 0) -> None:
     """Run a command, and kill it behind a call."""
-    stage.sandbox.faults.add(Fault(service, at, "callback", skip=skip, run=stage.kill))  # type: ignore[arg-type]
+    stage.sandbox.faults.add(Fault(service, at, "callback", skip=skip, run=stage.kill))
     assert stage.irsa(*arguments).code == -9
     stage.sandbox.settle()
     stage.sandbox.faults.clear()
@@ -65,7 +65,8 @@ def deleting_and_unnamed(stage: Stage) -> None:
     killed(stage, "delete-sa", *of(stage), at="DetachRolePolicy")
 
 
-STATES = {
+State = Callable[[Stage], None]
+STATES: dict[State, str] = {
     incomplete_and_named: "incomplete",
     incomplete_and_unnamed: "incomplete",
     deleting_and_named: "deleting",
@@ -82,7 +83,7 @@ def got(stage: Stage) -> Json:
 
 
 @states
-def test_each_proposed_command_ends_it(small: Stage, state: Callable[[Stage], None]) -> None:
+def test_each_proposed_command_ends_it(small: Stage, state: State) -> None:
     state(small)
     for number in range(len(proposed(small))):
         if number:
@@ -112,7 +113,7 @@ def proposed(stage: Stage) -> list[str]:
     return found
 
 
-def again(stage: Stage, state: Callable[[Stage], None]) -> None:
+def again(stage: Stage, state: State) -> None:
     """The same state once more, from nothing."""
     stage.irsa("delete-sa", *of(stage), "--ignore-not-found")
     stage.kube.delete(f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{NAME}")
@@ -121,9 +122,7 @@ def again(stage: Stage, state: Callable[[Stage], None]) -> None:
 
 @states
 @pytest.mark.parametrize("where", [(), ELSEWHERE], ids=["here", "elsewhere"])
-def test_the_same_create_sa_makes_it_whole(
-    small: Stage, state: Callable[[Stage], None], where: tuple[str, ...]
-) -> None:
+def test_the_same_create_sa_makes_it_whole(small: Stage, state: State, where: tuple[str, ...]) -> None:
     state(small)
     more = ("--role-only",) if state is incomplete_and_unnamed else ()
     ran = small.irsa("create-sa", *of(small), *WISH, *more, *where)
@@ -138,9 +137,7 @@ def test_the_same_create_sa_makes_it_whole(
 @pytest.mark.parametrize(
     "state", [incomplete_and_named, deleting_and_named], ids=lambda state: state.__name__
 )
-def test_what_a_serviceaccount_names_is_left_alone_and_named(
-    small: Stage, state: Callable[[Stage], None]
-) -> None:
+def test_what_a_serviceaccount_names_is_left_alone_and_named(small: Stage, state: State) -> None:
     state(small)
     before = small.world()
     listed = recover(small)
@@ -163,7 +160,7 @@ def test_a_deletion_that_nobody_names_any_more_is_gone_on_with(small: Stage) -> 
 
 
 @states
-def test_nobody_changes_it(small: Stage, state: Callable[[Stage], None]) -> None:
+def test_nobody_changes_it(small: Stage, state: State) -> None:
     state(small)
     before = small.world()
     for command in (("update-sa", *of(small), "--attach-policy-arn", READ_ONLY), ("adopt", *of(small))):

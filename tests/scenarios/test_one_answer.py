@@ -135,7 +135,7 @@ def doctor(stage: Stage, name: str) -> str:
         if item["verdict"] == "problem"
     }
     if "role-incomplete" in found:
-        return found["role-incomplete"].split("the role is ")[1].split(":")[0]
+        return str(found["role-incomplete"].split("the role is ")[1].split(":")[0])
     if "role-missing" in found:
         return ABSENT
     return UNBOUND if {"service-account-missing", "annotation-missing"} & set(found) else COMPLETE
@@ -184,7 +184,7 @@ class Cutting:
     def arm(self) -> None:
         for service, operations in WRITES.items():
             for operation in operations:
-                fault = Fault(service, operation, "callback", times=None, run=self)  # type: ignore[arg-type]
+                fault = Fault(service, operation, "callback", times=None, run=self)
                 self.stage.sandbox.faults.add(fault)
 
     def __call__(self) -> None:
