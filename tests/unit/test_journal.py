@@ -182,16 +182,20 @@ def test_a_line_that_makes_no_sense_is_no_journal(tmp_path: Path, line: str) -> 
 def test_a_file_that_cant_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path)
 
+    real = os.open
+
     def broken(error: OSError) -> Any:
-        def read_bytes(_path: Path) -> bytes:
-            raise error
+        def opened(path: Any, *arguments: Any, **more: Any) -> int:
+            if str(path).endswith(".jsonl"):
+                raise error
+            return real(path, *arguments, **more)
 
-        return read_bytes
+        return opened
 
-    monkeypatch.setattr(Path, "read_bytes", broken(PermissionError(13, "Permission denied")))
+    monkeypatch.setattr(os, "open", broken(PermissionError(13, "Permission denied")))
     assert "Permission denied" in unreadable(tmp_path)["t1"].reason
     # Another process has pruned it.
-    monkeypatch.setattr(Path, "read_bytes", broken(FileNotFoundError(2, "No such file")))
+    monkeypatch.setattr(os, "open", broken(FileNotFoundError(2, "No such file")))
     assert not unreadable(tmp_path)
 
 
