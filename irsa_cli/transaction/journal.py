@@ -325,7 +325,8 @@ def _begun(header: Mapping[str, Any]) -> Story:
     return Story(transaction, started, context, records)
 
 
-def _is_transaction(name: Any) -> bool:
+def is_transaction(name: Any) -> bool:
+    """Whether a run may be called so: who reads a mark may find anything there."""
     return isinstance(name, str) and _ID.fullmatch(name) is not None and name != NOBODY
 
 
@@ -339,7 +340,7 @@ def _is_target(found: Any) -> bool:
 
 
 LISTS = Form("a list of lists", _is_lists)
-NAME = Form("the name of a transaction", _is_transaction)
+NAME = Form("the name of a transaction", is_transaction)
 TARGET = Form("a cluster and how it is reached", _is_target)
 TEXT_OR_NULL = Form("a text or null", lambda found: found is None or isinstance(found, str))
 _CONTEXT = {
@@ -425,7 +426,7 @@ def _replay(story: Story, records: Sequence[Record], event: Mapping[str, Any]) -
 def find(folder: Path, transaction: str) -> Path:
     """The path of a transaction's journal; raises `InvalidInput` when there is none."""
     path = folder / f"{transaction}.jsonl"
-    if "/" in transaction or not path.is_file():
+    if not is_transaction(transaction) or not path.is_file():
         raise InvalidInput(
             f"no transaction {transaction} in {folder}", next_steps=("irsa recover  # lists them",)
         )

@@ -298,7 +298,7 @@ def test_old_finished_journals_go_and_unfinished_ones_stay(tmp_path: Path) -> No
 def test_a_transaction_is_found_by_its_name(tmp_path: Path) -> None:
     path = write(tmp_path / "folder")
     assert find(tmp_path / "folder", "t1") == path
-    for name in ("t2", "", "../folder/t1", "t1.jsonl"):
+    for name in ("t2", "", "../folder/t1", "t1.jsonl", "t" * 300, "t\0"):
         with pytest.raises(InvalidInput):
             find(tmp_path / "folder", name)
 
