@@ -24,8 +24,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from irsa_cli.core import trust, trust_merge
 from irsa_cli.core.adopting import adoption
 from irsa_cli.core.binding import Cluster, ObservedRole, ObservedServiceAccount
@@ -141,13 +139,14 @@ def token_of(text: str, more: Mapping[str, Any]) -> WebIdentity:
     subject = written_out(rest)
     if name in KUBERNETES and re.fullmatch(r"[^:/]+/[^:/]+", rest):
         subject = "system:serviceaccount:" + rest.replace("/", ":")
-    known = {
-        part: {key: tuple(values) for key, values in more.get(part, {}).items()}
-        for part in ("claims", "request")
-    }
+    claims, request = (
+        {key: tuple(values) for key, values in more.get(part, {}).items()} for part in ("claims", "request")
+    )
     audience = more.get("aud", "sts.amazonaws.com")
     provider = provider_of(name, account, partition)
-    return WebIdentity(provider, f"https://{ISSUERS[name]}", subject, audience, **known)
+    return WebIdentity(
+        provider, f"https://{ISSUERS[name]}", subject, audience, claims=claims, request=request
+    )
 
 
 @dataclass(frozen=True)
@@ -221,7 +220,7 @@ def is_refused(document: Mapping[str, Any]) -> bool:
 def by_the_sandbox(found: Found, token: WebIdentity) -> bool:
     prefix = token.issuer.removeprefix("https://").lower()
     claims = {f"{prefix}:{name.lower()}": list(values) for name, values in token.claims.items()}
-    request = {name.lower(): list(values) for name, values in token.request.items()}
+    request = {name.lower(): [*values] for name, values in token.request.items() if isinstance(values, tuple)}
     own = {f"{prefix}:sub": [token.subject], f"{prefix}:aud": [token.audience]}
     context = {**of_every_request(), **claims, **request, **own}
     return admits(json.dumps(found.document), ACTION, Who(federated=token.provider_arn), context)
@@ -250,9 +249,13 @@ ROLE = f"arn:aws:iam::{ACCOUNTS['1']}:role/theirs"
 OWN = token_of("backend/app", {})
 
 
-@pytest.mark.parametrize("found", CORPUS, ids=[str(number) for number in range(len(CORPUS))])
-def test_the_other_readers_take_every_document(found: Found) -> None:
+def test_the_other_readers_take_every_document() -> None:
     """And change nothing of what isn't irsa's."""
+    for found in CORPUS:
+        read_by_others(found)
+
+
+def read_by_others(found: Found) -> None:
     document = found.document
     before = json.dumps(document)
     wished = trust.policy(OWN)
@@ -261,19 +264,19 @@ def test_the_other_readers_take_every_document(found: Found) -> None:
     theirs = as_list(document["Statement"])
     for question in found.asked:
         keeping_out = flaws(document, question.token)
-        assert bool(keeping_out) is (question.answer is not Answer.YES)
-        assert {flaw.cause for flaw in keeping_out} <= set(TRUST_CAUSES)
+        assert bool(keeping_out) is (question.answer is not Answer.YES), found.origin
+        assert {flaw.cause for flaw in keeping_out} <= set(TRUST_CAUSES), found.origin
         takes_audience(document, question.token.provider_arn, question.token.audience)
     trusted_providers(document)
     added = trust.with_statement(document, wanted)
-    assert trust.contains(added, wanted)
-    assert trust.contains(with_own(document, wished, own), wanted)
+    assert trust.contains(added, wanted), found.origin
+    assert trust.contains(with_own(document, wished, own), wanted), found.origin
     if not trust.contains(document, wanted):
-        assert trust.without_statement(document, wanted)["Statement"] == theirs
+        assert trust.without_statement(document, wanted)["Statement"] == theirs, found.origin
     for item in theirs:
-        assert own.rest(item) is item
+        assert own.rest(item) is item, found.origin
         trust_merge.read(item)
-    assert json.dumps(document) == before
+    assert json.dumps(document) == before, found.origin
 
 
 def test_bindings_and_adopting_tell_the_answer() -> None:
@@ -299,7 +302,7 @@ def shape(found: Found) -> str:
     """What is left of a document without names: where wildcards stand and how many values there are stays."""
     text = json.dumps([found.short, found.document.get("Version")], sort_keys=True)
     text = re.sub(r'"Sid": "[^"]*", |, "Sid": "[^"]*"', "", text)
-    text = re.sub(r"(?<=serviceaccount:|<sa>:)[\w.*$(){}<>-]+:[\w.*$(){}<>-]+", _masked, text)
+    text = re.sub(r"<sa>:[^\"]+", _masked, text)
     return re.sub(r"repo:[^\"]+", _masked, text)
 
 
@@ -312,7 +315,7 @@ def test_the_corpus_is_what_it_says() -> None:
     assert len(CORPUS) >= 300
     documents = Counter(json.dumps(found.document, sort_keys=True) for found in CORPUS)
     assert [text for text, count in documents.items() if count > 1] == []
-    assert len({shape(found) for found in CORPUS}) >= 270
+    assert len({shape(found) for found in CORPUS}) >= 290
     for found, question in questions():
         assert found.origin
         assert question.because
