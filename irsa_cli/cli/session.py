@@ -17,6 +17,7 @@ from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
+    from irsa_cli.core.patience import Command
     from irsa_cli.core.result import Result
     from irsa_cli.usecases.connect import Target
     from irsa_cli.usecases.running import Settings
@@ -73,6 +74,7 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
 
     options.pop("approve")
     detailed = options.pop("detailed_exitcode")
+    progress.seconds = options["timeout"]
     settings = Settings(
         state_dir=state_dir(options.pop("state_dir")),
         timeout=options.pop("timeout"),
@@ -86,8 +88,16 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
     return settings, detailed
 
 
-def _terminate(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(number)
+def breaking_off(command: Command) -> None:
+    """Let SIGTERM, and SIGINT where it is heard at all, end the command with a `KeyboardInterrupt`."""
+
+    def handle(number: int, _frame: object) -> None:
+        command.stop()
+        raise KeyboardInterrupt(number)
+
+    signal.signal(signal.SIGTERM, handle)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, handle)
 
 
 def finish(
@@ -111,10 +121,11 @@ def finish(
 def outcome_of(work: Callable[[], T], speaking: Speaking, progress: Progress) -> T | Result:
     """Do the work, and return what it returns; an error or a signal that ends it becomes a `Result`."""
     from irsa_cli.core.errors import IrsaError, Refused
+    from irsa_cli.core.patience import begin
     from irsa_cli.core.result import Ended, Result
 
     # Until a transaction takes over (irsa_cli.usecases.running), nothing is written: to break off is safe.
-    signal.signal(signal.SIGTERM, _terminate)
+    breaking_off(begin(progress.seconds, progress.note))
     with progress:
         try:
             return work()
