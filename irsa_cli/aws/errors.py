@@ -126,12 +126,15 @@ _READING = ("Get", "List", "Describe", "Lookup", "Simulate")
 def check_origin(operation: str, status: int, body: bytes, parsed: Mapping[str, Any], *, xml: bool) -> None:
     """Raise `ForeignAnswer` for an answer that AWS has not given.
 
-    Each of its answers bears a request's id, and an answer in XML is named after the operation.
+    Each of its answers bears a request's id, and an answer in XML is named after the operation. (Stand-ins
+    for AWS may forget the id where the answer is JSON: then it has to say something that was asked for.)
     https://docs.aws.amazon.com/IAM/latest/APIReference/CommonParameters.html
     """
     named = bool((parsed.get("ResponseMetadata") or {}).get("RequestId"))
-    if 200 <= status < 300:
-        named = named and (not xml or f"<{operation}Response".encode() in body[:1024])
+    if 200 <= status < 300 and xml:
+        named = named and f"<{operation}Response".encode() in body[:1024]
+    elif 200 <= status < 300:
+        named = named or bool(parsed.keys() - {"ResponseMetadata"})
     else:
         code = str((parsed.get("Error") or {}).get("Code", ""))
         named = named or code not in ("", "Unknown", str(status))

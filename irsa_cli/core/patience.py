@@ -22,8 +22,6 @@ from irsa_cli.core.unanswered import give_up
 
 T = TypeVar("T")
 
-TIMES = 3.5
-"""For how many call time-outs a failing call is repeated: 35 s with the default of 10 s."""
 FEW = 4
 """Attempts of a call that reaches nobody, while nothing is under way that would have to be taken back."""
 FIRST_WAIT, LONGEST_WAIT = 0.2, 4.0
@@ -109,7 +107,7 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
     again. Raises as `Patience.pause` does, too.
     """
     mine, started, number, lost = current(), time.monotonic(), 0, False
-    most = TIMES * limits.call_seconds()
+    most = limits.retry_seconds()
     told = started + TOLD_AFTER - TOLD_EVERY
     while True:
         number += 1
