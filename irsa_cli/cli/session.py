@@ -111,31 +111,41 @@ def finish(
     from irsa_cli.cli.render import show
     from irsa_cli.core.result import Ended
 
-    result = outcome_of(work, speaking, progress)
+    result = outcome_of(work, speaking, progress, one=True)
     result.detailed = detailed
     with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
         show(result, speaking.output, quiet=speaking.quiet)
     return result.exit_code
 
 
-def outcome_of(work: Callable[[], T], speaking: Speaking, progress: Progress) -> T | Result:
-    """Do the work, and return what it returns; an error or a signal that ends it becomes a `Result`."""
+def outcome_of(
+    work: Callable[[], T], speaking: Speaking, progress: Progress, *, one: bool = False
+) -> T | Result:
+    """Do the work, and return what it returns; an error or a signal that ends it becomes a `Result`.
+
+    `one`: the work is about one transaction. Once that has ended, what fails after it does not undo it.
+    """
     from irsa_cli.core.errors import IrsaError, Refused
     from irsa_cli.core.patience import begin
     from irsa_cli.core.result import Ended, Result
+    from irsa_cli.usecases.running import recording, standing
 
     # Until a transaction takes over (irsa_cli.usecases.running), nothing is written: to break off is safe.
     breaking_off(begin(progress.seconds, progress.note))
-    with progress:
+    with progress, recording() as recorded:
+        ended = recorded if one else []
         try:
             return work()
         except IrsaError as error:
-            return Result(Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, error=error)
+            how = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+            return standing(ended, error) or Result(how, error=error)
         except KeyboardInterrupt as stop:
+            if found := standing(ended, stop):
+                return found
             number = stop.args[0] if stop.args else int(signal.SIGINT)
             early = IrsaError("interrupted before anything was changed", code="Interrupted")
             return Result(Ended.FAILED, error=early, signal=number)
         except Exception as error:
             if speaking.verbose:
                 progress.trace()
-            return Result(Ended.FAILED, error=error)
+            return standing(ended, error) or Result(Ended.FAILED, error=error)
