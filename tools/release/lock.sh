@@ -8,7 +8,7 @@ trap 'rm -rf "$tools"' EXIT
 python3 -m venv "$tools"
 "$tools/bin/pip" install --quiet --disable-pip-version-check pip-tools
 "$tools/bin/pip-compile" --quiet --generate-hashes --strip-extras --no-header --no-emit-index-url \
-    --no-emit-trusted-host --no-emit-find-links --no-annotate --constraint constraints.txt \
+    --no-emit-trusted-host --no-emit-find-links --no-annotate --build-deps-for wheel --constraint constraints.txt \
     --output-file "$tools/lock" pyproject.toml
 {
     echo "# What irsa-cli needs at run time, each with the hashes of its released files; made by tools/release/lock.sh."
