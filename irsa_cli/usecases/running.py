@@ -216,7 +216,7 @@ def execute(
             run.forgettable = report.outcome == "rolled-back"
         finally:
             journal.close()
-    result = _result(report, cluster, transaction, settings)
+    result = result_of_report(report, cluster, transaction, settings)
     if (ended := _ended.get()) is not None:
         ended.append(result)
     if settings.group is None:
@@ -224,7 +224,8 @@ def execute(
     return result
 
 
-def _result(report: Report, cluster: Cluster, transaction: str, settings: Settings) -> Result:
+def result_of_report(report: Report, cluster: Cluster, transaction: str, settings: Settings) -> Result:
+    """How a transaction ended, for the user."""
     signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
     return Result(
         Ended(report.outcome),
