@@ -16,13 +16,16 @@ from irsa_cli.core.config.nodes import (
     MERGE,
     NULL,
     SEQUENCE,
+    is_plain,
     json_number,
+    rendered,
     text_of,
     unquoted,
     where,
 )
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.nearest import did_you_mean
+from irsa_cli.core.placeholders import UNFILLED, placeholder
 
 T = TypeVar("T")
 Fields = Mapping[str, Node]
@@ -35,12 +38,23 @@ class Reader:
     def __init__(self, source: str) -> None:
         self.source = source
         self.problems: list[str] = []
+        self.like_eksctl = False
+        """Whether the document is read as eksctl reads its own: what is a number is a text where one is due."""
+        self._noted: set[str] = set()
+        self._places: set[str] = set()
 
     def problem(self, node: Node, text: str) -> None:
         """Note what is wrong at this place."""
-        line = f"{where(node.start_mark, self.source)}: {text}"
-        if line not in self.problems:  # an alias is read at every place that names it
+        place = where(node.start_mark, self.source)
+        line = f"{place}: {text}"
+        if line not in self._noted:  # an alias is read at every place that names it
             self.problems.append(line)
+        self._noted.add(line)
+        self._places.add(place)
+
+    def has_problem(self, node: Node) -> bool:
+        """Whether something was noted at this place."""
+        return where(node.start_mark, self.source) in self._places
 
     def finish(self) -> None:
         """Raise `InvalidInput` with everything that was noted."""
@@ -69,12 +83,17 @@ class Reader:
             return None
         text = text_of(node)
         taken_for = unquoted(node)
-        if taken_for:
+        if taken_for and not (self.like_eksctl and is_plain(node)):
             self.problem(
                 node, f'{text} is {taken_for} in YAML, and a string is expected: quote it ("{text}")'
             )
             return None
-        return self.checked(node, rule, text)
+        try:
+            return rule(text)
+        except InvalidInput as error:
+            unfilled = placeholder(text)
+            self.problem(node, f"'{unfilled}' {UNFILLED}: render the file first" if unfilled else str(error))
+            return None
 
     def boolean(self, node: Node) -> bool | None:
         """True or false."""
@@ -111,9 +130,18 @@ class Reader:
         """A mapping of strings, each pair and all together checked by the rule."""
         found = {}
         for key, value in self.pairs(node).values():
-            text = self.text(value)
-            if text is not None and self.checked(key, rule, {text_of(key): text}) is not None:
-                found[text_of(key)] = text
+            text, name = self.text(value), text_of(key)
+            if text is None:
+                continue
+            try:
+                rule({name: text})
+            except InvalidInput as error:
+                if unfilled := placeholder(text):
+                    self.problem(value, f"'{unfilled}' {UNFILLED}: render the file first")
+                else:
+                    self.problem(key, str(error))
+            else:
+                found[name] = text
         return self.checked(node, rule, found) or {}
 
     def pairs(self, node: Node) -> dict[str, tuple[ScalarNode, Node]]:
@@ -167,6 +195,9 @@ class Reader:
     def _unexpected(self, node: Node, expected: str) -> None:
         if node.tag == NULL:
             self.problem(node, f"this is empty: expected {expected}, or leave it out")
+            return
+        if unfilled := rendered(node):
+            self.problem(node, f"'{unfilled}' {UNFILLED}: render the file first")
             return
         found = {MAPPING: "a mapping", SEQUENCE: "a list"}.get(node.tag)
         if found is None:
