@@ -54,7 +54,7 @@ entry = st.fixed_dictionaries(
         "subjects": st.lists(st.fixed_dictionaries({"namespace": name, "name": name | st.just("*")})),
         "clusters": st.lists(st.fixed_dictionaries({"name": name})),
         "trustConditions": st.dictionaries(
-            st.just("StringLike"), st.dictionaries(name, value, min_size=1), max_size=1
+            st.just("StringLike"), st.dictionaries(key, plain_value, min_size=1), max_size=1
         ),
         "stsRegionalEndpoints": st.booleans(),
         "tokenExpiration": st.integers(600, 86400),

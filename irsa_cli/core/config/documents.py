@@ -71,6 +71,7 @@ def _config(reader: Reader, node: Node, read: ReadFile) -> Config:
         reader.problem(node, "expected a mapping with apiVersion and kind")
         return Config(where)
     kind = _kind(reader, node)
+    reader.like_eksctl = kind == EKSCTL
     if kind == EKSCTL:
         return _cluster_config(reader, node, read)
     if kind == OWN:
@@ -102,7 +103,7 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
     ignored = [f"{reader.line(node)}: not read by irsa: {', '.join(notices)}"] if notices else []
     iam: Fields = {}
     if "iam" in fields:
-        iam = reader.fields(fields["iam"], (*_IAM, *_IAM_IGNORED), "iam", {})
+        iam = reader.given(reader.fields(fields["iam"], (*_IAM, *_IAM_IGNORED), "iam", {}))
         others = [name for name in iam if name in _IAM_IGNORED]
         if others:
             ignored.append(f"{reader.line(fields['iam'])}: not read by irsa: iam.{', iam.'.join(others)}")
@@ -130,7 +131,7 @@ def _lenient(
         if hint and name not in _EKSCTL_METADATA_IGNORED:
             reader.problem(key, f"unknown field '{name}': {hint}")
         others.append(name)
-    return {name: value for name, (_, value) in found.items() if name in read}, others
+    return reader.given({name: value for name, (_, value) in found.items() if name in read}), others
 
 
 def _metadata(reader: Reader, fields: Fields) -> _Metadata:
@@ -164,6 +165,12 @@ def _assembled(
         if found is not None:
             bindings.append(found)
     with_oidc = "withOIDC" in fields and reader.boolean(fields["withOIDC"])
+    if with_oidc is False and "withOIDC" in fields and bindings and not ours:
+        reader.problem(
+            fields["withOIDC"],
+            "withOIDC: false contradicts serviceAccounts, for eksctl, too: their roles need the cluster's OIDC"
+            " provider; say true, and it is made where it is missing",
+        )
     return Config(
         reader.line(node), metadata.name, metadata.region, bool(with_oidc), tuple(bindings), tuple(notices)
     )

@@ -160,6 +160,11 @@ def is_plain(node: ScalarNode) -> bool:
     return isinstance(json_number(node), int)
 
 
+def is_unset(node: Node) -> bool:
+    """Whether a value is null, or a text without characters."""
+    return isinstance(node, ScalarNode) and (node.tag == NULL or not node.value)
+
+
 def rendered(node: Node) -> str:
     """`{{ name }}` where YAML sees a mapping with a mapping as its key; else ''."""
     if isinstance(node, MappingNode) and node.flow_style and len(node.value) == 1:

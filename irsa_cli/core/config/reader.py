@@ -17,6 +17,7 @@ from irsa_cli.core.config.nodes import (
     NULL,
     SEQUENCE,
     is_plain,
+    is_unset,
     json_number,
     rendered,
     text_of,
@@ -97,6 +98,8 @@ class Reader:
 
     def boolean(self, node: Node) -> bool | None:
         """True or false."""
+        if self.like_eksctl and node.tag == NULL:
+            return False
         if not self._is_scalar(node, "true or false"):
             return None
         if node.tag != BOOLEAN:
@@ -172,6 +175,12 @@ class Reader:
                 hint = hints.get(name) or did_you_mean(name, known)
                 self.problem(key, f"unknown field '{name}' in {what}{hint and ': ' + hint}")
         return {name: value for name, (_, value) in found.items() if name in known}
+
+    def given(self, fields: Fields) -> Fields:
+        """The fields that say something: to eksctl, null and "" are no more than their absence."""
+        if not self.like_eksctl:
+            return fields
+        return {name: node for name, node in fields.items() if not is_unset(node)}
 
     def plain(self, node: Node) -> Any:
         """The value as JSON has it; raises no exception, but notes what JSON has no word for."""
