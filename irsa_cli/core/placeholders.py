@@ -28,6 +28,6 @@ def placeholder(text: str) -> str:
 
 
 def placeholder_in_policy(text: str) -> str:
-    """The first placeholder in a value of a policy, where IAM's own variables may stand; '' when there is none."""
+    """The first placeholder in a policy, where IAM's own variables may stand; '' when there is none."""
     found = _IN_POLICIES.search(text)
     return found[0] if found else ""

@@ -125,7 +125,9 @@ def _statement(statement: Document, way: Way) -> Iterator[Problem]:
     for name, check in (("Action", _action), ("Resource", _resource)):
         other = f"Not{name}"
         if (name in statement) == (other in statement):
-            yield Problem(way, f"a statement needs one of {name} and {other}{', not both' * (name in statement)}")
+            yield Problem(
+                way, f"a statement needs one of {name} and {other}{', not both' * (name in statement)}"
+            )
         for element in (name, other):
             if element in statement:
                 yield from _texts(statement[element], (*way, element), element, check)
@@ -138,7 +140,9 @@ def _texts(value: Any, way: Way, element: str, check: Any) -> Iterator[Problem]:
         yield Problem(way, f"{element} is an empty list")
     for place, item in _each(way, value):
         if isinstance(item, dict) and item and all(key.startswith("Fn::") or key == "Ref" for key in item):
-            yield Problem(place, f"{min(item)} is CloudFormation's, and irsa fills in nothing: write the ARN out")
+            yield Problem(
+                place, f"{min(item)} is CloudFormation's, and irsa fills in nothing: write the ARN out"
+            )
         elif not isinstance(item, str) or not item:
             yield Problem(place, f"{element} must be a string or a list of strings")
         elif text := check(item):

@@ -28,9 +28,10 @@ from irsa_cli.transaction.recover import stories, supersede
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.entries import Entries
+from irsa_cli.usecases.file_advice import in_terms_of_files
 from irsa_cli.usecases.making import Work, is_abandoned
-from irsa_cli.usecases.many import PARALLEL, Pace, result_of, run_all
-from irsa_cli.usecases.places import Place, places
+from irsa_cli.usecases.many import PARALLEL, Pace, ended, result_of, run_all
+from irsa_cli.usecases.places import Place, place_name, places
 from irsa_cli.usecases.running import (
     RunGroup,
     Settings,
@@ -81,7 +82,7 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     where = places(request.configs, request.target, request.selection)
     if request.atomic and len(where) > 1:
         raise InvalidInput("--atomic takes one cluster", reason="one transaction is about one cluster")
-    sites = [Site.open(place, request, settings, listen) for place in where]
+    sites = [Site.open(place, request, settings, listen, among=len(where)) for place in where]
     done = Applied(notices=[notice for config in request.configs for notice in config.notices])
     group = RunGroup()
     with stoppable(group, settings.note):
@@ -107,11 +108,15 @@ class Site:
     connection: Connection
     unfinished: dict[str, list[Path]] = field(default_factory=dict)
     """Journals of runs for a ServiceAccount of this cluster that were cut off."""
+    name: str = ""
+    """What tells this cluster from the others of the run; '' where there are none."""
     roles: dict[str, str] = field(default_factory=dict)
     """The ARNs of the roles of the entries that are as wished by now, or would be in a dry run."""
 
     @classmethod
-    def open(cls, place: Place, request: Request, settings: Settings, log: WireLog) -> Site:
+    def open(
+        cls, place: Place, request: Request, settings: Settings, log: WireLog, *, among: int = 1
+    ) -> Site:
         """Connect; an ARN of another partition ends the run before the first call."""
         wanted = [arn for item in place.bindings for arn in _arns(item)]
         connection = connect(
@@ -123,7 +128,7 @@ class Site:
         for path, story in stories(settings.state_dir):
             if not story.finished and story.context.get("cluster") == cluster.arn:
                 found.setdefault(str(story.context.get("serviceAccount")), []).append(path)
-        return cls(place, request, settings, connection, found)
+        return cls(place, request, settings, connection, found, place_name(cluster, among=among))
 
     def guarded(self, done: Applied, tell: Tell, work: Callable[[], None]) -> None:
         """Do a part; when it can't be begun, what was done before it is still to be told."""
@@ -131,7 +136,7 @@ class Site:
             work()
         except IrsaError as error:
             name_caller(error, self.connection.aws.caller)
-            item = Item(self.connection.cluster.name, CLUSTER, result_of(_raising(error)))
+            item = self._ended(CLUSTER, result_of(_raising(error)))
             done.items.append(item)
             tell(item)
 
@@ -148,27 +153,26 @@ class Site:
                 note(item)
             ground = snapshot.lay_ground([wish for _, wish in wishes], associate=self.place.with_oidc)
             if not self._lay(ground, [wish for _, wish in wishes], note):
-                done.pending += [str(binding) for binding, _ in wishes]
+                done.pending += self._titles(binding for binding, _ in wishes)
                 return
             making = [item for item in wishes if item[1].role is not None]
             using = [item for item in wishes if item[1].role is None]
             for works in ([[item] for item in making], _by_role(using)):
                 self._run(works, snapshot, pace, note)
-            ended = {item.name for item in done.items}
-            if {str(binding) for binding, _ in wishes} <= {
-                i.name for i in done.items if i.result.ended in GOOD
-            }:
+            here = self._here(done)
+            begun = {item.name for item in here}
+            if {str(binding) for binding, _ in wishes} <= {i.name for i in here if i.result.ended in GOOD}:
                 self.settle([ALL], [wish for _, wish in wishes], tell=not self.request.prune)
-            done.pending += [str(binding) for binding, _ in wishes if str(binding) not in ended]
+            done.pending += self._titles(binding for binding, _ in wishes if str(binding) not in begun)
 
     def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
         """Delete what no file wishes any more, after showing it."""
         stages = self.surplus(self.roles)
         if any(stages) and not self._stopped():
-            deletions = Deletions(self.connection, self.settings)
+            deletions = Deletions(self.connection, self.settings, name=self.name)
             deletions.run(stages, done, pace, self.request.parallel, tell)
-        here = [item for item in done.items if item.cluster == self.connection.cluster.name]
-        if self.request.prune and not done.pending and all(item.result.ended in GOOD for item in here):
+        good = all(item.result.ended in GOOD for item in self._here(done))
+        if self.request.prune and not done.pending and good:
             self.settle([ALL], [], pruned=True)
 
     def surplus(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
@@ -216,7 +220,19 @@ class Site:
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
         result = result_of(work)
         name_caller(result.error, self.connection.aws.caller)
-        return Item(self.connection.cluster.name, str(binding), result, binding.where)
+        return self._ended(str(binding), result, binding.where)
+
+    def _ended(self, name: str, result: Result, where: str = "") -> Item:
+        in_terms_of_files(result.error, self.connection.cluster, name)
+        return ended(self.connection.cluster, name, result, where=where, place=self.name)
+
+    def _here(self, done: Applied) -> list[Item]:
+        """The items of this cluster: another one may have ServiceAccounts of the same names."""
+        arn = self.connection.cluster.arn
+        return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
+
+    def _titles(self, bindings: Iterable[Binding]) -> list[str]:
+        return [f"{self.name} {binding}".strip() for binding in bindings]
 
     def _context(self, binding: object) -> dict[str, Any]:
         return {
@@ -232,7 +248,7 @@ class Site:
             self.settle([GROUNDWORK], wishes)
             return True
         result = result_of(lambda: self.make(ground.plan, GROUNDWORK))
-        note(Item(self.connection.cluster.name, GROUNDWORK, result))
+        note(self._ended(GROUNDWORK, result))
         if result.ended is Ended.COMMITTED:
             self.settle([GROUNDWORK], wishes)
         return result.ended in (Ended.COMMITTED, Ended.PLANNED)
@@ -295,7 +311,7 @@ class Site:
             names = (ALL, GROUNDWORK, *map(str, self.place.bindings))
             self.settle(names, wishes, pruned=self.request.prune)
         name_caller(result.error, self.connection.aws.caller)
-        item = Item(self.connection.cluster.name, ALL, result)
+        item = self._ended(ALL, result)
         done.items.append(item)
         tell(item)
 

@@ -10,10 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import TypeVar
 
 from irsa_cli.aws.errors import THROTTLED
 from irsa_cli.aws.session import WireCall
+from irsa_cli.core.applied import Item
+from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.result import Ended, Result
 
@@ -108,3 +111,8 @@ def result_of(work: Callable[[], Result]) -> Result:
         return Result(Ended.REFUSED, error=error)
     except Exception as error:
         return Result(Ended.FAILED, error=error)
+
+
+def ended(cluster: Cluster, name: str, result: Result, *, where: str = "", place: str = "") -> Item:
+    """One of many that has ended; its result names the cluster also where it failed before it knew that."""
+    return Item(cluster.name, name, replace(result, cluster=result.cluster or cluster), where, place)

@@ -11,6 +11,7 @@ from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.wellknown import WellKnown
 
 ROLE = "arn:aws:iam::111122223333:role/x"
+USED = f"    attachRoleARN: {ROLE}\n"
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: prod, region: eu-west-1}\n"
 OWN = "apiVersion: irsa/v1\nkind: Bindings\nmetadata: {name: prod, region: eu-west-1}\n"
@@ -197,12 +198,12 @@ def _json_allow() -> str:
         ),
         (f"{HEAD}iam:\n  serviceAccount: []\n", "5:3", "did you mean 'serviceAccounts'?"),
         (
-            f"{HEAD}iam:\n  serviceAccounts:\n  - metadata: {{name: a}}\n    attachPolicyArns: []\n    wellKnownPolicies: {{autoScaler: yes}}\n",
+            f"{HEAD}iam:\n  serviceAccounts:\n  - metadata: {{name: a}}\n    attachPolicyArns: []\n{USED}",
             "7:5",
             "unknown field 'attachPolicyArns' in serviceAccounts: did you mean 'attachPolicyARNs'?",
         ),
         (
-            f"{HEAD}iam:\n  serviceAccounts:\n  - metadata: {{name: a}}\n    rolePath: /x/\n    attachRoleARN: {ROLE}\n",
+            f"{HEAD}iam:\n  serviceAccounts:\n  - metadata: {{name: a}}\n    rolePath: /x/\n{USED}",
             "7:5",
             "only 'apiVersion: irsa/v1, kind: Bindings' has it",
         ),
@@ -321,7 +322,7 @@ def test_an_existing_role_is_used_as_it_is(field: str) -> None:
     ],
 )
 def test_wrong_annotations(annotation: str, words: str) -> None:
-    entry = f"  - metadata:\n      name: app\n      annotations:\n        {annotation}\n    attachRoleARN: {ROLE}\n"
+    entry = f"  - metadata:\n      name: app\n      annotations:\n        {annotation}\n{USED}"
     (problem,) = _wrong(f"{HEAD}iam:\n  serviceAccounts:\n{entry}")
     assert words in problem
     assert problem.startswith("f.yaml:9:")

@@ -27,10 +27,14 @@ document = st.fixed_dictionaries(
         "Version": st.just("2012-10-17"),
         "Statement": st.lists(
             st.fixed_dictionaries(
-                {"Effect": st.sampled_from(["Allow", "Deny"]), "Action": action | st.lists(action, min_size=1)},
+                {
+                    "Effect": st.sampled_from(["Allow", "Deny"]),
+                    "Action": action | st.lists(action, min_size=1),
+                },
                 optional={
                     "Condition": st.dictionaries(
-                        st.sampled_from(["StringLike", "Bool"]), st.dictionaries(key, plain_value | st.booleans())
+                        st.sampled_from(["StringLike", "Bool"]),
+                        st.dictionaries(key, plain_value | st.booleans()),
                     )
                 },
             ).map(lambda statement: {**statement, "Resource": "*"}),

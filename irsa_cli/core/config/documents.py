@@ -9,6 +9,7 @@ from typing import Any
 from yaml import MappingNode, Node
 
 from irsa_cli.core import names
+from irsa_cli.core.config import elsewhere
 from irsa_cli.core.config.model import Binding, Config
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Fields, Reader
@@ -107,6 +108,7 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
         others = [name for name in iam if name in _IAM_IGNORED]
         if others:
             ignored.append(f"{reader.line(fields['iam'])}: not read by irsa: iam.{', iam.'.join(others)}")
+    ignored += elsewhere.notices(reader.source, node)
     return _assembled(reader, node, metadata, iam, ignored, ours=False, read=read)
 
 
@@ -168,8 +170,8 @@ def _assembled(
     if with_oidc is False and "withOIDC" in fields and bindings and not ours:
         reader.problem(
             fields["withOIDC"],
-            "withOIDC: false contradicts serviceAccounts, for eksctl, too: their roles need the cluster's OIDC"
-            " provider; say true, and it is made where it is missing",
+            "withOIDC: false contradicts serviceAccounts, for eksctl, too: their roles need the cluster's"
+            " OIDC provider; say true, and it is made where it is missing",
         )
     return Config(
         reader.line(node), metadata.name, metadata.region, bool(with_oidc), tuple(bindings), tuple(notices)

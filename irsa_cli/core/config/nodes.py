@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
@@ -57,9 +58,8 @@ def compose(text: str, source: str) -> list[Node]:
 
 def _check_events(text: str, loader: type, source: str) -> None:
     """Raise `InvalidInput` for what is too large or nested too deeply to be composed."""
-    count = depth = 0
-    for event in yaml.parse(text, Loader=loader):
-        count += 1
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=loader)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -77,7 +77,7 @@ def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
         return f"it is nested too deeply: more than {MAX_DEPTH} levels"
     line = next((number for number, line in enumerate(text.split("\n"), 1) if _TEMPLATE.search(line)), 0)
     if line:
-        return f"{_parser_reason(error, text)}; line {line} has a placeholder of a template: render the file first"
+        return f"{_parser_reason(error, text)}; line {line} has a template's placeholder: render it first"
     return _parser_reason(error, text)
 
 
@@ -92,7 +92,7 @@ def _parser_reason(error: yaml.MarkedYAMLError, text: str) -> str:
     return ", ".join(part for part in (problem, error.context) if part)
 
 
-def where(mark: yaml.Mark | None, source: str) -> str:
+def where(mark: Any, source: str) -> str:
     """A place as compilers write it, counted from one."""
     return f"{source}:{mark.line + 1}:{mark.column + 1}" if mark is not None else source
 
@@ -154,7 +154,7 @@ def json_number(node: ScalarNode) -> int | float | None:
 
 
 def is_plain(node: ScalarNode) -> bool:
-    """Whether it is a boolean or a whole number that every reader writes as it stands: true, 42; not yes, 042."""
+    """Whether it is a boolean or a whole number that every reader writes as it stands: no yes, no 042."""
     if node.tag == BOOLEAN:
         return node.value in ("true", "false")
     return isinstance(json_number(node), int)

@@ -46,7 +46,9 @@ def _node_at(reader: Reader, node: Node, way: Way, *, at_key: bool) -> Node:
     for number, step in enumerate(way, 1):
         if isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
             node = node.value[step]
-        elif isinstance(step, str) and isinstance(node, MappingNode) and step in (pairs := reader.pairs(node)):
+        elif (
+            isinstance(step, str) and isinstance(node, MappingNode) and step in (pairs := reader.pairs(node))
+        ):
             key, value = pairs[step]
             node = key if at_key and number == len(way) else value
         else:

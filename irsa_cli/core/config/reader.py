@@ -40,7 +40,7 @@ class Reader:
         self.source = source
         self.problems: list[str] = []
         self.like_eksctl = False
-        """Whether the document is read as eksctl reads its own: what is a number is a text where one is due."""
+        """Whether the document is read as eksctl reads its own: a number is a text where one is due."""
         self._noted: set[str] = set()
         self._places: set[str] = set()
 

@@ -131,11 +131,10 @@ def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding,
                     fields[name], f"attachRoleARN uses a role as it is: {name} contradicts it ({found})"
                 )
 
-
     elif not around.ours and all(_is_off(fields[name]) for name in OF_POLICIES if name in fields):
         reader.problem(
             entry,
-            f"{found} has no policy: eksctl's ClusterConfig needs one of {', '.join(OF_POLICIES)} or attachRoleARN"
+            f"{found} has no policy: a ClusterConfig needs {', '.join(OF_POLICIES)} or attachRoleARN"
             " (irsa/v1 Bindings may do without)",
         )
 
