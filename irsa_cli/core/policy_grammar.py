@@ -29,7 +29,6 @@ _STATEMENT = ("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource",
 _PRINCIPALS = ("Principal", "NotPrincipal")
 _SID = re.compile(r"[A-Za-z0-9]*")
 _VENDOR = re.compile(r"\*|[A-Za-z0-9.-]+")
-_ACTION_NAME = re.compile(r"[^\s:${}<>]+")
 _VARIABLE = re.compile(r"\$\{[^{}]*\}")
 _PARTITION = re.compile(r"[a-z*?-]+")
 # What stands for an account in some ARNs is in small letters: aws, amazon, cloudfront.
@@ -116,7 +115,7 @@ def _statement(statement: Document, way: Way) -> Iterator[Problem]:
     if not isinstance(sid, str):
         yield Problem((*way, "Sid"), "Sid must be a string")
     elif not _SID.fullmatch(sid):
-        yield Problem((*way, "Sid"), f"the Sid '{sid}' has other characters than A-Z, a-z and 0-9")
+        yield Problem((*way, "Sid"), f"the Sid '{_short(sid)}' has other characters than A-Z, a-z and 0-9")
     if statement.get("Effect") not in ("Allow", "Deny"):
         there = f", not '{statement['Effect']}'" if "Effect" in statement else ""
         yield Problem(
@@ -149,6 +148,11 @@ def _texts(value: Any, way: Way, element: str, check: Any) -> Iterator[Problem]:
             yield Problem(place, text)
 
 
+def _short(text: str) -> str:
+    """A text of somebody's file, for a message."""
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
 def _action(text: str) -> str:
     """What is wrong with an action; '' when nothing is."""
     if text == "*":
@@ -157,11 +161,11 @@ def _action(text: str) -> str:
         return f"'{found}' {UNFILLED}"
     vendor, colon, name = text.partition(":")
     if not colon:
-        return f"the action '{text}' names no service: expected SERVICE:ACTION, like s3:GetObject"
+        return f"the action '{_short(text)}' names no service: expected SERVICE:ACTION, like s3:GetObject"
     if ":" in name:
-        return f"the action '{text}' has two colons: expected SERVICE:ACTION"
-    if not _VENDOR.fullmatch(vendor) or not _ACTION_NAME.fullmatch(name):
-        return f"'{text}' is not an action: expected SERVICE:ACTION, like s3:GetObject"
+        return f"the action '{_short(text)}' has two colons: expected SERVICE:ACTION"
+    if not _VENDOR.fullmatch(vendor):
+        return f"'{_short(text)}' is not an action: expected SERVICE:ACTION, like s3:GetObject"
     return ""
 
 
@@ -174,11 +178,12 @@ def _resource(text: str) -> str:
     # A variable may have colons of its own, and stand for anything.
     parts = _VARIABLE.sub("*", text).split(":", 5)
     if parts[0] != "arn" or len(parts) < 3:
-        return f"the resource '{text}' is neither an ARN nor *"
+        return f"the resource '{_short(text)}' is neither an ARN nor *"
     if not _PARTITION.fullmatch(parts[1]):
-        return f"the resource '{text}' has the partition '{parts[1]}': expected aws, aws-cn, ... or *"
+        return f"the resource '{_short(text)}' is in no partition: expected aws, aws-cn, ... or *"
     if not parts[2] or (len(parts) < 6 and "" in parts):
-        return f"the resource '{text}' is not an ARN: expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
+        expected = "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE"
+        return f"the resource '{_short(text)}' is not an ARN: expected {expected}"
     if len(parts) == 6:
         return _arn(text, parts[2], parts[3], parts[4])
     return ""
@@ -186,9 +191,9 @@ def _resource(text: str) -> str:
 
 def _arn(text: str, service: str, region: str, account: str) -> str:
     if not _ACCOUNT.fullmatch(account):
-        return f"the resource '{text}' has the account '{account}': expected 12 digits or *"
+        return f"the resource '{_short(text)}' has the account '{_short(account)}': expected 12 digits or *"
     if service == "iam" and region.strip("*?"):
-        return f"the resource '{text}' has a region, and IAM is in none"
+        return f"the resource '{_short(text)}' has a region, and IAM is in none"
     return ""
 
 
@@ -218,4 +223,6 @@ def _condition_key(operator: str, key: str, value: Any, way: Way) -> Iterator[Pr
         elif found := placeholder_in_policy(str(item)) if isinstance(item, str) and "$" in item else "":
             yield Problem(place, f"'{found}' {UNFILLED}")
         elif "Date" in operator and not _DATE.fullmatch(_VARIABLE.sub("1", str(item))):
-            yield Problem(place, f"'{item}' is not a date: expected YYYY-MM-DDThh:mm:ssZ, or seconds")
+            yield Problem(
+                place, f"'{_short(str(item))}' is not a date: expected YYYY-MM-DDThh:mm:ssZ, or seconds"
+            )

@@ -256,7 +256,7 @@ def one_or_more(items: Schema) -> Schema:
 
 def statement() -> Schema:
     """One statement of a permissions policy."""
-    action = text(r"\*|(\*|[A-Za-z0-9.-]+):[^\s:${}<>]+")
+    action = text(r"\*|(\*|[A-Za-z0-9.-]+):[^:]*")
     resource = text(r"\*+|arn:[a-z*?-]+:[^:].*")
     single = {"type": ["string", "number", "boolean"]}
     values = {"anyOf": [single, listed(single)]}

@@ -34,6 +34,7 @@ _IAM_IGNORED = (
     "podIdentityAssociations",
     "vpcResourceControllerPolicy",
 )
+MOST_FIELDS = 100
 _BINDINGS = ("apiVersion", "kind", "metadata", "withOIDC", "serviceAccounts")
 _BINDINGS_METADATA = ("name", "region", "tags")
 
@@ -101,7 +102,9 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
     if "metadata" in fields:
         own, _ = _lenient(reader, fields["metadata"], _EKSCTL_METADATA, ())
         metadata = _metadata(reader, own)
-    ignored = [f"{reader.line(node)}: not read by irsa: {', '.join(notices)}"] if notices else []
+    more = ["..."] if len(notices) > MOST_FIELDS else []
+    names_of_others = ", ".join([*notices[:MOST_FIELDS], *more])
+    ignored = [f"{reader.line(node)}: not read by irsa: {names_of_others}"] if notices else []
     iam: Fields = {}
     if "iam" in fields:
         iam = reader.given(reader.fields(fields["iam"], (*_IAM, *_IAM_IGNORED), "iam", {}))
@@ -125,11 +128,14 @@ def _lenient(
 ) -> tuple[Fields, list[str]]:
     """The fields that irsa reads and the names of the others; one that looks like a slip is a problem."""
     found = reader.pairs(node)
-    others = []
+    others: list[str] = []
     for name, (key, _) in found.items():
         if name in read:
             continue
-        hint = "it stands under iam" if name in misplaced else did_you_mean(name, read)
+        if name in misplaced:
+            hint = "it stands under iam"
+        else:  # eksctl has three dozen fields here: who has more has no slip of the pen.
+            hint = did_you_mean(name, read) if len(others) < MOST_FIELDS else ""
         if hint and name not in _EKSCTL_METADATA_IGNORED:
             reader.problem(key, f"unknown field '{name}': {hint}")
         others.append(name)

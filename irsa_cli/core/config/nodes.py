@@ -75,7 +75,11 @@ def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
     """The parser's words, or what they mean for somebody who did not write a parser."""
     if "nesting depth" in str(error.problem):
         return f"it is nested too deeply: more than {MAX_DEPTH} levels"
-    line = next((number for number, line in enumerate(text.split("\n"), 1) if _TEMPLATE.search(line)), 0)
+    lines = text.split("\n")
+    line = next((number for number, line in enumerate(lines, 1) if _TEMPLATE.search(line)), 0)
+    mark = error.problem_mark
+    if mark is not None and not line and "${" in "".join(lines[mark.line : mark.line + 1]):
+        line = mark.line + 1
     if line:
         return f"{_parser_reason(error, text)}; line {line} has a template's placeholder: render it first"
     return _parser_reason(error, text)

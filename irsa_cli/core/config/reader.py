@@ -30,6 +30,7 @@ from irsa_cli.core.placeholders import UNFILLED, placeholder
 
 T = TypeVar("T")
 Fields = Mapping[str, Node]
+_LONGEST = 1_000
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
@@ -47,7 +48,7 @@ class Reader:
     def problem(self, node: Node, text: str) -> None:
         """Note what is wrong at this place."""
         place = where(node.start_mark, self.source)
-        line = f"{place}: {text}"
+        line = f"{place}: {text if len(text) <= _LONGEST else text[:_LONGEST] + '...'}"
         if line not in self._noted:  # an alias is read at every place that names it
             self.problems.append(line)
         self._noted.add(line)
@@ -172,7 +173,7 @@ class Reader:
         found = self.pairs(node)
         for name, (key, _) in found.items():
             if name not in known:
-                hint = hints.get(name) or did_you_mean(name, known)
+                hint = hints.get(name) or (did_you_mean(name, known) if len(found) < 100 else "")
                 self.problem(key, f"unknown field '{name}' in {what}{hint and ': ' + hint}")
         return {name: value for name, (_, value) in found.items() if name in known}
 
