@@ -19,6 +19,7 @@ from irsa_cli.core.applied import Item
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.result import Ended, Result
+from irsa_cli.usecases.running import recording, standing
 
 T = TypeVar("T")
 
@@ -105,14 +106,16 @@ def in_turn(items: Iterable[T], role: Callable[[T], str]) -> list[list[T]]:
 
 def result_of(work: Callable[[], Result]) -> Result:
     """The result of one of many: what goes wrong with it is its own affair."""
-    try:
-        return work()
-    except Refused as error:
-        return Result(Ended.REFUSED, error=error)
-    except Exception as error:
-        return Result(Ended.FAILED, error=error)
+    with recording() as done:
+        try:
+            return work()
+        except Refused as error:
+            return standing(done, error) or Result(Ended.REFUSED, error=error)
+        except Exception as error:
+            return standing(done, error) or Result(Ended.FAILED, error=error)
 
 
 def ended(cluster: Cluster, name: str, result: Result, *, where: str = "", place: str = "") -> Item:
     """One of many that has ended; its result names the cluster also where it failed before it knew that."""
-    return Item(cluster.name, name, replace(result, cluster=result.cluster or cluster), where, place)
+    named = result if result.cluster else replace(result, cluster=cluster)
+    return Item(cluster.name, name, named, where, place)
