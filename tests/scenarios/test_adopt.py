@@ -198,7 +198,9 @@ def test_a_file_that_names_another_role_than_the_adopted_one_is_refused(
 ) -> None:
     assert adopt(stage, NAME, "-n", namespace).code == 0
     before = stage.world()
-    ran = apply(stage, config(stage, entry(NAME, namespace, roleName=f"{namespace}-other")))
+    ran = apply(
+        stage, config(stage, entry(NAME, namespace, roleName=f"{namespace}-other", attachPolicyARNs=[SNS]))
+    )
     assert ran.code == 4, ran.err
     assert "name no other role in the entry" in ran.err
     assert stage.world() == before

@@ -26,7 +26,7 @@ def config(stage: Stage, *entries: dict[str, Any], oidc: bool = True, **more: An
             "apiVersion": "eksctl.io/v1alpha5",
             "kind": "ClusterConfig",
             "metadata": {"name": stage.cluster, "region": stage.region},
-            "iam": {"withOIDC": oidc, "serviceAccounts": list(entries)},
+            "iam": {**({"withOIDC": True} if oidc else {}), "serviceAccounts": list(entries)},
             **more,
         }
     )
