@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from irsa_cli.core import trust
+from irsa_cli.core.applied_keys import KEYS_ANNOTATION
 from irsa_cli.core.bound import Bound, NamedRole
 from irsa_cli.core.causes.facts import Pod
-from irsa_cli.core.deleting import OWN_ANNOTATIONS, Deletion
+from irsa_cli.core.deleting import Deletion
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.policy import as_list, equal
 from irsa_cli.core.states import COMMIT_TAG, DELETING, DONE, TRANSACTION_TAG
@@ -66,16 +67,22 @@ def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] 
 
 
 def is_nothing(bound: Bound) -> bool:
-    """Whether there is nothing at all that irsa has made, or could have."""
-    return not bound.own and bound.used is None and not has_marks(bound)
+    """Whether there is nothing that irsa has made: neither object, nor annotation, nor statement."""
+    used = bound.used
+    added = used is not None and trust.marked_for(used.state.trust, bound.identity) is not None
+    return not bound.own and not added and not has_marks(bound)
 
 
 def has_marks(bound: Bound) -> bool:
-    """Whether the ServiceAccount shows that irsa made it, or gave it a role."""
+    """Whether the ServiceAccount shows that irsa made it, or wrote something on it.
+
+    One that irsa made, and somebody else has given a role since, is theirs by now.
+    """
     account = bound.account
-    return account is not None and (
-        bound.is_made or any(key in account.annotations for key in OWN_ANNOTATIONS)
-    )
+    if account is None:
+        return False
+    made = bound.is_made and not bound.is_theirs
+    return made or bool(bound.written) or KEYS_ANNOTATION in account.annotations
 
 
 def admits_others(bound: Bound, role: NamedRole) -> bool:

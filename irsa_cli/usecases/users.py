@@ -80,6 +80,14 @@ def _accounts(
     return named, hidden if why else []
 
 
+def sharers_of(connection: Connection, bound: Bound) -> list[str]:
+    """The other ServiceAccounts that name the same role; none where the caller may not list them."""
+    bodies, _ = _listed(connection.kube.service_accounts)
+    found = [objects.service_account(body) for body in bodies]
+    named = [item for item in found if item.annotations.get(ROLE_ARN_ANNOTATION) == bound.annotation]
+    return sorted(item.full_name for item in named if item.full_name != bound.full_name)
+
+
 def _listed(read: Callable[[], list[T]]) -> tuple[list[T], str]:
     """What is listed, or why the caller may not list it."""
     try:
