@@ -1,4 +1,4 @@
-"""Taking over a role that something else has made: the tags that make it irsa's, and what stays as it was.
+"""Taking over a role that something else has made: the marks that make it irsa's, and what stays as it was.
 
 Pure. Reading what is there, and the order of several, are in `irsa_cli.usecases.adopt`.
 """
@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core import makers
+from irsa_cli.core import account_changes, makers
+from irsa_cli.core.account_marks import MARKS
 from irsa_cli.core.binding import Cluster, ObservedRole
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.evaluation import explain
@@ -51,7 +52,7 @@ class Adoption:
 
 
 def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
-    """How the ServiceAccount's role becomes irsa's; an empty plan when it is.
+    """How the ServiceAccount's role, and its annotation, become irsa's; an empty plan when they are.
 
     Raises `Refused` for a role that isn't there, doesn't admit the ServiceAccount, is irsa's for another one,
     or is named by others (`sharers`), too: who deletes or changes it later would do so to them.
@@ -63,13 +64,13 @@ def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
     who = belonging(state, pair)
     if who is Belongs.OURS:
         check_over(pair, state)
-        return Adoption(Plan(), maker)
+        return Adoption(Plan.of(_marking(pair)), maker)
     if who is Belongs.OTHERS:
         raise theirs(pair, state)
     check_unshared(pair, sharers)
     _check_admitted(pair, state)
     return Adoption(
-        Plan.of([_tagging(pair, state)]),
+        Plan.of([_tagging(pair, state)], _marking(pair)),
         maker,
         tuple(_kept(pair, pair.role, maker)),
         release_commands(pair.cluster, state.tags),
@@ -91,6 +92,13 @@ def _tagging(pair: Pairing, state: RoleState) -> Change:
         )
     before = {key: state.tags.get(key) for key in missing}
     return Change(Kind.ROLE_TAGS, (pair.role_name,), TagsState(before), TagsState({**missing}))
+
+
+def _marking(pair: Pairing) -> list[Change]:
+    """The marks that make the annotations irsa's that the ServiceAccount has for the role."""
+    there = pair.account.annotations
+    marks: dict[str, str | None] = {mark: there[key] for key, mark in MARKS.items() if key in there}
+    return account_changes.patch((pair.namespace, pair.name), pair.account, marks, {})
 
 
 def _check_admitted(pair: Pairing, state: RoleState) -> None:

@@ -100,7 +100,7 @@ def _check_admitted(wish: Wish, role: ObservedRole, quota: int) -> None:
     wanted = trust.statement(wish.identity)
     if trust.admits(role.state.trust, wish.identity):
         return
-    together = trust.with_statement(role.state.trust, wanted)
+    together = trust.with_statement(role.state.trust, trust.marked_statement(wish.identity))
     if not trust.admits(together, wish.identity):
         raise Refused(
             f"the trust policy of {wish.role_arn} denies {wish.identity.subject}",

@@ -1,4 +1,4 @@
-"""`irsa adopt`: roles that something else has made become irsa's, by their tags alone.
+"""`irsa adopt`: roles that something else has made become irsa's, by marks alone.
 
 What may be taken over is decided in `irsa_cli.core.adopting`.
 """
@@ -194,7 +194,7 @@ def _carry_out(
     elif settings.dry_run:
         result = planned(found.plan, cluster, settings)
     else:
-        result = execute(found.plan, handlers(connection.iam, None), cluster, settings, context)
+        result = execute(found.plan, handlers(connection.iam, connection.kube), cluster, settings, context)
     name_caller(result.error, connection.aws.caller)
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:
