@@ -127,6 +127,8 @@ def _changed(who: str, facts: Mapping[str, Any]) -> str:
 def messages(result: Result) -> Iterator[str]:
     """What is told on standard error."""
     yield from (visible(f"Note: {note}") for note in result.notes)
+    if result.error is None:
+        yield from _becoming(result)
     if result.error is not None:
         yield from error_lines(result.error)
     yield from map(visible, _aftermath(result))
@@ -134,6 +136,14 @@ def messages(result: Result) -> Iterator[str]:
         yield from next_lines(result.error)
     else:
         yield from _release(result)
+
+
+def _becoming(result: Result) -> Iterator[str]:
+    """A trust policy as it was and as it is, where a restriction of it was voided."""
+    found = result.facts.get("trustPolicy")
+    if found:
+        yield visible(f"Note: what changes in the trust policy of {result.facts['role']['arn']}:")
+        yield from (visible(f"  {line}") for line in found["difference"])
 
 
 def _release(result: Result) -> Iterator[str]:

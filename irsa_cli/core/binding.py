@@ -61,6 +61,8 @@ class Wish:
     role_only: bool = False
     override: bool = False
     update_trust: bool = False
+    force: bool = False
+    """Whether a statement may be written that makes a restriction of one that is there worthless."""
     associate: bool = False
     gated: bool = False
     """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""

@@ -11,12 +11,15 @@ from dataclasses import replace
 
 from irsa_cli.core import trust_own
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
+from irsa_cli.core.attached_trust import becoming
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_half_made
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import plan
+from irsa_cli.core.policy import Document
+from irsa_cli.core.restrictions import Restriction
 from irsa_cli.core.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.states import (
     AUDIENCE_ANNOTATION,
@@ -50,15 +53,48 @@ def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Pla
 
 def _changes(wish: Wish, observed: Observed, role: ObservedRole) -> RoleChanges:
     assert wish.role is not None
-    own = trust_own.Own.of(wish.identity, wish.role.trust, role.state.tags)
-    document = trust_own.with_own(role.state.trust, wish.role.trust, own)
+    document = _trust_after(wish, role)
     check_trust_size(wish.role_arn, document, observed.trust_quota)
+    _check_widening(wish, observed, role.state.trust, document)
     # IAM's own tags can't be changed.
     kept = {key: value for key, value in role.state.tags.items() if key.lower().startswith("aws:")}
     state = replace(wish.role, trust=document, tags={**wish.role.tags, **kept})
     return role_changes(
         wish.role_name, role, ObservedRole(state, frozenset(wish.policies), dict(wish.inline))
     )
+
+
+def _trust_after(wish: Wish, role: ObservedRole) -> Document:
+    assert wish.role is not None
+    return trust_own.with_own(role.state.trust, wish.role.trust, _own(wish, role))
+
+
+def _own(wish: Wish, role: ObservedRole) -> trust_own.Own:
+    assert wish.role is not None
+    return trust_own.Own.of(wish.identity, wish.role.trust, role.state.tags)
+
+
+def voids(wish: Wish, observed: Observed) -> tuple[Restriction, ...]:
+    """What somebody else has restricted in the trust policy of irsa's role, and the wish undoes."""
+    role = observed.role
+    if wish.role is None or role is None:
+        return ()
+    return trust_own.voided(role.state.trust, _trust_after(wish, role), _own(wish, role))
+
+
+def _check_widening(wish: Wish, observed: Observed, before: Document, after: Document) -> None:
+    """Raise `Refused` where somebody else has restricted irsa's statement, and this would undo it."""
+    found = () if wish.force else voids(wish, observed)
+    if found:
+        raise Refused(
+            f"the trust policy of role {wish.role_name} was restricted by somebody else",
+            reason="the entry does not wish these conditions, and to write it would void them",
+            details=(*(item.text for item in found), *becoming(before, after)),
+            next_steps=(
+                "to keep them: write them into the entry as trustConditions (kind Bindings)",
+                "to void them: run this again with --force",
+            ),
+        )
 
 
 def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_over: bool) -> None:

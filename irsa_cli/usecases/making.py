@@ -12,7 +12,9 @@ from itertools import count
 from time import sleep, time
 from typing import Any
 
+from irsa_cli.core import attached_trust
 from irsa_cli.core.binding import Observed, Wish
+from irsa_cli.core.converging import voids
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.planning import counts_on_others
@@ -110,12 +112,13 @@ def facts_of(wish: Wish, observed: Observed, result: Result) -> dict[str, Any]:
     account: dict[str, Any] | None = None
     if not wish.role_only:
         account = {"namespace": wish.namespace, "name": wish.name}
-    return {"serviceAccount": account, "role": {"arn": wish.role_arn, "created": created}}
+    role = {"arn": wish.role_arn, "created": created}
+    return {"serviceAccount": account, "role": role, **attached_trust.facts(wish, observed)}
 
 
 def notes_of(wish: Wish, observed: Observed) -> list[str]:
-    """What could not be checked."""
-    notes = []
+    """What could not be checked, or can't be known."""
+    notes = trust_notes(wish, observed)
     if observed.role_unreadable:
         notes.append(f"the trust policy of {wish.role_arn} was not checked: {observed.role_unreadable}")
     if wish.role_account != wish.cluster.account:
@@ -123,6 +126,13 @@ def notes_of(wish: Wish, observed: Observed) -> list[str]:
             f"not checked: account {wish.role_account} needs an OIDC provider for {wish.cluster.issuer}, too"
         )
     return notes
+
+
+def trust_notes(wish: Wish, observed: Observed) -> list[str]:
+    """What can't be known of a trust policy, and what a forced run makes worthless in it."""
+    void = voids(wish, observed) if wish.force else ()
+    said = [f"{item.text}: void, as --force writes the statement without that" for item in void]
+    return [*attached_trust.notes(wish, observed), *said]
 
 
 def left_behind(wish: Wish, observed: Observed) -> list[str]:
