@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -81,6 +82,14 @@ class StatementVerdict:
         return f"statement {self.index + 1}" + (f" ({self.sid})" if self.sid else "")
 
 
+class Answer(Enum):
+    """Whether a trust policy admits a token. UNKNOWN: that depends on what can't be known from here."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True)
 class Explanation:
     """What a trust policy says to a token, statement by statement."""
@@ -109,6 +118,26 @@ class Explanation:
             return True
         denied = any(item.applies and item.failure is None for item in self._denying)
         return denied or not any(item.possible for item in self.verdicts if item.effect == "Allow")
+
+    @property
+    def answer(self) -> Answer:
+        """Whether STS lets the token assume the role: yes, no, or it can't be known."""
+        if self.admitted:
+            return Answer.YES
+        return Answer.NO if self.certain else Answer.UNKNOWN
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What decides, in words, when the answer is UNKNOWN: each thing that can't be known."""
+        if self.answer is not Answer.UNKNOWN:
+            return ()
+        # Where one statement allows it for sure, only those that may deny it decide.
+        open_ones = [
+            item
+            for item in self.verdicts
+            if item.failure and item.failure.unknown and not (item.effect == "Allow" and self.allowed_by)
+        ]
+        return tuple(f"{item.name}: {item.failure.text}" for item in open_ones if item.failure)
 
     @property
     def _denying(self) -> Iterable[StatementVerdict]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core import trust
-from irsa_cli.core.evaluation import Failure, explain, takes_audience
+from irsa_cli.core.evaluation import Answer, Failure, explain, takes_audience
 from irsa_cli.core.policy import as_list
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 from tests.unit import strategies as some
@@ -200,3 +200,19 @@ def test_who_admits_a_token_takes_its_audience(identity: WebIdentity) -> None:
     document = trust.policy(identity)
     assert takes_audience(document, identity.provider_arn, identity.audience)
     assert not takes_audience(document, identity.provider_arn, f"{identity.audience}x")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "answer"),
+    [
+        ([{}], Answer.YES),
+        ([{"StringEquals": {S: OTHER}}], Answer.NO),
+        ([{"StringEquals": {"aws:SourceVpc": "vpc-1"}}], Answer.UNKNOWN),
+        ([{"StringEquals": {"aws:SourceVpc": "vpc-1"}}, {}], Answer.YES),
+    ],
+)
+def test_the_answer_is_one_of_three(conditions: list[Any], answer: Answer) -> None:
+    document = {"Version": "2012-10-17", "Statement": [allow(item) for item in conditions]}
+    explanation = explain(document, TOKEN)
+    assert explanation.answer is answer
+    assert bool(explanation.conditions) is (answer is Answer.UNKNOWN)
