@@ -151,7 +151,8 @@ def _release(result: Result) -> Iterator[str]:
     commands = result.facts.get("adoption", {}).get("release")
     if commands:
         what = "to release the role from its stack, which deletes the stack and keeps the role"
-        yield f"Note: {what} (not done here):"
+        account = result.facts["serviceAccount"]
+        yield visible(f"Note: {account['namespace']}/{account['name']}: {what} (not done here):")
         yield from (visible(f"  {command}") for command in commands)
 
 

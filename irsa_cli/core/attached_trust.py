@@ -16,7 +16,7 @@ from typing import Any
 from irsa_cli.core import trust
 from irsa_cli.core.binding import Observed, ObservedRole, Wish
 from irsa_cli.core.errors import Refused
-from irsa_cli.core.evaluation import Explanation, explain
+from irsa_cli.core.evaluation import Answer, Explanation, explain
 from irsa_cli.core.policy import Document, difference
 from irsa_cli.core.restrictions import Restriction, voided
 from irsa_cli.core.trust import allowed, denied
@@ -42,7 +42,7 @@ class Attached:
     @property
     def is_known(self) -> bool:
         """Whether it is certain in the end that the role admits the ServiceAccount."""
-        return bool(allowed(self.outlook)) and denied(self.outlook) is False
+        return self.outlook.answer is Answer.YES
 
     def to_json(self) -> dict[str, Any]:
         """What of a trust policy changes, and what no longer holds anybody back."""
@@ -105,7 +105,7 @@ def _not_admitted(wish: Wish, found: Attached) -> Refused:
 
 def _would_void(wish: Wish, found: Attached) -> Refused:
     steps = ["run this again with --force, which adds the statement all the same"]
-    if allowed(found.explanation) is None and not denied(found.explanation):
+    if found.explanation.answer is Answer.UNKNOWN:
         steps.insert(0, "to use the role as it is: run this again without --update-trust")
     return Refused(
         f"a statement for {wish.identity.subject} would void a restriction of the trust policy of"
@@ -132,7 +132,7 @@ def notes(wish: Wish, observed: Observed) -> list[str]:
     found = judge(wish, observed.role)
     said = []
     if not found.is_known:
-        why = "; ".join(found.outlook.text)
+        why = "; ".join(found.outlook.conditions)
         said.append(
             f"whether the trust policy of {wish.role_arn} admits {wish.identity.subject} can't be known from"
             f" here: {why} (--verify asks STS)"

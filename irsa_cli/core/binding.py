@@ -106,6 +106,8 @@ class ObservedServiceAccount:
     annotations: Mapping[str, str]
     labels: Mapping[str, str]
     manifest: Document = field(default_factory=dict)
+    managers: tuple[str, ...] = field(default=(), compare=False)
+    """Who has written it, as its managedFields tell."""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from irsa_cli.core import trust_own
+from irsa_cli.core import tag_notes, trust_own
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.attached_trust import becoming
-from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_half_made
+from irsa_cli.core.binding import (
+    Observed,
+    ObservedRole,
+    ObservedServiceAccount,
+    Wish,
+    is_annotated,
+    is_half_made,
+)
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import Refused
-from irsa_cli.core.names import default_role_path
+from irsa_cli.core.names import TAGS_LIMIT, default_role_path
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import plan
 from irsa_cli.core.policy import Document
@@ -42,7 +49,7 @@ def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Pla
     Raises `Refused` for what is somebody else's, and for a role that is half made for other wishes, unless
     `takes_over`.
     """
-    wish = _with_trust_tags(_with_keys(wish, observed.service_account))
+    wish = _with_notes(_with_keys(wish, observed.service_account), observed.role)
     _check_account(wish, observed.service_account)
     wish = replace(wish, override=True)
     if wish.role is None or observed.role is None:
@@ -56,9 +63,14 @@ def _changes(wish: Wish, observed: Observed, role: ObservedRole) -> RoleChanges:
     document = _trust_after(wish, role)
     check_trust_size(wish.role_arn, document, observed.trust_quota)
     _check_widening(wish, observed, role.state.trust, document)
-    # IAM's own tags can't be changed.
-    kept = {key: value for key, value in role.state.tags.items() if key.lower().startswith("aws:")}
-    state = replace(wish.role, trust=document, tags={**wish.role.tags, **kept})
+    tags = {**wish.role.tags, **tag_notes.foreign(role.state.tags, wish.role.tags)}
+    if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):
+        raise Refused(
+            f"role {wish.role_name} has no room for the entry's tags",
+            reason=f"with those that others have set it would have {len(tags)}, and IAM takes {TAGS_LIMIT}",
+            next_steps=(f"aws iam untag-role --role-name {wish.role_name} --tag-keys KEY",),
+        )
+    state = replace(wish.role, trust=document, tags=tags)
     return role_changes(
         wish.role_name, role, ObservedRole(state, frozenset(wish.policies), dict(wish.inline))
     )
@@ -105,7 +117,7 @@ def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_ove
             raise Refused(
                 f"role {wish.role_name} is not irsa's for {wish.namespace}/{wish.name}",
                 reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {wish.role.tags[key]}",
-                next_steps=_instead_of(wish, theirs=key in tags),
+                next_steps=_instead_of(wish, observed, theirs=key in tags),
             )
     check_path(wish.role_name, role.state, wish.role)
     if is_half_made(wish, observed) and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
@@ -119,17 +131,23 @@ def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_ove
         )
 
 
-def _instead_of(wish: Wish, *, theirs: bool) -> tuple[str, ...]:
+def _instead_of(wish: Wish, observed: Observed, *, theirs: bool) -> tuple[str, ...]:
     """What to do about a role that is not irsa's for the ServiceAccount; `theirs`: it is for another."""
     if theirs:
         return (
             "give the entry another roleName",
             "or, to use that role: attachRoleARN in place of roleName, and --update-trust",
         )
+    named = "" if is_annotated(wish, observed) and not wish.role_only else f" --role-name {wish.role_name}"
     return (
-        f"to take the role over: irsa adopt {wish.name} -n {wish.namespace} -c {wish.cluster.name}",
+        f"to take the role over: {_adopt(wish)}{named}",
         "or give the entry another roleName",
     )
+
+
+def _adopt(wish: Wish) -> str:
+    cluster = wish.cluster
+    return f"irsa adopt {wish.name} -n {wish.namespace} -c {cluster.name} -r {cluster.region}"
 
 
 def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
@@ -139,21 +157,26 @@ def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
         return
     own = f":iam::{wish.cluster.account}:role{default_role_path(wish.cluster.name)}"
     if own not in str(present):
+        keep = f"to keep that role: {_adopt(wish)}, and name no other role in the entry"
+        if f":iam::{wish.cluster.account}:" not in str(present):
+            keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
         raise Refused(
             f"{wish.namespace}/{wish.name} has another role",
             reason=f"it is annotated with {present}, which irsa did not make",
             next_steps=(
-                f"to keep that role: irsa adopt {wish.name} -n {wish.namespace} -c {wish.cluster.name},"
-                " and name no other role in the entry",
+                keep,
                 "to give it the new one: run this again with --override-existing-serviceaccounts",
             ),
         )
 
 
-def _with_trust_tags(wish: Wish) -> Wish:
+def _with_notes(wish: Wish, role: ObservedRole | None) -> Wish:
+    """The wish with the tags that tell a later run what is irsa's of the trust policy and of the tags."""
     if wish.role is None:
         return wish
+    there = role.state.tags if role is not None else {TRANSACTION_TAG: ""}
     tags = {**wish.role.tags, **trust_own.tags(wish.identity, wish.role.trust)}
+    tags = tag_notes.with_note(tags, there)
     return replace(wish, role=replace(wish.role, tags=tags))
 
 

@@ -62,6 +62,7 @@ def observed_account(body: Json) -> ObservedServiceAccount:
         annotations=metadata.get("annotations") or {},
         labels=metadata.get("labels") or {},
         manifest={**body, "apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept},
+        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
     )
 
 
