@@ -48,7 +48,7 @@ Examples:
 @run_options
 @output_options
 def command(**options: Any) -> int:
-    """Take over a role that eksctl, Terraform, a controller or a hand has made.
+    """Take over a role that eksctl, Terraform or a hand has made.
 
     The role of an annotated ServiceAccount gets the tags by which irsa knows its own; its name, trust policy
     and policies stay as they are. What is not as irsa would have made it is said: whom the trust policy lets
@@ -111,7 +111,7 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
             for line in lines:
                 click.echo(f"  {line}")
         if not quiet or result.error is not None or result.left:
-            for line in messages(result):
+            for line in messages(result, about=f"{account['namespace']}/{account['name']}: "):
                 click.echo(f"  {line}", err=True)
     if output == "text":
         for passed in done.passed:
