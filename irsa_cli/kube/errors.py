@@ -73,7 +73,9 @@ def _stranger(error: Exception, operation: str, *, lost: bool) -> ServiceError:
 
 def _words(error: BaseException) -> str:
     """urllib3's words without the address of the Python object."""
-    return re.sub(r"<[^>]*>:? ?|HTTPS?Connection(Pool)?\([^)]*\):? ?", "", str(error)) or type(error).__name__
+    return (
+        re.sub(r"<[^<>]*>:? ?|HTTPS?Connection(Pool)?\([^()]*\):? ?", "", str(error)) or type(error).__name__
+    )
 
 
 def _answered(error: ApiException, operation: str, *, lost: bool) -> ServiceError:

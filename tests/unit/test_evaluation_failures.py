@@ -103,7 +103,7 @@ def test_the_text_names_statement_condition_and_both_values() -> None:
 
 def test_the_text_tells_what_denies() -> None:
     document = {"Version": "2012-10-17", "Statement": [allow(), allow(Effect="Deny", Principal="*")]}
-    assert explain(document, TOKEN).text == ("statement 2 denies it",)
+    assert explain(document, TOKEN).text == ("statement 2 denies it: it has no condition",)
     assert explain({"Statement": []}, TOKEN).text == ("no statement allows anything",)
 
 
