@@ -1,4 +1,4 @@
-"""Taking over a role that something else has made: the tags that make it irsa's, and what stays as it was.
+"""Taking over a role that something else has made: the marks that make it irsa's, and what stays as it was.
 
 Pure. Reading what is there, and the order of several, are in `irsa_cli.usecases.adopt`.
 """
@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core import let_in, makers, still_managed
+from irsa_cli.core import account_changes, let_in, makers, still_managed
+from irsa_cli.core.account_marks import MARKS
 from irsa_cli.core.binding import Cluster, ObservedRole
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.evaluation import Answer, explain
@@ -66,7 +67,7 @@ class Adoption:
 
 
 def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
-    """How the ServiceAccount's role becomes irsa's; an empty plan when it is.
+    """How the ServiceAccount's role, and its annotation, become irsa's; an empty plan when they are.
 
     Raises `Refused` for a role that isn't there, doesn't admit the ServiceAccount, is irsa's for another one,
     or is named by others (`sharers`), too: who deletes or changes it later would do so to them.
@@ -80,14 +81,14 @@ def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
     others = let_in.others(state.trust, pair.identity(pair.audience))
     who = belonging(state, pair)
     tagging = _tagging(pair, state)
-    if who is Belongs.OURS and not len(tagging):
-        return Adoption(tagging, maker, account_maker, others)
+    if who is Belongs.OURS and not tagging:
+        return Adoption(Plan.of(_marking(pair)), maker, account_maker, others)
     if who is Belongs.OTHERS:
         raise theirs(pair, state)
     check_unshared(pair, sharers)
     admission = _check_admitted(pair, state)
     return Adoption(
-        tagging,
+        Plan.of(tagging, _marking(pair)),
         maker,
         account_maker,
         others,
@@ -105,14 +106,14 @@ def _foreign_tags(state: RoleState) -> dict[str, str]:
     return {key: value for key, value in state.tags.items() if not key.startswith("irsa/")}
 
 
-def _tagging(pair: Pairing, state: RoleState) -> Plan:
+def _tagging(pair: Pairing, state: RoleState) -> list[Change]:
     wanted = tags_of(pair)
     if not pair.is_annotated and TRANSACTION_TAG not in state.tags:
         # No ServiceAccount tells that the role is complete: it has to say so itself.
         wanted[COMMIT_TAG] = DONE
     missing = {key: value for key, value in wanted.items() if state.tags.get(key) != value}
     if not missing:
-        return Plan()
+        return []
     if len(state.tags) + len(missing) > TAGS_LIMIT:
         raise Refused(
             f"role {pair.role_name} has no room for {len(missing)} more tags",
@@ -120,7 +121,14 @@ def _tagging(pair: Pairing, state: RoleState) -> Plan:
             next_steps=(f"aws iam untag-role --role-name {pair.role_name} --tag-keys KEY",),
         )
     before = {key: state.tags.get(key) for key in missing}
-    return Plan.of([Change(Kind.ROLE_TAGS, (pair.role_name,), TagsState(before), TagsState({**missing}))])
+    return [Change(Kind.ROLE_TAGS, (pair.role_name,), TagsState(before), TagsState({**missing}))]
+
+
+def _marking(pair: Pairing) -> list[Change]:
+    """The marks that make the annotations irsa's that the ServiceAccount has for the role."""
+    there = pair.account.annotations if pair.is_annotated else {}
+    marks: dict[str, str | None] = {mark: there[key] for key, mark in MARKS.items() if key in there}
+    return account_changes.patch((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
 
 
 def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:

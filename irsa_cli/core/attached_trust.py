@@ -61,7 +61,7 @@ def judge(wish: Wish, role: ObservedRole) -> Attached:
     """
     before = role.state.trust
     explanation = explain(before, wish.identity)
-    wanted = trust.statement(wish.identity)
+    wanted = trust.marked_statement(wish.identity)
     if allowed(explanation) or not wish.update_trust:
         return Attached(before, before, None, (), explanation, explanation)
     after = trust.with_statement(before, wanted)

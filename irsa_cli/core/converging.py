@@ -10,6 +10,7 @@ import json
 from dataclasses import replace
 
 from irsa_cli.core import tag_notes, trust_own
+from irsa_cli.core.account_marks import wrote
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.attached_trust import becoming
 from irsa_cli.core.binding import (
@@ -20,27 +21,24 @@ from irsa_cli.core.binding import (
     is_annotated,
     is_half_made,
 )
+from irsa_cli.core.bound import is_made
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import Refused
-from irsa_cli.core.names import TAGS_LIMIT, default_role_path
+from irsa_cli.core.names import TAGS_LIMIT
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import plan
 from irsa_cli.core.policy import Document
 from irsa_cli.core.restrictions import Restriction
 from irsa_cli.core.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.states import (
-    AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
     MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
     TRANSACTION_TAG,
+    WEBHOOK_ANNOTATIONS,
     WISH_TAG,
 )
-
-_OWN_ANNOTATIONS = (AUDIENCE_ANNOTATION, STS_REGIONAL_ANNOTATION, TOKEN_EXPIRATION_ANNOTATION)
 
 
 def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Plan:
@@ -151,18 +149,18 @@ def _adopt(wish: Wish) -> str:
 
 
 def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
-    """A ServiceAccount with a role that isn't irsa's changes only when the user says so."""
-    present = account.annotations.get(ROLE_ARN_ANNOTATION) if account is not None else None
+    """A ServiceAccount with a role that irsa has not given it changes only when the user says so."""
+    annotations = account.annotations if account is not None else {}
+    present = annotations.get(ROLE_ARN_ANNOTATION)
     if present in (None, wish.role_arn) or wish.override or wish.role_only:
         return
-    own = f":iam::{wish.cluster.account}:role{default_role_path(wish.cluster.name)}"
-    if own not in str(present):
+    if not wrote(annotations, ROLE_ARN_ANNOTATION):
         keep = f"to keep that role: {_adopt(wish)}, and name no other role in the entry"
         if f":iam::{wish.cluster.account}:" not in str(present):
             keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
         raise Refused(
             f"{wish.namespace}/{wish.name} has another role",
-            reason=f"it is annotated with {present}, which irsa did not make",
+            reason=f"it is annotated with {present}, which irsa did not write",
             next_steps=(
                 keep,
                 "to give it the new one: run this again with --override-existing-serviceaccounts",
@@ -184,9 +182,8 @@ def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
     """The wish with the keys that are to go, and the note of those that are there."""
     if wish.role_only:
         return wish
-    theirs = (ROLE_ARN_ANNOTATION, *_OWN_ANNOTATIONS)
     keys = {
-        "annotations": sorted(key for key in wish.annotations if key not in theirs),
+        "annotations": sorted(key for key in wish.annotations if key not in WEBHOOK_ANNOTATIONS),
         "labels": sorted(wish.labels),
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
@@ -197,9 +194,17 @@ def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
     return replace(
         wish,
         annotations={
-            **dict.fromkeys((*before["annotations"], *_OWN_ANNOTATIONS)),
+            **dict.fromkeys((*before["annotations"], *_former(account))),
             **wish.annotations,
             KEYS_ANNOTATION: noted,
         },
         labels={**labels, **wish.labels},
     )
+
+
+def _former(account: ObservedServiceAccount | None) -> list[str]:
+    """The webhook's annotations that irsa has written: they go when they are not wished any more."""
+    if account is None:
+        return []
+    made, there = is_made(account), account.annotations
+    return [key for key in WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from irsa_cli.core import account_changes, attached_trust
+from irsa_cli.core.account_marks import ROLE_MARK, with_marks
 from irsa_cli.core.binding import (
     Cluster,
     Observed,
@@ -222,13 +223,15 @@ def _service_account_changes(wish: Wish, observed: Observed) -> list[Change]:
     account = observed.service_account
     if account is not None:
         return account_changes.patch(target, account, wish.annotations, wish.labels)
-    annotations = {key: value for key, value in wish.annotations.items() if value is not None}
+    wanted = {key: value for key, value in wish.annotations.items() if value is not None}
+    annotations = with_marks(wanted)
     wished = {key: value for key, value in wish.labels.items() if value is not None}
     labels: dict[str, str | None] = {MANAGED_BY_LABEL: "irsa", **wished}
     whole = ServiceAccountState(annotations={**annotations}, labels=labels)
     if not wish.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]
     role = annotations.pop(ROLE_ARN_ANNOTATION)
+    del annotations[ROLE_MARK]
     # None, so that a rollback leaves it alone when another run has given it a role meanwhile.
     bare = ServiceAccountState(annotations={**annotations, ROLE_ARN_ANNOTATION: None}, labels=labels)
     return [
@@ -236,8 +239,8 @@ def _service_account_changes(wish: Wish, observed: Observed) -> list[Change]:
         Change(
             Kind.SERVICE_ACCOUNT,
             target,
-            ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: None}),
-            ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: role}),
+            ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: None})),
+            ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: role})),
         ),
     ]
 

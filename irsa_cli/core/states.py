@@ -42,6 +42,15 @@ STS_REGIONAL_ANNOTATION = "eks.amazonaws.com/sts-regional-endpoints"
 TOKEN_EXPIRATION_ANNOTATION = "eks.amazonaws.com/token-expiration"  # noqa: S105 - a name, not a token
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 
+WEBHOOK_ANNOTATIONS = (
+    ROLE_ARN_ANNOTATION,
+    AUDIENCE_ANNOTATION,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+)
+"""What the EKS pod identity webhook reads of a ServiceAccount. Anybody may have written them: which ones irsa
+has, and with which value, the marks of `irsa_cli.core.account_marks` tell."""
+
 
 @dataclass(frozen=True)
 class ProviderState:

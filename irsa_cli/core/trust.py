@@ -6,6 +6,7 @@ Whether a policy admits a token, and why, is `irsa_cli.core.evaluation`'s busine
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from irsa_cli.core import trust_merge
@@ -25,6 +26,8 @@ __all__ = [
     "contains",
     "denied",
     "found",
+    "marked_for",
+    "marked_statement",
     "policy",
     "policy_of",
     "statement",
@@ -43,6 +46,32 @@ def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:
     return trust_merge.Shared(
         identity.provider_arn, identity.audience, operator, (identity.subject,)
     ).document
+
+
+def marked_statement(identity: WebIdentity) -> Document:
+    """The same for a role that is somebody else's: with the Sid by which irsa knows it again."""
+    exact = trust_merge.EXACT
+    return trust_merge.Shared(
+        identity.provider_arn, identity.audience, exact, (identity.subject,)
+    ).marked.document
+
+
+def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document | None:
+    """The statement for this subject alone that irsa has added to somebody else's policy, None without one.
+
+    It may stand together with others' subjects there. One for another audience counts where there is none for
+    this one: the ServiceAccount may have lost its annotation, or changed it.
+    """
+    found = [
+        replace(item, subjects=(identity.subject,), sid=item.mark)
+        for item in map(trust_merge.read, as_list(document.get("Statement", [])))
+        if item is not None
+        and item.sid
+        and item.provider == identity.provider_arn
+        and identity.subject in item.subjects
+    ]
+    found.sort(key=lambda item: item.audience != identity.audience)
+    return found[0].document if found else None
 
 
 def policy(identity: WebIdentity, *, pattern: bool = False) -> Document:
@@ -73,7 +102,8 @@ def policy_of(
 def contains(document: Mapping[str, Any], wanted: Document) -> bool:
     """Whether the policy has this statement, in any of the forms that mean the same (its Sid aside).
 
-    It may have it together with others: one statement in irsa's form for several subjects.
+    It may have it together with others: one statement in irsa's form for several subjects. A statement with
+    irsa's mark is there only with the mark: one that means the same without is somebody else's.
     """
     subjects = trust_merge.read(wanted)
     return any(
@@ -88,6 +118,10 @@ def found(document: Mapping[str, Any], wanted: Document) -> Document | None:
 
 
 def _same(one: Any, other: Document) -> bool:
+    wanted = trust_merge.read(other)
+    if wanted is not None and wanted.sid:
+        there = trust_merge.read(one)
+        return there is not None and there.fits(wanted) and set(there.subjects) == set(wanted.subjects)
     return isinstance(one, dict) and normalized({**one, "Sid": ""}) == normalized({**other, "Sid": ""})
 
 
@@ -166,6 +200,8 @@ def audience_replacement(
             next_steps=("change the trust policy by hand first: aws iam update-assume-role-policy",),
         )
     replaced = {**item, "Condition": new["Condition"]}
+    if (marked := trust_merge.read(item)) is not None and marked.sid:
+        del replaced["Sid"]  # The mark is for the audience that was. On a role of irsa's own it needs none.
     if denied(explain(with_replaced(document, item, replaced), after)):
         raise Refused(
             f"the trust policy denies {after.subject} with the audience {after.audience}",

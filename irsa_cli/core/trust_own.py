@@ -67,6 +67,12 @@ def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -
     place = None
     for item in as_list(document.get("Statement", [])):
         rest = own.rest(item)
+        if (
+            rest is None
+            and "Sid" in item
+            and any(trust.found({"Statement": [item]}, one) for one in wished["Statement"])
+        ):
+            rest = item  # As wished, but for the mark: that was written before the role was irsa's.
         if rest is not item:
             place = len(kept) if place is None else place
             shared += [len(kept)] if rest is not None else []
@@ -82,7 +88,8 @@ def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -
         if wanted is None or index is None:
             new.append(statement)
         else:
-            (kept[index],) = trust_merge.join([kept[index]], wanted)
+            joining = wanted.marked if "Sid" in kept[index] else wanted
+            (kept[index],) = trust_merge.join([kept[index]], joining)
     place = len(kept) if place is None else place
     return {**document, "Statement": [*kept[:place], *new, *kept[place:]]}
 
@@ -123,7 +130,8 @@ class _Form:
             subjects = tuple(as_list(statement["Condition"][operator][key]))
             form = {"Effect", "Principal", "Action", "Condition"}
             ours = (
-                set(statement) == form
+                set(statement) - {"Sid"} == form
+                and _is_unmarked_or_ours(statement)
                 and statement["Effect"] == "Allow"
                 and as_list(statement["Action"]) == [ACTION]
                 and set(statement["Principal"]) == {"Federated"}
@@ -144,13 +152,18 @@ class _Form:
         }
 
 
+def _is_unmarked_or_ours(statement: Document) -> bool:
+    """A statement with a Sid is irsa's where that is irsa's mark: a run has added it before the role was."""
+    return "Sid" not in statement or trust_merge.read(statement) is not None
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
 def _fits(statement: Any, wanted: trust_merge.Shared) -> bool:
     found = trust_merge.read(statement)
-    return found is not None and found.fits(wanted)
+    return found is not None and replace(found, sid="").fits(wanted)
 
 
 def _marks(identity: WebIdentity, wished: Mapping[str, Any]) -> set[str]:

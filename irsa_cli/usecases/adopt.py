@@ -1,4 +1,4 @@
-"""`irsa adopt`: roles that something else has made become irsa's, by their tags alone.
+"""`irsa adopt`: roles that something else has made become irsa's, by marks alone.
 
 What may be taken over is decided in `irsa_cli.core.adopting`.
 """
@@ -199,7 +199,13 @@ def _carry_out(
     elif settings.dry_run:
         result = planned(found.plan, cluster, settings)
     else:
-        result = execute(found.plan, handlers(connection.iam, None), cluster, settings, context)
+        result = execute(
+            found.plan,
+            handlers(connection.iam, connection.kube if connection.asks_cluster else None),
+            cluster,
+            settings,
+            context,
+        )
     name_caller(result.error, connection.aws.caller)
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:

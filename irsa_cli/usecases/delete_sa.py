@@ -14,6 +14,7 @@ from irsa_cli.core.bound import Bound
 from irsa_cli.core.deletable import check, is_nothing
 from irsa_cli.core.deleting import Deletion, deletion
 from irsa_cli.core.errors import IrsaError, Refused
+from irsa_cli.core.foreign import check_ours
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import COMMIT_TAG, DELETING, ROLE_ARN_ANNOTATION
@@ -31,7 +32,7 @@ from irsa_cli.usecases.running import (
     naming_caller,
     planned,
 )
-from irsa_cli.usecases.users import journals_of, living, users_of
+from irsa_cli.usecases.users import journals_of, living, sharers_of, users_of
 
 ATTEMPTS = 4
 """How often a run looks and plans at most, when others work on the same objects at the same time."""
@@ -155,6 +156,7 @@ class _Deleting:
         """See `planned_deletion`."""
         bound = self._find()
         if is_nothing(bound):
+            self._check_ours(bound)
             return None
         found = deletion(bound)
         self._check(bound, found)
@@ -164,6 +166,7 @@ class _Deleting:
         with naming_caller(self.connection.aws.caller):
             bound = self._find()
             if is_nothing(bound):
+                self._check_ours(bound)
                 return self._nothing(bound, before)
             found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
             self._check(bound, found)
@@ -208,6 +211,11 @@ class _Deleting:
         if any(role.arn == bound.annotation for role in narrow.own):
             raise Refused(f"ServiceAccount {bound.full_name} names the role {bound.annotation} again")
         return narrow
+
+    def _check_ours(self, bound: Bound) -> None:
+        """Raise `Refused` where there is a binding, and all of it is somebody else's. No flag lifts that."""
+        if bound.is_theirs:
+            check_ours(bound, sharers_of(self.connection, bound))
 
     def _nothing(self, bound: Bound, before: Result | None) -> Result:
         """There is nothing to delete: because it is done, or because it never was there."""

@@ -68,7 +68,7 @@ def _trust_quota(connection: Connection, wish: Wish, role: ObservedRole | None) 
     """The account's quota, asked for only where IAM's default would not do."""
     if role is None or not wish.update_trust:
         return policy.TRUST_LIMIT
-    size = policy.size(trust.with_statement(role.state.trust, trust.statement(wish.identity)))
+    size = policy.size(trust.with_statement(role.state.trust, trust.marked_statement(wish.identity)))
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 

@@ -232,8 +232,17 @@ def _bindings_of_others(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
+def _of_terraform(sandbox: Sandbox) -> dict[str, str]:
+    """ServiceAccount web/shop, whose role Terraform has made."""
+    trust = _trust(associate(sandbox), "web", "shop")
+    sandbox.put_roles([RoleSpec("shop", trust, tags={"ManagedBy": "terraform"})])
+    account(sandbox, "web", "shop", "arn:aws:iam::111122223333:role/shop")
+    return {}
+
+
 STAGES: Mapping[str, Stage] = {
     "docs/how-to/adopt.md": _of_a_stack,
+    "docs/how-to/delete.md": _of_terraform,
     "docs/how-to/doesnt-work.md": _annotated_with_another_s_role,
     "docs/how-to/existing-role.md": _existing_role,
     "docs/how-to/permissions.md": _limited_caller,
