@@ -24,7 +24,7 @@ from irsa_cli.core.binding import (
 from irsa_cli.core.bound import is_made
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import Refused
-from irsa_cli.core.names import TAGS_LIMIT
+from irsa_cli.core.names import TAGS_LIMIT, default_role_path
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import plan
 from irsa_cli.core.policy import Document
@@ -154,13 +154,15 @@ def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
     present = annotations.get(ROLE_ARN_ANNOTATION)
     if present in (None, wish.role_arn) or wish.override or wish.role_only:
         return
-    if not wrote(annotations, ROLE_ARN_ANNOTATION):
+    # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
+    own = f":iam::{wish.cluster.account}:role{default_role_path(wish.cluster.name)}"
+    if not wrote(annotations, ROLE_ARN_ANNOTATION) or own not in present:
         keep = f"to keep that role: {_adopt(wish)}, and name no other role in the entry"
         if f":iam::{wish.cluster.account}:" not in str(present):
             keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
         raise Refused(
             f"{wish.namespace}/{wish.name} has another role",
-            reason=f"it is annotated with {present}, which irsa did not write",
+            reason=f"it is annotated with {present}, which irsa did not make, or not give it",
             next_steps=(
                 keep,
                 "to give it the new one: run this again with --override-existing-serviceaccounts",

@@ -1,4 +1,4 @@
-"""`irsa adopt`: a role that others have made gets two tags, and nothing else of the world changes."""
+"""`irsa adopt`: a role that others have made gets two tags, the annotation a mark, and nothing else changes."""
 
 import copy
 import json
@@ -29,6 +29,8 @@ def _adopted(stage: Stage, world: Json, arn: str, namespace: str, name: str = NA
     cluster = f"arn:aws:eks:{stage.region}:{stage.account_id}:cluster/{stage.cluster}"
     tags = wished["roles"][arn.rsplit("/", 1)[-1]]["tags"]
     tags.update({"irsa/cluster": cluster, "irsa/service-account": f"{namespace}/{name}"})
+    account = wished["kubernetes"]["serviceaccounts"][f"{namespace}/{name}"]
+    account["annotations"]["irsa/role-arn"] = arn
     return wished
 
 

@@ -168,11 +168,12 @@ def test_of_several_that_share_a_statement_one_goes(stage: Stage, namespace: str
 
 
 def test_the_only_statement_of_a_role_stays(stage: Stage, namespace: str, unique: str) -> None:
-    create(stage, namespace)
-    trust = stage.role_of(namespace, "app")["trust"]["Statement"][0]
-    assert delete(stage, namespace).code == 0
-    arn = shared(stage, f"{unique}-r", trust)
-    create(stage, namespace, "--attach-role-arn", arn)
+    name = f"{unique}-r"
+    arn = shared(stage, name, OTHERS)
+    create(stage, namespace, "--attach-role-arn", arn, "--update-trust")
+    trust = stage.aws_world()["roles"][name]["trust"]
+    left = json.dumps({**trust, "Statement": trust["Statement"][1:]})
+    stage.iam().update_assume_role_policy(RoleName=name, PolicyDocument=left)
     before = stage.aws_world()
     ran = delete(stage, namespace)
     assert ran.code == 0, ran.err
@@ -189,6 +190,10 @@ def test_what_the_annotation_names_need_not_be_there(stage: Stage, namespace: st
     assert delete(stage, namespace, "--keep-sa").code == 0
     before = stage.world()
     stage.annotate(namespace, "app", **{ROLE_ARN: text})
+    by_hand = stage.world()
+    assert delete(stage, namespace).code == 4
+    assert stage.world() == by_hand
+    stage.annotate(namespace, "app", **{"irsa/role-arn": text})
     ran = delete(stage, namespace)
     assert ran.code == 0, ran.err
     assert text in ran.err

@@ -89,7 +89,7 @@ def bind(stage: Stage, namespace: str, maker: Maker, *, name: str = "app") -> st
     """A binding as the tool makes it, in irsa's own form; the role's name."""
     role = f"{namespace}-{name}"
     subject = f"system:serviceaccount:{namespace}:{name}"
-    arn = make_role(stage, role, [statement(stage, subject), EC2], maker.tags)
+    arn = make_role(stage, role, [statement(stage, subject)], maker.tags)
     annotations = {**maker.annotations, ROLE_ARN: arn, "eks.amazonaws.com/token-expiration": "900"}
     stage.make_account(namespace, name, labels=maker.labels, annotations=annotations)
     return role
