@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from irsa_cli.core import tag_notes, trust_own
 from irsa_cli.core.account_marks import wrote
-from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
+from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
 from irsa_cli.core.attached_trust import becoming
 from irsa_cli.core.binding import (
     Observed,
@@ -47,6 +47,8 @@ def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Pla
     Raises `Refused` for what is somebody else's, and for a role that is half made for other wishes, unless
     `takes_over`.
     """
+    if observed.service_account is not None and not wish.role_only:
+        check_note(observed.service_account.annotations, wish.namespace, wish.name)
     wish = _with_notes(_with_keys(wish, observed.service_account), observed.role)
     _check_account(wish, observed.service_account)
     wish = replace(wish, override=True)
@@ -118,6 +120,7 @@ def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_ove
                 next_steps=_instead_of(wish, observed, theirs=key in tags),
             )
     check_path(wish.role_name, role.state, wish.role)
+    trust_own.check_marks(wish.role_name, tags)
     if is_half_made(wish, observed) and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
         raise Refused(
             f"role {wish.role_name} is half made, for other wishes",

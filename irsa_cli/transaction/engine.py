@@ -141,8 +141,11 @@ class Transaction:
         *,
         gate: Callable[[], None] | None = None,
         rollback_seconds: float = ROLLBACK_SECONDS,
+        ends_later: bool = False,
     ) -> None:
+        """`ends_later`: a plan that is carried out is not the end yet, `end` is."""
         self._plan = plan
+        self._ends_later = ends_later
         self._journal = journal
         self._run = run
         self._listen = listen = _harmless(listen)
@@ -159,6 +162,27 @@ class Transaction:
         leftovers = self._worker.undo(self._steps, self._run.transaction)
         self._worker.note("outcome", outcome=outcome_of(leftovers))
         return self._report("incomplete" if leftovers else "rolled-back", error, leftovers)
+
+    def release(self, stays: Callable[[Change], bool]) -> None:
+        """Note what is not to be taken back any more, whatever becomes of the rest."""
+        steps = [step for stage in self._steps for step in stage]
+        for step in steps:
+            if step.record.needs_undo and stays(step.change):
+                step.record.changed = False
+                self._worker.note("done", step.index, changed=False, identity={})
+
+    def end(self) -> Report:
+        """End a plan that was carried out, and `ends_later`: what was not released is taken back.
+
+        What somebody else counts on by then stays, too; the report tells it as a leftover.
+        """
+        steps = [step for stage in self._steps for step in stage]
+        leftovers = self._worker.undo(self._steps, self._run.transaction)
+        stuck = any(not isinstance(item.error, Conflict) for item in leftovers)
+        undone = bool(steps) and all(step.record.undone for step in steps)
+        outcome = "incomplete" if stuck else "rolled-back" if undone else "committed"
+        self._worker.note("outcome", outcome=outcome)
+        return self._report(outcome, None, leftovers)
 
     def _forward(self) -> Exception | None:
         try:
@@ -184,6 +208,8 @@ class Transaction:
         return True
 
     def _run_commit(self) -> None:
+        if self._ends_later:
+            return
         # The world is as wished from here on: a journal that can't say so doesn't make it less true.
         with contextlib.suppress(JournalError):
             self._journal.event("outcome", outcome="committed")

@@ -187,10 +187,11 @@ def execute(
             journal.close()
     if settings.group is None:
         prune(settings.state_dir)
-    return _result(report, cluster, transaction, settings)
+    return result_of_report(report, cluster, transaction, settings)
 
 
-def _result(report: Report, cluster: Cluster, transaction: str, settings: Settings) -> Result:
+def result_of_report(report: Report, cluster: Cluster, transaction: str, settings: Settings) -> Result:
+    """How a transaction ended, for the user."""
     signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
     return Result(
         Ended(report.outcome),

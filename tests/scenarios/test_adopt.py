@@ -1,4 +1,4 @@
-"""`irsa adopt`: a role that others have made gets two tags, the annotation a mark, and nothing else changes."""
+"""`irsa adopt`: a role that others made gets two tags, its annotation a mark; nothing else changes."""
 
 import copy
 import json

@@ -86,9 +86,8 @@ def test_a_second_statement_that_admits_is_the_one_that_is_named(
 
 
 def test_a_deny_is_named(stage: Stage, namespace: str, role: str) -> None:
-    change_trust(
-        stage, role, lambda one: [one, {"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Sid": "Stop"}]
-    )
+    stop = {"Effect": "Deny", "Action": "sts:*", "Condition": {}, "Sid": "Stop"}
+    change_trust(stage, role, lambda one: [one, {**one, **stop}])
     ran = verify(stage, namespace)
     assert ran.code == 5
     assert statuses(ran.json)["trust"] == "failed"
