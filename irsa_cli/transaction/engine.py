@@ -25,6 +25,7 @@ from irsa_cli.core.errors import (
     ServiceError,
     Waits,
 )
+from irsa_cli.core.patience import within
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.unanswered import given_up
 from irsa_cli.transaction.journal import Journal, JournalError, Record
@@ -219,7 +220,8 @@ class Transaction:
         self._run.check()
         started = time.monotonic()
         self._listen(Event(Step.GATE))
-        self._gate()
+        with within(self._run):
+            self._gate()
         self._listen(Event(Step.GATE_PASSED, seconds=time.monotonic() - started))
 
     def _run_stage(self, stage: Sequence[Tracked]) -> None:
@@ -234,7 +236,8 @@ class Transaction:
         started, silent = time.monotonic(), given_up()
         self._listen(Event(Step.STARTED, step.change))
         try:
-            applied = self._worker.handler(step.change).apply(step.change, self._run)
+            with within(self._run):
+                applied = self._worker.handler(step.change).apply(step.change, self._run)
         except Exception as error:
             self._note_failure(step, error, time.monotonic() - started, silent=given_up() > silent)
             raise
@@ -407,7 +410,8 @@ class Worker:
 
     def _is_there(self, handler: Handler, step: Tracked, run: Run) -> bool:
         try:
-            return handler.look(step.change, run.transaction)
+            with within(run):
+                return handler.look(step.change, run.transaction)
         except ServiceError as error:
             if not error.transient:
                 raise
@@ -510,7 +514,7 @@ class Worker:
         if not lost or not step.record.done or not step.record.needs_undo:
             return False
         back = step.change.inverse
-        with contextlib.suppress(ServiceError):
+        with contextlib.suppress(ServiceError), within(run):
             return bool(self.handler(back).claimed(back, run.transaction, ours=False))
         return False
 
@@ -520,7 +524,8 @@ class Worker:
         handler, until, pauses = self.handler(step.change), time.monotonic() + self._late_window, _backoff()
         while True:
             try:
-                return handler.claimed(step.change, run.transaction, ours=ours)
+                with within(run):
+                    return handler.claimed(step.change, run.transaction, ours=ours)
             except ServiceError as error:
                 waits_for_it = step.change.kind in MARKED and error.transient and ours
                 if not waits_for_it or time.monotonic() >= until or run.remaining <= 0:
@@ -574,7 +579,8 @@ class Worker:
         error = counts.error(step)
         self.note("begin", step.index)
         try:
-            self.handler(step.change).apply(step.change, run)
+            with within(run):
+                self.handler(step.change).apply(step.change, run)
         except Exception as failure:
             error = failure
         self._leave(step, error, leftovers)
@@ -611,7 +617,8 @@ class Worker:
         waits = _backoff()
         while True:
             try:
-                applied = handler.apply(inverse, run, claim)
+                with within(run):
+                    applied = handler.apply(inverse, run, claim)
             except Claimed:
                 # That may be a role whose trust policy was changed back, which IAM doesn't show yet.
                 if time.monotonic() >= self._trust_until or run.remaining <= 0:

@@ -216,3 +216,46 @@ def test_the_answer_is_one_of_three(conditions: list[Any], answer: Answer) -> No
     explanation = explain(document, TOKEN)
     assert explanation.answer is answer
     assert bool(explanation.conditions) is (answer is Answer.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            allow({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, Effect="Deny"),
+            "denies it: StringNotEquals aws:PrincipalOrgID: the unsigned request has no such key, and so"
+            " a negated test holds",
+        ),
+        (
+            allow({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}, Effect="Deny"),
+            "denies it: BoolIfExists aws:MultiFactorAuthPresent: the request has no such key, and so IfExists"
+            " holds",
+        ),
+        (
+            {"Effect": "Deny", "NotPrincipal": {"AWS": "1"}, "NotAction": "sts:TagSession"},
+            "denies it: NotPrincipal spares 'AWS 1' only; NotAction spares 'sts:TagSession' only; it has no"
+            " condition",
+        ),
+        (
+            {"Effect": "Allow", "Principal": "*", "NotAction": "sts:*"},
+            f"does not apply: NotAction: the policy leaves out 'sts:*', the token's is '{ACTION}', which is"
+            " among them",
+        ),
+        (
+            allow({"StringEquals": {"sts:RoleSessionName": "app"}}),
+            "may admit it: StringEquals sts:RoleSessionName: the policy has 'app'; it can't be"
+            " known from here"
+            " whether that holds: the pod's SDK chooses the session name",
+        ),
+    ],
+)
+def test_the_words_say_why(statement: dict[str, Any], said: str) -> None:
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    assert explain(document, TOKEN).verdicts[0].means == said
+
+
+def test_an_issuer_that_ends_in_a_slash_keeps_it_in_its_keys() -> None:
+    token = replace(TOKEN, provider_arn=f"{PROVIDER}/", issuer=f"https://{P}/")
+    with_slash = allow({"StringEquals": {f"{P}/:sub": SUB}}, Principal={"Federated": f"{PROVIDER}/"})
+    assert explain({"Statement": [with_slash]}, token).answer is Answer.YES
+    assert explain({"Statement": [allow({"StringEquals": {S: SUB}})]}, token).answer is Answer.NO
