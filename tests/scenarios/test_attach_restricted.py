@@ -35,7 +35,7 @@ def guard(stage: Stage) -> Json:
     return {
         "Sid": "Guard",
         "Effect": "Deny",
-        "Principal": "*",
+        "Principal": {"Federated": f"arn:aws:iam::{stage.account_id}:oidc-provider/{issuer_of(stage)}"},
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": {"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}},
     }
