@@ -79,7 +79,7 @@ MAKERS = {
 }
 
 
-@pytest.fixture(params=MAKERS.values(), ids=MAKERS)
+@pytest.fixture(params=list(MAKERS.values()), ids=list(MAKERS))
 def maker(request: pytest.FixtureRequest) -> Maker:
     found: Maker = request.param
     return found
