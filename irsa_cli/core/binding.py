@@ -59,6 +59,8 @@ class Wish:
     role_only: bool = False
     override: bool = False
     update_trust: bool = False
+    force: bool = False
+    """Whether a statement may be written that makes a restriction of one that is there worthless."""
     associate: bool = False
     gated: bool = False
     """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""
@@ -103,7 +105,7 @@ class ObservedServiceAccount:
     labels: Mapping[str, str]
     manifest: Document = field(default_factory=dict)
     managers: tuple[str, ...] = field(default=(), compare=False)
-    """Who has written to it, as its managedFields tell."""
+    """Who has written it, as its managedFields tell."""
 
 
 @dataclass(frozen=True)

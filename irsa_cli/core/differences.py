@@ -5,12 +5,11 @@ Pure; what is done where nothing stands in the way is in `irsa_cli.core.planning
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from irsa_cli.core import lifecycle, policy, trust
+from irsa_cli.core import attached_trust, lifecycle, policy
 from irsa_cli.core.arn import iam_arn
 from irsa_cli.core.binding import (
     Cluster,
@@ -76,7 +75,9 @@ def check_preconditions(wish: Wish, observed: Observed) -> None:
             f"the trust policy of {wish.role_arn} can't be updated", reason=observed.role_unreadable
         )
     if wish.role is None and observed.role is not None:
-        _check_admitted(wish, observed.role, observed.trust_quota)
+        found = attached_trust.check(wish, observed.role)
+        if found.added is not None:
+            check_trust_size(wish.role_arn, found.after, observed.trust_quota)
 
 
 def check_provider(cluster: Cluster, audience: str, provider: ProviderState | None) -> None:
@@ -94,28 +95,6 @@ def check_provider(cluster: Cluster, audience: str, provider: ProviderState | No
             reason=f"it accepts: {', '.join(provider.audiences) or 'none'}",
             next_steps=(f"{associate} --audience {audience}", "or run this again with --associate-oidc"),
         )
-
-
-def _check_admitted(wish: Wish, role: ObservedRole, quota: int) -> None:
-    wanted = trust.statement(wish.identity)
-    if trust.admits(role.state.trust, wish.identity):
-        return
-    together = trust.with_statement(role.state.trust, trust.marked_statement(wish.identity))
-    if not trust.admits(together, wish.identity):
-        raise Refused(
-            f"the trust policy of {wish.role_arn} denies {wish.identity.subject}",
-            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
-        )
-    if wish.update_trust:
-        check_trust_size(wish.role_arn, together, quota)
-        return
-    missing = json.dumps(wanted, indent=2)
-    raise Refused(
-        f"the trust policy of {wish.role_arn} does not admit {wish.identity.subject}",
-        reason="STS would refuse its token",
-        details=("this statement is missing:", *missing.splitlines()),
-        next_steps=("run this again with --update-trust, which adds the statement",),
-    )
 
 
 def check_trust_size(role: str, document: policy.Document, quota: int) -> None:

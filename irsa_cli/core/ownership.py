@@ -92,7 +92,7 @@ def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
 
 def check_over(pair: Pairing, state: RoleState) -> None:
     """Raise `Refused` for a role of irsa's that a run has not ended making, or has begun to delete."""
-    life = lifecycle.of(state.tags, named=True)
+    life = lifecycle.of(state.tags, named=pair.is_annotated)
     if not life.is_over:
         raise Refused(
             f"role {pair.role_arn} is {life.stage.value}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from irsa_cli.core import account_changes, lifecycle, trust
+from irsa_cli.core import account_changes, attached_trust, lifecycle
 from irsa_cli.core.account_marks import ROLE_MARK, with_marks
 from irsa_cli.core.binding import (
     Cluster,
@@ -207,13 +207,11 @@ def _policy_changes(wish: Wish, observed: Observed) -> list[Change]:
 
 
 def _trust_changes(wish: Wish, observed: Observed) -> list[Change]:
-    if (
-        wish.role is not None
-        or observed.role is None
-        or trust.admits(observed.role.state.trust, wish.identity)
-    ):
+    if wish.role is not None or observed.role is None:
         return []
-    wanted = trust.marked_statement(wish.identity)
+    wanted = attached_trust.judge(wish, observed.role).added
+    if wanted is None:
+        return []
     return [
         Change(Kind.TRUST_STATEMENT, (wish.role_name, wish.identity.subject), None, DocumentState(wanted))
     ]

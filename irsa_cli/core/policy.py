@@ -6,6 +6,7 @@ What IAM refuses in one is `irsa_cli.core.policy_grammar`'s business, which trus
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -101,3 +102,9 @@ def normalized(value: Any, *, _key: str = "") -> Any:
 def equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two documents mean the same, by form (not by logic)."""
     return bool(normalized(dict(one)) == normalized(dict(other)))
+
+
+def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:
+    """Two documents as a textual difference with three lines of context, without the names of files."""
+    one, other = (json.dumps(item, indent=2).splitlines() if item else [] for item in (old, new))
+    return list(difflib.unified_diff(one, other, lineterm=""))[2:]

@@ -30,6 +30,8 @@ TRUST_TAG = "irsa/trust"
 """Tag of a role, and the beginning of further ones: digests of the subjects and providers that a file has
 wished for it beyond its own ServiceAccount and cluster, so that one that no file wishes any more is known to
 be irsa's."""
+TAGS_TAG = "irsa/tags"
+"""Tag of a role: digests of the keys of the tags that a file has set, so that only these go with the file."""
 PENDING, DONE, DELETING = "pending", "done", "deleting"
 NOBODY = "nobody"
 """The owner of an object that bears no transaction's mark."""

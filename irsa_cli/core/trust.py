@@ -10,17 +10,21 @@ from dataclasses import replace
 from typing import Any
 
 from irsa_cli.core import trust_merge
+from irsa_cli.core.comparing import Truth
 from irsa_cli.core.errors import Refused
-from irsa_cli.core.evaluation import explain
+from irsa_cli.core.evaluation import Explanation, explain
 from irsa_cli.core.policy import Document, as_list, normalized
+from irsa_cli.core.restrictions import voided
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 
 __all__ = [
     "ACTION",
     "WebIdentity",
     "admits",
+    "allowed",
     "audience_replacement",
     "contains",
+    "denied",
     "found",
     "marked_for",
     "marked_statement",
@@ -160,6 +164,22 @@ def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
     return explain(document, identity).admitted
 
 
+def allowed(explanation: Explanation) -> Truth:
+    """Whether a statement allows it; None when that can't be known."""
+    if explanation.allowed_by:
+        return True
+    possible = any(item.possible for item in explanation.verdicts if item.effect == "Allow")
+    return None if possible else False
+
+
+def denied(explanation: Explanation) -> Truth:
+    """Whether a statement denies it; None when that can't be known."""
+    against = [item for item in explanation.verdicts if item.applies and item.effect != "Allow"]
+    if any(item.failure is None for item in against):
+        return True
+    return None if against else False
+
+
 def audience_replacement(
     document: Mapping[str, Any], before: WebIdentity, after: WebIdentity
 ) -> tuple[Document, Document] | None:
@@ -168,23 +188,29 @@ def audience_replacement(
     None when `after` is admitted already. Raises `Refused` when no statement admits exactly `before`: one
     that admits others, too, is theirs as well.
     """
-    if admits(document, after):
+    if allowed(explain(document, after)):
         return None
     old, new = statement(before), statement(after)
     item = next((item for item in as_list(document.get("Statement", [])) if _same(item, old)), None)
     if item is None:
         raise Refused(
             f"the trust policy has no statement for exactly {before.subject} and {before.audience}",
-            reason="to change the audience of one that admits others, too, would lock them out",
+            reason=_why_not_changed(document, before),
             details=tuple(explain(document, before).text),
             next_steps=("change the trust policy by hand first: aws iam update-assume-role-policy",),
         )
     replaced = {**item, "Condition": new["Condition"]}
     if (marked := trust_merge.read(item)) is not None and marked.sid:
         del replaced["Sid"]  # The mark is for the audience that was. On a role of irsa's own it needs none.
-    if not admits(with_replaced(document, item, replaced), after):
+    if denied(explain(with_replaced(document, item, replaced), after)):
         raise Refused(
             f"the trust policy denies {after.subject} with the audience {after.audience}",
             reason="a statement with the effect Deny applies to it, and no other one outweighs that",
         )
     return item, replaced
+
+
+def _why_not_changed(document: Mapping[str, Any], before: WebIdentity) -> str:
+    if voided(document, before):
+        return "the one that admits it has further conditions, and one of irsa's would void them"
+    return "to change the audience of one that admits others, too, would lock them out"

@@ -18,6 +18,7 @@ from irsa_cli.core import trust, trust_merge
 from irsa_cli.core.comparing import like
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.policy import Document, as_list
+from irsa_cli.core.restrictions import Restriction, demands, widened
 from irsa_cli.core.states import TRANSACTION_TAG, TRUST_TAG
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 
@@ -97,6 +98,14 @@ def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -
             (kept[index],) = trust_merge.join([kept[index]], joining)
     place = len(kept) if place is None else place
     return {**document, "Statement": [*kept[:place], *new, *kept[place:]]}
+
+
+def voided(document: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> tuple[Restriction, ...]:
+    """What somebody else has restricted in irsa's part of a trust policy, and no longer is in `after`.
+
+    Conditions that a file has wished for the role are irsa's: they go with the file.
+    """
+    return tuple(item for item in widened(document, after) if _mark(item.test) not in own.marks)
 
 
 def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
@@ -189,7 +198,8 @@ def _fits(statement: Any, wanted: trust_merge.Shared) -> bool:
 def _marks(identity: WebIdentity, wished: Mapping[str, Any]) -> set[str]:
     forms = [form for item in wished["Statement"] if (form := _Form.read(item)) is not None]
     named = {form.provider for form in forms} | {subject for form in forms for subject in form.subjects}
-    return {_mark(text) for text in named - {identity.provider_arn, identity.subject}}
+    demanded = {test for item in wished["Statement"] for test in demands(item)}
+    return {_mark(text) for text in (named - {identity.provider_arn, identity.subject}) | demanded}
 
 
 def _mark(text: str) -> str:

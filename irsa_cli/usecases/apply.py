@@ -62,6 +62,7 @@ class Request:
     atomic: bool = False
     override: bool = False
     update_trust: bool = False
+    force: bool = False
     verify: bool = False
     prune: bool = False
     """Whether bindings that irsa made here and no file wishes are deleted."""

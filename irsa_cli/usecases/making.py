@@ -12,7 +12,9 @@ from itertools import count
 from time import sleep, time
 from typing import Any
 
+from irsa_cli.core import attached_trust
 from irsa_cli.core.binding import Observed, Wish, is_half_made, life_of
+from irsa_cli.core.converging import voids
 from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Kind, Plan
@@ -113,12 +115,13 @@ def facts_of(wish: Wish, observed: Observed, result: Result) -> dict[str, Any]:
     account: dict[str, Any] | None = None
     if not wish.role_only:
         account = {"namespace": wish.namespace, "name": wish.name}
-    return {"serviceAccount": account, "role": {"arn": wish.role_arn, "created": created}}
+    role = {"arn": wish.role_arn, "created": created}
+    return {"serviceAccount": account, "role": role, **attached_trust.facts(wish, observed)}
 
 
 def notes_of(wish: Wish, observed: Observed) -> list[str]:
-    """What could not be checked."""
-    notes = []
+    """What could not be checked, or can't be known."""
+    notes = trust_notes(wish, observed)
     if observed.role_unreadable:
         notes.append(f"the trust policy of {wish.role_arn} was not checked: {observed.role_unreadable}")
     if wish.role_account != wish.cluster.account:
@@ -135,6 +138,13 @@ def gone_on_with(wish: Wish, observed: Observed) -> list[str]:
     life = life_of(wish, observed)
     whole = "makes it whole again" if life.stage is Stage.DELETING else "goes on from there"
     return [f"the role was {life.stage.value} ({life.why}): this run {whole}"]
+
+
+def trust_notes(wish: Wish, observed: Observed) -> list[str]:
+    """What can't be known of a trust policy, and what a forced run makes worthless in it."""
+    void = voids(wish, observed) if wish.force else ()
+    said = [f"{item.text}: void, as --force writes the statement without that" for item in void]
+    return [*attached_trust.notes(wish, observed), *said]
 
 
 def left_behind(wish: Wish, observed: Observed) -> list[str]:

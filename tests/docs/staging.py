@@ -118,7 +118,13 @@ def shared_role(sandbox: Sandbox) -> None:
 
 
 def _existing_role(sandbox: Sandbox) -> dict[str, str]:
+    """The role `shared`, and one that admits backend/app from a VPC only."""
     shared_role(sandbox)
+    found: Any = iam(sandbox).get_role(RoleName="shared")["Role"]["AssumeRolePolicyDocument"]
+    statement = json.loads(json.dumps(found["Statement"][0]).replace("backend:other", "backend:app"))
+    statement["Condition"]["StringEquals"]["aws:SourceVpc"] = "vpc-0a1b2c3d"
+    trust = {"Version": "2012-10-17", "Statement": [{"Sid": "OnlyFromOurVpc", **statement}]}
+    iam(sandbox).create_role(RoleName="from-vpc", AssumeRolePolicyDocument=json.dumps(trust))
     return {}
 
 
