@@ -65,7 +65,7 @@ def command(**options: Any) -> int:
     def work() -> Result | Adoptions:
         return (adopt_all if everything else adopt)(request, settings, progress.wire)
 
-    outcome = outcome_of(work, speaking, progress)
+    outcome = outcome_of(work, speaking, progress, one=not everything)
     outcome.detailed = detailed
     with showing(outcome.exit_code, only_shows=settings.dry_run):
         if isinstance(outcome, Result):

@@ -23,7 +23,7 @@ _WORDS = {
     Ended.COMMITTED: "done",
     Ended.UNCHANGED: "unchanged",
     Ended.PLANNED: "to change",
-    Ended.ROLLED_BACK: "failed, taken back",
+    Ended.ROLLED_BACK: "taken back",
     Ended.INCOMPLETE: "not taken back completely",
     Ended.REFUSED: "refused",
     Ended.FAILED: "failed, nothing was changed",
@@ -104,5 +104,7 @@ def _messages(done: Applied, *, quiet: bool) -> Iterator[str]:
             where = f" ({item.where})" if item.where else ""
             yield f"{item.name}{where}:"
             yield from (f"  {line}" for line in messages(result))
+        for stays in result.facts.get("stays", ()):
+            yield f"{item.name}: {stays['what']} is done and stays: {stays['why']}"
     if done.pending:
         yield f"Not begun: {', '.join(done.pending)}"

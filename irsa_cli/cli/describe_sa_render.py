@@ -126,11 +126,7 @@ def _listed(values: Any) -> str:
 
 
 def _verdict(verdict: StatementVerdict) -> str:
-    failure = verdict.failure
-    if failure is None:
-        does = "admits it" if verdict.effect == "Allow" else "denies it"
-        return _row(verdict.name, does)
-    return _row(verdict.name, f"{'may deny it' if verdict.applies else 'does not apply'}: {failure.text}")
+    return _row(verdict.name, verdict.means)
 
 
 def _pods(found: Description) -> Iterator[str]:

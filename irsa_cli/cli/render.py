@@ -51,8 +51,10 @@ def show_stories(
         say(f"{name}  unreadable   {error}")
     for story in stories:
         what = story.context.get("serviceAccount") or ""
-        line = f"{story.transaction}  {story.outcome or 'unfinished':<11}  {story.context['command']}"
-        say(f"{line}  {story.context['target']['cluster']}  {what}".rstrip())
+        line = (
+            f"{story.transaction}  {story.outcome or 'unfinished':<11}  {story.context.get('command', '?')}"
+        )
+        say(f"{line}  {story.target.get('cluster', '?')}  {what}".rstrip())
     if not stories and not unreadable:
         click.echo(none)
 

@@ -17,7 +17,7 @@ from irsa_cli.core.binding import Cluster
 from irsa_cli.core.causes.facts import ServiceAccount, Unreadable
 from irsa_cli.core.causes.subjects import shown
 from irsa_cli.core.errors import InvalidInput
-from irsa_cli.core.evaluation import Explanation, explain
+from irsa_cli.core.evaluation import Answer, Explanation, explain
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.names import subject
@@ -30,7 +30,7 @@ from irsa_cli.core.states import (
     SERVICE_ACCOUNT_TAG,
     ProviderState,
 )
-from irsa_cli.core.web_identity import WebIdentity
+from irsa_cli.core.web_identity import REQUESTED_REGION, WebIdentity, region_called
 
 
 @dataclass(frozen=True)
@@ -166,19 +166,27 @@ def named_role(account: ServiceAccount) -> Arn | None:
 
 def identity_of(cluster: Cluster, account: ServiceAccount, role_account: str) -> WebIdentity:
     """The token of a ServiceAccount's pods, as the trust policy of a role in that AWS account sees it."""
+    settings = Injection.read(account.annotations)
     return WebIdentity(
         provider_arn(cluster.partition, role_account, cluster.issuer),
         cluster.issuer,
         subject(account.namespace, account.name),
-        Injection.read(account.annotations).audience,
-        request={"aws:RequestedRegion": (cluster.region,)},
+        settings.audience,
+        request={REQUESTED_REGION: region_called(cluster.region, regional=settings.regional_sts)},
     )
 
 
-def binding_of(cluster: Cluster, account: ServiceAccount, role: ReadRole, provider: ReadProvider) -> Binding:
+def binding_of(
+    cluster: Cluster,
+    account: ServiceAccount,
+    role: ReadRole,
+    provider: ReadProvider,
+    now: datetime | None = None,
+) -> Binding:
     """Judge a ServiceAccount that has the annotation: by its role, and by the provider in the role's account.
 
-    For an annotation that is no ARN of a role, role and provider are not looked at.
+    `now` is the time that trust policies may ask for. For an annotation that is no ARN of a role, role and
+    provider are not looked at.
     """
     text = annotation_of(account) or ""
     arn = named_role(account)
@@ -196,7 +204,7 @@ def binding_of(cluster: Cluster, account: ServiceAccount, role: ReadRole, provid
     if role.arn != text:
         return judged(Status.NO_ROLE, f"the role {arn.name} is {role.arn}")
     identity = identity_of(cluster, account, arn.account)
-    explanation = explain(role.trust, identity)
+    explanation = explain(role.trust, identity, now=now)
     return judged(*_judgement(explanation, provider, identity), explanation)
 
 
@@ -205,8 +213,8 @@ def _judgement(explanation: Explanation, provider: ReadProvider, identity: WebId
         return Status.NO_PROVIDER, f"there is no OIDC provider {identity.provider_arn}"
     if isinstance(provider, ProviderState) and identity.audience not in provider.audiences:
         return Status.NO_PROVIDER, f"the OIDC provider does not accept the audience {identity.audience}"
-    if not explanation.admitted:
-        status = Status.NOT_ADMITTED if explanation.certain else Status.UNCERTAIN
+    if explanation.answer is not Answer.YES:
+        status = Status.NOT_ADMITTED if explanation.answer is Answer.NO else Status.UNCERTAIN
         return status, "; ".join(explanation.text)
     if isinstance(provider, Unreadable):
         return Status.UNCERTAIN, f"the OIDC provider can't be read: {provider.why}"

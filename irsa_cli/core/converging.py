@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 
 from irsa_cli.core import trust_own
-from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
+from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_half_made
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import Refused
@@ -39,6 +39,8 @@ def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Pla
     Raises `Refused` for what is somebody else's, and for a role that is half made for other wishes, unless
     `takes_over`.
     """
+    if observed.service_account is not None and not wish.role_only:
+        check_note(observed.service_account.annotations, wish.namespace, wish.name)
     wish = _with_trust_tags(_with_keys(wish, observed.service_account))
     _check_account(wish, observed.service_account)
     wish = replace(wish, override=True)
@@ -72,6 +74,7 @@ def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_ove
                 next_steps=_instead_of(wish, theirs=key in tags),
             )
     check_path(wish.role_name, role.state, wish.role)
+    trust_own.check_marks(wish.role_name, tags)
     if is_half_made(wish, observed) and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
         raise Refused(
             f"role {wish.role_name} is half made, for other wishes",

@@ -8,16 +8,22 @@ for byte. Joining a subject to a statement and parting with it is `irsa_cli.core
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core import trust, trust_merge
 from irsa_cli.core.comparing import like
+from irsa_cli.core.errors import Refused
 from irsa_cli.core.policy import Document, as_list
 from irsa_cli.core.states import TRANSACTION_TAG, TRUST_TAG
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 
+_KEY = re.compile(rf"{TRUST_TAG}(-[0-9]{{1,2}})?")
+"""Its tags; of another name (`irsa/trusted`) they are not its own."""
+_MARK = re.compile(r"[0-9a-f]{8}")
 _PER_TAG = 28
 """Marks that fit into the 256 characters of a tag's value."""
 
@@ -37,7 +43,7 @@ class Own:
     @classmethod
     def of(cls, identity: WebIdentity, wished: Mapping[str, Any], tags: Mapping[str, str]) -> Own:
         """By what is wished now, and what the role's tags say was wished before."""
-        before = {mark for key, text in tags.items() if key.startswith(TRUST_TAG) for mark in text.split()}
+        before = {mark for text in _values(tags).values() for mark in text.split()}
         return cls(identity, frozenset(before | _marks(identity, wished)), TRANSACTION_TAG in tags)
 
     def rest(self, statement: Any) -> Any:
@@ -84,6 +90,29 @@ def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -
             (kept[index],) = trust_merge.join([kept[index]], wanted)
     place = len(kept) if place is None else place
     return {**document, "Statement": [*kept[:place], *new, *kept[place:]]}
+
+
+def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
+    """Raise `Refused` where a role's tags say in another version's way whom files had let in before.
+
+    To write over them would forget it, and those would stay let in for ever.
+    """
+    for key, text in _values(tags).items():
+        if not all(map(_MARK.fullmatch, text.split())):
+            untag = f"aws iam untag-role --role-name {shlex.quote(role_name)} --tag-keys {key}"
+            raise Refused(
+                f"the tag {key} of role {role_name} can't be understood",
+                reason="another version of irsa, or somebody else, wrote it: whom a file had let in can't be"
+                " known",
+                next_steps=(
+                    "run this with the irsa that wrote it",
+                    f"or, to keep whom the trust policy lets in from now on: {untag}",
+                ),
+            )
+
+
+def _values(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: text for key, text in tags.items() if _KEY.fullmatch(key)}
 
 
 def tags(identity: WebIdentity, wished: Mapping[str, Any]) -> dict[str, str]:

@@ -101,7 +101,9 @@ def statement_json(verdict: StatementVerdict) -> dict[str, Any]:
             "wanted": list(failure.wanted),
             "got": None if failure.got is None else list(failure.got),
             "unknown": failure.unknown,
+            "excluding": failure.excluding,
         },
+        "because": list(verdict.because),
     }
 
 

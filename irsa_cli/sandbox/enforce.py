@@ -69,7 +69,7 @@ def _fits(statement: Mapping[str, Any], act: Act) -> bool:
     return (
         _names(statement, "Action", act.action, ignore_case=True)
         and _names(statement, "Resource", act.resource)
-        and holds(statement.get("Condition", {}), act.context)
+        and holds(statement.get("Condition", {}), act.context, denies=statement["Effect"] == "Deny")
     )
 
 

@@ -28,6 +28,7 @@ from irsa_cli.transaction.recover import stories, supersede
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.entries import Entries
+from irsa_cli.usecases.groundwork import Laid
 from irsa_cli.usecases.making import Work, is_abandoned
 from irsa_cli.usecases.many import PARALLEL, Pace, result_of, run_all
 from irsa_cli.usecases.places import Place, places
@@ -147,19 +148,43 @@ class Site:
             for item in broken:
                 note(item)
             ground = snapshot.lay_ground([wish for _, wish in wishes], associate=self.place.with_oidc)
-            if not self._lay(ground, [wish for _, wish in wishes], note):
+            laid = self._lay(ground, note)
+            if not laid.ready:
                 done.pending += [str(binding) for binding, _ in wishes]
                 return
-            making = [item for item in wishes if item[1].role is not None]
-            using = [item for item in wishes if item[1].role is None]
-            for works in ([[item] for item in making], _by_role(using)):
-                self._run(works, snapshot, pace, note)
+            try:
+                self._build(wishes, laid, snapshot, pace, note)
+            finally:
+                good = {item.name for item in done.items if item.result.ended in GOOD}
+                true = [wish for binding, wish in wishes if str(binding) in good]
+                laid.end(wholly=len(true) == len(wishes))
+            if true or not wishes:
+                self.settle([GROUNDWORK], true)
+            if len(true) == len(wishes):
+                self.settle([ALL], true, tell=not self.request.prune)
             ended = {item.name for item in done.items}
-            if {str(binding) for binding, _ in wishes} <= {
-                i.name for i in done.items if i.result.ended in GOOD
-            }:
-                self.settle([ALL], [wish for _, wish in wishes], tell=not self.request.prune)
             done.pending += [str(binding) for binding, _ in wishes if str(binding) not in ended]
+
+    def _build(
+        self,
+        wishes: Sequence[tuple[Binding, Wish]],
+        laid: _Ground,
+        snapshot: Snapshot,
+        pace: Pace,
+        note: Callable[[Item], None],
+    ) -> None:
+        """A transaction for each, on the groundwork; what one that is as wished builds on stays."""
+        by_name = {str(binding): wish for binding, wish in wishes}
+
+        def noted(item: Item) -> None:
+            if item.result.ended in GOOD:
+                laid.release(by_name[item.name])
+            note(item)
+
+        making = [item for item in wishes if item[1].role is not None]
+        using = [item for item in wishes if item[1].role is None]
+        for works in ([[item] for item in making], _by_role(using)):
+            self._run(works, snapshot, pace, noted)
 
     def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
         """Delete what no file wishes any more, after showing it."""
@@ -226,16 +251,28 @@ class Site:
             "target": vars(self.place.target),
         }
 
-    def _lay(self, ground: Groundwork, wishes: Sequence[Wish], note: Callable[[Item], None]) -> bool:
-        """Make what all build on; whether it is there now (or would be, in a dry run)."""
+    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> _Ground:
+        """Make what all build on, or only show it."""
+        from irsa_cli.changes import handlers
+
+        cluster, laid = self.connection.cluster, _Ground(self.settings)
         if not len(ground.plan):
-            self.settle([GROUNDWORK], wishes)
-            return True
-        result = result_of(lambda: self.make(ground.plan, GROUNDWORK))
-        note(Item(self.connection.cluster.name, GROUNDWORK, result))
-        if result.ended is Ended.COMMITTED:
-            self.settle([GROUNDWORK], wishes)
-        return result.ended in (Ended.COMMITTED, Ended.PLANNED)
+            return laid
+        settings = replace(self.settings, started=time.monotonic())
+
+        def work() -> Result:
+            if settings.dry_run:
+                return planned(ground.plan, cluster, settings)
+            found = handlers(self.connection.iam, self.connection.kube)
+            laid.laid = Laid.lay(ground.plan, found, cluster, settings, self._context(GROUNDWORK))
+            return laid.laid.result
+
+        result = result_of(work)
+        note(Item(cluster.name, GROUNDWORK, result))
+        laid.ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
+        if not laid.ready:
+            laid.end(wholly=False)
+        return laid
 
     def settle(
         self, names: Iterable[str], wishes: Sequence[Wish], *, pruned: bool = False, tell: bool = True
@@ -298,6 +335,34 @@ class Site:
         item = Item(self.connection.cluster.name, ALL, result)
         done.items.append(item)
         tell(item)
+
+
+@dataclass
+class _Ground:
+    """The groundwork of one cluster: `ready` to be built on, and `laid` by this run where it was needed."""
+
+    settings: Settings
+    ready: bool = True
+    laid: Laid | None = None
+
+    def release(self, wish: Wish) -> None:
+        """See `Laid.release`."""
+        if self.laid is not None:
+            self.laid.release(wish)
+
+    def end(self, *, wholly: bool) -> None:
+        """See `Laid.end`; what was taken back is told."""
+        if self.laid is None:
+            return
+        before = self.laid.result.changes
+        self.laid.end(wholly=wholly)
+        gone = [
+            f"{item.change.kind.value} {item.change.name}"
+            for item, was in zip(self.laid.result.changes, before, strict=True)
+            if item.state == "undone" and was.state == "done"
+        ]
+        if gone:
+            self.settings.note(f"Taken back, as nothing needs it: {', '.join(gone)}")
 
 
 def _arns(binding: Binding) -> Iterator[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from irsa_cli.aws import details, listing
 from irsa_cli.aws.listing import ListedRole
@@ -147,7 +148,8 @@ def _bindings(
         arn = named_role(account)
         if arn is None:
             return binding_of(cluster, account, None, None)
-        return binding_of(cluster, account, roles[arn.account][arn.name], providers[arn.account])
+        role, provider = roles[arn.account][arn.name], providers[arn.account]
+        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc))
 
     used = {annotation_of(account) for account in bound}
     by_name = {f"{account.namespace}/{account.name}": account for account in accounts}

@@ -142,8 +142,14 @@ def left_behind(wish: Wish, observed: Observed) -> list[str]:
 
 
 def is_abandoned(observed: Observed) -> bool:
-    """Whether the run that made the role began so long ago that it can't be at work any more."""
+    """Whether the run that made the role began so long ago that it can't be at work any more.
+
+    When a run began whose name irsa did not give (another version's, or a hand's) can't be known.
+    """
     if observed.role is None:
         return False
-    starts = began(observed.role.state.tags.get(TRANSACTION_TAG, ""))
+    mark = observed.role.state.tags.get(TRANSACTION_TAG, "")
+    starts = began(mark)
+    if mark and not starts:
+        return False
     return all(time() - start.timestamp() > ABANDONED_SECONDS for start in starts)

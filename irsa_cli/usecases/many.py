@@ -16,6 +16,7 @@ from irsa_cli.aws.errors import THROTTLED
 from irsa_cli.aws.session import WireCall
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.result import Ended, Result
+from irsa_cli.usecases.running import recording, standing
 
 T = TypeVar("T")
 
@@ -102,9 +103,10 @@ def in_turn(items: Iterable[T], role: Callable[[T], str]) -> list[list[T]]:
 
 def result_of(work: Callable[[], Result]) -> Result:
     """The result of one of many: what goes wrong with it is its own affair."""
-    try:
-        return work()
-    except Refused as error:
-        return Result(Ended.REFUSED, error=error)
-    except Exception as error:
-        return Result(Ended.FAILED, error=error)
+    with recording() as ended:
+        try:
+            return work()
+        except Refused as error:
+            return standing(ended, error) or Result(Ended.REFUSED, error=error)
+        except Exception as error:
+            return standing(ended, error) or Result(Ended.FAILED, error=error)

@@ -19,6 +19,7 @@ from irsa_cli.core.deleting import Deletion
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.remains import MINIMUM_AGE, began
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
+from irsa_cli.transaction.journal import is_transaction
 from irsa_cli.transaction.recover import is_running
 from irsa_cli.usecases.connect import Connection
 
@@ -105,5 +106,5 @@ def _may_live(transaction: str, state_dir: Path) -> bool:
 
 def journals_of(state_dir: Path, transactions: Iterable[str]) -> list[Path]:
     """The journals of these transactions, as far as they are on this machine."""
-    paths = [state_dir / f"{name}.jsonl" for name in transactions if name and "/" not in name]
+    paths = [state_dir / f"{name}.jsonl" for name in transactions if is_transaction(name)]
     return [path for path in paths if path.is_file()]

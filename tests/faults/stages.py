@@ -237,7 +237,7 @@ def stages(name: str, sandbox: Sandbox) -> Iterator[Setting]:
         if assets is None:
             raise RuntimeError(missing())
         etcd = stack.enter_context(Etcd(assets))
-        review = f"{sandbox.url}/_sandbox/token-review/real"
+        review = f"{sandbox.control_url}/token-review/real"
         plane = stack.enter_context(ControlPlane(assets, etcd, token_review_url=review, issuer=ISSUER))
         proxy = sandbox.open_port(ProxyFront(plane.endpoint, plane.ca_pem), name="kubernetes")
         proxy.start()

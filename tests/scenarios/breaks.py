@@ -202,16 +202,6 @@ def _keys(binding: Binding, prefix: str) -> None:
     binding.trust(Condition={"StringEquals": {f"{prefix}:sub": binding.subject, f"{prefix}:aud": STS}})
 
 
-@breaks("trust-key-https")
-def https_in_the_keys(binding: Binding) -> None:
-    _keys(binding, f"https://{binding.prefix}")
-
-
-@breaks("trust-key")
-def arn_in_the_keys(binding: Binding) -> None:
-    _keys(binding, binding.provider)
-
-
 @breaks("trust-key")
 def keys_of_another_issuer(binding: Binding) -> None:
     _keys(binding, f"{binding.prefix[:-32]}{OLD}")
@@ -254,7 +244,7 @@ def condition_that_no_token_meets(binding: Binding) -> None:
 
 @breaks("trust-deny")
 def deny(binding: Binding) -> None:
-    binding.trust({"Effect": "Deny", "Principal": "*", "Action": ACTION})
+    binding.trust({"Effect": "Deny", "Principal": {"Federated": binding.provider}, "Action": ACTION})
 
 
 @breaks("permissions-boundary")
