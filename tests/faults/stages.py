@@ -24,6 +24,8 @@ from tests.faults.zygote import Process, Zygote
 from tests.support.assets import find_assets, missing
 from tests.support.controlplane import ControlPlane, Etcd
 from tests.support.eks import bearer
+from tests.support.foreign import AWS_NODE, STANDING, Cluster, Foreign, OwnCluster
+from tests.support.foreign import RealCluster as RealNeighbours
 from tests.support.kubeclient import KubeClient
 from tests.support.stage import Json, Stage
 
@@ -112,6 +114,8 @@ class Setting:
         self._aws = self._quiet(sandbox.endpoint()).url
         found = self._client("eks").describe_cluster(name=cluster)["cluster"]
         self._issuer: str = found["identity"]["oidc"]["issuer"]
+        self._arn: str = found["arn"]
+        self._foreign: Foreign | None = None
         self.iam = self._client("iam")
         self._since = float("-inf")
         self._kube_url = ""
@@ -136,14 +140,16 @@ class Setting:
             aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def fresh(self, folder: Path) -> FaultStage:
-        """A stage as new."""
+    def fresh(self, folder: Path, *, trusting: bool = True) -> FaultStage:
+        """A stage as new, beside what is foreign; `trusting`: roles of others trust its provider."""
         self._sandbox.reset()
         self._clean()
         stage = FaultStage(
             self._sandbox, self._cluster, folder, self._admin(), self._world, lambda user, rules: None
         )
         stage.issuer, stage.setting = self._issuer, self
+        stage.foreign = Foreign(self._sandbox, self._arn, self._issuer, self._neighbours(), trusting)
+        self._foreign = stage.foreign
         return stage
 
     def settle(self) -> None:
@@ -151,6 +157,10 @@ class Setting:
 
     def _clean(self) -> None:
         """The sandbox was reset, and its cluster with it."""
+
+    def _neighbours(self) -> Cluster:
+        """How what is foreign is made and read."""
+        return OwnCluster(self._sandbox, self._arn)
 
     def _admin(self) -> KubeClient:
         if time.monotonic() - self._since > TOKEN_SECONDS:
@@ -185,7 +195,15 @@ class RealSetting(Setting):
 
     def _clean(self) -> None:
         self._sandbox.add_cluster(self._spec)
+        # What is foreign is made once, and again when it was harmed.
+        intact = self._foreign is not None and self._foreign.is_standing()
+        if not intact:
+            self._plane.admin.delete(
+                f"/api/v1/namespaces/kube-system/serviceaccounts/{AWS_NODE.partition('/')[2]}"
+            )
         for name, _ in self._namespaces():
+            if intact and name in STANDING:
+                continue
             self._plane.admin.delete(f"/api/v1/namespaces/{name}")
             self._end(name)
 
@@ -200,6 +218,9 @@ class RealSetting(Setting):
         namespace = {"metadata": {"name": name}, "spec": {"finalizers": []}}
         answer = admin.request("PUT", f"{path}/finalize", namespace)
         assert answer.status in (200, 404), answer.text
+
+    def _neighbours(self) -> Cluster:
+        return RealNeighbours(self._plane.admin)
 
     def _admin(self) -> KubeClient:
         return self._plane.admin

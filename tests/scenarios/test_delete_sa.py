@@ -339,9 +339,12 @@ def test_a_deletion_that_was_cut_off_is_finished(
         assert world == {**without_account(cut_off, namespace), "roles": {}}
 
 
-def test_a_service_account_that_is_gone_does_not_come_back(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_service_account_that_is_gone_does_not_come_back(
+    stage: Stage, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """The faults of the cluster's API strike on the sandbox's own only."""
     small = sandbox_stage(sandbox, "demo", tmp_path)
+    small.foreign = stage.foreign
     assert small.associate().code == 0
     assert small.create_sa("app", "apps", "--attach-policy-arn", READ_ONLY).code == 0
     gone = Fault("kubernetes", "DELETE serviceaccounts", "callback", skip=1, run=small.kill)
