@@ -39,8 +39,9 @@ some thirty of them, which differ only in the kind of thing: the one of ConfigMa
 each other one in `WAYS_OF_LISTS`, in turn, so that each way is tried with some of them; in one way, where not
 all of them are tried of the command."""
 WAYS_OF_LISTS = 3
-IN_TURN_OF_WRITES, IN_TURN_OF_READS = 3, 1
-"""In how many ways of `OF_PASSAGE` a call is broken at most, of a command that is not thorough."""
+IN_TURN_OF_WRITES, IN_TURN_OF_READS = 2, 1
+"""In how many ways of `OF_PASSAGE` a call of a command is broken that is not thorough; readings of commands
+that read with the code of another one, or whose calls are broken in few ways, in none."""
 ANOTHER = 0.5
 """How many of the cases another command follows."""
 READERS = ("get-sa", "describe-sa", "verify", "doctor")
@@ -167,12 +168,15 @@ class _Ways:
         self._lists = sorted((call for call in calls if _is_list(call)), key=str)
         self._number = zlib.crc32(command.encode())
         self._thorough = COMMANDS[command].thorough
+        self._reads = not (COMMANDS[command].like_others or COMMANDS[command].ways)
 
     def in_turn(self, call: Call) -> Sequence[str]:
         """The ways of `OF_PASSAGE` in which the next call is broken."""
         if _is_list(call):
             return ()
         writes = is_write(call)
+        if not writes and not self._reads:
+            return ()
         ways = tuple(OF_PASSAGE) if writes else PASSAGE_OF_READS
         if self._thorough:
             return ways
