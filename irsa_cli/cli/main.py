@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import re
 import sys
 from contextlib import suppress
 
@@ -12,6 +13,8 @@ import click
 
 from irsa_cli import __version__
 from irsa_cli.cli.unshown import Unshown
+from irsa_cli.core.redaction import without_secrets
+from irsa_cli.core.visible import visible
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
 # imports no command; a test holds the two together.
@@ -100,7 +103,7 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
-        error.show()
+        _wrong_usage(error)
         return error.exit_code
     except click.Abort:
         return 130
@@ -113,12 +116,35 @@ def run(arguments: list[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _wrong_usage(error: click.ClickException) -> None:
+    """Say what is wrong with the command line, as click does, whatever is in the values that are wrong.
+
+    A line of theirs must not become one of ours: CI systems take `::error::` at its beginning for a command.
+    """
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(error.ctx.get_usage(), err=True)
+        if error.ctx.command.get_help_option(error.ctx) is not None:
+            name = f"{error.ctx.command_path} {error.ctx.help_option_names[0]}"
+            click.echo(f"Try '{name}' for help.", err=True)
+        click.echo(err=True)
+    first, *rest = _told(error).split("\n")
+    click.echo(f"Error: {first}", err=True)
+    for line in rest:
+        click.echo(line, err=True)
+
+
+def _told(error: click.ClickException) -> str:
+    """The message; its own lines of details are kept, each begins with two spaces."""
+    text = without_secrets(error.format_message())
+    return "\n".join(map(visible, re.split(r"\n(?=  \S)", text)))
+
+
 def _unwritable(error: BaseException | None) -> None:
     """Say what can't be written (or read), and give the output up; a reader that has gone needs no word."""
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         what = error.filename or "the output can't be written"
         with suppress(OSError):
-            click.echo(f"Error: {what}: {error.strerror or error}", err=True)
+            click.echo(visible(f"Error: {what}: {error.strerror or error}"), err=True)
     # What is left in the buffer would fail once more at the interpreter's end, with an exit code of its own.
     # https://docs.python.org/3/library/signal.html#note-on-sigpipe
     with suppress(OSError):

@@ -12,6 +12,7 @@ import click
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.wording import is_unicode, say
 from irsa_cli.core.errors import IrsaError
+from irsa_cli.core.redaction import redacted
 from irsa_cli.core.result import API_VERSION, Ended, Result
 from irsa_cli.core.visible import visible
 
@@ -150,7 +151,8 @@ def _release(result: Result) -> Iterator[str]:
 def error_lines(error: Exception) -> Iterator[str]:
     """What failed, and further facts."""
     if not isinstance(error, IrsaError):
-        yield visible(f"Error: a bug in irsa: {type(error).__name__}: {error} (-v shows where)")
+        said = redacted(f"{type(error).__name__}: {error}")
+        yield visible(f"Error: a bug in irsa: {said} (-v shows where)")
         return
     yield visible(f"Error: {error}")
     yield from (visible(f"  {line}") for line in error.details)
