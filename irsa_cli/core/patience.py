@@ -84,6 +84,11 @@ def begin(seconds: float, tell: Callable[[str], None]) -> Command:
     return _command
 
 
+def tell(text: str) -> None:
+    """Tell the user something about the command that is under way."""
+    _command.tell(text)
+
+
 def current() -> Patience:
     """For whose sake this thread makes calls."""
     return _current.get() or _command

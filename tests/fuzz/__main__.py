@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from irsa_cli.sandbox import Sandbox
-from tests.fuzz import answers
+from tests.fuzz import answers, files, journals, lines
 from tests.fuzz.runs import Figures
 
-SORTS = ("answers",)
+SORTS = ("lines", "files", "journals", "answers")
 
 
 def main() -> int:
@@ -36,8 +36,11 @@ def _run(sort: str, count: int, seed: int) -> Figures:
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
         try:
+            if sort == "lines":
+                return lines.fuzz(Path(name), count, seed)
             with Sandbox() as sandbox:
-                return answers.fuzz(sandbox, Path(name), count, seed)
+                fuzz = {"files": files.fuzz, "journals": journals.fuzz, "answers": answers.fuzz}[sort]
+                return fuzz(sandbox, Path(name), count, seed)
         finally:
             os.chdir(before)
 
