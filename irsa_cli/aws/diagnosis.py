@@ -186,7 +186,9 @@ def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
                 key = "InstanceId" if filtered == "instance-id" else "PrivateDnsName"
                 options = instance.get("MetadataOptions", {})
                 enabled = options.get("HttpEndpoint") != "disabled"
-                found[instance.get(key, "")] = NodeMetadata(options.get("HttpPutResponseHopLimit", 1), enabled)
+                found[instance.get(key, "")] = NodeMetadata(
+                    options.get("HttpPutResponseHopLimit", 1), enabled
+                )
     return found
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import io
 import os
-import re
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 import click
@@ -127,16 +127,11 @@ def _wrong_usage(error: click.ClickException) -> None:
             name = f"{error.ctx.command_path} {error.ctx.help_option_names[0]}"
             click.echo(f"Try '{name}' for help.", err=True)
         click.echo(err=True)
-    first, *rest = _told(error).split("\n")
-    click.echo(f"Error: {first}", err=True)
-    for line in rest:
-        click.echo(line, err=True)
-
-
-def _told(error: click.ClickException) -> str:
-    """The message; its own lines of details are kept, each begins with two spaces."""
-    text = without_secrets(error.format_message())
-    return "\n".join(map(visible, re.split(r"\n(?=  \S)", text)))
+    # An error of files has lines of its own; those of a value are none.
+    lines: Sequence[str] = getattr(error, "lines", None) or [error.format_message()]
+    click.echo(visible(without_secrets(f"Error: {lines[0]}")), err=True)
+    for line in lines[1:]:
+        click.echo(visible(without_secrets(f"  {line}")), err=True)
 
 
 def _unwritable(error: BaseException | None) -> None:

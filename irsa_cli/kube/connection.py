@@ -79,9 +79,9 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
     import kubernetes.config
 
     try:
-        for file in (path or os.environ.get("KUBECONFIG") or kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION).split(
-            os.pathsep
-        ):
+        for file in (
+            path or os.environ.get("KUBECONFIG") or kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION
+        ).split(os.pathsep):
             _check_file(file)
         client = _listened(
             lambda: kubernetes.config.new_client_from_config(config_file=path, context=context)
@@ -107,7 +107,7 @@ class _Odd(Exception):
 
 
 def _check_file(name: str) -> None:
-    """Raise `_Odd` for what has no end, or none that anybody could wait for; one that is not there is skipped."""
+    """Raise `_Odd` for what has no end, or none that anybody waits for; what is not there is skipped."""
     try:
         found = Path(name).expanduser().stat()
     except FileNotFoundError:

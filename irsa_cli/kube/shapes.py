@@ -7,6 +7,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#standard-api-termin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
@@ -52,6 +53,8 @@ _PLAIN: Mapping[str, tuple[type, ...]] = {
     "bool": (bool,),
 }
 
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+
 Checker = Callable[[Any, str], None]
 
 
@@ -59,10 +62,11 @@ class ForeignAnswer(Exception):
     """What was answered is not of Kubernetes."""
 
 
-def check(operation: str, answer: Any) -> dict[str, Any]:
+def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, Any]:
     """The answer to an operation such as `get serviceaccounts`; raises `ForeignAnswer` when it is none.
 
-    Parts that are null are taken out: for Kubernetes they are not there.
+    `rehearsed`: nothing was to be written. Parts that are null are taken out: for Kubernetes they are not
+    there.
     """
     if not isinstance(answer, dict):
         raise ForeignAnswer("the answer is not a JSON object")
@@ -76,7 +80,7 @@ def check(operation: str, answer: Any) -> dict[str, Any]:
         if what == "serviceaccounts/token":
             _check_token(answer)
         else:
-            _check_names(answer, *_identity(verb, what))
+            _check_names(answer, *(("name",) if rehearsed else _identity(what)))
     elif verb == "delete" and not isinstance(answer.get("kind"), str):
         raise ForeignAnswer("it says not what it is")
     elif what.startswith("/"):
@@ -84,10 +88,8 @@ def check(operation: str, answer: Any) -> dict[str, Any]:
     return answer
 
 
-def _identity(verb: str, what: str) -> tuple[str, ...]:
-    """What tells one object from another; a rehearsed creation has only a name yet."""
-    if verb == "create":
-        return ("name",)
+def _identity(what: str) -> tuple[str, ...]:
+    """What tells one object from another; one that is only rehearsed has a name, and no more yet."""
     place = ("namespace",) if what in _NAMESPACED else ()
     return ("name", "uid", "resourceVersion", *place)
 
@@ -102,15 +104,20 @@ def _check_list(answer: dict[str, Any], what: str) -> None:
     checker = _checker(_MODELS.get(what, "V1PartialObject"))
     for item in items or []:
         checker(item, "an item")
-        _check_names(item, *_identity("list" if what in _MODELS else "create", what))
+        known = what in _MODELS
+        _check_names(item, *(_identity(what) if known else ("name",)), dns=known)
 
 
-def _check_names(item: Mapping[str, Any], *keys: str) -> None:
+def _check_names(item: Mapping[str, Any], *keys: str, dns: bool = True) -> None:
     metadata = item.get("metadata") or {}
     for key in keys:
         # A pod that is only rehearsed has the beginning of a name.
         if not (metadata.get(key) or (key == "name" and metadata.get("generateName"))):
             raise ForeignAnswer(f"an object without a {key}")
+    # A name of these kinds is one of DNS: nothing else is taken into a path, a line or a command.
+    for key in ("name", "namespace") if dns else ():
+        if not _NAME.fullmatch(metadata.get(key) or "x"):
+            raise ForeignAnswer(f"its {key} is none that Kubernetes takes")
 
 
 def _check_token(answer: Mapping[str, Any]) -> None:
@@ -187,7 +194,7 @@ def _plain(name: str) -> Checker:
     def look(value: Any, where: str) -> None:
         if not isinstance(value, known) or (isinstance(value, bool) and bool not in known):
             raise ForeignAnswer(f"{where} is no {'text' if str in known else name}")
-        if name == "datetime" and not _is_moment(value):
+        if name == "datetime" and not _is_moment(str(value)):
             raise ForeignAnswer(f"{where} is no time")
 
     return look

@@ -67,7 +67,9 @@ class Layer:
         reads = bool(_READS.match(name.partition(" ")[2]))
         if how == "echo":
             status = chance.choice((400, 401, 403, 404, 409, 500, 503))
-            code = chance.choice(("AccessDenied", "NoSuchEntity", "Odd\n::error::x", "Throttling", "", "x" * 999))
+            code = chance.choice(
+                ("AccessDenied", "NoSuchEntity", "Odd\n::error::x", "Throttling", "", "x" * 999)
+            )
             self._note(f"{name}: HTTP {status} {code[:20]!r} that repeats the request", reads)
             if status >= 500 and chance.random() < 0.5:
                 _CARRY(exchange, endpoint, request)
@@ -161,7 +163,7 @@ def _xml_text(text: str) -> str:
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]", "?", text)
 
 
-# The commands ------------------------------------------------------------------------------------------------
+# The commands -----------------------------------------------------------------------------------------
 
 _APP = ("app", "-n", "apps", "-c", "demo")
 _CREATE = ("create-sa", *_APP, "--attach-policy-arn", READ_ONLY)
@@ -209,7 +211,8 @@ WRITERS = (
     Command((*_CREATE, *_JSON), (_ASSOCIATE,)),
     Command((*_CREATE, "--verify", "-v", *_JSON), (_ASSOCIATE,)),
     Command(
-        ("update-sa", *_APP, "--detach-policy-arn", READ_ONLY, "--tags", "a=b", "--label", "x=y", *_JSON), _BOUND
+        ("update-sa", *_APP, "--detach-policy-arn", READ_ONLY, "--tags", "a=b", "--label", "x=y", *_JSON),
+        _BOUND,
     ),
     Command(("delete-sa", *_APP, *_JSON), _BOUND),
     Command(("apply", "-f", "one.json", *_JSON), (_ASSOCIATE,)),
@@ -241,7 +244,7 @@ def environment(sandbox: Sandbox, folder: Path) -> dict[str, str]:
         "HOME": str(folder),
         "IRSA_STATE_DIR": str(folder / "state"),
         "IRSA_RETRY_TIMEOUT": "0.3",
-        "IRSA_CALL_TIMEOUT": "20",
+        "IRSA_CALL_TIMEOUT": "5",
     }
 
 

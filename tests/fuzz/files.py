@@ -30,7 +30,10 @@ DOCUMENTS: tuple[Any, ...] = (
         "iam": {
             "withOIDC": True,
             "serviceRoleARN": "arn:aws:iam::111122223333:role/x",
-            "serviceAccounts": [_ENTRY, {"metadata": {"name": "b"}, "attachRoleARN": "arn:aws:iam::111122223333:role/x"}],
+            "serviceAccounts": [
+                _ENTRY,
+                {"metadata": {"name": "b"}, "attachRoleARN": "arn:aws:iam::111122223333:role/x"},
+            ],
         },
         "nodeGroups": [{"name": "ng", "minSize": 1}],
     },

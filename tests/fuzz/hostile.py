@@ -1,5 +1,6 @@
 """Values that nobody means well with: for command lines, for files, and for answers."""
 
+import copy
 import random
 from typing import Any
 
@@ -16,6 +17,7 @@ TEXTS = (
     "\n",
     FORGED,
     "::warning::%0Ax",
+    "##vso[task.setvariable variable=x]y",
     "x\r  ok",
     "\x1b[2K\x1b[1A",
     "\x00",
@@ -104,7 +106,7 @@ def mutated(chance: random.Random, data: Any) -> Any:
         parent[key] = value(chance)
     elif how == "copy":
         other, there = chance.choice(places)
-        parent[key] = other[there] if there in other or isinstance(other, list) else None
+        parent[key] = copy.deepcopy(other[there])
     elif isinstance(parent, list):
         parent.append(value(chance))
     elif how == "rename":

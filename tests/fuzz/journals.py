@@ -13,9 +13,20 @@ from irsa_cli.sandbox import RoleSpec, Sandbox
 from tests.faults.judge import Json
 from tests.fuzz import answers, hostile
 from tests.fuzz.runs import Figures, flaws, irsa
+from tests.support.stage import READ_ONLY
 
 THEIRS = "Admin"
-_CREATE = ("create-sa", "app", "-n", "apps", "-c", "demo", "--associate-oidc", "--attach-policy-arn", answers.READ_ONLY)
+_CREATE = (
+    "create-sa",
+    "app",
+    "-n",
+    "apps",
+    "-c",
+    "demo",
+    "--associate-oidc",
+    "--attach-policy-arn",
+    READ_ONLY,
+)
 
 
 def _commands(name: str) -> tuple[tuple[str, ...], ...]:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import click
 
-from irsa_cli.cli.main import COMMANDS, irsa as group
+from irsa_cli.cli.main import COMMANDS
+from irsa_cli.cli.main import irsa as group
 from tests.fuzz import hostile
 from tests.fuzz.runs import Figures, flaws, irsa
 
-SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"  # noqa: S105 - AWS' own example
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
 _NOT_HERE = ("sandbox",)
 """Commands that serve until they are stopped."""
 _PLAUSIBLE: Mapping[str, tuple[str, ...]] = {
@@ -29,7 +30,18 @@ _PLAUSIBLE: Mapping[str, tuple[str, ...]] = {
     "kubeconfig": ("bad.yaml", "good.json"),
     "context": ("here",),
 }
-PATHS = ("pipe", "/dev/null", "/dev/zero", "/dev/full", "folder", "missing", "secret", "loop", "good.json", "bad.yaml")
+PATHS = (
+    "pipe",
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "folder",
+    "missing",
+    "secret",
+    "loop",
+    "good.json",
+    "bad.yaml",
+)
 
 
 def make(folder: Path) -> None:

@@ -25,7 +25,8 @@ CODES = {0, 1, 2, 3, 4, 5, 6, 126, 127, 130}
 DEADLINE = 90.0
 """Seconds that a run may take: none of those that are tried here has a reason to take five."""
 _SECRETS = re.compile(
-    r"k8s-aws-v1\.[\w-]{12,}|eyJ[\w-]{16,}\.[\w-]{16,}|Signature=[0-9a-f]{32,}|Bearer [\w.-]{16,}|PRIVATE KEY-----"
+    r"k8s-aws-v1\.[\w-]{12,}|eyJ[\w-]{16,}\.[\w-]{16,}|Signature=[0-9a-f]{32,}"
+    r"|Bearer [\w.-]{16,}|PRIVATE KEY-----"
 )
 _BUG = ("a bug in irsa", "InternalError")
 
@@ -111,7 +112,7 @@ def flaws(spoken: Spoken, secrets: Sequence[str] = (), *, gives_secrets: bool = 
     if _SECRETS.search(shown) or any(secret in shown for secret in secrets):
         yield "secret shown"
     for line in said.split("\n"):
-        if not line.isprintable() or line.startswith("::"):
+        if not line.isprintable() or line.lstrip().startswith("::") or "##vso[" in line:
             yield "forged line"
             break
 

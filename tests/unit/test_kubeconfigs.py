@@ -13,7 +13,7 @@ from irsa_cli.core import patience
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.kube.connection import from_kubeconfig
 
-SECRET = "opaque-and-nobodys-business"  # noqa: S105 - a test's own
+SECRET = "opaque-and-nobodys-business"
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -58,7 +58,8 @@ ODD: dict[str, Callable[[Path], Any]] = {
     "plugin prints garbage": lambda folder: plugin(folder, "head -c 200 /dev/urandom"),
     "plugin says nothing": lambda folder: plugin(folder, "true"),
     "plugin gives no token": lambda folder: plugin(
-        folder, """echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{}}'"""
+        folder,
+        """echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{}}'""",
     ),
     "plugin is not there": lambda folder: document(
         users=[{"name": "u", "user": {"exec": {"apiVersion": "x", "command": "/no/such/plugin"}}}]
@@ -107,7 +108,9 @@ def test_a_plugin_that_does_not_end_has_the_time_of_the_command(tmp_path: Path) 
 def test_no_credentials_without_tls(tmp_path: Path) -> None:
     """As kubectl has it: over http none are sent (`kubectl proxy` needs none)."""
     path = tmp_path / "kubeconfig"
-    path.write_text(json.dumps(document(clusters=[{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}])))
+    path.write_text(
+        json.dumps(document(clusters=[{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}]))
+    )
     configuration = from_kubeconfig(str(path), None).configuration
     assert SECRET not in str(configuration.auth_settings())
 
