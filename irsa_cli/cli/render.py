@@ -69,11 +69,30 @@ def show_document(document: Mapping[str, Any], output: str) -> None:
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:
-    """A document as YAML, in characters that standard output has."""
+    """A document as YAML, in characters that standard output has.
+
+    No text begins a line of its own: CI systems take `::error::` there for a command.
+    """
     import yaml
 
-    text: str = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=is_unicode(sys.stdout))
-    return text
+    class Dumper(yaml.SafeDumper):
+        """Writes a text on one line, in quotes where it could be more than a text."""
+
+    def one_line(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        odd = not text.isprintable() or text.lstrip().startswith(":")
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
+
+    Dumper.add_representer(str, one_line)
+
+    def dump(*, plain: bool) -> str:
+        text: str = yaml.dump(
+            dict(document), Dumper=Dumper, sort_keys=False, allow_unicode=not plain, width=2**31
+        )
+        return text
+
+    text = dump(plain=not is_unicode(sys.stdout))
+    # What is invisible is written as its code point; YAML itself lets some of it be.
+    return text if text.replace("\n", "").isprintable() else dump(plain=True)
 
 
 def text_lines(result: Result) -> Iterator[str]:
