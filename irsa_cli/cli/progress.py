@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.wording import describe, mark
+from irsa_cli.core.redaction import redacted, without_secrets
 from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from irsa_cli.transaction.engine import Event
 
 KIND_WIDTH = 16
+LONGEST_CODE = 100
 NAME_WIDTH = 52
 READING_SECONDS = 600.0
 """The time limit of a command that has no `--timeout`."""
@@ -67,14 +69,16 @@ class Progress:
         """Show a wire call (`-v`); there is no secret in what is shown."""
         if self._verbose:
             outcome = call.status or "no answer"
-            code = visible(f" {call.code}") if call.code else ""
-            self._say(f"    {call.seconds * 1000:6.0f} ms  {call.service} {call.operation}  {outcome}{code}")
+            code = f" {redacted(call.code)[:LONGEST_CODE]}" if call.code else ""
+            took = f"{call.seconds * 1000:6.0f} ms"
+            self._say(visible(f"    {took}  {call.service} {call.operation}  {outcome}{code}"))
 
     def trace(self) -> None:
         """Show the traceback of a bug (`-v`)."""
         import traceback
 
-        self._say("\n".join(map(visible, traceback.format_exc().split("\n"))))
+        text = without_secrets(traceback.format_exc())
+        self._say("\n".join(map(visible, text.split("\n"))))
 
     def listen(self, event: Event) -> None:
         """Show what happened in the transaction."""

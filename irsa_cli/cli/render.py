@@ -12,6 +12,7 @@ import click
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.wording import is_unicode, say
 from irsa_cli.core.errors import IrsaError
+from irsa_cli.core.redaction import redacted
 from irsa_cli.core.result import API_VERSION, Ended, Result
 from irsa_cli.core.visible import visible
 
@@ -68,11 +69,30 @@ def show_document(document: Mapping[str, Any], output: str) -> None:
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:
-    """A document as YAML, in characters that standard output has."""
+    """A document as YAML, in characters that standard output has.
+
+    No text begins a line of its own: CI systems take `::error::` there for a command.
+    """
     import yaml
 
-    text: str = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=is_unicode(sys.stdout))
-    return text
+    class Dumper(yaml.SafeDumper):
+        """Writes a text on one line, in quotes where it could be more than a text."""
+
+    def one_line(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        odd = not text.isprintable() or text.lstrip().startswith(":")
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
+
+    Dumper.add_representer(str, one_line)
+
+    def dump(*, plain: bool) -> str:
+        text: str = yaml.dump(
+            dict(document), Dumper=Dumper, sort_keys=False, allow_unicode=not plain, width=2**31
+        )
+        return text
+
+    text = dump(plain=not is_unicode(sys.stdout))
+    # What is invisible is written as its code point; YAML itself lets some of it be.
+    return text if text.replace("\n", "").isprintable() else dump(plain=True)
 
 
 def text_lines(result: Result) -> Iterator[str]:
@@ -161,7 +181,8 @@ def _release(result: Result, about: str) -> Iterator[str]:
 def error_lines(error: Exception) -> Iterator[str]:
     """What failed, and further facts."""
     if not isinstance(error, IrsaError):
-        yield visible(f"Error: a bug in irsa: {type(error).__name__}: {error} (-v shows where)")
+        said = redacted(f"{type(error).__name__}: {error}")
+        yield visible(f"Error: a bug in irsa: {said} (-v shows where)")
         return
     yield visible(f"Error: {error}")
     yield from (visible(f"  {line}") for line in error.details)

@@ -19,6 +19,7 @@ from typing import Any
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, ServiceError, Unseen
 from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.redaction import redacted
 from irsa_cli.core.result import ChangeResult, Ended, Left, Result
 from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
 from irsa_cli.transaction.journal import Journal, new_transaction_id, prune, read
@@ -184,7 +185,7 @@ def standing(ended: Sequence[Result], error: BaseException) -> Result | None:
     if isinstance(error, KeyboardInterrupt):
         words = "interrupted"
     elif not isinstance(error, IrsaError):
-        words = f"a bug in irsa: {type(error).__name__}: {error}"
+        words = redacted(f"a bug in irsa: {type(error).__name__}: {error}")
     last = ended[-1]
     return replace(last, notes=[*last.notes, f"what comes after the transaction could not be done: {words}"])
 
