@@ -80,7 +80,7 @@ def like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
 
 
 def resembles(pattern: str, value: str, variables: Context | None = None) -> bool:
-    """Whether `value` matches a pattern of `*` and `?` in which `${...}` stands for a value of `variables`."""
+    """Whether `value` matches a pattern of `*`, `?` and, for values of `variables`, `${...}`."""
     return _string_like(value, _Wanted(pattern, variables))
 
 

@@ -1,6 +1,6 @@
-"""Attempts to become more than one is by the writes of IAM, as somebody with stolen credentials would make them.
+"""Attempts to become more than one is by the writes of IAM, as somebody with stolen credentials makes them.
 
-Every operation of botocore's model of IAM that writes, with the parameters that are most likely to be allowed.
+Every operation of botocore's model of IAM that writes, with parameters that are most likely to be allowed.
 Which credentials are tried, and what must come of it, is in test_escalation.py.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -42,6 +43,7 @@ LOOK_ALIKES = (
 EVERYTHING = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )
+_MODEL = botocore.session.get_session().get_service_model("iam")
 _READS = ("Get", "List", "Simulate")
 
 
@@ -101,7 +103,8 @@ class Aws:
         try:
             found = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="try")["Credentials"]
         except ClientError as error:
-            assert error.response["Error"]["Code"] == "AccessDenied", error
+            if error.response["Error"]["Code"] != "AccessDenied":
+                raise
             return None
         return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
 
@@ -136,9 +139,7 @@ def prepare(sandbox: Sandbox) -> None:
     }
     admin_only = trust(f"arn:aws:iam::{ACCOUNT}:user/admin")
     for name, (path, tags) in roles.items():
-        iam.create_role(
-            RoleName=name, Path=path, AssumeRolePolicyDocument=admin_only, Tags=tag_list(tags)
-        )  # type: ignore[arg-type]
+        iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=admin_only, Tags=tag_list(tags))
         iam.attach_role_policy(RoleName=name, PolicyArn=ADMINISTRATOR)
     iam.create_instance_profile(InstanceProfileName="nodes")
     iam.create_group(GroupName="admins")
@@ -150,17 +151,16 @@ def attempts(*roles: str, users: Sequence[str] = ("ci", "admin")) -> Iterator[At
 
     Roles are also tried to be made: outside of irsa's path, or in it without its tag.
     """
-    session = boto3.Session(region_name="eu-west-1")
-    model = session.client("iam", region_name="eu-west-1", **_NOBODY).meta.service_model
     values = _values(roles, users)
-    for name in model.operation_names:
-        if not name.startswith(_READS):
-            shape = model.operation_model(name).input_shape
-            for parameters in _parameters(shape, _own_values(name, values)):
-                yield Attempt(name, parameters)
+    for name in writes():
+        shape = _MODEL.operation_model(name).input_shape
+        for parameters in _parameters(shape, _own_values(name, values)):
+            yield Attempt(name, parameters)
 
 
-_NOBODY: dict[str, Any] = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+def writes() -> list[str]:
+    """The operations of IAM that are no reads."""
+    return [name for name in _MODEL.operation_names if not name.startswith(_READS)]
 
 
 def _values(roles: Sequence[str], users: Sequence[str]) -> dict[str, Sequence[Any]]:
@@ -190,7 +190,7 @@ def _values(roles: Sequence[str], users: Sequence[str]) -> dict[str, Sequence[An
 def _own_values(operation: str, values: Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
     """What is different for those that make something: it is new."""
     paths = {"Path": ("/", "/irsa/", "/irsa/other/", "/irsademo/", "/ci/")}
-    new = {
+    new: dict[str, dict[str, Sequence[Any]]] = {
         "CreateRole": {"RoleName": ("evil",), **paths},
         "CreateUser": {"UserName": ("evil",), "Path": ("/", "/irsa/demo/")},
         "CreateGroup": {"GroupName": ("evil",), "Path": ("/irsa/demo/",)},

@@ -2,7 +2,7 @@
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/ lists them by service. Calls without
 resource types there are about `*`. A role or policy that a call names and that isn't there has no path. What
-the sandbox does not know of a call is left out: only a policy about `*` allows a call whose resource it can't tell.
+the sandbox does not know of a call is left out: only a policy about `*` allows it.
 """
 
 from __future__ import annotations
