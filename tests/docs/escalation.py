@@ -139,7 +139,12 @@ def prepare(sandbox: Sandbox) -> None:
     }
     admin_only = trust(f"arn:aws:iam::{ACCOUNT}:user/admin")
     for name, (path, tags) in roles.items():
-        iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=admin_only, Tags=tag_list(tags))
+        iam.create_role(
+            RoleName=name,
+            Path=path,
+            AssumeRolePolicyDocument=admin_only,
+            Tags=tag_list(tags),  # type: ignore[arg-type]
+        )
         iam.attach_role_policy(RoleName=name, PolicyArn=ADMINISTRATOR)
     iam.create_instance_profile(InstanceProfileName="nodes")
     iam.create_group(GroupName="admins")
@@ -202,7 +207,7 @@ def _own_values(operation: str, values: Mapping[str, Sequence[Any]]) -> Mapping[
 
 def _parameters(shape: Shape | None, values: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
     members: Mapping[str, Shape] = shape.members if shape else {}  # type: ignore[attr-defined]
-    required = shape.required_members if shape else []  # type: ignore[attr-defined]
+    required = shape.required_members if shape else []
     chosen = {
         name: values[name] if name in values else (_any(member),)
         for name, member in members.items()

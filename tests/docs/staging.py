@@ -77,6 +77,22 @@ def actions(policy: dict[str, Any]) -> list[str]:
     return found
 
 
+def joined(*names: str) -> dict[str, Any]:
+    """Several documented policies, by their files' names, as one."""
+    documents = [iam_policy(PERMISSIONS / f"{name}.json") for name in names]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [statement for document in documents for statement in document["Statement"]],
+    }
+
+
+def boundary(sandbox: Sandbox) -> str:
+    """Make the documented boundary; returns its ARN."""
+    document = (PERMISSIONS / "workload-boundary.json").read_text(encoding="utf-8")
+    made = iam(sandbox).create_policy(PolicyName="workload-boundary", PolicyDocument=document)
+    return made["Policy"]["Arn"]
+
+
 def associate(sandbox: Sandbox) -> str:
     """Make the cluster's OIDC provider; returns its ARN."""
     made = iam(sandbox).create_open_id_connect_provider(
