@@ -5,6 +5,7 @@ No code of irsa and no Kubernetes client library: tests of both APIs judge the w
 
 import json
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -50,10 +51,11 @@ class KubeClient:
         *,
         content_type: str = "application/json",
         accept: str = "application/json",
+        headers: Mapping[str, str] | None = None,
         **query: str,
     ) -> Answer:
         """Send one request; `body` is JSON unless it is bytes already."""
-        headers = {"Accept": accept}
+        headers = {"Accept": accept, **(headers or {})}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
         if body is not None:
