@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from irsa_cli.aws.diagnosis import quotas
-from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import attached_policies, inline_policy_names
 from irsa_cli.aws.listing import FoundRole, find_role
+from irsa_cli.aws.paging import pages
 from irsa_cli.core.bindings import BoundRole, ReadRole
 from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.errors import ServiceError
@@ -88,13 +88,9 @@ def _number_of_roles(iam: IAMClient) -> int:
 
 
 def _pages(iam: IAMClient) -> Iterator[list[RoleDetailTypeDef]]:
-    more: dict[str, Any] = {}
-    while True:
-        page = call(iam.get_account_authorization_details, Filter=["Role"], MaxItems=PAGE, **more)
+    read = iam.get_account_authorization_details
+    for page in pages(read, "Marker", "Marker", Filter=["Role"], MaxItems=PAGE):
         yield page["RoleDetailList"]
-        if not page.get("IsTruncated"):
-            return
-        more = {"Marker": page["Marker"]}
 
 
 def _detailed(role: RoleDetailTypeDef) -> BoundRole:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies
+from irsa_cli.aws.paging import pages
 from irsa_cli.core.causes.facts import Association, EksFacts, Event, NodeMetadata, Role, VpcEndpoint
 from irsa_cli.core.causes.objects import moment
 from irsa_cli.core.errors import ServiceError
@@ -92,14 +93,11 @@ def associations(
     if name:
         only = {"namespace": namespace, "serviceAccount": name}
     found: dict[tuple[str, str], Association] = {}
-    more: dict[str, Any] = {}
-    while True:
-        page = call(eks.list_pod_identity_associations, clusterName=cluster, **only, **more)
+    read = eks.list_pod_identity_associations
+    for page in pages(read, "nextToken", "nextToken", clusterName=cluster, **only):
         for item in page.get("associations", []):
             found[item["namespace"], item["serviceAccount"]] = Association(item["associationId"])
-        if not page.get("nextToken"):
-            return found
-        more = {"nextToken": page["nextToken"]}
+    return found
 
 
 def association(eks: EKSClient, cluster: str, namespace: str, name: str) -> Association | None:
@@ -118,13 +116,9 @@ def association(eks: EKSClient, cluster: str, namespace: str, name: str) -> Asso
 def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:
     """The names of a cluster's EKS add-ons."""
     found: list[str] = []
-    more: dict[str, Any] = {}
-    while True:
-        page = call(eks.list_addons, clusterName=cluster, **more)
+    for page in pages(eks.list_addons, "nextToken", "nextToken", clusterName=cluster):
         found += page.get("addons", [])
-        if not page.get("nextToken"):
-            return tuple(found)
-        more = {"nextToken": page["nextToken"]}
+    return tuple(found)
 
 
 def web_identity_events(cloudtrail: Any, subject: str) -> tuple[Event, ...]:
@@ -183,14 +177,9 @@ def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
 
 
 def _instances(ec2: Any, filters: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    more: dict[str, Any] = {}
-    while True:
-        page = call(ec2.describe_instances, Filters=filters, **more)
-        for reservation in page["Reservations"]:
-            yield from reservation["Instances"]
-        if not page.get("NextToken"):
-            return
-        more = {"NextToken": page["NextToken"]}
+    for page in pages(ec2.describe_instances, "NextToken", "NextToken", Filters=filters):
+        for reservation in page.get("Reservations", []):
+            yield from reservation.get("Instances", [])
 
 
 def _policy(item: dict[str, Any]) -> Document:

@@ -5,17 +5,20 @@ Codes only, never messages: those are AWS's own words, and are passed on as they
 
 from __future__ import annotations
 
-import re
-import threading
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, ParamSpec, TypeVar
 
 import botocore.exceptions
 import botocore.parsers
 
+from irsa_cli.core.attempts import Overran, TooLarge, bounded
 from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.patience import persist
+from irsa_cli.core.redaction import redacted
 from irsa_cli.core.tls import certificate_refused
-from irsa_cli.core.unanswered import give_up
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,30 +41,31 @@ THROTTLED = {
     "SlowDown",
     "BandwidthLimitExceeded",
     "PriorRequestNotComplete",
-    "ConcurrentModification",
 }
+_PASSING = {
+    "ConcurrentModification",
+    "ConcurrentModificationException",
+    "EntityTemporarilyUnmodifiable",
+    "IDPCommunicationError",
+    "RequestTimeout",
+    "RequestTimeoutException",
+}
+"""Refusals that are over soon: somebody else's write, or a connection, was in the way."""
+_CLOCK = {
+    "InvalidSignatureException",
+    "RequestExpired",
+    "RequestInTheFuture",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+}
+"""What a wrong clock may get."""
+_SKEW = 240.0
+"""Seconds by which a clock may be wrong: AWS takes a signature for five minutes.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
 # The parameters that name what a call is about, the most telling first.
 _SUBJECTS = ("PolicyArn", "RoleName", "OpenIDConnectProviderArn", "RoleArn", "Url", "name")
-
-
-class _LostAnswers(threading.local):
-    """Whether an attempt of the call under way in this thread may have been executed unanswered.
-
-    botocore retries by itself: that the last attempt was refused says nothing of the ones before.
-    """
-
-    lost = False
-    started = 0.0
-
-    def reset(self) -> None:
-        self.lost = False
-
-    def note(self, operation: str, status: int, exception: BaseException | None) -> None:
-        silent = exception is not None and not _is_unsent(exception)
-        if silent and not operation.startswith(("Get", "List")):
-            give_up()
-        if status >= 500 or silent:
-            self.lost = True
 
 
 _NOT_SENT = (
@@ -81,19 +85,61 @@ def _is_unsent(error: BaseException) -> bool:
 
 
 _NETWORK = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
-lost_answers = _LostAnswers()
+
+
+class ForeignAnswer(Exception):
+    """What was answered is not of AWS: a page of a proxy, or of a portal that wants a login first."""
+
+
+OVERRAN = "irsa-overran"
+"""The event of a client, told when an attempt of it was given up: service, operation, seconds."""
 
 
 def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a method of a boto3 client; raises `ServiceError` for everything that can go wrong."""
+    """Call a method of a boto3 client; raises `ServiceError` for everything that can go wrong.
+
+    Failures that pass are waited out (`irsa_cli.core.patience`), each attempt has a time limit of its own.
+    """
     client = method.__self__  # type: ignore[attr-defined]
     operation = client.meta.method_to_api_mapping[method.__name__]
+    service = client.meta.service_model.service_name
     subject = next((str(kwargs[key]) for key in _SUBJECTS if key in kwargs), "")
-    lost_answers.reset()
-    try:
-        return method(*args, **kwargs)
-    except Exception as error:
-        raise translate(error, client.meta.service_model.service_name, operation, subject) from error
+
+    def attempt() -> T:
+        started = time.monotonic()
+        try:
+            answer = bounded(lambda: method(*args, **kwargs))
+        except Exception as error:
+            if isinstance(error, Overran):
+                client.meta.events.emit(
+                    OVERRAN, service=service, operation=operation, seconds=time.monotonic() - started
+                )
+            raise translate(error, service, operation, subject) from error
+        return answer
+
+    return persist(attempt, writes=not operation.startswith(_READING))
+
+
+_READING = ("Get", "List", "Describe", "Lookup", "Simulate")
+
+
+def check_origin(operation: str, status: int, body: bytes, parsed: Mapping[str, Any], *, xml: bool) -> None:
+    """Raise `ForeignAnswer` for an answer that AWS has not given.
+
+    Each of its answers bears a request's id, and an answer in XML is named after the operation. (Stand-ins
+    for AWS may forget the id where the answer is JSON: then it has to say something that was asked for.)
+    https://docs.aws.amazon.com/IAM/latest/APIReference/CommonParameters.html
+    """
+    named = bool((parsed.get("ResponseMetadata") or {}).get("RequestId"))
+    if 200 <= status < 300 and xml:
+        named = named and f"<{operation}Response".encode() in body[:1024]
+    elif 200 <= status < 300:
+        named = named or bool(parsed.keys() - {"ResponseMetadata"})
+    else:
+        code = str((parsed.get("Error") or {}).get("Code", ""))
+        named = named or code not in ("", "Unknown", str(status))
+    if not named:
+        raise ForeignAnswer(f"HTTP {status}, and nothing in it is of AWS")
 
 
 def translate(error: Exception, service: str, operation: str, subject: str) -> ServiceError:
@@ -101,27 +147,27 @@ def translate(error: Exception, service: str, operation: str, subject: str) -> S
     what = f"{service} {operation} {subject}".rstrip()
     if isinstance(error, botocore.exceptions.ClientError):
         return _answered(error, what, service, operation, subject)
-    if isinstance(error, botocore.exceptions.BotoCoreError):
-        return ServiceError(
-            what,
-            code=type(error).__name__,
-            outcome=Outcome.NOT_SENT if _is_unsent(error) and not lost_answers.lost else Outcome.UNKNOWN,
-            transient=isinstance(error, _NETWORK),
-            reason=_without_secrets(str(error)),
-            next_steps=_advice_without_answer(error),
-            service=service,
-            operation=operation,
-        )
-    # A garbled or truncated answer (ResponseParserError, a cut connection): it may have been executed.
+    unsent = _is_unsent(error)
+    known = isinstance(error, botocore.exceptions.BotoCoreError)
     return ServiceError(
         what,
         code=type(error).__name__,
-        outcome=Outcome.UNKNOWN,
-        transient=True,
-        reason=f"the answer could not be read ({type(error).__name__})",
+        outcome=Outcome.NOT_SENT if unsent else Outcome.UNKNOWN,
+        # Of what is not botocore's: a garbled or truncated answer, or none. It may have been executed.
+        transient=isinstance(error, _NETWORK) if known else not isinstance(error, TooLarge),
+        reason=redacted(str(error)) if known else _unreadable(error),
+        next_steps=_advice_without_answer(error),
         service=service,
         operation=operation,
     )
+
+
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, Overran | TooLarge):
+        return str(error)
+    if isinstance(error, ForeignAnswer):
+        return f"the answer did not come from AWS ({error})"
+    return f"the answer could not be read ({type(error).__name__})"
 
 
 def _answered(
@@ -129,7 +175,9 @@ def _answered(
 ) -> ServiceError:
     body = error.response.get("Error", {})
     code = str(body.get("Code", "Unknown"))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    metadata = error.response.get("ResponseMetadata", {})
+    status = int(metadata.get("HTTPStatusCode", 0))
+    headers = metadata.get("HTTPHeaders") or {}
     server = status >= 500
     throttled = code in THROTTLED or status == 429
     details: tuple[str, ...] = ()
@@ -141,15 +189,35 @@ def _answered(
         service=service,
         operation=operation,
         status=status,
-        outcome=Outcome.UNKNOWN if server or lost_answers.lost else Outcome.REFUSED,
-        transient=server or throttled,
-        reason=f"{code}: {_without_secrets(str(body.get('Message', ''))) or 'no message'}",
+        outcome=Outcome.UNKNOWN if server else Outcome.REFUSED,
+        transient=server or throttled or code in _PASSING,
+        reason=f"{code}: {redacted(str(body.get('Message', ''))) or 'no message'}",
         details=details,
-        next_steps=_advice(code),
+        next_steps=_advice(code, headers),
+        retry_after=retry_after(headers),
     )
 
 
-def _advice(code: str) -> tuple[str, ...]:
+def retry_after(headers: Mapping[str, Any]) -> float | None:
+    """Seconds until a service wants to be asked again, None where it does not say (RFC 9110, 10.2.3)."""
+    text = str(headers.get("retry-after") or "").strip()
+    return float(text) if text.isdecimal() and len(text) < 6 else None
+
+
+def _skew(headers: Mapping[str, Any]) -> float:
+    """Seconds by which this machine's clock goes before that of who answered; 0 where nobody can tell."""
+    try:
+        theirs = parsedate_to_datetime(str(headers.get("date")))
+        return (datetime.now(timezone.utc) - theirs).total_seconds()
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _advice(code: str, headers: Mapping[str, Any]) -> tuple[str, ...]:
+    skew = _skew(headers)
+    if code in _CLOCK and abs(skew) > _SKEW:
+        side = "fast" if skew > 0 else "slow"
+        return (f"set this machine's clock: by the answer's it is {abs(skew):.0f} s {side}",)
     if code in _EXPIRED:
         return ("get new AWS credentials (aws sso login, or assume the role again), then run this again",)
     if code in _BAD_CREDENTIALS:
@@ -167,16 +235,13 @@ def _advice_without_answer(error: Exception) -> tuple[str, ...]:
         return ("give AWS credentials: a profile (--profile), AWS_ACCESS_KEY_ID, SSO or a web identity",)
     if isinstance(error, names.TokenRetrievalError | names.SSOError):
         return ("log in again: aws sso login",)
+    if isinstance(error, ForeignAnswer):
+        return ("something between here and AWS answers: check HTTPS_PROXY, NO_PROXY, and for a login page",)
     if isinstance(error, names.SSLError):
         return ("if a proxy with its own CA is in the way, name the CA in AWS_CA_BUNDLE",)
     if isinstance(error, _NETWORK):
         return ("check the network, HTTPS_PROXY and NO_PROXY, then run this again",)
     return ()
-
-
-def _without_secrets(text: str) -> str:
-    """The text with signatures and session tokens of presigned URLs cut out."""
-    return re.sub(r"(X-Amz-(?:Signature|Security-Token|Credential)=)[^&\s\"']+", r"\1…", text)
 
 
 def is_denied(error: ServiceError) -> bool:

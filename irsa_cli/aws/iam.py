@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from irsa_cli.aws.errors import call
+from irsa_cli.aws.paging import pages
 from irsa_cli.core.binding import ObservedRole
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.policy import TRUST_LIMIT, Document
@@ -74,26 +75,14 @@ def whole_role(iam: IAMClient, name: str) -> ObservedRole | None:
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:
     """The ARNs of a role's managed policies."""
-    arns: list[str] = []
-    marker: dict[str, Any] = {}
-    while True:
-        page = call(iam.list_attached_role_policies, RoleName=role, **marker)
-        arns += [item["PolicyArn"] for item in page["AttachedPolicies"]]
-        if not page.get("IsTruncated"):
-            return frozenset(arns)
-        marker = {"Marker": page["Marker"]}
+    found = pages(iam.list_attached_role_policies, "Marker", "Marker", RoleName=role)
+    return frozenset(item["PolicyArn"] for page in found for item in page["AttachedPolicies"])
 
 
 def inline_policy_names(iam: IAMClient, role: str) -> list[str]:
     """The names of a role's inline policies."""
-    names: list[str] = []
-    marker: dict[str, Any] = {}
-    while True:
-        page = call(iam.list_role_policies, RoleName=role, **marker)
-        names += page["PolicyNames"]
-        if not page.get("IsTruncated"):
-            return names
-        marker = {"Marker": page["Marker"]}
+    found = pages(iam.list_role_policies, "Marker", "Marker", RoleName=role)
+    return [name for page in found for name in page["PolicyNames"]]
 
 
 def inline_policy(iam: IAMClient, role: str, name: str) -> Document | None:

@@ -32,7 +32,7 @@ def fetch(issuer: str, log: WireLog) -> dict[str, Any]:
     Raises `ServiceError` (service `issuer`) when it can't be had, or is not what the standard asks for.
     """
     pool = _pool(issuer)
-    found = _get(pool, issuer + DISCOVERY, "discovery", log)
+    found = _get(pool, issuer.rstrip("/") + DISCOVERY, "discovery", log)
     if found.get("issuer") != issuer:
         raise _wrong("discovery", f"it is of the issuer {found.get('issuer')}, and not of {issuer}")
     address = found.get("jwks_uri")

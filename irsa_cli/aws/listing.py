@@ -12,8 +12,9 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from irsa_cli.aws.errors import call, lost_answers, translate
+from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import NOT_THERE, role_of
+from irsa_cli.aws.paging import pages
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import RoleState
@@ -67,23 +68,18 @@ def list_roles(iam: IAMClient, path: str = "/") -> Listing:
     """All roles of the account whose path begins so; IAM itself leaves out the others."""
     found: list[ListedRole] = []
     now = datetime.now(timezone.utc)
-    pages = iam.get_paginator("list_roles").paginate(PathPrefix=path, PaginationConfig={"PageSize": PAGE})
-    lost_answers.reset()
-    try:
-        for page in pages:
-            now = _server_time(page["ResponseMetadata"]) or now
-            found += [
-                ListedRole(
-                    role["RoleName"],
-                    role["Arn"],
-                    role["Path"],
-                    cast("Document", role.get("AssumeRolePolicyDocument", {})),
-                    role["CreateDate"],
-                )
-                for role in page["Roles"]
-            ]
-    except Exception as error:
-        raise translate(error, "iam", "ListRoles", "") from error
+    for page in pages(iam.list_roles, "Marker", "Marker", PathPrefix=path, MaxItems=PAGE):
+        now = _server_time(page["ResponseMetadata"]) or now
+        found += [
+            ListedRole(
+                role["RoleName"],
+                role["Arn"],
+                role["Path"],
+                cast("Document", role.get("AssumeRolePolicyDocument", {})),
+                role["CreateDate"],
+            )
+            for role in page["Roles"]
+        ]
     return Listing(tuple(found), now)
 
 

@@ -17,9 +17,11 @@ import boto3
 import botocore.config
 import botocore.exceptions
 import botocore.session
+from botocore.awsrequest import AWSResponse
 
 from irsa_cli import __version__
-from irsa_cli.aws.errors import lost_answers, translate
+from irsa_cli.aws.errors import OVERRAN, check_origin, translate
+from irsa_cli.core import attempts
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.limits import call_seconds
 from irsa_cli.core.own_calls import AGENT
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from irsa_cli.aws.role_credentials import RoleCredentials
 
 CONNECT_SECONDS = 5
-ATTEMPTS = 4
+LARGEST = 32 * 2**20
+"""Bytes that an answer may have; a page of whole roles has fewer than 10 MiB."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,8 @@ class AwsSession:
         config = botocore.config.Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=call_seconds(),
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            # How often a call is repeated is decided in `irsa_cli.core.patience`, for both APIs.
+            retries={"mode": "standard", "total_max_attempts": 1},
             user_agent_extra=f"{AGENT}/{__version__}",
             max_pool_connections=16,
             **options,
@@ -150,22 +154,31 @@ class AwsSession:
         return client
 
     def _watch(self, client: Any) -> None:
-        """Log every attempt, and remember attempts whose outcome nobody knows."""
+        """Log every attempt, bound what is read of its answer, and take only AWS's."""
+        started = threading.local()
+        xml = client.meta.service_model.metadata.get("protocol") == "query"
 
         def sent(**_: Any) -> None:
-            lost_answers.started = time.monotonic()
+            started.at = time.monotonic()
 
         def answered(event_name: str, response_dict: Any = None, exception: Any = None, **rest: Any) -> None:
             status = response_dict["status_code"] if response_dict else 0
             parsed = rest.get("parsed_response") or {}
             _, service, operation = event_name.split(".", 2)
-            lost_answers.note(operation, status, exception)
-            seconds = time.monotonic() - getattr(lost_answers, "started", time.monotonic())
+            seconds = time.monotonic() - getattr(started, "at", time.monotonic())
             code = parsed.get("Error", {}).get("Code", "") or (type(exception).__name__ if exception else "")
             self._log(WireCall(service, operation, status, seconds, code))
+            if response_dict and exception is None:
+                check_origin(operation, status, response_dict["body"], parsed, xml=xml)
+
+        def overran(service: str, operation: str, seconds: float, **_: Any) -> None:
+            self._log(WireCall(service, operation, 0, seconds, "Overran"))
 
         client.meta.events.register("before-send", sent)
         client.meta.events.register("response-received", answered)
+        client.meta.events.register(OVERRAN, overran)
+        # botocore has no other place where an answer can be kept from growing without an end.
+        client._endpoint.http_session = _Bounded(client._endpoint.http_session)
 
     def _assume(self, role_arn: str) -> None:
         """Become another role for the rest of the run, as pipelines that hop accounts do."""
@@ -180,3 +193,32 @@ class AwsSession:
             region_name=self.region,
         )
         self._clients.clear()
+
+
+class _Bounded:
+    """botocore's session of HTTP, whose answers have at most `LARGEST` bytes."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def send(self, request: Any) -> Any:
+        """Send a request; the answer's body is read here."""
+        request.stream_output = True
+        answer = self._session.send(request)
+        found = attempts.body(answer.raw.stream(64 * 1024), LARGEST)
+        return AWSResponse(answer.url, answer.status_code, answer.headers, _Read(found))
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._session.close()
+
+
+class _Read:
+    """A body that was read, as `AWSResponse` takes it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, *_: Any, **__: Any) -> list[bytes]:
+        """All of it."""
+        return [self._body]

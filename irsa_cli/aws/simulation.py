@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 
-from irsa_cli.aws.errors import call
+from irsa_cli.aws.paging import pages
 from irsa_cli.core.arn import role_arn
 from irsa_cli.core.errors import InvalidInput
 
@@ -117,19 +117,17 @@ def _simulate(
     entries: Sequence[ContextEntryTypeDef],
 ) -> Iterator[Simulated]:
     more: dict[str, Any] = {"ResourceArns": list(resources)} if resources else {}
-    while True:
-        page = call(
-            iam.simulate_principal_policy,
-            PolicySourceArn=caller.role_arn,
-            ActionNames=list(actions),
-            ContextEntries=entries,
-            **more,
-        )
+    for page in pages(
+        iam.simulate_principal_policy,
+        "Marker",
+        "Marker",
+        PolicySourceArn=caller.role_arn,
+        ActionNames=list(actions),
+        ContextEntries=entries,
+        **more,
+    ):
         for item in page.get("EvaluationResults", []):
             yield from _results(item)
-        if not page.get("IsTruncated"):
-            return
-        more["Marker"] = page["Marker"]
 
 
 def _results(item: Mapping[str, Any]) -> Iterator[Simulated]:

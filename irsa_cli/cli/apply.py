@@ -54,6 +54,11 @@ def apply_options(command: Any) -> Any:
             " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
         ),
         allow_boundary_removal_option,
+        click.option(
+            "--force",
+            is_flag=True,
+            help="Write trust statements that void a restriction of one that is there, too.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -119,6 +124,7 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         atomic=options["atomic"],
         override=options["override"],
         update_trust=options["update_trust"],
+        force=options["force"],
         verify=verify,
         prune=options["prune"],
         boundary=options["boundary"] or "",

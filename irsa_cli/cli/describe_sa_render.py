@@ -28,6 +28,7 @@ def lines(found: Description) -> Iterator[str]:
     yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}"
     if binding.reason:
         yield f"  {binding.reason}"
+    yield from (f"  next: {step}" for step in binding.next_steps)
     yield from _account(found)
     yield from _role(found)
     yield from _trust(found)
@@ -126,11 +127,7 @@ def _listed(values: Any) -> str:
 
 
 def _verdict(verdict: StatementVerdict) -> str:
-    failure = verdict.failure
-    if failure is None:
-        does = "admits it" if verdict.effect == "Allow" else "denies it"
-        return _row(verdict.name, does)
-    return _row(verdict.name, f"{'may deny it' if verdict.applies else 'does not apply'}: {failure.text}")
+    return _row(verdict.name, verdict.means)
 
 
 def _pods(found: Description) -> Iterator[str]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 KIND_WIDTH = 16
 NAME_WIDTH = 52
+READING_SECONDS = 600.0
+"""The time limit of a command that has no `--timeout`."""
 _STYLES = {"+": "green", "✓": "green", "~": "yellow", "-": "yellow", "✗": "red"}
 
 
@@ -33,6 +35,8 @@ class Progress:
         self._verbose = verbose
         self._lock = threading.Lock()
         self._status: Any = None
+        self.seconds = READING_SECONDS
+        """The time limit of the whole command."""
         self.live = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
 
     def __enter__(self) -> Progress:

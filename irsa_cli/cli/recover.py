@@ -93,6 +93,7 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     _check(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
+    progress.seconds = options["timeout"] + options["rollback_timeout"]
     settings = Settings(
         state_dir=state_dir(options["state_dir"]),
         timeout=options["timeout"],

@@ -94,7 +94,8 @@ def _started(clusters: tuple[str, ...], latency: float) -> Iterator[tuple[Sandbo
     with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
         environment = sandbox.env(account=specs[0].account, region=specs[0].region)
         # What is done in here is gone at the end: so are its journals, which must not mix with real ones.
-        yield sandbox, {**environment, "IRSA_STATE_DIR": state}
+        control = {"IRSA_SANDBOX_CONTROL": sandbox.control_url}
+        yield sandbox, {**environment, **control, "IRSA_STATE_DIR": state}
 
 
 def _spec(kind: type[ClusterSpec], text: str) -> ClusterSpec:

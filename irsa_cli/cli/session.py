@@ -17,6 +17,7 @@ from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
+    from irsa_cli.core.patience import Command
     from irsa_cli.core.result import Result
     from irsa_cli.usecases.connect import Target
     from irsa_cli.usecases.running import Settings
@@ -73,6 +74,7 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
 
     options.pop("approve")
     detailed = options.pop("detailed_exitcode")
+    progress.seconds = options["timeout"]
     settings = Settings(
         state_dir=state_dir(options.pop("state_dir")),
         timeout=options.pop("timeout"),
@@ -86,8 +88,16 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
     return settings, detailed
 
 
-def _terminate(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(number)
+def breaking_off(command: Command) -> None:
+    """Let SIGTERM, and SIGINT where it is heard at all, end the command with a `KeyboardInterrupt`."""
+
+    def handle(number: int, _frame: object) -> None:
+        command.stop()
+        raise KeyboardInterrupt(number)
+
+    signal.signal(signal.SIGTERM, handle)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, handle)
 
 
 def finish(
@@ -101,30 +111,41 @@ def finish(
     from irsa_cli.cli.render import show
     from irsa_cli.core.result import Ended
 
-    result = outcome_of(work, speaking, progress)
+    result = outcome_of(work, speaking, progress, one=True)
     result.detailed = detailed
     with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
         show(result, speaking.output, quiet=speaking.quiet)
     return result.exit_code
 
 
-def outcome_of(work: Callable[[], T], speaking: Speaking, progress: Progress) -> T | Result:
-    """Do the work, and return what it returns; an error or a signal that ends it becomes a `Result`."""
+def outcome_of(
+    work: Callable[[], T], speaking: Speaking, progress: Progress, *, one: bool = False
+) -> T | Result:
+    """Do the work, and return what it returns; an error or a signal that ends it becomes a `Result`.
+
+    `one`: the work is about one transaction. Once that has ended, what fails after it does not undo it.
+    """
     from irsa_cli.core.errors import IrsaError, Refused
+    from irsa_cli.core.patience import begin
     from irsa_cli.core.result import Ended, Result
+    from irsa_cli.usecases.running import recording, standing
 
     # Until a transaction takes over (irsa_cli.usecases.running), nothing is written: to break off is safe.
-    signal.signal(signal.SIGTERM, _terminate)
-    with progress:
+    breaking_off(begin(progress.seconds, progress.note))
+    with progress, recording() as recorded:
+        ended = recorded if one else []
         try:
             return work()
         except IrsaError as error:
-            return Result(Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, error=error)
+            how = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+            return standing(ended, error) or Result(how, error=error)
         except KeyboardInterrupt as stop:
+            if found := standing(ended, stop):
+                return found
             number = stop.args[0] if stop.args else int(signal.SIGINT)
             early = IrsaError("interrupted before anything was changed", code="Interrupted")
             return Result(Ended.FAILED, error=early, signal=number)
         except Exception as error:
             if speaking.verbose:
                 progress.trace()
-            return Result(Ended.FAILED, error=error)
+            return standing(ended, error) or Result(Ended.FAILED, error=error)

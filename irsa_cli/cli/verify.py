@@ -157,12 +157,14 @@ def _check_combinations(options: dict[str, Any]) -> None:
 
 
 def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
+    from irsa_cli.cli.session import breaking_off
     from irsa_cli.core.errors import IrsaError
+    from irsa_cli.core.patience import begin
     from irsa_cli.core.verification import Report
     from irsa_cli.transaction.engine import Event, Step
     from irsa_cli.usecases.verify import verify_accounts
 
-    signal.signal(signal.SIGTERM, _terminate)
+    breaking_off(begin(progress.seconds, progress.note))
     account = f"{request.namespace}/{request.name}" if request.name else request.namespace
     nothing = Report(None, many=not request.name, asked=(request.target.cluster, account))
     with progress:
@@ -179,10 +181,6 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
             if speaking.verbose:
                 progress.trace()
             return replace(nothing, error=error)
-
-
-def _terminate(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(number)
 
 
 def _show(report: Report, speaking: Speaking) -> None:

@@ -9,14 +9,17 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.ht
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from decimal import Decimal
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
-from irsa_cli.core.web_identity import Context, values_of
+from irsa_cli.core.web_identity import TIMES, Context, values_of
 
 Truth = bool | None
 Compare = Callable[[str, str, Context | None], Truth]
@@ -24,9 +27,6 @@ Compare = Callable[[str, str, Context | None], Truth]
 
 Piece = tuple[str, bool]
 """A part of a policy's value, and whether it is taken literally (wildcards in it mean themselves)."""
-
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_DEFAULT = re.compile(r"(.+?)\s*,\s*'(.*)'", re.DOTALL)
 
 
 class _NoValue(Exception):
@@ -42,42 +42,103 @@ def _pieces(text: str, context: Context | None) -> tuple[Piece, ...]:
         return ((text, False),)
     found: list[Piece] = []
     end = 0
-    for match in _VARIABLE.finditer(text):
-        found += [(text[end : match.start()], False), (_value(match[1], context), True)]
-        end = match.end()
+    while (start := text.find("${", end)) >= 0 and (close := text.find("}", start)) >= 0:
+        found += [(text[end:start], False), (_value(text[start + 2 : close], context), True)]
+        end = close + 1
     return (*found, (text[end:], False))
 
 
 def _value(name: str, context: Context) -> str:
     if name in ("*", "?", "$"):
         return name
-    default = _DEFAULT.fullmatch(name)
-    values = values_of(context, default[1] if default else name)
+    key, default = with_default(name)
+    values = values_of(context, key)
     if values is None:
         if default is None:
             raise _NoValue
-        return default[2]
-    if not isinstance(values, tuple) or len(values) != 1:
-        raise _NotKnown  # Keys with several values can't be variables.
+        return default
+    if not isinstance(values, tuple) or len(values) != 1 or key.lower() in TIMES:
+        raise _NotKnown  # Keys with several values can't be variables; how a time is written isn't said.
     return values[0]
 
 
-_WILD = {"*": ".*", "?": "."}
+def with_default(name: str) -> tuple[str, str | None]:
+    """A variable's key, and its default: `aws:username, 'none'`."""
+    key, comma, rest = name.partition(",")
+    text = rest.strip()
+    if comma and len(text) > 1 and text[0] == text[-1] == "'":
+        return key.strip(), text[1:-1]
+    return name, None
 
 
-@lru_cache(maxsize=4096)
-def pattern(pieces: tuple[Piece, ...]) -> re.Pattern[str]:
-    """The regular expression of a pattern with the wildcards `*` and `?`."""
-    parts = [
-        re.escape(text) if literal else "".join(_WILD.get(char) or re.escape(char) for char in text)
-        for text, literal in pieces
-    ]
-    return re.compile("".join(parts), re.DOTALL)
+@dataclass(frozen=True)
+class _Segment:
+    """What stands between two stars of a pattern: a text of known length; with a `pattern` if it has `?`."""
+
+    text: str
+    pattern: re.Pattern[str] | None
+
+    def is_at(self, value: str, place: int) -> bool:
+        if self.pattern is None:
+            return value.startswith(self.text, place)
+        return self.pattern.match(value, place) is not None
+
+    def find(self, value: str, start: int, end: int) -> int:
+        """Where it is first found between the two places, -1 when nowhere."""
+        if self.pattern is None:
+            return value.find(self.text, start, end)
+        match = self.pattern.search(value, start, end)
+        return match.start() if match else -1
+
+
+def _segment(pieces: Iterable[Piece]) -> _Segment:
+    parts = list(pieces)
+    text = "".join(text for text, _ in parts)
+    if not any("?" in text and not literal for text, literal in parts):
+        return _Segment(text, None)
+    signs = "".join(
+        re.escape(text) if literal else "".join("." if char == "?" else re.escape(char) for char in text)
+        for text, literal in parts
+    )
+    return _Segment(text, re.compile(signs, re.DOTALL))
+
+
+@lru_cache(maxsize=1024)
+def _segments(pieces: tuple[Piece, ...]) -> tuple[_Segment, ...]:
+    """A pattern, cut at its stars; those in the middle that are empty left out."""
+    found: list[list[Piece]] = [[]]
+    for text, literal in pieces:
+        head, *rest = [text] if literal else text.split("*")
+        found[-1].append((head, literal))
+        found += [[(part, False)] for part in rest]
+    first, *others = map(_segment, found)
+    return (first, *(item for item in others[:-1] if item.text), *others[-1:])
+
+
+def _matches(value: str, pieces: tuple[Piece, ...]) -> bool:
+    """Whether a value fits a pattern. Each part between stars is taken where it is found first.
+
+    That never has to be taken back, so the time is that of a search, whatever the pattern is.
+    """
+    first, *others = _segments(pieces)
+    if not others:
+        return len(value) == len(first.text) and first.is_at(value, 0)
+    start, end = len(first.text), len(value) - len(others[-1].text)
+    if start > end or not first.is_at(value, 0) or not others[-1].is_at(value, end):
+        return False
+    for item in others[:-1]:
+        place = item.find(value, start, end)
+        if place < 0:
+            return False
+        start = place + len(item.text)
+    return True
 
 
 def like(value: str, wanted: str) -> bool:
     """Whether a value matches a pattern of `*` (any characters, none too) and `?` (any one)."""
-    return pattern(((wanted, False),)).fullmatch(value) is not None
+    if "*" not in wanted and "?" not in wanted:
+        return value == wanted
+    return _matches(value, ((wanted, False),))
 
 
 def _with_variables(test: Callable[[str, tuple[Piece, ...]], Truth]) -> Compare:
@@ -101,7 +162,7 @@ def _equals_ignoring_case(value: str, pieces: tuple[Piece, ...]) -> Truth:
 
 
 def _like(value: str, pieces: tuple[Piece, ...]) -> Truth:
-    return pattern(pieces).fullmatch(value) is not None
+    return _matches(value, pieces)
 
 
 def _arn_like(value: str, pieces: tuple[Piece, ...]) -> Truth:
@@ -112,7 +173,7 @@ def _arn_like(value: str, pieces: tuple[Piece, ...]) -> Truth:
     if len(components) != 6:
         return False
     parts = zip(components, value.split(":", 5), strict=True)
-    return all(pattern(tuple(wanted)).fullmatch(text) for wanted, text in parts)
+    return all(_matches(text, tuple(wanted)) for wanted, text in parts)
 
 
 def _components(pieces: tuple[Piece, ...]) -> list[list[Piece]]:
@@ -137,12 +198,39 @@ def _plain(parse: Callable[[str], Any], test: Callable[[Any, Any], bool]) -> Com
     return compare
 
 
-def _date(text: str) -> datetime:
-    """A date as ISO 8601 or in seconds since the epoch."""
-    if re.fullmatch(r"\d{9,}(\.\d+)?", text, re.ASCII):
-        return datetime.fromtimestamp(float(text), timezone.utc)
-    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+_DATE = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)"
+    r"(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?)?)?",
+    re.ASCII,
+)
+_SECONDS = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_PREFIX = re.compile(r"[0-9A-Fa-f:.]+(?:/\d{1,3})?", re.ASCII)
+
+
+def instant(text: str) -> float:
+    """Seconds since the epoch, of a date as ISO 8601 or of such a number; raises ValueError.
+
+    Four digits are a year.
+    """
+    match = _DATE.fullmatch(text)
+    if match is None:
+        if not _SECONDS.fullmatch(text):
+            raise ValueError(text)
+        return float(text)
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    zone = match[7] or "Z"
+    there = datetime(year, month or 1, day or 1, hour, minute, second, tzinfo=timezone.utc).timestamp()
+    if zone == "Z":
+        return there
+    offset = int(zone[1:3]) * 3600 + int(zone[4:]) * 60
+    return there - math.copysign(offset, int(f"{zone[0]}1"))
+
+
+def _number(text: str) -> Decimal:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return Decimal(text)
 
 
 def _boolean(text: str) -> bool:
@@ -150,6 +238,8 @@ def _boolean(text: str) -> bool:
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:
+    if not _PREFIX.fullmatch(text):
+        raise ValueError(text)
     return ip_network(text, strict=False)
 
 
@@ -184,9 +274,9 @@ COMPARISONS: dict[str, tuple[Compare, bool]] = {
     "BinaryEquals": (_bytes_equal, False),
     "IpAddress": (_plain(_network, _within), False),
     "NotIpAddress": (_plain(_network, _within), True),
-    **{f"Numeric{name}": (_plain(float, test), False) for name, test in _ORDER.items()},
-    **{f"Date{name}": (_plain(_date, test), False) for name, test in _ORDER.items()},
-    "NumericNotEquals": (_plain(float, _ORDER["Equals"]), True),
-    "DateNotEquals": (_plain(_date, _ORDER["Equals"]), True),
+    **{f"Numeric{name}": (_plain(_number, test), False) for name, test in _ORDER.items()},
+    **{f"Date{name}": (_plain(instant, test), False) for name, test in _ORDER.items()},
+    "NumericNotEquals": (_plain(_number, _ORDER["Equals"]), True),
+    "DateNotEquals": (_plain(instant, _ORDER["Equals"]), True),
 }
 """By the operator's name: the comparison, and whether the operator is its negation."""

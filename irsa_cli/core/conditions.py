@@ -15,12 +15,15 @@ from typing import Any
 
 from irsa_cli.core.comparing import COMPARISONS, Compare, Truth
 from irsa_cli.core.policy import as_list
-from irsa_cli.core.web_identity import Context, Values, values_of
+from irsa_cli.core.web_identity import TIMES, UNKNOWN, Context, Present, Values, values_of
 
 
 @dataclass(frozen=True)
 class Tested:
-    """One test of a Condition block and what came of it. `key` is '' when the operator has no keys."""
+    """One test of a Condition block and what came of it. `key` is '' when the operator has no keys.
+
+    `got` is None where the request has no such key, and where nothing is known of its value.
+    """
 
     operator: str
     key: str
@@ -28,15 +31,36 @@ class Tested:
     got: Values
     truth: Truth
 
+    @property
+    def for_lack(self) -> str:
+        """What makes it hold though the request has no such key, in words; '' when it isn't that."""
+        operator = operator_of(self.operator)
+        if not self.truth or self.got is not None or operator is None:
+            return ""
+        if operator.compare is None and not operator.quantifier:
+            return ""
+        if operator.if_exists:
+            return "IfExists"
+        return "ForAllValues" if operator.quantifier == "all" else "a negated test"
+
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator's name, taken apart. `quantifier` is '', 'any' or 'all'; `compare` None: the Null check."""
+    """An operator's name, taken apart. `quantifier` is '', 'any' or 'all'; `compare` None: the Null check.
+
+    `kind` is the name without negation, order and suffix (String, Numeric, Date, ...).
+    """
 
     compare: Compare | None
     negated: bool = False
     quantifier: str = ""
     if_exists: bool = False
+    kind: str = ""
+
+    @property
+    def wild(self) -> bool:
+        """Whether a `*` means any value."""
+        return self.kind == "StringLike"
 
 
 _QUANTIFIERS = {"ForAnyValue:": "any", "ForAllValues:": "all"}
@@ -45,15 +69,16 @@ _QUANTIFIERS = {"ForAnyValue:": "any", "ForAllValues:": "all"}
 @lru_cache(maxsize=512)
 def operator_of(name: str) -> Operator | None:
     """The operator of that name, None when there is none; IAM refuses names in another case."""
-    if name == "Null":
-        return Operator(None)
     quantifier = next((head for head in _QUANTIFIERS if name.startswith(head)), "")
     text = name.removeprefix(quantifier)
+    if text == "Null":
+        # With a quantifier: documented only for what a quantifier does where the key is missing.
+        return Operator(None, quantifier=_QUANTIFIERS.get(quantifier, ""))
     base = text.removesuffix("IfExists")
     if base not in COMPARISONS:
         return None
     compare, negated = COMPARISONS[base]
-    return Operator(compare, negated, _QUANTIFIERS.get(quantifier, ""), base != text)
+    return Operator(compare, negated, _QUANTIFIERS.get(quantifier, ""), base != text, base.replace("Not", ""))
 
 
 def first_failing(block: Any, context: Context, *, variables: bool) -> Tested | None:
@@ -62,7 +87,7 @@ def first_failing(block: Any, context: Context, *, variables: bool) -> Tested | 
     `variables`: whether `${...}` in the values is replaced, as it is in policies of version 2012-10-17.
     """
     unknown: Tested | None = None
-    for tested in _tests(block, context, variables=variables):
+    for tested in tests(block, context, variables=variables):
         if tested.truth is False:
             return tested
         if tested.truth is None and unknown is None:
@@ -70,7 +95,8 @@ def first_failing(block: Any, context: Context, *, variables: bool) -> Tested | 
     return unknown
 
 
-def _tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]:
+def tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]:
+    """All tests of a Condition block, with what comes of each."""
     if not isinstance(block, dict):
         yield Tested("", "", (), None, None)
         return
@@ -83,9 +109,14 @@ def _tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]
             wanted = tuple(map(_text, as_list(value)))
             got = values_of(context, key)
             truth = None
-            if operator is not None:
+            if operator is not None and _is_comparable(operator, key):
                 truth = _holds(operator, got, wanted, context if variables else None)
             yield Tested(name, key, wanted, got, truth)
+
+
+def _is_comparable(operator: Operator, key: str) -> bool:
+    """How a time is written as text is not documented."""
+    return operator.kind.startswith(("Date", "Numeric")) or not operator.kind or key.lower() not in TIMES
 
 
 def _text(value: Any) -> str:
@@ -96,13 +127,16 @@ def _text(value: Any) -> str:
 
 
 def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: Context | None) -> Truth:
-    compare = operator.compare
-    if not isinstance(got, tuple):
-        if got is not None:
-            return None
+    if got is None:
         return _holds_without_key(operator, wanted)
+    if got is UNKNOWN:
+        there = _holds(operator, Present(), wanted, variables)
+        return there if there is _holds_without_key(operator, wanted) else None
+    compare = operator.compare
     if compare is None:
         return _is_null(wanted, absent=False)
+    if isinstance(got, Present):
+        return _holds_for_any(operator, got, wanted, variables)
 
     def fits(value: str) -> Truth:
         hit = any_of(compare(value, item, variables) for item in wanted)
@@ -116,8 +150,20 @@ def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: 
     return any_of(verdicts) if operator.quantifier == "any" else _all_of(verdicts)
 
 
+def _holds_for_any(
+    operator: Operator, got: Present, wanted: tuple[str, ...], variables: Context | None
+) -> Truth:
+    """What holds whatever value the key has."""
+    if got.one_of:
+        each = {_holds(operator, (value,), wanted, variables) for value in got.one_of}
+        return each.pop() if len(each) == 1 else None
+    if not wanted or (operator.wild and any(item and not item.strip("*") for item in wanted)):
+        return bool(wanted) != operator.negated
+    return None
+
+
 def _holds_without_key(operator: Operator, wanted: tuple[str, ...]) -> Truth:
-    if operator.compare is None:
+    if operator.compare is None and not operator.quantifier:
         return _is_null(wanted, absent=True)
     if operator.quantifier == "any":
         # ForAnyValue says no, IfExists says yes; which of them wins is not documented.

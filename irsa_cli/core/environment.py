@@ -58,7 +58,7 @@ _SETTINGS = {
 }
 _ENDPOINT = "AWS_ENDPOINT_URL_"
 """With a service's name behind it."""
-# Identities that don't begin with AWS_: of boto, and of EC2's old tools, which Ansible still reads.
+# Identities that don't begin with AWS_: of boto, of EC2's old tools (Ansible still reads them), of CI jobs.
 _OTHERS = {
     "BOTO_CONFIG",
     "EC2_ACCESS_KEY",
@@ -66,6 +66,23 @@ _OTHERS = {
     "EC2_PRIVATE_KEY",
     "EC2_SECRET_KEY",
     "EC2_SECURITY_TOKEN",
+    # The identity of a CI job: with it, the command could become what the job can.
+    # https://docs.github.com/en/actions/reference/security/oidc, https://docs.gitlab.com/ci/secrets/id_token_authentication/
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "ACTIONS_RUNTIME_TOKEN",
+    "BITBUCKET_STEP_OIDC_TOKEN",
+    "BUILDKITE_AGENT_ACCESS_TOKEN",
+    "CIRCLE_OIDC_TOKEN",
+    "CIRCLE_OIDC_TOKEN_V2",
+    "CI_JOB_JWT",
+    "CI_JOB_JWT_V1",
+    "CI_JOB_JWT_V2",
+    "CI_JOB_TOKEN",
+    "GITHUB_TOKEN",
+    "GITLAB_OIDC_TOKEN",
+    "SYSTEM_ACCESSTOKEN",
+    "IRSA_SANDBOX_CONTROL",
 }
 
 

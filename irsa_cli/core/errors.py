@@ -119,7 +119,7 @@ class ServiceError(IrsaError):
 
     `code` is AWS's error code or the Kubernetes Status reason (never parse messages), `status` the
     HTTP status (0 without an answer), `outcome` what is known about the write, and `transient`
-    whether the same call may succeed later.
+    whether the same call may succeed later: after `retry_after` seconds, where the service says so.
     """
 
     def __init__(
@@ -135,8 +135,10 @@ class ServiceError(IrsaError):
         reason: str = "",
         details: Sequence[str] = (),
         next_steps: Sequence[str] = (),
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, reason=reason, details=details, next_steps=next_steps, code=code)
+        self.retry_after = retry_after
         self.service = service
         self.operation = operation
         self.status = status

@@ -18,7 +18,7 @@ _ISSUER = re.compile(r"https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(/[\x21\x22\x24-\x
 
 
 def check_issuer(url: str) -> str:
-    """Check an issuer URL by IAM's rules and return it without a trailing slash.
+    """Check an issuer URL by IAM's rules and return it as it is: a slash at its end belongs to it.
 
     https only, no query, no port, at most 255 characters:
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html
@@ -32,12 +32,12 @@ def check_issuer(url: str) -> str:
         )
     if len(url) > 255:
         raise InvalidInput("the issuer URL is too long", reason=f"{len(url)} characters, IAM takes 255")
-    return url.rstrip("/")
+    return url
 
 
 def host_path(issuer: str) -> str:
     """The issuer without `https://`: what provider ARNs and condition keys are made of."""
-    return issuer.removeprefix("https://").rstrip("/")
+    return issuer.removeprefix("https://")
 
 
 def provider_arn(partition: str, account: str, issuer: str) -> str:

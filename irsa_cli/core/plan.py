@@ -1,15 +1,14 @@
 """A change is a value, its inverse is the same value backwards, and a plan is stages of changes.
 
 How changes are carried out is in `irsa_cli.changes`, in which order and with what safety in
-`irsa_cli.transaction`.
+`irsa_cli.transaction`, how they are written into a journal in `irsa_cli.core.written`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from irsa_cli.core import states
 from irsa_cli.core.states import State
@@ -112,25 +111,6 @@ class Change:
     def name(self) -> str:
         """The target as one text."""
         return "/".join(self.target)
-
-    def to_json(self) -> dict[str, Any]:
-        """The change as JSON, for the journal and `-o json`."""
-        return {
-            "kind": self.kind.value,
-            "target": list(self.target),
-            "before": asdict(self.before) if self.before is not None else None,
-            "after": asdict(self.after) if self.after is not None else None,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Change:
-        """The change that `to_json` wrote."""
-        kind = Kind(data["kind"])
-
-        def state(value: Any) -> State | None:
-            return None if value is None else STATE_OF_KIND[kind](**value)
-
-        return cls(kind, tuple(data["target"]), state(data["before"]), state(data["after"]))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError, ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import State
+from irsa_cli.core.written import FIELDS
 
 API_VERSION = "irsa/v1"
 
@@ -62,7 +63,8 @@ def _shown(state: State | None) -> dict[str, Any] | None:
     """A state with its own keys in JSON's way of writing them; the keys of tags and documents stay."""
     if state is None:
         return None
-    return {_camel(key): value for key, value in vars(state).items() if key not in _OF_JOURNALS}
+    fields = (field for field in FIELDS[type(state)] if field.key not in _OF_JOURNALS)
+    return {_camel(field.key): getattr(state, field.attribute) for field in fields}
 
 
 def _camel(key: str) -> str:

@@ -8,16 +8,23 @@ for byte. Joining a subject to a statement and parting with it is `irsa_cli.core
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core import trust, trust_merge
 from irsa_cli.core.comparing import like
+from irsa_cli.core.errors import Refused
 from irsa_cli.core.policy import Document, as_list
+from irsa_cli.core.restrictions import Restriction, demands, widened
 from irsa_cli.core.states import TRANSACTION_TAG, TRUST_TAG
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 
+_KEY = re.compile(rf"{TRUST_TAG}(-[0-9]{{1,2}})?")
+"""Its tags; of another name (`irsa/trusted`) they are not its own."""
+_MARK = re.compile(r"[0-9a-f]{8}")
 _PER_TAG = 28
 """Marks that fit into the 256 characters of a tag's value."""
 
@@ -37,7 +44,7 @@ class Own:
     @classmethod
     def of(cls, identity: WebIdentity, wished: Mapping[str, Any], tags: Mapping[str, str]) -> Own:
         """By what is wished now, and what the role's tags say was wished before."""
-        before = {mark for key, text in tags.items() if key.startswith(TRUST_TAG) for mark in text.split()}
+        before = {mark for text in _values(tags).values() for mark in text.split()}
         return cls(identity, frozenset(before | _marks(identity, wished)), TRANSACTION_TAG in tags)
 
     def rest(self, statement: Any) -> Any:
@@ -66,6 +73,12 @@ def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -
     place = None
     for item in as_list(document.get("Statement", [])):
         rest = own.rest(item)
+        if (
+            rest is None
+            and "Sid" in item
+            and any(trust.found({"Statement": [item]}, one) for one in wished["Statement"])
+        ):
+            rest = item  # As wished, but for the mark: that was written before the role was irsa's.
         if rest is not item:
             place = len(kept) if place is None else place
             shared += [len(kept)] if rest is not None else []
@@ -81,9 +94,41 @@ def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -
         if wanted is None or index is None:
             new.append(statement)
         else:
-            (kept[index],) = trust_merge.join([kept[index]], wanted)
+            joining = wanted.marked if "Sid" in kept[index] else wanted
+            (kept[index],) = trust_merge.join([kept[index]], joining)
     place = len(kept) if place is None else place
     return {**document, "Statement": [*kept[:place], *new, *kept[place:]]}
+
+
+def voided(document: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> tuple[Restriction, ...]:
+    """What somebody else has restricted in irsa's part of a trust policy, and no longer is in `after`.
+
+    Conditions that a file has wished for the role are irsa's: they go with the file.
+    """
+    return tuple(item for item in widened(document, after) if _mark(item.test) not in own.marks)
+
+
+def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
+    """Raise `Refused` where a role's tags say in another version's way whom files had let in before.
+
+    To write over them would forget it, and those would stay let in for ever.
+    """
+    for key, text in _values(tags).items():
+        if not all(map(_MARK.fullmatch, text.split())):
+            untag = f"aws iam untag-role --role-name {shlex.quote(role_name)} --tag-keys {key}"
+            raise Refused(
+                f"the tag {key} of role {role_name} can't be understood",
+                reason="another version of irsa, or somebody else, wrote it: whom a file had let in can't be"
+                " known",
+                next_steps=(
+                    "run this with the irsa that wrote it",
+                    f"or, to keep whom the trust policy lets in from now on: {untag}",
+                ),
+            )
+
+
+def _values(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: text for key, text in tags.items() if _KEY.fullmatch(key)}
 
 
 def tags(identity: WebIdentity, wished: Mapping[str, Any]) -> dict[str, str]:
@@ -114,7 +159,8 @@ class _Form:
             subjects = tuple(as_list(statement["Condition"][operator][key]))
             form = {"Effect", "Principal", "Action", "Condition"}
             ours = (
-                set(statement) == form
+                set(statement) - {"Sid"} == form
+                and _is_unmarked_or_ours(statement)
                 and statement["Effect"] == "Allow"
                 and as_list(statement["Action"]) == [ACTION]
                 and set(statement["Principal"]) == {"Federated"}
@@ -135,19 +181,25 @@ class _Form:
         }
 
 
+def _is_unmarked_or_ours(statement: Document) -> bool:
+    """A statement with a Sid is irsa's where that is irsa's mark: a run has added it before the role was."""
+    return "Sid" not in statement or trust_merge.read(statement) is not None
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
 def _fits(statement: Any, wanted: trust_merge.Shared) -> bool:
     found = trust_merge.read(statement)
-    return found is not None and found.fits(wanted)
+    return found is not None and replace(found, sid="").fits(wanted)
 
 
 def _marks(identity: WebIdentity, wished: Mapping[str, Any]) -> set[str]:
     forms = [form for item in wished["Statement"] if (form := _Form.read(item)) is not None]
     named = {form.provider for form in forms} | {subject for form in forms for subject in form.subjects}
-    return {_mark(text) for text in named - {identity.provider_arn, identity.subject}}
+    demanded = {test for item in wished["Statement"] for test in demands(item)}
+    return {_mark(text) for text in (named - {identity.provider_arn, identity.subject}) | demanded}
 
 
 def _mark(text: str) -> str:

@@ -31,6 +31,8 @@ class Name(str, Enum):
     IDENTITY = "identity"
     CHAIN = "chain"
     """A role that the application becomes with the first one's credentials; not one of the six."""
+    COMPLETENESS = "completeness"
+    """Whether the run that makes or deletes the role is over: there only where it is not. None of the six."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,9 @@ def statement_json(verdict: StatementVerdict) -> dict[str, Any]:
             "wanted": list(failure.wanted),
             "got": None if failure.got is None else list(failure.got),
             "unknown": failure.unknown,
+            "excluding": failure.excluding,
         },
+        "because": list(verdict.because),
     }
 
 

@@ -1,4 +1,4 @@
-"""One call to a Kubernetes API and one list: raw JSON, a time limit, bounded retries, pages, and the log.
+"""One call to a Kubernetes API and one list: raw JSON, a time limit, pages, and the log.
 
 Which calls irsa makes is in `irsa_cli.kube.reading` and `irsa_cli.kube.client`; which failure means what in
 `irsa_cli.kube.errors`.
@@ -12,17 +12,19 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import kubernetes.client
-import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
-from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.attempts import bounded
+from irsa_cli.core.errors import DeadlineExceeded, ServiceError
 from irsa_cli.core.limits import call_seconds
-from irsa_cli.core.unanswered import give_up
-from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, translate
+from irsa_cli.core.patience import current, persist
+from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, endless, translate
+from irsa_cli.kube.shapes import check
 
 Json = dict[str, Any]
 CONNECT_SECONDS = 5
-ATTEMPTS = 4
+PAGES = 10_000
+"""Pages of one list that are read at most."""
 PAGE = 500
 """Objects asked for at once, as kubectl does; a server may give fewer."""
 
@@ -43,19 +45,15 @@ class Calls:
         self._seconds = call_seconds()
 
     def _call(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Json:
-        lost = False
-        for attempt in range(1, ATTEMPTS + 1):
+        """One call, repeated while it fails in a way that passes (`irsa_cli.core.patience`)."""
+
+        def attempt() -> Json:
             try:
                 return self._attempt(operation, method, *args, **kwargs)
             except Exception as error:
-                failure = translate(error, operation, lost=lost)
-                lost = lost or failure.outcome is Outcome.UNKNOWN
-                if not failure.status and lost and not operation.startswith(("get ", "list ")):
-                    give_up()
-                if not failure.transient or attempt == ATTEMPTS:
-                    raise failure from error
-            time.sleep(0.1 * 2**attempt)
-        raise AssertionError("unreachable")
+                raise translate(error, operation) from error
+
+        return persist(attempt, writes=not operation.startswith(("get ", "list ")))
 
     def get(self, operation: str, path: str, *, accept: str = "application/json", **query: str) -> Json:
         """GET any path of the API; `operation` names it for the log and for errors."""
@@ -75,24 +73,25 @@ class Calls:
 
     def _attempt(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Json:
         started = time.monotonic()
-        status, code = 0, ""
-        try:
+        heard: dict[str, Any] = {"status": 0, "code": ""}
+
+        def ask() -> Json:
             answer = method(
                 *args, _preload_content=False, _request_timeout=(CONNECT_SECONDS, self._seconds), **kwargs
             )
-            status = answer.status
-            body = json.loads(answer.data)
-            if not isinstance(body, dict):
-                raise ValueError("the answer is not a JSON object")
-            return body
+            heard["status"] = answer.status
+            return check(operation, json.loads(answer.data))
+
+        try:
+            return bounded(ask)
         except ApiException as error:
-            status, code = error.status or 0, str(error.reason)
+            heard = {"status": error.status or 0, "code": str(error.reason)}
             raise
-        except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
-            code = type(error).__name__
+        except Exception as error:
+            heard["code"] = type(error).__name__
             raise
         finally:
-            self._log(operation, status, time.monotonic() - started, code)
+            self._log(operation, heard["status"], time.monotonic() - started, heard["code"])
 
     def _list(self, operation: str, method: Callable[..., Any], *args: Any) -> list[Json]:
         """All objects of a list, page by page.
@@ -110,6 +109,7 @@ class Calls:
 
     def _pages(self, operation: str, method: Callable[..., Any], *args: Any) -> list[Json]:
         found: list[Json] = []
+        seen: set[str] = set()
         more: dict[str, str] = {}
         while True:
             answer = self._call(operation, method, *args, limit=PAGE, **more)
@@ -117,6 +117,11 @@ class Calls:
             token = (answer.get("metadata") or {}).get("continue")
             if not token:
                 return found
+            if token in seen or len(seen) >= PAGES:
+                raise endless(operation)
+            if current().remaining <= 0:
+                raise DeadlineExceeded(f"the time limit was reached during kubernetes {operation}")
+            seen.add(token)
             more = {"_continue": token}
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
+from irsa_cli.core.attempts import TooLarge
 from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.redaction import redacted
 from irsa_cli.core.tls import certificate_refused
 
 NOT_FOUND = "NotFound"
@@ -29,25 +31,22 @@ _NOT_SENT = (
 )
 
 
-def translate(error: Exception, operation: str, *, lost: bool = False) -> ServiceError:
-    """The error that the user and the transaction get for a failed call.
-
-    `lost` says that an earlier attempt of the same call may have been executed unanswered.
-    """
+def translate(error: Exception, operation: str) -> ServiceError:
+    """The error that the user and the transaction get for a failed attempt of a call."""
     if isinstance(error, ApiException) and error.status:
-        return _answered(error, operation, lost=lost)
+        return _answered(error, operation)
     if certificate_refused(error):
-        return _stranger(error, operation, lost=lost)
+        return _stranger(error, operation)
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
-    sent = lost or not isinstance(cause, _NOT_SENT)
+    sent = not isinstance(cause, _NOT_SENT)
     return ServiceError(
         f"kubernetes {operation}",
         code=type(cause).__name__,
         service="kubernetes",
         operation=operation,
         outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT,
-        transient=True,
-        reason=_words(cause),
+        transient=not isinstance(cause, TooLarge),
+        reason=redacted(_words(cause)),
         next_steps=()
         if sent
         else (
@@ -56,14 +55,14 @@ def translate(error: Exception, operation: str, *, lost: bool = False) -> Servic
     )
 
 
-def _stranger(error: Exception, operation: str, *, lost: bool) -> ServiceError:
+def _stranger(error: Exception, operation: str) -> ServiceError:
     reason = getattr(error, "reason", None) or error
     return ServiceError(
         f"kubernetes {operation}",
         code="SSLError",
         service="kubernetes",
         operation=operation,
-        outcome=Outcome.UNKNOWN if lost else Outcome.NOT_SENT,
+        outcome=Outcome.NOT_SENT,
         reason=f"the server's certificate was not accepted: {' '.join(str(reason).split())}",
         next_steps=(
             "check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives",
@@ -73,15 +72,19 @@ def _stranger(error: Exception, operation: str, *, lost: bool) -> ServiceError:
 
 def _words(error: BaseException) -> str:
     """urllib3's words without the address of the Python object."""
-    return re.sub(r"<[^>]*>:? ?|HTTPS?Connection(Pool)?\([^)]*\):? ?", "", str(error)) or type(error).__name__
+    return (
+        re.sub(r"<[^<>]*>:? ?|HTTPS?Connection(Pool)?\([^()]*\):? ?", "", str(error)) or type(error).__name__
+    )
 
 
-def _answered(error: ApiException, operation: str, *, lost: bool) -> ServiceError:
+def _answered(error: ApiException, operation: str) -> ServiceError:
     status = _status_body(error)
     code = str(status.get("reason") or error.reason or error.status)
     http = int(error.status or 0)
     server = http >= 500
     ends = http == 403 and _TERMINATING in _causes(status)
+    # Every refusal of Kubernetes is a Status; a page in its place is a proxy's.
+    foreign = status.get("kind") != "Status" and not server and http not in (401, 403, 404, 405, 429)
     details: tuple[str, ...] = ()
     if http == 403:
         why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
@@ -92,11 +95,37 @@ def _answered(error: ApiException, operation: str, *, lost: bool) -> ServiceErro
         service="kubernetes",
         operation=operation,
         status=http,
-        outcome=Outcome.UNKNOWN if server or lost else Outcome.REFUSED,
-        transient=server or http == 429,
-        reason=str(status.get("message") or error.reason or f"HTTP {http}"),
+        outcome=Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
+        transient=server or http == 429 or (code == CONFLICT and operation.startswith("create ")),
+        retry_after=_retry_after(error),
+        reason=_reason(error, status),
         details=details,
         next_steps=("run again when it is gone: kubectl get namespaces shows it",) if ends else _advice(http),
+    )
+
+
+def _reason(error: ApiException, status: dict[str, Any]) -> str:
+    """The server's words: those of a Status, never a whole page."""
+    text = str(status.get("message") or error.reason or f"HTTP {error.status}")
+    if status.get("kind") != "Status":
+        text = f"HTTP {error.status}, and no Status of Kubernetes with it: {text}"
+    return redacted(text)
+
+
+def _retry_after(error: ApiException) -> float | None:
+    """Seconds until the server wants to be asked again, None where it does not say (RFC 9110, 10.2.3)."""
+    text = str((error.headers or {}).get("Retry-After") or "").strip()
+    return float(text) if text.isdecimal() and len(text) < 6 else None
+
+
+def endless(operation: str) -> ServiceError:
+    """The error for a list that goes on for ever."""
+    return ServiceError(
+        f"kubernetes {operation} can't be read to its end",
+        code="EndlessList",
+        service="kubernetes",
+        operation=operation,
+        reason="the answer names a page that was read already, or pages without objects",
     )
 
 
@@ -113,13 +142,19 @@ def _causes(status: dict[str, Any]) -> list[str]:
 
     https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
     """
-    found = (status.get("details") or {}).get("causes") or []
-    return [str(item.get("reason", "")) for item in found]
+    details = status.get("details")
+    found = details.get("causes") if isinstance(details, dict) else None
+    causes = found if isinstance(found, list) else []
+    return [str(item.get("reason", "")) for item in causes if isinstance(item, dict)]
 
 
 def _advice(status: int) -> tuple[str, ...]:
     if status == 401:
-        return ("the cluster does not know this AWS identity: aws eks create-access-entry gives it an entry",)
+        return (
+            "aws sts get-caller-identity  # tells whose credentials these are, and whether they have expired",
+            "when they are right, the cluster does not know them: aws eks create-access-entry gives them an"
+            " entry (and check this machine's clock)",
+        )
     if status == 403:
         return ("the RBAC that irsa needs is in docs/how-to/permissions.md",)
     return ()

@@ -206,20 +206,29 @@ def is_operator(name: str) -> bool:
     return name == "Null" or (known and quantifier in ("", "ForAnyValue:", "ForAllValues:"))
 
 
-def holds(block: Mapping[str, Mapping[str, Any]], context: Context, *, variables: bool = False) -> bool:
+def holds(
+    block: Mapping[str, Mapping[str, Any]], context: Context, *, variables: bool = False, denies: bool = False
+) -> bool:
     """Whether every operator of a Condition block, for every key, is satisfied.
 
-    `variables`: whether `${...}` in its values is replaced, as in policies of version 2012-10-17.
+    `variables`: whether `${...}` in its values is replaced, as in policies of version 2012-10-17. `denies`:
+    whether the statement is a Deny. What is not documented counts against the caller: it does not fulfil the
+    condition of an Allow, and fulfils the one of a Deny.
     """
     source = context if variables else None
     return all(
-        _holds_for(operator, context.get(key.lower()), [_Wanted(_text(v), source) for v in listed(wanted)])
+        _holds_for(
+            operator,
+            context.get(key.lower()),
+            [_Wanted(_text(v), source) for v in listed(wanted)],
+            denies=denies,
+        )
         for operator, keys in block.items()
         for key, wanted in keys.items()
     )
 
 
-def _holds_for(operator: str, values: Sequence[str] | None, wanted: list[_Wanted]) -> bool:
+def _holds_for(operator: str, values: Sequence[str] | None, wanted: list[_Wanted], *, denies: bool) -> bool:
     if operator == "Null":
         return str(values is None).lower() in [item.text.lower() for item in wanted]
     if not is_operator(operator):
@@ -234,8 +243,10 @@ def _holds_for(operator: str, values: Sequence[str] | None, wanted: list[_Wanted
         return all(verdict for value, verdict in verdicts if value)
     # Without a quantifier, a negated operator is satisfied by a key that is not there. That a key with
     # several values needs one is documented; what happens else isn't.
-    outcomes = [verdict for _, verdict in verdicts]
-    return all(outcomes) if name in _NEGATIVE else any(outcomes)
+    outcomes = {verdict for _, verdict in verdicts}
+    if len(outcomes) > 1:
+        return denies
+    return outcomes.pop() if outcomes else name in _NEGATIVE
 
 
 def _verdicts(name: str, values: Sequence[str], wanted: list[_Wanted]) -> Iterator[tuple[str, bool]]:

@@ -1,4 +1,7 @@
-"""The control API under `/_sandbox/`: what `Sandbox` offers in Python, for processes outside. In JSON.
+"""The control API under `/_sandbox/TOKEN/`: what `Sandbox` offers in Python, for processes outside. In JSON.
+
+The token is made anew for each sandbox (`Sandbox.control_url`): other users of this machine, and pages in a
+browser, don't know it. A request that comes from a page, or for another host, is refused all the same.
 
 GET world?account=, calls, env?account=&region=&user= · POST faults, latency, lag, users, grants, buckets,
 reset, settle · DELETE faults · POST token-review/<cluster> (the webhook of a real API server).
@@ -6,6 +9,7 @@ reset, settle · DELETE faults · POST token-review/<cluster> (the webhook of a 
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -19,13 +23,15 @@ if TYPE_CHECKING:
     from irsa_cli.sandbox.stage import Sandbox
 
 PREFIX = "/_sandbox/"
+HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Control:
     """Answers calls to the control API of one sandbox."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, token: str) -> None:
         self._sandbox = sandbox
+        self._prefix = f"{PREFIX}{token}/"
         self._routes: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
             ("GET", "world"): lambda asked: sandbox.world(**asked),
             ("GET", "calls"): lambda _: [asdict(call) for call in sandbox.calls],
@@ -42,9 +48,13 @@ class Control:
         }
 
     def __call__(self, request: Incoming) -> Answer:
-        """The answer; 400 for what can't be understood, 404 for what isn't there."""
+        """The answer; 403 for strangers, 400 for what can't be understood, 404 for what isn't there."""
         url = urlsplit(request.target)
-        name = unquote(url.path.removeprefix(PREFIX))
+        host = request.headers.get("host", "").rpartition(":")[0]
+        known = hmac.compare_digest(url.path[: len(self._prefix)].encode(), self._prefix.encode())
+        if not known or host not in HOSTS or "origin" in request.headers:
+            return _json({"error": "this needs the sandbox's control URL, and comes from no web page"}, 403)
+        name = unquote(url.path.removeprefix(self._prefix))
         if name.startswith("token-review/") and request.method == "POST":
             return self._review(name.removeprefix("token-review/"), request.body)
         route = self._routes.get((request.method, name))

@@ -99,7 +99,7 @@ def _fits(statement: Mapping[str, Any], act: Act, *, variables: bool, wary: bool
     conditions = statement.get("Condition", {})
     if wary and not all(_is_known(key, act) for keys in conditions.values() for key in keys):
         return bool(statement["Effect"] == "Deny")
-    return holds(conditions, act.context, variables=variables)
+    return holds(conditions, act.context, variables=variables, denies=statement["Effect"] == "Deny")
 
 
 def _is_known(key: str, act: Act) -> bool:

@@ -6,6 +6,7 @@ Everything that it does is in other modules; here it is put together, started, r
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,9 +67,11 @@ class Sandbox:
             self._given = tuple(clusters)
             self._latency = latency
             self._warming = threading.Thread(target=self._warm, daemon=True)
-            self._aws = Server(self._exchange, self._front, control=Control(self))
+            self._token = secrets.token_urlsafe(24)
+            self._aws = Server(self._exchange, self._front, control=Control(self, self._token))
             self._issuers = IssuerProxy(self._exchange, self._front.clusters, authority)
             self.url = self._aws.url
+            self.control_url = f"{self.url}/_sandbox/{self._token}"
             self._exchange.latency = latency
         except BaseException:
             self._running.release()

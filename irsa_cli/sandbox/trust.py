@@ -65,7 +65,9 @@ def _fits(statement: dict[str, Any], action: str, context: Context, *, variables
         acts = any(like(a, action, ignore_case=True) for a in listed(statement["Action"]))
     else:
         acts = not any(like(a, action, ignore_case=True) for a in listed(statement.get("NotAction", [])))
-    return acts and holds(statement.get("Condition", {}), context, variables=variables)
+    return acts and holds(
+        statement.get("Condition", {}), context, variables=variables, denies=statement["Effect"] == "Deny"
+    )
 
 
 def _named(statement: dict[str, Any], who: Who) -> set[str]:

@@ -25,6 +25,7 @@ from irsa_cli.core.errors import (
     ServiceError,
     Waits,
 )
+from irsa_cli.core.patience import within
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.unanswered import given_up
 from irsa_cli.transaction.journal import Journal, JournalError, Record
@@ -141,8 +142,11 @@ class Transaction:
         *,
         gate: Callable[[], None] | None = None,
         rollback_seconds: float = ROLLBACK_SECONDS,
+        ends_later: bool = False,
     ) -> None:
+        """`ends_later`: a plan that is carried out is not the end yet, `end` is."""
         self._plan = plan
+        self._ends_later = ends_later
         self._journal = journal
         self._run = run
         self._listen = listen = _harmless(listen)
@@ -159,6 +163,27 @@ class Transaction:
         leftovers = self._worker.undo(self._steps, self._run.transaction)
         self._worker.note("outcome", outcome=outcome_of(leftovers))
         return self._report("incomplete" if leftovers else "rolled-back", error, leftovers)
+
+    def release(self, stays: Callable[[Change], bool]) -> None:
+        """Note what is not to be taken back any more, whatever becomes of the rest."""
+        steps = [step for stage in self._steps for step in stage]
+        for step in steps:
+            if step.record.needs_undo and stays(step.change):
+                step.record.changed = False
+                self._worker.note("done", step.index, changed=False, identity={})
+
+    def end(self) -> Report:
+        """End a plan that was carried out, and `ends_later`: what was not released is taken back.
+
+        What somebody else counts on by then stays, too; the report tells it as a leftover.
+        """
+        steps = [step for stage in self._steps for step in stage]
+        leftovers = self._worker.undo(self._steps, self._run.transaction)
+        stuck = any(not isinstance(item.error, Conflict) for item in leftovers)
+        undone = bool(steps) and all(step.record.undone for step in steps)
+        outcome = "incomplete" if stuck else "rolled-back" if undone else "committed"
+        self._worker.note("outcome", outcome=outcome)
+        return self._report(outcome, None, leftovers)
 
     def _forward(self) -> Exception | None:
         try:
@@ -184,6 +209,8 @@ class Transaction:
         return True
 
     def _run_commit(self) -> None:
+        if self._ends_later:
+            return
         # The world is as wished from here on: a journal that can't say so doesn't make it less true.
         with contextlib.suppress(JournalError):
             self._journal.event("outcome", outcome="committed")
@@ -193,7 +220,8 @@ class Transaction:
         self._run.check()
         started = time.monotonic()
         self._listen(Event(Step.GATE))
-        self._gate()
+        with within(self._run):
+            self._gate()
         self._listen(Event(Step.GATE_PASSED, seconds=time.monotonic() - started))
 
     def _run_stage(self, stage: Sequence[Tracked]) -> None:
@@ -208,7 +236,8 @@ class Transaction:
         started, silent = time.monotonic(), given_up()
         self._listen(Event(Step.STARTED, step.change))
         try:
-            applied = self._worker.handler(step.change).apply(step.change, self._run)
+            with within(self._run):
+                applied = self._worker.handler(step.change).apply(step.change, self._run)
         except Exception as error:
             self._note_failure(step, error, time.monotonic() - started, silent=given_up() > silent)
             raise
@@ -381,7 +410,8 @@ class Worker:
 
     def _is_there(self, handler: Handler, step: Tracked, run: Run) -> bool:
         try:
-            return handler.look(step.change, run.transaction)
+            with within(run):
+                return handler.look(step.change, run.transaction)
         except ServiceError as error:
             if not error.transient:
                 raise
@@ -484,7 +514,7 @@ class Worker:
         if not lost or not step.record.done or not step.record.needs_undo:
             return False
         back = step.change.inverse
-        with contextlib.suppress(ServiceError):
+        with contextlib.suppress(ServiceError), within(run):
             return bool(self.handler(back).claimed(back, run.transaction, ours=False))
         return False
 
@@ -494,7 +524,8 @@ class Worker:
         handler, until, pauses = self.handler(step.change), time.monotonic() + self._late_window, _backoff()
         while True:
             try:
-                return handler.claimed(step.change, run.transaction, ours=ours)
+                with within(run):
+                    return handler.claimed(step.change, run.transaction, ours=ours)
             except ServiceError as error:
                 waits_for_it = step.change.kind in MARKED and error.transient and ours
                 if not waits_for_it or time.monotonic() >= until or run.remaining <= 0:
@@ -548,7 +579,8 @@ class Worker:
         error = counts.error(step)
         self.note("begin", step.index)
         try:
-            self.handler(step.change).apply(step.change, run)
+            with within(run):
+                self.handler(step.change).apply(step.change, run)
         except Exception as failure:
             error = failure
         self._leave(step, error, leftovers)
@@ -585,7 +617,8 @@ class Worker:
         waits = _backoff()
         while True:
             try:
-                applied = handler.apply(inverse, run, claim)
+                with within(run):
+                    applied = handler.apply(inverse, run, claim)
             except Claimed:
                 # That may be a role whose trust policy was changed back, which IAM doesn't show yet.
                 if time.monotonic() >= self._trust_until or run.remaining <= 0:

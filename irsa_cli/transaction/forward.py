@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from irsa_cli.core.errors import Conflict, DeadlineExceeded, Outcome, ServiceError
+from irsa_cli.core.patience import within
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.unanswered import given_up
 from irsa_cli.transaction.engine import (
@@ -151,7 +152,8 @@ class _Forward:
         """Whether the plan has deleted later what the change is about."""
         change = step.record.change
         later = [item for item in self.story.records if _deletes(item, change) and item is not step.record]
-        return any(self.handlers[item.change.kind].look(item.change, self.run.transaction) for item in later)
+        with within(self.run):
+            return any(self.handlers[it.change.kind].look(it.change, self.run.transaction) for it in later)
 
     def _is_there(self, step: _Step) -> bool:
         """Whether what was begun is there, whoever may have changed it since; nothing is written then."""
@@ -159,7 +161,9 @@ class _Forward:
         # That something is gone bears no mark: to delete it again is as good as to look.
         if not record.needs_undo or record.change.after is None:
             return False
-        if not self.handlers[record.change.kind].look(record.change, self.run.transaction):
+        with within(self.run):
+            there = self.handlers[record.change.kind].look(record.change, self.run.transaction)
+        if not there:
             return False
         step.over = True
         if not record.done:
@@ -173,7 +177,8 @@ class _Forward:
         began, earlier, silent = time.monotonic(), record.needs_undo, given_up()
         self.journal.event("begin", step.index)
         try:
-            applied = self.handlers[change.kind].apply(change, self.run)
+            with within(self.run):
+                applied = self.handlers[change.kind].apply(change, self.run)
         except Exception as error:
             # An earlier attempt may have left something, whatever becomes of this one.
             if not _did_not_act(error):

@@ -2,16 +2,23 @@
 
 JSON lines, readable by the user only, never holding a token or a credential. The first line is the
 header with the plan; each later line is one event. A last line that is torn (the machine went down)
-counts as not written. What is done with a journal is in `irsa_cli.transaction.recover`.
+counts as not written. What is done with a journal is in `irsa_cli.transaction.recover`, how a change is
+written in `irsa_cli.core.written`.
+
+A journal may be another version's, or damaged: it is read field by field, and either understood or refused by
+a `JournalError`. What the header or the context has besides is passed over; a change or a step that is not
+understood is not.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
+import stat
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,8 +26,23 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from irsa_cli import __version__
+from irsa_cli.core import written
 from irsa_cli.core.errors import InvalidInput, IrsaError
 from irsa_cli.core.plan import Change, Plan
+from irsa_cli.core.states import NOBODY
+from irsa_cli.core.written import (
+    FLAG,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    TEXT_MAP,
+    Form,
+    Unknown,
+    Unreadable,
+    mapping,
+    value,
+)
 
 VERSION = 1
 KEEP_FINISHED = 200
@@ -35,8 +57,23 @@ TAKES_BACK = "takesBack"
 """In a journal's context: the transaction whose remains it takes back, where that isn't its own."""
 
 
+ENDS = (*FINISHED, "incomplete", "unfinished")
+"""All outcomes that a journal may tell."""
+
+STEPS = ("begin", "done", "refused", "undo", "undone")
+"""What may become of a change; `undo` tells that taking it back has begun."""
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes; a plan for a thousand ServiceAccounts needs a few million."""
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+"""What a transaction may be called. It is a mark on objects: never the one of those that bear none."""
+
+
 class JournalError(IrsaError):
-    """The journal can't be written or read."""
+    """The journal can't be written or read; `target` is which cluster its run was about, as far as known."""
+
+    target: Mapping[str, Any] = {}
 
 
 def new_transaction_id() -> str:
@@ -87,6 +124,12 @@ class Story:
         """All changes, in the order of the plan."""
         return (record for stage in self.stages for record in stage)
 
+    @property
+    def target(self) -> Mapping[str, str | None]:
+        """The cluster, and how it was reached; empty where the journal does not tell."""
+        target: Mapping[str, str | None] = self.context.get("target", {})
+        return target
+
     def to_json(self) -> dict[str, Any]:
         """The transaction as `-o json` shows it."""
         return {
@@ -94,7 +137,7 @@ class Story:
             "started": self.started,
             "outcome": self.outcome,
             "command": self.context.get("command"),
-            "cluster": self.context.get("target", {}).get("cluster"),
+            "cluster": self.target.get("cluster"),
             "serviceAccount": self.context.get("serviceAccount"),
             "changes": [
                 {
@@ -138,10 +181,11 @@ class Journal:
         journal = cls(path, file, lock)
         header = {
             "version": VERSION,
+            "irsa": __version__,
             "transaction": transaction,
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "context": dict(context),
-            "plan": [[change.to_json() for change in stage] for stage in plan.stages],
+            "plan": [[written.write(change) for change in stage] for stage in plan.stages],
         }
         try:
             journal._write(header)
@@ -213,35 +257,125 @@ def _sync_folder(folder: Path) -> None:
 
 
 def read(path: Path) -> Story:
-    """Read a journal; raises `JournalError` when its header is not there or of another version.
+    """Read a journal; raises `JournalError` when it is damaged, or of another version and not understood.
 
     A run that has done all of its plan has committed, also where its last line is lost.
     """
+    lines = [line for line in _content(path).splitlines() if line.strip()]
+    header: Any = None
     try:
-        lines = [line for line in path.read_bytes().splitlines() if line.strip()]
-        header = json.loads(lines[0])
-        if header["version"] != VERSION:
-            raise JournalError(
-                f"{path} has version {header['version']}", reason=f"this irsa reads version {VERSION}"
-            )
-        stages = [[Record(Change.from_json(change)) for change in stage] for stage in header["plan"]]
-        story = Story(header["transaction"], header["started"], header["context"], stages)
-    except (OSError, IndexError, ValueError, KeyError, TypeError) as error:
-        raise JournalError(f"{path} is not a journal", reason=str(error)) from error
-    records, taken_back = list(story.records), bool(story.context.get(TAKES_BACK))
-    for line in lines[1:]:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # Torn: its step counts as not written, and the step's call had not gone out.
-        try:
-            _replay(story, records, event)
-        except (IndexError, KeyError, TypeError) as error:
-            raise JournalError(f"{path} is not a journal", reason=f"it has the line {line!r}") from error
-        taken_back = taken_back or event["event"] == "undo"
+        header = _parsed(lines[0]) if lines else None
+        story = _begun(mapping(header, "its first line"))
+        records, taken_back = list(story.records), bool(story.context.get(TAKES_BACK))
+        for line in lines[1:]:
+            try:
+                event = _parsed(line)
+            except Unreadable:
+                continue  # Torn: its step counts as not written, and the step's call had not gone out.
+            _replay(story, records, mapping(event, "a later line"))
+            taken_back = taken_back or event["event"] == "undo"
+    except Unknown as error:
+        raise _of_another_version(path, header, error) from error
+    except Unreadable as error:
+        raise _not_read(header, f"{path} is not a journal", str(error)) from error
     if not story.outcome and not taken_back and _is_whole(story):
         story.outcome = "committed"
     return story
+
+
+def _content(path: Path) -> bytes:
+    """What is in the file; raises `JournalError` for what can't be a journal (a pipe would never end)."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(file, "rb") as stream:
+            is_file, size = stat.S_ISREG(os.fstat(file).st_mode), os.fstat(file).st_size
+            if is_file and size <= LARGEST:
+                return stream.read()
+    except OSError as error:
+        raise JournalError(f"{path} is not a journal", reason=str(error)) from error
+    raise JournalError(f"{path} is not a journal", reason="it is too large" if is_file else "it is no file")
+
+
+def _parsed(line: bytes) -> Any:
+    """A line as JSON; raises `Unreadable`, also for what JSON allows and no text can hold."""
+
+    def refuse(constant: str) -> None:
+        raise Unreadable(f"{constant} is no number")
+
+    try:
+        found = json.loads(line, parse_constant=refuse)
+        if b"\\ud" in line.lower():  # Half a character: nothing can show it, or send it.
+            json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(str(error)) from error
+    return found
+
+
+def _begun(header: Mapping[str, Any]) -> Story:
+    """The story as it begins."""
+    version = value(header, "version", NUMBER, "the header")
+    if version != VERSION:
+        raise Unknown(f"version {version} of the journal")
+    stages = value(header, "plan", LISTS, "the header")
+    transaction = value(header, "transaction", NAME, "the header")
+    started = value(header, "started", TEXT, "the header")
+    context = value(header, "context", OBJECT, "the header")
+    _check_context(context)
+    records = [[Record(written.read(change)) for change in stage] for stage in stages]
+    return Story(transaction, started, context, records)
+
+
+def is_transaction(name: Any) -> bool:
+    """Whether a run may be called so: who reads a mark may find anything there."""
+    return isinstance(name, str) and _ID.fullmatch(name) is not None and name != NOBODY
+
+
+def _is_lists(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(item, list) for item in found)
+
+
+def _is_target(found: Any) -> bool:
+    texts = isinstance(found, dict) and all(item is None or isinstance(item, str) for item in found.values())
+    return texts and isinstance(found.get("cluster"), str)
+
+
+LISTS = Form("a list of lists", _is_lists)
+NAME = Form("the name of a transaction", is_transaction)
+TARGET = Form("a cluster and how it is reached", _is_target)
+TEXT_OR_NULL = Form("a text or null", lambda found: found is None or isinstance(found, str))
+_CONTEXT = {
+    "command": TEXT,
+    "cluster": TEXT,
+    "serviceAccount": TEXT_OR_NULL,
+    "target": TARGET,
+    TAKES_BACK: NAME,
+    "gated": FLAG,
+    "request": TEXT,
+}
+"""What this version asks a context for; a context may lack it, and have more."""
+
+
+def _check_context(context: Mapping[str, Any]) -> None:
+    for key, form in _CONTEXT.items():
+        if key in context:
+            value(context, key, form, "the context")
+
+
+def _not_read(header: Any, message: str, reason: str) -> JournalError:
+    error = JournalError(message, reason=reason)
+    context = header.get("context") if isinstance(header, dict) else None
+    target = context.get("target") if isinstance(context, dict) else None
+    error.target = target if isinstance(target, dict) and _is_target(target) else {}
+    return error
+
+
+def _of_another_version(path: Path, header: Any, unknown: Unknown) -> JournalError:
+    """What is said of a journal that is whole, and not for this version to act on."""
+    version = header.get("irsa") if isinstance(header, dict) else None
+    named = isinstance(version, str) and _ID.fullmatch(version)
+    writer = f"irsa {version}" if named else "another version of irsa"
+    reason = f"irsa {__version__} does not know {unknown}; that version can finish it"
+    return _not_read(header, f"{path} was written by {writer}", reason)
 
 
 def _is_whole(story: Story) -> bool:
@@ -256,32 +390,43 @@ def never_began(path: Path) -> bool:
     The header is on disk before the first call goes out: without all of it, nothing was done.
     """
     try:
-        return b"\n" not in path.read_bytes()
-    except OSError as error:
-        return isinstance(error, FileNotFoundError)
+        return b"\n" not in _content(path)
+    except JournalError as error:
+        return isinstance(error.__cause__, FileNotFoundError)
 
 
-def _replay(story: Story, records: list[Record], event: Mapping[str, Any]) -> None:
-    if event["event"] == "outcome":
-        story.outcome = event["outcome"]
+def _replay(story: Story, records: Sequence[Record], event: Mapping[str, Any]) -> None:
+    name = value(event, "event", TEXT, "a later line")
+    if name == "outcome":
+        outcome = value(event, "outcome", TEXT, "the line of the outcome")
+        if outcome not in ENDS:
+            raise Unknown(f"the outcome {outcome!r}")
+        story.outcome = outcome
         return
-    record = records[event["change"]]
-    if event["event"] == "begin":
+    if name not in STEPS:
+        raise Unknown(f"the step {name!r}")
+    number = value(event, "change", NUMBER, f"a line {name!r}")
+    if not 0 <= number < len(records):
+        raise Unreadable(f"a line {name!r} is about change {number}, which the plan does not have")
+    record = records[number]
+    if name == "begin":
         # Also where it was begun before: what is known of that time does not hold any more.
         record.begun, record.done, record.undone, record.refused = True, False, False, False
         record.changed, record.identity = True, {}
-    elif event["event"] == "done":
-        record.done, record.changed, record.identity = True, event["changed"], event["identity"]
-    elif event["event"] == "refused":
+    elif name == "done":
+        record.changed = value(event, "changed", FLAG, "a line 'done'")
+        record.identity = value(event, "identity", TEXT_MAP, "a line 'done'")
+        record.done = True
+    elif name == "refused":
         record.refused = True
-    elif event["event"] == "undone":
+    elif name == "undone":
         record.undone = True
 
 
 def find(folder: Path, transaction: str) -> Path:
     """The path of a transaction's journal; raises `InvalidInput` when there is none."""
     path = folder / f"{transaction}.jsonl"
-    if "/" in transaction or not path.is_file():
+    if not is_transaction(transaction) or not path.is_file():
         raise InvalidInput(
             f"no transaction {transaction} in {folder}", next_steps=("irsa recover  # lists them",)
         )
@@ -295,9 +440,10 @@ def journals(folder: Path) -> list[Path]:
 
 def looks_finished(path: Path) -> bool:
     """Whether the last line says so: a quick look, for when there are many journals."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 200))
-        last = file.read().strip().rsplit(b"\n", 1)[-1]
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(0, size - 200))
+        last = file.read(200).strip().rsplit(b"\n", 1)[-1]
     return any(f'"outcome":"{outcome}"'.encode() in last for outcome in FINISHED)
 
 

@@ -58,6 +58,8 @@ class Run:
         self._stop = threading.Event()
         self._signal = 0
         self._made: set[tuple[Kind, tuple[str, ...]]] = set()
+        self.persistent = True
+        """See `irsa_cli.core.patience.Patience`: what is under way would have to be taken back."""
         self.forgettable = True
         """Whether, when it has ended, there is nothing to tell of that a later signal must not cut off."""
 

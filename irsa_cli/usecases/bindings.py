@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from irsa_cli.aws import details, listing
 from irsa_cli.aws.listing import ListedRole
@@ -93,7 +94,9 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
         if item.account is not None:
             continue
         if item.status is not Status.ROLE_ONLY:
-            error.details = (*error.details, f"irsa made the role {item.role_arn} for it")
+            told = f": {item.status.value}: {item.reason}" if item.next_steps else ""
+            error.details = (*error.details, f"irsa made the role {item.role_arn} for it{told}")
+            error.next_steps = (*error.next_steps, *item.next_steps)
             continue
         error.details = (*error.details, f"irsa made the role {item.role_arn} for it, and only the role")
         where = f"{name} -n {namespace} -c {connection.cluster.name}"
@@ -147,13 +150,16 @@ def _bindings(
         arn = named_role(account)
         if arn is None:
             return binding_of(cluster, account, None, None)
-        return binding_of(cluster, account, roles[arn.account][arn.name], providers[arn.account])
+        role, provider = roles[arn.account][arn.name], providers[arn.account]
+        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc))
 
     used = {annotation_of(account) for account in bound}
     by_name = {f"{account.namespace}/{account.name}": account for account in accounts}
     alone = [roles[cluster.account][role.name] for role in listed if role.arn not in used]
     orphans = [
-        unbound(role, by_name) for role in alone if isinstance(role, BoundRole) and role.is_of(cluster)
+        unbound(cluster, role, by_name)
+        for role in alone
+        if isinstance(role, BoundRole) and role.is_of(cluster)
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
     notes = [*_unlisted(own), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]

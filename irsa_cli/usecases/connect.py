@@ -41,6 +41,19 @@ class Target:
     account: str | None = None
 
 
+TARGET_KEYS = (
+    "cluster",
+    "region",
+    "profile",
+    "assume_role",
+    "kubeconfig",
+    "context",
+    "issuer_url",
+    "account",
+)
+"""What a journal says of a target; a key stays what it is, whatever the attributes are called."""
+
+
 @dataclass
 class Connection:
     """One caller and one cluster. `asks_cluster`: whether the cluster's API is part of the work at all."""

@@ -68,6 +68,7 @@ class Request:
     create_namespace: bool = True
     override: bool = False
     update_trust: bool = False
+    force: bool = False
     associate: bool = False
     verify: bool = False
     boundaries: BoundaryRules = field(default_factory=BoundaryRules)
@@ -152,6 +153,7 @@ def wish_of(request: Request, cluster: Cluster, trust_quota: int = policy.TRUST_
         role_only=request.role_only,
         override=request.override,
         update_trust=request.update_trust,
+        force=request.force,
         associate=request.associate,
         gated=request.verify,
     )

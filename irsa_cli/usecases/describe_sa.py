@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.details import bound_role
@@ -108,7 +109,7 @@ class _Describing:
         provider: ReadProvider = read(lambda: self.reads.provider(arn.account).result())
         names = _both(attached.result(), inline.result())
         cluster = self.connection.cluster
-        binding = binding_of(cluster, account, _bound(role, names), provider)
+        binding = binding_of(cluster, account, _bound(role, names), provider, datetime.now(timezone.utc))
         found = Description(cluster, account, binding, provider)
         if not isinstance(role, FoundRole):
             return found

@@ -59,12 +59,12 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     if account_named(subject) == cluster.account:
         if isinstance(subject.role, Unreadable):
             return ()
-        if subject.role is not None and explain(subject.role.trust, identity).admitted:
+        if subject.role is not None and explain(subject.role.trust, identity, now=facts.now).admitted:
             return ()
     roles = reads.roles().result()
     if isinstance(roles, Unreadable):
         return roles
-    return tuple(item for item in roles if explain(item.trust, identity).admitted)
+    return tuple(item for item in roles if explain(item.trust, identity, now=facts.now).admitted)
 
 
 def account_named(subject: Subject) -> str:

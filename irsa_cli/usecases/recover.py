@@ -6,8 +6,10 @@ Finding what runs have left where there is no journal is in `irsa_cli.usecases.r
 from __future__ import annotations
 
 import math
+import shlex
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,7 +37,7 @@ from irsa_cli.transaction.recover import (
     unfinished,
     unreadable,
 )
-from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.connect import TARGET_KEYS, Connection, Target, WireLog, connect
 from irsa_cli.usecases.running import Settings, left, name_caller, naming_caller, stoppable
 
 KUBERNETES = (Kind.NAMESPACE, Kind.NAMESPACE_OWNER, Kind.SERVICE_ACCOUNT)
@@ -83,11 +85,12 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
     """
     path = find(settings.state_dir, transaction)
     work = _Work(request, settings, log)
-    early = work.without_writing(path)
-    if early is not None:
-        return early
-    # Until here, and while connecting, nothing is written: to break off is safe.
-    connection = work.connect(read(path))
+    with advising():
+        early = work.without_writing(path)
+        if early is not None:
+            return early
+        # Until here, and while connecting, nothing is written: to break off is safe.
+        connection = work.connect(read(path))
     stop = Stop(f"{transaction} --forward" if request.forward else transaction)
     with stoppable(stop, warning(settings, forward=request.forward)):
         return attempt(transaction, lambda: work.carry_out(path, connection, stop))
@@ -115,14 +118,63 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
 
 def _unreadable(transaction: str, error: JournalError) -> Result:
     """The result for a journal that can't be read: what its run has left is not known here."""
-    error.next_steps = ("irsa recover --cluster CLUSTER  # finds what runs have left without their journals",)
+    error.next_steps = _without_journal(error)
     return Result(Ended.FAILED, transaction=transaction, error=error)
+
+
+@contextmanager
+def advising() -> Iterator[None]:
+    """Add to the error of a journal that can't be read what finds the run's remains without it."""
+    try:
+        yield
+    except JournalError as error:
+        error.next_steps = error.next_steps or _without_journal(error)
+        raise
+
+
+def _without_journal(error: JournalError) -> tuple[str, ...]:
+    """The command that finds what a run has left without its journal, as far as the journal tells."""
+    options = {
+        "--cluster": None if error.target.get("issuer_url") else error.target.get("cluster"),
+        "--region": error.target.get("region"),
+        "--profile": error.target.get("profile"),
+        "--assume-role": error.target.get("assume_role"),
+        "--issuer-url": error.target.get("issuer_url"),
+        "--account": error.target.get("account"),
+        "--kubeconfig": error.target.get("kubeconfig"),
+        "--context": error.target.get("context"),
+    }
+    given = " ".join(f"{flag} {shlex.quote(text)}" for flag, text in options.items() if text)
+    return (
+        f"irsa recover {given or '--cluster CLUSTER'}  # finds what runs have left without their journals",
+    )
+
+
+def target_of(story: Story) -> Target:
+    """Which cluster a run was about, and as whom; raises `JournalError` where its journal does not tell.
+
+    A way to reach a cluster that this version does not know is not left out: it would lead to another one.
+    """
+    told = story.target
+    unknown = sorted(key for key, text in told.items() if text is not None and key not in TARGET_KEYS)
+    if unknown:
+        raise JournalError(
+            f"transaction {story.transaction} was written by another version of irsa",
+            reason=f"this one does not know {unknown[0]!r}, by which the cluster was reached",
+        )
+    if not told:
+        raise JournalError(
+            f"transaction {story.transaction} can't be finished",
+            reason="its journal does not tell which cluster it was about",
+        )
+    return Target(told["cluster"] or "", **{key: told.get(key) for key in TARGET_KEYS if key != "cluster"})
 
 
 def attempt(transaction: str, work: Callable[[], Result]) -> Result:
     """The result of one of several: an error ends its own transaction, and not the others."""
     try:
-        return work()
+        with advising():
+            return work()
     except IrsaError as error:
         ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
         number = error.number if isinstance(error, Interrupted) else 0
@@ -165,7 +217,7 @@ class _Work:
     def connect(self, story: Story) -> Connection:
         # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
         kube = any(record.change.kind in KUBERNETES for record in story.records)
-        target = self.request.override(Target(**story.context["target"]))
+        target = self.request.override(target_of(story))
         if (target, kube) not in self.connections:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, check=lambda aws: None)
         return self.connections[target, kube]
@@ -195,7 +247,7 @@ class _Work:
                 leftovers = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
                 result = back_result(story, leftovers, story.transaction, connection.cluster)
         committed = result.ended is Ended.COMMITTED
-        if committed and "serviceAccount" in story.context:
+        if committed and {"command", "cluster", "serviceAccount"} <= set(story.context):
             supersede(cut_off(self.settings.state_dir, story.context), _like(story))
         result.cluster, result.facts = connection.cluster, facts_of(story, committed=committed)
         result.seconds = time.monotonic() - started
@@ -234,7 +286,8 @@ def _check_forward(story: Story) -> None:
             f"transaction {story.transaction} can't be gone on with from its journal",
             reason="with --verify, the token is to be proven before the last step",
             next_steps=(
-                f"run the same irsa {story.context['command']} command again: it goes on from what is there",
+                f"run the same irsa {story.context.get('command', '')} command again:"
+                " it goes on from what is there",
                 back,
             ),
         )

@@ -9,9 +9,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,36 @@ def _watch(heard: int, run: Run, warn: Note) -> None:
         warn("stopping: the call under way is waited for, then all is taken back (once more to stop at once)")
 
 
+_ended: ContextVar[list[Result] | None] = ContextVar("ended", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[list[Result]]:
+    """The results of the transactions that this thread runs in here, in their order."""
+    found: list[Result] = []
+    token = _ended.set(found)
+    try:
+        yield found
+    finally:
+        _ended.reset(token)
+
+
+def standing(ended: Sequence[Result], error: BaseException) -> Result | None:
+    """What stands when something fails after a transaction: its result, and a word of the failure.
+
+    None where no transaction has ended. What was committed stays true whatever fails later.
+    """
+    if not ended:
+        return None
+    words = str(error)
+    if isinstance(error, KeyboardInterrupt):
+        words = "interrupted"
+    elif not isinstance(error, IrsaError):
+        words = f"a bug in irsa: {type(error).__name__}: {error}"
+    last = ended[-1]
+    return replace(last, notes=[*last.notes, f"what comes after the transaction could not be done: {words}"])
+
+
 def execute(
     plan: Plan,
     handlers: Mapping[Kind, Handler],
@@ -185,12 +216,16 @@ def execute(
             run.forgettable = report.outcome == "rolled-back"
         finally:
             journal.close()
+    result = result_of_report(report, cluster, transaction, settings)
+    if (ended := _ended.get()) is not None:
+        ended.append(result)
     if settings.group is None:
         prune(settings.state_dir)
-    return _result(report, cluster, transaction, settings)
+    return result
 
 
-def _result(report: Report, cluster: Cluster, transaction: str, settings: Settings) -> Result:
+def result_of_report(report: Report, cluster: Cluster, transaction: str, settings: Settings) -> Result:
+    """How a transaction ended, for the user."""
     signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
     return Result(
         Ended(report.outcome),

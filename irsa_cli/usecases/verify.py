@@ -170,14 +170,12 @@ def verify(
 
 def _explained(connection: Connection, wish: Wish, error: ServiceError) -> Iterator[str]:
     """What the provider and the trust policy, as they are now, say to a token that STS refused."""
-    from irsa_cli.aws.sts import SESSION_NAME
-
     if error.service != "sts":
         return
     cluster, arn = connection.cluster, wish.role_arn
     nothing = IrsaError("the token is not looked at again")
     identity = steps.identity_of(
-        cluster, arn, names.subject(wish.namespace, wish.name), wish.audience, nothing, SESSION_NAME
+        cluster, arn, names.subject(wish.namespace, wish.name), wish.audience, nothing
     )
     account = role_arn(arn).account
     with Reads(connection) as reads:

@@ -8,16 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from irsa_cli.core import jwt
+from irsa_cli.core import jwt, lifecycle
 from irsa_cli.core.arn import iam_arn, role_arn
 from irsa_cli.core.claims import Claims, read
 from irsa_cli.core.errors import IrsaError, ServiceError
-from irsa_cli.core.evaluation import explain
+from irsa_cli.core.evaluation import Answer, Explanation, explain
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.verification import Check, Name, Permission, Status, Step
-from irsa_cli.core.web_identity import WebIdentity
+from irsa_cli.core.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
 
 if TYPE_CHECKING:
     from irsa_cli.aws.permissions import ReadCall
@@ -66,7 +67,8 @@ def claims(
     own: Future[Keys],
 ) -> Step:
     """What the token says, and whose signature it bears."""
-    sent = f"GET {cluster.issuer}/.well-known/openid-configuration and its keys, GET /openid/v1/jwks"
+    published = f"{cluster.issuer.rstrip('/')}/.well-known/openid-configuration"
+    sent = f"GET {published} and its keys, GET /openid/v1/jwks"
     if isinstance(answer, IrsaError):
         expected = f"expected: {cluster.issuer}, {subject}, {audience}"
         return Step(
@@ -151,9 +153,18 @@ def provider(found: Future[ProviderState | None], cluster: Cluster, account: str
 
 
 def identity_of(
-    cluster: Cluster, arn: str, subject: str, audience: str, answer: TokenAnswer | IrsaError, session: str
+    cluster: Cluster,
+    arn: str,
+    subject: str,
+    audience: str,
+    answer: TokenAnswer | IrsaError,
+    *,
+    regional_sts: bool = True,
 ) -> WebIdentity:
-    """What STS will know: of the token, and where there is none, of the one that a pod would have."""
+    """What STS will know of a pod's exchange: of the token, or where there is none, of one as pods have it.
+
+    The session name is the pod's SDK's, not that of this verification, and so can't be known.
+    """
     token_claims = Claims({}, {}) if isinstance(answer, IrsaError) else read(answer.token)
     others = tuple(item for item in jwt.audiences_of(token_claims) if item != audience)
     return WebIdentity(
@@ -162,7 +173,7 @@ def identity_of(
         str(token_claims.claims.get("sub", subject)),
         audience,
         others,
-        request={"sts:RoleSessionName": (session,), "aws:RequestedRegion": (cluster.region,)},
+        request={REQUESTED_REGION: region_called(cluster.region, regional=regional_sts)},
     )
 
 
@@ -180,22 +191,34 @@ def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> S
     if real != arn:
         text = f"role {arn} does not exist: the role {parsed.name} is {real}"
         return Step(Name.TRUST, sent, (Check("role", FAILED, text),))
-    explanation = explain(state.trust, identity)
-    status = OK if explanation.admitted else FAILED if explanation.certain else NOT_CHECKED
+    explanation = explain(state.trust, identity, now=datetime.now(timezone.utc))
+    status = {Answer.YES: OK, Answer.NO: FAILED, Answer.UNKNOWN: NOT_CHECKED}[explanation.answer]
     lines = (Check("trust policy", status, line) for line in explanation.text)
     return Step(Name.TRUST, sent, (Check("role", OK, "it exists"), *lines), statements=explanation.verdicts)
 
 
-def exchange(result: Exchange | IrsaError, arn: str, endpoint: str, session: str, trusted: Status) -> Step:
-    """Whether STS gives credentials."""
+def exchange(result: Exchange | IrsaError, arn: str, endpoint: str, session: str, trusted: Step) -> Step:
+    """Whether STS gives credentials.
+
+    Where the trust policy (step `trusted`) asks for the session name, that says nothing of pods: their SDKs
+    choose one of their own.
+    """
     sent = f"AssumeRoleWithWebIdentity {arn} at {endpoint}, session {session}"
+    by_session = Explanation(trusted.statements).depends_on(SESSION_NAME)
     if not isinstance(result, IrsaError):
         until = f"{result.credentials.expires:%H:%M:%S} UTC"
         text = f"given to {result.subject}, audience {result.audience}, by {result.provider}, until {until}"
-        return Step(Name.EXCHANGE, sent, (Check("credentials", OK, text),))
+        checks = [Check("credentials", OK, text)]
+        if by_session:
+            own = f"the trust policy asks for the session name: it takes '{session}', pods have another"
+            checks.append(Check("session name", NOT_CHECKED, own))
+        return Step(Name.EXCHANGE, sent, tuple(checks))
+    if by_session and isinstance(result, ServiceError) and result.code == "AccessDenied":
+        own = f"the trust policy asks for the session name: '{session}' is refused, pods have another"
+        return Step(Name.EXCHANGE, sent, (Check("credentials", NOT_CHECKED, f"not checked: {own}"),))
     if not isinstance(result, ServiceError) or result.transient or not result.status:
         return Step(Name.EXCHANGE, sent, (open_check("credentials", result),))
-    unexplained = result.code == "AccessDenied" and trusted is OK
+    unexplained = result.code == "AccessDenied" and trusted.status is OK
     advice = _UNSEEN if unexplained else ()
     return Step(Name.EXCHANGE, sent, (Check("credentials", FAILED, result.reason),), advice)
 
@@ -220,6 +243,22 @@ def chained(result: str | IrsaError, arn: str) -> Step:
     if isinstance(result, ServiceError) and result.status and not result.transient:
         return Step(Name.CHAIN, sent, (Check("credentials", FAILED, result.reason),))
     return Step(Name.CHAIN, sent, (open_check("credentials", result),))
+
+
+def completeness(found: Future[RoleState | None], arn: str, cluster: Cluster) -> tuple[Step, ...]:
+    """That the run which makes or deletes the role is not over, whatever STS says to the token."""
+    try:
+        role = found.result()
+    except IrsaError:
+        return ()
+    if role is None:
+        return ()
+    life = lifecycle.of(role.tags, named=True)
+    if life.is_over:
+        return ()
+    check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")
+    advice = life.next_steps(f"-c {cluster.name} -r {cluster.region}")
+    return (Step(Name.COMPLETENESS, f"the tags of {arn}", (check,), advice),)
 
 
 def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) -> Iterator[Permission]:

@@ -76,7 +76,9 @@ class Verifier:
         exchanged = attempt(lambda: self._exchange(arn, answer))
         after, permissions = self._after(arn, exchanged)
         pod = self.wanted.pod[0] if self.wanted.pod else ""
-        identity = steps.identity_of(cluster, arn, subject, audience, answer, SESSION_NAME)
+        identity = steps.identity_of(
+            cluster, arn, subject, audience, answer, regional_sts=injection.regional_sts
+        )
         trusted = steps.trust(self.reads.role(arn), arn, identity)
         endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
         return agreed(
@@ -99,8 +101,9 @@ class Verifier:
                         self.reads.provider(role_arn(arn).account), cluster, role_arn(arn).account, audience
                     ),
                     trusted,
-                    steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted.status),
+                    steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
                     *after,
+                    *steps.completeness(self.reads.role(arn), arn, cluster),
                 ),
                 tuple(permissions),
                 tuple(_notes(cluster, injection)),

@@ -21,7 +21,6 @@ from tests.support.eks import bearer
 from tests.support.kubeclient import Answer, Json, KubeClient
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-SECOND = "/namespaces/kube-system"
 POD = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -46,7 +45,9 @@ class Attempt:
     def by(self, client: KubeClient) -> Answer:
         """Make it."""
         kind = "application/merge-patch+json" if self.method == "PATCH" else "application/json"
-        return client.request(self.method, self.path, self.body, content_type=kind, headers=self.headers)
+        with KubeClient(client.endpoint, client.ca_pem, client.token) as caller:
+            caller.headers.update(self.headers)
+            return caller.request(self.method, self.path, self.body, content_type=kind)
 
 
 @dataclass

@@ -30,6 +30,8 @@ from tests.faults.power import lose_what_is_not_synced
 
 BACKOFF = 0.1
 """What is left of botocore's pauses."""
+RETRY_SECONDS = 1.5
+"""What is left of irsa's `RETRY_SECONDS`."""
 PROPAGATION_SECONDS = 1.5
 """What is left of irsa's `PROPAGATION_SECONDS`; the sandbox's IAM lags for less."""
 
@@ -235,17 +237,10 @@ def _warm() -> None:
 
 
 def _shorten_pauses() -> None:
-    from botocore.retries.standard import ExponentialBackoff
-
     from irsa_cli.core import limits
 
-    whole = ExponentialBackoff.delay_amount
-
-    def short(self: Any, context: Any) -> float:
-        return BACKOFF * float(whole(self, context))
-
-    setattr(limits, "PROPAGATION_SECONDS", PROPAGATION_SECONDS)  # noqa: B010 - as below
-    setattr(ExponentialBackoff, "delay_amount", short)  # noqa: B010 - mypy takes it for a slip
+    setattr(limits, "PROPAGATION_SECONDS", PROPAGATION_SECONDS)  # noqa: B010 - mypy takes it for a slip
+    setattr(limits, "RETRY_SECONDS", RETRY_SECONDS)  # noqa: B010 - as above
 
 
 def _read_descriptions() -> None:

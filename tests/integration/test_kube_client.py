@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from irsa_cli.core import limits
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.kube import calls
 from irsa_cli.kube.client import Kube
@@ -64,7 +65,10 @@ def test_contents_when_one_list_fails_for_a_while(sandbox: Sandbox, kube: Kube) 
     assert kube.contents("default").items == tuple(f"serviceaccount/app-{number}" for number in range(4))
 
 
-def test_contents_when_one_list_fails_for_good(sandbox: Sandbox, kube: Kube) -> None:
+def test_contents_when_one_list_fails_for_good(
+    sandbox: Sandbox, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RETRY_SECONDS", 0.5)
     sandbox.faults.add(Fault("kubernetes", "GET secrets", "status", status=503, times=None))
     with pytest.raises(ServiceError) as caught:
         kube.contents("default")

@@ -155,7 +155,8 @@ def test_faults_strike_kubernetes_too(sandbox: Sandbox) -> None:
 def test_connections_are_kept_alive(sandbox: Sandbox) -> None:
     with urllib3.HTTPConnectionPool("127.0.0.1", int(sandbox.url.rsplit(":", 1)[-1]), maxsize=1) as pool:
         for _ in range(5):
-            assert pool.request("GET", "/_sandbox/calls").status == 200
+            path = f"{sandbox.control_url.removeprefix(sandbox.url)}/calls"
+            assert pool.request("GET", path).status == 200
         assert pool.num_connections == 1
 
 
@@ -190,7 +191,7 @@ def _review(sandbox: Sandbox, token: str, cluster: str = "demo") -> Any:
 
 def _control(sandbox: Sandbox, method: str, path: str, body: Any = None) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
-    answer = urllib3.request(method, f"{sandbox.url}/_sandbox/{path}", body=data, retries=False)
+    answer = urllib3.request(method, f"{sandbox.control_url}/{path}", body=data, retries=False)
     return answer.status, json.loads(answer.data)
 
 
@@ -204,6 +205,20 @@ def test_the_webhook_reviews_tokens(sandbox: Sandbox) -> None:
     assert (user["username"], user["groups"]) == ("deployer", ["team"])
     assert _review(sandbox, "garbage")["status"] == {"authenticated": False}
     assert "error" in _review(sandbox, "garbage", "nowhere")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "attacker.example"}, {"Origin": "https://attacker.example"}, {"Origin": "null"}]
+)
+def test_the_control_api_answers_no_web_page(sandbox: Sandbox, headers: dict[str, str]) -> None:
+    answer = urllib3.request("GET", f"{sandbox.control_url}/env", headers=headers, retries=False)
+    assert answer.status == 403
+    assert b"SECRET" not in answer.data
+
+
+@pytest.mark.parametrize("path", ["/_sandbox/env", "/_sandbox//env", "/_sandbox/x/env"])
+def test_the_control_api_wants_its_token(sandbox: Sandbox, path: str) -> None:
+    assert urllib3.request("GET", sandbox.url + path, retries=False).status == 403
 
 
 def test_the_control_api_does_what_python_does(sandbox: Sandbox) -> None:

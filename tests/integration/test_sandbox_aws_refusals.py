@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import Sandbox
+from irsa_cli.sandbox.aws.grammar import check_identity_policy
+from irsa_cli.sandbox.aws.managed import DOCUMENTS, published
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, Client, client, policy, refusal, trust
 
 ACCOUNT = "111122223333"
@@ -98,6 +100,26 @@ TRUST_POLICIES = {
     "condition without key": _statement(Condition={"StringEquals": "x"}),
     "condition with an object": _statement(Condition={"StringEquals": {"a:b": {}}}),
     "condition as list": _statement(Condition=[]),
+    "condition key with two colons": _statement(
+        Condition={"StringEquals": {"https://oidc.example.com/id/A:sub": "x"}}
+    ),
+    "condition key with a claim of two parts": _statement(
+        Condition={"StringEquals": {"oidc.example.com/id/A:sub:x": "x"}}
+    ),
+    "condition key without a service": _statement(Condition={"StringEquals": {"sub": "x"}}),
+    "condition key in two cases": _statement(
+        Condition={"StringEquals": {"aws:SourceIp": "x", "AWS:sourceip": "y"}}
+    ),
+    "condition key twice": json.dumps(
+        _statement(Condition={"StringEquals": {"a:b": "c", "a:x": "d"}})
+    ).replace("a:x", "a:b"),
+    "operator twice": json.dumps(
+        _statement(Condition={"StringEquals": {"a:b": "c"}, "StringLike": {"a:b": "d"}})
+    ).replace("StringLike", "StringEquals"),
+    "anybody as string": _statement(Principal="*"),
+    "anybody as string, by a token": _statement(Principal="*", Action="sts:AssumeRoleWithWebIdentity"),
+    "nobody denied as string": _statement(Principal="*", Effect="Deny"),
+    "Sids twice": {"Statement": [{**_statement()["Statement"], "Sid": "A"}] * 2},
     "Sid with a hyphen": _statement(Sid="not-alpha"),
 }
 IDENTITY_POLICIES = {
@@ -108,6 +130,28 @@ IDENTITY_POLICIES = {
     "action without service": policy("GetObject"),
     "no effect": {"Statement": {"Action": "s3:GetObject", "Resource": "*"}},
     "Sids twice": {"Statement": [{**policy("s3:Get*")["Statement"][0], "Sid": "A"}] * 2},
+    "condition key with two colons": policy("s3:Get*", Condition={"StringLike": {"s3:prefix:x": "a"}}),
+    "condition key twice": json.dumps(
+        policy("s3:Get*", Condition={"StringLike": {"s3:prefix": "a", "s3:other": "b"}})
+    ).replace("s3:other", "s3:prefix"),
+}
+TAKEN: dict[str, Callable[[Client], Any]] = {
+    "anybody": _trusting(_statement(Principal={"AWS": "*"})),
+    "a key in two operators": _trusting(
+        _statement(Condition={"StringEquals": {"a:b": "c"}, "StringLike": {"a:b": "d"}})
+    ),
+    "no Sids": _trusting({"Statement": [_statement()["Statement"]] * 2}),
+    "empty Sids": _trusting({"Statement": [{**_statement()["Statement"], "Sid": ""}] * 2}),
+    **{
+        key: _inline(policy("s3:Get*", Condition={"StringEquals": {key: "x"}}))
+        for key in (
+            "oidc.example.com/id/A:sub",
+            "aws:RequestTag/a:b:c",
+            "aws:ResourceTag/aws:cloudformation:stack-name",
+            "s3:ExistingObjectTag/servicecatalog:provisioning",
+            "kms:EncryptionContext:aws:s3:arn",
+        )
+    },
 }
 REFUSALS: dict[str, tuple[Callable[[Client], Any], tuple[str, int]]] = {
     **{
@@ -328,7 +372,7 @@ ACCEPTED = {
     "several actions": trust(
         {"Federated": PROVIDER}, action=["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]
     ),
-    "everybody": trust("*"),
+    "everybody": trust({"AWS": "*"}),
     "account by number": trust({"AWS": ACCOUNT}),
     "account by root": trust({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
     "another account": trust({"AWS": "arn:aws:iam::999900001111:root"}),
@@ -347,3 +391,21 @@ def test_accepted_trust_policies(sandbox: Sandbox, name: str) -> None:
     iam.update_assume_role_policy(RoleName="old", PolicyDocument=ACCEPTED[name])
     roles = sandbox.world()["roles"]
     assert roles["new"]["trust"] == roles["old"]["trust"] == json.loads(ACCEPTED[name])
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_what_iam_accepts_is_accepted(iam: Client, case: str) -> None:
+    TAKEN[case](iam)
+
+
+def test_policies_of_aws_are_as_aws_publishes_them(sandbox: Sandbox) -> None:
+    iam = client(sandbox, "iam")
+    arn = "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    assert document == published("AmazonEBSCSIDriverPolicy")
+    assert len(document["Statement"]) > 5
+    assert published("NoSuchPolicy") is None
+    # What stands in for one that moto lacks is a policy, too.
+    for item in DOCUMENTS.values():
+        check_identity_policy(json.dumps(item))

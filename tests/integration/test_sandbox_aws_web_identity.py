@@ -199,7 +199,6 @@ BAD_WORLDS: dict[str, tuple[Callable[[Shop], None], tuple[str, int]]] = {
     "trusts a service": (_with_trust(principal={"Service": "ec2.amazonaws.com"}, condition=None), DENIED),
     "trusts another provider": (_with_trust(principal={"Federated": PROVIDER + "X"}), DENIED),
     "other action": (_with_trust(action="sts:AssumeRole"), DENIED),
-    "key with https": (_with_trust(condition={"StringEquals": {f"{ISSUER}:sub": SUBJECT}}), DENIED),
     "wildcard in StringEquals": (
         _with_trust(condition={"StringEquals": {"oidc.example.com/id/TESTS:sub": "system:*"}}),
         DENIED,

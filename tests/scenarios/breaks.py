@@ -202,16 +202,6 @@ def _keys(binding: Binding, prefix: str) -> None:
     binding.trust(Condition={"StringEquals": {f"{prefix}:sub": binding.subject, f"{prefix}:aud": STS}})
 
 
-@breaks("trust-key-https")
-def https_in_the_keys(binding: Binding) -> None:
-    _keys(binding, f"https://{binding.prefix}")
-
-
-@breaks("trust-key")
-def arn_in_the_keys(binding: Binding) -> None:
-    _keys(binding, binding.provider)
-
-
 @breaks("trust-key")
 def keys_of_another_issuer(binding: Binding) -> None:
     _keys(binding, f"{binding.prefix[:-32]}{OLD}")
@@ -254,7 +244,7 @@ def condition_that_no_token_meets(binding: Binding) -> None:
 
 @breaks("trust-deny")
 def deny(binding: Binding) -> None:
-    binding.trust({"Effect": "Deny", "Principal": "*", "Action": ACTION})
+    binding.trust({"Effect": "Deny", "Principal": {"Federated": binding.provider}, "Action": ACTION})
 
 
 @breaks("permissions-boundary")
@@ -467,3 +457,26 @@ def token_that_the_application_keeps(binding: Binding) -> None:
 @breaks("sts-throttled")
 def sts_that_does_not_reach_the_issuer_in_time(binding: Binding) -> None:
     _seen(binding, "IDPCommunicationError")
+
+
+@breaks("role-incomplete")
+def run_that_was_interrupted(binding: Binding) -> None:
+    """As create-sa leaves it that is killed, where the ServiceAccount named the role before."""
+    _interrupted(binding, "pending")
+
+
+@breaks("role-incomplete")
+def deletion_that_was_interrupted(binding: Binding) -> None:
+    """As delete-sa leaves it that is killed before the annotation goes."""
+    _interrupted(binding, "deleting")
+
+
+def _interrupted(binding: Binding, commit: str) -> None:
+    marks = {
+        "irsa/cluster": f"arn:aws:eks:{binding.stage.region}:{binding.stage.account_id}:cluster/demo",
+        "irsa/service-account": f"{binding.namespace}/{NAME}",
+        "irsa/transaction": "20260601T120000000Z-0a1b2c3d",
+        "irsa/commit": commit,
+    }
+    tags = [{"Key": key, "Value": value} for key, value in marks.items()]
+    binding.stage.iam().tag_role(RoleName=binding.role, Tags=tags)

@@ -66,7 +66,9 @@ def test_the_condition_that_fails_is_named_with_both_values(stage: Stage, namesp
         "wanted": [f"system:serviceaccount:{namespace}:other"],
         "got": [f"system:serviceaccount:{namespace}:reader"],
         "unknown": False,
+        "excluding": False,
     }
+    assert statement["because"] == []
 
 
 def test_a_second_statement_that_admits_is_the_one_that_is_named(
@@ -84,9 +86,8 @@ def test_a_second_statement_that_admits_is_the_one_that_is_named(
 
 
 def test_a_deny_is_named(stage: Stage, namespace: str, role: str) -> None:
-    change_trust(
-        stage, role, lambda one: [one, {"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Sid": "Stop"}]
-    )
+    stop = {"Effect": "Deny", "Action": "sts:*", "Condition": {}, "Sid": "Stop"}
+    change_trust(stage, role, lambda one: [one, {**one, **stop}])
     ran = verify(stage, namespace)
     assert ran.code == 5
     assert statuses(ran.json)["trust"] == "failed"
@@ -102,6 +103,37 @@ def test_what_can_not_be_known_is_left_to_sts(stage: Stage, namespace: str, role
     assert ran.code == 0, ran.err
     assert statuses(ran.json) == all_ok(trust="not-checked")
     assert step(ran.json, "trust")["statements"][0]["failure"]["unknown"] is True
+
+
+@pytest.mark.parametrize(("wanted", "refused"), [("irsa-*", False), ("app-*", True)])
+def test_the_session_name_of_the_pods_is_not_that_of_verify(
+    stage: Stage, namespace: str, role: str, wanted: str, refused: bool
+) -> None:
+    def of_session(statement: Json) -> None:
+        statement["Condition"]["StringLike"] = {"sts:RoleSessionName": wanted}
+
+    change_trust(stage, role, of_session)
+    ran = verify(stage, namespace)
+    assert (ran.code, ran.json["outcome"]) == (1, "undetermined"), ran.err
+    assert statuses(ran.json)["trust"] == statuses(ran.json)["exchange"] == "not-checked"
+    check = step(ran.json, "exchange")["checks"][-1]
+    assert ("is refused" in check["text"]) is refused
+    assert "pods have another" in check["text"]
+
+
+def test_a_window_of_time_is_judged_by_the_clock(stage: Stage, namespace: str, role: str) -> None:
+    def until(year: int) -> None:
+        def change(statement: Json) -> None:
+            statement["Condition"]["DateLessThan"] = {"aws:CurrentTime": f"{year}-01-01T00:00:00Z"}
+
+        change_trust(stage, role, change)
+
+    until(2999)
+    ran = verify(stage, namespace)
+    assert statuses(ran.json)["trust"] == "ok", ran.err
+    assert "until 2999-01-01 00:00:00 UTC" in step(ran.json, "trust")["checks"][-1]["text"]
+    until(2020)
+    assert statuses(verify(stage, namespace).json)["trust"] == "failed"
 
 
 def test_a_role_that_is_not_there(stage: Stage, namespace: str, role: str) -> None:

@@ -78,7 +78,7 @@ class real_cluster:  # noqa: N801 - used like a function
         assets = find_assets()
         assert assets is not None
         self._name, self._region = name, region
-        review = f"{sandbox.url}/_sandbox/token-review/{name}"
+        review = f"{sandbox.control_url}/token-review/{name}"
         self._plane = ControlPlane(assets, etcd, region=region, token_review_url=review, elliptic=elliptic)
 
     def __enter__(self) -> RealCluster:

@@ -5,7 +5,6 @@ No code of irsa and no Kubernetes client library: tests of both APIs judge the w
 
 import json
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -32,6 +31,7 @@ class KubeClient:
         self.endpoint = endpoint
         self.ca_pem = ca_pem
         self.token = token
+        self.headers: dict[str, str] = {}
         context = ssl.create_default_context(cadata=ca_pem)
         self._pool = urllib3.PoolManager(
             ssl_context=context, retries=False, timeout=urllib3.Timeout(connect=5, read=30)
@@ -51,11 +51,10 @@ class KubeClient:
         *,
         content_type: str = "application/json",
         accept: str = "application/json",
-        headers: Mapping[str, str] | None = None,
         **query: str,
     ) -> Answer:
         """Send one request; `body` is JSON unless it is bytes already."""
-        headers = {"Accept": accept, **(headers or {})}
+        headers = {"Accept": accept, **self.headers}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
         if body is not None:

@@ -25,8 +25,8 @@ _REQUEST = {
     "aws:SourceIp": ("203.0.113.7", "198.51.100.9"),
     "aws:CurrentTime": ("2026-05-01T10:00:00Z", "2019-01-01T00:00:00Z"),
     "aws:UserAgent": ("aws-sdk-go", "boto3"),
-    "aws:PrincipalTag/team": ("blue",),
 }
+_ALWAYS_THERE = ("sts:RoleSessionName", "aws:CurrentTime")
 _STRING = ("StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase")
 _LIKE = ("StringLike", "StringNotLike")
 _ARN = ("ArnLike", "ArnEquals", "ArnNotLike", "ArnNotEquals")
@@ -92,9 +92,14 @@ def _context(some: Random, identity: WebIdentity) -> dict[str, list[str]]:
     if "amr" in identity.claims:
         context[f"{prefix}:amr"] = ["mfa", "pwd"]
     for key, values in _REQUEST.items():
-        if some.random() < 0.7:
+        if key in _ALWAYS_THERE or some.random() < 0.7:
             context[key.lower()] = [some.choice(values)]
-    return {**context, **{key.lower(): list(values) for key, values in identity.request.items()}}
+    return {
+        **context,
+        **{
+            key.lower(): list(values) for key, values in identity.request.items() if isinstance(values, tuple)
+        },
+    }
 
 
 def _statement(some: Random, identity: WebIdentity) -> dict[str, Any]:
@@ -186,7 +191,7 @@ def _dressed(some: Random, operator: str) -> str:
 
 def _key(some: Random) -> str:
     if some.random() < 0.06:
-        return some.choice(tuple(_REQUEST))
+        return some.choice((*_REQUEST, "aws:PrincipalTag/team"))
     issuer = some.choice((ISSUER,) * 9 + (OTHER,))
     key = f"{issuer}:{some.choice(_KEYS)}"
     return some.choice((key,) * 6 + (key.upper(), key.lower(), f"https://{key}"))

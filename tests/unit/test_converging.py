@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from irsa_cli.core.converging import converge
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.plan import Change, Plan
 from irsa_cli.core.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, WISH_TAG
+from irsa_cli.usecases.making import is_abandoned
 from tests.unit import strategies as some
 from tests.unit.test_binding_model import is_true
 from tests.unit.wishes import OTHER_DOCUMENT, STRANGER, provider_for, wish, wishes
@@ -142,10 +144,82 @@ def test_a_role_that_is_half_made_for_other_wishes(takes_over: bool) -> None:
     world.roles[wished.role_name] = Role(half)
     observed = observe(world, wished)
     if not takes_over:
-        with pytest.raises(Refused, match="half made"):
+        with pytest.raises(Refused, match="incomplete, for other wishes"):
             converge(wished, observed)
         return
     assert is_true(wished, after(world, converge(wished, observed, takes_over=True)))
+
+
+NO_NOTES = [
+    "[]",
+    "null",
+    "",
+    "labels",
+    '{"labels": 1}',
+    '{"labels": "ab"}',
+    '{"labels": {"a": 1}}',
+    '{"labels": ["a", 1]}',
+    '{"labels": ["a"], "finalizers": ["b"]}',
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("text", NO_NOTES, ids=lambda text: text[:30])
+def test_a_note_of_keys_that_is_not_understood_is_refused(text: str) -> None:
+    """To write over it would leave what it names for ever."""
+    world, wished = bare(), wish(labels={"team": "a"})
+    key = (wished.namespace, wished.name)
+    world.accounts[key] = Account(annotations={KEYS_ANNOTATION: text}, labels={"a": "b"})
+    with pytest.raises(Refused, match="can't be understood"):
+        plan_of(world, wished)
+    assert applied_keys({KEYS_ANNOTATION: text}) == {"annotations": [], "labels": []}
+    world.accounts[key].annotations[KEYS_ANNOTATION] = '{"labels": ["a"], "annotations": []}'
+    assert after(world, plan_of(world, wished)).accounts[key].labels == {"team": "a"}
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "understood"),
+    [
+        ("irsa/trust", "01234567 89abcdef", True),
+        ("irsa/trust-2", "", True),
+        ("irsa/trusted", "by me", True),
+        ("irsa/trust", "sha256:0123", False),
+        ("irsa/trust", "01234567 system:serviceaccount:a:b", False),
+        ("irsa/trust-2", "0123456", False),
+    ],
+)
+def test_a_tag_of_whom_files_let_in_that_is_not_understood_is_refused(
+    tag: str, text: str, understood: bool
+) -> None:
+    world, wished = bare(), wish()
+    world = after(world, plan_of(world, wished))
+    role = world.roles[wished.role_name]
+    role.state = replace(role.state, tags={**role.state.tags, tag: text})
+    if understood:
+        assert is_true(wished, after(world, plan_of(world, wished)))
+        return
+    with pytest.raises(Refused, match=f"the tag {tag} of role") as caught:
+        plan_of(world, wished)
+    assert f"--tag-keys {tag}" in caught.value.next_steps[1]
+
+
+@pytest.mark.parametrize(
+    ("mark", "abandoned"),
+    [
+        ("", True),
+        ("20200101T100000000Z-0a1b2c3d", True),
+        pytest.param(f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}000Z-0a1b2c3d", False, id="now"),
+        ("0192f0c1-7a5e-7cc0-8000-000000000000", False),
+        ("20209901T100000000Z-0a1b2c3d", False),
+    ],
+)
+def test_a_run_whose_name_does_not_tell_when_it_began_may_be_at_work(mark: str, abandoned: bool) -> None:
+    world, wished = bare(), wish()
+    world = after(world, plan_of(world, wished))
+    role = world.roles[wished.role_name]
+    tags = {key: text for key, text in role.state.tags.items() if key != "irsa/transaction"}
+    role.state = replace(role.state, tags={**tags, **({"irsa/transaction": mark} if mark else {})})
+    assert is_abandoned(observe(world, wished)) is abandoned
 
 
 @given(st.text() | st.sampled_from(["[]", "{}", '{"labels": 1}', '{"labels": ["irsa/x", "a"]}', "null"]))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.evaluation import explain
-from irsa_cli.core.web_identity import WebIdentity
+from irsa_cli.core.web_identity import WebIdentity, region_called
 
 P = "oidc.eks.us-east-1.amazonaws.com/id/111122223333"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{P}"
@@ -22,6 +22,7 @@ MANY = replace(TOKEN, claims={"amr": ("PostDateTime", "UserName")})
 TWO = replace(TOKEN, claims={"amr": ("PostDateTime", "Message")})
 AT = {"aws:CurrentTime": ("2020-05-01T00:00:00Z",), "aws:EpochTime": ("1588291200",)}
 TIMED = replace(TOKEN, request={**AT, "aws:SourceIp": ("203.0.113.77",)})
+EITHER = replace(TOKEN, request={"aws:RequestedRegion": region_called("eu-west-1", regional=False)})
 TAG = replace(
     TOKEN, request={"aws:PrincipalArn": ("arn:aws:someservice:us-east-2:999999999999:store/abc:1:finance/d",)}
 )
@@ -206,6 +207,69 @@ CONDITIONS: list[tuple[str, str, dict[str, Any], WebIdentity, bool]] = [
     (KEYS, "names ignore case", {"StringEquals": {S.upper(): SUB}}, TOKEN, True),
     (KEYS, "SecureTransport is always there", {"Null": {"aws:SecureTransport": "false"}}, TOKEN, True),
     (KEYS, "username is not, without a user", {"Null": {"aws:username": "true"}}, TOKEN, True),
+    (
+        KEYS,
+        "an unsigned request has no organization",
+        {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
+        TOKEN,
+        False,
+    ),
+    (KEYS, "nor no organization", {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, TOKEN, True),
+    (KEYS, "nor a principal's ARN", {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::1:role/*"}}, TOKEN, False),
+    (KEYS, "nor tags", {"StringEquals": {"aws:PrincipalTag/team": "a"}}, TOKEN, False),
+    (
+        KEYS,
+        "nor an organization's path",
+        {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-1/*"}},
+        TOKEN,
+        False,
+    ),
+    (KEYS, "and is no service", {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}, TOKEN, True),
+    (
+        KEYS,
+        "but an account: anonymous",
+        {"StringEquals": {"aws:PrincipalAccount": "111122223333"}},
+        TOKEN,
+        False,
+    ),
+    (KEYS, "and some id", {"Null": {"aws:userid": "true"}}, TOKEN, False),
+    (
+        KEYS,
+        "seconds are for bearer tokens",
+        {"NumericLessThanEquals": {"sts:DurationSeconds": "3600"}},
+        TOKEN,
+        False,
+    ),
+    (KEYS, "or as if there", {"NumericLessThanEqualsIfExists": {"sts:DurationSeconds": "3600"}}, TOKEN, True),
+    (KEYS, "a session has a name", {"Null": {"sts:RoleSessionName": "false"}}, TOKEN, True),
+    (KEYS, "whatever it is", {"StringLike": {"sts:RoleSessionName": "*"}}, TOKEN, True),
+    (KEYS, "and not none", {"StringNotLike": {"sts:RoleSessionName": "*"}}, TOKEN, False),
+    (KEYS, "there is a time", {"Null": {"aws:CurrentTime": "false"}}, TOKEN, True),
+    (
+        KEYS,
+        "either region",
+        {"StringEquals": {"aws:RequestedRegion": ["us-east-1", "eu-west-1"]}},
+        EITHER,
+        True,
+    ),
+    (KEYS, "neither region", {"StringLike": {"aws:RequestedRegion": "ap-*"}}, EITHER, False),
+    (KEYS, "there or not", {"Null": {"aws:SourceVpc": ["true", "false"]}}, TOKEN, True),
+    (SETS, "ForAllValues:Null, no key", {"ForAllValues:Null": {AMR: "true"}}, TOKEN, True),
+    (SETS, "ForAllValues:Null, a key", {"ForAllValues:Null": {AMR: "true"}}, MANY, False),
+    (SETS, "ForAnyValue:Null, no key", {"ForAnyValue:Null": {AMR: "false"}}, TOKEN, False),
+    (SETS, "ForAnyValue:Null, a key", {"ForAnyValue:Null": {AMR: "false"}}, MANY, True),
+    (OPERATORS, "no value at all", {"StringEquals": {S: []}}, TOKEN, False),
+    (OPERATORS, "none of no values", {"StringNotEquals": {S: []}}, TOKEN, True),
+    (OPERATORS, "a year is a date", {"DateGreaterThan": {"aws:CurrentTime": "2020"}}, TIMED, True),
+    (
+        OPERATORS,
+        "a date has a zone",
+        {"DateEquals": {"aws:CurrentTime": "2020-05-01T02:00+02:00"}},
+        TIMED,
+        True,
+    ),
+    (OPERATORS, "epoch time is a number", {"NumericEquals": {"aws:EpochTime": "1588291200.0"}}, TIMED, True),
+    (OPERATORS, "a far future", {"DateLessThan": {"aws:EpochTime": "999999999999999"}}, TIMED, True),
     (KEYS, "nobody calls through a service", {"Null": {"aws:CalledVia": "true"}}, TOKEN, True),
     (GRAMMAR, "numbers and booleans need no quotes", {"Null": {S: False}}, TOKEN, True),
     (GRAMMAR, "brackets of one value are optional", {"StringEquals": {S: [SUB]}}, TOKEN, True),
@@ -343,8 +407,18 @@ OPEN: list[tuple[str, dict[str, Any], WebIdentity]] = [
     ("through which VPC", {"StringEquals": {"aws:SourceVpc": "vpc-1"}}, TOKEN),
     ("not through which VPC", {"StringNotEqualsIfExists": {"aws:SourceVpc": "vpc-1"}}, TOKEN),
     ("when", {"DateLessThan": {"aws:CurrentTime": "2999-01-01T00:00:00Z"}}, TOKEN),
-    ("whose organization", {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, TOKEN),
-    ("the SDK's session name", {"StringLike": {"sts:RoleSessionName": "*"}}, TOKEN),
+    ("a window of time, at no time", {"DateGreaterThan": {"aws:EpochTime": "1500000000"}}, TOKEN),
+    ("a time as a text", {"StringLike": {"aws:CurrentTime": "2020-*"}}, TIMED),
+    ("the SDK's session name", {"StringLike": {"sts:RoleSessionName": "app-*"}}, TOKEN),
+    ("not that session name", {"StringNotEqualsIfExists": {"sts:RoleSessionName": "app"}}, TOKEN),
+    ("the type of principal", {"StringEquals": {"aws:PrincipalType": "Anonymous"}}, TOKEN),
+    ("the role's tags", {"StringEquals": {"aws:ResourceTag/team": "a", "iam:ResourceTag/team": "a"}}, TOKEN),
+    ("whether there is a VPC", {"Null": {"aws:SourceVpc": "false"}}, TOKEN),
+    ("a region of two", {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, EITHER),
+    ("not a region of two", {"StringNotEquals": {"aws:RequestedRegion": "us-east-1"}}, EITHER),
+    ("not a number", {"NumericLessThan": {"aws:EpochTime": "1e999999"}}, TIMED),
+    ("a date of no calendar", {"DateLessThan": {"aws:CurrentTime": "2020-02-31"}}, TIMED),
+    ("an address with a zone", {"IpAddress": {"aws:SourceIp": "fe80::1%eth0/64"}}, TIMED),
     ("a variable of such a key", {"StringEquals": {S: "${aws:userid}"}}, TOKEN),
     ("several values without a quantifier", {"StringEquals": {AMR: "Message"}}, TWO),
     ("several values as a variable", {"StringEquals": {S: "${" + AMR + "}"}}, TWO),

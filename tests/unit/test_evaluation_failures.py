@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core import trust
-from irsa_cli.core.evaluation import Failure, explain, takes_audience
+from irsa_cli.core.evaluation import Answer, Failure, explain, takes_audience
 from irsa_cli.core.policy import as_list
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 from tests.unit import strategies as some
@@ -103,7 +103,7 @@ def test_the_text_names_statement_condition_and_both_values() -> None:
 
 def test_the_text_tells_what_denies() -> None:
     document = {"Version": "2012-10-17", "Statement": [allow(), allow(Effect="Deny", Principal="*")]}
-    assert explain(document, TOKEN).text == ("statement 2 denies it",)
+    assert explain(document, TOKEN).text == ("statement 2 denies it: it has no condition",)
     assert explain({"Statement": []}, TOKEN).text == ("no statement allows anything",)
 
 
@@ -200,3 +200,62 @@ def test_who_admits_a_token_takes_its_audience(identity: WebIdentity) -> None:
     document = trust.policy(identity)
     assert takes_audience(document, identity.provider_arn, identity.audience)
     assert not takes_audience(document, identity.provider_arn, f"{identity.audience}x")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "answer"),
+    [
+        ([{}], Answer.YES),
+        ([{"StringEquals": {S: OTHER}}], Answer.NO),
+        ([{"StringEquals": {"aws:SourceVpc": "vpc-1"}}], Answer.UNKNOWN),
+        ([{"StringEquals": {"aws:SourceVpc": "vpc-1"}}, {}], Answer.YES),
+    ],
+)
+def test_the_answer_is_one_of_three(conditions: list[Any], answer: Answer) -> None:
+    document = {"Version": "2012-10-17", "Statement": [allow(item) for item in conditions]}
+    explanation = explain(document, TOKEN)
+    assert explanation.answer is answer
+    assert bool(explanation.conditions) is (answer is Answer.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            allow({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, Effect="Deny"),
+            "denies it: StringNotEquals aws:PrincipalOrgID: the unsigned request has no such key, and so"
+            " a negated test holds",
+        ),
+        (
+            allow({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}, Effect="Deny"),
+            "denies it: BoolIfExists aws:MultiFactorAuthPresent: the request has no such key, and so IfExists"
+            " holds",
+        ),
+        (
+            {"Effect": "Deny", "NotPrincipal": {"AWS": "1"}, "NotAction": "sts:TagSession"},
+            "denies it: NotPrincipal spares 'AWS 1' only; NotAction spares 'sts:TagSession' only; it has no"
+            " condition",
+        ),
+        (
+            {"Effect": "Allow", "Principal": "*", "NotAction": "sts:*"},
+            f"does not apply: NotAction: the policy leaves out 'sts:*', the token's is '{ACTION}', which is"
+            " among them",
+        ),
+        (
+            allow({"StringEquals": {"sts:RoleSessionName": "app"}}),
+            "may admit it: StringEquals sts:RoleSessionName: the policy has 'app'; it can't be"
+            " known from here"
+            " whether that holds: the pod's SDK chooses the session name",
+        ),
+    ],
+)
+def test_the_words_say_why(statement: dict[str, Any], said: str) -> None:
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    assert explain(document, TOKEN).verdicts[0].means == said
+
+
+def test_an_issuer_that_ends_in_a_slash_keeps_it_in_its_keys() -> None:
+    token = replace(TOKEN, provider_arn=f"{PROVIDER}/", issuer=f"https://{P}/")
+    with_slash = allow({"StringEquals": {f"{P}/:sub": SUB}}, Principal={"Federated": f"{PROVIDER}/"})
+    assert explain({"Statement": [with_slash]}, token).answer is Answer.YES
+    assert explain({"Statement": [allow({"StringEquals": {S: SUB}})]}, token).answer is Answer.NO

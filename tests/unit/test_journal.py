@@ -182,16 +182,20 @@ def test_a_line_that_makes_no_sense_is_no_journal(tmp_path: Path, line: str) -> 
 def test_a_file_that_cant_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path)
 
+    real = os.open
+
     def broken(error: OSError) -> Any:
-        def read_bytes(_path: Path) -> bytes:
-            raise error
+        def opened(path: Any, *arguments: Any, **more: Any) -> int:
+            if str(path).endswith(".jsonl"):
+                raise error
+            return real(path, *arguments, **more)
 
-        return read_bytes
+        return opened
 
-    monkeypatch.setattr(Path, "read_bytes", broken(PermissionError(13, "Permission denied")))
+    monkeypatch.setattr(os, "open", broken(PermissionError(13, "Permission denied")))
     assert "Permission denied" in unreadable(tmp_path)["t1"].reason
     # Another process has pruned it.
-    monkeypatch.setattr(Path, "read_bytes", broken(FileNotFoundError(2, "No such file")))
+    monkeypatch.setattr(os, "open", broken(FileNotFoundError(2, "No such file")))
     assert not unreadable(tmp_path)
 
 
@@ -294,7 +298,7 @@ def test_old_finished_journals_go_and_unfinished_ones_stay(tmp_path: Path) -> No
 def test_a_transaction_is_found_by_its_name(tmp_path: Path) -> None:
     path = write(tmp_path / "folder")
     assert find(tmp_path / "folder", "t1") == path
-    for name in ("t2", "", "../folder/t1", "t1.jsonl"):
+    for name in ("t2", "", "../folder/t1", "t1.jsonl", "t" * 300, "t\0"):
         with pytest.raises(InvalidInput):
             find(tmp_path / "folder", name)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from irsa_cli.core import written
 from irsa_cli.core.plan import STATE_OF_KIND, Change, Kind, Plan
 from irsa_cli.core.states import State
 from tests.unit import strategies as some
@@ -27,9 +28,9 @@ def apply(world: World, plan: Plan) -> World:
 @settings(max_examples=60)
 @given(some.changes())
 def test_a_change_is_written_and_read_without_loss(change: Change) -> None:
-    data = json.loads(json.dumps(change.to_json()))
-    assert Change.from_json(data) == change
-    assert Change.from_json(data).to_json() == change.to_json()
+    data = json.loads(json.dumps(written.write(change)))
+    assert written.read(data) == change
+    assert written.write(written.read(data)) == written.write(change)
     for state in (change.before, change.after):
         assert state is None or isinstance(state, STATE_OF_KIND[change.kind])
 

@@ -60,7 +60,7 @@ def test_one_operator(operator: str, key: str, wanted: Any, expected: bool) -> N
 
 
 def test_all_operators_and_all_keys_must_hold() -> None:
-    team, cost = {"aws:RequestTag/team": "blue"}, {"aws:TagKeys": "cost"}
+    team, cost = {"aws:RequestTag/team": "blue"}, {"aws:TagKeys": ["cost", "team"]}
     assert holds({"StringEquals": {**team, **cost}}, CONTEXT)
     assert not holds({"StringEquals": {**team, "sts:roleid": "other"}}, CONTEXT)
     assert not holds({"StringEquals": team, "StringNotEquals": team}, CONTEXT)
@@ -185,3 +185,25 @@ def test_known_operators(name: str) -> None:
 @pytest.mark.parametrize("name", ["StringEqual", "ForSome:StringLike", "stringequals!", ""])
 def test_unknown_operators(name: str) -> None:
     assert not is_operator(name)
+
+
+@pytest.mark.parametrize(
+    ("operator", "wanted", "allows", "denies"),
+    [
+        # A token for several audiences: the key has several values, and the operator no quantifier.
+        ("StringEquals", "sts", False, True),
+        ("StringEquals", ["sts", "vault"], True, True),
+        ("StringEquals", "other", False, False),
+        ("StringLike", "s*", False, True),
+        ("StringNotEquals", "sts", False, True),
+        ("StringNotEquals", "other", True, True),
+        ("ForAnyValue:StringEquals", "sts", True, True),
+        ("ForAllValues:StringEquals", "sts", False, False),
+    ],
+)
+def test_several_values_without_a_quantifier_count_against_the_caller(
+    operator: str, wanted: Any, allows: bool, denies: bool
+) -> None:
+    context = {"issuer:aud": ["sts", "vault"]}
+    assert holds({operator: {"issuer:aud": wanted}}, context) is allows
+    assert holds({operator: {"issuer:aud": wanted}}, context, denies=True) is denies

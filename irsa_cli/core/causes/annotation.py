@@ -48,6 +48,8 @@ def _resembling_keys(account: ServiceAccount) -> list[str]:
 
 
 def _is_near(key: str) -> bool:
+    if len(key) > 2 * len(ROLE_ARN_ANNOTATION):
+        return False  # Too long to be near, and the comparison takes up to the third power of the length.
     matcher = difflib.SequenceMatcher(
         None, key.lower().replace("_", "-"), ROLE_ARN_ANNOTATION, autojunk=False
     )

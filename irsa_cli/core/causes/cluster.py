@@ -66,7 +66,7 @@ def _documents(facts: Facts) -> Judgement:
         )
     return problem(
         "STS fetches them to verify tokens, and gets what this machine gets",
-        fix=f"curl -i {facts.cluster.issuer}/.well-known/openid-configuration",
+        fix=f"curl -i {facts.cluster.issuer.rstrip('/')}/.well-known/openid-configuration",
         answer=published.why,
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.bare_pods import edit
 from irsa_cli.core.causes.facts import Facts, Role, have
@@ -24,6 +22,7 @@ from irsa_cli.core.causes.subjects import (
     users_of,
     where,
 )
+from irsa_cli.core.evaluation import covers
 from irsa_cli.core.policy import as_list
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
@@ -247,7 +246,7 @@ def _trusts_itself(role: Role) -> bool:
 
 
 def _fits(action: str) -> bool:
-    return fnmatchcase("sts:assumerole", action.lower())
+    return covers((action,), "sts:AssumeRole")
 
 
 def _aws_principals(principal: object) -> list[str]:

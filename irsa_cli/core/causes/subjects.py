@@ -12,11 +12,12 @@ from irsa_cli.core.arn import Arn, role_arn
 from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
 from irsa_cli.core.causes.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.injection import Injection
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.names import subject as subject_claim
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.visible import visible
-from irsa_cli.core.web_identity import WebIdentity
+from irsa_cli.core.web_identity import REQUESTED_REGION, WebIdentity, region_called
 
 EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 ROLE_ENV, TOKEN_ENV = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
@@ -112,7 +113,9 @@ def identity_of(facts: Facts, subject: Subject) -> WebIdentity:
     """The pods' token, as the role's trust policy sees it."""
     claim = subject_claim(subject.namespace, subject.name)
     audience = audience_of(facts, subject)
-    region = {"aws:RequestedRegion": (facts.cluster.region,)}
+    annotations = subject.account.annotations if isinstance(subject.account, ServiceAccount) else {}
+    regional = Injection.read(annotations).regional_sts
+    region = {REQUESTED_REGION: region_called(facts.cluster.region, regional=regional)}
     return WebIdentity(provider_of(facts, subject), facts.cluster.issuer, claim, audience, request=region)
 
 

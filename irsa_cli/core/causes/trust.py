@@ -51,7 +51,7 @@ def _not_this(facts: Facts, role: Role, found: tuple[Flaw, ...]) -> Judgement:
     if found:
         others = ", ".join(dict.fromkeys(flaw.cause for flaw in found))
         return ok(f"this is not what keeps the token out; see {others}")
-    explanation = explain(role.trust, identity_of(facts, facts.named))
+    explanation = explain(role.trust, identity_of(facts, facts.named), now=facts.now)
     return ok("; ".join(explanation.text))
 
 

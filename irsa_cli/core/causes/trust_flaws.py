@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.causes.principal_flaws import PROVIDER, Flaw, principal_flaw, similarity
@@ -26,25 +27,30 @@ _CLAIMS = ("sub", "aud")
 
 @dataclass(frozen=True)
 class _Case:
-    """The token, the providers of clusters that are gone or were made anew, and the policy's version."""
+    """The token, providers of clusters that are gone or were made anew, the policy's version, the time."""
 
     identity: WebIdentity
     old: frozenset[str]
     version: str
+    now: datetime | None
 
 
 def flaws(
-    document: Mapping[str, Any], identity: WebIdentity, old: frozenset[str] = frozenset()
+    document: Mapping[str, Any],
+    identity: WebIdentity,
+    old: frozenset[str] = frozenset(),
+    now: datetime | None = None,
 ) -> tuple[Flaw, ...]:
     """What is wrong in the policy for this token; nothing when it is admitted.
 
-    `old` are the ARNs of providers that belong to a cluster that is gone, or that was made anew.
+    `old` are the ARNs of providers that belong to a cluster that is gone, or that was made anew; `now` is the
+    time that the policy may ask for.
     """
-    explanation = explain(document, identity)
+    explanation = explain(document, identity, now=now)
     if explanation.admitted:
         return ()
     statements = as_list(document.get("Statement", []))
-    case = _Case(identity, old, str(document.get("Version", "")))
+    case = _Case(identity, old, str(document.get("Version", "")), now)
     denying = [
         _denial(item, statements[item.index])
         for item in explanation.verdicts
@@ -76,7 +82,8 @@ def _of_statement(verdict: StatementVerdict, statements: list[Any], case: _Case)
 
 def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
     unknown = verdict.failure is not None
-    text = verdict.failure.text if verdict.failure else "it applies to this token, and a Deny goes first"
+    why = f"it applies to this token, and a Deny goes first: {'; '.join(verdict.because)}"
+    text = verdict.failure.text if verdict.failure else why
     return Flaw("trust-deny", text, dump(statement), "no Deny that applies", verdict.name, unknown=unknown)
 
 
@@ -126,7 +133,8 @@ def _failing(operator: str, key: str, values: Any, case: _Case) -> Failure | Non
     """Why one test of a Condition block fails; None when it holds."""
     condition = {operator: {key: values}}
     alone = {"Effect": "Allow", "Principal": "*", "Action": ACTION, "Condition": condition}
-    return explain({"Version": case.version, "Statement": [alone]}, case.identity).verdicts[0].failure
+    document = {"Version": case.version, "Statement": [alone]}
+    return explain(document, case.identity, now=case.now).verdicts[0].failure
 
 
 def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
@@ -137,7 +145,7 @@ def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
         yield _value_flaw(failure, claim, case.identity)
         return
     if claim not in _CLAIMS or head in ("aws", "sts"):
-        text, expected = failure.text, "a key that the token has"
+        text, expected = failure.text, "a condition that the exchange of the token meets"
         yield Flaw("trust-condition", text, place, expected, unknown=failure.unknown)
         return
     right = f"{issuer}:{claim}"
@@ -149,7 +157,7 @@ def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
 
 
 def _key_flaw(head: str, issuer: str, found: str, expected: str) -> Flaw:
-    if "://" in head and head.partition("://")[2].rstrip("/") == issuer:
+    if "://" in head and head.partition("://")[2].rstrip("/") == issuer.rstrip("/"):
         text = "condition keys have no https://"
         return Flaw("trust-key-https", text, found, expected)
     if head.startswith("arn:"):

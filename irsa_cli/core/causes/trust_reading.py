@@ -39,7 +39,7 @@ def _is_old(facts: Facts, provider: object) -> bool:
 def flaws_of(facts: Facts) -> tuple[Flaw, ...]:
     """What keeps the token out of the role; nothing when it is admitted."""
     role = role_of(facts.named)
-    found = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role))
+    found = flaws(role.trust, identity_of(facts, facts.named), _old(facts, role), facts.now)
     return tuple(item for item in found if not _is_annotations(facts, item))
 
 

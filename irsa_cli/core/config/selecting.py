@@ -28,8 +28,8 @@ class Selection:
 
     def admits(self, name: str) -> bool:
         """Whether the ServiceAccount `namespace/name` is meant."""
-        included = not self.include or any(_glob(item).fullmatch(name) for item in self.include)
-        return included and not any(_glob(item).fullmatch(name) for item in self.exclude)
+        included = not self.include or any(_glob(item).matches(name) for item in self.include)
+        return included and not any(_glob(item).matches(name) for item in self.exclude)
 
     def of(self, bindings: Iterable[Binding]) -> tuple[Binding, ...]:
         """Those that are meant."""
@@ -48,39 +48,95 @@ class Selection:
 
 
 _TOKEN = re.compile(r"\\(?P<literal>.)|\[(?P<negated>!?)(?P<set>[^\]]+)\]|(?P<plain>.)", re.DOTALL)
-_WILDCARDS = {"*": ".*", "?": "."}
+
+
+@dataclass(frozen=True)
+class _Glob:
+    """A glob as states: a character that fits a state leads to the next one, `jumps` lead on for nothing.
+
+    All states that the name may be in are followed at once, so a long glob takes no longer than its length
+    times that of the name.
+    """
+
+    tests: tuple[Callable[[str], bool] | None, ...]
+    jumps: tuple[tuple[int, ...], ...]
+
+    def matches(self, name: str) -> bool:
+        """Whether it fits the whole name."""
+        states = self._reached({0})
+        for char in name:
+            tests = ((state, self.tests[state]) for state in states)
+            states = self._reached({state + 1 for state, test in tests if test is not None and test(char)})
+        return len(self.tests) - 1 in states
+
+    def _reached(self, states: set[int]) -> set[int]:
+        found, todo = set(states), list(states)
+        while todo:
+            new = [state for state in self.jumps[todo.pop()] if state not in found]
+            found.update(new)
+            todo += new
+        return found
 
 
 @lru_cache(maxsize=256)
-def _glob(text: str) -> re.Pattern[str]:
+def _glob(text: str) -> _Glob:
     """A glob as eksctl reads it: `*`, `?`, `[abc]`, `[a-c]`, `[!abc]`, `{one,other}`, backslash."""
     try:
-        return re.compile("".join(_pieces(text)), re.DOTALL)
+        return _states(text)
     except (re.error, ValueError):
         raise InvalidInput(f"'{text}' is not a valid glob") from None
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """The parts of the regular expression; raises ValueError for a bracket without its other half."""
-    depth = 0
+def _states(text: str) -> _Glob:
+    """The states of a glob; raises ValueError for a bracket without its other half."""
+    tests: list[Callable[[str], bool] | None] = []
+    jumps: list[list[int]] = []
+    # Of each open brace: where it stands, and the ends of its alternatives so far.
+    open_ones: list[tuple[int, list[int]]] = []
+
+    def add(test: Callable[[str], bool] | None, *to: int) -> None:
+        tests.append(test)
+        jumps.append(list(to))
+
     for token in _TOKEN.finditer(text):
-        plain = token["plain"]
+        plain, here = token["plain"], len(tests)
         if token["literal"]:
-            yield re.escape(token["literal"])
+            add(token["literal"].__eq__)
         elif token["set"]:
-            members = re.sub(r"[^a-zA-Z0-9-]", lambda found: re.escape(found[0]), token["set"])
-            yield f"[{'^' if token['negated'] else ''}{members}]"
-        elif plain in "[]\\" or (plain == "}" and not depth):
+            add(_members(token["negated"], token["set"]))
+        elif plain in "[]\\" or (plain == "}" and not open_ones):
             raise ValueError(plain)
-        elif plain in "{}":
-            depth += 1 if plain == "{" else -1
-            yield "(?:" if plain == "{" else ")"
-        elif plain == "," and depth:
-            yield "|"
+        elif plain == "*":
+            # Any character leads to the second one, and that back.
+            add(lambda _: True, here + 2)
+            add(None, here, here + 2)
+        elif plain == "?":
+            add(lambda _: True)
+        elif plain == "{":
+            open_ones.append((here, []))
+            add(None, here + 1)
+        elif plain == "," and open_ones:
+            start, ends = open_ones[-1]
+            ends.append(here)
+            jumps[start].append(here + 1)
+            add(None)
+        elif plain == "}":
+            _, ends = open_ones.pop()
+            add(None, here + 1)
+            for end in ends:
+                jumps[end].append(here)
         else:
-            yield _WILDCARDS.get(plain) or re.escape(plain)
-    if depth:
+            add(plain.__eq__)
+    if open_ones:
         raise ValueError("{")
+    add(None)
+    return _Glob(tuple(tests), tuple(map(tuple, jumps)))
+
+
+def _members(negated: str, text: str) -> Callable[[str], bool]:
+    members = re.sub(r"[^a-zA-Z0-9-]", lambda found: re.escape(found[0]), text)
+    pattern = re.compile(f"[{'^' if negated else ''}{members}]", re.DOTALL)
+    return lambda char: pattern.fullmatch(char) is not None
 
 
 def distinct(configs: Sequence[Config]) -> None:

@@ -77,13 +77,13 @@ class Cloud:
         from moto.iam.models import AWSManagedPolicy
 
         iam = self.iam(account, partition)
-        for name, document in managed.DOCUMENTS.items():
+        for name in managed.DOCUMENTS:
             policy = AWSManagedPolicy(  # type: ignore[abstract] # moto makes them so, too
                 name,
                 account_id=account,
                 region=partition,
                 path=managed.PATHS.get(name, "/"),
-                document=json.dumps(document),
+                document=managed.document(name),
             )
             iam.aws_managed_policies.append(policy)
             iam.managed_policies[policy.arn] = policy

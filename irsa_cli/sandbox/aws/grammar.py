@@ -21,6 +21,9 @@ _ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
 _STS_ACTION = re.compile(r"sts:[A-Za-z*?]+", re.IGNORECASE)
 _RESOURCE = re.compile(r"\*|arn:[^:]+:[^:]*:[^:]*:[^:]*:.+")
 _ACCOUNT = re.compile(r"\d{12}")
+_KEY = re.compile(r"[^:]+:[^:]+|[A-Za-z0-9-]+:[A-Za-z]*Tag/.+|kms:EncryptionContext:.+", re.IGNORECASE)
+"""Condition keys. The keys of tags, and of encryption contexts, may hold colons themselves: so they do in
+policies that AWS manages. What IAM says to others: terraform-aws-modules/terraform-aws-eks issue 1084."""
 _AWS_PRINCIPAL = re.compile(
     r"arn:(?P<partition>aws[\w-]*):(?:iam::\d{12}:(?:root|(?:user|role)/[\x21-\x7e]+)|"
     r"sts::\d{12}:(?:assumed-role|federated-user)/[\x21-\x7e]+)"
@@ -46,7 +49,8 @@ def check_trust_policy(text: str, partition: str, exists: Callable[[str], bool])
     `exists` tells whether a user or role that is named as principal is there. Raises AwsError,
     MalformedPolicyDocument.
     """
-    for statement in _statements(text):
+    statements = _statements(text)
+    for statement in statements:
         _check_common(statement, {"Principal", "NotPrincipal"})
         for name in ("Resource", "NotResource"):
             if name in statement:
@@ -55,12 +59,13 @@ def check_trust_policy(text: str, partition: str, exists: Callable[[str], bool])
         if not actions or not all(_STS_ACTION.fullmatch(action) for action in actions):
             raise malformed_policy("AssumeRole policy may only specify STS AssumeRole actions.")
         _check_principal(statement, partition, exists)
+    _check_sids(statements)
 
 
 def check_identity_policy(text: str) -> None:
     """Refuses what can't be an inline or managed policy. Raises AwsError, MalformedPolicyDocument."""
-    sids: set[str] = set()
-    for statement in _statements(text):
+    statements = _statements(text)
+    for statement in statements:
         for name in ("Principal", "NotPrincipal"):
             if name in statement:
                 raise malformed_policy("Policy document should not specify a principal.")
@@ -74,15 +79,27 @@ def check_identity_policy(text: str) -> None:
         for resource in _strings(statement.get("Resource", statement.get("NotResource"))):
             if not _RESOURCE.fullmatch(resource):
                 raise malformed_policy(f'Resource {resource} must be in ARN format or "*".')
-        if statement.get("Sid") and statement["Sid"] in sids:
-            raise malformed_policy("Statement IDs (SID) in a single policy must be unique.")
-        sids.add(statement.get("Sid", ""))
+    _check_sids(statements)
+
+
+def _check_sids(statements: list[dict[str, Any]]) -> None:
+    sids = [statement["Sid"] for statement in statements if statement.get("Sid")]
+    if len(set(sids)) < len(sids):
+        raise malformed_policy("Statement IDs (SID) in a single policy must be unique.")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, each of whose keys stands in it once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _syntax_error()
+    return found
 
 
 def _statements(text: str) -> list[dict[str, Any]]:
     try:
-        document = json.loads(text)
-    except ValueError:
+        document = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
         raise malformed_policy("This policy contains invalid Json") from None
     if not isinstance(document, dict) or not set(document) <= {"Version", "Id", "Statement"}:
         raise _syntax_error()
@@ -124,9 +141,17 @@ def _check_condition(block: Any) -> None:
             raise malformed_policy(f"Invalid Condition type : {operator}.")
         if not isinstance(keys, dict):
             raise _syntax_error()
+        # IAM compares them without regard to case: two that differ in nothing else are one.
+        if len({key.lower() for key in keys}) < len(keys):
+            raise _syntax_error()
         for key, value in keys.items():
+            if ":" not in key:
+                message = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+                raise malformed_policy(message)
+            if not _KEY.fullmatch(key):
+                raise malformed_policy("Condition can contain only one colon.")
             values = value if isinstance(value, list) else [value]
-            if not key or not all(isinstance(v, (str, int, float, bool)) for v in values):
+            if not all(isinstance(v, (str, int, float, bool)) for v in values):
                 raise _syntax_error()
 
 
@@ -137,7 +162,9 @@ def _check_principal(statement: dict[str, Any], partition: str, exists: Callable
         raise malformed_policy("Missing required field Principal")
     principal = statement["Principal"]
     if principal == "*":
-        return
+        # The documentation calls it the same as {"AWS": "*"}; in a trust policy IAM refuses it all the same
+        # (aws/aws-cdk issue 5732).
+        raise malformed_policy('AssumeRolepolicy contained an invalid principal: "STAR":"*".')
     if not isinstance(principal, dict) or not principal:
         raise malformed_policy("Invalid principal in policy.")
     for kind, value in principal.items():

@@ -1,7 +1,12 @@
-"""A few of the policies that AWS manages, for roles to be given. Shortened where the originals are long."""
+"""A few of the policies that AWS manages, for roles to be given: as AWS publishes them, by moto's collection.
+
+Those below stand in for the ones that a version of moto does not have.
+"""
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from typing import Any
 
 
@@ -62,6 +67,33 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "CloudWatchReadOnlyAccess": _policy(_allow("cloudwatch:Describe*", "cloudwatch:Get*", "logs:Get*")),
     "SecretsManagerReadWrite": _policy(_allow("secretsmanager:*", "kms:DescribeKey", "kms:ListAliases")),
 }
-"""Documents by policy name; the path is / but for those in `PATHS`."""
+"""Documents by policy name, the long ones shortened; the path is / but for those in `PATHS`."""
 
 PATHS = {"AmazonEBSCSIDriverPolicy": "/service-role/"}
+
+
+@cache
+def document(name: str) -> str:
+    """The text of a policy's document."""
+    found = published(name)
+    return json.dumps(DOCUMENTS[name] if found is None else found)
+
+
+def published(name: str) -> dict[str, Any] | None:
+    """The document as AWS publishes it; None where moto has none of that name.
+
+    Only this one is parsed: the collection has more than a thousand, in a text of some megabytes.
+    """
+    try:
+        from moto.iam.aws_managed_policies import aws_managed_policies_data as collection
+    except ImportError:
+        return None
+    at = collection.find(f"\n {json.dumps(name)}:")
+    if at < 0:
+        return None
+    try:
+        entry, _ = json.JSONDecoder().raw_decode(collection, collection.index("{", at))
+        found = entry["Document"]
+    except (ValueError, KeyError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,49 @@
+"""A list of AWS, page by page, to its end: and it has one, whatever is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from irsa_cli.aws.errors import call
+from irsa_cli.core.errors import DeadlineExceeded, Outcome, ServiceError
+from irsa_cli.core.patience import current
+
+MOST = 10_000
+"""Pages of one list; an account has 5,000 roles at most, and a page one at least."""
+
+
+def pages(method: Callable[..., Any], given: str, asked: str, **parameters: Any) -> Iterator[Any]:
+    """The answers of a call that lists.
+
+    `given` names where an answer tells the next page, `asked` where a request does. Raises `ServiceError`
+    when the list does not end, `DeadlineExceeded` when time does first.
+    """
+    seen: set[str] = set()
+    more: dict[str, Any] = {}
+    while True:
+        page = call(method, **parameters, **more)
+        yield page
+        marker = page.get(given)
+        if page.get("IsTruncated") is False or not (marker or page.get("IsTruncated")):
+            return
+        if not marker:
+            raise _endless(method.__name__, "the answer says that there is more, and not where")
+        if marker in seen or len(seen) >= MOST:
+            why = "the answer names a page that was read already" if marker in seen else "too many pages"
+            raise _endless(method.__name__, why)
+        if current().remaining <= 0:
+            raise DeadlineExceeded(f"the time limit was reached while {method.__name__} was read")
+        seen.add(marker)
+        more = {asked: marker}
+
+
+def _endless(operation: str, reason: str) -> ServiceError:
+    return ServiceError(
+        f"{operation} can't be read to its end",
+        code="EndlessList",
+        service="aws",
+        operation=operation,
+        outcome=Outcome.REFUSED,
+        reason=reason,
+    )

@@ -1,0 +1,69 @@
+"""One attempt of a call with a time limit that holds whatever the other side does.
+
+A socket's time-out counts from the last byte: who sends one a second is never cut off by it. So an attempt
+has a thread of its own, and is left to itself when its time is over; that thread does not keep the process
+alive. What may be repeated, and for how long, is in `irsa_cli.core.patience`.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from irsa_cli.core import limits
+from irsa_cli.core.patience import current
+
+T = TypeVar("T")
+
+TIMES = 2.0
+"""How many of its time-outs a call may take in all: 20 s with the default of 10 s."""
+
+
+class Overran(Exception):
+    """An attempt was not over in its time: it was given up, and may be executed yet."""
+
+
+class TooLarge(Exception):
+    """An answer has more bytes than any that is asked for."""
+
+
+def limit() -> float:
+    """Seconds that an attempt may take in all; fewer when the time of what it is for is nearly over."""
+    seconds = limits.call_seconds()
+    return min(TIMES * seconds, max(current().remaining, 0.0) + seconds)
+
+
+def bounded(work: Callable[[], T]) -> T:
+    """Do it within the `limit`; raises `Overran`, or what it raises."""
+    seconds, started = limit(), time.monotonic()
+    done = threading.Event()
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+        done.set()
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(run,), daemon=True).start()
+    if not done.wait(seconds):
+        raise Overran(f"no whole answer within {time.monotonic() - started:.1f} s")
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def body(chunks: Iterable[bytes], most: int) -> bytes:
+    """An answer's body; raises `TooLarge` as soon as it has more than that many bytes."""
+    found = bytearray()
+    for chunk in chunks:
+        found += chunk
+        if len(found) > most:
+            raise TooLarge(f"the answer has more than {most // 2**20} MiB")
+    return bytes(found)

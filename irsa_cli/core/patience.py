@@ -1,0 +1,148 @@
+"""How long a call may be repeated: the time limit of what is under way, and whether it was told to stop.
+
+A transaction's `Run` is one `Patience`, the command as a whole (`Command`) another. Which of them counts is
+noted here for the current thread; which failures are worth repeating is decided by who knows the service
+(`irsa_cli.aws.errors`, `irsa_cli.kube.errors`). The calls themselves are made elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import uniform
+from typing import Protocol, TypeVar
+
+from irsa_cli.core import limits
+from irsa_cli.core.errors import IrsaError, Outcome, ServiceError
+from irsa_cli.core.unanswered import give_up
+
+T = TypeVar("T")
+
+FEW = 4
+"""Attempts of a call that reaches nobody, while nothing is under way that would have to be taken back."""
+FIRST_WAIT, LONGEST_WAIT = 0.2, 4.0
+TOLD_AFTER, TOLD_EVERY = 2.0, 10.0
+
+
+class Patience(Protocol):
+    """What limits the calls that are made for its sake."""
+
+    persistent: bool
+    """Whether it is worth while to try for long to reach a service that can't be reached at all."""
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until its time limit."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Wait; raises when it is told to stop, or when its time is over."""
+        ...
+
+
+class Stopped(IrsaError):
+    """The command was told to stop while a call of it was to be repeated."""
+
+
+class Command:
+    """A command as a whole: its time limit in seconds, and whom it tells what it waits for."""
+
+    persistent = False
+
+    def __init__(self, seconds: float = math.inf, tell: Callable[[str], None] = lambda text: None) -> None:
+        self._until = time.monotonic() + seconds
+        self._stop = threading.Event()
+        self.tell = tell
+
+    @property
+    def remaining(self) -> float:
+        """See `Patience.remaining`."""
+        return self._until - time.monotonic()
+
+    def stop(self) -> None:
+        """No call is repeated any more."""
+        self._stop.set()
+
+    def pause(self, seconds: float) -> None:
+        """See `Patience.pause`."""
+        if self._stop.wait(max(0.0, seconds)):
+            raise Stopped("interrupted", code="Interrupted")
+
+
+_command = Command()
+_current: contextvars.ContextVar[Patience | None] = contextvars.ContextVar("patience", default=None)
+
+
+def begin(seconds: float, tell: Callable[[str], None]) -> Command:
+    """Begin a command: what is called from now on outside of any transaction is called for its sake."""
+    global _command
+    _command = Command(seconds, tell)
+    return _command
+
+
+def current() -> Patience:
+    """For whose sake this thread makes calls."""
+    return _current.get() or _command
+
+
+@contextmanager
+def within(patience: Patience) -> Iterator[None]:
+    """What this thread calls in here is called for its sake."""
+    token = _current.set(patience)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def persist(attempt: Callable[[], T], *, writes: bool) -> T:
+    """Make a call, and again while it fails in a way that passes; raises the last `ServiceError`.
+
+    An attempt without an answer may have been executed: then no later refusal says that nothing was, and the
+    outcome stays unknown. Where the service says when to come back (Retry-After), that is when it is asked
+    again. Raises as `Patience.pause` does, too.
+    """
+    mine, started, number, lost = current(), time.monotonic(), 0, False
+    most = limits.retry_seconds()
+    told = started + TOLD_AFTER - TOLD_EVERY
+    while True:
+        number += 1
+        try:
+            return attempt()
+        except ServiceError as error:
+            failure = error
+        unknown = failure.outcome is Outcome.UNKNOWN
+        if unknown and writes and not failure.status:
+            give_up()
+        lost = lost or unknown
+        if lost:
+            failure.outcome = Outcome.UNKNOWN
+        reached = failure.outcome is not Outcome.NOT_SENT
+        wait = _wait(failure, number, most)
+        spent = time.monotonic() - started
+        over = spent + wait > most or wait >= mine.remaining
+        if not failure.transient or over or not (reached or mine.persistent or number < FEW):
+            raise failure
+        if time.monotonic() - told >= TOLD_EVERY and spent >= TOLD_AFTER:
+            told = time.monotonic()
+            so_far = f"{spent:.0f} s of at most {most:.0f} s"
+            _command.tell(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
+        try:
+            mine.pause(wait)
+        except IrsaError:
+            if lost and writes:
+                give_up()  # Who is stopped in the pause has to look for it.
+            raise
+
+
+def _wait(failure: ServiceError, number: int, most: float) -> float:
+    """Seconds until the next attempt: what the service asks for, else longer each time, at random."""
+    longest = min(LONGEST_WAIT, most / 8)
+    wait = min(FIRST_WAIT * 2 ** (number - 1), longest)
+    if failure.retry_after is not None:
+        return max(failure.retry_after, 0.05)
+    return uniform(wait / 2, wait)  # noqa: S311 - so that many don't come back at once, no secret

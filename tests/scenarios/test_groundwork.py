@@ -1,0 +1,194 @@
+"""What `irsa apply` lays for all: taken back when not needed, named when it stays, found after a kill."""
+
+from __future__ import annotations
+
+import signal
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.sandbox import Fault, Sandbox
+from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.test_apply import SQS, apply, config, entry, reader, worker
+from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
+
+QUICK = {"IRSA_CALL_TIMEOUT": "1"}
+MISSING = "arn:aws:iam::aws:policy/NoSuchPolicy"
+
+
+@pytest.fixture
+def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
+    """A stage on the sandbox's own Kubernetes API."""
+    return sandbox_stage(sandbox, "demo", tmp_path)
+
+
+def ground(ran: Ran) -> Json:
+    """The result of the groundwork."""
+    (result,) = [item["result"] for item in ran.json["items"] if item["name"] == "(groundwork)"]
+    return dict(result)
+
+
+def stays(ran: Ran) -> set[str]:
+    """The kinds of what stays, as the result tells."""
+    return {item["what"].partition(" ")[0] for item in ground(ran).get("stays", ())}
+
+
+def refused(namespace: str) -> Json:
+    """An entry for a role that is somebody else's."""
+    return entry("theirs", namespace, attachRoleARN=f"arn:aws:iam::{ACCOUNT}:role/no-such-role")
+
+
+def failing(stage: Stage, namespace: str) -> Json:
+    """An entry that fails when its role is made already, and is taken back."""
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", match="SQS", times=None))
+    return entry("failing", namespace, attachPolicyARNs=[SQS])
+
+
+@pytest.mark.parametrize("case", ["refused", "failing", "no policy", "all"])
+def test_what_nobody_needs_is_taken_back(stage: Stage, unique: str, case: str) -> None:
+    assert stage.associate().code == 0
+    before = stage.world()
+    entries = {
+        "refused": [refused(unique)],
+        "failing": [failing(stage, unique)],
+        "no policy": [entry("app", unique, attachPolicyARNs=[MISSING])],
+        "all": [refused(f"{unique}-a"), failing(stage, f"{unique}-b"), refused(unique)],
+    }[case]
+    ran = apply(stage, config(stage, *entries), "-o", "json")
+    assert ran.code in (1, 4), ran.err
+    assert stage.world() == before
+    assert ground(ran)["outcome"] == "rolled-back"
+    assert {change["state"] for change in ground(ran)["changes"]} == {"undone"}
+    assert f"Taken back, as nothing needs it: Namespace {unique}" in ran.err
+    assert "No unfinished" in stage.irsa("recover").out
+
+
+def test_what_another_one_needs_stays_and_is_named(stage: Stage, unique: str) -> None:
+    text = config(stage, reader(unique), refused(unique), refused(f"{unique}-b"))
+    ran = apply(stage, text, "-o", "json")
+    assert ran.code == 4, ran.err
+    namespaces = stage.world()["kubernetes"]["namespaces"]
+    assert unique in namespaces
+    assert f"{unique}-b" not in namespaces
+    states = {change["target"]: change["state"] for change in ground(ran)["changes"]}
+    assert (states[unique], states[f"{unique}-b"]) == ("done", "undone")
+    assert ground(ran)["outcome"] == "committed"
+    assert "Namespace" in stays(ran)
+    assert "(groundwork): OIDCProvider" in ran.err
+    assert "No unfinished" in stage.irsa("recover").out
+    again = apply(stage, config(stage, reader(unique)), "-o", "json")
+    assert (again.code, again.json["summary"]) == (0, {"unchanged": 1})
+
+
+def test_what_somebody_else_has_put_something_into_stays_and_is_named(stage: Stage, unique: str) -> None:
+    assert stage.associate().code == 0
+
+    def join() -> None:
+        stage.make_account(unique, "theirs")
+
+    stage.sandbox.faults.add(Fault("iam", "CreateRole", "callback", run=join))
+    ran = apply(stage, config(stage, failing(stage, unique)), "-o", "json")
+    assert ran.code == 1, ran.err
+    assert stage.account(unique, "theirs") is not None
+    assert ground(ran)["outcome"] == "committed"
+    (named,) = ground(ran)["stays"]
+    assert named["what"] == f"Namespace {unique}"
+    assert "theirs" in named["why"]
+    assert f"(groundwork): Namespace {unique} is done and stays" in ran.err
+    assert "No unfinished" in stage.irsa("recover").out
+
+
+def test_what_can_not_be_taken_back_is_told_with_the_command_that_does(small: Stage) -> None:
+    assert small.associate().code == 0
+    before = small.world()
+    small.sandbox.faults.add(Fault("kubernetes", "DELETE namespaces", "error", times=None))
+    ran = apply(small, config(small, refused("apps")), "-o", "json", "--rollback-timeout", "1s")
+    assert ran.code == 3, ran.err
+    result = ground(ran)
+    assert result["outcome"] == "incomplete"
+    (left,) = result["left"]
+    small.sandbox.faults.clear()
+    assert small.irsa(*left["repair"].split()[1:]).code == 0
+    assert small.world() == before
+
+
+def test_a_signal_at_each_call_leaves_only_what_the_result_names(small: Stage) -> None:
+    text, number = config(small, reader("one"), worker("two")), signal.SIGINT
+    before = small.world()
+    for at in count():
+        small.sandbox.faults.clear()
+        small.sandbox.faults.add(Fault("*", "*", "callback", skip=at, run=lambda: small.signal(number)))
+        ran = apply(small, text, "--parallel", "1", "-o", "json")
+        if not small.sandbox.faults.struck:
+            break
+        small.sandbox.faults.clear()
+        if ran.code != 0:  # Else it came when there was nothing left to do.
+            assert ran.code == 128 + number, (at, ran.err)
+            check_names_all(ran, before, small.world())
+        if small.world() != before:
+            assert "No unfinished" in small.irsa("recover").out
+            assert small.irsa("delete", "-f", "-", stdin=text).code == 0
+            assert small.irsa("disassociate-oidc", "-c", small.cluster).code == 0
+            for name in ("one", "two"):
+                small.kube.delete(f"/api/v1/namespaces/{name}")
+        assert small.world() == before
+    assert at > 10
+
+
+def check_names_all(ran: Ran, before: Json, after: Json) -> None:
+    """What is there now and was not before is what the result tells as done."""
+    items = ran.json.get("items", ())  # None where it was stopped before the first of them.
+    good = {item["name"] for item in items if item["result"]["outcome"] == "committed"} - {"(groundwork)"}
+    laid = [item["result"] for item in items if item["name"] == "(groundwork)"]
+    named = {item["what"].partition(" ")[2] for result in laid for item in result.get("stays", ())}
+    new = set(after["kubernetes"]["namespaces"]) - set(before["kubernetes"]["namespaces"])
+    assert new == {name.partition("/")[0] for name in good}, ran.err
+    assert new <= named
+    assert set(after["oidc_providers"]) - set(before["oidc_providers"]) <= named, ran.err
+    assert len(after["roles"]) - len(before["roles"]) == len(good)
+
+
+@pytest.mark.parametrize("operation", ["CreateRole", "AttachRolePolicy"])
+def test_what_a_killed_run_has_laid_is_found(stage: Stage, unique: str, operation: str) -> None:
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("iam", operation, "callback", match=unique, run=stage.kill))
+    assert apply(stage, config(stage, reader(unique)), "--parallel", "1").code == -9
+    stage.sandbox.settle()
+    assert stage.world() != before
+    ran = stage.irsa("recover", "--all", "-o", "json", **QUICK)
+    assert ran.code == 0, ran.err
+    assert stage.world() == before
+    assert "No unfinished" in stage.irsa("recover").out
+
+
+def test_what_the_good_ones_of_a_killed_run_need_stays_when_it_is_recovered(
+    stage: Stage, unique: str
+) -> None:
+    text = config(stage, reader(f"{unique}-a"), worker(f"{unique}-b"))
+    stage.sandbox.faults.add(Fault("iam", "PutRolePolicy", "callback", match=f"{unique}-b", run=stage.kill))
+    assert apply(stage, text, "--parallel", "1").code == -9
+    stage.sandbox.settle()
+    ran = stage.irsa("recover", "--all", "-o", "json", **QUICK)
+    assert ran.code == 0, ran.err
+    namespaces = stage.world()["kubernetes"]["namespaces"]
+    assert f"{unique}-a" in namespaces
+    assert f"{unique}-b" not in namespaces
+    ran = apply(stage, config(stage, reader(f"{unique}-a")), "-o", "json")
+    assert (ran.code, ran.json["summary"]) == (0, {"unchanged": 1})
+    assert stage.role_of(f"{unique}-a", "reader")["attached"] == [READ_ONLY]
+
+
+def test_a_killed_run_that_is_run_again_leaves_nothing_to_recover(stage: Stage, unique: str) -> None:
+    text = config(stage, reader(unique), worker(unique))
+    stage.sandbox.faults.add(Fault("iam", "CreateRole", "callback", run=stage.kill))
+    assert apply(stage, text).code == -9
+    # A second one that comes to nothing does not make the first one's namespace its own.
+    for operation in ("AttachRolePolicy", "PutRolePolicy"):
+        stage.sandbox.faults.add(Fault("iam", operation, "error", times=None))
+    assert apply(stage, text).code == 1
+    listed = stage.irsa("recover", "-o", "json").json["items"]
+    assert "(groundwork)" in [item["serviceAccount"] for item in listed]
+    stage.sandbox.faults.clear()
+    assert apply(stage, text).code == 0
+    assert "No unfinished" in stage.irsa("recover").out
