@@ -132,14 +132,14 @@ def _check(options: dict[str, Any]) -> None:
 
 def _list(settings: Settings, speaking: Speaking) -> int:
     from irsa_cli.cli.render import show_stories
-    from irsa_cli.core.errors import ExitCode
+    from irsa_cli.core.recoveries import worst
     from irsa_cli.transaction.recover import unreadable
     from irsa_cli.usecases.recover import list_unfinished
 
     lost = unreadable(settings.state_dir)
     none = "No unfinished transactions on this machine."
     show_stories(list_unfinished(settings.state_dir), lost, speaking.output, none=none)
-    return ExitCode.FAILED if lost else ExitCode.DONE
+    return worst([int(error.exit_code) for error in lost.values()])
 
 
 def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:

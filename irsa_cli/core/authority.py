@@ -47,15 +47,15 @@ def made_roles(plan: Iterable[Change]) -> set[str]:
     return {change.target[0] for change in plan if change.kind is Kind.ROLE and change.before is None}
 
 
-def marked_roles(plan: Iterable[Change]) -> set[str]:
-    """The names of the roles that bear the run's mark before the plan changes anything else of them."""
-    plan = list(plan)
-    owned = {
-        change.target[0]
+def owners_before(plan: Iterable[Change]) -> dict[str, str]:
+    """By the names of the roles that a plan puts the run's mark onto: whose mark they bore before."""
+    return {
+        change.target[0]: change.before.transaction
         for change in plan
-        if change.kind is Kind.ROLE_OWNER and change.after == OwnerState("")
+        if change.kind is Kind.ROLE_OWNER
+        and change.after == OwnerState("")
+        and isinstance(change.before, OwnerState)
     }
-    return owned | made_roles(plan)
 
 
 def parts_of_roles(changes: Iterable[Change]) -> dict[str, list[Change]]:

@@ -191,6 +191,7 @@ class Journal:
             lock.acquire(timeout=0)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             file = os.open(path, flags, 0o600)
+            os.fchmod(file, 0o600)  # A umask may have taken the user's own rights.
         except NotPrivate as error:
             raise _refused(error) from error
         except OSError as error:

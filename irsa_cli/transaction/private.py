@@ -1,8 +1,8 @@
 """Files that nobody but the user can have put there, or changed: what is taken as this user's own word.
 
-A file counts when it and its folder belong to the user, every folder above to the user or to root, and nobody
-else may write them. Who may write a folder may replace what is in it, but for a sticky one (`/tmp`). Once that
-is known from the top down, nobody else can change the answer between the look and the reading.
+A file counts when it and its folder belong to the user, every folder above to the user or to root, and
+nobody else may write them. Who may write a folder may replace what is in it, but for a sticky one (`/tmp`).
+Once that is known from the top down, nobody else can change the answer between the look and the reading.
 
 A folder that a group may write is accepted where the group is the user's alone: a private group of the user's
 own name (umask 002), or root's group without other members (containers that run under any uid, with group 0).

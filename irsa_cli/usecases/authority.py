@@ -7,13 +7,14 @@ bears its transaction's mark. The rules are pure, in `irsa_cli.core.authority`.
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core import limits
-from irsa_cli.core.authority import GIVEN, beyond_marks, marked_roles, parts_of_roles, recover_command
+from irsa_cli.core.authority import GIVEN, beyond_marks, owners_before, parts_of_roles, recover_command
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import (
@@ -61,43 +62,48 @@ def check_cluster(story: Story, connection: Connection) -> None:
 
 
 def check_marks(
-    story: Story, path: Path, todo: Iterable[Change], connection: Connection, *, takes_away: bool
+    story: Story, path: Path, todo: Sequence[Change], connection: Connection, *, forward: bool, named: bool
 ) -> None:
     """Raise `Refused` for a role that does not bear this transaction's mark, where it has to.
 
-    A plan that marks its roles first has begun nothing else of one without the mark. Of other plans
-    (`update-sa`) only a journal with this user's seal is believed. `takes_away`: and of a journal without,
-    nothing that is complete is taken apart.
+    A journal without this user's seal is believed of no role without the mark, and of no complete one (but
+    where it is `named`). One with the seal is believed where its run marks no role (`update-sa`); else the
+    run has begun nothing of a role before its mark was there. What other runs have taken over is left alone
+    by the rollback itself, and on the way forward each step looks for the mark.
     """
-    plan = [record.change for record in story.records]
-    released = {
-        item.change.target[0] for item in story.records if item.change.kind is Kind.ROLE_OWNER and item.undone
-    }
-    for name, changes in parts_of_roles(todo).items():
-        marked = name in marked_roles(plan)
-        if story.sealed and (not marked or name in released):
-            continue
-        state = _state_with_mark(story, path, name, connection)
-        if state is None:
-            continue
-        _check_mark(story, name, state, changes)
-    if takes_away and not story.sealed:
-        _check_unused(story, todo, connection)
+    if not story.sealed:
+        for name, changes in parts_of_roles(todo).items():
+            _check_mark(story, name, _role(name, connection), changes)
+        if not forward and not named:
+            _check_unused(story, todo, connection)
+    elif not forward:
+        owners = owners_before(item.change for item in story.records if not item.undone)
+        for name, changes in parts_of_roles(todo).items():
+            if name in owners:
+                state = _state_with_mark(story, path, name, connection)
+                if state is not None and state.tags.get(TRANSACTION_TAG, NOBODY) == owners[name]:
+                    _check_mark(story, name, state, changes)
+
+
+def _role(name: str, connection: Connection) -> RoleState | None:
+    found = reading.role_state(connection.iam, name)
+    return None if found is None else found[0]
 
 
 def _state_with_mark(story: Story, path: Path, name: str, connection: Connection) -> RoleState | None:
     """The role; IAM may not show yet the mark that a run has put on it a moment ago."""
-    until = path.stat().st_mtime + limits.PROPAGATION_SECONDS if story.sealed else 0.0
+    until = path.stat().st_mtime + limits.PROPAGATION_SECONDS
     while True:
-        found = reading.role_state(connection.iam, name)
-        marked = found is not None and found[0].tags.get(TRANSACTION_TAG) == takes_back(story)
+        state = _role(name, connection)
+        marked = state is not None and state.tags.get(TRANSACTION_TAG) == takes_back(story)
         if marked or time.time() >= until:
-            return None if found is None else found[0]
+            return state
         time.sleep(1.0)
 
 
-def _check_mark(story: Story, name: str, state: RoleState, changes: Sequence[Change]) -> None:
-    owner = state.tags.get(TRANSACTION_TAG, NOBODY)
+def _check_mark(story: Story, name: str, state: RoleState | None, changes: Sequence[Change]) -> None:
+    """Raise `Refused` unless a role, where there is one, bears this transaction's mark."""
+    owner = takes_back(story) if state is None else state.tags.get(TRANSACTION_TAG, NOBODY)
     if owner == takes_back(story):
         return
     what = ", ".join(f"{change.kind.value} {change.name}" for change in changes)
@@ -105,7 +111,7 @@ def _check_mark(story: Story, name: str, state: RoleState, changes: Sequence[Cha
         f"transaction {story.transaction} is not carried out",
         reason=f"role {name} bears the mark of {owner}, not of this transaction",
         details=(f"would have been changed: {what}",),
-        next_steps=("irsa describe-sa NAME  # shows what the role has",),
+        next_steps=(f"aws iam get-role --role-name {shlex.quote(name)}  # shows whose it is",),
     )
 
 
@@ -113,8 +119,8 @@ def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) 
     """Raise `Refused` for a role that is complete: its mark is its maker's for ever, for anybody to read."""
     roles = {change.target[0] for change in todo if change.kind is Kind.ROLE}
     for name in sorted(roles):
-        found = reading.role_state(connection.iam, name)
-        if found is not None and _is_complete(name, found[0], connection):
+        state = _role(name, connection)
+        if state is not None and _is_complete(name, state, connection):
             raise Refused(
                 f"transaction {story.transaction} is not carried out",
                 reason=f"role {name} is complete, and the journal was not written here",

@@ -265,7 +265,7 @@ class _Work:
         check_cluster(story, connection)
         with naming_caller(connection.aws.caller):
             todo = forward_changes(story) if forward else begun
-            check_marks(story, path, todo, connection, takes_away=not forward and not named)
+            check_marks(story, path, todo, connection, forward=forward, named=named)
         check_word(story, begun, named=named, forward=forward)
 
     def connect(self, story: Story) -> Connection:
