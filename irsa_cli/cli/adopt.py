@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.options import (
+    Checked,
+    Once,
     cluster_options,
     kube_options,
     name_argument,
@@ -24,6 +26,7 @@ _EPILOG = """
 \b
 Examples:
   irsa adopt s3-reader -n backend -c prod
+  irsa adopt s3-reader -n backend -c prod --role-name teams-s3-reader
   irsa adopt --all -c prod --dry-run
 """
 
@@ -31,6 +34,12 @@ Examples:
 @click.command("adopt", epilog=_EPILOG)
 @name_argument()
 @click.option("--all", "everything", is_flag=True, help="All ServiceAccounts with a role that is nobody's.")
+@click.option(
+    "--role-name",
+    cls=Once,
+    type=Checked("name", "names.role"),
+    help="Take this role over for NAME, whether NAME is there and annotated with it or not.",
+)
 @namespace_option(
     "Namespace of NAME; with --all, only this one. [default: default, with --all all]", default=None
 )
@@ -42,8 +51,8 @@ def command(**options: Any) -> int:
     """Take over a role that eksctl, Terraform or a hand has made.
 
     The role of an annotated ServiceAccount gets the tags by which irsa knows its own; its name, trust policy
-    and policies stay as they are. What is not as irsa would have made it is said, and how to release the role
-    from a CloudFormation stack.
+    and policies stay as they are. What is not as irsa would have made it is said: whom the trust policy lets
+    in besides, who else writes the role, and how to release it from a CloudFormation stack.
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.render import show
@@ -57,10 +66,13 @@ def command(**options: Any) -> int:
     name, everything = options["name"] or "", options["everything"]
     if bool(name) == everything:
         raise click.UsageError("give the ServiceAccount's NAME, or --all")
-    if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
+    if options["role_name"] and everything:
+        raise click.UsageError("--role-name is for one ServiceAccount, and --all is for all")
+    reaches = options["kubeconfig"] or options["context"] or options["role_name"]
+    if options["issuer_url"] and not reaches:
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
     namespace = options["namespace"] or ("" if everything else "default")
-    request = Request(take_target(options), namespace, name)
+    request = Request(take_target(options), namespace, name, options["role_name"] or "")
 
     def work() -> Result | Adoptions:
         return (adopt_all if everything else adopt)(request, settings, progress.wire)
@@ -99,7 +111,7 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
             for line in lines:
                 click.echo(f"  {line}")
         if not quiet or result.error is not None or result.left:
-            for line in messages(result):
+            for line in messages(result, about=f"{account['namespace']}/{account['name']}: "):
                 click.echo(f"  {line}", err=True)
     if output == "text":
         for passed in done.passed:

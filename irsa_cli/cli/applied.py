@@ -41,7 +41,7 @@ def told(item: Item) -> str:
     what = f"{_WORDS[result.ended]}, {count}" if result.changes else _WORDS[result.ended]
     took = f"  {result.seconds:.1f} s" if result.seconds else ""
     reason = f": {result.error}" if result.error is not None else ""
-    return f"  {sign} {visible(f'{item.name:<{NAME_WIDTH}} {what}{reason}{took}')}"
+    return f"  {sign} {visible(f'{item.title:<{NAME_WIDTH}} {what}{reason}{took}')}"
 
 
 def _sign(result: Result) -> str:
@@ -79,7 +79,8 @@ def _show(done: Applied, output: str, *, quiet: bool) -> None:
 def _text(done: Applied) -> Iterator[str]:
     pending = [item for item in done.items if item.result.ended is Ended.PLANNED]
     for item in pending:
-        yield visible(f"{item.name}:" if item.cluster in item.name else f"{item.cluster} {item.name}:")
+        named = item.place or item.cluster in item.name
+        yield visible(f"{item.title}:" if named else f"{item.cluster} {item.name}:")
         yield from change_lines(change.change for change in item.result.changes)
     yield summary(done)
     if pending:
@@ -102,7 +103,7 @@ def _messages(done: Applied, *, quiet: bool) -> Iterator[str]:
         result = item.result
         if result.error is not None or result.left or (result.notes and not quiet):
             where = f" ({item.where})" if item.where else ""
-            yield f"{item.name}{where}:"
+            yield f"{item.title}{where}:"
             yield from (f"  {line}" for line in messages(result))
         for stays in result.facts.get("stays", ()):
             yield f"{item.name}: {stays['what']} is done and stays: {stays['why']}"

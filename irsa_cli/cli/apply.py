@@ -44,6 +44,11 @@ def apply_options(command: Any) -> Any:
             is_flag=True,
             help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
         ),
+        click.option(
+            "--force",
+            is_flag=True,
+            help="Write trust statements that void a restriction of one that is there, too.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -109,6 +114,7 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         atomic=options["atomic"],
         override=options["override"],
         update_trust=options["update_trust"],
+        force=options["force"],
         verify=verify,
         prune=options["prune"],
     )

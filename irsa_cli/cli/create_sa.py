@@ -76,6 +76,11 @@ def _names(name: str, check: str) -> Checked:
     help="With --attach-role-arn: add the statement that its trust policy lacks.",
 )
 @click.option(
+    "--force",
+    is_flag=True,
+    help="With --update-trust: add it also where it voids a restriction of a statement that is there.",
+)
+@click.option(
     "--role-name",
     cls=Once,
     type=_names("name", "role"),
@@ -218,7 +223,7 @@ def _request(options: dict[str, Any]) -> Request:
         raise click.UsageError(str(error)) from error
 
 
-_SWITCHES = ("role_only", "create_namespace", "override", "update_trust", "associate", "verify")
+_SWITCHES = ("role_only", "create_namespace", "override", "update_trust", "force", "associate", "verify")
 _OF_A_NEW_ROLE = (
     "attach_policy_arn",
     "inline_policy",
@@ -244,6 +249,8 @@ def _check_combinations(options: dict[str, Any]) -> None:
                 )
     elif options["update_trust"]:
         raise click.UsageError("--update-trust needs --attach-role-arn")
+    if options["force"] and not options["update_trust"]:
+        raise click.UsageError("--force needs --update-trust")
     if options["role_only"] and options["verify"]:
         raise click.UsageError("--verify needs the ServiceAccount, and --role-only doesn't make it")
     if options["role_only"] and (options["label"] or options["annotation"]):

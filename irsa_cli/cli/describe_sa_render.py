@@ -28,6 +28,7 @@ def lines(found: Description) -> Iterator[str]:
     yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}"
     if binding.reason:
         yield f"  {binding.reason}"
+    yield from (f"  next: {step}" for step in binding.next_steps)
     yield from _account(found)
     yield from _role(found)
     yield from _trust(found)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.connect import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
+_MOST_LINES = 200
+"""What is wrong in files is told at once, as far as anybody reads it."""
 
 
 def file_options(function: F) -> F:
@@ -120,6 +122,8 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
         if not options.get("prune"):  # What is to be pruned is in no file.
             selection.check(item for config in configs for item in config.bindings)
     except InvalidInput as error:
-        details = "".join(f"\n  {line}" for line in error.details)
+        details = "".join(f"\n  {line}" for line in error.details[:_MOST_LINES])
+        if len(error.details) > _MOST_LINES:
+            details += f"\n  ... and {len(error.details) - _MOST_LINES} more"
         raise click.UsageError(f"{error}{details}") from error
     return configs, selection

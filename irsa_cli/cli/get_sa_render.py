@@ -85,7 +85,10 @@ def _unless_hidden(item: Binding, policies: str) -> str:
 
 
 def _status(item: Binding) -> str:
-    return f"{item.status.value}: {item.reason}" if item.reason else item.status.value
+    told = f"{item.status.value}: {item.reason}" if item.reason else item.status.value
+    return (
+        f"{told}; what ends it: irsa describe-sa {item.name} -n {item.namespace}" if item.next_steps else told
+    )
 
 
 def _age(item: Binding, now: datetime) -> str:

@@ -5,7 +5,6 @@ Coloured where the stream is a terminal. The same as JSON is `irsa_cli.core.resu
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -15,6 +14,7 @@ import click
 
 from irsa_cli.cli.progress import KIND_WIDTH
 from irsa_cli.cli.wording import describe, mark
+from irsa_cli.core.policy import difference
 from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
@@ -65,12 +65,6 @@ def _document(key: str, old: dict[str, Any] | None, new: dict[str, Any] | None) 
         return
     for line in difference(old, new):
         yield f"  {click.style(line, fg=_COLOURS.get(line[:1]))}"
-
-
-def difference(old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:
-    """Two documents as a textual difference with three lines of context, without the names of files."""
-    one, other = (json.dumps(item, indent=2).splitlines() if item else [] for item in (old, new))
-    return list(difflib.unified_diff(one, other, lineterm=""))[2:]
 
 
 def _pairs(key: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:

@@ -104,6 +104,7 @@ def _lines(found: Found, remains: Remains) -> Iterator[str]:
         yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {describe(piece.change)}"
     for spared in remains.spared:
         yield f"  left alone: {spared.kind.value} {spared.name}: {spared.why}"
+        yield from (f"    to end it: {step}" for step in spared.next_steps)
     why_not = found.why_not(remains)
     if why_not and remains.stages:
         yield f"  not taken back: {why_not}"

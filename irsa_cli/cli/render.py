@@ -140,24 +140,34 @@ def _changed(who: str, facts: Mapping[str, Any]) -> str:
     return f"{who} has the role {facts['role']['arn']}.{restart}"
 
 
-def messages(result: Result) -> Iterator[str]:
-    """What is told on standard error."""
+def messages(result: Result, about: str = "") -> Iterator[str]:
+    """What is told on standard error; `about` goes before what the notes don't say themselves of whom."""
     yield from (visible(f"Note: {note}") for note in result.notes)
+    if result.error is None:
+        yield from _becoming(result)
     if result.error is not None:
         yield from error_lines(result.error)
     yield from map(visible, _aftermath(result))
     if result.error is not None:
         yield from next_lines(result.error)
     else:
-        yield from _release(result)
+        yield from _release(result, about)
 
 
-def _release(result: Result) -> Iterator[str]:
+def _becoming(result: Result) -> Iterator[str]:
+    """A trust policy as it was and as it is, where a restriction of it was voided."""
+    found = result.facts.get("trustPolicy")
+    if found:
+        yield visible(f"Note: what changes in the trust policy of {result.facts['role']['arn']}:")
+        yield from (visible(f"  {line}") for line in found["difference"])
+
+
+def _release(result: Result, about: str) -> Iterator[str]:
     """The commands that free an adopted role of what made it."""
     commands = result.facts.get("adoption", {}).get("release")
     if commands:
         what = "to release the role from its stack, which deletes the stack and keeps the role"
-        yield f"Note: {what} (not done here):"
+        yield visible(f"Note: {about}{what} (not done here):")
         yield from (visible(f"  {command}") for command in commands)
 
 

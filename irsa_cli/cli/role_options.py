@@ -89,21 +89,23 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
 def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
     """The documents, each named after its file."""
     from irsa_cli.core import names, policy
+    from irsa_cli.core.config.policy_file import read_policy
     from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.usecases.files import read_text
 
     found: dict[str, Document] = {}
     for file in files:
         name = "stdin" if file == "-" else Path(file).name.removesuffix(".json")
         try:
             names.inline_policy(name)
-            with click.open_file(file, encoding="utf-8") as stream:
-                document = policy.check_identity_policy(policy.parse(stream.read(), file), file)
+            document = read_policy(read_text(file), file)
             if name in found and not policy.equal(found[name], document):
                 raise InvalidInput(
                     f"two inline policies would be named {name}", reason="they are named after their files"
                 )
-        except (InvalidInput, UnicodeDecodeError) as error:
-            raise click.BadParameter(str(error), param_hint="--inline-policy") from error
+        except InvalidInput as error:
+            lines = "".join(f"\n  {line}" for line in error.details)
+            raise click.BadParameter(f"{error}{lines}", param_hint="--inline-policy") from error
         found[name] = document
     if sum(policy.size(document) for document in found.values()) > policy.INLINE_LIMIT:
         raise click.BadParameter(

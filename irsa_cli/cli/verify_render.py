@@ -19,6 +19,7 @@ TITLES = {
     Name.EXCHANGE: "5 Exchange",
     Name.IDENTITY: "6 Identity",
     Name.CHAIN: "+ Chain",
+    Name.COMPLETENESS: "+ Completeness",
 }
 _MARKS = {Status.OK: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "?"}
 _PLAIN = {Status.OK: "=", Status.FAILED: "x", Status.NOT_CHECKED: "?"}

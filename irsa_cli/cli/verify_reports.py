@@ -24,6 +24,7 @@ _RULES = {
     "exchange": "STS gives the role's credentials for the token.",
     "identity": "AWS knows the credentials as the role's.",
     "chain": "The credentials become the further roles of the chain.",
+    "completeness": "The run that makes the role, or deletes it, is over.",
     "permission": "The role may do what was asked for.",
     "run": "The verification could be begun.",
 }

@@ -45,6 +45,7 @@ def back_again(change: Change) -> str:
 
 def describe(change: Change) -> str:
     """What a change is about, as a person would name it."""
+    from irsa_cli.core.account_marks import ROLE_MARK
     from irsa_cli.core.plan import Kind
     from irsa_cli.core.states import (
         DELETING,
@@ -82,6 +83,8 @@ def describe(change: Change) -> str:
         role = state.annotations.get(ROLE_ARN_ANNOTATION)
         if ROLE_ARN_ANNOTATION in state.annotations and not role:
             return f"{change.name} without its role"
+        if not role and state.annotations.get(ROLE_MARK):
+            return f"{change.name} marked as irsa's"
         return f"{change.name} annotated" if role else f"{change.name} changed"
     return change.name
 

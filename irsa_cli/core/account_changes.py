@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from irsa_cli.core.account_marks import with_marks
 from irsa_cli.core.binding import ObservedServiceAccount
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import ServiceAccountState
@@ -20,9 +21,12 @@ def patch(
 ) -> list[Change]:
     """Sets the keys that have another value, removes those whose value is None; empty when all agree.
 
-    Bound to the object that was read, by uid and resourceVersion.
+    Bound to the object that was read, by uid and resourceVersion. What is written of the webhook's
+    annotations is marked as irsa's; one that has the wished value already is whose it was.
     """
-    annotated = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
+    differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
+    marked = with_marks(differing)
+    annotated = {key: value for key, value in marked.items() if account.annotations.get(key) != value}
     labelled = {key: value for key, value in labels.items() if account.labels.get(key) != value}
     if not annotated and not labelled:
         return []

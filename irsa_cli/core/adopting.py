@@ -1,4 +1,4 @@
-"""Taking over a role that something else has made: the tags that make it irsa's, and what stays as it was.
+"""Taking over a role that something else has made: the marks that make it irsa's, and what stays as it was.
 
 Pure. Reading what is there, and the order of several, are in `irsa_cli.usecases.adopt`.
 """
@@ -9,15 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core import makers
+from irsa_cli.core import account_changes, let_in, makers, still_managed
+from irsa_cli.core.account_marks import MARKS
 from irsa_cli.core.binding import Cluster, ObservedRole
 from irsa_cli.core.errors import Refused
-from irsa_cli.core.evaluation import explain
+from irsa_cli.core.evaluation import Answer, explain
 from irsa_cli.core.names import TAGS_LIMIT, default_role_path
 from irsa_cli.core.ownership import (
     Belongs,
     belonging,
     check_account,
+    check_over,
     check_there,
     check_unshared,
     tags_of,
@@ -27,7 +29,14 @@ from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.policy import as_list
 from irsa_cli.core.recoveries import worst
 from irsa_cli.core.result import API_VERSION, Result, cluster_json
-from irsa_cli.core.states import RoleState, TagsState
+from irsa_cli.core.states import (
+    COMMIT_TAG,
+    DONE,
+    ROLE_ARN_ANNOTATION,
+    TRANSACTION_TAG,
+    RoleState,
+    TagsState,
+)
 from irsa_cli.core.trust import contains, statement
 from irsa_cli.core.update import Pairing
 
@@ -36,21 +45,30 @@ from irsa_cli.core.update import Pairing
 class Adoption:
     """What makes a role irsa's; `kept` says what stays as it was, `release` are commands that free it.
 
-    `maker` is who made the role, as far as its tags tell.
+    `maker` is who made the role, as far as its tags tell, `account_maker` who made the ServiceAccount.
+    `others` are those whom the trust policy lets in, too.
     """
 
     plan: Plan
     maker: str = makers.UNKNOWN
+    account_maker: str = makers.UNKNOWN
+    others: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The part of a result that is about the adoption."""
-        return {"maker": self.maker, "kept": list(self.kept), "release": list(self.release)}
+        return {
+            "maker": self.maker,
+            "accountMaker": self.account_maker,
+            "others": list(self.others),
+            "kept": list(self.kept),
+            "release": list(self.release),
+        }
 
 
 def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
-    """How the ServiceAccount's role becomes irsa's; an empty plan when it is.
+    """How the ServiceAccount's role, and its annotation, become irsa's; an empty plan when they are.
 
     Raises `Refused` for a role that isn't there, doesn't admit the ServiceAccount, is irsa's for another one,
     or is named by others (`sharers`), too: who deletes or changes it later would do so to them.
@@ -59,17 +77,30 @@ def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
     state = check_there(pair)
     assert pair.role is not None
     maker = makers.maker_of_role(_foreign_tags(state))
+    account = pair.account
+    account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
+    others = let_in.others(state.trust, pair.identity(pair.audience))
     who = belonging(state, pair)
     if who is Belongs.OURS:
-        return Adoption(Plan(), maker)
+        check_over(pair, state)
+    tagging = _tagging(pair, state)
+    if who is Belongs.OURS and not tagging:
+        return Adoption(Plan.of(_marking(pair)), maker, account_maker, others)
     if who is Belongs.OTHERS:
         raise theirs(pair, state)
     check_unshared(pair, sharers)
-    _check_admitted(pair, state)
+    admission = _check_admitted(pair, state)
     return Adoption(
-        Plan.of([_tagging(pair, state)]),
+        Plan.of(tagging, _marking(pair)),
         maker,
-        tuple(_kept(pair, pair.role, maker)),
+        account_maker,
+        others,
+        (
+            *admission,
+            *_kept(pair, pair.role, maker),
+            *_told_of_others(others),
+            *still_managed.account(f"{pair.namespace}/{pair.name}", account_maker),
+        ),
         release_commands(pair.cluster, state.tags),
     )
 
@@ -78,9 +109,14 @@ def _foreign_tags(state: RoleState) -> dict[str, str]:
     return {key: value for key, value in state.tags.items() if not key.startswith("irsa/")}
 
 
-def _tagging(pair: Pairing, state: RoleState) -> Change:
+def _tagging(pair: Pairing, state: RoleState) -> list[Change]:
     wanted = tags_of(pair)
+    if not pair.is_annotated and TRANSACTION_TAG not in state.tags:
+        # No ServiceAccount tells that the role is complete: it has to say so itself.
+        wanted[COMMIT_TAG] = DONE
     missing = {key: value for key, value in wanted.items() if state.tags.get(key) != value}
+    if not missing:
+        return []
     if len(state.tags) + len(missing) > TAGS_LIMIT:
         raise Refused(
             f"role {pair.role_name} has no room for {len(missing)} more tags",
@@ -88,20 +124,32 @@ def _tagging(pair: Pairing, state: RoleState) -> Change:
             next_steps=(f"aws iam untag-role --role-name {pair.role_name} --tag-keys KEY",),
         )
     before = {key: state.tags.get(key) for key in missing}
-    return Change(Kind.ROLE_TAGS, (pair.role_name,), TagsState(before), TagsState({**missing}))
+    return [Change(Kind.ROLE_TAGS, (pair.role_name,), TagsState(before), TagsState({**missing}))]
 
 
-def _check_admitted(pair: Pairing, state: RoleState) -> None:
+def _marking(pair: Pairing) -> list[Change]:
+    """The marks that make the annotations irsa's that the ServiceAccount has for the role."""
+    there = pair.account.annotations if pair.is_annotated else {}
+    marks: dict[str, str | None] = {mark: there[key] for key, mark in MARKS.items() if key in there}
+    return account_changes.patch((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
+
+
+def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:
+    """What can't be known of who is admitted; raises `Refused` where the ServiceAccount is not."""
     identity = pair.identity(pair.audience)
     explanation = explain(state.trust, identity)
-    if explanation.admitted:
-        return
+    if explanation.answer is not Answer.NO:
+        # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
+        said = "whether the trust policy admits the ServiceAccount can't be known from here"
+        return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
     where = f"{pair.name} -n {pair.namespace} -c {pair.cluster.name} -r {pair.cluster.region}"
+    steps = [f"irsa doctor {where}  # why"] if pair.is_annotated else []
+    steps.append(f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # lets it in")
     raise Refused(
         f"the trust policy of {pair.role_arn} does not admit {identity.subject}",
         reason="a role that its ServiceAccount can't assume is not taken over",
         details=tuple(explanation.text),
-        next_steps=(f"irsa doctor {where}  # why",),
+        next_steps=tuple(steps),
     )
 
 
@@ -119,23 +167,16 @@ def _kept(pair: Pairing, role: ObservedRole, maker: str) -> Iterator[str]:
         yield f"the trust policy stays, with {more} besides the one that admits the ServiceAccount"
     if maker == makers.EKSCTL and role.inline:
         yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
-    yield from _MANAGED.get(maker, ())
+    yield from still_managed.role(maker)
+    if not pair.is_annotated:
+        named = pair.account.annotations.get(ROLE_ARN_ANNOTATION)
+        does = f"names {named}" if named else "does not name the role"
+        yield f"ServiceAccount {pair.namespace}/{pair.name} {does}: that stays as it is"
 
 
-_MANAGED: Mapping[str, tuple[str, ...]] = {
-    makers.EKSCTL: (
-        "the role still belongs to its CloudFormation stack: whoever deletes that (eksctl delete"
-        " iamserviceaccount, or eksctl delete cluster) deletes the role, too",
-    ),
-    makers.CLOUDFORMATION: (
-        "the role still belongs to its CloudFormation stack: whoever deletes or updates that changes the"
-        " role, too",
-    ),
-    makers.TERRAFORM: (
-        "Terraform still manages the role: its next apply takes away what irsa has changed, these tags"
-        " included (take it out of the state: terraform state rm ADDRESS)",
-    ),
-}
+def _told_of_others(others: tuple[str, ...]) -> Iterator[str]:
+    if others:
+        yield f"the trust policy lets in others, too: {let_in.shortened(others)}"
 
 
 def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ...]:

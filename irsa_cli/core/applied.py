@@ -16,13 +16,20 @@ from irsa_cli.core.result import API_VERSION, Ended, Result
 class Item:
     """One ServiceAccount (`cluster` and `namespace/name`), or what they build on, and its result.
 
-    `where` is the file and line that wish it, '' for what no file has (`--prune`).
+    `where` is the file and line that wish it, '' for what no file has (`--prune`). `place` names its cluster
+    and account, where a run is about more than one cluster; else it is ''.
     """
 
     cluster: str
     name: str
     result: Result
     where: str = ""
+    place: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the item is about, so that nobody takes it for another one of the same run."""
+        return f"{self.place} {self.name}" if self.place else self.name
 
     def to_json(self) -> dict[str, Any]:
         """The item as `-o json` shows it."""

@@ -10,16 +10,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from irsa_cli.core import policy
+from irsa_cli.core import lifecycle, policy
 from irsa_cli.core.arn import iam_arn
 from irsa_cli.core.issuer import provider_arn
+from irsa_cli.core.lifecycle import Lifecycle
 from irsa_cli.core.names import subject
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import (
-    COMMIT_TAG,
-    DONE,
     ROLE_ARN_ANNOTATION,
-    TRANSACTION_TAG,
     ProviderState,
     RoleState,
 )
@@ -61,6 +59,8 @@ class Wish:
     role_only: bool = False
     override: bool = False
     update_trust: bool = False
+    force: bool = False
+    """Whether a statement may be written that makes a restriction of one that is there worthless."""
     associate: bool = False
     gated: bool = False
     """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""
@@ -104,6 +104,8 @@ class ObservedServiceAccount:
     annotations: Mapping[str, str]
     labels: Mapping[str, str]
     manifest: Document = field(default_factory=dict)
+    managers: tuple[str, ...] = field(default=(), compare=False)
+    """Who has written it, as its managedFields tell."""
 
 
 @dataclass(frozen=True)
@@ -128,15 +130,10 @@ class Observed:
     """Characters that the account allows a trust policy, without white space."""
 
 
-def is_committed(wish: Wish, observed: Observed) -> bool:
-    """Whether a run for this ServiceAccount has ended: its last step is the annotation, or the tag.
-
-    A role that is wished alone, and that no run has made (`irsa adopt`), is complete as it is.
-    """
+def life_of(wish: Wish, observed: Observed) -> Lifecycle:
+    """How far the role has come that is there under the wished one's name."""
     tags = observed.role.state.tags if observed.role is not None else {}
-    if COMMIT_TAG in tags:
-        return tags[COMMIT_TAG] == DONE
-    return is_annotated(wish, observed) or (wish.role_only and TRANSACTION_TAG not in tags)
+    return lifecycle.of(tags, named=is_annotated(wish, observed))
 
 
 def is_annotated(wish: Wish, observed: Observed) -> bool:
@@ -150,7 +147,7 @@ def is_annotated(wish: Wish, observed: Observed) -> bool:
 
 def is_half_made(wish: Wish, observed: Observed) -> bool:
     """Whether the role is there, and no run for it has ended yet."""
-    return wish.role is not None and observed.role is not None and not is_committed(wish, observed)
+    return wish.role is not None and observed.role is not None and not life_of(wish, observed).is_over
 
 
 def digest(wish: Wish) -> str:

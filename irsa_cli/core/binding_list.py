@@ -75,6 +75,7 @@ def binding_json(item: Binding) -> dict[str, Any]:
         "owner": item.owner,
         "status": item.status.value,
         "reason": item.reason or None,
+        "next": list(item.next_steps),
         "trust": [statement_json(verdict) for verdict in item.explanation.verdicts]
         if item.explanation
         else [],

@@ -7,11 +7,11 @@ Whoever made either. Reading them is `irsa_cli.usecases.bindings`' business.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
-from irsa_cli.core import makers
+from irsa_cli.core import lifecycle, makers
 from irsa_cli.core.arn import Arn, role_arn
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.causes.facts import ServiceAccount, Unreadable
@@ -20,12 +20,11 @@ from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.evaluation import Answer, Explanation, explain
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.issuer import provider_arn
+from irsa_cli.core.lifecycle import Lifecycle, Stage
 from irsa_cli.core.names import subject
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import (
     CLUSTER_TAG,
-    COMMIT_TAG,
-    DONE,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     ProviderState,
@@ -85,8 +84,10 @@ class Status(str, Enum):
     """It can't be known from outside: something could not be read, or hangs on values of the request."""
     NO_SERVICE_ACCOUNT = "no-service-account"
     """A role of irsa's that no ServiceAccount names, though one should."""
-    UNFINISHED = "unfinished"
-    """A role whose run has not said that it ended."""
+    INCOMPLETE = "incomplete"
+    """A role whose run has not said that it ended, whatever names it."""
+    DELETING = "deleting"
+    """A role whose deletion was begun, whatever names it."""
     ROLE_ONLY = "role-only"
     """A role whose run ended without annotating: it was made without a ServiceAccount, by wish.
 
@@ -110,6 +111,8 @@ class Binding:
     account: ServiceAccount | None = None
     role: ReadRole = None
     explanation: Explanation | None = None
+    next_steps: tuple[str, ...] = ()
+    """What ends it, where a run or a deletion is under way, or was interrupted."""
 
     @property
     def full_name(self) -> str:
@@ -205,7 +208,11 @@ def binding_of(
         return judged(Status.NO_ROLE, f"the role {arn.name} is {role.arn}")
     identity = identity_of(cluster, account, arn.account)
     explanation = explain(role.trust, identity, now=now)
-    return judged(*_judgement(explanation, provider, identity), explanation)
+    life = lifecycle.of(role.tags, named=True)
+    if life.is_over:
+        return judged(*_judgement(explanation, provider, identity), explanation)
+    found = judged(*_interrupted(life), explanation)
+    return replace(found, next_steps=life.next_steps(_options(cluster)))
 
 
 def _judgement(explanation: Explanation, provider: ReadProvider, identity: WebIdentity) -> tuple[Status, str]:
@@ -221,28 +228,41 @@ def _judgement(explanation: Explanation, provider: ReadProvider, identity: WebId
     return Status.OK, ""
 
 
-def unbound(role: BoundRole, accounts: Mapping[str, ServiceAccount]) -> Binding:
+_INTERRUPTED = {Stage.INCOMPLETE: Status.INCOMPLETE, Stage.DELETING: Status.DELETING}
+
+
+def _interrupted(life: Lifecycle) -> tuple[Status, str]:
+    return _INTERRUPTED[life.stage], life.why
+
+
+def _options(cluster: Cluster) -> str:
+    """The options that name the cluster."""
+    return f"-c {cluster.name} -r {cluster.region}"
+
+
+def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount]) -> Binding:
     """A role of irsa's that no ServiceAccount names; its tags tell for which one it was made.
 
     `accounts` are the ServiceAccounts that were read, by their full names.
     """
     full_name = role.tags.get(SERVICE_ACCOUNT_TAG, "")
     namespace, _, name = full_name.partition("/")
-    status, reason = _standing(role, full_name, accounts)
-    return Binding(namespace, name, role.arn, status, reason, role=role)
+    life = lifecycle.of(role.tags, named=False)
+    status, reason = _standing(role, life, full_name, accounts)
+    steps = life.next_steps(_options(cluster))
+    return Binding(namespace, name, role.arn, status, reason, role=role, next_steps=steps)
 
 
-def _standing(role: BoundRole, full_name: str, accounts: Mapping[str, ServiceAccount]) -> tuple[Status, str]:
-    commit = role.tags.get(COMMIT_TAG)
-    if commit == DONE:
-        return Status.ROLE_ONLY, ""
-    if commit is not None:
-        return Status.UNFINISHED, f"its run has not said that it ended (tag {COMMIT_TAG}={commit})"
-    if full_name not in accounts:
-        return Status.NO_SERVICE_ACCOUNT, f"there is no ServiceAccount {full_name}"
-    other = annotation_of(accounts[full_name])
-    instead = f"names {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"
-    return Status.NO_SERVICE_ACCOUNT, f"ServiceAccount {full_name} {instead}"
+def _standing(
+    role: BoundRole, life: Lifecycle, full_name: str, accounts: Mapping[str, ServiceAccount]
+) -> tuple[Status, str]:
+    if lifecycle.tells_itself(role.tags):
+        return (Status.ROLE_ONLY, "") if life.is_over else _interrupted(life)
+    there = accounts.get(full_name)
+    other = annotation_of(there) if there is not None else None
+    why = lifecycle.unnamed(full_name, exists=there is not None, other=other or "")
+    # Where a run made it, it may have been interrupted before its last step, or that was undone later.
+    return Status.NO_SERVICE_ACCOUNT, why if life.is_over else f"{why} ({life.why})"
 
 
 def in_order(bindings: Iterable[Binding]) -> tuple[Binding, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from irsa_cli.core import arn
+from irsa_cli.core.account_marks import written, wrote
 from irsa_cli.core.binding import Cluster, ObservedRole, ObservedServiceAccount
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.injection import Injection
@@ -20,6 +21,7 @@ from irsa_cli.core.states import (
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
+    WEBHOOK_ANNOTATIONS,
     RoleState,
 )
 from irsa_cli.core.web_identity import WebIdentity
@@ -85,6 +87,32 @@ class Bound:
     def is_made(self) -> bool:
         """Whether irsa made the ServiceAccount; one that it only annotated is somebody else's."""
         return self.account is not None and is_made(self.account)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether irsa wrote the role's annotation, as it is: its mark says so.
+
+        Or both ends of it are irsa's: it has made the ServiceAccount, and the role bears its tags for it.
+        """
+        if self.account is None or not self.annotation:
+            return False
+        own = self.is_made and any(role.arn == self.annotation for role in self.own)
+        return own or wrote(self.account.annotations, ROLE_ARN_ANNOTATION)
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether somebody else has given the ServiceAccount its role: then that is not taken off it."""
+        return bool(self.annotation) and not self.is_bound
+
+    @property
+    def written(self) -> list[str]:
+        """Those of the webhook's annotations that irsa wrote, as they are."""
+        if self.account is None:
+            return []
+        there = self.account.annotations
+        if self.is_made and not self.is_theirs:
+            return [key for key in WEBHOOK_ANNOTATIONS if key in there]
+        return written(there)
 
     @property
     def identity(self) -> WebIdentity:

@@ -9,28 +9,36 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from irsa_cli.core import trust_own
+from irsa_cli.core import tag_notes, trust_own
+from irsa_cli.core.account_marks import wrote
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
-from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_half_made
+from irsa_cli.core.attached_trust import becoming
+from irsa_cli.core.binding import (
+    Observed,
+    ObservedRole,
+    ObservedServiceAccount,
+    Wish,
+    is_annotated,
+    life_of,
+)
+from irsa_cli.core.bound import is_made
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import Refused
-from irsa_cli.core.names import default_role_path
+from irsa_cli.core.names import TAGS_LIMIT, default_role_path
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import plan
+from irsa_cli.core.policy import Document
+from irsa_cli.core.restrictions import Restriction
 from irsa_cli.core.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.states import (
-    AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
     MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
     TRANSACTION_TAG,
+    WEBHOOK_ANNOTATIONS,
     WISH_TAG,
 )
-
-_OWN_ANNOTATIONS = (AUDIENCE_ANNOTATION, STS_REGIONAL_ANNOTATION, TOKEN_EXPIRATION_ANNOTATION)
 
 
 def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Plan:
@@ -41,7 +49,7 @@ def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Pla
     """
     if observed.service_account is not None and not wish.role_only:
         check_note(observed.service_account.annotations, wish.namespace, wish.name)
-    wish = _with_trust_tags(_with_keys(wish, observed.service_account))
+    wish = _with_notes(_with_keys(wish, observed.service_account), observed.role)
     _check_account(wish, observed.service_account)
     wish = replace(wish, override=True)
     if wish.role is None or observed.role is None:
@@ -52,15 +60,53 @@ def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Pla
 
 def _changes(wish: Wish, observed: Observed, role: ObservedRole) -> RoleChanges:
     assert wish.role is not None
-    own = trust_own.Own.of(wish.identity, wish.role.trust, role.state.tags)
-    document = trust_own.with_own(role.state.trust, wish.role.trust, own)
+    document = _trust_after(wish, role)
     check_trust_size(wish.role_arn, document, observed.trust_quota)
-    # IAM's own tags can't be changed.
-    kept = {key: value for key, value in role.state.tags.items() if key.lower().startswith("aws:")}
-    state = replace(wish.role, trust=document, tags={**wish.role.tags, **kept})
+    _check_widening(wish, observed, role.state.trust, document)
+    tags = {**wish.role.tags, **tag_notes.foreign(role.state.tags, wish.role.tags)}
+    if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):
+        raise Refused(
+            f"role {wish.role_name} has no room for the entry's tags",
+            reason=f"with those that others have set it would have {len(tags)}, and IAM takes {TAGS_LIMIT}",
+            next_steps=(f"aws iam untag-role --role-name {wish.role_name} --tag-keys KEY",),
+        )
+    state = replace(wish.role, trust=document, tags=tags)
     return role_changes(
         wish.role_name, role, ObservedRole(state, frozenset(wish.policies), dict(wish.inline))
     )
+
+
+def _trust_after(wish: Wish, role: ObservedRole) -> Document:
+    assert wish.role is not None
+    return trust_own.with_own(role.state.trust, wish.role.trust, _own(wish, role))
+
+
+def _own(wish: Wish, role: ObservedRole) -> trust_own.Own:
+    assert wish.role is not None
+    return trust_own.Own.of(wish.identity, wish.role.trust, role.state.tags)
+
+
+def voids(wish: Wish, observed: Observed) -> tuple[Restriction, ...]:
+    """What somebody else has restricted in the trust policy of irsa's role, and the wish undoes."""
+    role = observed.role
+    if wish.role is None or role is None:
+        return ()
+    return trust_own.voided(role.state.trust, _trust_after(wish, role), _own(wish, role))
+
+
+def _check_widening(wish: Wish, observed: Observed, before: Document, after: Document) -> None:
+    """Raise `Refused` where somebody else has restricted irsa's statement, and this would undo it."""
+    found = () if wish.force else voids(wish, observed)
+    if found:
+        raise Refused(
+            f"the trust policy of role {wish.role_name} was restricted by somebody else",
+            reason="the entry does not wish these conditions, and to write it would void them",
+            details=(*(item.text for item in found), *becoming(before, after)),
+            next_steps=(
+                "to keep them: write them into the entry as trustConditions (kind Bindings)",
+                "to void them: run this again with --force",
+            ),
+        )
 
 
 def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_over: bool) -> None:
@@ -71,56 +117,70 @@ def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_ove
             raise Refused(
                 f"role {wish.role_name} is not irsa's for {wish.namespace}/{wish.name}",
                 reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {wish.role.tags[key]}",
-                next_steps=_instead_of(wish, theirs=key in tags),
+                next_steps=_instead_of(wish, observed, theirs=key in tags),
             )
     check_path(wish.role_name, role.state, wish.role)
     trust_own.check_marks(wish.role_name, tags)
-    if is_half_made(wish, observed) and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
+    life = life_of(wish, observed)
+    if not life.is_over and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
         raise Refused(
-            f"role {wish.role_name} is half made, for other wishes",
-            reason=f"transaction {tags.get(TRANSACTION_TAG, '?')} has not ended",
+            f"role {wish.role_name} is {life.stage.value}, for other wishes",
+            reason=life.why,
             next_steps=(
-                "wait for the run that is making it, and run this again",
-                f"or, where that run is gone: irsa recover --cluster {wish.cluster.name}",
+                "wait for that run: 15 minutes after it began, this command takes the role over",
+                *life.next_steps(f"-c {wish.cluster.name} -r {wish.cluster.region}"),
             ),
         )
 
 
-def _instead_of(wish: Wish, *, theirs: bool) -> tuple[str, ...]:
+def _instead_of(wish: Wish, observed: Observed, *, theirs: bool) -> tuple[str, ...]:
     """What to do about a role that is not irsa's for the ServiceAccount; `theirs`: it is for another."""
     if theirs:
         return (
             "give the entry another roleName",
             "or, to use that role: attachRoleARN in place of roleName, and --update-trust",
         )
+    named = "" if is_annotated(wish, observed) and not wish.role_only else f" --role-name {wish.role_name}"
     return (
-        f"to take the role over: irsa adopt {wish.name} -n {wish.namespace} -c {wish.cluster.name}",
+        f"to take the role over: {_adopt(wish)}{named}",
         "or give the entry another roleName",
     )
 
 
+def _adopt(wish: Wish) -> str:
+    cluster = wish.cluster
+    return f"irsa adopt {wish.name} -n {wish.namespace} -c {cluster.name} -r {cluster.region}"
+
+
 def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
-    """A ServiceAccount with a role that isn't irsa's changes only when the user says so."""
-    present = account.annotations.get(ROLE_ARN_ANNOTATION) if account is not None else None
+    """A ServiceAccount with a role that irsa has not given it changes only when the user says so."""
+    annotations = account.annotations if account is not None else {}
+    present = annotations.get(ROLE_ARN_ANNOTATION)
     if present in (None, wish.role_arn) or wish.override or wish.role_only:
         return
+    # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
     own = f":iam::{wish.cluster.account}:role{default_role_path(wish.cluster.name)}"
-    if own not in str(present):
+    if not wrote(annotations, ROLE_ARN_ANNOTATION) or own not in present:
+        keep = f"to keep that role: {_adopt(wish)}, and name no other role in the entry"
+        if f":iam::{wish.cluster.account}:" not in str(present):
+            keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
         raise Refused(
             f"{wish.namespace}/{wish.name} has another role",
-            reason=f"it is annotated with {present}, which irsa did not make",
+            reason=f"it is annotated with {present}, which irsa did not make, or not give it",
             next_steps=(
-                f"to keep that role: irsa adopt {wish.name} -n {wish.namespace} -c {wish.cluster.name},"
-                " and name no other role in the entry",
+                keep,
                 "to give it the new one: run this again with --override-existing-serviceaccounts",
             ),
         )
 
 
-def _with_trust_tags(wish: Wish) -> Wish:
+def _with_notes(wish: Wish, role: ObservedRole | None) -> Wish:
+    """The wish with the tags that tell a later run what is irsa's of the trust policy and of the tags."""
     if wish.role is None:
         return wish
+    there = role.state.tags if role is not None else {TRANSACTION_TAG: ""}
     tags = {**wish.role.tags, **trust_own.tags(wish.identity, wish.role.trust)}
+    tags = tag_notes.with_note(tags, there)
     return replace(wish, role=replace(wish.role, tags=tags))
 
 
@@ -128,9 +188,8 @@ def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
     """The wish with the keys that are to go, and the note of those that are there."""
     if wish.role_only:
         return wish
-    theirs = (ROLE_ARN_ANNOTATION, *_OWN_ANNOTATIONS)
     keys = {
-        "annotations": sorted(key for key in wish.annotations if key not in theirs),
+        "annotations": sorted(key for key in wish.annotations if key not in WEBHOOK_ANNOTATIONS),
         "labels": sorted(wish.labels),
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
@@ -141,9 +200,17 @@ def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
     return replace(
         wish,
         annotations={
-            **dict.fromkeys((*before["annotations"], *_OWN_ANNOTATIONS)),
+            **dict.fromkeys((*before["annotations"], *_former(account))),
             **wish.annotations,
             KEYS_ANNOTATION: noted,
         },
         labels={**labels, **wish.labels},
     )
+
+
+def _former(account: ObservedServiceAccount | None) -> list[str]:
+    """The webhook's annotations that irsa has written: they go when they are not wished any more."""
+    if account is None:
+        return []
+    made, there = is_made(account), account.annotations
+    return [key for key in WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa_cli.core import trust
+from irsa_cli.core import lifecycle, trust
+from irsa_cli.core.applied_keys import KEYS_ANNOTATION
 from irsa_cli.core.bound import Bound, NamedRole
 from irsa_cli.core.causes.facts import Pod
-from irsa_cli.core.deleting import OWN_ANNOTATIONS, Deletion
+from irsa_cli.core.deleting import Deletion
 from irsa_cli.core.errors import Refused
+from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.policy import as_list, equal
-from irsa_cli.core.states import COMMIT_TAG, DELETING, DONE, TRANSACTION_TAG
+from irsa_cli.core.workloads import Workload
 
 ROLE_ENV = "AWS_ROLE_ARN"
 SHOWN = 10
@@ -23,7 +25,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Users:
-    """Who may use a binding: the pods of its namespace, and the ServiceAccounts that name its roles.
+    """Who may use a binding: the pods of its namespace and what makes them, the ServiceAccounts of its roles.
 
     `hidden` says, for each thing that could not be looked at, why.
     """
@@ -32,6 +34,7 @@ class Users:
     accounts: Sequence[tuple[str, str]] = ()
     """All ServiceAccounts of the cluster that name a role: `namespace/name` and the role's ARN."""
     hidden: Sequence[str] = ()
+    workloads: Sequence[Workload] = ()
 
 
 def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] = ()) -> None:
@@ -49,16 +52,24 @@ def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] 
             ),
         )
     pods = [pod for pod in users.pods if _uses(pod, bound, deletion)]
+    waiting = list(_waiting(users.workloads, pods, bound, deletion))
     others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)
     strangers = [text for role in bound.own if role.arn in deletion.lost for text in _strangers(bound, role)]
-    if not pods and not others and not strangers and not users.hidden:
+    if not pods and not waiting and not others and not strangers and not users.hidden:
         return
     trusted = [f"{text} is trusted by it, too" for text in dict.fromkeys(strangers)]
     raise Refused(
-        f"{bound.full_name} {_why(pods, others, strangers)}",
-        details=[*_listed(_told(pod) for pod in pods), *_listed(others), *_listed(trusted), *users.hidden],
+        f"{bound.full_name} {_why(pods, waiting, others, strangers)}",
+        details=[
+            *_listed(_told(pod) for pod in pods),
+            *_listed(f"{name} makes its pods with it" for name in waiting),
+            *_listed(others),
+            *_listed(trusted),
+            *users.hidden,
+        ],
         next_steps=(
             *(["stop these pods, or give them another ServiceAccount, and run this again"] if pods else []),
+            *(["delete what makes these pods, or give it another ServiceAccount"] if waiting else []),
             *(["take these out of the role's trust policy, or keep it: --keep-role"] if strangers else []),
             "or delete it all the same: run this again with --force",
         ),
@@ -66,16 +77,22 @@ def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] 
 
 
 def is_nothing(bound: Bound) -> bool:
-    """Whether there is nothing at all that irsa has made, or could have."""
-    return not bound.own and bound.used is None and not has_marks(bound)
+    """Whether there is nothing that irsa has made: neither object, nor annotation, nor statement."""
+    used = bound.used
+    added = used is not None and trust.marked_for(used.state.trust, bound.identity) is not None
+    return not bound.own and not added and not has_marks(bound)
 
 
 def has_marks(bound: Bound) -> bool:
-    """Whether the ServiceAccount shows that irsa made it, or gave it a role."""
+    """Whether the ServiceAccount shows that irsa made it, or wrote something on it.
+
+    One that irsa made, and somebody else has given a role since, is theirs by now.
+    """
     account = bound.account
-    return account is not None and (
-        bound.is_made or any(key in account.annotations for key in OWN_ANNOTATIONS)
-    )
+    if account is None:
+        return False
+    made = bound.is_made and not bound.is_theirs
+    return made or bool(bound.written) or KEYS_ANNOTATION in account.annotations
 
 
 def admits_others(bound: Bound, role: NamedRole) -> bool:
@@ -89,9 +106,9 @@ def admits_others(bound: Bound, role: NamedRole) -> bool:
 def _makers(bound: Bound) -> Iterator[str]:
     """The marks of the ServiceAccount's roles that no run has finished."""
     for role in bound.own:
-        tag = role.state.tags.get(COMMIT_TAG)
-        if tag not in (DONE, DELETING) and (tag is not None or role.arn != bound.annotation):
-            yield role.state.tags.get(TRANSACTION_TAG, "")
+        life = lifecycle.of(role.state.tags, named=role.arn == bound.annotation)
+        if life.stage is Stage.INCOMPLETE:
+            yield life.transaction
 
 
 def _uses(pod: Pod, bound: Bound, deletion: Deletion) -> bool:
@@ -100,6 +117,18 @@ def _uses(pod: Pod, bound: Bound, deletion: Deletion) -> bool:
         return False
     roles = {item.env[ROLE_ENV] for item in pod.containers if ROLE_ENV in item.env}
     return deletion.takes_account or any(role is None or role in deletion.lost for role in roles)
+
+
+def _waiting(
+    workloads: Sequence[Workload], pods: Sequence[Pod], bound: Bound, deletion: Deletion
+) -> Iterator[str]:
+    """What makes pods with the ServiceAccount, now or some day, and has none of the `pods` that are named."""
+    if not deletion.takes_account and not deletion.lost:
+        return
+    named = {_owner(pod) for pod in pods} | {pod.owner for pod in pods}
+    for item in workloads:
+        if item.service_account == bound.name and item.is_counted and item.full_name not in named:
+            yield item.full_name
 
 
 def _strangers(bound: Bound, role: NamedRole) -> Iterator[str]:
@@ -114,9 +143,11 @@ def _strangers(bound: Bound, role: NamedRole) -> Iterator[str]:
             yield from (f"{kind} {value}" for value in as_list(values) if value != own)
 
 
-def _why(pods: Sequence[Pod], others: Sequence[str], strangers: Sequence[str]) -> str:
+def _why(pods: Sequence[Pod], waiting: Sequence[str], others: Sequence[str], strangers: Sequence[str]) -> str:
     if pods:
         return f"is in use by {len(pods)} pod{'s' if len(pods) != 1 else ''}"
+    if waiting:
+        return f"is in use by {waiting[0]}{f' and {len(waiting) - 1} more' if waiting[1:] else ''}"
     if others:
         return "has a role that other ServiceAccounts use, too"
     if strangers:
@@ -124,12 +155,17 @@ def _why(pods: Sequence[Pod], others: Sequence[str], strangers: Sequence[str]) -
     return "may be in use: that could not be looked at"
 
 
-def _told(pod: Pod) -> str:
+def _owner(pod: Pod) -> str:
+    """What made a pod; for one of a ReplicaSet, the Deployment that made that."""
     kind, _, name = pod.owner.partition("/")
     if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
         kind, name = "Deployment", name.removesuffix(f"-{pod.labels['pod-template-hash']}")
-    owner = f" ({kind}/{name})" if kind else ""
-    return f"pod {pod.name}{owner}"
+    return f"{kind}/{name}" if kind else ""
+
+
+def _told(pod: Pod) -> str:
+    owner = _owner(pod)
+    return f"pod {pod.name} ({owner})" if owner else f"pod {pod.name}"
 
 
 def _listed(items: Iterator[str] | Sequence[str]) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core import account_changes, trust
+from irsa_cli.core import account_changes, lifecycle, makers, trust
+from irsa_cli.core.account_marks import MARKS, marks_there
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.binding import ObservedServiceAccount
 from irsa_cli.core.bound import Bound, NamedRole
@@ -16,30 +17,22 @@ from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.policy import Document, as_list
 from irsa_cli.core.role_changes import removal
 from irsa_cli.core.states import (
-    AUDIENCE_ANNOTATION,
     COMMIT_TAG,
     DELETING,
     DONE,
     MANAGED_BY_LABEL,
     NOBODY,
     ROLE_ARN_ANNOTATION,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
     TRANSACTION_TAG,
+    WEBHOOK_ANNOTATIONS,
     CommitState,
     DocumentState,
     OwnerState,
     ServiceAccountState,
 )
 
-OWN_ANNOTATIONS = (
-    ROLE_ARN_ANNOTATION,
-    AUDIENCE_ANNOTATION,
-    STS_REGIONAL_ANNOTATION,
-    TOKEN_EXPIRATION_ANNOTATION,
-    KEYS_ANNOTATION,
-)
-"""What says nothing without a role."""
+OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION)
+"""What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""
 
 OWNERS, COMMITS, UNBINDING, POLICIES, ROLES, ACCOUNTS = range(6)
 """The stages of a deletion, in their order.
@@ -113,22 +106,21 @@ def _own(role: NamedRole) -> Change:
 
 
 def _commit(role: NamedRole, value: str) -> Change:
-    present = role.state.tags.get(COMMIT_TAG)
-    before = None if present is None else CommitState(present)
+    before = lifecycle.commit_of(role.state.tags)
     return Change(Kind.ROLE_COMMIT, (role.name,), before, CommitState(value))
 
 
 def _keep(bound: Bound, work: _Work) -> None:
     """A complete role whose ServiceAccount could tell has to tell it itself from now on."""
     for role in bound.own:
-        if COMMIT_TAG not in role.state.tags and role.arn == bound.annotation:
+        if not lifecycle.tells_itself(role.state.tags) and role.arn == bound.annotation:
             work.stages[OWNERS].append(_own(role))
             work.stages[COMMITS].append(_commit(role, DONE))
 
 
 def _delete_role(role: NamedRole, work: _Work) -> None:
     work.stages[OWNERS].append(_own(role))
-    if role.state.tags.get(COMMIT_TAG) != DELETING:
+    if lifecycle.commit_of(role.state.tags) != CommitState(DELETING):
         work.stages[COMMITS].append(_commit(role, DELETING))
     work.stages[POLICIES] += removal(role.name, role.role)
     tags = {key: value for key, value in role.state.tags.items() if key != TRANSACTION_TAG}
@@ -140,12 +132,11 @@ def _delete_role(role: NamedRole, work: _Work) -> None:
 def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
     """The statement that irsa adds for a ServiceAccount goes from a role that is somebody else's.
 
-    It goes before the annotation: that is what tells of the role, should the run be cut off in between.
+    Only one that bears irsa's mark, and of that only the subject, where others share it. It goes before the
+    annotation: that is what tells of the role, should the run be cut off in between.
     """
-    wanted = trust.statement(bound.identity)
-    # Others may share the statement: then only the subject goes.
-    statement = trust.found(role.state.trust, wanted) or wanted
-    if not trust.contains(role.state.trust, statement):
+    statement = trust.marked_for(role.state.trust, bound.identity)
+    if statement is None:
         work.notes.append(f"{role.arn} was not made by irsa, and has no statement of it: it stays as it is")
     elif not _statements(trust.without_statement(role.state.trust, statement)):
         work.notes.append(
@@ -164,13 +155,13 @@ def _statements(document: Mapping[str, object]) -> list[object]:
 
 
 def _delete_account(bound: Bound, account: ObservedServiceAccount, work: _Work, *, keep: bool) -> None:
-    """The ServiceAccount that irsa made goes; another one, or one that is to be kept, loses its annotations.
+    """The ServiceAccount that irsa made goes; another one, or one that is to be kept, loses what irsa wrote.
 
-    Where a role goes it loses them early, else at the end.
+    Where a role goes it loses that early, else at the end. One that somebody else has given a role stays.
     """
     target = (bound.namespace, bound.name)
-    goes = bound.is_made and not keep
-    bare = _bare(account, keeps=bound.is_made and keep)
+    goes = bound.is_made and not keep and not bound.is_theirs
+    bare = _bare(bound, account, keeps=bound.is_made and keep)
     if not goes or work.stages[ROLES]:
         stage = UNBINDING if work.stages[ROLES] else ACCOUNTS
         work.stages[stage] += _patch(target, account, bare)
@@ -183,16 +174,35 @@ def _delete_account(bound: Bound, account: ObservedServiceAccount, work: _Work, 
             manifest=there.manifest,
         )
         work.stages[ACCOUNTS].append(Change(Kind.SERVICE_ACCOUNT, target, before, None))
+    elif bound.is_theirs:
+        work.notes += _left(bound, account)
     elif bound.is_made:
         work.notes.append(f"ServiceAccount {bound.full_name} stays, and is no longer irsa's")
     else:
         work.notes.append(f"ServiceAccount {bound.full_name} was not made by irsa: it stays, without a role")
 
 
-def _bare(account: ObservedServiceAccount, *, keeps: bool) -> ObservedServiceAccount:
-    """The ServiceAccount without a role; `keeps`: and without irsa's marks, as it is to stay."""
+def _left(bound: Bound, account: ObservedServiceAccount) -> list[str]:
+    """Why a ServiceAccount keeps its annotation, and how it is taken off it."""
+    maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
+    where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (made by {maker}: change it there, too)"
+    return [
+        f"ServiceAccount {bound.full_name}{where} stays, with its annotation {ROLE_ARN_ANNOTATION}:"
+        f" {bound.annotation}, which irsa did not write. To take it off:"
+        f" {unannotate(bound)}"
+    ]
+
+
+def unannotate(bound: Bound) -> str:
+    """The command that takes the role off a ServiceAccount."""
+    return f"kubectl annotate serviceaccount {bound.name} -n {bound.namespace} {ROLE_ARN_ANNOTATION}-"
+
+
+def _bare(bound: Bound, account: ObservedServiceAccount, *, keeps: bool) -> ObservedServiceAccount:
+    """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
     applied = applied_keys(account.annotations)
-    gone = {*OWN_ANNOTATIONS, *applied["annotations"], *((TRANSACTION_TAG,) if keeps else ())}
+    gone = {*bound.written, *marks_there(account.annotations), *applied["annotations"], KEYS_ANNOTATION}
+    gone |= {TRANSACTION_TAG} if keeps else set()
     off = {*applied["labels"], *((MANAGED_BY_LABEL,) if keeps else ())}
     annotations = {key: value for key, value in account.annotations.items() if key not in gone}
     labels = {key: value for key, value in account.labels.items() if key not in off}

@@ -5,12 +5,11 @@ Pure; what is done where nothing stands in the way is in `irsa_cli.core.planning
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from irsa_cli.core import policy, trust
+from irsa_cli.core import attached_trust, lifecycle, policy
 from irsa_cli.core.arn import iam_arn
 from irsa_cli.core.binding import (
     Cluster,
@@ -18,20 +17,21 @@ from irsa_cli.core.binding import (
     ObservedRole,
     ObservedServiceAccount,
     Wish,
-    is_committed,
+    life_of,
 )
 from irsa_cli.core.errors import Refused
+from irsa_cli.core.lifecycle import Lifecycle
 from irsa_cli.core.states import (
     CLUSTER_TAG,
-    COMMIT_TAG,
     NOBODY,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
     WISH_TAG,
     ProviderState,
     RoleState,
 )
+
+OVER = "complete, or for these"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ def check_preconditions(wish: Wish, observed: Observed) -> None:
             f"the trust policy of {wish.role_arn} can't be updated", reason=observed.role_unreadable
         )
     if wish.role is None and observed.role is not None:
-        _check_admitted(wish, observed.role, observed.trust_quota)
+        found = attached_trust.check(wish, observed.role)
+        if found.added is not None:
+            check_trust_size(wish.role_arn, found.after, observed.trust_quota)
 
 
 def check_provider(cluster: Cluster, audience: str, provider: ProviderState | None) -> None:
@@ -95,28 +97,6 @@ def check_provider(cluster: Cluster, audience: str, provider: ProviderState | No
         )
 
 
-def _check_admitted(wish: Wish, role: ObservedRole, quota: int) -> None:
-    wanted = trust.statement(wish.identity)
-    if trust.admits(role.state.trust, wish.identity):
-        return
-    together = trust.with_statement(role.state.trust, wanted)
-    if not trust.admits(together, wish.identity):
-        raise Refused(
-            f"the trust policy of {wish.role_arn} denies {wish.identity.subject}",
-            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
-        )
-    if wish.update_trust:
-        check_trust_size(wish.role_arn, together, quota)
-        return
-    missing = json.dumps(wanted, indent=2)
-    raise Refused(
-        f"the trust policy of {wish.role_arn} does not admit {wish.identity.subject}",
-        reason="STS would refuse its token",
-        details=("this statement is missing:", *missing.splitlines()),
-        next_steps=("run this again with --update-trust, which adds the statement",),
-    )
-
-
 def check_trust_size(role: str, document: policy.Document, quota: int) -> None:
     """Raise `Refused` for a trust policy that is larger than the account's quota (ACLSizePerRole)."""
     size = policy.size(document)
@@ -133,13 +113,13 @@ def check_trust_size(role: str, document: policy.Document, quota: int) -> None:
 
 def _differences(wish: Wish, observed: Observed) -> Iterator[Difference]:
     if wish.role is not None and observed.role is not None:
-        yield from _role_differences(wish, wish.role, observed.role, committed=is_committed(wish, observed))
+        yield from _role_differences(wish, wish.role, observed.role, life_of(wish, observed))
     if observed.service_account is not None and not wish.role_only:
         yield from _service_account_differences(wish, observed.service_account)
 
 
 def _role_differences(
-    wish: Wish, wished: RoleState, role: ObservedRole, *, committed: bool
+    wish: Wish, wished: RoleState, role: ObservedRole, life: Lifecycle
 ) -> Iterator[Difference]:
     present = role.state
     what = f"role {wish.role_name}"
@@ -147,13 +127,15 @@ def _role_differences(
         if present.tags.get(key) != wished.tags[key]:
             yield Difference(f"{what}, tag {key}", present.tags.get(key) or "not there", wished.tags[key])
             return  # Somebody else's role: how else it differs is of no interest.
-    if not committed and present.tags.get(WISH_TAG, wished.tags.get(WISH_TAG)) != wished.tags.get(WISH_TAG):
-        maker = present.tags.get(TRANSACTION_TAG, NOBODY)
-        if wish.role_only and COMMIT_TAG not in present.tags:
+    if not life.is_over and present.tags.get(WISH_TAG, wished.tags.get(WISH_TAG)) != wished.tags.get(
+        WISH_TAG
+    ):
+        if wish.role_only and not lifecycle.tells_itself(present.tags):
             # Whether that run has ended, the ServiceAccount tells, and the cluster is not asked.
+            maker = life.transaction or NOBODY
             yield Difference(what, f"made with its ServiceAccount by transaction {maker}", "made without one")
             return
-        yield Difference(what, f"half-made by transaction {maker}, for other wishes", "made for these")
+        yield Difference(what, f"{life.stage.value}, for other wishes ({life.why})", OVER)
     if present.path != wished.path:
         yield Difference(f"{what}, path", present.path, wished.path)
     if not policy.equal(present.trust, wished.trust):
@@ -173,7 +155,7 @@ def _role_differences(
     for key, value in wished.tags.items():
         if key != WISH_TAG and present.tags.get(key) != value:
             yield Difference(f"{what}, tag {key}", present.tags.get(key, "not there"), value)
-    yield from _policy_differences(wish, what, role, committed=committed)
+    yield from _policy_differences(wish, what, role, committed=life.is_over)
 
 
 def _policy_differences(
@@ -232,12 +214,9 @@ def _refusal(wish: Wish, observed: Observed, differences: list[Difference]) -> R
             f"to change the role: irsa update-sa {wish.name} -n {wish.namespace} -c {wish.cluster.name}",
             "to leave the ServiceAccount to somebody else: irsa apply, with roleOnly in its entry",
         ]
-    elif any(difference.wished == "made for these" for difference in differences):
-        where = f"--cluster {wish.cluster.name} --region {wish.cluster.region}"
-        steps = [
-            "wait for the run that is making it, and run this again",
-            f"or, where that run is gone: irsa recover {where}",
-        ]
+    elif any(difference.wished == OVER for difference in differences):
+        where = f"-c {wish.cluster.name} -r {wish.cluster.region}"
+        steps = [*life_of(wish, observed).next_steps(where)]
     elif observed.role and any("tag irsa/" in difference.what for difference in differences):
         # IAM finds roles by name alone: the one that is there may have another path than the wished one.
         resource = f"role{observed.role.state.path}{wish.role_name}"

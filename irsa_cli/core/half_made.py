@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import cached_property
 
+from irsa_cli.core import lifecycle
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.remains import (
     Piece,
@@ -24,7 +25,6 @@ from irsa_cli.core.remains import (
 )
 from irsa_cli.core.states import (
     CLUSTER_TAG,
-    COMMIT_TAG,
     ROLE_ARN_ANNOTATION,
     DocumentState,
     NamespaceState,
@@ -157,7 +157,7 @@ class _Judge:
             age_of(self._transaction, created, self._seen.now),
             tuple(tuple(stage) for stage in (below, above) if stage),
             spared,
-            tuple(_last_step(role) for role in roles if COMMIT_TAG not in role.state.tags),
+            tuple(_last_step(role) for role in roles if lifecycle.is_told_by_account(role.state.tags)),
             waits=self._waits,
         )
 
@@ -271,8 +271,9 @@ class _Judge:
 
     def _spared(self) -> Iterator[Spared]:
         for role in self._own_roles:
-            if self._standings[role.name].spared:
-                yield Spared(Kind.ROLE, role.name, self._standings[role.name].why)
+            standing = self._standings[role.name]
+            if standing.spared:
+                yield Spared(Kind.ROLE, role.name, standing.why, standing.next_steps)
         for account in self._bare:
             if account not in self._certain:
                 why = "nothing shows that it never had a role; to take it back, name the run"

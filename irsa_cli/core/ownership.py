@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
+from irsa_cli.core import lifecycle
 from irsa_cli.core.arn import role_arn
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.states import (
     CLUSTER_TAG,
-    COMMIT_TAG,
-    NOBODY,
-    PENDING,
     SERVICE_ACCOUNT_TAG,
-    TRANSACTION_TAG,
     RoleState,
 )
 from irsa_cli.core.update import Pairing
@@ -89,14 +86,19 @@ def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
         )
     if who is Belongs.OTHERS:
         raise theirs(pair, state)
-    if state.tags.get(COMMIT_TAG) == PENDING:
-        maker = state.tags.get(TRANSACTION_TAG, NOBODY)
-        raise Refused(
-            f"role {pair.role_arn} is half made",
-            reason=f"its run {maker} has not said that it ended",
-            next_steps=("wait for that run, or finish it: run the same irsa create-sa command again",),
-        )
+    check_over(pair, state)
     check_unshared(pair, sharers)
+
+
+def check_over(pair: Pairing, state: RoleState) -> None:
+    """Raise `Refused` for a role of irsa's that a run has not ended making, or has begun to delete."""
+    life = lifecycle.of(state.tags, named=pair.is_annotated)
+    if not life.is_over:
+        raise Refused(
+            f"role {pair.role_arn} is {life.stage.value}",
+            reason=life.why,
+            next_steps=life.next_steps(_where(pair)),
+        )
 
 
 def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
@@ -131,5 +133,8 @@ def theirs(pair: Pairing, state: RoleState) -> Refused:
 
 
 def _irsa(command: str, pair: Pairing) -> str:
-    where = f"-c {pair.cluster.name} -r {pair.cluster.region}"
-    return f"irsa {command} {pair.name} -n {pair.namespace} {where}"
+    return f"irsa {command} {pair.name} -n {pair.namespace} {_where(pair)}"
+
+
+def _where(pair: Pairing) -> str:
+    return f"-c {pair.cluster.name} -r {pair.cluster.region}"

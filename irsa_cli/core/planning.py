@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from irsa_cli.core import account_changes, trust
+from irsa_cli.core import account_changes, attached_trust, lifecycle
+from irsa_cli.core.account_marks import ROLE_MARK, with_marks
 from irsa_cli.core.binding import (
     Cluster,
     Observed,
@@ -128,19 +129,19 @@ def _commit_changes(wish: Wish, observed: Observed, *, last: bool) -> list[Chang
     if _is_to_tell(wish, observed):
         return [Change(Kind.ROLE_COMMIT, (wish.role_name,), None, CommitState(DONE))]
     if observed.role is not None:
-        value = observed.role.state.tags.get(COMMIT_TAG, DONE)
+        before = lifecycle.commit_of(observed.role.state.tags)
     else:
         pending = not last and (wish.role_only or is_annotated(wish, observed))
-        value = PENDING if pending else DONE
-    if value == DONE:
+        before = CommitState(PENDING) if pending else None
+    if before in (None, CommitState(DONE)):
         return []
-    return [Change(Kind.ROLE_COMMIT, (wish.role_name,), CommitState(value), CommitState(DONE))]
+    return [Change(Kind.ROLE_COMMIT, (wish.role_name,), before, CommitState(DONE))]
 
 
 def _is_to_tell(wish: Wish, observed: Observed) -> bool:
     """Whether the role has to say itself from now on that it is complete: so far its ServiceAccount did."""
     tags = observed.role.state.tags if observed.role is not None else {}
-    return wish.role_only and TRANSACTION_TAG in tags and COMMIT_TAG not in tags
+    return wish.role_only and lifecycle.is_told_by_account(tags)
 
 
 def _owner_changes(wish: Wish, observed: Observed) -> list[Change]:
@@ -206,13 +207,11 @@ def _policy_changes(wish: Wish, observed: Observed) -> list[Change]:
 
 
 def _trust_changes(wish: Wish, observed: Observed) -> list[Change]:
-    if (
-        wish.role is not None
-        or observed.role is None
-        or trust.admits(observed.role.state.trust, wish.identity)
-    ):
+    if wish.role is not None or observed.role is None:
         return []
-    wanted = trust.statement(wish.identity)
+    wanted = attached_trust.judge(wish, observed.role).added
+    if wanted is None:
+        return []
     return [
         Change(Kind.TRUST_STATEMENT, (wish.role_name, wish.identity.subject), None, DocumentState(wanted))
     ]
@@ -224,13 +223,15 @@ def _service_account_changes(wish: Wish, observed: Observed) -> list[Change]:
     account = observed.service_account
     if account is not None:
         return account_changes.patch(target, account, wish.annotations, wish.labels)
-    annotations = {key: value for key, value in wish.annotations.items() if value is not None}
+    wanted = {key: value for key, value in wish.annotations.items() if value is not None}
+    annotations = with_marks(wanted)
     wished = {key: value for key, value in wish.labels.items() if value is not None}
     labels: dict[str, str | None] = {MANAGED_BY_LABEL: "irsa", **wished}
     whole = ServiceAccountState(annotations={**annotations}, labels=labels)
     if not wish.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]
     role = annotations.pop(ROLE_ARN_ANNOTATION)
+    del annotations[ROLE_MARK]
     # None, so that a rollback leaves it alone when another run has given it a role meanwhile.
     bare = ServiceAccountState(annotations={**annotations, ROLE_ARN_ANNOTATION: None}, labels=labels)
     return [
@@ -238,8 +239,8 @@ def _service_account_changes(wish: Wish, observed: Observed) -> list[Change]:
         Change(
             Kind.SERVICE_ACCOUNT,
             target,
-            ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: None}),
-            ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: role}),
+            ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: None})),
+            ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: role})),
         ),
     ]
 

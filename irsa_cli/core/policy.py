@@ -1,10 +1,12 @@
-"""IAM policy documents as values: reading with exact errors, sizes, comparison.
+"""IAM policy documents as values: reading JSON with exact errors, sizes, comparison.
 
-Which trust policy IRSA needs is `irsa_cli.core.trust`'s business.
+What IAM refuses in one is `irsa_cli.core.policy_grammar`'s business, which trust policy IRSA needs that of
+`irsa_cli.core.trust`.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -19,19 +21,6 @@ TRUST_LIMIT = 2_048
 """Characters without white space of a trust policy (default of the quota ACLSizePerRole)."""
 MANAGED_LIMIT = 20
 """Managed policies a role can have at most (10 unless the quota was raised)."""
-
-_VERSIONS = ("2012-10-17", "2008-10-17")
-_ELEMENTS = {
-    "Sid",
-    "Effect",
-    "Principal",
-    "NotPrincipal",
-    "Action",
-    "NotAction",
-    "Resource",
-    "NotResource",
-    "Condition",
-}
 
 
 class _DuplicateKey(ValueError):
@@ -48,6 +37,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON at all."""
+    try:
+        json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def parse(text: str, source: str) -> Document:
@@ -73,54 +71,6 @@ def parse(text: str, source: str) -> Document:
 def as_list(value: Any) -> list[Any]:
     """The list that IAM means: it lets one element stand without its brackets."""
     return list(value) if isinstance(value, list) else [value]
-
-
-def check_identity_policy(document: Document, source: str) -> Document:
-    """Check the grammar of a permissions policy as far as it can be known here.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
-    Raises `InvalidInput` naming the statement and the element.
-    """
-
-    def wrong(reason: str) -> InvalidInput:
-        return InvalidInput(f"{source} is not a valid policy", reason=reason)
-
-    extra = set(document) - {"Version", "Id", "Statement"}
-    if extra:
-        raise wrong(f"unknown element '{sorted(extra)[0]}'")
-    if document.get("Version", _VERSIONS[0]) not in _VERSIONS:
-        raise wrong(f"Version is '{document['Version']}', expected {' or '.join(_VERSIONS)}")
-    statements = as_list(document.get("Statement", []))
-    if not statements:
-        raise wrong("it has no Statement")
-    for number, statement in enumerate(statements, 1):
-        problem = _statement_problem(statement)
-        if problem:
-            raise wrong(f"statement {number}: {problem}")
-    return document
-
-
-def _statement_problem(statement: Any) -> str:
-    if not isinstance(statement, dict):
-        return "it is not an object"
-    extra = set(statement) - _ELEMENTS
-    if extra:
-        return f"unknown element '{sorted(extra)[0]}'"
-    if statement.get("Effect") not in ("Allow", "Deny"):
-        return "Effect must be Allow or Deny"
-    if {"Principal", "NotPrincipal"} & set(statement):
-        return "a permissions policy has no Principal (the trust policy is made by irsa)"
-    if ("Action" in statement) == ("NotAction" in statement):
-        return "it needs one of Action and NotAction"
-    if ("Resource" in statement) == ("NotResource" in statement):
-        return "it needs one of Resource and NotResource"
-    for element in ("Action", "NotAction", "Resource", "NotResource"):
-        values = as_list(statement.get(element, ["x"]))
-        if not values or not all(isinstance(value, str) and value for value in values):
-            return f"{element} must be a string or a list of strings"
-    if not isinstance(statement.get("Condition", {}), dict):
-        return "Condition must be an object"
-    return ""
 
 
 def dump(document: Mapping[str, Any]) -> str:
@@ -152,3 +102,9 @@ def normalized(value: Any, *, _key: str = "") -> Any:
 def equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two documents mean the same, by form (not by logic)."""
     return bool(normalized(dict(one)) == normalized(dict(other)))
+
+
+def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:
+    """Two documents as a textual difference with three lines of context, without the names of files."""
+    one, other = (json.dumps(item, indent=2).splitlines() if item else [] for item in (old, new))
+    return list(difflib.unified_diff(one, other, lineterm=""))[2:]

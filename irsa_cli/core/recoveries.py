@@ -11,7 +11,7 @@ from typing import Any
 
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import ExitCode
-from irsa_cli.core.remains import Remains
+from irsa_cli.core.remains import Remains, Spared
 from irsa_cli.core.result import API_VERSION, Result, cluster_json
 
 
@@ -59,6 +59,11 @@ def worst(codes: Sequence[int]) -> int:
     return ExitCode.INCOMPLETE if ExitCode.INCOMPLETE in codes else max(codes, default=0)
 
 
+def told(item: Spared) -> str:
+    """What is left alone, and why."""
+    return f"{item.kind.value} {item.name}: {item.why}"
+
+
 @dataclass(frozen=True)
 class Found:
     """What runs have left in a cluster, in the order in which it would be taken back.
@@ -81,7 +86,7 @@ class Found:
         if remains.transaction in self.running:
             return "its process is still running on this machine"
         if not remains.stages:
-            return "all that is left of it is left alone"
+            return f"all that is left of it is left alone: {'; '.join(map(told, remains.spared))}"
         if self.is_young(remains):
             return f"it is {remains.age:.0f} s old: its run may still live (--min-age 0s if you know better)"
         return ""
@@ -106,7 +111,12 @@ class Found:
                 {"kind": piece.change.kind.value, "target": piece.change.name} for piece in item.pieces
             ],
             "leftAlone": [
-                {"kind": spared.kind.value, "target": spared.name, "why": spared.why}
+                {
+                    "kind": spared.kind.value,
+                    "target": spared.name,
+                    "why": spared.why,
+                    "next": list(spared.next_steps),
+                }
                 for spared in item.spared
             ],
         }

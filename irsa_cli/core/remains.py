@@ -13,15 +13,14 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any
 
+from irsa_cli.core import lifecycle
 from irsa_cli.core.binding import Cluster
+from irsa_cli.core.lifecycle import Lifecycle, Stage
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.policy import Document, as_list
 from irsa_cli.core.states import (
     CLUSTER_TAG,
-    COMMIT_TAG,
-    DELETING,
-    DONE,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
@@ -173,6 +172,8 @@ class Spared:
     kind: Kind
     name: str
     why: str
+    next_steps: tuple[str, ...] = ()
+    """What ends the state that it is in."""
 
 
 @dataclass(frozen=True)
@@ -206,36 +207,45 @@ class Standing:
     half_made: bool = False
     spared: bool = False
     why: str = ""
+    next_steps: tuple[str, ...] = ()
 
 
 def standing(seen: Seen, role: SeenRole) -> Standing:
-    """Whether the run that made a role has ended, as far as the role and the ServiceAccounts tell."""
+    """Whether a role can be taken back, or its deletion gone on with, without anybody missing it.
+
+    What a ServiceAccount names stays, however far it has come: it may be at work already.
+    """
     tags = role.state.tags
-    if tags.get(CLUSTER_TAG) != seen.cluster.arn or not role.transaction or not role.account:
+    life = lifecycle.of(tags, named=role.arn in seen.bound_arns)
+    if tags.get(CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:
         return Standing()
-    if COMMIT_TAG in tags:
-        if tags[COMMIT_TAG] == DONE:
-            return Standing()
-        if tags[COMMIT_TAG] == DELETING:
-            return _half_deleted(seen, role)
-        why = f"its run has not said that it ended (tag {COMMIT_TAG}={tags[COMMIT_TAG]})"
-    else:
-        if role.arn in seen.bound_arns:
-            return Standing()
-        there = role.account in seen.account_names
-        why = f"ServiceAccount {role.account} {'is not annotated with it' if there else 'is not there'}"
-    reason = _reason_to_spare(role)
-    return Standing(spared=True, why=reason) if reason else Standing(half_made=True, why=why)
+    reason = _in_use(seen, role) if life.named else ""
+    if not reason and life.stage is Stage.INCOMPLETE:
+        reason = _reason_to_spare(role, life)
+    where = f"-c {seen.cluster.name} -r {seen.cluster.region}"
+    why = f"{reason}: {life.why}" if life.named else reason or _why(seen, role, life)
+    steps = life.next_steps(where)
+    if not life.named:
+        steps = tuple(step for step in steps if step.startswith("irsa delete-sa"))
+    return Standing(not reason, bool(reason), why, steps)
 
 
-def _half_deleted(seen: Seen, role: SeenRole) -> Standing:
-    """A deletion takes nothing off the role before the ServiceAccount has lost its annotation."""
-    if role.arn in seen.bound_arns:
-        return Standing()
-    return Standing(half_made=True, why=f"its deletion was cut off (tag {COMMIT_TAG}={DELETING})")
+def _in_use(seen: Seen, role: SeenRole) -> str:
+    names = [account.full_name for account in seen.accounts if account.role == role.arn]
+    return f"ServiceAccount {', '.join(sorted(names))} names it"
 
 
-def _reason_to_spare(role: SeenRole) -> str:
+def _why(seen: Seen, role: SeenRole, life: Lifecycle) -> str:
+    """Why it is taken back."""
+    if lifecycle.tells_itself(role.state.tags):
+        return life.why
+    there = next((item for item in seen.accounts if item.full_name == role.account), None)
+    return lifecycle.unnamed(role.account, exists=there is not None, other=there.role if there else "")
+
+
+def _reason_to_spare(role: SeenRole, life: Lifecycle) -> str:
+    if not life.is_readable:
+        return life.why
     if role.last_used is not None and role.last_used > _proven_by(role):
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
     if WISH_TAG not in role.state.tags:

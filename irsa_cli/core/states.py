@@ -30,6 +30,8 @@ TRUST_TAG = "irsa/trust"
 """Tag of a role, and the beginning of further ones: digests of the subjects and providers that a file has
 wished for it beyond its own ServiceAccount and cluster, so that one that no file wishes any more is known to
 be irsa's."""
+TAGS_TAG = "irsa/tags"
+"""Tag of a role: digests of the keys of the tags that a file has set, so that only these go with the file."""
 PENDING, DONE, DELETING = "pending", "done", "deleting"
 NOBODY = "nobody"
 """The owner of an object that bears no transaction's mark."""
@@ -39,6 +41,15 @@ AUDIENCE_ANNOTATION = "eks.amazonaws.com/audience"
 STS_REGIONAL_ANNOTATION = "eks.amazonaws.com/sts-regional-endpoints"
 TOKEN_EXPIRATION_ANNOTATION = "eks.amazonaws.com/token-expiration"  # noqa: S105 - a name, not a token
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+
+WEBHOOK_ANNOTATIONS = (
+    ROLE_ARN_ANNOTATION,
+    AUDIENCE_ANNOTATION,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+)
+"""What the EKS pod identity webhook reads of a ServiceAccount. Anybody may have written them: which ones irsa
+has, and with which value, the marks of `irsa_cli.core.account_marks` tell."""
 
 
 @dataclass(frozen=True)

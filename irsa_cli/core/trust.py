@@ -6,21 +6,28 @@ Whether a policy admits a token, and why, is `irsa_cli.core.evaluation`'s busine
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from irsa_cli.core import trust_merge
+from irsa_cli.core.comparing import Truth
 from irsa_cli.core.errors import Refused
-from irsa_cli.core.evaluation import explain
+from irsa_cli.core.evaluation import Explanation, explain
 from irsa_cli.core.policy import Document, as_list, normalized
+from irsa_cli.core.restrictions import voided
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 
 __all__ = [
     "ACTION",
     "WebIdentity",
     "admits",
+    "allowed",
     "audience_replacement",
     "contains",
+    "denied",
     "found",
+    "marked_for",
+    "marked_statement",
     "policy",
     "policy_of",
     "statement",
@@ -39,6 +46,32 @@ def statement(identity: WebIdentity, *, pattern: bool = False) -> Document:
     return trust_merge.Shared(
         identity.provider_arn, identity.audience, operator, (identity.subject,)
     ).document
+
+
+def marked_statement(identity: WebIdentity) -> Document:
+    """The same for a role that is somebody else's: with the Sid by which irsa knows it again."""
+    exact = trust_merge.EXACT
+    return trust_merge.Shared(
+        identity.provider_arn, identity.audience, exact, (identity.subject,)
+    ).marked.document
+
+
+def marked_for(document: Mapping[str, Any], identity: WebIdentity) -> Document | None:
+    """The statement for this subject alone that irsa has added to somebody else's policy, None without one.
+
+    It may stand together with others' subjects there. One for another audience counts where there is none for
+    this one: the ServiceAccount may have lost its annotation, or changed it.
+    """
+    found = [
+        replace(item, subjects=(identity.subject,), sid=item.mark)
+        for item in map(trust_merge.read, as_list(document.get("Statement", [])))
+        if item is not None
+        and item.sid
+        and item.provider == identity.provider_arn
+        and identity.subject in item.subjects
+    ]
+    found.sort(key=lambda item: item.audience != identity.audience)
+    return found[0].document if found else None
 
 
 def policy(identity: WebIdentity, *, pattern: bool = False) -> Document:
@@ -69,7 +102,8 @@ def policy_of(
 def contains(document: Mapping[str, Any], wanted: Document) -> bool:
     """Whether the policy has this statement, in any of the forms that mean the same (its Sid aside).
 
-    It may have it together with others: one statement in irsa's form for several subjects.
+    It may have it together with others: one statement in irsa's form for several subjects. A statement with
+    irsa's mark is there only with the mark: one that means the same without is somebody else's.
     """
     subjects = trust_merge.read(wanted)
     return any(
@@ -84,6 +118,10 @@ def found(document: Mapping[str, Any], wanted: Document) -> Document | None:
 
 
 def _same(one: Any, other: Document) -> bool:
+    wanted = trust_merge.read(other)
+    if wanted is not None and wanted.sid:
+        there = trust_merge.read(one)
+        return there is not None and there.fits(wanted) and set(there.subjects) == set(wanted.subjects)
     return isinstance(one, dict) and normalized({**one, "Sid": ""}) == normalized({**other, "Sid": ""})
 
 
@@ -126,6 +164,22 @@ def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:
     return explain(document, identity).admitted
 
 
+def allowed(explanation: Explanation) -> Truth:
+    """Whether a statement allows it; None when that can't be known."""
+    if explanation.allowed_by:
+        return True
+    possible = any(item.possible for item in explanation.verdicts if item.effect == "Allow")
+    return None if possible else False
+
+
+def denied(explanation: Explanation) -> Truth:
+    """Whether a statement denies it; None when that can't be known."""
+    against = [item for item in explanation.verdicts if item.applies and item.effect != "Allow"]
+    if any(item.failure is None for item in against):
+        return True
+    return None if against else False
+
+
 def audience_replacement(
     document: Mapping[str, Any], before: WebIdentity, after: WebIdentity
 ) -> tuple[Document, Document] | None:
@@ -134,21 +188,29 @@ def audience_replacement(
     None when `after` is admitted already. Raises `Refused` when no statement admits exactly `before`: one
     that admits others, too, is theirs as well.
     """
-    if admits(document, after):
+    if allowed(explain(document, after)):
         return None
     old, new = statement(before), statement(after)
     item = next((item for item in as_list(document.get("Statement", [])) if _same(item, old)), None)
     if item is None:
         raise Refused(
             f"the trust policy has no statement for exactly {before.subject} and {before.audience}",
-            reason="to change the audience of one that admits others, too, would lock them out",
+            reason=_why_not_changed(document, before),
             details=tuple(explain(document, before).text),
             next_steps=("change the trust policy by hand first: aws iam update-assume-role-policy",),
         )
     replaced = {**item, "Condition": new["Condition"]}
-    if not admits(with_replaced(document, item, replaced), after):
+    if (marked := trust_merge.read(item)) is not None and marked.sid:
+        del replaced["Sid"]  # The mark is for the audience that was. On a role of irsa's own it needs none.
+    if denied(explain(with_replaced(document, item, replaced), after)):
         raise Refused(
             f"the trust policy denies {after.subject} with the audience {after.audience}",
             reason="a statement with the effect Deny applies to it, and no other one outweighs that",
         )
     return item, replaced
+
+
+def _why_not_changed(document: Mapping[str, Any], before: WebIdentity) -> str:
+    if voided(document, before):
+        return "the one that admits it has further conditions, and one of irsa's would void them"
+    return "to change the audience of one that admits others, too, would lock them out"

@@ -18,6 +18,7 @@ from irsa_cli.core import trust, trust_merge
 from irsa_cli.core.comparing import like
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.policy import Document, as_list
+from irsa_cli.core.restrictions import Restriction, demands, widened
 from irsa_cli.core.states import TRANSACTION_TAG, TRUST_TAG
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 
@@ -72,6 +73,12 @@ def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -
     place = None
     for item in as_list(document.get("Statement", [])):
         rest = own.rest(item)
+        if (
+            rest is None
+            and "Sid" in item
+            and any(trust.found({"Statement": [item]}, one) for one in wished["Statement"])
+        ):
+            rest = item  # As wished, but for the mark: that was written before the role was irsa's.
         if rest is not item:
             place = len(kept) if place is None else place
             shared += [len(kept)] if rest is not None else []
@@ -87,9 +94,18 @@ def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -
         if wanted is None or index is None:
             new.append(statement)
         else:
-            (kept[index],) = trust_merge.join([kept[index]], wanted)
+            joining = wanted.marked if "Sid" in kept[index] else wanted
+            (kept[index],) = trust_merge.join([kept[index]], joining)
     place = len(kept) if place is None else place
     return {**document, "Statement": [*kept[:place], *new, *kept[place:]]}
+
+
+def voided(document: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> tuple[Restriction, ...]:
+    """What somebody else has restricted in irsa's part of a trust policy, and no longer is in `after`.
+
+    Conditions that a file has wished for the role are irsa's: they go with the file.
+    """
+    return tuple(item for item in widened(document, after) if _mark(item.test) not in own.marks)
 
 
 def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
@@ -143,7 +159,8 @@ class _Form:
             subjects = tuple(as_list(statement["Condition"][operator][key]))
             form = {"Effect", "Principal", "Action", "Condition"}
             ours = (
-                set(statement) == form
+                set(statement) - {"Sid"} == form
+                and _is_unmarked_or_ours(statement)
                 and statement["Effect"] == "Allow"
                 and as_list(statement["Action"]) == [ACTION]
                 and set(statement["Principal"]) == {"Federated"}
@@ -164,19 +181,25 @@ class _Form:
         }
 
 
+def _is_unmarked_or_ours(statement: Document) -> bool:
+    """A statement with a Sid is irsa's where that is irsa's mark: a run has added it before the role was."""
+    return "Sid" not in statement or trust_merge.read(statement) is not None
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
 def _fits(statement: Any, wanted: trust_merge.Shared) -> bool:
     found = trust_merge.read(statement)
-    return found is not None and found.fits(wanted)
+    return found is not None and replace(found, sid="").fits(wanted)
 
 
 def _marks(identity: WebIdentity, wished: Mapping[str, Any]) -> set[str]:
     forms = [form for item in wished["Statement"] if (form := _Form.read(item)) is not None]
     named = {form.provider for form in forms} | {subject for form in forms for subject in form.subjects}
-    return {_mark(text) for text in named - {identity.provider_arn, identity.subject}}
+    demanded = {test for item in wished["Statement"] for test in demands(item)}
+    return {_mark(text) for text in (named - {identity.provider_arn, identity.subject}) | demanded}
 
 
 def _mark(text: str) -> str:

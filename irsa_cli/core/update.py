@@ -70,11 +70,18 @@ class Pairing:
     account: ObservedServiceAccount
     role: ObservedRole | None = None
     provider: ProviderState | None = None
+    named_role: str = ""
+    """The ARN of a role that the user names, whatever the ServiceAccount has."""
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether the ServiceAccount names the role that this is about."""
+        return self.account.annotations.get(ROLE_ARN_ANNOTATION) == self.role_arn
 
     @property
     def role_arn(self) -> str:
-        """The role that the annotation names."""
-        return self.account.annotations.get(ROLE_ARN_ANNOTATION, "")
+        """The role that the user names, else the one that the annotation does."""
+        return self.named_role or self.account.annotations.get(ROLE_ARN_ANNOTATION, "")
 
     @property
     def role_name(self) -> str:

@@ -31,6 +31,8 @@ class Name(str, Enum):
     IDENTITY = "identity"
     CHAIN = "chain"
     """A role that the application becomes with the first one's credentials; not one of the six."""
+    COMPLETENESS = "completeness"
+    """Whether the run that makes or deletes the role is over: there only where it is not. None of the six."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,29 @@ class Reading(Calls):
             return self._list("list pods", self._core.list_pod_for_all_namespaces)
         return self._list("list pods", self._core.list_namespaced_pod, namespace)
 
+    def workloads(self, namespace: str, resource: str) -> list[Json]:
+        """All objects in a namespace of a kind that makes pods; none where the API knows no such kind.
+
+        `resource` is one of `irsa_cli.core.workloads.KINDS`.
+        """
+        apps = kubernetes.client.AppsV1Api(self._api)
+        batch = kubernetes.client.BatchV1Api(self._api)
+        methods = {
+            "cronjobs": batch.list_namespaced_cron_job,
+            "daemonsets": apps.list_namespaced_daemon_set,
+            "deployments": apps.list_namespaced_deployment,
+            "jobs": batch.list_namespaced_job,
+            "replicasets": apps.list_namespaced_replica_set,
+            "replicationcontrollers": self._core.list_namespaced_replication_controller,
+            "statefulsets": apps.list_namespaced_stateful_set,
+        }
+        try:
+            return self._list(f"list {resource}", methods[resource], namespace)
+        except ServiceError as error:
+            if error.status == 404:
+                return []
+            raise
+
     def pod(self, namespace: str, name: str) -> Json | None:
         """A pod, None when there is none (or no such namespace)."""
         return or_none(lambda: self._call("get pods", self._core.read_namespaced_pod, name, namespace))

@@ -1,4 +1,4 @@
-"""`irsa adopt`: roles that something else has made become irsa's, by their tags alone.
+"""`irsa adopt`: roles that something else has made become irsa's, by marks alone.
 
 What may be taken over is decided in `irsa_cli.core.adopting`.
 """
@@ -44,6 +44,8 @@ class Request:
     target: Target
     namespace: str = ""
     name: str = ""
+    role_name: str = ""
+    """A role that is taken over for the ServiceAccount, whether that names it or not."""
 
 
 def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
@@ -54,7 +56,7 @@ def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
 
     def one() -> tuple[Result, bool]:
         with naming_caller(connection.aws.caller):
-            pair, accounts = read_pairing(connection, request.namespace, request.name)
+            pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
             found = adoption(pair, sharers(pair, accounts or []))
         result = _carry_out(connection, pair, found, settings, context)
         result.notes += [UNSEEN] if accounts is None else []
@@ -95,7 +97,9 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
 
 
 def _connect(request: Request, settings: Settings, log: WireLog) -> Connection:
-    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    target = request.target
+    kube = not request.role_name or not target.issuer_url or bool(target.kubeconfig or target.context)
+    connection = connect(target, kube=kube, log=log, check=lambda aws: None)
     cluster = connection.cluster
     settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
     return connection
@@ -169,6 +173,7 @@ def _one_of_all(
     found = adoption(pair, sharers(pair, accounts))
     settings.note(f"{pair.namespace}/{pair.name}")
     result = _carry_out(connection, pair, found, settings, context)
+    result.notes = [f"{pair.namespace}/{pair.name}: {note}" for note in result.notes]
     if result.ended is Ended.COMMITTED:
         supersede(cut_off(settings.state_dir, context))
     return result
@@ -194,7 +199,13 @@ def _carry_out(
     elif settings.dry_run:
         result = planned(found.plan, cluster, settings)
     else:
-        result = execute(found.plan, handlers(connection.iam, None), cluster, settings, context)
+        result = execute(
+            found.plan,
+            handlers(connection.iam, connection.kube if connection.asks_cluster else None),
+            cluster,
+            settings,
+            context,
+        )
     name_caller(result.error, connection.aws.caller)
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:

@@ -28,10 +28,11 @@ from irsa_cli.transaction.recover import stories, supersede
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.entries import Entries
+from irsa_cli.usecases.file_advice import in_terms_of_files
 from irsa_cli.usecases.groundwork import Laid
 from irsa_cli.usecases.making import Work, is_abandoned
-from irsa_cli.usecases.many import PARALLEL, Pace, result_of, run_all
-from irsa_cli.usecases.places import Place, places
+from irsa_cli.usecases.many import PARALLEL, Pace, ended, result_of, run_all
+from irsa_cli.usecases.places import Place, place_name, places
 from irsa_cli.usecases.running import (
     RunGroup,
     Settings,
@@ -61,6 +62,7 @@ class Request:
     atomic: bool = False
     override: bool = False
     update_trust: bool = False
+    force: bool = False
     verify: bool = False
     prune: bool = False
     """Whether bindings that irsa made here and no file wishes are deleted."""
@@ -82,7 +84,7 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     where = places(request.configs, request.target, request.selection)
     if request.atomic and len(where) > 1:
         raise InvalidInput("--atomic takes one cluster", reason="one transaction is about one cluster")
-    sites = [Site.open(place, request, settings, listen) for place in where]
+    sites = [Site.open(place, request, settings, listen, among=len(where)) for place in where]
     done = Applied(notices=[notice for config in request.configs for notice in config.notices])
     group = RunGroup()
     with stoppable(group, settings.note):
@@ -108,11 +110,15 @@ class Site:
     connection: Connection
     unfinished: dict[str, list[Path]] = field(default_factory=dict)
     """Journals of runs for a ServiceAccount of this cluster that were cut off."""
+    name: str = ""
+    """What tells this cluster from the others of the run; '' where there are none."""
     roles: dict[str, str] = field(default_factory=dict)
     """The ARNs of the roles of the entries that are as wished by now, or would be in a dry run."""
 
     @classmethod
-    def open(cls, place: Place, request: Request, settings: Settings, log: WireLog) -> Site:
+    def open(
+        cls, place: Place, request: Request, settings: Settings, log: WireLog, *, among: int = 1
+    ) -> Site:
         """Connect; an ARN of another partition ends the run before the first call."""
         wanted = [arn for item in place.bindings for arn in _arns(item)]
         connection = connect(
@@ -124,7 +130,7 @@ class Site:
         for path, story in stories(settings.state_dir):
             if not story.finished and story.context.get("cluster") == cluster.arn:
                 found.setdefault(str(story.context.get("serviceAccount")), []).append(path)
-        return cls(place, request, settings, connection, found)
+        return cls(place, request, settings, connection, found, place_name(cluster, among=among))
 
     def guarded(self, done: Applied, tell: Tell, work: Callable[[], None]) -> None:
         """Do a part; when it can't be begun, what was done before it is still to be told."""
@@ -132,7 +138,7 @@ class Site:
             work()
         except IrsaError as error:
             name_caller(error, self.connection.aws.caller)
-            item = Item(self.connection.cluster.name, CLUSTER, result_of(_raising(error)))
+            item = self._ended(CLUSTER, result_of(_raising(error)))
             done.items.append(item)
             tell(item)
 
@@ -150,20 +156,20 @@ class Site:
             ground = snapshot.lay_ground([wish for _, wish in wishes], associate=self.place.with_oidc)
             laid = self._lay(ground, note)
             if not laid.ready:
-                done.pending += [str(binding) for binding, _ in wishes]
+                done.pending += self._titles(binding for binding, _ in wishes)
                 return
             try:
                 self._build(wishes, laid, snapshot, pace, note)
             finally:
-                good = {item.name for item in done.items if item.result.ended in GOOD}
+                good = {item.name for item in self._here(done) if item.result.ended in GOOD}
                 true = [wish for binding, wish in wishes if str(binding) in good]
                 laid.end(wholly=len(true) == len(wishes))
             if true or not wishes:
                 self.settle([GROUNDWORK], true)
             if len(true) == len(wishes):
                 self.settle([ALL], true, tell=not self.request.prune)
-            ended = {item.name for item in done.items}
-            done.pending += [str(binding) for binding, _ in wishes if str(binding) not in ended]
+            begun = {item.name for item in self._here(done)}
+            done.pending += self._titles(binding for binding, _ in wishes if str(binding) not in begun)
 
     def _build(
         self,
@@ -190,10 +196,10 @@ class Site:
         """Delete what no file wishes any more, after showing it."""
         stages = self.surplus(self.roles)
         if any(stages) and not self._stopped():
-            deletions = Deletions(self.connection, self.settings)
+            deletions = Deletions(self.connection, self.settings, name=self.name)
             deletions.run(stages, done, pace, self.request.parallel, tell)
-        here = [item for item in done.items if item.cluster == self.connection.cluster.name]
-        if self.request.prune and not done.pending and all(item.result.ended in GOOD for item in here):
+        good = all(item.result.ended in GOOD for item in self._here(done))
+        if self.request.prune and not done.pending and good:
             self.settle([ALL], [], pruned=True)
 
     def surplus(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
@@ -241,7 +247,19 @@ class Site:
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
         result = result_of(work)
         name_caller(result.error, self.connection.aws.caller)
-        return Item(self.connection.cluster.name, str(binding), result, binding.where)
+        return self._ended(str(binding), result, binding.where)
+
+    def _ended(self, name: str, result: Result, where: str = "") -> Item:
+        in_terms_of_files(result.error, self.connection.cluster, name)
+        return ended(self.connection.cluster, name, result, where=where, place=self.name)
+
+    def _here(self, done: Applied) -> list[Item]:
+        """The items of this cluster: another one may have ServiceAccounts of the same names."""
+        arn = self.connection.cluster.arn
+        return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
+
+    def _titles(self, bindings: Iterable[Binding]) -> list[str]:
+        return [f"{self.name} {binding}".strip() for binding in bindings]
 
     def _context(self, binding: object) -> dict[str, Any]:
         return {
@@ -268,7 +286,7 @@ class Site:
             return laid.laid.result
 
         result = result_of(work)
-        note(Item(cluster.name, GROUNDWORK, result))
+        note(self._ended(GROUNDWORK, result))
         laid.ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
         if not laid.ready:
             laid.end(wholly=False)
@@ -332,7 +350,7 @@ class Site:
             names = (ALL, GROUNDWORK, *map(str, self.place.bindings))
             self.settle(names, wishes, pruned=self.request.prune)
         name_caller(result.error, self.connection.aws.caller)
-        item = Item(self.connection.cluster.name, ALL, result)
+        item = self._ended(ALL, result)
         done.items.append(item)
         tell(item)
 

@@ -20,7 +20,7 @@ from irsa_cli.core.plan import Plan
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.delete_sa import planned_deletion
-from irsa_cli.usecases.making import is_abandoned, left_behind
+from irsa_cli.usecases.making import is_abandoned, left_behind, trust_notes
 from irsa_cli.usecases.running import came_between
 from irsa_cli.usecases.settling import ATTEMPTS
 from irsa_cli.usecases.snapshot import WORKERS, Snapshot
@@ -74,6 +74,11 @@ def _attempt(site: Site, wishes: list[Wish], *, again: bool) -> Result:
     result.facts, result.verification = facts, proof or None
     if result.ended in (Ended.COMMITTED, Ended.PLANNED):
         result.notes += [note for wish, observed in looked for note in left_behind(wish, observed)]
+    result.notes += [
+        f"{wish.namespace}/{wish.name}: {note}"
+        for wish, observed in looked
+        for note in trust_notes(wish, observed)
+    ]
     return result
 
 

@@ -94,7 +94,9 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
         if item.account is not None:
             continue
         if item.status is not Status.ROLE_ONLY:
-            error.details = (*error.details, f"irsa made the role {item.role_arn} for it")
+            told = f": {item.status.value}: {item.reason}" if item.next_steps else ""
+            error.details = (*error.details, f"irsa made the role {item.role_arn} for it{told}")
+            error.next_steps = (*error.next_steps, *item.next_steps)
             continue
         error.details = (*error.details, f"irsa made the role {item.role_arn} for it, and only the role")
         where = f"{name} -n {namespace} -c {connection.cluster.name}"
@@ -155,7 +157,9 @@ def _bindings(
     by_name = {f"{account.namespace}/{account.name}": account for account in accounts}
     alone = [roles[cluster.account][role.name] for role in listed if role.arn not in used]
     orphans = [
-        unbound(role, by_name) for role in alone if isinstance(role, BoundRole) and role.is_of(cluster)
+        unbound(cluster, role, by_name)
+        for role in alone
+        if isinstance(role, BoundRole) and role.is_of(cluster)
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
     notes = [*_unlisted(own), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]

@@ -67,6 +67,7 @@ class Request:
     create_namespace: bool = True
     override: bool = False
     update_trust: bool = False
+    force: bool = False
     associate: bool = False
     verify: bool = False
 
@@ -142,6 +143,7 @@ def wish_of(request: Request, cluster: Cluster, trust_quota: int = policy.TRUST_
         role_only=request.role_only,
         override=request.override,
         update_trust=request.update_trust,
+        force=request.force,
         associate=request.associate,
         gated=request.verify,
     )

@@ -10,13 +10,16 @@ from random import uniform
 from time import sleep
 from typing import Any
 
+from irsa_cli.core import lifecycle
 from irsa_cli.core.bound import Bound
 from irsa_cli.core.deletable import check, is_nothing
 from irsa_cli.core.deleting import Deletion, deletion
 from irsa_cli.core.errors import IrsaError, Refused
+from irsa_cli.core.foreign import check_ours
+from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.result import Ended, Result
-from irsa_cli.core.states import COMMIT_TAG, DELETING, ROLE_ARN_ANNOTATION
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.transaction.journal import read
 from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
@@ -31,7 +34,7 @@ from irsa_cli.usecases.running import (
     naming_caller,
     planned,
 )
-from irsa_cli.usecases.users import journals_of, living, users_of
+from irsa_cli.usecases.users import journals_of, living, sharers_of, users_of
 
 ATTEMPTS = 4
 """How often a run looks and plans at most, when others work on the same objects at the same time."""
@@ -155,6 +158,7 @@ class _Deleting:
         """See `planned_deletion`."""
         bound = self._find()
         if is_nothing(bound):
+            self._check_ours(bound)
             return None
         found = deletion(bound)
         self._check(bound, found)
@@ -164,6 +168,7 @@ class _Deleting:
         with naming_caller(self.connection.aws.caller):
             bound = self._find()
             if is_nothing(bound):
+                self._check_ours(bound)
                 return self._nothing(bound, before)
             found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
             self._check(bound, found)
@@ -208,6 +213,11 @@ class _Deleting:
         if any(role.arn == bound.annotation for role in narrow.own):
             raise Refused(f"ServiceAccount {bound.full_name} names the role {bound.annotation} again")
         return narrow
+
+    def _check_ours(self, bound: Bound) -> None:
+        """Raise `Refused` where there is a binding, and all of it is somebody else's. No flag lifts that."""
+        if bound.is_theirs:
+            check_ours(bound, sharers_of(self.connection, bound))
 
     def _nothing(self, bound: Bound, before: Result | None) -> Result:
         """There is nothing to delete: because it is done, or because it never was there."""
@@ -269,7 +279,7 @@ class _Deleting:
 
 def _check_role_only(bound: Bound) -> None:
     """Raise `Refused` for a role whose ServiceAccount tells whether it is in use: that is not looked at."""
-    told = [role for role in bound.own if COMMIT_TAG not in role.state.tags]
+    told = [role for role in bound.own if not lifecycle.tells_itself(role.state.tags)]
     if told:
         raise Refused(
             f"{told[0].arn} was made together with its ServiceAccount",
@@ -280,11 +290,12 @@ def _check_role_only(bound: Bound) -> None:
 
 def _check_whole(bound: Bound, earlier: Sequence[Path]) -> None:
     """Raise `Refused` for a role that can't be kept as it was, because its deletion was begun."""
-    half = [role for role in bound.own if role.state.tags.get(COMMIT_TAG) == DELETING]
+    lives = {role.arn: lifecycle.of(role.state.tags, named=True) for role in bound.own}
+    half = [arn for arn, life in lives.items() if life.stage is Stage.DELETING]
     if half:
         raise Refused(
-            f"{half[0].arn} can't be kept: its deletion was cut off (tag {COMMIT_TAG}={DELETING})",
-            reason="it may lack policies already",
+            f"{half[0]} can't be kept: it is being deleted",
+            reason=f"{lives[half[0]].why}; it may lack policies already",
             next_steps=(
                 *(f"{command_of(path)}  # brings it back; then run this again" for path in earlier),
                 "or delete it, too: run this again without --keep-role",

@@ -48,6 +48,7 @@ class Entries:
             request = replace(
                 request_of(binding, self.place.target, self._issuers),
                 override=self.request.override,
+                force=self.request.force,
                 update_trust=self.request.update_trust and bool(binding.attach_role_arn),
                 verify=self.request.verify and not binding.role_only,
             )

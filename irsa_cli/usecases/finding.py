@@ -62,6 +62,7 @@ def observed_account(body: Json) -> ObservedServiceAccount:
         annotations=metadata.get("annotations") or {},
         labels=metadata.get("labels") or {},
         manifest={**body, "apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept},
+        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
     )
 
 
@@ -162,8 +163,8 @@ def _named_role(bound: Bound) -> tuple[str, str]:
 
 
 def _admits(role: NamedRole, bound: Bound) -> bool:
-    """Whether the role's trust policy has the statement that irsa adds for the ServiceAccount."""
-    return trust.contains(role.state.trust, trust.statement(bound.identity))
+    """Whether the role's trust policy has a statement that irsa has added for the ServiceAccount."""
+    return trust.marked_for(role.state.trust, bound.identity) is not None
 
 
 def _not_there(bound: Bound, same_name: list[NamedRole]) -> str:

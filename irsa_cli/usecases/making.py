@@ -12,7 +12,10 @@ from itertools import count
 from time import sleep, time
 from typing import Any
 
-from irsa_cli.core.binding import Observed, Wish
+from irsa_cli.core import attached_trust
+from irsa_cli.core.binding import Observed, Wish, is_half_made, life_of
+from irsa_cli.core.converging import voids
+from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.planning import counts_on_others
@@ -61,6 +64,8 @@ class Work:
         result = self._carry_out(todo)
         result.facts = facts_of(self.wish, observed, result)
         result.notes += notes_of(self.wish, observed)
+        if len(todo):
+            result.notes += gone_on_with(self.wish, observed)
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             result.notes += left_behind(self.wish, observed)
         return result, counts_on_others(self.wish, observed, todo)
@@ -110,12 +115,13 @@ def facts_of(wish: Wish, observed: Observed, result: Result) -> dict[str, Any]:
     account: dict[str, Any] | None = None
     if not wish.role_only:
         account = {"namespace": wish.namespace, "name": wish.name}
-    return {"serviceAccount": account, "role": {"arn": wish.role_arn, "created": created}}
+    role = {"arn": wish.role_arn, "created": created}
+    return {"serviceAccount": account, "role": role, **attached_trust.facts(wish, observed)}
 
 
 def notes_of(wish: Wish, observed: Observed) -> list[str]:
-    """What could not be checked."""
-    notes = []
+    """What could not be checked, or can't be known."""
+    notes = trust_notes(wish, observed)
     if observed.role_unreadable:
         notes.append(f"the trust policy of {wish.role_arn} was not checked: {observed.role_unreadable}")
     if wish.role_account != wish.cluster.account:
@@ -123,6 +129,22 @@ def notes_of(wish: Wish, observed: Observed) -> list[str]:
             f"not checked: account {wish.role_account} needs an OIDC provider for {wish.cluster.issuer}, too"
         )
     return notes
+
+
+def gone_on_with(wish: Wish, observed: Observed) -> list[str]:
+    """What a run finds of the role that it makes: an earlier run, or a deletion, that was not over."""
+    if not is_half_made(wish, observed):
+        return []
+    life = life_of(wish, observed)
+    whole = "makes it whole again" if life.stage is Stage.DELETING else "goes on from there"
+    return [f"the role was {life.stage.value} ({life.why}): this run {whole}"]
+
+
+def trust_notes(wish: Wish, observed: Observed) -> list[str]:
+    """What can't be known of a trust policy, and what a forced run makes worthless in it."""
+    void = voids(wish, observed) if wish.force else ()
+    said = [f"{item.text}: void, as --force writes the statement without that" for item in void]
+    return [*attached_trust.notes(wish, observed), *said]
 
 
 def left_behind(wish: Wish, observed: Observed) -> list[str]:

@@ -10,10 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import TypeVar
 
 from irsa_cli.aws.errors import THROTTLED
 from irsa_cli.aws.session import WireCall
+from irsa_cli.core.applied import Item
+from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.usecases.running import recording, standing
@@ -103,10 +106,16 @@ def in_turn(items: Iterable[T], role: Callable[[T], str]) -> list[list[T]]:
 
 def result_of(work: Callable[[], Result]) -> Result:
     """The result of one of many: what goes wrong with it is its own affair."""
-    with recording() as ended:
+    with recording() as done:
         try:
             return work()
         except Refused as error:
-            return standing(ended, error) or Result(Ended.REFUSED, error=error)
+            return standing(done, error) or Result(Ended.REFUSED, error=error)
         except Exception as error:
-            return standing(ended, error) or Result(Ended.FAILED, error=error)
+            return standing(done, error) or Result(Ended.FAILED, error=error)
+
+
+def ended(cluster: Cluster, name: str, result: Result, *, where: str = "", place: str = "") -> Item:
+    """One of many that has ended; its result names the cluster also where it failed before it knew that."""
+    named = result if result.cluster else replace(result, cluster=cluster)
+    return Item(cluster.name, name, named, where, place)

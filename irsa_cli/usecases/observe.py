@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core import policy, trust
+from irsa_cli.core import lifecycle, policy, trust
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
 from irsa_cli.core.errors import Conflict, IrsaError, Refused, ServiceError
-from irsa_cli.core.states import COMMIT_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
+from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.finding import observed_account
 
@@ -55,7 +55,7 @@ def observe(connection: Connection, wish: Wish) -> Observed:
 
 def is_account_needed(wish: Wish, role: ObservedRole | None) -> bool:
     """Whether the ServiceAccount is to be read: it is wished, or it alone tells if the role is complete."""
-    return not wish.role_only or (role is not None and COMMIT_TAG not in role.state.tags)
+    return not wish.role_only or (role is not None and not lifecycle.tells_itself(role.state.tags))
 
 
 def _evidence(connection: Connection, wish: Wish, role: ObservedRole | None) -> ObservedServiceAccount | None:
@@ -68,7 +68,7 @@ def _trust_quota(connection: Connection, wish: Wish, role: ObservedRole | None) 
     """The account's quota, asked for only where IAM's default would not do."""
     if role is None or not wish.update_trust:
         return policy.TRUST_LIMIT
-    size = policy.size(trust.with_statement(role.state.trust, trust.statement(wish.identity)))
+    size = policy.size(trust.with_statement(role.state.trust, trust.marked_statement(wish.identity)))
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.arn import role_arn
+from irsa_cli.core.arn import iam_arn, role_arn
+from irsa_cli.core.binding import ObservedServiceAccount
 from irsa_cli.core.errors import Refused, ServiceError
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.issuer import provider_arn
@@ -42,6 +43,32 @@ def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
     return Pairing(connection.cluster, namespace, name, observed)
 
 
+def read_named(connection: Connection, namespace: str, name: str, role: str) -> Pairing:
+    """The ServiceAccount, whether it is there or not, with a role of that name, which it need not name.
+
+    Raises `Refused` when there is no such role. Where the cluster is not asked, or does not answer the
+    caller, the ServiceAccount counts as one that names no role.
+    """
+    cluster = connection.cluster
+    body = None
+    if connection.asks_cluster:
+        try:
+            body = connection.kube.service_account(namespace, name)
+        except ServiceError as error:
+            if error.status != 403:
+                raise
+    account = ObservedServiceAccount("", "", {}, {}) if body is None else observed_account(body)
+    found = reading.whole_role(connection.iam, role)
+    if found is None:
+        raise Refused(
+            f"role {role} does not exist",
+            reason=f"account {cluster.account} has no role of that name",
+            next_steps=("check the name, and whether these are the credentials of the role's account",),
+        )
+    arn = iam_arn(cluster.partition, cluster.account, f"role{found.state.path}{role}")
+    return Pairing(cluster, namespace, name, account, found, named_role=arn)
+
+
 def with_role(connection: Connection, pair: Pairing) -> Pairing:
     """With the role and what is on it; a role of another account is not looked at."""
     if role_arn(pair.role_arn).account != connection.cluster.account:
@@ -57,7 +84,9 @@ def read_provider(connection: Connection) -> ProviderState | None:
 
 
 def read_all_accounts(connection: Connection) -> list[Json] | None:
-    """All ServiceAccounts of the cluster, None when the caller may not list them."""
+    """All ServiceAccounts of the cluster, None when they may not be listed, or the cluster isn't asked."""
+    if not connection.asks_cluster:
+        return None
     try:
         return connection.kube.service_accounts()
     except ServiceError as error:
@@ -76,9 +105,16 @@ def sharers(pair: Pairing, accounts: list[Json]) -> list[str]:
     return sorted(name for name in names if name != f"{pair.namespace}/{pair.name}")
 
 
-def read_pairing(connection: Connection, namespace: str, name: str) -> tuple[Pairing, list[Json] | None]:
-    """The ServiceAccount with its role, and all ServiceAccounts of the cluster where they may be listed."""
+def read_pairing(
+    connection: Connection, namespace: str, name: str, role: str = ""
+) -> tuple[Pairing, list[Json] | None]:
+    """The ServiceAccount with its role, and all ServiceAccounts of the cluster where they may be listed.
+
+    `role` is the name of a role that the ServiceAccount need not name.
+    """
     with ThreadPoolExecutor(1) as pool:
         accounts = pool.submit(read_all_accounts, connection)
+        if role:
+            return read_named(connection, namespace, name, role), accounts.result()
         pair = with_role(connection, read_account(connection, namespace, name))
     return pair, accounts.result()

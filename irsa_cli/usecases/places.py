@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from irsa_cli.core.binding import Cluster
 from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.usecases.connect import Target
@@ -56,3 +57,8 @@ def _where(target: Target, config: Config) -> tuple[str, str | None]:
     if not name:
         raise InvalidInput(f"{config.where} names no cluster", reason="neither metadata.name nor --cluster")
     return name, config.region or target.region
+
+
+def place_name(cluster: Cluster, *, among: int) -> str:
+    """What tells this cluster from the others of a run; '' where there are none."""
+    return f"{cluster.name} ({cluster.region}, {cluster.account})" if among > 1 else ""

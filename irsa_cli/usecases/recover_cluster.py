@@ -16,8 +16,8 @@ from irsa_cli.changes import handlers
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.half_made import Finder, Key, key_of
 from irsa_cli.core.plan import Plan
-from irsa_cli.core.recoveries import Found, Recoveries, Skipped
-from irsa_cli.core.remains import MINIMUM_AGE, Remains, Spared
+from irsa_cli.core.recoveries import Found, Recoveries, Skipped, told
+from irsa_cli.core.remains import MINIMUM_AGE, Remains
 from irsa_cli.core.result import Ended, Left, Result
 from irsa_cli.transaction.journal import TAKES_BACK, Story, check_place, new_transaction_id, read
 from irsa_cli.transaction.recover import (
@@ -73,7 +73,8 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
         raise Refused(
             f"{transaction} is not taken back",
             reason=why_not,
-            details=[_told(item) for item in remains.spared],
+            details=[told(item) for item in remains.spared] if remains.stages else (),
+            next_steps=[step for item in remains.spared for step in item.next_steps],
         )
     if not settings.dry_run:
         approve(request.approve, [scene.plan(remains)])
@@ -148,7 +149,7 @@ class _Scene:
         """What would be done with one run's remains."""
         changes = [piece.change.inverse for piece in reversed(list(remains.pieces))]
         result = planned(remains.transaction, changes, _facts(remains), self.settings)
-        result.notes = [f"left alone: {_told(item)}" for item in remains.spared]
+        result.notes = [f"left alone: {told(item)}" for item in remains.spared]
         return result
 
     def take(self, remains: Remains, stop: Stop) -> Result:
@@ -213,13 +214,11 @@ def _tell_spared(result: Result, remains: Remains) -> None:
     """What was left alone is left behind, too."""
     for item in remains.spared:
         what = f"{item.kind.value} {item.name}"
-        result.left.append(Left(what, item.why, f"look at {what}, and take it away if nobody needs it"))
+        look = f"look at {what}, and take it away if nobody needs it"
+        commands = (step for step in item.next_steps if step.startswith("irsa "))
+        result.left.append(Left(what, item.why, next(commands, look)))
     if remains.spared:
         result.ended = Ended.INCOMPLETE
-
-
-def _told(item: Spared) -> str:
-    return f"{item.kind.value} {item.name}: {item.why}"
 
 
 def _facts(remains: Remains) -> dict[str, object]:

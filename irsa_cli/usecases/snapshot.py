@@ -18,7 +18,7 @@ from irsa_cli.aws import listing
 from irsa_cli.core import policy
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
 from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.issuer import provider_arn
+from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.names import default_role_name, default_role_path
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.planning import provider_changes
@@ -95,10 +95,12 @@ class Snapshot:
         changes: list[Change] = []
         if associate:
             audiences = tuple(dict.fromkeys(wish.audience for wish in wishes if self._is_home(wish)))
+            if not wishes:  # The cluster is to have its provider, whoever will use it.
+                audiences = (DEFAULT_AUDIENCE,)
             changes += provider_changes(cluster, audiences, provider) if audiences else []
             provider = _after(provider, changes)
         wanted = {wish.namespace for wish in wishes if not wish.role_only}
-        listed = _unless_denied(self._namespaces)
+        listed = _unless_denied(self._namespaces) if wanted else None
         # Who may not list them is told by the server when a ServiceAccount can't be made.
         there = wanted if listed is None else {item["metadata"]["name"] for item in listed}
         changes += [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from irsa_cli.core.account_marks import wrote
 from irsa_cli.core.bindings import Binding, BoundRole, named_role
 from irsa_cli.core.bound import is_made
 from irsa_cli.core.causes.facts import Unreadable
@@ -14,7 +15,7 @@ from irsa_cli.core.config import Selection
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Change, Kind
-from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.journal import Story
 from irsa_cli.usecases.bindings import Scope, read_bindings
@@ -118,9 +119,14 @@ def _may_be_own(item: Binding, connection: Connection) -> bool:
 
 
 def _made(accounts: Iterable[Json]) -> Iterator[str]:
-    """The ServiceAccounts that irsa made, whatever role they have: somebody else's, or none (any more)."""
+    """The ServiceAccounts that irsa made, with the role that it gave them, or none (any more).
+
+    One that somebody else has given another role since is theirs.
+    """
     for body in accounts:
-        if is_made(observed_account(body)):
+        account = observed_account(body)
+        bound = ROLE_ARN_ANNOTATION in account.annotations
+        if is_made(account) and (not bound or wrote(account.annotations, ROLE_ARN_ANNOTATION)):
             yield f"{body['metadata']['namespace']}/{body['metadata']['name']}"
 
 

@@ -17,8 +17,9 @@ from irsa_cli.core.result import Result
 from irsa_cli.transaction.journal import prune
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.many import PARALLEL, Pace, in_turn, result_of, run_all
-from irsa_cli.usecases.places import Place, places
+from irsa_cli.usecases.file_advice import in_terms_of_files
+from irsa_cli.usecases.many import PARALLEL, Pace, ended, in_turn, result_of, run_all
+from irsa_cli.usecases.places import Place, place_name, places
 from irsa_cli.usecases.running import RunGroup, Settings, name_caller, stoppable
 
 Tell = Callable[[Item], None]
@@ -44,7 +45,8 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
         pace.heard(call)
 
     sites = []
-    for place in places(request.configs, request.target, request.selection):
+    where = places(request.configs, request.target, request.selection)
+    for place in where:
         connection = connect(place.target, kube=True, log=listen, check=lambda aws: None)
         cluster = connection.cluster
         settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
@@ -53,7 +55,8 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
     group = RunGroup()
     with stoppable(group, settings.note):
         for place, connection in sites:
-            deletions = Deletions(connection, replace(settings, group=group), request.force)
+            name = place_name(connection.cluster, among=len(where))
+            deletions = Deletions(connection, replace(settings, group=group), request.force, name, files=True)
             deletions.run(_requests(place), done, pace, request.parallel, tell)
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds
@@ -88,6 +91,10 @@ class Deletions:
     connection: Connection
     settings: Settings
     force: bool = False
+    name: str = ""
+    """What tells this cluster from the others of the run; '' where there are none."""
+    files: bool = False
+    """Whether it is `irsa delete -f`, which has `--force`."""
 
     def run(
         self,
@@ -107,14 +114,17 @@ class Deletions:
                 begun.add(number)
                 done.items.append(item)
                 tell(item)
-            done.pending += [item.title for number, item in enumerate(stage) if number not in begun]
+            pending = [item.title for number, item in enumerate(stage) if number not in begun]
+            done.pending += [f"{self.name} {title}".strip() for title in pending]
 
     def _one(self, request: delete_sa.Request) -> Item:
         settings = replace(self.settings, started=time.monotonic())
         wanted = replace(request, force=self.force)
         result = result_of(lambda: self._delete(wanted, settings))
         name_caller(result.error, self.connection.aws.caller)
-        return Item(self.connection.cluster.name, request.title, result)
+        cluster = self.connection.cluster
+        in_terms_of_files(result.error, cluster, request.title, forces=self.files, deletes=True)
+        return ended(cluster, request.title, result, place=self.name)
 
     def _delete(self, request: delete_sa.Request, settings: Settings) -> Result:
         return delete_sa.delete_binding(self.connection, request, settings)

@@ -20,6 +20,7 @@ from irsa_cli.core.deleting import Deletion
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.remains import MINIMUM_AGE, began
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
+from irsa_cli.core.workloads import KINDS, Workload, workload
 from irsa_cli.transaction.journal import RefusedJournal, is_transaction
 from irsa_cli.transaction.recover import is_running
 from irsa_cli.usecases.connect import Connection
@@ -36,13 +37,16 @@ def users_of(connection: Connection, bound: Bound, deletion: Deletion, *, kube: 
     """
     if not kube:
         return Users()
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(3 + len(KINDS)) as pool:
         rehearsal = pool.submit(_rehearse, connection, bound, deletion)
         pods = pool.submit(_pods, connection, bound, deletion)
         accounts = pool.submit(_accounts, connection, bound, deletion)
+        making = [pool.submit(_workloads, connection, bound, deletion, resource) for resource in KINDS]
     rehearsal.result()
     (seen, hidden), (others, more_hidden) = pods.result(), accounts.result()
-    return Users(seen, others, [*hidden, *more_hidden])
+    workloads = [item for found in making for item in found.result()[0]]
+    unlisted = [found.result()[1] for found in making if found.result()[1]]
+    return Users(seen, others, [*hidden, *unlisted, *more_hidden], workloads)
 
 
 def _rehearse(connection: Connection, bound: Bound, deletion: Deletion) -> None:
@@ -68,6 +72,17 @@ def _pods(connection: Connection, bound: Bound, deletion: Deletion) -> tuple[lis
     return [objects.pod(body) for body in bodies], hidden
 
 
+def _workloads(
+    connection: Connection, bound: Bound, deletion: Deletion, resource: str
+) -> tuple[list[Workload], str]:
+    """What of a kind makes pods in the namespace, and why that can't be looked at."""
+    if not deletion.takes_account and not deletion.lost:
+        return [], ""
+    bodies, why = _listed(lambda: connection.kube.workloads(bound.namespace, resource))
+    hidden = f"the {resource} of {bound.namespace} can't be listed: {why}" if why else ""
+    return [workload(KINDS[resource], body) for body in bodies], hidden
+
+
 def _accounts(
     connection: Connection, bound: Bound, deletion: Deletion
 ) -> tuple[list[tuple[str, str]], list[str]]:
@@ -80,6 +95,14 @@ def _accounts(
     hidden = [f"{shared[0].arn} trusts others, too, and ServiceAccounts can't be listed: {why}"]
     named = [(item.full_name, item.annotations.get(ROLE_ARN_ANNOTATION, "")) for item in found]
     return named, hidden if why else []
+
+
+def sharers_of(connection: Connection, bound: Bound) -> list[str]:
+    """The other ServiceAccounts that name the same role; none where the caller may not list them."""
+    bodies, _ = _listed(connection.kube.service_accounts)
+    found = [objects.service_account(body) for body in bodies]
+    named = [item for item in found if item.annotations.get(ROLE_ARN_ANNOTATION) == bound.annotation]
+    return sorted(item.full_name for item in named if item.full_name != bound.full_name)
 
 
 def _listed(read: Callable[[], list[T]]) -> tuple[list[T], str]:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from irsa_cli.core import jwt
+from irsa_cli.core import jwt, lifecycle
 from irsa_cli.core.arn import iam_arn, role_arn
 from irsa_cli.core.claims import Claims, read
 from irsa_cli.core.errors import IrsaError, ServiceError
@@ -243,6 +243,22 @@ def chained(result: str | IrsaError, arn: str) -> Step:
     if isinstance(result, ServiceError) and result.status and not result.transient:
         return Step(Name.CHAIN, sent, (Check("credentials", FAILED, result.reason),))
     return Step(Name.CHAIN, sent, (open_check("credentials", result),))
+
+
+def completeness(found: Future[RoleState | None], arn: str, cluster: Cluster) -> tuple[Step, ...]:
+    """That the run which makes or deletes the role is not over, whatever STS says to the token."""
+    try:
+        role = found.result()
+    except IrsaError:
+        return ()
+    if role is None:
+        return ()
+    life = lifecycle.of(role.tags, named=True)
+    if life.is_over:
+        return ()
+    check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")
+    advice = life.next_steps(f"-c {cluster.name} -r {cluster.region}")
+    return (Step(Name.COMPLETENESS, f"the tags of {arn}", (check,), advice),)
 
 
 def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) -> Iterator[Permission]:

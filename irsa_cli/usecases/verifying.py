@@ -103,6 +103,7 @@ class Verifier:
                     trusted,
                     steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
                     *after,
+                    *steps.completeness(self.reads.role(arn), arn, cluster),
                 ),
                 tuple(permissions),
                 tuple(_notes(cluster, injection)),

@@ -75,7 +75,9 @@ def actions(policy: dict[str, Any]) -> list[str]:
 def associate(sandbox: Sandbox) -> str:
     """Make the cluster's OIDC provider; returns its ARN."""
     made = iam(sandbox).create_open_id_connect_provider(
-        Url=issuer(sandbox), ClientIDList=["sts.amazonaws.com"]
+        Url=issuer(sandbox),
+        ClientIDList=["sts.amazonaws.com"],
+        Tags=[{"Key": "irsa/cluster", "Value": "made-by-irsa"}],
     )
     return made["OpenIDConnectProviderArn"]
 
@@ -118,7 +120,13 @@ def shared_role(sandbox: Sandbox) -> None:
 
 
 def _existing_role(sandbox: Sandbox) -> dict[str, str]:
+    """The role `shared`, and one that admits backend/app from a VPC only."""
     shared_role(sandbox)
+    found: Any = iam(sandbox).get_role(RoleName="shared")["Role"]["AssumeRolePolicyDocument"]
+    statement = json.loads(json.dumps(found["Statement"][0]).replace("backend:other", "backend:app"))
+    statement["Condition"]["StringEquals"]["aws:SourceVpc"] = "vpc-0a1b2c3d"
+    trust = {"Version": "2012-10-17", "Statement": [{"Sid": "OnlyFromOurVpc", **statement}]}
+    iam(sandbox).create_role(RoleName="from-vpc", AssumeRolePolicyDocument=json.dumps(trust))
     return {}
 
 
@@ -226,8 +234,17 @@ def _bindings_of_others(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
+def _of_terraform(sandbox: Sandbox) -> dict[str, str]:
+    """ServiceAccount web/shop, whose role Terraform has made."""
+    trust = _trust(associate(sandbox), "web", "shop")
+    sandbox.put_roles([RoleSpec("shop", trust, tags={"ManagedBy": "terraform"})])
+    account(sandbox, "web", "shop", "arn:aws:iam::111122223333:role/shop")
+    return {}
+
+
 STAGES: Mapping[str, Stage] = {
     "docs/how-to/adopt.md": _of_a_stack,
+    "docs/how-to/delete.md": _of_terraform,
     "docs/how-to/doesnt-work.md": _annotated_with_another_s_role,
     "docs/how-to/existing-role.md": _existing_role,
     "docs/how-to/permissions.md": _limited_caller,

@@ -18,6 +18,7 @@ from unittest import mock
 import pytest
 
 from irsa_cli.cli.main import run
+from irsa_cli.core.workloads import KINDS
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from tests.docs import staging
 from tests.support.eks import bearer
@@ -263,6 +264,7 @@ VERBS: dict[tuple[str, str], Operation] = {
     ("delete", "serviceaccounts"): roll_back_the_service_account,
     ("create", "serviceaccounts/token"): verify,
     ("list", "pods"): delete,
+    **{("list", resource): delete for resource in KINDS},
     ("get", "namespaces"): roll_back,
     ("create", "namespaces"): create,
     ("delete", "namespaces"): roll_back,

@@ -1,7 +1,8 @@
 """What comes after a broken run, without a fault: it has to make the world good again.
 
 `again`: the same command; `elsewhere`: the same on another machine, which has no journals; `recover`:
-`irsa recover` for each unfinished journal; `remains`: on an empty disk, `irsa recover --cluster`.
+`irsa recover` for each unfinished journal; `remains`: on an empty disk, `irsa recover --cluster`. Else a
+command of `followers`, which is judged, too; after it, the same command again.
 """
 
 import difflib
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from irsa_cli.transaction.journal import JournalError, read
 from tests.faults.commands import Command
+from tests.faults.followers import FOLLOWERS, Follower, Scene, problems, remains
 from tests.faults.judge import TRANSACTION, Ending, Json, Object, differences, essence
 from tests.faults.stages import FaultStage
 from tests.faults.zygote import Process
@@ -43,7 +45,36 @@ class Aftermath:
         """Do what has to make it good; whether it did, and the story."""
         if after in ("elsewhere", "remains"):
             shutil.rmtree(self.stage.state, ignore_errors=True)
+        if after in FOLLOWERS:
+            return self._another(FOLLOWERS[after])
         return {"recover": self._recover, "remains": self._remains}.get(after, self._again)()
+
+    def _another(self, follower: Follower) -> tuple[bool, str]:
+        """Run another command, which must do no harm and tell no lie; then the same one as before again."""
+        before = self.stage.world()
+        scene, story = self._follow(follower.words(self.stage, self.command), before)
+        found = problems(follower, scene)
+        good, rest = True, ""
+        if not found and scene.ending.code == 0 and follower.taken_back:
+            words = (*follower.taken_back, "-c", self.stage.cluster)
+            back, more = self._follow(words, scene.after)
+            story += more
+            found += [] if back.ending.code == 0 else [f"{follower.taken_back} ended with {back.ending.code}"]
+        if follower.deletes and scene.ending.code == 0 and not self.command.makes:
+            found += [f"{what} is left" for what in remains(scene.after, self.before)]
+        elif not found:
+            good, rest = self._again()
+        return good and not found, "\n".join([story + rest, *found])
+
+    def _follow(self, words: Sequence[str], before: Json) -> tuple[Scene, str]:
+        ending, process = self.irsa(self.stage, (*words, "-o", "json"), patient=True)
+        after = self._settled()
+        try:
+            output = json.loads(self.stage.neutral(bytes(process.out).decode()))
+        except ValueError:
+            output = {}
+        scene = Scene(self.command, self.before, self.desired, before, after, ending, output)
+        return scene, f"\n{' '.join(words)}: {tell(before, after, ending, process)}"
 
     def _again(self) -> tuple[bool, str]:
         words = (*self.command.words(self.stage), *PATIENCE)

@@ -19,7 +19,7 @@ from tests.faults.bench import RUN_SECONDS
 from tests.faults.commands import DOCUMENT, NAMESPACE, THEIRS
 from tests.faults.conductor import Conductor
 from tests.faults.injections import kill
-from tests.faults.judge import Ending, Json
+from tests.faults.judge import Ending, Json, Object
 from tests.faults.mending import Mending
 from tests.faults.places import Places
 from tests.faults.schedule import Schedule
@@ -45,11 +45,13 @@ class Result:
     seconds: float
     story: str = ""
     """What happened, for a schedule that failed."""
+    harmed: Sequence[Object] = ()
+    """What is foreign and is not as it was."""
 
     @property
     def failed(self) -> bool:
         """Whether a promise was broken."""
-        return self.judgement.failed or bool(self.lasting)
+        return self.judgement.failed or bool(self.lasting or self.harmed)
 
 
 class Arena:
@@ -77,7 +79,7 @@ class Arena:
     def play(self, schedule: Schedule) -> Result:
         """Play one schedule to its end."""
         started = time.monotonic()
-        places = Places(schedule, self._setting.fresh(Path(tempfile.mkdtemp(dir=self._folder))))
+        places = Places(schedule, self._fresh(schedule))
         stage = places.stage
         self._prepare(places)
         before = stage.world()
@@ -89,10 +91,16 @@ class Arena:
         after = stage.world()
         judgement = judge(before, after, runs, calls)
         story = tell_schedule(schedule, runs, calls, before, after, [process.err for process in processes])
+        harmed = stage.harmed()
         mending = self._mend(places, before, runs, judgement)
+        harmed = sorted({*harmed, *stage.harmed()})
         shutil.rmtree(stage.folder)
-        result = Result(schedule, judgement, mending.problems, time.monotonic() - started)
+        result = Result(schedule, judgement, mending.problems, time.monotonic() - started, harmed=harmed)
         return replace(result, story=story + mending.story) if result.failed else result
+
+    def _fresh(self, schedule: Schedule) -> FaultStage:
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        return self._setting.fresh(folder, trusting=schedule.provider)
 
     def _prepare(self, places: Places) -> None:
         schedule, stage = places.schedule, places.stage
@@ -109,6 +117,8 @@ class Arena:
         stage.make_account("theirs", "app", annotations={ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/theirs"})
         if schedule.namespace:
             stage.make_namespace(NAMESPACE)
+            if stage.foreign is not None:
+                stage.foreign.move_in(NAMESPACE)
         for account in schedule.accounts if schedule.existing else ():
             namespace, _, name = account.partition("/")
             old = {"note": "theirs", ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/theirs"}

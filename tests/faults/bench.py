@@ -100,6 +100,7 @@ class Bench:
         ending, _ = self._irsa(stage, (*command.words(stage), *limits), call_seconds)
         calls = [(call.service, call.operation) for call in self._sandbox.calls]
         stage.settle()
+        assert case is not None or not stage.harmed(), f"{command.name} harms {stage.harmed()}"
         return Ran(before, stage.world(), ending, calls, next(iter(journals(stage)), None), lines)
 
     def play(self, case: Case, recording: Recording, seed: int, mutant: str = "") -> Result:
@@ -123,6 +124,7 @@ class Bench:
         world = stage.world()
         verdict = _verdict(case, before, recording.desired, world, ending, theirs)
         story = tell(before, world, ending, process)
+        harmed = stage.harmed()
         after, recovered, rest = "", True, ""
         if not theirs:
             old = {f"ServiceAccount {name}" for name in before["kubernetes"]["serviceaccounts"]}
@@ -132,6 +134,10 @@ class Bench:
             recovered, rest = Aftermath(self._again, stage, command, before, recording.desired).play(after)
             if not known:
                 recovered, story = False, f"{story}\nno journal knows of what it left"
+        harmed = sorted({*harmed, *stage.harmed()})
+        if harmed:
+            verdict = Verdict.HARM
+            rest += "".join(f"\nforeign, and not as it was: {kind} {name}" for kind, name in harmed)
         shutil.rmtree(stage.folder)
         result = Result(case, verdict, after, recovered, time.monotonic() - started)
         return replace(result, story=story + rest) if result.failed else result
@@ -143,7 +149,8 @@ class Bench:
         return nothing or bool(unfinished(stage))
 
     def _fresh(self, command: Command) -> FaultStage:
-        stage = self._setting.fresh(Path(tempfile.mkdtemp(dir=self._folder)))
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        stage = self._setting.fresh(folder, trusting=not command.untrusted)
         stage.zygote = self._zygote
         for step in command.prepare:
             step(stage)

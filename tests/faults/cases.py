@@ -36,6 +36,9 @@ some thirty of them, which differ only in the kind of thing: the one of ConfigMa
 each other one in `WAYS_OF_LISTS`, in turn, so that each way is tried with some of them; in one way, where not
 all of them are tried of the command."""
 WAYS_OF_LISTS = 3
+ANOTHER = 0.5
+"""How many of the cases another command follows."""
+READERS = ("get-sa", "describe-sa", "verify", "doctor")
 
 
 @dataclass(frozen=True)
@@ -191,15 +194,17 @@ def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
 
 
 def choose(case: Case, seed: int, *, unfinished: bool, unmarked: bool = False) -> str:
-    """What is to make the world good again; see `aftermath`.
+    """What is to make the world good again, see `aftermath`; or what comes before that, see `followers`.
 
     `unmarked`: the run has named something as left that bears no mark, as it was there before. Without the
     journal nobody knows that it was changed.
     """
-    command = COMMANDS[case.command]
+    command, draw = COMMANDS[case.command], random.Random(f"{seed} {case.id}")
+    if draw.random() < ANOTHER:
+        return draw.choice((*READERS, *command.followers, *command.followers))
     choices = ["again"]
     if not command.recovers:
         choices += ["elsewhere", *(["recover", "recover"] if unfinished else [])]
     if command.marked and not unmarked and case.injection != MEDDLED:
         choices += ["remains", *(["remains"] if unfinished else [])]
-    return random.Random(f"{seed} {case.id}").choice(choices)
+    return draw.choice(choices)

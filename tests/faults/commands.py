@@ -40,6 +40,16 @@ class Command:
     deletes: bool = False
     """Whether it takes away what is there before: a ServiceAccount that is gone can't come back."""
 
+    untrusted: bool = False
+    """Whether no role of others trusts the cluster's provider: where one does, it is not taken away."""
+
+    followers: tuple[str, ...] = ()
+    """Commands that write and may come after it, instead of the same one again; see `followers`."""
+    binding: tuple[str, ...] = ()
+    """How `create-sa` has made the binding that it deletes."""
+    makes: bool = True
+    """Whether it makes what it is about anew where another command has deleted that."""
+
     def words(self, stage: FaultStage) -> tuple[str, ...]:
         """The command line on a stage."""
         if isinstance(self.arguments, tuple):
@@ -49,11 +59,22 @@ class Command:
 
 def _namespace(stage: FaultStage) -> None:
     stage.make_namespace(NAMESPACE)
+    if stage.foreign is not None:
+        stage.foreign.move_in(NAMESPACE)
 
 
 def _provider(stage: FaultStage) -> None:
     stage.iam().create_open_id_connect_provider(
         Url=stage.issuer, ClientIDList=["sts.amazonaws.com"], ThumbprintList=[]
+    )
+
+
+def _own_provider(stage: FaultStage) -> None:
+    stage.iam().create_open_id_connect_provider(
+        Url=stage.issuer,
+        ClientIDList=["sts.amazonaws.com"],
+        ThumbprintList=[],
+        Tags=[{"Key": "irsa/cluster", "Value": "made-by-irsa"}],
     )
 
 
@@ -175,35 +196,99 @@ _UPDATE = (
 )
 _ADOPT = ("adopt", "app", "-n", NAMESPACE)
 _ONE = ("--attach-policy-arn", READ_ONLY)
+_QUEUE = (*_TWO, "--inline-policy", "queue.json")
 _DELETE = ("delete-sa", "app", "-n", NAMESPACE, "--ignore-not-found")
 _SHARED = ("--attach-role-arn", f"arn:aws:iam::{ACCOUNT}:role/shared", "--update-trust")
 COMMANDS = {
     command.name: command
     for command in (
-        Command("associate-oidc", ("associate-oidc",), failing="500", marked=False, thorough=True),
-        Command("fresh", (*_CREATE, *_ONE), (_provider, _namespace), thorough=True),
+        Command(
+            "associate-oidc",
+            ("associate-oidc",),
+            failing="500",
+            marked=False,
+            thorough=True,
+            untrusted=True,
+            followers=("recover-all",),
+        ),
+        Command(
+            "fresh",
+            (*_CREATE, *_ONE),
+            (_provider, _namespace),
+            thorough=True,
+            followers=("delete-sa", "apply", "update-sa", "adopt", "recover-all"),
+        ),
         Command(
             "existing",
             (*_CREATE, *_ONE, "--override-existing-serviceaccounts"),
             (_provider, _namespace, _account),
+            followers=("delete-sa", "apply", "update-sa", "adopt", "recover-all"),
         ),
-        Command("no-namespace", (*_CREATE, *_ONE), (_provider,)),
+        Command(
+            "no-namespace",
+            (*_CREATE, *_ONE),
+            (_provider,),
+            followers=("delete-sa", "apply", "update-sa", "adopt", "recover-all"),
+        ),
         Command(
             "policies",
             (*_CREATE, "--inline-policy", "queue.json", "--attach-policy-arn", ",".join(MANAGED)),
             (_provider, _namespace, _inline),
-        ),
-        Command("shared-role", (*_CREATE, *_SHARED), (_provider, _namespace, _shared_role), marked=False),
-        Command("verify", (*_CREATE, *_ONE, "--verify"), (_provider, _namespace)),
-        Command("everything", (*_CREATE, *_ONE, "--verify", "--associate-oidc"), ways=ESSENTIAL),
-        Command("role-only", (*_CREATE, *_ONE, "--role-only"), (_provider,), ways=ESSENTIAL),
-        Command(
-            "update", _UPDATE, (_provider, _namespace, _inline, _complete), marked=False, like_others=True
+            followers=("delete-sa", "update-sa", "recover-all"),
         ),
         Command(
-            "adopt", _ADOPT, (_provider, _namespace, _theirs), failing="500", marked=False, like_others=True
+            "shared-role",
+            (*_CREATE, *_SHARED),
+            (_provider, _namespace, _shared_role),
+            marked=False,
+            followers=("delete-sa", "recover-all"),
         ),
-        Command("half-made", (*_CREATE, *_ONE), (_provider, _namespace, _half_made), ways=ESSENTIAL),
+        Command(
+            "verify",
+            (*_CREATE, *_ONE, "--verify"),
+            (_provider, _namespace),
+            followers=("delete-sa", "apply", "update-sa", "adopt", "recover-all"),
+        ),
+        Command(
+            "everything",
+            (*_CREATE, *_ONE, "--verify", "--associate-oidc"),
+            ways=ESSENTIAL,
+            untrusted=True,
+            followers=("delete-sa", "update-sa", "recover-all"),
+        ),
+        Command(
+            "role-only",
+            (*_CREATE, *_ONE, "--role-only"),
+            (_provider,),
+            ways=ESSENTIAL,
+            followers=("recover-all",),
+        ),
+        Command(
+            "update",
+            _UPDATE,
+            (_provider, _namespace, _inline, _complete),
+            marked=False,
+            like_others=True,
+            followers=("delete-sa", "adopt", "recover-all"),
+            makes=False,
+        ),
+        Command(
+            "adopt",
+            _ADOPT,
+            (_provider, _namespace, _theirs),
+            failing="500",
+            marked=False,
+            like_others=True,
+            followers=("update-sa", "recover-all"),
+            makes=False,
+        ),
+        Command(
+            "half-made",
+            (*_CREATE, *_ONE),
+            (_provider, _namespace, _half_made),
+            ways=ESSENTIAL,
+            followers=("delete-sa", "apply", "update-sa", "adopt", "recover-all"),
+        ),
         Command(
             "recover",
             _recover(),
@@ -244,10 +329,12 @@ COMMANDS = {
                 _provider,
                 _namespace,
                 _inline,
-                _bound("--attach-policy-arn", ",".join(MANAGED[:2]), "--inline-policy", "queue.json"),
+                _bound(*_QUEUE),
             ),
             deletes=True,
             like_others=True,
+            followers=("create-sa", "recover-all"),
+            binding=_QUEUE,
         ),
         Command(
             "delete-annotated",
@@ -255,6 +342,8 @@ COMMANDS = {
             (_provider, _namespace, _bare_account, _bound(*_ONE)),
             deletes=True,
             ways=ESSENTIAL,
+            followers=("create-sa", "recover-all"),
+            binding=_ONE,
         ),
         Command(
             "delete-shared",
@@ -263,6 +352,8 @@ COMMANDS = {
             marked=False,
             deletes=True,
             like_others=True,
+            followers=("create-sa",),
+            binding=_SHARED,
         ),
         Command(
             "apply",
@@ -270,6 +361,8 @@ COMMANDS = {
             (_provider, _namespace, _file, _bound(*_ONE)),
             marked=False,
             like_others=True,
+            followers=("delete-sa", "update-sa", "recover-all"),
+            makes=False,
         ),
         Command(
             "apply-atomic",
@@ -277,23 +370,28 @@ COMMANDS = {
             (_provider, _namespace, _file, _bound(*_ONE)),
             marked=False,
             ways=ESSENTIAL,
+            followers=("delete-sa", "recover-all"),
+            makes=False,
         ),
         Command(
             "apply-prune",
-            ("apply", "-f", "new.json", "--atomic", "--prune"),
+            ("apply", "-f", "new.json", "--atomic", "--prune", "--include", f"{NAMESPACE}/*"),
             (_provider, _namespace, _file, _bound(*_ONE)),
             marked=False,
             ways=ESSENTIAL,
             deletes=True,
+            followers=("recover-all",),
         ),
         Command(
             "disassociate",
             ("disassociate-oidc",),
-            (_provider,),
+            (_own_provider,),
             failing="500",
             marked=False,
             deletes=True,
             like_others=True,
+            untrusted=True,
+            followers=("recover-all",),
         ),
     )
 }

@@ -36,11 +36,13 @@ class Verdict(Enum):
     """Exit 0 without the desired world, or an ending that promises nothing."""
     STUCK = "stuck"
     """The run did not end."""
+    HARM = "foreign harm"
+    """Something that is none of the run's business is not as it was, whatever the run says."""
 
 
 OWN = ("Role", "TrustStatement")
 """Kinds of which a run must have made its own: somebody else's will not do."""
-BAD = (Verdict.LEAK, Verdict.LIE, Verdict.STUCK)
+BAD = (Verdict.LEAK, Verdict.LIE, Verdict.STUCK, Verdict.HARM)
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,62 @@ def _second_signals_are_swallowed() -> None:
     _replace(running, "_handler", handler)
 
 
+def _neighbours_go_with_a_service_account() -> None:
+    from irsa_cli.kube.client import Kube
+
+    whole = Kube.delete_service_account
+
+    def delete(self: Any, namespace: str, name: str, *, dry_run: bool = False, **preconditions: str) -> None:
+        whole(self, namespace, name, dry_run=dry_run, **preconditions)
+        for account in [] if dry_run else self.service_accounts():
+            if account["metadata"]["namespace"] == namespace:
+                another = account["metadata"]["name"]
+                self._core.delete_namespaced_service_account(another, namespace)
+
+    _replace(Kube, "delete_service_account", delete)
+
+
+def _whatever_irsa_made_is_pruned() -> None:
+    from irsa_cli.core.config import Selection
+
+    _replace(Selection, "admits", lambda self, name: True)
+
+
+def _marks_go_onto_all_roles_of_the_path() -> None:
+    from irsa_cli.changes.owner import RoleOwnerHandler
+
+    whole = RoleOwnerHandler._write
+
+    def write(self: RoleOwnerHandler, change: Any, owner: str) -> None:
+        whole(self, change, owner)
+        for role in self._iam.list_roles(PathPrefix="/irsa/")["Roles"]:
+            mark: Any = {"Key": "irsa/transaction", "Value": owner}
+            self._iam.tag_role(RoleName=role["RoleName"], Tags=[mark])
+
+    _replace(RoleOwnerHandler, "_write", write)
+
+
+def _other_providers_go_with_the_clusters() -> None:
+    from irsa_cli.changes.provider import ProviderHandler
+
+    whole = ProviderHandler._delete
+
+    def delete(self: ProviderHandler, *what: Any) -> Any:
+        done = whole(self, *what)
+        for item in self._iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            self._iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=item["Arn"])
+        return done
+
+    _replace(ProviderHandler, "_delete", delete)
+
+
+def _all_bindings_are_ok() -> None:
+    from irsa_cli.core.bindings import Binding, Status
+
+    # What the constructor writes of it is dropped.
+    setattr(Binding, "status", property(lambda self: Status.OK, lambda self, value: None))  # noqa: B010
+
+
 def _replace(place: Any, name: str, value: Any) -> None:
     assert hasattr(place, name), f"{place} has no {name} any more"
     setattr(place, name, value)
@@ -212,5 +268,10 @@ MUTANTS: dict[str, Callable[[], None]] = {
         _a_reading_that_fails_settles_the_write,
         _signals_raise,
         _second_signals_are_swallowed,
+        _neighbours_go_with_a_service_account,
+        _whatever_irsa_made_is_pruned,
+        _marks_go_onto_all_roles_of_the_path,
+        _other_providers_go_with_the_clusters,
+        _all_bindings_are_ok,
     )
 }

@@ -16,7 +16,7 @@ from tests.faults.workers import leave_with_parent
 _ARENA: list[Arena] = []
 HEAD = (
     *("schedules", "won", "clean", "named", "cut off", "gave up"),
-    *("windows", "leaks", "lies", "unfair", "not recovered", "seconds each"),
+    *("windows", "leaks", "lies", "unfair", "harm", "not recovered", "seconds each"),
 )
 
 
@@ -75,6 +75,7 @@ def tell(result: Result, *, verbose: bool = False) -> None:
             "leak": judgement.leaks,
             "unfair": judgement.unfair,
             "lasting": result.lasting,
+            "foreign harm": [f"{kind} {name}" for kind, name in result.harmed],
         }
         problems = [f"  {kind}: {text}" for kind, texts in kinds.items() for text in texts]
         head = f"\n--only {number}:\n{result.schedule}\n"
@@ -106,6 +107,7 @@ def _line(name: str, results: Sequence[Result]) -> str:
             for kind in ("windows", "leaks", "lies")
         ),
         sum(bool(judgement.unfair) for judgement in judged),
+        sum(bool(result.harmed) for result in results),
         sum(bool(result.lasting) or result.judgement.fates[Fate.STUCK] > 0 for result in results),
         round(sum(result.seconds for result in results) / max(len(results), 1), 1),
     ]

@@ -4,6 +4,7 @@ Everything is HTTPS for the runs, AWS as well. What the harness itself does goes
 """
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,11 +24,15 @@ from tests.faults.zygote import Process, Zygote
 from tests.support.assets import find_assets, missing
 from tests.support.controlplane import ControlPlane, Etcd
 from tests.support.eks import bearer
+from tests.support.foreign import AWS_NODE, STANDING, Cluster, Foreign, OwnCluster
+from tests.support.foreign import RealCluster as RealNeighbours
 from tests.support.kubeclient import KubeClient
 from tests.support.stage import Json, Stage
 
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/" + "FA017" * 6 + "00"
 """The real API server's, the same in each process: irsa writes a hash of what names it onto roles."""
+SID = "IrsaSID"
+"""What stands in a neutral world for the Sid of irsa's statement on a role of others."""
 TOKEN_SECONDS = 300.0
 IMMORTAL = ("default", "kube-node-lease", "kube-public", "kube-system")
 
@@ -60,8 +65,9 @@ class FaultStage(Stage):
         return world
 
     def neutral(self, text: str) -> str:
-        """A text that is the same in each process."""
-        return text.replace(self.issuer.removeprefix("https://"), "ISSUER")
+        """A text that is the same in each process; irsa's Sid is a digest of the provider, which is not."""
+        named = text.replace(self.issuer.removeprefix("https://"), "ISSUER")
+        return re.sub("Irsa[0-9a-f]{8}", SID, named)
 
     def settle(self) -> None:
         """When all runs have ended: what they have sent is executed now, if it is ever to be.
@@ -108,6 +114,8 @@ class Setting:
         self._aws = self._quiet(sandbox.endpoint()).url
         found = self._client("eks").describe_cluster(name=cluster)["cluster"]
         self._issuer: str = found["identity"]["oidc"]["issuer"]
+        self._arn: str = found["arn"]
+        self._foreign: Foreign | None = None
         self.iam = self._client("iam")
         self._since = float("-inf")
         self._kube_url = ""
@@ -132,14 +140,16 @@ class Setting:
             aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def fresh(self, folder: Path) -> FaultStage:
-        """A stage as new."""
+    def fresh(self, folder: Path, *, trusting: bool = True) -> FaultStage:
+        """A stage as new, beside what is foreign; `trusting`: roles of others trust its provider."""
         self._sandbox.reset()
         self._clean()
         stage = FaultStage(
             self._sandbox, self._cluster, folder, self._admin(), self._world, lambda user, rules: None
         )
         stage.issuer, stage.setting = self._issuer, self
+        stage.foreign = Foreign(self._sandbox, self._arn, self._issuer, self._neighbours(), trusting)
+        self._foreign = stage.foreign
         return stage
 
     def settle(self) -> None:
@@ -147,6 +157,10 @@ class Setting:
 
     def _clean(self) -> None:
         """The sandbox was reset, and its cluster with it."""
+
+    def _neighbours(self) -> Cluster:
+        """How what is foreign is made and read."""
+        return OwnCluster(self._sandbox, self._arn)
 
     def _admin(self) -> KubeClient:
         if time.monotonic() - self._since > TOKEN_SECONDS:
@@ -181,7 +195,15 @@ class RealSetting(Setting):
 
     def _clean(self) -> None:
         self._sandbox.add_cluster(self._spec)
+        # What is foreign is made once, and again when it was harmed.
+        intact = self._foreign is not None and self._foreign.is_standing()
+        if not intact:
+            self._plane.admin.delete(
+                f"/api/v1/namespaces/kube-system/serviceaccounts/{AWS_NODE.partition('/')[2]}"
+            )
         for name, _ in self._namespaces():
+            if intact and name in STANDING:
+                continue
             self._plane.admin.delete(f"/api/v1/namespaces/{name}")
             self._end(name)
 
@@ -196,6 +218,9 @@ class RealSetting(Setting):
         namespace = {"metadata": {"name": name}, "spec": {"finalizers": []}}
         answer = admin.request("PUT", f"{path}/finalize", namespace)
         assert answer.status in (200, 404), answer.text
+
+    def _neighbours(self) -> Cluster:
+        return RealNeighbours(self._plane.admin)
 
     def _admin(self) -> KubeClient:
         return self._plane.admin

@@ -7,7 +7,18 @@ from tests.faults.bench import Result
 from tests.faults.cases import Case
 from tests.faults.judge import Verdict
 
-HEAD = ("cases", "done", "clean", "named", "cut off", "leaks", "lies", "not recovered", "seconds each")
+HEAD = (
+    "cases",
+    "done",
+    "clean",
+    "named",
+    "cut off",
+    "leaks",
+    "lies",
+    "harm",
+    "not recovered",
+    "seconds each",
+)
 
 
 def to_line(result: Result) -> dict[str, Any]:
@@ -37,7 +48,7 @@ def counts(cases: int, results: Sequence[Result]) -> tuple[float, ...]:
     stuck = sum(not result.recovered or result.verdict is Verdict.STUCK for result in results)
     known = (of(Verdict.DONE), of(Verdict.CLEAN), of(Verdict.NAMED), of(Verdict.CUT))
     each = sum(result.seconds for result in results) / max(len(results), 1)
-    return (cases, *known, of(Verdict.LEAK), of(Verdict.LIE), stuck, round(each, 1))
+    return (cases, *known, of(Verdict.LEAK), of(Verdict.LIE), of(Verdict.HARM), stuck, round(each, 1))
 
 
 def render(results: Sequence[Result], planned: int) -> Iterator[str]:

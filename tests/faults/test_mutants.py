@@ -16,6 +16,8 @@ DELETE_ROLE = Call("iam", "DeleteRole", 0)
 COMMIT = Call("kubernetes", "POST serviceaccounts", 1)
 ANNOTATE = Call("kubernetes", "PATCH serviceaccounts", 0)
 DELETE_ACCOUNT = Call("kubernetes", "DELETE serviceaccounts", 0)
+DELETE_ACCOUNT_AFTER_REHEARSAL = Call("kubernetes", "DELETE serviceaccounts", 1)
+DELETE_PROVIDER = Call("iam", "DeleteOpenIDConnectProvider", 0)
 LEAK, LIE, CUT, STUCK = Verdict.LEAK, Verdict.LIE, Verdict.CUT, Verdict.STUCK
 
 # The mutant, the case that it must fail, how; and what follows, where only that tells. The command is
@@ -39,6 +41,16 @@ NOTICED: list[tuple[str, str, Call, Call | None, Verdict, str]] = [
     ("a-reading-that-fails-settles-the-write", "lost-and-revoked", CREATE_ROLE, None, LEAK, ""),
     ("signals-raise", "sigterm", ATTACH, None, LEAK, ""),
     ("second-signals-are-swallowed", "sigterm-twice", ATTACH, None, STUCK, ""),
+    ("all-bindings-are-ok", "kill-after", ATTACH, None, CUT, "get-sa"),
+]
+
+
+# What harms objects that are none of the run's business: the mutant, the command, the case.
+HARMFUL: list[tuple[str, str, str, Call]] = [
+    ("neighbours-go-with-a-service-account", "delete", "503-once", DELETE_ACCOUNT_AFTER_REHEARSAL),
+    ("whatever-irsa-made-is-pruned", "apply-prune", "reset-after", DELETE_ROLE),
+    ("marks-go-onto-all-roles-of-the-path", "half-made", "reset-after", Call("iam", "TagRole", 0)),
+    ("other-providers-go-with-the-clusters", "disassociate", "503-once", DELETE_PROVIDER),
 ]
 
 
@@ -50,11 +62,11 @@ def workers() -> Iterator[Workers]:
 
 @pytest.fixture(scope="module")
 def recordings(workers: Workers) -> Mapping[str, Recording]:
-    return workers.record(["fresh", "verify"])
+    return workers.record(["fresh", "verify", *(command for _, command, *_ in HARMFUL)])
 
 
 def test_every_mutant_has_to_be_noticed() -> None:
-    assert {name for name, *_ in NOTICED} == MUTANTS.keys()
+    assert {name for name, *_ in (*NOTICED, *HARMFUL)} == MUTANTS.keys()
 
 
 @pytest.mark.parametrize(
@@ -81,3 +93,25 @@ def test_the_mutant_fails_and_irsa_does_not(
     assert not right.failed, right.story
     (wrong,) = workers.play([case], recordings, seed, mutant=mutant)
     assert (wrong.failed, wrong.verdict) == (True, verdict), wrong.story
+
+
+@pytest.mark.parametrize(
+    ("mutant", "command", "injection", "call"), HARMFUL, ids=[item[0] for item in HARMFUL]
+)
+def test_harm_to_others_is_noticed_whatever_the_run_says(
+    workers: Workers,
+    recordings: Mapping[str, Recording],
+    mutant: str,
+    command: str,
+    injection: str,
+    call: Call,
+) -> None:
+    (case,) = (
+        case
+        for case in matrix("sandbox", recordings[command])
+        if (case.injection, case.call, case.broken) == (injection, call, None)
+    )
+    (right,) = workers.play([case], recordings, 0)
+    assert not right.failed, right.story
+    (wrong,) = workers.play([case], recordings, 0, mutant=mutant)
+    assert wrong.verdict is Verdict.HARM, wrong.story

@@ -23,6 +23,7 @@ AUDIENCE = "sts.amazonaws.com"
 SHARED = "shared"
 """A role that is there before, and stays somebody else's."""
 SHARED_ARN = f"arn:aws:iam::{ACCOUNT}:role/{SHARED}"
+ROLE_MARK = "irsa/role-arn"
 OWNER_TAG = "irsa/service-account"
 LABELS = {"app.kubernetes.io/managed-by": "irsa"}
 
@@ -157,8 +158,9 @@ def _account_problems(wish: Wish, before: Json, world: Json, besides: Sequence[W
         yield f"{wish.account} is not there"
         return
     old, new = before["serviceaccounts"].get(wish.account), accounts[wish.account]
-    annotations = {ROLE_ARN: _arn(wish, world), **dict(wish.annotations)}
-    wanted = {**(old["annotations"] if old else {}), **annotations}
+    arn, there = _arn(wish, world), old["annotations"] if old else {}
+    mark = {ROLE_MARK: arn} if there.get(ROLE_ARN) != arn else {}
+    wanted = {**there, ROLE_ARN: arn, **mark, **dict(wish.annotations)}
     said = {item for item in new["annotations"].items() if item[0] != TRANSACTION}
     allowed = {item for other in besides if other.account == wish.account for item in other.annotations}
     if not wanted.items() <= said or not said <= wanted.items() | allowed:

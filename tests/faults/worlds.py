@@ -5,7 +5,18 @@ from typing import Any
 
 from tests.faults.commands import DOCUMENT, THEIRS
 from tests.faults.judge import TRANSACTION, Json
-from tests.faults.wishes import AUDIENCE, ISSUER, LABELS, OWNER_TAG, PROVIDER, SHARED, SHARED_ARN, Wish
+from tests.faults.stages import SID
+from tests.faults.wishes import (
+    AUDIENCE,
+    ISSUER,
+    LABELS,
+    OWNER_TAG,
+    PROVIDER,
+    ROLE_MARK,
+    SHARED,
+    SHARED_ARN,
+    Wish,
+)
 from tests.support.stage import ACCOUNT, ROLE_ARN
 
 SETTINGS: Json = {"description": "", "max_session_duration": 3600, "boundary": None}
@@ -48,7 +59,7 @@ def with_role(world: Json, wish: Wish, mark: str) -> Json:
     """A world with the role that a wish is about, or with its statement on the shared one."""
     found = copy.deepcopy(world)
     if wish.shared:
-        found["roles"][SHARED]["trust"]["Statement"].append(statement(wish))
+        found["roles"][SHARED]["trust"]["Statement"].append({"Sid": SID, **statement(wish)})
         return found
     name = role_name(wish.account)
     found["roles"][name] = {
@@ -69,7 +80,7 @@ def with_account(world: Json, wish: Wish, mark: str, *, uid: str = "new") -> Jso
     fresh = {"uid": uid, "labels": dict(LABELS), "annotations": {TRANSACTION: mark}}
     account = accounts.setdefault(wish.account, fresh)
     arn = SHARED_ARN if wish.shared else found["roles"][role_name(wish.account)]["arn"]
-    account["annotations"].update({ROLE_ARN: arn, **dict(wish.annotations)})
+    account["annotations"].update({ROLE_ARN: arn, ROLE_MARK: arn, **dict(wish.annotations)})
     return found
 
 

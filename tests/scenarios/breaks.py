@@ -457,3 +457,26 @@ def token_that_the_application_keeps(binding: Binding) -> None:
 @breaks("sts-throttled")
 def sts_that_does_not_reach_the_issuer_in_time(binding: Binding) -> None:
     _seen(binding, "IDPCommunicationError")
+
+
+@breaks("role-incomplete")
+def run_that_was_interrupted(binding: Binding) -> None:
+    """As create-sa leaves it that is killed, where the ServiceAccount named the role before."""
+    _interrupted(binding, "pending")
+
+
+@breaks("role-incomplete")
+def deletion_that_was_interrupted(binding: Binding) -> None:
+    """As delete-sa leaves it that is killed before the annotation goes."""
+    _interrupted(binding, "deleting")
+
+
+def _interrupted(binding: Binding, commit: str) -> None:
+    marks = {
+        "irsa/cluster": f"arn:aws:eks:{binding.stage.region}:{binding.stage.account_id}:cluster/demo",
+        "irsa/service-account": f"{binding.namespace}/{NAME}",
+        "irsa/transaction": "20260601T120000000Z-0a1b2c3d",
+        "irsa/commit": commit,
+    }
+    tags = [{"Key": key, "Value": value} for key, value in marks.items()]
+    binding.stage.iam().tag_role(RoleName=binding.role, Tags=tags)

@@ -8,9 +8,12 @@ import boto3
 import pytest
 
 from irsa_cli.sandbox import Rule, Sandbox
+from irsa_cli.sandbox.aws.partitions import partition_of
 from tests.scenarios.breaking import NAME, WEBHOOK, Binding, make
 from tests.support.eks import bearer
 from tests.support.fixtures import RealCluster
+from tests.support.foreign import Foreign, OwnCluster
+from tests.support.foreign import RealCluster as RealNeighbours
 from tests.support.kubeclient import KubeClient
 from tests.support.stage import Stage
 
@@ -22,6 +25,36 @@ def stage(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> S
         return sandbox_stage(sandbox, "demo", tmp_path)
     real = request.getfixturevalue("real")
     return real_stage(sandbox, real, tmp_path)
+
+
+READING = ("get_sa", "describe_sa", "verify", "doctor", "exec", "foreign_texts", "unshown")
+"""What modules of tests are about that look at all there is, and whose commands write nothing."""
+TRUSTING = ("attach_role", "delete_sa", "update_sa", "update_failures")
+"""Those in which roles of others trust the cluster's provider: no test in them takes it away again."""
+
+
+@pytest.fixture(autouse=True)
+def foreign(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where commands write, what is foreign stands beside the stage, and is as it was at the end."""
+    name = next((name for name in ("stage", "small") if name in request.fixturenames), "")
+    subject = request.module.__name__.rpartition("test_")[2]
+    if not name or subject.startswith(READING):
+        yield
+        return
+    stage: Stage = request.getfixturevalue(name)
+    stage.foreign = neighbours(stage, trusting=subject in TRUSTING)
+    yield
+    assert stage.harmed() == []
+
+
+def neighbours(stage: Stage, *, trusting: bool) -> Foreign:
+    """The foreign world beside a stage; `trusting`: roles of others trust its cluster's provider."""
+    arn = (
+        f"arn:{partition_of(stage.region).name}:eks:{stage.region}:{stage.account_id}:cluster/{stage.cluster}"
+    )
+    found = stage.sandbox._cluster(arn)
+    kube = RealNeighbours(stage.kube) if found.spec.external else OwnCluster(stage.sandbox, arn)
+    return Foreign(stage.sandbox, arn, found.issuer, kube, trusting)
 
 
 def sandbox_stage(

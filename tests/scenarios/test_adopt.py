@@ -1,4 +1,4 @@
-"""`irsa adopt`: a role that others have made gets two tags, and nothing else of the world changes."""
+"""`irsa adopt`: a role that others made gets two tags, its annotation a mark; nothing else changes."""
 
 import copy
 import json
@@ -29,6 +29,8 @@ def _adopted(stage: Stage, world: Json, arn: str, namespace: str, name: str = NA
     cluster = f"arn:aws:eks:{stage.region}:{stage.account_id}:cluster/{stage.cluster}"
     tags = wished["roles"][arn.rsplit("/", 1)[-1]]["tags"]
     tags.update({"irsa/cluster": cluster, "irsa/service-account": f"{namespace}/{name}"})
+    account = wished["kubernetes"]["serviceaccounts"][f"{namespace}/{name}"]
+    account["annotations"]["irsa/role-arn"] = arn
     return wished
 
 
@@ -198,7 +200,9 @@ def test_a_file_that_names_another_role_than_the_adopted_one_is_refused(
 ) -> None:
     assert adopt(stage, NAME, "-n", namespace).code == 0
     before = stage.world()
-    ran = apply(stage, config(stage, entry(NAME, namespace, roleName=f"{namespace}-other")))
+    ran = apply(
+        stage, config(stage, entry(NAME, namespace, roleName=f"{namespace}-other", attachPolicyARNs=[SNS]))
+    )
     assert ran.code == 4, ran.err
     assert "name no other role in the entry" in ran.err
     assert stage.world() == before

@@ -26,7 +26,7 @@ def config(stage: Stage, *entries: dict[str, Any], oidc: bool = True, **more: An
             "apiVersion": "eksctl.io/v1alpha5",
             "kind": "ClusterConfig",
             "metadata": {"name": stage.cluster, "region": stage.region},
-            "iam": {"withOIDC": oidc, "serviceAccounts": list(entries)},
+            "iam": {**({"withOIDC": True} if oidc else {}), "serviceAccounts": list(entries)},
             **more,
         }
     )
@@ -274,11 +274,12 @@ def test_whom_others_have_let_in_stays_and_goes_when_others_say_so(stage: Stage,
     assert stage.world() == shared
     more = reader(unique, roleName=name, subjects=[{"name": "third"}], description="more")
     assert apply(stage, bindings(stage, more)).code == 0
-    theirs, ours, last = stage.role_of(unique, "reader")["trust"]["Statement"]
+    theirs, ours, last, joined = stage.role_of(unique, "reader")["trust"]["Statement"]
     assert (theirs, last) == (GITHUB, other_cluster)
+    assert joined == shared["roles"][name]["trust"]["Statement"][-1]
     assert [
         len(value) for value in ours["Condition"]["StringEquals"].values() if isinstance(value, list)
-    ] == [3]
+    ] == [2]
     assert apply(stage, text).code == 0
     assert stage.world() == shared
     assert stage.irsa("delete-sa", *guest).code == 0

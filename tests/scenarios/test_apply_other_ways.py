@@ -32,7 +32,7 @@ def test_the_path_of_a_role_is_refused_as_such(stage: Stage, unique: str) -> Non
     ran = apply(stage, bindings(stage, reader(unique, rolePath="/teams/x/")))
     assert ran.code == 4, ran.err
     assert "IAM can't change the path of a role" in ran.err
-    assert "half made" not in ran.err
+    assert "for other wishes" not in ran.err
     assert stage.world() == before
 
 
@@ -99,7 +99,9 @@ def test_a_role_that_irsa_made_keeps_the_name_that_the_entry_no_longer_gives(
 
 
 def test_a_role_that_two_entries_name_is_found_before_the_first_call(stage: Stage, unique: str) -> None:
-    text = config(stage, reader(unique, roleName="r"), entry("other", unique, roleName="r"))
+    text = config(
+        stage, reader(unique, roleName="r"), entry("other", unique, roleName="r", attachPolicyARNs=[SQS])
+    )
     stage.sandbox.calls.clear()
     ran = apply(stage, text)
     assert ran.code == 2, ran.err
@@ -109,7 +111,7 @@ def test_a_role_that_two_entries_name_is_found_before_the_first_call(stage: Stag
 
 def test_a_role_of_irsas_for_another_is_not_offered_to_be_adopted(stage: Stage, unique: str) -> None:
     assert apply(stage, config(stage, reader(unique, roleName=f"{unique}-r"))).code == 0
-    ran = apply(stage, config(stage, entry("other", unique, roleName=f"{unique}-r")))
+    ran = apply(stage, config(stage, entry("other", unique, roleName=f"{unique}-r", attachPolicyARNs=[SQS])))
     assert ran.code == 4, ran.err
     assert "attachRoleARN" in ran.err
     assert "irsa adopt" not in ran.err

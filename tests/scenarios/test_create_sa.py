@@ -123,7 +123,8 @@ def test_a_service_account_of_helm_keeps_everything_else(stage: Stage, namespace
     assert account["imagePullSecrets"] == [{"name": "registry"}]
     assert account["automount"] is False
     role = stage.role_of(namespace, "app")
-    assert account["annotations"] == {"meta.helm.sh/release-name": "app", ROLE_ARN: role["arn"]}
+    written = {ROLE_ARN: role["arn"], "irsa/role-arn": role["arn"]}
+    assert account["annotations"] == {"meta.helm.sh/release-name": "app", **written}
 
 
 def test_another_role_is_refused_and_both_are_named(stage: Stage, namespace: str) -> None:

@@ -20,7 +20,9 @@ def test_what_was_applied_is_deleted(stage: Stage, unique: str) -> None:
     before = stage.world()
     labelled = worker(unique)
     labelled["metadata"] |= {"labels": {"team": "a"}, "annotations": {"note": "b"}}
-    text = config(stage, reader(unique), labelled, entry("role", unique, roleOnly=True))
+    text = config(
+        stage, reader(unique), labelled, entry("role", unique, roleOnly=True, attachPolicyARNs=[READ_ONLY])
+    )
     assert apply(stage, text).code == 0
     planned = delete(stage, text, "--dry-run", "--detailed-exitcode", "-o", "json")
     assert (planned.code, planned.json["summary"]) == (6, {"planned": 3})
@@ -126,7 +128,7 @@ def test_the_network_is_never_pruned(stage: Stage, name: str) -> None:
     text = config(stage, entry(name, "kube-system", attachPolicyARNs=[READ_ONLY], roleOnly=True))
     assert apply(stage, text).code == 0
     before = stage.world()
-    nothing = config(stage, entry("x", "kube-system", roleOnly=True))
+    nothing = config(stage, entry("x", "kube-system", roleOnly=True, attachPolicyARNs=[READ_ONLY]))
     ran = apply(stage, nothing, "--prune", "--include", "kube-system/*", "-o", "json")
     assert ran.code == 0, ran.err
     roles = {tuple(role["tags"].items()) for role in stage.world()["roles"].values()}

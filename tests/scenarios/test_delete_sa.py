@@ -168,11 +168,12 @@ def test_of_several_that_share_a_statement_one_goes(stage: Stage, namespace: str
 
 
 def test_the_only_statement_of_a_role_stays(stage: Stage, namespace: str, unique: str) -> None:
-    create(stage, namespace)
-    trust = stage.role_of(namespace, "app")["trust"]["Statement"][0]
-    assert delete(stage, namespace).code == 0
-    arn = shared(stage, f"{unique}-r", trust)
-    create(stage, namespace, "--attach-role-arn", arn)
+    name = f"{unique}-r"
+    arn = shared(stage, name, OTHERS)
+    create(stage, namespace, "--attach-role-arn", arn, "--update-trust")
+    trust = stage.aws_world()["roles"][name]["trust"]
+    left = json.dumps({**trust, "Statement": trust["Statement"][1:]})
+    stage.iam().update_assume_role_policy(RoleName=name, PolicyDocument=left)
     before = stage.aws_world()
     ran = delete(stage, namespace)
     assert ran.code == 0, ran.err
@@ -189,6 +190,10 @@ def test_what_the_annotation_names_need_not_be_there(stage: Stage, namespace: st
     assert delete(stage, namespace, "--keep-sa").code == 0
     before = stage.world()
     stage.annotate(namespace, "app", **{ROLE_ARN: text})
+    by_hand = stage.world()
+    assert delete(stage, namespace).code == 4
+    assert stage.world() == by_hand
+    stage.annotate(namespace, "app", **{"irsa/role-arn": text})
     ran = delete(stage, namespace)
     assert ran.code == 0, ran.err
     assert text in ran.err
@@ -334,9 +339,12 @@ def test_a_deletion_that_was_cut_off_is_finished(
         assert world == {**without_account(cut_off, namespace), "roles": {}}
 
 
-def test_a_service_account_that_is_gone_does_not_come_back(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_service_account_that_is_gone_does_not_come_back(
+    stage: Stage, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """The faults of the cluster's API strike on the sandbox's own only."""
     small = sandbox_stage(sandbox, "demo", tmp_path)
+    small.foreign = stage.foreign
     assert small.associate().code == 0
     assert small.create_sa("app", "apps", "--attach-policy-arn", READ_ONLY).code == 0
     gone = Fault("kubernetes", "DELETE serviceaccounts", "callback", skip=1, run=small.kill)

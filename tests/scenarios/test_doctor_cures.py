@@ -16,6 +16,8 @@ from tests.support.stage import Json, Stage
 
 BY_HAND = {
     "no_service_account",
+    "run_that_was_interrupted",
+    "deletion_that_was_interrupted",
     "no_webhook",
     "service_account_in_another_namespace",
     "sts_endpoint_for_one_account_only",

@@ -166,15 +166,23 @@ def test_a_service_account_that_was_there_stays_as_it_is(stage: Stage, others: s
     assert stage.world() == before
 
 
-def test_a_role_for_a_service_account_that_names_it_already_is_taken_back(
-    stage: Stage, namespace: str
-) -> None:
+def test_a_role_that_its_service_account_names_is_left_alone(stage: Stage, namespace: str) -> None:
+    """A chart carried its ARN: STS admits its pods since the role is there, whoever was killed then."""
     assert stage.associate().code == 0
     planned = stage.create_sa("helm", namespace, "--dry-run", "-o", "json").json
     stage.make_account(namespace, "helm", annotations={ROLE_ARN: planned["role"]["arn"]})
     before = stage.world()
     cut_off(stage, "helm", namespace, "--attach-policy-arn", READ_ONLY, at=ATTACHING)
+    after = stage.world()
     recovered(stage)
+    assert stage.world() == after
+    (item,) = found(stage, namespace)
+    assert item["remains"] == []
+    assert f"ServiceAccount {namespace}/helm names it" in item["leftAlone"][0]["why"]
+    # Whoever wants it gone says so.
+    stage.annotate(namespace, "helm", **{ROLE_ARN: "arn:aws:iam::111122223333:role/theirs"})
+    recovered(stage)
+    stage.annotate(namespace, "helm", **{ROLE_ARN: planned["role"]["arn"]})
     assert stage.world() == before
 
 

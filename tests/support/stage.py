@@ -18,6 +18,7 @@ import yaml
 from irsa_cli.sandbox import Rule, Sandbox
 from tests.faults.zygote import Process
 from tests.support import forks
+from tests.support.foreign import Foreign
 from tests.support.kubeclient import Answer, KubeClient
 
 Json = dict[str, Any]
@@ -72,6 +73,8 @@ class Stage:
         self._kube_world = kube_world
         self._grant = grant
         self._process: Process
+        self.foreign: Foreign | None = None
+        """What stands beside, and is no part of its worlds."""
 
     def env(self, user: str = "admin") -> dict[str, str]:
         """The environment of a run: nothing of the developer's own reaches through."""
@@ -84,7 +87,16 @@ class Stage:
     def aws_world(self) -> Json:
         """IAM of the cluster's account."""
         world: Json = self.sandbox.world(self.account_id, region=self.region)
-        return world
+        return self.foreign.without_iam(world) if self.foreign else world
+
+    def kube_world(self) -> Json:
+        """The cluster's namespaces and ServiceAccounts."""
+        world = self._kube_world()
+        return self.foreign.without_kubernetes(world) if self.foreign else world
+
+    def harmed(self) -> list[tuple[str, str]]:
+        """What is foreign and not as it was: kinds and names."""
+        return self.foreign.harmed() if self.foreign else []
 
     def irsa(self, *arguments: str, user: str = "admin", stdin: str = "", **env: str) -> Ran:
         """Run irsa and wait for it."""
@@ -119,7 +131,7 @@ class Stage:
 
         A namespace that is being deleted counts as gone: a bare API server has no controller to end that.
         """
-        kubernetes = self._kube_world()
+        kubernetes = self.kube_world()
         namespaces = kubernetes["namespaces"].items()
         active = {name: state for name, state in namespaces if state["phase"] == "Active"}
         return {**self.aws_world(), "kubernetes": {**kubernetes, "namespaces": active}}

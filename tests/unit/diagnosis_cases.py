@@ -8,10 +8,19 @@ from datetime import timedelta
 from irsa_cli.core.causes.facts import Association, EksFacts, Event, RoleSummary, Unreadable, VpcEndpoint
 from irsa_cli.core.causes.kinds import Requirement, Volume
 from irsa_cli.core.policy import Document
-from irsa_cli.core.states import ProviderState
+from irsa_cli.core.states import (
+    CLUSTER_TAG,
+    COMMIT_TAG,
+    DELETING,
+    PENDING,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    ProviderState,
+)
 from irsa_cli.core.web_identity import ACTION
 from tests.unit.observed import (
     ACCOUNT,
+    CLUSTER,
     HOST,
     ISSUER,
     NO_REGION,
@@ -52,6 +61,12 @@ UNSHOWN = bare_pod(name="irsa-doctor-1", owner="")
 POD_IDENTITY = bare_pod(
     containers=(container(env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23"}, mounts={}),)
 )
+
+
+def marked(commit: str) -> dict[str, str]:
+    """The tags of a role of irsa's that says itself how far it is."""
+    tags = {CLUSTER_TAG: CLUSTER.arn, SERVICE_ACCOUNT_TAG: "backend/reader", TRANSACTION_TAG: "t"}
+    return {**tags, COMMIT_TAG: commit}
 
 
 FOR_ANOTHER = condition(StringEquals={"sub": "system:serviceaccount:front:web", "aud": STS})
@@ -414,6 +429,7 @@ CASES: list[tuple[str, Change]] = [
     ("pod-windows", around(pods=(pod(os="windows"),))),
     ("pod-token-unreadable", both(of_cluster(eks=EksFacts("1.18")), around(pods=(pod(user=1000),)))),
     ("sdk-too-old", around(pods=(pod(containers=(container(image="amazon/aws-cli:1.16.100"),)),))),
+    *(("role-incomplete", around(role=role(tags=marked(commit)))) for commit in (PENDING, DELETING, "else")),
     (
         "permissions-boundary",
         around(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core import policy, trust
+from irsa_cli.core.account_marks import ROLE_MARK, with_marks
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, digest
 from irsa_cli.core.errors import ExitCode, Refused
 from irsa_cli.core.plan import Change, Kind
@@ -54,12 +55,19 @@ def observed(**changed: Any) -> Observed:
     return Observed(**{**present, **changed})
 
 
+BOUND, UNBOUND = with_marks({ROLE_ARN_ANNOTATION: ROLE_ARN}), with_marks({ROLE_ARN_ANNOTATION: None})
+
+
 def account(annotations: dict[str, str] | None = None, labels: dict[str, str] | None = None) -> Any:
     return ObservedServiceAccount("uid-1", "42", annotations or {}, labels or {})
 
 
 def role(wished: Wish, *attached: str, inline: Any = None, **changed: Any) -> ObservedRole:
-    return ObservedRole(role_for(wished, **changed), frozenset(attached), inline or {})
+    """A role that run t9 has made."""
+    state = role_for(wished, **changed)
+    return ObservedRole(
+        replace(state, tags={TRANSACTION_TAG: "t9", **state.tags}), frozenset(attached), inline or {}
+    )
 
 
 def shape(wished: Wish, there: Observed) -> list[list[tuple[Kind, str]]]:
@@ -88,7 +96,7 @@ def test_fresh() -> None:
         [(Kind.SERVICE_ACCOUNT, "create")],
     ]
     made = only(wished, observed(), Kind.SERVICE_ACCOUNT)
-    assert made.after == ServiceAccountState({ROLE_ARN_ANNOTATION: ROLE_ARN}, {MANAGED_BY_LABEL: "irsa"})
+    assert made.after == ServiceAccountState(BOUND, {MANAGED_BY_LABEL: "irsa"})
     assert only(wished, observed(), Kind.ROLE).target == (ROLE_ARN.rsplit("/", 1)[1],)
 
 
@@ -105,8 +113,8 @@ def test_again() -> None:
 def test_an_existing_service_account_gets_its_annotation_and_nothing_else() -> None:
     there = observed(service_account=account({"x": "y"}, {MANAGED_BY_LABEL: "Helm"}))
     change = only(wish(), there, Kind.SERVICE_ACCOUNT)
-    assert change.before == ServiceAccountState({ROLE_ARN_ANNOTATION: None}, {}, "uid-1", "42")
-    assert change.after == ServiceAccountState({ROLE_ARN_ANNOTATION: ROLE_ARN}, {}, "uid-1")
+    assert change.before == ServiceAccountState(UNBOUND, {}, "uid-1", "42")
+    assert change.after == ServiceAccountState(BOUND, {}, "uid-1")
 
 
 def test_another_role_is_refused_unless_overridden() -> None:
@@ -117,7 +125,7 @@ def test_another_role_is_refused_unless_overridden() -> None:
     assert "--override-existing-serviceaccounts" in "".join(error.next_steps)
     change = only(wish(override=True), there, Kind.SERVICE_ACCOUNT)
     assert isinstance(change.before, ServiceAccountState)
-    assert change.before.annotations == {ROLE_ARN_ANNOTATION: STRANGER}
+    assert change.before.annotations == {ROLE_ARN_ANNOTATION: STRANGER, ROLE_MARK: None}
 
 
 @pytest.mark.parametrize("key", ["annotations", "labels"])
@@ -290,7 +298,7 @@ def test_a_half_made_role_of_another_wish_is_refused() -> None:
     assert plan(one, observed(role=theirs)).stages
     error = refusal(other, observed(role=theirs))
     assert any("t9" in detail for detail in error.details)
-    assert any("irsa recover --cluster demo" in step for step in error.next_steps)
+    assert any("irsa recover t9 -c demo" in step for step in error.next_steps)
     # Once it is finished, what counts is how it differs.
     done = account({ROLE_ARN_ANNOTATION: ROLE_ARN})
     finished = replace(theirs, attached=frozenset(POLICIES[:2]))
@@ -350,7 +358,7 @@ def test_a_gate_has_the_annotation_alone_behind_it(there: Any) -> None:
     *work, last = plan(wish(gated=True), observed(service_account=there)).stages
     assert [change.kind for stage in work for change in stage][:2] == [Kind.ROLE, Kind.ATTACHMENT]
     states = [change.after for change in last]
-    expected = [] if there and ROLE_ARN_ANNOTATION in there.annotations else [{ROLE_ARN_ANNOTATION: ROLE_ARN}]
+    expected = [] if there and ROLE_ARN_ANNOTATION in there.annotations else [BOUND]
     assert [state.annotations for state in states if isinstance(state, ServiceAccountState)] == expected
     assert all(isinstance(state, ServiceAccountState | CommitState) for state in states)
 
@@ -360,7 +368,7 @@ def test_a_gate_finds_the_service_account_made_but_without_its_role() -> None:
     made, annotated = (change for stage in stages for change in stage if change.kind is Kind.SERVICE_ACCOUNT)
     bare = {"k": "v", ROLE_ARN_ANNOTATION: None}
     assert made.after == ServiceAccountState(bare, {MANAGED_BY_LABEL: "irsa"})
-    assert annotated.before == ServiceAccountState({ROLE_ARN_ANNOTATION: None})
+    assert annotated.before == ServiceAccountState(UNBOUND)
 
 
 def test_a_complete_role_that_is_wished_alone_says_itself_that_it_is_done() -> None:
@@ -384,7 +392,7 @@ def test_a_role_at_another_path_is_not_half_made() -> None:
     arn = f"arn:aws:iam::{CLUSTER.account}:role/{wished.role_name}"
     error = refusal(wished, observed(role=present, service_account=account({ROLE_ARN_ANNOTATION: arn})))
     assert any("path: is /," in detail for detail in error.details)
-    assert not any("half-made" in detail for detail in error.details)
+    assert not any("for other wishes" in detail for detail in error.details)
 
 
 def test_without_the_cluster_nobody_knows_whether_a_role_with_a_service_account_is_complete() -> None:

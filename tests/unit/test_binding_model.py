@@ -9,6 +9,7 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core import trust
+from irsa_cli.core.account_marks import with_marks
 from irsa_cli.core.binding import Wish
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.plan import Change, Kind, Plan
@@ -90,7 +91,9 @@ def test_nothing_else_is_touched(case: Case) -> None:
     assert world.namespaces - before.namespaces <= {wish.namespace}
     for name_, account in before.accounts.items():
         theirs = world.accounts[name_]
-        ours: set[str] = {*wish.annotations, *wish.labels} if name_ == key and not wish.role_only else set()
+        ours: set[str] = (
+            {*with_marks(wish.annotations), *wish.labels} if name_ == key and not wish.role_only else set()
+        )
         for one, other in ((account.annotations, theirs.annotations), (account.labels, theirs.labels)):
             assert {k: v for k, v in one.items() if k not in ours} == {
                 k: v for k, v in other.items() if k not in ours

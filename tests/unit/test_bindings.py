@@ -82,14 +82,34 @@ def test_roles_without_a_service_account() -> None:
     mine = {"irsa__cluster": CLUSTER.arn, "irsa__service-account": "backend/app"}
     assert role(**mine).is_of(CLUSTER)
     assert not role(**{**mine, "irsa__cluster": f"{CLUSTER.arn}2"}).is_of(CLUSTER)
-    gone = unbound(role(**mine), {})
+    gone = unbound(CLUSTER, role(**mine), {})
     assert (gone.status, gone.full_name, gone.owner) == (Status.NO_SERVICE_ACCOUNT, "backend/app", "irsa")
-    bare = unbound(role(**mine), {"backend/app": account(None)})
-    other = unbound(role(**mine), {"backend/app": account(f"{ARN}2")})
+    bare = unbound(CLUSTER, role(**mine), {"backend/app": account(None)})
+    other = unbound(CLUSTER, role(**mine), {"backend/app": account(f"{ARN}2")})
     assert {bare.status, other.status} == {Status.NO_SERVICE_ACCOUNT}
     assert len({gone.reason, bare.reason, other.reason}) == 3
-    assert unbound(role(**mine, irsa__commit="done"), {}).status is Status.ROLE_ONLY
-    assert unbound(role(**mine, irsa__commit="pending"), {}).status is Status.UNFINISHED
+    assert unbound(CLUSTER, role(**mine, irsa__commit="done"), {}).status is Status.ROLE_ONLY
+    assert unbound(CLUSTER, role(**mine, irsa__commit="pending"), {}).status is Status.INCOMPLETE
+    assert unbound(CLUSTER, role(**mine, irsa__commit="deleting"), {}).status is Status.DELETING
+
+
+def test_a_role_whose_run_is_not_over_is_not_ok_although_it_admits() -> None:
+    mine = {"irsa__cluster": CLUSTER.arn, "irsa__service-account": "backend/app", "irsa__transaction": "t9"}
+    assert judged(found=role(**mine)).status is Status.OK
+    for commit, status in (("pending", Status.INCOMPLETE), ("deleting", Status.DELETING)):
+        found = judged(found=role(**mine, irsa__commit=commit))
+        assert found.status is status
+        assert "t9" in found.reason
+        assert any(step.startswith("irsa delete-sa app -n backend -c prod ") for step in found.next_steps)
+        assert found.explanation is not None
+        assert found.explanation.admitted
+
+
+def test_a_role_that_nobody_names_may_have_been_interrupted() -> None:
+    mine = {"irsa__cluster": CLUSTER.arn, "irsa__service-account": "backend/app", "irsa__transaction": "t9"}
+    found = unbound(CLUSTER, role(**mine), {})
+    assert found.status is Status.NO_SERVICE_ACCOUNT
+    assert "t9 was interrupted" in found.reason
 
 
 def test_order() -> None:

@@ -10,6 +10,8 @@ from irsa_cli.core.config import Binding, OtherCluster, Subject, parse
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.wellknown import WellKnown
 
+ROLE = "arn:aws:iam::111122223333:role/x"
+USED = f"    attachRoleARN: {ROLE}\n"
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: prod, region: eu-west-1}\n"
 OWN = "apiVersion: irsa/v1\nkind: Bindings\nmetadata: {name: prod, region: eu-west-1}\n"
@@ -92,6 +94,8 @@ def test_a_cluster_config() -> None:
     assert config.notices == (
         "shop.yaml:3: not read by irsa: vpc, nodeGroups, managedNodeGroups",
         "shop.yaml:12: not read by irsa: iam.serviceRoleARN",
+        "shop.yaml:12: not managed by irsa: the control plane has the role"
+        " arn:aws:iam::111122223333:role/eks",
         "shop.yaml:38: roleOnly: the labels and annotations of kube-system/scaler are not set",
     )
     orders, scaler, old = config.bindings
@@ -196,12 +200,12 @@ def _json_allow() -> str:
         ),
         (f"{HEAD}iam:\n  serviceAccount: []\n", "5:3", "did you mean 'serviceAccounts'?"),
         (
-            f"{HEAD}iam:\n  serviceAccounts:\n  - metadata: {{name: a}}\n    attachPolicyArns: []\n",
+            f"{HEAD}iam:\n  serviceAccounts:\n  - metadata: {{name: a}}\n    attachPolicyArns: []\n{USED}",
             "7:5",
             "unknown field 'attachPolicyArns' in serviceAccounts: did you mean 'attachPolicyARNs'?",
         ),
         (
-            f"{HEAD}iam:\n  serviceAccounts:\n  - metadata: {{name: a}}\n    rolePath: /x/\n",
+            f"{HEAD}iam:\n  serviceAccounts:\n  - metadata: {{name: a}}\n    rolePath: /x/\n{USED}",
             "7:5",
             "only 'apiVersion: irsa/v1, kind: Bindings' has it",
         ),
@@ -221,7 +225,7 @@ def _json_allow() -> str:
         ("a:\n\t- b\n", "2:1", "there is a tab"),
         ("a: \u00fc\U0001f600\nb: @\n", "2:4", "found character '@'"),
         ("a: &x [*x]\n", "1:4", "an alias contains itself"),
-        (HEAD + "---\n" + HEAD.replace("prod", "9"), "7:18", "9 is a number in YAML"),
+        (HEAD + "---\n" + HEAD.replace("prod", "09"), "7:18", "09 is a number in YAML"),
     ],
 )
 def test_what_is_wrong_and_where(text: str, place: str, words: str) -> None:
@@ -320,7 +324,7 @@ def test_an_existing_role_is_used_as_it_is(field: str) -> None:
     ],
 )
 def test_wrong_annotations(annotation: str, words: str) -> None:
-    entry = f"  - metadata:\n      name: app\n      annotations:\n        {annotation}\n"
+    entry = f"  - metadata:\n      name: app\n      annotations:\n        {annotation}\n{USED}"
     (problem,) = _wrong(f"{HEAD}iam:\n  serviceAccounts:\n{entry}")
     assert words in problem
     assert problem.startswith("f.yaml:9:")

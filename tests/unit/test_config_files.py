@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.config import Binding, OtherCluster
 from irsa_cli.core.errors import InvalidInput
+from irsa_cli.usecases import files
 from irsa_cli.usecases.connect import Target
 from irsa_cli.usecases.create_sa import wish_of
 from irsa_cli.usecases.files import read_configs
@@ -175,3 +177,105 @@ def test_a_cluster_whose_issuer_nobody_knows() -> None:
     binding = Binding("shop", "app", where="c.yaml:3", clusters=(OtherCluster("blue"),))
     with pytest.raises(InvalidInput, match=r"c\.yaml:3: the issuer of cluster blue is not known"):
         request_of(binding, Target("prod"))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pipes that say nothing are not waited for."""
+    monkeypatch.setattr(files, "NO_WRITER_SECONDS", 0.05)
+    monkeypatch.setattr(files, "SILENT_SECONDS", 0.1)
+
+
+def _refusal(path: str | Path) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        read_configs([str(path)])
+    return str(caught.value)
+
+
+def test_what_has_no_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_BYTES", 2**20)
+    assert _refusal("/dev/zero") == "/dev/zero can't be read: it is larger than 1 MiB"
+
+
+def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "c.yaml").write_text(_bindings("app"))
+    monkeypatch.setattr(files, "MAX_BYTES", (tmp_path / "c.yaml").stat().st_size)
+    assert len(read_configs([str(tmp_path / "c.yaml")])) == 1
+    (tmp_path / "c.yaml").write_text(_bindings("app") + " ")
+    assert "larger than" in _refusal(tmp_path / "c.yaml")
+
+
+def test_a_pipe_that_nobody_writes_to(tmp_path: Path, impatient: None) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert _refusal(tmp_path / "pipe").endswith("can't be read: nobody writes to this pipe")
+
+
+def test_a_pipe_whose_writer_is_silent(tmp_path: Path, impatient: None) -> None:
+    reading, writing = os.pipe()
+    try:
+        assert "nothing has come" in _refusal(f"/dev/fd/{reading}")
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_pipe_with_an_end_is_read(impatient: None) -> None:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, _bindings("app").encode())
+        os.close(writing)
+        assert _names(f"/dev/fd/{reading}") == ["app"]
+    finally:
+        os.close(reading)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_encodings_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "c.yaml").write_bytes(_bindings("app").encode(encoding))
+    assert _names(str(tmp_path / "c.yaml")) == ["app"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x7fELF\x02\x01\x01\x00\xff", "is not a text file"),
+        (b"a: \x00\x01", "is not a text file"),
+        (b"\x1f\x8b\x08\x00", "byte 2 is not UTF-8"),
+        ("a: ü".encode("latin-1"), "byte 4 is not UTF-8"),
+        (b"- " * 5000, "nested too deeply"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"a:\n" + b" " * 3 + b"\tb: c", "not YAML"),
+    ],
+)
+def test_what_is_no_configuration_is_refused_in_one_sentence(tmp_path: Path, data: bytes, words: str) -> None:
+    (tmp_path / "c.yaml").write_bytes(data)
+    message = _refusal(tmp_path / "c.yaml")
+    assert words in message
+    assert "\n" not in message
+
+
+def test_too_many_values_are_counted_before_they_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_bytes(b"[" + b"a," * 1_000_001 + b"]")
+    assert "more than 1000000 values" in _refusal(tmp_path / "c.yaml")
+
+
+def test_lines_may_end_as_on_windows(tmp_path: Path) -> None:
+    text = "apiVersion: irsa/v1\r\nkind: Bindings\r\nserviceAccounts:\r\n- metadata: {name: app}\r\n"
+    (tmp_path / "c.yaml").write_bytes(text.encode())
+    assert _names(str(tmp_path / "c.yaml")) == ["app"]
+
+
+@pytest.mark.parametrize("text", ["{{" * 100_000, "${a" * 100_000, "$(" * 100_000, "<a" * 100_000])
+def test_what_looks_like_a_template_without_end_is_searched_at_once(tmp_path: Path, text: str) -> None:
+    document = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": text}}
+    (tmp_path / "c.yaml").write_text(_bindings("app", attachPolicy=document, roleName=text))
+    with pytest.raises(InvalidInput) as caught:
+        read_configs([str(tmp_path / "c.yaml")])
+    assert max(map(len, caught.value.details)) < 2_000
+
+
+def test_a_file_with_very_many_fields_that_irsa_does_not_read(tmp_path: Path) -> None:
+    head = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\n"
+    (tmp_path / "c.yaml").write_text(head + "".join(f"name{number}: x\n" for number in range(5_000)))
+    (config,) = read_configs([str(tmp_path / "c.yaml")])
+    assert max(map(len, config.notices)) < 2_000

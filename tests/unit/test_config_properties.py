@@ -19,13 +19,24 @@ name = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True).filter(l
 value = st.sampled_from(["on", "No", "0123", "42", "true", "2012-10-17", "=", "12:30", "é", "a b"]) | name
 policy = st.builds("arn:aws:iam::{:012d}:policy/{}".format, st.integers(0, 10**12 - 1), name)
 strings = st.dictionaries(name, value, max_size=3)
+plain_value = value.filter(lambda text: "$" not in text)
+action = st.builds("{}:{}".format, st.sampled_from(["s3", "sqs"]), st.sampled_from(["*", "Get*", "List"]))
+key = st.builds("aws:PrincipalTag/{}".format, name)
 document = st.fixed_dictionaries(
     {
         "Version": st.just("2012-10-17"),
         "Statement": st.lists(
             st.fixed_dictionaries(
-                {"Effect": st.sampled_from(["Allow", "Deny"]), "Action": name | st.lists(name, min_size=1)},
-                optional={"Condition": st.dictionaries(name, st.dictionaries(name, value | st.booleans()))},
+                {
+                    "Effect": st.sampled_from(["Allow", "Deny"]),
+                    "Action": action | st.lists(action, min_size=1),
+                },
+                optional={
+                    "Condition": st.dictionaries(
+                        st.sampled_from(["StringLike", "Bool"]),
+                        st.dictionaries(key, plain_value | st.booleans()),
+                    )
+                },
             ).map(lambda statement: {**statement, "Resource": "*"}),
             min_size=1,
             max_size=3,
@@ -47,7 +58,7 @@ entry = st.fixed_dictionaries(
         "subjects": st.lists(st.fixed_dictionaries({"namespace": name, "name": name | st.just("*")})),
         "clusters": st.lists(st.fixed_dictionaries({"name": name})),
         "trustConditions": st.dictionaries(
-            st.just("StringLike"), st.dictionaries(name, value, min_size=1), max_size=1
+            st.just("StringLike"), st.dictionaries(key, plain_value, min_size=1), max_size=1
         ),
         "stsRegionalEndpoints": st.booleans(),
         "tokenExpiration": st.integers(600, 86400),

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core import policy, trust
+from irsa_cli.core.account_marks import MARKS
 from irsa_cli.core.binding import Cluster, ObservedRole, ObservedServiceAccount
 from irsa_cli.core.bound import Bound, NamedRole
 from irsa_cli.core.causes.facts import Container, Pod
 from irsa_cli.core.deletable import Users, check, is_nothing
-from irsa_cli.core.deleting import ACCOUNTS, OWN_ANNOTATIONS, deletion, merged
+from irsa_cli.core.deleting import ACCOUNTS, deletion, merged
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.plan import Kind, Plan
 from irsa_cli.core.states import (
@@ -75,8 +76,12 @@ def own_roles(draw: st.DrawFn, name: str) -> NamedRole:
 
 @st.composite
 def used_roles(draw: st.DrawFn, bound: Bound) -> NamedRole:
-    statements = draw(st.sampled_from([[], [OTHERS]])) + draw(
-        st.sampled_from([[], [trust.statement(bound.identity)]])
+    one, other = bound.identity, replace(bound.identity, subject="system:serviceaccount:apps:other")
+    theirs, ours = trust.statement(one), trust.marked_statement(one)
+    several = trust.with_statement({"Statement": [ours]}, trust.marked_statement(other))["Statement"]
+    alike = {**ours, "Sid": "Irsa00000000"}
+    statements = draw(st.sampled_from([[], [OTHERS], [theirs], [OTHERS, alike]])) + draw(
+        st.sampled_from([[], [ours], several])
     )
     state = replace(draw(some.STATES_OF_ROLES), path="/")
     document = {"Version": "2012-10-17", "Statement": statements or [OTHERS]}
@@ -95,6 +100,9 @@ def cases(draw: st.DrawFn) -> Case:
         annotations[ROLE_ARN_ANNOTATION] = named
     if draw(st.booleans()):
         annotations[AUDIENCE_ANNOTATION] = "vault"
+    for key in (ROLE_ARN_ANNOTATION, AUDIENCE_ANNOTATION):
+        if mark := draw(st.sampled_from([None, annotations.get(key), "as it was"])):
+            annotations[MARKS[key]] = mark
     labels = {"team": "a"}
     if draw(st.booleans()):
         annotations[TRANSACTION_TAG], labels[MANAGED_BY_LABEL] = EARLIER, "irsa"
@@ -134,14 +142,53 @@ def test_what_irsa_made_is_gone_and_the_inverse_leads_back(case: Case, flags: di
     account = world.accounts.get(KEY)
     if not flags["keep_role"]:
         assert not {role.name for role in case.bound.own} & world.roles.keys()
-    if case.bound.is_made and not flags["keep_account"]:
+    if case.bound.account is None or goes(case.bound, **flags):
         assert account is None
-    elif case.bound.account is not None:
-        assert account is not None
-        assert not set(OWN_ANNOTATIONS) & account.annotations.keys()
-        assert {"note": "theirs"}.items() <= account.annotations.items()
-    elif case.bound.account is None:
-        assert account is None
+        return
+    assert account is not None
+    assert not {*case.bound.written, *MARKS.values()} & account.annotations.keys()
+
+
+def goes(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> bool:
+    """Whether the ServiceAccount is irsa's to delete: made by it, and not given a role by anybody else."""
+    return bound.is_made and not bound.is_theirs and not keep_account
+
+
+@settings(max_examples=250)
+@given(cases(), FLAGS)
+def test_what_bears_no_mark_of_irsas_stays_byte_for_byte(case: Case, flags: dict[str, bool]) -> None:
+    """A key is irsa's by its mark, or because irsa made both object and role; else it stays."""
+    world = after(case.world, deletion(case.bound, **flags).plan)
+    before, now = case.world.accounts.get(KEY), world.accounts.get(KEY)
+    if before is not None:
+        made = before.labels.get(MANAGED_BY_LABEL) == "irsa" and TRANSACTION_TAG in before.annotations
+        arn = before.annotations.get(ROLE_ARN_ANNOTATION)
+        own = made and arn in {role.arn for role in case.bound.own}
+        bound = arn is not None and (own or before.annotations.get(MARKS[ROLE_ARN_ANNOTATION]) == arn)
+        assert now is not None or (made and (bound or arn is None))
+    if before is not None and now is not None:
+        for key in (ROLE_ARN_ANNOTATION, AUDIENCE_ANNOTATION):
+            value = before.annotations.get(key)
+            if value is not None and value != before.annotations.get(MARKS[key]) and not made:
+                assert now.annotations[key] == value
+        assert now.annotations["note"] == "theirs"
+        assert now.labels["team"] == "a"
+        assert made or now.labels == before.labels
+    if case.bound.used is not None:
+        old, new = (item.roles["shared"].state.trust["Statement"] for item in (case.world, world))
+        ours = [item for item in old if item.get("Sid") == trust.marked_statement(case.bound.identity)["Sid"]]
+        assert [item for item in new if item in old] == [item for item in old if item in new]
+        assert all(item in new for item in old if item not in ours)
+        assert flags["keep_role"] is False or new == old
+
+
+@settings(max_examples=150)
+@given(cases(), FLAGS)
+def test_where_nothing_is_irsas_there_is_nothing_to_do(case: Case, flags: dict[str, bool]) -> None:
+    if is_nothing(case.bound):
+        account = case.bound.account
+        left = account is not None and {*MARKS.values(), TRANSACTION_TAG} & account.annotations.keys()
+        assert left or not len(deletion(case.bound, **flags).plan)
 
 
 @settings(max_examples=150)
@@ -209,10 +256,9 @@ def test_several_fit_side_by_side(one: Case, other: Case) -> None:
 
 ROLE = RoleState("/irsa/demo/", {"Statement": []}, tags={**TAGS, TRANSACTION_TAG: EARLIER})
 OWN = NamedRole("r", role_arn("r"), ObservedRole(ROLE))
-MADE = ObservedServiceAccount(
-    "u1", "7", {ROLE_ARN_ANNOTATION: OWN.arn, TRANSACTION_TAG: EARLIER}, {MANAGED_BY_LABEL: "irsa"}
-)
-ANNOTATED = replace(MADE, annotations={ROLE_ARN_ANNOTATION: OWN.arn}, labels={})
+MARKED = {ROLE_ARN_ANNOTATION: OWN.arn, MARKS[ROLE_ARN_ANNOTATION]: OWN.arn}
+MADE = ObservedServiceAccount("u1", "7", {**MARKED, TRANSACTION_TAG: EARLIER}, {MANAGED_BY_LABEL: "irsa"})
+ANNOTATED = replace(MADE, annotations=MARKED, labels={})
 BOUND = Bound(CLUSTER, *KEY, account=MADE, own=(OWN,))
 
 
@@ -285,3 +331,7 @@ def test_nothing_of_irsas() -> None:
     assert not is_nothing(Bound(CLUSTER, *KEY, account=ANNOTATED))
     assert not is_nothing(Bound(CLUSTER, *KEY, account=replace(theirs, annotations={TRANSACTION_TAG: "t"})))
     assert not is_nothing(Bound(CLUSTER, *KEY, own=(OWN,)))
+    by_hand = replace(theirs, annotations={ROLE_ARN_ANNOTATION: "x", AUDIENCE_ANNOTATION: "y"})
+    assert is_nothing(Bound(CLUSTER, *KEY, account=by_hand))
+    changed = replace(MADE, annotations={**MADE.annotations, ROLE_ARN_ANNOTATION: "theirs"})
+    assert is_nothing(Bound(CLUSTER, *KEY, account=changed))

@@ -131,9 +131,12 @@ def test_what_a_run_left_is_found_whole_and_nothing_else(wished: Wish, data: st.
     ended = cut_off(cloud, wished, FIRST, data)
     assume(ended or not is_born_complete(cloud))
     found = Finder(cloud.seen()).find(0)
-    event(f"ended {ended}, made {len(cloud.made)}")
+    event(f"ended {ended}, made {len(cloud.made)}, in use {is_in_use(cloud)}")
     if ended:
         assert pieces(found) == set()
+    elif is_in_use(cloud):
+        assert pieces(found) == set()
+        assert (Kind.ROLE, ROLE) in {(item.kind, item.name) for remains in found for item in remains.spared}
     elif made(cloud) == {(Kind.SERVICE_ACCOUNT, ("backend", "reader"))}:
         # Nothing else shows that it never had a role: its run has to be named.
         assert pieces(found) == set()
@@ -151,6 +154,11 @@ def is_born_complete(cloud: Cloud) -> bool:
     return role is not None and role.state.tags.get(COMMIT_TAG) == DONE
 
 
+def is_in_use(cloud: Cloud) -> bool:
+    """Whether a ServiceAccount names a role that a run has begun to make, and had not ended."""
+    return ROLE in cloud.roles and any(account.role == ROLE_ARN for account in cloud.accounts.values())
+
+
 def made(cloud: Cloud) -> set[Key]:
     return set(cloud.made)
 
@@ -164,7 +172,7 @@ def test_what_two_runs_left_one_after_the_other_is_found_whole(wished: Wish, dat
     ended = cut_off(cloud, wished, SECOND, data)
     assume(ended or not is_born_complete(cloud))
     found = Finder(cloud.seen()).find(0)
-    if ended:
+    if ended or is_in_use(cloud):
         assert pieces(found) == set()
     elif made(cloud) != {(Kind.SERVICE_ACCOUNT, ("backend", "reader"))}:
         assert pieces(found) == made(cloud)
@@ -348,15 +356,38 @@ def test_a_service_account_that_may_have_its_role_is_left_alone(cloud: Cloud) ->
     assert (Kind.SERVICE_ACCOUNT, ("backend", "reader")) not in pieces(Finder(cloud.seen()).find(0))
 
 
-def test_a_role_that_is_pending_is_half_made_whoever_has_it() -> None:
+@pytest.mark.parametrize("commit", [PENDING, DELETING])
+@pytest.mark.parametrize("name", ["reader", "another"])
+def test_what_a_service_account_names_is_left_alone_and_told_of(commit: str, name: str) -> None:
+    """It may be at work: STS admits its tokens, as soon as the role is there."""
     cloud = half_made()
     annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN}
-    cloud.accounts["backend", "reader"] = SeenAccount("backend", "reader", "helm", annotations, NOW)
+    del cloud.accounts["backend", "reader"]
+    cloud.accounts["backend", name] = SeenAccount("backend", name, "helm", annotations, NOW)
+    cloud.roles[ROLE] = retagged(cloud.roles[ROLE], commit=commit)
+    found = only(cloud)
+    assert list(found.pieces) == []
+    (spared,) = found.spared
+    assert (spared.kind, spared.name) == (Kind.ROLE, ROLE)
+    assert f"ServiceAccount backend/{name} names it" in spared.why
+    assert FIRST in spared.why
+    assert any(step.startswith("irsa delete-sa reader -n backend -c demo ") for step in spared.next_steps)
+
+
+def test_a_role_that_nobody_names_and_that_says_pending_is_half_made() -> None:
+    cloud = half_made()
     cloud.roles[ROLE] = retagged(cloud.roles[ROLE], commit=PENDING)
     found = only(cloud)
-    kinds = {piece.change.kind for piece in found.pieces}
-    assert kinds == {Kind.ROLE, Kind.ATTACHMENT, Kind.PROVIDER}
+    assert {Kind.ROLE, Kind.ATTACHMENT, Kind.PROVIDER} <= {piece.change.kind for piece in found.pieces}
     assert found.missing == (), "that it has the role says nothing"
+
+
+def test_what_another_version_of_irsa_says_of_a_role_is_not_guessed() -> None:
+    cloud = half_made()
+    cloud.roles[ROLE] = retagged(cloud.roles[ROLE], commit="paused")
+    found = only(cloud)
+    assert list(found.pieces) == []
+    assert "another version" in found.spared[0].why
 
 
 def test_a_namespace_that_holds_something_is_left_alone() -> None:
@@ -450,7 +481,7 @@ def test_an_empty_cluster_has_no_remains() -> None:
 
 @pytest.mark.parametrize("bound", [True, False])
 def test_a_role_whose_deletion_was_cut_off_is_half_made_when_nobody_names_it(bound: bool) -> None:
-    """Nothing is taken off it before its ServiceAccount has lost the annotation."""
+    """A ServiceAccount that names it may be at work with it."""
     cloud = half_made()
     cloud.roles[ROLE] = retagged(cloud.roles[ROLE], commit=DELETING, wish=None)
     if bound:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core import policy
+from irsa_cli.core import policy, policy_grammar
 from irsa_cli.core.errors import InvalidInput
 from tests.unit import strategies as some
 
@@ -146,7 +146,7 @@ def test_one_statement_more_makes_another_policy(document: policy.Document, data
 
 @given(some.documents)
 def test_a_valid_permissions_policy_is_taken(document: policy.Document) -> None:
-    assert policy.check_identity_policy(document, "file") is document
+    assert policy_grammar.check_identity_policy(document, "file") is document
 
 
 GOOD: policy.Document = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}
@@ -181,4 +181,4 @@ GOOD: policy.Document = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"
 )
 def test_what_iam_would_refuse_as_a_permissions_policy(document: policy.Document) -> None:
     with pytest.raises(InvalidInput):
-        policy.check_identity_policy(document, "file")
+        policy_grammar.check_identity_policy(document, "file")

@@ -89,3 +89,55 @@ def test_two_subjects_of_one_statement_are_both_admitted(identity: WebIdentity, 
     assert trust.admits(document, identity)
     assert trust.admits(document, other)
     assert not trust.admits(document, replace(identity, subject="system:serviceaccount:third:x"))
+
+
+@given(documents(), shared, shared)
+def test_only_what_bears_the_mark_is_joined_and_parted(
+    document: dict[str, Any], one: Shared, other: Shared
+) -> None:
+    """Statements without irsa's Sid stay byte for byte, and in their order, whatever they say."""
+    theirs = document["Statement"]
+    there = trust.with_statement(document, one.marked.document)
+    assert there["Statement"][: len(theirs)] == theirs
+    both = trust.with_statement(there, other.marked.document)
+    assert both["Statement"][: len(theirs)] == theirs
+    sids = [item["Sid"] for item in both["Statement"][len(theirs) :]]
+    assert all(sid.startswith("Irsa") for sid in sids)
+    assert len(sids) == len(set(sids))
+    assert trust.contains(both, one.marked.document)
+    assert trust.contains(both, other.marked.document)
+    left = trust.without_statement(both, other.marked.document)
+    assert left["Statement"][: len(theirs)] == theirs
+    if not one.fits(other):
+        assert trust.without_statement(left, one.marked.document) == document
+    assert trust.without_statement(document, one.marked.document) == document
+
+
+@given(documents(), shared)
+def test_a_changed_statement_is_not_irsas(document: dict[str, Any], item: Shared) -> None:
+    """Somebody has restricted it: it stays as it is, and the next one gets a Sid of its own."""
+    ours = item.marked.document
+    theirs = {**ours, "Condition": {**ours["Condition"], "Bool": {"aws:SecureTransport": "true"}}}
+    restricted = {**document, "Statement": [*document["Statement"], theirs]}
+    assert not trust.contains({"Statement": [theirs]}, ours)
+    assert trust.without_statement(restricted, ours) == restricted
+    both = trust.with_statement(restricted, ours)["Statement"]
+    assert both[-2] == theirs
+    assert both[-1]["Sid"] == f"{theirs['Sid']}2"
+    assert trust_merge.read(both[-1]) is not None
+    assert trust.without_statement({**document, "Statement": both}, ours) == restricted
+
+
+@given(some.identities(), some.labels)
+def test_the_marked_statement_for_a_subject_is_found_among_others(identity: WebIdentity, name: str) -> None:
+    from dataclasses import replace
+
+    other = replace(identity, subject=f"system:serviceaccount:other:{name}")
+    plain = {"Statement": [trust.statement(identity)]}
+    assert trust.marked_for(plain, identity) is None
+    there = trust.with_statement(
+        trust.with_statement(plain, trust.marked_statement(identity)), trust.marked_statement(other)
+    )
+    assert trust.marked_for(there, identity) == trust.marked_statement(identity)
+    of_another_audience = replace(identity, audience=f"{identity.audience}x")
+    assert trust.marked_for(there, of_another_audience) == trust.marked_statement(identity)

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core import policy, trust
+from irsa_cli.core.account_marks import MARKS
 from irsa_cli.core.binding import ObservedRole, ObservedServiceAccount
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
@@ -166,7 +167,8 @@ def test_what_is_not_named_stays_as_it_is(pair: Pairing, update: Update) -> None
         STS_REGIONAL_ANNOTATION: update.sts_regional_endpoints,
         TOKEN_EXPIRATION_ANNOTATION: update.token_expiration,
     }
-    named_keys = {*update.annotations, *(key for key, value in flags.items() if value is not None)}
+    flagged = {key for key, value in flags.items() if value is not None}
+    named_keys = {*update.annotations, *flagged, *(MARKS[key] for key in flagged)}
     assert _rest(account.annotations, named_keys) == _rest(pair.account.annotations, named_keys)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core import arn, policy, wellknown
+from irsa_cli.core import arn, policy, policy_grammar, wellknown
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.wellknown import Resolved, Scope, WellKnown
 
@@ -47,7 +47,7 @@ def test_every_policy_is_one_that_iam_takes(name: str, partition: str, full: boo
     assert found.policies or found.inline
     assert all(arn.policy_arn(item).partition == partition for item in found.policies)
     for key, document in found.inline.items():
-        assert policy.check_identity_policy(document, key) is document
+        assert policy_grammar.check_identity_policy(document, key) is document
         assert policy.size(document) <= policy.INLINE_LIMIT
         text = json.dumps(document)
         assert not re.search(r"\$\{(?!aws:)", text)

@@ -2,7 +2,8 @@
 
 The JSON Schema of irsa's own kind of configuration file, for editors. The rules are the parser's
 (`irsa_cli.core.config`), said again in the words of JSON Schema; tests hold the two against each other. What
-it can't say, only the parser checks: sizes, names that are there twice, fields that contradict each other.
+it can't say, only the parser checks: sizes, names that are there twice, fields that contradict each other,
+ARNs in policies down to the last part, places of a template that nobody has filled in.
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ def service_account() -> Schema:
         "tokenExpiration": _seconds(600, 86400, "Lifetime of the pods' tokens, in seconds"),
         "status": {"description": "What eksctl prints; ignored"},
     }
-    of_a_role_that_exists = {name: {"enum": [False, [], {}]} for name in OF_A_NEW_ROLE}
+    off = {"anyOf": [{"enum": [False, []]}, {"type": "object", "additionalProperties": {"const": False}}]}
+    of_a_role_that_exists = dict.fromkeys(OF_A_NEW_ROLE, off)
     return {
         **fields(properties, "metadata"),
         "if": {"required": ["attachRoleARN"]},
@@ -222,7 +224,7 @@ def trust() -> Schema:
     )
     by_name, by_issuer = fields(CLUSTER, "name"), fields({"issuer": text(ISSUER, 255)}, "issuer")
     values = {"anyOf": [{"type": "string"}, listed({"type": "string"}, minItems=1)]}
-    key = {"not": {"pattern": ":([sS][uU][bB]|[aA][uU][dD])$"}}
+    key = {"pattern": ":", "not": {"pattern": ":([sS][uU][bB]|[aA][uU][dD])$"}}
     return {
         "subjectPattern": text(
             "[a-z0-9.*?-]*", 253, "Names of the ServiceAccounts of the namespace that the role admits"
@@ -241,20 +243,29 @@ def document() -> Schema:
     statements = {"anyOf": [ref("statement"), {"type": "array", "minItems": 1, "items": ref("statement")}]}
     properties = {
         "Version": {"enum": ["2012-10-17", "2008-10-17"]},
-        "Id": ref("value"),
+        "Id": {"type": "string"},
         "Statement": statements,
     }
     return fields(properties, "Statement")
 
 
+def one_or_more(items: Schema) -> Schema:
+    """One, or a list of them."""
+    return {"anyOf": [items, listed(items, minItems=1)]}
+
+
 def statement() -> Schema:
     """One statement of a permissions policy."""
-    elements = ("Action", "NotAction", "Resource", "NotResource")
+    action = text(r"\*|(\*|[A-Za-z0-9.-]+):[^:]*")
+    resource = text(r"\*+|arn:[a-z*?-]+:[^:].*")
+    single = {"type": ["string", "number", "boolean"]}
+    values = {"anyOf": [single, listed(single)]}
     properties = {
-        "Sid": ref("value"),
+        "Sid": text("[A-Za-z0-9]*"),
         "Effect": {"enum": ["Allow", "Deny"]},
-        **{element: ref("texts") for element in elements},
-        "Condition": {"type": "object", "additionalProperties": ref("value")},
+        **dict.fromkeys(("Action", "NotAction"), one_or_more(action)),
+        **dict.fromkeys(("Resource", "NotResource"), one_or_more(resource)),
+        "Condition": pairs(text(OPERATOR), pairs({"pattern": ":"}, values)),
     }
     either = [{"oneOf": [{"required": [one]}, {"required": [f"Not{one}"]}]} for one in ("Action", "Resource")]
     return fields(properties, "Effect", allOf=either)

@@ -7,11 +7,13 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+from irsa_cli.core import lifecycle
 from irsa_cli.core.causes.facts import Facts, Role, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.causes.subjects import listed, role_of
+from irsa_cli.core.causes.subjects import listed, make, role_of
 from irsa_cli.core.causes.trust_reading import require_admitted
 from irsa_cli.core.policy import Document, as_list
+from irsa_cli.core.states import COMMIT_TAG
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _SPREADING = timedelta(seconds=60)
@@ -36,6 +38,29 @@ def _new(facts: Facts) -> Judgement:
     if age < _SPREADING:
         return unknown(f"the role was made {max(0, int(age.total_seconds()))} s ago", role=role.arn)
     return ok("the role is known everywhere", made=role.created.isoformat())
+
+
+@cause(
+    "role-incomplete",
+    Group.ROLE,
+    70,
+    title="The run that makes the role, or deletes it, is not over.",
+    symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
+    looks_at=f"iam GetRole (the tags {COMMIT_TAG} and irsa/transaction)",
+    remedy="Wait for that run. Where it was interrupted, run the same irsa create-sa again: it goes on to the"
+    " end, and makes a role whole again whose deletion was begun. irsa delete-sa deletes it.",
+    source=f"{_IAM}/access_iam-tags.html",
+)
+def _incomplete(facts: Facts) -> Judgement:
+    role = role_of(facts.named)
+    life = lifecycle.of(role.tags, named=True)
+    if life.is_over:
+        return ok("no run of irsa's is at work on the role, or was interrupted")
+    again = f"{make(facts, facts.named)} # the command that made it, once more: ends with a whole role"
+    delete = [step for step in life.next_steps(facts.options) if step.startswith("irsa delete-sa")]
+    return problem(
+        f"the role is {life.stage.value}: {life.why}", fix="\n".join((again, *delete)), role=role.arn
+    )
 
 
 @cause(

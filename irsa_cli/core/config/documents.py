@@ -9,6 +9,7 @@ from typing import Any
 from yaml import MappingNode, Node
 
 from irsa_cli.core import names
+from irsa_cli.core.config import elsewhere
 from irsa_cli.core.config.model import Binding, Config
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Fields, Reader
@@ -33,6 +34,7 @@ _IAM_IGNORED = (
     "podIdentityAssociations",
     "vpcResourceControllerPolicy",
 )
+MOST_FIELDS = 100
 _BINDINGS = ("apiVersion", "kind", "metadata", "withOIDC", "serviceAccounts")
 _BINDINGS_METADATA = ("name", "region", "tags")
 
@@ -71,6 +73,7 @@ def _config(reader: Reader, node: Node, read: ReadFile) -> Config:
         reader.problem(node, "expected a mapping with apiVersion and kind")
         return Config(where)
     kind = _kind(reader, node)
+    reader.like_eksctl = kind == EKSCTL
     if kind == EKSCTL:
         return _cluster_config(reader, node, read)
     if kind == OWN:
@@ -99,13 +102,16 @@ def _cluster_config(reader: Reader, node: MappingNode, read: ReadFile) -> Config
     if "metadata" in fields:
         own, _ = _lenient(reader, fields["metadata"], _EKSCTL_METADATA, ())
         metadata = _metadata(reader, own)
-    ignored = [f"{reader.line(node)}: not read by irsa: {', '.join(notices)}"] if notices else []
+    more = ["..."] if len(notices) > MOST_FIELDS else []
+    names_of_others = ", ".join([*notices[:MOST_FIELDS], *more])
+    ignored = [f"{reader.line(node)}: not read by irsa: {names_of_others}"] if notices else []
     iam: Fields = {}
     if "iam" in fields:
-        iam = reader.fields(fields["iam"], (*_IAM, *_IAM_IGNORED), "iam", {})
+        iam = reader.given(reader.fields(fields["iam"], (*_IAM, *_IAM_IGNORED), "iam", {}))
         others = [name for name in iam if name in _IAM_IGNORED]
         if others:
             ignored.append(f"{reader.line(fields['iam'])}: not read by irsa: iam.{', iam.'.join(others)}")
+    ignored += elsewhere.notices(reader.source, node)
     return _assembled(reader, node, metadata, iam, ignored, ours=False, read=read)
 
 
@@ -122,15 +128,18 @@ def _lenient(
 ) -> tuple[Fields, list[str]]:
     """The fields that irsa reads and the names of the others; one that looks like a slip is a problem."""
     found = reader.pairs(node)
-    others = []
+    others: list[str] = []
     for name, (key, _) in found.items():
         if name in read:
             continue
-        hint = "it stands under iam" if name in misplaced else did_you_mean(name, read)
+        if name in misplaced:
+            hint = "it stands under iam"
+        else:  # eksctl has three dozen fields here: who has more has no slip of the pen.
+            hint = did_you_mean(name, read) if len(others) < MOST_FIELDS else ""
         if hint and name not in _EKSCTL_METADATA_IGNORED:
             reader.problem(key, f"unknown field '{name}': {hint}")
         others.append(name)
-    return {name: value for name, (_, value) in found.items() if name in read}, others
+    return reader.given({name: value for name, (_, value) in found.items() if name in read}), others
 
 
 def _metadata(reader: Reader, fields: Fields) -> _Metadata:
@@ -164,6 +173,12 @@ def _assembled(
         if found is not None:
             bindings.append(found)
     with_oidc = "withOIDC" in fields and reader.boolean(fields["withOIDC"])
+    if with_oidc is False and "withOIDC" in fields and bindings and not ours:
+        reader.problem(
+            fields["withOIDC"],
+            "withOIDC: false contradicts serviceAccounts, for eksctl, too: their roles need the cluster's"
+            " OIDC provider; say true, and it is made where it is missing",
+        )
     return Config(
         reader.line(node), metadata.name, metadata.region, bool(with_oidc), tuple(bindings), tuple(notices)
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
@@ -17,6 +18,8 @@ from irsa_cli.core.errors import InvalidInput
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_NODES = 1_000_000
 """Nodes of a document when its aliases are written out; a few nested ones would make billions."""
+MAX_DEPTH = 100
+"""Levels of a document: eksctl's deepest has a dozen. The composers recurse, and some of them in C."""
 
 _TAG = "tag:yaml.org,2002:"
 TEXTS = {_TAG + name for name in ("str", "timestamp", "value", "merge")}
@@ -26,6 +29,7 @@ MAPPING, SEQUENCE = _TAG + "map", _TAG + "seq"
 # What readers of YAML 1.2 or JSON take for a number, and PyYAML does not: 089, 1e3, 0o17.
 _ALSO_NUMBERS = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|0o[0-7]+", re.ASCII)
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?", re.ASCII)
+_TEMPLATE = re.compile(r"\{\{|\{%|^\s*<<?[A-Za-z_ ]+>>?\s*$")
 _ALSO_BOOLEANS = ("y", "Y", "n", "N")
 
 
@@ -35,6 +39,7 @@ def compose(text: str, source: str) -> list[Node]:
     try:
         # JSON's surrogate pairs are an error to the C parser.
         loader = yaml.SafeLoader if "\\ud" in text.lower() else _FAST
+        _check_events(text, loader, source)
         composed = yaml.compose_all(text, Loader=loader)
         documents = [node for node in composed if node is not None and node.tag != NULL]
         for node in documents:
@@ -42,6 +47,8 @@ def compose(text: str, source: str) -> list[Node]:
     except yaml.MarkedYAMLError as error:
         place = where(error.problem_mark or error.context_mark, source)
         raise InvalidInput(f"{place}: this is not YAML", reason=_reason(error, text)) from None
+    except yaml.reader.ReaderError as error:
+        raise InvalidInput(f"{source} is not a text file", reason=str(error.reason)) from None
     except yaml.YAMLError as error:
         raise InvalidInput(f"{source} is not YAML", reason=str(error).replace("\n", ", ")) from None
     except RecursionError:
@@ -49,8 +56,37 @@ def compose(text: str, source: str) -> list[Node]:
     return documents
 
 
+def _check_events(text: str, loader: type, source: str) -> None:
+    """Raise `InvalidInput` for what is too large or nested too deeply to be composed."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=loader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            place = where(event.start_mark, source)
+            raise InvalidInput(f"{place}: this is nested too deeply", reason=f"more than {MAX_DEPTH} levels")
+        if count > MAX_NODES:
+            raise InvalidInput(f"{source} is too large", reason=f"more than {MAX_NODES} values")
+
+
 def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
-    """The parser's words; the C parser doesn't name the character that it stumbles over."""
+    """The parser's words, or what they mean for somebody who did not write a parser."""
+    if "nesting depth" in str(error.problem):
+        return f"it is nested too deeply: more than {MAX_DEPTH} levels"
+    lines = text.split("\n")
+    line = next((number for number, line in enumerate(lines, 1) if _TEMPLATE.search(line)), 0)
+    mark = error.problem_mark
+    if mark is not None and not line and "${" in "".join(lines[mark.line : mark.line + 1]):
+        line = mark.line + 1
+    if line:
+        return f"{_parser_reason(error, text)}; line {line} has a template's placeholder: render it first"
+    return _parser_reason(error, text)
+
+
+def _parser_reason(error: yaml.MarkedYAMLError, text: str) -> str:
+    """What the parser says; the C parser doesn't name the character that it stumbles over."""
     problem, mark = error.problem, error.problem_mark
     if problem and mark is not None and "cannot start any token" in problem:
         character = text[mark.index : mark.index + 1]
@@ -60,7 +96,7 @@ def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
     return ", ".join(part for part in (problem, error.context) if part)
 
 
-def where(mark: yaml.Mark | None, source: str) -> str:
+def where(mark: Any, source: str) -> str:
     """A place as compilers write it, counted from one."""
     return f"{source}:{mark.line + 1}:{mark.column + 1}" if mark is not None else source
 
@@ -119,3 +155,25 @@ def json_number(node: ScalarNode) -> int | float | None:
     if node.style or not _JSON_NUMBER.fullmatch(node.value):
         return None
     return float(node.value) if set(".eE") & set(node.value) else int(node.value)
+
+
+def is_plain(node: ScalarNode) -> bool:
+    """Whether it is a boolean or a whole number that every reader writes as it stands: no yes, no 042."""
+    if node.tag == BOOLEAN:
+        return node.value in ("true", "false")
+    return isinstance(json_number(node), int)
+
+
+def is_unset(node: Node) -> bool:
+    """Whether a value is null, or a text without characters."""
+    return isinstance(node, ScalarNode) and (node.tag == NULL or not node.value)
+
+
+def rendered(node: Node) -> str:
+    """`{{ name }}` where YAML sees a mapping with a mapping as its key; else ''."""
+    if isinstance(node, MappingNode) and node.flow_style and len(node.value) == 1:
+        (key, _), *_rest = node.value
+        if isinstance(key, MappingNode) and key.flow_style and len(key.value) == 1:
+            name = key.value[0][0]
+            return f"{{{{ {name.value} }}}}" if isinstance(name, ScalarNode) else "{{ }}"
+    return ""

@@ -8,6 +8,7 @@ from typing import Any
 from yaml import MappingNode, Node, ScalarNode
 
 from irsa_cli.core import arn, names, policy, wellknown
+from irsa_cli.core.config.policy_file import note_problems, read_policy
 from irsa_cli.core.config.reader import Fields, Reader
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.nearest import did_you_mean
@@ -72,9 +73,10 @@ class PolicyReader:
         if path is None:
             return None
         try:
-            return policy.check_identity_policy(policy.parse(self._read(path), path), path)
+            return read_policy(self._read(path), path)
         except InvalidInput as error:
-            self._reader.problem(fields["file"], str(error))
+            for line in error.details or (str(error),):
+                self._reader.problem(fields["file"], line)
             return None
 
     def _document(self, node: Node) -> Document | None:
@@ -82,12 +84,9 @@ class PolicyReader:
         document = self._reader.plain(node)
         if not isinstance(document, dict):
             self._reader.problem(node, "a policy is a mapping with Version and Statement")
-        elif len(self._reader.problems) == before:
-            what = "this document"
-            return self._reader.checked(
-                node, lambda found: policy.check_identity_policy(found, what), document
-            )
-        return None
+            return None
+        note_problems(self._reader, node, document)
+        return document if len(self._reader.problems) == before else None
 
     def _well_known(self, node: Node) -> tuple[WellKnown, ...]:
         known = wellknown.names() if self._ours else wellknown.EKSCTL

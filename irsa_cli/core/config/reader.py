@@ -16,16 +16,21 @@ from irsa_cli.core.config.nodes import (
     MERGE,
     NULL,
     SEQUENCE,
+    is_plain,
+    is_unset,
     json_number,
+    rendered,
     text_of,
     unquoted,
     where,
 )
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.nearest import did_you_mean
+from irsa_cli.core.placeholders import UNFILLED, placeholder
 
 T = TypeVar("T")
 Fields = Mapping[str, Node]
+_LONGEST = 1_000
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
@@ -35,12 +40,23 @@ class Reader:
     def __init__(self, source: str) -> None:
         self.source = source
         self.problems: list[str] = []
+        self.like_eksctl = False
+        """Whether the document is read as eksctl reads its own: a number is a text where one is due."""
+        self._noted: set[str] = set()
+        self._places: set[str] = set()
 
     def problem(self, node: Node, text: str) -> None:
         """Note what is wrong at this place."""
-        line = f"{where(node.start_mark, self.source)}: {text}"
-        if line not in self.problems:  # an alias is read at every place that names it
+        place = where(node.start_mark, self.source)
+        line = f"{place}: {text if len(text) <= _LONGEST else text[:_LONGEST] + '...'}"
+        if line not in self._noted:  # an alias is read at every place that names it
             self.problems.append(line)
+        self._noted.add(line)
+        self._places.add(place)
+
+    def has_problem(self, node: Node) -> bool:
+        """Whether something was noted at this place."""
+        return where(node.start_mark, self.source) in self._places
 
     def finish(self) -> None:
         """Raise `InvalidInput` with everything that was noted."""
@@ -69,15 +85,22 @@ class Reader:
             return None
         text = text_of(node)
         taken_for = unquoted(node)
-        if taken_for:
+        if taken_for and not (self.like_eksctl and is_plain(node)):
             self.problem(
                 node, f'{text} is {taken_for} in YAML, and a string is expected: quote it ("{text}")'
             )
             return None
-        return self.checked(node, rule, text)
+        try:
+            return rule(text)
+        except InvalidInput as error:
+            unfilled = placeholder(text)
+            self.problem(node, f"'{unfilled}' {UNFILLED}: render the file first" if unfilled else str(error))
+            return None
 
     def boolean(self, node: Node) -> bool | None:
         """True or false."""
+        if self.like_eksctl and node.tag == NULL:
+            return False
         if not self._is_scalar(node, "true or false"):
             return None
         if node.tag != BOOLEAN:
@@ -111,9 +134,18 @@ class Reader:
         """A mapping of strings, each pair and all together checked by the rule."""
         found = {}
         for key, value in self.pairs(node).values():
-            text = self.text(value)
-            if text is not None and self.checked(key, rule, {text_of(key): text}) is not None:
-                found[text_of(key)] = text
+            text, name = self.text(value), text_of(key)
+            if text is None:
+                continue
+            try:
+                rule({name: text})
+            except InvalidInput as error:
+                if unfilled := placeholder(text):
+                    self.problem(value, f"'{unfilled}' {UNFILLED}: render the file first")
+                else:
+                    self.problem(key, str(error))
+            else:
+                found[name] = text
         return self.checked(node, rule, found) or {}
 
     def pairs(self, node: Node) -> dict[str, tuple[ScalarNode, Node]]:
@@ -141,9 +173,15 @@ class Reader:
         found = self.pairs(node)
         for name, (key, _) in found.items():
             if name not in known:
-                hint = hints.get(name) or did_you_mean(name, known)
+                hint = hints.get(name) or (did_you_mean(name, known) if len(found) < 100 else "")
                 self.problem(key, f"unknown field '{name}' in {what}{hint and ': ' + hint}")
         return {name: value for name, (_, value) in found.items() if name in known}
+
+    def given(self, fields: Fields) -> Fields:
+        """The fields that say something: to eksctl, null and "" are no more than their absence."""
+        if not self.like_eksctl:
+            return fields
+        return {name: node for name, node in fields.items() if not is_unset(node)}
 
     def plain(self, node: Node) -> Any:
         """The value as JSON has it; raises no exception, but notes what JSON has no word for."""
@@ -167,6 +205,9 @@ class Reader:
     def _unexpected(self, node: Node, expected: str) -> None:
         if node.tag == NULL:
             self.problem(node, f"this is empty: expected {expected}, or leave it out")
+            return
+        if unfilled := rendered(node):
+            self.problem(node, f"'{unfilled}' {UNFILLED}: render the file first")
             return
         found = {MAPPING: "a mapping", SEQUENCE: "a list"}.get(node.tag)
         if found is None:

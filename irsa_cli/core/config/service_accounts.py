@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from yaml import Node
+from yaml import MappingNode, Node
 
 from irsa_cli.core import arn, names
 from irsa_cli.core.comparing import COMPARISONS
 from irsa_cli.core.config.model import Binding
-from irsa_cli.core.config.nodes import BOOLEAN
+from irsa_cli.core.config.nodes import BOOLEAN, NULL, is_unset
 from irsa_cli.core.config.pods import pod_settings
 from irsa_cli.core.config.policies import PolicyReader
 from irsa_cli.core.config.reader import Fields, Reader
@@ -49,6 +49,7 @@ OURS = (
     "stsRegionalEndpoints",
     "tokenExpiration",
 )
+OF_POLICIES = ("attachPolicyARNs", "wellKnownPolicies", "attachPolicy")
 METADATA = ("name", "namespace", "labels", "annotations")
 OF_A_NEW_ROLE = (
     "attachPolicyARNs",
@@ -88,13 +89,14 @@ def binding(reader: Reader, node: Node, around: Around) -> tuple[Binding | None,
     fields = reader.fields(
         node, known, "serviceAccounts", {} if around.ours else dict.fromkeys(OURS, _OURS_HINT)
     )
+    fields = reader.given(fields)
     if "metadata" not in fields:
         reader.problem(node, "this ServiceAccount has no metadata.name")
         return None, []
     found = _metadata(reader, fields, around)
     if found is None:
         return None, []
-    _contradictions(reader, fields, found)
+    _contradictions(reader, node, fields, found, around)
     found = _role(reader, fields, replace(found, where=reader.line(node)), around)
     if found.role_only and (found.labels or found.annotations):
         notice = f"{found.where}: roleOnly: the labels and annotations of {found} are not set"
@@ -105,7 +107,7 @@ def binding(reader: Reader, node: Node, around: Around) -> tuple[Binding | None,
 def _metadata(reader: Reader, entry: Fields, around: Around) -> Binding | None:
     """The ServiceAccount itself; None where problems were noted that leave no name."""
     node = entry["metadata"]
-    fields = reader.fields(node, METADATA, "metadata", {})
+    fields = reader.given(reader.fields(node, METADATA, "metadata", {}))
     if "name" not in fields:
         reader.problem(node, "this ServiceAccount has no metadata.name")
         return None
@@ -121,7 +123,7 @@ def _metadata(reader: Reader, entry: Fields, around: Around) -> Binding | None:
     return replace(found, **pod_settings(reader, entry, fields.get("annotations")))
 
 
-def _contradictions(reader: Reader, fields: Fields, found: Binding) -> None:
+def _contradictions(reader: Reader, entry: Node, fields: Fields, found: Binding, around: Around) -> None:
     if "attachRoleARN" in fields:
         for name in OF_A_NEW_ROLE:
             if name in fields and not _is_off(fields[name]):
@@ -129,10 +131,21 @@ def _contradictions(reader: Reader, fields: Fields, found: Binding) -> None:
                     fields[name], f"attachRoleARN uses a role as it is: {name} contradicts it ({found})"
                 )
 
+    elif not around.ours and all(_is_off(fields[name]) for name in OF_POLICIES if name in fields):
+        reader.problem(
+            entry,
+            f"{found} has no policy: a ClusterConfig needs {', '.join(OF_POLICIES)} or attachRoleARN"
+            " (irsa/v1 Bindings may do without)",
+        )
+
 
 def _is_off(node: Node) -> bool:
-    """Whether a field says no more than its absence: false, or an empty list or mapping."""
-    return node.value.lower() in ("false", "no", "off") if node.tag == BOOLEAN else node.value == []
+    """Whether a field says no more than its absence: false, null, an empty list, a mapping to such."""
+    if isinstance(node, MappingNode):
+        return all(value.tag in (BOOLEAN, NULL) and _is_off(value) for _, value in node.value)
+    if node.tag == BOOLEAN:
+        return node.value.lower() in ("false", "no", "off")
+    return is_unset(node) or node.value == []
 
 
 def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Binding:

@@ -15,6 +15,7 @@ from irsa_cli.core.config.reader import Reader
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.issuer import check_issuer
 from irsa_cli.core.nearest import did_you_mean
+from irsa_cli.core.placeholders import UNFILLED, placeholder_in_policy
 
 _NAMESPACE_PATTERN = re.compile(r"[a-z0-9*?-]{1,63}", re.ASCII)
 
@@ -86,9 +87,18 @@ def conditions(reader: Reader, node: Node) -> dict[str, dict[str, Any]]:
 def _values(reader: Reader, key: ScalarNode, node: Node) -> str | list[str]:
     if key.value.lower().endswith((":sub", ":aud")):
         reader.problem(key, f"irsa sets {key.value} itself: use subjects, subjectPattern or audience")
+    elif ":" not in key.value:
+        reader.problem(key, f"the condition key '{key.value}' names no service: expected SERVICE:KEY")
     if isinstance(node, ScalarNode):
-        return reader.text(node) or ""
-    values = list(reader.texts(node))
+        return reader.text(node, _filled) or ""
+    values = list(reader.texts(node, _filled))
     if not values and not node.value:
         reader.problem(node, f"{key.value} has no values")
     return values
+
+
+def _filled(text: str) -> str:
+    """A value of a condition, in which IAM's variables may stand, and no place that nobody has filled in."""
+    if "$" in text and (found := placeholder_in_policy(text)):
+        raise InvalidInput(f"'{found}' {UNFILLED}")
+    return text

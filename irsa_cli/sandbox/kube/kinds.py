@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from irsa_cli.sandbox.kube import pods, status, webhooks
-from irsa_cli.sandbox.kube.schema import BYTES, OBJECT, JsonObject, ListOf, MapOf, Schema
+from irsa_cli.sandbox.kube.schema import BYTES, OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
 
 _REFERENCE: Schema = dict.fromkeys(
     ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"), str
@@ -144,7 +144,19 @@ WEBHOOKS = Kind(
     fill_in=webhooks.fill_in,
     problems=webhooks.problems,
 )
+_WORKLOAD: Schema = {**OBJECT, "spec": RAW, "status": RAW}
+"""What makes pods: kept as it is sent. Nothing here makes the pods."""
+_OF_APPS = {"DaemonSet": "ds", "Deployment": "deploy", "ReplicaSet": "rs", "StatefulSet": "sts"}
+WORKLOADS = (
+    *(
+        Kind(kind, f"{kind.lower()}s", _WORKLOAD, group="apps", short_names=(short,))
+        for kind, short in _OF_APPS.items()
+    ),
+    Kind("CronJob", "cronjobs", _WORKLOAD, group="batch", short_names=("cj",)),
+    Kind("Job", "jobs", _WORKLOAD, group="batch"),
+    Kind("ReplicationController", "replicationcontrollers", _WORKLOAD, short_names=("rc",)),
+)
 KINDS = {
     (kind.group, kind.resource): kind
-    for kind in (NAMESPACES, SERVICE_ACCOUNTS, PODS, CONFIG_MAPS, SECRETS, LEASES, WEBHOOKS)
+    for kind in (NAMESPACES, SERVICE_ACCOUNTS, PODS, CONFIG_MAPS, SECRETS, LEASES, WEBHOOKS, *WORKLOADS)
 }

@@ -1,0 +1,233 @@
+"""`irsa adopt` of what tools made that go on writing, of roles that admit others, or that nobody names."""
+
+import shlex
+from typing import Any
+
+import pytest
+
+from tests.scenarios.foreign import TOOLS, Tool, admitting, make_role, trust_of, write_trust
+from tests.scenarios.test_adopt import adopt
+from tests.scenarios.test_apply import apply, config, entry
+from tests.scenarios.test_attach_restricted import EXTERNAL, VPC, guard, subject
+from tests.scenarios.updating import SNS as SNS_ARN
+from tests.support.stage import ROLE_ARN, Json, Stage
+
+NAME = "app"
+
+
+@pytest.fixture(autouse=True)
+def associated(stage: Stage) -> None:
+    assert stage.associate().code == 0
+
+
+def proposed(error: Json, command: str) -> list[str]:
+    """The words of the command of irsa's that an error proposes, without `irsa`."""
+    for step in error["next"]:
+        _, found, rest = step.partition(f"irsa {command} ")
+        if found:
+            return [command, *shlex.split(rest.partition(", and ")[0], comments=True)]
+    raise AssertionError(error["next"])
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_who_made_it_and_writes_it_again_is_said_and_its_marks_stay(
+    stage: Stage, namespace: str, unique: str, tool: Tool
+) -> None:
+    tool.make(stage, namespace, NAME, unique)
+    trust = trust_of(stage, unique)
+    ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
+    assert ran.code == 0, ran.err
+    found = ran.json["adoption"]
+    assert found["maker"] == tool.maker
+    if tool.maker != "unknown":
+        names = {"eksctl": "stack", "CDK": "stack"}
+        assert any(names.get(tool.maker, tool.maker) in text for text in found["kept"]), found["kept"]
+    assert bool(found["others"]) == ("*" in tool.subject)
+    text = config(stage, entry(NAME, namespace, attachPolicyARNs=[SNS_ARN], tags={"team": "a"}))
+    applied = apply(stage, text)
+    assert applied.code == 0, applied.err
+    tags = stage.role_of(namespace, NAME)["tags"]
+    assert tool.tags.items() <= tags.items()
+    assert tags["team"] == "a"
+    assert trust["Statement"][0] in trust_of(stage, unique)["Statement"]
+    unchanged = apply(stage, text, "-o", "json")
+    assert unchanged.json["summary"] == {"unchanged": 1}
+    assert apply(stage, config(stage, entry(NAME, namespace, attachPolicyARNs=[SNS_ARN]))).code == 0
+    left = stage.role_of(namespace, NAME)["tags"]
+    assert "team" not in left
+    assert tool.tags.items() <= left.items()
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "maker"),
+    [
+        ({"app.kubernetes.io/managed-by": "Helm"}, {"meta.helm.sh/release-name": "app"}, "Helm"),
+        ({}, {"argocd.argoproj.io/tracking-id": "app:/ServiceAccount:x/app"}, "Argo CD"),
+        ({"kustomize.toolkit.fluxcd.io/name": "apps"}, {}, "Flux"),
+        ({}, {"pulumi.com/autonamed": "true"}, "Pulumi"),
+        ({"crossplane.io/composite": "x"}, {}, "Crossplane"),
+    ],
+)
+def test_who_writes_the_service_account_again_is_said(
+    stage: Stage, namespace: str, unique: str, labels: Any, annotations: Any, maker: str
+) -> None:
+    arn = make_role(stage, unique, admitting(stage, subject(namespace)))
+    stage.make_account(namespace, NAME, labels=labels, annotations={ROLE_ARN: arn, **annotations})
+    ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert ran.json["adoption"]["accountMaker"] == maker
+    assert any(f"managed by {maker}" in note and "writes it again" in note for note in ran.json["notes"])
+
+
+def test_whom_the_trust_policy_lets_in_is_said(stage: Stage, namespace: str, unique: str) -> None:
+    github = "token.actions.githubusercontent.com"
+    statements = [
+        admitting(stage, [subject(namespace), subject(namespace, "other")], Sid="List"),
+        admitting(stage, "system:serviceaccount:*:app", "StringLike"),
+        admitting(stage, None),
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": f"arn:aws:iam::{stage.account_id}:oidc-provider/{github}"},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringLike": {f"{github}:sub": "repo:acme/app:*"}},
+        },
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ]
+    arn = make_role(stage, unique, *statements)
+    stage.make_account(namespace, NAME, annotations={ROLE_ARN: arn})
+    trust = trust_of(stage, unique)
+    ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert trust_of(stage, unique) == trust
+    assert ran.json["adoption"]["others"] == [
+        f"{subject(namespace, 'other')} by statement 1 (List)",
+        "system:serviceaccount:*:app by statement 2",
+        "every ServiceAccount of the cluster by statement 3",
+        f"repo:acme/app:* of {github} by statement 4",
+        "Service ec2.amazonaws.com by statement 5",
+    ]
+    assert "every ServiceAccount of the cluster" in ran.err
+
+
+@pytest.mark.parametrize("restricted", ["guard", "vpc"])
+def test_what_cant_be_known_is_taken_over_and_said(
+    stage: Stage, namespace: str, unique: str, restricted: str
+) -> None:
+    statements = [admitting(stage, subject(namespace), condition=VPC if restricted == "vpc" else None)]
+    statements += [guard(stage)] if restricted == "guard" else []
+    arn = make_role(stage, unique, *statements)
+    stage.make_account(namespace, NAME, annotations={ROLE_ARN: arn})
+    ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert any("can't be known" in note for note in ran.json["notes"])
+
+
+def test_what_is_not_admitted_is_let_in_as_proposed(stage: Stage, namespace: str, unique: str) -> None:
+    arn = make_role(stage, unique, admitting(stage, subject(namespace, "else")))
+    stage.make_account(namespace, NAME, annotations={ROLE_ARN: arn})
+    refused = adopt(stage, NAME, "-n", namespace, "-o", "json")
+    assert refused.code == 4, refused.err
+    doctor = stage.irsa(*proposed(refused.json["error"], "doctor"))
+    assert doctor.code in (0, 4, 5), doctor.err
+    assert stage.irsa(*proposed(refused.json["error"], "create-sa")).code == 0
+    assert adopt(stage, NAME, "-n", namespace).code == 0
+
+
+@pytest.mark.parametrize("mode", [(), ("--atomic",)])
+@pytest.mark.parametrize("role_only", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_role_whose_service_account_names_none_is_taken_over_as_proposed(
+    stage: Stage, namespace: str, unique: str, role_only: bool, there: bool, mode: tuple[str, ...]
+) -> None:
+    make_role(stage, unique, admitting(stage, subject(namespace)), tags={"cost": "42"})
+    if there:
+        stage.make_account(namespace, NAME)
+    item = entry(NAME, namespace, roleName=unique, attachPolicyARNs=[SNS_ARN], roleOnly=role_only)
+    text = config(stage, item)
+    before = stage.world()
+    refused = apply(stage, text, *mode, "-o", "json")
+    assert refused.code == 4, refused.err
+    assert stage.world() == before
+    (result,) = refused.json["items"]
+    ran = stage.irsa(*proposed(result["result"]["error"], "adopt"), "-o", "json")
+    assert ran.code == 0, ran.err
+    assert any("stays as it is" in note for note in ran.json["notes"])
+    account = stage.account(namespace, NAME)
+    done = apply(stage, text, *mode)
+    assert done.code == 0, done.err
+    role = stage.aws_world()["roles"][unique]
+    assert role["attached"] == [SNS_ARN]
+    assert role["tags"]["cost"] == "42"
+    if role_only:
+        assert stage.account(namespace, NAME) == account
+    else:
+        assert stage.role_of(namespace, NAME)["arn"] == role["arn"]
+    again = apply(stage, text, *mode, "-o", "json")
+    assert (again.code, again.json["summary"]) == (0, {"unchanged": 1})
+
+
+def test_a_role_that_is_taken_over_alone_is_complete(stage: Stage, namespace: str, unique: str) -> None:
+    make_role(stage, unique, admitting(stage, subject(namespace)), path=f"/irsa/{stage.cluster}/")
+    assert adopt(stage, NAME, "-n", namespace, "--role-name", unique).code == 0
+    shown = stage.irsa("get-sa", "-c", stage.cluster, "-n", namespace, "-o", "json")
+    (item,) = [item for item in shown.json["items"] if item["role"]["arn"].endswith(unique)]
+    assert item["status"] == "role-only"
+    again = adopt(stage, NAME, "-n", namespace, "--role-name", unique, "-o", "json")
+    assert (again.code, again.json["outcome"]) == (0, "unchanged")
+
+
+@pytest.mark.parametrize("reason", ["missing", "others", "not-admitted"])
+def test_a_role_that_is_named_is_refused_like_any_other(
+    stage: Stage, namespace: str, unique: str, reason: str
+) -> None:
+    if reason == "others":
+        make_role(stage, unique, admitting(stage, subject(namespace)), tags={"irsa/service-account": "a/b"})
+    elif reason == "not-admitted":
+        make_role(stage, unique, admitting(stage, subject(namespace), condition=EXTERNAL))
+    before = stage.world()
+    assert adopt(stage, NAME, "-n", namespace, "--role-name", unique).code == 4
+    assert stage.world() == before
+
+
+def test_all_and_a_role_are_wrong_usage(stage: Stage) -> None:
+    assert adopt(stage, "--all", "--role-name", "x").code == 2
+
+
+def test_each_note_of_many_says_what_it_is_about(stage: Stage, namespace: str, unique: str) -> None:
+    tools = [tool for tool in TOOLS if tool.name in ("crossplane", "eksctl", "hand")]
+    for tool in tools:
+        tool.make(stage, namespace, tool.name, f"{unique}-{tool.name}")
+    write_trust(stage, f"{unique}-hand", admitting(stage, None))
+    planned = adopt(stage, "--all", "-n", namespace, "--dry-run")
+    said = [line for line in planned.err.splitlines() if "Note:" in line]
+    assert said
+    assert all(any(f"{namespace}/{tool.name}: " in line for tool in tools) for line in said), said
+    ran = adopt(stage, "--all", "-n", namespace, "-o", "json")
+    assert ran.code == 0, ran.err
+    for item in ran.json["items"]:
+        name = item["serviceAccount"]["name"]
+        assert item["notes"]
+        assert all(note.startswith(f"{namespace}/{name}: ") for note in item["notes"]), item["notes"]
+
+
+def test_a_role_that_a_file_uses_in_place_of_another_account(stage: Stage, namespace: str) -> None:
+    """To adopt a role of another account is no way."""
+    arn = "arn:aws:iam::444455556666:role/far"
+    stage.make_account(namespace, NAME, annotations={ROLE_ARN: arn})
+    refused = apply(stage, config(stage, entry(NAME, namespace, attachPolicyARNs=[SNS_ARN])))
+    assert refused.code == 4, refused.err
+    assert "irsa adopt" not in refused.err
+    kept = apply(stage, config(stage, entry(NAME, namespace, attachRoleARN=arn)))
+    assert kept.code == 0, kept.err
+
+
+def test_tags_of_others_stay_also_on_a_role_that_irsa_made(stage: Stage, namespace: str) -> None:
+    def text(**tags: str) -> str:
+        return config(stage, entry(NAME, namespace, attachPolicyARNs=[SNS_ARN], tags=tags))
+
+    assert apply(stage, text(team="a", env="test")).code == 0
+    role = stage.role_of(namespace, NAME)["arn"].rsplit("/", 1)[-1]
+    stage.iam().tag_role(RoleName=role, Tags=[{"Key": "scanner", "Value": "seen"}])
+    assert apply(stage, text(team="a")).code == 0
+    tags = stage.role_of(namespace, NAME)["tags"]
+    assert (tags["scanner"], tags["team"], tags.get("env")) == ("seen", "a", None)
