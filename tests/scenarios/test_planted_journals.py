@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_recover import ATTACHING, WISH, cut_off, unfinished
 from tests.support.stage import READ_ONLY, Json, Stage
+from tests.support.terminal import Terminal
 
+ROOT = Path(__file__).resolve().parents[2]
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 PLANTED = "20260601T120000000Z-0a1b2c3d"
 EVIL_TRUST = {
@@ -331,10 +334,51 @@ def test_a_deletion_that_is_taken_back_is_shown_before_and_never_called_taken_ba
 
 
 def test_the_command_that_an_interrupted_run_proposes_names_the_way(small: Stage) -> None:
-    (small.folder / "aws config").write_text('[profile "p q"]\nregion = eu-west-1\n')
-    env: dict[str, Any] = {"AWS_CONFIG_FILE": str(small.folder / "aws config")}
-    small.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", times=None))
-    small.sandbox.faults.add(Fault("iam", "DeleteRole", "error", times=None))
+    before, keys = small.world(), small.env()
+    (small.folder / "aws config").write_text(
+        f"""[profile "p q"]
+region = {small.region}
+aws_access_key_id = {keys["AWS_ACCESS_KEY_ID"]}
+aws_secret_access_key = {keys["AWS_SECRET_ACCESS_KEY"]}
+"""
+    )
+    env = {"AWS_CONFIG_FILE": str(small.folder / "aws config")}
+    for operation in ("AttachRolePolicy", "DeleteRole"):
+        small.sandbox.faults.add(Fault("iam", operation, "error", times=None))
     ran = small.create_sa("app", "apps", *WISH_WITHOUT_FILE, "--profile", "p q", **env)
     assert ran.code == 3, ran.err
-    assert "--profile 'p q'" in ran.err
+    small.sandbox.faults.clear()
+    (proposed,) = {line.partition("to finish: ")[2] for line in ran.err.splitlines() if "to finish" in line}
+    assert proposed.endswith("--profile 'p q'")
+    (item,) = unfinished(small)
+    assert small.irsa("recover", item["transaction"], **env).code == 4
+    assert small.irsa(*shlex.split(proposed)[1:], **env).code == 0
+    assert small.world() == before
+
+
+@pytest.mark.parametrize("answer", ["n", "y"])
+def test_at_a_terminal_the_plan_is_shown_and_asked_about(small: Stage, answer: str) -> None:
+    before = small.world()
+    transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
+    half = small.world()
+    command = [sys.executable, "-m", "irsa_cli", "recover", transaction]
+    env = {**small.env(), "PYTHONPATH": str(ROOT)}
+    with Terminal(command, env, small.folder) as terminal:
+        terminal.read(f"{transaction}  apps/app  is going to be carried out:")
+        terminal.read("- Role .*demo-apps-app")
+        terminal.read(r"Do this\? \[y/N\]")
+        terminal.type(f"{answer}\n")
+        terminal.read("taken back" if answer == "y" else "it was not confirmed")
+        assert terminal.end() == (0 if answer == "y" else 4)
+    assert small.world() == (before if answer == "y" else half)
+
+
+def test_with_yes_nobody_is_asked(small: Stage) -> None:
+    before = small.world()
+    transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
+    command = [sys.executable, "-m", "irsa_cli", "recover", transaction, "--yes"]
+    with Terminal(command, {**small.env(), "PYTHONPATH": str(ROOT)}, small.folder) as terminal:
+        terminal.read("is going to be carried out:")
+        terminal.read("Everything that the transaction did was taken back")
+        assert terminal.end() == 0
+    assert small.world() == before
