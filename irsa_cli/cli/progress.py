@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.wording import describe, mark
+from irsa_cli.cli.wording import back_again, describe, mark
 from irsa_cli.core.redaction import redacted, without_secrets
 from irsa_cli.core.visible import visible
 
@@ -106,15 +107,30 @@ class Progress:
         kind, what = event.change.kind.value, describe(event.change)
         if event.step is Step.DONE and not event.changed:
             return _row(mark("ok"), kind, what, "already there")
-        sign = {Step.DONE: mark(event.change.action), Step.UNDONE: mark("delete")}.get(
-            event.step, mark("failed")
-        )
+        deleted = event.change.after is None
+        undone = mark("create" if deleted else "delete")
+        sign = {Step.DONE: mark(event.change.action), Step.UNDONE: undone}.get(event.step, mark("failed"))
         tail = _took(event.seconds)
         if event.step is Step.UNDONE:
-            tail = f"taken back  {tail}" if event.changed else "not there"
+            none = "is there" if deleted else "not there"
+            tail = f"{back_again(event.change)}  {tail}" if event.changed else none
         elif event.error is not None:
             tail = str(event.error)
         return _row(sign, kind, what, tail)
+
+    def ask(self, lines: Sequence[str], question: str) -> bool:
+        """Show lines and ask whether to go on; nobody at the terminal means no."""
+        if self._status is not None:
+            self._status.stop()
+        try:
+            for line in lines:
+                click.echo(line, err=True)
+            return click.confirm(question, err=True)
+        except click.Abort:
+            return False
+        finally:
+            if self._status is not None:
+                self._status.start()
 
     def _spin(self, text: str) -> None:
         if self._status is not None:

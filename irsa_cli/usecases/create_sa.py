@@ -25,7 +25,7 @@ from irsa_cli.core.states import (
     RoleState,
 )
 from irsa_cli.core.wellknown import Resolved, Scope, WellKnown
-from irsa_cli.transaction.recover import supersede
+from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.connect import Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.making import Work
 from irsa_cli.usecases.running import (
@@ -102,7 +102,7 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         result = Work(connection, wish, lambda *found: plan(*found), settings, context).until_settled()
     except Refused as error:
         error.next_steps += tuple(
-            f"irsa recover {path.stem}  # takes back the run that was cut off" for path in earlier
+            f"{command_of(path)}  # takes back the run that was cut off" for path in earlier
         )
         raise
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:

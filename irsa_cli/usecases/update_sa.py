@@ -25,7 +25,7 @@ from irsa_cli.core.updating import Quotas, ineffective, plan, restarts
 from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.journal import read
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.recover import cut_off, supersede
+from irsa_cli.transaction.recover import command_of, cut_off, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.observe import check_policies
 from irsa_cli.usecases.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
@@ -96,7 +96,7 @@ def _earlier(settings: Settings, context: Mapping[str, Any]) -> list[Path]:
         else:
             settings.note(
                 f"An earlier run ({path.stem}) that asked for something else was cut off:"
-                f" irsa recover {path.stem} takes it back, with --forward it is finished."
+                f" {command_of(path)} takes it back, with --forward it is finished."
             )
     return same
 
