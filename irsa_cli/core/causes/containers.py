@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.bare_pods import edit
 from irsa_cli.core.causes.facts import Facts, Role, have
@@ -74,7 +76,7 @@ def _use(namespace: str, name: str, pod: Pod) -> str:
     if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
         kind, owner = "Deployment", owner.removesuffix(f"-{pod.labels['pod-template-hash']}")
     if kind in ("Deployment", "StatefulSet", "DaemonSet"):
-        return f"kubectl -n {namespace} set serviceaccount {kind.lower()} {owner} {name}"
+        return f"kubectl -n {namespace} set serviceaccount {kind.lower()} {shlex.quote(owner)} {name}"
     return edit(namespace, pod)
 
 
