@@ -58,20 +58,20 @@ class Command:
     def __init__(self, seconds: float = math.inf, tell: Callable[[str], None] = lambda text: None) -> None:
         self._until = time.monotonic() + seconds
         self._stop = threading.Event()
-        self._tell = tell
+        self.tell = tell
         self._told = -math.inf
         self._lock = threading.Lock()
         self.waited_for: set[str] = set()
         """Services that were waited for in vain: a reading goes on without them, and asks them for more."""
 
-    def tell(self, text: str) -> None:
+    def waits(self, text: str) -> None:
         """Tell what is waited for; of calls that wait at the same time, one."""
         with self._lock:
             now = time.monotonic()
             if self._stop.is_set() or now - self._told < TOLD_EVERY:
                 return
             self._told = now
-        self._tell(text)
+        self.tell(text)
 
     @property
     def remaining(self) -> float:
@@ -156,7 +156,7 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
             raise failure
         if spent >= TOLD_AFTER:
             so_far = f"{spent:.0f} s of at most {most:.0f} s"
-            _command.tell(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
+            _command.waits(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
         try:
             mine.pause(wait)
         except IrsaError:
