@@ -161,7 +161,7 @@ def _signals_raise() -> None:
     from irsa_cli.usecases import running
 
     @contextmanager
-    def stoppable(run: Any, warn: Any) -> Iterator[None]:
+    def stoppable(run: Any, warn: Any, way: str = "") -> Iterator[None]:
         yield
 
     _replace(running, "stoppable", stoppable)
