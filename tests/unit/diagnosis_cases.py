@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from irsa_cli.core.causes.facts import Association, EksFacts, Event, RoleSummary, Unreadable, VpcEndpoint
 from irsa_cli.core.causes.kinds import Requirement, Volume
@@ -61,6 +62,10 @@ UNSHOWN = bare_pod(name="irsa-doctor-1", owner="")
 POD_IDENTITY = bare_pod(
     containers=(container(env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23"}, mounts={}),)
 )
+
+
+APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/web"}
+"""A pod that bears nothing of the ServiceAccount's name."""
 
 
 def marked(commit: str) -> dict[str, str]:
@@ -414,6 +419,31 @@ CASES: list[tuple[str, Change]] = [
     ),
     ("pod-opted-out", around(pods=(bare_pod(annotations={"eks.amazonaws.com/skip-containers": "app"}),))),
     ("pod-service-account", around(pods=(bare_pod(service_account="default"),))),
+    ("pod-service-account", around(pods=(bare_pod(**APART, service_account="reader-sa"),))),
+    ("pod-service-account", around(pods=(bare_pod(**APART, service_account="raeder"),))),
+    ("pod-service-account", around(pods=(), elsewhere=(bare_pod(namespace="front"),))),
+    (
+        "pod-service-account",
+        around(pods=(pod(), bare_pod(**{**APART, "owner": f"Pod/{pod().name}"}, service_account="default"))),
+    ),
+    (
+        "pod-service-account",
+        around(
+            pods=(
+                pod(labels={"spark-app-selector": "s-1"}),
+                bare_pod(**{**APART, "labels": {"spark-app-selector": "s-1"}}, service_account="default"),
+            )
+        ),
+    ),
+    (
+        "service-account-renamed",
+        around(
+            account=annotated(),
+            role=Unreadable("no"),
+            pods=(bare_pod(),),
+            renamed=((ADMITTING[0], "reader-sa"),),
+        ),
+    ),
     ("pod-role-differs", around(pods=(pod(containers=(container(env=env(FOREIGN)),)),))),
     ("pod-audience-differs", around(pods=(pod(volumes=(Volume("aws-iam-token", "other"),)),))),
     ("pod-env-partial", around(pods=(pod(containers=(container(env={"AWS_ROLE_ARN": ROLE}),)),))),

@@ -50,24 +50,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Something that could not be read. `answered`: whoever asks gets this answer, which is of no use."""
+    """Something that could not be read. `answered`: whoever asks gets this answer, which is of no use.
+
+    `follows`: nothing hides it; what it would be read by is not there, or is wrong.
+    """
 
     why: str
     answered: bool = False
+    follows: bool = False
 
 
 class CannotTell(Exception):
-    """A check that can't be made: what it needs is not there or can't be read."""
+    """A check that can't be made: what it needs is not there or can't be read.
 
-    def __init__(self, why: str) -> None:
+    `follows`: it is not there, which is a matter of other checks.
+    """
+
+    def __init__(self, why: str, *, follows: bool = True) -> None:
         super().__init__(why)
         self.why = why
+        self.follows = follows
 
 
 def have(value: T | Unreadable) -> T:
     """What was read; raises `CannotTell` when it could not be."""
     if isinstance(value, Unreadable):
-        raise CannotTell(value.why)
+        raise CannotTell(value.why, follows=value.follows)
     return value
 
 
@@ -161,7 +169,9 @@ class Subject:
     """One ServiceAccount and everything around it. None stands for what doesn't exist.
 
     `pods` are all pods of the namespace, `probe` a pod that was created for show (`dryRun=All`),
-    `candidates` roles whose trust policy admits the ServiceAccount, `providers` those that the role's trust
+    `candidates` roles whose trust policy admits the ServiceAccount, `renamed` those that admit one of nearly
+    this name which is gone, with that name; `elsewhere` pods of ServiceAccounts of this name in other
+    namespaces, read where nobody uses this one; `providers` those that the role's trust
     policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
     cluster's. `association_role` is the role of the EKS Pod Identity association, `agent` whether the cluster
     has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
@@ -177,6 +187,8 @@ class Subject:
     candidates: tuple[RoleSummary, ...] | Unreadable = Unreadable("the roles were not listed")
     providers: Mapping[str, ProviderState | Unreadable | None] = field(default_factory=dict)
     pods: tuple[Pod, ...] | Unreadable = ()
+    elsewhere: tuple[Pod, ...] | Unreadable = ()
+    renamed: tuple[tuple[RoleSummary, str], ...] = ()
     nodes: Mapping[str, NodeMetadata] | Unreadable = field(default_factory=dict)
     probe: Pod | Unreadable = Unreadable("no pod was created for show")
     association: Association | Unreadable | None = None
