@@ -123,7 +123,7 @@ class _Doctor:
         return replace(facts, subject=replace(facts.named, elsewhere=found))
 
     def all(self, namespace: str) -> Diagnosis:
-        """The cluster, and every ServiceAccount that names a role or should; raises `Refused` for no namespace."""
+        """The cluster, and every ServiceAccount that names a role or should. Raises `Refused`."""
         self._begin_cluster()
         if namespace:
             check_namespace(self.connection, namespace)

@@ -38,8 +38,12 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
 def _with_pod_identity(reads: DoctorReads, subject: Subject, association: Association) -> Subject:
     agent, endpoints = reads.agent(), reads.auth_endpoints()
     role = Unreadable("EKS did not tell the association's role")
+    target = reads.role(association.target_role_arn) if association.target_role_arn else None
     found = reads.role(association.role_arn).result() if association.role_arn else role
-    return replace(subject, association_role=found, agent=agent.result(), auth_endpoints=endpoints.result())
+    subject = replace(
+        subject, association_role=found, agent=agent.result(), auth_endpoints=endpoints.result()
+    )
+    return subject if target is None else replace(subject, target_role=target.result())
 
 
 def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:

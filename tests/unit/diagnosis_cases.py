@@ -6,7 +6,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from irsa_cli.core.causes.facts import Association, EksFacts, Event, RoleSummary, Unreadable, VpcEndpoint
+from irsa_cli.core.causes.facts import (
+    Association,
+    EksFacts,
+    Event,
+    Role,
+    RoleSummary,
+    Unreadable,
+    VpcEndpoint,
+)
 from irsa_cli.core.causes.kinds import Requirement, Volume
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import (
@@ -80,6 +88,28 @@ FOR_ANOTHER = condition(StringEquals={"sub": "system:serviceaccount:front:web", 
 def for_pod_identity(*actions: str) -> Document:
     """A trust policy for EKS Pod Identity."""
     return statement(Principal={"Service": "pods.eks.amazonaws.com"}, Action=list(actions), Condition=None)
+
+
+ASSUMING = ("sts:AssumeRole", "sts:TagSession")
+
+
+def asking(**keys: str) -> Document:
+    """A trust policy for EKS Pod Identity on conditions."""
+    equal = {"StringEquals": keys}
+    principal = {"Service": "pods.eks.amazonaws.com"}
+    return statement(Principal=principal, Action=list(ASSUMING), Condition=equal)
+
+
+def for_role(*actions: str, external: str = "") -> Document:
+    """A trust policy for the association's role."""
+    condition = {"StringEquals": {"sts:ExternalId": external}} if external else None
+    return statement(Principal={"AWS": ROLE}, Action=list(actions), Condition=condition)
+
+
+def targeting(target: Role | None, external: str = "") -> Change:
+    """A Pod Identity association with a target role."""
+    association = Association("a-1", ROLE, NOW - timedelta(days=1), FOREIGN, external)
+    return pod_identity(association=association, target_role=target)
 
 
 def pod_identity(**fields: object) -> Change:
@@ -398,6 +428,20 @@ CASES: list[tuple[str, Change]] = [
     ("pod-identity-trust", pod_identity(association_role=role())),
     ("pod-identity-trust", pod_identity(association_role=role(trust=for_pod_identity("sts:AssumeRole")))),
     ("pod-identity-trust", pod_identity(association_role=None)),
+    *(
+        ("pod-identity-trust", pod_identity(association_role=role(trust=asking(**{key: value}))))
+        for key, value in (
+            ("aws:SourceAccount", "444455556666"),
+            ("aws:SourceArn", f"{CLUSTER.arn}-2"),
+            ("aws:RequestTag/kubernetes-namespace", "front"),
+            ("aws:RequestTag/kubernetes-service-account", "raeder"),
+            ("aws:RequestTag/team", "x"),
+        )
+    ),
+    ("pod-identity-target", targeting(None)),
+    ("pod-identity-target", targeting(role(arn=FOREIGN))),
+    ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role("sts:AssumeRole")))),
+    ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role(*ASSUMING, external="x")))),
     ("pod-identity-agent", pod_identity(agent=False)),
     (
         "pod-identity-platform",

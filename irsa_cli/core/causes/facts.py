@@ -142,11 +142,18 @@ class RoleSummary:
 
 @dataclass(frozen=True)
 class Association:
-    """An EKS Pod Identity association; `role_arn` is empty where it could not be read."""
+    """An EKS Pod Identity association; `role_arn` is empty where it could not be read.
+
+    `target_role_arn` is a role that is assumed with the first one's credentials, by `external_id`;
+    `without_tags`: its sessions have no tags.
+    """
 
     id: str
     role_arn: str = ""
     created: datetime | None = None
+    target_role_arn: str = ""
+    external_id: str = ""
+    without_tags: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,7 +180,7 @@ class Subject:
     this name which is gone, with that name; `elsewhere` pods of ServiceAccounts of this name in other
     namespaces, read where nobody uses this one; `providers` those that the role's trust
     policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
-    cluster's. `association_role` is the role of the EKS Pod Identity association, `agent` whether the cluster
+    cluster's. `association_role` and `target_role` are those of the EKS Pod Identity association, `agent` whether the cluster
     has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
     is an association. `nodes` are those of its pods, by name, as far as EC2 knows them.
     """
@@ -193,6 +200,7 @@ class Subject:
     probe: Pod | Unreadable = Unreadable("no pod was created for show")
     association: Association | Unreadable | None = None
     association_role: Role | Unreadable | None = Unreadable("there is no Pod Identity association")
+    target_role: Role | Unreadable | None = Unreadable("the association has no target role", follows=True)
     agent: bool | Unreadable = Unreadable("there is no Pod Identity association")
     auth_endpoints: tuple[VpcEndpoint, ...] | Unreadable = Unreadable("there is no Pod Identity association")
     network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()

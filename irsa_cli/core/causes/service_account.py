@@ -10,7 +10,16 @@ import difflib
 from irsa_cli.core.causes.facts import CannotTell, Facts, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.kinds import ServiceAccount
-from irsa_cli.core.causes.subjects import admit, is_bare, listed, make, pod_names, restart, users_of
+from irsa_cli.core.causes.subjects import (
+    account_of,
+    admit,
+    is_bare,
+    listed,
+    make,
+    pod_names,
+    restart,
+    users_of,
+)
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
@@ -90,6 +99,7 @@ def _namespace(facts: Facts) -> Judgement:
 )
 def _renamed(facts: Facts) -> Judgement:
     subject = facts.named
+    account_of(subject)
     if not subject.renamed:
         return ok("no role was found that admits one of nearly this name which is gone")
     pods = [pod for pod in users_of(subject) if is_bare(pod)]
