@@ -110,7 +110,14 @@ def association(eks: EKSClient, cluster: str, namespace: str, name: str) -> Asso
     except ServiceError:
         return found
     described = whole["association"]
-    return Association(found.id, described.get("roleArn", ""), described.get("createdAt"))
+    return Association(
+        found.id,
+        described.get("roleArn", ""),
+        described.get("createdAt"),
+        described.get("targetRoleArn", ""),
+        described.get("externalId", ""),
+        described.get("disableSessionTags", False),
+    )
 
 
 def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from irsa_cli.core.causes.facts import Association, EksFacts, Event, RoleSummary, Unreadable, VpcEndpoint
+from irsa_cli.core.causes.facts import (
+    Association,
+    EksFacts,
+    Event,
+    Role,
+    RoleSummary,
+    Unreadable,
+    VpcEndpoint,
+)
 from irsa_cli.core.causes.kinds import Requirement, Volume
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import (
@@ -63,6 +72,10 @@ POD_IDENTITY = bare_pod(
 )
 
 
+APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/web"}
+"""A pod that bears nothing of the ServiceAccount's name."""
+
+
 def marked(commit: str) -> dict[str, str]:
     """The tags of a role of irsa's that says itself how far it is."""
     tags = {CLUSTER_TAG: CLUSTER.arn, SERVICE_ACCOUNT_TAG: "backend/reader", TRANSACTION_TAG: "t"}
@@ -75,6 +88,28 @@ FOR_ANOTHER = condition(StringEquals={"sub": "system:serviceaccount:front:web", 
 def for_pod_identity(*actions: str) -> Document:
     """A trust policy for EKS Pod Identity."""
     return statement(Principal={"Service": "pods.eks.amazonaws.com"}, Action=list(actions), Condition=None)
+
+
+ASSUMING = ("sts:AssumeRole", "sts:TagSession")
+
+
+def asking(**keys: str) -> Document:
+    """A trust policy for EKS Pod Identity on conditions."""
+    equal = {"StringEquals": keys}
+    principal = {"Service": "pods.eks.amazonaws.com"}
+    return statement(Principal=principal, Action=list(ASSUMING), Condition=equal)
+
+
+def for_role(*actions: str, external: str = "") -> Document:
+    """A trust policy for the association's role."""
+    condition = {"StringEquals": {"sts:ExternalId": external}} if external else None
+    return statement(Principal={"AWS": ROLE}, Action=list(actions), Condition=condition)
+
+
+def targeting(target: Role | None, external: str = "") -> Change:
+    """A Pod Identity association with a target role."""
+    association = Association("a-1", ROLE, NOW - timedelta(days=1), FOREIGN, external)
+    return pod_identity(association=association, target_role=target)
 
 
 def pod_identity(**fields: object) -> Change:
@@ -393,6 +428,20 @@ CASES: list[tuple[str, Change]] = [
     ("pod-identity-trust", pod_identity(association_role=role())),
     ("pod-identity-trust", pod_identity(association_role=role(trust=for_pod_identity("sts:AssumeRole")))),
     ("pod-identity-trust", pod_identity(association_role=None)),
+    *(
+        ("pod-identity-trust", pod_identity(association_role=role(trust=asking(**{key: value}))))
+        for key, value in (
+            ("aws:SourceAccount", "444455556666"),
+            ("aws:SourceArn", f"{CLUSTER.arn}-2"),
+            ("aws:RequestTag/kubernetes-namespace", "front"),
+            ("aws:RequestTag/kubernetes-service-account", "raeder"),
+            ("aws:RequestTag/team", "x"),
+        )
+    ),
+    ("pod-identity-target", targeting(None)),
+    ("pod-identity-target", targeting(role(arn=FOREIGN))),
+    ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role("sts:AssumeRole")))),
+    ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role(*ASSUMING, external="x")))),
     ("pod-identity-agent", pod_identity(agent=False)),
     (
         "pod-identity-platform",
@@ -414,6 +463,31 @@ CASES: list[tuple[str, Change]] = [
     ),
     ("pod-opted-out", around(pods=(bare_pod(annotations={"eks.amazonaws.com/skip-containers": "app"}),))),
     ("pod-service-account", around(pods=(bare_pod(service_account="default"),))),
+    ("pod-service-account", around(pods=(bare_pod(**APART, service_account="reader-sa"),))),
+    ("pod-service-account", around(pods=(bare_pod(**APART, service_account="raeder"),))),
+    ("pod-service-account", around(pods=(), elsewhere=(bare_pod(namespace="front"),))),
+    (
+        "pod-service-account",
+        around(pods=(pod(), bare_pod(**{**APART, "owner": f"Pod/{pod().name}"}, service_account="default"))),
+    ),
+    (
+        "pod-service-account",
+        around(
+            pods=(
+                pod(labels={"spark-app-selector": "s-1"}),
+                bare_pod(**{**APART, "labels": {"spark-app-selector": "s-1"}}, service_account="default"),
+            )
+        ),
+    ),
+    (
+        "service-account-renamed",
+        around(
+            account=annotated(),
+            role=Unreadable("no"),
+            pods=(bare_pod(),),
+            renamed=((ADMITTING[0], "reader-sa"),),
+        ),
+    ),
     ("pod-role-differs", around(pods=(pod(containers=(container(env=env(FOREIGN)),)),))),
     ("pod-audience-differs", around(pods=(pod(volumes=(Volume("aws-iam-token", "other"),)),))),
     ("pod-env-partial", around(pods=(pod(containers=(container(env={"AWS_ROLE_ARN": ROLE}),)),))),

@@ -41,6 +41,7 @@ Json = dict[str, Any]
 AUDIENCE = "sts.amazonaws.com"
 
 NEVER_A_PROBLEM = {
+    "pod-unseen",
     "pod-identity-endpoint",
     "provider-thumbprint",
     "role-new",

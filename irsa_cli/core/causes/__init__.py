@@ -16,6 +16,7 @@ from irsa_cli.core.causes import (
     provider,
     role,
     role_arn,
+    seen,
     service_account,
     trust,
     webhook,
@@ -37,6 +38,7 @@ _HOMES = (
     environment,
     network,
     answers,
+    seen,
 )
 _GROUPS = tuple(Group)
 _MODULES = tuple(module.__name__ for module in _HOMES)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.bare_pods import edit
-from irsa_cli.core.causes.facts import Facts, Role, have
+from irsa_cli.core.causes.facts import Facts, Role, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.kinds import Container, Pod
 from irsa_cli.core.causes.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
     account_of,
+    admit,
     annotation_of,
     audience_of,
     injected_users,
@@ -22,6 +25,7 @@ from irsa_cli.core.causes.subjects import (
     users_of,
     where,
 )
+from irsa_cli.core.causes.usage import has_role, is_active, is_of_app, neighbours, strays
 from irsa_cli.core.evaluation import covers
 from irsa_cli.core.policy import as_list
 
@@ -30,7 +34,6 @@ _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 _CHAIN = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
 TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
-_NAME_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance", "app", "k8s-app", "name")
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -46,27 +49,50 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 )
 def _service_account(facts: Facts) -> Judgement:
     subject = facts.named
-    account_of(subject)
-    pods = have(subject.pods)
+    found = strays(facts) if has_role(account_of(subject)) else ()
+    if found:
+        return _stray(facts, found)
+    pods = [pod for pod in have(subject.pods) if is_active(pod)]
     if any(pod.service_account == subject.name for pod in pods):
         return ok("pods use the ServiceAccount")
-    meant = [pod for pod in pods if _is_meant(pod, subject.name)]
-    if not meant:
-        others = listed(sorted({pod.service_account for pod in pods})) or "none"
-        return unknown(f"no pod uses ServiceAccount {subject.full_name}", used_in_the_namespace=others)
+    others = listed(sorted({pod.service_account for pod in pods})) or "none"
+    evidence = {"used_in_the_namespace": others}
+    near = neighbours(facts)
+    if near:
+        evidence["pods_of_its_name"] = f"{pod_names(near)}, which have an identity of their own"
+    return unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
+
+
+def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
+    subject = facts.named
+    mine = [pod for pod in found if pod.namespace == subject.namespace]
+    used = any(pod.service_account == subject.name and is_active(pod) for pod in have(subject.pods))
+    if used:
+        text = "pods that its pods have made use another, which has no role"
+    elif mine:
+        text = "nobody uses the ServiceAccount, and pods of its name use another, which has no role"
+    else:
+        text = "nobody uses it, and pods use the one of its name in another namespace, which has no role"
+    first = found[0]
+    here = first in mine and (first.service_account == "default" or is_of_app(first, subject.name))
     return problem(
-        "nobody uses the ServiceAccount, and pods of its name use another",
-        fix=_use(subject.namespace, subject.name, meant[0]),
-        pods=pod_names(meant),
-        they_use=listed(sorted({pod.service_account for pod in meant})),
-        expected=subject.name,
+        text,
+        fix=_use(subject.namespace, subject.name, first) if here else _admit_other(facts, first),
+        pods=pod_names(found),
+        they_use=listed(sorted({_account_name(subject, pod) for pod in found})),
+        expected=subject.name if mine or used else subject.full_name,
     )
 
 
-def _is_meant(pod: Pod, name: str) -> bool:
-    """Whether a pod bears the ServiceAccount's name, so that it was probably to use it."""
-    labelled = any(pod.labels.get(key) == name for key in _NAME_LABELS)
-    return labelled or pod.name == name or pod.name.startswith(f"{name}-")
+def _account_name(subject: Subject, pod: Pod) -> str:
+    own = pod.namespace == subject.namespace
+    return pod.service_account if own else f"{pod.namespace}/{pod.service_account}"
+
+
+def _admit_other(facts: Facts, pod: Pod) -> str:
+    """The commands that let the ServiceAccount that the pods use have the role, and have them made anew."""
+    other = replace(facts.named, namespace=pod.namespace, name=pod.service_account, account=None)
+    return "\n".join((admit(facts, other, annotation_of(facts.named)), restart(other, [pod])))
 
 
 def _use(namespace: str, name: str, pod: Pod) -> str:

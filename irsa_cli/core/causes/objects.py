@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -100,7 +101,10 @@ def pod(body: Json) -> Pod:
         phase=(body.get("status") or {}).get("phase", ""),
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
-        containers=tuple(map(_container, spec.get("containers") or [])),
+        containers=(
+            *map(_container, spec.get("containers") or []),
+            *(replace(_container(item), init=True) for item in spec.get("initContainers") or []),
+        ),
         volumes=tuple(map(_volume, spec.get("volumes") or [])),
         host_network=bool(spec.get("hostNetwork")),
         os=(spec.get("os") or {}).get("name", ""),
@@ -109,6 +113,7 @@ def pod(body: Json) -> Pod:
         user=security.get("runAsUser"),
         owner=f"{owners[0]['kind']}/{owners[0]['name']}" if owners else "",
         node=spec.get("nodeName", ""),
+        ending=bool(metadata.get("deletionTimestamp")),
     )
 
 
@@ -143,7 +148,7 @@ def _volume(body: Json) -> Volume:
     for source in (body.get("projected") or {}).get("sources") or []:
         token = source.get("serviceAccountToken")
         if token is not None:
-            return Volume(body["name"], token.get("audience", ""))
+            return Volume(body["name"], token.get("audience", ""), token.get("path", "token"))
     return Volume(body["name"])
 
 
