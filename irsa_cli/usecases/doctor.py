@@ -6,7 +6,6 @@ judged by it (`irsa_cli.core.diagnosis`).
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.doctor_iam import account_named, with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
 from irsa_cli.usecases.namespaces import check_namespace
+from irsa_cli.usecases.pasting import pasted_options
 
 NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
 NAMESAKES = 3
@@ -56,25 +56,10 @@ def diagnose(request: Request, log: WireLog) -> Diagnosis:
     """Observe and judge; raises `IrsaError` when not even the cluster can be found."""
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     with DoctorReads(connection, request.readers) as reads:
-        doctor = _Doctor(connection, reads, _options(request.target))
+        doctor = _Doctor(connection, reads, pasted_options(request.target))
         if request.name:
             return doctor.one(request.namespace, request.name)
         return doctor.all(request.namespace)
-
-
-def _options(target: Target) -> str:
-    """The options by which the user named the cluster, to be pasted."""
-    flags = {
-        "-c": "" if target.issuer_url else target.cluster,
-        "-r": target.region,
-        "-p": target.profile,
-        "--assume-role": target.assume_role,
-        "--issuer-url": target.issuer_url,
-        "--account": target.account,
-        "--kubeconfig": target.kubeconfig,
-        "--context": target.context,
-    }
-    return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags.items() if value)
 
 
 @dataclass(frozen=True)

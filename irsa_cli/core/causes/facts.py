@@ -180,7 +180,8 @@ class Subject:
     this name which is gone, with that name; `elsewhere` pods of ServiceAccounts of this name in other
     namespaces, read where nobody uses this one; `providers` those that the role's trust
     policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
-    cluster's. `association_role` and `target_role` are those of the EKS Pod Identity association, `agent` whether the cluster
+    cluster's. `association_role` and `target_role` are those of the EKS Pod Identity association, `agent`
+    whether the cluster
     has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
     is an association. `nodes` are those of its pods, by name, as far as EC2 knows them.
     """
