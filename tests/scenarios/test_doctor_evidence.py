@@ -189,3 +189,49 @@ def test_a_namespace_with_a_role_nobody_names_stays_quiet(binding: Binding) -> N
     ran = binding.stage.irsa("doctor", "-c", "demo")
     assert ran.code == 5
     assert "annotation-arn" in ran.out
+
+
+def test_a_pod_or_its_workload_is_name_enough(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    template = {"spec": {"template": {"spec": {"serviceAccountName": NAME, "containers": []}}}}
+    path = f"/apis/apps/v1/namespaces/{binding.namespace}/deployments"
+    made(binding.stage.kube.create(path, {"metadata": {"name": "web"}, **template}))
+    for what in (f"pod/{NAME}-0", "deploy/web", "deployment/web", f"sa/{NAME}"):
+        document = run_doctor(binding.stage, capsys, what, "-n", binding.namespace)
+        assert (document["serviceAccount"]["name"], document["exitCode"]) == (NAME, 0)
+    assert binding.stage.irsa("doctor", "pod/gone", "-n", binding.namespace, "-c", "demo").code == 4
+    wrong = binding.stage.irsa("doctor", "ingress/web", "-n", binding.namespace, "-c", "demo")
+    assert (wrong.code, "pod/NAME" in wrong.err) == (2, True)
+
+
+def test_the_trust_is_judged_without_the_permission_to_see_policies(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["eks:*", "sts:*", "iam:GetRole", "iam:ListRoles", "iam:GetOpenIDConnectProvider"]
+    statement = {"Effect": "Allow", "Action": names, "Resource": "*"}
+    binding.stage.sandbox.add_user("trusts", policy={"Version": "2012-10-17", "Statement": statement})
+    binding.stage._grant("trusts", [Rule(("get", "list"), ("serviceaccounts", "pods", "namespaces"))])
+    binding.values(sub="system:serviceaccount:backend:other")
+    document = doctor(binding, capsys, *of(binding), user="trusts")
+    assert problems(document) == ["trust-subject"]
+    assert "role-without-permissions" in untold(document)
+
+
+def test_another_account_is_proposed_to_be_read_or_tried(binding: Binding) -> None:
+    binding.annotate("arn:aws:iam::444455556666:role/app")
+    binding.new_pod()
+    ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
+    assert ran.code == 1
+    assert "--iam-assume-role names a role there" in ran.out
+    assert f"irsa verify {NAME} -n {binding.namespace} -c demo tries the exchange" in ran.out
+
+
+def test_of_many_each_line_names_its_account_and_the_first_fix_is_whole(binding: Binding) -> None:
+    binding.annotate(f"{binding.role_arn}\n")
+    binding.new_pod()
+    ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", "demo")
+    full_name = f"{binding.namespace}/{NAME}"
+    assert f"    {full_name}: annotation-whitespace: " in ran.out
+    first = ran.out.partition(f"Begin with {full_name}: ")[2]
+    cure(binding, first.partition("to fix")[2].splitlines()[0])
+    binding.new_pod()
+    assert binding.stage.irsa("doctor", "-n", binding.namespace, "-c", "demo").code == 0

@@ -78,7 +78,7 @@ APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/we
 
 def with_env(**variables: str | None) -> Change:
     """A pod that has a web identity and these variables."""
-    return around(pods=(pod(containers=(container(env=env(**variables)),)),))
+    return around(pods=(pod(containers=(container(env={**env(), **variables}),)),))
 
 
 def behind_proxy(**variables: str) -> Pod:

@@ -44,7 +44,7 @@ NEVER_A_PROBLEM = {
     "pod-unseen",
     "pod-profile",
     "pod-credentials-file",
-    "pod-kube2iam",
+    "pod-old-annotation",
     "pod-identity-endpoint",
     "provider-thumbprint",
     "role-new",

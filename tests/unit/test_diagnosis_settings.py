@@ -61,7 +61,7 @@ def test_what_is_harmless_is_no_alarm(change: Change) -> None:
 
 def test_a_role_in_the_way_of_kube2iam_is_a_hint() -> None:
     change = around(pods=(bare_pod(annotations={"iam.amazonaws.com/role": "reader"}),))
-    assert verdicts(change)["pod-kube2iam"] is Verdict.UNKNOWN
+    assert verdicts(change)["pod-old-annotation"] is Verdict.UNKNOWN
 
 
 def test_containers_that_begin_a_pod_are_read_and_passwords_are_not() -> None:

@@ -115,14 +115,17 @@ class NodeMetadata:
 
 @dataclass(frozen=True)
 class Role:
-    """A role as IAM has it, with its policies. `policies` are documents by name or ARN."""
+    """A role as IAM has it, with its policies. `policies` are documents by name or ARN.
+
+    That these can't be read keeps nobody from judging its trust policy.
+    """
 
     arn: str
     trust: Document
     max_session_duration: int = 3600
     created: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    policies: Mapping[str, Document] = field(default_factory=dict)
+    policies: Mapping[str, Document] | Unreadable = field(default_factory=dict)
     boundary: str = ""
     boundary_policy: Document | Unreadable | None = None
 

@@ -117,7 +117,7 @@ def _host(container: Container, name: str) -> str:
 
 
 @cause(
-    "pod-kube2iam",
+    "pod-old-annotation",
     Group.PODS,
     42,
     title="The pods name a role in the way of kube2iam or kiam.",
