@@ -34,6 +34,7 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     for account in diagnosis.accounts:
         yield from _summary(account, said)
     yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
+    yield from _first_fix(diagnosis)
     yield _verdict(diagnosis)
 
 
@@ -83,9 +84,13 @@ def _problem(finding: Finding) -> Iterator[str]:
     for name, value in judgement.evidence:
         yield _row(name, value)
     yield _row("looked at", cause.looks_at)
-    commands = judgement.fix.splitlines()
-    yield from (_row("to fix" if number == 0 else "", text) for number, text in enumerate(commands))
+    yield from _fix(finding)
     yield _row("source", cause.source)
+
+
+def _fix(finding: Finding) -> Iterator[str]:
+    commands = finding.judgement.fix.splitlines()
+    yield from (_row("to fix" if number == 0 else "", text) for number, text in enumerate(commands))
 
 
 def _row(name: str, value: str) -> str:
@@ -121,10 +126,21 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
     """
     yield f"{_mark(account.verdict)} {account.full_name}"
     for item in account.problems:
-        yield f"    {item.cause.id}: {visible(item.judgement.text)}"
+        yield f"    {account.full_name}: {item.cause.id}: {visible(item.judgement.text)}"
     undecided = () if account.problems else account.undecided
     for reason, items in _by_reason(undecided).items():
-        yield f"    can't tell: {'as above' if reason in said else visible(reason)} ({_named(items)})"
+        why = "as above" if reason in said else visible(reason)
+        yield f"    {account.full_name}: can't tell: {why} ({_named(items)})"
+
+
+def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
+    """How the first problem of many ServiceAccounts is put right; the cluster's own have theirs above."""
+    wrong = next((item for item in diagnosis.accounts if item.problems), None)
+    if wrong is None or having(diagnosis.findings, Verdict.PROBLEM):
+        return
+    first = wrong.problems[0]
+    yield f"Begin with {wrong.full_name}: {first.cause.title}"
+    yield from _fix(first)
 
 
 def _verdict(diagnosis: Diagnosis) -> str:

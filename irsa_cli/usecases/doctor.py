@@ -6,8 +6,7 @@ judged by it (`irsa_cli.core.diagnosis`).
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -35,6 +34,8 @@ from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.doctor_iam import account_named, with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
 from irsa_cli.usecases.namespaces import check_namespace
+from irsa_cli.usecases.pasting import pasted_options
+from irsa_cli.usecases.users_of_pods import account_used
 
 NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
 NAMESAKES = 3
@@ -50,31 +51,28 @@ class Request:
     namespace: str = ""
     name: str = ""
     readers: tuple[str, ...] = ()
+    kind: str = ""
+    """What `name` names: '' for the ServiceAccount itself, else what uses it."""
 
 
 def diagnose(request: Request, log: WireLog) -> Diagnosis:
     """Observe and judge; raises `IrsaError` when not even the cluster can be found."""
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     with DoctorReads(connection, request.readers) as reads:
-        doctor = _Doctor(connection, reads, _options(request.target))
+        doctor = _Doctor(connection, reads, pasted_options(request.target))
+        if request.kind:
+            return _of_user(doctor, request)
         if request.name:
             return doctor.one(request.namespace, request.name)
         return doctor.all(request.namespace)
 
 
-def _options(target: Target) -> str:
-    """The options by which the user named the cluster, to be pasted."""
-    flags = {
-        "-c": "" if target.issuer_url else target.cluster,
-        "-r": target.region,
-        "-p": target.profile,
-        "--assume-role": target.assume_role,
-        "--issuer-url": target.issuer_url,
-        "--account": target.account,
-        "--kubeconfig": target.kubeconfig,
-        "--context": target.context,
-    }
-    return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags.items() if value)
+def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
+    """The ServiceAccount that a pod or a workload uses."""
+    what = f"{request.kind.removesuffix('s')} {request.name}"
+    name = account_used(doctor.connection, request.kind, request.namespace, request.name)
+    found = doctor.one(request.namespace, name)
+    return replace(found, notes=(f"{what} uses ServiceAccount {request.namespace}/{name}", *found.notes))
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,19 @@ class _Doctor:
         facts = self._with_elsewhere(replace(facts, subject=subject))
         facts = with_iam(self.reads, facts)
         findings = judge(facts)
-        return Diagnosis(self.connection.cluster, findings, examined(facts, findings))
+        notes = tuple(self._other_account(facts))
+        return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
+
+    def _other_account(self, facts: Facts) -> Iterator[str]:
+        """What helps where the role is in an account that is not read."""
+        subject, account = facts.named, account_named(facts.named)
+        if account in ("", facts.cluster.account) or not isinstance(subject.role, Unreadable):
+            return
+        verify = " ".join(filter(None, ("irsa verify", subject.name, "-n", subject.namespace, self.options)))
+        yield (
+            f"the role is in account {account}: --iam-assume-role names a role there by which it is read;"
+            f" without reading anything there, {verify} tries the exchange"
+        )
 
     def _with_elsewhere(self, facts: Facts) -> Facts:
         """The facts with the pods of namesakes in other namespaces, where nobody uses this ServiceAccount."""

@@ -15,7 +15,7 @@ from irsa_cli.core.causes.facts import (
     Unreadable,
     VpcEndpoint,
 )
-from irsa_cli.core.causes.kinds import Requirement, Volume
+from irsa_cli.core.causes.kinds import Pod, Requirement, Volume
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import (
     CLUSTER_TAG,
@@ -74,6 +74,23 @@ POD_IDENTITY = bare_pod(
 
 APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/web"}
 """A pod that bears nothing of the ServiceAccount's name."""
+
+
+def with_env(**variables: str | None) -> Change:
+    """A pod that has a web identity and these variables."""
+    return around(pods=(pod(containers=(container(env={**env(), **variables}),)),))
+
+
+def behind_proxy(**variables: str) -> Pod:
+    """A pod with Pod Identity that has a proxy."""
+    there = {**POD_IDENTITY.containers[0].env, "HTTP_PROXY": "(not shown)", **variables}
+    return replace(POD_IDENTITY, containers=(container(env=there, mounts={}),))
+
+
+def cli(version: str) -> Pod:
+    """A pod with Pod Identity and this AWS CLI."""
+    item = replace(POD_IDENTITY.containers[0], image=f"public.ecr.aws/aws-cli/aws-cli:{version}")
+    return replace(POD_IDENTITY, containers=(item,))
 
 
 def marked(commit: str) -> dict[str, str]:
@@ -428,6 +445,23 @@ CASES: list[tuple[str, Change]] = [
     ("pod-identity-trust", pod_identity(association_role=role())),
     ("pod-identity-trust", pod_identity(association_role=role(trust=for_pod_identity("sts:AssumeRole")))),
     ("pod-identity-trust", pod_identity(association_role=None)),
+    ("pod-identity-proxy", pod_identity(pods=(behind_proxy(),))),
+    ("pod-identity-proxy", pod_identity(pods=(behind_proxy(NO_PROXY="10.0.0.0/8,.cluster.local"),))),
+    ("pod-identity-sdk", pod_identity(pods=(cli("1.29.0"),))),
+    ("pod-identity-sdk", pod_identity(pods=(cli("2.14.9"),))),
+    ("pod-endpoint", with_env(AWS_ENDPOINT_URL="http://minio.storage:9000")),
+    ("pod-endpoint", with_env(AWS_ENDPOINT_URL="https://s3.eu-west-1.amazonaws.com")),
+    ("pod-token-volume", around(pods=(pod(volumes=(Volume("aws-iam-token", STS, "other"),)),))),
+    (
+        "pod-static-credentials",
+        around(pods=(pod(containers=(container(env=env(AWS_ACCESS_KEY_ID="x")), container(name="proxy"))),)),
+    ),
+    (
+        "pod-env-partial",
+        around(
+            pods=(pod(containers=(container(), container(name="i", init=True, env={"AWS_ROLE_ARN": ROLE}))),)
+        ),
+    ),
     *(
         ("pod-identity-trust", pod_identity(association_role=role(trust=asking(**{key: value}))))
         for key, value in (

@@ -42,6 +42,9 @@ AUDIENCE = "sts.amazonaws.com"
 
 NEVER_A_PROBLEM = {
     "pod-unseen",
+    "pod-profile",
+    "pod-credentials-file",
+    "pod-old-annotation",
     "pod-identity-endpoint",
     "provider-thumbprint",
     "role-new",

@@ -18,6 +18,7 @@ from irsa_cli.core.causes import (
     role_arn,
     seen,
     service_account,
+    settings,
     trust,
     webhook,
 )
@@ -36,6 +37,7 @@ _HOMES = (
     bare_pods,
     containers,
     environment,
+    settings,
     network,
     answers,
     seen,

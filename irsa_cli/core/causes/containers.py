@@ -16,6 +16,7 @@ from irsa_cli.core.causes.subjects import (
     admit,
     annotation_of,
     audience_of,
+    injected,
     injected_users,
     listed,
     pod_names,
@@ -147,7 +148,7 @@ def _audience(facts: Facts) -> Judgement:
         name: volume.audience
         for name, pod in pods.items()
         for volume in pod.volumes
-        if volume.name == TOKEN_VOLUME and volume.audience not in (wanted, None)
+        if volume.name in _token_volumes(pod) and volume.audience not in (wanted, None)
     }
     if not found:
         return ok("the pods' tokens have the right audience", audience=wanted)
@@ -158,6 +159,17 @@ def _audience(facts: Facts) -> Judgement:
         tokens=listed(str(audience) for audience in found.values()),
         expected=wanted,
     )
+
+
+def _token_volumes(pod: Pod) -> set[str]:
+    """The volumes that the containers' token files are in."""
+    files = {item.env.get(TOKEN_ENV) or "" for item in pod.containers}
+    return {
+        name
+        for item in pod.containers
+        for name, mount in item.mounts.items()
+        if any(file.startswith(f"{mount.rstrip('/')}/") for file in files)
+    } | {TOKEN_VOLUME}
 
 
 @cause(
@@ -220,10 +232,11 @@ def _has_token(pod: Pod, container: Container) -> bool:
         return True  # The variable comes from elsewhere: it can't be known where it points.
     # Windows writes the same path with other slashes and a drive.
     path = file.replace("\\", "/").removeprefix("C:")
-    tokens = {volume.name for volume in pod.volumes if volume.audience is not None}
+    tokens = {volume.name: volume.path for volume in pod.volumes if volume.audience is not None}
     return any(
-        path.startswith(f"{mount.rstrip('/')}/") and name in tokens
+        path == f"{mount.rstrip('/')}/{tokens[name]}"
         for name, mount in container.mounts.items()
+        if name in tokens
     )
 
 
@@ -294,7 +307,11 @@ def _static(facts: Facts) -> Judgement:
     subject = facts.named
     pods = users_of(subject)
     found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(item)]
+    beside = [(pod, item) for pod, item in found if _is_beside(pod, item)]
+    if found and len(beside) == len(found):
+        return unknown("containers beside the application's have keys of their own", containers=where(found))
     if found:
+        found = [pair for pair in found if pair not in beside]
         return problem(
             "SDKs take keys in the environment first",
             fix=edit(subject.namespace, found[0][0]),
@@ -308,6 +325,19 @@ def _static(facts: Facts) -> Judgement:
             taken_from=listed(sources),
         )
     return ok("no container has static keys in its environment")
+
+
+def _is_beside(pod: Pod, container: Container) -> bool:
+    """Whether a container is not the pod's main one, which has an identity and no keys of its own."""
+    main = _main(pod)
+    return container is not main and injected(main) and not _has_keys(main)
+
+
+def _main(pod: Pod) -> Container:
+    """The container that kubectl takes where none is named."""
+    named = pod.annotations.get("kubectl.kubernetes.io/default-container", "")
+    first = [item for item in pod.containers if not item.init] or list(pod.containers)
+    return next((item for item in first if item.name == named), first[0])
 
 
 def _has_keys(container: Container) -> bool:

@@ -115,14 +115,17 @@ class NodeMetadata:
 
 @dataclass(frozen=True)
 class Role:
-    """A role as IAM has it, with its policies. `policies` are documents by name or ARN."""
+    """A role as IAM has it, with its policies. `policies` are documents by name or ARN.
+
+    That these can't be read keeps nobody from judging its trust policy.
+    """
 
     arn: str
     trust: Document
     max_session_duration: int = 3600
     created: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    policies: Mapping[str, Document] = field(default_factory=dict)
+    policies: Mapping[str, Document] | Unreadable = field(default_factory=dict)
     boundary: str = ""
     boundary_policy: Document | Unreadable | None = None
 
@@ -180,7 +183,8 @@ class Subject:
     this name which is gone, with that name; `elsewhere` pods of ServiceAccounts of this name in other
     namespaces, read where nobody uses this one; `providers` those that the role's trust
     policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
-    cluster's. `association_role` and `target_role` are those of the EKS Pod Identity association, `agent` whether the cluster
+    cluster's. `association_role` and `target_role` are those of the EKS Pod Identity association, `agent`
+    whether the cluster
     has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
     is an association. `nodes` are those of its pods, by name, as far as EC2 knows them.
     """

@@ -37,6 +37,11 @@ _SHOWN_ENV = {
     "AWS_ENDPOINT_URL_STS",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_EC2_METADATA_DISABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "NO_PROXY",
+    "no_proxy",
 }
 ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 """The ARN of a role: the name of a variable doesn't matter then."""
@@ -133,7 +138,9 @@ def _value(item: Json) -> str | None:
     if "valueFrom" in item:
         return None
     value = str(item.get("value", ""))
-    shown = item["name"] in _SHOWN_ENV or not value or ROLE.fullmatch(value)
+    # A URL may have a password before its host.
+    named = item["name"] in _SHOWN_ENV and "@" not in value
+    shown = named or not value or ROLE.fullmatch(value)
     return value if shown else HIDDEN
 
 

@@ -55,12 +55,10 @@ def _trust(facts: Facts) -> Judgement:
             fix=f"aws eks list-pod-identity-associations --cluster-name {facts.cluster.name}",
             role=association.role_arn,
         )
-    return _judged(
-        facts, role, said_to_service(role.trust, facts, association), _admit(facts, association, role)
-    )
+    return _judged(role, said_to_service(role.trust, facts, association), _admit(facts, association, role))
 
 
-def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judgement:
+def _judged(role: Role, said: tuple[Said, ...], fix: str) -> Judgement:
     """What comes of what a trust policy says to all that is asked of it."""
     refused = list(lacking(said, Answer.NO))
     if refused:
@@ -137,7 +135,7 @@ def _target(facts: Facts) -> Judgement:
     fix = _with_statement(role, wanted)
     if Arn.parse(role.arn).account != facts.cluster.account:
         fix += f" # as somebody of account {Arn.parse(role.arn).account}"
-    return _judged(facts, role, said_to_role(role.trust, facts, association), fix)
+    return _judged(role, said_to_role(role.trust, facts, association), fix)
 
 
 @cause(
