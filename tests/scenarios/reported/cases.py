@@ -28,17 +28,25 @@ class Score(str, Enum):
     """No problem, and the confirmed cause is named as what may be wrong and can't be told."""
     UNTOLD = "can't tell"
     """No problem; that what decides could not be seen is said, and the exit code is not 0."""
+    OUTSIDE = "not looked at"
+    """Exit code 0, since the pod gets its role: the failure is in what doctor says it does not look at."""
     MISSED = "missed"
     """The exit code is 0, and nothing leads to the cause."""
     FALSE = "false"
     """Something else is called a problem, and the cause is not."""
+
+    @property
+    def rank(self) -> int:
+        """The worse the higher."""
+        return list(Score).index(self)
 
 
 @dataclass(frozen=True)
 class Reported:
     """A failure that somebody reported: where, what was seen, and which cause was confirmed.
 
-    `named` are the causes of doctor that say so; without any it can't be seen from outside.
+    `named` are the causes of doctor that say so; without any it can't be seen from outside. `outside`: the
+    pod gets its role, and what fails is its application, its permissions or another role.
     """
 
     name: str
@@ -48,16 +56,21 @@ class Reported:
     named: tuple[str, ...]
     score: Score
     make: Make
+    outside: bool
 
 
 @dataclass(frozen=True)
 class Healthy:
-    """A set-up in which nothing is wrong; `exit_code` 1 where doctor can't see it and has to say so."""
+    """A set-up in which nothing is wrong; `exit_code` 1 where doctor can't see it and has to say so.
+
+    `alarm` is what doctor calls a problem all the same, until that is mended.
+    """
 
     name: str
     what: str
     exit_code: int
     make: Make
+    alarm: str = ""
 
 
 REPORTED: dict[str, Reported] = {}
@@ -65,26 +78,31 @@ HEALTHY: dict[str, Healthy] = {}
 
 
 def reported(
-    source: str, symptom: str, cause: str, *named: str, score: Score = Score.EXACT
+    source: str,
+    symptom: str,
+    cause: str,
+    *named: str,
+    score: Score = Score.EXACT,
+    outside: bool = False,
 ) -> Callable[[Make], Make]:
     """Register a reported failure by the function that makes its world."""
 
     def register(make: Make) -> Make:
         name = make.__name__
         assert name not in REPORTED, name
-        REPORTED[name] = Reported(name, source, symptom, cause, named, score, make)
+        REPORTED[name] = Reported(name, source, symptom, cause, named, score, make, outside)
         return make
 
     return register
 
 
-def healthy(what: str, *, exit_code: int = 0) -> Callable[[Make], Make]:
+def healthy(what: str, *, exit_code: int = 0, alarm: str = "") -> Callable[[Make], Make]:
     """Register a set-up in which nothing is wrong."""
 
     def register(make: Make) -> Make:
         name = make.__name__
         assert name not in HEALTHY, name
-        HEALTHY[name] = Healthy(name, what, exit_code, make)
+        HEALTHY[name] = Healthy(name, what, exit_code, make, alarm)
         return make
 
     return register
@@ -97,16 +115,18 @@ def findings(document: Json, verdict: str) -> list[str]:
     return [item["id"] for found in every for item in found if item["verdict"] == verdict]
 
 
-def scored(document: Json, named: tuple[str, ...], always: frozenset[str]) -> Score:
-    """The score of a diagnosis of a failure whose confirmed cause is one of `named`.
+def scored(case: Reported, document: Json, always: frozenset[str]) -> Score:
+    """The score of a diagnosis.
 
     `always` can't be told of a working binding either: being among that is no hint.
     """
     problems = findings(document, "problem")
     if problems:
-        if problems[0] in named:
+        if problems[0] in case.named:
             return Score.EXACT
-        return Score.AMONG if set(named) & set(problems) else Score.FALSE
-    if set(named) & set(findings(document, "can't tell")) - always:
+        return Score.AMONG if set(case.named) & set(problems) else Score.FALSE
+    if set(case.named) & set(findings(document, "can't tell")) - always:
         return Score.HINT
-    return Score.UNTOLD if document["exitCode"] != 0 else Score.MISSED
+    if document["exitCode"] != 0:
+        return Score.UNTOLD
+    return Score.OUTSIDE if case.outside else Score.MISSED

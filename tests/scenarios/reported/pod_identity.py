@@ -49,7 +49,6 @@ def trust_that_is_for_irsa(world: World) -> None:
     world.annotate(None)
     world.associate(role)
     document = world.iam.get_role(RoleName=world.role)["Role"]["AssumeRolePolicyDocument"]
-    import json
 
     world.iam.update_assume_role_policy(
         RoleName=f"{world.namespace}-irsa", PolicyDocument=json.dumps(document)
@@ -63,6 +62,7 @@ def trust_that_is_for_irsa(world: World) -> None:
     "the pod was made some seconds after the association, of which the webhook did not know yet",
     "pod-missed",
     "pod-older-than-association",
+    score=Score.UNTOLD,
 )
 def pod_made_right_after_the_association(world: World) -> None:
     world.annotate(None)
@@ -79,6 +79,7 @@ def pod_made_right_after_the_association(world: World) -> None:
     "the webhook failed open for some pods",
     "pod-missed",
     "pod-older-than-association",
+    score=Score.MISSED,
 )
 def injection_that_comes_and_goes(world: World) -> None:
     pod_made_right_after_the_association(world)
@@ -103,8 +104,6 @@ def association_made_after_the_pod(world: World) -> None:
     "Error when retrieving credentials from container-role, through a proxy",
     "NO_PROXY lacks the agent's address",
     "pod-identity-proxy",
-    "pod-proxy",
-    "pod-no-proxy",
 )
 def proxy_without_the_exception(world: World) -> None:
     proxy = {"HTTP_PROXY": "http://proxy.example:3128", "NO_PROXY": "localhost,10.0.0.0/8"}
@@ -118,7 +117,7 @@ def proxy_without_the_exception(world: World) -> None:
     "the SDK is older than EKS Pod Identity",
     "sdk-too-old",
     "pod-identity-sdk",
-    score=Score.UNTOLD,
+    score=Score.HINT,
 )
 def sdk_before_pod_identity(world: World) -> None:
     world.by_pod_identity(container={"image": "registry.k8s.io/external-dns/external-dns:v0.14.1"})
@@ -130,7 +129,7 @@ def sdk_before_pod_identity(world: World) -> None:
     "the SDK is older than EKS Pod Identity",
     "sdk-too-old",
     "pod-identity-sdk",
-    score=Score.UNTOLD,
+    score=Score.HINT,
 )
 def service_with_an_old_sdk(world: World) -> None:
     world.by_pod_identity(container={"image": "getsentry/vroom:25.1.0"})
@@ -142,7 +141,7 @@ def service_with_an_old_sdk(world: World) -> None:
     "the SDK is older than EKS Pod Identity",
     "sdk-too-old",
     "pod-identity-sdk",
-    score=Score.UNTOLD,
+    score=Score.HINT,
 )
 def demo_with_an_old_sdk(world: World) -> None:
     world.by_pod_identity(container={"image": "demo:1.0"})
@@ -152,7 +151,8 @@ def demo_with_an_old_sdk(world: World) -> None:
     f"{GITHUB}/aws/secrets-store-csi-driver-provider-aws/issues/300",
     "An IAM role must be associated with service account",
     "the driver asks for the annotation, and does not know EKS Pod Identity",
-    score=Score.UNTOLD,
+    score=Score.OUTSIDE,
+    outside=True,
 )
 def driver_without_pod_identity(world: World) -> None:
     world.by_pod_identity()
@@ -164,6 +164,7 @@ def driver_without_pod_identity(world: World) -> None:
     "no credential_source of a profile means EKS Pod Identity",
     "pod-profile",
     "pod-static-credentials",
+    score=Score.HINT,
 )
 def profile_with_pod_identity(world: World) -> None:
     world.by_pod_identity(container={"env": [{"name": "AWS_PROFILE", "value": "external"}]})
@@ -173,7 +174,8 @@ def profile_with_pod_identity(world: World) -> None:
     f"{GITHUB}/boto/botocore/issues/3117",
     "ExpiredTokenException: Error when retrieving credentials from container-role, after a day",
     "that version of the SDK reads the token's file only once",
-    score=Score.UNTOLD,
+    score=Score.OUTSIDE,
+    outside=True,
 )
 def sdk_that_reads_the_token_once(world: World) -> None:
     world.by_pod_identity()

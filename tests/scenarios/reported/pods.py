@@ -38,10 +38,10 @@ def keys_from_a_secret(world: World) -> None:
     f"{GITHUB}/velero-io/velero/issues/8240",
     "another role than that of the ServiceAccount is used",
     "a Secret is mounted as credentials file, and the SDK is told to use it",
-    "pod-shared-credentials",
     "pod-credentials-file",
     "pod-static-credentials",
     "pod-profile",
+    score=Score.HINT,
 )
 def credentials_file_of_a_secret(world: World) -> None:
     world.new_pod(
@@ -59,6 +59,7 @@ def credentials_file_of_a_secret(world: World) -> None:
     "AWS_PROFILE names a profile that does not begin with the web identity",
     "pod-profile",
     "pod-static-credentials",
+    score=Score.HINT,
 )
 def profile_in_the_environment(world: World) -> None:
     world.with_env(AWS_PROFILE="dev")
@@ -173,7 +174,8 @@ def tool_that_asks_for_a_profile(world: World) -> None:
     TWICE,
     "the issuer, a custom resource, names the role that the pod has already",
     "pod-role-twice",
-    score=Score.UNTOLD,
+    score=Score.OUTSIDE,
+    outside=True,
 )
 def role_in_a_custom_resource(world: World) -> None:
     world.exchange()
@@ -184,7 +186,8 @@ def role_in_a_custom_resource(world: World) -> None:
     TWICE,
     "the ConfigMap's output names the role that the pod has already",
     "pod-role-twice",
-    score=Score.UNTOLD,
+    score=Score.OUTSIDE,
+    outside=True,
 )
 def role_in_a_config_map(world: World) -> None:
     world.exchange()
@@ -211,7 +214,8 @@ def role_in_an_argument(world: World) -> None:
     "ExpiredToken after an hour",
     "the application keeps the credentials of its first exchange",
     "token-expired",
-    score=Score.UNTOLD,
+    score=Score.OUTSIDE,
+    outside=True,
 )
 def credentials_kept_by_the_application(world: World) -> None:
     world.exchange()
@@ -305,7 +309,8 @@ def file_without_a_token(world: World) -> None:
     f"{GITHUB}/external-secrets/kubernetes-external-secrets/issues/442",
     "AccessDenied for a role of another account",
     "the application asks for another role with its web identity, which that does not trust",
-    score=Score.UNTOLD,
+    score=Score.OUTSIDE,
+    outside=True,
 )
 def other_role_in_a_custom_resource(world: World) -> None:
     other = "arn:aws:iam::444455556666:role/secret-reader"
@@ -317,7 +322,8 @@ def other_role_in_a_custom_resource(world: World) -> None:
     "access denied by the server while mounting, with the right role",
     "the role's policy lacks what mounting needs",
     "role-without-permissions",
-    score=Score.UNTOLD,
+    score=Score.OUTSIDE,
+    outside=True,
 )
 def policy_that_lacks_an_action(world: World) -> None:
     world.exchange()

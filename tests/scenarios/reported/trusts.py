@@ -54,26 +54,6 @@ def subject_under_the_audience_key(world: World) -> None:
 
 
 @reported(
-    f"{GITHUB}/aws/karpenter-provider-aws/issues/1666",
-    DENIED,
-    "the condition's key begins with the provider's whole ARN",
-    "trust-key",
-)
-def provider_arn_in_the_condition_key(world: World) -> None:
-    world.trust(Condition={"StringLike": {f"{world.provider}:sub": world.subject}})
-
-
-@reported(
-    f"{GITHUB}/external-secrets/external-secrets/issues/1860",
-    DENIED,
-    "the condition's key has a claim too many",
-    "trust-key",
-)
-def condition_key_with_two_claims(world: World) -> None:
-    world.trust(Condition={"StringEquals": {f"{world.prefix}:sub:aud": world.subject}})
-
-
-@reported(
     f"{GITHUB}/kubernetes/autoscaler/issues/4922",
     DENIED,
     "the trust policy was copied from another application, whose ServiceAccount it names",
@@ -263,6 +243,7 @@ def no_room_in_the_trust(world: World) -> None:
     DENIED,
     "a resource control policy of the organization denies the exchange",
     "organization-policy",
+    score=Score.HINT,
 )
 def denied_by_the_organization(world: World) -> None:
     world.refused("AccessDenied")
@@ -406,7 +387,7 @@ def sts_not_active_in_the_region(world: World) -> None:
     "No OpenIDConnect provider found, at the endpoint of a region that is not active",
     "STS is not active in that region, and says something else",
     "sts-region",
-    score=Score.UNTOLD,
+    score=Score.MISSED,
 )
 def sts_not_active_that_says_something_else(world: World) -> None:
     world.refused("InvalidIdentityToken")
