@@ -185,7 +185,7 @@ def sdk_that_reads_the_token_once(world: World) -> None:
     f"{GITHUB}/aws/eks-pod-identity-agent/issues/26",
     "the agent's pods crash: their probe is refused",
     "the agent does not run, although its add-on is there",
-    score=Score.UNTOLD,
+    score=Score.MISSED,
 )
 def agent_that_crashes(world: World) -> None:
     world.by_pod_identity()

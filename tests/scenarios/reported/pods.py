@@ -118,7 +118,7 @@ def server_that_is_not_root(world: World) -> None:
     UNREADABLE,
     "the image's user is not root, and nothing in the pod says so",
     "pod-token-unreadable",
-    score=Score.HINT,
+    score=Score.MISSED,
 )
 def image_that_is_not_root(world: World) -> None:
     world.stage.sandbox.describe_cluster_as(world.stage.cluster, version="1.14")
@@ -262,7 +262,7 @@ def global_endpoint_by_annotation(world: World) -> None:
     TIMEOUT,
     "the old SDK asks the global endpoint, whatever it is told",
     "sts-global-endpoint",
-    score=Score.UNTOLD,
+    score=Score.MISSED,
 )
 def global_endpoint_of_an_old_sdk(world: World) -> None:
     world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
@@ -274,7 +274,7 @@ def global_endpoint_of_an_old_sdk(world: World) -> None:
     TIMEOUT,
     "the controller sets its region too late for the variable to be heeded",
     "sts-global-endpoint",
-    score=Score.UNTOLD,
+    score=Score.MISSED,
 )
 def variable_that_is_not_heeded(world: World) -> None:
     world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
@@ -299,7 +299,7 @@ def container_without_a_region(world: World) -> None:
     "InvalidIdentityToken, of one pod",
     "there is no token in the token's file",
     "token-malformed",
-    score=Score.HINT,
+    score=Score.MISSED,
 )
 def file_without_a_token(world: World) -> None:
     world.refused("InvalidIdentityToken")
