@@ -41,8 +41,8 @@ Each check ends with one of three verdicts:
   be told is no problem: the exit code is 5 when there is a problem. It is 1 when there is none, but
   ServiceAccount, role, trust policy or provider could not be looked at (`service-account-missing`,
   `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust` and
-  `pod-identity-target`), no running pod with this identity was seen (`pod-unseen`), or a setting of a container
-  is suspect (`pod-profile`, `pod-credentials-file`), else 0.
+  `pod-identity-target`), no running pod with this identity was seen (`pod-unseen`), or a setting of a
+  container is suspect (`pod-profile`, `pod-credentials-file`), else 0.
 
 Problems are shown by weight, the most probable one first. A check that depends on another says "can't tell"
 until that one is in order: where there is no role, nothing is said of its trust policy.
