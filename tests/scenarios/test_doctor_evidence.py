@@ -15,6 +15,9 @@ from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
 from tests.scenarios.test_doctor_cures import fix_of
 from tests.support.stage import ROLE_ARN, Json, Stage, made
 
+CALLS = 21
+"""To AWS and to Kubernetes, for one ServiceAccount in which nothing is wrong."""
+
 
 @pytest.fixture
 def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
@@ -235,3 +238,10 @@ def test_of_many_each_line_names_its_account_and_the_first_fix_is_whole(binding:
     cure(binding, first.partition("to fix")[2].splitlines()[0])
     binding.new_pod()
     assert binding.stage.irsa("doctor", "-n", binding.namespace, "-c", "demo").code == 0
+
+
+def test_what_one_account_costs(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    binding.stage.sandbox.calls.clear()
+    doctor(binding, capsys, *of(binding))
+    made_calls = [call.operation for call in binding.stage.sandbox.calls]
+    assert len(made_calls) <= CALLS, sorted(made_calls)

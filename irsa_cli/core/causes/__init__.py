@@ -21,6 +21,7 @@ from irsa_cli.core.causes import (
     settings,
     trust,
     webhook,
+    wide_trust,
 )
 from irsa_cli.core.causes.finding import REGISTRY, Cause, Group
 
@@ -32,6 +33,7 @@ _HOMES = (
     role_arn,
     trust,
     role,
+    wide_trust,
     webhook,
     pod_identity,
     bare_pods,

@@ -203,7 +203,7 @@ def _platform(facts: Facts) -> Judgement:
     return problem(
         "the agent of EKS Pod Identity does not run on Fargate and Windows",
         fix=f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
-        f" --association-id {association.id}",
+        f" --association-id {shlex.quote(association.id)}",
         pods=pod_names(found),
         run_on=listed("Windows" if pod.os == "windows" else "Fargate" for pod in found),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.facts import CannotTell, Facts, Unreadable, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
@@ -69,7 +71,8 @@ def _namespace(facts: Facts) -> Judgement:
     labels = have(subject.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
-        fix=f"kubectl get mutatingwebhookconfiguration {configuration} -o yaml # its namespaceSelector",
+        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(configuration)}"
+        " -o yaml # its namespaceSelector",
         selector=wanted,
         labels=listed(f"{key}={value}" for key, value in sorted(labels.items())) or "none",
     )
@@ -116,7 +119,7 @@ def _failed(item: Webhook, text: str) -> Judgement:
     ends = {} if item.ca_ends is None else {"its_authority_is_good_until": item.ca_ends.isoformat()}
     return problem(
         text,
-        fix=f"kubectl get mutatingwebhookconfiguration {item.configuration} -o yaml",
+        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(item.configuration)} -o yaml",
         webhook=item.url or item.service,
         failurePolicy=item.failure_policy,
         **ends,
@@ -169,7 +172,7 @@ def _association(facts: Facts) -> Judgement:
     return problem(
         "the webhook injects Pod Identity where there is an association, and ignores the annotation",
         fix=f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
-        f" --association-id {found.id}",
+        f" --association-id {shlex.quote(found.id)}",
         association=f"{found.id} {_role_name(found.role_arn)}".rstrip(),
         annotation=wanted,
     )
@@ -196,7 +199,8 @@ def _objects(facts: Facts) -> Judgement:
     item = webhooks_of(facts)[0]
     return problem(
         "the pods' labels do not match the webhook's objectSelector",
-        fix=f"kubectl get mutatingwebhookconfiguration {item.configuration} -o yaml # its objectSelector",
+        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(item.configuration)}"
+        " -o yaml # its objectSelector",
         pods=pod_names(pods),
         selector=selector_text(item.object_selector),
     )
