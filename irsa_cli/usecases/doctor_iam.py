@@ -9,11 +9,13 @@ from dataclasses import replace
 
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, RoleSummary, Subject, Unreadable
+from irsa_cli.core.causes.kinds import ServiceAccount
+from irsa_cli.core.causes.lost import gone_names
 from irsa_cli.core.causes.principal_flaws import trusted_providers
 from irsa_cli.core.causes.subjects import identity_of, role_arn_of
 from irsa_cli.core.evaluation import explain
 from irsa_cli.core.issuer import provider_arn
-from irsa_cli.core.states import ProviderState
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.usecases.doctor_reading import DoctorReads
 
 
@@ -27,6 +29,7 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
         providers=_trusted(reads, facts),
         candidates=_candidates(reads, facts),
     )
+    subject = replace(subject, renamed=_renamed(reads, replace(facts, subject=subject)))
     if isinstance(subject.association, Association):
         subject = _with_pod_identity(reads, subject, subject.association)
     return replace(facts, subject=subject)
@@ -35,8 +38,12 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
 def _with_pod_identity(reads: DoctorReads, subject: Subject, association: Association) -> Subject:
     agent, endpoints = reads.agent(), reads.auth_endpoints()
     role = Unreadable("EKS did not tell the association's role")
+    target = reads.role(association.target_role_arn) if association.target_role_arn else None
     found = reads.role(association.role_arn).result() if association.role_arn else role
-    return replace(subject, association_role=found, agent=agent.result(), auth_endpoints=endpoints.result())
+    subject = replace(
+        subject, association_role=found, agent=agent.result(), auth_endpoints=endpoints.result()
+    )
+    return subject if target is None else replace(subject, target_role=target.result())
 
 
 def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:
@@ -65,6 +72,21 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     if isinstance(roles, Unreadable):
         return roles
     return tuple(item for item in roles if explain(item.trust, identity, now=facts.now).admitted)
+
+
+def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str], ...]:
+    """Roles that admit one of nearly its name which is gone, where the ServiceAccount names none."""
+    subject, cluster = facts.named, facts.cluster
+    account = subject.account
+    if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
+        return ()
+    if subject.association is not None or subject.candidates != () or isinstance(facts.accounts, Unreadable):
+        return ()
+    roles = reads.roles().result()
+    if isinstance(roles, Unreadable):
+        return ()
+    provider = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    return gone_names(facts.accounts, roles, provider, (subject.namespace, subject.name))
 
 
 def account_named(subject: Subject) -> str:

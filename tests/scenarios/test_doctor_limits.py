@@ -326,7 +326,7 @@ def test_what_could_not_be_looked_at_is_not_called_right(cluster: Stage) -> None
     assert "could be looked at; 1 of 1 ServiceAccounts could not be judged (exit 1)" in ran.out
     one = cluster.irsa("doctor", NAME, "-n", "back", "-c", "demo", user="lister")
     assert one.code == 1
-    assert "of what decides, 16 checks could not be made (exit 1)" in one.out
+    assert "of what decides, 17 checks could not be made (exit 1)" in one.out
 
 
 def test_a_role_that_is_not_read_is_not_called_right(cluster: Stage) -> None:
@@ -338,7 +338,7 @@ def test_a_role_that_is_not_read_is_not_called_right(cluster: Stage) -> None:
     ran = cluster.irsa("doctor", "-c", "demo")
     assert ran.code == 5
     assert "? back/far" in ran.out
-    assert f"    can't tell: account {FOREIGN} is not read" in ran.out
+    assert f"    back/far: can't tell: account {FOREIGN} is not read" in ran.out
     assert f"✓ back/{NAME}" in ran.out
     assert "1 of 3 ServiceAccounts could not be judged" in ran.out
 

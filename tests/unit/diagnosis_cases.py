@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from irsa_cli.core.causes.facts import Association, EksFacts, Event, RoleSummary, Unreadable, VpcEndpoint
-from irsa_cli.core.causes.kinds import Requirement, Volume
+from irsa_cli.core.causes.facts import (
+    Association,
+    EksFacts,
+    Event,
+    Role,
+    RoleSummary,
+    Unreadable,
+    VpcEndpoint,
+)
+from irsa_cli.core.causes.kinds import Pod, Requirement, Volume
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import (
     CLUSTER_TAG,
@@ -63,6 +72,27 @@ POD_IDENTITY = bare_pod(
 )
 
 
+APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/web"}
+"""A pod that bears nothing of the ServiceAccount's name."""
+
+
+def with_env(**variables: str | None) -> Change:
+    """A pod that has a web identity and these variables."""
+    return around(pods=(pod(containers=(container(env={**env(), **variables}),)),))
+
+
+def behind_proxy(**variables: str) -> Pod:
+    """A pod with Pod Identity that has a proxy."""
+    there = {**POD_IDENTITY.containers[0].env, "HTTP_PROXY": "(not shown)", **variables}
+    return replace(POD_IDENTITY, containers=(container(env=there, mounts={}),))
+
+
+def cli(version: str) -> Pod:
+    """A pod with Pod Identity and this AWS CLI."""
+    item = replace(POD_IDENTITY.containers[0], image=f"public.ecr.aws/aws-cli/aws-cli:{version}")
+    return replace(POD_IDENTITY, containers=(item,))
+
+
 def marked(commit: str) -> dict[str, str]:
     """The tags of a role of irsa's that says itself how far it is."""
     tags = {CLUSTER_TAG: CLUSTER.arn, SERVICE_ACCOUNT_TAG: "backend/reader", TRANSACTION_TAG: "t"}
@@ -75,6 +105,28 @@ FOR_ANOTHER = condition(StringEquals={"sub": "system:serviceaccount:front:web", 
 def for_pod_identity(*actions: str) -> Document:
     """A trust policy for EKS Pod Identity."""
     return statement(Principal={"Service": "pods.eks.amazonaws.com"}, Action=list(actions), Condition=None)
+
+
+ASSUMING = ("sts:AssumeRole", "sts:TagSession")
+
+
+def asking(**keys: str) -> Document:
+    """A trust policy for EKS Pod Identity on conditions."""
+    equal = {"StringEquals": keys}
+    principal = {"Service": "pods.eks.amazonaws.com"}
+    return statement(Principal=principal, Action=list(ASSUMING), Condition=equal)
+
+
+def for_role(*actions: str, external: str = "") -> Document:
+    """A trust policy for the association's role."""
+    condition = {"StringEquals": {"sts:ExternalId": external}} if external else None
+    return statement(Principal={"AWS": ROLE}, Action=list(actions), Condition=condition)
+
+
+def targeting(target: Role | None, external: str = "") -> Change:
+    """A Pod Identity association with a target role."""
+    association = Association("a-1", ROLE, NOW - timedelta(days=1), FOREIGN, external)
+    return pod_identity(association=association, target_role=target)
 
 
 def pod_identity(**fields: object) -> Change:
@@ -393,6 +445,37 @@ CASES: list[tuple[str, Change]] = [
     ("pod-identity-trust", pod_identity(association_role=role())),
     ("pod-identity-trust", pod_identity(association_role=role(trust=for_pod_identity("sts:AssumeRole")))),
     ("pod-identity-trust", pod_identity(association_role=None)),
+    ("pod-identity-proxy", pod_identity(pods=(behind_proxy(),))),
+    ("pod-identity-proxy", pod_identity(pods=(behind_proxy(NO_PROXY="10.0.0.0/8,.cluster.local"),))),
+    ("pod-identity-sdk", pod_identity(pods=(cli("1.29.0"),))),
+    ("pod-identity-sdk", pod_identity(pods=(cli("2.14.9"),))),
+    ("pod-endpoint", with_env(AWS_ENDPOINT_URL="http://minio.storage:9000")),
+    ("pod-endpoint", with_env(AWS_ENDPOINT_URL="https://s3.eu-west-1.amazonaws.com")),
+    ("pod-token-volume", around(pods=(pod(volumes=(Volume("aws-iam-token", STS, "other"),)),))),
+    (
+        "pod-static-credentials",
+        around(pods=(pod(containers=(container(env=env(AWS_ACCESS_KEY_ID="x")), container(name="proxy"))),)),
+    ),
+    (
+        "pod-env-partial",
+        around(
+            pods=(pod(containers=(container(), container(name="i", init=True, env={"AWS_ROLE_ARN": ROLE}))),)
+        ),
+    ),
+    *(
+        ("pod-identity-trust", pod_identity(association_role=role(trust=asking(**{key: value}))))
+        for key, value in (
+            ("aws:SourceAccount", "444455556666"),
+            ("aws:SourceArn", f"{CLUSTER.arn}-2"),
+            ("aws:RequestTag/kubernetes-namespace", "front"),
+            ("aws:RequestTag/kubernetes-service-account", "raeder"),
+            ("aws:RequestTag/team", "x"),
+        )
+    ),
+    ("pod-identity-target", targeting(None)),
+    ("pod-identity-target", targeting(role(arn=FOREIGN))),
+    ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role("sts:AssumeRole")))),
+    ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role(*ASSUMING, external="x")))),
     ("pod-identity-agent", pod_identity(agent=False)),
     (
         "pod-identity-platform",
@@ -414,6 +497,31 @@ CASES: list[tuple[str, Change]] = [
     ),
     ("pod-opted-out", around(pods=(bare_pod(annotations={"eks.amazonaws.com/skip-containers": "app"}),))),
     ("pod-service-account", around(pods=(bare_pod(service_account="default"),))),
+    ("pod-service-account", around(pods=(bare_pod(**APART, service_account="reader-sa"),))),
+    ("pod-service-account", around(pods=(bare_pod(**APART, service_account="raeder"),))),
+    ("pod-service-account", around(pods=(), elsewhere=(bare_pod(namespace="front"),))),
+    (
+        "pod-service-account",
+        around(pods=(pod(), bare_pod(**{**APART, "owner": f"Pod/{pod().name}"}, service_account="default"))),
+    ),
+    (
+        "pod-service-account",
+        around(
+            pods=(
+                pod(labels={"spark-app-selector": "s-1"}),
+                bare_pod(**{**APART, "labels": {"spark-app-selector": "s-1"}}, service_account="default"),
+            )
+        ),
+    ),
+    (
+        "service-account-renamed",
+        around(
+            account=annotated(),
+            role=Unreadable("no"),
+            pods=(bare_pod(),),
+            renamed=((ADMITTING[0], "reader-sa"),),
+        ),
+    ),
     ("pod-role-differs", around(pods=(pod(containers=(container(env=env(FOREIGN)),)),))),
     ("pod-audience-differs", around(pods=(pod(volumes=(Volume("aws-iam-token", "other"),)),))),
     ("pod-env-partial", around(pods=(pod(containers=(container(env={"AWS_ROLE_ARN": ROLE}),)),))),

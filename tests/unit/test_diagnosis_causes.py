@@ -41,6 +41,10 @@ Json = dict[str, Any]
 AUDIENCE = "sts.amazonaws.com"
 
 NEVER_A_PROBLEM = {
+    "pod-unseen",
+    "pod-profile",
+    "pod-credentials-file",
+    "pod-old-annotation",
     "pod-identity-endpoint",
     "provider-thumbprint",
     "role-new",

@@ -16,7 +16,9 @@ from irsa_cli.core.causes import (
     provider,
     role,
     role_arn,
+    seen,
     service_account,
+    settings,
     trust,
     webhook,
     wide_trust,
@@ -37,8 +39,10 @@ _HOMES = (
     bare_pods,
     containers,
     environment,
+    settings,
     network,
     answers,
+    seen,
 )
 _GROUPS = tuple(Group)
 _MODULES = tuple(module.__name__ for module in _HOMES)

@@ -178,6 +178,8 @@ def _annotation(facts: Facts) -> Judgement:
         return ok("it needs none: it has its role by an EKS Pod Identity association")
     if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
         raise CannotTell("another cause explains it: annotation-key, annotation-place or annotation-removed")
+    if subject.renamed and not admitting(subject):
+        raise CannotTell("another cause explains it: service-account-renamed")
     roles = admitting(subject)
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",

@@ -120,11 +120,11 @@ def identity_of(facts: Facts, subject: Subject) -> WebIdentity:
 
 
 def users_of(subject: Subject) -> tuple[Pod, ...]:
-    """The pods that use the ServiceAccount and have not ended."""
+    """The pods that use the ServiceAccount, have not ended, and were not told to."""
     pods = [
         pod
         for pod in have(subject.pods)
-        if pod.service_account == subject.name and pod.phase not in ("Succeeded", "Failed")
+        if pod.service_account == subject.name and pod.phase not in ("Succeeded", "Failed") and not pod.ending
     ]
     if not pods:
         raise CannotTell(f"no pod uses ServiceAccount {subject.full_name}")
