@@ -73,6 +73,7 @@ def _problem(finding: Finding) -> Iterator[str]:
     yield _row("looked at", cause.looks_at)
     commands = judgement.fix.splitlines()
     yield from (_row("to fix" if number == 0 else "", text) for number, text in enumerate(commands))
+    yield _row("remedy", cause.remedy)
     yield _row("source", cause.source)
 
 

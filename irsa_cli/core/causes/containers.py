@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.bare_pods import edit
 from irsa_cli.core.causes.facts import Facts, Role, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.kinds import Container, Pod
+from irsa_cli.core.causes.own_token import own_volume
 from irsa_cli.core.causes.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
+    TOKEN_VOLUME,
     account_of,
     annotation_of,
     audience_of,
@@ -24,13 +28,14 @@ from irsa_cli.core.causes.subjects import (
 )
 from irsa_cli.core.evaluation import covers
 from irsa_cli.core.policy import as_list
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 _CHAIN = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
-TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
-_NAME_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance", "app", "k8s-app", "name")
+_RELEASE = "app.kubernetes.io/instance"
+_NAME_LABELS = ("app.kubernetes.io/name", _RELEASE, "app", "k8s-app", "name")
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -50,9 +55,15 @@ def _service_account(facts: Facts) -> Judgement:
     pods = have(subject.pods)
     if any(pod.service_account == subject.name for pod in pods):
         return ok("pods use the ServiceAccount")
-    meant = [pod for pod in pods if _is_meant(pod, subject.name)]
+    related = sorted((pod for pod in pods if _is_related(pod, subject.name)), key=_nearness(subject.name))
+    others = listed(sorted({pod.service_account for pod in related or pods})) or "none"
+    meant = [pod for pod in related if _is_meant(facts, pod)]
     if not meant:
-        others = listed(sorted({pod.service_account for pod in pods})) or "none"
+        if related:
+            return unknown(
+                f"no pod uses ServiceAccount {subject.full_name}; pods of the same release have their own",
+                used_by_them=others,
+            )
         return unknown(f"no pod uses ServiceAccount {subject.full_name}", used_in_the_namespace=others)
     return problem(
         "nobody uses the ServiceAccount, and pods of its name use another",
@@ -63,10 +74,38 @@ def _service_account(facts: Facts) -> Judgement:
     )
 
 
-def _is_meant(pod: Pod, name: str) -> bool:
-    """Whether a pod bears the ServiceAccount's name, so that it was probably to use it."""
+def _is_related(pod: Pod, name: str) -> bool:
+    """Whether a pod bears the ServiceAccount's name: as its own, or as that of its release."""
     labelled = any(pod.labels.get(key) == name for key in _NAME_LABELS)
-    return labelled or pod.name == name or pod.name.startswith(f"{name}-")
+    return pod.is_alive and (labelled or pod.name == name or pod.name.startswith(f"{name}-"))
+
+
+def _nearness(name: str) -> Callable[[Pod], bool]:
+    """What puts pods of the same application before those of the same release only."""
+    return lambda pod: not any(pod.labels.get(key) == name for key in _NAME_LABELS if key != _RELEASE)
+
+
+def _is_meant(facts: Facts, pod: Pod) -> bool:
+    """Whether a related pod was probably to use the ServiceAccount: it runs as nobody, or without a role.
+
+    One with a ServiceAccount of its own, by its name or by its role, is a neighbour.
+    """
+    if pod.service_account == "default":
+        return True
+    accounts = facts.accounts if isinstance(facts.accounts, tuple) else ()
+    own = next(
+        (item for item in accounts if item.full_name == f"{pod.namespace}/{pod.service_account}"), None
+    )
+    if own is None or ROLE_ARN_ANNOTATION in own.annotations:
+        return False
+    return not _is_its_own(pod, facts.named.name)
+
+
+def _is_its_own(pod: Pod, name: str) -> bool:
+    """Whether the pod's ServiceAccount bears the pod's own name, which goes on after the asked one's."""
+    other = pod.service_account
+    theirs = other.startswith(f"{name}-") and (pod.name == other or pod.name.startswith(f"{other}-"))
+    return theirs and not any(pod.labels.get(key) == name for key in _NAME_LABELS if key != _RELEASE)
 
 
 def _use(namespace: str, name: str, pod: Pod) -> str:
@@ -85,22 +124,42 @@ def _use(namespace: str, name: str, pod: Pod) -> str:
     title="The pods ask for another role than the ServiceAccount names.",
     symptom="Another principal than expected, or AccessDenied for a role that was given up",
     looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
-    remedy="Have the pods made anew. If it stays, remove the variable from the pod's template.",
+    remedy="Have the pods made anew. Where their template sets AWS_ROLE_ARN, take that variable out of it.",
     source=_ASSOCIATE,
 )
 def _role(facts: Facts) -> Judgement:
     subject = facts.named
     wanted = annotation_of(subject)
-    found = [(pod, item) for pod, item in injected_users(subject) if item.env[ROLE_ENV] not in (wanted, None)]
+    found = [
+        (pod, item)
+        for pod, item in injected_users(subject)
+        if item.env[ROLE_ENV] not in (wanted, None) and own_volume(pod, item) is None
+    ]
     if not found:
         return ok("the pods ask for the role of the annotation", role=wanted)
+    fixed = [(pod, item) for pod, item in found if _is_set_by_template(facts, pod, item)]
+    text = "their template sets another role, which the webhook leaves as it is"
     return problem(
-        "they were given, or set themselves, another role",
-        fix=restart(subject, [pod for pod, _ in found]),
+        text if fixed else "they were given another role",
+        fix=edit(subject.namespace, fixed[0][0]) if fixed else restart(subject, [pod for pod, _ in found]),
         containers=where(found),
         they_ask_for=listed(str(item.env[ROLE_ENV]) for _, item in found),
         annotation=wanted,
     )
+
+
+def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
+    """Whether the variable stands in the pod's template, so that a new pod would have it again.
+
+    It does where the pod is younger than the annotation, and where it stands before the region: what the
+    webhook adds is the region first, the role last.
+    """
+    annotated = account_of(facts.named).annotated
+    if annotated is not None and pod.created is not None and pod.created > annotated:
+        return True
+    names = list(container.env)
+    added = [name for name in ("AWS_STS_REGIONAL_ENDPOINTS", "AWS_DEFAULT_REGION") if name in names]
+    return any(names.index(name) > names.index(ROLE_ENV) for name in added)
 
 
 @cause(

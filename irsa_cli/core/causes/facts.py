@@ -126,10 +126,11 @@ class Role:
 
 @dataclass(frozen=True)
 class RoleSummary:
-    """A role of a list: its ARN and trust policy."""
+    """A role of a list: its ARN and trust policy, and the names of its policies where they were read."""
 
     arn: str
     trust: Document
+    policies: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,8 @@ class Subject:
 
     `pods` are all pods of the namespace, `probe` a pod that was created for show (`dryRun=All`),
     `candidates` roles whose trust policy admits the ServiceAccount, `providers` those that the role's trust
-    policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
+    policy names beside the cluster's, `own_roles` those that containers name which mount a token of their
+    own, by ARN. `provider` is the issuer's in the role's account, where that is not the
     cluster's. `association_role` is the role of the EKS Pod Identity association, `agent` whether the cluster
     has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
     is an association. `nodes` are those of its pods, by name, as far as EC2 knows them.
@@ -176,6 +178,7 @@ class Subject:
     provider: ProviderState | Unreadable | None = None
     candidates: tuple[RoleSummary, ...] | Unreadable = Unreadable("the roles were not listed")
     providers: Mapping[str, ProviderState | Unreadable | None] = field(default_factory=dict)
+    own_roles: Mapping[str, Role | Unreadable | None] = field(default_factory=dict)
     pods: tuple[Pod, ...] | Unreadable = ()
     nodes: Mapping[str, NodeMetadata] | Unreadable = field(default_factory=dict)
     probe: Pod | Unreadable = Unreadable("no pod was created for show")

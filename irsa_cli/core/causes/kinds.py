@@ -77,6 +77,11 @@ class Pod:
     owner: str = ""
     node: str = ""
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self.phase not in ("Succeeded", "Failed")
+
 
 @dataclass(frozen=True)
 class Requirement:

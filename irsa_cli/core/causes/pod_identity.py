@@ -5,14 +5,19 @@ That an association takes an annotated ServiceAccount over is found in `irsa_cli
 
 from __future__ import annotations
 
-import shlex
-
 from irsa_cli.core import policy
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.causes.injection import NO_ENV, has_pod_identity
+from irsa_cli.core.causes.injection import NO_ENV, POD_IDENTITY_ENV, has_pod_identity
 from irsa_cli.core.causes.kinds import Pod
-from irsa_cli.core.causes.subjects import is_bare, listed, pod_names, restart, users_of
+from irsa_cli.core.causes.subjects import (
+    is_bare,
+    listed,
+    pod_names,
+    restart,
+    rewrite_trust,
+    users_of,
+)
 from irsa_cli.core.evaluation import covers
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
@@ -20,6 +25,8 @@ _SERVICE = "pods.eks.amazonaws.com"
 _ACTIONS = ("sts:AssumeRole", "sts:TagSession")
 _AGENT = "eks-pod-identity-agent"
 _FARGATE = "eks.amazonaws.com/fargate-profile"
+_TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
+_ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
 _NONE = "there is no Pod Identity association for it"
 
 
@@ -49,14 +56,19 @@ def _trust(facts: Facts) -> Judgement:
             role=association.role_arn,
         )
     missing = [action for action in _ACTIONS if not _allows(role, action)]
-    if not missing:
+    if serves_pod_identity(role):
         return ok("the association's role trusts EKS Pod Identity", role=role.arn)
     return problem(
         f"its trust policy does not allow the principal {_SERVICE} what it needs",
-        fix=_admit(role),
+        fix=_admit(facts, role),
         role=role.arn,
         missing=listed(missing),
     )
+
+
+def serves_pod_identity(role: Role) -> bool:
+    """Whether a role's trust policy allows EKS Pod Identity what it needs."""
+    return all(_allows(role, action) for action in _ACTIONS)
 
 
 def _allows(role: Role, action: str) -> bool:
@@ -71,14 +83,11 @@ def _allows(role: Role, action: str) -> bool:
     )
 
 
-def _admit(role: Role) -> str:
+def _admit(facts: Facts, role: Role) -> str:
     """The command that adds the statement that EKS Pod Identity needs."""
     wanted = {"Effect": "Allow", "Principal": {"Service": _SERVICE}, "Action": list(_ACTIONS)}
     document = {**role.trust, "Statement": [*policy.as_list(role.trust.get("Statement", [])), wanted]}
-    return (
-        f"aws iam update-assume-role-policy --role-name {role.name}"
-        f" --policy-document {shlex.quote(policy.dump(document))}"
-    )
+    return rewrite_trust(facts, role, document)
 
 
 @cause(
@@ -139,14 +148,21 @@ def _platform(facts: Facts) -> Judgement:
     association = _association(facts)
     if association is None:
         return ok(_NONE)
-    found = [pod for pod in users_of(facts.named) if _FARGATE in pod.labels or pod.os == "windows"]
+    users = users_of(facts.named)
+    found = [pod for pod in users if _FARGATE in pod.labels or pod.os == "windows"]
     if not found:
         return ok("no pod of it runs on Fargate or Windows")
     cluster = facts.cluster
+    # Pods of the same ServiceAccount that run elsewhere have their credentials by the association.
+    verb = "delete" if len(found) == len(users) else "describe"
+    commands = [
+        f"aws eks {verb}-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
+        f" --association-id {association.id}",
+        *(restart(facts.named, found).splitlines() if verb == "delete" else ()),
+    ]
     return problem(
         "the agent of EKS Pod Identity does not run on Fargate and Windows",
-        fix=f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
-        f" --association-id {association.id}",
+        fix="\n".join(commands),
         pods=pod_names(found),
         run_on=listed("Windows" if pod.os == "windows" else "Fargate" for pod in found),
     )
@@ -183,3 +199,35 @@ def _older(facts: Facts) -> Judgement:
 
 def _has_nothing(pod: Pod) -> bool:
     return is_bare(pod) and not has_pod_identity(pod)
+
+
+@cause(
+    "pod-identity-gone",
+    Group.PODS,
+    92,
+    title="The pods ask EKS Pod Identity for credentials, and their association is gone.",
+    symptom="No credentials: the agent answers that there is no association, and the SDK goes no further.",
+    looks_at="AWS_CONTAINER_CREDENTIALS_FULL_URI and volumes of the pods, eks ListPodIdentityAssociations",
+    remedy="Have the pods made anew: they get what the ServiceAccount has now, a role by its annotation or"
+    " none.",
+    source=f"{_EKS}/pod-id-association.html",
+)
+def _gone(facts: Facts) -> Judgement:
+    if _association(facts) is not None:
+        return ok("its association is there")
+    found = [pod for pod in users_of(facts.named) if _was_associated(pod)]
+    if not found:
+        return ok("no pod asks EKS Pod Identity for credentials")
+    return problem(
+        "they were made while there was one, and keep its variables as long as they run",
+        fix=restart(facts.named, found),
+        pods=pod_names(found),
+        association="none",
+    )
+
+
+def _was_associated(pod: Pod) -> bool:
+    """Whether the webhook gave a pod the variables of an association; others use the same variable, too."""
+    mounted = any(volume.name == _TOKEN_VOLUME for volume in pod.volumes)
+    urls = [item.env.get(POD_IDENTITY_ENV) or "" for item in pod.containers]
+    return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and has_pod_identity(pod))
