@@ -11,14 +11,18 @@ from irsa_cli.cli.options import cluster_options, output_options, run_options
 
 @click.command("disassociate-oidc")
 @cluster_options
-@click.option("--force", is_flag=True, help="Delete it even if roles trust it, or if that can't be known.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Delete it even if irsa did not make it, roles trust it, or that can't be known.",
+)
 @run_options
 @output_options
 def command(**options: Any) -> int:
     """Delete the cluster's OIDC provider from IAM.
 
-    Refused while roles trust it: they are listed. Without a provider there is nothing to do. For a
-    cluster that is gone already, name its issuer: --issuer-url and --account.
+    Refused when irsa did not make it, and while roles trust it: they are listed. Without a provider
+    there is nothing to do. For a cluster that is gone already, name its issuer: --issuer-url and --account.
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, finish, take_settings, take_target

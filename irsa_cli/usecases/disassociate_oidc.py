@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
+from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import Refused, ServiceError
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.makers import UNKNOWN, maker_of_role
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.remains import names_provider
 from irsa_cli.core.result import Ended, Result
-from irsa_cli.core.states import ProviderState
+from irsa_cli.core.states import CLUSTER_TAG, ProviderState
 from irsa_cli.transaction.recover import everything, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.running import Settings, execute, going_on, name_caller, naming_caller, planned
@@ -22,7 +24,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Request:
-    """Which cluster, as whom; `force`: even if roles trust the provider, or if that can't be known."""
+    """Which cluster, as whom; `force`: even if it is others', or in use, or that can't be known."""
 
     target: Target
     force: bool = False
@@ -45,7 +47,12 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
     earlier = going_on(settings, context, everything)
     with naming_caller(connection.aws.caller):
         present = reading.provider(connection.iam, arn)
-        notes = [] if present is None else _check_unused(connection, request, arn)
+        notes = []
+        if present is not None:
+            notes = [
+                *_check_ours(connection.cluster, request, present),
+                *_check_unused(connection, request, arn),
+            ]
     if present is None:
         result = Result(Ended.UNCHANGED, cluster=cluster, seconds=settings.seconds)
     else:
@@ -68,6 +75,27 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
     }
     result.notes += notes
     return result
+
+
+def _check_ours(cluster: Cluster, request: Request, present: ProviderState) -> list[str]:
+    """Refuse a provider that irsa has not made; with --force it is noted.
+
+    An issuer is of one cluster: whatever the mark names (the cluster may be known by its issuer only by now).
+    """
+    if CLUSTER_TAG in present.tags:
+        return []
+    maker = maker_of_role(present.tags)
+    made = "nothing on it tells who made it" if maker == UNKNOWN else f"made by {maker}"
+    if request.force:
+        return [f"the provider was not made by irsa ({made})"]
+    raise Refused(
+        f"irsa has not made the OIDC provider of {cluster.name}, so it does not delete it",
+        reason=f"it has no tag {CLUSTER_TAG}: {made}",
+        next_steps=(
+            "delete it where it is managed (eksctl, Terraform, a stack)",
+            "or delete it all the same: run this again with --force",
+        ),
+    )
 
 
 def _check_unused(connection: Connection, request: Request, arn: str) -> list[str]:

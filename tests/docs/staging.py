@@ -75,7 +75,9 @@ def actions(policy: dict[str, Any]) -> list[str]:
 def associate(sandbox: Sandbox) -> str:
     """Make the cluster's OIDC provider; returns its ARN."""
     made = iam(sandbox).create_open_id_connect_provider(
-        Url=issuer(sandbox), ClientIDList=["sts.amazonaws.com"]
+        Url=issuer(sandbox),
+        ClientIDList=["sts.amazonaws.com"],
+        Tags=[{"Key": "irsa/cluster", "Value": "made-by-irsa"}],
     )
     return made["OpenIDConnectProviderArn"]
 

@@ -69,6 +69,15 @@ def _provider(stage: FaultStage) -> None:
     )
 
 
+def _own_provider(stage: FaultStage) -> None:
+    stage.iam().create_open_id_connect_provider(
+        Url=stage.issuer,
+        ClientIDList=["sts.amazonaws.com"],
+        ThumbprintList=[],
+        Tags=[{"Key": "irsa/cluster", "Value": "made-by-irsa"}],
+    )
+
+
 def _account(stage: FaultStage) -> None:
     stage.make_account(
         NAMESPACE,
@@ -376,7 +385,7 @@ COMMANDS = {
         Command(
             "disassociate",
             ("disassociate-oidc",),
-            (_provider,),
+            (_own_provider,),
             failing="500",
             marked=False,
             deletes=True,

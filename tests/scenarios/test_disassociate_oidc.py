@@ -1,6 +1,9 @@
 """`irsa disassociate-oidc`: the provider goes when no role trusts it, and comes back as it was."""
 
+import pytest
+
 from irsa_cli.sandbox import Fault
+from tests.support.sandbox_clients import client
 from tests.support.stage import READ_ONLY, Ran, Stage
 
 
@@ -33,6 +36,25 @@ def test_while_roles_trust_it_it_stays(stage: Stage, namespace: str) -> None:
     stage.sandbox.faults.add(Fault("iam", "ListRoles", "error", times=None))
     assert disassociate(stage).code == 1
     assert stage.world() == before
+    assert disassociate(stage, "--force").code == 0
+    assert not stage.aws_world()["oidc_providers"]
+
+
+@pytest.mark.parametrize("tags", [{}, {"alpha.eksctl.io/cluster-name": "demo"}, {"managed-by": "terraform"}])
+def test_one_that_irsa_did_not_make_stays(stage: Stage, tags: dict[str, str]) -> None:
+    cluster = client(stage.sandbox, "eks").describe_cluster(name=stage.cluster)["cluster"]
+    client(stage.sandbox, "iam").create_open_id_connect_provider(
+        Url=cluster["identity"]["oidc"]["issuer"],
+        ClientIDList=["sts.amazonaws.com"],
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+    )
+    before = stage.world()
+    ran = disassociate(stage)
+    assert (ran.code, "--force" in ran.err) == (4, True), ran.err
+    assert stage.world() == before
+    # An audience that irsa has added does not make it irsa's.
+    assert stage.associate("--audience", "vault").code == 0
+    assert disassociate(stage).code == 4
     assert disassociate(stage, "--force").code == 0
     assert not stage.aws_world()["oidc_providers"]
 
