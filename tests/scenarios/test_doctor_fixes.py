@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.binding import make_binding
 from tests.scenarios.breaking import AUDIENCE, NAME, STS, Binding
-from tests.scenarios.breaks import ACTION, associate
+from tests.scenarios.breaks import ACTION, associate, bring_token
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import admitted, alternatives, assumed, cure, is_by_hand, prove, token_of
 from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
@@ -225,21 +225,8 @@ def test_another_server_of_credentials_is_no_association(binding: Binding, capsy
     assert diagnosed(binding, capsys)[0] == []
 
 
-def own_token(binding: Binding, role: str, audience: str = STS) -> None:
-    """A pod that brings a role and a token of its own, where the webhook would have put its own."""
-    binding.annotate(None)
-    token = {"audience": audience, "expirationSeconds": 3600, "path": "token"}
-    env = {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{FOLDER}/token"}
-    container = {
-        "env": [{"name": name, "value": value} for name, value in env.items()],
-        "volumeMounts": [{"name": "own", "mountPath": FOLDER}],
-    }
-    volume = {"name": "own", "projected": {"sources": [{"serviceAccountToken": token}]}}
-    binding.new_pod(container=container, volumes=[volume])
-
-
 def test_a_token_that_a_pod_brings_itself_needs_no_annotation(binding: Binding, capsys: Output) -> None:
-    own_token(binding, binding.role_arn)
+    bring_token(binding, binding.role_arn)
     document = doctor(binding, capsys, *of(binding))
     assert problems(document) == []
     assert document["exitCode"] == 0
@@ -248,7 +235,7 @@ def test_a_token_that_a_pod_brings_itself_needs_no_annotation(binding: Binding, 
 
 def test_a_role_that_does_not_admit_the_token_that_a_pod_brings(binding: Binding, capsys: Output) -> None:
     binding.values(sub=f"system:serviceaccount:{binding.namespace}:raeder")
-    own_token(binding, binding.role_arn)
+    bring_token(binding, binding.role_arn)
     assert diagnosed(binding, capsys)[0] == ["pod-own-token"]
     assert cured(binding, capsys) == binding.role_arn
     assert ROLE_ARN not in binding.account["metadata"].get("annotations", {})
@@ -259,7 +246,7 @@ def test_what_a_template_says_of_its_own_token_is_put_right_there(
     what: str, binding: Binding, capsys: Output
 ) -> None:
     wrong = {"role": (f"{binding.role_arn}-gone",), "audience": (binding.role_arn, "vault")}
-    own_token(binding, *wrong[what])
+    bring_token(binding, *wrong[what])
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-own-token"]
     assert first["fix"] == f"kubectl -n {binding.namespace} edit pod {NAME}-0"
@@ -404,6 +391,6 @@ def test_the_audience_of_nobody_goes_with_its_pods(binding: Binding, capsys: Out
 
 
 def test_what_to_do_in_an_editor_is_printed(binding: Binding, capsys: Output) -> None:
-    own_token(binding, f"{binding.role_arn}-gone")
+    bring_token(binding, f"{binding.role_arn}-gone")
     document = doctor(binding, capsys, *of(binding))
     assert found(document, "pod-own-token")["remedy"].startswith("Have the role's trust policy")
