@@ -104,6 +104,10 @@ def _detailed(role: RoleDetailTypeDef) -> BoundRole:
         attached=tuple(sorted(item["PolicyArn"] for item in role.get("AttachedManagedPolicies", []))),
         inline=tuple(sorted(item["PolicyName"] for item in role.get("RolePolicyList", []))),
         last_used=role.get("RoleLastUsed", {}).get("LastUsedDate"),
+        documents={
+            item["PolicyName"]: item["PolicyDocument"]  # type: ignore[misc]
+            for item in role.get("RolePolicyList", [])
+        },
     )
 
 

@@ -101,7 +101,7 @@ def _messages(done: Applied, *, quiet: bool) -> Iterator[str]:
         yield from (f"Note: {notice}" for notice in done.notices)
     for item in done.items:
         result = item.result
-        if result.error is not None or result.left or (result.notes and not quiet):
+        if result.error is not None or result.left or ((result.notes or result.warnings) and not quiet):
             where = f" ({item.where})" if item.where else ""
             yield f"{item.title}{where}:"
             yield from (f"  {line}" for line in messages(result))

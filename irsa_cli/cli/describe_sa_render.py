@@ -25,13 +25,15 @@ def lines(found: Description) -> Iterator[str]:
     """The description line by line."""
     binding = found.binding
     good = binding.status is Status.OK
-    yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}"
+    wide = ", and its trust policy is wide" if binding.wide else ""
+    yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}{wide}"
     if binding.reason:
         yield f"  {binding.reason}"
     yield from (f"  next: {step}" for step in binding.next_steps)
     yield from _account(found)
     yield from _role(found)
     yield from _trust(found)
+    yield from _warnings(found)
     yield from _pods(found)
 
 
@@ -110,6 +112,16 @@ def _trust(found: Description) -> Iterator[str]:
         yield _verdict(verdict)
         if verdict.failure is None:
             yield from (_row("", f"  {line}") for line in _conditions(statements[verdict.index]))
+
+
+def _warnings(found: Description) -> Iterator[str]:
+    """What lets in more than was named, and what makes it tight."""
+    if not found.binding.wide:
+        return
+    yield "Warnings"
+    for item in found.binding.wide:
+        yield _row(item.severity.value, f"{item.statement} {item.reason}")
+        yield _row("", item.suggestion)
 
 
 def _conditions(statement: Mapping[str, Any]) -> Iterator[str]:

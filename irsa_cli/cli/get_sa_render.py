@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 from irsa_cli.core.bindings import Binding, BoundRole
 from irsa_cli.core.makers import UNKNOWN
+from irsa_cli.core.trust_width import in_one_line
 from irsa_cli.core.visible import visible
 
 NOTHING = "-"
@@ -85,7 +86,8 @@ def _unless_hidden(item: Binding, policies: str) -> str:
 
 
 def _status(item: Binding) -> str:
-    told = f"{item.status.value}: {item.reason}" if item.reason else item.status.value
+    wide = f"wide: {in_one_line(item.wide)}" if item.wide else ""
+    told = ": ".join(filter(None, (item.status.value, item.reason, wide)))
     return (
         f"{told}; what ends it: irsa describe-sa {item.name} -n {item.namespace}" if item.next_steps else told
     )

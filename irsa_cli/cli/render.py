@@ -129,6 +129,7 @@ def _changed(who: str, facts: Mapping[str, Any]) -> str:
 def messages(result: Result, about: str = "") -> Iterator[str]:
     """What is told on standard error; `about` goes before what the notes don't say themselves of whom."""
     yield from (visible(f"Note: {note}") for note in result.notes)
+    yield from (visible(f"Warning: {item.told}") for item in result.warnings)
     if result.error is None:
         yield from _becoming(result)
     if result.error is not None:

@@ -126,7 +126,7 @@ def outcome_of(
     `one`: the work is about one transaction. Once that has ended, what fails after it does not undo it.
     """
     from irsa_cli.core.errors import IrsaError, Refused
-    from irsa_cli.core.patience import begin
+    from irsa_cli.core.patience import begin, over
     from irsa_cli.core.result import Ended, Result
     from irsa_cli.usecases.running import recording, standing
 
@@ -149,3 +149,5 @@ def outcome_of(
             if speaking.verbose:
                 progress.trace()
             return standing(ended, error) or Result(Ended.FAILED, error=error)
+        finally:
+            over()

@@ -159,7 +159,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
 def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
     from irsa_cli.cli.session import breaking_off
     from irsa_cli.core.errors import IrsaError
-    from irsa_cli.core.patience import begin
+    from irsa_cli.core.patience import begin, over
     from irsa_cli.core.verification import Report
     from irsa_cli.transaction.engine import Event, Step
     from irsa_cli.usecases.verify import verify_accounts
@@ -181,6 +181,8 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
             if speaking.verbose:
                 progress.trace()
             return replace(nothing, error=error)
+        finally:
+            over()
 
 
 def _show(report: Report, speaking: Speaking) -> None:

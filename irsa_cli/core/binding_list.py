@@ -76,6 +76,7 @@ def binding_json(item: Binding) -> dict[str, Any]:
         "status": item.status.value,
         "reason": item.reason or None,
         "next": list(item.next_steps),
+        "warnings": [found.to_json() for found in item.wide],
         "trust": [statement_json(verdict) for verdict in item.explanation.verdicts]
         if item.explanation
         else [],

@@ -23,12 +23,14 @@ from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.lifecycle import Lifecycle, Stage
 from irsa_cli.core.names import subject
 from irsa_cli.core.policy import Document
+from irsa_cli.core.policy_power import power
 from irsa_cli.core.states import (
     CLUSTER_TAG,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     ProviderState,
 )
+from irsa_cli.core.trust_width import WideTrust, wide_trusts
 from irsa_cli.core.web_identity import REQUESTED_REGION, WebIdentity, region_called
 
 
@@ -49,6 +51,8 @@ class BoundRole:
     inline: tuple[str, ...] = ()
     last_used: datetime | None = None
     hidden: str = ""
+    documents: Mapping[str, Document] = field(default_factory=dict)
+    """The inline policies, where reading the role has told them."""
 
     @property
     def name(self) -> str:
@@ -113,6 +117,8 @@ class Binding:
     explanation: Explanation | None = None
     next_steps: tuple[str, ...] = ()
     """What ends it, where a run or a deletion is under way, or was interrupted."""
+    wide: tuple[WideTrust, ...] = ()
+    """What in the trust policy lets in more than was named."""
 
     @property
     def full_name(self) -> str:
@@ -196,7 +202,10 @@ def binding_of(
 
     def judged(status: Status, reason: str, explanation: Explanation | None = None) -> Binding:
         found = role if arn is not None else None
-        return Binding(account.namespace, account.name, text, status, reason, account, found, explanation)
+        wide = _wide(cluster, found)
+        return Binding(
+            account.namespace, account.name, text, status, reason, account, found, explanation, wide=wide
+        )
 
     if arn is None:
         return judged(Status.BAD_ARN, f"{shown(text)} is not the ARN of a role")
@@ -213,6 +222,14 @@ def binding_of(
         return judged(*_judgement(explanation, provider, identity), explanation)
     found = judged(*_interrupted(life), explanation)
     return replace(found, next_steps=life.next_steps(_options(cluster)))
+
+
+def _wide(cluster: Cluster, role: ReadRole) -> tuple[WideTrust, ...]:
+    if not isinstance(role, BoundRole):
+        return ()
+    provider = provider_arn(cluster.partition, role.arn.split(":")[4], cluster.issuer)
+    much = power(role.attached, role.documents, role.boundary)
+    return wide_trusts(role.trust, (provider,), role=role.arn, power=much)
 
 
 def _judgement(explanation: Explanation, provider: ReadProvider, identity: WebIdentity) -> tuple[Status, str]:
@@ -250,7 +267,8 @@ def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAcc
     life = lifecycle.of(role.tags, named=False)
     status, reason = _standing(role, life, full_name, accounts)
     steps = life.next_steps(_options(cluster))
-    return Binding(namespace, name, role.arn, status, reason, role=role, next_steps=steps)
+    wide = _wide(cluster, role)
+    return Binding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=wide)
 
 
 def _standing(

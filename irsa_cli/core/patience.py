@@ -84,6 +84,12 @@ def begin(seconds: float, tell: Callable[[str], None]) -> Command:
     return _command
 
 
+def over() -> None:
+    """The command is over: calls that are made after it have no time limit of their own."""
+    global _command
+    _command = Command()
+
+
 def current() -> Patience:
     """For whose sake this thread makes calls."""
     return _current.get() or _command

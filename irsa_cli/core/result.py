@@ -14,6 +14,7 @@ from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError, ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import State
+from irsa_cli.core.trust_width import WideTrust
 from irsa_cli.core.written import FIELDS
 
 API_VERSION = "irsa/v1"
@@ -95,6 +96,7 @@ class Result:
     verification: Mapping[str, Any] | None = None
     left: list[Left] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    warnings: tuple[WideTrust, ...] = ()
     error: Exception | None = None
     signal: int = 0
     seconds: float = 0.0
@@ -131,6 +133,7 @@ class Result:
             "verification": self.verification,
             "left": [{"what": item.what, "why": item.why, "repair": item.repair} for item in self.left],
             "notes": self.notes,
+            "warnings": [item.to_json() for item in self.warnings],
             "error": None if self.error is None else error_json(self.error),
         }
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from irsa_cli.core import trust_warnings
 from irsa_cli.core.adopting import Adoption, Adoptions, Passed, adoption
 from irsa_cli.core.arn import role_arn
 from irsa_cli.core.errors import InvalidInput, IrsaError
@@ -210,6 +211,7 @@ def _carry_out(
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:
         result.notes += found.kept
+        result.warnings = trust_warnings.of_pair(pair, found.plan)
     result.seconds = settings.seconds
     return result
 

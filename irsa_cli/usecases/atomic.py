@@ -18,6 +18,7 @@ from irsa_cli.core.errors import IrsaError, Refused
 from irsa_cli.core.merging import side_by_side
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.result import Ended, Result
+from irsa_cli.core.trust_warnings import of_wish
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.delete_sa import planned_deletion
 from irsa_cli.usecases.making import is_abandoned, left_behind, trust_notes
@@ -66,12 +67,14 @@ def _attempt(site: Site, wishes: list[Wish], *, again: bool) -> Result:
     plans += [item.plan for item in deletions if item is not None]
     plan = side_by_side(ground.plan, plans)
     facts = {"serviceAccounts": [{"namespace": w.namespace, "name": w.name} for w in wishes]}
+    warnings = tuple(item for wish, observed in looked for item in of_wish(wish, observed, plan))
     if not len(plan):
-        return Result(Ended.UNCHANGED, cluster=site.connection.cluster, facts=facts)
+        return Result(Ended.UNCHANGED, cluster=site.connection.cluster, facts=facts, warnings=warnings)
     proof: dict[str, Any] = {}
     gated = [wish for wish in wishes if wish.gated]
     result = site.make(plan, "(all)", _gate(site, gated, proof) if gated else None)
     result.facts, result.verification = facts, proof or None
+    result.warnings = warnings if result.error is None else ()
     if result.ended in (Ended.COMMITTED, Ended.PLANNED):
         result.notes += [note for wish, observed in looked for note in left_behind(wish, observed)]
     result.notes += [

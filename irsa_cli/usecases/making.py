@@ -12,9 +12,11 @@ from itertools import count
 from time import sleep, time
 from typing import Any
 
-from irsa_cli.core import attached_trust
+from irsa_cli.aws import iam as reading
+from irsa_cli.core import attached_trust, trust_warnings
 from irsa_cli.core.binding import Observed, Wish, is_half_made, life_of
 from irsa_cli.core.converging import voids
+from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Kind, Plan
@@ -22,6 +24,7 @@ from irsa_cli.core.planning import counts_on_others
 from irsa_cli.core.remains import began
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
+from irsa_cli.core.trust_width import WideTrust
 from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.connect import Connection
@@ -61,7 +64,9 @@ class Work:
             look = self.look if first and self.look is not None else self._look
             observed = look(self.wish)
         todo = self.planner(self.wish, observed)
+        warnings = self._warnings(observed, todo)
         result = self._carry_out(todo)
+        result.warnings = warnings if result.error is None else ()
         result.facts = facts_of(self.wish, observed, result)
         result.notes += notes_of(self.wish, observed)
         if len(todo):
@@ -69,6 +74,17 @@ class Work:
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             result.notes += left_behind(self.wish, observed)
         return result, counts_on_others(self.wish, observed, todo)
+
+    def _warnings(self, observed: Observed, todo: Plan) -> tuple[WideTrust, ...]:
+        found = trust_warnings.of_wish(self.wish, observed, todo)
+        if not found or self.wish.role is not None or observed.role is None:
+            return found
+        # A role that is only used was read without its policies. They make it worse, and nothing else.
+        try:
+            role = reading.with_policies(self.connection.iam, self.wish.role_name, observed.role.state)
+        except IrsaError:
+            return found
+        return trust_warnings.of_wish(self.wish, replace(observed, role=role), todo)
 
     def _look(self, wish: Wish) -> Observed:
         return observe(self.connection, wish)

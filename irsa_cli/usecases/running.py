@@ -175,9 +175,10 @@ def recording() -> Iterator[list[Result]]:
 def standing(ended: Sequence[Result], error: BaseException) -> Result | None:
     """What stands when something fails after a transaction: its result, and a word of the failure.
 
-    None where no transaction has ended. What was committed stays true whatever fails later.
+    None where no transaction has ended, or the last one left nothing: then the failure is all there is to
+    tell. What was committed stays true whatever fails later, and what was left behind is still there.
     """
-    if not ended:
+    if not ended or ended[-1].ended not in (Ended.COMMITTED, Ended.INCOMPLETE):
         return None
     words = str(error)
     if isinstance(error, KeyboardInterrupt):

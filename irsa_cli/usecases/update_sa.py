@@ -12,6 +12,7 @@ from time import sleep
 from typing import Any
 
 from irsa_cli.aws import diagnosis
+from irsa_cli.core import trust_warnings
 from irsa_cli.core.binding import Wish
 from irsa_cli.core.differences import check_provider
 from irsa_cli.core.errors import ServiceError
@@ -118,6 +119,7 @@ class _Updating:
             "restart": restarts(todo),
         }
         if result.error is None:
+            result.warnings = trust_warnings.of_pair(pair, todo)
             result.notes += [*notes, *self._notes(pair)]
         result.verification = self.verification or None
         result.seconds = self.settings.seconds

@@ -113,14 +113,21 @@ def test_from_files_it_is_a_row_that_is_refused(stage: Stage, namespace: str, ma
     bind(stage, namespace, maker)
     theirs = stage.world()
     arn = f"arn:aws:iam::{ACCOUNT}:role/{namespace}-app"
-    for theirs_entry in (entry("app", namespace, attachRoleARN=arn), entry("app", namespace)):
+    for theirs_entry in (
+        entry("app", namespace, attachRoleARN=arn),
+        entry("app", namespace, attachPolicyARNs=[READ_ONLY]),
+    ):
         both = config(stage, theirs_entry, entry("ours", namespace, attachPolicyARNs=[READ_ONLY]))
         apply(stage, config(stage, entry("ours", namespace, attachPolicyARNs=[READ_ONLY])))
         ran = stage.irsa("delete", "-f", "-", "-o", "json", stdin=both)
         assert (ran.code, ran.json["summary"]) == (4, {"refused": 1, "committed": 1}), ran.err
         assert stage.world() == theirs
     ran = apply(
-        stage, config(stage, entry("x", "default", roleOnly=True)), "--prune", "--include", f"{namespace}/*"
+        stage,
+        config(stage, entry("x", "default", roleOnly=True, attachPolicyARNs=[READ_ONLY])),
+        "--prune",
+        "--include",
+        f"{namespace}/*",
     )
     assert stage.account(namespace, "app") is not None
     assert stage.aws_world()["roles"].items() >= theirs["roles"].items()
@@ -227,7 +234,11 @@ def test_what_somebody_gave_irsas_service_account_since_is_theirs(stage: Stage, 
     assert (ran.code, theirs in ran.err) == (4, True)
     assert stage.world() == world
     pruned = apply(
-        stage, config(stage, entry("x", "default", roleOnly=True)), "--prune", "--include", f"{namespace}/*"
+        stage,
+        config(stage, entry("x", "default", roleOnly=True, attachPolicyARNs=[READ_ONLY])),
+        "--prune",
+        "--include",
+        f"{namespace}/*",
     )
     assert pruned.code in (0, 4)
     assert stage.account(namespace, "app") == left

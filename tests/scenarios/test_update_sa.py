@@ -55,6 +55,11 @@ def _without(key: str, name: str) -> Edit:
     return lambda role, _: role[key].pop(name)
 
 
+def _marked(key: str, value: str) -> dict[str, str]:
+    """One of the webhook's annotations, and the mark that irsa wrote it."""
+    return {f"eks.amazonaws.com/{key}": value, f"irsa/{key}": value}
+
+
 FLAGS: dict[str, tuple[tuple[str, ...], Edit]] = {
     "attach": (("--attach-policy-arn", SNS), lambda role, _: role["attached"].insert(1, SNS)),
     "detach": (("--detach-policy-arn", f"{SQS}"), lambda role, _: role["attached"].remove(SQS)),
@@ -90,13 +95,11 @@ FLAGS: dict[str, tuple[tuple[str, ...], Edit]] = {
     ),
     "global-sts": (
         ("--no-sts-regional-endpoints",),
-        lambda _, account: account["annotations"].__setitem__(
-            "eks.amazonaws.com/sts-regional-endpoints", "false"
-        ),
+        lambda _, account: account["annotations"].update(_marked("sts-regional-endpoints", "false")),
     ),
     "expiration": (
         ("--token-expiration", "900"),
-        lambda _, account: account["annotations"].__setitem__("eks.amazonaws.com/token-expiration", "900"),
+        lambda _, account: account["annotations"].update(_marked("token-expiration", "900")),
     ),
 }
 

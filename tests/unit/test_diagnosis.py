@@ -33,6 +33,7 @@ from tests.unit.observed import (
     env,
     pod,
     role,
+    statement,
     trusting,
     working,
 )
@@ -158,6 +159,7 @@ def test_every_cause_explains_itself(cause: Any) -> None:
     [
         ("role-new", around(role=role(created=NOW - timedelta(seconds=5)))),
         ("role-without-permissions", around(role=role(policies={}))),
+        ("role-wide-trust", trusting(statement(Condition=None))),
         ("pod-host-network", around(pods=(pod(host_network=True),))),
         ("node-hop-limit", around(pods=(pod(node="n"),), nodes={"n": NodeMetadata(2)})),
         ("node-hop-limit", around(pods=(pod(node="n"),), nodes={})),
@@ -179,6 +181,7 @@ def test_hints_are_shown_and_are_no_problem(cause: str, change: Change) -> None:
     assert Verdict.PROBLEM not in found.values()
 
 
+ADMINISTRATOR = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 ITSELF = {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "sts:AssumeRole"}
 TWICE = around(pods=(pod(containers=(container(env=env(ASSUME=ROLE)),)),))
 
@@ -187,6 +190,7 @@ TWICE = around(pods=(pod(containers=(container(env=env(ASSUME=ROLE)),)),))
     ("cause", "change"),
     [
         ("node-hop-limit", around(pods=(pod(node=""),))),
+        ("role-wide-trust", around(role=role(policies={"p": ADMINISTRATOR}))),
         ("node-hop-limit", around(pods=(pod(node="fargate-1"),))),
         ("node-hop-limit", around(pods=(pod(node="n"),), nodes={"n": NodeMetadata(1)})),
         ("node-hop-limit", around(pods=(pod(node="n"),), nodes={"n": NodeMetadata(2, enabled=False)})),

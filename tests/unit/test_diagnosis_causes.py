@@ -45,6 +45,7 @@ NEVER_A_PROBLEM = {
     "provider-thumbprint",
     "role-new",
     "role-without-permissions",
+    "role-wide-trust",
     "organization-policy",
     "pod-region",
     "sts-global-endpoint",

@@ -78,6 +78,7 @@ KEYS = [
     "verification",
     "left",
     "notes",
+    "warnings",
     "error",
 ]
 

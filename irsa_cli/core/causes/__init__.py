@@ -20,6 +20,7 @@ from irsa_cli.core.causes import (
     service_account,
     trust,
     webhook,
+    wide_trust,
 )
 from irsa_cli.core.causes.finding import REGISTRY, Cause, Group
 
@@ -31,6 +32,7 @@ _HOMES = (
     role_arn,
     trust,
     role,
+    wide_trust,
     webhook,
     pod_identity,
     bare_pods,

@@ -1,0 +1,38 @@
+"""A hint in the role's trust policy: it lets in more than was named. That breaks nothing, and is no problem.
+
+What is wide is decided in `irsa_cli.core.trust_width`; a whole account is looked at elsewhere.
+"""
+
+from __future__ import annotations
+
+from irsa_cli.core.causes.facts import Facts
+from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, unknown
+from irsa_cli.core.causes.subjects import audience_of, provider_of, role_of
+from irsa_cli.core.policy_power import power
+from irsa_cli.core.trust_width import in_one_line, wide_trusts
+
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+
+
+@cause(
+    "role-wide-trust",
+    Group.ROLE,
+    5,
+    title="The trust policy lets in more than the ServiceAccounts that it names.",
+    symptom="none: others may get the role, too",
+    looks_at="iam GetRole (trust policy, permissions boundary), the role's policies",
+    remedy="Name the ServiceAccounts by StringEquals on ISSUER:sub, and the audience by StringEquals on"
+    " ISSUER:aud.",
+    source=f"{_IAM}/id_roles_create_for-idp_oidc.html",
+)
+def _wide(facts: Facts) -> Judgement:
+    subject, role = facts.named, role_of(facts.named)
+    much = power(role.policies, role.policies, role.boundary)
+    found = wide_trusts(role.trust, (provider_of(facts, subject),), audience_of(facts, subject), power=much)
+    if not found:
+        return ok("the trust policy lets in nobody whom it does not name")
+    return unknown(
+        f"nothing is broken, but the trust policy is wide: {in_one_line(found)}",
+        role=role.arn,
+        tighter="; ".join(dict.fromkeys(item.suggestion for item in found)),
+    )

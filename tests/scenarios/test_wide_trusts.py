@@ -1,0 +1,198 @@
+"""Every command that shows a role says when its trust policy lets in more than was named, and why."""
+
+import json
+
+import jsonschema
+import pytest
+
+from tests.docs.console import ROOT
+from tests.scenarios.foreign import admitting, issuer_of, make_role
+from tests.scenarios.test_apply import apply, config, entry
+from tests.scenarios.updating import SNS
+from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
+
+pytestmark = pytest.mark.parametrize("stage", ["sandbox"], indirect=True)
+"""What is wide, IAM's documents alone tell: the real API server has no part in it."""
+
+NAME = "app"
+ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
+SCHEMA = json.loads((ROOT / "docs/reference/result.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def associated(stage: Stage) -> None:
+    assert stage.associate().code == 0
+
+
+def warned(document: Json) -> list[tuple[str, str]]:
+    """The warnings of a document: what is wide, and how bad that is."""
+    return [(item["id"], item["severity"]) for item in document["warnings"]]
+
+
+def result_of(ran: Ran) -> list[tuple[str, str]]:
+    """The warnings of a result that is as its schema says; each is said on standard error, too."""
+    jsonschema.validate(ran.json, SCHEMA)
+    for item in ran.json["warnings"]:
+        assert f"Warning: the trust policy of {item['role']} is wide ({item['severity']}: " in ran.err
+        assert item["reason"] in ran.err
+    return warned(ran.json)
+
+
+def without_audience(stage: Stage, namespace: str) -> Json:
+    """A statement that names the ServiceAccount, and no audience."""
+    item = admitting(stage, f"system:serviceaccount:{namespace}:{NAME}")
+    del item["Condition"]["StringEquals"][f"{issuer_of(stage)}:aud"]
+    return item
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected", "words"),
+    [
+        ("*", [("every-name", "medium")], "also those that are made later"),
+        ("app*", [("name-pattern", "low")], "app-evil too"),
+        ("app", [], ""),
+        ("", [], ""),
+    ],
+)
+def test_create_sa_says_whom_a_pattern_admits(
+    stage: Stage, namespace: str, pattern: str, expected: list[tuple[str, str]], words: str
+) -> None:
+    options = ("--attach-policy-arn", READ_ONLY, *(("--subject-pattern", pattern) if pattern else ()))
+    for more in (("--dry-run",), (), ()):
+        ran = stage.create_sa(NAME, namespace, *options, "-o", "json", *more)
+        assert ran.code == 0, ran.err
+        assert result_of(ran) == expected
+        assert words in ran.err
+    assert ("Warning:" in stage.create_sa(NAME, namespace, *options).err) is bool(expected)
+    assert "Warning:" not in stage.create_sa(NAME, namespace, *options, "-q").err
+
+
+def test_administrator_behind_a_pattern_is_worse(stage: Stage, namespace: str) -> None:
+    ran = stage.create_sa(
+        NAME, namespace, "--attach-policy-arn", ADMIN, "--subject-pattern", "*", "-o", "json"
+    )
+    assert ran.code == 0, ran.err
+    assert result_of(ran) == [("every-name", "high")]
+    assert "and behind it is AdministratorAccess" in ran.err
+    alone = stage.create_sa("alone", namespace, "--attach-policy-arn", ADMIN, "-o", "json")
+    assert result_of(alone) == []
+
+
+def test_what_is_refused_or_taken_back_has_no_warning(stage: Stage, namespace: str) -> None:
+    missing = f"arn:aws:iam::{stage.account_id}:policy/none"
+    ran = stage.create_sa(
+        NAME, namespace, "--attach-policy-arn", missing, "--subject-pattern", "*", "-o", "json"
+    )
+    assert ran.code == 1
+    assert ran.json["warnings"] == []
+
+
+def test_a_role_that_is_only_used(stage: Stage, namespace: str, unique: str) -> None:
+    every = make_role(stage, unique, admitting(stage, None))
+    options = ("--attach-role-arn", every, "-o", "json")
+    assert result_of(stage.create_sa(NAME, namespace, *options)) == [("no-subject", "high")]
+    stage.iam().attach_role_policy(RoleName=unique, PolicyArn=ADMIN)
+    assert result_of(stage.create_sa(NAME, namespace, *options)) == [("no-subject", "critical")]
+    named = make_role(stage, f"{unique}-2", without_audience(stage, namespace))
+    ran = stage.create_sa(
+        NAME, namespace, "--attach-role-arn", named, "--override-existing-serviceaccounts", "-o", "json"
+    )
+    assert ran.code == 0, ran.err
+    assert result_of(ran) == [("no-audience", "low")]
+
+
+def test_what_the_policies_of_a_role_that_is_only_used_are_need_not_be_known(
+    stage: Stage, namespace: str, unique: str
+) -> None:
+    arn = make_role(stage, unique, admitting(stage, None))
+    user = stage.restricted((("*",), ("serviceaccounts", "namespaces")))
+    statements = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {
+            "Effect": "Deny",
+            "Action": ["iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
+            "Resource": "*",
+        },
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    stage.iam().put_user_policy(UserName=user, PolicyName="sandbox", PolicyDocument=policy)
+    ran = stage.create_sa(NAME, namespace, "--attach-role-arn", arn, "-o", "json", user=user)
+    assert ran.code == 0, ran.err
+    assert result_of(ran) == [("no-subject", "high")]
+
+
+@pytest.mark.parametrize("more", [(), ("--atomic",)])
+def test_apply_and_diff(stage: Stage, namespace: str, unique: str, more: tuple[str, ...]) -> None:
+    arn = make_role(stage, unique, admitting(stage, "*", "StringLike"))
+    text = config(
+        stage,
+        entry("tight", namespace, attachPolicyARNs=[READ_ONLY]),
+        entry("wide", namespace, attachPolicyARNs=[ADMIN], subjectPattern="wide*"),
+        entry("uses", namespace, attachRoleARN=arn),
+    )
+    expected = [("every-subject", "high"), ("name-pattern", "medium")]
+    for command in ("diff", "apply", "apply"):
+        options = more if command == "apply" else ()
+        ran = stage.irsa(command, "-f", "-", "-o", "json", *options, stdin=text)
+        assert ran.code in (0, 6), ran.err
+        found = [one for item in ran.json["items"] for one in warned(item["result"])]
+        assert sorted(found) == expected
+        assert ran.err.count("Warning: the trust policy of ") == len(expected)
+    assert "Warning:" not in apply(stage, text, "-q", *more).err
+
+
+def test_update_sa(stage: Stage, namespace: str) -> None:
+    stage.create_sa(NAME, namespace, "--attach-policy-arn", READ_ONLY, "--subject-pattern", "*")
+    where = (NAME, "-n", namespace, "-c", stage.cluster, "-o", "json")
+    expected = [("every-name", "medium")]
+    assert result_of(stage.irsa("update-sa", *where, "--attach-policy-arn", SNS, "--dry-run")) == expected
+    assert result_of(stage.irsa("update-sa", *where, "--attach-policy-arn", SNS)) == expected
+    worse = [("every-name", "high")]
+    assert result_of(stage.irsa("update-sa", *where, "--attach-policy-arn", ADMIN)) == worse
+    assert result_of(stage.irsa("update-sa", *where, "--detach-policy-arn", ADMIN)) == expected
+
+
+def test_adopt_and_what_reads(stage: Stage, namespace: str, unique: str) -> None:
+    arn = make_role(stage, unique, admitting(stage, f"system:serviceaccount:*:{NAME}", "StringLike"))
+    stage.make_account(namespace, NAME, annotations={ROLE_ARN: arn})
+    where = (NAME, "-n", namespace, "-c", stage.cluster)
+    ran = stage.irsa("adopt", *where, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert result_of(ran) == [("every-namespace", "high")]
+
+    listed = stage.irsa("get-sa", *where, "-o", "json").json["items"][0]
+    assert listed["status"] == "ok"
+    assert warned(listed) == [("every-namespace", "high")]
+    for form in ("text", "wide"):
+        row = stage.irsa("get-sa", *where, "-o", form).out.splitlines()[1]
+        assert "   ok: wide: high: statement 1 admits by 'system:serviceaccount:*:app'" in row
+
+    described = stage.irsa("describe-sa", *where)
+    head, _, rest = described.out.partition("Warnings\n")
+    assert ": ok, and its trust policy is wide" in head
+    assert "  high           statement 1 admits by" in rest
+    assert warned(stage.irsa("describe-sa", *where, "-o", "json").json) == [("every-namespace", "high")]
+
+    stage.iam().put_role_policy(
+        RoleName=unique,
+        PolicyName="all",
+        PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}}
+        ),
+    )
+    diagnosed = stage.irsa("doctor", *where, "-o", "json")
+    (hint,) = [item for item in diagnosed.json["findings"] if item["id"] == "role-wide-trust"]
+    assert hint["verdict"] == "can't tell"
+    assert "critical: statement 1" in hint["text"]
+    assert "iam:* by the policy all" in hint["text"]
+    assert diagnosed.json["serviceAccount"]["verdict"] == "ok"
+    assert diagnosed.code == 0
+
+
+def test_what_is_tight_is_called_ok(stage: Stage, namespace: str) -> None:
+    assert stage.create_sa(NAME, namespace, "--attach-policy-arn", ADMIN).code == 0
+    where = (NAME, "-n", namespace, "-c", stage.cluster)
+    assert stage.irsa("get-sa", *where).out.splitlines()[1].endswith("   ok")
+    assert "wide" not in stage.irsa("describe-sa", *where).out
+    findings = stage.irsa("doctor", *where, "-o", "json").json["findings"]
+    assert [item["verdict"] for item in findings if item["id"] == "role-wide-trust"] == ["ok"]
