@@ -13,7 +13,7 @@ WORKERS ?= auto
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports docs bench faults oldest envtest format clean
+.PHONY: help demo test check lint types imports docs bench faults fuzz oldest envtest format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ faults: $(VENV)/.ready  ## Break every call of every command in every way, and r
 	@test "$(STAGE)" = sandbox || $(BIN)/python tools/envtest/build.py
 	$(BIN)/python -m tests.faults --stage $(STAGE) --sample $(SAMPLE) --limit $(LIMIT) --seed $(SEED) -j $(JOBS); code=$$?; \
 	$(BIN)/python -m tests.faults.schedules --count $(SCHEDULES) --seed $(SEED) -j 4 && exit $$code
+
+COUNT ?= 10000
+fuzz: $(VENV)/.ready  ## Hostile command lines, files, journals and answers (COUNT of each, SEED)
+	$(BIN)/python -m tests.fuzz --count $(COUNT) --seed $(SEED)
 
 # One file for each part of boto3, click and the Kubernetes client that commands use.
 OLDEST = associate_oidc.py attach_role.py create_sa.py apply.py adopt.py delete_files.py describe_sa.py \

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import shlex
 from dataclasses import dataclass
 
 from irsa_cli.aws.errors import call
@@ -54,7 +55,7 @@ def describe(aws: AwsSession, name: str) -> EksCluster:
         raise Refused(
             f"cluster {name} is {status}, not ACTIVE",
             reason="its issuer and its API can't be relied on yet",
-            next_steps=(f"aws eks wait cluster-active --name {name} --region {aws.region}",),
+            next_steps=(f"aws eks wait cluster-active --name {name} --region {shlex.quote(aws.region)}",),
         )
     issuer = found.get("identity", {}).get("oidc", {}).get("issuer", "")
     if not issuer:

@@ -9,14 +9,16 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from irsa_cli.aws.errors import call
+from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies
 from irsa_cli.aws.paging import pages
+from irsa_cli.aws.shapes import OddAnswer
 from irsa_cli.core.causes.facts import Association, EksFacts, Event, NodeMetadata, Role, VpcEndpoint
 from irsa_cli.core.causes.objects import moment
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.own_calls import is_own
 from irsa_cli.core.policy import Document
+from irsa_cli.core.redaction import redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
@@ -129,20 +131,32 @@ def web_identity_events(cloudtrail: Any, subject: str) -> tuple[Event, ...]:
     wanted = [{"AttributeKey": "Username", "AttributeValue": subject}]
     found = call(cloudtrail.lookup_events, LookupAttributes=wanted, MaxResults=EVENTS)["Events"]
     events = [_event(item) for item in found if item.get("EventName") == EXCHANGE]
-    return tuple(sorted(events, key=lambda event: event.time, reverse=True))
+    known = [event for event in events if event is not None]
+    return tuple(sorted(known, key=lambda event: event.time, reverse=True))
 
 
-def _event(item: dict[str, Any]) -> Event:
-    record = json.loads(item["CloudTrailEvent"])
-    asked = record.get("requestParameters") or {}
+def _event(item: dict[str, Any]) -> Event | None:
+    """An event, None for a record that can't be read: what it tells is not known."""
+    try:
+        record = json.loads(item["CloudTrailEvent"])
+    except (ValueError, RecursionError):
+        return None
+    asked = (record.get("requestParameters") or {}) if isinstance(record, dict) else None
+    if not isinstance(asked, dict):
+        return None
+    seconds = asked.get("durationSeconds")
     return Event(
         time=moment(record.get("eventTime")) or item["EventTime"],
-        role_arn=asked.get("roleArn", ""),
-        error=record.get("errorCode", ""),
-        message=record.get("errorMessage", ""),
-        seconds=asked.get("durationSeconds"),
-        own=is_own(asked.get("roleSessionName") or "", record.get("userAgent") or ""),
+        role_arn=_text(asked.get("roleArn")),
+        error=_text(record.get("errorCode")),
+        message=redacted(_text(record.get("errorMessage"))),
+        seconds=seconds if isinstance(seconds, int) else None,
+        own=is_own(_text(asked.get("roleSessionName")), _text(record.get("userAgent"))),
     )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def vpc_endpoints(
@@ -172,7 +186,9 @@ def node_metadata(ec2: Any, names: Sequence[str]) -> dict[str, NodeMetadata]:
                 key = "InstanceId" if filtered == "instance-id" else "PrivateDnsName"
                 options = instance.get("MetadataOptions", {})
                 enabled = options.get("HttpEndpoint") != "disabled"
-                found[instance[key]] = NodeMetadata(options.get("HttpPutResponseHopLimit", 1), enabled)
+                found[instance.get(key, "")] = NodeMetadata(
+                    options.get("HttpPutResponseHopLimit", 1), enabled
+                )
     return found
 
 
@@ -183,5 +199,13 @@ def _instances(ec2: Any, filters: list[dict[str, Any]]) -> Iterator[dict[str, An
 
 
 def _policy(item: dict[str, Any]) -> Document:
+    """The policy of an endpoint; one without any allows everything. Raises `ServiceError` for odd ones."""
     everything = '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}'
-    return cast("Document", json.loads(item.get("PolicyDocument") or everything))
+    try:
+        found = json.loads(item.get("PolicyDocument") or everything)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        error = OddAnswer("the PolicyDocument of an endpoint is no JSON object")
+        raise translate(error, "ec2", "DescribeVpcEndpoints", "")
+    return cast("Document", found)

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import botocore.exceptions
 import botocore.parsers
 
+from irsa_cli.aws.shapes import OddAnswer, check
 from irsa_cli.core.attempts import Overran, TooLarge, bounded
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.patience import persist
@@ -64,6 +65,8 @@ _SKEW = 240.0
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
+LONGEST_CODE = 100
+"""Characters of an error's code, which is one word where AWS gives it."""
 # The parameters that name what a call is about, the most telling first.
 _SUBJECTS = ("PolicyArn", "RoleName", "OpenIDConnectProviderArn", "RoleArn", "Url", "name")
 
@@ -109,6 +112,7 @@ def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         started = time.monotonic()
         try:
             answer = bounded(lambda: method(*args, **kwargs))
+            check(client.meta.service_model.operation_model(operation), answer, kwargs)
         except Exception as error:
             if isinstance(error, Overran):
                 client.meta.events.emit(
@@ -165,6 +169,8 @@ def translate(error: Exception, service: str, operation: str, subject: str) -> S
 def _unreadable(error: Exception) -> str:
     if isinstance(error, Overran | TooLarge):
         return str(error)
+    if isinstance(error, OddAnswer):
+        return f"the answer is not what AWS documents: {error}"
     if isinstance(error, ForeignAnswer):
         return f"the answer did not come from AWS ({error})"
     return f"the answer could not be read ({type(error).__name__})"
@@ -174,11 +180,13 @@ def _answered(
     error: botocore.exceptions.ClientError, what: str, service: str, operation: str, subject: str
 ) -> ServiceError:
     body = error.response.get("Error", {})
-    code = str(body.get("Code", "Unknown"))
+    code = redacted(str(body.get("Code") or "Unknown"))[:LONGEST_CODE]
     metadata = error.response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode", 0))
     headers = metadata.get("HTTPHeaders") or {}
-    server = status >= 500
+    # A refusal of AWS has a code; without one nobody knows who refused, and after what.
+    nameless = code in ("", "Unknown", str(status))
+    server = status >= 500 or nameless
     throttled = code in THROTTLED or status == 429
     details: tuple[str, ...] = ()
     if code in ACCESS_DENIED and operation != "AssumeRoleWithWebIdentity":
@@ -191,11 +199,17 @@ def _answered(
         status=status,
         outcome=Outcome.UNKNOWN if server else Outcome.REFUSED,
         transient=server or throttled or code in _PASSING,
-        reason=f"{code}: {redacted(str(body.get('Message', ''))) or 'no message'}",
+        reason=_reason(status, code, redacted(str(body.get("Message") or "")), nameless=nameless),
         details=details,
         next_steps=_advice(code, headers),
         retry_after=retry_after(headers),
     )
+
+
+def _reason(status: int, code: str, message: str, *, nameless: bool) -> str:
+    if nameless:
+        return f"HTTP {status}, and no error of AWS with it" + (f": {message}" if message else "")
+    return f"{code}: {message or 'no message'}"
 
 
 def retry_after(headers: Mapping[str, Any]) -> float | None:

@@ -5,7 +5,9 @@ Writing is in `irsa_cli.changes`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -127,8 +129,17 @@ def aged_provider(iam: IAMClient, arn: str) -> tuple[ProviderState, float] | Non
         thumbprints=list(found.get("ThumbprintList", [])),
         tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
     )
-    now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+    now = server_time(found["ResponseMetadata"]) or datetime.now(timezone.utc)
     return state, (now - found["CreateDate"]).total_seconds()
+
+
+def server_time(metadata: Mapping[str, Any]) -> datetime | None:
+    """The time of an answer by the clock of who gave it, None where it does not say (RFC 9110, 6.6.1)."""
+    try:
+        found = parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 def trust_quota(iam: IAMClient) -> int:

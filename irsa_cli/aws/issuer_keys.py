@@ -20,6 +20,7 @@ from irsa_cli import __version__
 from irsa_cli.aws.session import CONNECT_SECONDS, WireCall, WireLog
 from irsa_cli.core.errors import Outcome, ServiceError
 from irsa_cli.core.limits import call_seconds
+from irsa_cli.core.redaction import redacted
 
 DISCOVERY = "/.well-known/openid-configuration"
 LARGEST = 256 * 1024
@@ -68,7 +69,7 @@ def _document(operation: str, address: str, status: int, body: bytes) -> dict[st
         raise _failed(operation, f"HTTP{status}", f"{address} answers with HTTP {status}", status)
     try:
         found = json.loads(body) if len(body) <= LARGEST else None
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise _wrong(operation, f"{address} is no JSON object")
@@ -109,5 +110,5 @@ def _failed(operation: str, code: str, reason: str, status: int = 0) -> ServiceE
         operation=operation,
         status=status,
         outcome=Outcome.REFUSED,
-        reason=reason,
+        reason=redacted(reason),
     )

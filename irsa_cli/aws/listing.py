@@ -5,15 +5,14 @@ Single objects by their names are read in `irsa_cli.aws.iam`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from irsa_cli.aws.errors import call
-from irsa_cli.aws.iam import NOT_THERE, role_of
+from irsa_cli.aws.iam import NOT_THERE, role_of, server_time
 from irsa_cli.aws.paging import pages
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.policy import Document
@@ -69,7 +68,7 @@ def list_roles(iam: IAMClient, path: str = "/") -> Listing:
     found: list[ListedRole] = []
     now = datetime.now(timezone.utc)
     for page in pages(iam.list_roles, "Marker", "Marker", PathPrefix=path, MaxItems=PAGE):
-        now = _server_time(page["ResponseMetadata"]) or now
+        now = server_time(page["ResponseMetadata"]) or now
         found += [
             ListedRole(
                 role["RoleName"],
@@ -81,14 +80,6 @@ def list_roles(iam: IAMClient, path: str = "/") -> Listing:
             for role in page["Roles"]
         ]
     return Listing(tuple(found), now)
-
-
-def _server_time(metadata: Mapping[str, Any]) -> datetime | None:
-    """The time of an answer by the clock of who gave it (RFC 9110, section 6.6.1)."""
-    try:
-        return parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
-    except (KeyError, TypeError, ValueError):
-        return None
 
 
 def find_roles(iam: IAMClient, names: Sequence[str]) -> list[FoundRole]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
-from irsa_cli.cli.options import kube_options, output_options, run_options
+from irsa_cli.cli.options import Checked, Once, kube_options, output_options, run_options
+from irsa_cli.cli.role_options import allow_boundary_removal_option, take_boundary_rules
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.apply import Request
@@ -44,6 +45,15 @@ def apply_options(command: Any) -> Any:
             is_flag=True,
             help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
         ),
+        click.option(
+            "--permissions-boundary",
+            "boundary",
+            cls=Once,
+            type=Checked("arn", "arn.check_policy"),
+            help="Permissions boundary of all roles, whatever the files say."
+            " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
+        ),
+        allow_boundary_removal_option,
         click.option(
             "--force",
             is_flag=True,
@@ -117,6 +127,8 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         force=options["force"],
         verify=verify,
         prune=options["prune"],
+        boundary=options["boundary"] or "",
+        boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )
     try:
         places(configs, target, selection)

@@ -25,6 +25,7 @@ from irsa_cli.cli.role_options import (
     one_name,
     pod_options,
     policy_arns,
+    take_boundary_rules,
 )
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _names(name: str, check: str) -> Checked:
     "--permissions-boundary",
     cls=Once,
     type=Checked("arn", "arn.check_policy"),
-    help="Permissions boundary of the role.",
+    help="Permissions boundary of the role. [default: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
 @max_session_option(" [default: 3600]")
 @description_option
@@ -217,6 +218,7 @@ def _request(options: dict[str, Any]) -> Request:
             sts_regional_endpoints=options["sts_regional_endpoints"],
             token_expiration=options["token_expiration"],
             subject_pattern=names.subject_pattern(options["subject_pattern"] or ""),
+            boundaries=take_boundary_rules(),
             **{key: options[key] for key in _SWITCHES},
         )
     except InvalidInput as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 _MOST_LINES = 200
 """What is wrong in files is told at once, as far as anybody reads it."""
+
+
+class WrongFiles(click.UsageError):
+    """What is wrong in files, a line each."""
+
+    def __init__(self, message: str, details: Sequence[str]) -> None:
+        super().__init__("".join((message, *(f"\n  {line}" for line in details))))
+        self.lines = (message, *details)
 
 
 def file_options(function: F) -> F:
@@ -122,8 +130,8 @@ def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
         if not options.get("prune"):  # What is to be pruned is in no file.
             selection.check(item for config in configs for item in config.bindings)
     except InvalidInput as error:
-        details = "".join(f"\n  {line}" for line in error.details[:_MOST_LINES])
+        details = list(error.details[:_MOST_LINES])
         if len(error.details) > _MOST_LINES:
-            details += f"\n  ... and {len(error.details) - _MOST_LINES} more"
-        raise click.UsageError(f"{error}{details}") from error
+            details.append(f"... and {len(error.details) - _MOST_LINES} more")
+        raise WrongFiles(str(error), details) from error
     return configs, selection

@@ -6,12 +6,15 @@ import importlib
 import io
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 import click
 
 from irsa_cli import __version__
 from irsa_cli.cli.unshown import Unshown
+from irsa_cli.core.redaction import without_secrets
+from irsa_cli.core.visible import visible
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
 # imports no command; a test holds the two together.
@@ -100,7 +103,7 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
-        error.show()
+        _wrong_usage(error)
         return error.exit_code
     except click.Abort:
         return 130
@@ -113,12 +116,30 @@ def run(arguments: list[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _wrong_usage(error: click.ClickException) -> None:
+    """Say what is wrong with the command line, as click does, whatever is in the values that are wrong.
+
+    A line of theirs must not become one of ours: CI systems take `::error::` at its beginning for a command.
+    """
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(error.ctx.get_usage(), err=True)
+        if error.ctx.command.get_help_option(error.ctx) is not None:
+            name = f"{error.ctx.command_path} {error.ctx.help_option_names[0]}"
+            click.echo(f"Try '{name}' for help.", err=True)
+        click.echo(err=True)
+    # An error of files has lines of its own; those of a value are none.
+    lines: Sequence[str] = getattr(error, "lines", None) or [error.format_message()]
+    click.echo(visible(without_secrets(f"Error: {lines[0]}")), err=True)
+    for line in lines[1:]:
+        click.echo(visible(without_secrets(f"  {line}")), err=True)
+
+
 def _unwritable(error: BaseException | None) -> None:
     """Say what can't be written (or read), and give the output up; a reader that has gone needs no word."""
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         what = error.filename or "the output can't be written"
         with suppress(OSError):
-            click.echo(f"Error: {what}: {error.strerror or error}", err=True)
+            click.echo(visible(f"Error: {what}: {error.strerror or error}"), err=True)
     # What is left in the buffer would fail once more at the interpreter's end, with an exit code of its own.
     # https://docs.python.org/3/library/signal.html#note-on-sigpipe
     with suppress(OSError):

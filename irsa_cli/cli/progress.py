@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.wording import describe, mark
+from irsa_cli.cli.wording import back_again, describe, mark
+from irsa_cli.core.redaction import redacted, without_secrets
 from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from irsa_cli.transaction.engine import Event
 
 KIND_WIDTH = 16
+LONGEST_CODE = 100
 NAME_WIDTH = 52
 READING_SECONDS = 600.0
 """The time limit of a command that has no `--timeout`."""
@@ -67,14 +70,16 @@ class Progress:
         """Show a wire call (`-v`); there is no secret in what is shown."""
         if self._verbose:
             outcome = call.status or "no answer"
-            code = visible(f" {call.code}") if call.code else ""
-            self._say(f"    {call.seconds * 1000:6.0f} ms  {call.service} {call.operation}  {outcome}{code}")
+            code = f" {redacted(call.code)[:LONGEST_CODE]}" if call.code else ""
+            took = f"{call.seconds * 1000:6.0f} ms"
+            self._say(visible(f"    {took}  {call.service} {call.operation}  {outcome}{code}"))
 
     def trace(self) -> None:
         """Show the traceback of a bug (`-v`)."""
         import traceback
 
-        self._say("\n".join(map(visible, traceback.format_exc().split("\n"))))
+        text = without_secrets(traceback.format_exc())
+        self._say("\n".join(map(visible, text.split("\n"))))
 
     def listen(self, event: Event) -> None:
         """Show what happened in the transaction."""
@@ -102,15 +107,30 @@ class Progress:
         kind, what = event.change.kind.value, describe(event.change)
         if event.step is Step.DONE and not event.changed:
             return _row(mark("ok"), kind, what, "already there")
-        sign = {Step.DONE: mark(event.change.action), Step.UNDONE: mark("delete")}.get(
-            event.step, mark("failed")
-        )
+        deleted = event.change.after is None
+        undone = mark("create" if deleted else "delete")
+        sign = {Step.DONE: mark(event.change.action), Step.UNDONE: undone}.get(event.step, mark("failed"))
         tail = _took(event.seconds)
         if event.step is Step.UNDONE:
-            tail = f"taken back  {tail}" if event.changed else "not there"
+            none = "is there" if deleted else "not there"
+            tail = f"{back_again(event.change)}  {tail}" if event.changed else none
         elif event.error is not None:
             tail = str(event.error)
         return _row(sign, kind, what, tail)
+
+    def ask(self, lines: Sequence[str], question: str) -> bool:
+        """Show lines and ask whether to go on; nobody at the terminal means no."""
+        if self._status is not None:
+            self._status.stop()
+        try:
+            for line in lines:
+                click.echo(line, err=True)
+            return click.confirm(question, err=True)
+        except click.Abort:
+            return False
+        finally:
+            if self._status is not None:
+                self._status.start()
 
     def _spin(self, text: str) -> None:
         if self._status is not None:

@@ -7,7 +7,8 @@ What it does is in `irsa_cli.usecases.recover` (by the journals of this machine)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
 @click.argument("transaction", required=False, callback=filled)
 @click.option("--all", "everything", is_flag=True, help="All that is unfinished, instead of one.")
 @click.option("--dry-run", is_flag=True, help="Show what would be taken back (or done), and do nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do what would be shown, without a question on a terminal.")
 @click.option(
     "--forward",
     is_flag=True,
@@ -130,14 +132,14 @@ def _check(options: dict[str, Any]) -> None:
 
 def _list(settings: Settings, speaking: Speaking) -> int:
     from irsa_cli.cli.render import show_stories
-    from irsa_cli.core.errors import ExitCode
+    from irsa_cli.core.recoveries import worst
     from irsa_cli.transaction.recover import unreadable
     from irsa_cli.usecases.recover import list_unfinished
 
     lost = unreadable(settings.state_dir)
     none = "No unfinished transactions on this machine."
     show_stories(list_unfinished(settings.state_dir), lost, speaking.output, none=none)
-    return ExitCode.FAILED if lost else ExitCode.DONE
+    return worst([int(error.exit_code) for error in lost.values()])
 
 
 def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
@@ -146,7 +148,12 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking,
     def override(target: Target) -> Target:
         return replace(target, **{key: options[key] for key in _TARGET if options[key]})
 
-    request = Request(override, forward=options["forward"])
+    request = Request(
+        override,
+        forward=options["forward"],
+        approve=_approval(options, progress),
+        confirmed=options["yes"] or _asks(options),
+    )
 
     def work() -> Result | Recoveries:
         if options["everything"]:
@@ -162,7 +169,8 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking,
     from irsa_cli.usecases.recover_cluster import Request, find_remains, take_back, take_back_all
 
     age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
-    request = Request(take_target(options), age)
+    approve = _approval(options, progress)
+    request = Request(take_target(options), age, approve)
 
     def work() -> Result | Recoveries | Found:
         if options["everything"]:
@@ -172,6 +180,27 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking,
         return find_remains(request, settings, progress.wire)
 
     return _finish(work, speaking, progress)
+
+
+def _asks(options: dict[str, Any]) -> bool:
+    """Whether a person can be asked, and is."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
+
+
+def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence[Result]], bool]:
+    """What shows what is going to be done, and asks where there is a person to ask."""
+    asks = _asks(options)
+
+    def approve(planned: Sequence[Result]) -> bool:
+        from irsa_cli.cli.recovered import intended_lines
+
+        if asks:
+            return progress.ask([*intended_lines(planned, whole=True)], "Do this?")
+        for line in intended_lines(planned, whole=False):
+            progress.ended(line)
+        return True
+
+    return approve
 
 
 def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking, progress: Progress) -> int:

@@ -5,16 +5,17 @@ The result of a single transaction is shown as every result is, by `irsa_cli.cli
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.plan_text import plan_lines
+from irsa_cli.cli.plan_text import change_lines, plan_lines
 from irsa_cli.cli.progress import KIND_WIDTH
 from irsa_cli.cli.render import messages, show_document
-from irsa_cli.cli.wording import describe, say
+from irsa_cli.cli.wording import describe, mark, say
 from irsa_cli.core.result import Ended, Result
+from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.recoveries import Found, Recoveries
@@ -38,7 +39,7 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> None:
         show_document(done.to_json(), output)
     for result in done.items:
         if output == "text":
-            say(f"{_named(result)}  {_WORDS[result.ended]}")
+            say(f"{_named(result)}  {_words(result)}")
             if result.ended is Ended.PLANNED:
                 for line in plan_lines(result):
                     click.echo(f"  {line}")
@@ -50,6 +51,25 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> None:
             say(f"{skipped.transaction}  skipped: {skipped.why}")
         if not done.items and not done.skipped:
             click.echo("There is nothing to recover.")
+
+
+def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
+    """What is going to be done, a line a change; `whole`: with every value, for who decides on it."""
+    for result in planned:
+        yield visible(f"{_named(result)}  is going to be carried out:")
+        yield from (visible(f"  Note: {note}") for note in result.notes)
+        for change in (item.change for item in result.changes):
+            if whole:
+                yield from change_lines([change])
+            else:
+                yield visible(f"  {mark(change.action)} {change.kind.value:<{KIND_WIDTH}} {describe(change)}")
+
+
+def _words(result: Result) -> str:
+    given = any(item.state == "undone" and item.change.after is None for item in result.changes)
+    if result.ended is Ended.ROLLED_BACK and given:
+        return "what it had taken away is there again"
+    return _WORDS[result.ended]
 
 
 def _named(result: Result) -> str:

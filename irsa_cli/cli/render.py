@@ -11,7 +11,8 @@ import click
 
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.wording import is_unicode, say
-from irsa_cli.core.errors import IrsaError
+from irsa_cli.core.errors import IrsaError, Refused
+from irsa_cli.core.redaction import redacted
 from irsa_cli.core.result import API_VERSION, Ended, Result
 from irsa_cli.core.visible import visible
 
@@ -43,12 +44,18 @@ def show_stories(
             "apiVersion": API_VERSION,
             "kind": "TransactionList",
             "items": [{**story.to_json(), "outcome": story.outcome or "unfinished"} for story in stories],
-            "unreadable": [{"transaction": name, "why": str(error)} for name, error in unreadable.items()],
+            "unreadable": [
+                {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
+                for name, error in unreadable.items()
+            ],
         }
         show_document(document, output)
         return
     for name, error in unreadable.items():
-        say(f"{name}  unreadable   {error}")
+        say(f"{name}  {'refused' if isinstance(error, Refused) else 'unreadable':<11}  {error}")
+        if isinstance(error, Refused):
+            for step in error.next_steps:
+                say(f"  {step}", err=True)
     for story in stories:
         what = story.context.get("serviceAccount") or ""
         line = (
@@ -68,11 +75,30 @@ def show_document(document: Mapping[str, Any], output: str) -> None:
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:
-    """A document as YAML, in characters that standard output has."""
+    """A document as YAML, in characters that standard output has.
+
+    No text begins a line of its own: CI systems take `::error::` there for a command.
+    """
     import yaml
 
-    text: str = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=is_unicode(sys.stdout))
-    return text
+    class Dumper(yaml.SafeDumper):
+        """Writes a text on one line, in quotes where it could be more than a text."""
+
+    def one_line(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        odd = not text.isprintable() or text.lstrip().startswith(":")
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
+
+    Dumper.add_representer(str, one_line)
+
+    def dump(*, plain: bool) -> str:
+        text: str = yaml.dump(
+            dict(document), Dumper=Dumper, sort_keys=False, allow_unicode=not plain, width=2**31
+        )
+        return text
+
+    text = dump(plain=not is_unicode(sys.stdout))
+    # What is invisible is written as its code point; YAML itself lets some of it be.
+    return text if text.replace("\n", "").isprintable() else dump(plain=True)
 
 
 def text_lines(result: Result) -> Iterator[str]:
@@ -85,7 +111,15 @@ def text_lines(result: Result) -> Iterator[str]:
         outcome = visible(_outcome(result))
         yield f"Nothing to do: everything is as wished. {outcome}" if outcome else "Nothing to do."
     elif result.ended is Ended.ROLLED_BACK and result.error is None:
-        yield "Everything that the transaction did was taken back."
+        yield f"{back_words(result)}."
+
+
+def back_words(result: Result) -> str:
+    """What a rollback has done as a whole: of a deletion, it gives."""
+    again = [item.change for item in result.changes if item.state == "undone" and item.change.after is None]
+    if not again:
+        return "Everything that the transaction did was taken back"
+    return f"What the transaction had taken away is there again ({len(again)} attached or created again)"
 
 
 def _outcome(result: Result) -> str:
@@ -161,7 +195,8 @@ def _release(result: Result, about: str) -> Iterator[str]:
 def error_lines(error: Exception) -> Iterator[str]:
     """What failed, and further facts."""
     if not isinstance(error, IrsaError):
-        yield visible(f"Error: a bug in irsa: {type(error).__name__}: {error} (-v shows where)")
+        said = redacted(f"{type(error).__name__}: {error}")
+        yield visible(f"Error: a bug in irsa: {said} (-v shows where)")
         return
     yield visible(f"Error: {error}")
     yield from (visible(f"  {line}") for line in error.details)
@@ -185,8 +220,11 @@ def _aftermath(result: Result) -> Iterator[str]:
     elif result.ended is Ended.UNFINISHED:
         yield from _unfinished(result)
     elif result.ended in (Ended.ROLLED_BACK, Ended.FAILED, Ended.REFUSED) and result.error is not None:
-        undone = any(change.state == "undone" for change in result.changes)
-        yield f"{'Everything was taken back' if undone else 'Nothing was changed'} (exit {code})."
+        undone = [item.change for item in result.changes if item.state == "undone"]
+        back = "Everything was taken back"
+        if any(change.after is None for change in undone):
+            back = "Everything is as it was before: what was taken away was attached or created again"
+        yield f"{back if undone else 'Nothing was changed'} (exit {code})."
 
 
 def _unfinished(result: Result) -> Iterator[str]:

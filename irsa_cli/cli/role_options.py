@@ -15,6 +15,7 @@ import click
 from irsa_cli.cli.options import Checked, F, Once, filled, listed
 
 if TYPE_CHECKING:
+    from irsa_cli.core.boundaries import BoundaryRules
     from irsa_cli.core.policy import Document
 
 attach_policy_option = click.option(
@@ -23,6 +24,12 @@ attach_policy_option = click.option(
     callback=filled,
     metavar="ARN",
     help="Attach this managed policy to the role (repeat, or separate by commas).",
+)
+
+allow_boundary_removal_option = click.option(
+    "--allow-boundary-removal",
+    is_flag=True,
+    help="Let a permissions boundary go that a role has now; else it is refused.",
 )
 
 description_option = click.option(
@@ -56,6 +63,18 @@ def pod_options(function: F) -> F:
         help="Lifetime of the pods' tokens, 600 to 86400.",
     )
     return endpoints(expiration(function))
+
+
+def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
+    """What environment and .irsa.yaml demand of permissions boundaries; else wrong usage."""
+    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.usecases.project_settings import boundary_rules
+
+    try:
+        return boundary_rules(may_remove=may_remove)
+    except InvalidInput as error:
+        details = "".join(f"\n  {line}" for line in error.details)
+        raise click.UsageError(f"{error}{details}") from error
 
 
 def one_name(argument: str | None, option: str | None) -> str:

@@ -20,6 +20,7 @@ from irsa_cli.cli.options import (
     run_options,
 )
 from irsa_cli.cli.role_options import (
+    allow_boundary_removal_option,
     attach_policy_option,
     description_option,
     edits,
@@ -28,6 +29,7 @@ from irsa_cli.cli.role_options import (
     one_name,
     pod_options,
     policy_arns,
+    take_boundary_rules,
 )
 
 if TYPE_CHECKING:
@@ -80,9 +82,11 @@ Examples:
     "--permissions-boundary",
     cls=Once,
     type=Checked("arn", "arn.check_boundary"),
-    help="Set the role's permissions boundary; 'none' removes it.",
+    help="Set the role's permissions boundary; 'none' removes it."
+    " [default for a role without one: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
 @click.option("--no-permissions-boundary", is_flag=True, help="Remove the role's permissions boundary.")
+@allow_boundary_removal_option
 @max_session_option("")
 @description_option
 @click.option(
@@ -174,6 +178,7 @@ def _request(options: dict[str, Any]) -> Request:
         update=update,
         associate=options["associate"],
         verify=options["verify"],
+        boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )
 
 

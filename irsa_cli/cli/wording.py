@@ -34,6 +34,15 @@ def mark(what: str) -> str:
     return (_MARKS if is_unicode(sys.stderr) else _PLAIN)[what]
 
 
+def back_again(change: Change) -> str:
+    """What has become of a change that a rollback has undone: to give something is never called to take."""
+    from irsa_cli.core.plan import Kind
+
+    if change.after is not None:
+        return "taken back"
+    return "attached again" if change.kind is Kind.ATTACHMENT else "created again"
+
+
 def describe(change: Change) -> str:
     """What a change is about, as a person would name it."""
     from irsa_cli.core.account_marks import ROLE_MARK

@@ -36,9 +36,9 @@ def limit() -> float:
     return min(TIMES * seconds, max(current().remaining, 0.0) + seconds)
 
 
-def bounded(work: Callable[[], T]) -> T:
-    """Do it within the `limit`; raises `Overran`, or what it raises."""
-    seconds, started = limit(), time.monotonic()
+def bounded(work: Callable[[], T], seconds: float | None = None) -> T:
+    """Do it within so many seconds, or the `limit`; raises `Overran`, or what it raises."""
+    seconds, started = limit() if seconds is None else seconds, time.monotonic()
     done = threading.Event()
     results: list[T] = []
     errors: list[BaseException] = []

@@ -28,7 +28,10 @@ class Claims:
         issued, expires = self.claims.get("iat"), self.claims.get("exp")
         if not isinstance(issued, int | float) or not isinstance(expires, int | float):
             return None
-        return float(expires - issued)
+        try:
+            return float(expires - issued)
+        except OverflowError:
+            return None
 
 
 def read(token: str) -> Claims:
@@ -38,7 +41,7 @@ def read(token: str) -> Claims:
         if len(parts) != 3:
             raise ValueError("not three parts")
         return Claims(_part(parts[0]), _part(parts[1]))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         # The cause is not chained: its text could hold a piece of the token.
         reason = "expected a JSON Web Token" if isinstance(error, binascii.Error) else "it has no JSON in it"
         raise IrsaError("the token can't be read", reason=reason, code="UnreadableToken") from None

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, IntEnum
 
+from irsa_cli.core.redaction import without_secrets
+
 
 class ExitCode(IntEnum):
     """The process's exit codes; a promise to scripts (docs/reference/exit-codes.md)."""
@@ -40,11 +42,13 @@ class IrsaError(Exception):
         next_steps: Sequence[str] = (),
         code: str = "",
     ) -> None:
+        # Whatever is in them of others' texts, or of what was sent: no secret is told with an error.
+        message = without_secrets(message)
         super().__init__(message)
         self.message = message
-        self.reason = reason
-        self.details = tuple(details)
-        self.next_steps = tuple(next_steps)
+        self.reason = without_secrets(reason)
+        self.details = tuple(map(without_secrets, details))
+        self.next_steps = tuple(map(without_secrets, next_steps))
         self.code = code or type(self).__name__
 
     def __str__(self) -> str:

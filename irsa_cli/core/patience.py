@@ -90,6 +90,11 @@ def over() -> None:
     _command = Command()
 
 
+def tell(text: str) -> None:
+    """Tell the user something about the command that is under way."""
+    _command.tell(text)
+
+
 def current() -> Patience:
     """For whose sake this thread makes calls."""
     return _current.get() or _command

@@ -17,10 +17,14 @@ from irsa_cli.core.result import API_VERSION, Result, cluster_json
 
 @dataclass(frozen=True)
 class Skipped:
-    """A transaction that was not touched, and why; that is no failure."""
+    """A transaction that was not touched, and why.
+
+    That is no failure, but for one that was too `young`: what it has left is there, and waits for somebody.
+    """
 
     transaction: str
     why: str
+    young: bool = False
 
 
 @dataclass
@@ -36,7 +40,8 @@ class Recoveries:
         """The process's exit code: the worst of all."""
         if self.signal:
             return 128 + self.signal
-        return worst([int(item.exit_code) for item in self.items])
+        waiting = [int(ExitCode.REFUSED)] if any(item.young for item in self.skipped) else []
+        return worst([*(int(item.exit_code) for item in self.items), *waiting])
 
     def to_json(self) -> dict[str, Any]:
         """The document that `-o json` and `-o yaml` print."""
@@ -72,13 +77,17 @@ class Found:
     minimum_age: float
     running: frozenset[str] = frozenset()
 
+    def is_young(self, remains: Remains) -> bool:
+        """Whether its run may still live, as far as its age tells."""
+        return remains.age < self.minimum_age
+
     def why_not(self, remains: Remains) -> str:
         """Why nothing of these remains is taken back, '' when something is."""
         if remains.transaction in self.running:
             return "its process is still running on this machine"
         if not remains.stages:
             return f"all that is left of it is left alone: {'; '.join(map(told, remains.spared))}"
-        if remains.age < self.minimum_age:
+        if self.is_young(remains):
             return f"it is {remains.age:.0f} s old: its run may still live (--min-age 0s if you know better)"
         return ""
 

@@ -36,9 +36,14 @@ _SECRETS = (
 )
 
 
+def without_secrets(text: str) -> str:
+    """The text without what looks like a token, a key or a signature."""
+    for pattern in _SECRETS:
+        text = pattern.sub(GONE, text)
+    return text
+
+
 def redacted(text: str) -> str:
     """The text without what looks like a token, a key or a signature, and cut where it is too long."""
-    found = text[: 4 * LONGEST]
-    for pattern in _SECRETS:
-        found = pattern.sub(GONE, found)
+    found = without_secrets(text[: 4 * LONGEST])
     return found if len(found) <= LONGEST else f"{found[:LONGEST]}{GONE}"

@@ -13,6 +13,7 @@ from typing import Any
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError, ServiceError
 from irsa_cli.core.plan import Change
+from irsa_cli.core.redaction import redacted
 from irsa_cli.core.states import State
 from irsa_cli.core.trust_width import WideTrust
 from irsa_cli.core.written import FIELDS
@@ -154,7 +155,7 @@ def error_json(error: Exception) -> dict[str, Any]:
     if not isinstance(error, IrsaError):
         return {
             "code": "InternalError",
-            "message": f"{type(error).__name__}: {error}",
+            "message": redacted(f"{type(error).__name__}: {error}"),
             "reason": "",
             "details": [],
             "next": [],

@@ -1,13 +1,27 @@
 """Texts of others as they may be shown: on one line, and no character in them that does something.
 
-Annotations, tags and error texts are written by others: none may forge a line, or move the cursor.
+Annotations, tags and error texts are written by others: none may forge a line, move the cursor, or be a
+command to a CI system that reads along.
 """
 
 from __future__ import annotations
 
+import re
+
+_COMMANDS = re.compile(r"\A(?P<blanks>\s*):(?=:)|#(?=#\w*\[)")
+"""The beginnings of commands: `::error::` at the beginning of a line (GitHub), `##vso[` anywhere (Azure).
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands
+"""
+
 
 def visible(text: str) -> str:
     """The text with control and invisible characters as their code points."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else _code(char) for char in text)
+    return _COMMANDS.sub(lambda found: (found["blanks"] or "") + _code(found[0][-1]), text)
+
+
+def _code(char: str) -> str:
+    return f"\\u{ord(char):04x}"

@@ -80,7 +80,7 @@ class Calls:
                 *args, _preload_content=False, _request_timeout=(CONNECT_SECONDS, self._seconds), **kwargs
             )
             heard["status"] = answer.status
-            return check(operation, json.loads(answer.data))
+            return check(operation, json.loads(answer.data), rehearsed="dry_run" in kwargs)
 
         try:
             return bounded(ask)

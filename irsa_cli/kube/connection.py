@@ -6,12 +6,16 @@ What is said over a connection is in `irsa_cli.kube.client`.
 from __future__ import annotations
 
 import io
+import logging
+import os
+import re
+import stat
 import threading
 import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import kubernetes.client
@@ -19,11 +23,17 @@ import urllib3
 
 from irsa_cli.aws.cluster import EksCluster
 from irsa_cli.core import attempts
+from irsa_cli.core.attempts import Overran
 from irsa_cli.core.errors import IrsaError, Refused
-from irsa_cli.core.redaction import redacted
+from irsa_cli.core.patience import current, tell
+from irsa_cli.core.redaction import GONE, redacted
+
+T = TypeVar("T")
 
 LARGEST = 128 * 2**20
 """Bytes that an answer may have; a page of 500 pods has some 10 MiB."""
+LARGEST_CONFIG = 16 * 2**20
+LOADING_SECONDS = 600.0
 TOKEN_LIFETIME = 600
 """Seconds after which a bearer token is made anew; EKS accepts one for 15 minutes."""
 
@@ -61,15 +71,28 @@ def _check_endpoint(found: EksCluster) -> None:
 
 
 def from_kubeconfig(path: str | None, context: str | None) -> Any:
-    """A kubernetes ApiClient for a kubeconfig's (current or named) context."""
+    """A kubernetes ApiClient for a kubeconfig's (current or named) context.
+
+    Raises `IrsaError` for one that can't be used: what is no file, what says something odd, and what names a
+    command for credentials that gives none.
+    """
     import kubernetes.config
 
     try:
-        client = kubernetes.config.new_client_from_config(config_file=path, context=context)
+        for file in (
+            path or os.environ.get("KUBECONFIG") or kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION
+        ).split(os.pathsep):
+            _check_file(file)
+        client = _listened(
+            lambda: kubernetes.config.new_client_from_config(config_file=path, context=context)
+        )
+        _check_server(client.configuration)
     except Exception as error:
         # The library's own loader meets wrong types with whatever comes of them.
-        known = isinstance(error, (kubernetes.config.ConfigException, OSError))
-        reason = str(error) if known else f"it is not what a kubeconfig is ({type(error).__name__})"
+        known = isinstance(error, (kubernetes.config.ConfigException, OSError, Overran, _Odd))
+        # Its words may have a whole user entry in them.
+        words = re.sub(r"[{\[].*", GONE, str(error), flags=re.DOTALL)
+        reason = words if known else f"it is not what a kubeconfig is ({type(error).__name__})"
         raise IrsaError(
             f"the kubeconfig {path or '(default)'} can't be used", reason=redacted(reason), code="Kubeconfig"
         ) from error
@@ -77,6 +100,71 @@ def from_kubeconfig(path: str | None, context: str | None) -> Any:
     client.rest_client = kubernetes.client.rest.RESTClientObject(client.configuration)
     _bound(client)
     return client
+
+
+class _Odd(Exception):
+    """What a kubeconfig says can't be followed."""
+
+
+def _check_file(name: str) -> None:
+    """Raise `_Odd` for what has no end, or none that anybody waits for; what is not there is skipped."""
+    try:
+        found = Path(name).expanduser().stat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise _Odd(f"{name} is no file")
+    if found.st_size > LARGEST_CONFIG:
+        raise _Odd(f"{name} has more than {LARGEST_CONFIG // 2**20} MiB")
+
+
+def _listened(load: Callable[[], T]) -> T:
+    """Load something with the library, which logs what it could not do, and goes on without credentials.
+
+    A command that gives credentials may ask its user something, so it has the time that the run has.
+    """
+    heard = _Heard()
+    root = logging.getLogger()
+    root.addHandler(heard)
+    try:
+        loaded = attempts.bounded(load, min(max(current().remaining, 1.0), LOADING_SECONDS))
+    finally:
+        root.removeHandler(heard)
+    if heard.errors:
+        raise _Odd(heard.errors[0])
+    return loaded
+
+
+class _Heard(logging.Handler):
+    """What is logged, instead of the standard error stream: the texts are those of others."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.errors: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.errors.append(record.getMessage())
+
+
+def _check_server(configuration: Any) -> None:
+    """Where the requests go, and with what: credentials never without TLS, as kubectl has it.
+
+    https://github.com/kubernetes/client-go/blob/master/tools/clientcmd/client_config.go (ClientConfig)
+    """
+    parts = urlsplit(configuration.host if isinstance(configuration.host, str) else "")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _Odd("its server is no http or https address")
+    if parts.scheme == "http":
+        configuration.api_key = {}
+        configuration.username = configuration.password = ""
+        configuration.refresh_api_key_hook = None
+        return
+    if not configuration.verify_ssl:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        tell("insecure-skip-tls-verify in the kubeconfig: nobody checks whose server gets the credentials")
+    if (renew := configuration.refresh_api_key_hook) is not None:
+        configuration.refresh_api_key_hook = lambda target: _listened(lambda: renew(target))
 
 
 def _bound(client: Any) -> None:

@@ -24,6 +24,8 @@ FORBIDDEN = "Forbidden"
 EXPIRED = "Expired"
 """A list's `continue` is too old: the server has forgotten the snapshot that it was a part of."""
 _TERMINATING = "NamespaceTerminating"
+LONGEST_CODE = 100
+"""Characters of a reason, which is one word where Kubernetes gives it."""
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
@@ -63,7 +65,7 @@ def _stranger(error: Exception, operation: str) -> ServiceError:
         service="kubernetes",
         operation=operation,
         outcome=Outcome.NOT_SENT,
-        reason=f"the server's certificate was not accepted: {' '.join(str(reason).split())}",
+        reason=redacted(f"the server's certificate was not accepted: {' '.join(str(reason).split())}"),
         next_steps=(
             "check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives",
         ),
@@ -79,7 +81,7 @@ def _words(error: BaseException) -> str:
 
 def _answered(error: ApiException, operation: str) -> ServiceError:
     status = _status_body(error)
-    code = str(status.get("reason") or error.reason or error.status)
+    code = redacted(str(status.get("reason") or error.reason or error.status))[:LONGEST_CODE]
     http = int(error.status or 0)
     server = http >= 500
     ends = http == 403 and _TERMINATING in _causes(status)
@@ -132,7 +134,7 @@ def endless(operation: str) -> ServiceError:
 def _status_body(error: ApiException) -> dict[str, Any]:
     try:
         body = json.loads(error.body)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

@@ -1,14 +1,19 @@
-"""Whether an answer is what Kubernetes gives to a call: the parts that irsa reads, and their types.
+"""Whether an answer is what Kubernetes gives to a call: its parts, their types, and what names an object.
 
-What a proxy, or a server of another kind, answers with status 200 is no answer. Which failure means what is
-in `irsa_cli.kube.errors`.
+What a proxy, or a server of another kind, answers with status 200 is no answer. The types are those of the
+Kubernetes client's own models. Which failure means what is in `irsa_cli.kube.errors`.
 https://kubernetes.io/docs/reference/using-api/api-concepts/#standard-api-terminology
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
 from typing import Any
+
+import kubernetes.client
 
 _KINDS = {
     "namespaces": "Namespace",
@@ -16,79 +21,236 @@ _KINDS = {
     "serviceaccounts/token": "TokenRequest",
     "pods": "Pod",
 }
-_TEXTS = ("name", "namespace", "uid", "resourceVersion", "continue", "creationTimestamp")
-_MAPS = ("labels", "annotations")
+_MODELS = {
+    "namespaces": "V1Namespace",
+    "serviceaccounts": "V1ServiceAccount",
+    "serviceaccounts/token": "AuthenticationV1TokenRequest",
+    "pods": "V1Pod",
+    "mutatingwebhookconfigurations": "V1MutatingWebhookConfiguration",
+    "networkpolicies": "V1NetworkPolicy",
+}
+_NAMESPACED = ("serviceaccounts", "pods", "networkpolicies")
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "V1APIGroup": ("name", "versions"),
+    "V1APIResource": ("name", "kind"),
+    "V1Container": ("name",),
+    "V1EnvVar": ("name",),
+    "V1GroupVersionForDiscovery": ("version",),
+    "V1LabelSelectorRequirement": ("key", "operator"),
+    "V1MutatingWebhook": ("name",),
+    "V1OwnerReference": ("kind", "name"),
+    "V1Pod": ("spec",),
+    "V1Volume": ("name",),
+    "V1VolumeMount": ("name",),
+    "AdmissionregistrationV1ServiceReference": ("namespace", "name"),
+}
+"""Parts without which an object of that model is none, as far as they are read."""
+_PLAIN: Mapping[str, tuple[type, ...]] = {
+    "str": (str,),
+    "datetime": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+}
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+
+Checker = Callable[[Any, str], None]
 
 
 class ForeignAnswer(Exception):
     """What was answered is not of Kubernetes."""
 
 
-def check(operation: str, answer: Any) -> dict[str, Any]:
-    """The answer to an operation such as `get serviceaccounts`; raises `ForeignAnswer` when it is none."""
+def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, Any]:
+    """The answer to an operation such as `get serviceaccounts`; raises `ForeignAnswer` when it is none.
+
+    `rehearsed`: nothing was to be written. Parts that are null are taken out: for Kubernetes they are not
+    there.
+    """
     if not isinstance(answer, dict):
         raise ForeignAnswer("the answer is not a JSON object")
     verb, _, what = operation.partition(" ")
     if verb == "list":
-        _check_list(answer)
+        _check_list(answer, what)
     elif verb != "delete" and what in _KINDS:
-        _check_kind(answer, _KINDS[what])
-        _check_object(answer)
+        if answer.get("kind") != _KINDS[what]:
+            raise ForeignAnswer(f"it is no {_KINDS[what]}")
+        _model(_MODELS[what])(answer, "it")
         if what == "serviceaccounts/token":
             _check_token(answer)
-        elif not _identity(verb) <= (answer.get("metadata") or {}).keys():
-            raise ForeignAnswer(f"a {_KINDS[what]} without a name, a uid or a resourceVersion")
-    elif verb == "delete" and "kind" not in answer:
+        else:
+            _check_names(answer, *(("name",) if rehearsed else _identity(what)))
+    elif verb == "delete" and not isinstance(answer.get("kind"), str):
         raise ForeignAnswer("it says not what it is")
+    elif what.startswith("/"):
+        _check_document(answer, what)
     return answer
 
 
-def _identity(verb: str) -> set[str]:
-    """What tells one object from another; a rehearsed creation has only a name yet."""
-    return {"name"} if verb == "create" else {"name", "uid", "resourceVersion"}
+def _identity(what: str) -> tuple[str, ...]:
+    """What tells one object from another; one that is only rehearsed has a name, and no more yet."""
+    place = ("namespace",) if what in _NAMESPACED else ()
+    return ("name", "uid", "resourceVersion", *place)
 
 
-def _check_kind(answer: Mapping[str, Any], kind: str) -> None:
-    if answer.get("kind") != kind:
-        raise ForeignAnswer(f"it is no {kind}")
-
-
-def _check_list(answer: Mapping[str, Any]) -> None:
+def _check_list(answer: dict[str, Any], what: str) -> None:
     if not str(answer.get("kind", "")).endswith("List"):
         raise ForeignAnswer("it is no list")
     items = answer.get("items")
     if items is not None and not isinstance(items, list):
         raise ForeignAnswer("its items are no list")
-    _check_metadata(answer.get("metadata") or {})
+    _checker("V1ListMeta")(answer.get("metadata") or {}, "its metadata")
+    checker = _checker(_MODELS.get(what, "V1PartialObject"))
     for item in items or []:
-        if not isinstance(item, dict):
-            raise ForeignAnswer("an item is no object")
-        _check_object(item)
-        if not isinstance((item.get("metadata") or {}).get("name"), str):
-            raise ForeignAnswer("an item has no name")
+        checker(item, "an item")
+        known = what in _MODELS
+        _check_names(item, *(_identity(what) if known else ("name",)), dns=known)
 
 
-def _check_object(item: Mapping[str, Any]) -> None:
-    _check_metadata(item.get("metadata") or {})
-    for part in ("spec", "status"):
-        if not isinstance(item.get(part) or {}, dict):
-            raise ForeignAnswer(f"its {part} is no object")
-
-
-def _check_metadata(metadata: Any) -> None:
-    if not isinstance(metadata, dict):
-        raise ForeignAnswer("its metadata are no object")
-    for key in _TEXTS:
-        if not isinstance(metadata.get(key) or "", str):
-            raise ForeignAnswer(f"its {key} is no text")
-    for key in _MAPS:
-        found = metadata.get(key) or {}
-        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-            raise ForeignAnswer(f"its {key} are no texts")
+def _check_names(item: Mapping[str, Any], *keys: str, dns: bool = True) -> None:
+    metadata = item.get("metadata") or {}
+    for key in keys:
+        # A pod that is only rehearsed has the beginning of a name.
+        if not (metadata.get(key) or (key == "name" and metadata.get("generateName"))):
+            raise ForeignAnswer(f"an object without a {key}")
+    # A name of these kinds is one of DNS: nothing else is taken into a path, a line or a command.
+    for key in ("name", "namespace") if dns else ():
+        if not _NAME.fullmatch(metadata.get(key) or "x"):
+            raise ForeignAnswer(f"its {key} is none that Kubernetes takes")
 
 
 def _check_token(answer: Mapping[str, Any]) -> None:
-    status = answer.get("status")
-    parts = ("token", "expirationTimestamp")
-    if not isinstance(status, dict) or not all(isinstance(status.get(part), str) for part in parts):
+    status = answer.get("status") or {}
+    try:
+        datetime.strptime(status["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
+    except (KeyError, ValueError):
+        raise ForeignAnswer("it does not say when its token expires") from None
+    if not status.get("token"):
         raise ForeignAnswer("it has no token")
+
+
+def _check_document(answer: dict[str, Any], path: str) -> None:
+    """A document of the API that is no object: discovery, or the issuer's keys."""
+    if path in ("/api", "/apis") or path.startswith(("/api/", "/apis/")):
+        kind = str(answer.get("kind"))
+        model = {"APIGroupDiscoveryList": "", "APIVersions": "V1APIVersions"}.get(kind, f"V1{kind}")
+        if not kind.startswith("API") or (model and not hasattr(kubernetes.client, model)):
+            raise ForeignAnswer("it tells no kinds of objects")
+        if model:
+            _checker(model)(answer, "it")
+        else:
+            _check_discovery(answer)
+
+
+def _check_discovery(answer: dict[str, Any]) -> None:
+    """The aggregated discovery, which the client has no model of.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#aggregated-discovery
+    """
+    for group in _objects(answer, "items"):
+        _checker("V1ObjectMeta")(group.get("metadata") or {}, "its metadata")
+        for version in _objects(group, "versions"):
+            _texts(version, "version")
+            for item in _objects(version, "resources"):
+                _texts(item, "resource")
+                kind, verbs = item.get("responseKind") or {}, item.get("verbs") or []
+                if not isinstance(kind, dict) or not isinstance(kind.get("kind") or "", str):
+                    raise ForeignAnswer("a kind is no text")
+                if not isinstance(verbs, list):
+                    raise ForeignAnswer("verbs are no list")
+                item["verbs"] = verbs
+
+
+def _objects(parent: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    found = parent.get(key) or []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise ForeignAnswer(f"its {key} are no objects")
+    return found
+
+
+def _texts(item: Mapping[str, Any], *keys: str) -> None:
+    for key in keys:
+        if not isinstance(item.get(key), str) or not item[key]:
+            raise ForeignAnswer(f"its {key} is no text")
+
+
+@cache
+def _checker(name: str) -> Checker:
+    """What checks a value against a type as the client's models name it: `dict[str, list[V1Pod]]`."""
+    inner = name.replace("(", "[").replace(")", "]")  # Older models write dict(str, str).
+    if inner in _PLAIN:
+        return _plain(inner)
+    if inner.startswith("list["):
+        return _list(inner[5:-1])
+    if inner.startswith("dict["):
+        return _map(inner[5:-1].partition(",")[2].strip())
+    return _model(inner)
+
+
+def _plain(name: str) -> Checker:
+    known = _PLAIN[name]
+
+    def look(value: Any, where: str) -> None:
+        if not isinstance(value, known) or (isinstance(value, bool) and bool not in known):
+            raise ForeignAnswer(f"{where} is no {'text' if str in known else name}")
+        if name == "datetime" and not _is_moment(str(value)):
+            raise ForeignAnswer(f"{where} is no time")
+
+    return look
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _list(inner: str) -> Checker:
+    def look(value: Any, where: str) -> None:
+        if not isinstance(value, list):
+            raise ForeignAnswer(f"{where} is no list")
+        item_of = _checker(inner)
+        for item in value:
+            item_of(item, f"an item of {where}")
+
+    return look
+
+
+def _map(inner: str) -> Checker:
+    def look(value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise ForeignAnswer(f"{where} is no object")
+        part_of = _checker(inner)
+        for item in value.values():
+            part_of(item, f"a value of {where}")
+
+    return look
+
+
+@cache
+def _model(name: str) -> Checker:
+    """What checks an object of a model; what it has besides, and what may be anything, is let be."""
+    known = getattr(kubernetes.client, name, None)
+    types: Mapping[str, str] = getattr(known, "openapi_types", {})
+    parts = {known.attribute_map[key]: kind for key, kind in types.items()} if known else {}
+    if name == "V1PartialObject":
+        parts = {"metadata": "V1ObjectMeta"}
+    elif not parts:
+        return lambda value, where: None  # `object`: anything.
+    needed = _NEEDED.get(name, ())
+
+    def look(value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise ForeignAnswer(f"{where} is no object")
+        for key in [key for key, part in value.items() if part is None]:
+            del value[key]
+        for key, part in value.items():
+            if key in parts:
+                _checker(parts[key])(part, key)
+        for key in needed:
+            if key not in value:
+                raise ForeignAnswer(f"{where} has no {key}")
+
+    return look

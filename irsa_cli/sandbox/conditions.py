@@ -79,6 +79,11 @@ def like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
     return _matches([(char, True) for char in pattern], value)
 
 
+def resembles(pattern: str, value: str, variables: Context | None = None) -> bool:
+    """Whether `value` matches a pattern of `*`, `?` and, for values of `variables`, `${...}`."""
+    return _string_like(value, _Wanted(pattern, variables))
+
+
 def _matches(symbols: Sequence[tuple[str, bool]], value: str) -> bool:
     """Go through both, and at a mismatch let the last star swallow one character more."""
     at = here = 0

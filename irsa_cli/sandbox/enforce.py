@@ -1,7 +1,8 @@
 """What identity policies allow: the decision for one call, and AWS's words for a refusal.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-Resource policies, service control policies and session tags are not modelled.
+Resource policies, service control policies and session tags are not modelled. Of a condition key that the
+sandbox knows nothing of, the worst is assumed: what allows by it allows nothing, what denies by it denies.
 """
 
 from __future__ import annotations
@@ -10,10 +11,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from irsa_cli.sandbox.conditions import Context, holds, like, listed
+from irsa_cli.sandbox.conditions import Context, holds, like, listed, resembles
 
 Document = Mapping[str, Any]
 Verdict = Literal["allow", "deny", "silent"]
+
+# The keys that the sandbox gives values to; one of these without a value is one that the request lacks.
+_KEYS = frozenset(
+    {
+        "aws:currenttime",
+        "aws:epochtime",
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:requestedregion",
+        "aws:securetransport",
+        "aws:sourceip",
+        "aws:tagkeys",
+        "aws:username",
+        "aws:viaawsservice",
+        "iam:passedtoservice",
+        "iam:permissionsboundary",
+        "iam:policyarn",
+        "sts:externalid",
+        "sts:rolesessionname",
+    }
+)
+_TAGS = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/", "iam:resourcetag/")
 
 
 @dataclass(frozen=True)
@@ -41,7 +64,7 @@ def refusal(powers: Powers, act: Act) -> str:
         layers.append(("permissions boundary", [powers.boundary]))
     if powers.session is not None:
         layers.append(("session policy", [powers.session]))
-    verdicts = [(name, verdict(documents, act)) for name, documents in layers]
+    verdicts = [(name, verdict(documents, act, wary=True)) for name, documents in layers]
     for name, found in verdicts:
         if found == "deny":
             article = "an" if name[0] in "aeiou" else "a"
@@ -52,29 +75,52 @@ def refusal(powers: Powers, act: Act) -> str:
     return ""
 
 
-def verdict(documents: Sequence[Document], act: Act) -> Verdict:
-    """What these policies together say to `act`; a denial anywhere wins."""
+def verdict(documents: Sequence[Document], act: Act, *, wary: bool = False) -> Verdict:
+    """What these policies together say to `act`; a denial anywhere wins.
+
+    `wary`: a statement with a condition key that the sandbox does not know is decided against the caller.
+    """
     effects = {
         statement["Effect"]
         for document in documents
         for statement in listed(document.get("Statement", []))
-        if _fits(statement, act)
+        if _fits(statement, act, variables=document.get("Version") == "2012-10-17", wary=wary)
     }
     if "Deny" in effects:
         return "deny"
     return "allow" if "Allow" in effects else "silent"
 
 
-def _fits(statement: Mapping[str, Any], act: Act) -> bool:
-    return (
-        _names(statement, "Action", act.action, ignore_case=True)
-        and _names(statement, "Resource", act.resource)
-        and holds(statement.get("Condition", {}), act.context, denies=statement["Effect"] == "Deny")
-    )
+def _fits(statement: Mapping[str, Any], act: Act, *, variables: bool, wary: bool) -> bool:
+    if not _names(statement, "Action", act.action, ignore_case=True):
+        return False
+    if not _names(statement, "Resource", act.resource, act.context if variables else None):
+        return False
+    conditions = statement.get("Condition", {})
+    if wary and not all(_is_known(key, act) for keys in conditions.values() for key in keys):
+        return bool(statement["Effect"] == "Deny")
+    return holds(conditions, act.context, variables=variables, denies=statement["Effect"] == "Deny")
 
 
-def _names(statement: Mapping[str, Any], element: str, value: str, *, ignore_case: bool = False) -> bool:
+def _is_known(key: str, act: Act) -> bool:
+    name = key.lower()
+    return name in _KEYS or name in act.context or name.startswith(_TAGS)
+
+
+def _names(
+    statement: Mapping[str, Any],
+    element: str,
+    value: str,
+    variables: Context | None = None,
+    *,
+    ignore_case: bool = False,
+) -> bool:
+    def fits(pattern: str) -> bool:
+        if ignore_case:
+            return like(pattern, value, ignore_case=True)
+        return resembles(pattern, value, variables)
+
     if element in statement:
-        return any(like(p, value, ignore_case=ignore_case) for p in listed(statement[element]))
+        return any(fits(pattern) for pattern in listed(statement[element]))
     excluded = listed(statement.get(f"Not{element}", []))
-    return bool(excluded) and not any(like(p, value, ignore_case=ignore_case) for p in excluded)
+    return bool(excluded) and not any(fits(pattern) for pattern in excluded)

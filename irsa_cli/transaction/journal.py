@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from irsa_cli import __version__
 from irsa_cli.core import written
-from irsa_cli.core.errors import InvalidInput, IrsaError
+from irsa_cli.core.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.core.plan import Change, Plan
 from irsa_cli.core.states import NOBODY
 from irsa_cli.core.written import (
@@ -43,6 +43,8 @@ from irsa_cli.core.written import (
     mapping,
     value,
 )
+from irsa_cli.transaction.private import NotPrivate, check_folder, check_itself, make_folder, open_own
+from irsa_cli.transaction.seal import is_sealed, seal
 
 VERSION = 1
 KEEP_FINISHED = 200
@@ -55,6 +57,10 @@ FINISHED = ("committed", "rolled-back", "superseded")
 
 TAKES_BACK = "takesBack"
 """In a journal's context: the transaction whose remains it takes back, where that isn't its own."""
+
+
+SEAL = "seal"
+"""In the header, at its end: that this user's irsa wrote it; see `irsa_cli.transaction.seal`."""
 
 
 ENDS = (*FINISHED, "incomplete", "unfinished")
@@ -74,6 +80,12 @@ class JournalError(IrsaError):
     """The journal can't be written or read; `target` is which cluster its run was about, as far as known."""
 
     target: Mapping[str, Any] = {}
+
+
+class RefusedJournal(JournalError, Refused):
+    """The journal may be somebody else's word: nothing of it is looked at."""
+
+    exit_code = Refused.exit_code
 
 
 def new_transaction_id() -> str:
@@ -118,6 +130,8 @@ class Story:
     context: Mapping[str, Any]
     stages: list[list[Record]]
     outcome: str = ""
+    sealed: bool = False
+    """Whether this user's irsa has written it, on this machine."""
 
     @property
     def records(self) -> Iterator[Record]:
@@ -172,9 +186,14 @@ class Journal:
         path = folder / f"{transaction}.jsonl"
         lock = FileLock(f"{path}.lock", mode=0o600)
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder)
+            check_itself(folder)
             lock.acquire(timeout=0)
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            file = os.open(path, flags, 0o600)
+            os.fchmod(file, 0o600)  # A umask may have taken the user's own rights.
+        except NotPrivate as error:
+            raise _refused(error) from error
         except OSError as error:
             lock.release()
             raise JournalError(f"no journal can be written in {folder}", reason=str(error)) from error
@@ -188,7 +207,7 @@ class Journal:
             "plan": [[written.write(change) for change in stage] for stage in plan.stages],
         }
         try:
-            journal._write(header)
+            journal._write({**header, SEAL: seal(_bytes(header))})
             _sync_folder(folder)
         except JournalError:
             journal.close()
@@ -201,8 +220,12 @@ class Journal:
         """Go on with a journal whose process is gone; raises `JournalError` when it still lives."""
         lock = FileLock(f"{path}.lock", mode=0o600)
         try:
+            check_folder(path.parent)
             lock.acquire(timeout=0)
-            file = os.open(path, os.O_WRONLY | os.O_APPEND)
+            file = open_own(path, os.O_WRONLY | os.O_APPEND)
+        except NotPrivate as error:
+            lock.release()
+            raise _refused(error) from error
         except Timeout:
             raise JournalError(f"transaction {path.stem} is still running") from None
         except OSError as error:
@@ -230,7 +253,7 @@ class Journal:
         self._lock.release()
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+        data = _bytes(line) + b"\n"
         with self._mutex:
             if self._torn:
                 data = b"\n" + data
@@ -242,6 +265,14 @@ class Journal:
             except OSError as error:
                 raise JournalError(f"the journal {self.path} can't be written", reason=str(error)) from error
             self._torn = False
+
+
+def _bytes(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(line, separators=(",", ":")).encode()
+
+
+def _refused(error: NotPrivate) -> RefusedJournal:
+    return RefusedJournal(error.message, reason=error.reason, next_steps=error.next_steps)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -286,11 +317,13 @@ def read(path: Path) -> Story:
 def _content(path: Path) -> bytes:
     """What is in the file; raises `JournalError` for what can't be a journal (a pipe would never end)."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(file, "rb") as stream:
+        with open(open_own(path), "rb") as stream:
+            file = stream.fileno()
             is_file, size = stat.S_ISREG(os.fstat(file).st_mode), os.fstat(file).st_size
             if is_file and size <= LARGEST:
                 return stream.read()
+    except NotPrivate as error:
+        raise _refused(error) from error
     except OSError as error:
         raise JournalError(f"{path} is not a journal", reason=str(error)) from error
     raise JournalError(f"{path} is not a journal", reason="it is too large" if is_file else "it is no file")
@@ -322,7 +355,16 @@ def _begun(header: Mapping[str, Any]) -> Story:
     context = value(header, "context", OBJECT, "the header")
     _check_context(context)
     records = [[Record(written.read(change)) for change in stage] for stage in stages]
-    return Story(transaction, started, context, records)
+    return Story(transaction, started, context, records, sealed=_is_sealed(header))
+
+
+def _is_sealed(header: Mapping[str, Any]) -> bool:
+    """Whether the header is as this user's irsa has written it."""
+    bare, found = {key: said for key, said in header.items() if key != SEAL}, header.get(SEAL)
+    try:
+        return isinstance(found, str) and found.isascii() and is_sealed(_bytes(bare), found)
+    except (ValueError, RecursionError):
+        return False
 
 
 def is_transaction(name: Any) -> bool:
@@ -423,6 +465,14 @@ def _replay(story: Story, records: Sequence[Record], event: Mapping[str, Any]) -
         record.undone = True
 
 
+def check_place(folder: Path) -> None:
+    """Raise `RefusedJournal` where no journal in the folder would be taken as this user's."""
+    try:
+        check_folder(folder)
+    except NotPrivate as error:
+        raise _refused(error) from error
+
+
 def find(folder: Path, transaction: str) -> Path:
     """The path of a transaction's journal; raises `InvalidInput` when there is none."""
     path = folder / f"{transaction}.jsonl"
@@ -440,7 +490,11 @@ def journals(folder: Path) -> list[Path]:
 
 def looks_finished(path: Path) -> bool:
     """Whether the last line says so: a quick look, for when there are many journals."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    try:
+        handle = open_own(path)
+    except NotPrivate as error:
+        raise _refused(error) from error
+    with open(handle, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(0, size - 200))
         last = file.read(200).strip().rsplit(b"\n", 1)[-1]

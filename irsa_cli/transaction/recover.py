@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from irsa_cli.core.authority import recover_command
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.transaction.engine import (
     EXACT,
@@ -26,6 +27,7 @@ from irsa_cli.transaction.journal import (
     TAKES_BACK,
     Journal,
     JournalError,
+    RefusedJournal,
     Story,
     journals,
     looks_finished,
@@ -126,10 +128,17 @@ def _release(journal: Journal, story: Story, covers: Covers) -> None:
             journal.event("done", index, changed=False, identity={})
 
 
+def command_of(path: Path) -> str:
+    """The command that recovers a transaction, as its journal tells how it was reached."""
+    return recover_command(path.stem, read(path).target)
+
+
 def is_running(path: Path) -> bool:
-    """Whether the process that writes this journal lives."""
+    """Whether the process that writes this journal lives; raises `RefusedJournal`."""
     try:
         Journal.reopen(path).close()
+    except RefusedJournal:
+        raise
     except JournalError:
         return True
     return False

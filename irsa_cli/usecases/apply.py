@@ -16,6 +16,7 @@ from typing import Any
 
 from irsa_cli.core.applied import Applied, Item
 from irsa_cli.core.binding import Observed, Wish
+from irsa_cli.core.boundaries import BoundaryRules
 from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.converging import converge
 from irsa_cli.core.covering import covers
@@ -66,6 +67,22 @@ class Request:
     verify: bool = False
     prune: bool = False
     """Whether bindings that irsa made here and no file wishes are deleted."""
+    boundary: str = ""
+    """The permissions boundary of all roles, whatever the files say; '' leaves it to them."""
+    boundaries: BoundaryRules = field(default_factory=BoundaryRules)
+
+    def bounded(self) -> Request:
+        """The request with the boundary that the user named in all entries that make a role."""
+        configs = tuple(
+            replace(config, bindings=tuple(self._bounded(item) for item in config.bindings))
+            for config in self.configs
+        )
+        return replace(self, configs=configs)
+
+    def _bounded(self, binding: Binding) -> Binding:
+        if binding.attach_role_arn or not self.boundary:
+            return binding
+        return replace(binding, permissions_boundary=self.boundary)
 
 
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
@@ -81,7 +98,9 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
         log(call)
         pace.heard(call)
 
+    request = request.bounded()
     where = places(request.configs, request.target, request.selection)
+    request.boundaries.check_all_made([*_without_boundary(where, request.boundaries)])
     if request.atomic and len(where) > 1:
         raise InvalidInput("--atomic takes one cluster", reason="one transaction is about one cluster")
     sites = [Site.open(place, request, settings, listen, among=len(where)) for place in where]
@@ -121,6 +140,7 @@ class Site:
     ) -> Site:
         """Connect; an ARN of another partition ends the run before the first call."""
         wanted = [arn for item in place.bindings for arn in _arns(item)]
+        wanted += filter(None, (request.boundaries.default,))
         connection = connect(
             place.target, kube=True, log=log, check=lambda aws: check_partitions(wanted, aws)
         )
@@ -232,11 +252,18 @@ class Site:
 
     def _one(self, binding: Binding, wish: Wish, snapshot: Snapshot) -> Item:
         settings = replace(self.settings, started=time.monotonic())
-        work = Work(self.connection, wish, _converge, settings, self._context(binding), snapshot.observe)
+        converge = partial(self.converge, named=bool(binding.permissions_boundary))
+        work = Work(self.connection, wish, converge, settings, self._context(binding), snapshot.observe)
         item = self._item(binding, lambda: self._settled(str(binding), work))
         if item.result.ended in (*GOOD, Ended.PLANNED):
             self.roles[str(binding)] = wish.role_arn
         return item
+
+    def converge(self, wish: Wish, observed: Observed, *, named: bool) -> Plan:
+        """The plan for one entry; `named`: who wrote it named the boundary."""
+        plan = converge(wish, observed, takes_over=is_abandoned(observed))
+        self.request.boundaries.check_plan(plan, named=named)
+        return plan
 
     def _settled(self, name: str, work: Work) -> Result:
         result = work.until_settled()
@@ -388,6 +415,13 @@ def _arns(binding: Binding) -> Iterator[str]:
     yield from filter(None, (binding.permissions_boundary, binding.attach_role_arn))
 
 
+def _without_boundary(where: Iterable[Place], rules: BoundaryRules) -> Iterator[str]:
+    """The entries that make a role for which nobody names a boundary."""
+    for item in (item for place in where for item in place.bindings):
+        if not (item.attach_role_arn or item.permissions_boundary or rules.default):
+            yield f"{item} ({item.where})"
+
+
 def _raising(error: IrsaError) -> Callable[[], Result]:
     def work() -> Result:
         raise error
@@ -401,7 +435,3 @@ def _by_role(items: Iterable[tuple[Binding, Wish]]) -> list[list[tuple[Binding, 
     for item in items:
         found.setdefault(item[1].role_arn, []).append(item)
     return list(found.values())
-
-
-def _converge(wish: Wish, observed: Observed) -> Plan:
-    return converge(wish, observed, takes_over=is_abandoned(observed))

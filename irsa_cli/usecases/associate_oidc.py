@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -86,18 +87,19 @@ def _check_present(request: Request, present: ProviderState | None, arn: str) ->
     if present is None:
         return
     steps, details = [], []
-    on_provider = f"--open-id-connect-provider-arn {arn}"
+    on_provider = f"--open-id-connect-provider-arn {shlex.quote(arn)}"
     if request.thumbprints and sorted(request.thumbprints) != sorted(present.thumbprints):
         present_ones, wished_ones = ", ".join(present.thumbprints) or "none", ", ".join(request.thumbprints)
         details.append(f"thumbprints: are {present_ones}, wished {wished_ones}")
-        wished = " ".join(request.thumbprints)
+        wished = shlex.join(request.thumbprints)
         steps.append(
             f"aws iam update-open-id-connect-provider-thumbprint {on_provider} --thumbprint-list {wished}"
         )
     for key, value in request.tags.items():
         if present.tags.get(key) != value:
             details.append(f"tag {key}: is {present.tags.get(key, 'not there')}, wished {value}")
-            steps.append(f"aws iam tag-open-id-connect-provider {on_provider} --tags Key={key},Value={value}")
+            tag = shlex.quote(f"Key={key},Value={value}")
+            steps.append(f"aws iam tag-open-id-connect-provider {on_provider} --tags {tag}")
     if details:
         raise Refused("the OIDC provider is there and differs", reason=arn, details=details, next_steps=steps)
 

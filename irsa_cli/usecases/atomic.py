@@ -13,7 +13,6 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.binding import Observed, Wish
-from irsa_cli.core.converging import converge
 from irsa_cli.core.errors import IrsaError, Refused
 from irsa_cli.core.merging import side_by_side
 from irsa_cli.core.plan import Plan
@@ -21,7 +20,7 @@ from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.trust_warnings import of_wish
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.delete_sa import planned_deletion
-from irsa_cli.usecases.making import is_abandoned, left_behind, trust_notes
+from irsa_cli.usecases.making import left_behind, trust_notes
 from irsa_cli.usecases.running import came_between
 from irsa_cli.usecases.settling import ATTEMPTS
 from irsa_cli.usecases.snapshot import WORKERS, Snapshot
@@ -53,7 +52,11 @@ def _attempt(site: Site, wishes: list[Wish], *, again: bool) -> Result:
         ground = snapshot.lay_ground(wishes, associate=site.place.with_oidc)
         with ThreadPoolExecutor(WORKERS) as pool:
             looked = list(pool.map(lambda wish: (wish, snapshot.observe(wish)), wishes))
-    found = [_planned(wish, observed) for wish, observed in looked]
+    names_one = [bool(binding.permissions_boundary) for binding in site.place.bindings]
+    found = [
+        _planned(site, wish, observed, named=named)
+        for named, (wish, observed) in zip(names_one, looked, strict=True)
+    ]
     refusals = [item for item in found if isinstance(item, Refused)]
     if refusals:
         raise _refused(refusals)
@@ -91,9 +94,9 @@ def _meant(found: Wish | IrsaError) -> Wish:
     return found
 
 
-def _planned(wish: Wish, observed: Observed) -> Plan | Refused:
+def _planned(site: Site, wish: Wish, observed: Observed, *, named: bool) -> Plan | Refused:
     try:
-        return converge(wish, observed, takes_over=is_abandoned(observed))
+        return site.converge(wish, observed, named=named)
     except Refused as error:
         return error
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from irsa_cli.core import arn, names, policy, trust, wellknown
 from irsa_cli.core.binding import Cluster, Wish, digest
+from irsa_cli.core.boundaries import BoundaryRules
 from irsa_cli.core.covering import covers
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import InvalidInput, Refused
@@ -24,7 +25,7 @@ from irsa_cli.core.states import (
     RoleState,
 )
 from irsa_cli.core.wellknown import Resolved, Scope, WellKnown
-from irsa_cli.transaction.recover import supersede
+from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.connect import Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.making import Work
 from irsa_cli.usecases.running import (
@@ -70,10 +71,13 @@ class Request:
     force: bool = False
     associate: bool = False
     verify: bool = False
+    boundaries: BoundaryRules = field(default_factory=BoundaryRules)
 
 
 def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     """Make the ServiceAccount and its role as wished, in one transaction."""
+    if not request.attach_role_arn:
+        request = bounded(request)
     wanted = (*request.policies, request.permissions_boundary, request.attach_role_arn)
     connection = connect(
         request.target,
@@ -98,13 +102,19 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         result = Work(connection, wish, lambda *found: plan(*found), settings, context).until_settled()
     except Refused as error:
         error.next_steps += tuple(
-            f"irsa recover {path.stem}  # takes back the run that was cut off" for path in earlier
+            f"{command_of(path)}  # takes back the run that was cut off" for path in earlier
         )
         raise
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier, made)
     name_caller(result.error, connection.aws.caller)
     return result
+
+
+def bounded(request: Request) -> Request:
+    """The request with the boundary that its role gets where none is named; raises `Refused` for none."""
+    request.boundaries.check_made(request.permissions_boundary, f"{request.namespace}/{request.name}")
+    return replace(request, permissions_boundary=request.permissions_boundary or request.boundaries.default)
 
 
 def wish_of(request: Request, cluster: Cluster, trust_quota: int = policy.TRUST_LIMIT) -> Wish:

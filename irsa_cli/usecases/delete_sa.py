@@ -21,7 +21,7 @@ from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.transaction.journal import read
-from irsa_cli.transaction.recover import supersede
+from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.finding import find
 from irsa_cli.usecases.identity import ServiceAccount
@@ -297,7 +297,7 @@ def _check_whole(bound: Bound, earlier: Sequence[Path]) -> None:
             f"{half[0]} can't be kept: it is being deleted",
             reason=f"{lives[half[0]].why}; it may lack policies already",
             next_steps=(
-                *(f"irsa recover {path.stem}  # brings it back; then run this again" for path in earlier),
+                *(f"{command_of(path)}  # brings it back; then run this again" for path in earlier),
                 "or delete it, too: run this again without --keep-role",
             ),
         )

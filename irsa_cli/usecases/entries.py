@@ -16,7 +16,7 @@ from irsa_cli.core.binding import Wish
 from irsa_cli.core.config import Binding, OtherCluster
 from irsa_cli.core.errors import IrsaError, Refused
 from irsa_cli.usecases.connect import Connection
-from irsa_cli.usecases.create_sa import wish_of
+from irsa_cli.usecases.create_sa import bounded, wish_of
 from irsa_cli.usecases.from_config import request_of
 from irsa_cli.usecases.kept_role import with_kept_role
 from irsa_cli.usecases.places import Place
@@ -51,7 +51,10 @@ class Entries:
                 force=self.request.force,
                 update_trust=self.request.update_trust and bool(binding.attach_role_arn),
                 verify=self.request.verify and not binding.role_only,
+                boundaries=self.request.boundaries,
             )
+            if not binding.attach_role_arn:
+                request = bounded(request)
             account = self.snapshot.account(binding.namespace, binding.name, needed=not binding.role_only)
             request = with_kept_role(self.connection, request, account)
             try:

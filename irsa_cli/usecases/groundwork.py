@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from irsa_cli.core.authority import way_of
 from irsa_cli.core.binding import Cluster, Wish
 from irsa_cli.core.covering import covers
 from irsa_cli.core.errors import Conflict, IrsaError
@@ -35,6 +36,7 @@ class Laid:
     _cluster: Cluster
     _transaction: Transaction
     _journal: Journal
+    _way: str = ""
 
     @classmethod
     def lay(
@@ -67,7 +69,9 @@ class Laid:
         except BaseException:
             journal.close()
             raise
-        return cls(result_of_report(report, cluster, name, settings), cluster, transaction, journal)
+        way = way_of(context.get("target") or {})
+        result = result_of_report(report, cluster, name, settings, way)
+        return cls(result, cluster, transaction, journal, way)
 
     @property
     def is_whole(self) -> bool:
@@ -102,7 +106,7 @@ class Laid:
         if stuck:
             result.ended = Ended.INCOMPLETE
             result.error = IrsaError("the groundwork could not be taken back completely")
-            result.left = [left(item, result.transaction, self._cluster.name) for item in stuck]
+            result.left = [left(item, result.transaction, self._cluster.name, self._way) for item in stuck]
         elif not stays and any(item.state == "undone" for item in result.changes):
             result.ended = Ended.ROLLED_BACK
         if not wholly and stays:

@@ -10,12 +10,13 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.changes import handlers
+from irsa_cli.core.authority import recover_command, way_of
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import IrsaError, Refused
 from irsa_cli.core.plan import Change, Kind
@@ -37,11 +38,27 @@ from irsa_cli.transaction.recover import (
     unfinished,
     unreadable,
 )
+from irsa_cli.usecases.authority import (
+    NOT_WRITTEN_HERE,
+    check_cluster,
+    check_marks,
+    check_way,
+    check_word,
+)
 from irsa_cli.usecases.connect import TARGET_KEYS, Connection, Target, WireLog, connect
 from irsa_cli.usecases.running import Settings, left, name_caller, naming_caller, stoppable
 
 KUBERNETES = (Kind.NAMESPACE, Kind.NAMESPACE_OWNER, Kind.SERVICE_ACCOUNT)
 RUNNING = "its process is still running"
+
+
+Approve = Callable[[Sequence[Result]], bool]
+"""Shows what would be done for one or several transactions; returns whether it shall be done."""
+
+
+def agreed(_planned: Sequence[Result]) -> bool:
+    """Nobody is asked."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,9 @@ class Request:
 
     override: Callable[[Target], Target] = lambda target: target
     forward: bool = False
+    approve: Approve = agreed
+    confirmed: bool = False
+    """Whether a person has seen it and says yes: by the flag, or when `approve` asks."""
 
 
 class Stop(Run):
@@ -91,6 +111,8 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
             return early
         # Until here, and while connecting, nothing is written: to break off is safe.
         connection = work.connect(read(path))
+        work.authorise(path, connection, named=request.confirmed)
+        approve(request.approve, [work.plan(read(path))])
     stop = Stop(f"{transaction} --forward" if request.forward else transaction)
     with stoppable(stop, warning(settings, forward=request.forward)):
         return attempt(transaction, lambda: work.carry_out(path, connection, stop))
@@ -100,6 +122,9 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
     """The same for all unfinished transactions of this machine, newest first: they stand on older ones."""
     done = Recoveries([_unreadable(*item) for item in unreadable(settings.state_dir).items()])
     work = _Work(request, settings, log)
+    waiting = [story for path, story in reversed(unfinished(settings.state_dir)) if not is_running(path)]
+    if waiting and not settings.dry_run:
+        approve(request.approve, [work.plan(story) for story in waiting])
     stop = Stop("--all --forward" if request.forward else "--all")
     with stoppable(stop, warning(settings, forward=request.forward)):
         for path, story in reversed(unfinished(settings.state_dir)):
@@ -116,10 +141,17 @@ def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoverie
     return done
 
 
+def approve(ask: Approve, planned: Sequence[Result]) -> None:
+    """Show what would be done; raises `Refused` when the user does not want it."""
+    if not ask(planned):
+        raise Refused("nothing is done", reason="it was not confirmed")
+
+
 def _unreadable(transaction: str, error: JournalError) -> Result:
     """The result for a journal that can't be read: what its run has left is not known here."""
-    error.next_steps = _without_journal(error)
-    return Result(Ended.FAILED, transaction=transaction, error=error)
+    error.next_steps = error.next_steps or _without_journal(error)
+    ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+    return Result(ended, transaction=transaction, error=error)
 
 
 @contextmanager
@@ -197,7 +229,12 @@ class _Work:
     connections: dict[tuple[Target, bool], Connection] = field(default_factory=dict)
 
     def one(self, path: Path, stop: Stop) -> Result:
-        return self.without_writing(path) or self.carry_out(path, self.connect(read(path)), stop)
+        early = self.without_writing(path)
+        if early is not None:
+            return early
+        connection = self.connect(read(path))
+        self.authorise(path, connection, named=False)
+        return self.carry_out(path, connection, stop)
 
     def without_writing(self, path: Path) -> Result | None:
         """The result where there is nothing to do, or nothing is to be done."""
@@ -211,13 +248,34 @@ class _Work:
             return None
         if is_running(path):
             raise JournalError(f"transaction {path.stem} is still running")
+        return self.plan(story)
+
+    def plan(self, story: Story) -> Result:
+        """What would be done."""
         changes = forward_changes(story) if self.request.forward else backward_changes(story)
-        return planned(story.transaction, changes, facts_of(story), self.settings)
+        result = planned(story.transaction, changes, facts_of(story), self.settings)
+        if not story.sealed:
+            result.notes.append(NOT_WRITTEN_HERE.format(story.transaction))
+        return result
+
+    def authorise(self, path: Path, connection: Connection, *, named: bool) -> None:
+        """Raise `Refused` where the journal asks for more than its word is worth; see `Request`."""
+        story, forward = read(path), self.request.forward
+        begun = [record.change for record in story.records if record.needs_undo]
+        check_cluster(story, connection)
+        with naming_caller(connection.aws.caller):
+            todo = forward_changes(story) if forward else begun
+            check_marks(story, path, todo, connection, forward=forward, named=named)
+        check_word(story, begun, named=named, forward=forward)
 
     def connect(self, story: Story) -> Connection:
         # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
         kube = any(record.change.kind in KUBERNETES for record in story.records)
-        target = self.request.override(target_of(story))
+        told = target_of(story)
+        target = self.request.override(
+            replace(told, profile=None, assume_role=None, kubeconfig=None, context=None)
+        )
+        check_way(story, told, target, *(["--forward"] if self.request.forward else []))
         if (target, kube) not in self.connections:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, check=lambda aws: None)
         return self.connections[target, kube]
@@ -274,7 +332,7 @@ def _gone(story: Story) -> str:
 
 
 def _check_forward(story: Story) -> None:
-    back = f"irsa recover {story.transaction}  # takes it back"
+    back = f"{recover_command(story.transaction, story.target)}  # takes it back"
     if story.context.get(TAKES_BACK):
         raise Refused(
             f"transaction {story.transaction} was itself a recovery",
@@ -329,7 +387,7 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
         cluster=cluster,
         transaction=transaction,
         changes=[ChangeResult(record.change, state(record)) for record in story.records],
-        left=[left(item, story.transaction, cluster.name) for item in leftovers],
+        left=[left(item, story.transaction, cluster.name, way_of(story.target)) for item in leftovers],
         error=IrsaError("the transaction could not be taken back completely") if leftovers else None,
     )
 
@@ -339,8 +397,8 @@ def _forward_result(report: Report, story: Story) -> Result:
     if error is not None and isinstance(error, IrsaError):
         error.next_steps = (
             *error.next_steps,
-            f"irsa recover {story.transaction} --forward  # goes on",
-            f"irsa recover {story.transaction}  # takes it back",
+            f"{recover_command(story.transaction, story.target, '--forward')}  # goes on",
+            f"{recover_command(story.transaction, story.target)}  # takes it back",
         )
     return Result(
         Ended(report.outcome),

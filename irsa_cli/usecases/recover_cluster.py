@@ -19,7 +19,7 @@ from irsa_cli.core.plan import Plan
 from irsa_cli.core.recoveries import Found, Recoveries, Skipped, told
 from irsa_cli.core.remains import MINIMUM_AGE, Remains
 from irsa_cli.core.result import Ended, Left, Result
-from irsa_cli.transaction.journal import TAKES_BACK, Story, new_transaction_id, read
+from irsa_cli.transaction.journal import TAKES_BACK, Story, check_place, new_transaction_id, read
 from irsa_cli.transaction.recover import (
     is_running,
     record_found,
@@ -29,7 +29,16 @@ from irsa_cli.transaction.recover import (
     takes_back,
 )
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.recover import Stop, attempt, back_result, planned, warning
+from irsa_cli.usecases.recover import (
+    Approve,
+    Stop,
+    agreed,
+    approve,
+    attempt,
+    back_result,
+    planned,
+    warning,
+)
 from irsa_cli.usecases.remains import look
 from irsa_cli.usecases.running import Settings, naming_caller, stoppable
 
@@ -40,6 +49,7 @@ class Request:
 
     target: Target
     minimum_age: float = MINIMUM_AGE
+    approve: Approve = agreed
 
 
 def find_remains(request: Request, settings: Settings, log: WireLog) -> Found:
@@ -66,6 +76,8 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
             details=[told(item) for item in remains.spared] if remains.stages else (),
             next_steps=[step for item in remains.spared for step in item.next_steps],
         )
+    if not settings.dry_run:
+        approve(request.approve, [scene.plan(remains)])
     stop = Stop(f"{transaction} --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
         return attempt(transaction, partial(scene.take, remains, stop))
@@ -75,6 +87,9 @@ def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recover
     """Take back what all runs have left, but for those that may still live."""
     scene = _Scene.read(request, settings, log)
     done, gone = Recoveries(), set[Key]()
+    chosen = [scene.plan(item) for item in scene.found.remains if not scene.found.why_not(item)]
+    if chosen and not settings.dry_run:
+        approve(request.approve, chosen)
     stop = Stop(f"--all --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
         for transaction in [item.transaction for item in scene.found.remains]:
@@ -85,7 +100,8 @@ def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recover
             remains = scene.finder.remains(transaction, gone)
             why_not = scene.found.why_not(remains) if remains else ""
             if remains is None or why_not:
-                done.skipped.append(Skipped(transaction, why_not))
+                young = remains is not None and scene.found.is_young(remains)
+                done.skipped.append(Skipped(transaction, why_not, young))
                 continue
             settings.note(f"{transaction}  {', '.join(remains.accounts)}".rstrip())
             result = attempt(transaction, partial(scene.take, remains, stop))
@@ -115,7 +131,8 @@ class _Scene:
             seen = look(connection)
         journals = {story.transaction: (path, story) for path, story in stories(settings.state_dir)}
         # Of one that a later run superseded, what that one doesn't use is left, and nobody else's.
-        ended = [name for name, (_, story) in journals.items() if story.outcome == "committed"]
+        mine = {name: story for name, (_, story) in journals.items() if story.sealed}
+        ended = [name for name, story in mine.items() if story.outcome == "committed"]
         return cls(request, settings, connection, journals, Finder(seen, ended))
 
     def __post_init__(self) -> None:
@@ -128,14 +145,19 @@ class _Scene:
         path, story = self.journals.get(transaction, (None, None))
         return path is not None and story is not None and not story.finished and is_running(path)
 
+    def plan(self, remains: Remains) -> Result:
+        """What would be done with one run's remains."""
+        changes = [piece.change.inverse for piece in reversed(list(remains.pieces))]
+        result = planned(remains.transaction, changes, _facts(remains), self.settings)
+        result.notes = [f"left alone: {told(item)}" for item in remains.spared]
+        return result
+
     def take(self, remains: Remains, stop: Stop) -> Result:
         """Take one run's remains back; raises `JournalError` when no journal can be written."""
         started = time.monotonic()
         stop.check()
         if self.settings.dry_run:
-            changes = [piece.change.inverse for piece in reversed(list(remains.pieces))]
-            result = planned(remains.transaction, changes, _facts(remains), self.settings)
-            result.notes = [f"left alone: {told(item)}" for item in remains.spared]
+            result = self.plan(remains)
         else:
             path = self._journal(remains)
             story = read(path)
@@ -153,9 +175,13 @@ class _Scene:
         return result
 
     def _journal(self, remains: Remains) -> Path:
-        """The run's own journal where it is on this machine, as it tells more; else a new one."""
+        """The run's own journal where it is on this machine, as it tells more; else a new one.
+
+        Raises `RefusedJournal` where none would be taken as this user's.
+        """
+        check_place(self.settings.state_dir)
         path, story = self.journals.get(remains.transaction, (None, None))
-        if path is not None and story is not None and not story.finished:
+        if path is not None and story is not None and not story.finished and self._is_ours(story):
             return path
         plan = Plan.of(
             *([piece.change for piece in stage] for stage in remains.stages), list(remains.missing)
@@ -169,6 +195,10 @@ class _Scene:
             "target": vars(self.request.target),
         }
         return record_found(self.settings.state_dir, new_transaction_id(), plan, identities, context)
+
+    def _is_ours(self, story: Story) -> bool:
+        """Whether a journal is this user's own word, and about this cluster."""
+        return story.sealed and story.context.get("cluster") == self.connection.cluster.arn
 
     def _settle(self, transaction: str) -> None:
         """Earlier recoveries of the same remains that did not get to their end have nothing left to do."""

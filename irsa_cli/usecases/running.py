@@ -16,14 +16,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from irsa_cli.core.authority import way_of
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, ServiceError, Unseen
 from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.redaction import redacted
 from irsa_cli.core.result import ChangeResult, Ended, Left, Result
 from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
-from irsa_cli.transaction.journal import Journal, new_transaction_id, prune, read
+from irsa_cli.transaction.journal import (
+    Journal,
+    RefusedJournal,
+    check_place,
+    new_transaction_id,
+    prune,
+    read,
+)
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run
-from irsa_cli.transaction.recover import Covers, cut_off, leaves
+from irsa_cli.transaction.recover import Covers, command_of, cut_off, leaves
 
 Note = Callable[[str], None]
 
@@ -81,7 +90,7 @@ class Settings:
 
 
 @contextmanager
-def stoppable(run: Run, warn: Note) -> Iterator[None]:
+def stoppable(run: Run, warn: Note, way: str = "") -> Iterator[None]:
     """Turn SIGINT and SIGTERM into a stop before the next call; a second signal ends the process at once.
 
     Raising out of a handler would leak: the request in flight may be executed after the rollback. And when
@@ -94,7 +103,7 @@ def stoppable(run: Run, warn: Note) -> Iterator[None]:
     watcher = threading.Thread(target=_watch, args=(heard, run, warn), daemon=True)
     watcher.start()
     seen: list[int] = []
-    handle = _handler(told, seen, f"stopped; finish with: irsa recover {run.transaction}\n".encode())
+    handle = _handler(told, seen, f"stopped; finish with: irsa recover {run.transaction}{way}\n".encode())
     late = told_to_stop()
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     if late:
@@ -184,7 +193,7 @@ def standing(ended: Sequence[Result], error: BaseException) -> Result | None:
     if isinstance(error, KeyboardInterrupt):
         words = "interrupted"
     elif not isinstance(error, IrsaError):
-        words = f"a bug in irsa: {type(error).__name__}: {error}"
+        words = redacted(f"a bug in irsa: {type(error).__name__}: {error}")
     last = ended[-1]
     return replace(last, notes=[*last.notes, f"what comes after the transaction could not be done: {words}"])
 
@@ -201,8 +210,10 @@ def execute(
     """Run a plan as one transaction and report; raises `JournalError` when it can't even start."""
     transaction = new_transaction_id()
     run = Run(transaction, settings.timeout - settings.seconds, settings.timeout)
-    with stoppable(run, settings.note) if settings.group is None else settings.group.holding(run):
+    way = way_of(context.get("target") or {})
+    with stoppable(run, settings.note, way) if settings.group is None else settings.group.holding(run):
         facts = {**context, "gated": gate is not None}
+        _tell_of_place(settings)
         journal = Journal.open(settings.state_dir, transaction, plan, facts)
         try:
             report = Transaction(
@@ -217,7 +228,7 @@ def execute(
             run.forgettable = report.outcome == "rolled-back"
         finally:
             journal.close()
-    result = result_of_report(report, cluster, transaction, settings)
+    result = result_of_report(report, cluster, transaction, settings, way)
     if (ended := _ended.get()) is not None:
         ended.append(result)
     if settings.group is None:
@@ -225,7 +236,19 @@ def execute(
     return result
 
 
-def result_of_report(report: Report, cluster: Cluster, transaction: str, settings: Settings) -> Result:
+def _tell_of_place(settings: Settings) -> None:
+    """Say where `irsa recover` would not take the journal for this user's own."""
+    if settings.group is not None:
+        return
+    try:
+        check_place(settings.state_dir)
+    except RefusedJournal as error:
+        settings.note(f"Note: irsa recover will not take the journal of this run: {error}")
+
+
+def result_of_report(
+    report: Report, cluster: Cluster, transaction: str, settings: Settings, way: str = ""
+) -> Result:
     """How a transaction ended, for the user."""
     signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
     return Result(
@@ -233,7 +256,7 @@ def result_of_report(report: Report, cluster: Cluster, transaction: str, setting
         cluster=cluster,
         transaction=transaction,
         changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
-        left=[left(item, transaction, cluster.name) for item in report.leftovers],
+        left=[left(item, transaction, cluster.name, way) for item in report.leftovers],
         error=report.error,
         signal=signal_number,
         seconds=settings.seconds,
@@ -262,10 +285,13 @@ def planned(plan: Plan, cluster: Cluster, settings: Settings) -> Result:
     return Result(Ended.PLANNED, cluster=cluster, changes=changes, seconds=settings.seconds)
 
 
-def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
-    """A leftover with the command that takes it back, or that shows it when it may be somebody else's."""
+def left(leftover: Leftover, transaction: str, cluster: str = "", way: str = "") -> Left:
+    """A leftover with the command that takes it back, or that shows it when it may be somebody else's.
+
+    `way`: the options by which the run's recovery reaches the cluster; see `irsa_cli.core.authority`.
+    """
     if isinstance(leftover.error, Claimed) and cluster:
-        repair = f"irsa recover --cluster {cluster}  # lists what no run has finished; this is in use"
+        repair = f"irsa recover --cluster {cluster}{way}  # lists what no run has finished; this is in use"
         return Left(
             f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair, in_use=True
         )
@@ -276,7 +302,7 @@ def left(leftover: Leftover, transaction: str, cluster: str = "") -> Left:
         return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
     # What was taken away is in the journal, and nowhere else.
     look = isinstance(leftover.error, Conflict) and leftover.change.after is not None
-    repair = look_command(leftover.change) if look else f"irsa recover {transaction}"
+    repair = look_command(leftover.change) if look else f"irsa recover {transaction}{way}"
     return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
 
 
@@ -322,7 +348,7 @@ def other_wish(path: Path) -> str:
     """What is said of a run that was cut off and left something that this one is not about."""
     return (
         f"An earlier run ({path.stem}) that asked for something else was cut off:"
-        f" irsa recover {path.stem} takes back what only that one needs."
+        f" {command_of(path)} takes back what only that one needs."
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from irsa_cli.aws import diagnosis
 from irsa_cli.core import trust_warnings
 from irsa_cli.core.binding import Wish
+from irsa_cli.core.boundaries import BoundaryRules
 from irsa_cli.core.differences import check_provider
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.ownership import check_ours
@@ -24,7 +25,7 @@ from irsa_cli.core.updating import Quotas, ineffective, plan, restarts
 from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.journal import read
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.recover import cut_off, supersede
+from irsa_cli.transaction.recover import command_of, cut_off, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.observe import check_policies
 from irsa_cli.usecases.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
@@ -49,6 +50,7 @@ class Request:
     update: Update
     associate: bool = False
     verify: bool = False
+    boundaries: BoundaryRules = field(default_factory=BoundaryRules)
 
 
 def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
@@ -57,7 +59,9 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         request.target,
         kube=True,
         log=log,
-        check=lambda aws: check_partitions(request.update.new_policies, aws),
+        check=lambda aws: check_partitions(
+            (*request.update.new_policies, *filter(None, (request.boundaries.default,))), aws
+        ),
     )
     cluster = connection.cluster
     settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
@@ -92,7 +96,7 @@ def _earlier(settings: Settings, context: Mapping[str, Any]) -> list[Path]:
         else:
             settings.note(
                 f"An earlier run ({path.stem}) that asked for something else was cut off:"
-                f" irsa recover {path.stem} takes it back, with --forward it is finished."
+                f" {command_of(path)} takes it back, with --forward it is finished."
             )
     return same
 
@@ -131,7 +135,7 @@ class _Updating:
         request, connection = self.request, self.connection
         if not request.update.concerns_role:
             return read_account(connection, request.namespace, request.name), []
-        boundary = request.update.boundary or ""
+        boundary = self._boundary() or ""
         policies = [arn for arn in request.update.new_policies if arn != boundary]
         with ThreadPoolExecutor(2) as pool:
             provider = pool.submit(read_provider, connection) if request.update.audience else None
@@ -145,11 +149,21 @@ class _Updating:
                 check_provider(connection.cluster, request.update.audience, pair.provider)
         return pair, [UNSEEN] if accounts is None else []
 
+    def _boundary(self) -> str | None:
+        """The boundary that is named, or that a role without one gets."""
+        named = self.request.update.boundary
+        return self.request.boundaries.default or None if named is None else named
+
     def _plan(self, pair: Pairing) -> Plan:
-        update, quotas = self.request.update, Quotas()
+        update, rules, quotas = self.request.update, self.request.boundaries, Quotas()
+        bare = pair.role is not None and not pair.role.state.permissions_boundary
+        if bare and update.concerns_role:
+            update = replace(update, boundary=self._boundary())
         if not quotas.suffice(update, pair):
             quotas = self._quotas()
-        return plan(update, pair, quotas, associate=self.request.associate, gated=self.request.verify)
+        found = plan(update, pair, quotas, associate=self.request.associate, gated=self.request.verify)
+        rules.check_plan(found, named=True)
+        return found
 
     def _quotas(self) -> Quotas:
         try:

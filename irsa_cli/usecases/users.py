@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +21,7 @@ from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.remains import MINIMUM_AGE, began
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.workloads import KINDS, Workload, workload
-from irsa_cli.transaction.journal import is_transaction
+from irsa_cli.transaction.journal import RefusedJournal, is_transaction
 from irsa_cli.transaction.recover import is_running
 from irsa_cli.usecases.connect import Connection
 
@@ -122,7 +123,8 @@ def living(bound: Bound, state_dir: Path) -> list[str]:
 
 def _may_live(transaction: str, state_dir: Path) -> bool:
     for path in journals_of(state_dir, [transaction]):
-        return is_running(path)
+        with suppress(RefusedJournal):
+            return is_running(path)
     now = datetime.now(timezone.utc)
     return any((now - moment).total_seconds() < MINIMUM_AGE for moment in began(transaction))
 

@@ -5,6 +5,7 @@ Reading is `irsa_cli.usecases.verify_reading`'s business; which step comes when,
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -138,7 +139,8 @@ def provider(found: Future[ProviderState | None], cluster: Cluster, account: str
         command = f"irsa associate-oidc -c {cluster.name}"
         if account != cluster.account:
             command = (
-                f"aws iam create-open-id-connect-provider --url {cluster.issuer} --client-id-list {audience}"
+                f"aws iam create-open-id-connect-provider --url {shlex.quote(cluster.issuer)}"
+                f" --client-id-list {shlex.quote(audience)}"
             )
             command += f"  # in account {account}, where the role is"
         return Step(Name.PROVIDER, sent, (Check("provider", FAILED, text),), (command,))
@@ -148,7 +150,10 @@ def provider(found: Future[ProviderState | None], cluster: Cluster, account: str
         return Step(Name.PROVIDER, sent, (there, Check("audiences", OK, f"it accepts {accepted}")))
     wrong = Check("audiences", FAILED, f"it accepts {accepted}, and not {audience}")
     return Step(
-        Name.PROVIDER, sent, (there, wrong), (f"irsa associate-oidc -c {cluster.name} --audience {audience}",)
+        Name.PROVIDER,
+        sent,
+        (there, wrong),
+        (f"irsa associate-oidc -c {cluster.name} --audience {shlex.quote(audience)}",),
     )
 
 

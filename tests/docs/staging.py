@@ -54,9 +54,12 @@ def rules(path: Path = PERMISSIONS / "rbac.yaml") -> list[Rule]:
 
 
 def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
-    """A policy that lacks one action."""
+    """A policy that lacks one action; what it denies, it denies still."""
     statements = []
     for statement in policy["Statement"]:
+        if statement["Effect"] == "Deny":
+            statements.append(statement)
+            continue
         listed = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         kept = [item for item in listed if item != action]
         if kept:
@@ -65,11 +68,29 @@ def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
 
 
 def actions(policy: dict[str, Any]) -> list[str]:
-    """All actions of a policy, in its order."""
+    """All actions that a policy allows, in its order."""
     found: list[str] = []
     for statement in policy["Statement"]:
+        if statement["Effect"] == "Deny":
+            continue
         found += statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
     return found
+
+
+def joined(*names: str) -> dict[str, Any]:
+    """Several documented policies, by their files' names, as one."""
+    documents = [iam_policy(PERMISSIONS / f"{name}.json") for name in names]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [statement for document in documents for statement in document["Statement"]],
+    }
+
+
+def boundary(sandbox: Sandbox) -> str:
+    """Make the documented boundary; returns its ARN."""
+    document = (PERMISSIONS / "workload-boundary.json").read_text(encoding="utf-8")
+    made = iam(sandbox).create_policy(PolicyName="workload-boundary", PolicyDocument=document)
+    return made["Policy"]["Arn"]
 
 
 def associate(sandbox: Sandbox) -> str:

@@ -1,5 +1,7 @@
 """docs/how-to/permissions: what is documented suffices for every operation, and nothing of it is too much.
 
+Both variants are tried: with `bounded`, every role has the permissions boundary that the policy demands.
+
 A caller who has exactly the documented permissions carries out each operation; then, for each permission,
 a caller who lacks only that one fails at the operation that needs it. Operations are judged by the exit
 code and the world, and by the answer of `-o json` where a permission only makes errors better.
@@ -29,7 +31,7 @@ DOCUMENT = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "*"}],
 }
-POLICY = staging.iam_policy()
+VARIANTS = ("iam-policy", "iam-policy-bounded")
 RULES = tuple(
     Rule((verb,), (resource,), groups=rule.groups)
     for rule in staging.rules()
@@ -223,7 +225,6 @@ OPERATIONS: Sequence[Operation] = (
     add_an_audience,
     roll_back_the_provider,
     roll_back_the_audience,
-    update_trust,
     find_a_missing_policy_early,
     name_similar_policies,
     name_the_clusters,
@@ -250,7 +251,6 @@ ACTIONS: dict[str, Operation] = {
     "iam:CreateOpenIDConnectProvider": associate,
     "iam:DeleteOpenIDConnectProvider": roll_back_the_provider,
     "iam:RemoveClientIDFromOpenIDConnectProvider": roll_back_the_audience,
-    "iam:UpdateAssumeRolePolicy": update_trust,
     "eks:ListClusters": name_the_clusters,
     "iam:GetPolicy": find_a_missing_policy_early,
     "iam:ListPolicies": name_similar_policies,
@@ -271,6 +271,14 @@ VERBS: dict[tuple[str, str], Operation] = {
     ("list", "*"): roll_back,
 }
 """Which operation fails without a verb."""
+
+
+@pytest.fixture(params=VARIANTS)
+def policy(request: pytest.FixtureRequest, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A variant of the documented policy; what it demands is there."""
+    if request.param.endswith("bounded"):
+        monkeypatch.setenv("IRSA_PERMISSIONS_BOUNDARY", staging.boundary(sandbox))
+    return staging.joined(request.param)
 
 
 @pytest.fixture
@@ -294,15 +302,33 @@ def _administrator(sandbox: Sandbox) -> KubeClient:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
-def test_the_documented_permissions_suffice(operation: Operation, sandbox: Sandbox, caller: Caller) -> None:
-    _admit(sandbox, POLICY, RULES)
+def test_the_documented_permissions_suffice(
+    operation: Operation, sandbox: Sandbox, policy: dict[str, Any], caller: Caller
+) -> None:
+    _admit(sandbox, policy, RULES)
     assert operation(caller)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_each_action_is_needed(action: str, sandbox: Sandbox, caller: Caller) -> None:
-    _admit(sandbox, staging.without(POLICY, action), RULES)
+def test_each_action_is_needed(action: str, sandbox: Sandbox, policy: dict[str, Any], caller: Caller) -> None:
+    _admit(sandbox, staging.without(policy, action), RULES)
     assert not ACTIONS[action](caller)
+
+
+def test_a_listed_role_of_others_can_be_used(sandbox: Sandbox, caller: Caller) -> None:
+    _admit(sandbox, staging.joined("iam-policy", "foreign-roles-policy"), RULES)
+    assert update_trust(caller)
+
+
+def test_a_role_of_others_that_is_not_listed_cannot(sandbox: Sandbox, caller: Caller) -> None:
+    _admit(sandbox, staging.joined("iam-policy"), RULES)
+    assert not update_trust(caller)
+
+
+def test_without_a_boundary_the_bounded_policy_makes_no_role(sandbox: Sandbox, caller: Caller) -> None:
+    _admit(sandbox, staging.joined("iam-policy-bounded"), RULES)
+    staging.associate(sandbox)
+    assert caller.taken_back(code=1, work=caller.create)
 
 
 @pytest.mark.parametrize("permission", VERBS, ids=" ".join)
@@ -310,13 +336,17 @@ def test_each_verb_is_needed(permission: tuple[str, str], sandbox: Sandbox, call
     verb, resource = permission
     # Who may list everything may list pods: it is left out, too, as those do who must not read Secrets.
     gone = {(verb, resource), *([(verb, "*")] if verb == "list" else [])}
-    _admit(sandbox, POLICY, [rule for rule in RULES if (rule.verbs[0], rule.resources[0]) not in gone])
+    _admit(
+        sandbox,
+        staging.joined("iam-policy"),
+        [rule for rule in RULES if (rule.verbs[0], rule.resources[0]) not in gone],
+    )
     assert not VERBS[permission](caller)
 
 
 def test_every_documented_permission_is_tried() -> None:
-    actions = staging.actions(POLICY)
-    assert sorted(actions) == sorted(ACTIONS)
+    for variant in VARIANTS:
+        assert set(staging.actions(staging.joined(variant))) == set(ACTIONS)
     documented = [(rule.verbs[0], rule.resources[0]) for rule in RULES]
     assert sorted(documented) == sorted(VERBS)
 

@@ -1,4 +1,7 @@
-"""docs/how-to/permissions: what is documented for update-sa and adopt suffices, and all of it is needed."""
+"""docs/how-to/permissions: what is documented for update-sa and adopt suffices, and all of it is needed.
+
+Both variants are tried; the bounded one changes only roles that have its boundary.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from irsa_cli.sandbox import Fault, Rule, Sandbox
 from tests.docs import staging
 
 READ_ONLY, SQS, SNS = (f"arn:aws:iam::aws:policy/Amazon{name}ReadOnlyAccess" for name in ("S3", "SQS", "SNS"))
-POLICY = staging.iam_policy(staging.PERMISSIONS / "change-policy.json")
+POLICY = staging.joined("change-policy")
+BOUNDED = staging.joined("change-policy-bounded")
+BOUNDARY = "arn:aws:iam::111122223333:policy/workload-boundary"
 RULES = tuple(
     Rule((verb,), rule.resources, groups=rule.groups)
     for rule in staging.rules(staging.PERMISSIONS / "change-rbac.yaml")
@@ -39,9 +44,9 @@ class Caller:
         for name, value in {**self.sandbox.env(user=user), "IRSA_STATE_DIR": state}.items():
             self._monkeypatch.setenv(name, value)
 
-    def document(self, action: str) -> str:
-        """A file `queue.json` with a policy."""
-        path = self._folder / "queue.json"
+    def document(self, action: str, name: str = "queue.json") -> str:
+        """A file with a policy."""
+        path = self._folder / name
         path.write_text(json.dumps(DOCUMENT).replace("sqs:ReceiveMessage", action), encoding="utf-8")
         return str(path)
 
@@ -64,6 +69,17 @@ class Caller:
         )
         assert self.run("create-sa", "app", *arguments, "--permissions-boundary", READ_ONLY) == 0
         self.document("sqs:*")
+
+    def bind(self) -> None:
+        """Let the role have the boundary of the bounded variant."""
+        arn = staging.boundary(self.sandbox)
+        assert self.run("update-sa", "app", "--permissions-boundary", arn) == 0
+
+    @property
+    def role(self) -> str:
+        """The name of the binding's role."""
+        (name,) = self.sandbox.world()["roles"]
+        return str(name)
 
     def everything(self, *arguments: str) -> int:
         """update-sa with one of each."""
@@ -88,8 +104,28 @@ def change(caller: Caller) -> bool:
 
 def remove(caller: Caller) -> bool:
     """update-sa that removes the boundary and the inline policy."""
-    gone = ("--no-permissions-boundary", "--remove-inline-policy", "queue")
+    gone = ("--no-permissions-boundary", "--allow-boundary-removal", "--remove-inline-policy", "queue")
     return caller.run("update-sa", "app", *gone) == 0
+
+
+def change_within(caller: Caller) -> bool:
+    """update-sa with what changes no boundary and no trust policy."""
+    return (
+        caller.run(
+            "update-sa",
+            "app",
+            *("--attach-policy-arn", SNS, "--detach-policy-arn", SQS, "--remove-inline-policy", "queue"),
+            *("--inline-policy", caller.document("sns:*", "topic.json")),
+            *("--tags", "a=c", "--remove-tag", "c", "--description", "new", "--label", "a=b"),
+        )
+        == 0
+    )
+
+
+def bind_within(caller: Caller) -> bool:
+    """update-sa that gives the boundary to a role that has none."""
+    staging.iam(caller.sandbox).delete_role_permissions_boundary(RoleName=caller.role)
+    return caller.run("update-sa", "app", "--permissions-boundary", BOUNDARY) == 0
 
 
 def verify(caller: Caller) -> bool:
@@ -114,8 +150,8 @@ def refuse_a_shared_role(caller: Caller) -> bool:
 
 def adopt(caller: Caller) -> bool:
     """adopt of one that is irsa's no more."""
-    (role,) = caller.sandbox.world()["roles"]
-    staging.iam(caller.sandbox).untag_role(RoleName=role, TagKeys=["irsa/cluster", "irsa/service-account"])
+    tags = ["irsa/cluster", "irsa/service-account"]
+    staging.iam(caller.sandbox).untag_role(RoleName=caller.role, TagKeys=tags)
     return caller.run("adopt", "app") == 0
 
 
@@ -150,7 +186,7 @@ ACTIONS: dict[str, Operation] = {
     "iam:DeleteRolePolicy": remove,
     "iam:DetachRolePolicy": change,
     "iam:PutRolePolicy": change,
-    "iam:TagRole": adopt,
+    "iam:TagRole": change,
     "iam:UntagRole": change,
     "iam:UpdateRole": change,
     "iam:DeleteRolePermissionsBoundary": remove,
@@ -164,6 +200,30 @@ ACTIONS: dict[str, Operation] = {
 }
 """Which operation fails without an action."""
 
+BOUNDED_ACTIONS: dict[str, Operation] = {
+    **dict.fromkeys(
+        (
+            "eks:DescribeCluster",
+            "iam:GetRole",
+            "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+            "iam:AttachRolePolicy",
+            "iam:DeleteRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:PutRolePolicy",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateRole",
+        ),
+        change_within,
+    ),
+    "iam:PutRolePermissionsBoundary": bind_within,
+    "iam:GetAccountSummary": find_too_many_policies_early,
+    "iam:GetPolicy": find_a_missing_policy_early,
+}
+"""The same in the bounded variant. Audiences are for who has ChangeTrust, too: see permissions.md."""
+
 VERBS: dict[tuple[str, str], Operation] = {
     ("get", "serviceaccounts"): change,
     ("patch", "serviceaccounts"): change,
@@ -173,6 +233,12 @@ VERBS: dict[tuple[str, str], Operation] = {
 """Which operation fails without a verb."""
 
 OPERATIONS = (*dict.fromkeys((*ACTIONS.values(), *VERBS.values())), adopt_all)
+AUDIENCES = {
+    "iam:GetOpenIDConnectProvider",
+    "iam:AddClientIDToOpenIDConnectProvider",
+    "iam:RemoveClientIDFromOpenIDConnectProvider",
+    "iam:ListRoles",
+}
 
 
 @pytest.fixture
@@ -207,6 +273,39 @@ def test_each_verb_is_needed(permission: tuple[str, str], caller: Caller) -> Non
     assert not _try(caller, VERBS[permission], POLICY, rules)
 
 
+@pytest.mark.parametrize(
+    "operation", dict.fromkeys(BOUNDED_ACTIONS.values()), ids=lambda operation: operation.__name__
+)
+def test_the_bounded_permissions_suffice(operation: Operation, caller: Caller) -> None:
+    caller.bind()
+    assert _try(caller, operation, BOUNDED, RULES)
+
+
+@pytest.mark.parametrize("action", BOUNDED_ACTIONS)
+def test_each_bounded_action_is_needed(action: str, caller: Caller) -> None:
+    caller.bind()
+    assert not _try(caller, BOUNDED_ACTIONS[action], staging.without(BOUNDED, action), RULES)
+
+
+@pytest.mark.parametrize("operation", [change_within, remove, change], ids=["bare", "removal", "trust"])
+def test_the_bounded_permissions_do_not_reach_further(operation: Operation, caller: Caller) -> None:
+    if operation is not change_within:
+        caller.bind()
+    before = caller.sandbox.world()
+    assert not _try(caller, operation, BOUNDED, RULES)
+    assert caller.sandbox.world()["roles"] == before["roles"]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_adopt_needs_the_role_to_be_listed(listed: bool, caller: Caller) -> None:
+    policy = staging.joined("change-policy", "foreign-roles-policy")
+    if listed:
+        text = json.dumps(policy).replace("role/shared", f"role/irsa/demo/{caller.role}")
+        policy = json.loads(text)
+    assert _try(caller, adopt, policy, RULES) == listed
+
+
 def test_every_documented_permission_is_tried() -> None:
+    assert set(staging.actions(BOUNDED)) == {*BOUNDED_ACTIONS, *AUDIENCES}
     assert sorted(staging.actions(POLICY)) == sorted(ACTIONS)
     assert sorted((rule.verbs[0], rule.resources[0]) for rule in RULES) == sorted(VERBS)

@@ -97,7 +97,7 @@ def test_what_differs_is_changed_and_back_again_leaves_no_trace(stage: Stage, un
     )
     assert apply(stage, one).code == 0
     first = stage.world()
-    assert apply(stage, other).code == 0
+    assert apply(stage, other, "--allow-boundary-removal").code == 0
     role = stage.role_of(unique, "reader")
     assert (role["attached"], list(role["inline"].values())) == ([SQS], [DOCUMENT])
     assert "cost" not in role["tags"]

@@ -109,7 +109,7 @@ def test_another_writer_who_takes_the_annotation_wins(stage: Stage, namespace: s
     stage.sandbox.faults.add(Fault("iam", "CreateRole", "callback", run=write))
     ran = stage.create_sa("app", namespace, "--attach-policy-arn", READ_ONLY)
     assert ran.code == 4, ran.err
-    assert stage.sandbox.world()["roles"] == before["roles"]
+    assert stage.world()["roles"] == before["roles"]
     account = stage.account(namespace, "app")
     assert account is not None
     assert account["annotations"] == {ROLE_ARN: theirs}
@@ -152,7 +152,7 @@ def test_a_rollback_that_fails_names_what_is_left_and_recover_finishes_it(
 
 def test_what_somebody_else_put_on_the_role_is_not_destroyed(stage: Stage, namespace: str) -> None:
     def attach() -> None:
-        (role,) = [name for name, role in stage.sandbox.world()["roles"].items() if "/irsa/" in role["arn"]]
+        (role,) = [name for name, role in stage.aws_world()["roles"].items() if "/irsa/" in role["arn"]]
         stage.iam().attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
 
     stage.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=attach))
@@ -162,7 +162,7 @@ def test_what_somebody_else_put_on_the_role_is_not_destroyed(stage: Stage, names
     (item,) = ran.json["left"]
     assert "AdministratorAccess" in item["why"]
     assert item["repair"].startswith("aws iam get-role --role-name ")
-    (role,) = [role for role in stage.sandbox.world()["roles"].values() if "/irsa/" in role["arn"]]
+    (role,) = [role for role in stage.aws_world()["roles"].values() if "/irsa/" in role["arn"]]
     assert role["attached"] == ["arn:aws:iam::aws:policy/AdministratorAccess"]
 
 

@@ -75,8 +75,11 @@ FLAGS: dict[str, tuple[tuple[str, ...], Edit]] = {
     ),
     "remove-inline": (("--remove-inline-policy", "theirs"), _without("inline", "theirs")),
     "boundary": (("--permissions-boundary", READ_ONLY), _set("boundary", READ_ONLY)),
-    "no-boundary": (("--no-permissions-boundary",), _set("boundary", None)),
-    "boundary-none": (("--permissions-boundary", "none"), _set("boundary", None)),
+    "no-boundary": (("--no-permissions-boundary", "--allow-boundary-removal"), _set("boundary", None)),
+    "boundary-none": (
+        ("--permissions-boundary", "none", "--allow-boundary-removal"),
+        _set("boundary", None),
+    ),
     "tags": (("--tags", "team=b,more=c"), _retagged(team="b", more="c")),
     "tags-in-another-case": (("--tags", "Team=b"), _retagged(team="b")),
     "remove-tag": (("--remove-tag", "team,Env"), _retagged(team=None, env=None)),

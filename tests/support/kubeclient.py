@@ -31,6 +31,7 @@ class KubeClient:
         self.endpoint = endpoint
         self.ca_pem = ca_pem
         self.token = token
+        self.headers: dict[str, str] = {}
         context = ssl.create_default_context(cadata=ca_pem)
         self._pool = urllib3.PoolManager(
             ssl_context=context, retries=False, timeout=urllib3.Timeout(connect=5, read=30)
@@ -53,7 +54,7 @@ class KubeClient:
         **query: str,
     ) -> Answer:
         """Send one request; `body` is JSON unless it is bytes already."""
-        headers = {"Accept": accept}
+        headers = {"Accept": accept, **self.headers}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
         if body is not None:

@@ -149,3 +149,28 @@ def test_exit_codes_of_the_command_line(
     assert bool(said.out) == (code == 0)
     assert bool(said.err) == (code != 0)
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["create-sa", "x\n::error::all is lost"],
+        ["create-sa", "x", "-n", "a\r\n::warning::x"],
+        ["create-sa", "x", "-c", "demo", "--timeout", "\n::error::x\x1b[2K"],
+        ["create-sa", "x", "-c", "demo", "-o", "\n::error::x"],
+        ["create-sa", "x", "-c", "demo", "--tags", "\n  ::error::x"],
+        ["create-sa", "x", "-c", "demo", "\n::error::x"],
+        ["apply", "-f", "no\n::error::x"],
+        ["no\n::error::such"],
+        ["create-sa", "x", "--no\n::error::such"],
+        ["exec", "a", "b\n::error::x"],
+    ],
+)
+def test_a_value_prints_no_line_of_its_own(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """CI systems take a line that begins with `::` for a command."""
+    assert run(arguments) == 2
+    told = capsys.readouterr().err
+    assert "Error: " in told
+    for line in told.split("\n"):
+        assert line.isprintable()
+        assert not line.lstrip().startswith("::")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import botocore.session
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ class Iam:
 
     meta = SimpleNamespace(
         method_to_api_mapping={"simulate_principal_policy": "SimulatePrincipalPolicy"},
-        service_model=SimpleNamespace(service_name="iam"),
+        service_model=botocore.session.get_session().get_service_model("iam"),
     )
 
     def __init__(self, *pages: dict[str, Any]) -> None:

@@ -92,6 +92,9 @@ def schema() -> Schema:
                 "kind": {"const": "Bindings"},
                 "metadata": fields({**CLUSTER, "tags": ref("tags", "Tags of all roles")}),
                 "withOIDC": {"type": "boolean", "description": "Make the cluster's OIDC provider, too"},
+                "permissionsBoundary": ref(
+                    "policyARN", "Permissions boundary of all roles whose entry names none"
+                ),
                 "serviceAccounts": listed(ref("serviceAccount")),
             },
             "apiVersion",

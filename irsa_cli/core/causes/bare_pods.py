@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from irsa_cli.core.causes.facts import Facts, Subject
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.injection import NO_ENV, SKIP_CONTAINERS, SKIP_LABEL, bare, opted_out, skipped
@@ -135,4 +137,5 @@ def edit(namespace: str, pod: Pod) -> str:
     kind, _, name = pod.owner.partition("/")
     if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
         kind, name = "deployment", name.removesuffix(f"-{pod.labels['pod-template-hash']}")
-    return f"kubectl -n {namespace} edit {kind.lower() or 'pod'} {name or pod.name}"
+    what = shlex.quote(kind.lower() or "pod")
+    return f"kubectl -n {namespace} edit {what} {shlex.quote(name or pod.name)}"

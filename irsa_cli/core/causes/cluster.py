@@ -5,6 +5,7 @@ The issuer's OIDC provider in IAM is in `irsa_cli.core.causes.provider`.
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from irsa_cli.core.causes.facts import CannotTell, Facts, Unreadable, have
@@ -116,7 +117,7 @@ def _endpoint_policy(facts: Facts) -> Judgement:
         return problem(
             "an endpoint's policy does not allow the unsigned call",
             fix=f"aws ec2 modify-vpc-endpoint --region {facts.cluster.region}"
-            f" --vpc-endpoint-id {refusing[0]} --reset-policy",
+            f" --vpc-endpoint-id {shlex.quote(refusing[0])} --reset-policy",
             endpoint=listed(refusing),
             needed=f"Allow, Principal *, Action {ACTION}",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 
 from irsa_cli.core.arn import Arn
@@ -113,7 +114,7 @@ def _use(namespace: str, name: str, pod: Pod) -> str:
     if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
         kind, owner = "Deployment", owner.removesuffix(f"-{pod.labels['pod-template-hash']}")
     if kind in ("Deployment", "StatefulSet", "DaemonSet"):
-        return f"kubectl -n {namespace} set serviceaccount {kind.lower()} {owner} {name}"
+        return f"kubectl -n {namespace} set serviceaccount {kind.lower()} {shlex.quote(owner)} {name}"
     return edit(namespace, pod)
 
 

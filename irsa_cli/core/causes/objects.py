@@ -48,9 +48,10 @@ HIDDEN = "(not shown)"
 def moment(text: Any) -> datetime | None:
     """A time as Kubernetes and IAM write it (RFC 3339), None for what isn't one."""
     try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     except ValueError:
         return None
+    return found if found.tzinfo else None  # One without a zone can't be compared with others.
 
 
 def service_account(body: Json) -> ServiceAccount:
@@ -82,8 +83,11 @@ def _annotated(metadata: Json) -> datetime | None:
 
 
 def _fields(entry: Json) -> Json:
-    fields: Json = entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {})
-    return fields
+    """The annotations that a manager owns; of what is no record of that, none."""
+    found: Any = entry
+    for key in ("fieldsV1", "f:metadata", "f:annotations"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def pod(body: Json) -> Pod:

@@ -5,6 +5,8 @@ That an association takes an annotated ServiceAccount over is found in `irsa_cli
 
 from __future__ import annotations
 
+import shlex
+
 from irsa_cli.core import policy
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
@@ -157,7 +159,7 @@ def _platform(facts: Facts) -> Judgement:
     verb = "delete" if len(found) == len(users) else "describe"
     commands = [
         f"aws eks {verb}-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
-        f" --association-id {association.id}",
+        f" --association-id {shlex.quote(association.id)}",
         *(restart(facts.named, found).splitlines() if verb == "delete" else ()),
     ]
     return problem(

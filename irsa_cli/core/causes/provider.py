@@ -102,7 +102,7 @@ def _other_account(facts: Facts) -> Judgement:
         return ok("the issuer has an OIDC provider in the role's account", account=account)
     return problem(
         "STS looks for the provider in the role's account",
-        fix=f"aws iam create-open-id-connect-provider --url {facts.cluster.issuer}"
+        fix=f"aws iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
         f" --client-id-list {audience_of(facts, facts.subject)} # in account {account}",
         role=f"account {account}",
         cluster=f"account {facts.cluster.account}",

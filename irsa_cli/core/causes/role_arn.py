@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from irsa_cli.core.arn import Arn, role_arn
 from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
@@ -117,7 +118,9 @@ def _guess(facts: Facts, text: str) -> str:
 
 def _with_policy(facts: Facts, policy: str) -> str:
     """The command that makes a role with the policy that the annotation names in place of a role."""
-    return _anew(facts, facts.named).replace("--attach-policy-arn ARN", f"--attach-policy-arn {policy}")
+    return _anew(facts, facts.named).replace(
+        "--attach-policy-arn ARN", f"--attach-policy-arn {shlex.quote(policy)}"
+    )
 
 
 @cause(

@@ -183,10 +183,12 @@ def _restart(namespace: str, pod: Pod) -> str:
     kind, _, name = pod.owner.partition("/")
     if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
         name = name.removesuffix(f"-{pod.labels['pod-template-hash']}")
-        return f"kubectl -n {namespace} rollout restart deployment/{name}"
+        return f"kubectl -n {namespace} rollout restart {shlex.quote(f'deployment/{name}')}"
     if kind in ("StatefulSet", "DaemonSet"):
-        return f"kubectl -n {namespace} rollout restart {kind.lower()}/{name}"
-    return f"kubectl -n {namespace} delete pod {pod.name}" + ("" if kind else " # and create it again")
+        return f"kubectl -n {namespace} rollout restart {shlex.quote(f'{kind.lower()}/{name}')}"
+    return f"kubectl -n {namespace} delete pod {shlex.quote(pod.name)}" + (
+        "" if kind else " # and create it again"
+    )
 
 
 def annotate(subject: Subject, value: str, key: str = ROLE_ARN_ANNOTATION) -> str:
@@ -215,7 +217,7 @@ def rewrite_trust(facts: Facts, role: Role, document: Document) -> str:
     return in_account(
         facts,
         role.arn,
-        f"aws iam update-assume-role-policy --role-name {role.name}"
+        f"aws iam update-assume-role-policy --role-name {shlex.quote(role.name)}"
         f" --policy-document {shlex.quote(dump(document))}",
     )
 

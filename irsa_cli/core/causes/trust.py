@@ -102,7 +102,7 @@ def _write(facts: Facts, role: Role, document: policy.Document) -> str:
 
 def _look(facts: Facts, role: Role) -> str:
     """Where only a person can tell what the policy is to say."""
-    command = f"aws iam get-role --role-name {role.name} --query Role.AssumeRolePolicyDocument"
+    command = f"aws iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
     return in_account(facts, role.arn, command)
 
 

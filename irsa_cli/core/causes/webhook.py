@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, Unreadable, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.injection import (
@@ -27,6 +29,7 @@ from irsa_cli.core.causes.subjects import (
     listed,
     pod_names,
     restart,
+    shown,
 )
 from irsa_cli.core.evaluation import explain
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
@@ -80,7 +83,8 @@ def _namespace(facts: Facts) -> Judgement:
     labels = have(subject.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
-        fix=f"kubectl get mutatingwebhookconfiguration {configuration} -o yaml # its namespaceSelector",
+        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(configuration)}"
+        " -o yaml # its namespaceSelector",
         selector=wanted,
         labels=listed(f"{key}={value}" for key, value in sorted(labels.items())) or "none",
     )
@@ -127,7 +131,7 @@ def _failed(item: Webhook, text: str) -> Judgement:
     ends = {} if item.ca_ends is None else {"its_authority_is_good_until": item.ca_ends.isoformat()}
     return problem(
         text,
-        fix=f"kubectl get mutatingwebhookconfiguration {item.configuration} -o yaml",
+        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(item.configuration)} -o yaml",
         webhook=item.url or item.service,
         failurePolicy=item.failure_policy,
         **ends,
@@ -204,7 +208,7 @@ def _keep_one(facts: Facts, association: Association) -> str:
     cluster = facts.cluster
     delete = (
         f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
-        f" --association-id {association.id}"
+        f" --association-id {shlex.quote(association.id)}"
     )
     annotated = annotation_of(subject)
     stale = [pod for pod in mine if not any(item.env.get(ROLE_ENV) == annotated for item in pod.containers)]
@@ -219,7 +223,7 @@ def _keep_one(facts: Facts, association: Association) -> str:
     if keeps_association:
         first, other = other, first
     said = association.role_arn if first is for_annotation else annotated
-    return "\n".join((*first, f"# or, for {said}:", *(f"# {line}" for line in other)))
+    return "\n".join((*first, f"# or, for {shown(said)}:", *(f"# {line}" for line in other)))
 
 
 def _serves(facts: Facts) -> bool:
@@ -252,7 +256,8 @@ def _objects(facts: Facts) -> Judgement:
     item = webhooks_of(facts)[0]
     return problem(
         "the pods' labels do not match the webhook's objectSelector",
-        fix=f"kubectl get mutatingwebhookconfiguration {item.configuration} -o yaml # its objectSelector",
+        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(item.configuration)}"
+        " -o yaml # its objectSelector",
         pods=pod_names(pods),
         selector=selector_text(item.object_selector),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from yaml import MappingNode, Node
 
-from irsa_cli.core import names
+from irsa_cli.core import arn, names
 from irsa_cli.core.config import elsewhere
 from irsa_cli.core.config.model import Binding, Config
 from irsa_cli.core.config.nodes import compose
@@ -35,7 +35,7 @@ _IAM_IGNORED = (
     "vpcResourceControllerPolicy",
 )
 MOST_FIELDS = 100
-_BINDINGS = ("apiVersion", "kind", "metadata", "withOIDC", "serviceAccounts")
+_BINDINGS = ("apiVersion", "kind", "metadata", "withOIDC", "permissionsBoundary", "serviceAccounts")
 _BINDINGS_METADATA = ("name", "region", "tags")
 
 
@@ -163,7 +163,10 @@ def _assembled(
     ours: bool,
     read: ReadFile,
 ) -> Config:
-    around = Around(metadata.name, metadata.region, metadata.tags, ours, read)
+    boundary = ""
+    if ours and "permissionsBoundary" in fields:
+        boundary = reader.text(fields["permissionsBoundary"], arn.check_policy) or ""
+    around = Around(metadata.name, metadata.region, metadata.tags, ours, read, boundary)
     bindings: list[Binding] = []
     for item in (
         reader.items(fields["serviceAccounts"], "ServiceAccounts") if "serviceAccounts" in fields else ()

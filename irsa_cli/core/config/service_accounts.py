@@ -81,6 +81,7 @@ class Around:
     tags: Mapping[str, str]
     ours: bool
     read: ReadFile
+    boundary: str = ""
 
 
 def binding(reader: Reader, node: Node, around: Around) -> tuple[Binding | None, list[str]]:
@@ -167,6 +168,8 @@ def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Bin
         changes["max_session_duration"] = seconds or 3600
     changes["role_only"] = bool("roleOnly" in fields and reader.boolean(fields["roleOnly"]))
     found = replace(found, **changes, **PolicyReader(reader, around.read, ours=around.ours).all(fields))
+    if not found.attach_role_arn and "permissionsBoundary" not in fields:
+        found = replace(found, permissions_boundary=around.boundary)
     found = _tags(reader, fields, found, around)
     return _trust(reader, fields, found)
 

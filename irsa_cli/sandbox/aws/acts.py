@@ -1,7 +1,8 @@
 """What a call is in the language of policies: its action, the ARN of its resource, and its condition keys.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/ lists them by service. Calls without
-resource types there are about `*`. A role or policy that a call names and that isn't there has no path.
+resource types there are about `*`. A role or policy that a call names and that isn't there has no path. What
+the sandbox does not know of a call is left out: only a policy about `*` allows it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from irsa_cli.sandbox.enforce import Act
+from irsa_cli.sandbox.trust import of_every_request
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.account import Account
@@ -28,12 +30,44 @@ _S3_ACTIONS = {
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_roles.html
 _WITH_TAGS = {"CreateRole": "iam:TagRole", "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider"}
 
+# The calls that AWS gives these keys to; what a policy says of them in other calls is never fulfilled.
+_BOUNDED = {
+    f"{verb}{holder}{part}"
+    for holder in ("Role", "User")
+    for verb, part in (
+        ("Create", ""),
+        ("Attach", "Policy"),
+        ("Detach", "Policy"),
+        ("Put", "Policy"),
+        ("Delete", "Policy"),
+        ("Put", "PermissionsBoundary"),
+        ("Delete", "PermissionsBoundary"),
+    )
+}
+_WITH_POLICY_ARN = {
+    f"{verb}{holder}Policy" for verb in ("Attach", "Detach") for holder in ("Group", "Role", "User")
+}
+
 
 def acts_of(request: AwsRequest, caller: Caller, account: Account) -> list[Act]:
     """All that a signed call, but those to STS, does; each of it must be allowed."""
     act = _act_of(request, caller, account)
-    tagging = _WITH_TAGS.get(request.operation) if request.service == "iam" and request.tags() else None
-    return [act, Act(tagging, act.resource, act.context)] if tagging else [act]
+    acts = [act]
+    if request.service == "iam":
+        tagging = _WITH_TAGS.get(request.operation) if request.tags() else None
+        acts += [Act(tagging, act.resource, act.context)] if tagging else []
+        acts += _passing(request, act, account)
+    return acts
+
+
+def _passing(request: AwsRequest, act: Act, account: Account) -> list[Act]:
+    """Giving a role to an instance profile is passing it to EC2."""
+    if request.operation != "AddRoleToInstanceProfile":
+        return []
+    base = f"arn:{account.partition}:iam::{account.number}:role"
+    resource, tags = _named(account.iam.roles.values(), base, request.params.get("RoleName", ""), None)
+    context = {**act.context, **_tag_keys(tags), "iam:passedtoservice": ["ec2.amazonaws.com"]}
+    return [Act("iam:PassRole", resource, context)]
 
 
 def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
@@ -46,22 +80,42 @@ def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
         "aws:principalaccount": [caller.account],
         "aws:requestedregion": [request.region],
         "aws:username": [caller.name],
+        **_principal_tags(caller, account),
+        **of_every_request(),
     }
     return Act(act.action, act.resource, {**common, **act.context})
 
 
+def _principal_tags(caller: Caller, account: Account) -> dict[str, list[str]]:
+    """The tags of the user or role that calls."""
+    if caller.session:
+        role = account.iam.roles.get(caller.session.role_id)
+        tags = role.tags if role else []
+    else:
+        user = account.iam.users.get(caller.name)
+        tags = (user.tags if user else None) or []
+    return {f"aws:principaltag/{key.lower()}": [value] for key, value in _pairs(tags).items()}
+
+
+def _tag_keys(tags: dict[str, str]) -> dict[str, list[str]]:
+    return {
+        f"{service}:resourcetag/{key.lower()}": [value]
+        for service in ("aws", "iam")
+        for key, value in tags.items()
+    }
+
+
 def _iam_act(request: AwsRequest, account: Account) -> Act:
     resource, tags = _iam_resource(request, account)
-    context: dict[str, list[str]] = {f"aws:resourcetag/{k.lower()}": [v] for k, v in tags.items()}
-    context |= {f"iam:resourcetag/{k.lower()}": [v] for k, v in tags.items()}
+    context = _tag_keys(tags)
     context |= {f"aws:requesttag/{k.lower()}": [v] for k, v in request.tags()}
     keys = [key for key, _ in request.tags()] + request.members("TagKeys")
     if keys:
         context["aws:tagkeys"] = keys
-    if "PolicyArn" in request.params:
+    if "PolicyArn" in request.params and request.operation in _WITH_POLICY_ARN:
         context["iam:policyarn"] = [request.params["PolicyArn"]]
     boundary = request.params.get("PermissionsBoundary") or _boundary_of(request, account)
-    if boundary:
+    if boundary and request.operation in _BOUNDED:
         context["iam:permissionsboundary"] = [boundary]
     return Act(f"iam:{request.operation}", resource, context)
 
@@ -70,6 +124,12 @@ def _iam_resource(request: AwsRequest, account: Account) -> tuple[str, dict[str,
     """The resource of an IAM call, and the tags that it has already."""
     params = request.params
     base = f"arn:{account.partition}:iam::{account.number}"
+    if request.operation == "CreateServiceLinkedRole":
+        return f"{base}:role/aws-service-role/{params.get('AWSServiceName', '')}/*", {}
+    # A call that names one of these is about it, and not about the role or user that it puts there.
+    for kind, name in (("instance-profile", "InstanceProfileName"), ("group", "GroupName")):
+        if name in params:
+            return f"{base}:{kind}{params.get('Path', '/')}{params[name]}", {}
     if "RoleName" in params:
         return _named(account.iam.roles.values(), f"{base}:role", params["RoleName"], params.get("Path"))
     if "UserName" in params:
@@ -98,10 +158,11 @@ def _named(holders: Any, base: str, name: str, path: str | None) -> tuple[str, d
 
 
 def _boundary_of(request: AwsRequest, account: Account) -> str | None:
-    """A role's own boundary is a condition key of all calls about it, but for its creation."""
-    if "RoleName" not in request.params or request.operation == "CreateRole":
+    """The boundary that a role or user has; of one that is only made, the request tells it."""
+    if request.operation.startswith("Create"):
         return None
-    name = request.params["RoleName"]
+    # Of users moto keeps none.
+    name = request.params.get("RoleName", "")
     return next((r.permissions_boundary_arn for r in account.iam.roles.values() if r.name == name), None)
 
 

@@ -1,0 +1,125 @@
+"""Whether an answer is what AWS documents for an operation: the parts that irsa reads, and their types.
+
+What no answer of AWS looks like is never read as one: not as "there is none", nor as a bug of irsa's.
+Whether it came from AWS at all is looked at in `irsa_cli.aws.errors`, before it is parsed into parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+
+_CHECKED = ("iam", "sts", "eks", "ec2", "cloudtrail")
+"""Others are called only to see whether a role may; what they answer is not read."""
+_STRICT = ("iam", "sts")
+"""Services that always give what their models say is required."""
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "AssumeRole": ("Credentials", "AssumedRoleUser"),
+    "AssumeRoleWithWebIdentity": (
+        "Credentials",
+        "AssumedRoleUser",
+        "SubjectFromWebIdentityToken",
+        "Audience",
+        "Provider",
+    ),
+    "DescribeInstances": ("Reservations",),
+    "DescribePodIdentityAssociation": ("association",),
+    "DescribeVpcEndpoints": ("VpcEndpoints.VpcEndpointId",),
+    "GetAccountAuthorizationDetails": (
+        "RoleDetailList.Arn",
+        "RoleDetailList.RoleId",
+        "RoleDetailList.RoleName",
+        "RoleDetailList.CreateDate",
+        "RoleDetailList.AttachedManagedPolicies.PolicyArn",
+        "RoleDetailList.RolePolicyList.PolicyName",
+    ),
+    "GetAccountSummary": ("SummaryMap",),
+    "GetCallerIdentity": ("Arn",),
+    "GetOpenIDConnectProvider": ("Url", "CreateDate"),
+    "GetPolicy": ("Policy.Arn", "Policy.DefaultVersionId"),
+    "GetPolicyVersion": ("PolicyVersion.Document",),
+    "ListAttachedRolePolicies": ("AttachedPolicies.PolicyArn",),
+    "ListClusters": ("clusters",),
+    "ListOpenIDConnectProviders": ("OpenIDConnectProviderList.Arn",),
+    "ListPodIdentityAssociations": (
+        "associations.namespace",
+        "associations.serviceAccount",
+        "associations.associationId",
+    ),
+    "ListPolicies": ("Policies.PolicyName", "Policies.Arn"),
+    "LookupEvents": ("Events.CloudTrailEvent", "Events.EventTime"),
+}
+"""What is read of an answer beyond what its model says is required, through lists."""
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "character": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "boolean": (bool,),
+    "float": (float, int),
+    "double": (float, int),
+    "timestamp": (datetime,),
+    "list": (list,),
+    "map": (dict,),
+    "structure": (dict,),
+}
+_NAMED = {"GetRole": ("RoleName", "Role"), "CreateRole": ("RoleName", "Role")}
+"""Operations whose answers are about one object: the parameter that names it, and the part that is it."""
+
+
+class OddAnswer(Exception):
+    """What was answered is not what AWS documents."""
+
+
+def check(operation: OperationModel, answer: Any, asked: Mapping[str, Any]) -> None:
+    """Raise `OddAnswer` for an answer that can't be read; `asked` are the parameters of the call."""
+    service = operation.service_model.service_name
+    if service not in _CHECKED or operation.output_shape is None:
+        return
+    _check(operation.output_shape, answer, "the answer", strict=service in _STRICT)
+    for path in _NEEDED.get(operation.name, ()):
+        if not all(_reach(answer, path.split("."))):
+            raise OddAnswer(f"it has no {path}")
+    parameter, part = _NAMED.get(operation.name, ("", ""))
+    # IAM's names differ by more than case.
+    if part and str(asked.get(parameter)).lower() != answer[part][parameter].lower():
+        raise OddAnswer("it is about something else than what was asked for")
+
+
+def _check(shape: Shape, value: Any, where: str, *, strict: bool) -> None:
+    # botocore reads the documents of policies, and leaves what is none as it is.
+    name = "structure" if shape.name == "policyDocumentType" else shape.type_name
+    known = _TYPES.get(name)
+    if known and (not isinstance(value, known) or (isinstance(value, bool) and bool not in known)):
+        raise OddAnswer(f"{where} is no {name}")
+    if isinstance(shape, StructureShape):
+        for key in shape.required_members if strict else ():
+            if key not in value:
+                raise OddAnswer(f"it has no {key}")
+        for key, member in shape.members.items():
+            if key in value:
+                _check(member, value[key], key, strict=strict)
+    elif isinstance(shape, ListShape):
+        for item in value:
+            _check(shape.member, item, f"an item of {where}", strict=strict)
+    elif isinstance(shape, MapShape):
+        for item in value.values():
+            _check(shape.value, item, f"a value of {where}", strict=strict)
+
+
+def _reach(value: Any, path: list[str]) -> Iterator[bool]:
+    """Whether there is something at the end of a path, for each item of the lists on it."""
+    found = value.get(path[0])
+    if len(path) == 1:
+        # A text that is empty names nothing; a list may be.
+        yield found is not None and found != ""
+    elif isinstance(found, list):
+        for item in found:
+            yield from _reach(item, path[1:])
+    else:
+        yield found is not None
+        if found is not None:
+            yield from _reach(found, path[1:])

@@ -1,0 +1,45 @@
+"""What a project's `.irsa.yaml` says: defaults and demands for all runs below its folder.
+
+Finding and reading it is `irsa_cli.usecases.project_settings`' business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yaml import MappingNode
+
+from irsa_cli.core import arn
+from irsa_cli.core.config.nodes import compose
+from irsa_cli.core.config.reader import Reader
+
+_FIELDS = ("permissionsBoundary", "requirePermissionsBoundary")
+
+
+@dataclass(frozen=True)
+class Project:
+    """The settings of a project; `source` is its file, '' where there is none."""
+
+    source: str = ""
+    permissions_boundary: str = ""
+    require_permissions_boundary: bool = False
+
+
+def parse_project(text: str, source: str) -> Project:
+    """Read the file's text; raises `InvalidInput` with every problem and its place."""
+    reader = Reader(source)
+    documents = compose(text, source)
+    for node in documents[1:]:
+        reader.problem(node, "one document is expected")
+    boundary, required = "", False
+    for node in documents[:1]:
+        if not isinstance(node, MappingNode):
+            reader.problem(node, f"expected a mapping with {' and '.join(_FIELDS)}")
+            continue
+        fields = reader.fields(node, _FIELDS, ".irsa.yaml", {})
+        if "permissionsBoundary" in fields:
+            boundary = reader.text(fields["permissionsBoundary"], arn.check_policy) or ""
+        if "requirePermissionsBoundary" in fields:
+            required = bool(reader.boolean(fields["requirePermissionsBoundary"]))
+    reader.finish()
+    return Project(source, boundary, required)

@@ -1,0 +1,37 @@
+"""The fuzzers' short run: the same inputs each time, and nothing found. The long one is `make fuzz`."""
+
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.sandbox import Sandbox
+from tests.fuzz import answers, files, journals, lines
+from tests.fuzz.runs import Figures
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of the test's own, to which it comes back from wherever it goes."""
+    monkeypatch.chdir(tmp_path)
+
+
+def _clean(figures: Figures) -> None:
+    assert not figures.found, "\n".join(figures.cases)
+
+
+def test_command_lines(tmp_path: Path) -> None:
+    _clean(lines.fuzz(tmp_path, 300, 1))
+
+
+def test_configuration_files(sandbox: Sandbox, tmp_path: Path) -> None:
+    _clean(files.fuzz(sandbox, tmp_path, 60, 1))
+
+
+def test_journals(sandbox: Sandbox, tmp_path: Path) -> None:
+    _clean(journals.fuzz(sandbox, tmp_path, 40, 1))
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["readers", "writers"])
+def test_answers(sandbox: Sandbox, tmp_path: Path, *, reads: bool) -> None:
+    commands = answers.READERS if reads else answers.WRITERS
+    _clean(answers.fuzz(sandbox, tmp_path, 3 * len(commands), 1, commands))
