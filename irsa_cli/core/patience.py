@@ -26,6 +26,8 @@ FEW = 4
 """Attempts of a call that reaches nobody, while nothing is under way that would have to be taken back."""
 FIRST_WAIT, LONGEST_WAIT = 0.2, 4.0
 TOLD_AFTER, TOLD_EVERY = 2.0, 10.0
+ONCE_MORE = 1 / 16
+"""Of the time for repeating a call, what is left for a service that a command has waited for in vain."""
 
 
 class Patience(Protocol):
@@ -57,6 +59,19 @@ class Command:
         self._until = time.monotonic() + seconds
         self._stop = threading.Event()
         self.tell = tell
+        self._told = -math.inf
+        self._lock = threading.Lock()
+        self.waited_for: set[str] = set()
+        """Services that were waited for in vain: a reading goes on without them, and asks them for more."""
+
+    def waits(self, text: str) -> None:
+        """Tell what is waited for; of calls that wait at the same time, one."""
+        with self._lock:
+            now = time.monotonic()
+            if self._stop.is_set() or now - self._told < TOLD_EVERY:
+                return
+            self._told = now
+        self.tell(text)
 
     @property
     def remaining(self) -> float:
@@ -118,8 +133,6 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
     again. Raises as `Patience.pause` does, too.
     """
     mine, started, number, lost = current(), time.monotonic(), 0, False
-    most = limits.retry_seconds()
-    told = started + TOLD_AFTER - TOLD_EVERY
     while True:
         number += 1
         try:
@@ -133,21 +146,34 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
         if lost:
             failure.outcome = Outcome.UNKNOWN
         reached = failure.outcome is not Outcome.NOT_SENT
+        most = _longest(mine, failure.service)
         wait = _wait(failure, number, most)
         spent = time.monotonic() - started
         over = spent + wait > most or wait >= mine.remaining
         if not failure.transient or over or not (reached or mine.persistent or number < FEW):
+            if failure.transient and over and isinstance(mine, Command):
+                mine.waited_for.add(failure.service)
             raise failure
-        if time.monotonic() - told >= TOLD_EVERY and spent >= TOLD_AFTER:
-            told = time.monotonic()
+        if spent >= TOLD_AFTER:
             so_far = f"{spent:.0f} s of at most {most:.0f} s"
-            _command.tell(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
+            _command.waits(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
         try:
             mine.pause(wait)
         except IrsaError:
             if lost and writes:
                 give_up()  # Who is stopped in the pause has to look for it.
             raise
+
+
+def _longest(mine: Patience, service: str) -> float:
+    """Seconds for which a call is repeated.
+
+    A command that only reads may have many for the same service: when one was waited for in vain, the others
+    are not waited for as long again.
+    """
+    seconds = limits.retry_seconds()
+    in_vain = isinstance(mine, Command) and service in mine.waited_for
+    return seconds * ONCE_MORE if in_vain else seconds
 
 
 def _wait(failure: ServiceError, number: int, most: float) -> float:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from irsa_cli.sandbox.model import Fault
 
-Ending = Literal["whole", "cut", "garbled", "reset", "closed"]
+Ending = Literal["whole", "cut", "dripping", "garbled", "reset", "closed"]
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,14 @@ class Label:
 
 @dataclass(frozen=True)
 class Delivery:
-    """An answer and how much of it gets through: `cut` is half of the body, the rest nothing of it."""
+    """An answer and how much of it gets through: `cut` is half of the body, the rest nothing of it.
+
+    What is `dripping` comes whole at last, a byte in `pause` seconds.
+    """
 
     answer: Answer
     ending: Ending = "whole"
+    pause: float = 0.0
 
 
 class Endpoint(Protocol):
@@ -163,7 +167,7 @@ class Exchange:
 
     def _log(self, label: Label, delivery: Delivery, started: float, era: _Era) -> None:
         answer = delivery.answer
-        status = answer.status if delivery.ending in ("whole", "cut") else 0
+        status = answer.status if delivery.ending in ("whole", "cut", "dripping") else 0
         call = Call(
             label.service,
             label.operation,
@@ -192,6 +196,11 @@ class Exchange:
             return Delivery(_refusal(fault, endpoint, label))
         if fault.kind == "reset-before":
             return Delivery(Answer(0), "reset")
+        if fault.kind == "answer":
+            return Delivery(_foreign(fault, request))
+        if fault.kind == "answer-after":
+            execute()
+            return Delivery(_foreign(fault, request))
         return _damaged(fault, execute())
 
 
@@ -203,6 +212,15 @@ def _refusal(fault: Fault, endpoint: Endpoint, label: Label) -> Answer:
     return endpoint.failure(label.service, fault.code, fault.message, fault.status)
 
 
+def _foreign(fault: Fault, request: Incoming) -> Answer:
+    """An answer of somebody who stands before the service."""
+    headers = {"Content-Type": fault.content_type}
+    if 300 <= fault.status < 400:
+        headers["Location"] = request.target
+    code = "" if fault.status < 300 else str(fault.status)
+    return Answer(fault.status, fault.body.encode(), headers, code)
+
+
 def _damaged(fault: Fault, answer: Answer) -> Delivery:
     if fault.kind == "reset-after":
         return Delivery(answer, "reset")
@@ -210,6 +228,8 @@ def _damaged(fault: Fault, answer: Answer) -> Delivery:
         return Delivery(answer, "cut")
     if fault.kind == "garble-after":
         return Delivery(answer, "garbled")
+    if fault.kind == "drip":
+        return Delivery(answer, "dripping", fault.seconds)
     if fault.kind == "half-body":
         half = answer.body[: len(answer.body) // 2]
         return Delivery(Answer(answer.status, half, answer.headers, answer.error_code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,13 @@ class _Armed:
     fault: Fault
     to_skip: int
     left: int | None
+    until: float | None = None
+    """When (monotonic) it is over; known when it has struck for the first time."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it strikes no more."""
+        return self.left == 0 or (self.until is not None and time.monotonic() >= self.until)
 
 
 class Faults:
@@ -61,13 +69,15 @@ class Faults:
     def _strike(self, fits: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:
             for armed in self._armed:
-                if armed.left == 0 or not fits(armed.fault):
+                if armed.over or not fits(armed.fault):
                     continue
                 if armed.to_skip:
                     armed.to_skip -= 1
                     continue
                 if armed.left is not None:
                     armed.left -= 1
+                if armed.fault.lasts is not None and armed.until is None:
+                    armed.until = time.monotonic() + armed.fault.lasts
                 self._struck.append(armed.fault)
                 return armed.fault
         return None

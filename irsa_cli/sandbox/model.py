@@ -21,6 +21,9 @@ FaultKind = Literal[
     "truncate-after",
     "half-body",
     "garble-after",
+    "answer",
+    "answer-after",
+    "drip",
     "hang",
     "late",
     "callback",
@@ -129,7 +132,11 @@ class Fault:
     `times` times (None: for ever). `code`, `message` and `status` are for kind `error`; `status` also for
     kind `status`; `seconds` for `hang` and `late`. `run` is called when the fault strikes a call, before
     anything else; kind `callback` does nothing but that. `garble-after` executes the call and answers with
-    bytes that are neither TLS nor HTTP.
+    bytes that are neither TLS nor HTTP. `answer` answers in the service's place, with `status`, `body` and
+    `content_type` (a redirect leads to where it came from); `answer-after` executes the call before. `drip`
+    executes it, too, and sends the answer's body byte by byte, one in `seconds`.
+
+    With `lasts` it is over that many seconds after it has struck for the first time.
 
     Kinds in `HANDSHAKES` strike new connections to a port with TLS instead: `service` is "aws" or
     "kubernetes", all the rest but `skip` and `times` is ignored. While one is armed, such a port closes each
@@ -151,4 +158,7 @@ class Fault:
     message: str = "Injected by the sandbox"
     status: int = 403
     seconds: float = 1.0
+    lasts: float | None = None
+    body: str = ""
+    content_type: str = "text/html"
     run: Callable[[], None] | None = field(default=None, repr=False)

@@ -10,6 +10,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -174,10 +175,19 @@ class _Handler(WSGIRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         cut = delivery.ending == "cut"
-        if self.command != "HEAD":
+        if delivery.ending == "dripping":
+            self._drip(answer.body, delivery.pause)
+        elif self.command != "HEAD":
             self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
         self.wfile.flush()
         self.close_connection = self.close_connection or cut or not keeps
+
+    def _drip(self, body: bytes, pause: float) -> None:
+        """Send a body byte by byte, as long as there is somebody to send it to."""
+        for at in range(len(body)):
+            self.wfile.write(body[at : at + 1])
+            self.wfile.flush()
+            time.sleep(pause)
 
     def _reset(self) -> None:
         """Close with RST instead of FIN: unread, unsent and already sent bytes are lost to the client."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from irsa_cli.core import limits
@@ -39,6 +40,9 @@ LATE_CALLS = 1.5
 
 ROLLBACK_SECONDS = 60.0
 
+TURN = 1 / 8
+"""Of a rollback's time, what each stage that is yet to come has for itself; all of them have half at most."""
+
 OWNERS = (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER)
 """Kinds that make another run's object this run's."""
 
@@ -51,6 +55,9 @@ TRUST = (Kind.TRUST_POLICY, Kind.TRUST_STATEMENT)
 EXACT = (Kind.SERVICE_ACCOUNT, Kind.NAMESPACE, Kind.NAMESPACE_OWNER)
 """Kinds whose compare-and-set the server does: what was taken back of them, nobody had counted on."""
 
+
+ON_ROLES = (Kind.ATTACHMENT, Kind.INLINE_POLICY)
+"""Kinds that keep IAM from deleting a role."""
 
 TRUSTED = (Kind.PROVIDER, Kind.AUDIENCE)
 """Kinds that are taken back only when no role counts on them: after the roles of their stage."""
@@ -350,6 +357,25 @@ def _together(one: _Counts | None, other: _Counts | None) -> _Counts | None:
     return replace(first, ended=ended, roles=roles)
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """A rollback for the sake of a stage: what fails in it again and again leaves time for the rest."""
+
+    run: Run
+    reserve: float
+    """Seconds that are for the stages before."""
+    persistent = True
+
+    @property
+    def remaining(self) -> float:
+        """See `irsa_cli.core.patience.Patience`."""
+        return self.run.remaining - self.reserve
+
+    def pause(self, seconds: float) -> None:
+        """See `irsa_cli.core.patience.Patience`."""
+        self.run.pause(seconds)
+
+
 class Worker:
     """Takes changes back: stages in reverse order, each change until it is gone or not ours to touch."""
 
@@ -433,7 +459,7 @@ class Worker:
             # An earlier rollback has made it again, as another object: what was on it is given to that one.
             if step.record.undone and step.change.after is None and step.change.kind is Kind.SERVICE_ACCOUNT:
                 run.made(step.change.inverse)
-        for stage in reversed(stages):
+        for number, stage in reversed(list(enumerate(stages))):
             todo: Sequence[Tracked] = [step for step in stage if step.record.needs_undo]
             if not todo:
                 continue
@@ -441,8 +467,11 @@ class Worker:
                 counts, asked = self._counts(steps, run), True
             todo = self._without_kept(todo, counts, leftovers)
             todo = self._without_waiting(todo, steps, leftovers)
-            for part in _trusted_last(todo):
-                _in_parallel(lambda step: self._undo_step(step, run, leftovers), part)
+            earlier = sum(any(step.record.needs_undo for step in other) for other in stages[:number])
+            parts = _trusted_last(todo)
+            for later, part in zip(reversed(range(len(parts))), parts, strict=True):
+                turn = _Turn(run, self._rollback_seconds * min(TURN * (earlier + later), 0.5))
+                _in_parallel(partial(self._undo_step, turn=turn, leftovers=leftovers), part)
             if counts is None or counts.unread or counts.roles:
                 counts = _together(counts, self._counts(steps, run))
         if counts is not None:
@@ -590,18 +619,19 @@ class Worker:
         leftovers.append(Leftover(step.change, error))
         self._listen(Event(Step.LEFT, step.change, error=error))
 
-    def _undo_step(self, step: Tracked, run: Run, leftovers: list[Leftover]) -> None:
+    def _undo_step(self, step: Tracked, turn: _Turn, leftovers: list[Leftover]) -> None:
         self.note("undo", step.index)
         started = time.monotonic()
         try:
-            changed = self._undo_until_gone(step, run)
+            changed = self._undo_until_gone(step, turn)
         except MadeAgain as error:
             step.record.undone = True
             self.note("undone", step.index)
             self._leave(step, error, leftovers)
             return
         except Exception as error:  # A bug in a handler leaves something behind, too.
-            self._leave(step, error, leftovers)
+            on_it = _own_on_it(step, leftovers) if type(error) is Conflict else None
+            self._leave(step, error if on_it is None else _waiting(step, on_it), leftovers)
             return
         step.record.undone, step.state = True, "undone"
         if changed and step.change.kind in TRUST:
@@ -609,7 +639,8 @@ class Worker:
         self.note("undone", step.index)
         self._listen(Event(Step.UNDONE, step.change, time.monotonic() - started, changed=changed))
 
-    def _undo_until_gone(self, step: Tracked, run: Run) -> bool:
+    def _undo_until_gone(self, step: Tracked, turn: _Turn) -> bool:
+        run = turn.run
         claim = Claim(run.transaction, step.record.identity)
         handler, inverse = self.handler(step.change), step.change.inverse
         look_until, spread_until = self._late_until(step), self._spread_until(step)
@@ -617,7 +648,7 @@ class Worker:
         waits = _backoff()
         while True:
             try:
-                with within(run):
+                with within(turn):
                     applied = handler.apply(inverse, run, claim)
             except Claimed:
                 # That may be a role whose trust policy was changed back, which IAM doesn't show yet.
@@ -625,7 +656,7 @@ class Worker:
                     raise
                 applied = None
             except ServiceError as error:
-                if not error.transient or run.remaining <= 0:
+                if not error.transient or turn.remaining <= 0:
                     raise
                 applied = None
             changed = changed or (applied is not None and applied.changed)
@@ -657,6 +688,14 @@ class Worker:
             return 0.0
         written = [step.written, self._made_again.get(step.change.object)]
         return max((at + limits.PROPAGATION_SECONDS for at in written if at is not None), default=0.0)
+
+
+def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
+    """What this run has put onto a role of its own, and could not take back: nobody else's doing."""
+    if step.change.kind is not Kind.ROLE or step.change.action != "create":
+        return None
+    on_it = (item for item in leftovers if item.change.kind in ON_ROLES and not _only_told(item))
+    return next((item for item in on_it if roles_of(item.change) & roles_of(step.change)), None)
 
 
 def _waiting(step: Tracked, first: Leftover) -> Waits:

@@ -8,10 +8,11 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from irsa_cli.sandbox import Fault, Sandbox
@@ -27,6 +28,8 @@ from tests.faults.zygote import Process, Zygote
 RUN_SECONDS = 60.0
 """A run that takes longer is stuck."""
 PATIENT_CALL_SECONDS = 10.0
+CALM = {"IRSA_RETRY_TIMEOUT": "20"}
+"""For runs in which nothing is broken: what fails there does because the machine is busy."""
 HASTE = ("--timeout", "6s", "--rollback-timeout", "3s", "-o", "json")
 
 
@@ -189,12 +192,17 @@ class Bench:
         return self._process
 
     def _again(self, stage: FaultStage, words: Sequence[str], *, patient: bool) -> tuple[Ending, Process]:
-        return self._irsa(stage, words, PATIENT_CALL_SECONDS if patient else CALL_SECONDS)
+        return self._irsa(stage, words, PATIENT_CALL_SECONDS if patient else CALL_SECONDS, CALM)
 
     def _irsa(
-        self, stage: FaultStage, words: Sequence[str], call_seconds: float, **how: Any
+        self,
+        stage: FaultStage,
+        words: Sequence[str],
+        call_seconds: float,
+        more: Mapping[str, str] = MappingProxyType({}),
+        **how: Any,
     ) -> tuple[Ending, Process]:
-        env = {**stage.env(), "IRSA_CALL_TIMEOUT": str(call_seconds)}
+        env = {**stage.env(), "IRSA_CALL_TIMEOUT": str(call_seconds), **more}
         self._process = process = self._zygote.start(words, env, stage.folder, mutant=self._mutant, **how)
         if not process.ended.wait(RUN_SECONDS):
             kill(process)

@@ -5,6 +5,7 @@ Nothing here is written by hand but the lists that are multiplied: `COMMANDS`, `
 """
 
 import random
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from tests.faults.injections import (
     LIKE_OTHERS,
     OF_CONNECTIONS,
     OF_LAG,
+    OF_PASSAGE,
     OF_WRITES,
+    PASSAGE_OF_READS,
     SECOND,
     SECOND_SIGNAL,
     Call,
@@ -36,6 +39,9 @@ some thirty of them, which differ only in the kind of thing: the one of ConfigMa
 each other one in `WAYS_OF_LISTS`, in turn, so that each way is tried with some of them; in one way, where not
 all of them are tried of the command."""
 WAYS_OF_LISTS = 3
+IN_TURN_OF_WRITES, IN_TURN_OF_READS = 2, 1
+"""In how many ways of `OF_PASSAGE` a call of a command is broken that is not thorough; readings of commands
+that read with the code of another one, or whose calls are broken in few ways, in none."""
 ANOTHER = 0.5
 """How many of the cases another command follows."""
 READERS = ("get-sa", "describe-sa", "verify", "doctor")
@@ -120,7 +126,12 @@ def matrix(stage: str, recording: Recording) -> Iterator[Case]:
     name = recording.command
     ways = _Ways(name, recording.calls)
     for call, before in zip(recording.calls, places(recording.calls), strict=True):
-        for injection in (*ways.of(call), *_lagging(name, call), *_meddling(name, call, back=False)):
+        for injection in (
+            *ways.of(call),
+            *ways.in_turn(call),
+            *_lagging(name, call),
+            *_meddling(name, call, back=False),
+        ):
             yield Case(stage, name, injection, call, before=before)
     for rollback in recording.rollbacks:
         ways = _Ways(name, rollback.calls)
@@ -139,7 +150,7 @@ def of_stage(case: Case) -> str:
 def _in_rollback(command: str, rollback: Rollback, call: Call, ways: "_Ways") -> Sequence[str]:
     if rollback.breaking == SIGNAL:
         return (SECOND_SIGNAL,)
-    return (*ways.of(call), *_meddling(command, call, back=True))
+    return (*ways.of(call), *ways.in_turn(call), *_meddling(command, call, back=True))
 
 
 class _Ways:
@@ -155,6 +166,23 @@ class _Ways:
         self._of_reads = [way for way in of_reads if way not in not_of_reads]
         self._of_lists = 1 if COMMANDS[command].ways else WAYS_OF_LISTS
         self._lists = sorted((call for call in calls if _is_list(call)), key=str)
+        self._number = zlib.crc32(command.encode())
+        self._thorough = COMMANDS[command].thorough
+        self._reads = not (COMMANDS[command].like_others or COMMANDS[command].ways)
+
+    def in_turn(self, call: Call) -> Sequence[str]:
+        """The ways of `OF_PASSAGE` in which the next call is broken."""
+        if _is_list(call):
+            return ()
+        writes = is_write(call)
+        if not writes and not self._reads:
+            return ()
+        ways = tuple(OF_PASSAGE) if writes else PASSAGE_OF_READS
+        if self._thorough:
+            return ways
+        first = self._number
+        self._number += IN_TURN_OF_WRITES if writes else IN_TURN_OF_READS
+        return [ways[number % len(ways)] for number in range(first, self._number)]
 
     def of(self, call: Call) -> Sequence[str]:
         if is_write(call):

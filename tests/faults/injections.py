@@ -8,13 +8,13 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from irsa_cli.sandbox import Fault
 from irsa_cli.sandbox.faults import Faults
 from irsa_cli.sandbox.model import HANDSHAKES, FaultKind
 from tests.faults.clock import AHEAD, BACK, MOVED
-from tests.faults.zygote import Process
+from tests.faults.zygote import RETRY_SECONDS, Process
 
 CALL_SECONDS = 0.5
 """irsa's time limit for one call in the matrix; its look for late requests follows from it."""
@@ -22,8 +22,33 @@ LATE_SECONDS = 1.5 * CALL_SECONDS
 HANG_SECONDS = 60.0
 LAG_SECONDS = 0.6
 """For how long IAM does not show what is new, where it lags; irsa waits for longer, see `zygote`."""
-ATTEMPTS = 4
-"""How often irsa sends a call at most."""
+RESET_SECONDS = RETRY_SECONDS - CALL_SECONDS
+"""After that time there is one more attempt: when it is given up, the time for attempts is over."""
+AWHILE_SECONDS = 0.6
+"""A trouble of some seconds, by the matrix's times: shorter than irsa is patient."""
+DRIP_SECONDS = 0.1
+"""From one byte to the next: no answer is that short that it comes in time."""
+PAGE = "<!DOCTYPE html><html><body><h1>Blocked</h1><p>Ask your administrator.</p></body></html>"
+"""What somebody between irsa and the service answers."""
+REFUSALS = {
+    "denied": {"kubernetes": ("Forbidden", 403), "eks": ("AccessDeniedException", 403)},
+    "expired": {"kubernetes": ("Unauthorized", 401), "eks": ("ExpiredTokenException", 403)},
+    "skewed": {"kubernetes": ("Unauthorized", 401), "eks": ("InvalidSignatureException", 403)},
+    "conflict": {"kubernetes": ("Conflict", 409), "eks": ("ResourceInUseException", 409)},
+    "unmodifiable": {"kubernetes": ("Timeout", 504), "eks": ("ServerException", 500)},
+    "limit": {"kubernetes": ("Forbidden", 403), "eks": ("ResourceLimitExceededException", 400)},
+    "wordless": {"kubernetes": ("", 403), "eks": ("AccessDeniedException", 403)},
+}
+"""What services answer that refuse: the code and the status; for those that are not here, see `OF_IAM`."""
+OF_IAM = {
+    "denied": ("AccessDenied", 403),
+    "expired": ("ExpiredToken", 403),
+    "skewed": ("SignatureDoesNotMatch", 403),
+    "conflict": ("ConcurrentModification", 409),
+    "unmodifiable": ("EntityTemporarilyUnmodifiable", 409),
+    "limit": ("LimitExceeded", 409),
+    "wordless": ("AccessDenied", 403),
+}
 
 
 @dataclass(frozen=True)
@@ -52,11 +77,20 @@ class Injection:
     deed: Deed | None = None
     executed: bool = True
     """Whether the call is executed after the deed."""
-    resets: int = 0
-    """Attempts that are reset before this strikes the next one."""
+    resets: bool = False
+    """Whether attempts are reset before this strikes the last one, or the next one where `reset_once`."""
     reset: FaultKind = "reset-before"
+    reset_once: bool = False
+    refusal: str = "denied"
+    """What it refuses with, of `REFUSALS`."""
+    lasts: float | None = None
+    """Seconds after which it is over."""
+    body: str = ""
+    """What is answered in the service's place."""
     revokes: bool = False
     """Whether the caller may do nothing in this service after the call."""
+    ends: bool = False
+    """Whether every call after this one is refused in the same way, whatever service it is to."""
     strangers: bool = False
     """Whether after the call the service is found to have the certificate of another CA."""
     lag: float = 0.0
@@ -72,34 +106,40 @@ class Injection:
             faults.add(Fault(port(call.service), "*", self.kind, times=self.times, skip=before))
             return
         if self.resets:
-            faults.add(Fault(call.service, call.operation, self.reset, times=self.resets, skip=call.skip))
+            reset = Fault(call.service, call.operation, self.reset, skip=call.skip)
+            faults.add(reset if self.reset_once else replace(reset, times=None, lasts=RESET_SECONDS))
         faults.add(self._fault(call, lambda: self._act(process, call.service, faults)))
 
     def _fault(self, call: Call, act: Callable[[], None]) -> Fault:
-        code, status = "", self.status
-        if self.kind == "error":
-            code, status = _denied(call.service), 403
-        return Fault(
+        fault = Fault(
             call.service,
             call.operation,
             self.kind,
             times=self.times,
             skip=call.skip,
-            code=code,
-            status=status,
+            status=self.status,
             seconds=self.seconds,
+            lasts=self.lasts,
+            body=self.body,
             run=act,
         )
+        return _refusing(fault, self.refusal) if self.kind == "error" else fault
 
     def _act(self, process: Callable[[], Process], service: str, faults: Faults) -> None:
         if self.deed is not None:
             self.deed(process())
         if self.revokes:
-            faults.add(Fault(service, "*", "error", times=None, code=_denied(service)))
+            faults.add(_refusing(Fault(service, "*", "error", times=None), self.refusal))
+        if self.ends:
+            for each in SERVICES:
+                faults.add(_refusing(Fault(each, "*", "error", times=None), self.refusal))
         if self.strangers:
             faults.add(Fault(port(service), "*", "tls-stranger", times=None))
         if not self.executed:
             raise ConnectionAbortedError("the request got lost on its way")
+
+
+SERVICES = ("iam", "sts", "eks", "kubernetes")
 
 
 def port(service: str) -> str:
@@ -107,8 +147,10 @@ def port(service: str) -> str:
     return service if service == "kubernetes" else "aws"
 
 
-def _denied(service: str) -> str:
-    return {"kubernetes": "Forbidden", "eks": "AccessDeniedException"}.get(service, "AccessDenied")
+def _refusing(fault: Fault, refusal: str) -> Fault:
+    code, status = REFUSALS[refusal].get(fault.service, OF_IAM[refusal])
+    message = "" if refusal == "wordless" else fault.message
+    return replace(fault, code=code, status=status, message=message)
 
 
 def kill(process: Process) -> None:
@@ -160,7 +202,9 @@ def _send(process: Process, number: int) -> None:
 INJECTIONS = {
     "denied": Injection("error", None),
     "revoked": Injection("callback", revokes=True),
-    "lost-and-revoked": Injection("callback", revokes=True, resets=1, reset="reset-after"),
+    "lost-and-revoked": Injection(
+        "callback", revokes=True, resets=True, reset="reset-after", reset_once=True
+    ),
     "throttled": Injection("throttle", None),
     "500": Injection("status", None),
     "503-once": Injection("status", status=503),
@@ -173,7 +217,7 @@ INJECTIONS = {
     "hang": Injection("hang", None, seconds=HANG_SECONDS),
     "late-once": Injection("late", seconds=LATE_SECONDS),
     "late": Injection("late", None, seconds=LATE_SECONDS),
-    "late-last": Injection("late", seconds=LATE_SECONDS, resets=ATTEMPTS - 1),
+    "late-last": Injection("late", seconds=LATE_SECONDS, resets=True),
     "kill-before": Injection("callback", deed=kill, executed=False),
     "kill-after": Injection("callback", deed=kill),
     "sigint": Injection("callback", deed=_interrupt),
@@ -183,6 +227,27 @@ INJECTIONS = {
     "clock-ahead": Injection("callback", deed=_set_ahead),
     "clock-back": Injection("callback", deed=_set_back),
 }
+OF_PASSAGE = {
+    "page": Injection("answer", None, status=200, body=PAGE),
+    "page-after": Injection("answer-after", None, status=200, body=PAGE),
+    "empty": Injection("answer", None, status=200),
+    "redirected": Injection("answer", None, status=307),
+    "502-after": Injection("answer-after", None, status=502, body=PAGE),
+    "504-after-once": Injection("answer-after", status=504, body=PAGE),
+    "dripping": Injection("drip", None, seconds=DRIP_SECONDS),
+    "expired": Injection("error", None, refusal="expired", ends=True),
+    "skewed": Injection("error", None, refusal="skewed", ends=True),
+    "conflict-twice": Injection("error", 2, refusal="conflict"),
+    "unmodifiable-awhile": Injection("error", None, refusal="unmodifiable", lasts=AWHILE_SECONDS),
+    "limit": Injection("error", None, refusal="limit"),
+    "wordless": Injection("error", None, refusal="wordless"),
+    "throttled-awhile": Injection("throttle", None, lasts=AWHILE_SECONDS),
+    "500-awhile": Injection("status", None, lasts=AWHILE_SECONDS),
+}
+"""Answers of somebody between irsa and the service, troubles that pass, and refusals of odd sorts. Calls are
+broken in some of these, in turn, but for those of commands that are `thorough`."""
+PASSAGE_OF_READS = ("page", "redirected", "dripping", "expired", "throttled-awhile", "500-awhile")
+"""Those of them that a reading can tell apart."""
 OF_CONNECTIONS = {
     "tls": Injection("tls-stranger", None),
     "tls-once": Injection("tls-garbage"),
@@ -237,6 +302,7 @@ SECOND_SIGNAL = "second-signal"
 """For runs that take everything back because of a first one."""
 WAYS = {
     **INJECTIONS,
+    **OF_PASSAGE,
     **OF_CONNECTIONS,
     **OF_LAG,
     SECOND_SIGNAL: Injection("callback", deed=_terminate_at_once),

@@ -10,7 +10,7 @@ from tests.faults.commands import Command, is_write
 from tests.faults.injections import Call
 from tests.faults.judge import essence
 
-ATTEMPTS = 5
+TRIES = 5
 """How often a run is tried that fails before its call: its time limits are short on a busy machine."""
 
 
@@ -41,7 +41,7 @@ def _rollback(bench: Bench, command: Command, broken: Call, breaking: str, code:
 
     It isn't for rehearsals of writes, and for a signal at the last write.
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(TRIES):
         ran = bench.run_broken(Case("", command.name, breaking, broken))
         calls = number(ran.calls)
         if broken in calls:

@@ -1,8 +1,8 @@
 """A process that has imported all of irsa and forks a run of it on request: saves half a second a run.
 
 It makes no thread and no client before it forks, so that a child is what a fresh process would be,
-but for two things: botocore's descriptions of services have been read, and two times are shortened: its
-pauses between retries, and how long irsa takes IAM to be inconsistent.
+but for two things: botocore's descriptions of services have been read, and two times are shortened: for how
+long irsa repeats a call, and for how long it takes IAM to be inconsistent.
 """
 
 import atexit
@@ -28,8 +28,6 @@ from tests.faults import clock
 from tests.faults.mutants import MUTANTS
 from tests.faults.power import lose_what_is_not_synced
 
-BACKOFF = 0.1
-"""What is left of botocore's pauses."""
 RETRY_SECONDS = 1.5
 """What is left of irsa's `RETRY_SECONDS`."""
 PROPAGATION_SECONDS = 1.5

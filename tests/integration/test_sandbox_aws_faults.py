@@ -64,6 +64,56 @@ def test_error_in_each_services_shape(sandbox: Sandbox, service: str, call: str)
     assert (error["Code"], error["Message"]) == ("Special", "a < b")
 
 
+def _asked(sandbox: Sandbox, **options: Any) -> urllib3.BaseHTTPResponse:
+    """What is answered to a call by somebody whom nobody knows."""
+    return urllib3.request(
+        "GET", f"{sandbox.url}/clusters", **{"retries": False, "redirect": False, **options}
+    )
+
+
+def test_an_answer_in_the_services_place(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("*", "*", "answer", status=200, body="<p>Blocked</p>"))
+    answer = _asked(sandbox)
+    assert (answer.status, answer.data) == (200, b"<p>Blocked</p>")
+    assert answer.headers["Content-Type"] == "text/html"
+
+
+def test_a_redirect_leads_to_where_it_came_from(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("*", "*", "answer", status=307, times=None))
+    with pytest.raises(urllib3.exceptions.MaxRetryError):
+        _asked(sandbox, retries=urllib3.Retry(redirect=3), redirect=True)
+    assert len(sandbox.calls) == 4
+
+
+def test_an_answer_in_the_services_place_after_it_acted(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("iam", "CreateRole", "answer-after", status=504))
+    assert refusal(lambda: _impatient(sandbox, 5).create_role(**ROLE))[1] == 504
+    assert _exists(sandbox)
+
+
+def test_a_body_that_drips_keeps_a_client_that_waits_for_each_byte(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("iam", "CreateRole", "drip", seconds=0.002))
+    assert _impatient(sandbox, 0.5).create_role(**ROLE)["Role"]["RoleName"] == "r"
+    sandbox.faults.add(Fault("iam", "GetRole", "drip", seconds=0.6))
+    with pytest.raises((ReadTimeoutError, ResponseParserError, ConnectionClosedError)):
+        _impatient(sandbox, 0.2).get_role(RoleName="r")
+
+
+def test_a_fault_that_lasts_is_over_by_itself(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("iam", "*", "throttle", times=None, lasts=0.3))
+    ask = client(sandbox, "iam").list_roles
+    until = time.monotonic() + 30
+    assert refusal(ask) == ("Throttling", 400)
+    while time.monotonic() < until:
+        try:
+            ask()
+            break
+        except client(sandbox, "iam").exceptions.ClientError:
+            continue
+    assert len(sandbox.faults.struck) >= 1
+    ask()
+
+
 def test_status_is_a_bare_5xx(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("iam", "CreateRole", "status", status=503))
     assert refusal(lambda: client(sandbox, "iam").create_role(**ROLE))[1] == 503

@@ -279,6 +279,16 @@ def test_taking_back_is_tried_again_after_a_passing_failure() -> None:
     assert 30.0 <= sum(stage.clock.naps) < 34.0
 
 
+def test_what_can_not_be_taken_back_leaves_time_for_what_can() -> None:
+    stage = Stage(a_plan(1, 1, 1), options={"rollback_seconds": 30.0})
+    stage.world.failures[Kind.NAMESPACE, ("c",)] = Failure.REFUSED
+    stage.world.passing[Kind.NAMESPACE, ("b",)] = 10**6
+    stage.world.passing[Kind.NAMESPACE, ("a",)] = 4
+    report = stage.execute()
+    assert [item.change.target for item in report.leftovers] == [("b",)]
+    assert sum(stage.clock.naps) < 30.0
+
+
 @pytest.mark.parametrize("number", [2, 15])
 @pytest.mark.parametrize("during", range(4))
 def test_a_signal_stops_the_run_before_its_next_call(number: int, during: int) -> None:
