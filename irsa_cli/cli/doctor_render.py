@@ -91,6 +91,7 @@ def _problem(finding: Finding) -> Iterator[str]:
 def _fix(finding: Finding) -> Iterator[str]:
     commands = finding.judgement.fix.splitlines()
     yield from (_row("to fix" if number == 0 else "", text) for number, text in enumerate(commands))
+    yield _row("remedy", finding.cause.remedy)
 
 
 def _row(name: str, value: str) -> str:

@@ -11,12 +11,17 @@ from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, RoleSummary, Subject, Unreadable
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.lost import gone_names
+from irsa_cli.core.causes.meant import names_exactly
+from irsa_cli.core.causes.own_token import roles_named
 from irsa_cli.core.causes.principal_flaws import trusted_providers
 from irsa_cli.core.causes.subjects import identity_of, role_arn_of
 from irsa_cli.core.evaluation import explain
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.usecases.doctor_reading import DoctorReads
+
+_SHOWN = 5
+"""Roles that are named with their policies; more of them are a choice that nobody makes by a list."""
 
 
 def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
@@ -28,6 +33,7 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
         provider=reads.provider(provider).result() if provider else None,
         providers=_trusted(reads, facts),
         candidates=_candidates(reads, facts),
+        own_roles=_own_roles(reads, subject),
     )
     subject = replace(subject, renamed=_renamed(reads, replace(facts, subject=subject)))
     if isinstance(subject.association, Association):
@@ -71,7 +77,25 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     roles = reads.roles().result()
     if isinstance(roles, Unreadable):
         return roles
-    return tuple(item for item in roles if explain(item.trust, identity, now=facts.now).admitted)
+    found = tuple(item for item in roles if explain(item.trust, identity, now=facts.now).admitted)
+    named = [item.arn for item in found if names_exactly(item.trust, identity, facts.now)][:_SHOWN]
+    whole = {arn: reads.role(arn) for arn in named}
+    return tuple(
+        _with_policies(item, whole[item.arn].result()) if item.arn in whole else item for item in found
+    )
+
+
+def _with_policies(summary: RoleSummary, role: Role | Unreadable | None) -> RoleSummary:
+    """A role that may be proposed, with what it is allowed, as far as that can be read."""
+    if not isinstance(role, Role) or isinstance(role.policies, Unreadable):
+        return summary
+    return replace(summary, policies=tuple(sorted(role.policies)))
+
+
+def _own_roles(reads: DoctorReads, subject: Subject) -> dict[str, Role | Unreadable | None]:
+    """The roles that containers name which bring a token of their own."""
+    futures = {arn: reads.role(arn) for arn in roles_named(subject)}
+    return {arn: future.result() for arn, future in futures.items()}
 
 
 def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str], ...]:

@@ -68,7 +68,11 @@ UNSHOWN = bare_pod(name="irsa-doctor-1", owner="")
 
 
 POD_IDENTITY = bare_pod(
-    containers=(container(env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23"}, mounts={}),)
+    containers=(
+        container(
+            env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}, mounts={}
+        ),
+    )
 )
 
 
@@ -141,6 +145,20 @@ def pod_identity(**fields: object) -> Change:
         "probe": POD_IDENTITY,
     }
     return around(**{**working, **fields})
+
+
+def own_token(named: str | None = ROLE, audience: str = STS, **fields: object) -> Change:
+    """A ServiceAccount without annotation whose pod brings a role and a token of its own."""
+    mounted = container(env=env(named or f"{ROLE}-gone"), mounts={"own": "/var/run/secrets/own"})
+    mounted = replace(
+        mounted, env={**mounted.env, "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/own/token"}
+    )
+    return around(
+        account=annotated(),
+        role=Unreadable("names no role"),
+        pods=(pod(containers=(mounted,), volumes=(Volume("own", audience),)),),
+        own_roles={ROLE: role(**fields)} if named else {f"{ROLE}-gone": None},
+    )
 
 
 def old_cluster(provider: ProviderState | None) -> Change:
@@ -440,8 +458,14 @@ CASES: list[tuple[str, Change]] = [
     ),
     (
         "pod-identity-association",
-        around(association=Association("a-1", ROLE), pods=(POD_IDENTITY,), probe=POD_IDENTITY),
+        around(association=Association("a-1", FOREIGN), pods=(POD_IDENTITY,), probe=POD_IDENTITY),
     ),
+    ("pod-identity-gone", around(pods=(POD_IDENTITY,))),
+    ("pod-own-token", own_token(trust=FOR_ANOTHER)),
+    ("pod-own-token", own_token(arn=f"{ROLE}-2")),
+    ("pod-own-token", own_token(None)),
+    ("pod-own-token", own_token("reader")),
+    ("pod-own-token", own_token(audience="other")),
     ("pod-identity-trust", pod_identity(association_role=role())),
     ("pod-identity-trust", pod_identity(association_role=role(trust=for_pod_identity("sts:AssumeRole")))),
     ("pod-identity-trust", pod_identity(association_role=None)),

@@ -10,9 +10,11 @@ from irsa_cli.core.causes.bare_pods import edit
 from irsa_cli.core.causes.facts import Facts, Role, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.kinds import Container, Pod
+from irsa_cli.core.causes.own_token import own_volume
 from irsa_cli.core.causes.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
+    TOKEN_VOLUME,
     account_of,
     admit,
     annotation_of,
@@ -35,7 +37,6 @@ _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 _CHAIN = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
-TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -61,7 +62,7 @@ def _service_account(facts: Facts) -> Judgement:
     evidence = {"used_in_the_namespace": others}
     near = neighbours(facts)
     if near:
-        evidence["pods_of_its_name"] = f"{pod_names(near)}, which have an identity of their own"
+        evidence["pods_of_its_name"] = f"{pod_names(near)}, which have a ServiceAccount of their own"
     return unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
 
 
@@ -113,22 +114,42 @@ def _use(namespace: str, name: str, pod: Pod) -> str:
     title="The pods ask for another role than the ServiceAccount names.",
     symptom="Another principal than expected, or AccessDenied for a role that was given up",
     looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
-    remedy="Have the pods made anew. If it stays, remove the variable from the pod's template.",
+    remedy="Have the pods made anew. Where their template sets AWS_ROLE_ARN, take that variable out of it.",
     source=_ASSOCIATE,
 )
 def _role(facts: Facts) -> Judgement:
     subject = facts.named
     wanted = annotation_of(subject)
-    found = [(pod, item) for pod, item in injected_users(subject) if item.env[ROLE_ENV] not in (wanted, None)]
+    found = [
+        (pod, item)
+        for pod, item in injected_users(subject)
+        if item.env[ROLE_ENV] not in (wanted, None) and own_volume(pod, item) is None
+    ]
     if not found:
         return ok("the pods ask for the role of the annotation", role=wanted)
+    fixed = [(pod, item) for pod, item in found if _is_set_by_template(facts, pod, item)]
+    text = "their template sets another role, which the webhook leaves as it is"
     return problem(
-        "they were given, or set themselves, another role",
-        fix=restart(subject, [pod for pod, _ in found]),
+        text if fixed else "they were given another role",
+        fix=edit(subject.namespace, fixed[0][0]) if fixed else restart(subject, [pod for pod, _ in found]),
         containers=where(found),
         they_ask_for=listed(str(item.env[ROLE_ENV]) for _, item in found),
         annotation=wanted,
     )
+
+
+def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
+    """Whether the variable stands in the pod's template, so that a new pod would have it again.
+
+    It does where the pod is younger than the annotation, and where it stands before the region: what the
+    webhook adds is the region first, the role last.
+    """
+    annotated = account_of(facts.named).annotated
+    if annotated is not None and pod.created is not None and pod.created > annotated:
+        return True
+    names = list(container.env)
+    added = [name for name in ("AWS_STS_REGIONAL_ENDPOINTS", "AWS_DEFAULT_REGION") if name in names]
+    return any(names.index(name) > names.index(ROLE_ENV) for name in added)
 
 
 @cause(
@@ -164,7 +185,9 @@ def _audience(facts: Facts) -> Judgement:
 
 def _token_volumes(pod: Pod) -> set[str]:
     """The volumes that the containers' token files are in."""
-    files = {item.env.get(TOKEN_ENV) or "" for item in pod.containers}
+    # Where a container brings role and token itself, both are judged together: pod-own-token.
+    own = [item for item in pod.containers if own_volume(pod, item) is not None]
+    files = {item.env.get(TOKEN_ENV) or "" for item in pod.containers if item not in own}
     return {
         name
         for item in pod.containers

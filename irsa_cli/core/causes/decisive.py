@@ -18,7 +18,7 @@ from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 OF_CLUSTER = frozenset({"provider-audience"})
 """That the provider is there shows in this one, too, and whichever account it is in."""
 _WEB_IDENTITY = OF_CLUSTER | {"service-account-missing", "role-missing", *TRUST_CAUSES, UNSEEN}
-_POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", UNSEEN})
+_POD_IDENTITY = frozenset({"pod-identity-trust", "pod-identity-target", "pod-own-token", UNSEEN})
 
 
 def undecided(facts: Facts, findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -137,10 +137,11 @@ class Role:
 
 @dataclass(frozen=True)
 class RoleSummary:
-    """A role of a list: its ARN and trust policy."""
+    """A role of a list: its ARN and trust policy, and the names of its policies where they were read."""
 
     arn: str
     trust: Document
+    policies: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,8 @@ class Subject:
     `candidates` roles whose trust policy admits the ServiceAccount, `renamed` those that admit one of nearly
     this name which is gone, with that name; `elsewhere` pods of ServiceAccounts of this name in other
     namespaces, read where nobody uses this one; `providers` those that the role's trust
-    policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
+    policy names beside the cluster's, `own_roles` those that containers name which mount a token of their
+    own, by ARN. `provider` is the issuer's in the role's account, where that is not the
     cluster's. `association_role` and `target_role` are those of the EKS Pod Identity association, `agent`
     whether the cluster
     has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
@@ -197,6 +199,7 @@ class Subject:
     provider: ProviderState | Unreadable | None = None
     candidates: tuple[RoleSummary, ...] | Unreadable = Unreadable("the roles were not listed")
     providers: Mapping[str, ProviderState | Unreadable | None] = field(default_factory=dict)
+    own_roles: Mapping[str, Role | Unreadable | None] = field(default_factory=dict)
     pods: tuple[Pod, ...] | Unreadable = ()
     elsewhere: tuple[Pod, ...] | Unreadable = ()
     renamed: tuple[tuple[RoleSummary, str], ...] = ()

@@ -87,6 +87,11 @@ class Pod:
     node: str = ""
     ending: bool = False
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended, and was not told to."""
+        return self.phase not in ("Succeeded", "Failed") and not self.ending
+
 
 @dataclass(frozen=True)
 class Requirement:

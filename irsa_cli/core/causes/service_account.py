@@ -106,9 +106,12 @@ def _renamed(facts: Facts) -> Judgement:
     if not pods:
         return ok("its pods have an identity all the same")
     role, name = subject.renamed[0]
+    commands = [admit(facts, subject, item.arn) for item, _ in subject.renamed]
+    # Of several a person has to choose: pasted, nothing happens.
+    fix = "\n".join(f"# {line}" for line in commands) if len(commands) > 1 else commands[0]
     return problem(
         "it names no role, and nobody has the name that the role admits",
-        fix="\n".join((admit(facts, subject, role.arn), restart(subject, pods))),
+        fix=f"{fix}\n{restart(subject, pods)}" if len(commands) == 1 else fix,
         role=role.arn,
         the_role_admits=f"{subject.namespace}/{name}",
         there_is=subject.full_name,

@@ -16,7 +16,8 @@ from irsa_cli.core.causes.kinds import Pod, ServiceAccount
 from irsa_cli.core.causes.subjects import is_bare
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
-_NAME_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance", "app", "k8s-app", "name")
+_RELEASE = "app.kubernetes.io/instance"
+_NAME_LABELS = ("app.kubernetes.io/name", _RELEASE, "app", "k8s-app", "name")
 _SPARK_LABEL = "spark-app-selector"
 # What names of ServiceAccounts have beside the application's.
 _FILLERS = frozenset(
@@ -31,7 +32,7 @@ _SHORT = 6
 
 def is_active(pod: Pod) -> bool:
     """Whether it runs, or will."""
-    return pod.phase not in ("Succeeded", "Failed") and not pod.ending
+    return pod.is_alive
 
 
 def is_near(one: str, other: str) -> bool:
@@ -64,13 +65,25 @@ def is_of_app(pod: Pod, name: str) -> bool:
 
 def is_neighbour(facts: Facts, pod: Pod) -> bool:
     """Whether a pod has an identity of its own, or uses a ServiceAccount that has."""
-    if not is_bare(pod) or has_pod_identity(pod):
+    if not is_bare(pod) or has_pod_identity(pod) or _is_its_own(pod, facts.named.name):
         return True
     accounts = facts.accounts if isinstance(facts.accounts, tuple) else ()
     return any(
         (item.namespace, item.name) == (pod.namespace, pod.service_account) and has_role(item)
         for item in accounts
     )
+
+
+def _is_its_own(pod: Pod, name: str) -> bool:
+    """Whether the pod's ServiceAccount bears the pod's own name, which goes on after the asked one's."""
+    other = pod.service_account
+    theirs = other.startswith(f"{name}-") and (pod.name == other or pod.name.startswith(f"{other}-"))
+    return theirs and not _is_same_app(pod, name)
+
+
+def _is_same_app(pod: Pod, name: str) -> bool:
+    """Whether its labels say that it is the application of this name, not only of the release."""
+    return any(pod.labels.get(key) == name for key in _NAME_LABELS if key != _RELEASE)
 
 
 def has_role(account: ServiceAccount) -> bool:
@@ -89,6 +102,7 @@ def strays(facts: Facts) -> tuple[Pod, ...]:
     found = [
         pod for pod in others if is_of_app(pod, subject.name) or is_near(pod.service_account, subject.name)
     ]
+    found.sort(key=lambda pod: not _is_same_app(pod, subject.name))
     return (*found, *_elsewhere(facts))
 
 
