@@ -16,7 +16,10 @@ from botocore import xform_name
 from irsa_cli.cli.main import run
 from tests.scenarios.breaking import NAME, Binding
 
-BY_HAND = ("ARN", "edit", "doctor", "get", "get-policy", "modify-vpc-endpoint", "describe-cluster", "curl")
+BY_HAND = {
+    *("ARN", "edit", "doctor", "get", "get-policy", "get-role", "modify-vpc-endpoint", "describe-cluster"),
+    *("describe-pod-identity-association", "curl"),
+}
 """Words of commands that need a person."""
 
 

@@ -39,6 +39,7 @@ BY_HAND = {
     "old_cluster_and_a_user_who_is_not_root",
     "sts_that_does_not_reach_the_issuer_in_time",
     "webhook_that_keeps_pods_from_being_created",
+    "condition_that_no_token_meets",
 }
 """Breaks whose fix needs an editor or a decision."""
 BEYOND = {

@@ -16,6 +16,7 @@ from irsa_cli.core.causes.principal_flaws import Flaw
 from irsa_cli.core.causes.subjects import admit, identity_of, role_of
 from irsa_cli.core.causes.trust_reading import flaws_of, other_roles
 from irsa_cli.core.evaluation import explain
+from irsa_cli.core.restrictions import voided
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
@@ -30,7 +31,7 @@ _ADD = "Add the right statement (irsa create-sa --attach-role-arn ... --update-t
 
 def _check(identifier: str) -> Check:
     def check(facts: Facts) -> Judgement:
-        subject, role = facts.named, role_of(facts.named)
+        role = role_of(facts.named)
         if other_roles(facts):
             return ok("another role was meant; see annotation-other-role")
         found = flaws_of(facts)
@@ -41,8 +42,7 @@ def _check(identifier: str) -> Check:
         evidence = {"statement": flaw.statement or "none", "policy": flaw.found, "token": flaw.expected}
         if flaw.unknown:
             return unknown(flaw.text, **evidence)
-        fix = _without_deny(role, flaw) if flaw.cause == "trust-deny" else admit(facts, subject, role.arn)
-        return problem(flaw.text, fix=fix, role=role.arn, **evidence)
+        return problem(flaw.text, fix=_fix(facts, role, flaw), role=role.arn, **evidence)
 
     return check
 
@@ -53,6 +53,15 @@ def _not_this(facts: Facts, role: Role, found: tuple[Flaw, ...]) -> Judgement:
         return ok(f"this is not what keeps the token out; see {others}")
     explanation = explain(role.trust, identity_of(facts, facts.named), now=facts.now)
     return ok("; ".join(explanation.text))
+
+
+def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
+    """The command that puts it right; where a statement more would void a restriction, a person decides."""
+    if flaw.cause == "trust-deny":
+        return _without_deny(role, flaw)
+    if voided(role.trust, identity_of(facts, facts.named)):
+        return f"aws iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
+    return admit(facts, facts.named, role.arn)
 
 
 def _without_deny(role: Role, flaw: Flaw) -> str:
