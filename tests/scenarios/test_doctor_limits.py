@@ -378,7 +378,7 @@ def test_an_annotation_does_not_reach_the_terminal_raw(cluster: Stage) -> None:
         assert not any(line.startswith("✓ back") for line in ran.out.splitlines())
     document = cluster.irsa("doctor", "evil", "-n", "back", "-c", "demo", "-o", "json").json
     (found,) = (item for item in document["findings"] if item["id"] == "annotation-arn")
-    assert found["fix"].endswith("role-arn=arn:aws:iam::111122223333:role/NAME")
+    assert found["fix"].startswith("irsa create-sa evil -n back -c demo --attach-policy-arn ARN")
 
 
 def test_an_empty_annotation_is_the_only_thing_that_is_wrong(
