@@ -167,7 +167,7 @@ def template_with_everything(world: World) -> None:
     world.new_pod(**world.injected_by_hand(volume="aws-iam-token"))
 
 
-@healthy("a token that is projected by hand, without the annotation", alarm="annotation-removed")
+@healthy("a token that is projected by hand, without the annotation")
 def token_by_hand(world: World) -> None:
     world.annotate(None)
     world.new_pod(**world.injected_by_hand())
@@ -190,10 +190,7 @@ def pod_identity_that_is_tight(world: World) -> None:
     world.by_pod_identity({"StringEquals": {**tags, "aws:SourceAccount": stage.account_id}})
 
 
-@healthy(
-    "a migration: association and annotation with the same role, pods by Pod Identity",
-    alarm="pod-identity-association",
-)
+@healthy("a migration: association and annotation with the same role, pods by Pod Identity")
 def migration_to_pod_identity(world: World) -> None:
     statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}}
     world.trust({**statement, "Action": ["sts:AssumeRole", "sts:TagSession"]})
