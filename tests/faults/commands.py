@@ -287,7 +287,8 @@ COMMANDS = {
             (*_CREATE, *_ONE),
             (_provider, _namespace, _half_made),
             ways=ESSENTIAL,
-            followers=("delete-sa", "apply", "update-sa", "adopt", "recover-all"),
+            # Not recover-all: what the other machine left is there before, and rightly goes with it.
+            followers=("delete-sa", "apply", "update-sa", "adopt"),
         ),
         Command(
             "recover",
