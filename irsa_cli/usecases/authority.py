@@ -13,17 +13,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core import limits
+from irsa_cli.core import lifecycle, limits
 from irsa_cli.core.authority import GIVEN, beyond_marks, owners_before, parts_of_roles, recover_command
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import (
-    COMMIT_TAG,
     DONE,
     NOBODY,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
+    CommitState,
     RoleState,
 )
 from irsa_cli.transaction.journal import Story
@@ -129,7 +129,7 @@ def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) 
 
 
 def _is_complete(name: str, state: RoleState, connection: Connection) -> bool:
-    if state.tags.get(COMMIT_TAG) == DONE:
+    if lifecycle.commit_of(state.tags) == CommitState(DONE):
         return True
     cluster = connection.cluster
     arn = f"arn:{cluster.partition}:iam::{cluster.account}:role{state.path}{name}"
