@@ -51,6 +51,7 @@ def test_names_that_are_variants_of_each_other(one: str, other: str, near: bool)
     assert is_near(one, other) is is_near(other, one) is near
 
 
+RELEASE, CACHE = "app.kubernetes.io/instance", "reader-cache"
 OWN_ROLE = account(name="other", annotations={ROLE_ARN: f"{ROLE}-2"})
 
 
@@ -61,6 +62,8 @@ OWN_ROLE = account(name="other", annotations={ROLE_ARN: f"{ROLE}-2"})
         both(around(pods=(bare_pod(service_account="other"),)), of_cluster(accounts=(account(), OWN_ROLE))),
         around(pods=(pod(service_account="other"),)),
         around(pods=(replace(POD_IDENTITY, service_account="other"),)),
+        # One that has a ServiceAccount of its own name, without a role.
+        around(pods=(bare_pod(name="reader-cache-0", labels={RELEASE: "reader"}, service_account=CACHE),)),
         # Another application.
         around(pods=(bare_pod(**APART, service_account="web"),)),
         around(pods=(bare_pod(**APART, service_account="default"),)),
@@ -123,3 +126,14 @@ def test_a_role_of_an_account_that_is_gone() -> None:
     assert gone_names((RENAMED,), (SUMMARY,), PROVIDER, ("backend", "reader-sa")) == ((SUMMARY, "reader"),)
     assert gone_names((RENAMED, PLAIN), (SUMMARY,), PROVIDER, ("backend", "reader-sa")) == ()
     assert gone_names((RENAMED,), (SUMMARY,), PROVIDER, ("front", "reader-sa")) == ()
+
+
+@pytest.mark.parametrize(("roles", "chosen"), [(1, True), (2, False)])
+def test_of_several_roles_of_a_name_that_is_gone_a_person_chooses(roles: int, chosen: bool) -> None:
+    found = tuple((RoleSummary(f"{ROLE}-{number}", TRUST), "reader-sa") for number in range(roles))
+    change = around(account=annotated(), role=Unreadable("no"), pods=(bare_pod(),), renamed=found)
+    (item,) = (item for item in judge(change(working())) if item.verdict is Verdict.PROBLEM)
+    assert item.cause.id == "service-account-renamed"
+    lines = item.judgement.fix.splitlines()
+    assert all(role.arn in item.judgement.fix for role, _ in found)
+    assert all(line.startswith("#") for line in lines) is not chosen
