@@ -6,14 +6,22 @@ Each function is one question, and raises `ServiceError` where the caller may no
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.shapes import OddAnswer
-from irsa_cli.core.causes.facts import Association, EksFacts, Event, NodeMetadata, Role, VpcEndpoint
+from irsa_cli.core.causes.facts import (
+    Association,
+    EksFacts,
+    Event,
+    NodeMetadata,
+    Role,
+    Unreadable,
+    VpcEndpoint,
+)
 from irsa_cli.core.causes.objects import moment
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.own_calls import is_own
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
 
+T = TypeVar("T")
 EXCHANGE = "AssumeRoleWithWebIdentity"
 FILTERED = 200
 """Values of one filter, the most that EC2 takes."""
@@ -66,18 +75,30 @@ def role(iam: IAMClient, name: str) -> Role | None:
             return None
         raise
     boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
-    attached = attached_policies(iam, name)
-    documents = {arn: managed_policy(iam, arn) if boundary else {} for arn in attached}
+
+    def policies() -> dict[str, Document]:
+        attached = attached_policies(iam, name)
+        documents = {arn: managed_policy(iam, arn) if boundary else {} for arn in attached}
+        return {**documents, **inline_policies(iam, name)}
+
     return Role(
         arn=found["Arn"],
         trust=cast("Document", found.get("AssumeRolePolicyDocument", {})),
         max_session_duration=found.get("MaxSessionDuration", 3600),
         created=found.get("CreateDate"),
         tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
-        policies={**documents, **inline_policies(iam, name)},
+        policies=_read(policies),
         boundary=boundary,
-        boundary_policy=managed_policy(iam, boundary) if boundary else None,
+        boundary_policy=_read(lambda: managed_policy(iam, boundary)) if boundary else None,
     )
+
+
+def _read(work: Callable[[], T]) -> T | Unreadable:
+    """What belongs to a role and is not needed to judge who may become it."""
+    try:
+        return work()
+    except ServiceError as error:
+        return Unreadable(error.details[0] if error.details else f"{error.message}: {error.reason}")
 
 
 def managed_policy(iam: IAMClient, arn: str) -> Document:
@@ -112,7 +133,14 @@ def association(eks: EKSClient, cluster: str, namespace: str, name: str) -> Asso
     except ServiceError:
         return found
     described = whole["association"]
-    return Association(found.id, described.get("roleArn", ""), described.get("createdAt"))
+    return Association(
+        found.id,
+        described.get("roleArn", ""),
+        described.get("createdAt"),
+        described.get("targetRoleArn", ""),
+        described.get("externalId", ""),
+        described.get("disableSessionTags", False),
+    )
 
 
 def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:

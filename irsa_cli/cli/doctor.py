@@ -12,7 +12,6 @@ from irsa_cli.cli.options import (
     cluster_options,
     filled,
     kube_options,
-    name_argument,
     namespace_option,
     output_options,
 )
@@ -27,13 +26,14 @@ _EPILOG = """
 \b
 Examples:
   irsa doctor s3-reader -n backend -c prod
+  irsa doctor pod/reader-6d4cf56db6-x2x9k -n backend -c prod
   irsa doctor -c prod
   irsa doctor --explain trust-subject
 """
 
 
 @click.command("doctor", epilog=_EPILOG)
-@name_argument()
+@click.argument("name", required=False)
 @namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
@@ -58,11 +58,12 @@ def command(**options: Any) -> int:
     """Find out why a ServiceAccount does not get its role.
 
     Looks from outside at everything between the cluster's issuer and the pods' environment, names what is
-    wrong, the most probable cause first, and says how to put it right. Without NAME: the cluster, and all
-    ServiceAccounts that name a role. Changes nothing; a pod that is created for show is not made
-    (dryRun=All). Exit code 5: something is wrong; 1: nothing is as far as it could be looked at, but
-    ServiceAccount, role, trust policy or provider could not. What else can't be told is shown, and is no
-    problem.
+    wrong, the most probable cause first, and says how to put it right. NAME is the ServiceAccount's, or
+    pod/NAME, deployment/NAME (or another kind that makes pods) of what uses it. Without NAME: the cluster,
+    and all ServiceAccounts that name a role, or lost it. Changes nothing; a pod that is created for show is
+    not made (dryRun=All). Exit code 5: something is wrong; 1: nothing is as far as it could be looked at,
+    but ServiceAccount, role, trust policy or provider could not, or no running pod with this identity was
+    seen. What else can't be told is shown, and is no problem.
     """
     from irsa_cli.cli.session import Speaking
 
@@ -82,9 +83,24 @@ def _request(options: dict[str, Any]) -> Request:
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
-    name = options["name"] or ""
+    kind, name = _what(options["name"] or "")
     namespace = options["namespace"] or ("default" if name else "")
-    return Request(take_target(options), namespace, name, options["readers"])
+    return Request(take_target(options), namespace, name, options["readers"], kind)
+
+
+def _what(text: str) -> tuple[str, str]:
+    """Kind, '' for a ServiceAccount, and name of what was asked for."""
+    from irsa_cli.usecases.users_of_pods import kind_of
+
+    word, _, name = text.rpartition("/")
+    kind = kind_of(word)
+    if kind is None:
+        raise click.BadParameter(
+            f"'{word}' makes no pods; pod/NAME or deployment/NAME does", param_hint="NAME"
+        )
+    if name or text:
+        Checked("name", "names.service_account").convert(name, None, None)
+    return kind, name
 
 
 def _diagnose(request: Request, speaking: Speaking) -> Diagnosis:

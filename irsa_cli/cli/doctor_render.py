@@ -6,6 +6,7 @@ import sys
 from collections.abc import Container, Iterable, Iterator
 
 from irsa_cli.core.causes.finding import Cause, Finding, Verdict
+from irsa_cli.core.causes.seen import UNSEEN
 from irsa_cli.core.causes.subjects import shown, unspaced
 from irsa_cli.core.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.visible import visible
@@ -33,6 +34,7 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
     for account in diagnosis.accounts:
         yield from _summary(account, said)
     yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
+    yield from _first_fix(diagnosis)
     yield _verdict(diagnosis)
 
 
@@ -56,12 +58,23 @@ def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]
     found = tuple(findings)
     for item in having(found, Verdict.PROBLEM):
         yield from _problem(item)
-    yield from _unknown(having(found, Verdict.UNKNOWN), everything=everything)
+    untold = having(found, Verdict.UNKNOWN)
+    waiting = _waiting(found) if not everything else ()
+    yield from _unknown(tuple(item for item in untold if item not in waiting), everything=everything)
+    if waiting:
+        yield f"{_mark(Verdict.UNKNOWN)} {_checks(waiting)} wait for that to be put right (-v shows them)"
     good = having(found, Verdict.OK)
     if everything:
         yield from (f"{_mark(Verdict.OK)} {item.cause.id}: {visible(item.judgement.text)}" for item in good)
     elif good:
         yield f"{_mark(Verdict.OK)} {len(good)} checks found nothing (-v shows them)"
+
+
+def _waiting(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What can't be told for lack of what is wrong: it is no news beside that."""
+    if not having(found, Verdict.PROBLEM):
+        return ()
+    return tuple(item for item in having(found, Verdict.UNKNOWN) if item.judgement.follows)
 
 
 def _problem(finding: Finding) -> Iterator[str]:
@@ -71,9 +84,14 @@ def _problem(finding: Finding) -> Iterator[str]:
     for name, value in judgement.evidence:
         yield _row(name, value)
     yield _row("looked at", cause.looks_at)
-    commands = judgement.fix.splitlines()
-    yield from (_row("to fix" if number == 0 else "", text) for number, text in enumerate(commands))
+    yield from _fix(finding)
     yield _row("source", cause.source)
+
+
+def _fix(finding: Finding) -> Iterator[str]:
+    commands = finding.judgement.fix.splitlines()
+    yield from (_row("to fix" if number == 0 else "", text) for number, text in enumerate(commands))
+    yield _row("remedy", finding.cause.remedy)
 
 
 def _row(name: str, value: str) -> str:
@@ -109,10 +127,21 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
     """
     yield f"{_mark(account.verdict)} {account.full_name}"
     for item in account.problems:
-        yield f"    {item.cause.id}: {visible(item.judgement.text)}"
+        yield f"    {account.full_name}: {item.cause.id}: {visible(item.judgement.text)}"
     undecided = () if account.problems else account.undecided
     for reason, items in _by_reason(undecided).items():
-        yield f"    can't tell: {'as above' if reason in said else visible(reason)} ({_named(items)})"
+        why = "as above" if reason in said else visible(reason)
+        yield f"    {account.full_name}: can't tell: {why} ({_named(items)})"
+
+
+def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
+    """How the first problem of many ServiceAccounts is put right; the cluster's own have theirs above."""
+    wrong = next((item for item in diagnosis.accounts if item.problems), None)
+    if wrong is None or having(diagnosis.findings, Verdict.PROBLEM):
+        return
+    first = wrong.problems[0]
+    yield f"Begin with {wrong.full_name}: {first.cause.title}"
+    yield from _fix(first)
 
 
 def _verdict(diagnosis: Diagnosis) -> str:
@@ -120,7 +149,8 @@ def _verdict(diagnosis: Diagnosis) -> str:
     if not count:
         if not hidden:
             return "Nothing wrong was found."
-        return f"Nothing wrong was found in what could be looked at; {hidden} (exit {diagnosis.exit_code})."
+        said = f"Nothing wrong was found in what could be looked at; {hidden} (exit {diagnosis.exit_code})."
+        return said + _look(diagnosis)
     first = diagnosis.problems[0].cause.id
     more = "" if count == 1 else f" Begin with {first}."
     found = f"{count} problem{'s' if count != 1 else ''} found (exit {diagnosis.exit_code}).{more}"
@@ -132,13 +162,28 @@ def _hidden(diagnosis: Diagnosis) -> str:
     if diagnosis.is_complete:
         return ""
     if diagnosis.account is not None:
-        return f"of what decides, {_checks(diagnosis.account.undecided)} could not be made"
+        undecided = diagnosis.account.undecided
+        if {item.cause.id for item in undecided} == {UNSEEN}:
+            return f"{undecided[0].judgement.text}, so whether pods get the role was not seen"
+        return f"of what decides, {_checks(undecided)} could not be made"
     if not diagnosis.listed:
         return "the ServiceAccounts could not be listed"
     if not diagnosis.accounts:
         return "the OIDC provider could not be read"
     missed = sum(item.verdict is Verdict.UNKNOWN for item in diagnosis.accounts)
     return f"{missed} of {len(diagnosis.accounts)} ServiceAccounts could not be judged"
+
+
+def _look(diagnosis: Diagnosis) -> str:
+    """What shows more where no pod was seen."""
+    undecided = () if diagnosis.account is None else diagnosis.account.undecided
+    commands = [
+        value
+        for item in undecided
+        for name, value in item.judgement.evidence
+        if item.cause.id == UNSEEN and name == "to see"
+    ]
+    return f" To see more: {visible(commands[0])}" if commands else ""
 
 
 def _checks(findings: tuple[Finding, ...]) -> str:

@@ -20,6 +20,7 @@ TITLES = {
     Name.IDENTITY: "6 Identity",
     Name.CHAIN: "+ Chain",
     Name.COMPLETENESS: "+ Completeness",
+    Name.PODS: "+ Pods",
 }
 _MARKS = {Status.OK: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "?"}
 _PLAIN = {Status.OK: "=", Status.FAILED: "x", Status.NOT_CHECKED: "?"}
@@ -82,7 +83,8 @@ def _permission(item: Permission) -> str:
 def _verdict(item: Verification) -> str:
     took = f"({item.seconds:.1f} s)"
     if item.outcome is Outcome.VERIFIED:
-        return f"Verified: pods of {item.full_name} get {item.role_arn} {took}."
+        proved = f"Verified: a token of {item.full_name} is exchanged for {item.role_arn} {took}."
+        return f"{proved} Webhook, pods and their token's file were not looked at: {item.look}"
     if item.outcome is Outcome.FAILED:
         return f"Failed: {item.problem} {took}"
     return f"Undetermined: nothing is wrong as far as it could be looked at; {item.problem} {took}"

@@ -25,6 +25,7 @@ _RULES = {
     "identity": "AWS knows the credentials as the role's.",
     "chain": "The credentials become the further roles of the chain.",
     "completeness": "The run that makes the role, or deletes it, is over.",
+    "pods": "Pods get their credentials from nowhere else.",
     "permission": "The role may do what was asked for.",
     "run": "The verification could be begun.",
 }

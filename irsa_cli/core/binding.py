@@ -126,6 +126,8 @@ class Observed:
     role_unreadable: str = ""
     provider_maker: str = ""
     namespace_maker: str = ""
+    bound_role: ObservedRole | None = None
+    """The role that the ServiceAccount has, where that is another one than is wished, and can be read."""
     trust_quota: int = policy.TRUST_LIMIT
     """Characters that the account allows a trust policy, without white space."""
 

@@ -86,6 +86,8 @@ class Status(str, Enum):
     BAD_ARN = "bad-arn"
     UNCERTAIN = "uncertain"
     """It can't be known from outside: something could not be read, or hangs on values of the request."""
+    POD_IDENTITY = "pod-identity"
+    """IRSA is in order, and an EKS Pod Identity association takes the ServiceAccount over all the same."""
     NO_SERVICE_ACCOUNT = "no-service-account"
     """A role of irsa's that no ServiceAccount names, though one should."""
     INCOMPLETE = "incomplete"
@@ -191,10 +193,12 @@ def binding_of(
     role: ReadRole,
     provider: ReadProvider,
     now: datetime | None = None,
+    taken_over: str = "",
 ) -> Binding:
     """Judge a ServiceAccount that has the annotation: by its role, and by the provider in the role's account.
 
-    `now` is the time that trust policies may ask for. For an annotation that is no ARN of a role, role and
+    `now` is the time that trust policies may ask for. `taken_over` says what gives pods their credentials
+    instead. For an annotation that is no ARN of a role, role and
     provider are not looked at.
     """
     text = annotation_of(account) or ""
@@ -202,6 +206,9 @@ def binding_of(
 
     def judged(status: Status, reason: str, explanation: Explanation | None = None) -> Binding:
         found = role if arn is not None else None
+        if taken_over:
+            status = Status.POD_IDENTITY if status is Status.OK else status
+            reason = "; ".join(filter(None, (reason, taken_over)))
         wide = _wide(cluster, found)
         return Binding(
             account.namespace, account.name, text, status, reason, account, found, explanation, wide=wide

@@ -12,7 +12,7 @@ from typing import Any
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.binding_list import account_json, binding_json, cluster_or_none, role_json, time_json
 from irsa_cli.core.bindings import Binding, ReadProvider
-from irsa_cli.core.causes.facts import ServiceAccount, Unreadable
+from irsa_cli.core.causes.facts import Association, ServiceAccount, Unreadable
 from irsa_cli.core.errors import ExitCode, IrsaError
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.policy import Document
@@ -57,6 +57,7 @@ class Description:
     policies: tuple[Policy, ...] | Unreadable = ()
     boundary: Policy | None = None
     pods: tuple[PodIdentity, ...] | Unreadable = ()
+    association: Association | Unreadable | None = None
 
     @property
     def injection(self) -> Injection:
@@ -71,7 +72,12 @@ class Description:
     @property
     def notes(self) -> tuple[str, ...]:
         """What could not be read."""
-        parts = {"its policies": self.policies, "the pods": self.pods, "the OIDC provider": self.provider}
+        parts = {
+            "its policies": self.policies,
+            "the pods": self.pods,
+            "the OIDC provider": self.provider,
+            "an EKS Pod Identity association": self.association,
+        }
         hidden = [
             f"{part} can't be read: {it.why}" for part, it in parts.items() if isinstance(it, Unreadable)
         ]

@@ -166,6 +166,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "text": judgement.text,
         "evidence": [{"name": name, "value": value} for name, value in judgement.evidence],
         "fix": judgement.fix,
+        "remedy": finding.cause.remedy,
         "source": finding.cause.source,
     }
 

@@ -5,11 +5,10 @@ Pure; what is done where nothing stands in the way is in `irsa_cli.core.planning
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from irsa_cli.core import attached_trust, lifecycle, policy
+from irsa_cli.core import attached_trust, lifecycle, policy, update_flags
 from irsa_cli.core.arn import iam_arn
 from irsa_cli.core.binding import (
     Cluster,
@@ -30,18 +29,23 @@ from irsa_cli.core.states import (
     ProviderState,
     RoleState,
 )
+from irsa_cli.core.update_flags import Flags
 
 OVER = "complete, or for these"
+DEFAULT_SESSION = 3600
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that exists and isn't as wished; `repair` is a command that makes it so, if there is one."""
+    """Something that exists and isn't as wished; `update` are the flags of update-sa that make it so.
+
+    None where there are none; nothing where another difference's do.
+    """
 
     what: str
     present: str
     wished: str
-    repair: str = ""
+    update: Flags | None = None
 
     def __str__(self) -> str:
         return f"{self.what}: is {self.present}, wished {self.wished}"
@@ -51,6 +55,9 @@ def check(wish: Wish, observed: Observed) -> None:
     """Raise `Refused` when something exists and differs, or when a precondition does not hold."""
     check_preconditions(wish, observed)
     differences = list(_differences(wish, observed))
+    ours = list(_of_bound_role(wish, observed))
+    if ours and differences:
+        raise _refusal_of_ours(wish, observed, ours)
     if differences:
         raise _refusal(wish, observed, differences)
 
@@ -113,13 +120,19 @@ def check_trust_size(role: str, document: policy.Document, quota: int) -> None:
 
 def _differences(wish: Wish, observed: Observed) -> Iterator[Difference]:
     if wish.role is not None and observed.role is not None:
-        yield from _role_differences(wish, wish.role, observed.role, life_of(wish, observed))
+        yield from _role_differences(
+            wish, wish.role, observed.role, life_of(wish, observed), observed.service_account
+        )
     if observed.service_account is not None and not wish.role_only:
         yield from _service_account_differences(wish, observed.service_account)
 
 
 def _role_differences(
-    wish: Wish, wished: RoleState, role: ObservedRole, life: Lifecycle
+    wish: Wish,
+    wished: RoleState,
+    role: ObservedRole,
+    life: Lifecycle,
+    account: ObservedServiceAccount | None,
 ) -> Iterator[Difference]:
     present = role.state
     what = f"role {wish.role_name}"
@@ -139,53 +152,64 @@ def _role_differences(
     if present.path != wished.path:
         yield Difference(f"{what}, path", present.path, wished.path)
     if not policy.equal(present.trust, wished.trust):
-        yield Difference(f"{what}, trust policy", policy.dump(present.trust), policy.dump(wished.trust))
+        yield Difference(
+            f"{what}, trust policy",
+            policy.dump(present.trust),
+            policy.dump(wished.trust),
+            update_flags.of_trust(wish, present.trust, account),
+        )
+    yield from _setting_differences(what, wished, present)
+    yield from _policy_differences(wish, what, role, committed=life.is_over)
+
+
+def _setting_differences(what: str, wished: RoleState, present: RoleState) -> Iterator[Difference]:
     if present.max_session_duration != wished.max_session_duration:
         yield Difference(
             f"{what}, session duration",
             f"{present.max_session_duration} s",
             f"{wished.max_session_duration} s",
+            ("--max-session-duration", str(wished.max_session_duration)),
         )
-    for label, has, wants in (
-        ("description", present.description, wished.description),
-        ("permissions boundary", present.permissions_boundary, wished.permissions_boundary),
+    boundary = update_flags.of_boundary(wished.permissions_boundary)
+    for label, has, wants, flags in (
+        ("description", present.description, wished.description, ("--description", wished.description)),
+        ("permissions boundary", present.permissions_boundary, wished.permissions_boundary, boundary),
     ):
         if has != wants:
-            yield Difference(f"{what}, {label}", has or "not set", wants or "not set")
+            yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags)
     for key, value in wished.tags.items():
         if key != WISH_TAG and present.tags.get(key) != value:
-            yield Difference(f"{what}, tag {key}", present.tags.get(key, "not there"), value)
-    yield from _policy_differences(wish, what, role, committed=life.is_over)
+            there = present.tags.get(key, "not there")
+            yield Difference(f"{what}, tag {key}", there, value, update_flags.of_tag(key, value))
 
 
 def _policy_differences(
     wish: Wish, what: str, role: ObservedRole, *, committed: bool
 ) -> Iterator[Difference]:
     for arn in sorted(role.attached - set(wish.policies)):
-        yield Difference(
-            f"{what}, policy {arn}", "attached", "not attached", _aws("detach-role-policy", wish, arn)
-        )
+        yield Difference(f"{what}, policy {arn}", "attached", "not attached", ("--detach-policy-arn", arn))
     for name in sorted(set(role.inline) - set(wish.inline)):
-        yield Difference(f"{what}, inline policy {name}", "there", "not there")
+        yield Difference(
+            f"{what}, inline policy {name}", "there", "not there", ("--remove-inline-policy", name)
+        )
     for name in sorted(set(role.inline) & set(wish.inline)):
         if not policy.equal(role.inline[name], wish.inline[name]):
             yield Difference(
                 f"{what}, inline policy {name}",
                 policy.dump(role.inline[name]),
                 policy.dump(wish.inline[name]),
+                update_flags.of_inline(name),
             )
     if committed:
         # What an interrupted run had no time for is made up for; what somebody took away is not.
         for arn in sorted(set(wish.policies) - role.attached):
             yield Difference(
-                f"{what}, policy {arn}", "not attached", "attached", _aws("attach-role-policy", wish, arn)
+                f"{what}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn)
             )
         for name in sorted(set(wish.inline) - set(role.inline)):
-            yield Difference(f"{what}, inline policy {name}", "not there", "there")
-
-
-def _aws(verb: str, wish: Wish, arn: str) -> str:
-    return f"aws iam {verb} --role-name {shlex.quote(wish.role_name)} --policy-arn {arn}"
+            yield Difference(
+                f"{what}, inline policy {name}", "not there", "there", update_flags.of_inline(name)
+            )
 
 
 def _service_account_differences(wish: Wish, account: ObservedServiceAccount) -> Iterator[Difference]:
@@ -195,19 +219,86 @@ def _service_account_differences(wish: Wish, account: ObservedServiceAccount) ->
     for key, value in wish.annotations.items():
         has = account.annotations.get(key)
         if has is not None and has != value:
-            yield Difference(f"{what}, annotation {key}", has, value or "not there")
+            flags = update_flags.of_annotation(key, value)
+            yield Difference(f"{what}, annotation {key}", has, value or "not there", flags)
     for key, value in wish.labels.items():
         has = account.labels.get(key)
         if has is not None and has != value:
-            yield Difference(f"{what}, label {key}", has, value or "not there")
+            label = None if value is None else ("--label", f"{key}={value}")
+            yield Difference(f"{what}, label {key}", has, value or "not there", label)
+
+
+def _updating(wish: Wish, observed: Observed, differences: list[Difference]) -> list[str]:
+    """The one command that makes all of it as wished; where there is none, what it would leave."""
+    left = [item.what for item in differences if item.update is None]
+    if left or observed.service_account is None:
+        steps = ["run this again with what is there, or change what is there first"]
+        return [*steps, *(f"irsa update-sa does not change the {_last(what)}" for what in left)]
+    flags = [item.update for item in differences if item.update]
+    audience = update_flags.of_audience(wish, observed.service_account)
+    flags = [*flags, *([audience] if audience else [])]
+    files = update_flags.files(flags)
+    return [
+        "run this again with what is there, or change what is there:",
+        *(f"with the policy that was given in the file {name}:" for name in files),
+        update_flags.command(wish, flags),
+    ]
+
+
+def _last(what: str) -> str:
+    return what.rpartition(", ")[2]
+
+
+def _of_bound_role(wish: Wish, observed: Observed) -> Iterator[Difference]:
+    """How the role differs that the ServiceAccount has, where that is irsa's for it under another name."""
+    account, role = observed.service_account, observed.bound_role
+    if wish.role is None or wish.override or account is None or role is None:
+        return
+    named = account.annotations.get(ROLE_ARN_ANNOTATION, "")
+    if named.rsplit("/", 1)[-1] == wish.role_name:
+        return  # It is the wished one, in another place.
+    present, wished = role.state, wish.role
+    if any(present.tags.get(key) != wished.tags[key] for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG)):
+        return
+    # An adopted role keeps its path and its trust policy. What has a default was hardly wished.
+    kept = replace(
+        wished,
+        path=present.path,
+        trust=present.trust,
+        description=wished.description or present.description,
+        permissions_boundary=wished.permissions_boundary or present.permissions_boundary,
+        max_session_duration=present.max_session_duration
+        if wished.max_session_duration == DEFAULT_SESSION
+        else wished.max_session_duration,
+    )
+    its = update_flags.for_role(wish, named)
+    what = f"ServiceAccount {wish.namespace}/{wish.name}, role"
+    yield Difference(what, f"{named}, which is irsa's for it", wish.role_arn, ())
+    life = lifecycle.of(present.tags, named=True)
+    yield from _role_differences(its, kept, role, life, account)
+    yield from _service_account_differences(its, account)
+
+
+def _refusal_of_ours(wish: Wish, observed: Observed, differences: list[Difference]) -> Refused:
+    """For a ServiceAccount that has a role of irsa's under another name, as an adopted one has."""
+    steps = _updating(wish, observed, differences)
+    if len(differences) == 1:
+        where = f"{wish.name} -n {wish.namespace} -c {wish.cluster.name} -r {wish.cluster.region}"
+        steps = [f"it has what is wished by the role that is there: irsa describe-sa {where}"]
+    return Refused(
+        f"{wish.namespace}/{wish.name} has another role of irsa's",
+        reason="a second role is not made beside it",
+        details=[str(difference) for difference in differences],
+        next_steps=steps,
+    )
 
 
 def _refusal(wish: Wish, observed: Observed, differences: list[Difference]) -> Refused:
-    steps = ["run this again with what is there, or change what is there first"]
-    steps += [difference.repair for difference in differences if difference.repair]
+    steps = _updating(wish, observed, differences)
     account = observed.service_account
     other = account.annotations.get(ROLE_ARN_ANNOTATION) if account else None
-    if other not in (None, wish.role_arn):
+    moved = observed.bound_role is not None and str(other).rsplit("/", 1)[-1] == wish.role_name
+    if other not in (None, wish.role_arn) and not moved:
         steps = ["to give it the new role: run this again with --override-existing-serviceaccounts"]
     elif any(difference.wished == "made without one" for difference in differences):
         steps = [

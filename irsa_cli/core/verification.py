@@ -68,6 +68,8 @@ class Verification:
     notes: tuple[str, ...] = ()
     error: IrsaError | None = None
     seconds: float = 0.0
+    look: str = ""
+    """The command that looks at what is between the exchange and the pods."""
 
     @property
     def full_name(self) -> str:

@@ -33,6 +33,8 @@ class Name(str, Enum):
     """A role that the application becomes with the first one's credentials; not one of the six."""
     COMPLETENESS = "completeness"
     """Whether the run that makes or deletes the role is over: there only where it is not. None of the six."""
+    PODS = "pods"
+    """What gives pods other credentials than these: there only where something does. None of the six."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.policy import dump
 from irsa_cli.core.remains import names_provider
+from irsa_cli.usecases.associations import Associations, associations, taken_over
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.doctor_reading import read
 from irsa_cli.usecases.verify_reading import Reads
@@ -67,8 +68,10 @@ def read_bindings(connection: Connection, scope: Scope = Scope(), readers: Itera
     with Reads(connection, readers) as reads, ThreadPoolExecutor(2) as pool:
         reads.provider(connection.cluster.account)
         own = pool.submit(read, lambda: _own_roles(connection, scope))
+        one = (scope.namespace, scope.name) if scope.namespace and scope.name else ("", "")
+        others = pool.submit(associations, connection, *one)
         accounts = read_accounts(connection, scope)
-        return _bindings(connection, scope, reads, accounts, own.result())
+        return _bindings(connection, scope, reads, accounts, own.result(), others.result())
 
 
 def read_accounts(connection: Connection, scope: Scope) -> list[ServiceAccount]:
@@ -137,6 +140,7 @@ def _bindings(
     reads: Reads,
     accounts: list[ServiceAccount],
     own: list[ListedRole] | Unreadable,
+    others: Associations | Unreadable,
 ) -> Bindings:
     cluster = connection.cluster
     bound = [account for account in accounts if annotation_of(account) is not None]
@@ -151,7 +155,9 @@ def _bindings(
         if arn is None:
             return binding_of(cluster, account, None, None)
         role, provider = roles[arn.account][arn.name], providers[arn.account]
-        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc))
+        found = None if isinstance(others, Unreadable) else others.get((account.namespace, account.name))
+        over = taken_over(found) if found else ""
+        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc), over)
 
     used = {annotation_of(account) for account in bound}
     by_name = {f"{account.namespace}/{account.name}": account for account in accounts}
@@ -162,7 +168,11 @@ def _bindings(
         if isinstance(role, BoundRole) and role.is_of(cluster)
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
-    notes = [*_unlisted(own), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]
+    if isinstance(others, Unreadable) and bound:
+        notes = [f"EKS Pod Identity associations were not looked at: {others.why}"]
+    else:
+        notes = []
+    notes += [*_unlisted(own), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]
     return Bindings(cluster, in_order([*map(judged, bound), *in_scope]), tuple(dict.fromkeys(notes)))
 
 

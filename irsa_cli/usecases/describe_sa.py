@@ -17,11 +17,12 @@ from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
 from irsa_cli.core.causes import objects
-from irsa_cli.core.causes.facts import Pod, ServiceAccount, Unreadable
+from irsa_cli.core.causes.facts import Association, Pod, ServiceAccount, Unreadable
 from irsa_cli.core.description import Description, Policy
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.policy import Document
 from irsa_cli.core.restarts import PodIdentity, pods_of
+from irsa_cli.usecases.associations import association, taken_over
 from irsa_cli.usecases.bindings import naming_roles
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.doctor_reading import read
@@ -74,12 +75,13 @@ class _Describing:
         namespace, kube = self.request.namespace, self.connection.kube
         self.reads.provider(self.connection.cluster.account)
         pods = self.pool.submit(read, lambda: tuple(map(objects.pod, kube.pods(namespace))))
+        others = self.pool.submit(association, self.connection, namespace, self.request.name)
         account = self._account()
         if account is None:
             return None
         arn = named_role(account)
-        found = self._without_role(account) if arn is None else self._with_role(account, arn)
-        return replace(found, pods=_identities(account, pods.result()))
+        found = self._without_role(account) if arn is None else self._with_role(account, arn, others)
+        return replace(found, pods=_identities(account, pods.result()), association=others.result())
 
     def _account(self) -> ServiceAccount | None:
         namespace, name = self.request.namespace, self.request.name
@@ -101,7 +103,9 @@ class _Describing:
         cluster = self.connection.cluster
         return Description(cluster, account, binding_of(cluster, account, None, None))
 
-    def _with_role(self, account: ServiceAccount, arn: Arn) -> Description:
+    def _with_role(
+        self, account: ServiceAccount, arn: Arn, others: Future[Association | Unreadable | None]
+    ) -> Description:
         self.reads.provider(arn.account)
         attached = self._begin(lambda: reading.attached_policies(self.reads.iam(arn.account), arn.name))
         inline = self._begin(lambda: reading.inline_policy_names(self.reads.iam(arn.account), arn.name))
@@ -109,7 +113,10 @@ class _Describing:
         provider: ReadProvider = read(lambda: self.reads.provider(arn.account).result())
         names = _both(attached.result(), inline.result())
         cluster = self.connection.cluster
-        binding = binding_of(cluster, account, _bound(role, names), provider, datetime.now(timezone.utc))
+        theirs = others.result()
+        over = taken_over(theirs) if isinstance(theirs, Association) else ""
+        now = datetime.now(timezone.utc)
+        binding = binding_of(cluster, account, _bound(role, names), provider, now, over)
         found = Description(cluster, account, binding, provider)
         if not isinstance(role, FoundRole):
             return found

@@ -6,8 +6,7 @@ judged by it (`irsa_cli.core.diagnosis`).
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -24,16 +23,23 @@ from irsa_cli.core.causes.facts import (
 )
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.causes.kinds import Pod, ServiceAccount
+from irsa_cli.core.causes.lost import Seen
 from irsa_cli.core.causes.network import node_names
 from irsa_cli.core.causes.subjects import role_arn_of
+from irsa_cli.core.causes.usage import namesakes
 from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
+from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.doctor_iam import account_named, with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
 from irsa_cli.usecases.namespaces import check_namespace
+from irsa_cli.usecases.pasting import pasted_options
+from irsa_cli.usecases.users_of_pods import account_used
 
-NO_ROLE = Unreadable("the ServiceAccount names no role")
+NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
+NAMESAKES = 3
+"""In how many other namespaces pods of a ServiceAccount of the same name are looked for."""
 ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one")
 
 
@@ -45,31 +51,28 @@ class Request:
     namespace: str = ""
     name: str = ""
     readers: tuple[str, ...] = ()
+    kind: str = ""
+    """What `name` names: '' for the ServiceAccount itself, else what uses it."""
 
 
 def diagnose(request: Request, log: WireLog) -> Diagnosis:
     """Observe and judge; raises `IrsaError` when not even the cluster can be found."""
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     with DoctorReads(connection, request.readers) as reads:
-        doctor = _Doctor(connection, reads, _options(request.target))
+        doctor = _Doctor(connection, reads, pasted_options(request.target))
+        if request.kind:
+            return _of_user(doctor, request)
         if request.name:
             return doctor.one(request.namespace, request.name)
         return doctor.all(request.namespace)
 
 
-def _options(target: Target) -> str:
-    """The options by which the user named the cluster, to be pasted."""
-    flags = {
-        "-c": "" if target.issuer_url else target.cluster,
-        "-r": target.region,
-        "-p": target.profile,
-        "--assume-role": target.assume_role,
-        "--issuer-url": target.issuer_url,
-        "--account": target.account,
-        "--kubeconfig": target.kubeconfig,
-        "--context": target.context,
-    }
-    return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags.items() if value)
+def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
+    """The ServiceAccount that a pod or a workload uses."""
+    what = f"{request.kind.removesuffix('s')} {request.name}"
+    name = account_used(doctor.connection, request.kind, request.namespace, request.name)
+    found = doctor.one(request.namespace, name)
+    return replace(found, notes=(f"{what} uses ServiceAccount {request.namespace}/{name}", *found.notes))
 
 
 @dataclass(frozen=True)
@@ -100,34 +103,70 @@ class _Doctor:
             network_policies=policies.result(),
             events=events.result(),
         )
-        facts = with_iam(self.reads, replace(facts, subject=subject))
+        facts = self._with_elsewhere(replace(facts, subject=subject))
+        facts = with_iam(self.reads, facts)
         findings = judge(facts)
-        return Diagnosis(self.connection.cluster, findings, examined(facts, findings))
+        notes = tuple(self._other_account(facts))
+        return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
+
+    def _other_account(self, facts: Facts) -> Iterator[str]:
+        """What helps where the role is in an account that is not read."""
+        subject, account = facts.named, account_named(facts.named)
+        if account in ("", facts.cluster.account) or not isinstance(subject.role, Unreadable):
+            return
+        verify = " ".join(filter(None, ("irsa verify", subject.name, "-n", subject.namespace, self.options)))
+        yield (
+            f"the role is in account {account}: --iam-assume-role names a role there by which it is read;"
+            f" without reading anything there, {verify} tries the exchange"
+        )
+
+    def _with_elsewhere(self, facts: Facts) -> Facts:
+        """The facts with the pods of namesakes in other namespaces, where nobody uses this ServiceAccount."""
+        reads = [self.reads.pods(namespace) for namespace in namesakes(facts)[:NAMESAKES]]
+        found = tuple(
+            pod
+            for pods in (read.result() for read in reads)
+            if isinstance(pods, tuple)
+            for pod in pods
+            if pod.service_account == facts.named.name
+        )
+        return replace(facts, subject=replace(facts.named, elsewhere=found))
 
     def all(self, namespace: str) -> Diagnosis:
-        """The cluster, and every ServiceAccount that names a role; raises `Refused` for no namespace."""
+        """The cluster, and every ServiceAccount that names a role or should. Raises `Refused`."""
         self._begin_cluster()
         if namespace:
             check_namespace(self.connection, namespace)
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
+        roles = self.reads.roles()
         facts = self._cluster()
         findings = judge(facts)
         whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
         if isinstance(facts.accounts, Unreadable):
             note = f"the ServiceAccounts could not be listed: {facts.accounts.why}"
             return replace(whole, listed=False, notes=(note,))
+        of_cluster = self.connection.cluster
+        associated = associations.result()
+        seen = Seen(
+            facts.accounts,
+            pods.result(),
+            roles.result(),
+            provider_arn(of_cluster.partition, of_cluster.account, of_cluster.issuer),
+            frozenset(associated) if isinstance(associated, dict) else frozenset(),
+        )
+        lost = seen.lost()
         wanted = [
             item
             for item in facts.accounts
-            if ROLE_ARN_ANNOTATION in item.annotations and namespace in ("", item.namespace)
+            if (ROLE_ARN_ANNOTATION in item.annotations or item in lost) and namespace in ("", item.namespace)
         ]
-        subjects = self._subjects(wanted, pods.result(), associations.result())
+        subjects = self._subjects(wanted, pods.result(), associated)
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
         return replace(whole, accounts=tuple(self._examine(facts, subject, known) for subject in subjects))
 
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
-        facts = with_iam(self.reads, replace(facts, subject=subject))
+        facts = with_iam(self.reads, self._with_elsewhere(replace(facts, subject=subject)))
         findings = judge(facts)
         deciding = {item.cause.id for item in undecided(facts, findings)}
         deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
@@ -236,5 +275,5 @@ class _Doctor:
         try:
             arn = role_arn_of(subject)
         except CannotTell as error:
-            return Unreadable(error.why)
+            return Unreadable(error.why, follows=error.follows)
         return self.reads.role(str(arn)).result()

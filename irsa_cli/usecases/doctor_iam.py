@@ -9,12 +9,19 @@ from dataclasses import replace
 
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, RoleSummary, Subject, Unreadable
+from irsa_cli.core.causes.kinds import ServiceAccount
+from irsa_cli.core.causes.lost import gone_names
+from irsa_cli.core.causes.meant import names_exactly
+from irsa_cli.core.causes.own_token import roles_named
 from irsa_cli.core.causes.principal_flaws import trusted_providers
 from irsa_cli.core.causes.subjects import identity_of, role_arn_of
 from irsa_cli.core.evaluation import explain
 from irsa_cli.core.issuer import provider_arn
-from irsa_cli.core.states import ProviderState
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.usecases.doctor_reading import DoctorReads
+
+_SHOWN = 5
+"""Roles that are named with their policies; more of them are a choice that nobody makes by a list."""
 
 
 def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
@@ -26,7 +33,9 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
         provider=reads.provider(provider).result() if provider else None,
         providers=_trusted(reads, facts),
         candidates=_candidates(reads, facts),
+        own_roles=_own_roles(reads, subject),
     )
+    subject = replace(subject, renamed=_renamed(reads, replace(facts, subject=subject)))
     if isinstance(subject.association, Association):
         subject = _with_pod_identity(reads, subject, subject.association)
     return replace(facts, subject=subject)
@@ -35,8 +44,12 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
 def _with_pod_identity(reads: DoctorReads, subject: Subject, association: Association) -> Subject:
     agent, endpoints = reads.agent(), reads.auth_endpoints()
     role = Unreadable("EKS did not tell the association's role")
+    target = reads.role(association.target_role_arn) if association.target_role_arn else None
     found = reads.role(association.role_arn).result() if association.role_arn else role
-    return replace(subject, association_role=found, agent=agent.result(), auth_endpoints=endpoints.result())
+    subject = replace(
+        subject, association_role=found, agent=agent.result(), auth_endpoints=endpoints.result()
+    )
+    return subject if target is None else replace(subject, target_role=target.result())
 
 
 def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:
@@ -64,7 +77,40 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     roles = reads.roles().result()
     if isinstance(roles, Unreadable):
         return roles
-    return tuple(item for item in roles if explain(item.trust, identity, now=facts.now).admitted)
+    found = tuple(item for item in roles if explain(item.trust, identity, now=facts.now).admitted)
+    named = [item.arn for item in found if names_exactly(item.trust, identity, facts.now)][:_SHOWN]
+    whole = {arn: reads.role(arn) for arn in named}
+    return tuple(
+        _with_policies(item, whole[item.arn].result()) if item.arn in whole else item for item in found
+    )
+
+
+def _with_policies(summary: RoleSummary, role: Role | Unreadable | None) -> RoleSummary:
+    """A role that may be proposed, with what it is allowed, as far as that can be read."""
+    if not isinstance(role, Role) or isinstance(role.policies, Unreadable):
+        return summary
+    return replace(summary, policies=tuple(sorted(role.policies)))
+
+
+def _own_roles(reads: DoctorReads, subject: Subject) -> dict[str, Role | Unreadable | None]:
+    """The roles that containers name which bring a token of their own."""
+    futures = {arn: reads.role(arn) for arn in roles_named(subject)}
+    return {arn: future.result() for arn, future in futures.items()}
+
+
+def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str], ...]:
+    """Roles that admit one of nearly its name which is gone, where the ServiceAccount names none."""
+    subject, cluster = facts.named, facts.cluster
+    account = subject.account
+    if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
+        return ()
+    if subject.association is not None or subject.candidates != () or isinstance(facts.accounts, Unreadable):
+        return ()
+    roles = reads.roles().result()
+    if isinstance(roles, Unreadable):
+        return ()
+    provider = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    return gone_names(facts.accounts, roles, provider, (subject.namespace, subject.name))
 
 
 def account_named(subject: Subject) -> str:

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core import lifecycle, policy, trust
+from irsa_cli.core import arn, lifecycle, policy, trust
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
-from irsa_cli.core.errors import Conflict, IrsaError, Refused, ServiceError
-from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
+from irsa_cli.core.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.finding import observed_account
 
@@ -47,10 +47,31 @@ def observe(connection: Connection, wish: Wish) -> Observed:
         role=found_role,
         role_unreadable=unreadable,
         service_account=found_account,
+        bound_role=None if wish.role_only else _bound_role(connection, wish, found_account),
         namespace_exists=wish.role_only or found_account is not None or now is not None,
         namespace_maker="" if wish.role_only else _young(namespace.result(), now),
         trust_quota=_trust_quota(connection, wish, found_role),
     )
+
+
+def _bound_role(
+    connection: Connection, wish: Wish, account: ObservedServiceAccount | None
+) -> ObservedRole | None:
+    """The role of the cluster's account that the ServiceAccount has in place of the wished one.
+
+    None where it can't be read: it only tells how to go on.
+    """
+    named = account.annotations.get(ROLE_ARN_ANNOTATION, wish.role_arn) if account is not None else ""
+    if wish.role is None or wish.override or named in ("", wish.role_arn):
+        return None
+    try:
+        found = arn.role_arn(named)
+        if found.account != connection.cluster.account:
+            return None
+        role = reading.observed_role(connection.iam, found.name)
+    except (InvalidInput, ServiceError):
+        return None
+    return role if role is not None and f"role{role.state.path}{found.name}" == found.resource else None
 
 
 def is_account_needed(wish: Wish, role: ObservedRole | None) -> bool:

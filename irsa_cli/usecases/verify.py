@@ -24,6 +24,7 @@ from irsa_cli.usecases import verify_steps as steps
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.identity import ServiceAccount
 from irsa_cli.usecases.namespaces import check_namespace
+from irsa_cli.usecases.pasting import pasted_options
 from irsa_cli.usecases.running import naming_caller
 from irsa_cli.usecases.verify_reading import WORKERS, Reads
 from irsa_cli.usecases.verifying import Verifier, Wanted
@@ -64,7 +65,8 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
     try:
         with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:
             reads.begin()
-            verifier = Verifier(connection, reads, request.wanted)
+            options = pasted_options(request.target)
+            verifier = Verifier(connection, reads, request.wanted, options, many)
             items = _many(verifier, request) if many else (_one(verifier, request),)
     except IrsaError as error:
         return Report(cluster, many=many, error=error)

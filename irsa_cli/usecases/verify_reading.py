@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
     from irsa_cli.aws.simulation import Simulated
+    from irsa_cli.core.causes.facts import Association, Unreadable
     from irsa_cli.core.jwt import Keys
+    from irsa_cli.usecases.associations import Associations
     from irsa_cli.usecases.connect import Connection
 
 T = TypeVar("T")
@@ -77,6 +79,20 @@ class Reads:
         cluster = self._connection.cluster
         arn = provider_arn(cluster.partition, account, cluster.issuer)
         return self._once(arn, lambda: reading.provider(self.iam(account), arn))
+
+    def association(self, namespace: str, name: str) -> Future[Association | Unreadable | None]:
+        """The EKS Pod Identity association of a ServiceAccount, with its role."""
+        from irsa_cli.usecases.associations import association
+
+        return self._once(
+            ("association", namespace, name), lambda: association(self._connection, namespace, name)
+        )
+
+    def associations(self) -> Future[Associations | Unreadable]:
+        """All EKS Pod Identity associations of the cluster, without their roles."""
+        from irsa_cli.usecases.associations import associations
+
+        return self._once("associations", lambda: associations(self._connection))
 
     def role(self, arn: str) -> Future[RoleState | None]:
         """A role by its name; IAM does not compare the path."""

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.core import jwt, lifecycle
 from irsa_cli.core.arn import iam_arn, role_arn
+from irsa_cli.core.causes.facts import Association, Unreadable
 from irsa_cli.core.claims import Claims, read
 from irsa_cli.core.errors import IrsaError, ServiceError
 from irsa_cli.core.evaluation import Answer, Explanation, explain
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.verification import Check, Name, Permission, Status, Step
 from irsa_cli.core.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
+from irsa_cli.usecases.associations import note_of, taken_over
 
 if TYPE_CHECKING:
     from irsa_cli.aws.permissions import ReadCall
@@ -264,6 +266,27 @@ def completeness(found: Future[RoleState | None], arn: str, cluster: Cluster) ->
     check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")
     advice = life.next_steps(f"-c {cluster.name} -r {cluster.region}")
     return (Step(Name.COMPLETENESS, f"the tags of {arn}", (check,), advice),)
+
+
+def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[Step, ...]:
+    """That pods get other credentials, where an EKS Pod Identity association gives them another role."""
+    if not isinstance(others, Association) or not pods_differ(others, arn):
+        return ()
+    sent = f"ListPodIdentityAssociations of {cluster.name}"
+    check = Check("credentials", FAILED if others.role_arn else NOT_CHECKED, taken_over(others))
+    return (Step(Name.PODS, sent, (check,)),)
+
+
+def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterator[str]:
+    """What is noted of associations beside: that they were not read, or give pods the same role."""
+    same = isinstance(others, Association) and not pods_differ(others, arn)
+    if isinstance(others, Unreadable) or same:
+        yield from note_of(others, arn)
+
+
+def pods_differ(others: Association, arn: str) -> bool:
+    """Whether an association gives pods another role."""
+    return arn != (others.target_role_arn or others.role_arn)
 
 
 def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) -> Iterator[Permission]:

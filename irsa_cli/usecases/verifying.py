@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from irsa_cli.aws.role_credentials import RoleCredentials
     from irsa_cli.aws.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
+    from irsa_cli.core.causes.facts import Association, Unreadable
     from irsa_cli.kube.client import TokenAnswer
     from irsa_cli.usecases.connect import Connection
 
@@ -63,6 +64,9 @@ class Verifier:
     connection: Connection
     reads: Reads
     wanted: Wanted
+    options: str = ""
+    """The options by which the user named the cluster."""
+    many: bool = False
 
     def verify(self, namespace: str, name: str, injection: Injection) -> Verification:
         """Go through the steps for a ServiceAccount whose annotations name a role."""
@@ -72,6 +76,7 @@ class Verifier:
         audience, arn = self.wanted.audience or injection.audience, injection.role_arn
         cluster, subject = self.connection.cluster, names.subject(namespace, name)
         self._begin(arn)
+        self._begin_association(namespace, name)
         answer = attempt(lambda: self._token(namespace, name, audience))
         exchanged = attempt(lambda: self._exchange(arn, answer))
         after, permissions = self._after(arn, exchanged)
@@ -79,6 +84,7 @@ class Verifier:
         identity = steps.identity_of(
             cluster, arn, subject, audience, answer, regional_sts=injection.regional_sts
         )
+        others = self._association(namespace, name)
         trusted = steps.trust(self.reads.role(arn), arn, identity)
         endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
         return agreed(
@@ -104,10 +110,12 @@ class Verifier:
                     steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
                     *after,
                     *steps.completeness(self.reads.role(arn), arn, cluster),
+                    *steps.pods(others, arn, cluster),
                 ),
                 tuple(permissions),
-                tuple(_notes(cluster, injection)),
+                (*_notes(cluster, injection), *steps.of_pod_identity(others, arn)),
                 seconds=monotonic() - started,
+                look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
             )
         )
 
@@ -116,6 +124,22 @@ class Verifier:
         self.reads.role(arn)
         self.reads.provider(role_arn(arn).account)
         self._simulations(arn)
+
+    def _begin_association(self, namespace: str, name: str) -> None:
+        """Of many ServiceAccounts the associations are listed once."""
+        if self.many:
+            self.reads.associations()
+        else:
+            self.reads.association(namespace, name)
+
+    def _association(self, namespace: str, name: str) -> Association | Unreadable | None:
+        if self.many:
+            listed = self.reads.associations().result()
+            if not isinstance(listed, dict):
+                return listed
+            if (namespace, name) not in listed:
+                return None
+        return self.reads.association(namespace, name).result()
 
     def _simulations(self, arn: str) -> Future[list[Simulated]] | None:
         wanted = self.wanted

@@ -83,6 +83,7 @@ def describe_with_documents(caller: Caller) -> bool:
 OPERATIONS: Sequence[Operation] = (list_all, list_by_pages, get_one, describe, describe_with_documents)
 ACTIONS: dict[str, Operation] = {
     "eks:DescribeCluster": list_all,
+    "eks:ListPodIdentityAssociations": list_all,
     "iam:GetAccountAuthorizationDetails": list_by_pages,
     "iam:GetAccountSummary": list_by_pages,
     "iam:GetOpenIDConnectProvider": list_all,

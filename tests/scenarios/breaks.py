@@ -350,6 +350,37 @@ def pod_started_before_the_association(binding: Binding) -> None:
     associate(binding)
 
 
+@breaks("pod-identity-gone")
+def association_that_is_gone(binding: Binding) -> None:
+    associate(binding)
+    binding.new_pod()
+    eks, cluster = binding.aws("eks"), binding.stage.cluster
+    for item in eks.list_pod_identity_associations(clusterName=cluster)["associations"]:
+        if item["namespace"] == binding.namespace:
+            number = item["associationId"]
+            eks.delete_pod_identity_association(clusterName=cluster, associationId=number)
+
+
+@breaks("pod-own-token")
+def token_of_the_pod_s_own_that_the_role_does_not_admit(binding: Binding) -> None:
+    another_service_account(binding)
+    bring_token(binding, binding.role_arn)
+
+
+def bring_token(binding: Binding, role: str, audience: str = STS) -> None:
+    """A pod that brings a role and a token of its own, where the webhook would have put its own."""
+    binding.annotate(None)
+    folder = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+    env = {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{folder}/token"}
+    container = {
+        "env": [{"name": name, "value": value} for name, value in env.items()],
+        "volumeMounts": [{"name": "own", "mountPath": folder}],
+    }
+    token = {"audience": audience, "expirationSeconds": 3600, "path": "token"}
+    volume = {"name": "own", "projected": {"sources": [{"serviceAccountToken": token}]}}
+    binding.new_pod(container=container, volumes=[volume])
+
+
 @breaks("pod-older-than-annotation")
 def pod_started_before_the_annotation(binding: Binding) -> None:
     binding.annotate(None)

@@ -1,38 +1,60 @@
 """Doing what `irsa doctor` says is to be done: its commands, carried out by AWS's and Kubernetes' own calls.
 
 There is no `kubectl` and no AWS CLI in the tests; what is left to a person (an editor, a look) is not done.
+What a cure must do is proven here, too: a pod's token is exchanged, and nobody else is admitted than before.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 from typing import Any
 from unittest import mock
 
-from botocore import xform_name
+import boto3
+from botocore import UNSIGNED, xform_name
+from botocore.config import Config
 
 from irsa_cli.cli.main import run
-from tests.scenarios.breaking import NAME, Binding
+from irsa_cli.core.evaluation import explain
+from irsa_cli.core.web_identity import WebIdentity
+from tests.scenarios.breaking import NAME, STS, Binding
+from tests.support.stage import Json, made
 
 BY_HAND = {
     *("ARN", "edit", "doctor", "get", "get-policy", "get-role", "modify-vpc-endpoint", "describe-cluster"),
     *("describe-pod-identity-association", "curl"),
 }
 """Words of commands that need a person."""
+IN_ACCOUNT = re.compile(r".* # in account (\d{12})")
 
 
 def is_by_hand(fix: str) -> bool:
     """Whether a fix can't be pasted as it is."""
-    return any(word in BY_HAND for line in fix.splitlines() for word in shlex.split(line, comments=True))
+    commands = [shlex.split(line, comments=True) for line in fix.splitlines()]
+    return not any(commands) or any(word in BY_HAND for command in commands for word in command)
+
+
+def alternatives(fix: str) -> list[str]:
+    """A fix and, where it names another one in its comments, that one."""
+    lines = fix.splitlines()
+    other = [line.removeprefix("# ") for line in lines if line.startswith(("# kubectl", "# aws", "# irsa"))]
+    return ["\n".join(lines), *(["\n".join(other)] if other else [])]
 
 
 def cure(binding: Binding, fix: str) -> None:
     """Carry out the commands of a fix."""
     for line in fix.splitlines():
-        program, *words = shlex.split(line, comments=True)
-        {"irsa": _irsa, "kubectl": _kubectl, "aws": _aws}[program](binding, words)
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        elsewhere = IN_ACCOUNT.fullmatch(line)
+        if words[0] == "aws":
+            _aws(binding, words[1:], elsewhere[1] if elsewhere else "")
+        else:
+            {"irsa": _irsa, "kubectl": _kubectl}[words[0]](binding, words[1:])
 
 
 def _irsa(binding: Binding, words: list[str]) -> None:
@@ -50,12 +72,12 @@ def _kubectl(binding: Binding, words: list[str]) -> None:
             binding.annotate(value if equals else None, key if equals else key.removesuffix("-"))
     else:
         assert words[2:4] == ["delete", "pod"], words
-        binding.new_pod()
+        binding.restart_pod()
 
 
-def _aws(binding: Binding, words: list[str]) -> None:
+def _aws(binding: Binding, words: list[str], account: str) -> None:
     service, operation, *rest = words
-    client = binding.aws(service)
+    client = binding.aws(service, account)
     name = operation.replace("-", "_")
     members = client.meta.service_model.operation_model(
         client.meta.method_to_api_mapping[name]
@@ -66,3 +88,74 @@ def _aws(binding: Binding, words: list[str]) -> None:
             if xform_name(member, "-") == flag.removeprefix("--"):
                 flags[member] = int(value) if shape.type_name == "integer" else value
     getattr(client, name)(**flags)
+
+
+def prove(binding: Binding) -> list[str]:
+    """Exchange the token of each container of the pod, as its SDK would; returns the roles that they got.
+
+    What has its credentials from EKS Pod Identity must have an association, and gets no further here.
+    """
+    pod = binding.stage.kube.get(f"/api/v1/namespaces/{binding.namespace}/pods/{NAME}-0").body
+    return [_proven(binding, pod, container) for container in pod["spec"]["containers"]]
+
+
+def _proven(binding: Binding, pod: Json, container: Json) -> str:
+    env = {item["name"]: item.get("value", "") for item in container.get("env", [])}
+    if "AWS_CONTAINER_CREDENTIALS_FULL_URI" in env:
+        (found,) = binding.aws("eks").list_pod_identity_associations(
+            clusterName=binding.stage.cluster,
+            namespace=binding.namespace,
+            serviceAccount=pod["spec"]["serviceAccountName"],
+        )["associations"]
+        return str(found["associationId"])
+    token = _token(binding, pod, container, env["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    return assumed(binding, env["AWS_ROLE_ARN"], token)
+
+
+def _token(binding: Binding, pod: Json, container: Json, file: str) -> str:
+    """What is in a file of the container: a token for the audience of the volume that is mounted there."""
+    (volume,) = (
+        mount["name"] for mount in container["volumeMounts"] if file.startswith(f"{mount['mountPath']}/")
+    )
+    (projected,) = (item["projected"] for item in pod["spec"]["volumes"] if item["name"] == volume)
+    (source,) = (item["serviceAccountToken"] for item in projected["sources"])
+    return token_of(binding, pod["spec"]["serviceAccountName"], source["audience"])
+
+
+def token_of(binding: Binding, name: str, audience: str = STS) -> str:
+    """A token of a ServiceAccount of the namespace."""
+    path = f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{name}/token"
+    answer = made(
+        binding.stage.kube.create(path, {"spec": {"audiences": [audience], "expirationSeconds": 600}})
+    )
+    return str(answer.body["status"]["token"])
+
+
+def assumed(binding: Binding, role: str, token: str) -> str:
+    """Exchange a token at STS for a role; returns the role. Raises `ClientError` where STS refuses."""
+    unsigned = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
+    sts = boto3.client(
+        "sts", endpoint_url=binding.stage.sandbox.url, region_name=binding.stage.region, config=unsigned
+    )
+    found = sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="pod", WebIdentityToken=token)
+    assert f"/{role.rsplit('/', 1)[-1]}/" in found["AssumedRoleUser"]["Arn"]
+    return role
+
+
+def admitted(binding: Binding, *accounts: str) -> set[tuple[str, str]]:
+    """Which other ServiceAccounts each role admits, by its trust policy."""
+    names = (NAME, f"{NAME}-2", "default", "other", "app-0a1b2c3d4e")
+    others = [
+        *(f"system:serviceaccount:{binding.namespace}:{name}" for name in names),
+        *(f"system:serviceaccount:{space}:{NAME}" for space in (f"{binding.namespace}-2", "kube-system")),
+        "system:serviceaccount:kube-system:default",
+    ]
+    found = set()
+    for account in ("", *accounts):
+        for role in binding.aws("iam", account).list_roles()["Roles"]:
+            provider = binding.provider.replace(binding.stage.account_id, role["Arn"].split(":")[4])
+            for subject in others:
+                identity = WebIdentity(provider, f"https://{binding.prefix}", subject, STS)
+                if explain(role["AssumeRolePolicyDocument"], identity).admitted:
+                    found.add((role["Arn"], subject))
+    return {pair for pair in found if pair[1] != binding.subject}

@@ -1,11 +1,13 @@
 """`irsa create-sa` as its users run it: fresh, again, half-made, existing, differing."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
-from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Stage
+from tests.scenarios.binding import make_binding
+from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Ran, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 
@@ -167,6 +169,81 @@ def test_what_exists_and_differs_is_refused(stage: Stage, namespace: str, change
     assert ran.json["outcome"] == "refused"
     assert ran.json["error"]["details"] or ran.json["error"]["reason"]
     assert stage.world() == before
+
+
+WISHED = (
+    ("--attach-policy-arn", f"{READ_ONLY},{SQS}", "--tags", "team=b", "--description", "it's another"),
+    ("--attach-policy-arn", SQS, "--max-session-duration", "7200", "--permissions-boundary", READ_ONLY),
+    ("--attach-policy-arn", READ_ONLY, "--label", "team=b", "--annotation", "example.com/note=x, y"),
+    ("--attach-policy-arn", READ_ONLY, "--audience", "another", "--associate-oidc"),
+    ("--no-sts-regional-endpoints", "--token-expiration", "7200"),
+)
+"""Each differs in several things from what `reader` has in the tests below."""
+HAS = (
+    *("--attach-policy-arn", READ_ONLY, "--label", "team=a", "--annotation", "example.com/note=z"),
+    *("--sts-regional-endpoints", "--token-expiration", "3600"),
+)
+
+
+def hand_made(stage: Stage, namespace: str) -> str:
+    """A binding of somebody else's, with its provider; returns the role's ARN."""
+    for arn in stage.world()["oidc_providers"]:
+        stage.iam().delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    return make_binding(stage, namespace)
+
+
+def proposed(ran: Ran) -> list[list[str]]:
+    """The commands of irsa that a refusal names, as words; it names none of AWS's."""
+    steps = ran.json["error"]["next"]
+    assert not [step for step in steps if "aws iam" in step]
+    return [shlex.split(step)[1:] for step in steps if step.startswith("irsa ")]
+
+
+@pytest.mark.parametrize("changed", WISHED, ids=range(len(WISHED)))
+def test_a_refusal_names_the_one_command_that_makes_it_as_wished(
+    stage: Stage, namespace: str, changed: tuple[str, ...]
+) -> None:
+    assert stage.create_sa("reader", namespace, *HAS).code == 0
+    ran = stage.create_sa("reader", namespace, *changed, "-o", "json")
+    assert ran.code == 4, ran.err
+    (command,) = proposed(ran)
+    done = stage.irsa(*command)
+    assert done.code == 0, done.err
+    assert stage.create_sa("reader", namespace, *changed, "-o", "json").json["outcome"] == "unchanged"
+
+
+@pytest.mark.parametrize("flag", [("--role-path", "/elsewhere/"), ("--subject-pattern", "read*")])
+def test_half_of_what_is_wished_is_never_proposed(
+    stage: Stage, namespace: str, flag: tuple[str, str]
+) -> None:
+    assert stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY).code == 0
+    ran = stage.create_sa("reader", namespace, "--attach-policy-arn", SQS, *flag, "-o", "json")
+    assert ran.code == 4
+    assert "irsa update-sa does not change the" in str(ran.json["error"]["next"])
+    assert not [words for words in proposed(ran) if "--attach-policy-arn" in words]
+
+
+def test_a_role_that_was_adopted_is_changed_and_gets_no_second_one(stage: Stage, namespace: str) -> None:
+    arn = hand_made(stage, namespace)
+    assert stage.irsa("adopt", "reader", "-n", namespace, "-c", stage.cluster).code == 0
+    ran = stage.create_sa("reader", namespace, "--attach-policy-arn", SQS, "--tags", "team=b", "-o", "json")
+    assert ran.code == 4
+    assert "--override" not in str(ran.json["error"])
+    (command,) = proposed(ran)
+    done = stage.irsa(*command)
+    assert done.code == 0, done.err
+    role = stage.role_of(namespace, "reader")
+    assert (role["arn"], role["attached"], role["tags"]["team"]) == (arn, [SQS], "b")
+    again = stage.create_sa("reader", namespace, "--attach-policy-arn", SQS, "--tags", "team=b", "-o", "json")
+    assert again.code == 4
+    (look,) = [step for step in again.json["error"]["next"] if "irsa describe-sa" in step]
+    assert stage.irsa(*shlex.split(look.partition("irsa ")[2])).code == 0
+
+
+def test_a_stranger_s_role_is_still_replaced_only_when_told_so(stage: Stage, namespace: str) -> None:
+    hand_made(stage, namespace)
+    ran = stage.create_sa("reader", namespace, "--attach-policy-arn", SQS, "-o", "json")
+    assert "--override-existing-serviceaccounts" in str(ran.json["error"]["next"])
 
 
 def test_somebody_elses_role_of_that_name_is_refused(stage: Stage, namespace: str) -> None:

@@ -326,7 +326,7 @@ def test_what_could_not_be_looked_at_is_not_called_right(cluster: Stage) -> None
     assert "could be looked at; 1 of 1 ServiceAccounts could not be judged (exit 1)" in ran.out
     one = cluster.irsa("doctor", NAME, "-n", "back", "-c", "demo", user="lister")
     assert one.code == 1
-    assert "of what decides, 16 checks could not be made (exit 1)" in one.out
+    assert "of what decides, 17 checks could not be made (exit 1)" in one.out
 
 
 def test_a_role_that_is_not_read_is_not_called_right(cluster: Stage) -> None:
@@ -338,7 +338,7 @@ def test_a_role_that_is_not_read_is_not_called_right(cluster: Stage) -> None:
     ran = cluster.irsa("doctor", "-c", "demo")
     assert ran.code == 5
     assert "? back/far" in ran.out
-    assert f"    can't tell: account {FOREIGN} is not read" in ran.out
+    assert f"    back/far: can't tell: account {FOREIGN} is not read" in ran.out
     assert f"✓ back/{NAME}" in ran.out
     assert "1 of 3 ServiceAccounts could not be judged" in ran.out
 
@@ -378,7 +378,7 @@ def test_an_annotation_does_not_reach_the_terminal_raw(cluster: Stage) -> None:
         assert not any(line.startswith("✓ back") for line in ran.out.splitlines())
     document = cluster.irsa("doctor", "evil", "-n", "back", "-c", "demo", "-o", "json").json
     (found,) = (item for item in document["findings"] if item["id"] == "annotation-arn")
-    assert found["fix"].endswith("role-arn=arn:aws:iam::111122223333:role/NAME")
+    assert found["fix"].startswith("irsa create-sa evil -n back -c demo --attach-policy-arn ARN")
 
 
 def test_an_empty_annotation_is_the_only_thing_that_is_wrong(

@@ -45,7 +45,7 @@ def test_the_text_shows_all_six_steps(stage: Stage, namespace: str, role: str) -
     assert ran.code == 0, ran.err
     lines = ran.out.splitlines()
     assert [line[4] for line in lines if line.startswith("  ✓ ")] == list("123456")
-    assert f"Verified: pods of {namespace}/reader get {role}" in lines[-1]
+    assert f"Verified: a token of {namespace}/reader is exchanged for {role}" in lines[-1]
 
 
 def test_the_condition_that_fails_is_named_with_both_values(stage: Stage, namespace: str, role: str) -> None:

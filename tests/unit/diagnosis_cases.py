@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from irsa_cli.core.causes.facts import Association, EksFacts, Event, RoleSummary, Unreadable, VpcEndpoint
-from irsa_cli.core.causes.kinds import Requirement, Volume
+from irsa_cli.core.causes.facts import (
+    Association,
+    EksFacts,
+    Event,
+    Role,
+    RoleSummary,
+    Unreadable,
+    VpcEndpoint,
+)
+from irsa_cli.core.causes.kinds import Pod, Requirement, Volume
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import (
     CLUSTER_TAG,
@@ -59,8 +68,33 @@ UNSHOWN = bare_pod(name="irsa-doctor-1", owner="")
 
 
 POD_IDENTITY = bare_pod(
-    containers=(container(env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23"}, mounts={}),)
+    containers=(
+        container(
+            env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}, mounts={}
+        ),
+    )
 )
+
+
+APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/web"}
+"""A pod that bears nothing of the ServiceAccount's name."""
+
+
+def with_env(**variables: str | None) -> Change:
+    """A pod that has a web identity and these variables."""
+    return around(pods=(pod(containers=(container(env={**env(), **variables}),)),))
+
+
+def behind_proxy(**variables: str) -> Pod:
+    """A pod with Pod Identity that has a proxy."""
+    there = {**POD_IDENTITY.containers[0].env, "HTTP_PROXY": "(not shown)", **variables}
+    return replace(POD_IDENTITY, containers=(container(env=there, mounts={}),))
+
+
+def cli(version: str) -> Pod:
+    """A pod with Pod Identity and this AWS CLI."""
+    item = replace(POD_IDENTITY.containers[0], image=f"public.ecr.aws/aws-cli/aws-cli:{version}")
+    return replace(POD_IDENTITY, containers=(item,))
 
 
 def marked(commit: str) -> dict[str, str]:
@@ -77,6 +111,28 @@ def for_pod_identity(*actions: str) -> Document:
     return statement(Principal={"Service": "pods.eks.amazonaws.com"}, Action=list(actions), Condition=None)
 
 
+ASSUMING = ("sts:AssumeRole", "sts:TagSession")
+
+
+def asking(**keys: str) -> Document:
+    """A trust policy for EKS Pod Identity on conditions."""
+    equal = {"StringEquals": keys}
+    principal = {"Service": "pods.eks.amazonaws.com"}
+    return statement(Principal=principal, Action=list(ASSUMING), Condition=equal)
+
+
+def for_role(*actions: str, external: str = "") -> Document:
+    """A trust policy for the association's role."""
+    condition = {"StringEquals": {"sts:ExternalId": external}} if external else None
+    return statement(Principal={"AWS": ROLE}, Action=list(actions), Condition=condition)
+
+
+def targeting(target: Role | None, external: str = "") -> Change:
+    """A Pod Identity association with a target role."""
+    association = Association("a-1", ROLE, NOW - timedelta(days=1), FOREIGN, external)
+    return pod_identity(association=association, target_role=target)
+
+
 def pod_identity(**fields: object) -> Change:
     """A ServiceAccount without annotation that has a working Pod Identity association, then changed."""
     working = {
@@ -89,6 +145,20 @@ def pod_identity(**fields: object) -> Change:
         "probe": POD_IDENTITY,
     }
     return around(**{**working, **fields})
+
+
+def own_token(named: str | None = ROLE, audience: str = STS, **fields: object) -> Change:
+    """A ServiceAccount without annotation whose pod brings a role and a token of its own."""
+    mounted = container(env=env(named or f"{ROLE}-gone"), mounts={"own": "/var/run/secrets/own"})
+    mounted = replace(
+        mounted, env={**mounted.env, "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/own/token"}
+    )
+    return around(
+        account=annotated(),
+        role=Unreadable("names no role"),
+        pods=(pod(containers=(mounted,), volumes=(Volume("own", audience),)),),
+        own_roles={ROLE: role(**fields)} if named else {f"{ROLE}-gone": None},
+    )
 
 
 def old_cluster(provider: ProviderState | None) -> Change:
@@ -388,11 +458,48 @@ CASES: list[tuple[str, Change]] = [
     ),
     (
         "pod-identity-association",
-        around(association=Association("a-1", ROLE), pods=(POD_IDENTITY,), probe=POD_IDENTITY),
+        around(association=Association("a-1", FOREIGN), pods=(POD_IDENTITY,), probe=POD_IDENTITY),
     ),
+    ("pod-identity-gone", around(pods=(POD_IDENTITY,))),
+    ("pod-own-token", own_token(trust=FOR_ANOTHER)),
+    ("pod-own-token", own_token(arn=f"{ROLE}-2")),
+    ("pod-own-token", own_token(None)),
+    ("pod-own-token", own_token("reader")),
+    ("pod-own-token", own_token(audience="other")),
     ("pod-identity-trust", pod_identity(association_role=role())),
     ("pod-identity-trust", pod_identity(association_role=role(trust=for_pod_identity("sts:AssumeRole")))),
     ("pod-identity-trust", pod_identity(association_role=None)),
+    ("pod-identity-proxy", pod_identity(pods=(behind_proxy(),))),
+    ("pod-identity-proxy", pod_identity(pods=(behind_proxy(NO_PROXY="10.0.0.0/8,.cluster.local"),))),
+    ("pod-identity-sdk", pod_identity(pods=(cli("1.29.0"),))),
+    ("pod-identity-sdk", pod_identity(pods=(cli("2.14.9"),))),
+    ("pod-endpoint", with_env(AWS_ENDPOINT_URL="http://minio.storage:9000")),
+    ("pod-endpoint", with_env(AWS_ENDPOINT_URL="https://s3.eu-west-1.amazonaws.com")),
+    ("pod-token-volume", around(pods=(pod(volumes=(Volume("aws-iam-token", STS, "other"),)),))),
+    (
+        "pod-static-credentials",
+        around(pods=(pod(containers=(container(env=env(AWS_ACCESS_KEY_ID="x")), container(name="proxy"))),)),
+    ),
+    (
+        "pod-env-partial",
+        around(
+            pods=(pod(containers=(container(), container(name="i", init=True, env={"AWS_ROLE_ARN": ROLE}))),)
+        ),
+    ),
+    *(
+        ("pod-identity-trust", pod_identity(association_role=role(trust=asking(**{key: value}))))
+        for key, value in (
+            ("aws:SourceAccount", "444455556666"),
+            ("aws:SourceArn", f"{CLUSTER.arn}-2"),
+            ("aws:RequestTag/kubernetes-namespace", "front"),
+            ("aws:RequestTag/kubernetes-service-account", "raeder"),
+            ("aws:RequestTag/team", "x"),
+        )
+    ),
+    ("pod-identity-target", targeting(None)),
+    ("pod-identity-target", targeting(role(arn=FOREIGN))),
+    ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role("sts:AssumeRole")))),
+    ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role(*ASSUMING, external="x")))),
     ("pod-identity-agent", pod_identity(agent=False)),
     (
         "pod-identity-platform",
@@ -414,6 +521,31 @@ CASES: list[tuple[str, Change]] = [
     ),
     ("pod-opted-out", around(pods=(bare_pod(annotations={"eks.amazonaws.com/skip-containers": "app"}),))),
     ("pod-service-account", around(pods=(bare_pod(service_account="default"),))),
+    ("pod-service-account", around(pods=(bare_pod(**APART, service_account="reader-sa"),))),
+    ("pod-service-account", around(pods=(bare_pod(**APART, service_account="raeder"),))),
+    ("pod-service-account", around(pods=(), elsewhere=(bare_pod(namespace="front"),))),
+    (
+        "pod-service-account",
+        around(pods=(pod(), bare_pod(**{**APART, "owner": f"Pod/{pod().name}"}, service_account="default"))),
+    ),
+    (
+        "pod-service-account",
+        around(
+            pods=(
+                pod(labels={"spark-app-selector": "s-1"}),
+                bare_pod(**{**APART, "labels": {"spark-app-selector": "s-1"}}, service_account="default"),
+            )
+        ),
+    ),
+    (
+        "service-account-renamed",
+        around(
+            account=annotated(),
+            role=Unreadable("no"),
+            pods=(bare_pod(),),
+            renamed=((ADMITTING[0], "reader-sa"),),
+        ),
+    ),
     ("pod-role-differs", around(pods=(pod(containers=(container(env=env(FOREIGN)),)),))),
     ("pod-audience-differs", around(pods=(pod(volumes=(Volume("aws-iam-token", "other"),)),))),
     ("pod-env-partial", around(pods=(pod(containers=(container(env={"AWS_ROLE_ARN": ROLE}),)),))),

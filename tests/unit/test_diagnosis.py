@@ -47,7 +47,8 @@ OF_CLUSTER = [
 ]
 OF_SUBJECT = [
     *("namespace_labels", "account", "role", "provider", "candidates", "pods", "probe", "association"),
-    *("association_role", "agent", "auth_endpoints", "network_policies", "nodes", "events"),
+    *("association_role", "agent", "auth_endpoints", "network_policies", "nodes", "events", "elsewhere"),
+    "target_role",
 ]
 NO_REGION = {key: value for key, value in env().items() if not key.endswith("REGION")}
 
@@ -68,7 +69,7 @@ def test_every_part_that_can_be_unreadable_is_tried() -> None:
         return {item.name for item in fields(kind) if "Unreadable" in str(item.type)}
 
     assert names(Facts) == set(OF_CLUSTER)
-    assert names(Subject) == {*OF_SUBJECT, "providers"}  # The values of that one may be unreadable.
+    assert names(Subject) == {*OF_SUBJECT, "providers", "own_roles"}  # The values of these may be.
 
 
 @given(PARTS)
@@ -95,7 +96,7 @@ def test_what_can_not_be_read_is_shown_with_its_reason(name: str) -> None:
     # These say more where they can be read, and decide nothing by themselves.
     hints = {"providers", "quotas", "accounts", ".candidates", ".provider", ".probe"}
     # These are read where there is a Pod Identity association.
-    hints |= {".association_role", ".agent", ".auth_endpoints"}
+    hints |= {".association_role", ".agent", ".auth_endpoints", ".elsewhere", ".target_role"}
     hidden = untold(unreadable(working(), {name})) - untold(working())
     assert hidden or name in hints
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
 
 from irsa_cli.core.causes import CAUSES
-from irsa_cli.core.causes.facts import RoleSummary, Unreadable, VpcEndpoint
+from irsa_cli.core.causes.facts import Association, RoleSummary, Unreadable, VpcEndpoint
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.causes.kinds import NetworkPolicy
 from irsa_cli.core.causes.objects import network_policy
@@ -26,6 +27,7 @@ from tests.unit.observed import (
     ROLE,
     TRUST,
     Change,
+    annotated,
     around,
     both,
     china,
@@ -41,6 +43,10 @@ Json = dict[str, Any]
 AUDIENCE = "sts.amazonaws.com"
 
 NEVER_A_PROBLEM = {
+    "pod-unseen",
+    "pod-profile",
+    "pod-credentials-file",
+    "pod-old-annotation",
     "pod-identity-endpoint",
     "provider-thumbprint",
     "role-new",
@@ -164,3 +170,18 @@ def test_china_with_a_region_works() -> None:
 )
 def test_other_names_are_no_earlier_release(trusted: str, name: str) -> None:
     assert problems(released(trusted, name)) == ["trust-subject"]
+
+
+@pytest.mark.parametrize(
+    "text", ["arn:aws:iam::aws:policy/$(touch x)", "a\nrm -rf x", "arn:aws:iam::aws:policy/a;id"]
+)
+def test_what_others_wrote_is_no_command_of_a_fix(text: str) -> None:
+    alone = around(account=annotated(role_arn=text), pods=())
+    beside = around(account=annotated(role_arn=text), pods=(), association=Association("a-1", f"{ROLE}-2"))
+    for change in (alone, beside):
+        for item in judge(change(working())):
+            for line in item.judgement.fix.splitlines():
+                words = shlex.split(line, comments=True)
+                assert not words or words[0] in ("irsa", "kubectl", "aws")
+                assert not [word for word in words if word in ("rm", "id", "x")]
+                assert "$(" not in line or "'" in line

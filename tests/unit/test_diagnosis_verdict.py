@@ -28,6 +28,7 @@ from tests.unit.observed import (
     around,
     condition,
     of_cluster,
+    pod,
     role,
     trusting,
     working,
@@ -62,7 +63,13 @@ def many(facts: Facts) -> Diagnosis:
         (around(account=WHY), 1),
         (of_cluster(provider=WHY), 1),
         (trusting(condition(StringEquals=RIGHT, IpAddress={"aws:SourceIp": "10.0.0.0/8"})), 1),
-        (around(events=WHY, pods=WHY, probe=WHY, nodes=WHY, association=WHY, network_policies=WHY), 0),
+        (around(events=WHY, probe=WHY, nodes=WHY, network_policies=WHY), 0),
+        (around(pods=WHY), 1),
+        (around(pods=()), 1),
+        (around(pods=(pod(phase="Pending"),)), 1),
+        (around(pods=(pod(ending=True),)), 1),
+        (around(pods=(pod(phase="Succeeded"),)), 1),
+        (around(pods=(pod(phase="Pending"), pod())), 0),
         (of_cluster(webhooks=WHY, accounts=WHY, quotas=WHY, cluster_keys=WHY), 0),
     ],
 )
@@ -79,6 +86,8 @@ def test_the_exit_code_tells_whether_all_that_decides_was_looked_at(change: Chan
 def test_a_role_by_pod_identity_is_judged_by_its_association() -> None:
     facts = around(account=account(annotations={}), pods=())(pod_identity()(working()))
     assert isinstance(facts.named.association, Association)
+    assert one(facts).exit_code == 1  # No pod was seen.
+    facts = pod_identity()(working())
     assert one(facts).exit_code == 0
     assert one(around(association_role=WHY)(facts)).exit_code == 1
 

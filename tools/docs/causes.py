@@ -19,6 +19,8 @@ from irsa_cli.core.causes import CAUSES, Cause, Group  # noqa: E402 - the tests 
 from irsa_cli.core.causes.finding import Verdict  # noqa: E402
 from irsa_cli.core.diagnosis import judge  # noqa: E402
 from tests.scenarios.breaks import BREAKS, ELSEWHERE  # noqa: E402
+from tests.scenarios.reported.cases import Reported, Score  # noqa: E402
+from tests.scenarios.reported.everything import HEALTHY, REPORTED  # noqa: E402
 from tests.unit.diagnosis_cases import BESIDE, CASES  # noqa: E402
 from tests.unit.observed import working  # noqa: E402
 
@@ -40,8 +42,9 @@ Each check ends with one of three verdicts:
 - `can't tell`: what it needs is not there or could not be read, and the reason is said. That something can't
   be told is no problem: the exit code is 5 when there is a problem. It is 1 when there is none, but
   ServiceAccount, role, trust policy or provider could not be looked at (`service-account-missing`,
-  `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust`),
-  else 0.
+  `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust` and
+  `pod-identity-target`), no running pod with this identity was seen (`pod-unseen`), or a setting of a
+  container is suspect (`pod-profile`, `pod-credentials-file`), else 0.
 
 Problems are shown by weight, the most probable one first. A check that depends on another says "can't tell"
 until that one is in order: where there is no role, nothing is said of its trust policy.
@@ -70,6 +73,24 @@ A working binding is broken in each of these ways, and exactly the cause has to 
 to a binding in the sandbox and again on a real kube-apiserver, with the whole command; there the tests fail
 when a cause is missed or a false one is named. A working binding has to have none. Causes without a way are
 hints: from outside they can be suspected and not proven, and they are never a problem.
+"""
+MEASURED = """\
+The table above is derived from the causes: it says nothing of failures that nobody thought of. These are
+failures that somebody else reported in public, with the cause that was confirmed there. Each is reproduced in
+the sandbox, the whole command is run on it, and a test fails when a score gets worse. The scores:
+
+- `exact`: the first problem is the confirmed cause.
+- `among others`: it is a problem, and another one is named before it.
+- `hint`: no problem, and the cause is named under "can't tell" (and is not for a binding that works).
+- `can't tell`: no problem; what could not be seen is said, and the exit code is not 0.
+- `not looked at`: exit code 0, since the pod gets its role; what fails is its application, its permissions or
+  another role, which doctor [does not look at](#what-is-not-looked-at).
+- `missed`: exit code 0, and nothing leads to the cause.
+- `false`: something else is called a problem.
+"""
+UNTOUCHED = """\
+Set-ups in which nothing is wrong, usual and unusual ones; the same test plays them. `alarm` is what doctor
+calls a problem there all the same.
 """
 GROUPS = {
     Group.CLUSTER: "Cluster",
@@ -107,7 +128,7 @@ def tried() -> dict[str, Tried]:
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_sections(), *_table()])
+    return "\n".join([HEAD, *_sections(), *_table(), *_reported(), *_healthy()])
 
 
 def _sections() -> Iterator[str]:
@@ -139,7 +160,7 @@ def _text(text: str) -> str:
 
 
 def _table() -> Iterator[str]:
-    yield "## How they are tried\n"
+    yield "## Ways of breaking that are derived from the causes\n"
     yield TRIED
     yield "| cause | observed | found | missed | false | end to end |\n| --- | --- | --- | --- | --- | --- |"
     ends = Counter(cause for cause, _ in BREAKS.values()) + Counter(ELSEWHERE)
@@ -152,6 +173,36 @@ def _table() -> Iterator[str]:
         )
     total = [sum(getattr(item, name) for item in results.values()) for name in vars(Tried())]
     yield f"| all {len(CAUSES)} | {' | '.join(map(str, total))} | {sum(ends.values())} |\n"
+
+
+def _reported() -> Iterator[str]:
+    cases = list(REPORTED.values())
+    counts = Counter(case.score for case in cases)
+    yield "## Failures that somebody else reported\n"
+    yield MEASURED
+    yield f"| cases | {' | '.join(score.value for score in Score)} |\n| --- |{' --- |' * len(Score)}"
+    yield f"| {len(cases)} | {' | '.join(str(counts[score]) for score in Score)} |\n"
+    yield "| reported | symptom | confirmed cause | score |\n| --- | --- | --- | --- |"
+    yield from (_row(case) for case in cases)
+    yield ""
+
+
+def _row(case: Reported) -> str:
+    name = case.source.removeprefix("https://").removeprefix("github.com/")
+    for part in ("/issues/", "/pull/", "/-/issues/"):
+        name = name.replace(part, " #")
+    return f"| [{name}]({case.source}) | {_text(case.symptom)} | {_text(case.cause)} | {case.score.value} |"
+
+
+def _healthy() -> Iterator[str]:
+    alarms = [item for item in HEALTHY.values() if item.alarm]
+    yield "## Set-ups in which nothing is wrong\n"
+    yield UNTOUCHED
+    yield f"{len(HEALTHY)} set-ups, {len(HEALTHY) - len(alarms)} without an alarm.\n"
+    yield "| set-up | exit code | alarm |\n| --- | --- | --- |"
+    for item in HEALTHY.values():
+        yield f"| {_text(item.what)} | {5 if item.alarm else item.exit_code} | {item.alarm or 'none'} |"
+    yield ""
 
 
 def main(arguments: list[str]) -> int:

@@ -12,11 +12,14 @@ from irsa_cli.core.causes import (
     containers,
     environment,
     network,
+    own_token,
     pod_identity,
     provider,
     role,
     role_arn,
+    seen,
     service_account,
+    settings,
     trust,
     webhook,
     wide_trust,
@@ -36,9 +39,12 @@ _HOMES = (
     pod_identity,
     bare_pods,
     containers,
+    own_token,
     environment,
+    settings,
     network,
     answers,
+    seen,
 )
 _GROUPS = tuple(Group)
 _MODULES = tuple(module.__name__ for module in _HOMES)

@@ -6,13 +6,16 @@ The role's ARN is in `irsa_cli.core.causes.role_arn`.
 from __future__ import annotations
 
 import difflib
+import shlex
 
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, RoleSummary, Subject, have
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.kinds import ServiceAccount
+from irsa_cli.core.causes.meant import admitting, choose, evidence
+from irsa_cli.core.causes.own_token import own_tokens, own_volume
 from irsa_cli.core.causes.subjects import (
     account_of,
-    annotate,
+    annotate_anew,
     annotation_of,
     audience_of,
     injected,
@@ -20,6 +23,7 @@ from irsa_cli.core.causes.subjects import (
     make,
     pod_names,
     provider_there,
+    restart,
     role_of,
     shown,
 )
@@ -81,10 +85,16 @@ def _key(facts: Facts) -> Judgement:
         raise CannotTell("no annotation resembles the role's; see annotation-missing")
     return problem(
         "the pod webhook looks for another key",
-        fix=f"{annotate(subject, account.annotations[found[0]])} {found[0]}-",
+        fix=_rename(subject, account, found[0]),
         key=listed(map(shown, found)),
         expected=ROLE_ARN_ANNOTATION,
     )
+
+
+def _rename(subject: Subject, account: ServiceAccount, key: str) -> str:
+    """The commands that write the annotation by its right key; one that means something else stays."""
+    more = f" {shlex.quote(f'{key}-')}" if _is_near(key) else ""
+    return annotate_anew(subject, account.annotations[key], more=more)
 
 
 def _annotated_pods(subject: Subject) -> list[str]:
@@ -113,7 +123,7 @@ def _place(facts: Facts) -> Judgement:
         raise CannotTell("no pod bears the annotation; see annotation-missing")
     return problem(
         "the pod webhook reads the annotation of the ServiceAccount only",
-        fix=annotate(subject, pods[0].annotations[ROLE_ARN_ANNOTATION]),
+        fix=annotate_anew(subject, pods[0].annotations[ROLE_ARN_ANNOTATION]),
         annotated=f"pod {pod_names(pods)}",
         expected=f"ServiceAccount {subject.full_name}",
     )
@@ -125,6 +135,8 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
         if pod.service_account != subject.name:
             continue
         for container in pod.containers:
+            if own_volume(pod, container) is not None:
+                continue  # Its template sets both variables: the annotation had no part in it.
             if injected(container) and container.env["AWS_ROLE_ARN"]:
                 return str(container.env["AWS_ROLE_ARN"]), f"pod {pod.name} was given it when it started"
     return "", ""
@@ -147,15 +159,15 @@ def _removed(facts: Facts) -> Judgement:
         return ok("the annotation is there")
     if _resembling_keys(account) or _annotated_pods(subject):
         raise CannotTell("an annotation resembles the role's; see annotation-key and annotation-place")
-    role, evidence = _was_annotated(subject)
+    role, told_by = _was_annotated(subject)
     if not role:
         raise CannotTell("nothing tells that there was one; see annotation-missing")
     manager = account.labels.get(MANAGED_BY_LABEL, "")
     return problem(
         "the ServiceAccount has no role any more" + (f"; {manager} manages it" if manager else ""),
-        fix=annotate(subject, role),
+        fix=annotate_anew(subject, role),
         annotation="none",
-        earlier=f"{role} ({evidence})",
+        earlier=f"{role} ({told_by})",
     )
 
 
@@ -178,19 +190,16 @@ def _annotation(facts: Facts) -> Judgement:
         return ok("it needs none: it has its role by an EKS Pod Identity association")
     if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
         raise CannotTell("another cause explains it: annotation-key, annotation-place or annotation-removed")
-    roles = admitting(subject)
+    if own_tokens(subject):
+        return ok("it needs none: its pods name their role and mount their token themselves")
+    if subject.renamed and not admitting(subject):
+        raise CannotTell("another cause explains it: service-account-renamed")
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",
-        fix=annotate(subject, roles[0].arn) if roles else make(facts, subject),
+        fix=choose(facts, make(facts, subject)),
         annotations=listed(sorted(account.annotations)) or "none",
-        roles_that_admit_it=listed(role.arn for role in roles)
-        or ("none" if isinstance(subject.candidates, tuple) else "not known"),
+        **evidence(facts),
     )
-
-
-def admitting(subject: Subject) -> tuple[RoleSummary, ...]:
-    """The roles that were found to admit the ServiceAccount."""
-    return subject.candidates if isinstance(subject.candidates, tuple) else ()
 
 
 @cause(
@@ -216,7 +225,17 @@ def _audience(facts: Facts) -> Judgement:
     key = AUDIENCE_ANNOTATION
     return problem(
         "neither the provider nor the role's trust policy knows this audience",
-        fix=f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} {key}-",
+        fix="\n".join(
+            (f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} {key}-", *_anew(subject))
+        ),
         annotation=shown(annotated),
         provider=listed(provider.audiences) or "none",
     )
+
+
+def _anew(subject: Subject) -> list[str]:
+    """The commands that have its pods made anew, where it has some."""
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    return restart(
+        subject, [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+    ).splitlines()

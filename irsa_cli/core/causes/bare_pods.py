@@ -112,6 +112,9 @@ def _opt_out(facts: Facts) -> Judgement:
     whole = [pod for pod in users_of(subject) if is_bare(pod) and opted_out(pod)]
     if not whole:
         return _some_containers(subject)
+    if any(not is_bare(pod) for pod in users_of(subject)):
+        # Others have it: these were made so on purpose, to look at something as a rule.
+        return unknown("pods beside the application's are passed over on purpose", pods=pod_names(whole))
     key = SKIP_LABEL if SKIP_LABEL in whole[0].labels else SKIP_CONTAINERS
     return problem(
         "they are marked so",

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.bare_pods import edit
-from irsa_cli.core.causes.facts import Facts, Role, have
+from irsa_cli.core.causes.facts import Facts, Role, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.kinds import Container, Pod
+from irsa_cli.core.causes.own_token import own_volume
 from irsa_cli.core.causes.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
+    TOKEN_VOLUME,
     account_of,
+    admit,
     annotation_of,
     audience_of,
+    injected,
     injected_users,
     listed,
     pod_names,
@@ -24,6 +29,7 @@ from irsa_cli.core.causes.subjects import (
     users_of,
     where,
 )
+from irsa_cli.core.causes.usage import has_role, is_active, is_of_app, neighbours, strays
 from irsa_cli.core.evaluation import covers
 from irsa_cli.core.policy import as_list
 
@@ -31,8 +37,6 @@ _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 _CHAIN = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
-TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
-_NAME_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance", "app", "k8s-app", "name")
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -48,27 +52,50 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 )
 def _service_account(facts: Facts) -> Judgement:
     subject = facts.named
-    account_of(subject)
-    pods = have(subject.pods)
+    found = strays(facts) if has_role(account_of(subject)) else ()
+    if found:
+        return _stray(facts, found)
+    pods = [pod for pod in have(subject.pods) if is_active(pod)]
     if any(pod.service_account == subject.name for pod in pods):
         return ok("pods use the ServiceAccount")
-    meant = [pod for pod in pods if _is_meant(pod, subject.name)]
-    if not meant:
-        others = listed(sorted({pod.service_account for pod in pods})) or "none"
-        return unknown(f"no pod uses ServiceAccount {subject.full_name}", used_in_the_namespace=others)
+    others = listed(sorted({pod.service_account for pod in pods})) or "none"
+    evidence = {"used_in_the_namespace": others}
+    near = neighbours(facts)
+    if near:
+        evidence["pods_of_its_name"] = f"{pod_names(near)}, which have a ServiceAccount of their own"
+    return unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
+
+
+def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
+    subject = facts.named
+    mine = [pod for pod in found if pod.namespace == subject.namespace]
+    used = any(pod.service_account == subject.name and is_active(pod) for pod in have(subject.pods))
+    if used:
+        text = "pods that its pods have made use another, which has no role"
+    elif mine:
+        text = "nobody uses the ServiceAccount, and pods of its name use another, which has no role"
+    else:
+        text = "nobody uses it, and pods use the one of its name in another namespace, which has no role"
+    first = found[0]
+    here = first in mine and (first.service_account == "default" or is_of_app(first, subject.name))
     return problem(
-        "nobody uses the ServiceAccount, and pods of its name use another",
-        fix=_use(subject.namespace, subject.name, meant[0]),
-        pods=pod_names(meant),
-        they_use=listed(sorted({pod.service_account for pod in meant})),
-        expected=subject.name,
+        text,
+        fix=_use(subject.namespace, subject.name, first) if here else _admit_other(facts, first),
+        pods=pod_names(found),
+        they_use=listed(sorted({_account_name(subject, pod) for pod in found})),
+        expected=subject.name if mine or used else subject.full_name,
     )
 
 
-def _is_meant(pod: Pod, name: str) -> bool:
-    """Whether a pod bears the ServiceAccount's name, so that it was probably to use it."""
-    labelled = any(pod.labels.get(key) == name for key in _NAME_LABELS)
-    return labelled or pod.name == name or pod.name.startswith(f"{name}-")
+def _account_name(subject: Subject, pod: Pod) -> str:
+    own = pod.namespace == subject.namespace
+    return pod.service_account if own else f"{pod.namespace}/{pod.service_account}"
+
+
+def _admit_other(facts: Facts, pod: Pod) -> str:
+    """The commands that let the ServiceAccount that the pods use have the role, and have them made anew."""
+    other = replace(facts.named, namespace=pod.namespace, name=pod.service_account, account=None)
+    return "\n".join((admit(facts, other, annotation_of(facts.named)), restart(other, [pod])))
 
 
 def _use(namespace: str, name: str, pod: Pod) -> str:
@@ -87,22 +114,42 @@ def _use(namespace: str, name: str, pod: Pod) -> str:
     title="The pods ask for another role than the ServiceAccount names.",
     symptom="Another principal than expected, or AccessDenied for a role that was given up",
     looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
-    remedy="Have the pods made anew. If it stays, remove the variable from the pod's template.",
+    remedy="Have the pods made anew. Where their template sets AWS_ROLE_ARN, take that variable out of it.",
     source=_ASSOCIATE,
 )
 def _role(facts: Facts) -> Judgement:
     subject = facts.named
     wanted = annotation_of(subject)
-    found = [(pod, item) for pod, item in injected_users(subject) if item.env[ROLE_ENV] not in (wanted, None)]
+    found = [
+        (pod, item)
+        for pod, item in injected_users(subject)
+        if item.env[ROLE_ENV] not in (wanted, None) and own_volume(pod, item) is None
+    ]
     if not found:
         return ok("the pods ask for the role of the annotation", role=wanted)
+    fixed = [(pod, item) for pod, item in found if _is_set_by_template(facts, pod, item)]
+    text = "their template sets another role, which the webhook leaves as it is"
     return problem(
-        "they were given, or set themselves, another role",
-        fix=restart(subject, [pod for pod, _ in found]),
+        text if fixed else "they were given another role",
+        fix=edit(subject.namespace, fixed[0][0]) if fixed else restart(subject, [pod for pod, _ in found]),
         containers=where(found),
         they_ask_for=listed(str(item.env[ROLE_ENV]) for _, item in found),
         annotation=wanted,
     )
+
+
+def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
+    """Whether the variable stands in the pod's template, so that a new pod would have it again.
+
+    It does where the pod is younger than the annotation, and where it stands before the region: what the
+    webhook adds is the region first, the role last.
+    """
+    annotated = account_of(facts.named).annotated
+    if annotated is not None and pod.created is not None and pod.created > annotated:
+        return True
+    names = list(container.env)
+    added = [name for name in ("AWS_STS_REGIONAL_ENDPOINTS", "AWS_DEFAULT_REGION") if name in names]
+    return any(names.index(name) > names.index(ROLE_ENV) for name in added)
 
 
 @cause(
@@ -123,7 +170,7 @@ def _audience(facts: Facts) -> Judgement:
         name: volume.audience
         for name, pod in pods.items()
         for volume in pod.volumes
-        if volume.name == TOKEN_VOLUME and volume.audience not in (wanted, None)
+        if volume.name in _token_volumes(pod) and volume.audience not in (wanted, None)
     }
     if not found:
         return ok("the pods' tokens have the right audience", audience=wanted)
@@ -134,6 +181,19 @@ def _audience(facts: Facts) -> Judgement:
         tokens=listed(str(audience) for audience in found.values()),
         expected=wanted,
     )
+
+
+def _token_volumes(pod: Pod) -> set[str]:
+    """The volumes that the containers' token files are in."""
+    # Where a container brings role and token itself, both are judged together: pod-own-token.
+    own = [item for item in pod.containers if own_volume(pod, item) is not None]
+    files = {item.env.get(TOKEN_ENV) or "" for item in pod.containers if item not in own}
+    return {
+        name
+        for item in pod.containers
+        for name, mount in item.mounts.items()
+        if any(file.startswith(f"{mount.rstrip('/')}/") for file in files)
+    } | {TOKEN_VOLUME}
 
 
 @cause(
@@ -196,10 +256,11 @@ def _has_token(pod: Pod, container: Container) -> bool:
         return True  # The variable comes from elsewhere: it can't be known where it points.
     # Windows writes the same path with other slashes and a drive.
     path = file.replace("\\", "/").removeprefix("C:")
-    tokens = {volume.name for volume in pod.volumes if volume.audience is not None}
+    tokens = {volume.name: volume.path for volume in pod.volumes if volume.audience is not None}
     return any(
-        path.startswith(f"{mount.rstrip('/')}/") and name in tokens
+        path == f"{mount.rstrip('/')}/{tokens[name]}"
         for name, mount in container.mounts.items()
+        if name in tokens
     )
 
 
@@ -270,7 +331,11 @@ def _static(facts: Facts) -> Judgement:
     subject = facts.named
     pods = users_of(subject)
     found = [(pod, item) for pod in pods for item in pod.containers if _has_keys(item)]
+    beside = [(pod, item) for pod, item in found if _is_beside(pod, item)]
+    if found and len(beside) == len(found):
+        return unknown("containers beside the application's have keys of their own", containers=where(found))
     if found:
+        found = [pair for pair in found if pair not in beside]
         return problem(
             "SDKs take keys in the environment first",
             fix=edit(subject.namespace, found[0][0]),
@@ -284,6 +349,19 @@ def _static(facts: Facts) -> Judgement:
             taken_from=listed(sources),
         )
     return ok("no container has static keys in its environment")
+
+
+def _is_beside(pod: Pod, container: Container) -> bool:
+    """Whether a container is not the pod's main one, which has an identity and no keys of its own."""
+    main = _main(pod)
+    return container is not main and injected(main) and not _has_keys(main)
+
+
+def _main(pod: Pod) -> Container:
+    """The container that kubectl takes where none is named."""
+    named = pod.annotations.get("kubectl.kubernetes.io/default-container", "")
+    first = [item for item in pod.containers if not item.init] or list(pod.containers)
+    return next((item for item in first if item.name == named), first[0])
 
 
 def _has_keys(container: Container) -> bool:

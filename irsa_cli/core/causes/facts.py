@@ -50,24 +50,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Something that could not be read. `answered`: whoever asks gets this answer, which is of no use."""
+    """Something that could not be read. `answered`: whoever asks gets this answer, which is of no use.
+
+    `follows`: nothing hides it; what it would be read by is not there, or is wrong.
+    """
 
     why: str
     answered: bool = False
+    follows: bool = False
 
 
 class CannotTell(Exception):
-    """A check that can't be made: what it needs is not there or can't be read."""
+    """A check that can't be made: what it needs is not there or can't be read.
 
-    def __init__(self, why: str) -> None:
+    `follows`: it is not there, which is a matter of other checks.
+    """
+
+    def __init__(self, why: str, *, follows: bool = True) -> None:
         super().__init__(why)
         self.why = why
+        self.follows = follows
 
 
 def have(value: T | Unreadable) -> T:
     """What was read; raises `CannotTell` when it could not be."""
     if isinstance(value, Unreadable):
-        raise CannotTell(value.why)
+        raise CannotTell(value.why, follows=value.follows)
     return value
 
 
@@ -107,14 +115,17 @@ class NodeMetadata:
 
 @dataclass(frozen=True)
 class Role:
-    """A role as IAM has it, with its policies. `policies` are documents by name or ARN."""
+    """A role as IAM has it, with its policies. `policies` are documents by name or ARN.
+
+    That these can't be read keeps nobody from judging its trust policy.
+    """
 
     arn: str
     trust: Document
     max_session_duration: int = 3600
     created: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    policies: Mapping[str, Document] = field(default_factory=dict)
+    policies: Mapping[str, Document] | Unreadable = field(default_factory=dict)
     boundary: str = ""
     boundary_policy: Document | Unreadable | None = None
 
@@ -126,19 +137,27 @@ class Role:
 
 @dataclass(frozen=True)
 class RoleSummary:
-    """A role of a list: its ARN and trust policy."""
+    """A role of a list: its ARN and trust policy, and the names of its policies where they were read."""
 
     arn: str
     trust: Document
+    policies: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Association:
-    """An EKS Pod Identity association; `role_arn` is empty where it could not be read."""
+    """An EKS Pod Identity association; `role_arn` is empty where it could not be read.
+
+    `target_role_arn` is a role that is assumed with the first one's credentials, by `external_id`;
+    `without_tags`: its sessions have no tags.
+    """
 
     id: str
     role_arn: str = ""
     created: datetime | None = None
+    target_role_arn: str = ""
+    external_id: str = ""
+    without_tags: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,9 +180,13 @@ class Subject:
     """One ServiceAccount and everything around it. None stands for what doesn't exist.
 
     `pods` are all pods of the namespace, `probe` a pod that was created for show (`dryRun=All`),
-    `candidates` roles whose trust policy admits the ServiceAccount, `providers` those that the role's trust
-    policy names beside the cluster's. `provider` is the issuer's in the role's account, where that is not the
-    cluster's. `association_role` is the role of the EKS Pod Identity association, `agent` whether the cluster
+    `candidates` roles whose trust policy admits the ServiceAccount, `renamed` those that admit one of nearly
+    this name which is gone, with that name; `elsewhere` pods of ServiceAccounts of this name in other
+    namespaces, read where nobody uses this one; `providers` those that the role's trust
+    policy names beside the cluster's, `own_roles` those that containers name which mount a token of their
+    own, by ARN. `provider` is the issuer's in the role's account, where that is not the
+    cluster's. `association_role` and `target_role` are those of the EKS Pod Identity association, `agent`
+    whether the cluster
     has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
     is an association. `nodes` are those of its pods, by name, as far as EC2 knows them.
     """
@@ -176,11 +199,15 @@ class Subject:
     provider: ProviderState | Unreadable | None = None
     candidates: tuple[RoleSummary, ...] | Unreadable = Unreadable("the roles were not listed")
     providers: Mapping[str, ProviderState | Unreadable | None] = field(default_factory=dict)
+    own_roles: Mapping[str, Role | Unreadable | None] = field(default_factory=dict)
     pods: tuple[Pod, ...] | Unreadable = ()
+    elsewhere: tuple[Pod, ...] | Unreadable = ()
+    renamed: tuple[tuple[RoleSummary, str], ...] = ()
     nodes: Mapping[str, NodeMetadata] | Unreadable = field(default_factory=dict)
     probe: Pod | Unreadable = Unreadable("no pod was created for show")
     association: Association | Unreadable | None = None
     association_role: Role | Unreadable | None = Unreadable("there is no Pod Identity association")
+    target_role: Role | Unreadable | None = Unreadable("the association has no target role", follows=True)
     agent: bool | Unreadable = Unreadable("there is no Pod Identity association")
     auth_endpoints: tuple[VpcEndpoint, ...] | Unreadable = Unreadable("there is no Pod Identity association")
     network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()

@@ -6,7 +6,7 @@ The causes themselves are in the other modules of this package, their order in `
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from irsa_cli.core.causes.facts import CannotTell, Facts
@@ -37,12 +37,18 @@ Evidence = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one check finds. `text` is one sentence, `fix` commands to paste (only a problem has some)."""
+    """What one check finds. `text` is one sentence, `fix` commands to paste (only a problem has some).
+
+    `decides`: what can't be told here may well be what is wrong, so that nothing is called right. `follows`:
+    it can't be told for lack of what other checks are about.
+    """
 
     verdict: Verdict
     text: str
     evidence: Evidence = ()
     fix: str = ""
+    decides: bool = False
+    follows: bool = False
 
 
 def ok(text: str, **evidence: str) -> Judgement:
@@ -58,6 +64,11 @@ def problem(text: str, *, fix: str, **evidence: str) -> Judgement:
 def unknown(why: str, **evidence: str) -> Judgement:
     """It can't be told from what could be read."""
     return Judgement(Verdict.UNKNOWN, why, _pairs(evidence))
+
+
+def suspect(why: str, **evidence: str) -> Judgement:
+    """It can't be told, and may well be what is wrong."""
+    return Judgement(Verdict.UNKNOWN, why, _pairs(evidence), decides=True)
 
 
 def _pairs(evidence: dict[str, str]) -> Evidence:
@@ -93,7 +104,7 @@ class Cause:
         try:
             return self.check(facts)
         except CannotTell as error:
-            return unknown(error.why)
+            return replace(unknown(error.why), follows=error.follows)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ class ServiceAccount:
 class Container:
     """A container of a pod. The value of an environment variable is None where it comes from elsewhere.
 
-    `sources` are the Secrets and ConfigMaps that whole environments come from, as `secret/name`.
+    `sources` are the Secrets and ConfigMaps that whole environments come from, as `secret/name`. `init`: it
+    runs, and ends, before the others begin.
     """
 
     name: str
@@ -46,19 +47,27 @@ class Container:
     mounts: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
     user: int | None = None
+    init: bool = False
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of a pod; the audience of the ServiceAccount token that it projects, None without one."""
+    """A volume of a pod; the audience of the ServiceAccount token that it projects, None without one.
+
+    `path` is the token's file in it.
+    """
 
     name: str
     audience: str | None = None
+    path: str = "token"
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod. `owner` is the kind and name of what made it (`ReplicaSet/app-5d4f`), `node` where it runs."""
+    """A pod. `owner` is the kind and name of what made it (`ReplicaSet/app-5d4f`), `node` where it runs.
+
+    `containers` are those that begin it, too. `ending`: it was told to end.
+    """
 
     namespace: str
     name: str
@@ -76,6 +85,12 @@ class Pod:
     user: int | None = None
     owner: str = ""
     node: str = ""
+    ending: bool = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended, and was not told to."""
+        return self.phase not in ("Succeeded", "Failed") and not self.ending
 
 
 @dataclass(frozen=True)

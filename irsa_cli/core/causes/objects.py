@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +37,11 @@ _SHOWN_ENV = {
     "AWS_ENDPOINT_URL_STS",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_EC2_METADATA_DISABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "NO_PROXY",
+    "no_proxy",
 }
 ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 """The ARN of a role: the name of a variable doesn't matter then."""
@@ -104,7 +110,10 @@ def pod(body: Json) -> Pod:
         phase=(body.get("status") or {}).get("phase", ""),
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
-        containers=tuple(map(_container, spec.get("containers") or [])),
+        containers=(
+            *map(_container, spec.get("containers") or []),
+            *(replace(_container(item), init=True) for item in spec.get("initContainers") or []),
+        ),
         volumes=tuple(map(_volume, spec.get("volumes") or [])),
         host_network=bool(spec.get("hostNetwork")),
         os=(spec.get("os") or {}).get("name", ""),
@@ -113,6 +122,7 @@ def pod(body: Json) -> Pod:
         user=security.get("runAsUser"),
         owner=f"{owners[0]['kind']}/{owners[0]['name']}" if owners else "",
         node=spec.get("nodeName", ""),
+        ending=bool(metadata.get("deletionTimestamp")),
     )
 
 
@@ -132,7 +142,9 @@ def _value(item: Json) -> str | None:
     if "valueFrom" in item:
         return None
     value = str(item.get("value", ""))
-    shown = item["name"] in _SHOWN_ENV or not value or ROLE.fullmatch(value)
+    # A URL may have a password before its host.
+    named = item["name"] in _SHOWN_ENV and "@" not in value
+    shown = named or not value or ROLE.fullmatch(value)
     return value if shown else HIDDEN
 
 
@@ -147,7 +159,7 @@ def _volume(body: Json) -> Volume:
     for source in (body.get("projected") or {}).get("sources") or []:
         token = source.get("serviceAccountToken")
         if token is not None:
-            return Volume(body["name"], token.get("audience", ""))
+            return Volume(body["name"], token.get("audience", ""), token.get("path", "token"))
     return Volume(body["name"])
 
 

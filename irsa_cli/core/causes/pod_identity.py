@@ -10,16 +10,32 @@ import shlex
 from irsa_cli.core import policy
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.causes.injection import NO_ENV, has_pod_identity
+from irsa_cli.core.causes.injection import NO_ENV, POD_IDENTITY_ENV, has_pod_identity
 from irsa_cli.core.causes.kinds import Pod
-from irsa_cli.core.causes.subjects import is_bare, listed, pod_names, restart, users_of
-from irsa_cli.core.evaluation import covers
+from irsa_cli.core.causes.pod_identity_trust import (
+    SERVICE,
+    Said,
+    actions,
+    lacking,
+    said_to_role,
+    said_to_service,
+)
+from irsa_cli.core.causes.subjects import (
+    in_account,
+    is_bare,
+    listed,
+    pod_names,
+    restart,
+    rewrite_trust,
+    users_of,
+)
+from irsa_cli.core.evaluation import Answer
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_SERVICE = "pods.eks.amazonaws.com"
-_ACTIONS = ("sts:AssumeRole", "sts:TagSession")
 _AGENT = "eks-pod-identity-agent"
 _FARGATE = "eks.amazonaws.com/fargate-profile"
+_TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
+_ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
 _NONE = "there is no Pod Identity association for it"
 
 
@@ -34,7 +50,7 @@ def _association(facts: Facts) -> Association | None:
     title="The role of the Pod Identity association does not trust EKS Pod Identity.",
     symptom="AccessDenied from the agent of EKS Pod Identity, and no credentials in the pods",
     looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy)",
-    remedy=f"Allow the principal {_SERVICE} both sts:AssumeRole and sts:TagSession.",
+    remedy=f"Allow the principal {SERVICE} both sts:AssumeRole and sts:TagSession.",
     source=f"{_EKS}/pod-id-role.html",
 )
 def _trust(facts: Facts) -> Judgement:
@@ -48,37 +64,89 @@ def _trust(facts: Facts) -> Judgement:
             fix=f"aws eks list-pod-identity-associations --cluster-name {facts.cluster.name}",
             role=association.role_arn,
         )
-    missing = [action for action in _ACTIONS if not _allows(role, action)]
-    if not missing:
-        return ok("the association's role trusts EKS Pod Identity", role=role.arn)
-    return problem(
-        f"its trust policy does not allow the principal {_SERVICE} what it needs",
-        fix=_admit(role),
-        role=role.arn,
-        missing=listed(missing),
-    )
+    said = said_to_service(role.trust, facts, association)
+    return _judged(facts, role, said, _admit(facts, association, role))
 
 
-def _allows(role: Role, action: str) -> bool:
-    """Whether some statement allows EKS Pod Identity the action, whatever its conditions ask for."""
-    statements = policy.as_list(role.trust.get("Statement", []))
-    return any(
-        item.get("Effect") == "Allow"
-        and _SERVICE in policy.as_list((item.get("Principal") or {}).get("Service", []))
-        and covers(tuple(map(str, policy.as_list(item.get("Action", [])))), action)
-        for item in statements
-        if isinstance(item, dict) and isinstance(item.get("Principal"), dict)
-    )
+def serves_pod_identity(facts: Facts, association: Association, role: Role) -> bool:
+    """Whether a role's trust policy is known to allow EKS Pod Identity what it needs for the association."""
+    return all(item.answer is Answer.YES for item in said_to_service(role.trust, facts, association))
 
 
-def _admit(role: Role) -> str:
-    """The command that adds the statement that EKS Pod Identity needs."""
-    wanted = {"Effect": "Allow", "Principal": {"Service": _SERVICE}, "Action": list(_ACTIONS)}
+def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judgement:
+    """What comes of what a trust policy says to all that is asked of it."""
+    refused = list(lacking(said, Answer.NO))
+    if refused:
+        denied = any(item.why.startswith("a Deny") for item in refused)
+        look = f"aws iam get-role --role-name {shlex.quote(role.name)} # look at its Deny"
+        return problem(
+            "; ".join(dict.fromkeys(item.why for item in refused)),
+            fix=in_account(facts, role.arn, look) if denied else fix,
+            role=role.arn,
+            missing=listed(item.action for item in refused),
+        )
+    unsure = list(lacking(said, Answer.UNKNOWN))
+    if unsure:
+        return unknown("; ".join(dict.fromkeys(item.why for item in unsure)), role=role.arn)
+    return ok("its trust policy allows what is needed", role=role.arn)
+
+
+def _admit(facts: Facts, association: Association, role: Role) -> str:
+    """The command that adds the statement that EKS Pod Identity needs, for this ServiceAccount alone."""
+    cluster, subject = facts.cluster, facts.named
+    equal = {"aws:SourceAccount": cluster.account, "aws:SourceArn": cluster.arn}
+    if not association.without_tags:
+        equal |= {
+            "aws:RequestTag/kubernetes-namespace": subject.namespace,
+            "aws:RequestTag/kubernetes-service-account": subject.name,
+        }
+    wanted = {
+        "Effect": "Allow",
+        "Principal": {"Service": SERVICE},
+        "Action": list(actions(association)),
+        "Condition": {"StringEquals": equal},
+    }
+    return _with_statement(facts, role, wanted)
+
+
+def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
     document = {**role.trust, "Statement": [*policy.as_list(role.trust.get("Statement", [])), wanted]}
-    return (
-        f"aws iam update-assume-role-policy --role-name {role.name}"
-        f" --policy-document {shlex.quote(policy.dump(document))}"
-    )
+    return rewrite_trust(facts, role, document)
+
+
+@cause(
+    "pod-identity-target",
+    Group.WEBHOOK,
+    58,
+    title="The target role of the Pod Identity association does not trust the association's role.",
+    symptom="AccessDenied for sts:AssumeRole on the target role, and no credentials in the pods",
+    looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy of the target role)",
+    remedy="Allow the association's role both sts:AssumeRole and sts:TagSession in the target role's trust"
+    " policy.",
+    source=f"{_EKS}/pod-id-assign-target-role.html",
+)
+def _target(facts: Facts) -> Judgement:
+    association = _association(facts)
+    if association is None:
+        return ok(_NONE)
+    if not association.target_role_arn:
+        return ok("the association has no target role")
+    role = have(facts.named.target_role)
+    if role is None:
+        return problem(
+            "the association's target role does not exist",
+            fix=f"aws eks list-pod-identity-associations --cluster-name {facts.cluster.name}",
+            role=association.target_role_arn,
+        )
+    wanted: policy.Document = {
+        "Effect": "Allow",
+        "Principal": {"AWS": association.role_arn},
+        "Action": list(actions(association)),
+    }
+    if association.external_id:
+        wanted["Condition"] = {"StringEquals": {"sts:ExternalId": association.external_id}}
+    said = said_to_role(role.trust, facts, association)
+    return _judged(facts, role, said, _with_statement(facts, role, wanted))
 
 
 @cause(
@@ -139,14 +207,21 @@ def _platform(facts: Facts) -> Judgement:
     association = _association(facts)
     if association is None:
         return ok(_NONE)
-    found = [pod for pod in users_of(facts.named) if _FARGATE in pod.labels or pod.os == "windows"]
+    users = users_of(facts.named)
+    found = [pod for pod in users if _FARGATE in pod.labels or pod.os == "windows"]
     if not found:
         return ok("no pod of it runs on Fargate or Windows")
     cluster = facts.cluster
+    # Pods of the same ServiceAccount that run elsewhere have their credentials by the association.
+    verb = "delete" if len(found) == len(users) else "describe"
+    commands = [
+        f"aws eks {verb}-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
+        f" --association-id {shlex.quote(association.id)}",
+        *(restart(facts.named, found).splitlines() if verb == "delete" else ()),
+    ]
     return problem(
         "the agent of EKS Pod Identity does not run on Fargate and Windows",
-        fix=f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
-        f" --association-id {shlex.quote(association.id)}",
+        fix="\n".join(commands),
         pods=pod_names(found),
         run_on=listed("Windows" if pod.os == "windows" else "Fargate" for pod in found),
     )
@@ -183,3 +258,35 @@ def _older(facts: Facts) -> Judgement:
 
 def _has_nothing(pod: Pod) -> bool:
     return is_bare(pod) and not has_pod_identity(pod)
+
+
+@cause(
+    "pod-identity-gone",
+    Group.PODS,
+    92,
+    title="The pods ask EKS Pod Identity for credentials, and their association is gone.",
+    symptom="No credentials: the agent answers that there is no association, and the SDK goes no further.",
+    looks_at="AWS_CONTAINER_CREDENTIALS_FULL_URI and volumes of the pods, eks ListPodIdentityAssociations",
+    remedy="Have the pods made anew: they get what the ServiceAccount has now, a role by its annotation or"
+    " none.",
+    source=f"{_EKS}/pod-id-association.html",
+)
+def _gone(facts: Facts) -> Judgement:
+    if _association(facts) is not None:
+        return ok("its association is there")
+    found = [pod for pod in users_of(facts.named) if _was_associated(pod)]
+    if not found:
+        return ok("no pod asks EKS Pod Identity for credentials")
+    return problem(
+        "they were made while there was one, and keep its variables as long as they run",
+        fix=restart(facts.named, found),
+        pods=pod_names(found),
+        association="none",
+    )
+
+
+def _was_associated(pod: Pod) -> bool:
+    """Whether the webhook gave a pod the variables of an association; others use the same variable, too."""
+    mounted = any(volume.name == _TOKEN_VOLUME for volume in pod.volumes)
+    urls = [item.env.get(POD_IDENTITY_ENV) or "" for item in pod.containers]
+    return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and has_pod_identity(pod))

@@ -80,7 +80,7 @@ def _boundary(facts: Facts) -> Judgement:
     document = have(role.boundary_policy)
     if document is None:
         return unknown("the boundary's policy is not there", boundary=role.boundary)
-    allowed = allowed_actions(role.policies.values())
+    allowed = allowed_actions(have(role.policies).values())
     within = allowed_actions([document])
     if not allowed or any(overlap(one, other) for one in allowed for other in within):
         return ok("the boundary leaves something of what the policies allow", boundary=role.boundary)
@@ -133,7 +133,7 @@ def overlap(one: str, other: str) -> bool:
 )
 def _permissions(facts: Facts) -> Judgement:
     role = role_of(facts.named)
-    if role.policies:
+    if have(role.policies):
         return ok("the role has policies", policies=_names(role))
     return unknown(
         "the role has no policies of its own; what it may do hangs on resource policies", role=role.arn
@@ -141,7 +141,7 @@ def _permissions(facts: Facts) -> Judgement:
 
 
 def _names(role: Role) -> str:
-    return listed(name.rsplit("/", 1)[-1] for name in sorted(role.policies))
+    return listed(name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
 
 
 @cause(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 from irsa_cli.core.arn import Arn, role_arn
-from irsa_cli.core.causes.annotation import admitting
 from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.causes.meant import choose, evidence, naming, only_one
 from irsa_cli.core.causes.subjects import (
     EMPTY,
-    annotate,
+    annotate_anew,
     annotation_of,
-    listed,
     make,
     role_arn_of,
     role_of,
@@ -47,7 +49,7 @@ def _whitespace(facts: Facts) -> Judgement:
         raise CannotTell("without its stray characters it is no ARN either; see annotation-arn")
     return problem(
         "the ARN is taken with every character",
-        fix=annotate(subject, clean),
+        fix=annotate_anew(subject, clean),
         annotation=shown(value),
         expected=clean,
     )
@@ -83,23 +85,42 @@ def _arn(facts: Facts) -> Judgement:
     clean = _clean(value)
     if _is_arn(clean):
         raise CannotTell("it is, but for stray characters; see annotation-whitespace")
-    guess = _guess(facts, clean.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1])
-    return problem(
-        "STS does not take it for a role" if value else f"{EMPTY}: the pod webhook injects nothing by it",
-        fix=annotate(subject, guess),
-        annotation=shown(value),
-        expected=guess,
+    said = {"annotation": shown(value), **evidence(facts)}
+    text = "STS does not take it for a role" if value else f"{EMPTY}: the pod webhook injects nothing by it"
+    policy = _POLICY.fullmatch(clean)
+    meant = _guess(facts, clean)
+    if policy is not None and not naming(facts):
+        return problem(f"{text}: it is a policy", fix=_with_policy(facts, clean), **said)
+    fix = annotate_anew(subject, meant) if meant else choose(facts, _anew(facts, subject))
+    return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
+
+
+_POLICY = re.compile(r"arn:[\w-]+:iam::(?:aws|\d{12}):policy/.+", re.ASCII)
+_SESSION = re.compile(r"arn:[\w-]+:sts::.*:assumed-role/(?P<name>[^/]+)(?:/.*)?", re.ASCII)
+_ROLE = re.compile(r"(?:(?:.*:)?role/)?(?P<name>[\w+=,.@/-]+?)/*", re.ASCII)
+
+
+def _guess(facts: Facts, text: str) -> str:
+    """The ARN that was probably meant; '' where several may be, or nothing tells of a role.
+
+    A role that names the ServiceAccount goes before a name that was made of the text: that role exists.
+    """
+    session, role = _SESSION.fullmatch(text), _ROLE.fullmatch(text)
+    name = session["name"] if session else role["name"] if role else ""
+    found = [item.arn for item in naming(facts)]
+    near = [arn for arn in found if name and arn.endswith(f"/{name}")]
+    if len(near) == 1 or len(found) == 1:
+        return near[0] if len(near) == 1 else found[0]
+    arn = f"arn:{facts.cluster.partition}:iam::{facts.cluster.account}:role/{name}"
+    # A session's role has a path that its ARN does not tell.
+    return arn if not found and not session and _is_arn(arn) else ""
+
+
+def _with_policy(facts: Facts, policy: str) -> str:
+    """The command that makes a role with the policy that the annotation names in place of a role."""
+    return _anew(facts, facts.named).replace(
+        "--attach-policy-arn ARN", f"--attach-policy-arn {shlex.quote(policy)}"
     )
-
-
-def _guess(facts: Facts, name: str) -> str:
-    """The ARN that was probably meant, by a name that need not be one."""
-    roles = admitting(facts.named)
-    near = [role.arn for role in roles if role.arn.endswith(f"/{name}")] if name else []
-    if near or (len(roles) == 1 and not name):
-        return near[0] if near else roles[0].arn
-    prefix = f"arn:{facts.cluster.partition}:iam::{facts.cluster.account}:role/"
-    return prefix + (name if _is_arn(prefix + name) else "NAME")
 
 
 @cause(
@@ -118,9 +139,10 @@ def _partition(facts: Facts) -> Judgement:
     if arn.partition == facts.cluster.partition:
         return ok("the role is of the cluster's partition", partition=arn.partition)
     right = Arn(facts.cluster.partition, "iam", "", arn.account, arn.resource)
+    there = only_one(facts) or (subject.role if isinstance(subject.role, Role) else None)
     return problem(
         "credentials never cross partitions",
-        fix=annotate(subject, str(right)),
+        fix=annotate_anew(subject, str(right) if there is None else there.arn),
         annotation=str(arn),
         cluster=facts.cluster.partition,
     )
@@ -143,14 +165,15 @@ def _account(facts: Facts) -> Judgement:
         return ok("the role is in the cluster's account", account=arn.account)
     if isinstance(subject.role, Role) and isinstance(subject.provider, ProviderState) and not flaws_of(facts):
         return ok("the role is in another account, and admits the ServiceAccount", account=arn.account)
-    same = [role.arn for role in have(subject.candidates) if role.arn.rsplit("/", 1)[-1] == arn.name]
+    have(subject.candidates)
+    same = [role.arn for role in naming(facts) if role.arn.rsplit("/", 1)[-1] == arn.name]
     if not same:
         have(subject.role)
         have(subject.provider)
         return ok("nothing says that a role of the cluster's account is meant", account=arn.account)
     return problem(
         "a role of this name that admits the ServiceAccount is in the cluster's account",
-        fix=annotate(subject, same[0]),
+        fix=annotate_anew(subject, same[0]),
         annotation=str(arn),
         role=same[0],
     )
@@ -170,14 +193,13 @@ def _role(facts: Facts) -> Judgement:
     subject, arn = facts.named, _arn_in_partition(facts)
     if have(subject.role) is not None:
         return ok("the role exists")
-    roles = admitting(subject)
     tagged = f"; its tag {SERVICE_ACCOUNT_TAG} would be {subject.full_name}"
     return problem(
         "STS does not say that a role is missing: it denies access",
-        fix=annotate(subject, roles[0].arn) if roles else _anew(facts, subject),
+        fix=choose(facts, _anew(facts, subject)),
         annotation=str(arn),
-        role=f"none of this name{'' if roles else tagged}",
-        roles_that_admit_it=listed(role.arn for role in roles) or "none found",
+        role=f"none of this name{'' if naming(facts) else tagged}",
+        **evidence(facts),
     )
 
 
@@ -211,7 +233,7 @@ def _path(facts: Facts) -> Judgement:
         return ok("the ARN is the role's, letter by letter")
     return problem(
         "IAM finds roles by name alone, STS by the whole ARN",
-        fix=annotate(subject, role.arn),
+        fix=annotate_anew(subject, role.arn),
         annotation=str(arn),
         role=role.arn,
     )
@@ -235,7 +257,7 @@ def _other(facts: Facts) -> Judgement:
         return ok("there is no other role that was rather meant", role=role.arn)
     return problem(
         "this role does not admit the ServiceAccount, and another one does",
-        fix=annotate(subject, found[0]),
+        fix=choose(facts, ""),
         annotation=role.arn,
-        roles_that_admit_it=listed(found),
+        **evidence(facts),
     )

@@ -11,12 +11,16 @@ from irsa_cli.core.causes.facts import CannotTell, Facts, Subject, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.subjects import (
+    account_of,
+    admit,
+    is_bare,
     listed,
     make,
+    pod_names,
+    restart,
+    users_of,
 )
-from irsa_cli.core.states import (
-    ROLE_ARN_ANNOTATION,
-)
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
@@ -80,4 +84,36 @@ def _namespace(facts: Facts) -> Judgement:
         fix=f"irsa doctor {subject.name} -n {found[0].namespace} {facts.options}",
         asked_for=subject.full_name,
         there_is=listed(item.full_name for item in found),
+    )
+
+
+@cause(
+    "service-account-renamed",
+    ACCOUNT,
+    97,
+    title="A role admits a ServiceAccount of nearly this name, which is gone.",
+    symptom="No AWS_ROLE_ARN in the pods, since a chart or its release was renamed",
+    looks_at="the ServiceAccount's annotations, trust policies of the account's roles, the ServiceAccounts",
+    remedy="Admit the ServiceAccount by its name of today, and annotate it; then have the pods made anew.",
+    source=_ASSOCIATE,
+)
+def _renamed(facts: Facts) -> Judgement:
+    subject = facts.named
+    account_of(subject)
+    if not subject.renamed:
+        return ok("no role was found that admits one of nearly this name which is gone")
+    pods = [pod for pod in users_of(subject) if is_bare(pod)]
+    if not pods:
+        return ok("its pods have an identity all the same")
+    role, name = subject.renamed[0]
+    commands = [admit(facts, subject, item.arn) for item, _ in subject.renamed]
+    # Of several a person has to choose: pasted, nothing happens.
+    fix = "\n".join(f"# {line}" for line in commands) if len(commands) > 1 else commands[0]
+    return problem(
+        "it names no role, and nobody has the name that the role admits",
+        fix=f"{fix}\n{restart(subject, pods)}" if len(commands) == 1 else fix,
+        role=role.arn,
+        the_role_admits=f"{subject.namespace}/{name}",
+        there_is=subject.full_name,
+        pods=pod_names(pods),
     )

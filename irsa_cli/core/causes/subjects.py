@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from irsa_cli.core.arn import Arn, role_arn
 from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
@@ -15,12 +16,15 @@ from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.names import subject as subject_claim
+from irsa_cli.core.policy import Document, dump
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.visible import visible
 from irsa_cli.core.web_identity import REQUESTED_REGION, WebIdentity, region_called
 
 EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
 ROLE_ENV, TOKEN_ENV = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
+TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
+"""What the webhook calls the volume of its token."""
 
 
 def account_of(subject: Subject) -> ServiceAccount:
@@ -119,13 +123,16 @@ def identity_of(facts: Facts, subject: Subject) -> WebIdentity:
     return WebIdentity(provider_of(facts, subject), facts.cluster.issuer, claim, audience, request=region)
 
 
+def home_identity(facts: Facts, subject: Subject) -> WebIdentity:
+    """The same token, as roles of the cluster's account see it."""
+    cluster = facts.cluster
+    home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    return replace(identity_of(facts, subject), provider_arn=home)
+
+
 def users_of(subject: Subject) -> tuple[Pod, ...]:
-    """The pods that use the ServiceAccount and have not ended."""
-    pods = [
-        pod
-        for pod in have(subject.pods)
-        if pod.service_account == subject.name and pod.phase not in ("Succeeded", "Failed")
-    ]
+    """The pods that use the ServiceAccount, have not ended, and were not told to."""
+    pods = [pod for pod in have(subject.pods) if pod.service_account == subject.name and pod.is_alive]
     if not pods:
         raise CannotTell(f"no pod uses ServiceAccount {subject.full_name}")
     return tuple(pods)
@@ -190,6 +197,21 @@ def annotate(subject: Subject, value: str, key: str = ROLE_ARN_ANNOTATION) -> st
     return f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} --overwrite {pair}"
 
 
+def annotate_anew(subject: Subject, value: str, key: str = ROLE_ARN_ANNOTATION, *, more: str = "") -> str:
+    """The same with the commands that have those pods made anew which don't have this role yet.
+
+    `more` is appended to the first command: other annotations that it writes or takes away.
+    """
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    users = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+    stale = [pod for pod in users if not _asks_for(pod, unspaced(value))]
+    return "\n".join(filter(None, (annotate(subject, value, key) + more, restart(subject, stale))))
+
+
+def _asks_for(pod: Pod, role: str) -> bool:
+    return any(item.env.get(ROLE_ENV) == role for item in pod.containers)
+
+
 def admit(facts: Facts, subject: Subject, role: str) -> str:
     """The command that adds the statement which the role's trust policy lacks, and annotates."""
     audience = audience_of(facts, subject)
@@ -198,6 +220,22 @@ def admit(facts: Facts, subject: Subject, role: str) -> str:
         f"irsa create-sa {subject.name} -n {subject.namespace} {facts.options}"
         f" --attach-role-arn {shlex.quote(role)} --update-trust{extra}"
     )
+
+
+def rewrite_trust(facts: Facts, role: Role, document: Document) -> str:
+    """The command that writes a role's trust policy, in the role's own account."""
+    return in_account(
+        facts,
+        role.arn,
+        f"aws iam update-assume-role-policy --role-name {shlex.quote(role.name)}"
+        f" --policy-document {shlex.quote(dump(document))}",
+    )
+
+
+def in_account(facts: Facts, arn: str, command: str) -> str:
+    """An AWS command, with the account that it has to be run in where that is not the cluster's."""
+    account = Arn.parse(arn).account
+    return command if account == facts.cluster.account else f"{command} # in account {account}"
 
 
 def make(facts: Facts, subject: Subject) -> str:

@@ -6,17 +6,25 @@ What is wrong in a policy is found by `irsa_cli.core.causes.trust_flaws`, for th
 
 from __future__ import annotations
 
+import copy
 import shlex
+from dataclasses import replace
+from datetime import datetime
 
 from irsa_cli.core import policy
 from irsa_cli.core import trust as trust_policy
+from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.facts import Facts, Role
 from irsa_cli.core.causes.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.principal_flaws import Flaw
-from irsa_cli.core.causes.subjects import admit, identity_of, role_of
+from irsa_cli.core.causes.subjects import admit, identity_of, in_account, rewrite_trust, role_of
+from irsa_cli.core.causes.trust_flaws import GENERATED
 from irsa_cli.core.causes.trust_reading import flaws_of, other_roles
 from irsa_cli.core.evaluation import explain
+from irsa_cli.core.issuer import host_path
+from irsa_cli.core.names import subject as subject_claim
 from irsa_cli.core.restrictions import voided
+from irsa_cli.core.web_identity import WebIdentity
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
@@ -56,23 +64,65 @@ def _not_this(facts: Facts, role: Role, found: tuple[Flaw, ...]) -> Judgement:
 
 
 def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
-    """The command that puts it right; where a statement more would void a restriction, a person decides."""
+    """The command after which the role admits the token, and admits nobody else that it does not need."""
+    identity = identity_of(facts, facts.named)
     if flaw.cause == "trust-deny":
-        return _without_deny(role, flaw)
-    if voided(role.trust, identity_of(facts, facts.named)):
-        return f"aws iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
+        document = _with_exceptions(role.trust, identity, facts.now)
+        outlook = explain(document, identity, now=facts.now)
+        return _look(facts, role) if outlook.denied_by else _write(facts, role, document)
+    if voided(role.trust, identity):
+        # A statement beside the one that is there would make its other conditions worthless.
+        return _look(facts, role)
+    if explain(role.trust, identity, now=facts.now).denied_by:
+        return _look(facts, role)  # Adding a statement is refused while a Deny applies; that goes first.
+    pattern = _generated(facts, flaw)
+    if pattern:
+        wanted = trust_policy.statement(replace(identity, subject=pattern), pattern=True)
+        return _write(facts, role, trust_policy.with_statement(role.trust, wanted))
+    if Arn.parse(role.arn).account != facts.cluster.account:
+        wanted = trust_policy.statement(identity)
+        return _write(facts, role, trust_policy.with_statement(role.trust, wanted))
     return admit(facts, facts.named, role.arn)
 
 
-def _without_deny(role: Role, flaw: Flaw) -> str:
-    """The command that writes the policy without the statement that denies."""
-    statements = policy.as_list(role.trust.get("Statement", []))
-    kept = [item for item in statements if policy.dump(item) != flaw.found]
-    document = policy.dump({**role.trust, "Statement": kept})
-    return (
-        f"aws iam update-assume-role-policy --role-name {role.name}"
-        f" --policy-document {shlex.quote(document)} # if the Deny is not meant"
-    )
+def _write(facts: Facts, role: Role, document: policy.Document) -> str:
+    fits = policy.size(document) <= trust_limit(facts)
+    return rewrite_trust(facts, role, document) if fits else _look(facts, role)
+
+
+def _look(facts: Facts, role: Role) -> str:
+    """Where only a person can tell what the policy is to say."""
+    command = f"aws iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
+    return in_account(facts, role.arn, command)
+
+
+def _generated(facts: Facts, flaw: Flaw) -> str:
+    """The pattern that admits a ServiceAccount of a generated name in later releases, too; else ''.
+
+    It is what the policy says already, or less: it ends where the generated part of the name begins.
+    """
+    match = GENERATED.fullmatch(facts.named.name)
+    if match is None or flaw.cause not in ("trust-generated-name", "trust-wildcard"):
+        return ""
+    return subject_claim(facts.named.namespace, f"{match['stem']}-*")
+
+
+def _with_exceptions(
+    document: policy.Document, identity: WebIdentity, now: datetime | None
+) -> policy.Document:
+    """The policy whose Denies leave this subject out; they hold for everybody else as before."""
+    found = copy.deepcopy(document)
+    statements = policy.as_list(found.get("Statement", []))
+    for index in explain(document, identity, now=now).denied_by:
+        block = statements[index].setdefault("Condition", {})
+        operator = next((name for name in block if name.lower() == "stringnotequals"), "StringNotEquals")
+        keys = block.setdefault(operator, {})
+        claim = f"{host_path(identity.issuer)}:sub"
+        key = next((name for name in keys if name.lower() == claim.lower()), claim)
+        keys[key] = [*policy.as_list(keys.get(key, [])), identity.subject]
+        if len(keys[key]) == 1:
+            keys[key] = identity.subject
+    return {**found, "Statement": statements}
 
 
 def _trust_cause(
@@ -159,7 +209,7 @@ _trust_cause(
     86,
     "The trust policy names the ServiceAccount of an earlier release.",
     symptom=f"{_DENIED}, after an upgrade",
-    remedy="Fix the ServiceAccount's name, or admit all of them: irsa create-sa --subject-pattern 'NAME-*'.",
+    remedy="Fix the ServiceAccount's name, or admit the names of all releases by a pattern (StringLike).",
     source=_OPERATORS,
 )
 _trust_cause(
@@ -178,13 +228,16 @@ _trust_cause(
     "trust-condition",
     85,
     "A condition of the trust policy asks for something that the token does not have.",
+    remedy="Correct the condition, if it is not meant to keep this ServiceAccount out. A statement beside it"
+    " (irsa create-sa --attach-role-arn ... --update-trust --force) would make it worthless.",
     source=f"{_IAM}/reference_policies_condition-keys.html",
 )
 _trust_cause(
     "trust-deny",
     89,
     "The trust policy denies the token.",
-    remedy="Take the Deny away, or make an exception in it: it goes before every Allow.",
+    remedy="A Deny goes before every Allow. Make an exception in it for this ServiceAccount, if it is not"
+    " meant for it; taken away whole, it would open the role to others.",
     source=f"{_IAM}/reference_policies_evaluation-logic.html",
 )
 
@@ -203,8 +256,7 @@ TRUST_CAUSES = tuple(identifier for identifier in REGISTRY if identifier.startsw
 )
 def _quota(facts: Facts) -> Judgement:
     role = role_of(facts.named)
-    quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
-    limit = int(quotas.get("AssumeRolePolicySizeQuota", policy.TRUST_LIMIT))
+    limit = trust_limit(facts)
     size = policy.size(role.trust)
     wanted = trust_policy.statement(identity_of(facts, facts.named))
     needed = policy.size(trust_policy.with_statement(role.trust, wanted))
@@ -219,3 +271,9 @@ def _quota(facts: Facts) -> Judgement:
         with_the_statement=str(needed),
         quota=str(limit),
     )
+
+
+def trust_limit(facts: Facts) -> int:
+    """How many characters the account allows a trust policy."""
+    quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
+    return int(quotas.get("AssumeRolePolicySizeQuota", policy.TRUST_LIMIT))

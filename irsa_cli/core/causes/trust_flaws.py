@@ -21,7 +21,8 @@ from irsa_cli.core.issuer import host_path
 from irsa_cli.core.policy import Document, as_list, dump
 from irsa_cli.core.web_identity import ACTION, WebIdentity
 
-_GENERATED = re.compile(r"(?P<stem>.+)-(?=[a-z0-9]*\d)[a-z0-9]{5,10}")
+GENERATED = re.compile(r"(?P<stem>.+)-(?=[a-z0-9]*\d)[a-z0-9]{5,10}")
+"""A name whose end was generated, with a digit in it at least."""
 _CLAIMS = ("sub", "aud")
 
 
@@ -202,5 +203,5 @@ def _is_like(value: str, pattern: str) -> bool:
 
 
 def _is_sibling(value: str, wanted: str) -> bool:
-    mine, theirs = _GENERATED.fullmatch(value), _GENERATED.fullmatch(wanted)
+    mine, theirs = GENERATED.fullmatch(value), GENERATED.fullmatch(wanted)
     return mine is not None and theirs is not None and mine["stem"] == theirs["stem"]

@@ -6,15 +6,13 @@ old one, and what is rather the fault of the ServiceAccount's annotations.
 
 from __future__ import annotations
 
-import json
-
 from irsa_cli.core.causes.facts import CannotTell, Facts, Role
 from irsa_cli.core.causes.kinds import ServiceAccount
+from irsa_cli.core.causes.meant import naming
 from irsa_cli.core.causes.principal_flaws import Flaw, trusted_providers
 from irsa_cli.core.causes.subjects import audience_of, identity_of, provider_there, role_of
 from irsa_cli.core.causes.trust_flaws import flaws
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.policy import dump
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 
 EKSCTL_ACCOUNT_TAG = "alpha.eksctl.io/iamserviceaccount-name"
@@ -74,9 +72,7 @@ def other_roles(facts: Facts) -> tuple[str, ...]:
         return ()
     if subject.full_name in (role.tags.get(SERVICE_ACCOUNT_TAG), role.tags.get(EKSCTL_ACCOUNT_TAG)):
         return ()
-    found = subject.candidates if isinstance(subject.candidates, tuple) else ()
-    name = json.dumps(identity_of(facts, subject).subject)
-    return tuple(item.arn for item in found if item.arn != role.arn and name in dump(item.trust))
+    return tuple(item.arn for item in naming(facts) if item.arn != role.arn)
 
 
 def require_admitted(facts: Facts) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from irsa_cli.core.arn import Arn
-from irsa_cli.core.causes.facts import CannotTell, Facts, Unreadable, have
-from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, Unreadable, have
+from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.injection import (
     NO_ENV,
     bare,
@@ -19,7 +18,20 @@ from irsa_cli.core.causes.injection import (
     webhooks_of,
 )
 from irsa_cli.core.causes.kinds import Pod, ServiceAccount, Webhook
-from irsa_cli.core.causes.subjects import account_of, annotate, annotation_of, heeded, listed, pod_names
+from irsa_cli.core.causes.pod_identity import serves_pod_identity
+from irsa_cli.core.causes.subjects import (
+    ROLE_ENV,
+    account_of,
+    annotate_anew,
+    annotation_of,
+    heeded,
+    identity_of,
+    listed,
+    pod_names,
+    restart,
+    shown,
+)
+from irsa_cli.core.evaluation import explain
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
@@ -144,7 +156,7 @@ def _prefix(facts: Facts) -> Judgement:
         return ok("the webhook looks for the annotation that is there")
     return problem(
         "the webhook runs with another prefix",
-        fix=annotate(subject, value, f"{prefix}/role-arn"),
+        fix=annotate_anew(subject, value, f"{prefix}/role-arn"),
         annotation=ROLE_ARN_ANNOTATION,
         expected=f"{prefix}/role-arn",
     )
@@ -156,8 +168,9 @@ def _prefix(facts: Facts) -> Judgement:
     90,
     title="An EKS Pod Identity association takes the ServiceAccount over.",
     symptom="The pods have the association's role, or none; the annotation is not looked at.",
-    looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation",
-    remedy="Keep one of the two: delete the association, or give up the annotation.",
+    looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation, the pods' environment",
+    remedy="Keep one of the two: give up the annotation, or delete the association and have the pods made"
+    " anew. Until then they keep asking EKS Pod Identity, which has nothing for them any more.",
     source=f"{_EKS}/pod-identities.html",
 )
 def _association(facts: Facts) -> Judgement:
@@ -168,18 +181,64 @@ def _association(facts: Facts) -> Judgement:
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
         return ok("its pods get the association's role, and there is no annotation that says otherwise")
     wanted = annotation_of(subject)
-    cluster = facts.cluster
+    if found.role_arn in ("", wanted):
+        why = "EKS did not tell the association's role" if not found.role_arn else "both name the same role"
+        return unknown(
+            f"{why}; pods get it by Pod Identity where there is an association, whatever the annotation says",
+            association=f"{found.id} {found.role_arn}".rstrip(),
+            annotation=wanted,
+        )
     return problem(
         "the webhook injects Pod Identity where there is an association, and ignores the annotation",
-        fix=f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
-        f" --association-id {shlex.quote(found.id)}",
-        association=f"{found.id} {_role_name(found.role_arn)}".rstrip(),
+        fix=_keep_one(facts, found),
+        association=f"{found.id} {found.role_arn}",
         annotation=wanted,
     )
 
 
-def _role_name(arn: str) -> str:
-    return f"(role {Arn.parse(arn).name})" if arn else ""
+def _keep_one(facts: Facts, association: Association) -> str:
+    """What ends the contradiction: what leaves the pods the role that they have, the rest as comments.
+
+    Where no pod tells, the annotation is kept, unless its role does not admit the ServiceAccount.
+    """
+    subject = facts.named
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    mine = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+    by_association = [pod for pod in mine if has_pod_identity(pod)]
+    cluster = facts.cluster
+    delete = (
+        f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
+        f" --association-id {shlex.quote(association.id)}"
+    )
+    annotated = annotation_of(subject)
+    stale = [pod for pod in mine if not any(item.env.get(ROLE_ENV) == annotated for item in pod.containers)]
+    for_annotation = [delete, *restart(subject, stale).splitlines()]
+    drop = f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} {ROLE_ARN_ANNOTATION}-"
+    by_annotation = [pod for pod in mine if is_injected(pod)]
+    for_association = [drop, *restart(subject, by_annotation).splitlines()]
+    keeps_association = bool(by_association) if _serves(facts) else False
+    if not by_association and not by_annotation:
+        keeps_association = _serves(facts) and not _admits(facts)
+    first, other = for_annotation, for_association
+    if keeps_association:
+        first, other = other, first
+    said = association.role_arn if first is for_annotation else annotated
+    return "\n".join((*first, f"# or, for {shown(said)}:", *(f"# {line}" for line in other)))
+
+
+def _serves(facts: Facts) -> bool:
+    """Whether the association's role is known to trust EKS Pod Identity."""
+    association, role = facts.named.association, facts.named.association_role
+    if not isinstance(association, Association) or not isinstance(role, Role):
+        return False
+    return serves_pod_identity(facts, association, role)
+
+
+def _admits(facts: Facts) -> bool:
+    """Whether the annotation's role is known to admit the ServiceAccount's token."""
+    role = facts.named.role
+    identity = identity_of(facts, facts.named)
+    return isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
 
 
 @cause(

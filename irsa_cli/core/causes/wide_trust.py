@@ -5,7 +5,7 @@ What is wide is decided in `irsa_cli.core.trust_width`; a whole account is looke
 
 from __future__ import annotations
 
-from irsa_cli.core.causes.facts import Facts
+from irsa_cli.core.causes.facts import Facts, Unreadable
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, unknown
 from irsa_cli.core.causes.subjects import audience_of, provider_of, role_of
 from irsa_cli.core.policy_power import power
@@ -27,7 +27,9 @@ _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 )
 def _wide(facts: Facts) -> Judgement:
     subject, role = facts.named, role_of(facts.named)
-    much = power(role.policies, role.policies, role.boundary)
+    # Whom the trust lets in is known without the policies; how much that matters is not.
+    policies = {} if isinstance(role.policies, Unreadable) else role.policies
+    much = power(policies, policies, role.boundary)
     found = wide_trusts(role.trust, (provider_of(facts, subject),), audience_of(facts, subject), power=much)
     if not found:
         return ok("the trust policy lets in nobody whom it does not name")

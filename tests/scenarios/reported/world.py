@@ -1,0 +1,184 @@
+"""A cluster with one working binding whose pod runs: what the reported cases break, and how."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any
+
+from tests.scenarios.breaking import AWS_CLI, FOREIGN, NAME, STS, Binding
+from tests.support.stage import ROLE_ARN, Json, made
+
+OLD_ID = "0123456789ABCDEF0123456789ABCDEF"
+AGENT = "eks-pod-identity-agent"
+PODS_SERVICE = {"Service": "pods.eks.amazonaws.com"}
+SKIP = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
+FOLDER = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+TOKEN_FILE = f"{FOLDER}/token"
+
+
+class World(Binding):
+    """A binding, and the things around it that reports are about."""
+
+    @functools.cached_property
+    def _clients(self) -> dict[tuple[str, str], Any]:
+        return {}
+
+    def aws(self, service: str, account: str = "") -> Any:
+        """As the binding's; a client is made once."""
+        if (service, account) not in self._clients:
+            self._clients[service, account] = super().aws(service, account)
+        return self._clients[service, account]
+
+    @property
+    def iam(self) -> Any:
+        """IAM of the cluster's account."""
+        return self.aws("iam")
+
+    def new_pod(self, *, metadata: Json | None = None, container: Json | None = None, **spec: Any) -> Json:
+        """Make the ServiceAccount's pod anew, and let it run."""
+        pod = super().new_pod(metadata=metadata, container=container, **spec)
+        self.let(f"{NAME}-0", "Running")
+        return pod
+
+    def pod(
+        self,
+        name: str,
+        account: str = NAME,
+        *,
+        labels: Json | None = None,
+        annotations: Json | None = None,
+        phase: str = "Running",
+        owner: tuple[str, str] | None = None,
+        container: Json | None = None,
+        **spec: Any,
+    ) -> None:
+        """Make a pod besides: `owner` is the kind and the name of what made it."""
+        metadata: Json = {"name": name, "labels": labels or {}, "annotations": annotations or {}}
+        if owner is not None:
+            kind, maker = owner
+            group = "batch/v1" if kind == "Job" else "apps/v1"
+            reference = {"apiVersion": group, "kind": kind, "name": maker, "uid": f"uid-{maker}"}
+            metadata["ownerReferences"] = [{**reference, "controller": True}]
+        whole = {
+            "serviceAccountName": account,
+            "automountServiceAccountToken": False,
+            "containers": [{"name": "app", "image": AWS_CLI, **(container or {})}],
+            **spec,
+        }
+        made(self.stage.kube.create(self._pods, {"metadata": metadata, "spec": whole}))
+        self.let(name, phase)
+
+    @property
+    def _pods(self) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/pods"
+
+    def let(self, name: str, phase: str) -> None:
+        """Write the phase of a pod, as its kubelet does."""
+        answer = self.stage.kube.patch(f"{self._pods}/{name}/status", {"status": {"phase": phase}})
+        assert answer.status == 200, answer.text
+
+    def no_pod(self) -> None:
+        """Take the ServiceAccount's pod away."""
+        self.stage.kube.delete(f"{self._pods}/{NAME}-0", {"gracePeriodSeconds": 0})
+
+    def account_named(self, name: str, **annotations: str) -> None:
+        """Make another ServiceAccount of the namespace."""
+        self.stage.make_account(self.namespace, name, annotations=annotations)
+
+    def no_account(self) -> None:
+        """Take the ServiceAccount away."""
+        self.stage.kube.delete(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{NAME}")
+
+    def subject_of(self, name: str) -> str:
+        """The `sub` of another ServiceAccount of the namespace."""
+        return f"system:serviceaccount:{self.namespace}:{name}"
+
+    def no_provider(self, account: str = "") -> None:
+        """Take the cluster's OIDC provider away."""
+        arn = self.provider.replace("111122223333", account or "111122223333")
+        self.aws("iam", account).delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+
+    def make_provider(self, url: str = "", *audiences: str, account: str = "") -> None:
+        """Make an OIDC provider, by default the cluster's."""
+        self.aws("iam", account).create_open_id_connect_provider(
+            Url=f"https://{url or self.prefix}", ClientIDList=list(audiences) or [STS]
+        )
+
+    def no_role(self) -> None:
+        """Take the role away."""
+        for item in self.iam.list_attached_role_policies(RoleName=self.role)["AttachedPolicies"]:
+            self.iam.detach_role_policy(RoleName=self.role, PolicyArn=item["PolicyArn"])
+        self.iam.delete_role(RoleName=self.role)
+
+    def trusting(self, subject: str) -> Json:
+        """The statement that admits another subject."""
+        found: Json = json.loads(json.dumps(self.statement).replace(self.subject, subject))
+        return found
+
+    def of_issuer(self, identifier: str) -> Json:
+        """The statement for the same ServiceAccount of another cluster."""
+        found: Json = json.loads(json.dumps(self.statement).replace(self.prefix[-32:], identifier))
+        return found
+
+    def with_env(self, **variables: str) -> None:
+        """Make the pod anew with variables in its template."""
+        env = [{"name": name, "value": value} for name, value in variables.items()]
+        self.new_pod(container={"env": env})
+
+    def injected_by_hand(
+        self, role: str = "", audience: str = STS, path: str = FOLDER, volume: str = "identity"
+    ) -> Json:
+        """The spec of a pod that brings variables, volume and mount itself."""
+        token = {"serviceAccountToken": {"audience": audience, "expirationSeconds": 86400, "path": "token"}}
+        env = {"AWS_ROLE_ARN": role or self.role_arn, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{path}/token"}
+        variables = [{"name": name, "value": value} for name, value in env.items()]
+        container = {
+            "env": [*variables, {"name": "AWS_REGION", "value": self.stage.region}],
+            "volumeMounts": [{"name": volume, "mountPath": path}],
+        }
+        return {"container": container, "volumes": [{"name": volume, "projected": {"sources": [token]}}]}
+
+    def refused(self, code: str) -> None:
+        """Let CloudTrail tell of an exchange of the pod's token that STS refused."""
+        self.stage.sandbox.note_exchange(self.stage.cluster, self.subject, self.role_arn, code)
+
+    def associate(self, role: str, name: str = NAME) -> None:
+        """Associate a role by EKS Pod Identity, in a cluster that has the agent."""
+        self.aws("eks").create_pod_identity_association(
+            clusterName=self.stage.cluster, namespace=self.namespace, serviceAccount=name, roleArn=role
+        )
+        self.stage.sandbox.add_addon(self.stage.cluster, AGENT)
+
+    def role_of_pods(self, name: str = "pi", condition: Json | None = None, *actions: str) -> str:
+        """A role for EKS Pod Identity; returns its ARN."""
+        statement: Json = {
+            "Effect": "Allow",
+            "Principal": PODS_SERVICE,
+            "Action": list(actions) or ["sts:AssumeRole", "sts:TagSession"],
+        }
+        return self.make_role(name, statement if condition is None else {**statement, "Condition": condition})
+
+    def by_pod_identity(self, condition: Json | None = None, *actions: str, **pod: Any) -> None:
+        """Turn the binding into one by EKS Pod Identity, with a pod that was started after it."""
+        self.annotate(None)
+        self.associate(self.role_of_pods("pi", condition, *actions))
+        self.new_pod(**pod)
+
+    def role_elsewhere(self) -> str:
+        """Make the role in another account, with one that reads it; returns the reader's ARN."""
+        iam = self.aws("iam", FOREIGN)
+        statement = json.loads(json.dumps(self.statement).replace("111122223333", FOREIGN))
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        arn = iam.create_role(RoleName="app", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        self.annotate(arn)
+        self.new_pod()
+        admit = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
+        reader = json.dumps({"Version": "2012-10-17", "Statement": [admit]})
+        found: str = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=reader)["Role"]["Arn"]
+        iam.attach_role_policy(RoleName="reader", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+        return found
+
+    def annotated(self, role: str = "") -> dict[str, str]:
+        """The annotation that names the role."""
+        return {ROLE_ARN: role or self.role_arn}

@@ -1,0 +1,247 @@
+"""No all-clear without evidence: what doctor, verify, get-sa and describe-sa say of what they did not see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.sandbox import Rule, Sandbox
+from tests.scenarios.breaking import NAME, Binding
+from tests.scenarios.breaks import associate
+from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.curing import cure
+from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
+from tests.scenarios.test_doctor_cures import fix_of
+from tests.support.stage import ROLE_ARN, Json, Stage, made
+
+CALLS = 21
+"""To AWS and to Kubernetes, for one ServiceAccount in which nothing is wrong."""
+
+
+@pytest.fixture
+def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
+    """The sandbox's API is enough: pods are what others write of them."""
+    return sandbox_stage(sandbox, "demo", tmp_path)
+
+
+def pod_path(binding: Binding, name: str = f"{NAME}-0", namespace: str = "") -> str:
+    return f"/api/v1/namespaces/{namespace or binding.namespace}/pods/{name}"
+
+
+def add_pod(binding: Binding, name: str, account: str, namespace: str = "") -> None:
+    spec = {"serviceAccountName": account, "containers": [{"name": "app", "image": "app:1"}]}
+    path = f"/api/v1/namespaces/{namespace or binding.namespace}/pods"
+    made(binding.stage.kube.create(path, {"metadata": {"name": name}, "spec": spec}))
+    status = {"status": {"phase": "Running"}}
+    assert binding.stage.kube.patch(f"{pod_path(binding, name, namespace)}/status", status).status == 200
+
+
+def test_nothing_is_called_right_without_a_running_pod(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {}
+    for phase in ("Running", "Pending", "Succeeded"):
+        binding.say_phase(phase)
+        document = doctor(binding, capsys, *of(binding))
+        assert problems(document) == []
+        said[phase] = document["exitCode"], "pod-unseen" in untold(document)
+    assert said == {"Running": (0, False), "Pending": (1, True), "Succeeded": (1, True)}
+    ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
+    last = ran.out.splitlines()[-1]
+    assert "Nothing wrong was found." not in ran.out
+    assert "whether pods get the role was not seen (exit 1)" in last
+    command = last.partition("To see more: irsa ")[2]
+    assert binding.stage.irsa(*command.split()).code == 0
+
+
+def test_among_many_the_one_without_a_pod_is_not_called_right(binding: Binding) -> None:
+    binding.stage.kube.delete(pod_path(binding), {"gracePeriodSeconds": 0})
+    ran = binding.stage.irsa("doctor", "-c", "demo")
+    assert ran.code == 1
+    assert f"? {binding.namespace}/{NAME}" in ran.out
+    assert f"no pod uses ServiceAccount {binding.namespace}/{NAME}" in ran.out
+
+
+@pytest.mark.parametrize("near", [f"{NAME}-sa", "doctor-raeder"])
+def test_pods_under_a_near_name_are_let_in(
+    near: str, binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binding.stage.kube.delete(pod_path(binding), {"gracePeriodSeconds": 0})
+    binding.stage.make_account(binding.namespace, near)
+    add_pod(binding, "web-0", near)
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == ["pod-service-account"]
+    let_in, again = fix_of(document).splitlines()
+    assert again.startswith(f"kubectl -n {binding.namespace} delete pod web-0")
+    cure(binding, let_in)
+    binding.stage.kube.delete(pod_path(binding, "web-0"), {"gracePeriodSeconds": 0})
+    add_pod(binding, "web-0", near)
+    assert run_doctor(binding.stage, capsys, near, "-n", binding.namespace)["exitCode"] == 0
+
+
+def test_the_namesake_in_another_namespace(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    binding.stage.kube.delete(pod_path(binding), {"gracePeriodSeconds": 0})
+    other = f"{binding.namespace}-2"
+    binding.stage.make_namespace(other)
+    binding.stage.make_account(other, NAME)
+    add_pod(binding, "web-0", NAME, other)
+    document = doctor(binding, capsys, *of(binding))
+    assert problems(document) == ["pod-service-account"]
+    assert f"-n {other}" in fix_of(document)
+
+
+def accounts(document: Json) -> dict[str, list[str]]:
+    return {
+        item["name"]: [found["id"] for found in item["findings"] if found["verdict"] == "problem"]
+        for item in document["serviceAccounts"]
+    }
+
+
+def test_a_lost_annotation_is_found_without_a_name(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binding.annotate(None)  # Its pod has what it was given.
+    for arguments in ([], ["-n", binding.namespace]):
+        assert accounts(run_doctor(binding.stage, capsys, *arguments)) == {NAME: ["annotation-removed"]}
+    binding.new_pod()  # Only the role tells it now.
+    assert accounts(run_doctor(binding.stage, capsys)) == {NAME: ["annotation-missing"]}
+
+
+def test_one_that_nobody_uses_is_not_asked_to_have_a_role(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binding.annotate(None)
+    binding.stage.kube.delete(pod_path(binding), {"gracePeriodSeconds": 0})
+    binding.stage.make_account(binding.namespace, "plain")
+    add_pod(binding, "plain-0", "plain")
+    document = run_doctor(binding.stage, capsys)
+    assert (accounts(document), document["exitCode"]) == ({}, 0)
+
+
+def test_the_role_of_a_name_that_is_gone(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    path = f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{NAME}"
+    binding.stage.kube.delete(pod_path(binding), {"gracePeriodSeconds": 0})
+    binding.stage.kube.delete(path)
+    new = f"{NAME}-sa"
+    binding.stage.make_account(binding.namespace, new)
+    add_pod(binding, "web-0", new)
+    assert accounts(run_doctor(binding.stage, capsys)) == {new: ["service-account-renamed"]}
+    document = run_doctor(binding.stage, capsys, new, "-n", binding.namespace)
+    assert problems(document) == ["service-account-renamed"]
+    cure(binding, fix_of(document).splitlines()[0])
+    binding.stage.kube.delete(pod_path(binding, "web-0"), {"gracePeriodSeconds": 0})
+    add_pod(binding, "web-0", new)
+    assert run_doctor(binding.stage, capsys, new, "-n", binding.namespace)["exitCode"] == 0
+
+
+def test_what_waits_for_a_cause_is_one_line(binding: Binding) -> None:
+    binding.annotate(f"{binding.role_arn}-gone")
+    binding.new_pod()
+    few = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
+    everything = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "-v")
+    assert "checks wait for that to be put right (-v shows them)" in few.out
+    assert "there is no role" not in few.out.partition("✗ role-missing")[2].partition("\n")[2]
+    assert "checks wait" not in everything.out
+
+
+@pytest.fixture
+def taken_over(binding: Binding) -> Binding:
+    associate(binding)
+    binding.new_pod()
+    return binding
+
+
+def test_verify_fails_where_pods_get_other_credentials(taken_over: Binding) -> None:
+    ran = taken_over.stage.irsa("verify", *of(taken_over), "-c", "demo", "-o", "json")
+    assert ran.code == 5
+    assert [step["name"] for step in ran.json["steps"] if step["status"] == "failed"] == ["pods"]
+    many = taken_over.stage.irsa("verify", "-A", "-c", "demo")
+    assert many.code == 5
+    assert "pods get the credentials of EKS Pod Identity" in many.out
+
+
+def test_verify_says_what_it_proved_and_what_it_did_not_look_at(binding: Binding) -> None:
+    ran = binding.stage.irsa("verify", *of(binding), "-c", "demo")
+    last = ran.out.splitlines()[-1]
+    assert f"Verified: a token of {binding.namespace}/{NAME} is exchanged for {binding.role_arn}" in last
+    command = last.partition("were not looked at: irsa ")[2]
+    assert binding.stage.irsa(*command.split()).code == 0
+
+
+def test_get_sa_and_describe_sa_know_what_takes_over(taken_over: Binding) -> None:
+    for arguments in (["get-sa"], ["get-sa", *of(taken_over)]):
+        (item,) = taken_over.stage.irsa(*arguments, "-c", "demo", "-o", "json").json["items"]
+        assert (item["status"], "EKS Pod Identity" in item["reason"]) == ("pod-identity", True)
+    found = taken_over.stage.irsa("describe-sa", *of(taken_over), "-c", "demo", "-o", "json").json
+    assert found["status"] == "pod-identity"
+
+
+def test_associations_that_can_not_be_read_are_said_to_be(binding: Binding) -> None:
+    names = ["eks:DescribeCluster", "sts:*", "iam:Get*", "iam:List*"]
+    statement = {"Effect": "Allow", "Action": names, "Resource": "*"}
+    binding.stage.sandbox.add_user("iam-only", policy={"Version": "2012-10-17", "Statement": statement})
+    binding.stage._grant("iam-only", [Rule(("get", "list"), ("serviceaccounts",))])
+    for command in (["get-sa"], ["describe-sa", *of(binding)]):
+        document = binding.stage.irsa(*command, "-c", "demo", "-o", "json", user="iam-only").json
+        assert "eks:ListPodIdentityAssociations" in str(document["notes"]), command
+
+
+def test_a_namespace_with_a_role_nobody_names_stays_quiet(binding: Binding) -> None:
+    binding.stage.make_account(binding.namespace, "idle", annotations={ROLE_ARN: ""})
+    ran = binding.stage.irsa("doctor", "-c", "demo")
+    assert ran.code == 5
+    assert "annotation-arn" in ran.out
+
+
+def test_a_pod_or_its_workload_is_name_enough(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    template = {"spec": {"template": {"spec": {"serviceAccountName": NAME, "containers": []}}}}
+    path = f"/apis/apps/v1/namespaces/{binding.namespace}/deployments"
+    made(binding.stage.kube.create(path, {"metadata": {"name": "web"}, **template}))
+    for what in (f"pod/{NAME}-0", "deploy/web", "deployment/web", f"sa/{NAME}"):
+        document = run_doctor(binding.stage, capsys, what, "-n", binding.namespace)
+        assert (document["serviceAccount"]["name"], document["exitCode"]) == (NAME, 0)
+    assert binding.stage.irsa("doctor", "pod/gone", "-n", binding.namespace, "-c", "demo").code == 4
+    wrong = binding.stage.irsa("doctor", "ingress/web", "-n", binding.namespace, "-c", "demo")
+    assert (wrong.code, "pod/NAME" in wrong.err) == (2, True)
+
+
+def test_the_trust_is_judged_without_the_permission_to_see_policies(
+    binding: Binding, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["eks:*", "sts:*", "iam:GetRole", "iam:ListRoles", "iam:GetOpenIDConnectProvider"]
+    statement = {"Effect": "Allow", "Action": names, "Resource": "*"}
+    binding.stage.sandbox.add_user("trusts", policy={"Version": "2012-10-17", "Statement": statement})
+    binding.stage._grant("trusts", [Rule(("get", "list"), ("serviceaccounts", "pods", "namespaces"))])
+    binding.values(sub="system:serviceaccount:backend:other")
+    document = doctor(binding, capsys, *of(binding), user="trusts")
+    assert problems(document) == ["trust-subject"]
+    assert "role-without-permissions" in untold(document)
+
+
+def test_another_account_is_proposed_to_be_read_or_tried(binding: Binding) -> None:
+    binding.annotate("arn:aws:iam::444455556666:role/app")
+    binding.new_pod()
+    ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
+    assert ran.code == 1
+    assert "--iam-assume-role names a role there" in ran.out
+    assert f"irsa verify {NAME} -n {binding.namespace} -c demo tries the exchange" in ran.out
+
+
+def test_of_many_each_line_names_its_account_and_the_first_fix_is_whole(binding: Binding) -> None:
+    binding.annotate(f"{binding.role_arn}\n")
+    binding.new_pod()
+    ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", "demo")
+    full_name = f"{binding.namespace}/{NAME}"
+    assert f"    {full_name}: annotation-whitespace: " in ran.out
+    first = ran.out.partition(f"Begin with {full_name}: ")[2]
+    cure(binding, first.partition("to fix")[2].splitlines()[0])
+    binding.new_pod()
+    assert binding.stage.irsa("doctor", "-n", binding.namespace, "-c", "demo").code == 0
+
+
+def test_what_one_account_costs(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
+    binding.stage.sandbox.calls.clear()
+    doctor(binding, capsys, *of(binding))
+    made_calls = [call.operation for call in binding.stage.sandbox.calls]
+    assert len(made_calls) <= CALLS, sorted(made_calls)

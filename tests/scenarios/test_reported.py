@@ -1,0 +1,69 @@
+"""`irsa doctor` on failures that people reported, and on set-ups in which nothing is wrong.
+
+Each case has its score written beside it. This is doctor's own measure; docs/reference/causes.md shows it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.core.causes import CAUSES
+from irsa_cli.sandbox import Sandbox
+from tests.scenarios.reported.cases import findings, scored
+from tests.scenarios.reported.everything import HEALTHY, REPORTED
+from tests.scenarios.reported.playing import play
+from tests.scenarios.reported.world import World
+
+
+def _works(world: World) -> None:
+    world.exchange()
+
+
+def _works_by_pod_identity(world: World) -> None:
+    world.by_pod_identity()
+
+
+@pytest.fixture(scope="module")
+def always(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, frozenset[str]]:
+    """What can't be told of a binding that works (True: by EKS Pod Identity): it is no hint elsewhere."""
+    found = {}
+    for make in (_works, _works_by_pod_identity):
+        running_sandbox.reset()
+        document = play(make, running_sandbox, tmp_path_factory.mktemp("works"))
+        # All roles of the sandbox are new: that one is a hint where it is the cause.
+        unknown = frozenset(findings(document, "can't tell")) - {"role-new"}
+        found[make is _works_by_pod_identity] = unknown
+    return found
+
+
+@pytest.mark.parametrize("name", REPORTED)
+def test_a_reported_failure_has_its_score(
+    name: str, sandbox: Sandbox, tmp_path: Path, always: dict[bool, frozenset[str]]
+) -> None:
+    case = REPORTED[name]
+    document = play(case.make, sandbox, tmp_path)
+    found = scored(case, document, always[case.make.__module__.endswith(".pod_identity")])
+    assert found.rank <= case.score.rank, (found, findings(document, "problem"), document["exitCode"])
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_nothing_is_wrong_with_a_healthy_set_up(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    case = HEALTHY[name]
+    document = play(case.make, sandbox, tmp_path)
+    problems = findings(document, "problem")
+    if case.alarm and problems:
+        assert problems == [case.alarm]
+        return
+    assert problems == []
+    assert document["exitCode"] == case.exit_code
+
+
+def test_there_are_as_many_cases_as_the_page_promises_and_each_has_its_source() -> None:
+    assert len(REPORTED) >= 60
+    assert len(HEALTHY) >= 40
+    for case in REPORTED.values():
+        assert case.source.startswith("https://")
+        assert set(case.named) <= set(CAUSES)
+    assert len({case.source for case in REPORTED.values()}) == len(REPORTED)
