@@ -234,7 +234,8 @@ def binding_of(
 def _wide(cluster: Cluster, role: ReadRole) -> tuple[WideTrust, ...]:
     if not isinstance(role, BoundRole):
         return ()
-    provider = provider_arn(cluster.partition, role.arn.split(":")[4], cluster.issuer)
+    account = [*role.arn.split(":"), "", "", "", "", ""][4] or cluster.account
+    provider = provider_arn(cluster.partition, account, cluster.issuer)
     much = power(role.attached, role.documents, role.boundary)
     return wide_trusts(role.trust, (provider,), role=role.arn, power=much)
 

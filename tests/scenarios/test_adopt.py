@@ -59,6 +59,7 @@ def test_what_was_adopted_is_no_half_made_work(stage: Stage, namespace: str, arn
     assert adopt(stage, NAME, "-n", namespace).code == 0
     stage.annotate(namespace, NAME, **{ROLE_ARN: arn + "-other"})
     found = stage.irsa("recover", "-c", stage.cluster, "-o", "json")
+    assert found.code == 0, found.err
     assert not [item for item in found.json["items"] if f"{namespace}/{NAME}" in item["serviceAccounts"]]
 
 

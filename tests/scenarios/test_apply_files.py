@@ -40,6 +40,7 @@ def test_with_oidc_alone_makes_the_provider(stage: Stage, mode: tuple[str, ...])
 
 
 def test_who_lacks_the_provider_is_told_what_apply_has(stage: Stage, unique: str) -> None:
+    stage.make_namespace(unique)
     text = config(stage, reader(unique), oidc=False)
     ran = apply(stage, text, "-o", "json")
     assert ran.code == 4, ran.err
@@ -54,12 +55,14 @@ def test_who_lacks_the_provider_is_told_what_apply_has(stage: Stage, unique: str
 
 
 def test_the_field_that_is_proposed_makes_the_provider(stage: Stage, unique: str) -> None:
+    stage.make_namespace(unique)
     assert apply(stage, config(stage, reader(unique), oidc=False)).code == 4
     ran = apply(stage, config(stage, reader(unique)))
     assert ran.code == 0, ran.err
 
 
 def test_a_role_at_another_path_is_proposed_as_a_field(stage: Stage, unique: str) -> None:
+    stage.make_namespace(unique)
     assert stage.associate().code == 0
     stage.iam().create_role(
         RoleName=f"{unique}-r", Path="/teams/", AssumeRolePolicyDocument=json.dumps(trust())

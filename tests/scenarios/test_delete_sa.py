@@ -225,7 +225,9 @@ def test_a_kept_role_is_complete(stage: Stage, namespace: str) -> None:
         role["inline"],
         role["trust"],
     )
-    left = stage.irsa("recover", "--cluster", stage.cluster, "-o", "json").json["items"]
+    listed = stage.irsa("recover", "--cluster", stage.cluster, "-o", "json")
+    assert listed.code == 0, listed.err
+    left = listed.json["items"]
     assert not [item for item in left if any(piece["kind"] == "Role" for piece in item["remains"])]
     create(stage, namespace, *WISH)
     assert delete(stage, namespace).code == 0
@@ -405,7 +407,7 @@ def test_who_makes_it_again_while_it_goes_has_it_whole(stage: Stage, namespace: 
         assert stage.role_of(namespace, "app")["attached"] == [READ_ONLY]
 
 
-@pytest.mark.parametrize("principal", [{"Service": "ec2.amazonaws.com"}, {"AWS": ACCOUNT}, "*"])
+@pytest.mark.parametrize("principal", [{"Service": "ec2.amazonaws.com"}, {"AWS": ACCOUNT}, {"AWS": "*"}])
 def test_a_role_that_trusts_somebody_else_is_not_taken_from_them(
     stage: Stage, namespace: str, principal: object
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.binding import make_binding
+from tests.support.sandbox_clients import client
 from tests.support.stage import ROLE_ARN, Stage
 
 SECONDS = 20.0
@@ -35,7 +36,10 @@ def _make_hostile(stage: Stage, namespace: str) -> str:
     """A ServiceAccount of long texts, with a role of patterns under the path and the tags of irsa's."""
     name = "-".join(["e" * 60] * 3)
     iam = stage.iam()
-    (provider,) = (item["Arn"] for item in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"])
+    listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    cluster = client(stage.sandbox, "eks").describe_cluster(name=stage.cluster)["cluster"]
+    issuer = cluster["identity"]["oidc"]["issuer"]
+    (provider,) = (item["Arn"] for item in listed if item["Arn"].endswith(issuer.removeprefix("https://")))
     trust = _trust(stage, provider, f"system:serviceaccount:{namespace}:{name}")
     role = iam.create_role(
         RoleName=f"{namespace}-evil"[:64],

