@@ -204,6 +204,10 @@ class _Bounded:
     def send(self, request: Any) -> Any:
         """Send a request; the answer's body is read here."""
         request.stream_output = True
+        if isinstance(request.body, bytes | str):
+            request.body = attempts.Sending(
+                request.body.encode() if isinstance(request.body, str) else request.body
+            )
         answer = self._session.send(request)
         found = attempts.body(answer.raw.stream(64 * 1024), LARGEST)
         return AWSResponse(answer.url, answer.status_code, answer.headers, _Read(found))

@@ -8,6 +8,7 @@ alive. What may be repeated, and for how long, is in `irsa_cli.core.patience`.
 from __future__ import annotations
 
 import contextvars
+import io
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -26,8 +27,33 @@ class Overran(Exception):
     """An attempt was not over in its time: it was given up, and may be executed yet."""
 
 
+class GivenUp(Exception):
+    """The attempt is not waited for any more: what it has not sent yet must not be sent."""
+
+
 class TooLarge(Exception):
     """An answer has more bytes than any that is asked for."""
+
+
+_over: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("over", default=None)
+
+
+class Sending(io.BytesIO):
+    """A request's body that ends with its attempt.
+
+    One that was given up while it looked for the host, or connected, would be executed whenever that
+    succeeds, and nobody would look for it any more. Without its body no request is executed.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._attempt = _over.get()
+
+    def read(self, size: int | None = -1) -> bytes:
+        """See `io.BytesIO`; raises `GivenUp` when the attempt was."""
+        if self._attempt is not None and self._attempt.is_set():
+            raise GivenUp("the attempt was given up before it was sent")
+        return super().read(size)
 
 
 def limit() -> float:
@@ -50,9 +76,12 @@ def bounded(work: Callable[[], T], seconds: float | None = None) -> T:
             errors.append(error)
         done.set()
 
+    over = threading.Event()
     context = contextvars.copy_context()
+    context.run(_over.set, over)
     threading.Thread(target=context.run, args=(run,), daemon=True).start()
     if not done.wait(seconds):
+        over.set()
         raise Overran(f"no whole answer within {time.monotonic() - started:.1f} s")
     if errors:
         raise errors[0]

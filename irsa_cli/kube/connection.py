@@ -182,6 +182,12 @@ class Bounded:
 
     def request(self, method: str, url: str, **options: Any) -> urllib3.HTTPResponse:
         """A request; the answer's body is read here."""
+        if isinstance(options.get("body"), bytes | str):
+            body = options["body"]
+            sent = body.encode() if isinstance(body, str) else body
+            # Or a body that is read as it is sent would go in chunks.
+            headers = {**(options.get("headers") or {}), "Content-Length": str(len(sent))}
+            options = {**options, "body": attempts.Sending(sent), "headers": headers}
         answer = self._pool.request(method, url, **{**options, "preload_content": False})
         try:
             found = attempts.body(answer.stream(64 * 1024, decode_content=True), LARGEST)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -291,3 +292,39 @@ def test_no_attempt_begins_when_the_time_is_over(
     with patience.within(Short()):
         _, requests, _ = failure(dripping(over), lambda url: attach(url, monkeypatch))
     assert len(requests) <= 2
+
+
+@pytest.mark.parametrize("service", ["aws", "kubernetes"])
+def test_what_was_given_up_before_it_was_sent_is_not_sent_later(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host's name is found when nobody waits for the attempt any more, nor looks for what it does."""
+    whole, found, came = socket.getaddrinfo, threading.Event(), threading.Event()
+    bodies: list[bytes] = []
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        found.wait(20)
+        return whole(*arguments, **options)
+
+    def respond(connection: Any, _: int) -> None:
+        connection.settimeout(5)
+        bodies.append(connection.recv(65536))
+        came.set()
+
+    monkeypatch.setattr(limits, "RETRY_SECONDS", 0.0)
+    with raw_server(respond) as (url, requests):
+        monkeypatch.setattr(socket, "getaddrinfo", slowly)
+
+        def write() -> None:
+            if service == "aws":
+                attach(url, monkeypatch)
+            else:
+                kube(url).create_service_account("a", {"metadata": {"name": "b"}})
+
+        with pytest.raises(ServiceError) as caught:
+            write()
+        assert caught.value.outcome is Outcome.UNKNOWN
+        found.set()
+        assert came.wait(10)
+        assert (len(requests), bodies) == (1, [b""])
+        assert requests[0].endswith(b"\r\n\r\n")
