@@ -407,7 +407,10 @@ def _not_read(header: Any, message: str, reason: str) -> JournalError:
     error = JournalError(message, reason=reason)
     context = header.get("context") if isinstance(header, dict) else None
     target = context.get("target") if isinstance(context, dict) else None
-    error.target = target if isinstance(target, dict) and _is_target(target) else {}
+    if isinstance(target, dict) and _is_target(target):
+        # A command to paste is made of it, and a kubeconfig names programs: only the user's own word may.
+        sealed = isinstance(header, dict) and _is_sealed(header)
+        error.target = {key: told for key, told in target.items() if sealed or key != "kubeconfig"}
     return error
 
 

@@ -25,13 +25,13 @@ def main() -> int:
     """Play what the command line asks for; returns the exit code."""
     options = _options()
     names = STAGES[options.stage]
-    started, seconds = time.monotonic(), options.sample or options.limit or float("inf")
+    until = time.monotonic() + (options.limit or float("inf"))
+    # A sample is shared out among the stages; a limit is for all of them.
+    share = options.sample / len(names) if options.sample else 0
     results: list[Result] = []
     planned = 0
-    for number, name in enumerate(names, 1):
-        # A sample is shared out among the stages; a limit is for all of them.
-        share = number / len(names) if options.sample else 1
-        played, size = _play(name, options, started + share * seconds)
+    for name in names:
+        played, size = _play(name, options, until, share)
         results += played
         planned += size
     if options.list:
@@ -66,8 +66,13 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _play(stage: str, options: argparse.Namespace, until: float) -> tuple[list[Result], int]:
-    """Results of a stage, and how many there should be."""
+def _play(
+    stage: str, options: argparse.Namespace, until: float, sample: float = 0
+) -> tuple[list[Result], int]:
+    """Results of a stage, and how many there should be.
+
+    The seconds of a `sample` begin when the calls are recorded, so that each stage has its own.
+    """
     with Workers(stage, options.jobs) as workers:
         recordings = workers.record(options.command or list(COMMANDS))
         cases = [case for recording in recordings.values() for case in matrix(stage, recording)]
@@ -80,6 +85,7 @@ def _play(stage: str, options: argparse.Namespace, until: float) -> tuple[list[R
         results = list(_known(options.log, chosen))
         played = {result.case for result in results}
         waiting = [case for case in shuffled(chosen, options.seed) if case not in played]
+        until = time.monotonic() + sample if sample else until
         for result in workers.play(waiting, recordings, options.seed, until, mutant=options.mutant):
             results.append(result)
             _tell(result, len(results), len(chosen))

@@ -165,6 +165,8 @@ def test_what_another_version_means_is_refused_in_one_sentence(
     change, what = NEWER[case]
     edit(path, change)
     edit(path, set_in("irsa", to="7.5.0"))
+    # Whoever brings a journal must not have the user paste a command that runs what its kubeconfig names.
+    edit(path, set_in("context", "target", "kubeconfig", to="/shared/evil"))
     if case in ("step", "outcome"):
         line = {"event": "paused", "change": 0} if case == "step" else {"event": "outcome", "outcome": "half"}
         path.write_text(path.read_text() + json.dumps(line) + "\n")
@@ -182,6 +184,7 @@ def test_what_another_version_means_is_refused_in_one_sentence(
     assert text in err
     assert "a bug" not in err
     assert "irsa recover --cluster demo --region eu-west-1 --profile 'my team'  #" in err
+    assert "/shared/evil" not in err
 
 
 DAMAGED: dict[str, Callable[[Json], object]] = {
