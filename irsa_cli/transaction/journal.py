@@ -144,6 +144,16 @@ class Story:
         target: Mapping[str, str | None] = self.context.get("target", {})
         return target
 
+    @property
+    def to_paste(self) -> Mapping[str, str | None]:
+        """The target for a command to paste: which programs that runs is for its user to fill in.
+
+        A kubeconfig names programs; the one in a journal that was not written here may be anybody's.
+        """
+        if self.sealed or not self.target.get("kubeconfig"):
+            return self.target
+        return {**self.target, "kubeconfig": "YOUR-KUBECONFIG"}
+
     def to_json(self) -> dict[str, Any]:
         """The transaction as `-o json` shows it."""
         return {

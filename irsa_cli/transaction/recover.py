@@ -130,7 +130,7 @@ def _release(journal: Journal, story: Story, covers: Covers) -> None:
 
 def command_of(path: Path) -> str:
     """The command that recovers a transaction, as its journal tells how it was reached."""
-    return recover_command(path.stem, read(path).target)
+    return recover_command(path.stem, read(path).to_paste)
 
 
 def is_running(path: Path) -> bool:

@@ -46,7 +46,7 @@ def check_way(story: Story, told: Target, given: Target, *more: str) -> None:
             f"transaction {story.transaction} was run with {' and '.join(missing)}",
             reason="a journal may decide neither as whom irsa acts nor which programs a kubeconfig runs",
             details=() if story.sealed else (NOT_WRITTEN_HERE.format(story.transaction),),
-            next_steps=(recover_command(story.transaction, story.target, *more),),
+            next_steps=(recover_command(story.transaction, story.to_paste, *more),),
         )
 
 
@@ -155,7 +155,7 @@ def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: b
         reason="what it asks for is done only when you have seen it and name it",
         details=tuple(f"asks for: {change.kind.value} {change.name}" for change in beyond[:10]),
         next_steps=(
-            f"{recover_command(story.transaction, story.target, *more, '--dry-run')}  # shows all of it",
-            f"{recover_command(story.transaction, story.target, *more, '--yes')}  # does it",
+            f"{recover_command(story.transaction, story.to_paste, *more, '--dry-run')}  # shows all of it",
+            f"{recover_command(story.transaction, story.to_paste, *more, '--yes')}  # does it",
         ),
     )

@@ -332,7 +332,7 @@ def _gone(story: Story) -> str:
 
 
 def _check_forward(story: Story) -> None:
-    back = f"{recover_command(story.transaction, story.target)}  # takes it back"
+    back = f"{recover_command(story.transaction, story.to_paste)}  # takes it back"
     if story.context.get(TAKES_BACK):
         raise Refused(
             f"transaction {story.transaction} was itself a recovery",
@@ -387,7 +387,7 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
         cluster=cluster,
         transaction=transaction,
         changes=[ChangeResult(record.change, state(record)) for record in story.records],
-        left=[left(item, story.transaction, cluster.name, way_of(story.target)) for item in leftovers],
+        left=[left(item, story.transaction, cluster.name, way_of(story.to_paste)) for item in leftovers],
         error=IrsaError("the transaction could not be taken back completely") if leftovers else None,
     )
 
@@ -397,8 +397,8 @@ def _forward_result(report: Report, story: Story) -> Result:
     if error is not None and isinstance(error, IrsaError):
         error.next_steps = (
             *error.next_steps,
-            f"{recover_command(story.transaction, story.target, '--forward')}  # goes on",
-            f"{recover_command(story.transaction, story.target)}  # takes it back",
+            f"{recover_command(story.transaction, story.to_paste, '--forward')}  # goes on",
+            f"{recover_command(story.transaction, story.to_paste)}  # takes it back",
         )
     return Result(
         Ended(report.outcome),

@@ -215,7 +215,8 @@ def test_a_kubeconfig_of_a_journal_runs_nothing(small: Stage) -> None:
         ran = small.irsa("recover", *arguments)
         assert ran.code == 4, ran.err
         assert f"irsa recover {PLANTED}" in ran.err
-        assert f"--kubeconfig '{small.folder}/evil config' --context x" in ran.err
+        assert "--kubeconfig YOUR-KUBECONFIG --context x" in ran.err
+        assert "evil config" not in ran.err
     assert small.create_sa("app", "apps", *WISH_WITHOUT_FILE).code == 0
     assert not (small.folder / "stolen").exists()
 
