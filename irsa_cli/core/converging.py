@@ -24,6 +24,7 @@ from irsa_cli.core.binding import (
 from irsa_cli.core.bound import is_made
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import Refused
+from irsa_cli.core.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.names import TAGS_LIMIT, default_role_path
 from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import plan
@@ -31,6 +32,7 @@ from irsa_cli.core.policy import Document
 from irsa_cli.core.restrictions import Restriction
 from irsa_cli.core.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.states import (
+    AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
     MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
@@ -155,6 +157,7 @@ def _adopt(wish: Wish) -> str:
 def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
     """A ServiceAccount with a role that irsa has not given it changes only when the user says so."""
     annotations = account.annotations if account is not None else {}
+    _check_audience(wish, account)
     present = annotations.get(ROLE_ARN_ANNOTATION)
     if present in (None, wish.role_arn) or wish.override or wish.role_only:
         return
@@ -172,6 +175,25 @@ def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
                 "to give it the new one: run this again with --override-existing-serviceaccounts",
             ),
         )
+
+
+def _check_audience(wish: Wish, account: ObservedServiceAccount | None) -> None:
+    """An audience that somebody else has set, and the entry does not name, is not taken off in silence."""
+    if account is None or wish.override or wish.role_only or is_made(account):
+        return
+    present = account.annotations.get(AUDIENCE_ANNOTATION)
+    if present in (None, wish.audience) or wish.audience != DEFAULT_AUDIENCE:
+        return
+    if wrote(account.annotations, AUDIENCE_ANNOTATION):
+        return
+    raise Refused(
+        f"{wish.namespace}/{wish.name} asks for tokens of another audience",
+        reason=f"its annotation {AUDIENCE_ANNOTATION} is {present}, which irsa did not write",
+        next_steps=(
+            "to keep it: say audience in the entry (kind Bindings)",
+            "to take it off: run this again with --override-existing-serviceaccounts",
+        ),
+    )
 
 
 def _with_notes(wish: Wish, role: ObservedRole | None) -> Wish:

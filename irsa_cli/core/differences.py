@@ -16,6 +16,7 @@ from irsa_cli.core.binding import (
     ObservedRole,
     ObservedServiceAccount,
     Wish,
+    is_annotated,
     life_of,
 )
 from irsa_cli.core.errors import Refused
@@ -230,6 +231,11 @@ def _service_account_differences(wish: Wish, account: ObservedServiceAccount) ->
 
 def _updating(wish: Wish, observed: Observed, differences: list[Difference]) -> list[str]:
     """The one command that makes all of it as wished; where there is none, what it would leave."""
+    if not _is_bound(wish, observed):
+        steps = ["run this again with what is there"]
+        if all(item.what.startswith("ServiceAccount ") for item in differences):
+            steps.append("to write over it: run this again with --override-existing-serviceaccounts")
+        return steps
     left = [item.what for item in differences if item.update is None]
     if left or observed.service_account is None:
         steps = ["run this again with what is there, or change what is there first"]
@@ -238,11 +244,24 @@ def _updating(wish: Wish, observed: Observed, differences: list[Difference]) -> 
     audience = update_flags.of_audience(wish, observed.service_account)
     flags = [*flags, *([audience] if audience else [])]
     files = update_flags.files(flags)
+    role = observed.bound_role or observed.role
+    bounded = role.state.permissions_boundary if role is not None else ""
+    kept = any(item.what.endswith(", permissions boundary") and item.update == () for item in differences)
+    # What bounds a role is not proposed to go: a command that is pasted would have taken it away.
+    keep = [f"its permissions boundary stays: name it, --permissions-boundary {bounded}"] if kept else []
+    if not any(flags):
+        return ["run this again with what is there", *keep]
     return [
         "run this again with what is there, or change what is there:",
         *(f"with the policy that was given in the file {name}:" for name in files),
         update_flags.command(wish, flags),
+        *keep,
     ]
+
+
+def _is_bound(wish: Wish, observed: Observed) -> bool:
+    """Whether the ServiceAccount names a role that `irsa update-sa` can change."""
+    return is_annotated(wish, observed) or observed.bound_role is not None
 
 
 def _last(what: str) -> str:

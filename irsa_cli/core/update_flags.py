@@ -24,8 +24,8 @@ Flags = tuple[str, ...]
 
 
 def of_boundary(wished: str) -> Flags:
-    """A permissions boundary, or none."""
-    return ("--permissions-boundary", wished) if wished else ("--no-permissions-boundary",)
+    """A permissions boundary; none where it would have to go, which is said and never pasted."""
+    return ("--permissions-boundary", wished) if wished else ()
 
 
 def of_tag(key: str, value: str) -> Flags | None:

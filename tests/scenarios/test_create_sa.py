@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.binding import make_binding
-from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Ran, Stage
+from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Json, Ran, Stage
+
+POLICY = ("--attach-policy-arn", READ_ONLY)
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 
@@ -326,3 +328,39 @@ def test_a_subject_pattern_admits_what_matches_and_must_match_the_name(stage: St
     (statement,) = stage.role_of(namespace, "reader-1")["trust"]["Statement"]
     (subject,) = statement["Condition"]["StringLike"].values()
     assert subject == f"system:serviceaccount:{namespace}:reader-*"
+
+
+def test_what_bounds_a_role_is_not_proposed_to_go(stage: Stage, namespace: str) -> None:
+    bounded = (*POLICY, "--permissions-boundary", "arn:aws:iam::aws:policy/ReadOnlyAccess")
+    assert stage.create_sa("app", namespace, *bounded).code == 0
+    ran = stage.create_sa("app", namespace, *POLICY, "--description", "new", "-o", "json")
+    assert ran.code == 4, ran.err
+    command, keep = ran.json["error"]["next"][1:]
+    assert "boundary" not in command
+    done = stage.irsa(*shlex.split(command)[1:])
+    assert done.code == 0, done.err
+    assert stage.role_of(namespace, "app")["boundary"] == bounded[-1]
+    named = keep.partition("name it, ")[2].split()
+    assert stage.create_sa("app", namespace, *POLICY, "--description", "new", *named).code == 0
+
+
+@pytest.mark.parametrize(
+    ("there", "flags"),
+    [
+        ({"labels": {"team": "a"}}, ("--label", "team=b")),
+        ({"annotations": {"eks.amazonaws.com/audience": "vault"}}, ()),
+        ({"annotations": {"example.com/note": "a"}}, ("--annotation", "example.com/note=b")),
+    ],
+)
+def test_update_sa_is_not_proposed_for_an_account_without_a_role(
+    stage: Stage, namespace: str, there: Json, flags: tuple[str, ...]
+) -> None:
+    stage.make_account(namespace, "app", **there)
+    before = stage.world()
+    ran = stage.create_sa("app", namespace, *POLICY, *flags, "-o", "json")
+    assert ran.code == 4, ran.err
+    assert stage.world() == before
+    assert not any("update-sa" in step for step in ran.json["error"]["next"])
+    (step,) = (step for step in ran.json["error"]["next"] if "run this again with --" in step)
+    again = stage.create_sa("app", namespace, *POLICY, *flags, step.split()[-1])
+    assert again.code == 0, again.err

@@ -323,3 +323,18 @@ def test_what_may_not_be_listed_is_not_unused(stage: Stage, namespace: str) -> N
     ran = stage.irsa("delete-sa", "app", "-n", namespace, "-c", stage.cluster, user=user)
     assert (ran.code, f"the cronjobs of {namespace} can't be listed" in ran.err) == (4, True)
     assert stage.world() == before
+
+
+def test_an_audience_that_a_chart_has_set_is_not_taken_off_by_a_file(stage: Stage, namespace: str) -> None:
+    labels = {"app.kubernetes.io/managed-by": "Helm"}
+    stage.make_account(namespace, "app", labels=labels, annotations={"eks.amazonaws.com/audience": "vault"})
+    before = stage.world()
+    text = config(stage, entry("app", namespace, attachPolicyARNs=[READ_ONLY]))
+    for more in ((), ("--atomic",)):
+        ran = apply(stage, text, *more)
+        assert ran.code == 4, ran.err
+        assert stage.world() == before
+    assert apply(stage, text, "--override-existing-serviceaccounts").code == 0
+    account = stage.account(namespace, "app")
+    assert account is not None
+    assert "eks.amazonaws.com/audience" not in account["annotations"]
