@@ -78,16 +78,14 @@ class DoctorReads(KubeReads):
         return self._once("quotas", lambda: aws.quotas(self._connection.iam))
 
     def eks(self) -> Future[EksFacts | Unreadable]:
-        """The cluster as EKS describes it."""
+        """The cluster as EKS described it when it was looked for."""
         return self._once("eks", self._eks)
 
     def _eks(self) -> EksFacts:
-        self._require_eks()
-        return aws.eks_facts(self._connection.aws.client("eks"), self._connection.cluster.name)
-
-    def _require_eks(self) -> None:
-        if not self._is_eks:
+        description = self._connection.description
+        if description is None:
             raise IrsaError("the cluster is not one of EKS")
+        return aws.eks_facts(description)
 
     def sts_endpoints(self) -> Future[tuple[VpcEndpoint, ...] | Unreadable]:
         """The endpoints for STS in the cluster's VPC."""

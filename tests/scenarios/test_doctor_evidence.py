@@ -245,3 +245,4 @@ def test_what_one_account_costs(binding: Binding, capsys: pytest.CaptureFixture[
     doctor(binding, capsys, *of(binding))
     made_calls = [call.operation for call in binding.stage.sandbox.calls]
     assert len(made_calls) <= CALLS, sorted(made_calls)
+    assert made_calls.count("DescribeCluster") == 1
