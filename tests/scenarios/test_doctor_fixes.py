@@ -394,3 +394,40 @@ def test_what_to_do_in_an_editor_is_printed(binding: Binding, capsys: Output) ->
     bring_token(binding, f"{binding.role_arn}-gone")
     document = doctor(binding, capsys, *of(binding))
     assert found(document, "pod-own-token")["remedy"].startswith("Have the role's trust policy")
+
+
+def for_another_cluster(binding: Binding) -> Json:
+    """The binding's statement as another cluster has it, whose provider is there."""
+    other = f"{binding.prefix[:-32]}{'0F' * 16}"
+    binding.aws("iam").create_open_id_connect_provider(Url=f"https://{other}", ClientIDList=[STS])
+    return dict(json.loads(json.dumps(binding.statement).replace(binding.prefix, other)))
+
+
+@pytest.mark.parametrize("aud", [STS, "vault"])
+def test_of_several_clusters_on_a_role_the_statement_of_the_other_stays(
+    aud: str, binding: Binding, capsys: Output
+) -> None:
+    other = for_another_cluster(binding)
+    equal = {f"{binding.prefix}:sub": f"system:serviceaccount:{binding.namespace}:web"}
+    ours = {
+        **binding.statement,
+        "Condition": {"StringEquals": {**equal, f"{binding.prefix}:aud": aud}},
+    }
+    binding.trust(ours, **other)
+    names, first = diagnosed(binding, capsys)
+    assert set(names) <= {"trust-subject", "trust-audience"}
+    assert {"name": "statement", "value": "statement 2"} in first["evidence"]
+    assert cured(binding, capsys) == binding.role_arn
+    trust = binding.aws("iam").get_role(RoleName=binding.role)["Role"]["AssumeRolePolicyDocument"]
+    assert trust["Statement"][0] == other
+
+
+def test_a_role_of_another_cluster_gets_a_statement_more(binding: Binding, capsys: Output) -> None:
+    other = for_another_cluster(binding)
+    binding.trust(**other)
+    names, first = diagnosed(binding, capsys)
+    assert names == ["trust-other-cluster"]
+    assert "stays" in first["remedy"]
+    assert cured(binding, capsys) == binding.role_arn
+    trust = binding.aws("iam").get_role(RoleName=binding.role)["Role"]["AssumeRolePolicyDocument"]
+    assert trust["Statement"][0] == other
