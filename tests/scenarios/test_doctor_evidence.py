@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import Rule, Sandbox
-from tests.scenarios.breaking import NAME, Binding
+from tests.scenarios.breaking import NAME, STS, Binding
 from tests.scenarios.breaks import associate
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import cure
 from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
 from tests.scenarios.test_doctor_cures import fix_of
+from tests.scenarios.test_doctor_limits import FOREIGN, move_role_to
 from tests.support.stage import ROLE_ARN, Json, Stage, made
 
 CALLS = 21
@@ -166,6 +167,22 @@ def test_verify_says_what_it_proved_and_what_it_did_not_look_at(binding: Binding
     last = ran.out.splitlines()[-1]
     assert f"Verified: a token of {binding.namespace}/{NAME} is exchanged for {binding.role_arn}" in last
     command = last.partition("were not looked at: irsa ")[2]
+    assert binding.stage.irsa(*command.split()).code == 0
+    for many in (["-A"], ["-A", "-n", binding.namespace]):
+        last = binding.stage.irsa("verify", *many, "-c", "demo").out.splitlines()[-1]
+        assert last.startswith("Verified: a token is exchanged for the role.")
+        command = last.partition("were not looked at: irsa ")[2]
+        assert binding.stage.irsa(*command.split()).code == 0
+
+
+def test_what_verify_proposes_reads_the_other_account_too(binding: Binding) -> None:
+    reader = move_role_to(binding, FOREIGN)
+    url = f"https://{binding.prefix}"
+    binding.aws("iam", FOREIGN).create_open_id_connect_provider(Url=url, ClientIDList=[STS])
+    ran = binding.stage.irsa("verify", *of(binding), "-c", "demo", "--iam-assume-role", reader)
+    assert ran.code == 0, ran.out
+    command = ran.out.splitlines()[-1].partition("were not looked at: irsa ")[2]
+    assert f"--iam-assume-role {reader}" in command
     assert binding.stage.irsa(*command.split()).code == 0
 
 
