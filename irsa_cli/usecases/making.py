@@ -29,6 +29,7 @@ from irsa_cli.transaction.engine import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.observe import observe
+from irsa_cli.usecases.pods_identity import Question
 from irsa_cli.usecases.running import Settings, execute, naming_caller, planned
 from irsa_cli.usecases.settling import until_settled
 from irsa_cli.usecases.verify import verify
@@ -52,11 +53,20 @@ class Work:
     settings: Settings
     context: Mapping[str, Any]
     look: Callable[[Wish], Observed] | None = None
+    asked: Question | None = None
+    """What was asked of EKS for several; one that is to be verified asks for itself."""
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
-        attempts = count()
-        return until_settled(lambda: self._attempt(first=next(attempts) == 0), self.settings)
+        attempts, wish = count(), self.wish
+        asked = self._asked() if wish.gated and not self.settings.dry_run else None
+        result = until_settled(lambda: self._attempt(first=next(attempts) == 0), self.settings)
+        if asked is not None:
+            asked.tell(result, wish.namespace, wish.name, wish.role_arn)
+        return result
+
+    def _asked(self) -> Question:
+        return self.asked or Question(self.connection, self.wish.namespace, self.wish.name)
 
     def _attempt(self, *, first: bool) -> tuple[Result, bool]:
         """One attempt, and whether it builds on what another run may be taking back."""

@@ -29,6 +29,7 @@ from irsa_cli.transaction.recover import command_of, cut_off, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.observe import check_policies
 from irsa_cli.usecases.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
+from irsa_cli.usecases.pods_identity import Question
 from irsa_cli.usecases.running import Settings, execute, name_caller, naming_caller, planned
 from irsa_cli.usecases.settling import until_settled
 from irsa_cli.usecases.verify import verify
@@ -74,7 +75,11 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     }
     earlier = _earlier(settings, context)
     updating = _Updating(connection, request, settings, context)
+    asks = request.verify and not settings.dry_run
+    asked = Question(connection, request.namespace, request.name) if asks else None
     result = until_settled(updating.attempt, settings)
+    if asked is not None and "role" in result.facts:
+        asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier)
     name_caller(result.error, connection.aws.caller)

@@ -310,7 +310,10 @@ SHAPE: dict[str, Any] = {
                     "items": {
                         "required": ["message"],
                         "additionalProperties": False,
-                        "properties": {"level": {"enum": ["none", "note", "warning", "error"]}, "message": TEXT},
+                        "properties": {
+                            "level": {"enum": ["none", "note", "warning", "error"]},
+                            "message": TEXT,
+                        },
                     },
                 },
             },

@@ -79,8 +79,10 @@ def flaws(
 
 
 def _is_for_others(item: Document, case: _Case) -> bool:
-    """Whether a statement was meant for others' tokens: it names neither the cluster's provider nor one that
-    stands for it by mistake. Where several clusters share a role, each has a statement of its own.
+    """Whether a statement was meant for others' tokens: those of another cluster, or of no cluster.
+
+    It names neither the cluster's provider nor one that stands for it by mistake. Where several clusters
+    share a role, each has a statement of its own.
     """
     wanted = case.identity.provider_arn
     if wanted in trusted_providers({"Statement": [item]}):
