@@ -53,6 +53,10 @@ class DoctorReads(KubeReads):
         self._shared = Reads(connection, self._readers.values())
         self._is_eks = connection.target.issuer_url is None
 
+    def reads(self, account: str) -> bool:
+        """Whether there is a way into the IAM of an account; that it is allowed there is another matter."""
+        return account == self._connection.cluster.account or account in self._readers
+
     def __enter__(self) -> DoctorReads:
         return self
 
