@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from irsa_cli.core import limits
-from irsa_cli.core.dismantling import roles_of, waits
+from irsa_cli.core.dismantling import waits
 from irsa_cli.core.errors import (
     Claimed,
     Conflict,
@@ -28,6 +28,7 @@ from irsa_cli.core.errors import (
 )
 from irsa_cli.core.patience import within
 from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.traits import Proof
 from irsa_cli.core.unanswered import given_up
 from irsa_cli.transaction.journal import Journal, JournalError, Record
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Interrupted, Run
@@ -42,25 +43,6 @@ ROLLBACK_SECONDS = 60.0
 
 TURN = 1 / 8
 """Of a rollback's time, what each stage that is yet to come has for itself; all of them have half at most."""
-
-OWNERS = (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER)
-"""Kinds that make another run's object this run's."""
-
-MARKED = (Kind.ROLE, Kind.ROLE_OWNER)
-"""Kinds whose mark tells who goes on from a role."""
-
-TRUST = (Kind.TRUST_POLICY, Kind.TRUST_STATEMENT)
-"""Kinds that change who counts on an OIDC provider."""
-
-EXACT = (Kind.SERVICE_ACCOUNT, Kind.NAMESPACE, Kind.NAMESPACE_OWNER)
-"""Kinds whose compare-and-set the server does: what was taken back of them, nobody had counted on."""
-
-
-ON_ROLES = (Kind.ATTACHMENT, Kind.INLINE_POLICY)
-"""Kinds that keep IAM from deleting a role."""
-
-TRUSTED = (Kind.PROVIDER, Kind.AUDIENCE)
-"""Kinds that are taken back only when no role counts on them: after the roles of their stage."""
 
 
 class Step(Enum):
@@ -333,9 +315,9 @@ class _Counts:
         Who has ended has had the objects' marks before this run took them: they are given back, to who does
         not take anything back any more.
         """
-        mine = roles_of(step.change)
+        mine = step.change.roles
         concerns = not self.roles or not mine or not mine.isdisjoint(self.roles)
-        return concerns and not (self.ended and step.change.kind in OWNERS)
+        return concerns and not (self.ended and step.change.kind.traits.takes_over)
 
     def error(self, step: Tracked) -> Exception:
         """What is told of a step that is left for its sake."""
@@ -457,7 +439,8 @@ class Worker:
         asked = False
         for step in steps:
             # An earlier rollback has made it again, as another object: what was on it is given to that one.
-            if step.record.undone and step.change.after is None and step.change.kind is Kind.SERVICE_ACCOUNT:
+            anew = step.change.kind.traits.made_anew and step.change.after is None
+            if step.record.undone and anew:
                 run.made(step.change.inverse)
         for number, stage in reversed(list(enumerate(stages))):
             todo: Sequence[Tracked] = [step for step in stage if step.record.needs_undo]
@@ -523,7 +506,7 @@ class Worker:
         if not found:
             return self._unread(steps)
         found.sort(key=lambda item: item[0].index)
-        mine = [roles_of(step.change) for step, _ in found]
+        mine = [step.change.roles for step, _ in found]
         roles = frozenset[str]().union(*mine) if all(mine) else frozenset[str]()
         ended = self._has_ended([step for step, _ in found], steps, run)
         counts = _Counts(found[0][1], ended=ended, roles=roles)
@@ -531,15 +514,15 @@ class Worker:
 
     def _has_ended(self, found: Sequence[Tracked], steps: Sequence[Tracked], run: Run) -> bool:
         """Whether who counts on them has come to its end: by the ServiceAccounts, that have those roles."""
-        accounts = [step for step in found if step.change.kind is Kind.SERVICE_ACCOUNT]
+        accounts = [step for step in found if step.change.kind.traits.ends_runs]
         accounts = accounts or [step for step in steps if self._is_bound_again(step, run)]
-        bound = set[str]().union(*(roles_of(step.change) for step in accounts))
-        roles = set[str]().union(*(roles_of(step.change) for step in found))
+        bound = set[str]().union(*(step.change.roles for step in accounts))
+        roles = set[str]().union(*(step.change.roles for step in found))
         return bool(accounts) and (not bound or roles <= bound)
 
     def _is_bound_again(self, step: Tracked, run: Run) -> bool:
         """Whether a ServiceAccount that lost its role in a deletion has it again."""
-        lost = step.change.kind is Kind.SERVICE_ACCOUNT and step.change.action == "update"
+        lost = step.change.kind.traits.ends_runs and step.change.action == "update"
         if not lost or not step.record.done or not step.record.needs_undo:
             return False
         back = step.change.inverse
@@ -556,15 +539,15 @@ class Worker:
                 with within(run):
                     return handler.claimed(step.change, run.transaction, ours=ours)
             except ServiceError as error:
-                waits_for_it = step.change.kind in MARKED and error.transient and ours
+                waits_for_it = step.change.kind.traits.owner_decides and error.transient and ours
                 if not waits_for_it or time.monotonic() >= until or run.remaining <= 0:
                     raise
             time.sleep(min(next(pauses), max(run.remaining, 0)))
 
     def _unread(self, steps: Sequence[Tracked]) -> _Counts | None:
         """What could not be asked, and must not be taken for a no."""
-        builds = any(step.change.kind is Kind.ROLE_OWNER and step.record.needs_undo for step in steps)
-        accounts = [step for step in steps if step.change.kind is Kind.SERVICE_ACCOUNT]
+        builds = any(_goes_on(step.change) and step.record.needs_undo for step in steps)
+        accounts = [step for step in steps if step.change.kind.traits.ends_runs]
         silent = [step for step in accounts if step.index in self._silent]
         if not builds or not silent:
             return self._unmarked(steps)
@@ -576,14 +559,14 @@ class Worker:
         silent = [
             step
             for step in steps
-            if step.change.kind in MARKED
+            if step.change.kind.traits.owner_decides
             and step.record.needs_undo
             and step.index in self._silent
-            and step.change.target[0] not in known
+            and step.change.roles.isdisjoint(known)
         ]
         if not silent:
             return None
-        roles = frozenset(step.change.target[0] for step in silent)
+        roles = frozenset[str]().union(*(step.change.roles for step in silent))
         error = self._silent[silent[0].index]
         return _Counts(f"whose it is by now can't be read: {error}", unread=True, roles=roles)
 
@@ -597,7 +580,7 @@ class Worker:
                 for step in stage
                 if step.record.undone
                 and counts.keeps(step)
-                and step.change.kind not in EXACT
+                and not step.change.kind.traits.service.compares
                 and step.change.after is not None
             ]
             for step in undone:
@@ -634,7 +617,7 @@ class Worker:
             self._leave(step, error if on_it is None else _waiting(step, on_it), leftovers)
             return
         step.record.undone, step.state = True, "undone"
-        if changed and step.change.kind in TRUST:
+        if changed and step.change.kind.traits.changes_trust:
             self._trust_until = time.monotonic() + limits.PROPAGATION_SECONDS
         self.note("undone", step.index)
         self._listen(Event(Step.UNDONE, step.change, time.monotonic() - started, changed=changed))
@@ -684,7 +667,7 @@ class Worker:
 
         Nor what this rollback has done before: a role that it had to make again.
         """
-        if step.change.kind in EXACT:
+        if not step.change.kind.traits.service.spreads:
             return 0.0
         written = [step.written, self._made_again.get(step.change.object)]
         return max((at + limits.PROPAGATION_SECONDS for at in written if at is not None), default=0.0)
@@ -692,10 +675,15 @@ class Worker:
 
 def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
     """What this run has put onto a role of its own, and could not take back: nobody else's doing."""
-    if step.change.kind is not Kind.ROLE or step.change.action != "create":
+    if not step.change.kind.is_whole or step.change.action != "create":
         return None
-    on_it = (item for item in leftovers if item.change.kind in ON_ROLES and not _only_told(item))
-    return next((item for item in on_it if roles_of(item.change) & roles_of(step.change)), None)
+    stuck = (item for item in leftovers if item.change.object == step.change.object and not _only_told(item))
+    return next((item for item in stuck if item.change.kind.traits.proof is Proof.PUT_ON), None)
+
+
+def _goes_on(change: Change) -> bool:
+    """Whether it makes a role, that another run has begun, this run's own."""
+    return change.kind.traits.takes_over and change.kind.traits.owner_decides
 
 
 def _waiting(step: Tracked, first: Leftover) -> Waits:
@@ -711,7 +699,7 @@ def _happens_once(change: Change) -> bool:
     Kubernetes compares what it changes. Any other write that is still on its way strikes again: a call is
     attempted more than once, and what was made and taken back has freed its name.
     """
-    return change.before is not None and change.kind in EXACT
+    return change.before is not None and change.kind.traits.service.compares
 
 
 def _harmless(listen: Listener) -> Listener:
@@ -733,8 +721,8 @@ def _did_not_act(error: Exception) -> bool:
 
 def _trusted_last(steps: Sequence[Tracked]) -> list[list[Tracked]]:
     """The steps of a stage in up to two parts, in the order in which they are taken back."""
-    trusted = [step for step in steps if step.change.kind in TRUSTED]
-    others = [step for step in steps if step.change.kind not in TRUSTED]
+    trusted = [step for step in steps if step.change.kind.traits.for_all]
+    others = [step for step in steps if not step.change.kind.traits.for_all]
     return [part for part in (others, trusted) if part]
 
 

@@ -29,20 +29,10 @@ from filelock import FileLock, Timeout
 from irsa_cli import __version__
 from irsa_cli.core import written
 from irsa_cli.core.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.core.forms import FLAG, NUMBER, OBJECT, TEXT, TEXT_MAP, Form
 from irsa_cli.core.plan import Change, Plan
 from irsa_cli.core.states import NOBODY
-from irsa_cli.core.written import (
-    FLAG,
-    NUMBER,
-    OBJECT,
-    TEXT,
-    TEXT_MAP,
-    Form,
-    Unknown,
-    Unreadable,
-    mapping,
-    value,
-)
+from irsa_cli.core.written import Unknown, Unreadable, mapping, value
 from irsa_cli.transaction.private import NotPrivate, check_folder, check_itself, make_folder, open_own
 from irsa_cli.transaction.seal import is_sealed, seal
 

@@ -15,7 +15,6 @@ from typing import Any
 from irsa_cli.core.authority import recover_command
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.transaction.engine import (
-    EXACT,
     ROLLBACK_SECONDS,
     Leftover,
     Listener,
@@ -229,7 +228,7 @@ def _may_have_ended(story: Story) -> bool:
     """Whether the run may have come to its end, in a step that nobody can take back."""
     last = story.stages[-1] if story.stages else []
     begun = all(item.change.after is None and item.needs_undo for item in last)
-    return begun and any(item.change.kind in EXACT for item in last)
+    return begun and any(item.change.kind.traits.made_anew for item in last)
 
 
 def last_sent(path: Path) -> float:

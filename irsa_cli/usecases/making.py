@@ -19,7 +19,7 @@ from irsa_cli.core.converging import voids
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.names import default_role_path
-from irsa_cli.core.plan import Kind, Plan
+from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import counts_on_others
 from irsa_cli.core.remains import began
 from irsa_cli.core.result import Ended, Result
@@ -113,7 +113,7 @@ class Work:
 
     def _gate(self, todo: Plan, proof: dict[str, Any]) -> Callable[[Run], None]:
         # Only what this run changes in IAM may still be spreading; a refusal of anything else is final.
-        fresh = any(change.kind not in (Kind.NAMESPACE, Kind.SERVICE_ACCOUNT) for change in todo)
+        fresh = any(change.kind.traits.service.spreads for change in todo)
 
         def prove(run: Run) -> None:
             proof.update(self._prove(run.remaining - 1 if fresh else 0, run.pause))

@@ -312,19 +312,7 @@ def look_command(change: Change) -> str:
     None that deletes: what could not be taken back, because somebody else has changed it, may be theirs.
     """
     target = [shlex.quote(part) for part in change.target]
-    first, last = target[0], target[-1]
-    provider = f"aws iam get-open-id-connect-provider --open-id-connect-provider-arn {first}"
-    namespace = f"kubectl get namespace {first} -o yaml"
-    command = {
-        Kind.PROVIDER: provider,
-        Kind.AUDIENCE: provider,
-        Kind.PROVIDER_OWNER: provider,
-        Kind.NAMESPACE: namespace,
-        Kind.NAMESPACE_OWNER: namespace,
-        Kind.SERVICE_ACCOUNT: f"kubectl -n {first} get serviceaccount {last} -o yaml",
-        Kind.ATTACHMENT: f"aws iam list-attached-role-policies --role-name {first}",
-        Kind.INLINE_POLICY: f"aws iam get-role-policy --role-name {first} --policy-name {last}",
-    }.get(change.kind, f"aws iam get-role --role-name {first}")
+    command = change.kind.traits.shown_by.format(first=target[0], last=target[-1])
     return f"{command}  # then decide: somebody else has changed it"
 
 
