@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from irsa_cli.aws.iam import EXISTS
 from irsa_cli.core import limits
 from irsa_cli.core.errors import Conflict, Outcome, ServiceError
+from irsa_cli.core.patience import give_up
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import TRANSACTION_TAG
-from irsa_cli.core.unanswered import give_up
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 S = TypeVar("S")

@@ -20,7 +20,7 @@ from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
-from irsa_cli.transaction.journal import read
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.finding import find

@@ -20,9 +20,11 @@ from irsa_cli.core.covering import covers
 from irsa_cli.core.errors import Conflict, IrsaError
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.result import ChangeResult, Ended, Result
-from irsa_cli.transaction.engine import Report, Transaction
-from irsa_cli.transaction.journal import Journal, new_transaction_id
+from irsa_cli.transaction.events import Report
+from irsa_cli.transaction.journal import Journal
 from irsa_cli.transaction.protocol import Handler, Run
+from irsa_cli.transaction.runner import Transaction
+from irsa_cli.transaction.story import new_transaction_id
 from irsa_cli.usecases.running import RunGroup, Settings, left, result_of_report
 
 

@@ -25,7 +25,7 @@ from irsa_cli.core.remains import began
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.trust_width import WideTrust
-from irsa_cli.transaction.engine import Event, Step
+from irsa_cli.transaction.events import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.observe import observe

@@ -24,10 +24,11 @@ from irsa_cli.core.recoveries import Recoveries, Skipped
 from irsa_cli.core.result import ChangeResult, Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ServiceAccountState
 from irsa_cli.core.traits import Service
-from irsa_cli.transaction.engine import Leftover, Report
-from irsa_cli.transaction.forward import roll_forward
-from irsa_cli.transaction.journal import TAKES_BACK, JournalError, Record, Story, find, read
+from irsa_cli.transaction.events import Leftover, Report
+from irsa_cli.transaction.folder import find, unfinished, unreadable
+from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Interrupted, Run
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import (
     Covers,
     Deletion,
@@ -36,9 +37,9 @@ from irsa_cli.transaction.recover import (
     look_at_deletion,
     roll_back,
     supersede,
-    unfinished,
-    unreadable,
 )
+from irsa_cli.transaction.runner import roll_forward
+from irsa_cli.transaction.story import TAKES_BACK, Record, Story
 from irsa_cli.usecases.authority import (
     NOT_WRITTEN_HERE,
     check_cluster,

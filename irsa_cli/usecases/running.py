@@ -22,17 +22,14 @@ from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, Servic
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.redaction import redacted
 from irsa_cli.core.result import ChangeResult, Ended, Left, Result
-from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
-from irsa_cli.transaction.journal import (
-    Journal,
-    RefusedJournal,
-    check_place,
-    new_transaction_id,
-    prune,
-    read,
-)
+from irsa_cli.transaction.events import Leftover, Listener, Report
+from irsa_cli.transaction.folder import check_place, prune
+from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import Covers, command_of, cut_off, leaves
+from irsa_cli.transaction.runner import Transaction
+from irsa_cli.transaction.story import new_transaction_id
 
 Note = Callable[[str], None]
 

@@ -23,9 +23,9 @@ from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.traits import Service
 from irsa_cli.core.update import Pairing, Update
 from irsa_cli.core.updating import Quotas, ineffective, plan, restarts
-from irsa_cli.transaction.engine import Event, Step
-from irsa_cli.transaction.journal import read
+from irsa_cli.transaction.events import Event, Step
 from irsa_cli.transaction.protocol import Run
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, cut_off, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.observe import check_policies

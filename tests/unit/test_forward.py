@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.errors import Conflict, DeadlineExceeded, Outcome
 from irsa_cli.core.plan import Change, Kind, Plan
-from irsa_cli.transaction import forward
-from irsa_cli.transaction.engine import Event, Report
-from irsa_cli.transaction.forward import roll_forward
-from irsa_cli.transaction.journal import Journal, JournalError, read
+from irsa_cli.transaction import steps
+from irsa_cli.transaction.events import Event, Report
+from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import roll_back
+from irsa_cli.transaction.runner import roll_forward
 from tests.unit import strategies as some
 from tests.unit.doubles import STOLEN, Clock, Entry, Failure, MemoryWorld, before, key_of, service_error
 from tests.unit.test_engine import a_plan, wished
@@ -28,7 +29,7 @@ FAILURES = st.none() | st.sampled_from([item for item in Failure if item is not 
 
 def onward(path: Path, world: MemoryWorld, run: Run | None = None) -> Report:
     """Go on with the journal, one change at a time."""
-    with mock.patch.object(forward, "PARALLEL", 1):
+    with mock.patch.object(steps, "PARALLEL", 1):
         return roll_forward(path, read(path), world.handlers, run or Run("t1", 100.0), lambda event: None)
 
 

@@ -32,8 +32,10 @@ from irsa_cli.core.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.written import Unknown, Unreadable
-from irsa_cli.transaction.journal import LARGEST, Journal, JournalError, read
-from irsa_cli.transaction.recover import cut_off, supersede, unfinished, unreadable
+from irsa_cli.transaction.folder import unfinished, unreadable
+from irsa_cli.transaction.journal import Journal, JournalError
+from irsa_cli.transaction.reading import LARGEST, read
+from irsa_cli.transaction.recover import cut_off, supersede
 from irsa_cli.usecases import recover as recovering
 from irsa_cli.usecases.connect import TARGET_KEYS, Target
 from tests.unit.doubles import Clock, MemoryWorld, before

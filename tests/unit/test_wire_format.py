@@ -22,7 +22,7 @@ from irsa_cli.core.states import (
     SettingsState,
     TagsState,
 )
-from irsa_cli.transaction.journal import read
+from irsa_cli.transaction.reading import read
 
 JOURNALS = Path(__file__).parent / "journals"
 PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/5B8D"
