@@ -59,8 +59,7 @@ def telling(outcome: Outcome) -> Iterator[None]:
     try:
         yield
     except ServiceError as error:
-        error.outcome = outcome
-        raise
+        raise error.but(outcome=outcome) from error
 
 
 def until_spread(write: Callable[[], Applied], run: Run, *, fresh: bool, codes: frozenset[str]) -> Applied:
@@ -106,16 +105,15 @@ def create_once(
             return create()
         except ServiceError as error:
             lost = lost or error.outcome is Outcome.UNKNOWN
-            if lost:
-                error.outcome = Outcome.UNKNOWN
+            failure = error.but(outcome=Outcome.UNKNOWN if lost else error.outcome)
             if error.code != EXISTS:
-                raise
-            with telling(error.outcome):
+                raise failure from error
+            with telling(failure.outcome):
                 there = read()
             if there is None:
                 if lost:
                     give_up()  # Who is stopped in the pause has to look for it.
-                raise
+                raise failure from error
             found = own(there)
             if found is None:
                 raise taken from error
