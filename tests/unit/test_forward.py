@@ -224,6 +224,22 @@ def test_what_the_journal_calls_done_and_is_gone_is_not_the_end(tmp_path: Path) 
         assert onward(path, world).outcome == "unfinished"
 
 
+def test_what_the_journal_calls_done_and_can_not_be_looked_at_is_not_the_end(tmp_path: Path) -> None:
+    """Of two last steps one is noted as done, and the other shows: that is all that is known."""
+    with Clock().ruling() as clock:
+        moments = film(tmp_path, a_plan(1, 2), clock, lambda world: None)
+    content, world = next(
+        (content, world)
+        for content, world in moments
+        if b"done" in b"".join(content.splitlines()[-2:-1]) and (Kind.NAMESPACE, ("c",)) in world.objects
+    )
+    world.blind[Kind.NAMESPACE, ("b",)] = service_error(Outcome.REFUSED)
+    with killed(content) as path, Clock().ruling() as world.clock:
+        report = onward(path, world)
+        assert [item.state for item in report.changes] == ["done", "failed", "done"]
+        assert report.outcome == "unfinished"
+
+
 def test_an_earlier_step_that_fails_is_not_the_end_whatever_became_of_the_last(tmp_path: Path) -> None:
     content, world = last_moment(tmp_path)
     del world.objects[Kind.NAMESPACE, ("a",)]
