@@ -133,6 +133,7 @@ class _Runner:
         self._run = run
         self._listen = harmless(listen)
         self._gate = gate
+        self._earlier = [step for step in all_of(stages) if step.earlier]
 
     def execute(self) -> Exception | None:
         """Go to the end of the last stage; returns why not, if not."""
@@ -176,8 +177,8 @@ class _Runner:
 
     def _is_deleted_later(self, step: Tracked) -> bool:
         """Whether the plan has deleted by now, in an earlier process, what the change is about."""
-        later = [other.change for other in all_of(self._stages) if other.earlier and other is not step]
-        deletions = [it for it in later if it.after is None and (it.kind, it.target) == step.change.object]
+        others = [other.change for other in self._earlier if other is not step]
+        deletions = [it for it in others if it.after is None and (it.kind, it.target) == step.change.object]
         with within(self._run):
             return any(self._rollback.handler(it).look(it, self._run.transaction) for it in deletions)
 
