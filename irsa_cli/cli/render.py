@@ -17,7 +17,7 @@ from irsa_cli.core.result import API_VERSION, Ended, Result
 from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.transaction.journal import Story
+    from irsa_cli.transaction.story import Story
 
 
 def show(result: Result, output: str, *, quiet: bool) -> None:

@@ -23,9 +23,10 @@ from irsa_cli.core.covering import covers
 from irsa_cli.core.errors import InvalidInput, IrsaError
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.result import Ended, Result
-from irsa_cli.transaction.journal import Story, prune
+from irsa_cli.transaction.folder import prune, stories
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.recover import stories, supersede
+from irsa_cli.transaction.recover import supersede
+from irsa_cli.transaction.story import Story
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.entries import Entries

@@ -19,13 +19,13 @@ from irsa_cli.core.converging import voids
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.names import default_role_path
-from irsa_cli.core.plan import Kind, Plan
+from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import counts_on_others
 from irsa_cli.core.remains import began
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.trust_width import WideTrust
-from irsa_cli.transaction.engine import Event, Step
+from irsa_cli.transaction.events import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.observe import observe
@@ -123,7 +123,7 @@ class Work:
 
     def _gate(self, todo: Plan, proof: dict[str, Any]) -> Callable[[Run], None]:
         # Only what this run changes in IAM may still be spreading; a refusal of anything else is final.
-        fresh = any(change.kind not in (Kind.NAMESPACE, Kind.SERVICE_ACCOUNT) for change in todo)
+        fresh = any(change.kind.traits.service.spreads for change in todo)
 
         def prove(run: Run) -> None:
             proof.update(self._prove(run.remaining - 1 if fresh else 0, run.pause))

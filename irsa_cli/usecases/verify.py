@@ -20,7 +20,7 @@ from irsa_cli.core.errors import InvalidInput, IrsaError, Refused, ServiceError,
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.verification import Report, Status, Verification
-from irsa_cli.transaction.engine import Event, Listener, Step
+from irsa_cli.transaction.events import Event, Listener, Step
 from irsa_cli.usecases import verify_steps as steps
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.identity import ServiceAccount
