@@ -31,6 +31,7 @@ from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.doctor_events import with_refusals
 from irsa_cli.usecases.doctor_iam import account_named, with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
 from irsa_cli.usecases.namespaces import check_namespace
@@ -104,7 +105,7 @@ class _Doctor:
             events=events.result(),
         )
         facts = self._with_elsewhere(replace(facts, subject=subject))
-        facts = with_iam(self.reads, facts)
+        facts = with_refusals(reads, with_iam(reads, facts), namespace=namespace)
         findings = judge(facts)
         notes = tuple(self._other_account(facts))
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
@@ -162,11 +163,13 @@ class _Doctor:
         ]
         subjects = self._subjects(wanted, pods.result(), associated)
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
-        return replace(whole, accounts=tuple(self._examine(facts, subject, known) for subject in subjects))
+        each = (self._examine(facts, subject, known, namespace) for subject in subjects)
+        return replace(whole, accounts=tuple(each))
 
-    def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
+    def _examine(self, facts: Facts, subject: Subject, known: set[str], namespace: str) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
         facts = with_iam(self.reads, self._with_elsewhere(replace(facts, subject=subject)))
+        facts = with_refusals(self.reads, facts, namespace=namespace or None, always=bool(namespace))
         findings = judge(facts)
         deciding = {item.cause.id for item in undecided(facts, findings)}
         deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known

@@ -13,6 +13,7 @@ from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.meant import admitting, choose, evidence
 from irsa_cli.core.causes.own_token import own_tokens, own_volume
+from irsa_cli.core.causes.pod_identity_names import unused
 from irsa_cli.core.causes.subjects import (
     account_of,
     annotate_anew,
@@ -194,6 +195,8 @@ def _annotation(facts: Facts) -> Judgement:
         return ok("it needs none: its pods name their role and mount their token themselves")
     if subject.renamed and not admitting(subject):
         raise CannotTell("another cause explains it: service-account-renamed")
+    if unused(facts) and not admitting(subject):
+        raise CannotTell("another cause explains it: pod-identity-other-name")
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",
         fix=choose(facts, make(facts, subject)),
