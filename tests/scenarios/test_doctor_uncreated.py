@@ -23,6 +23,11 @@ from tests.support.stage import ROLE_ARN
 
 Output = pytest.CaptureFixture[str]
 CAUSE = "pod-not-created"
+TEMPLATE: Json = {
+    "metadata": {"labels": {"app": "web"}},
+    "spec": {"serviceAccountName": NAME, "containers": [{"name": "app", "image": "app:1"}]},
+}
+ALL_THERE = {"desiredNumberScheduled": 1, "currentNumberScheduled": 1, "numberMisscheduled": 0}
 READING = [
     Rule(("get", "list"), ("serviceaccounts", "pods", "namespaces")),
     Rule(("create",), ("pods",)),
@@ -55,8 +60,7 @@ def test_two_mounts_of_one_path(binding: Binding, capsys: Output) -> None:
     assert evidence(item)["the API server says"] == why
     assert item["fix"] == f"kubectl -n {binding.namespace} edit deployment web"
     # What is said to be wrong is: without that mount the API server takes the pod.
-    spec = {"serviceAccountName": NAME, "containers": [{"name": "app", "image": "app:1"}]}
-    assert try_pod(binding, "web-", {"metadata": {"labels": {"app": "web"}}, "spec": spec}).status == 201
+    assert try_pod(binding, "web-", TEMPLATE).status == 201
 
 
 def test_old_pods_without_an_identity_do_not_hide_that_new_ones_are_refused(
@@ -95,8 +99,7 @@ def test_pods_that_ask_for_another_service_account_which_is_not_there(
     assert (evidence(item)["expected"], f"{NAME}-sa" in item["text"]) == (NAME, True)
     wished = f"set serviceaccount deployment {NAME}-worker {NAME}"
     assert item["fix"] == f"kubectl -n {binding.namespace} {wished}"
-    spec = {"serviceAccountName": NAME, "containers": [{"name": "app", "image": "app:1"}]}
-    assert try_pod(binding, "web-", {"metadata": {"labels": {"app": "web"}}, "spec": spec}).status == 201
+    assert try_pod(binding, "web-", TEMPLATE).status == 201
 
 
 def test_another_application_that_asks_for_what_is_not_there_is_no_cause(
@@ -133,15 +136,7 @@ def test_the_webhook_of_the_identities_that_fails_is_a_cause_of_its_own(
     [
         ("Deployment", {"replicas": 1}),
         ("StatefulSet", {"replicas": 1}),
-        (
-            "DaemonSet",
-            {
-                "desiredNumberScheduled": 1,
-                "currentNumberScheduled": 1,
-                "numberMisscheduled": 0,
-                "numberReady": 1,
-            },
-        ),
+        ("DaemonSet", {**ALL_THERE, "numberReady": 1}),
         ("Job", {"active": 1}),
     ],
 )
@@ -168,17 +163,13 @@ def test_an_event_of_something_that_was_made_anew_is_past(binding: Binding, caps
     binding.stage.kube.delete(f"{path_of(binding, 'StatefulSet')}/web")
     gone = doctor(binding, capsys, *of(binding))
     assert problems(gone) == []
-    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"serviceAccountName": NAME}}
-    template["spec"]["containers"] = [{"name": "app", "image": "app:1"}]  # type: ignore[assignment]
-    make_workload(binding, "StatefulSet", "web", template)
+    make_workload(binding, "StatefulSet", "web", TEMPLATE)
     assert problems(doctor(binding, capsys, *of(binding))) == []
 
 
 def test_what_events_say_is_shown_safely(binding: Binding, capsys: Output) -> None:
     no_pod(binding)
-    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"serviceAccountName": NAME}}
-    template["spec"]["containers"] = [{"name": "app", "image": "app:1"}]  # type: ignore[assignment]
-    maker = make_workload(binding, "StatefulSet", "web", template)
+    maker = make_workload(binding, "StatefulSet", "web", TEMPLATE)
     evil = "denied\n    to fix      rm -rf ~\x1b[2J; Bearer eyJhbGciOiJSUzI1NiJ9.e30.abc"
     tell(binding, "StatefulSet", maker, f"create Pod web-0 in StatefulSet web failed error: {evil}")
     ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
