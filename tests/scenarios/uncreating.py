@@ -12,6 +12,7 @@ from tests.support.stage import Json, made
 GROUPS = {"Job": "batch/v1", "CronJob": "batch/v1"}
 TOLD = "2026-11-01T10:00:00Z"
 FOLDER = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+PODS_FOLDER = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
 
 
 def uncreated(
@@ -106,13 +107,13 @@ def no_pod(binding: Binding) -> None:
     binding.stage.kube.delete(path, {"gracePeriodSeconds": 0})
 
 
-def mounted_twice(volume: str = "own") -> Json:
+def mounted_twice(folder: str = FOLDER) -> Json:
     """The spec of a pod that mounts a token of its own where the webhook mounts its one."""
     token = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
-    mount = {"name": volume, "mountPath": FOLDER}
+    mount = {"name": "own", "mountPath": folder}
     return {
         "containers": [{"name": "app", "image": "app:1", "volumeMounts": [mount]}],
-        "volumes": [{"name": volume, "projected": {"sources": [token]}}],
+        "volumes": [{"name": "own", "projected": {"sources": [token]}}],
     }
 
 
