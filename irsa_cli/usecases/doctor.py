@@ -31,7 +31,7 @@ from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.doctor_events import with_refusals
+from irsa_cli.usecases.doctor_events import absent, with_refusals
 from irsa_cli.usecases.doctor_iam import account_named, with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
 from irsa_cli.usecases.namespaces import check_namespace
@@ -159,9 +159,14 @@ class _Doctor:
         wanted = [
             item
             for item in facts.accounts
-            if (ROLE_ARN_ANNOTATION in item.annotations or item in lost) and namespace in ("", item.namespace)
+            if (ROLE_ARN_ANNOTATION in item.annotations or item in lost or seen.has_association(item))
+            and namespace in ("", item.namespace)
         ]
         subjects = self._subjects(wanted, pods.result(), associated)
+        subjects += [
+            replace(Subject(*names, account=None, role=NO_ROLE), events=ONE_AT_A_TIME)
+            for names in absent(self.reads, seen, namespace)
+        ]
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
         each = (self._examine(facts, subject, known, namespace) for subject in subjects)
         return replace(whole, accounts=tuple(each))

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from irsa_cli.core.causes import refusals
 from irsa_cli.core.causes.facts import Facts, Refused, Unreadable
-from irsa_cli.core.causes.uncreated import can_decide
+from irsa_cli.core.causes.lost import Seen
+from irsa_cli.core.causes.uncreated import can_decide, missing_account
 from irsa_cli.usecases.doctor_kube import KubeReads
 
 
@@ -23,6 +24,25 @@ def with_refusals(reads: KubeReads, facts: Facts, *, namespace: str | None, alwa
         return facts
     found = _refused(reads, facts.named.namespace, namespace)
     return replace(facts, subject=replace(facts.named, refused=found))
+
+
+def absent(reads: KubeReads, seen: Seen, namespace: str) -> tuple[tuple[str, str], ...]:
+    """The ServiceAccounts that have a role, are not there, and for lack of which pods are not created.
+
+    Of a namespace, or ('') of all. Nothing is read where every ServiceAccount is there.
+    """
+    gone = {names for names in seen.gone() if namespace in ("", names[0])}
+    told = reads.failures(namespace or None).result() if gone else ()
+    if isinstance(told, Unreadable):
+        return ()
+    wanted = {(item.namespace, missing_account(item.why)) for item in told}
+    return tuple(names for names in sorted(gone & wanted) if _is_waited_for(reads, names, namespace))
+
+
+def _is_waited_for(reads: KubeReads, names: tuple[str, str], namespace: str) -> bool:
+    """Whether something lacks its pods to this day for want of a ServiceAccount."""
+    found = _refused(reads, names[0], namespace or None)
+    return isinstance(found, tuple) and any(missing_account(item.why) == names[1] for item in found)
 
 
 def _refused(reads: KubeReads, place: str, namespace: str | None) -> tuple[Refused, ...] | Unreadable:

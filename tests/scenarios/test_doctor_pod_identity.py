@@ -11,7 +11,7 @@ from tests.scenarios.breaking import NAME, Binding, make
 from tests.scenarios.breaks import associate
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import cure, is_by_hand, prove
-from tests.scenarios.doctoring import doctor, of, problems, untold
+from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
 from tests.support.stage import Json, made
 
 Output = pytest.CaptureFixture[str]
@@ -193,3 +193,12 @@ def test_an_association_that_somebody_uses_is_evidence_at_most(
     assert problems(document) == ["annotation-missing"]
     verdict = found(document, "pod-identity-other-name")["verdict"]
     assert verdict == ("ok" if name == "billing" else "can't tell")
+
+
+def test_of_a_namespace_those_with_an_association_are_looked_at(one: Binding, capsys: Output) -> None:
+    by_pod_identity(one, nodeName=NODE)
+    agent(one, NODE, ready=False)
+    document = run_doctor(one.stage, capsys, "-n", one.namespace)
+    (account,) = document["serviceAccounts"]
+    wrong = [item["id"] for item in account["findings"] if item["verdict"] == "problem"]
+    assert (account["name"], wrong) == (NAME, ["pod-identity-agent-down"])

@@ -221,3 +221,18 @@ def test_of_a_cluster_events_are_read_once_where_pods_are_missing(binding: Bindi
     document = run_doctor(binding.stage, capsys)
     (account,) = (i for i in document["serviceAccounts"] if i["namespace"] == binding.namespace)
     assert [item["id"] for item in account["findings"] if item["verdict"] == "problem"] == [CAUSE]
+
+
+def test_of_a_namespace_a_service_account_is_named_that_a_role_waits_for(
+    binding: Binding, capsys: Output
+) -> None:
+    no_pod(binding)
+    binding.stage.kube.delete(f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{NAME}")
+    assert run_doctor(binding.stage, capsys, "-n", binding.namespace)["serviceAccounts"] == []
+    uncreated(binding, "web")
+    uncreated(binding, "cache", "cache-sa")  # No role waits for this one: it is no matter of identities.
+    for namespace in ((), ("-n", binding.namespace)):
+        document = run_doctor(binding.stage, capsys, *namespace)
+        (account,) = (i for i in document["serviceAccounts"] if i["namespace"] == binding.namespace)
+        wrong = [item["id"] for item in account["findings"] if item["verdict"] == "problem"]
+        assert (account["name"], wrong) == (NAME, ["service-account-missing"])
