@@ -105,7 +105,7 @@ class _Doctor:
             events=events.result(),
         )
         facts = self._with_elsewhere(replace(facts, subject=subject))
-        facts = with_refusals(reads, with_iam(reads, facts), namespace=namespace)
+        facts = with_refusals(reads, with_iam(reads, facts))
         findings = judge(facts)
         notes = tuple(self._other_account(facts))
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
@@ -140,7 +140,7 @@ class _Doctor:
             check_namespace(self.connection, namespace)
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
         roles = self.reads.roles()
-        facts = self._cluster()
+        facts = replace(self._cluster(), within=namespace)
         findings = judge(facts)
         whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
         if isinstance(facts.accounts, Unreadable):
@@ -168,13 +168,12 @@ class _Doctor:
             for names in absent(self.reads, seen, namespace)
         ]
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
-        each = (self._examine(facts, subject, known, namespace) for subject in subjects)
-        return replace(whole, accounts=tuple(each))
+        return replace(whole, accounts=tuple(self._examine(facts, subject, known) for subject in subjects))
 
-    def _examine(self, facts: Facts, subject: Subject, known: set[str], namespace: str) -> Examined:
+    def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
         facts = with_iam(self.reads, self._with_elsewhere(replace(facts, subject=subject)))
-        facts = with_refusals(self.reads, facts, namespace=namespace or None, always=bool(namespace))
+        facts = with_refusals(self.reads, facts)
         findings = judge(facts)
         deciding = {item.cause.id for item in undecided(facts, findings)}
         deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known

@@ -14,15 +14,16 @@ from irsa_cli.core.causes.uncreated import can_decide, missing_account
 from irsa_cli.usecases.doctor_kube import KubeReads
 
 
-def with_refusals(reads: KubeReads, facts: Facts, *, namespace: str | None, always: bool = False) -> Facts:
+def with_refusals(reads: KubeReads, facts: Facts) -> Facts:
     """The facts with the pods of the ServiceAccount's namespace that could not be created.
 
-    Events are listed of `namespace` (None: of the cluster), what makes pods only where events tell of it.
-    With `always` also where pods with this identity run.
+    Where a whole namespace is looked at, also if pods with this identity run; of a whole cluster, events are
+    listed once. What makes pods is listed only where events tell of it.
     """
-    if not always and not can_decide(facts):
+    if not facts.within and not can_decide(facts):
         return facts
-    found = _refused(reads, facts.named.namespace, namespace)
+    place = facts.named.namespace
+    found = _refused(reads, place, place if facts.within is None else facts.within or None)
     return replace(facts, subject=replace(facts.named, refused=found))
 
 

@@ -266,6 +266,8 @@ class Facts:
     webhooks: tuple[Webhook, ...] | Unreadable = ()
     webhook_arguments: tuple[str, ...] = ()
     subject: Subject | None = None
+    within: str | None = None
+    """Where all ServiceAccounts are looked at: a namespace, '' for the cluster; None: only a named one is."""
 
     @property
     def named(self) -> Subject:
