@@ -83,6 +83,10 @@ APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/we
 """A pod that bears nothing of the ServiceAccount's name."""
 
 
+PART_OF_A_VOLUME = container(mounts={"aws-iam-token": f"{FOLDER}/token"}, parts={"aws-iam-token": "token"})
+"""A container that has the token's file by subPath."""
+
+
 def with_env(**variables: str | None) -> Change:
     """A pod that has a web identity and these variables."""
     return around(pods=(pod(containers=(container(env={**env(), **variables}),)),))
@@ -616,6 +620,7 @@ CASES: list[tuple[str, Change]] = [
     ),
     ("pod-role-differs", around(pods=(pod(containers=(container(env=env(FOREIGN)),)),))),
     ("pod-audience-differs", around(pods=(pod(volumes=(Volume("aws-iam-token", "other"),)),))),
+    ("pod-token-kept", around(pods=(pod(containers=(PART_OF_A_VOLUME,)),))),
     ("pod-env-partial", around(pods=(pod(containers=(container(env={"AWS_ROLE_ARN": ROLE}),)),))),
     ("pod-token-volume", around(pods=(pod(volumes=(Volume("aws-iam-token"),)),))),
     ("pod-token-volume", around(pods=(pod(containers=(container(mounts={}),)),))),
