@@ -32,6 +32,7 @@ from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.doctor_events import absent, with_refusals
 from irsa_cli.usecases.doctor_iam import account_named, with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
 from irsa_cli.usecases.namespaces import check_namespace
@@ -105,7 +106,7 @@ class _Doctor:
             events=events.result(),
         )
         facts = self._with_elsewhere(replace(facts, subject=subject))
-        facts = with_iam(self.reads, facts)
+        facts = with_refusals(reads, with_iam(reads, facts))
         findings = judge(facts)
         notes = tuple(self._other_account(facts, findings))
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
@@ -173,7 +174,7 @@ class _Doctor:
             check_namespace(self.connection, namespace)
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
         roles = self.reads.roles()
-        facts = self._cluster()
+        facts = replace(self._cluster(), within=namespace)
         findings = judge(facts)
         whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
         if isinstance(facts.accounts, Unreadable):
@@ -192,9 +193,14 @@ class _Doctor:
         wanted = [
             item
             for item in facts.accounts
-            if (ROLE_ARN_ANNOTATION in item.annotations or item in lost) and namespace in ("", item.namespace)
+            if (ROLE_ARN_ANNOTATION in item.annotations or item in lost or seen.has_association(item))
+            and namespace in ("", item.namespace)
         ]
         subjects = self._subjects(wanted, pods.result(), associated)
+        subjects += [
+            replace(Subject(*names, account=None, role=NO_ROLE), events=ONE_AT_A_TIME)
+            for names in absent(self.reads, seen, namespace)
+        ]
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
         accounts = tuple(self._examine(facts, subject, known) for subject in subjects)
         return replace(
@@ -204,6 +210,7 @@ class _Doctor:
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
         facts = with_iam(self.reads, self._with_elsewhere(replace(facts, subject=subject)))
+        facts = with_refusals(self.reads, facts)
         findings = judge(facts)
         deciding = {item.cause.id for item in undecided(facts, findings)}
         deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known

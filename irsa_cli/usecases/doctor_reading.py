@@ -25,6 +25,7 @@ from irsa_cli.core.causes.facts import (
     Unreadable,
     VpcEndpoint,
 )
+from irsa_cli.core.causes.injection import AGENT
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.names import subject
 from irsa_cli.core.states import ProviderState
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from irsa_cli.core.jwt import Keys
 
 __all__ = ["DoctorReads", "read"]
-
-AGENT = "eks-pod-identity-agent"
 
 
 class DoctorReads(KubeReads):
@@ -115,7 +114,10 @@ class DoctorReads(KubeReads):
         return self._once("keys", lambda: _ids(self._shared.cluster_keys().result()))
 
     def agent(self) -> Future[bool | Unreadable]:
-        """Whether the cluster has the agent of EKS Pod Identity: built in, as an add-on, or as pods."""
+        """Whether the cluster has the agent of EKS Pod Identity: built in, as an add-on, or as pods.
+
+        Its pods (`agents`) have to be asked for before.
+        """
         return self._once("agent", self._agent)
 
     def _agent(self) -> bool:
@@ -124,8 +126,7 @@ class DoctorReads(KubeReads):
         eks = self._connection.aws.client("eks")
         if AGENT in aws.addons(eks, self._connection.cluster.name):
             return True
-        labels = [pod["metadata"].get("labels") or {} for pod in self._kube.pods("kube-system")]
-        return any(item.get("app.kubernetes.io/name") == AGENT for item in labels)
+        return bool(needed(self.agents()))
 
     def association(self, namespace: str, name: str) -> Future[Association | Unreadable | None]:
         """The EKS Pod Identity association of a ServiceAccount, None without one."""

@@ -64,7 +64,9 @@ until that one is in order: where there is no role, nothing is said of its trust
 - The inside of pods: what is in the token's file.
 - The network: DNS, routes, and what a sidecar lets out. NetworkPolicies are read, and give a hint only:
   whether the cluster's network enforces them can't be seen.
-- Of EKS Pod Identity: whether its agent runs well on a node, and what it says.
+- Of EKS Pod Identity: what its agent says. That it runs on the nodes of the pods is looked at.
+- Pods that could not be created beside some that run with this identity (a rollout that hangs), unless a
+  whole namespace is asked for (`-n` without a name).
 
 Never a cause, and never named as one: `automountServiceAccountToken: false` (a web identity has a volume of
 its own), the provider's thumbprint for an issuer of EKS, `hostNetwork`, and a policy that the role lacks (the
