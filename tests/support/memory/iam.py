@@ -1,4 +1,4 @@
-"""IAM of one account as values: the operations that irsa calls, with IAM's rules as far as plans lean on them.
+"""IAM of one account as values: the operations that irsa calls, with IAM's rules as far as plans need them.
 
 Operations are methods by IAM's own names in snake case; they take the parameters of the call, and return what
 botocore would have read from the answer, or raise `Refusal`.
