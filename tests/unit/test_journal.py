@@ -30,6 +30,7 @@ from irsa_cli.transaction.journal import (
     read,
 )
 from irsa_cli.transaction.recover import unfinished, unreadable
+from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 
 PLAN = Plan.of(
@@ -65,7 +66,7 @@ def claims(story: Story) -> list[tuple[bool, bool, bool, bool, bool]]:
     return [(r.begun, r.done, r.refused, r.undone, r.needs_undo) for r in story.records]
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(some.plans(tuple(Kind)))
 def test_a_plan_comes_back_as_it_was(plan: Plan) -> None:
     with tempfile.TemporaryDirectory() as folder:

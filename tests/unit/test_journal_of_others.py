@@ -36,6 +36,7 @@ from irsa_cli.transaction.journal import LARGEST, Journal, JournalError, read
 from irsa_cli.transaction.recover import cut_off, supersede, unfinished, unreadable
 from irsa_cli.usecases import recover as recovering
 from irsa_cli.usecases.connect import TARGET_KEYS, Target
+from tests.support.thoroughness import examples
 from tests.unit.doubles import Clock, MemoryWorld, before
 
 Json = dict[str, Any]
@@ -365,7 +366,7 @@ COMMANDS = [
 
 
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -3,10 +3,11 @@
     python tools/house/measure.py                       a table
     python tools/house/measure.py --json                the same as one document
     python tools/house/measure.py --coverage FILE       and how much of each room the tests reach
+                                  --least ROOM=PERCENT  fails where that is less
     python tools/house/measure.py --time-units          and how long tests/unit takes (it is run)
 
 FILE is what `coverage json` writes (`make coverage`). All imports count: those for type checking, and those
-inside of functions. Nothing is judged here: what must hold is in import-linter's contracts and in tests.
+inside of functions. Which of them may be is in import-linter's contracts (pyproject.toml).
 """
 
 from __future__ import annotations
@@ -92,6 +93,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one document instead of a table")
     parser.add_argument("--coverage", type=Path, metavar="FILE", help="what `coverage json` has written")
+    parser.add_argument(
+        "--least", nargs="+", default=[], metavar="ROOM=PERCENT", help="what is to be reached"
+    )
     parser.add_argument("--time-units", action="store_true", help="run tests/unit and tell how long it takes")
     given = parser.parse_args()
     house = measure(ROOT, _covered(given.coverage) if given.coverage else None)
@@ -99,6 +103,9 @@ def main() -> None:
         seconds, summary = _time_units()
         house = House(**{**vars(house), "unit_seconds": seconds, "unit_tests": summary})
     print(json.dumps(asdict(house), indent=2) if given.json else table(house))
+    below = [*_below(house, given.least)]
+    if below:
+        sys.exit("\n".join(below))
 
 
 def measure(root: Path, covered: Mapping[str, tuple[int, int]] | None = None) -> House:
@@ -278,6 +285,14 @@ def _share(covered: Mapping[str, tuple[int, int]] | None, room: str) -> float | 
             total["reached"] += reached
             total["statements"] += statements
     return round(100 * total["reached"] / total["statements"], 1) if total["statements"] else None
+
+
+def _below(house: House, least: Sequence[str]) -> Iterator[str]:
+    """The rooms of which less is reached than is to be."""
+    found = {room.name: room.coverage or 0.0 for room in house.rooms}
+    for name, _, percent in (item.partition("=") for item in least):
+        if found.get(name, 0.0) < float(percent):
+            yield f"{name}: {found.get(name, 0.0)} % is reached, at least {percent} % is to be"
 
 
 def _time_units() -> tuple[float, str]:
