@@ -16,7 +16,7 @@ FILES = {
     "low/__init__.py": '"""A room."""',
     "low/base.py": "class Thing:\n    pass\n",
     "low/one.py": "from . import base\n\ndef late() -> None:\n    from .two import f",
-    "low/two.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import irsa_cli.low.one\ndef f(): ...",
+    "low/two.py": "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    import irsa_cli.low.one\ndef f(): ...",
     "low/more/__init__.py": "",
     "low/more/deep.py": "from irsa_cli.low.one import late\n\nclass Thing:\n    pass\n",
 }
