@@ -31,6 +31,7 @@ from irsa_cli.core.states import TRANSACTION_TAG
 from irsa_cli.core.trust import WebIdentity, admits
 from irsa_cli.kube import connection as kube_connection
 from irsa_cli.kube.client import Kube
+from irsa_cli.transaction.protocol import Run
 from tests.support.memory.iam import ACCOUNT, MemoryIam, Refusal
 from tests.support.memory.kube import Asked, MemoryKube, read_request
 from tests.unit.world import Account, World
@@ -246,6 +247,7 @@ class MemoryCloud:
             stack.enter_context(mock.patch.dict(os.environ, _ENVIRONMENT, clear=False))
             patch(AwsSession, "_make", _make)
             patch(kube_connection, "from_eks", lambda found, token: _kube_client())
+            patch(Run, "pause", clock.pause)
             patch(limits, "RETRY_SECONDS", 0.0)
             patch(limits, "PROPAGATION_SECONDS", 0.0)
             for name, module in [*sys.modules.items()]:
@@ -253,7 +255,9 @@ class MemoryCloud:
                     continue
                 if getattr(module, "sleep", None) is time.sleep:
                     patch(module, "sleep", clock.sleep)
-                if name.startswith("irsa_cli.transaction.") and getattr(module, "time", None) is time:
+                if getattr(module, "monotonic", None) is time.monotonic:
+                    patch(module, "monotonic", clock.monotonic)
+                if name.startswith(_OWN_TIME) and getattr(module, "time", None) is time:
                     patch(module, "time", clock)
             _CURRENT.append(self)
             stack.callback(_CURRENT.remove, self)
@@ -281,6 +285,10 @@ _ENVIRONMENT = {
 }
 
 
+_OWN_TIME = ("irsa_cli.transaction.", "irsa_cli.usecases.")
+"""Modules that count time for whole runs; that of single calls (irsa_cli.core) stays real."""
+
+
 class _Clock:
     """Time that passes only when somebody waits for it, beside the time that a test takes."""
 
@@ -297,6 +305,16 @@ class _Clock:
     def sleep(self, seconds: float) -> None:
         with self._lock:
             self._skipped += seconds
+
+    @property
+    def pause(self) -> Callable[[Run, float], None]:
+        """In place of `Run.pause`."""
+
+        def pause(run: Run, seconds: float) -> None:
+            self.sleep(max(0.0, min(seconds, run.remaining)))
+            run.check()
+
+        return pause
 
 
 def _make(session: AwsSession, service: str, keys: Any = None, **_: Any) -> Any:
