@@ -13,10 +13,10 @@ WORKERS ?= auto
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports docs bench faults fuzz oldest envtest format clean
+.PHONY: help demo test test-thorough coverage measure check lint types imports docs bench faults fuzz oldest envtest format clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,17 @@ test: $(VENV)/.ready  ## All tests; E2E=required fails where the real control pl
 	  *) $(BIN)/python tools/envtest/build.py || echo "!!! e2e tests will NOT RUN: no real control plane" >&2 ;; \
 	esac
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-thorough: $(VENV)/.ready  ## The unit tests with sixteen times the examples of each property, others each time
+	IRSA_TEST_PROFILE=thorough $(BIN)/python -m pytest tests/unit -n $(WORKERS)
+
+coverage: $(VENV)/.ready  ## How much of each room the unit tests reach; fails where that is too little
+	$(BIN)/python -m pytest tests/unit -q -n $(WORKERS) --cov --cov-report=json:coverage.json
+	$(BIN)/python tools/house/measure.py --coverage coverage.json --least $(LEAST)
+LEAST = irsa_cli.usecases=60 irsa_cli.changes=70
+
+measure: $(VENV)/.ready  ## What is in each folder, who imports whom, what has grown too large
+	$(BIN)/python tools/house/measure.py
 
 check: lint types imports docs  ## Everything that CI checks besides the tests
 
@@ -80,4 +91,4 @@ format: $(VENV)/.ready  ## Format the code
 	$(BIN)/ruff format .
 
 clean:  ## Remove what was built
-	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis tools/envtest/bin
+	rm -rf $(VENV) site coverage.json .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis tools/envtest/bin

@@ -4,13 +4,17 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.thoroughness import EXAMPLES, PROFILE
+
 pytest_plugins = ["tests.support.e2e_policy", "tests.support.fixtures"]
 
-# The same examples on every machine and in every run; a loaded machine is not a failure.
-settings.register_profile(
-    "ci", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("ci")
+# A loaded machine is not a failure.
+PATIENT = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+# Quick: the same examples on every machine and in every run. Thorough: others each time, and a failure says
+# how to try its own again.
+settings.register_profile("quick", PATIENT, derandomize=True, max_examples=EXAMPLES)
+settings.register_profile("thorough", PATIENT, max_examples=EXAMPLES, print_blob=True)
+settings.load_profile(PROFILE)
 
 # nohup leaves the first ignored, a shell's background job the others, and what tests start inherits that.
 for number, handler in (

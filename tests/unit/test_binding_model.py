@@ -15,6 +15,7 @@ from irsa_cli.core.errors import Refused
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.planning import plan
 from irsa_cli.core.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, ServiceAccountState
+from tests.support.thoroughness import examples
 from tests.unit.wishes import Case, cases
 from tests.unit.world import World, apply, observe, unmarked
 
@@ -53,7 +54,7 @@ def is_true(wish: Wish, world: World) -> bool:
     )
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(cases() | cases(clear=True))
 def test_a_plan_is_refused_or_makes_the_wish_true_once(case: Case) -> None:
     before = copy.deepcopy(case.world)
@@ -68,7 +69,7 @@ def test_a_plan_is_refused_or_makes_the_wish_true_once(case: Case) -> None:
     assert after(world, todo.inverse) == before
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(cases(clear=True))
 def test_nothing_else_is_touched(case: Case) -> None:
     todo = planned(case)
@@ -108,7 +109,7 @@ def test_nothing_else_is_touched(case: Case) -> None:
         assert labels[0] == labels[1]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(cases(clear=True), st.data())
 def test_a_run_that_was_cut_off_anywhere_is_gone_on_with(case: Case, data: st.DataObject) -> None:
     todo = planned(case)
@@ -124,7 +125,7 @@ def test_a_run_that_was_cut_off_anywhere_is_gone_on_with(case: Case, data: st.Da
     assert end == after(case.world, todo)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(cases(clear=True))
 def test_the_annotation_comes_last(case: Case) -> None:
     todo = planned(case)
@@ -144,7 +145,7 @@ def test_the_annotation_comes_last(case: Case) -> None:
         assert len(todo.stages[-1]) <= 1
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(cases(clear=True))
 def test_stages_hold_what_is_independent(case: Case) -> None:
     todo = planned(case)

@@ -16,6 +16,7 @@ from irsa_cli.core.config import parse
 from irsa_cli.core.config.service_accounts import EKSCTL, OURS
 from irsa_cli.core.errors import InvalidInput
 from tests.docs.console import ROOT
+from tests.support.thoroughness import examples
 
 SCHEMA: dict[str, Any] = json.loads(
     (ROOT / "docs" / "reference" / "irsa-v1.schema.json").read_text(encoding="utf-8")
@@ -272,7 +273,7 @@ ASCII = st.characters(min_codepoint=0, max_codepoint=127)
 
 
 @pytest.mark.parametrize("field", TEXTS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(data=st.data())
 def test_texts(field: str, data: st.DataObject) -> None:
     """Texts that the schema's own pattern makes, and texts beside them."""

@@ -18,6 +18,7 @@ from irsa_cli.core.errors import Refused
 from irsa_cli.core.plan import Change, Plan
 from irsa_cli.core.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, WISH_TAG
 from irsa_cli.usecases.making import is_abandoned
+from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 from tests.unit.test_binding_model import is_true
 from tests.unit.wishes import OTHER_DOCUMENT, STRANGER, provider_for, wish, wishes
@@ -70,7 +71,7 @@ def _without_note(wished: Wish) -> Wish:
     return replace(wished, annotations=annotations, labels=labels)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(own(), own(), st.booleans())
 def test_from_one_wish_to_another_and_back_is_no_change(one: Wish, other: Wish, there: bool) -> None:
     world = bare()
@@ -88,7 +89,7 @@ def test_from_one_wish_to_another_and_back_is_no_change(one: Wish, other: Wish, 
     assert after(third, todo.inverse) == second
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(own())
 def test_what_others_have_put_on_the_service_account_stays(wished: Wish) -> None:
     world = bare()
@@ -103,7 +104,7 @@ def test_what_others_have_put_on_the_service_account_stays(wished: Wish) -> None
     assert account.annotations["irsa/transaction"] == "t1"
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(own())
 def test_statements_of_others_stay_byte_for_byte(wished: Wish) -> None:
     assert wished.role is not None

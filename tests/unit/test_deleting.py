@@ -31,6 +31,7 @@ from irsa_cli.core.states import (
     TRANSACTION_TAG,
     RoleState,
 )
+from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 from tests.unit.world import Account, Role, World, apply
 
@@ -131,7 +132,7 @@ def after(world: World, plan: Plan) -> World:
 FLAGS = st.fixed_dictionaries({"keep_account": st.booleans(), "keep_role": st.booleans()})
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(cases(), FLAGS)
 def test_what_irsa_made_is_gone_and_the_inverse_leads_back(case: Case, flags: dict[str, bool]) -> None:
     before = copy.deepcopy(case.world)
@@ -154,7 +155,7 @@ def goes(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -
     return bound.is_made and not bound.is_theirs and not keep_account
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(cases(), FLAGS)
 def test_what_bears_no_mark_of_irsas_stays_byte_for_byte(case: Case, flags: dict[str, bool]) -> None:
     """A key is irsa's by its mark, or because irsa made both object and role; else it stays."""
@@ -182,7 +183,7 @@ def test_what_bears_no_mark_of_irsas_stays_byte_for_byte(case: Case, flags: dict
         assert flags["keep_role"] is False or new == old
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(cases(), FLAGS)
 def test_where_nothing_is_irsas_there_is_nothing_to_do(case: Case, flags: dict[str, bool]) -> None:
     if is_nothing(case.bound):
@@ -191,7 +192,7 @@ def test_where_nothing_is_irsas_there_is_nothing_to_do(case: Case, flags: dict[s
         assert left or not len(deletion(case.bound, **flags).plan)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(cases(), FLAGS)
 def test_nothing_else_is_touched(case: Case, flags: dict[str, bool]) -> None:
     world = after(case.world, deletion(case.bound, **flags).plan)
@@ -206,7 +207,7 @@ def test_nothing_else_is_touched(case: Case, flags: dict[str, bool]) -> None:
     assert (OTHERS in old.state.trust["Statement"]) == (OTHERS in new.state.trust["Statement"])
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(cases(), st.data())
 def test_a_deletion_that_was_cut_off_is_gone_on_with(case: Case, data: st.DataObject) -> None:
     """By what is there then: the roles bear their tags still, and the ServiceAccount its mark."""

@@ -31,6 +31,7 @@ from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.runner import Transaction
+from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 from tests.unit.doubles import (
     LATE_WINDOW,
@@ -97,7 +98,7 @@ def a_plan(*sizes: int) -> Plan:
     )
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(some.plans())
 def test_a_plan_that_nothing_disturbs_is_carried_out(plan: Plan) -> None:
     stage = Stage(plan)
@@ -111,7 +112,7 @@ def test_a_plan_that_nothing_disturbs_is_carried_out(plan: Plan) -> None:
     assert stage.journal.lines[-1] == ("outcome", None, {"outcome": "committed"})
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(some.plans(), st.sampled_from(Failure), st.data())
 def test_whatever_fails_the_world_is_as_before(plan: Plan, failure: Failure, data: st.DataObject) -> None:
     stage = Stage(plan)
@@ -148,7 +149,7 @@ def _shows(failure: Failure) -> bool:
     return failure in (Failure.DONE_UNKNOWN, Failure.LATE)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(some.plans(), st.data())
 def test_what_can_not_be_taken_back_is_listed_exactly(plan: Plan, data: st.DataObject) -> None:
     stage = Stage(plan)
@@ -168,7 +169,7 @@ def test_what_can_not_be_taken_back_is_listed_exactly(plan: Plan, data: st.DataO
     assert stage.journal.lines[-1][2] == {"outcome": report.outcome}
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(some.plans(), st.integers(0, 12))
 def test_a_journal_that_breaks_breaks_the_run_and_not_the_rollback(plan: Plan, lines: int) -> None:
     stage = Stage(plan, journal=MemoryJournal(broken_from=lines))
@@ -183,7 +184,7 @@ def test_a_journal_that_breaks_breaks_the_run_and_not_the_rollback(plan: Plan, l
     assert len(stage.world.calls) == len(begun), "no call goes out that is not on disk"
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(some.plans(), st.data())
 def test_a_listener_that_fails_is_not_the_runs_failure(plan: Plan, data: st.DataObject) -> None:
     def broken_pipe(event: Event) -> None:
@@ -198,7 +199,7 @@ def test_a_listener_that_fails_is_not_the_runs_failure(plan: Plan, data: st.Data
     assert stage.world.states() == (first if fails else last)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(some.plans(), st.sampled_from([Failure.REFUSED, Failure.DONE_UNKNOWN]), st.data())
 def test_stages_run_in_order_and_are_taken_back_backwards(
     plan: Plan, failure: Failure, data: st.DataObject
@@ -684,7 +685,7 @@ def test_what_roles_trust_is_taken_back_after_the_roles_of_its_stage() -> None:
 
 
 @given(some.plans(), st.data())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_a_plan_whose_end_comes_later_keeps_what_was_released_and_takes_back_the_rest(
     plan: Plan, data: st.DataObject
 ) -> None:

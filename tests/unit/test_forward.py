@@ -19,6 +19,7 @@ from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import roll_back
 from irsa_cli.transaction.runner import roll_forward
+from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 from tests.unit.doubles import STOLEN, Clock, Entry, Failure, MemoryWorld, before, key_of, service_error
 from tests.unit.test_engine import a_plan, wished
@@ -33,7 +34,7 @@ def onward(path: Path, world: MemoryWorld, run: Run | None = None) -> Report:
         return roll_forward(path, read(path), world.handlers, run or Run("t1", 100.0), lambda event: None)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(some.plans(max_stages=2), FAILURES, st.data())
 def test_a_process_killed_at_any_moment_is_gone_on_with(
     plan: Plan, failure: Failure | None, data: st.DataObject
@@ -59,7 +60,7 @@ def test_a_process_killed_at_any_moment_is_gone_on_with(
             assert world.undos == []
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(some.plans(max_stages=2), FAILURES, st.sampled_from(Failure), st.data())
 def test_what_fails_on_the_way_forward_can_be_taken_back_still(
     plan: Plan, first: Failure | None, second: Failure, data: st.DataObject

@@ -26,6 +26,7 @@ from irsa_cli.core.states import (
     WISH_TAG,
     ServiceAccountState,
 )
+from tests.support.thoroughness import examples
 from tests.unit.remnants import NOW, Cloud, tagged
 from tests.unit.wishes import DOCUMENT, POLICIES, ROLE_ARN, STRANGER, role_for, wish
 
@@ -124,7 +125,7 @@ def cut_off(cloud: Cloud, wished: Wish, transaction: str, data: st.DataObject) -
     return whole + (rest != [] and done == rest) >= len([stage for stage in todo.stages if stage])
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(some_wishes(), st.data())
 def test_what_a_run_left_is_found_whole_and_nothing_else(wished: Wish, data: st.DataObject) -> None:
     cloud = data.draw(clouds(wished))
@@ -163,7 +164,7 @@ def made(cloud: Cloud) -> set[Key]:
     return set(cloud.made)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(some_wishes(), st.data())
 def test_what_two_runs_left_one_after_the_other_is_found_whole(wished: Wish, data: st.DataObject) -> None:
     cloud = data.draw(clouds(wished))
@@ -178,7 +179,7 @@ def test_what_two_runs_left_one_after_the_other_is_found_whole(wished: Wish, dat
         assert pieces(found) == made(cloud)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(some_wishes(), st.data())
 def test_what_is_taken_back_stands_on_nothing_that_stays(wished: Wish, data: st.DataObject) -> None:
     """One run at a time, in the order found, and each from its last stage to its first."""

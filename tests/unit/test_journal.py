@@ -22,6 +22,7 @@ from irsa_cli.transaction.folder import find, journals, prune, unfinished, unrea
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.story import Record, Story, new_transaction_id
+from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 
 PLAN = Plan.of(
@@ -57,7 +58,7 @@ def claims(story: Story) -> list[tuple[bool, bool, bool, bool, bool]]:
     return [(r.begun, r.done, r.refused, r.undone, r.needs_undo) for r in story.records]
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(some.plans(tuple(Kind)))
 def test_a_plan_comes_back_as_it_was(plan: Plan) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -38,6 +38,7 @@ from irsa_cli.transaction.reading import LARGEST, read
 from irsa_cli.transaction.recover import cut_off, supersede
 from irsa_cli.usecases import recover as recovering
 from irsa_cli.usecases.connect import TARGET_KEYS, Target
+from tests.support.thoroughness import examples
 from tests.unit.doubles import Clock, MemoryWorld, before
 
 Json = dict[str, Any]
@@ -367,7 +368,7 @@ COMMANDS = [
 
 
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

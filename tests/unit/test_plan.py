@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from irsa_cli.core import written
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import State
+from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 
 World = Mapping[tuple[Kind, tuple[str, ...]], State | None]
@@ -25,7 +26,7 @@ def apply(world: World, plan: Plan) -> World:
     return after
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(some.changes())
 def test_a_change_is_written_and_read_without_loss(change: Change) -> None:
     data = json.loads(json.dumps(written.write(change)))
@@ -35,7 +36,7 @@ def test_a_change_is_written_and_read_without_loss(change: Change) -> None:
         assert state is None or isinstance(state, change.kind.traits.state)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(some.changes())
 def test_the_inverse_goes_back(change: Change) -> None:
     assert change.inverse.inverse == change
@@ -44,7 +45,7 @@ def test_the_inverse_goes_back(change: Change) -> None:
     assert (change.inverse.kind, change.inverse.target) == (change.kind, change.target)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(some.changes())
 def test_the_action_is_what_happens_to_the_object(change: Change) -> None:
     there = (change.before is not None, change.after is not None)
@@ -53,7 +54,7 @@ def test_the_action_is_what_happens_to_the_object(change: Change) -> None:
     assert change.inverse.action == opposite[change.action]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(some.plans(tuple(Kind)))
 def test_the_inverse_of_a_plan_restores_the_world(plan: Plan) -> None:
     world = {(change.kind, change.target): change.before for change in plan}

@@ -23,6 +23,7 @@ from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import roll_back
 from irsa_cli.transaction.runner import Transaction
+from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 from tests.unit.doubles import LATE_WINDOW, STOLEN, STUCK, Clock, Failure, MemoryWorld, before, key_of
 from tests.unit.test_engine import a_plan
@@ -70,7 +71,7 @@ def killed(content: bytes, age: float = 3600.0) -> Iterator[Path]:
         yield path
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(some.plans(max_stages=2), st.none() | st.sampled_from(Failure), st.data())
 def test_a_process_killed_at_any_moment_is_taken_back(
     plan: Plan, failure: Failure | None, data: st.DataObject

@@ -14,6 +14,7 @@ from irsa_cli.core.errors import ExitCode, IrsaError, Outcome, ServiceError
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.result import ChangeResult, Ended, Left, Result, error_json
 from irsa_cli.core.states import RoleState
+from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 from tests.unit.wishes import CLUSTER
 
@@ -83,7 +84,7 @@ KEYS = [
 ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.sampled_from(Ended),
     st.lists(some.changes(), max_size=3),

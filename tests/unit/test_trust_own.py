@@ -14,6 +14,7 @@ from irsa_cli.core.policy import Document, equal
 from irsa_cli.core.states import TRANSACTION_TAG
 from irsa_cli.core.trust_own import Own, with_own
 from irsa_cli.core.web_identity import WebIdentity
+from tests.support.thoroughness import examples
 
 HOST = "oidc.eks.eu-west-1.amazonaws.com/id"
 PROVIDERS = [f"arn:aws:iam::111122223333:oidc-provider/{HOST}/{name}" for name in ("BLUE", "GREEN", "RED")]
@@ -71,7 +72,7 @@ def others(draw: st.DrawFn) -> list[Document]:
     return copy.deepcopy(draw(st.lists(st.sampled_from(THEIRS), unique_by=repr)))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(wishes(), wishes(), others(), st.booleans())
 def test_from_wish_to_wish_and_back_others_stay_byte_for_byte(
     one: Document, other: Document, theirs: list[Document], joined: bool

@@ -26,6 +26,7 @@ from irsa_cli.core.states import (
 )
 from irsa_cli.core.update import Pairing, Update
 from irsa_cli.core.updating import Quotas, plan
+from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 from tests.unit.observed import CLUSTER, ISSUER, PROVIDER, ROLE
 from tests.unit.world import Account, Role, World, apply
@@ -129,7 +130,7 @@ def planned(update: Update, pair: Pairing) -> Plan:
         raise
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(pairs(), updates())
 def test_what_is_named_is_true_afterwards_and_can_be_taken_back(pair: Pairing, update: Update) -> None:
     world, todo = world_of(pair), planned(update, pair)
@@ -138,7 +139,7 @@ def test_what_is_named_is_true_afterwards_and_can_be_taken_back(pair: Pairing, u
     assert carried_out(after, todo.inverse) == world
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(pairs(), updates())
 def test_what_is_not_named_stays_as_it_is(pair: Pairing, update: Update) -> None:
     after = carried_out(world_of(pair), planned(update, pair))
@@ -184,7 +185,7 @@ def _others(document: policy.Document) -> list[Any]:
     return [item for item in document["Statement"] if "Service" in item["Principal"]]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(pairs(), updates())
 def test_gains_come_before_losses_and_the_service_account_is_last(pair: Pairing, update: Update) -> None:
     todo = planned(update, pair)
@@ -208,7 +209,7 @@ def _detaches(stage: tuple[Change, ...]) -> bool:
     return any(change.kind is Kind.ATTACHMENT and change.after is None for change in stage)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(pairs(), updates())
 def test_a_gate_stands_before_the_last_stage_where_there_is_something_to_do(
     pair: Pairing, update: Update
@@ -223,7 +224,7 @@ def test_a_gate_stands_before_the_last_stage_where_there_is_something_to_do(
         assert all(isinstance(change.after, ServiceAccountState) for change in last)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(pairs())
 def test_nothing_named_is_nothing_to_do(pair: Pairing) -> None:
     assert not len(plan(Update(), pair))

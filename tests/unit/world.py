@@ -6,7 +6,6 @@ with something in it neither), so that a plan in a wrong order fails. Observing 
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -80,7 +79,7 @@ def observe(world: World, wish: Wish) -> Observed:
 
 def apply(world: World, change: Change) -> World:
     """The world after a change; the change must find exactly what it expects."""
-    world = copy.deepcopy(world)
+    world = _copied(world)
     {
         Kind.PROVIDER: _provider,
         Kind.AUDIENCE: _audience,
@@ -100,6 +99,17 @@ def apply(world: World, change: Change) -> World:
         Kind.TRUST_POLICY: _trust,
     }[change.kind](world, change)
     return world
+
+
+def _copied(world: World) -> World:
+    """A world of its own; states and documents are values, which nothing here changes in place."""
+    return World(
+        dict(world.providers),
+        set(world.namespaces),
+        {name: Role(role.state, set(role.attached), dict(role.inline)) for name, role in world.roles.items()},
+        {key: Account(dict(a.annotations), dict(a.labels), a.uid) for key, a in world.accounts.items()},
+        dict(world.makers),
+    )
 
 
 THIS_RUN = "this run"

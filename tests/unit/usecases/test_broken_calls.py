@@ -1,0 +1,189 @@
+"""Every command that writes, with each of its writes broken in turn: all of it is done, or nothing is.
+
+The fault matrix (tests/faults) does the same with processes, sockets and every kind of fault; this is its
+quick sister, in which a mistake in a usecase shows within seconds.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from tests.support.memory import MemoryCloud
+from tests.support.memory.cloud import Fault
+from tests.support.memory.iam import MemoryIam
+from tests.support.memory.kube import MemoryKube
+from tests.support.memory.playing import DENIED, LOST_AFTER, LOST_BEFORE, Killed, Play, Ran, playing
+from tests.support.thoroughness import THOROUGH
+from tests.unit.usecases.commands import CASES
+from tests.unit.world import World
+
+RUN = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a command from running it once, unbroken: the worlds around it, and its writes."""
+
+    iam: MemoryIam
+    kube: MemoryKube
+    folder: Path
+    arguments: tuple[str, ...]
+    before: World
+    after: World
+    writes: tuple[tuple[str, int], ...]
+    """Each write: its operation, and how many of the same come before it. Of what is done to several
+    ServiceAccounts at once, in a quick run one of each."""
+
+
+@cache
+def known(name: str) -> Known:
+    """Prepare a case's world, keep it, and run its command there."""
+    folder = Path(mkdtemp(prefix="irsa-unit-"))
+    with playing(folder / "home") as play:
+        (folder / "home").mkdir()
+        arguments = CASES[name].begin(play)
+        iam, kube, before = copy.deepcopy(play.cloud.iam), copy.deepcopy(play.cloud.kube), play.world
+        shutil.copytree(folder / "home", folder / "kept")
+        play.irsa(*arguments)
+        writes = play.cloud.writes
+        numbered = [(item, writes[:number].count(item)) for number, item in enumerate(writes)]
+        if name.startswith("apply") and not THOROUGH:
+            numbered = [(item, number) for item, number in numbered if not number]
+        return Known(iam, kube, folder / "kept", arguments, before, play.world, tuple(numbered))
+
+
+@contextmanager
+def begun(case: Known, folder: Path) -> Iterator[Play]:
+    """A fresh copy of a case's world, and of what its user has on disk."""
+    shutil.copytree(case.folder, folder)
+    cloud = MemoryCloud(copy.deepcopy(case.iam), copy.deepcopy(case.kube))
+    with playing(folder, cloud) as play:
+        yield play
+
+
+def unnamed(world: World) -> World:
+    """A world without the names of the runs that made what is in it."""
+
+    def plain(found: dict[str, str]) -> dict[str, str]:
+        return {key: RUN.sub("RUN", value) for key, value in found.items()}
+
+    return replace(
+        world,
+        providers={arn: replace(item, tags=plain(item.tags)) for arn, item in world.providers.items()},
+        roles={
+            name: replace(role, state=replace(role.state, tags=plain(role.state.tags)))
+            for name, role in world.roles.items()
+        },
+        accounts={
+            key: replace(item, annotations=plain(item.annotations)) for key, item in world.accounts.items()
+        },
+        makers=plain(world.makers),
+    )
+
+
+def ended_as_told(case: Known, play: Play, ran: Ran, where: str) -> None:
+    """Exit code 0: all of it is done; 1: nothing of it. 3: a ServiceAccount had to be made again."""
+    assert ran.code in (0, 1) or (ran.code == 3 and "was made again" in ran.err), f"{where}: {ran}"
+    expected = case.before if ran.code else case.after
+    assert unnamed(play.world) == unnamed(expected), f"{where}: {ran}"
+
+
+def paths(folder: Path) -> Iterator[Path]:
+    """Folders that are not there yet."""
+    number = 0
+    while True:
+        number += 1
+        yield folder / str(number)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rehearsal_writes_nothing(name: str, tmp_path: Path) -> None:
+    case = known(name)
+    with begun(case, tmp_path / "home") as play:
+        ran = play.irsa(*case.arguments, "--dry-run", "--detailed-exitcode", code=6)
+        assert play.cloud.writes == []
+        assert play.world == case.before
+        assert "irsa recover" not in ran.out
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_again_there_is_nothing_to_do(name: str, tmp_path: Path) -> None:
+    case = known(name)
+    with begun(case, tmp_path / "home") as play:
+        play.irsa(*case.arguments)
+        play.irsa(*case.arguments, code=4 if name.startswith("delete-sa") else 0)
+        assert play.cloud.writes == []
+        assert unnamed(play.world) == unnamed(case.after)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_where_a_write_is_refused_all_is_taken_back(name: str, tmp_path: Path) -> None:
+    case, folders = known(name), paths(tmp_path)
+    for operation, number in case.writes:
+        with begun(case, next(folders)) as play:
+            play.cloud.break_(operation, DENIED, skip=number)
+            ended_as_told(case, play, play.irsa(*case.arguments, code=None), f"{operation} {number}")
+
+
+@pytest.mark.parametrize("how", [LOST_BEFORE, LOST_AFTER])
+@pytest.mark.parametrize("name", CASES)
+def test_where_an_answer_is_lost_all_is_done_or_taken_back(name: str, how: str, tmp_path: Path) -> None:
+    case, folders = known(name), paths(tmp_path)
+    for operation, number in case.writes:
+        with begun(case, next(folders)) as play:
+            play.cloud.break_(operation, how, skip=number)
+            ended_as_told(case, play, play.irsa(*case.arguments, code=None), f"{operation} {number}")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_who_is_killed_after_a_write_can_be_recovered(name: str, tmp_path: Path) -> None:
+    case, folders = known(name), paths(tmp_path)
+    for operation, number in case.writes:
+        with killed(case, operation, number, folders) as play:
+            ran = play.irsa("recover", "--all", "--yes", code=None)
+            where = f"{operation} {number}: {ran}"
+            assert ran.code == 0 or (ran.code == 3 and "was made again" in ran.err), where
+            assert unnamed(play.world) in (unnamed(case.before), unnamed(case.after)), where
+            play.irsa("recover", "--all", "--yes")
+            assert play.cloud.writes == [], where
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_who_is_killed_after_a_write_can_run_it_again(name: str, tmp_path: Path) -> None:
+    case, folders = known(name), paths(tmp_path)
+    for operation, number in case.writes:
+        with killed(case, operation, number, folders) as play:
+            ran = play.irsa(*case.arguments)
+            assert unnamed(play.world) == unnamed(case.after), f"{operation} {number}: {ran}"
+
+
+@contextmanager
+def killed(case: Known, operation: str, number: int, folders: Iterator[Path]) -> Iterator[Play]:
+    """What there is, in the cloud and on disk, when a run is killed right after a write.
+
+    It is filmed at that moment: whatever the threads of the run do after it is not there.
+    """
+    kept: list[tuple[MemoryIam, MemoryKube]] = []
+    running, left = next(folders), next(folders)
+    with begun(case, running) as play:
+
+        def film() -> None:
+            kept.append((copy.deepcopy(play.cloud.iam), copy.deepcopy(play.cloud.kube)))
+            shutil.copytree(running, left)
+            raise Killed
+
+        play.cloud.faults.append(Fault(operation, skip=number, then=film))
+        with suppress(Killed):
+            play.irsa(*case.arguments, code=None)
+    with playing(left, MemoryCloud(*kept[0])) as play:
+        yield play

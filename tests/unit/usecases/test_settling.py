@@ -1,0 +1,170 @@
+"""Looking, planning and acting again: what counts as the outcome of several attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irsa_cli.core.errors import Conflict, IrsaError, Refused, ServiceError, Unseen
+from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.result import ChangeResult, Ended, Left, Result
+from irsa_cli.core.states import Present
+from irsa_cli.usecases import settling
+from irsa_cli.usecases.running import Settings
+from irsa_cli.usecases.settling import ATTEMPTS, until_settled
+
+BETWEEN = Conflict("somebody else was quicker")
+BROKEN = IrsaError("something else")
+ATTACHED = ChangeResult(Change(Kind.ATTACHMENT, ("r", "p"), None, Present()), "done")
+Attempt = Callable[[], tuple[Result, bool]]
+
+
+@pytest.fixture(autouse=True)
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses, which nobody waits for."""
+    found: list[float] = []
+    monkeypatch.setattr(settling, "sleep", found.append)
+    return found
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a run that has just begun."""
+    return Settings(tmp_path)
+
+
+def attempts(*outcomes: Any) -> Attempt:
+    """Attempts that end so, one after the other: a result, one that is unsure, or an error."""
+    waiting: Iterator[Any] = iter(outcomes)
+
+    def attempt() -> tuple[Result, bool]:
+        found = next(waiting)
+        if isinstance(found, BaseException):
+            raise found
+        return found if isinstance(found, tuple) else (found, False)
+
+    return attempt
+
+
+def committed(**more: Any) -> Result:
+    return Result(Ended.COMMITTED, changes=[ATTACHED], **more)
+
+
+def lost_to(error: Exception = BETWEEN) -> Result:
+    return Result(Ended.ROLLED_BACK, error=error)
+
+
+def left_to_others(what: str = "Role r", *, in_use: bool = True) -> Result:
+    left = [Left(what, "another run counts on it", "", in_use=in_use)]
+    return Result(Ended.INCOMPLETE, transaction="t1", left=left, error=BETWEEN)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        committed(),
+        Result(Ended.UNCHANGED),
+        Result(Ended.PLANNED),
+        lost_to(BROKEN),
+        left_to_others(in_use=False),
+    ],
+)
+def test_what_nobody_has_come_between_is_done_once(result: Result, settings: Settings, naps: Any) -> None:
+    assert until_settled(attempts(result), settings) is result
+    assert naps == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BETWEEN,
+        Unseen("it does not show"),
+        ServiceError("call", code="NoSuchEntity", service="iam", operation="X"),
+        ServiceError("call", code="NotFound", service="kubernetes", operation="X"),
+    ],
+)
+def test_who_was_too_late_looks_again(error: Exception, settings: Settings, naps: list[float]) -> None:
+    done = committed()
+    assert until_settled(attempts(lost_to(error), done), settings) is done
+    assert len(naps) == 1
+
+
+def test_a_conflict_while_looking_is_looked_at_again(settings: Settings, naps: list[float]) -> None:
+    done = Result(Ended.UNCHANGED)
+    assert until_settled(attempts(BETWEEN, BETWEEN, done), settings) is done
+    assert len(naps) == 2
+    assert naps[0] < naps[1]
+
+
+def test_not_for_ever(settings: Settings) -> None:
+    last = lost_to()
+    assert until_settled(attempts(*(lost_to() for _ in range(ATTEMPTS - 1)), last), settings) is last
+    with pytest.raises(Conflict):
+        until_settled(attempts(*[BETWEEN] * ATTEMPTS), settings)
+
+
+def test_not_when_time_is_over(tmp_path: Path) -> None:
+    result = lost_to()
+    assert until_settled(attempts(result), Settings(tmp_path, timeout=0.0)) is result
+
+
+@pytest.mark.parametrize("error", [BROKEN, Refused("it differs")])
+def test_what_fails_the_first_time_is_raised(error: IrsaError, settings: Settings) -> None:
+    with pytest.raises(IrsaError) as caught:
+        until_settled(attempts(error), settings)
+    assert caught.value is error
+
+
+def test_who_builds_on_what_others_may_take_back_looks_again(settings: Settings) -> None:
+    """All is there yet: the first result stands."""
+    done = committed()
+    assert until_settled(attempts((done, True), Result(Ended.UNCHANGED)), settings) is done
+
+
+def test_what_others_have_taken_back_is_made_again(settings: Settings) -> None:
+    again = committed()
+    assert until_settled(attempts((committed(), True), again), settings) is again
+
+
+@pytest.mark.parametrize("second", [lost_to(BROKEN), Refused("it differs by now")])
+def test_what_others_have_taken_back_and_can_not_be_made_again_is_told(
+    second: Any, settings: Settings
+) -> None:
+    result = until_settled(attempts((committed(), True), second), settings)
+    assert result.ended is Ended.INCOMPLETE
+    assert [item.what for item in result.left] == ["PolicyAttachment r/p"]
+    assert result.error is not None
+
+
+def test_what_can_not_be_looked_at_again_stands_with_a_word(settings: Settings) -> None:
+    done = committed()
+    assert until_settled(attempts((done, True), BROKEN), settings) is done
+    assert "could not be looked at again" in done.notes[0]
+
+
+def test_who_is_stopped_while_looking_again_has_done_it(settings: Settings) -> None:
+    done = committed()
+    assert until_settled(attempts((done, True), KeyboardInterrupt()), settings) is done
+    assert "stopped" in done.notes[0]
+    with pytest.raises(KeyboardInterrupt):
+        until_settled(attempts(KeyboardInterrupt()), settings)
+
+
+def test_what_was_left_to_another_run_is_made_whole(settings: Settings) -> None:
+    done = committed()
+    assert until_settled(attempts(left_to_others(), done), settings) is done
+
+
+@pytest.mark.parametrize("second", [lost_to(BROKEN), left_to_others("Namespace n")])
+def test_what_was_left_to_another_run_is_told_where_it_is_not(second: Result, settings: Settings) -> None:
+    result = until_settled(attempts(left_to_others(), second), settings)
+    assert result.ended is Ended.INCOMPLETE
+    assert [item.what for item in result.left] == ["Role r", *(item.what for item in second.left)]
+
+
+def test_what_was_left_to_another_run_is_told_where_looking_fails(settings: Settings) -> None:
+    left = left_to_others()
+    assert until_settled(attempts(left, BROKEN), settings) is left
