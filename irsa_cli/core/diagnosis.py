@@ -147,7 +147,7 @@ def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
         return any(cause.cause.group in _GIVES_IDENTITY for cause in wrong)
     causes = {cause.cause.id for cause in wrong}
     return any(
-        isinstance(value, Unreadable) and value.why == item.judgement.text
+        isinstance(value, Unreadable) and item.judgement.text.endswith(value.why)
         for cause, value in _unread_for(facts)
         if cause in causes
     )
