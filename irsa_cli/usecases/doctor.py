@@ -15,6 +15,7 @@ from irsa_cli.core.causes.decisive import undecided
 from irsa_cli.core.causes.facts import (
     Association,
     CannotTell,
+    Event,
     Facts,
     NodeMetadata,
     Role,
@@ -75,6 +76,17 @@ def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
     return replace(found, notes=(f"{what} uses ServiceAccount {request.namespace}/{name}", *found.notes))
 
 
+def _as_heeded(subject: Subject) -> Subject:
+    """Without an empty annotation beside an association: the webhook heeds the association alone."""
+    account = subject.account
+    if not isinstance(subject.association, Association) or not isinstance(account, ServiceAccount):
+        return subject
+    if account.annotations.get(ROLE_ARN_ANNOTATION, "") != "":
+        return subject
+    rest = {key: value for key, value in account.annotations.items() if key != ROLE_ARN_ANNOTATION}
+    return replace(subject, account=replace(account, annotations=rest))
+
+
 @dataclass(frozen=True)
 class _Doctor:
     connection: Connection
@@ -90,7 +102,7 @@ class _Doctor:
         probe, association = reads.probe(namespace, name), reads.association(namespace, name)
         policies = reads.network_policies(namespace)
         subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
-        events = reads.events(namespace, name, account_named(subject) or self.connection.cluster.account)
+        events = self._events(subject)
         role = self._role(subject)
         facts = replace(self._cluster(), subject=replace(subject, role=role))
         subject = replace(
@@ -103,11 +115,16 @@ class _Doctor:
             network_policies=policies.result(),
             events=events.result(),
         )
-        facts = self._with_elsewhere(replace(facts, subject=subject))
+        facts = self._with_elsewhere(replace(facts, subject=_as_heeded(subject)))
         facts = with_iam(self.reads, facts)
         findings = judge(facts)
         notes = tuple(self._other_account(facts))
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
+
+    def _events(self, subject: Subject) -> Future[tuple[Event, ...] | Unreadable]:
+        """What STS was asked for it lately, as the account of its role has seen it."""
+        account = account_named(subject) or self.connection.cluster.account
+        return self.reads.events(subject.namespace, subject.name, account)
 
     def _other_account(self, facts: Facts) -> Iterator[str]:
         """What helps where the role is in an account that is not read."""
@@ -133,7 +150,7 @@ class _Doctor:
         return replace(facts, subject=replace(facts.named, elsewhere=found))
 
     def all(self, namespace: str) -> Diagnosis:
-        """The cluster, and every ServiceAccount that names a role or should. Raises `Refused`."""
+        """The cluster, and every ServiceAccount that has a role or should. Raises `Refused`."""
         self._begin_cluster()
         if namespace:
             check_namespace(self.connection, namespace)
@@ -156,11 +173,16 @@ class _Doctor:
         )
         lost = seen.lost()
         wanted = [
-            item
+            Subject(item.namespace, item.name, account=item, role=NO_ROLE)
             for item in facts.accounts
-            if (ROLE_ARN_ANNOTATION in item.annotations or item in lost) and namespace in ("", item.namespace)
+            if namespace in ("", item.namespace)
+            and (
+                item.annotations.get(ROLE_ARN_ANNOTATION)  # Charts write an empty one where no role is set.
+                or item in lost
+                or (item.namespace, item.name) in seen.associated
+            )
         ]
-        subjects = self._subjects(wanted, pods.result(), associated)
+        subjects = self._subjects([*wanted, *self._gone(seen)], pods.result(), associated)
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
         return replace(whole, accounts=tuple(self._examine(facts, subject, known) for subject in subjects))
 
@@ -173,29 +195,40 @@ class _Doctor:
         own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)
         return examined(facts, tuple(own))
 
+    def _gone(self, seen: Seen) -> Iterator[Subject]:
+        """ServiceAccounts that pods run as and that are not there, which is asked once more of each."""
+        for namespace, name in seen.gone():
+            account = self.reads.account(namespace, name).result()
+            if account is None:
+                yield Subject(namespace, name, account=None, role=NO_ROLE)
+
     def _subjects(
         self,
-        accounts: list[ServiceAccount],
+        wanted: list[Subject],
         pods: tuple[Pod, ...] | Unreadable,
         associations: dict[tuple[str, str], Association] | Unreadable,
     ) -> list[Subject]:
-        nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
-        for item in accounts:  # Begin with all before the first one is waited for.
+        nodes = self._nodes(pods, {(item.namespace, item.name) for item in wanted})
+        for item in wanted:  # Begin with all before the first one is waited for.
             self.reads.namespace_labels(item.namespace)
             self.reads.probe(item.namespace, item.name)
             self.reads.network_policies(item.namespace)
-            self._begin_role(Subject(item.namespace, item.name, account=item))
-        return [self._subject(item, pods, nodes, associations) for item in accounts]
+            self._begin_role(item)
+        alone = len(wanted) == 1
+        if alone:
+            self._events(wanted[0])
+        return [_as_heeded(self._subject(item, pods, nodes, associations, alone=alone)) for item in wanted]
 
     def _subject(
         self,
-        account: ServiceAccount,
+        subject: Subject,
         pods: tuple[Pod, ...] | Unreadable,
         nodes: Future[Mapping[str, NodeMetadata] | Unreadable],
         associations: dict[tuple[str, str], Association] | Unreadable,
+        *,
+        alone: bool,
     ) -> Subject:
-        namespace, name = account.namespace, account.name
-        subject = Subject(namespace, name, account=account, role=NO_ROLE)
+        namespace, name = subject.namespace, subject.name
         return replace(
             subject,
             namespace_labels=self.reads.namespace_labels(namespace).result(),
@@ -205,9 +238,9 @@ class _Doctor:
             else tuple(pod for pod in pods if pod.namespace == namespace),
             nodes=nodes.result(),
             probe=self.reads.probe(namespace, name).result(),
-            association=self._association(account, associations),
+            association=self._association(subject, associations),
             network_policies=self.reads.network_policies(namespace).result(),
-            events=ONE_AT_A_TIME,
+            events=self._events(subject).result() if alone else ONE_AT_A_TIME,
         )
 
     def _nodes(
@@ -220,13 +253,13 @@ class _Doctor:
 
     def _association(
         self,
-        account: ServiceAccount,
+        subject: Subject,
         associations: dict[tuple[str, str], Association] | Unreadable,
     ) -> Association | Unreadable | None:
         """The ServiceAccount's own, with all that EKS tells of it; few have one."""
-        if isinstance(associations, Unreadable) or (account.namespace, account.name) not in associations:
+        if isinstance(associations, Unreadable) or (subject.namespace, subject.name) not in associations:
             return associations if isinstance(associations, Unreadable) else None
-        return self.reads.association(account.namespace, account.name).result()
+        return self.reads.association(subject.namespace, subject.name).result()
 
     def _begin_cluster(self) -> None:
         reads = self.reads
