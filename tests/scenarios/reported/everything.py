@@ -1,6 +1,28 @@
 """All cases: importing this registers them."""
 
-from tests.scenarios.reported import accounts, healthy, pod_identity, pods, trusts
+from tests.scenarios.reported import (
+    accounts,
+    blind_healthy,
+    blind_pod_identity,
+    blind_pods,
+    blind_trusts,
+    healthy,
+    pod_identity,
+    pods,
+    trusts,
+)
 from tests.scenarios.reported.cases import HEALTHY, REPORTED
 
-__all__ = ["HEALTHY", "REPORTED", "accounts", "healthy", "pod_identity", "pods", "trusts"]
+__all__ = [
+    "HEALTHY",
+    "REPORTED",
+    "accounts",
+    "blind_healthy",
+    "blind_pod_identity",
+    "blind_pods",
+    "blind_trusts",
+    "healthy",
+    "pod_identity",
+    "pods",
+    "trusts",
+]
