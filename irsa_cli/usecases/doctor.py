@@ -76,6 +76,10 @@ def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
     return replace(found, notes=(f"{what} uses ServiceAccount {request.namespace}/{name}", *found.notes))
 
 
+def _of_namespace(pods: tuple[Pod, ...] | Unreadable, namespace: str) -> tuple[Pod, ...] | Unreadable:
+    return pods if isinstance(pods, Unreadable) else tuple(pod for pod in pods if pod.namespace == namespace)
+
+
 def _as_heeded(subject: Subject) -> Subject:
     """Without an empty annotation beside an association: the webhook heeds the association alone."""
     account = subject.account
@@ -121,11 +125,6 @@ class _Doctor:
         notes = tuple(self._other_account(facts))
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
 
-    def _events(self, subject: Subject) -> Future[tuple[Event, ...] | Unreadable]:
-        """What STS was asked for it lately, as the account of its role has seen it."""
-        account = account_named(subject) or self.connection.cluster.account
-        return self.reads.events(subject.namespace, subject.name, account)
-
     def _other_account(self, facts: Facts) -> Iterator[str]:
         """What helps where the role is in an account that is not read."""
         subject, account = facts.named, account_named(facts.named)
@@ -136,6 +135,11 @@ class _Doctor:
             f"the role is in account {account}: --iam-assume-role names a role there by which it is read;"
             f" without reading anything there, {verify} tries the exchange"
         )
+
+    def _events(self, subject: Subject) -> Future[tuple[Event, ...] | Unreadable]:
+        """What STS was asked for it lately, as the account of its role has seen it."""
+        account = account_named(subject) or self.connection.cluster.account
+        return self.reads.events(subject.namespace, subject.name, account)
 
     def _with_elsewhere(self, facts: Facts) -> Facts:
         """The facts with the pods of namesakes in other namespaces, where nobody uses this ServiceAccount."""
@@ -173,16 +177,14 @@ class _Doctor:
         )
         lost = seen.lost()
         wanted = [
-            Subject(item.namespace, item.name, account=item, role=NO_ROLE)
+            item
             for item in facts.accounts
-            if namespace in ("", item.namespace)
-            and (
-                item.annotations.get(ROLE_ARN_ANNOTATION)  # Charts write an empty one where no role is set.
-                or item in lost
-                or (item.namespace, item.name) in seen.associated
-            )
+            # Charts write an empty annotation where no role is set.
+            if (item.annotations.get(ROLE_ARN_ANNOTATION) or item in lost or seen.has_association(item))
+            and namespace in ("", item.namespace)
         ]
-        subjects = self._subjects([*wanted, *self._gone(seen)], pods.result(), associated)
+        subjects = self._subjects(wanted, pods.result(), associated)
+        subjects += self._orphaned(seen, pods.result())
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
         return replace(whole, accounts=tuple(self._examine(facts, subject, known) for subject in subjects))
 
@@ -195,52 +197,51 @@ class _Doctor:
         own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)
         return examined(facts, tuple(own))
 
-    def _gone(self, seen: Seen) -> Iterator[Subject]:
+    def _orphaned(self, seen: Seen, pods: tuple[Pod, ...] | Unreadable) -> Iterator[Subject]:
         """ServiceAccounts that pods run as and that are not there, which is asked once more of each."""
-        for namespace, name in seen.gone():
-            account = self.reads.account(namespace, name).result()
-            if account is None:
-                yield Subject(namespace, name, account=None, role=NO_ROLE)
+        for namespace, name in seen.orphaned():
+            if self.reads.account(namespace, name).result() is None:
+                labels = self.reads.namespace_labels(namespace).result()
+                subject = Subject(namespace, name, labels, account=None, role=NO_ROLE)
+                yield replace(subject, pods=_of_namespace(pods, namespace), events=ONE_AT_A_TIME)
 
     def _subjects(
         self,
-        wanted: list[Subject],
+        accounts: list[ServiceAccount],
         pods: tuple[Pod, ...] | Unreadable,
         associations: dict[tuple[str, str], Association] | Unreadable,
     ) -> list[Subject]:
-        nodes = self._nodes(pods, {(item.namespace, item.name) for item in wanted})
-        for item in wanted:  # Begin with all before the first one is waited for.
+        nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
+        for item in accounts:  # Begin with all before the first one is waited for.
             self.reads.namespace_labels(item.namespace)
             self.reads.probe(item.namespace, item.name)
             self.reads.network_policies(item.namespace)
-            self._begin_role(item)
-        alone = len(wanted) == 1
-        if alone:
-            self._events(wanted[0])
-        return [_as_heeded(self._subject(item, pods, nodes, associations, alone=alone)) for item in wanted]
+            subject = Subject(item.namespace, item.name, account=item)
+            self._begin_role(subject)
+            if len(accounts) == 1:
+                self._events(subject)
+        found = [_as_heeded(self._subject(item, pods, nodes, associations)) for item in accounts]
+        return found if len(found) != 1 else [replace(found[0], events=self._events(found[0]).result())]
 
     def _subject(
         self,
-        subject: Subject,
+        account: ServiceAccount,
         pods: tuple[Pod, ...] | Unreadable,
         nodes: Future[Mapping[str, NodeMetadata] | Unreadable],
         associations: dict[tuple[str, str], Association] | Unreadable,
-        *,
-        alone: bool,
     ) -> Subject:
-        namespace, name = subject.namespace, subject.name
+        namespace, name = account.namespace, account.name
+        subject = Subject(namespace, name, account=account, role=NO_ROLE)
         return replace(
             subject,
             namespace_labels=self.reads.namespace_labels(namespace).result(),
             role=self._role(subject),
-            pods=pods
-            if isinstance(pods, Unreadable)
-            else tuple(pod for pod in pods if pod.namespace == namespace),
+            pods=_of_namespace(pods, namespace),
             nodes=nodes.result(),
             probe=self.reads.probe(namespace, name).result(),
-            association=self._association(subject, associations),
+            association=self._association(account, associations),
             network_policies=self.reads.network_policies(namespace).result(),
-            events=self._events(subject).result() if alone else ONE_AT_A_TIME,
+            events=ONE_AT_A_TIME,
         )
 
     def _nodes(
@@ -253,13 +254,13 @@ class _Doctor:
 
     def _association(
         self,
-        subject: Subject,
+        account: ServiceAccount,
         associations: dict[tuple[str, str], Association] | Unreadable,
     ) -> Association | Unreadable | None:
         """The ServiceAccount's own, with all that EKS tells of it; few have one."""
-        if isinstance(associations, Unreadable) or (subject.namespace, subject.name) not in associations:
+        if isinstance(associations, Unreadable) or (account.namespace, account.name) not in associations:
             return associations if isinstance(associations, Unreadable) else None
-        return self.reads.association(subject.namespace, subject.name).result()
+        return self.reads.association(account.namespace, account.name).result()
 
     def _begin_cluster(self) -> None:
         reads = self.reads

@@ -102,14 +102,14 @@ def seen(*pods: Pod, roles: tuple[RoleSummary, ...] | Unreadable = ()) -> Seen:
 
 def test_of_a_service_account_that_is_gone_its_pods_tell() -> None:
     given = pod()
-    assert seen(given).gone() == ((given.namespace, given.service_account),)
-    assert seen(POD_IDENTITY).gone() == ((POD_IDENTITY.namespace, POD_IDENTITY.service_account),)
-    assert seen(bare_pod()).gone() == ()
-    assert seen(bare_pod(), roles=(RoleSummary(ROLE, TRUST),)).gone() == (("backend", "reader"),)
-    assert seen(bare_pod(), roles=Unreadable("not permitted")).gone() == ()
-    assert seen(pod(phase="Succeeded"), pod(ending=True)).gone() == ()
-    assert replace(seen(given), accounts=(account(),)).gone() == ()
+    assert seen(given).orphaned() == ((given.namespace, given.service_account),)
+    assert seen(POD_IDENTITY).orphaned() == ((POD_IDENTITY.namespace, POD_IDENTITY.service_account),)
+    assert seen(bare_pod()).orphaned() == ()
+    assert seen(bare_pod(), roles=(RoleSummary(ROLE, TRUST),)).orphaned() == (("backend", "reader"),)
+    assert seen(bare_pod(), roles=Unreadable("not permitted")).orphaned() == ()
+    assert seen(pod(phase="Succeeded"), pod(ending=True)).orphaned() == ()
+    assert replace(seen(given), accounts=(account(),)).orphaned() == ()
 
 
 def test_pods_that_could_not_be_listed_tell_nothing() -> None:
-    assert Seen((), Unreadable("not permitted"), (RoleSummary(ROLE, TRUST),), PROVIDER).gone() == ()
+    assert Seen((), Unreadable("not permitted"), (RoleSummary(ROLE, TRUST),), PROVIDER).orphaned() == ()

@@ -59,7 +59,18 @@ class Seen:
             and _shows(item, users.get((item.namespace, item.name), ()), wanted)
         )
 
-    def gone(self) -> tuple[Names, ...]:
+    def has_association(self, account: ServiceAccount) -> bool:
+        """Whether a ServiceAccount has its role by an EKS Pod Identity association."""
+        return (account.namespace, account.name) in self.associated
+
+    def _users(self) -> Mapping[Names, list[Pod]]:
+        found: dict[Names, list[Pod]] = {}
+        for pod in self.pods if isinstance(self.pods, tuple) else ():
+            if is_active(pod):
+                found.setdefault((pod.namespace, pod.service_account), []).append(pod)
+        return found
+
+    def orphaned(self) -> tuple[Names, ...]:
         """ServiceAccounts that are gone, though pods run as them that have a role, or were to have one."""
         there = {(item.namespace, item.name) for item in self.accounts}
         wanted = self._trusted()
@@ -69,13 +80,6 @@ class Seen:
             if names not in there
             and (names in wanted or any(_was_given(pod) or has_pod_identity(pod) for pod in pods))
         )
-
-    def _users(self) -> Mapping[Names, list[Pod]]:
-        found: dict[Names, list[Pod]] = {}
-        for pod in self.pods if isinstance(self.pods, tuple) else ():
-            if is_active(pod):
-                found.setdefault((pod.namespace, pod.service_account), []).append(pod)
-        return found
 
     def _trusted(self) -> frozenset[Names]:
         roles = self.roles if isinstance(self.roles, tuple) else ()
