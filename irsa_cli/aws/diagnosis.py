@@ -180,6 +180,7 @@ def _event(item: dict[str, Any]) -> Event | None:
         message=redacted(_text(record.get("errorMessage"))),
         seconds=seconds if isinstance(seconds, int) else None,
         own=is_own(_text(asked.get("roleSessionName")), _text(record.get("userAgent"))),
+        region=_text(record.get("awsRegion")),
     )
 
 

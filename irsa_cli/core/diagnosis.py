@@ -164,6 +164,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "title": finding.cause.title,
         "lookedAt": finding.cause.looks_at,
         "text": judgement.text,
+        "hint": judgement.hints,
         "evidence": [{"name": name, "value": value} for name, value in judgement.evidence],
         "fix": judgement.fix,
         "remedy": finding.cause.remedy,

@@ -41,7 +41,7 @@ from irsa_cli.usecases.users_of_pods import account_used
 NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
 NAMESAKES = 3
 """In how many other namespaces pods of a ServiceAccount of the same name are looked for."""
-ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one")
+ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one", follows=True)
 
 
 @dataclass(frozen=True)

@@ -440,6 +440,13 @@ def volume_of_the_same_name(binding: Binding) -> None:
     binding.new_pod(volumes=[{"name": "aws-iam-token", "emptyDir": {}}])
 
 
+@breaks("pod-token-kept")
+def token_by_sub_path(binding: Binding) -> None:
+    file = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
+    mount = {"name": "aws-iam-token", "mountPath": file, "subPath": "token"}
+    binding.new_pod(container={"volumeMounts": [mount]})
+
+
 @breaks("pod-static-credentials")
 def static_keys(binding: Binding) -> None:
     _with_env(binding, "AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")

@@ -30,6 +30,7 @@ BY_HAND = {
     "pod_of_another_service_account",
     "one_variable_set_by_hand",
     "volume_of_the_same_name",
+    "token_by_sub_path",
     "static_keys",
     "global_endpoint_by_hand",
     "windows_without_node_selector",

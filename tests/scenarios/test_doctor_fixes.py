@@ -310,6 +310,50 @@ def test_a_variable_of_the_template_is_taken_out_there(binding: Binding, capsys:
     assert "take that variable out" in first["remedy"]
 
 
+def test_an_audience_of_the_template_is_put_right_there(binding: Binding, capsys: Output) -> None:
+    token = {"audience": "vault", "expirationSeconds": 3600, "path": "token"}
+    volumes = [
+        {"name": "data", "emptyDir": {}},
+        {"name": "aws-iam-token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+    ]
+    binding.new_pod(volumes=volumes)
+    names, first = diagnosed(binding, capsys)
+    assert names == ["pod-audience-differs"]
+    assert first["fix"] == f"kubectl -n {binding.namespace} edit pod {NAME}-0"
+    assert "set its audience there" in first["remedy"]
+    token["audience"] = STS
+    binding.new_pod(volumes=volumes)
+    assert diagnosed(binding, capsys)[0] == []
+    assert prove(binding) == [binding.role_arn]
+
+
+def test_an_audience_of_an_earlier_annotation_goes_with_a_restart(binding: Binding, capsys: Output) -> None:
+    binding.annotate("vault", AUDIENCE)
+    binding.new_pod()
+    binding.annotate(None, AUDIENCE)
+    names, first = diagnosed(binding, capsys)
+    assert names == ["pod-audience-differs"]
+    by_hand = f"kubectl -n {binding.namespace} edit pod {NAME}-0"
+    assert first["fix"].splitlines()[1] == f"# where their template mounts the token itself: {by_hand}"
+    assert cured(binding, capsys) == binding.role_arn
+
+
+def test_a_token_that_a_pod_brings_with_a_role_from_elsewhere(binding: Binding, capsys: Output) -> None:
+    bring_token(binding, binding.role_arn)
+    pod = binding.stage.kube.get(f"/api/v1/namespaces/{binding.namespace}/pods/{NAME}-0").body
+    (container,) = pod["spec"]["containers"]
+    role = {"configMapKeyRef": {"name": "app", "key": "role"}}
+    hidden = [{"name": "AWS_ROLE_ARN", "valueFrom": role}, *container["env"][1:]]
+    more = {"volumeMounts": [{"name": "own", "mountPath": FOLDER}]}
+    volumes = [item for item in pod["spec"]["volumes"] if item["name"] == "own"]
+    for part in ({"env": hidden}, {"envFrom": [{"configMapRef": {"name": "app"}}]}):
+        binding.new_pod(container={**part, **more}, volumes=volumes)
+        document = doctor(binding, capsys, *of(binding))
+        assert problems(document) == []  # Told to annotate, the next pod would have two mounts of one path.
+        assert document["exitCode"] == 1
+        assert "pod-own-token" in untold(document)
+
+
 def test_an_annotation_that_means_something_else_stays(binding: Binding, capsys: Output) -> None:
     binding.annotate(binding.role_arn, "example.com/chained-role")
     without_annotation(binding)

@@ -30,6 +30,7 @@ from irsa_cli.core.web_identity import ACTION
 from tests.unit.observed import (
     ACCOUNT,
     CLUSTER,
+    FOLDER,
     HOST,
     ISSUER,
     NO_REGION,
@@ -78,6 +79,10 @@ POD_IDENTITY = bare_pod(
 
 APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/web"}
 """A pod that bears nothing of the ServiceAccount's name."""
+
+
+PART_OF_A_VOLUME = container(mounts={"aws-iam-token": f"{FOLDER}/token"}, parts={"aws-iam-token": "token"})
+"""A container that has the token's file by subPath."""
 
 
 def with_env(**variables: str | None) -> Change:
@@ -549,6 +554,7 @@ CASES: list[tuple[str, Change]] = [
     ),
     ("pod-role-differs", around(pods=(pod(containers=(container(env=env(FOREIGN)),)),))),
     ("pod-audience-differs", around(pods=(pod(volumes=(Volume("aws-iam-token", "other"),)),))),
+    ("pod-token-kept", around(pods=(pod(containers=(PART_OF_A_VOLUME,)),))),
     ("pod-env-partial", around(pods=(pod(containers=(container(env={"AWS_ROLE_ARN": ROLE}),)),))),
     ("pod-token-volume", around(pods=(pod(volumes=(Volume("aws-iam-token"),)),))),
     ("pod-token-volume", around(pods=(pod(containers=(container(mounts={}),)),))),

@@ -172,7 +172,7 @@ def test_every_cause_explains_itself(cause: Any) -> None:
         ("sts-never-asked", around(events=())),
         ("sdk-too-old", around(pods=(pod(containers=(container(image="app:1"),)),))),
         ("pod-static-credentials", around(pods=(pod(containers=(container(sources=("secret/a",)),)),))),
-        ("pod-region", around(pods=(pod(containers=(container(env=NO_REGION),)),))),
+        ("pod-region", around(pods=(pod(containers=(container(env=NO_REGION),)),), events=())),
         ("organization-policy", around(events=(Event(NOW, ROLE, "AccessDenied"),))),
     ],
 )  # fmt: skip

@@ -164,7 +164,8 @@ class Association:
 class Event:
     """An AssumeRoleWithWebIdentity that STS saw. `error` is empty for a success; `seconds` asked for.
 
-    `own`: it was irsa's own, or made under `irsa exec`, and says nothing of the application's.
+    `own`: it was irsa's own, or made under `irsa exec`, and says nothing of the application's. `region` is
+    where STS was asked.
     """
 
     time: datetime
@@ -173,6 +174,7 @@ class Event:
     message: str = ""
     seconds: int | None = None
     own: bool = False
+    region: str = ""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class Container:
     """A container of a pod. The value of an environment variable is None where it comes from elsewhere.
 
     `sources` are the Secrets and ConfigMaps that whole environments come from, as `secret/name`. `init`: it
-    runs, and ends, before the others begin.
+    runs, and ends, before the others begin. `mounts` are by volume, and so are `parts`: the path in a volume
+    of which alone something is mounted.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Container:
     arguments: tuple[str, ...] = ()
     user: int | None = None
     init: bool = False
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

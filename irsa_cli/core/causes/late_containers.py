@@ -8,7 +8,7 @@ of what is added so calls nothing of AWS. Containers that bring something of a w
 from __future__ import annotations
 
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Subject
-from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, unknown
+from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok
 from irsa_cli.core.causes.injection import (
     POD_IDENTITY_ENV,
     SKIP_LABEL,
@@ -63,7 +63,7 @@ def _missed(facts: Facts) -> Judgement:
     found = [(pod, item) for pod in pods for item in pod.containers if _is_left_out(pod, item)]
     if not found:
         return ok("all containers that may need it have an identity", pods=pod_names(pods))
-    return unknown(
+    return hint(
         "other containers of the pod have an identity; whether these need one can't be seen from outside",
         containers=where(found),
     )

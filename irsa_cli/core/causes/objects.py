@@ -133,6 +133,11 @@ def _container(body: Json) -> Container:
         env={item["name"]: _value(item) for item in body.get("env") or []},
         sources=tuple(_source(item) for item in body.get("envFrom") or []),
         mounts={item["name"]: item.get("mountPath", "") for item in body.get("volumeMounts") or []},
+        parts={
+            item["name"]: path
+            for item in body.get("volumeMounts") or []
+            if (path := item.get("subPath") or item.get("subPathExpr"))
+        },
         arguments=(*(body.get("command") or ()), *(body.get("args") or ())),
         user=(body.get("securityContext") or {}).get("runAsUser"),
     )

@@ -259,7 +259,7 @@ def containers_within_the_container(world: World) -> None:
     UNREADABLE,
     "the operator's image is not root, in a cluster older than 1.19",
     "pod-token-unreadable",
-    score=Score.MISSED,
+    score=Score.HINT,
 )
 def operator_that_is_not_root(world: World) -> None:
     world.stage.sandbox.describe_cluster_as(world.stage.cluster, version="1.16")
@@ -294,7 +294,7 @@ def backup_without_an_fs_group(world: World) -> None:
     TIMEOUT,
     "the SDK asks the global endpoint; the VPC has an endpoint and no way out",
     "sts-global-endpoint",
-    score=Score.MISSED,
+    score=Score.HINT,
 )
 def global_endpoint_in_a_private_vpc(world: World) -> None:
     world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
@@ -325,7 +325,7 @@ def profile_of_a_mounted_config(world: World) -> None:
     f"{GITHUB}/crossplane-contrib/provider-jet-aws/issues/207",
     "AccessDenied for the role of the custom resource",
     "the custom resource names another role, which does not trust the application's",
-    score=Score.OUTSIDE,
+    score=Score.UNTOLD,
     outside=True,
 )
 def assumed_role_in_a_custom_resource(world: World) -> None:
