@@ -60,7 +60,7 @@ def command(**options: Any) -> int:
     Looks from outside at everything between the cluster's issuer and the pods' environment, names what is
     wrong, the most probable cause first, and says how to put it right. NAME is the ServiceAccount's, or
     pod/NAME, deployment/NAME (or another kind that makes pods) of what uses it. Without NAME: the cluster,
-    and all ServiceAccounts that name a role, or lost it. Changes nothing; a pod that is created for show is
+    and all ServiceAccounts that have a role, or lost it. Changes nothing; a pod that is created for show is
     not made (dryRun=All). Exit code 5: something is wrong; 1: nothing is as far as it could be looked at,
     but ServiceAccount, role, trust policy or provider could not, or no running pod with this identity was
     seen. What else can't be told is shown, and is no problem.

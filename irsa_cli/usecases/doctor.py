@@ -16,6 +16,7 @@ from irsa_cli.core.causes.decisive import undecided
 from irsa_cli.core.causes.facts import (
     Association,
     CannotTell,
+    Event,
     Facts,
     NodeMetadata,
     Role,
@@ -77,6 +78,21 @@ def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
     return replace(found, notes=(f"{what} uses ServiceAccount {request.namespace}/{name}", *found.notes))
 
 
+def _of_namespace(pods: tuple[Pod, ...] | Unreadable, namespace: str) -> tuple[Pod, ...] | Unreadable:
+    return pods if isinstance(pods, Unreadable) else tuple(pod for pod in pods if pod.namespace == namespace)
+
+
+def _as_heeded(subject: Subject) -> Subject:
+    """Without an empty annotation beside an association: the webhook heeds the association alone."""
+    account = subject.account
+    if not isinstance(subject.association, Association) or not isinstance(account, ServiceAccount):
+        return subject
+    if account.annotations.get(ROLE_ARN_ANNOTATION, "") != "":
+        return subject
+    rest = {key: value for key, value in account.annotations.items() if key != ROLE_ARN_ANNOTATION}
+    return replace(subject, account=replace(account, annotations=rest))
+
+
 @dataclass(frozen=True)
 class _Doctor:
     connection: Connection
@@ -92,7 +108,7 @@ class _Doctor:
         probe, association = reads.probe(namespace, name), reads.association(namespace, name)
         policies = reads.network_policies(namespace)
         subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
-        events = reads.events(namespace, name, account_named(subject) or self.connection.cluster.account)
+        events = self._events(subject)
         role = self._role(subject)
         facts = replace(self._cluster(), subject=replace(subject, role=role))
         subject = replace(
@@ -105,7 +121,7 @@ class _Doctor:
             network_policies=policies.result(),
             events=events.result(),
         )
-        facts = self._with_elsewhere(replace(facts, subject=subject))
+        facts = self._with_elsewhere(replace(facts, subject=_as_heeded(subject)))
         facts = with_refusals(reads, with_iam(reads, facts))
         findings = judge(facts)
         notes = tuple(self._other_account(facts, findings))
@@ -155,6 +171,11 @@ class _Doctor:
                 " exchanges"
             )
 
+    def _events(self, subject: Subject) -> Future[tuple[Event, ...] | Unreadable]:
+        """What STS was asked for it lately, as the account of its role has seen it."""
+        account = account_named(subject) or self.connection.cluster.account
+        return self.reads.events(subject.namespace, subject.name, account)
+
     def _with_elsewhere(self, facts: Facts) -> Facts:
         """The facts with the pods of namesakes in other namespaces, where nobody uses this ServiceAccount."""
         reads = [self.reads.pods(namespace) for namespace in namesakes(facts)[:NAMESAKES]]
@@ -168,7 +189,7 @@ class _Doctor:
         return replace(facts, subject=replace(facts.named, elsewhere=found))
 
     def all(self, namespace: str) -> Diagnosis:
-        """The cluster, and every ServiceAccount that names a role or should. Raises `Refused`."""
+        """The cluster, and every ServiceAccount that has a role or should. Raises `Refused`."""
         self._begin_cluster()
         if namespace:
             check_namespace(self.connection, namespace)
@@ -193,14 +214,13 @@ class _Doctor:
         wanted = [
             item
             for item in facts.accounts
-            if (ROLE_ARN_ANNOTATION in item.annotations or item in lost or seen.has_association(item))
+            # Charts write an empty annotation where no role is set.
+            if (item.annotations.get(ROLE_ARN_ANNOTATION) or item in lost or seen.has_association(item))
             and namespace in ("", item.namespace)
         ]
         subjects = self._subjects(wanted, pods.result(), associated)
-        subjects += [
-            replace(Subject(*names, account=None, role=NO_ROLE), events=ONE_AT_A_TIME)
-            for names in absent(self.reads, seen, namespace)
-        ]
+        gone = {*seen.orphaned(), *absent(self.reads, seen, namespace)}
+        subjects += self._gone(sorted(gone), pods.result())
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
         accounts = tuple(self._examine(facts, subject, known) for subject in subjects)
         return replace(
@@ -217,6 +237,14 @@ class _Doctor:
         own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)
         return examined(facts, tuple(own))
 
+    def _gone(self, names: list[tuple[str, str]], pods: tuple[Pod, ...] | Unreadable) -> Iterator[Subject]:
+        """ServiceAccounts that pods run as, or wait for, and that are not there: asked once more of each."""
+        for namespace, name in names:
+            if self.reads.account(namespace, name).result() is None:
+                labels = self.reads.namespace_labels(namespace).result()
+                subject = Subject(namespace, name, labels, account=None, role=NO_ROLE)
+                yield replace(subject, pods=_of_namespace(pods, namespace), events=ONE_AT_A_TIME)
+
     def _subjects(
         self,
         accounts: list[ServiceAccount],
@@ -228,8 +256,12 @@ class _Doctor:
             self.reads.namespace_labels(item.namespace)
             self.reads.probe(item.namespace, item.name)
             self.reads.network_policies(item.namespace)
-            self._begin_role(Subject(item.namespace, item.name, account=item))
-        return [self._subject(item, pods, nodes, associations) for item in accounts]
+            subject = Subject(item.namespace, item.name, account=item)
+            self._begin_role(subject)
+            if len(accounts) == 1:
+                self._events(subject)
+        found = [_as_heeded(self._subject(item, pods, nodes, associations)) for item in accounts]
+        return found if len(found) != 1 else [replace(found[0], events=self._events(found[0]).result())]
 
     def _subject(
         self,
@@ -244,9 +276,7 @@ class _Doctor:
             subject,
             namespace_labels=self.reads.namespace_labels(namespace).result(),
             role=self._role(subject),
-            pods=pods
-            if isinstance(pods, Unreadable)
-            else tuple(pod for pod in pods if pod.namespace == namespace),
+            pods=_of_namespace(pods, namespace),
             nodes=nodes.result(),
             probe=self.reads.probe(namespace, name).result(),
             association=self._association(account, associations),

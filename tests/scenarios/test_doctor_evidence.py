@@ -205,9 +205,14 @@ def test_associations_that_can_not_be_read_are_said_to_be(binding: Binding) -> N
 
 def test_a_namespace_with_a_role_nobody_names_stays_quiet(binding: Binding) -> None:
     binding.stage.make_account(binding.namespace, "idle", annotations={ROLE_ARN: ""})
+    assert binding.stage.irsa("doctor", "-c", "demo").code == 0
+    # Where something tells of a role, the empty annotation is what is wrong.
+    binding.annotate("")
+    binding.new_pod()
     ran = binding.stage.irsa("doctor", "-c", "demo")
     assert ran.code == 5
     assert "annotation-arn" in ran.out
+    assert "idle" not in ran.out
 
 
 def test_a_pod_or_its_workload_is_name_enough(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:

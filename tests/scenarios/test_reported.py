@@ -44,7 +44,7 @@ def test_a_reported_failure_has_its_score(
 ) -> None:
     case = REPORTED[name]
     document = play(case.make, sandbox, tmp_path)
-    found = scored(case, document, always[case.make.__module__.endswith(".pod_identity")])
+    found = scored(case, document, always[case.make.__module__.endswith("pod_identity")])
     assert found.rank <= case.score.rank, (found, findings(document, "problem"), document["exitCode"])
 
 

@@ -489,6 +489,7 @@ CASES: list[tuple[str, Change]] = [
         ),
     ),
     ("webhook-failing", both(around(probe=UNSHOWN, pods=()))),
+    ("webhook-failing", pod_identity(probe=UNSHOWN, pods=())),
     (
         "webhook-prefix",
         both(

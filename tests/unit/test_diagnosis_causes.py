@@ -60,6 +60,7 @@ NEVER_A_PROBLEM = {
     "pod-role-twice",
     "token-malformed",
     "pod-mesh",
+    "pod-container-missed",
     "pod-network-policy",
     "sts-never-asked",
     "sts-refused",

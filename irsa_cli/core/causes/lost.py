@@ -1,6 +1,6 @@
 """ServiceAccounts that name no role and should: what pods, and roles that trust them, tell of it.
 
-Without a name `irsa doctor` looks at those that name a role; these it looks at, too.
+Without a name `irsa doctor` looks at those that have a role; these it looks at, too.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Seen:
         return tuple(
             item
             for item in self.accounts
-            if ROLE_ARN_ANNOTATION not in item.annotations
+            if not item.annotations.get(ROLE_ARN_ANNOTATION)
             and (item.namespace, item.name) not in self.associated
             and _shows(item, users.get((item.namespace, item.name), ()), wanted)
         )
@@ -74,6 +74,17 @@ class Seen:
             if is_active(pod):
                 found.setdefault((pod.namespace, pod.service_account), []).append(pod)
         return found
+
+    def orphaned(self) -> tuple[Names, ...]:
+        """ServiceAccounts that are gone, though pods run as them that have a role, or were to have one."""
+        there = {(item.namespace, item.name) for item in self.accounts}
+        wanted = self._trusted()
+        return tuple(
+            names
+            for names, pods in sorted(self._users().items())
+            if names not in there
+            and (names in wanted or any(_was_given(pod) or has_pod_identity(pod) for pod in pods))
+        )
 
     def _trusted(self) -> frozenset[Names]:
         roles = self.roles if isinstance(self.roles, tuple) else ()

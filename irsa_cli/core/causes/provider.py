@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
-from irsa_cli.core.causes.facts import CannotTell, Facts, have
+from irsa_cli.core.causes.facts import Association, CannotTell, Facts, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.subjects import (
     audience_of,
+    injected,
     listed,
     provider_of,
     provider_there,
@@ -17,11 +20,13 @@ from irsa_cli.core.causes.subjects import (
     unspaced,
 )
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, host_path
-from irsa_cli.core.states import AUDIENCE_ANNOTATION, ProviderState
+from irsa_cli.core.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _DUAL_STACK = ".api.aws"
+_ROLE = re.compile(r"\s*arn:[\w-]+:iam::(\d{12}):role/.*", re.ASCII | re.DOTALL)
+_UNNEEDED = "nobody that was looked at has a role that needs a provider in the cluster's account"
 CLUSTER = Group.CLUSTER
 
 
@@ -50,6 +55,40 @@ def _lookalikes(facts: Facts) -> list[str]:
     return found
 
 
+def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
+    """The ServiceAccounts that name a role of the cluster's account, None where they could not be listed.
+
+    What is no ARN counts among them: nobody knows what it was meant to be.
+    """
+    if not isinstance(facts.accounts, tuple):
+        return None
+    return tuple(item for item in facts.accounts if _names_role_of(facts.cluster.account, item))
+
+
+def _names_role_of(home: str, account: ServiceAccount) -> bool:
+    value = account.annotations.get(ROLE_ARN_ANNOTATION, "")
+    found = _ROLE.fullmatch(value)
+    return bool(value) and (found is None or found[1] == home)
+
+
+def _is_needed(facts: Facts) -> bool:
+    """Whether anybody counts on the provider of the cluster's account, as far as is known.
+
+    EKS Pod Identity needs none, nor does a role of another account, which has one of its own.
+    """
+    subject = facts.subject
+    if subject is None:
+        return _named(facts) != ()
+    account = subject.account
+    if not isinstance(account, ServiceAccount) or not isinstance(subject.association, Association):
+        return True
+    # A pod may bring a token of its own, besides.
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    return ROLE_ARN_ANNOTATION in account.annotations or any(
+        injected(item) for pod in pods if pod.service_account == subject.name for item in pod.containers
+    )
+
+
 def _associate(facts: Facts) -> str:
     return f"irsa associate-oidc {facts.options}"
 
@@ -69,6 +108,8 @@ def _missing(facts: Facts) -> Judgement:
     _own_account(facts)
     if have(facts.provider) is not None:
         return ok("the issuer has an OIDC provider in IAM", issuer=facts.cluster.issuer)
+    if not _is_needed(facts):
+        return ok(_UNNEEDED)
     if not isinstance(facts.providers, tuple):
         others = "the account's other providers could not be listed"
     elif _lookalikes(facts):
@@ -149,8 +190,13 @@ def _url(facts: Facts) -> Judgement:
     of_cluster=True,
 )
 def _audience(facts: Facts) -> Judgement:
+    if not _is_needed(facts):
+        return ok(_UNNEEDED)
     accepted = _provider(facts).audiences
     wanted = audience_of(facts, facts.subject)
+    asked = {item.annotations.get(AUDIENCE_ANNOTATION, wanted) for item in _named(facts) or ()}
+    if facts.subject is None and asked and wanted not in asked and asked <= set(accepted):
+        return ok("the provider accepts the audiences that ServiceAccounts ask for", audiences=listed(asked))
     if wanted in accepted:
         return ok("the provider accepts the audience", audience=wanted)
     if wanted != DEFAULT_AUDIENCE and _is_annotated(facts) and not _trust_names(facts, wanted):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import timedelta
 
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, Unreadable, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
@@ -36,6 +37,8 @@ from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+_UNTIL_KNOWN = timedelta(minutes=2)
+"""How long after it was made the webhook may not know an association yet: they are eventually consistent."""
 _ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 
 
@@ -103,18 +106,32 @@ def _namespace(facts: Facts) -> Judgement:
 )
 def _failing(facts: Facts) -> Judgement:
     subject = facts.named
-    heeded(subject)
+    if isinstance(subject.probe, Pod) and (is_injected(subject.probe) or has_pod_identity(subject.probe)):
+        return ok("a pod created for show was given its identity")
+    associated = _knows_association(facts)
+    if not associated:
+        heeded(subject)
     webhooks = webhooks_of(facts)
-    if excluding(facts, subject)[0] or foreign_prefix(facts):
+    if excluding(facts, subject)[0] or (foreign_prefix(facts) and not associated):
         raise CannotTell("the webhook passes it over for another reason")
     if isinstance(subject.probe, Unreadable):
         return _unprobed(facts, webhooks, subject.probe)
-    probe = subject.probe
-    if is_injected(probe) or has_pod_identity(probe):
-        return ok("a pod created for show was given its identity")
-    if not is_shown(facts, probe):
+    if not is_shown(facts, subject.probe):
         raise CannotTell("the webhook looks at labels, which the pod that was created for show does not have")
     return _failed(webhooks[0], "a pod created for show, with this ServiceAccount, got nothing")
+
+
+def _knows_association(facts: Facts) -> bool:
+    """Whether there is a Pod Identity association that the webhook must know of by now."""
+    found = facts.named.association
+    if not isinstance(found, Association):
+        return False
+    if ROLE_ARN_ANNOTATION in account_of(facts.named).annotations:
+        return True
+    if found.created is None or facts.now - found.created < _UNTIL_KNOWN:
+        why = "the webhook may not know yet of an association that was made just now"
+        raise CannotTell(why, follows=False)
+    return True
 
 
 def _unprobed(facts: Facts, webhooks: tuple[Webhook, ...], probe: Unreadable) -> Judgement:
