@@ -27,8 +27,8 @@ class Measured:
     megabytes: float
 
 
-def measure(command: Sequence[str], env: Mapping[str, str]) -> Measured:
-    """Run a command to its end, which must be 0."""
+def measure(command: Sequence[str], env: Mapping[str, str], code: int = 0) -> Measured:
+    """Run a command to its end, which must be this exit code."""
     started = time.perf_counter()
     process = subprocess.Popen(command, env=dict(env), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
@@ -36,7 +36,7 @@ def measure(command: Sequence[str], env: Mapping[str, str]) -> Measured:
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if process.returncode != code:
         raise SystemExit(f"{' '.join(command)} failed:\n{errors.decode()}")
     return Measured(seconds, usage.ru_maxrss / 1024)
 

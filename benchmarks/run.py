@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 
-from benchmarks import applying, proof
+from benchmarks import applying, diagnosing, proof
 from benchmarks.measuring import LATENCY, irsa, measure, report, sequential
 from benchmarks.reading import reading
 from irsa_cli.sandbox import Call, Sandbox
@@ -116,6 +116,7 @@ def main() -> int:
         env = {**keep, **sandbox.env(), "IRSA_STATE_DIR": state}
         measure([irsa(), "associate-oidc", "-c", "demo"], env)
         results = [*start_up(env), *main_job(sandbox, env), *proof.results(sandbox, env)]
+        results += diagnosing.results(sandbox, env)
         results += applying.results(sandbox, env)
     results += reading(keep)
     side_by_side()

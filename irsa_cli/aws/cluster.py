@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
@@ -23,11 +25,15 @@ _USABLE = ("ACTIVE", "UPDATING")
 
 @dataclass(frozen=True)
 class EksCluster:
-    """A usable EKS cluster. `endpoint` is a URL, `ca_data` the base64 of its CA's PEM, as EKS gives it."""
+    """A usable EKS cluster. `endpoint` is a URL, `ca_data` the base64 of its CA's PEM, as EKS gives it.
+
+    `description` is all that EKS said of it, for who wants to know more than that.
+    """
 
     cluster: Cluster
     endpoint: str
     ca_data: str
+    description: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def ca(self) -> str:
@@ -66,7 +72,7 @@ def describe(aws: AwsSession, name: str) -> EksCluster:
     arn = Arn.parse(found["arn"])
     cluster = Cluster(name, found["arn"], arn.region, arn.partition, arn.account, check_issuer(issuer))
     return EksCluster(
-        cluster, found.get("endpoint", ""), found.get("certificateAuthority", {}).get("data", "")
+        cluster, found.get("endpoint", ""), found.get("certificateAuthority", {}).get("data", ""), found
     )
 
 

@@ -6,7 +6,8 @@ Each function is one question, and raises `ServiceError` where the caller may no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from irsa_cli.aws.errors import call, translate
@@ -40,9 +41,8 @@ EVENTS = 50
 """Events asked for, the most that CloudTrail gives at once."""
 
 
-def eks_facts(eks: EKSClient, name: str) -> EksFacts:
-    """Version, kind and VPC of a cluster."""
-    found = call(eks.describe_cluster, name=name)["cluster"]
+def eks_facts(found: Mapping[str, Any]) -> EksFacts:
+    """Version, kind and VPC of a cluster, of EKS' description of it."""
     return EksFacts(
         version=found.get("version", ""),
         on_outposts=bool(found.get("outpostConfig")),
@@ -77,9 +77,11 @@ def role(iam: IAMClient, name: str) -> Role | None:
     boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
 
     def policies() -> dict[str, Document]:
-        attached = attached_policies(iam, name)
-        documents = {arn: managed_policy(iam, arn) if boundary else {} for arn in attached}
-        return {**documents, **inline_policies(iam, name)}
+        with ThreadPoolExecutor(2) as pool:
+            inline = pool.submit(inline_policies, iam, name)
+            attached = attached_policies(iam, name)
+            documents = {arn: managed_policy(iam, arn) if boundary else {} for arn in attached}
+        return {**documents, **inline.result()}
 
     return Role(
         arn=found["Arn"],
@@ -180,6 +182,7 @@ def _event(item: dict[str, Any]) -> Event | None:
         message=redacted(_text(record.get("errorMessage"))),
         seconds=seconds if isinstance(seconds, int) else None,
         own=is_own(_text(asked.get("roleSessionName")), _text(record.get("userAgent"))),
+        region=_text(record.get("awsRegion")),
     )
 
 

@@ -104,7 +104,9 @@ class AwsSession:
     @overload
     def client(self, service: Literal["cloudtrail", "ec2"]) -> Any: ...
     def client(self, service: str) -> Any:
-        """The client of a service, made once."""
+        """The client of a service, made once. Who wants one that is there waits for no other's making."""
+        if service in self._clients:
+            return self._clients[service]
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._make(service)

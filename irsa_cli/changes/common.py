@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from irsa_cli.aws.iam import EXISTS
 from irsa_cli.core import limits
 from irsa_cli.core.errors import Conflict, Outcome, ServiceError
+from irsa_cli.core.patience import give_up
 from irsa_cli.core.plan import Change
 from irsa_cli.core.states import TRANSACTION_TAG
-from irsa_cli.core.unanswered import give_up
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 S = TypeVar("S")
@@ -59,8 +59,7 @@ def telling(outcome: Outcome) -> Iterator[None]:
     try:
         yield
     except ServiceError as error:
-        error.outcome = outcome
-        raise
+        raise error.but(outcome=outcome) from error
 
 
 def until_spread(write: Callable[[], Applied], run: Run, *, fresh: bool, codes: frozenset[str]) -> Applied:
@@ -106,16 +105,15 @@ def create_once(
             return create()
         except ServiceError as error:
             lost = lost or error.outcome is Outcome.UNKNOWN
-            if lost:
-                error.outcome = Outcome.UNKNOWN
+            failure = error.but(outcome=Outcome.UNKNOWN if lost else error.outcome)
             if error.code != EXISTS:
-                raise
-            with telling(error.outcome):
+                raise failure from error
+            with telling(failure.outcome):
                 there = read()
             if there is None:
                 if lost:
                     give_up()  # Who is stopped in the pause has to look for it.
-                raise
+                raise failure from error
             found = own(there)
             if found is None:
                 raise taken from error

@@ -137,7 +137,8 @@ class RoleHandler(Unclaimed):
                 return gone(error)
             if error.code == "DeleteConflict":
                 self._explain(change, name)
-                error.transient = True  # Nothing is on it: IAM has not heard of our detaching yet.
+                # Nothing is on it: IAM has not heard of our detaching yet.
+                raise error.but(transient=True) from error
             raise
         return Applied(changed=True)
 

@@ -161,8 +161,8 @@ class ServiceAccountHandler:
                 lost, version = lost or again, ""
                 if again or error.code in (CONFLICT, NOT_FOUND):
                     continue
-                if lost:
-                    error.outcome = Outcome.UNKNOWN  # Of this patch it may be known; not of the one before.
+                if lost:  # Of this patch it may be known; not of the one before.
+                    raise error.but(outcome=Outcome.UNKNOWN) from error
                 raise
         raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
 

@@ -29,7 +29,6 @@ _WORDS = {
     Ended.FAILED: "failed, nothing was changed",
     Ended.UNFINISHED: "unfinished",
 }
-_WHOLE = ("OIDCProvider", "Namespace", "Role", "ServiceAccount")
 _GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
 
 
@@ -51,7 +50,7 @@ def _sign(result: Result) -> str:
         return mark("ok")
     # What becomes of the whole is what becomes of its first object that comes or goes.
     changes = (item.change for item in result.changes)
-    whole = [change.action for change in changes if change.kind.value in _WHOLE]
+    whole = [change.action for change in changes if change.kind.is_whole]
     action = next((action for action in whole if action != "update"), "update")
     return click.style(mark(action), fg={"create": "green"}.get(action, "yellow"))
 

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator
 
 from irsa_cli.core.causes.finding import Cause, Finding, Verdict
 from irsa_cli.core.causes.seen import UNSEEN
-from irsa_cli.core.causes.subjects import shown, unspaced
+from irsa_cli.core.causes.subjects import listed, shown, unspaced
 from irsa_cli.core.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.visible import visible
 
@@ -148,13 +148,31 @@ def _verdict(diagnosis: Diagnosis) -> str:
     count, hidden = len(diagnosis.problems), _hidden(diagnosis)
     if not count:
         if not hidden:
-            return "Nothing wrong was found."
+            return _hinted(diagnosis) or "Nothing wrong was found."
         said = f"Nothing wrong was found in what could be looked at; {hidden} (exit {diagnosis.exit_code})."
         return said + _look(diagnosis)
     first = diagnosis.problems[0].cause.id
     more = "" if count == 1 else f" Begin with {first}."
     found = f"{count} problem{'s' if count != 1 else ''} found (exit {diagnosis.exit_code}).{more}"
     return f"{found} Beside, {hidden}." if hidden and diagnosis.account is None else found
+
+
+def _hinted(diagnosis: Diagnosis) -> str:
+    """Where to look if the application fails all the same; '' where nothing hints at anything."""
+    if diagnosis.account is None:
+        named = [item.full_name for item in diagnosis.accounts if any(map(_is_hint, item.findings))]
+        return f"No problem was found. There are hints of {listed(named)}: name one to see." if named else ""
+    found = [item for item in diagnosis.findings if _is_hint(item)]
+    if not found:
+        return ""
+    first, more = found[0], ", ".join(item.cause.id for item in found[1:])
+    also = f", then at {more}" if more else ""
+    why, where = visible(first.judgement.text), f"{first.cause.id} first{also}"
+    return f"No problem was found, but {why}. If the application fails, look at {where}."
+
+
+def _is_hint(finding: Finding) -> bool:
+    return finding.verdict is Verdict.UNKNOWN and finding.judgement.hints
 
 
 def _hidden(diagnosis: Diagnosis) -> str:
@@ -165,6 +183,9 @@ def _hidden(diagnosis: Diagnosis) -> str:
         undecided = diagnosis.account.undecided
         if {item.cause.id for item in undecided} == {UNSEEN}:
             return f"{undecided[0].judgement.text}, so whether pods get the role was not seen"
+        suspected = [item for item in undecided if item.judgement.decides]
+        if suspected:
+            return f"{visible(suspected[0].judgement.text)} ({suspected[0].cause.id})"
         return f"of what decides, {_checks(undecided)} could not be made"
     if not diagnosis.listed:
         return "the ServiceAccounts could not be listed"

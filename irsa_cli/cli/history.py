@@ -20,7 +20,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.render import show_stories
     from irsa_cli.cli.session import Speaking, state_dir
-    from irsa_cli.transaction.recover import history, unreadable
+    from irsa_cli.transaction.folder import history, unreadable
 
     speaking = Speaking.take(options)
     folder = state_dir(options["state_dir"])

@@ -17,7 +17,7 @@ from irsa_cli.core.result import API_VERSION, Ended, Result
 from irsa_cli.core.visible import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.transaction.journal import Story
+    from irsa_cli.transaction.story import Story
 
 
 def show(result: Result, output: str, *, quiet: bool) -> None:
@@ -135,8 +135,9 @@ def _outcome(result: Result) -> str:
         if "restart" in facts:
             return _changed(who, facts)
         if "adoption" in facts:
-            return f"The role of {who} is irsa's: {facts['role']['arn']}."
-        return f"Pods of {who} that start from now on get {facts['role']['arn']}."
+            return f"The role of {who} is irsa's: {facts['role']['arn']}{_elsewhere(facts)}."
+        elsewhere = _elsewhere(facts) or ", for pods that start from now on"
+        return f"{who} has the role {facts['role']['arn']}{elsewhere}."
     if "role" in facts:
         return f"The role is {facts['role']['arn']}."
     return ""
@@ -156,8 +157,22 @@ def _deleted(facts: Mapping[str, Any]) -> str:
 
 
 def _changed(who: str, facts: Mapping[str, Any]) -> str:
-    restart = " Pods that run already get it when they are restarted." if facts["restart"] else ""
-    return f"{who} has the role {facts['role']['arn']}.{restart}"
+    elsewhere = _elsewhere(facts)
+    restarts = facts["restart"] and not elsewhere
+    restart = " Pods that run already have to be restarted for it." if restarts else ""
+    return f"{who} has the role {facts['role']['arn']}{elsewhere}.{restart}"
+
+
+def _elsewhere(facts: Mapping[str, Any]) -> str:
+    """What is said where pods get their credentials from elsewhere; '' where that is not so, or not known."""
+    found = facts.get("podIdentity")
+    if not found:
+        return ""
+    role = (found["role"] or {}).get("arn", "")
+    if role == facts["role"]["arn"]:
+        return f"; pods get it by EKS Pod Identity ({found['association']}), whatever the annotation says"
+    other = f", role {role}" if role else ""
+    return f"; but pods get the credentials of EKS Pod Identity ({found['association']}{other})"
 
 
 def messages(result: Result, about: str = "") -> Iterator[str]:

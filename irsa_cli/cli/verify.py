@@ -161,7 +161,7 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
     from irsa_cli.core.errors import IrsaError
     from irsa_cli.core.patience import begin, over
     from irsa_cli.core.verification import Report
-    from irsa_cli.transaction.engine import Event, Step
+    from irsa_cli.transaction.events import Event, Step
     from irsa_cli.usecases.verify import verify_accounts
 
     breaking_off(begin(progress.seconds, progress.note))

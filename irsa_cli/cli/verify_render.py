@@ -9,7 +9,16 @@ import click
 
 from irsa_cli.cli.render import error_lines, next_lines, show_document
 from irsa_cli.cli.wording import is_unicode, say
-from irsa_cli.core.verification import Name, Outcome, Permission, Report, Status, Step, Verification
+from irsa_cli.core.verification import (
+    Name,
+    Outcome,
+    Permission,
+    Report,
+    Status,
+    Step,
+    Verification,
+    unseen,
+)
 
 TITLES = {
     Name.TOKEN: "1 Token",
@@ -83,11 +92,15 @@ def _permission(item: Permission) -> str:
 def _verdict(item: Verification) -> str:
     took = f"({item.seconds:.1f} s)"
     if item.outcome is Outcome.VERIFIED:
-        proved = f"Verified: a token of {item.full_name} is exchanged for {item.role_arn} {took}."
-        return f"{proved} Webhook, pods and their token's file were not looked at: {item.look}"
+        proved = f"Verified: {item.proved} {took}."
+        return f"{proved} {_sentence(unseen(item.look))}"
     if item.outcome is Outcome.FAILED:
         return f"Failed: {item.problem} {took}"
     return f"Undetermined: nothing is wrong as far as it could be looked at; {item.problem} {took}"
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _many(report: Report) -> Iterator[str]:
@@ -98,7 +111,10 @@ def _many(report: Report) -> Iterator[str]:
         tail = item.role_arn if item.outcome is Outcome.VERIFIED else item.problem
         mark = _mark(_AS_STATUS[item.outcome])
         yield f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  {tail}"
+        yield from (f"      Note: {note}" for note in item.notes)
     counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in Outcome)
     total = len(report.items)
     plural = "" if total == 1 else "s"
     yield f"{total} ServiceAccount{plural} with a role: {counts} ({report.seconds:.1f} s)."
+    if report.count(Outcome.VERIFIED):
+        yield f"Verified: a token is exchanged for the role. {_sentence(unseen(report.look))}"

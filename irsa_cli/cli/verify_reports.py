@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from irsa_cli import __version__
 from irsa_cli.core.result import error_json
-from irsa_cli.core.verification import DECIDING, Outcome, Report, Status, Verification
+from irsa_cli.core.verification import DECIDING, Outcome, Report, Status, Verification, unseen
 from irsa_cli.core.visible import visible
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -25,7 +25,7 @@ _RULES = {
     "identity": "AWS knows the credentials as the role's.",
     "chain": "The credentials become the further roles of the chain.",
     "completeness": "The run that makes the role, or deletes it, is over.",
-    "pods": "Pods get their credentials from nowhere else.",
+    "pods": "No EKS Pod Identity association gives pods another role.",
     "permission": "The role may do what was asked for.",
     "run": "The verification could be begun.",
 }
@@ -44,6 +44,8 @@ def junit(report: Report) -> str:
     for item in report.items:
         _suite(root, item.full_name, report.cluster_name, list(_cases(item)))
         root[-1].set("time", f"{item.seconds:.3f}")
+        if told := list(_told(item)):
+            ElementTree.SubElement(root[-1], "system-out").text = "\n".join(map(visible, told))
     if report.error is not None:
         name = report.asked[1] or report.cluster_name or "irsa verify"
         _suite(root, name, report.cluster_name or "irsa", [("run", "error", str(report.error))])
@@ -51,6 +53,14 @@ def junit(report: Report) -> str:
     # In ASCII, whatever encoding the stream has: other characters are references.
     text = ElementTree.tostring(root, encoding="us-ascii").decode("ascii")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _told(item: Verification) -> Iterator[str]:
+    """What is proven and what was not looked at, with what is worth knowing beside."""
+    if item.proved:
+        yield item.proved
+        yield unseen(item.look)
+    yield from item.notes
 
 
 _ELEMENTS = {Status.OK: "", Status.FAILED: "failure", Status.NOT_CHECKED: "skipped"}
@@ -101,10 +111,18 @@ def sarif(report: Report) -> str:
         "version": __version__,
         "rules": [{"id": key, "shortDescription": {"text": text}} for key, text in _RULES.items()],
     }
-    failed = report.error is not None
+    invocation: dict[str, Any] = {
+        "executionSuccessful": report.error is None,
+        "exitCode": int(report.exit_code),
+    }
+    # What is no result: that something is proven, and how much.
+    if told := [line for item in report.items for line in _told(item)]:
+        invocation["toolExecutionNotifications"] = [
+            {"level": "note", "message": {"text": text}} for text in dict.fromkeys(told)
+        ]
     run: dict[str, Any] = {
         "tool": {"driver": driver},
-        "invocations": [{"executionSuccessful": not failed, "exitCode": int(report.exit_code)}],
+        "invocations": [invocation],
         "results": results,
     }
     if report.error is not None:

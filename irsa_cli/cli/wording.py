@@ -36,58 +36,9 @@ def mark(what: str) -> str:
 
 def back_again(change: Change) -> str:
     """What has become of a change that a rollback has undone: to give something is never called to take."""
-    from irsa_cli.core.plan import Kind
-
-    if change.after is not None:
-        return "taken back"
-    return "attached again" if change.kind is Kind.ATTACHMENT else "created again"
+    return "taken back" if change.after is not None else change.kind.traits.given_back
 
 
 def describe(change: Change) -> str:
     """What a change is about, as a person would name it."""
-    from irsa_cli.core.account_marks import ROLE_MARK
-    from irsa_cli.core.plan import Kind
-    from irsa_cli.core.states import (
-        DELETING,
-        DONE,
-        ROLE_ARN_ANNOTATION,
-        CommitState,
-        OwnerState,
-        RoleState,
-        ServiceAccountState,
-        TagsState,
-    )
-
-    state = change.after if change.after is not None else change.before
-    if isinstance(state, RoleState):
-        return f"{state.path}{change.name}"
-    if change.kind is Kind.ATTACHMENT:
-        return change.target[1].rsplit("/", 1)[-1]
-    if change.kind is Kind.INLINE_POLICY:
-        return f"{change.target[1]} (inline)"
-    if change.kind is Kind.TRUST_STATEMENT:
-        return f"{change.target[0]} admits {change.target[1]}"
-    if change.kind is Kind.PROVIDER:
-        return change.target[0].partition("oidc-provider/")[2]
-    if change.kind is Kind.AUDIENCE:
-        return f"{change.target[1]} for {change.target[0].partition('oidc-provider/')[2]}"
-    if isinstance(state, OwnerState):
-        before = change.before.transaction if isinstance(change.before, OwnerState) else ""
-        return f"{_short(change)} taken over from {before or 'this run'}"
-    if isinstance(state, CommitState):
-        words = {DONE: "complete", DELETING: "being deleted"}
-        return f"{change.name} {words.get(state.value, 'incomplete')}"
-    if isinstance(state, TagsState):
-        return f"{change.name}: {', '.join(state.values)}"
-    if isinstance(state, ServiceAccountState) and change.action == "update":
-        role = state.annotations.get(ROLE_ARN_ANNOTATION)
-        if ROLE_ARN_ANNOTATION in state.annotations and not role:
-            return f"{change.name} without its role"
-        if not role and state.annotations.get(ROLE_MARK):
-            return f"{change.name} marked as irsa's"
-        return f"{change.name} annotated" if role else f"{change.name} changed"
-    return change.name
-
-
-def _short(change: Change) -> str:
-    return change.name.rpartition("oidc-provider/")[2]
+    return change.description

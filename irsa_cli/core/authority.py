@@ -12,6 +12,7 @@ from typing import Any
 
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import OwnerState
+from irsa_cli.core.traits import Proof
 
 GIVEN = {
     "profile": "--profile",
@@ -31,15 +32,6 @@ def way_of(target: Mapping[str, Any]) -> str:
 def recover_command(transaction: str, target: Mapping[str, Any], *more: str) -> str:
     """The command that recovers a transaction, with what its journal must not decide."""
     return " ".join(("irsa recover", transaction, *more)) + way_of(target)
-
-
-_MARKED = (Kind.ROLE, Kind.PROVIDER, Kind.NAMESPACE, Kind.SERVICE_ACCOUNT)
-"""Kinds whose objects bear the mark of the run that made them; it is compared when they are deleted."""
-
-_MARKS = (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER, Kind.ROLE_COMMIT)
-"""Kinds that change marks, and only where the mark of the run is."""
-
-_ON_MADE_ROLES = (Kind.ATTACHMENT, Kind.INLINE_POLICY)
 
 
 def made_roles(plan: Iterable[Change]) -> set[str]:
@@ -63,7 +55,8 @@ def parts_of_roles(changes: Iterable[Change]) -> dict[str, list[Change]]:
     found: dict[str, list[Change]] = {}
     for change in changes:
         whole, target = change.object
-        if whole is Kind.ROLE and change.kind is not Kind.ROLE and change.kind not in _MARKS:
+        is_mark = change.kind.traits.proof is Proof.IS_MARK
+        if whole is Kind.ROLE and not change.kind.is_whole and not is_mark:
             found.setdefault(target[0], []).append(change)
     return found
 
@@ -77,11 +70,9 @@ def beyond_marks(plan: Collection[Change], begun: Iterable[Change]) -> list[Chan
     made = made_roles(plan)
 
     def is_proven(change: Change) -> bool:
-        if change.kind in _MARKS:
-            return True
-        created = change.before is None
-        if change.kind in _ON_MADE_ROLES:
+        proof, created = change.kind.traits.proof, change.before is None
+        if proof is Proof.PUT_ON:
             return created and change.target[0] in made
-        return created and change.kind in _MARKED
+        return proof is Proof.IS_MARK or (proof is Proof.MARK and created)
 
     return [change for change in begun if not is_proven(change)]

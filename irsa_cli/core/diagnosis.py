@@ -6,20 +6,23 @@ docs/reference/diagnosis.schema.json describes the JSON, and is a promise to scr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.binding import Cluster
 from irsa_cli.core.causes import CAUSES, Cause
 from irsa_cli.core.causes.decisive import undecided
 from irsa_cli.core.causes.facts import Facts, Unreadable
-from irsa_cli.core.causes.finding import Finding, Verdict
+from irsa_cli.core.causes.finding import Finding, Group, Verdict
 from irsa_cli.core.causes.kinds import ServiceAccount
+from irsa_cli.core.causes.seen import UNSEEN
 from irsa_cli.core.errors import ExitCode, IrsaError
 from irsa_cli.core.result import API_VERSION, cluster_json, error_json
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
+_GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)
+"""What has to be in order for a pod to run with the identity."""
 _VERDICTS = (Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.OK)
 
 
@@ -131,7 +134,38 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
     Problems come first, then what can't be told, then what is in order; among each, by weight.
     """
     causes = [item for item in CAUSES.values() if item.of_cluster or facts.subject is not None]
-    return in_order(Finding(item, item.judge(facts)) for item in causes)
+    found = [Finding(item, item.judge(facts)) for item in causes]
+    wrong = having(found, Verdict.PROBLEM)
+    return in_order(_following(item) if _follows(item, wrong, facts) else item for item in found)
+
+
+def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
+    """Whether it can't be told for what was found to be wrong, and is no news beside that."""
+    if item.verdict is not Verdict.UNKNOWN or not wrong:
+        return False
+    if item.cause.id == UNSEEN:
+        return any(cause.cause.group in _GIVES_IDENTITY for cause in wrong)
+    causes = {cause.cause.id for cause in wrong}
+    return any(
+        isinstance(value, Unreadable) and value.why == item.judgement.text
+        for cause, value in _unread_for(facts)
+        if cause in causes
+    )
+
+
+def _unread_for(facts: Facts) -> Iterator[tuple[str, object]]:
+    """Causes, and what was read in vain where they are found: it is the cause that has to be put right."""
+    yield "issuer-documents", facts.published_keys
+    if facts.subject is not None:
+        # In an account that was named by mistake nothing is to be read.
+        subject = facts.subject
+        yield from (
+            ("annotation-account", value) for value in (subject.role, subject.provider, subject.events)
+        )
+
+
+def _following(item: Finding) -> Finding:
+    return replace(item, judgement=replace(item.judgement, follows=True))
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -164,6 +198,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "title": finding.cause.title,
         "lookedAt": finding.cause.looks_at,
         "text": judgement.text,
+        "hint": judgement.hints,
         "evidence": [{"name": name, "value": value} for name, value in judgement.evidence],
         "fix": judgement.fix,
         "remedy": finding.cause.remedy,

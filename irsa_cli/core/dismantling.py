@@ -1,6 +1,6 @@
 """How a deletion is taken back: nobody gets a role again that could not be put together again; pure.
 
-How changes are taken back is in `irsa_cli.transaction.engine`.
+How changes are taken back is in `irsa_cli.transaction`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from irsa_cli.core.plan import Change, Kind
-from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ServiceAccountState
 
 
 def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> bool:
@@ -18,16 +17,5 @@ def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> boo
     the role is, as long as a part of it has not come back: so the deletion can be finished, either way.
     """
     roles = {item.target[0] for item in plan if item.kind is Kind.ROLE and item.after is None}
-    mine = roles_of(change) & roles
-    ground = change.kind in (Kind.ROLE_OWNER, Kind.ROLE_COMMIT, Kind.SERVICE_ACCOUNT)
-    return ground and any(mine & roles_of(item) for item in left)
-
-
-def roles_of(change: Change) -> set[str]:
-    """The names of the roles that a change is about; of a ServiceAccount, those that it loses and gets."""
-    kind, target = change.object
-    if kind is Kind.ROLE:
-        return {target[0]}
-    states = (state for state in (change.before, change.after) if isinstance(state, ServiceAccountState))
-    arns = (state.annotations.get(ROLE_ARN_ANNOTATION) for state in states)
-    return {arn.rsplit("/", 1)[-1] for arn in arns if arn}
+    mine = change.roles & roles
+    return change.kind.traits.waits_for_whole and any(mine & item.roles for item in left)

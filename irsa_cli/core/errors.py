@@ -148,3 +148,19 @@ class ServiceError(IrsaError):
         self.status = status
         self.outcome = outcome
         self.transient = transient
+
+    def but(self, *, outcome: Outcome | None = None, transient: bool | None = None) -> ServiceError:
+        """The same failure, of which something else is known: who has seen more of the write knows better."""
+        return ServiceError(
+            self.message,
+            code=self.code,
+            service=self.service,
+            operation=self.operation,
+            status=self.status,
+            outcome=self.outcome if outcome is None else outcome,
+            transient=self.transient if transient is None else transient,
+            reason=self.reason,
+            details=self.details,
+            next_steps=self.next_steps,
+            retry_after=self.retry_after,
+        )

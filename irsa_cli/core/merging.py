@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.plan import Change, Plan
 
 
 def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
@@ -18,13 +18,13 @@ def side_by_side(first: Plan, plans: Sequence[Plan]) -> Plan:
     for plan in plans:
         for place, stage in enumerate(plan.stages, depth - len(plan.stages)):
             stages[place] += stage
-    deletions = [change for stage in stages for change in stage if _deletes_account(change)]
-    kept = [[change for change in stage if not _deletes_account(change)] for stage in stages]
+    deletions = [change for stage in stages for change in stage if _is_for_good(change)]
+    kept = [[change for change in stage if not _is_for_good(change)] for stage in stages]
     return Plan.of(*_once([*map(list, first.stages), *kept, deletions]))
 
 
-def _deletes_account(change: Change) -> bool:
-    return change.kind is Kind.SERVICE_ACCOUNT and change.after is None
+def _is_for_good(change: Change) -> bool:
+    return change.kind.traits.made_anew and change.after is None
 
 
 def _once(stages: Iterable[list[Change]]) -> list[list[Change]]:

@@ -1,8 +1,9 @@
 """How long a call may be repeated: the time limit of what is under way, and whether it was told to stop.
 
-A transaction's `Run` is one `Patience`, the command as a whole (`Command`) another. Which of them counts is
-noted here for the current thread; which failures are worth repeating is decided by who knows the service
-(`irsa_cli.aws.errors`, `irsa_cli.kube.errors`). The calls themselves are made elsewhere.
+A transaction's `Run` is one `Patience`, the command as a whole (`Command`) another. For the sake of which of
+them calls are made is said by `within`, which also tells whether an attempt of them was given up. Which
+failures are worth repeating is decided by who knows the service (`irsa_cli.aws.errors`,
+`irsa_cli.kube.errors`). The calls themselves are made elsewhere.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from typing import Protocol, TypeVar
 
 from irsa_cli.core import limits
 from irsa_cli.core.errors import IrsaError, Outcome, ServiceError
-from irsa_cli.core.unanswered import give_up
 
 T = TypeVar("T")
 
@@ -88,8 +88,20 @@ class Command:
             raise Stopped("interrupted", code="Interrupted")
 
 
+class Calls:
+    """Calls that are made for the sake of one `Patience`, and what became of them."""
+
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self.given_up = 0
+        """How many attempts of writes were given up without an answer.
+
+        Such an attempt may be executed yet, whatever became of the one after it.
+        """
+
+
 _command = Command()
-_current: contextvars.ContextVar[Patience | None] = contextvars.ContextVar("patience", default=None)
+_current: contextvars.ContextVar[Calls | None] = contextvars.ContextVar("calls", default=None)
 
 
 def begin(seconds: float, tell: Callable[[str], None]) -> Command:
@@ -111,18 +123,27 @@ def tell(text: str) -> None:
 
 
 def current() -> Patience:
-    """For whose sake this thread makes calls."""
-    return _current.get() or _command
+    """For whose sake calls are made here."""
+    calls = _current.get()
+    return _command if calls is None else calls.patience
 
 
 @contextmanager
-def within(patience: Patience) -> Iterator[None]:
-    """What this thread calls in here is called for its sake."""
-    token = _current.set(patience)
+def within(patience: Patience) -> Iterator[Calls]:
+    """What is called in here is called for its sake; what became of it is told by what this gives."""
+    calls = Calls(patience)
+    token = _current.set(calls)
     try:
-        yield
+        yield calls
     finally:
         _current.reset(token)
+
+
+def give_up() -> None:
+    """Note that an attempt of a write was given up without an answer: it has to be looked for."""
+    calls = _current.get()
+    if calls is not None:
+        calls.given_up += 1
 
 
 def persist(attempt: Callable[[], T], *, writes: bool) -> T:
@@ -144,7 +165,7 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
             give_up()
         lost = lost or unknown
         if lost:
-            failure.outcome = Outcome.UNKNOWN
+            failure = failure.but(outcome=Outcome.UNKNOWN)
         reached = failure.outcome is not Outcome.NOT_SENT
         most = _longest(mine, failure.service)
         wait = _wait(failure, number, most)

@@ -1,80 +1,19 @@
 """A change is a value, its inverse is the same value backwards, and a plan is stages of changes.
 
 How changes are carried out is in `irsa_cli.changes`, in which order and with what safety in
-`irsa_cli.transaction`, how they are written into a journal in `irsa_cli.core.written`.
+`irsa_cli.transaction`, what is to be known of each kind in `irsa_cli.core.kinds`, how they are written into a
+journal in `irsa_cli.core.written`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 
-from irsa_cli.core import states
+from irsa_cli.core.kinds import Kind
 from irsa_cli.core.states import State
 
-
-class Kind(str, Enum):
-    """What a change is about; the value is what `-o json` and the journal show."""
-
-    PROVIDER = "OIDCProvider"
-    AUDIENCE = "OIDCProviderAudience"
-    NAMESPACE = "Namespace"
-    ROLE = "Role"
-    ATTACHMENT = "PolicyAttachment"
-    INLINE_POLICY = "InlinePolicy"
-    TRUST_STATEMENT = "TrustStatement"
-    SERVICE_ACCOUNT = "ServiceAccount"
-    ROLE_OWNER = "RoleOwner"
-    PROVIDER_OWNER = "ProviderOwner"
-    NAMESPACE_OWNER = "NamespaceOwner"
-    ROLE_COMMIT = "RoleCommit"
-    ROLE_SETTINGS = "RoleSettings"
-    BOUNDARY = "RoleBoundary"
-    ROLE_TAGS = "RoleTags"
-    TRUST_POLICY = "TrustPolicy"
-
-
-STATE_OF_KIND: Mapping[Kind, type[State]] = {
-    Kind.PROVIDER: states.ProviderState,
-    Kind.AUDIENCE: states.Present,
-    Kind.NAMESPACE: states.NamespaceState,
-    Kind.ROLE: states.RoleState,
-    Kind.ATTACHMENT: states.Present,
-    Kind.INLINE_POLICY: states.DocumentState,
-    Kind.TRUST_STATEMENT: states.DocumentState,
-    Kind.SERVICE_ACCOUNT: states.ServiceAccountState,
-    Kind.ROLE_OWNER: states.OwnerState,
-    Kind.PROVIDER_OWNER: states.OwnerState,
-    Kind.NAMESPACE_OWNER: states.OwnerState,
-    Kind.ROLE_COMMIT: states.CommitState,
-    Kind.ROLE_SETTINGS: states.SettingsState,
-    Kind.BOUNDARY: states.BoundaryState,
-    Kind.ROLE_TAGS: states.TagsState,
-    Kind.TRUST_POLICY: states.DocumentState,
-}
-
-
-_WHOLE: Mapping[Kind, Kind] = {
-    **dict.fromkeys(
-        (
-            Kind.ATTACHMENT,
-            Kind.INLINE_POLICY,
-            Kind.TRUST_STATEMENT,
-            Kind.ROLE_OWNER,
-            Kind.ROLE_COMMIT,
-            Kind.ROLE_SETTINGS,
-            Kind.BOUNDARY,
-            Kind.ROLE_TAGS,
-            Kind.TRUST_POLICY,
-        ),
-        Kind.ROLE,
-    ),
-    Kind.AUDIENCE: Kind.PROVIDER,
-    Kind.PROVIDER_OWNER: Kind.PROVIDER,
-    Kind.NAMESPACE_OWNER: Kind.NAMESPACE,
-}
-"""Of which object a part is."""
+__all__ = ["Change", "Kind", "Plan"]
 
 
 @dataclass(frozen=True)
@@ -104,8 +43,17 @@ class Change:
     @property
     def object(self) -> tuple[Kind, tuple[str, ...]]:
         """The object that the change is about: a role for its parts, a provider for its audiences."""
-        whole = _WHOLE.get(self.kind)
-        return (self.kind, self.target) if whole is None else (whole, self.target[:1])
+        return (self.kind, self.target) if self.kind.is_whole else (self.kind.whole, self.target[:1])
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The names of the roles that it is about; of a ServiceAccount, those that it loses and gets."""
+        return self.kind.traits.roles(self)
+
+    @property
+    def description(self) -> str:
+        """What the change is about, as a person would name it."""
+        return self.kind.traits.described(self)
 
     @property
     def name(self) -> str:

@@ -182,8 +182,7 @@ def counts_on_others(wish: Wish, observed: Observed, todo: Plan) -> bool:
 
     Then what was read before is not enough: it has to be looked at again when the plan has been carried out.
     """
-    owners = (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER)
-    return any(change.kind in owners for change in todo) or (
+    return any(change.kind.traits.takes_over for change in todo) or (
         wish.update_trust and len(todo) > 0 and not _trust_changes(wish, observed)
     )
 

@@ -16,7 +16,6 @@ from irsa_cli.core.plan import Change
 from irsa_cli.core.redaction import redacted
 from irsa_cli.core.states import State
 from irsa_cli.core.trust_width import WideTrust
-from irsa_cli.core.written import FIELDS
 
 API_VERSION = "irsa/v1"
 
@@ -65,7 +64,7 @@ def _shown(state: State | None) -> dict[str, Any] | None:
     """A state with its own keys in JSON's way of writing them; the keys of tags and documents stay."""
     if state is None:
         return None
-    fields = (field for field in FIELDS[type(state)] if field.key not in _OF_JOURNALS)
+    fields = (field for field in state.FIELDS if field.key not in _OF_JOURNALS)
     return {_camel(field.key): getattr(state, field.attribute) for field in fields}
 
 

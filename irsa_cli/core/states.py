@@ -1,14 +1,19 @@
 """What a change can be about: one small state for each kind of object that irsa writes.
 
 A state holds only what irsa manages of the object: two states are equal when there is nothing for
-irsa to do. How a state is read and written is in `irsa_cli.changes`.
+irsa to do. How a state is read and written is in `irsa_cli.changes`. `FIELDS` is what stands in a journal of
+each, and in `-o json`: it does not depend on what classes and their attributes are called.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
 
+from irsa_cli.core.forms import GAPPED_MAP, NUMBER, OBJECT, TEXT, TEXT_MAP, TEXTS, Field, optional
 from irsa_cli.core.policy import Document
+
+Fields = tuple[Field, ...]
 
 CLUSTER_TAG = "irsa/cluster"
 SERVICE_ACCOUNT_TAG = "irsa/service-account"
@@ -60,11 +65,19 @@ class ProviderState:
     audiences: list[str]
     thumbprints: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
+    FIELDS: ClassVar[Fields] = (
+        Field("url", "url", TEXT),
+        Field("audiences", "audiences", TEXTS),
+        optional("thumbprints", "thumbprints", TEXTS),
+        optional("tags", "tags", TEXT_MAP),
+    )
 
 
 @dataclass(frozen=True)
 class Present:
     """The state of what is either there or not: an attachment, a provider's audience."""
+
+    FIELDS: ClassVar[Fields] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,14 @@ class RoleState:
     max_session_duration: int = 3600
     permissions_boundary: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    FIELDS: ClassVar[Fields] = (
+        Field("path", "path", TEXT),
+        Field("trust", "trust", OBJECT),
+        optional("description", "description", TEXT),
+        optional("max_session_duration", "max_session_duration", NUMBER),
+        optional("permissions_boundary", "permissions_boundary", TEXT),
+        optional("tags", "tags", TEXT_MAP),
+    )
 
 
 @dataclass(frozen=True)
@@ -84,6 +105,7 @@ class DocumentState:
     """An inline policy, or one statement of a shared role's trust policy."""
 
     document: Document
+    FIELDS: ClassVar[Fields] = (Field("document", "document", OBJECT),)
 
 
 @dataclass(frozen=True)
@@ -91,6 +113,7 @@ class NamespaceState:
     """A namespace that irsa makes."""
 
     labels: dict[str, str] = field(default_factory=dict)
+    FIELDS: ClassVar[Fields] = (optional("labels", "labels", TEXT_MAP),)
 
 
 @dataclass(frozen=True)
@@ -106,6 +129,13 @@ class ServiceAccountState:
     uid: str = ""
     resource_version: str = ""
     manifest: Document = field(default_factory=dict)
+    FIELDS: ClassVar[Fields] = (
+        Field("annotations", "annotations", GAPPED_MAP),
+        optional("labels", "labels", GAPPED_MAP),
+        optional("uid", "uid", TEXT),
+        optional("resource_version", "resource_version", TEXT),
+        optional("manifest", "manifest", OBJECT),
+    )
 
 
 @dataclass(frozen=True)
@@ -113,6 +143,7 @@ class OwnerState:
     """The transaction whose mark an object bears; empty for the run that makes the change itself."""
 
     transaction: str
+    FIELDS: ClassVar[Fields] = (Field("transaction", "transaction", TEXT),)
 
 
 @dataclass(frozen=True)
@@ -120,6 +151,7 @@ class CommitState:
     """The value of a role's `irsa/commit` tag."""
 
     value: str
+    FIELDS: ClassVar[Fields] = (Field("value", "value", TEXT),)
 
 
 @dataclass(frozen=True)
@@ -128,6 +160,10 @@ class SettingsState:
 
     description: str
     max_session_duration: int
+    FIELDS: ClassVar[Fields] = (
+        Field("description", "description", TEXT),
+        Field("max_session_duration", "max_session_duration", NUMBER),
+    )
 
 
 @dataclass(frozen=True)
@@ -135,6 +171,7 @@ class BoundaryState:
     """The permissions boundary of a role: the ARN of a managed policy."""
 
     arn: str
+    FIELDS: ClassVar[Fields] = (Field("arn", "arn", TEXT),)
 
 
 @dataclass(frozen=True)
@@ -142,6 +179,8 @@ class TagsState:
     """Some tags of a role; a value of None means that the key is not there."""
 
     values: dict[str, str | None]
+
+    FIELDS: ClassVar[Fields] = (Field("values", "values", GAPPED_MAP),)
 
     @property
     def put(self) -> dict[str, str]:
@@ -173,3 +212,27 @@ State = (
     | BoundaryState
     | TagsState
 )
+
+
+class Subject(Protocol):
+    """What a change is about: the object's names, and its state before and after."""
+
+    @property
+    def target(self) -> tuple[str, ...]:
+        """The names."""
+        ...
+
+    @property
+    def before(self) -> State | None:
+        """None when it is not there."""
+        ...
+
+    @property
+    def after(self) -> State | None:
+        """None when it is not there any more."""
+        ...
+
+
+def state_of(change: Subject) -> State | None:
+    """The state that a change makes; of a deletion, the one that it ends."""
+    return change.after if change.after is not None else change.before

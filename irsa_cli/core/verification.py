@@ -18,6 +18,7 @@ from irsa_cli.core.verified import Check, Name, Permission, Status, Step, statem
 
 __all__ = [
     "DECIDING",
+    "UNSEEN",
     "Check",
     "Name",
     "Outcome",
@@ -28,6 +29,7 @@ __all__ = [
     "Verification",
     "agreed",
     "statement_json",
+    "unseen",
 ]
 
 
@@ -50,6 +52,8 @@ class Outcome(str, Enum):
         }[self]
 
 
+UNSEEN = ("webhook", "pods", "their token's file")
+"""What is between the exchange and the credentials of a pod, and is not looked at: `irsa doctor` does."""
 _DECISIVE = (Name.EXCHANGE, Name.IDENTITY, Name.CHAIN)
 DECIDING = (Name.TOKEN, *_DECISIVE)
 """The steps that must be gone through for a verdict: those that prove it, and the token that they need."""
@@ -90,6 +94,13 @@ class Verification:
         return Outcome.VERIFIED if proven else Outcome.UNDETERMINED
 
     @property
+    def proved(self) -> str:
+        """What is proven, '' where nothing is: no more than was tried."""
+        if self.outcome is not Outcome.VERIFIED:
+            return ""
+        return f"a token of {self.full_name} is exchanged for {self.role_arn}"
+
+    @property
     def problem(self) -> str:
         """The first thing that is wrong, or that stays open; '' when all is right."""
         for status in (Status.FAILED, Status.NOT_CHECKED):
@@ -120,6 +131,8 @@ class Verification:
             "audience": self.audience or None,
             "steps": [step.to_json() for step in self.steps],
             "permissions": [permission.to_json() for permission in self.permissions],
+            "proved": self.proved or None,
+            "notLookedAt": _not_looked_at(self.look),
             "notes": list(self.notes),
             "error": None if self.error is None else error_json(self.error),
         }
@@ -146,12 +159,21 @@ def agreed(verification: Verification) -> Verification:
     return replace(verification, steps=tuple(steps[step.name] for step in verification.steps))
 
 
+def unseen(look: str) -> str:
+    """What was not looked at, and the command that does."""
+    return f"{', '.join(UNSEEN[:-1])} and {UNSEEN[-1]} were not looked at: {look}"
+
+
+def _not_looked_at(look: str) -> dict[str, Any] | None:
+    return {"what": list(UNSEEN), "command": look} if look else None
+
+
 @dataclass(frozen=True)
 class Report:
     """The outcome of a command: one ServiceAccount, or (`many`) all that were asked for.
 
     `asked` are the names of the cluster and of the one ServiceAccount (or of the namespace, or ''), for a run
-    that could not begin.
+    that could not begin; `look` the command that looks at what no verification does.
     """
 
     cluster: Cluster | None
@@ -162,6 +184,7 @@ class Report:
     signal: int = 0
     seconds: float = field(default=0.0, compare=False)
     asked: tuple[str, str] = ("", "")
+    look: str = ""
 
     @property
     def cluster_name(self) -> str:
@@ -206,4 +229,6 @@ class Report:
             # One that could not be begun has an error and nothing else.
             return {**head, **(self.items[0].to_json() if self.items else tail)}
         summary = {outcome.value: self.count(outcome) for outcome in Outcome}
-        return {**head, "summary": summary, "items": [item.to_json() for item in self.items], **tail}
+        items = [item.to_json() for item in self.items]
+        unlooked = {"notLookedAt": _not_looked_at(self.look)}
+        return {**head, "summary": summary, "items": items, **unlooked, **tail}

@@ -5,6 +5,8 @@ What is written is in `irsa_cli.kube.client`, what is in a namespace in `irsa_cl
 
 from __future__ import annotations
 
+from functools import partial
+
 import kubernetes.client
 
 from irsa_cli.core.errors import ServiceError
@@ -56,6 +58,13 @@ class Reading(Calls):
     def pod(self, namespace: str, name: str) -> Json | None:
         """A pod, None when there is none (or no such namespace)."""
         return or_none(lambda: self._call("get pods", self._core.read_namespaced_pod, name, namespace))
+
+    def events(self, reason: str, namespace: str | None = None) -> list[Json]:
+        """The events of a namespace, or of the cluster, that are told for this reason."""
+        wanted = {"field_selector": f"reason={reason}"}
+        if namespace is None:
+            return self._list("list events", partial(self._core.list_event_for_all_namespaces, **wanted))
+        return self._list("list events", partial(self._core.list_namespaced_event, namespace, **wanted))
 
     def mutating_webhooks(self) -> list[Json]:
         """All MutatingWebhookConfigurations."""

@@ -26,10 +26,20 @@ _MODELS = {
     "serviceaccounts": "V1ServiceAccount",
     "serviceaccounts/token": "AuthenticationV1TokenRequest",
     "pods": "V1Pod",
+    "events": "CoreV1Event",
     "mutatingwebhookconfigurations": "V1MutatingWebhookConfiguration",
     "networkpolicies": "V1NetworkPolicy",
+    "cronjobs": "V1CronJob",
+    "daemonsets": "V1DaemonSet",
+    "deployments": "V1Deployment",
+    "jobs": "V1Job",
+    "replicasets": "V1ReplicaSet",
+    "replicationcontrollers": "V1ReplicationController",
+    "statefulsets": "V1StatefulSet",
 }
-_NAMESPACED = ("serviceaccounts", "pods", "networkpolicies")
+_NAMESPACED = ("serviceaccounts", "pods", "networkpolicies", "events")
+_FREELY_NAMED = ("events",)
+"""Kinds whose names need not be names of DNS."""
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "V1APIGroup": ("name", "versions"),
     "V1APIResource": ("name", "kind"),
@@ -107,7 +117,8 @@ def _check_list(answer: dict[str, Any], what: str) -> None:
     for item in items or []:
         checker(item, "an item")
         known = what in _MODELS
-        _check_names(item, *(_identity(what) if known else ("name",)), dns=known)
+        dns = known and what not in _FREELY_NAMED
+        _check_names(item, *(_identity(what) if known else ("name",)), dns=dns)
 
 
 def _check_names(item: Mapping[str, Any], *keys: str, dns: bool = True) -> None:

@@ -328,15 +328,15 @@ class Sandbox:
         """Let ListAddons name an add-on, until the next reset; KeyError for an unknown cluster."""
         self._front.clusters.put_addon(self._cluster(cluster).arn, name)
 
-    def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str) -> None:
-        """Let CloudTrail tell of an exchange at STS that was refused with `code`.
+    def note_exchange(self, cluster: str, subject: str, role_arn: str, code: str, words: str = "") -> None:
+        """Let CloudTrail tell of an exchange at STS that was refused with `code`, and in which words.
 
         `subject` is the token's: `system:serviceaccount:NAMESPACE:NAME`. Raises KeyError for an unknown
         cluster.
         """
         found = self._cluster(cluster)
         token = Token(found.issuer, subject, ("sts.amazonaws.com",))
-        self._front.trail.note(token, role_arn, found.spec.region, code)
+        self._front.trail.note(token, role_arn, found.spec.region, code, words)
 
     def review_token(self, cluster: str, body: bytes) -> Answer:
         """The answer to a TokenReview by the cluster's API server; raises KeyError for an unknown cluster."""

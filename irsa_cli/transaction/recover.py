@@ -1,69 +1,27 @@
 """Finishing transactions whose process is gone: reading their journals and taking back what was begun.
 
-Going on with them instead is in `irsa_cli.transaction.forward`.
+Going on with them instead is in `irsa_cli.transaction.runner`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.authority import recover_command
 from irsa_cli.core.plan import Change, Kind, Plan
-from irsa_cli.transaction.engine import (
-    EXACT,
-    ROLLBACK_SECONDS,
-    Leftover,
-    Listener,
-    Worker,
-    outcome_of,
-    steps_of,
-)
-from irsa_cli.transaction.journal import (
-    TAKES_BACK,
-    Journal,
-    JournalError,
-    RefusedJournal,
-    Story,
-    journals,
-    looks_finished,
-    never_began,
-    read,
-)
+from irsa_cli.transaction import steps as tracking
+from irsa_cli.transaction.events import Leftover, Listener, outcome_of
+from irsa_cli.transaction.folder import journals, looks_finished
+from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
 from irsa_cli.transaction.protocol import Handler, Identity
-
-
-def stories(folder: Path) -> Iterator[tuple[Path, Story]]:
-    """The journals that can be read, oldest first."""
-    for path in journals(folder):
-        with contextlib.suppress(JournalError):
-            yield path, read(path)
-
-
-def unreadable(folder: Path) -> dict[str, JournalError]:
-    """The transactions whose journals can't be read, oldest first, and why."""
-    found = {}
-    for path in journals(folder):
-        try:
-            read(path)
-        except JournalError as error:
-            if not never_began(path):
-                found[path.stem] = error
-    return found
-
-
-def unfinished(folder: Path) -> list[tuple[Path, Story]]:
-    """The transactions of this machine that neither committed nor were rolled back, oldest first."""
-    return [(path, story) for path, story in stories(folder) if not story.finished]
-
-
-def history(folder: Path) -> list[Story]:
-    """All transactions of this machine, oldest first."""
-    return [story for _, story in stories(folder)]
+from irsa_cli.transaction.reading import last_sent, read
+from irsa_cli.transaction.rollback import Rollback
+from irsa_cli.transaction.story import TAKES_BACK, Story
+from irsa_cli.transaction.waiting import ROLLBACK_SECONDS
 
 
 def cut_off(folder: Path, context: Mapping[str, Any], also: Collection[str] = ()) -> list[Path]:
@@ -182,10 +140,10 @@ def roll_back(
     try:
         if read(path) != story:
             raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
-        steps = steps_of(story.stages, last_sent(path))
-        worker = Worker(handlers, journal, listen, rollback_seconds=rollback_seconds)
-        leftovers = worker.undo(steps, takes_back(story))
-        worker.note("outcome", outcome=outcome_of(leftovers))
+        stages = tracking.of_journal(story.stages, last_sent(path))
+        rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds)
+        leftovers = rollback.undo(stages, takes_back(story))
+        rollback.note("outcome", outcome=outcome_of(leftovers))
     finally:
         journal.close()
     return leftovers
@@ -213,13 +171,13 @@ def look_at_deletion(
         return Deletion.OPEN
     journal = Journal.reopen(path)
     try:
-        steps = steps_of(story.stages, last_sent(path))
-        worker = Worker(handlers, journal, listen)
-        if not worker.finish_unanswered(steps[-1], story.transaction):
+        stages = tracking.of_journal(story.stages, last_sent(path))
+        rollback = Rollback(handlers, journal, listen)
+        if not rollback.finish_unanswered(stages[-1], story.transaction):
             return Deletion.OPEN
         if any(item.undone for item in story.records):
             return Deletion.HALF
-        worker.note("outcome", outcome="committed")
+        rollback.note("outcome", outcome="committed")
     finally:
         journal.close()
     return Deletion.ENDED
@@ -229,14 +187,4 @@ def _may_have_ended(story: Story) -> bool:
     """Whether the run may have come to its end, in a step that nobody can take back."""
     last = story.stages[-1] if story.stages else []
     begun = all(item.change.after is None and item.needs_undo for item in last)
-    return begun and any(item.change.kind in EXACT for item in last)
-
-
-def last_sent(path: Path) -> float:
-    """When (monotonic) a process that died may have sent its last request: not after the last line."""
-    return max(time.monotonic() - _age(path), 0.0)
-
-
-def _age(path: Path) -> float:
-    """Seconds since the journal was last written."""
-    return max(0.0, time.time() - path.stat().st_mtime)
+    return begun and any(item.change.kind.traits.made_anew for item in last)

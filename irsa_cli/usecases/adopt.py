@@ -23,6 +23,7 @@ from irsa_cli.transaction.recover import cut_off, everything, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.finding import observed_account
 from irsa_cli.usecases.pairing import UNSEEN, read_pairing, sharers, with_role
+from irsa_cli.usecases.pods_identity import Question
 from irsa_cli.usecases.recover import Stop, attempt, warning
 from irsa_cli.usecases.running import (
     Settings,
@@ -54,6 +55,7 @@ def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
     connection = _connect(request, settings, log)
     context = _context(request, connection, request.namespace, request.name)
     earlier = going_on(settings, context, everything)
+    asked = Question(connection, request.namespace, request.name)
 
     def one() -> tuple[Result, bool]:
         with naming_caller(connection.aws.caller):
@@ -64,6 +66,7 @@ def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
         return result, False
 
     result = until_settled(one, settings)
+    asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier)
     return result
@@ -76,6 +79,7 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
     has to be known.
     """
     connection = _connect(request, settings, log)
+    asked = Question(connection)
     with naming_caller(connection.aws.caller):
         accounts = connection.kube.service_accounts()
         done = Adoptions(connection.cluster)
@@ -89,7 +93,7 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
                 break
             if error is None and not _is_free(pair, done):
                 continue
-            one = partial(_one_of_all, connection, request, settings, pair, error, accounts)
+            one = partial(_one_of_all, connection, request, settings, pair, error, accounts, asked)
             result = attempt("", one)
             done.items.append(_told(result, pair))
             stop.number = stop.number or result.signal
@@ -167,6 +171,7 @@ def _one_of_all(
     pair: Pairing,
     error: IrsaError | None,
     accounts: list[Json],
+    asked: Question,
 ) -> Result:
     if error is not None:
         raise error
@@ -174,6 +179,7 @@ def _one_of_all(
     found = adoption(pair, sharers(pair, accounts))
     settings.note(f"{pair.namespace}/{pair.name}")
     result = _carry_out(connection, pair, found, settings, context)
+    asked.tell(result, pair.namespace, pair.name, pair.role_arn)
     result.notes = [f"{pair.namespace}/{pair.name}: {note}" for note in result.notes]
     if result.ended is Ended.COMMITTED:
         supersede(cut_off(settings.state_dir, context))

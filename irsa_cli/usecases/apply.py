@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from irsa_cli.core.covering import covers
 from irsa_cli.core.errors import InvalidInput, IrsaError
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.result import Ended, Result
-from irsa_cli.transaction.journal import Story, prune
+from irsa_cli.transaction.folder import prune, stories
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.recover import stories, supersede
+from irsa_cli.transaction.recover import supersede
+from irsa_cli.transaction.story import Story
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.entries import Entries
@@ -34,6 +35,7 @@ from irsa_cli.usecases.groundwork import Laid
 from irsa_cli.usecases.making import Work, is_abandoned
 from irsa_cli.usecases.many import PARALLEL, Pace, ended, result_of, run_all
 from irsa_cli.usecases.places import Place, place_name, places
+from irsa_cli.usecases.pods_identity import Question
 from irsa_cli.usecases.running import (
     RunGroup,
     Settings,
@@ -242,6 +244,7 @@ class Site:
         def work(items: Sequence[tuple[Binding, Wish]]) -> list[Item]:
             return [self._one(binding, wish, snapshot) for binding, wish in items if not self._stopped()]
 
+        _ = self.asked  # Before several threads want it, as nothing guards its making.
         jobs = [lambda items=items: work(items) for items in works]
         for _, items in run_all(jobs, pace, self.request.parallel, self._stopped):
             for item in items:
@@ -250,10 +253,18 @@ class Site:
     def _stopped(self) -> bool:
         return self.settings.group is not None and self.settings.group.number != 0
 
+    @cached_property
+    def asked(self) -> Question | None:
+        """Where pods get their credentials, asked once for all that are to be verified."""
+        asks = self.request.verify and not self.settings.dry_run
+        return Question(self.connection) if asks else None
+
     def _one(self, binding: Binding, wish: Wish, snapshot: Snapshot) -> Item:
         settings = replace(self.settings, started=time.monotonic())
         converge = partial(self.converge, named=bool(binding.permissions_boundary))
-        work = Work(self.connection, wish, converge, settings, self._context(binding), snapshot.observe)
+        work = Work(
+            self.connection, wish, converge, settings, self._context(binding), snapshot.observe, self.asked
+        )
         item = self._item(binding, lambda: self._settled(str(binding), work))
         if item.result.ended in (*GOOD, Ended.PLANNED):
             self.roles[str(binding)] = wish.role_arn

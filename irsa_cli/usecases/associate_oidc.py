@@ -14,8 +14,8 @@ from irsa_cli.core.plan import Change, Plan
 from irsa_cli.core.planning import provider_changes
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ProviderState
-from irsa_cli.transaction.journal import Story
 from irsa_cli.transaction.recover import supersede
+from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.connect import Target, WireLog, connect
 from irsa_cli.usecases.running import Settings, execute, going_on, name_caller, naming_caller, planned
 

@@ -6,7 +6,7 @@ by side (`irsa_cli.core.merging`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from random import uniform
 from time import sleep
@@ -28,6 +28,7 @@ from irsa_cli.usecases.verify import verify
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.apply import Site
+    from irsa_cli.usecases.pods_identity import Question
 
 
 def apply_at_once(site: Site, wishes: list[Wish]) -> Result:
@@ -75,6 +76,7 @@ def _attempt(site: Site, wishes: list[Wish], *, again: bool) -> Result:
         return Result(Ended.UNCHANGED, cluster=site.connection.cluster, facts=facts, warnings=warnings)
     proof: dict[str, Any] = {}
     gated = [wish for wish in wishes if wish.gated]
+    asked = site.asked if gated else None
     result = site.make(plan, "(all)", _gate(site, gated, proof) if gated else None)
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
@@ -85,7 +87,17 @@ def _attempt(site: Site, wishes: list[Wish], *, again: bool) -> Result:
         for wish, observed in looked
         for note in trust_notes(wish, observed)
     ]
+    if asked is not None and result.error is None:
+        result.notes += _told(asked, gated)
     return result
+
+
+def _told(asked: Question, wishes: Sequence[Wish]) -> Iterator[str]:
+    """What is to be said of those that EKS Pod Identity takes over."""
+    for wish in wishes:
+        one = Result(Ended.COMMITTED)
+        asked.tell(one, wish.namespace, wish.name, wish.role_arn)
+        yield from (f"{wish.namespace}/{wish.name}: {note}" for note in one.notes)
 
 
 def _meant(found: Wish | IrsaError) -> Wish:

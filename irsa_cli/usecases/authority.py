@@ -26,8 +26,8 @@ from irsa_cli.core.states import (
     CommitState,
     RoleState,
 )
-from irsa_cli.transaction.journal import Story
 from irsa_cli.transaction.recover import takes_back
+from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.connect import Connection, Target
 
 NOT_WRITTEN_HERE = "the journal of {} was not written by your irsa on this machine"

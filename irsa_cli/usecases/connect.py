@@ -6,11 +6,11 @@ The slow parts overlap: while EKS answers, the Kubernetes client is imported and
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.cluster import EksCluster, describe
 from irsa_cli.aws.session import AwsSession, WireCall
@@ -69,6 +69,11 @@ class Connection:
     def wire_log(self) -> WireLog:
         """Whom calls are told to that neither AWS' nor the cluster's client makes."""
         return self._log
+
+    @property
+    def description(self) -> Mapping[str, Any] | None:
+        """What EKS said of the cluster when it was asked for it; None for one that isn't EKS'."""
+        return None if self._eks is None else self._eks.description
 
     @property
     def iam(self) -> IAMClient:

@@ -20,7 +20,7 @@ from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
-from irsa_cli.transaction.journal import read
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.finding import find
@@ -184,9 +184,7 @@ class _Deleting:
         """What is there; also by what earlier looks saw, and earlier runs were about to take apart."""
         request = self.request
         records = [item.change for path in self.earlier for item in read(path).records]
-        names = {
-            change.object[1][0] for change in records if change.object[0] in (Kind.ROLE, Kind.TRUST_STATEMENT)
-        }
+        names = {change.object[1][0] for change in records if change.object[0] is Kind.ROLE}
         wanted = (request.role_name,) if request.role_name else ()
         candidates = (*wanted, *sorted(names | self.seen))
         bound = find(

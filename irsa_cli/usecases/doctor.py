@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
+from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.decisive import undecided
 from irsa_cli.core.causes.facts import (
     Association,
@@ -21,16 +22,17 @@ from irsa_cli.core.causes.facts import (
     Subject,
     Unreadable,
 )
-from irsa_cli.core.causes.finding import Verdict
+from irsa_cli.core.causes.finding import Finding, Verdict
 from irsa_cli.core.causes.kinds import Pod, ServiceAccount
 from irsa_cli.core.causes.lost import Seen
 from irsa_cli.core.causes.network import node_names
-from irsa_cli.core.causes.subjects import role_arn_of
+from irsa_cli.core.causes.subjects import listed, role_arn_of
 from irsa_cli.core.causes.usage import namesakes
 from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.doctor_events import absent, with_refusals
 from irsa_cli.usecases.doctor_iam import account_named, with_iam
 from irsa_cli.usecases.doctor_reading import DoctorReads
 from irsa_cli.usecases.namespaces import check_namespace
@@ -40,7 +42,7 @@ from irsa_cli.usecases.users_of_pods import account_used
 NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
 NAMESAKES = 3
 """In how many other namespaces pods of a ServiceAccount of the same name are looked for."""
-ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one")
+ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one", follows=True)
 
 
 @dataclass(frozen=True)
@@ -104,21 +106,54 @@ class _Doctor:
             events=events.result(),
         )
         facts = self._with_elsewhere(replace(facts, subject=subject))
-        facts = with_iam(self.reads, facts)
+        facts = with_refusals(reads, with_iam(reads, facts))
         findings = judge(facts)
-        notes = tuple(self._other_account(facts))
+        notes = tuple(self._other_account(facts, findings))
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
 
-    def _other_account(self, facts: Facts) -> Iterator[str]:
-        """What helps where the role is in an account that is not read."""
-        subject, account = facts.named, account_named(facts.named)
-        if account in ("", facts.cluster.account) or not isinstance(subject.role, Unreadable):
-            return
-        verify = " ".join(filter(None, ("irsa verify", subject.name, "-n", subject.namespace, self.options)))
-        yield (
-            f"the role is in account {account}: --iam-assume-role names a role there by which it is read;"
-            f" without reading anything there, {verify} tries the exchange"
-        )
+    def _other_account(self, facts: Facts, findings: tuple[Finding, ...]) -> Iterator[str]:
+        """What helps where a role is in an account that is not read."""
+        subject = facts.named
+        account = self._unread(subject, findings)
+        if account:
+            verify = " ".join(
+                filter(None, ("irsa verify", subject.name, "-n", subject.namespace, self.options))
+            )
+            yield (
+                f"the role is in account {account}: --iam-assume-role names a role there by which it is read;"
+                f" without reading anything there, {verify} tries the exchange"
+            )
+        association = subject.association
+        target = association.target_role_arn if isinstance(association, Association) else ""
+        if target and not self.reads.reads(Arn.parse(target).account):
+            yield (
+                f"the association's target role is in account {Arn.parse(target).account}:"
+                " --iam-assume-role names a role there by which it is read"
+            )
+
+    def _unread(self, subject: Subject, findings: tuple[Finding, ...]) -> str:
+        """The account of the annotation's role, if that is not read; '' for one that is named by mistake."""
+        account = account_named(subject)
+        wrong = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
+        return "" if not account or self.reads.reads(account) or "annotation-account" in wrong else account
+
+    def _other_accounts(
+        self, namespace: str, subjects: list[Subject], found: tuple[Examined, ...]
+    ) -> Iterator[str]:
+        """The same of many, once for each account."""
+        unread: dict[str, list[str]] = {}
+        for subject, item in zip(subjects, found, strict=True):
+            account = self._unread(subject, item.findings)
+            if account:
+                unread.setdefault(account, []).append(subject.full_name)
+        where = f"-n {namespace}" if namespace else ""
+        verify = " ".join(filter(None, ("irsa verify -A", where, self.options)))
+        for account, names in unread.items():
+            yield (
+                f"account {account}, where the roles of {listed(names)} are, is not read: --iam-assume-role"
+                f" names a role there by which it is; without reading anything there, {verify} tries the"
+                " exchanges"
+            )
 
     def _with_elsewhere(self, facts: Facts) -> Facts:
         """The facts with the pods of namesakes in other namespaces, where nobody uses this ServiceAccount."""
@@ -139,7 +174,7 @@ class _Doctor:
             check_namespace(self.connection, namespace)
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
         roles = self.reads.roles()
-        facts = self._cluster()
+        facts = replace(self._cluster(), within=namespace)
         findings = judge(facts)
         whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
         if isinstance(facts.accounts, Unreadable):
@@ -158,15 +193,24 @@ class _Doctor:
         wanted = [
             item
             for item in facts.accounts
-            if (ROLE_ARN_ANNOTATION in item.annotations or item in lost) and namespace in ("", item.namespace)
+            if (ROLE_ARN_ANNOTATION in item.annotations or item in lost or seen.has_association(item))
+            and namespace in ("", item.namespace)
         ]
         subjects = self._subjects(wanted, pods.result(), associated)
+        subjects += [
+            replace(Subject(*names, account=None, role=NO_ROLE), events=ONE_AT_A_TIME)
+            for names in absent(self.reads, seen, namespace)
+        ]
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
-        return replace(whole, accounts=tuple(self._examine(facts, subject, known) for subject in subjects))
+        accounts = tuple(self._examine(facts, subject, known) for subject in subjects)
+        return replace(
+            whole, accounts=accounts, notes=tuple(self._other_accounts(namespace, subjects, accounts))
+        )
 
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
         facts = with_iam(self.reads, self._with_elsewhere(replace(facts, subject=subject)))
+        facts = with_refusals(self.reads, facts)
         findings = judge(facts)
         deciding = {item.cause.id for item in undecided(facts, findings)}
         deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known

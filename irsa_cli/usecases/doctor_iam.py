@@ -8,11 +8,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from irsa_cli.core.arn import Arn
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, RoleSummary, Subject, Unreadable
+from irsa_cli.core.causes.facts import (
+    Association,
+    CannotTell,
+    EksFacts,
+    Facts,
+    OtherAssociation,
+    Role,
+    RoleSummary,
+    Subject,
+    Unreadable,
+)
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.lost import gone_names
 from irsa_cli.core.causes.meant import names_exactly
-from irsa_cli.core.causes.own_token import roles_named
+from irsa_cli.core.causes.own_token import own_tokens, roles_named
+from irsa_cli.core.causes.pod_identity_names import is_similar
 from irsa_cli.core.causes.principal_flaws import trusted_providers
 from irsa_cli.core.causes.subjects import identity_of, role_arn_of
 from irsa_cli.core.evaluation import explain
@@ -37,19 +48,58 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
     )
     subject = replace(subject, renamed=_renamed(reads, replace(facts, subject=subject)))
     if isinstance(subject.association, Association):
-        subject = _with_pod_identity(reads, subject, subject.association)
+        subject = _with_pod_identity(reads, subject, subject.association, _is_auto(facts))
+    else:
+        others = _other_associations(reads, replace(facts, subject=subject))
+        subject = replace(subject, other_associations=others)
     return replace(facts, subject=subject)
 
 
-def _with_pod_identity(reads: DoctorReads, subject: Subject, association: Association) -> Subject:
+def _is_auto(facts: Facts) -> bool:
+    return isinstance(facts.eks, EksFacts) and facts.eks.auto_mode
+
+
+def _with_pod_identity(
+    reads: DoctorReads, subject: Subject, association: Association, built_in: bool
+) -> Subject:
+    # Nodes of Auto Mode have the agent built in: that no pod of it is there tells nothing.
+    agents = None if built_in else reads.agents()
     agent, endpoints = reads.agent(), reads.auth_endpoints()
     role = Unreadable("EKS did not tell the association's role")
     target = reads.role(association.target_role_arn) if association.target_role_arn else None
     found = reads.role(association.role_arn).result() if association.role_arn else role
     subject = replace(
-        subject, association_role=found, agent=agent.result(), auth_endpoints=endpoints.result()
+        subject,
+        association_role=found,
+        agent=agent.result(),
+        agents=None if agents is None else agents.result(),
+        auth_endpoints=endpoints.result(),
     )
     return subject if target is None else replace(subject, target_role=target.result())
+
+
+def _other_associations(reads: DoctorReads, facts: Facts) -> tuple[OtherAssociation, ...] | Unreadable:
+    """The associations for nearly its name, where it names no role and its pods bring none."""
+    subject, account = facts.named, facts.named.account
+    if not isinstance(account, ServiceAccount) or ROLE_ARN_ANNOTATION in account.annotations:
+        return ()
+    if subject.association is not None or own_tokens(subject):
+        return ()
+    found = reads.associations().result()
+    if isinstance(found, Unreadable):
+        return found
+    mine = (subject.namespace, subject.name)
+    near = sorted(names for names in found if is_similar(names, mine))[:_SHOWN]
+    whole = {names: reads.association(*names) for names in near}
+    return tuple(_other(reads, names, future.result()) for names, future in whole.items())
+
+
+def _other(
+    reads: DoctorReads, names: tuple[str, str], found: Association | Unreadable | None
+) -> OtherAssociation:
+    if not isinstance(found, Association) or not found.role_arn:
+        return OtherAssociation(*names, found)
+    return OtherAssociation(*names, found, reads.role(found.role_arn).result())
 
 
 def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:

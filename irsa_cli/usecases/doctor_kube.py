@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from irsa_cli.core.causes import objects
+from irsa_cli.core.causes import objects, refusals
 from irsa_cli.core.causes.facts import Unreadable
+from irsa_cli.core.causes.injection import is_agent
 from irsa_cli.core.causes.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
 from irsa_cli.core.errors import IrsaError, ServiceError
 from irsa_cli.usecases.connect import Connection
@@ -106,6 +107,32 @@ class KubeReads:
     def pods(self, namespace: str | None) -> Future[tuple[Pod, ...] | Unreadable]:
         """The pods of a namespace, or of the cluster."""
         return self._once(("pods", namespace), lambda: tuple(map(objects.pod, self._kube.pods(namespace))))
+
+    def failures(self, namespace: str | None) -> Future[tuple[refusals.Failure, ...] | Unreadable]:
+        """What events of a namespace, or of the cluster, tell of pods that could not be created."""
+
+        def work() -> tuple[refusals.Failure, ...]:
+            return refusals.failures(self._kube.events(refusals.REASON, namespace))
+
+        return self._once(("failures", namespace), work)
+
+    def makers(self, namespace: str, kind: str) -> Future[tuple[refusals.Maker, ...] | Unreadable]:
+        """What of a kind makes pods in a namespace."""
+
+        def work() -> tuple[refusals.Maker, ...]:
+            found = self._kube.workloads(namespace, refusals.RESOURCES[kind])
+            return tuple(refusals.maker(kind, body) for body in found)
+
+        return self._once(("makers", namespace, kind), work)
+
+    def agents(self) -> Future[tuple[Pod, ...] | Unreadable]:
+        """The pods of the agent of EKS Pod Identity."""
+
+        def work() -> tuple[Pod, ...]:
+            found = map(objects.pod, self._kube.pods("kube-system"))
+            return tuple(pod for pod in found if is_agent(pod))
+
+        return self._once("agents", work)
 
     def network_policies(self, namespace: str | None) -> Future[tuple[NetworkPolicy, ...] | Unreadable]:
         """The NetworkPolicies of a namespace, or of the cluster, that limit what pods may call."""

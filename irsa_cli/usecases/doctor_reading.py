@@ -25,6 +25,7 @@ from irsa_cli.core.causes.facts import (
     Unreadable,
     VpcEndpoint,
 )
+from irsa_cli.core.causes.injection import AGENT
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.names import subject
 from irsa_cli.core.states import ProviderState
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from irsa_cli.core.jwt import Keys
 
 __all__ = ["DoctorReads", "read"]
-
-AGENT = "eks-pod-identity-agent"
 
 
 class DoctorReads(KubeReads):
@@ -52,6 +51,10 @@ class DoctorReads(KubeReads):
         self._readers = {Arn.parse(text).account: text for text in readers}
         self._shared = Reads(connection, self._readers.values())
         self._is_eks = connection.target.issuer_url is None
+
+    def reads(self, account: str) -> bool:
+        """Whether there is a way into the IAM of an account; that it is allowed there is another matter."""
+        return account == self._connection.cluster.account or account in self._readers
 
     def __enter__(self) -> DoctorReads:
         return self
@@ -78,16 +81,14 @@ class DoctorReads(KubeReads):
         return self._once("quotas", lambda: aws.quotas(self._connection.iam))
 
     def eks(self) -> Future[EksFacts | Unreadable]:
-        """The cluster as EKS describes it."""
+        """The cluster as EKS described it when it was looked for."""
         return self._once("eks", self._eks)
 
     def _eks(self) -> EksFacts:
-        self._require_eks()
-        return aws.eks_facts(self._connection.aws.client("eks"), self._connection.cluster.name)
-
-    def _require_eks(self) -> None:
-        if not self._is_eks:
+        description = self._connection.description
+        if description is None:
             raise IrsaError("the cluster is not one of EKS")
+        return aws.eks_facts(description)
 
     def sts_endpoints(self) -> Future[tuple[VpcEndpoint, ...] | Unreadable]:
         """The endpoints for STS in the cluster's VPC."""
@@ -113,7 +114,10 @@ class DoctorReads(KubeReads):
         return self._once("keys", lambda: _ids(self._shared.cluster_keys().result()))
 
     def agent(self) -> Future[bool | Unreadable]:
-        """Whether the cluster has the agent of EKS Pod Identity: built in, as an add-on, or as pods."""
+        """Whether the cluster has the agent of EKS Pod Identity: built in, as an add-on, or as pods.
+
+        Its pods (`agents`) have to be asked for before.
+        """
         return self._once("agent", self._agent)
 
     def _agent(self) -> bool:
@@ -122,8 +126,7 @@ class DoctorReads(KubeReads):
         eks = self._connection.aws.client("eks")
         if AGENT in aws.addons(eks, self._connection.cluster.name):
             return True
-        labels = [pod["metadata"].get("labels") or {} for pod in self._kube.pods("kube-system")]
-        return any(item.get("app.kubernetes.io/name") == AGENT for item in labels)
+        return bool(needed(self.agents()))
 
     def association(self, namespace: str, name: str) -> Future[Association | Unreadable | None]:
         """The EKS Pod Identity association of a ServiceAccount, None without one."""

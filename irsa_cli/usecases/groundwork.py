@@ -20,12 +20,12 @@ from irsa_cli.core.covering import covers
 from irsa_cli.core.errors import Conflict, IrsaError
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.result import ChangeResult, Ended, Result
-from irsa_cli.transaction.engine import Report, Transaction
-from irsa_cli.transaction.journal import Journal, new_transaction_id
+from irsa_cli.transaction.events import Report
+from irsa_cli.transaction.journal import Journal
 from irsa_cli.transaction.protocol import Handler, Run
+from irsa_cli.transaction.runner import Transaction
+from irsa_cli.transaction.story import new_transaction_id
 from irsa_cli.usecases.running import RunGroup, Settings, left, result_of_report
-
-STAYS = (Kind.PROVIDER, Kind.AUDIENCE)
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Laid:
         """Take back what nobody needs. `wholly`: all that builds on it is as wished, and needs all of it."""
         try:
             if self.is_whole:
-                self._transaction.release(lambda change: wholly or change.kind in STAYS)
+                self._transaction.release(lambda change: wholly or change.kind.traits.for_all)
                 self._tell(self._transaction.end(), wholly=wholly)
         finally:
             self._journal.close()
@@ -116,7 +116,7 @@ class Laid:
 def _named(item: ChangeResult, used: Mapping[int, Exception]) -> dict[str, str]:
     """Something that is done and stays, and why."""
     change: Change = item.change
-    why = "the files wish it for the cluster itself" if change.kind in STAYS else "it is needed"
+    why = "the files wish it for the cluster itself" if change.kind.traits.for_all else "it is needed"
     return {
         "what": f"{change.kind.value} {change.name}",
         "why": str(used[id(change)]) if id(change) in used else why,

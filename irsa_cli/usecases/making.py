@@ -19,16 +19,17 @@ from irsa_cli.core.converging import voids
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.lifecycle import Stage
 from irsa_cli.core.names import default_role_path
-from irsa_cli.core.plan import Kind, Plan
+from irsa_cli.core.plan import Plan
 from irsa_cli.core.planning import counts_on_others
 from irsa_cli.core.remains import began
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.trust_width import WideTrust
-from irsa_cli.transaction.engine import Event, Step
+from irsa_cli.transaction.events import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.observe import observe
+from irsa_cli.usecases.pods_identity import Question
 from irsa_cli.usecases.running import Settings, execute, naming_caller, planned
 from irsa_cli.usecases.settling import until_settled
 from irsa_cli.usecases.verify import verify
@@ -52,11 +53,20 @@ class Work:
     settings: Settings
     context: Mapping[str, Any]
     look: Callable[[Wish], Observed] | None = None
+    asked: Question | None = None
+    """What was asked of EKS for several; one that is to be verified asks for itself."""
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
-        attempts = count()
-        return until_settled(lambda: self._attempt(first=next(attempts) == 0), self.settings)
+        attempts, wish = count(), self.wish
+        asked = self._asked() if wish.gated and not self.settings.dry_run else None
+        result = until_settled(lambda: self._attempt(first=next(attempts) == 0), self.settings)
+        if asked is not None:
+            asked.tell(result, wish.namespace, wish.name, wish.role_arn)
+        return result
+
+    def _asked(self) -> Question:
+        return self.asked or Question(self.connection, self.wish.namespace, self.wish.name)
 
     def _attempt(self, *, first: bool) -> tuple[Result, bool]:
         """One attempt, and whether it builds on what another run may be taking back."""
@@ -113,7 +123,7 @@ class Work:
 
     def _gate(self, todo: Plan, proof: dict[str, Any]) -> Callable[[Run], None]:
         # Only what this run changes in IAM may still be spreading; a refusal of anything else is final.
-        fresh = any(change.kind not in (Kind.NAMESPACE, Kind.SERVICE_ACCOUNT) for change in todo)
+        fresh = any(change.kind.traits.service.spreads for change in todo)
 
         def prove(run: Run) -> None:
             proof.update(self._prove(run.remaining - 1 if fresh else 0, run.pause))

@@ -23,10 +23,12 @@ from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.recoveries import Recoveries, Skipped
 from irsa_cli.core.result import ChangeResult, Ended, Result
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ServiceAccountState
-from irsa_cli.transaction.engine import Leftover, Report
-from irsa_cli.transaction.forward import roll_forward
-from irsa_cli.transaction.journal import TAKES_BACK, JournalError, Record, Story, find, read
+from irsa_cli.core.traits import Service
+from irsa_cli.transaction.events import Leftover, Report
+from irsa_cli.transaction.folder import find, unfinished, unreadable
+from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Interrupted, Run
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import (
     Covers,
     Deletion,
@@ -35,9 +37,9 @@ from irsa_cli.transaction.recover import (
     look_at_deletion,
     roll_back,
     supersede,
-    unfinished,
-    unreadable,
 )
+from irsa_cli.transaction.runner import roll_forward
+from irsa_cli.transaction.story import TAKES_BACK, Record, Story
 from irsa_cli.usecases.authority import (
     NOT_WRITTEN_HERE,
     check_cluster,
@@ -48,7 +50,6 @@ from irsa_cli.usecases.authority import (
 from irsa_cli.usecases.connect import TARGET_KEYS, Connection, Target, WireLog, connect
 from irsa_cli.usecases.running import Settings, left, name_caller, naming_caller, stoppable
 
-KUBERNETES = (Kind.NAMESPACE, Kind.NAMESPACE_OWNER, Kind.SERVICE_ACCOUNT)
 RUNNING = "its process is still running"
 
 
@@ -270,7 +271,7 @@ class _Work:
 
     def connect(self, story: Story) -> Connection:
         # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
-        kube = any(record.change.kind in KUBERNETES for record in story.records)
+        kube = any(record.change.kind.traits.service is Service.KUBERNETES for record in story.records)
         told = target_of(story)
         target = self.request.override(
             replace(told, profile=None, assume_role=None, kubeconfig=None, context=None)

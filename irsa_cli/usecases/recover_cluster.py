@@ -19,15 +19,10 @@ from irsa_cli.core.plan import Plan
 from irsa_cli.core.recoveries import Found, Recoveries, Skipped, told
 from irsa_cli.core.remains import MINIMUM_AGE, Remains
 from irsa_cli.core.result import Ended, Left, Result
-from irsa_cli.transaction.journal import TAKES_BACK, Story, check_place, new_transaction_id, read
-from irsa_cli.transaction.recover import (
-    is_running,
-    record_found,
-    roll_back,
-    stories,
-    supersede,
-    takes_back,
-)
+from irsa_cli.transaction.folder import check_place, stories
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.recover import is_running, record_found, roll_back, supersede, takes_back
+from irsa_cli.transaction.story import TAKES_BACK, Story, new_transaction_id
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.recover import (
     Approve,

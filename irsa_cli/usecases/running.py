@@ -22,17 +22,14 @@ from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, Servic
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.redaction import redacted
 from irsa_cli.core.result import ChangeResult, Ended, Left, Result
-from irsa_cli.transaction.engine import Leftover, Listener, Report, Transaction
-from irsa_cli.transaction.journal import (
-    Journal,
-    RefusedJournal,
-    check_place,
-    new_transaction_id,
-    prune,
-    read,
-)
+from irsa_cli.transaction.events import Leftover, Listener, Report
+from irsa_cli.transaction.folder import check_place, prune
+from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import Covers, command_of, cut_off, leaves
+from irsa_cli.transaction.runner import Transaction
+from irsa_cli.transaction.story import new_transaction_id
 
 Note = Callable[[str], None]
 
@@ -312,19 +309,7 @@ def look_command(change: Change) -> str:
     None that deletes: what could not be taken back, because somebody else has changed it, may be theirs.
     """
     target = [shlex.quote(part) for part in change.target]
-    first, last = target[0], target[-1]
-    provider = f"aws iam get-open-id-connect-provider --open-id-connect-provider-arn {first}"
-    namespace = f"kubectl get namespace {first} -o yaml"
-    command = {
-        Kind.PROVIDER: provider,
-        Kind.AUDIENCE: provider,
-        Kind.PROVIDER_OWNER: provider,
-        Kind.NAMESPACE: namespace,
-        Kind.NAMESPACE_OWNER: namespace,
-        Kind.SERVICE_ACCOUNT: f"kubectl -n {first} get serviceaccount {last} -o yaml",
-        Kind.ATTACHMENT: f"aws iam list-attached-role-policies --role-name {first}",
-        Kind.INLINE_POLICY: f"aws iam get-role-policy --role-name {first} --policy-name {last}",
-    }.get(change.kind, f"aws iam get-role --role-name {first}")
+    command = change.kind.traits.shown_by.format(first=target[0], last=target[-1])
     return f"{command}  # then decide: somebody else has changed it"
 
 

@@ -17,7 +17,7 @@ from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState
 from irsa_cli.kube.client import Json
-from irsa_cli.transaction.journal import Story
+from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.bindings import Scope, read_bindings
 from irsa_cli.usecases.connect import Connection, Target
 from irsa_cli.usecases.delete_sa import Extent, Request

@@ -14,7 +14,7 @@ from typing import Any
 from irsa_cli.core.applied import Applied, Item
 from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.result import Result
-from irsa_cli.transaction.journal import prune
+from irsa_cli.transaction.folder import prune
 from irsa_cli.usecases import delete_sa
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.file_advice import in_terms_of_files

@@ -18,22 +18,22 @@ from irsa_cli.core.boundaries import BoundaryRules
 from irsa_cli.core.differences import check_provider
 from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.ownership import check_ours
-from irsa_cli.core.plan import Kind, Plan
+from irsa_cli.core.plan import Plan
 from irsa_cli.core.result import Ended, Result
+from irsa_cli.core.traits import Service
 from irsa_cli.core.update import Pairing, Update
 from irsa_cli.core.updating import Quotas, ineffective, plan, restarts
-from irsa_cli.transaction.engine import Event, Step
-from irsa_cli.transaction.journal import read
+from irsa_cli.transaction.events import Event, Step
 from irsa_cli.transaction.protocol import Run
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, cut_off, supersede
 from irsa_cli.usecases.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.observe import check_policies
 from irsa_cli.usecases.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
+from irsa_cli.usecases.pods_identity import Question
 from irsa_cli.usecases.running import Settings, execute, name_caller, naming_caller, planned
 from irsa_cli.usecases.settling import until_settled
 from irsa_cli.usecases.verify import verify
-
-KUBERNETES = (Kind.SERVICE_ACCOUNT,)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,11 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     }
     earlier = _earlier(settings, context)
     updating = _Updating(connection, request, settings, context)
+    asks = request.verify and not settings.dry_run
+    asked = Question(connection, request.namespace, request.name) if asks else None
     result = until_settled(updating.attempt, settings)
+    if asked is not None and "role" in result.facts:
+        asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier)
     name_caller(result.error, connection.aws.caller)
@@ -128,7 +132,7 @@ class _Updating:
         result.verification = self.verification or None
         result.seconds = self.settings.seconds
         # Each part is compared and set by itself: two runs may have set one part each of the other's.
-        return result, sum(change.kind not in KUBERNETES for change in todo) > 1
+        return result, sum(change.kind.traits.service is not Service.KUBERNETES for change in todo) > 1
 
     def _read(self) -> tuple[Pairing, list[str]]:
         """What is there, and what could not be looked at; raises `Refused` when it is not to be changed."""
@@ -204,7 +208,7 @@ class _Updating:
             role_arn=pair.role_arn,
             audience=self.request.update.audience or pair.audience,
         )
-        fresh = run is not None and any(change.kind not in KUBERNETES for change in todo)
+        fresh = run is not None and any(change.kind.traits.service.spreads for change in todo)
         seconds = run.remaining - 1 if run is not None and fresh else 0
         pause = sleep if run is None else run.pause
         self.verification.update(

@@ -21,8 +21,9 @@ from irsa_cli.core.errors import ServiceError
 from irsa_cli.core.remains import MINIMUM_AGE, began
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.workloads import KINDS, Workload, workload
-from irsa_cli.transaction.journal import RefusedJournal, is_transaction
+from irsa_cli.transaction.journal import RefusedJournal
 from irsa_cli.transaction.recover import is_running
+from irsa_cli.transaction.story import is_transaction
 from irsa_cli.usecases.connect import Connection
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ One ServiceAccount goes through its steps in `irsa_cli.usecases.verifying`. Also
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from irsa_cli.core.errors import InvalidInput, IrsaError, Refused, ServiceError,
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.verification import Report, Status, Verification
-from irsa_cli.transaction.engine import Event, Listener, Step
+from irsa_cli.transaction.events import Event, Listener, Step
 from irsa_cli.usecases import verify_steps as steps
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.identity import ServiceAccount
@@ -65,12 +66,20 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
     try:
         with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:
             reads.begin()
-            options = pasted_options(request.target)
+            options = looking_options(request)
             verifier = Verifier(connection, reads, request.wanted, options, many)
             items = _many(verifier, request) if many else (_one(verifier, request),)
     except IrsaError as error:
         return Report(cluster, many=many, error=error)
-    return Report(cluster, items, many=many, seconds=monotonic() - started)
+    where = f"-n {request.namespace}" if request.namespace else ""
+    look = " ".join(filter(None, ("irsa doctor", where, options))) if many else items[0].look
+    return Report(cluster, items, many=many, seconds=monotonic() - started, look=look)
+
+
+def looking_options(request: Request) -> str:
+    """The options by which `irsa doctor` looks at the same cluster, and into the same accounts."""
+    readers = (f"--iam-assume-role {shlex.quote(arn)}" for arn in request.readers)
+    return " ".join((pasted_options(request.target), *readers))
 
 
 def _one(verifier: Verifier, request: Request) -> Verification:

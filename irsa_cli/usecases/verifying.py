@@ -65,7 +65,7 @@ class Verifier:
     reads: Reads
     wanted: Wanted
     options: str = ""
-    """The options by which the user named the cluster."""
+    """The options by which `irsa doctor` looks at the same."""
     many: bool = False
 
     def verify(self, namespace: str, name: str, injection: Injection) -> Verification:

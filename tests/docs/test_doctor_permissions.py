@@ -17,6 +17,7 @@ from tests.scenarios.breaking import Binding, make
 from tests.scenarios.breaks import annotation_of_another_role, associate, no_provider
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.doctoring import doctor, of
+from tests.scenarios.uncreating import PODS_FOLDER, mounted_twice, uncreated
 from tests.support.stage import Json
 
 PAGE = (ROOT / "docs/how-to/doesnt-work.md").read_text(encoding="utf-8").partition("## What doctor needs")[2]
@@ -28,6 +29,9 @@ RULES = [
     Rule(("get", "list"), ("serviceaccounts", "pods", "namespaces")),
     Rule(("list",), ("mutatingwebhookconfigurations",), groups=("admissionregistration.k8s.io",)),
     Rule(("list",), ("networkpolicies",), groups=("networking.k8s.io",)),
+    Rule(("list",), ("events",)),
+    Rule(("list",), ("replicasets", "statefulsets", "daemonsets"), groups=("apps",)),
+    Rule(("list",), ("jobs", "cronjobs"), groups=("batch",)),
     Rule(("create",), ("pods",)),
 ]
 
@@ -52,6 +56,10 @@ def binding(sandbox: Sandbox, tmp_path: Path) -> Binding:
     no_provider(made)
     made.new_pod(nodeName="ip-10-0-0-1.ec2.internal")
     sandbox.add_node("demo", "ip-10-0-0-1.ec2.internal")
+    # No pod of it runs, so that events are asked, and who makes pods.
+    made.say_phase("Pending")
+    for kind in ("Deployment", "Job"):
+        uncreated(made, kind.lower(), kind=kind, **mounted_twice(PODS_FOLDER))
     return made
 
 

@@ -60,9 +60,15 @@ class Caller:
 
     def details(self, *arguments: str) -> list[str]:
         """The details of the error that a command ends with."""
+        found: list[str] = self.shown(*arguments)["error"]["details"]
+        return found
+
+    def shown(self, *arguments: str) -> dict[str, Any]:
+        """The document of a command."""
         self._capsys.readouterr()
-        run([*arguments, "-q", "-o", "json"])
-        found: list[str] = json.loads(self._capsys.readouterr().out)["error"]["details"]
+        where = () if "-c" in arguments else ("-c", staging.CLUSTER)
+        run([*arguments, *where, "-q", "-o", "json"])
+        found: dict[str, Any] = json.loads(self._capsys.readouterr().out)
         return found
 
     def taken_back(self, *, code: int, work: Callable[[], int]) -> bool:
@@ -210,6 +216,12 @@ def name_the_clusters(caller: Caller) -> bool:
     return any(staging.CLUSTER in detail for detail in caller.details("associate-oidc", "-c", "missing"))
 
 
+def know_what_takes_over(caller: Caller) -> bool:
+    """With --verify it is known whether EKS Pod Identity takes the ServiceAccount over."""
+    staging.associate(caller.sandbox)
+    return "podIdentity" in caller.shown("create-sa", "app", "--attach-policy-arn", READ_ONLY, "--verify")
+
+
 OPERATIONS: Sequence[Operation] = (
     create,
     create_again,
@@ -228,6 +240,7 @@ OPERATIONS: Sequence[Operation] = (
     find_a_missing_policy_early,
     name_similar_policies,
     name_the_clusters,
+    know_what_takes_over,
 )
 
 ACTIONS: dict[str, Operation] = {
@@ -252,6 +265,7 @@ ACTIONS: dict[str, Operation] = {
     "iam:DeleteOpenIDConnectProvider": roll_back_the_provider,
     "iam:RemoveClientIDFromOpenIDConnectProvider": roll_back_the_audience,
     "eks:ListClusters": name_the_clusters,
+    "eks:ListPodIdentityAssociations": know_what_takes_over,
     "iam:GetPolicy": find_a_missing_policy_early,
     "iam:ListPolicies": name_similar_policies,
 }

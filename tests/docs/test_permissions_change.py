@@ -33,8 +33,15 @@ DOCUMENT = {
 class Caller:
     """Runs irsa in this process: as the administrator, then as the limited caller."""
 
-    def __init__(self, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
         self.sandbox = sandbox
+        self._capsys = capsys
         self._folder, self._monkeypatch = folder, monkeypatch
         self.become("admin")
 
@@ -52,8 +59,13 @@ class Caller:
 
     def run(self, command: str, *arguments: str) -> int:
         """Any command about backend/app."""
-        where = ("-n", "backend", "-c", staging.CLUSTER, "-q")
+        where = ("-n", "backend", "-c", staging.CLUSTER)
         return run([command, *arguments, *where])
+
+    def told(self) -> str:
+        """What was said by the commands so far."""
+        found = self._capsys.readouterr()
+        return found.out + found.err
 
     def prepare(self) -> None:
         """A binding of irsa's with something on it."""
@@ -160,6 +172,11 @@ def adopt_all(caller: Caller) -> bool:
     return caller.run("adopt", "--all") == 0
 
 
+def know_what_takes_over(caller: Caller) -> bool:
+    """adopt knows whether EKS Pod Identity takes the ServiceAccount over."""
+    return caller.run("adopt", "app") == 0 and "was not looked at" not in caller.told()
+
+
 def find_a_missing_policy_early(caller: Caller) -> bool:
     """A policy that does not exist is found before the first write."""
     return caller.run("update-sa", "app", "--attach-policy-arn", f"{READ_ONLY}x", "--dry-run") == 1
@@ -197,6 +214,7 @@ ACTIONS: dict[str, Operation] = {
     "iam:UpdateAssumeRolePolicy": change,
     "iam:GetAccountSummary": find_too_many_policies_early,
     "iam:GetPolicy": find_a_missing_policy_early,
+    "eks:ListPodIdentityAssociations": know_what_takes_over,
 }
 """Which operation fails without an action."""
 
@@ -221,6 +239,7 @@ BOUNDED_ACTIONS: dict[str, Operation] = {
     "iam:PutRolePermissionsBoundary": bind_within,
     "iam:GetAccountSummary": find_too_many_policies_early,
     "iam:GetPolicy": find_a_missing_policy_early,
+    "eks:ListPodIdentityAssociations": know_what_takes_over,
 }
 """The same in the bounded variant. Audiences are for who has ChangeTrust, too: see permissions.md."""
 
@@ -242,8 +261,10 @@ AUDIENCES = {
 
 
 @pytest.fixture
-def caller(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Caller:
-    found = Caller(sandbox, tmp_path, monkeypatch)
+def caller(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Caller:
+    found = Caller(sandbox, tmp_path, monkeypatch, capsys)
     found.prepare()
     return found
 

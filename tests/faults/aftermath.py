@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from irsa_cli.transaction.journal import JournalError, read
+from irsa_cli.transaction.journal import JournalError
+from irsa_cli.transaction.reading import read
 from tests.faults.commands import Command
 from tests.faults.followers import FOLLOWERS, Follower, Scene, problems, remains
 from tests.faults.judge import TRANSACTION, Ending, Json, Object, differences, essence

@@ -10,20 +10,20 @@ from typing import Any
 
 
 def _nothing_is_taken_back() -> None:
-    from irsa_cli.transaction.engine import Worker
+    from irsa_cli.transaction.rollback import Rollback
 
-    _replace(Worker, "undo", lambda self, stages, transaction: [])
+    _replace(Rollback, "undo", lambda self, stages, transaction: [])
 
 
 def _the_first_stage_is_not_taken_back() -> None:
-    from irsa_cli.transaction.engine import Worker
+    from irsa_cli.transaction.rollback import Rollback
 
-    whole = Worker.undo
+    whole = Rollback.undo
 
-    def undo(self: Worker, stages: Sequence[Any], transaction: str) -> Any:
+    def undo(self: Rollback, stages: Sequence[Any], transaction: str) -> Any:
         return whole(self, stages[1:], transaction)
 
-    _replace(Worker, "undo", undo)
+    _replace(Rollback, "undo", undo)
 
 
 def _one_inverse_is_dropped() -> None:
@@ -58,7 +58,7 @@ def _a_role_that_exists_counts_as_made() -> None:
 
 
 def _what_is_left_is_not_named() -> None:
-    from irsa_cli.transaction.engine import Transaction
+    from irsa_cli.transaction.runner import Transaction
 
     whole = Transaction.execute
 
@@ -77,21 +77,21 @@ def _failures_are_called_success() -> None:
 
 
 def _late_requests_are_not_waited_for() -> None:
-    from irsa_cli.transaction import engine
+    from irsa_cli.transaction import waiting
 
-    _replace(engine, "LATE_CALLS", 0.0)
+    _replace(waiting, "LATE_CALLS", 0.0)
 
 
 def _old_readings_are_believed() -> None:
-    from irsa_cli.transaction.engine import Worker
+    from irsa_cli.transaction.waiting import Windows
 
-    _replace(Worker, "_spread_until", lambda self, step: 0.0)
+    _replace(Windows, "spread_until", lambda self, step: 0.0)
 
 
 def _unknown_outcomes_count_as_refused() -> None:
-    from irsa_cli.transaction import engine
+    from irsa_cli.transaction import runner
 
-    _replace(engine, "_did_not_act", lambda error: True)
+    _replace(runner, "_did_not_act", lambda error: True)
 
 
 def _nothing_is_journaled() -> None:

@@ -4,7 +4,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from irsa_cli.transaction.journal import JournalError, read
+from irsa_cli.transaction.journal import JournalError
+from irsa_cli.transaction.reading import read
 from tests.faults.injections import CALL_SECONDS, KILLING
 from tests.faults.schedule import Schedule
 from tests.faults.stages import FaultStage

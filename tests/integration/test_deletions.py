@@ -16,8 +16,9 @@ from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.role_changes import removal
 from irsa_cli.core.states import DELETING, NOBODY, CommitState, OwnerState
 from irsa_cli.sandbox import Fault, Sandbox
-from irsa_cli.transaction.engine import Report, Transaction
+from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.protocol import Applied, Claim, Run
+from irsa_cli.transaction.runner import Transaction
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, client, policy
 from tests.unit.doubles import MemoryJournal
 

@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import kubernetes.client
@@ -254,23 +253,12 @@ class Stopping:
         raise IrsaError("stopped")
 
 
-@contextmanager
-def counted() -> Iterator[list[int]]:
-    from irsa_cli.core.unanswered import given_up
-
-    before = given_up()
-    found: list[int] = []
-    yield found
-    found.append(given_up() - before)
-
-
 def test_a_stop_is_heard_between_two_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     stopped = pytest.raises(IrsaError, match="stopped")
-    with raw_server(answer("500 Oh", b"")) as (url, requests), counted() as given:  # noqa: SIM117
-        with patience.within(Stopping()), stopped:
-            attach(url, monkeypatch)
+    with raw_server(answer("500 Oh", b"")) as (url, requests), patience.within(Stopping()) as calls, stopped:
+        attach(url, monkeypatch)
     assert len(requests) == 1
-    assert given[0] > 0  # The attempt before may have been executed: it has to be looked for.
+    assert calls.given_up > 0  # The attempt before may have been executed: it has to be looked for.
 
 
 def test_no_attempt_begins_when_the_time_is_over(

@@ -117,6 +117,14 @@ class Binding:
         self.say_phase("Running")
         return pod
 
+    def new_pod_unseen(self) -> None:
+        """Make the pod anew without the webhook's seeing it; nothing of it, or of its template, says so."""
+        skip = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
+        self.new_pod(metadata={"labels": skip})
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{NAME}-0"
+        self.stage.kube.patch(path, {"metadata": {"labels": dict.fromkeys(skip)}})
+        self._template = {"metadata": None, "container": None}
+
     def say_phase(self, phase: str, name: str = f"{NAME}-0") -> None:
         """Say of a pod, as its node would, how far it is."""
         path = f"/api/v1/namespaces/{self.namespace}/pods/{name}/status"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from irsa_cli.sandbox import Fault
 from tests.scenarios.breaking import AUDIENCE, NAME, STS, Binding, Break
+from tests.scenarios.uncreating import mounted_twice, no_pod, uncreated
 from tests.support.stage import ROLE_ARN, made
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
@@ -14,7 +15,7 @@ BREAKS: dict[str, tuple[str, Break]] = {}
 """By what is done: the cause, and how it is done."""
 ELSEWHERE = (
     *("provider-account", "trust-generated-name", "issuer-keys", "pod-missed", "pod-china-region"),
-    *("provider-quota", "trust-quota"),
+    *("provider-quota", "trust-quota", "pod-identity-agent-down"),
 )
 """Causes that have a test of their own: they need more than the binding."""
 OLD = "0123456789ABCDEF0123456789ABCDEF"
@@ -307,14 +308,16 @@ def pod_identity_association(binding: Binding) -> None:
     binding.new_pod()
 
 
-def associate(binding: Binding, *, actions: tuple[str, ...] = POD_IDENTITY, agent: bool = True) -> None:
+def associate(
+    binding: Binding, *, actions: tuple[str, ...] = POD_IDENTITY, agent: bool = True, name: str = NAME
+) -> None:
     """An EKS Pod Identity association with a role that trusts it, in a cluster with its agent."""
     principal = {"Service": "pods.eks.amazonaws.com"}
     role = binding.make_role("pi", {"Effect": "Allow", "Principal": principal, "Action": list(actions)})
     binding.aws("eks").create_pod_identity_association(
         clusterName=binding.stage.cluster,
         namespace=binding.namespace,
-        serviceAccount=NAME,
+        serviceAccount=name,
         roleArn=role,
     )
     if agent:
@@ -348,6 +351,27 @@ def pod_started_before_the_association(binding: Binding) -> None:
     binding.new_pod()
     binding.next_second()
     associate(binding)
+
+
+@breaks("pod-identity-missed")
+def pod_that_pod_identity_missed(binding: Binding) -> None:
+    binding.annotate(None)
+    associate(binding)
+    binding.next_second()
+    binding.new_pod_unseen()
+
+
+@breaks("pod-identity-other-name")
+def association_for_another_name(binding: Binding) -> None:
+    associate(binding, name=f"{NAME}-sa")
+    binding.values(sub="system:serviceaccount:front:web")
+    no_annotation(binding)
+
+
+@breaks("pod-not-created")
+def template_that_mounts_a_token_where_the_webhook_does(binding: Binding) -> None:
+    no_pod(binding)
+    uncreated(binding, "web", **mounted_twice())
 
 
 @breaks("pod-identity-gone")
@@ -438,6 +462,13 @@ def one_variable_set_by_hand(binding: Binding) -> None:
 @breaks("pod-token-volume")
 def volume_of_the_same_name(binding: Binding) -> None:
     binding.new_pod(volumes=[{"name": "aws-iam-token", "emptyDir": {}}])
+
+
+@breaks("pod-token-kept")
+def token_by_sub_path(binding: Binding) -> None:
+    file = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
+    mount = {"name": "aws-iam-token", "mountPath": file, "subPath": "token"}
+    binding.new_pod(container={"volumeMounts": [mount]})
 
 
 @breaks("pod-static-credentials")

@@ -30,6 +30,7 @@ BY_HAND = {
     "pod_of_another_service_account",
     "one_variable_set_by_hand",
     "volume_of_the_same_name",
+    "token_by_sub_path",
     "static_keys",
     "global_endpoint_by_hand",
     "windows_without_node_selector",
@@ -40,6 +41,7 @@ BY_HAND = {
     "sts_that_does_not_reach_the_issuer_in_time",
     "webhook_that_keeps_pods_from_being_created",
     "condition_that_no_token_meets",
+    "template_that_mounts_a_token_where_the_webhook_does",
 }
 """Breaks whose fix needs an editor or a decision."""
 BEYOND = {

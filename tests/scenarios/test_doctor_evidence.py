@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import Rule, Sandbox
-from tests.scenarios.breaking import NAME, Binding
-from tests.scenarios.breaks import associate
+from tests.scenarios.breaking import NAME, STS, Binding
+from tests.scenarios.breaks import BREAKS, associate
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import cure
 from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
 from tests.scenarios.test_doctor_cures import fix_of
+from tests.scenarios.test_doctor_limits import FOREIGN, move_role_to
 from tests.support.stage import ROLE_ARN, Json, Stage, made
 
 CALLS = 21
@@ -167,6 +168,21 @@ def test_verify_says_what_it_proved_and_what_it_did_not_look_at(binding: Binding
     assert f"Verified: a token of {binding.namespace}/{NAME} is exchanged for {binding.role_arn}" in last
     command = last.partition("were not looked at: irsa ")[2]
     assert binding.stage.irsa(*command.split()).code == 0
+    for many in (["-A"], ["-A", "-n", binding.namespace]):
+        last = binding.stage.irsa("verify", *many, "-c", "demo").out.splitlines()[-1]
+        assert last.startswith("Verified: a token is exchanged for the role.")
+        command = last.partition("were not looked at: irsa ")[2]
+        assert binding.stage.irsa(*command.split()).code == 0
+
+
+def test_what_verify_proposes_reads_the_other_account_too(binding: Binding) -> None:
+    reader = move_role_to(binding, FOREIGN)
+    provide(binding)
+    ran = binding.stage.irsa("verify", *of(binding), "-c", "demo", "--iam-assume-role", reader)
+    assert ran.code == 0, ran.out
+    command = ran.out.splitlines()[-1].partition("were not looked at: irsa ")[2]
+    assert f"--iam-assume-role {reader}" in command
+    assert binding.stage.irsa(*command.split()).code == 0
 
 
 def test_get_sa_and_describe_sa_know_what_takes_over(taken_over: Binding) -> None:
@@ -219,13 +235,89 @@ def test_the_trust_is_judged_without_the_permission_to_see_policies(
     assert "role-without-permissions" in untold(document)
 
 
+ISSUER_REFUSES = "issuer_that_refuses_everybody"
+FOLLOWING = {
+    ISSUER_REFUSES: "answers with HTTP 403",
+    "annotation_with_a_wrong_digit": "is not read",
+    "no_annotation": "no running pod of it has an identity",
+    "no_webhook": "no running pod of it has an identity",
+    "pod_started_before_the_annotation": "no running pod of it has an identity",
+    "pod_of_another_service_account": "no pod uses ServiceAccount",
+}
+
+
+@pytest.mark.parametrize("broken", FOLLOWING)
+def test_what_follows_from_a_cause_is_folded_into_it(broken: str, binding: Binding) -> None:
+    cause, make = BREAKS[broken]
+    make(binding)
+    ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
+    assert ran.code == 5
+    assert f"✗ {cause}: " in ran.out
+    unknown = [line for line in ran.out.splitlines() if "can't tell: " in line]
+    assert not any(FOLLOWING[broken] in line for line in unknown)
+    assert "that to be put right (-v shows them)" in ran.out
+    assert "Note: " not in ran.out
+    everything = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "-v")
+    assert FOLLOWING[broken] in everything.out
+
+
+def test_what_does_not_follow_is_told_beside_the_cause(binding: Binding) -> None:
+    binding.values(sub="system:serviceaccount:backend:other")
+    binding.stage.kube.delete(pod_path(binding), {"gracePeriodSeconds": 0})
+    ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
+    assert "✗ trust-subject: " in ran.out
+    assert "? can't tell: no pod uses ServiceAccount" in ran.out
+
+
+def provide(binding: Binding) -> None:
+    """Have the other account know the issuer."""
+    url = f"https://{binding.prefix}"
+    binding.aws("iam", FOREIGN).create_open_id_connect_provider(Url=url, ClientIDList=[STS])
+
+
+def verifying(text: str) -> list[str]:
+    """The words of the `irsa verify` that a note proposes, without `irsa`."""
+    return text.partition("without reading anything there, irsa ")[2].partition(" tries the")[0].split()
+
+
 def test_another_account_is_proposed_to_be_read_or_tried(binding: Binding) -> None:
-    binding.annotate("arn:aws:iam::444455556666:role/app")
-    binding.new_pod()
+    reader = move_role_to(binding, FOREIGN)
+    provide(binding)
     ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     assert ran.code == 1
     assert "--iam-assume-role names a role there" in ran.out
-    assert f"irsa verify {NAME} -n {binding.namespace} -c demo tries the exchange" in ran.out
+    (note,) = [line for line in ran.out.splitlines() if line.startswith("Note: ")]
+    assert verifying(note) == ["verify", NAME, "-n", binding.namespace, "-c", "demo"]
+    assert binding.stage.irsa(*verifying(note)).code == 0
+    read = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "--iam-assume-role", reader)
+    assert read.code == 0
+    assert "--iam-assume-role" not in read.out
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_another_account_is_proposed_for_many_too(within: bool, binding: Binding) -> None:
+    reader = move_role_to(binding, FOREIGN)
+    provide(binding)
+    where = ("-n", binding.namespace) if within else ()
+    ran = binding.stage.irsa("doctor", *where, "-c", "demo")
+    assert ran.code == 1
+    (note,) = [line for line in ran.out.splitlines() if line.startswith("Note: ")]
+    assert f"account {FOREIGN}, where the roles of {binding.namespace}/{NAME} are, is not read" in note
+    assert verifying(note) == ["verify", "-A", *where, "-c", "demo"]
+    assert binding.stage.irsa(*verifying(note)).code == 0
+    read = binding.stage.irsa("doctor", *where, "-c", "demo", "--iam-assume-role", reader)
+    assert (read.code, "Note: " in read.out) == (0, False)
+
+
+def test_a_reader_that_may_not_read_is_not_proposed_again(binding: Binding) -> None:
+    reader = move_role_to(binding, FOREIGN)
+    binding.aws("iam", FOREIGN).detach_role_policy(
+        RoleName="reader", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
+    )
+    ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "--iam-assume-role", reader)
+    assert ran.code == 1
+    assert "Note: " not in ran.out
+    assert "missing permission: iam:GetRole" in ran.out
 
 
 def test_of_many_each_line_names_its_account_and_the_first_fix_is_whole(binding: Binding) -> None:
@@ -245,3 +337,4 @@ def test_what_one_account_costs(binding: Binding, capsys: pytest.CaptureFixture[
     doctor(binding, capsys, *of(binding))
     made_calls = [call.operation for call in binding.stage.sandbox.calls]
     assert len(made_calls) <= CALLS, sorted(made_calls)
+    assert made_calls.count("DescribeCluster") == 1

@@ -310,6 +310,50 @@ def test_a_variable_of_the_template_is_taken_out_there(binding: Binding, capsys:
     assert "take that variable out" in first["remedy"]
 
 
+def test_an_audience_of_the_template_is_put_right_there(binding: Binding, capsys: Output) -> None:
+    token = {"audience": "vault", "expirationSeconds": 3600, "path": "token"}
+    volumes = [
+        {"name": "data", "emptyDir": {}},
+        {"name": "aws-iam-token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+    ]
+    binding.new_pod(volumes=volumes)
+    names, first = diagnosed(binding, capsys)
+    assert names == ["pod-audience-differs"]
+    assert first["fix"] == f"kubectl -n {binding.namespace} edit pod {NAME}-0"
+    assert "set its audience there" in first["remedy"]
+    token["audience"] = STS
+    binding.new_pod(volumes=volumes)
+    assert diagnosed(binding, capsys)[0] == []
+    assert prove(binding) == [binding.role_arn]
+
+
+def test_an_audience_of_an_earlier_annotation_goes_with_a_restart(binding: Binding, capsys: Output) -> None:
+    binding.annotate("vault", AUDIENCE)
+    binding.new_pod()
+    binding.annotate(None, AUDIENCE)
+    names, first = diagnosed(binding, capsys)
+    assert names == ["pod-audience-differs"]
+    by_hand = f"kubectl -n {binding.namespace} edit pod {NAME}-0"
+    assert first["fix"].splitlines()[1] == f"# where their template mounts the token itself: {by_hand}"
+    assert cured(binding, capsys) == binding.role_arn
+
+
+def test_a_token_that_a_pod_brings_with_a_role_from_elsewhere(binding: Binding, capsys: Output) -> None:
+    bring_token(binding, binding.role_arn)
+    pod = binding.stage.kube.get(f"/api/v1/namespaces/{binding.namespace}/pods/{NAME}-0").body
+    (container,) = pod["spec"]["containers"]
+    role = {"configMapKeyRef": {"name": "app", "key": "role"}}
+    hidden = [{"name": "AWS_ROLE_ARN", "valueFrom": role}, *container["env"][1:]]
+    more = {"volumeMounts": [{"name": "own", "mountPath": FOLDER}]}
+    volumes = [item for item in pod["spec"]["volumes"] if item["name"] == "own"]
+    for part in ({"env": hidden}, {"envFrom": [{"configMapRef": {"name": "app"}}]}):
+        binding.new_pod(container={**part, **more}, volumes=volumes)
+        document = doctor(binding, capsys, *of(binding))
+        assert problems(document) == []  # Told to annotate, the next pod would have two mounts of one path.
+        assert document["exitCode"] == 1
+        assert "pod-own-token" in untold(document)
+
+
 def test_an_annotation_that_means_something_else_stays(binding: Binding, capsys: Output) -> None:
     binding.annotate(binding.role_arn, "example.com/chained-role")
     without_annotation(binding)
@@ -394,3 +438,40 @@ def test_what_to_do_in_an_editor_is_printed(binding: Binding, capsys: Output) ->
     bring_token(binding, f"{binding.role_arn}-gone")
     document = doctor(binding, capsys, *of(binding))
     assert found(document, "pod-own-token")["remedy"].startswith("Have the role's trust policy")
+
+
+def for_another_cluster(binding: Binding) -> Json:
+    """The binding's statement as another cluster has it, whose provider is there."""
+    other = f"{binding.prefix[:-32]}{'0F' * 16}"
+    binding.aws("iam").create_open_id_connect_provider(Url=f"https://{other}", ClientIDList=[STS])
+    return dict(json.loads(json.dumps(binding.statement).replace(binding.prefix, other)))
+
+
+@pytest.mark.parametrize("aud", [STS, "vault"])
+def test_of_several_clusters_on_a_role_the_statement_of_the_other_stays(
+    aud: str, binding: Binding, capsys: Output
+) -> None:
+    other = for_another_cluster(binding)
+    equal = {f"{binding.prefix}:sub": f"system:serviceaccount:{binding.namespace}:web"}
+    ours = {
+        **binding.statement,
+        "Condition": {"StringEquals": {**equal, f"{binding.prefix}:aud": aud}},
+    }
+    binding.trust(ours, **other)
+    names, first = diagnosed(binding, capsys)
+    assert set(names) <= {"trust-subject", "trust-audience"}
+    assert {"name": "statement", "value": "statement 2"} in first["evidence"]
+    assert cured(binding, capsys) == binding.role_arn
+    trust = binding.aws("iam").get_role(RoleName=binding.role)["Role"]["AssumeRolePolicyDocument"]
+    assert trust["Statement"][0] == other
+
+
+def test_a_role_of_another_cluster_gets_a_statement_more(binding: Binding, capsys: Output) -> None:
+    other = for_another_cluster(binding)
+    binding.trust(**other)
+    names, first = diagnosed(binding, capsys)
+    assert names == ["trust-other-cluster"]
+    assert "stays" in first["remedy"]
+    assert cured(binding, capsys) == binding.role_arn
+    trust = binding.aws("iam").get_role(RoleName=binding.role)["Role"]["AssumeRolePolicyDocument"]
+    assert trust["Statement"][0] == other

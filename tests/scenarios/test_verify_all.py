@@ -115,6 +115,7 @@ def test_junit_and_sarif(stage: Stage, namespace: str) -> None:
 def test_the_table_has_a_line_for_each(stage: Stage, namespace: str) -> None:
     make_binding(stage, namespace)
     ran = verify_all(stage, namespace)
-    first, last = ran.out.splitlines()
+    first, last, proof = ran.out.splitlines()
     assert f"{namespace}/reader" in first
     assert last.startswith("1 ServiceAccount with a role: 1 verified")
+    assert proof.startswith("Verified: a token is exchanged for the role. Webhook, pods and")

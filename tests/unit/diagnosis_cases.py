@@ -10,12 +10,13 @@ from irsa_cli.core.causes.facts import (
     Association,
     EksFacts,
     Event,
+    OtherAssociation,
     Role,
     RoleSummary,
     Unreadable,
     VpcEndpoint,
 )
-from irsa_cli.core.causes.kinds import Pod, Requirement, Volume
+from irsa_cli.core.causes.kinds import Pod, Refused, Requirement, Volume
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import (
     CLUSTER_TAG,
@@ -30,9 +31,11 @@ from irsa_cli.core.web_identity import ACTION
 from tests.unit.observed import (
     ACCOUNT,
     CLUSTER,
+    FOLDER,
     HOST,
     ISSUER,
     NO_REGION,
+    NODE,
     NOW,
     PREFIX,
     PROVIDER,
@@ -78,6 +81,10 @@ POD_IDENTITY = bare_pod(
 
 APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/web"}
 """A pod that bears nothing of the ServiceAccount's name."""
+
+
+PART_OF_A_VOLUME = container(mounts={"aws-iam-token": f"{FOLDER}/token"}, parts={"aws-iam-token": "token"})
+"""A container that has the token's file by subPath."""
 
 
 def with_env(**variables: str | None) -> Change:
@@ -131,6 +138,61 @@ def targeting(target: Role | None, external: str = "") -> Change:
     """A Pod Identity association with a target role."""
     association = Association("a-1", ROLE, NOW - timedelta(days=1), FOREIGN, external)
     return pod_identity(association=association, target_role=target)
+
+
+SKIPPING = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
+AGENTS_DOWN: tuple[dict[str, Any], ...] = (
+    {"waiting": "CrashLoopBackOff", "ready": False},
+    {"ready": False},
+    {"phase": "Failed"},
+    {"phase": "Pending"},
+    {"node": "ip-10-0-0-2.eu-west-1.compute.internal", "ready": True},
+)
+
+
+def agent(**fields: Any) -> Pod:
+    """A pod of EKS Pod Identity's agent, on the node of the pods."""
+    name = "eks-pod-identity-agent"
+    made = Pod("kube-system", f"{name}-x", labels={"app.kubernetes.io/name": name}, node=NODE, ready=True)
+    return replace(made, **fields)
+
+
+MISSING = (
+    'pods "reader-5f-" is forbidden: error looking up service account backend/{0}: serviceaccount "{0}" not'
+    " found"
+)
+REFUSALS = (
+    MISSING.format("reader"),
+    f'Pod "reader-1" is invalid: spec.containers[0].volumeMounts[1].mountPath: Invalid value: "{FOLDER}":'
+    " must be unique",
+    'Pod "reader-1" is invalid: spec.volumes[1].name: Duplicate value: "aws-iam-token"',
+    'Internal error occurred: failed calling webhook "mesh.example.com": failed to call webhook: Post "https'
+    '://mesh.mesh.svc:443/inject?timeout=10s": context deadline exceeded',
+    "Timeout: request did not complete within requested timeout - context deadline exceeded",
+    'admission webhook "validate.kyverno.svc-fail" denied the request: resource Pod/backend/ was blocked',
+    'pods "reader-5f-x" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=4, limited:'
+    " pods=4",
+    'pods "reader-5f-x" is forbidden: failed quota: compute: must specify limits.cpu for: app',
+    'pods "reader-5f-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
+    'pods "reader-5f-" is forbidden: no PriorityClass with name high was found',
+)
+
+
+def refused(why: str, pods: tuple[Pod, ...] = (), **fields: Any) -> Change:
+    """A Deployment without pods, which the API server refuses."""
+    made = Refused(
+        "backend", "ReplicaSet/reader-5f", why, "Deployment/reader", "reader", last=NOW, pods="0 of 2"
+    )
+    return around(pods=pods, refused=(replace(made, **fields),))
+
+
+def other_association(namespace: str, name: str, **fields: Any) -> Change:
+    """A ServiceAccount without a role, and an association for one that is not there."""
+    found = Association("a-2", ROLE, NOW - timedelta(days=1))
+    whole = role(trust=for_pod_identity("sts:AssumeRole", "sts:TagSession"))
+    other = OtherAssociation(namespace, name, found, whole)
+    without = {"account": annotated(), "role": Unreadable("names no role"), "pods": (bare_pod(),)}
+    return around(**{**without, "other_associations": (other,), **fields})
 
 
 def pod_identity(**fields: object) -> Change:
@@ -501,6 +563,16 @@ CASES: list[tuple[str, Change]] = [
     ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role("sts:AssumeRole")))),
     ("pod-identity-target", targeting(role(arn=FOREIGN, trust=for_role(*ASSUMING, external="x")))),
     ("pod-identity-agent", pod_identity(agent=False)),
+    *(("pod-identity-agent-down", pod_identity(agents=(agent(**down),))) for down in AGENTS_DOWN),
+    ("pod-identity-missed", pod_identity(pods=(bare_pod(),))),
+    ("pod-identity-missed", pod_identity(pods=(POD_IDENTITY, bare_pod(name="reader-2")))),
+    ("pod-identity-missed", pod_identity(pods=(bare_pod(),), probe=bare_pod(name="irsa-doctor-1"))),
+    ("pod-identity-missed", pod_identity(pods=(bare_pod(labels=SKIPPING),))),
+    ("pod-identity-other-name", other_association("backend", "reader-sa")),
+    ("pod-identity-other-name", other_association("front", "reader")),
+    *(("pod-not-created", refused(why)) for why in REFUSALS),
+    ("pod-not-created", refused(MISSING.format("raeder-sa"), service_account="raeder-sa")),
+    ("pod-not-created", refused(MISSING.format("reader-sa"), service_account=None, hidden="not permitted")),
     (
         "pod-identity-platform",
         pod_identity(pods=(replace(POD_IDENTITY, labels={"eks.amazonaws.com/fargate-profile": "fp"}),)),
@@ -548,6 +620,7 @@ CASES: list[tuple[str, Change]] = [
     ),
     ("pod-role-differs", around(pods=(pod(containers=(container(env=env(FOREIGN)),)),))),
     ("pod-audience-differs", around(pods=(pod(volumes=(Volume("aws-iam-token", "other"),)),))),
+    ("pod-token-kept", around(pods=(pod(containers=(PART_OF_A_VOLUME,)),))),
     ("pod-env-partial", around(pods=(pod(containers=(container(env={"AWS_ROLE_ARN": ROLE}),)),))),
     ("pod-token-volume", around(pods=(pod(volumes=(Volume("aws-iam-token"),)),))),
     ("pod-token-volume", around(pods=(pod(containers=(container(mounts={}),)),))),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -18,11 +18,11 @@ from irsa_cli.core.errors import Conflict, IrsaError, Outcome, ServiceError
 from irsa_cli.core.limits import DEFAULT_SECONDS
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import State
-from irsa_cli.transaction import engine, forward, protocol, recover
+from irsa_cli.transaction import in_use, protocol, reading, rollback, runner, waiting
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
 
-LATE_WINDOW = engine.LATE_CALLS * DEFAULT_SECONDS
+LATE_WINDOW = waiting.LATE_CALLS * DEFAULT_SECONDS
 """Seconds for which a rollback looks for a write without an answer, with the default time-out of a call."""
 
 Key = tuple[Kind, tuple[str, ...]]
@@ -52,12 +52,9 @@ class Clock:
     @contextmanager
     def ruling(self) -> Iterator[Clock]:
         """The transaction's modules look at this clock."""
-        with (
-            mock.patch.object(engine, "time", self),
-            mock.patch.object(forward, "time", self),
-            mock.patch.object(protocol, "time", self),
-            mock.patch.object(recover, "time", self),
-        ):
+        with ExitStack() as stack:
+            for module in (in_use, protocol, reading, rollback, runner, waiting):
+                stack.enter_context(mock.patch.object(module, "time", self))
             yield self
 
 

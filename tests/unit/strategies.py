@@ -27,7 +27,6 @@ from irsa_cli.core.states import (
     TagsState,
 )
 from irsa_cli.core.trust import WebIdentity
-from irsa_cli.core.written import PAIRS
 
 ALNUM = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -156,7 +155,7 @@ STATES: dict[Kind, st.SearchStrategy[State]] = {
 def changes(draw: st.DrawFn, kinds: Sequence[Kind] = tuple(Kind)) -> Change:
     """A change of any kind whose two states differ."""
     kind = draw(st.sampled_from(kinds))
-    names = 2 if kind in PAIRS else 1
+    names = len(kind.traits.target)
     target = draw(st.lists(st.text(ALNUM, min_size=1, max_size=5), min_size=names, max_size=names).map(tuple))
     before, after = draw(STATES[kind]), draw(STATES[kind])
     pairs: list[tuple[State | None, State | None]] = [(None, after), (before, None), (before, after)]

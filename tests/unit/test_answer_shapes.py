@@ -117,6 +117,16 @@ HOOK = {
     "webhooks": [{"name": "x", "clientConfig": {"service": {"namespace": "a", "name": "b"}}}],
 }
 HOOKS = {"kind": "MutatingWebhookConfigurationList", "items": [HOOK]}
+EVENT = {
+    "metadata": {**META, "name": "web_1.17a"},
+    "involvedObject": {"kind": "ReplicaSet", "name": "web"},
+    "message": "refused",
+    "lastTimestamp": "2026-11-01T10:00:00Z",
+    "eventTime": None,
+}
+EVENTS = {"kind": "EventList", "items": [EVENT]}
+SET = {"metadata": META, "spec": {"replicas": 1, "template": {}}, "status": {"replicas": 0}}
+SETS = {"kind": "ReplicaSetList", "items": [SET]}
 GROUPS = {
     "kind": "APIGroupDiscoveryList",
     "items": [{"versions": [{"version": "v1", "resources": [{"resource": "pods", "verbs": ["list"]}]}]}],
@@ -137,6 +147,13 @@ NOT_THEIRS = [
     ("list mutatingwebhookconfigurations", put(HOOKS, "items.0.webhooks", "x")),
     ("list mutatingwebhookconfigurations", put(HOOKS, "items.0.webhooks.0.clientConfig.service.name")),
     ("list configmaps", {"kind": "PartialObjectMetadataList", "items": [{"metadata": {"uid": "u"}}]}),
+    ("list events", put(EVENTS, "items.0.metadata.uid")),
+    ("list events", put(EVENTS, "items.0.message", ["refused"])),
+    ("list events", put(EVENTS, "items.0.involvedObject", "web")),
+    ("list events", put(EVENTS, "items.0.lastTimestamp", "now")),
+    ("list replicasets", put(SETS, "items.0.spec.replicas", "1")),
+    ("list replicasets", put(SETS, "items.0.spec.template", [])),
+    ("list replicasets", put(SETS, "items.0.status", "ok")),
     ("get /apis", {"kind": "Status"}),
     ("get /apis", {"kind": "APIGroupList", "groups": [{"versions": []}]}),
     ("get /apis", put(GROUPS, "items.0.versions.0.resources.0", [])),

@@ -18,10 +18,10 @@ from irsa_cli.core.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.transaction.engine import Transaction
-from irsa_cli.transaction.journal import read
 from irsa_cli.transaction.protocol import Run
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import Deletion, look_at_deletion, roll_back
+from irsa_cli.transaction.runner import Transaction
 from tests.unit.doubles import (
     STUCK,
     Clock,

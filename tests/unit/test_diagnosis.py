@@ -48,7 +48,7 @@ OF_CLUSTER = [
 OF_SUBJECT = [
     *("namespace_labels", "account", "role", "provider", "candidates", "pods", "probe", "association"),
     *("association_role", "agent", "auth_endpoints", "network_policies", "nodes", "events", "elsewhere"),
-    "target_role",
+    *("target_role", "agents", "other_associations", "refused"),
 ]
 NO_REGION = {key: value for key, value in env().items() if not key.endswith("REGION")}
 
@@ -96,7 +96,8 @@ def test_what_can_not_be_read_is_shown_with_its_reason(name: str) -> None:
     # These say more where they can be read, and decide nothing by themselves.
     hints = {"providers", "quotas", "accounts", ".candidates", ".provider", ".probe"}
     # These are read where there is a Pod Identity association.
-    hints |= {".association_role", ".agent", ".auth_endpoints", ".elsewhere", ".target_role"}
+    hints |= {".association_role", ".agent", ".auth_endpoints", ".elsewhere", ".target_role", ".agents"}
+    hints |= {".other_associations"}  # These are read where the ServiceAccount has no role.
     hidden = untold(unreadable(working(), {name})) - untold(working())
     assert hidden or name in hints
 
@@ -172,7 +173,7 @@ def test_every_cause_explains_itself(cause: Any) -> None:
         ("sts-never-asked", around(events=())),
         ("sdk-too-old", around(pods=(pod(containers=(container(image="app:1"),)),))),
         ("pod-static-credentials", around(pods=(pod(containers=(container(sources=("secret/a",)),)),))),
-        ("pod-region", around(pods=(pod(containers=(container(env=NO_REGION),)),))),
+        ("pod-region", around(pods=(pod(containers=(container(env=NO_REGION),)),), events=())),
         ("organization-policy", around(events=(Event(NOW, ROLE, "AccessDenied"),))),
     ],
 )  # fmt: skip

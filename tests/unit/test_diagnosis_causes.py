@@ -62,6 +62,7 @@ NEVER_A_PROBLEM = {
     "pod-mesh",
     "pod-network-policy",
     "sts-never-asked",
+    "sts-refused",
 }
 """Causes that can be hinted at from outside, and not proven."""
 
@@ -151,7 +152,8 @@ DNS = {"ports": [{"port": 53, "protocol": "UDP"}]}
     ],
 )
 def test_network_policies_are_hints(policies: tuple[NetworkPolicy, ...], verdict: Verdict) -> None:
-    found = {item.cause.id: item.verdict for item in judge(around(network_policies=policies)(working()))}
+    change = around(network_policies=policies, events=())
+    found = {item.cause.id: item.verdict for item in judge(change(working()))}
     assert found["pod-network-policy"] is verdict
 
 

@@ -5,23 +5,36 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from irsa_cli.core.causes.facts import Association
+from irsa_cli.core.causes.facts import Association, Unreadable
 from irsa_cli.core.causes.finding import Finding, Verdict
+from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.diagnosis import judge
 from irsa_cli.core.policy import Document
 from tests.unit.diagnosis_cases import (
     ASSUMING,
     FOREIGN,
+    POD_IDENTITY,
+    SKIPPING,
+    agent,
     asking,
     for_pod_identity,
     for_role,
     pod_identity,
     targeting,
 )
-from tests.unit.observed import ACCOUNT, CLUSTER, NOW, ROLE, Change, around, role, working
+from tests.unit.observed import ACCOUNT, CLUSTER, NOW, ROLE, Change, around, bare_pod, role, working
+
+UNPLACED = replace(POD_IDENTITY, node="")
+
+
+def young(**fields: Any) -> Pod:
+    """A pod without anything that was started some seconds ago."""
+    return bare_pod(created=NOW - timedelta(seconds=10), **fields)
 
 
 def found(change: Change, identifier: str) -> Finding:
@@ -86,6 +99,59 @@ def test_the_statement_that_is_proposed_is_enough_and_admits_nobody_else() -> No
 def test_the_target_role(trust: Document, external: str, verdict: Verdict) -> None:
     change = targeting(role(arn=FOREIGN, trust=trust), external)
     assert found(change, "pod-identity-target").verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("made", "pods", "probe", "verdict", "decides"),
+    [
+        (NOW - timedelta(seconds=30), (young(),), bare_pod(), Verdict.UNKNOWN, True),
+        (NOW - timedelta(minutes=2), (young(),), bare_pod(), Verdict.PROBLEM, False),
+        (NOW - timedelta(minutes=2), (young(),), Unreadable("not permitted"), Verdict.UNKNOWN, True),
+        (NOW - timedelta(minutes=2), (young(labels=SKIPPING), POD_IDENTITY), None, Verdict.UNKNOWN, False),
+        (NOW - timedelta(minutes=2), (bare_pod(),), None, Verdict.OK, False),
+        (NOW - timedelta(minutes=2), (young(os="windows"),), None, Verdict.OK, False),
+        (None, (young(),), None, Verdict.UNKNOWN, False),
+    ],
+)
+def test_pods_that_the_webhook_missed(
+    made: datetime | None, pods: tuple[Pod, ...], probe: Any, verdict: Verdict, decides: bool
+) -> None:
+    association = Association("a-1", ROLE, made)
+    change = pod_identity(association=association, pods=pods, probe=probe or POD_IDENTITY)
+    item = found(change, "pod-identity-missed")
+    assert (item.verdict, item.judgement.decides) == (verdict, decides)
+
+
+def test_a_restart_is_not_proposed_where_the_pods_ask_to_be_passed_over() -> None:
+    old = bare_pod(created=NOW - timedelta(days=3), labels=SKIPPING)
+    assert found(pod_identity(pods=(old,)), "pod-older-than-association").verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("agents", "users", "verdict", "decides"),
+    [
+        ((agent(),), (POD_IDENTITY,), Verdict.OK, False),
+        ((agent(ready=None),), (POD_IDENTITY,), Verdict.OK, False),
+        ((agent(ready=False), agent(name="again")), (POD_IDENTITY,), Verdict.OK, False),
+        ((agent(), agent(node="other", ready=False)), (POD_IDENTITY,), Verdict.OK, False),
+        ((agent(ready=False), agent(node="other")), (POD_IDENTITY,), Verdict.PROBLEM, False),
+        ((agent(ready=False),), (UNPLACED,), Verdict.PROBLEM, False),
+        (
+            (agent(), agent(node="other", ready=False)),
+            (UNPLACED,),
+            Verdict.UNKNOWN,
+            False,
+        ),
+        ((), (POD_IDENTITY,), Verdict.UNKNOWN, True),
+        ((), (UNPLACED,), Verdict.UNKNOWN, False),
+        ((agent(ready=False),), (replace(POD_IDENTITY, os="windows"),), Verdict.OK, False),
+        (None, (POD_IDENTITY,), Verdict.OK, False),
+        (Unreadable("not permitted"), (POD_IDENTITY,), Verdict.UNKNOWN, False),
+    ],
+)
+def test_where_the_agent_runs(agents: Any, users: tuple[Pod, ...], verdict: Verdict, decides: bool) -> None:
+    item = found(pod_identity(agents=agents, pods=users), "pod-identity-agent-down")
+    assert (item.verdict, item.judgement.decides) == (verdict, decides)
 
 
 def test_an_association_for_nobody_asks_nothing() -> None:

@@ -29,7 +29,7 @@ def verdicts(change: Change) -> dict[str, Verdict]:
     ],
 )
 def test_what_is_suspect_is_no_problem_and_no_all_clear(cause: str, change: Change) -> None:
-    facts = change(working())
+    facts = change(around(events=())(working()))
     found = judge(facts)
     assert [item.cause.id for item in found if item.verdict is Verdict.PROBLEM] == []
     assert cause in [item.cause.id for item in undecided(facts, found)]

@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.causes import CAUSES
+from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.causes.role import overlap
 from irsa_cli.core.causes.trust_flaws import flaws
 from irsa_cli.core.comparing import like
+from irsa_cli.core.diagnosis import judge
 from irsa_cli.core.evaluation import explain
+from irsa_cli.core.states import ProviderState
 from irsa_cli.core.trust import statement, with_statement
-from tests.unit.observed import IDENTITY, PROVIDER, TRUST, condition
+from tests.unit.observed import IDENTITY, PROVIDER, TRUST, around, condition, role, working
 from tests.unit.policies import Case, cases
 
 POLICIES = cases(3000, seed=7)
@@ -91,6 +94,55 @@ def test_a_provider_of_a_cluster_that_is_gone_is_told_from_one_of_another() -> N
     document = {"Statement": {**TRUST["Statement"][0], "Principal": {"Federated": other}, "Condition": {}}}
     assert [flaw.cause for flaw in flaws(document, IDENTITY)] == ["trust-other-cluster"]
     assert [flaw.cause for flaw in flaws(document, IDENTITY, frozenset({other}))] == ["trust-old-cluster"]
+
+
+OTHER = PROVIDER.replace("0123456789", "9999999999")
+SUB, WEB = "system:serviceaccount:backend:reader", "system:serviceaccount:front:web"
+
+
+def of_cluster(provider: str, sub: str, aud: str = "sts.amazonaws.com") -> dict[str, Any]:
+    """A statement for one cluster."""
+    (good,), prefix = TRUST["Statement"], provider.partition("oidc-provider/")[2]
+    keys = {f"{prefix}:sub": sub, f"{prefix}:aud": aud}
+    return {**good, "Principal": {"Federated": provider}, "Condition": {"StringEquals": keys}}
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("aud", ["sts.amazonaws.com", "vault"])
+@pytest.mark.parametrize("sub", [WEB, "system:serviceaccount:backend:raeder"])
+def test_of_several_clusters_the_statement_with_our_provider_is_blamed(
+    sub: str, aud: str, first: bool
+) -> None:
+    statements = [of_cluster(OTHER, SUB), of_cluster(PROVIDER, sub, aud), of_cluster(f"{OTHER}1", SUB)]
+    document = {**TRUST, "Statement": statements if first else [*statements[1:], statements[0]]}
+    found = flaws(document, IDENTITY)
+    assert {flaw.statement for flaw in found} == {f"statement {2 if first else 1}"}
+    assert {flaw.cause for flaw in found} <= {"trust-subject", "trust-audience"}
+
+
+def test_a_statement_for_everybody_is_not_taken_for_the_clusters() -> None:
+    everybody = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole", "Condition": {}}
+    document = {**TRUST, "Statement": [everybody, of_cluster(PROVIDER, WEB, "vault")]}
+    assert {flaw.statement for flaw in flaws(document, IDENTITY)} == {"statement 2"}
+
+
+def test_a_cluster_of_the_same_name_in_another_region_is_another_one() -> None:
+    """eksctl tags providers with the cluster's name alone."""
+    tags = {"alpha.eksctl.io/cluster-name": "demo"}
+    for provider, cause in (
+        (OTHER, "trust-old-cluster"),
+        (OTHER.replace("eu-west-1", "us-east-1"), "trust-other-cluster"),
+    ):
+        known = {provider: ProviderState("https://x", ["sts.amazonaws.com"], tags=tags)}
+        change = around(role=role(trust={**TRUST, "Statement": [of_cluster(provider, SUB)]}), providers=known)
+        wrong = [item for item in judge(change(working())) if item.verdict is Verdict.PROBLEM]
+        assert [item.cause.id for item in wrong] == [cause]
+
+
+def test_what_is_another_clusters_is_not_proposed_to_be_changed() -> None:
+    text = CAUSES["trust-other-cluster"].remedy
+    assert "correct" not in text
+    assert "stays" in text
 
 
 ACTIONS = st.text("ab:*?", max_size=6)

@@ -63,7 +63,7 @@ def many(facts: Facts) -> Diagnosis:
         (around(account=WHY), 1),
         (of_cluster(provider=WHY), 1),
         (trusting(condition(StringEquals=RIGHT, IpAddress={"aws:SourceIp": "10.0.0.0/8"})), 1),
-        (around(events=WHY, probe=WHY, nodes=WHY, network_policies=WHY), 0),
+        (around(probe=WHY, nodes=WHY, network_policies=WHY), 0),
         (around(pods=WHY), 1),
         (around(pods=()), 1),
         (around(pods=(pod(phase="Pending"),)), 1),

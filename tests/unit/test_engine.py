@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core import limits
 from irsa_cli.core.errors import Claimed, Conflict, DeadlineExceeded, Outcome, Unverified, Waits
+from irsa_cli.core.patience import give_up
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import (
     ROLE_ARN_ANNOTATION,
@@ -24,11 +25,12 @@ from irsa_cli.core.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.unanswered import give_up
-from irsa_cli.transaction import engine
-from irsa_cli.transaction.engine import Event, Report, Step, Transaction
-from irsa_cli.transaction.journal import Journal, JournalError, read
+from irsa_cli.transaction import steps
+from irsa_cli.transaction.events import Event, Report, Step
+from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.runner import Transaction
 from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 from tests.unit.doubles import (
@@ -62,7 +64,7 @@ class Stage:
         self.run = Run("t1", 0.0)
 
     def execute(self) -> Report:
-        with self.clock.ruling(), mock.patch.object(engine, "PARALLEL", 1):
+        with self.clock.ruling(), mock.patch.object(steps, "PARALLEL", 1):
             self.run.__init__("t1", self.seconds)  # type: ignore[misc]
             listen = self.options.pop("listen", self.events.append)
             transaction = Transaction(

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.errors import Conflict, DeadlineExceeded, Outcome
 from irsa_cli.core.plan import Change, Kind, Plan
-from irsa_cli.transaction import forward
-from irsa_cli.transaction.engine import Event, Report
-from irsa_cli.transaction.forward import roll_forward
-from irsa_cli.transaction.journal import Journal, JournalError, read
+from irsa_cli.transaction import steps
+from irsa_cli.transaction.events import Event, Report
+from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
+from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import roll_back
+from irsa_cli.transaction.runner import roll_forward
 from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 from tests.unit.doubles import STOLEN, Clock, Entry, Failure, MemoryWorld, before, key_of, service_error
@@ -29,7 +30,7 @@ FAILURES = st.none() | st.sampled_from([item for item in Failure if item is not 
 
 def onward(path: Path, world: MemoryWorld, run: Run | None = None) -> Report:
     """Go on with the journal, one change at a time."""
-    with mock.patch.object(forward, "PARALLEL", 1):
+    with mock.patch.object(steps, "PARALLEL", 1):
         return roll_forward(path, read(path), world.handlers, run or Run("t1", 100.0), lambda event: None)
 
 
@@ -222,6 +223,22 @@ def test_what_the_journal_calls_done_and_is_gone_is_not_the_end(tmp_path: Path) 
     world.failures[Kind.NAMESPACE, ("b",)] = Failure.REFUSED
     with killed(content) as path, Clock().ruling() as world.clock:
         assert onward(path, world).outcome == "unfinished"
+
+
+def test_what_the_journal_calls_done_and_can_not_be_looked_at_is_not_the_end(tmp_path: Path) -> None:
+    """Of two last steps one is noted as done, and the other shows: that is all that is known."""
+    with Clock().ruling() as clock:
+        moments = film(tmp_path, a_plan(1, 2), clock, lambda world: None)
+    content, world = next(
+        (content, world)
+        for content, world in moments
+        if b"done" in b"".join(content.splitlines()[-2:-1]) and (Kind.NAMESPACE, ("c",)) in world.objects
+    )
+    world.blind[Kind.NAMESPACE, ("b",)] = service_error(Outcome.REFUSED)
+    with killed(content) as path, Clock().ruling() as world.clock:
+        report = onward(path, world)
+        assert [item.state for item in report.changes] == ["done", "failed", "done"]
+        assert report.outcome == "unfinished"
 
 
 def test_an_earlier_step_that_fails_is_not_the_end_whatever_became_of_the_last(tmp_path: Path) -> None:

@@ -18,18 +18,10 @@ from hypothesis import given, settings
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import NamespaceState, Present
-from irsa_cli.transaction.journal import (
-    Journal,
-    JournalError,
-    Record,
-    Story,
-    find,
-    journals,
-    new_transaction_id,
-    prune,
-    read,
-)
-from irsa_cli.transaction.recover import unfinished, unreadable
+from irsa_cli.transaction.folder import find, journals, prune, unfinished, unreadable
+from irsa_cli.transaction.journal import Journal, JournalError
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.story import Record, Story, new_transaction_id
 from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 

@@ -22,7 +22,7 @@ from irsa_cli import __version__
 from irsa_cli.cli.main import run
 from irsa_cli.core import written
 from irsa_cli.core.binding import Cluster
-from irsa_cli.core.plan import STATE_OF_KIND, Change, Kind, Plan
+from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import (
     NamespaceState,
     OwnerState,
@@ -32,8 +32,10 @@ from irsa_cli.core.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.written import Unknown, Unreadable
-from irsa_cli.transaction.journal import LARGEST, Journal, JournalError, read
-from irsa_cli.transaction.recover import cut_off, supersede, unfinished, unreadable
+from irsa_cli.transaction.folder import unfinished, unreadable
+from irsa_cli.transaction.journal import Journal, JournalError
+from irsa_cli.transaction.reading import LARGEST, read
+from irsa_cli.transaction.recover import cut_off, supersede
 from irsa_cli.usecases import recover as recovering
 from irsa_cli.usecases.connect import TARGET_KEYS, Target
 from tests.support.thoroughness import examples
@@ -94,9 +96,9 @@ def set_in(*path: Any, to: Any) -> Callable[[Json], object]:
 
 
 def test_what_is_written_is_every_field_by_name() -> None:
-    for made in set(STATE_OF_KIND.values()):
+    for made in {kind.traits.state for kind in Kind}:
         fields = {item.name: item for item in dataclasses.fields(made)}
-        named = written.FIELDS[made]
+        named = made.FIELDS
         assert [item.attribute for item in named] == list(fields)
         for item in named:
             default = fields[item.attribute]

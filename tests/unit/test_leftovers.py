@@ -15,7 +15,7 @@ from irsa_cli.core.errors import (
     Waits,
 )
 from irsa_cli.core.plan import Kind, Plan
-from irsa_cli.transaction.engine import Leftover
+from irsa_cli.transaction.events import Leftover
 from irsa_cli.usecases.running import left
 from tests.unit import strategies as some
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core import written
-from irsa_cli.core.plan import STATE_OF_KIND, Change, Kind, Plan
+from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import State
 from tests.support.thoroughness import examples
 from tests.unit import strategies as some
@@ -33,7 +33,7 @@ def test_a_change_is_written_and_read_without_loss(change: Change) -> None:
     assert written.read(data) == change
     assert written.write(written.read(data)) == written.write(change)
     for state in (change.before, change.after):
-        assert state is None or isinstance(state, STATE_OF_KIND[change.kind])
+        assert state is None or isinstance(state, change.kind.traits.state)
 
 
 @settings(max_examples=examples(60))
@@ -72,4 +72,4 @@ def test_empty_stages_are_left_out(stages: list[list[Change]]) -> None:
 
 
 def test_every_kind_has_its_state() -> None:
-    assert set(STATE_OF_KIND) == set(Kind) == set(some.STATES)
+    assert set(Kind) == set(some.STATES)

@@ -12,8 +12,9 @@ import pytest
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import NamespaceState
 from irsa_cli.transaction import seal
-from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal, read
+from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
 from irsa_cli.transaction.private import NotPrivate, make_folder, open_own
+from irsa_cli.transaction.reading import read
 
 NOBODY = 65534
 PLAN = Plan.of([Change(Kind.NAMESPACE, ("a",), None, NamespaceState())])

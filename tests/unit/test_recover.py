@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import NamespaceState
-from irsa_cli.transaction import engine
-from irsa_cli.transaction.engine import Transaction
-from irsa_cli.transaction.journal import Journal, JournalError, read
+from irsa_cli.transaction import steps
+from irsa_cli.transaction.folder import unfinished
+from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.recover import roll_back, unfinished
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.recover import roll_back
+from irsa_cli.transaction.runner import Transaction
 from tests.support.thoroughness import examples
 from tests.unit import strategies as some
 from tests.unit.doubles import LATE_WINDOW, STOLEN, STUCK, Clock, Failure, MemoryWorld, before, key_of
@@ -52,7 +54,7 @@ def film(folder: Path, plan: Plan, clock: Clock, prepare: Callable[[MemoryWorld]
     prepare(world)
     journal = Journal.open(folder, "t1", plan, {})
     filmed = Filmed(journal, world)
-    with mock.patch.object(engine, "PARALLEL", 1):
+    with mock.patch.object(steps, "PARALLEL", 1):
         run = Run("t1", 100.0)
         Transaction(plan, world.handlers, filmed, run).execute()  # type: ignore[arg-type]
     journal.close()

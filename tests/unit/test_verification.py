@@ -302,7 +302,21 @@ SHAPE: dict[str, Any] = {
         "invocation": {
             "required": ["executionSuccessful"],
             "additionalProperties": False,
-            "properties": {"executionSuccessful": {"type": "boolean"}, "exitCode": {"type": "integer"}},
+            "properties": {
+                "executionSuccessful": {"type": "boolean"},
+                "exitCode": {"type": "integer"},
+                "toolExecutionNotifications": {
+                    "type": "array",
+                    "items": {
+                        "required": ["message"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "level": {"enum": ["none", "note", "warning", "error"]},
+                            "message": TEXT,
+                        },
+                    },
+                },
+            },
         },
         "result": {
             "required": ["message"],
@@ -340,6 +354,38 @@ SHAPE: dict[str, Any] = {
 @pytest.mark.parametrize("report", [MANY, Report(CLUSTER), Report(None, error=IrsaError("no cluster"))])
 def test_sarif_is_of_its_shape(report: Report) -> None:
     jsonschema.validate(json.loads(sarif(report)), SHAPE)
+
+
+PROOF = "a token of shop/cart is exchanged for arn:aws:iam::1:role/cart"
+LOOK = "irsa doctor cart -n shop -c prod"
+
+
+def proof_of(item: Verification) -> list[str]:
+    """What the forms for pipelines say of it beside its steps: JSON, JUnit, SARIF."""
+    report = Report(CLUSTER, (item,))
+    document = report.to_json()
+    suite = ElementTree.fromstring(junit(report)).find("testsuite")
+    assert suite is not None
+    (run,) = json.loads(sarif(report))["runs"]
+    told = run["invocations"][0].get("toolExecutionNotifications", [])
+    command = (document["notLookedAt"] or {}).get("command")
+    return [
+        f"{document['proved']} {command}",
+        suite.findtext("system-out", ""),
+        "\n".join(item["message"]["text"] for item in told),
+    ]
+
+
+def test_every_form_says_what_is_proven_and_what_looks_at_the_rest() -> None:
+    for text in proof_of(one(six(), look=LOOK, notes=("and a note",))):
+        assert PROOF in text
+        assert LOOK in text
+    assert all("and a note" in text for text in proof_of(one(six(), notes=("and a note",)))[1:])
+
+
+@pytest.mark.parametrize("item", [one(six(identity=OPEN), look=LOOK), one(six(trust=FAILED), look=LOOK)])
+def test_no_form_calls_proven_what_is_not(item: Verification) -> None:
+    assert not any("is exchanged" in text for text in proof_of(item))
 
 
 def test_sarif_names_every_step() -> None:

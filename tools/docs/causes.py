@@ -43,8 +43,11 @@ Each check ends with one of three verdicts:
   be told is no problem: the exit code is 5 when there is a problem. It is 1 when there is none, but
   ServiceAccount, role, trust policy or provider could not be looked at (`service-account-missing`,
   `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust` and
-  `pod-identity-target`), no running pod with this identity was seen (`pod-unseen`), or a setting of a
-  container is suspect (`pod-profile`, `pod-credentials-file`), else 0.
+  `pod-identity-target`), no running pod with this identity was seen (`pod-unseen`), or something that was
+  seen may well be what is wrong: a setting of a container (`pod-profile`, `pod-credentials-file`,
+  `sts-global-endpoint`, `pod-role-twice`), what STS has answered (`sts-refused`, `sts-region`,
+  `token-malformed`) or was never asked (`sts-never-asked`), pods that the application made on `default`
+  (`pod-service-account`). Else it is 0, and the last line names what to look at if the application fails.
 
 Problems are shown by weight, the most probable one first. A check that depends on another says "can't tell"
 until that one is in order: where there is no role, nothing is said of its trust policy.
@@ -53,15 +56,17 @@ until that one is in order: where there is no role, nothing is said of its trust
 
 - Policies of the organization (SCPs, RCPs): they can't be read from a member account.
 - What the application does with its credentials: another role that it assumes, an SDK that is told to use
-  something else, a token that is kept for too long (unless STS has seen it). A setting that names the role
-  once more is a hint.
+  something else, a token that is kept for too long (unless STS has seen it, or it is mounted by subPath). A
+  setting that names the role once more is a hint, or suspect where it says that the role is to be assumed.
 - What irsa itself has asked of STS (`irsa verify`, `irsa credentials`, `create-sa --verify`), and what was
   run under `irsa exec`: it says nothing of the application. By their session and user agent they are left out
   of what CloudTrail tells; that STS has admitted one of them is known.
 - The inside of pods: what is in the token's file.
 - The network: DNS, routes, and what a sidecar lets out. NetworkPolicies are read, and give a hint only:
   whether the cluster's network enforces them can't be seen.
-- Of EKS Pod Identity: whether its agent runs well on a node, and what it says.
+- Of EKS Pod Identity: what its agent says. That it runs on the nodes of the pods is looked at.
+- Pods that could not be created beside some that run with this identity (a rollout that hangs), unless a
+  whole namespace is asked for (`-n` without a name).
 
 Never a cause, and never named as one: `automountServiceAccountToken: false` (a web identity has a volume of
 its own), the provider's thumbprint for an issuer of EKS, `hostNetwork`, and a policy that the role lacks (the

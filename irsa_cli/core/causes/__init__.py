@@ -14,6 +14,8 @@ from irsa_cli.core.causes import (
     network,
     own_token,
     pod_identity,
+    pod_identity_names,
+    pod_identity_pods,
     provider,
     role,
     role_arn,
@@ -21,6 +23,7 @@ from irsa_cli.core.causes import (
     service_account,
     settings,
     trust,
+    uncreated,
     webhook,
     wide_trust,
 )
@@ -37,6 +40,8 @@ _HOMES = (
     wide_trust,
     webhook,
     pod_identity,
+    pod_identity_names,
+    pod_identity_pods,
     bare_pods,
     containers,
     own_token,
@@ -44,6 +49,7 @@ _HOMES = (
     settings,
     network,
     answers,
+    uncreated,
     seen,
 )
 _GROUPS = tuple(Group)

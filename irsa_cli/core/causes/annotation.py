@@ -12,7 +12,8 @@ from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Subject, 
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.meant import admitting, choose, evidence
-from irsa_cli.core.causes.own_token import own_tokens, own_volume
+from irsa_cli.core.causes.own_token import hidden_tokens, own_tokens, own_volume
+from irsa_cli.core.causes.pod_identity_names import unused
 from irsa_cli.core.causes.subjects import (
     account_of,
     annotate_anew,
@@ -192,8 +193,12 @@ def _annotation(facts: Facts) -> Judgement:
         raise CannotTell("another cause explains it: annotation-key, annotation-place or annotation-removed")
     if own_tokens(subject):
         return ok("it needs none: its pods name their role and mount their token themselves")
+    if hidden_tokens(facts):
+        raise CannotTell("its pods mount their token themselves; where their role comes from is not read")
     if subject.renamed and not admitting(subject):
         raise CannotTell("another cause explains it: service-account-renamed")
+    if unused(facts) and not admitting(subject):
+        raise CannotTell("another cause explains it: pod-identity-other-name")
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",
         fix=choose(facts, make(facts, subject)),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import replace
 
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.bare_pods import edit
 from irsa_cli.core.causes.facts import Facts, Role, Subject, have
-from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.causes.kinds import Container, Pod
-from irsa_cli.core.causes.own_token import own_volume
+from irsa_cli.core.causes.own_token import own_volume, volume_at
 from irsa_cli.core.causes.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
@@ -29,7 +30,7 @@ from irsa_cli.core.causes.subjects import (
     users_of,
     where,
 )
-from irsa_cli.core.causes.usage import has_role, is_active, is_of_app, neighbours, strays
+from irsa_cli.core.causes.usage import has_role, is_active, is_of_app, made_by_it, neighbours, strays
 from irsa_cli.core.evaluation import covers
 from irsa_cli.core.policy import as_list
 
@@ -37,6 +38,7 @@ _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 _CHAIN = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
+_ASSUME = re.compile(r"assume", re.IGNORECASE)
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -57,13 +59,29 @@ def _service_account(facts: Facts) -> Judgement:
         return _stray(facts, found)
     pods = [pod for pod in have(subject.pods) if is_active(pod)]
     if any(pod.service_account == subject.name for pod in pods):
-        return ok("pods use the ServiceAccount")
+        return _beside(facts)
     others = listed(sorted({pod.service_account for pod in pods})) or "none"
     evidence = {"used_in_the_namespace": others}
     near = neighbours(facts)
     if near:
         evidence["pods_of_its_name"] = f"{pod_names(near)}, which have a ServiceAccount of their own"
     return unknown(f"no pod uses ServiceAccount {subject.full_name}", **evidence)
+
+
+def _beside(facts: Facts) -> Judgement:
+    """Pods use the ServiceAccount; others that they have made may be missing it."""
+    subject = facts.named
+    made, jobs = made_by_it(facts) if has_role(account_of(subject)) else ((), ())
+    if not made and not jobs:
+        return ok("pods use the ServiceAccount")
+    text = "pods of the same application run as default, which has no role; whether they need one"
+    say, found = (suspect, made) if made else (hint, jobs)
+    return say(
+        f"{text} can't be seen",
+        pods=pod_names(found),
+        they_use="default",
+        in_place_of=subject.name,
+    )
 
 
 def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
@@ -147,9 +165,13 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     annotated = account_of(facts.named).annotated
     if annotated is not None and pod.created is not None and pod.created > annotated:
         return True
+    return _stands_before_region(container, ROLE_ENV)
+
+
+def _stands_before_region(container: Container, variable: str) -> bool:
     names = list(container.env)
     added = [name for name in ("AWS_STS_REGIONAL_ENDPOINTS", "AWS_DEFAULT_REGION") if name in names]
-    return any(names.index(name) > names.index(ROLE_ENV) for name in added)
+    return any(names.index(name) > names.index(variable) for name in added)
 
 
 @cause(
@@ -159,7 +181,7 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     title="The pods' tokens have another audience than the ServiceAccount asks for.",
     symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
     looks_at="the projected token in the pods' volumes, the annotation eks.amazonaws.com/audience",
-    remedy="Have the pods made anew.",
+    remedy="Have the pods made anew. Where their template mounts the token, set its audience there.",
     source=_WEBHOOK,
 )
 def _audience(facts: Facts) -> Judgement:
@@ -174,13 +196,28 @@ def _audience(facts: Facts) -> Judgement:
     }
     if not found:
         return ok("the pods' tokens have the right audience", audience=wanted)
+    fixed = [name for name in found if _brings_token(pods[name])]
+    by_hand = edit(subject.namespace, pods[fixed[0] if fixed else next(iter(found))])
+    again = restart(subject, [pods[name] for name in found])
+    text = "their template mounts a token of another audience, which the webhook leaves as it is"
     return problem(
-        "they were started with another audience",
-        fix=restart(subject, [pods[name] for name in found]),
+        text if fixed else "they were started with another audience",
+        fix=by_hand if fixed else f"{again}\n# where their template mounts the token itself: {by_hand}",
         pods=listed(found),
         tokens=listed(str(audience) for audience in found.values()),
         expected=wanted,
     )
+
+
+def _brings_token(pod: Pod) -> bool:
+    """Whether the token's volume surely stands in the pod's template, so that a new pod would have it again.
+
+    The webhook puts its own before all others; and what a container's variables show, as of the role, holds
+    of the token, too.
+    """
+    if pod.volumes[0].name != TOKEN_VOLUME:
+        return True
+    return any(injected(item) and _stands_before_region(item, TOKEN_ENV) for item in pod.containers)
 
 
 def _token_volumes(pod: Pod) -> set[str]:
@@ -258,10 +295,48 @@ def _has_token(pod: Pod, container: Container) -> bool:
     path = file.replace("\\", "/").removeprefix("C:")
     tokens = {volume.name: volume.path for volume in pod.volumes if volume.audience is not None}
     return any(
-        path == f"{mount.rstrip('/')}/{tokens[name]}"
+        path == _file_at(mount, tokens[name], container.parts.get(name, ""))
         for name, mount in container.mounts.items()
         if name in tokens
     )
+
+
+def _file_at(mount: str, token: str, part: str) -> str:
+    """Where a volume's token is: below the mount, or, of a part of the volume, where that leads."""
+    if not part:
+        return f"{mount.rstrip('/')}/{token}"
+    inside = token.removeprefix(part.rstrip("/")).lstrip("/") if f"{token}/".startswith(part) else token
+    return f"{mount.rstrip('/')}/{inside}" if inside else mount.rstrip("/")
+
+
+@cause(
+    "pod-token-kept",
+    Group.PODS,
+    76,
+    title="The token is mounted by subPath, so that the container's file is never renewed.",
+    symptom="It works for a day (or as long as the token lasts); then ExpiredTokenException: Token expired",
+    looks_at=f"{TOKEN_ENV}, subPath of the volume mounts of the pods' containers",
+    remedy="Mount the token's whole volume at a folder, without subPath: kubelet renews what is in it.",
+    source="https://kubernetes.io/docs/concepts/storage/projected-volumes/",
+)
+def _kept(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = [(pod, item) for pod, item in injected_users(subject) if _is_kept(pod, item)]
+    if not found:
+        return ok("no token's file is mounted by subPath")
+    return problem(
+        "kubelet renews the volume, and not what is mounted of it by subPath",
+        fix=edit(subject.namespace, found[0][0]),
+        containers=where(found),
+        file=str(found[0][1].env[TOKEN_ENV]),
+    )
+
+
+def _is_kept(pod: Pod, container: Container) -> bool:
+    volume = volume_at(pod, container, container.env[TOKEN_ENV] or "")
+    if volume is None or volume.audience is None or container.init or pod.owner.startswith("Job/"):
+        return False  # What begins a pod, or is a Job's, ends before its token does.
+    return volume.name in container.parts
 
 
 @cause(
@@ -282,7 +357,15 @@ def _twice(facts: Facts) -> Judgement:
         return ok("no setting of the containers names the role once more")
     if _trusts_itself(role_of(subject)):
         return ok("settings name the role, whose trust policy lets it assume itself", containers=where(found))
-    return unknown(
+    asked = [(pod, item) for pod, item in found if _is_to_assume(item, arn)]
+    if asked:
+        return suspect(
+            "settings tell the application to assume the role, which it has already, and which does not trust"
+            " itself",
+            containers=where(asked),
+            role=arn,
+        )
+    return hint(
         "settings name the role; what the application does with it can't be seen from outside, and the role"
         " does not trust itself",
         containers=where(found),
@@ -293,6 +376,19 @@ def _twice(facts: Facts) -> Judgement:
 def _names_role(container: Container, arn: str) -> bool:
     variables = (value for key, value in container.env.items() if key != ROLE_ENV)
     return arn in variables or any(arn in argument for argument in container.arguments)
+
+
+def _is_to_assume(container: Container, arn: str) -> bool:
+    """Whether the name of a variable or an argument says that the role is to be assumed."""
+    names = [key for key, value in container.env.items() if value == arn and key != ROLE_ENV]
+    # What stands before the role: its own argument's name, or the argument before it.
+    words = " ".join(container.arguments)
+    names += [words[:place].rpartition(" -")[2] for place in _places(words, arn)]
+    return any(_ASSUME.search(name) for name in names)
+
+
+def _places(text: str, part: str) -> list[int]:
+    return [number for number in range(len(text)) if text.startswith(part, number)]
 
 
 def _trusts_itself(role: Role) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from irsa_cli.core.causes.bare_pods import edit
-from irsa_cli.core.causes.facts import Facts, have
-from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.causes.kinds import Container
+from irsa_cli.core.causes.exchanges import is_admitted
+from irsa_cli.core.causes.facts import Facts, Unreadable, have
+from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.causes.kinds import Container, Pod
 from irsa_cli.core.causes.subjects import (
     TOKEN_ENV,
     account_of,
@@ -23,6 +24,7 @@ _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _MINIMUM_CLI = (1, 16, 232)
+_REGIONAL_CLI = (1, 18)
 _CLI_IMAGE = re.compile(
     r"(?:.*/)?(?:amazon/aws-cli|aws-cli/aws-cli):v?(?P<version>\d+\.\d+\.\d+)(?:@.*)?", re.ASCII
 )
@@ -47,7 +49,9 @@ def _region(facts: Facts) -> Judgement:
     ]
     if not found:
         return ok("containers know their region")
-    return unknown("the application may set its region itself", containers=where(found))
+    if is_admitted(facts, [pod for pod, _ in found]):
+        return ok("STS has admitted the pods, so they know their region", containers=where(found))
+    return hint("only the application itself can know its region", containers=where(found))
 
 
 @cause(
@@ -114,22 +118,53 @@ def _contradicts(container: Container) -> bool:
     35,
     title="The pods use the global endpoint of STS, which a VPC's endpoint does not serve.",
     symptom='Post "https://sts.amazonaws.com/": dial tcp: i/o timeout',
-    looks_at=f"the annotation {STS_REGIONAL_ANNOTATION}, ec2 DescribeVpcEndpoints",
-    remedy="Annotate the ServiceAccount for regional endpoints, then have the pods made anew.",
+    looks_at=f"the annotation {STS_REGIONAL_ANNOTATION}, ec2 DescribeVpcEndpoints, cloudtrail LookupEvents,"
+    " images of the pods' containers",
+    remedy="Annotate the ServiceAccount for regional endpoints, then have the pods made anew. Where the SDK"
+    " does not heed AWS_STS_REGIONAL_ENDPOINTS, upgrade it, or set AWS_ENDPOINT_URL_STS.",
     source=f"{_EKS}/configure-sts-endpoint.html",
 )
 def _global_endpoint(facts: Facts) -> Judgement:
     subject = facts.named
     annotated = account_of(subject).annotations.get(STS_REGIONAL_ANNOTATION, "true")
     if annotated != "false":
-        return ok("the pods use the endpoint of their region")
+        return _by_old_sdk(facts)
     if not have(facts.sts_endpoints):
         return unknown("whether the pods reach the global endpoint hangs on the VPC's way out")
-    return unknown(
+    return suspect(
         "the VPC has an endpoint for STS in its region, and the annotation keeps the pods from using it",
         annotation=f"{STS_REGIONAL_ANNOTATION}=false",
         remedy=annotate(subject, "true", STS_REGIONAL_ANNOTATION),
     )
+
+
+def _by_old_sdk(facts: Facts) -> Judgement:
+    """The variable asks for the region's endpoint; whether the SDK heeds it shows in what STS was asked."""
+    if not isinstance(facts.sts_endpoints, tuple) or not facts.sts_endpoints:
+        return ok("the pods use the endpoint of their region")
+    subject = facts.named
+    found = [
+        (pod, item)
+        for pod, item in injected_users(subject)
+        if not item.env.get("AWS_ENDPOINT_URL_STS") and not _heeds_region(item)
+    ]
+    pods = [pod for pod, _ in found]
+    if not found or is_admitted(facts, pods):
+        return ok("the pods use the endpoint of their region")
+    if any(isinstance(subject.events, Unreadable) and subject.events.follows for _ in found):
+        return ok("the pods are told to use the endpoint of their region")
+    # An old SDK asks the global endpoint all the same: without a way out of the VPC nobody answers.
+    return hint(
+        "the VPC has an endpoint for STS in its region, and STS was not seen to be asked: an SDK that does"
+        " not heed AWS_STS_REGIONAL_ENDPOINTS asks the global endpoint, which that does not serve",
+        containers=where(found),
+        endpoint=listed(item.id for item in facts.sts_endpoints),
+    )
+
+
+def _heeds_region(container: Container) -> bool:
+    """Whether the image's AWS CLI is one that heeds the variable."""
+    return (_cli_version(container) or (0,)) >= _REGIONAL_CLI
 
 
 @cause(
@@ -180,13 +215,19 @@ def _unreadable(facts: Facts) -> Judgement:
     if version >= _READABLE_SINCE:
         return ok("the cluster's version makes the token readable for the container's user")
     subject = facts.named
-    found = [
-        (pod, item)
-        for pod, item in injected_users(subject)
-        if (item.user or pod.user or 0) != 0 and pod.fs_group is None
-    ]
+    exposed = [(pod, item) for pod, item in injected_users(subject) if pod.fs_group is None]
+    found = [(pod, item) for pod, item in exposed if _user(pod, item)]
     if not found:
-        return ok("containers run as root, or have an fsGroup")
+        silent = [(pod, item) for pod, item in exposed if _user(pod, item) is None]
+        if not silent or is_admitted(facts, [pod for pod, _ in silent]):
+            return ok("containers run as root, or have an fsGroup")
+        return suspect(
+            "this version of Kubernetes gives the file to root alone, and who the image's user is can't be"
+            " seen from outside",
+            containers=where(silent),
+            images=listed(item.image for _, item in silent),
+            version=have(facts.eks).version,
+        )
     return problem(
         "this version of Kubernetes gives the file to root alone",
         fix=edit(subject.namespace, found[0][0]),
@@ -194,6 +235,11 @@ def _unreadable(facts: Facts) -> Judgement:
         version=have(facts.eks).version,
         expected="fsGroup: 65534",
     )
+
+
+def _user(pod: Pod, container: Container) -> int | None:
+    """Whom the container runs as; None where only its image says so."""
+    return pod.user if container.user is None else container.user
 
 
 def _version(text: str) -> tuple[int, ...]:

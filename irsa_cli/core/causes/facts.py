@@ -16,6 +16,7 @@ from irsa_cli.core.causes.kinds import (
     Container,
     NetworkPolicy,
     Pod,
+    Refused,
     Requirement,
     ServiceAccount,
     Volume,
@@ -33,6 +34,7 @@ __all__ = [
     "Facts",
     "NetworkPolicy",
     "Pod",
+    "Refused",
     "Requirement",
     "Role",
     "RoleSummary",
@@ -161,10 +163,26 @@ class Association:
 
 
 @dataclass(frozen=True)
+class OtherAssociation:
+    """An association of another ServiceAccount, with its role as far as that could be read."""
+
+    namespace: str
+    name: str
+    association: Association | Unreadable | None
+    role: Role | Unreadable | None = Unreadable("EKS did not tell the association's role")
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
 class Event:
     """An AssumeRoleWithWebIdentity that STS saw. `error` is empty for a success; `seconds` asked for.
 
-    `own`: it was irsa's own, or made under `irsa exec`, and says nothing of the application's.
+    `own`: it was irsa's own, or made under `irsa exec`, and says nothing of the application's. `region` is
+    where STS was asked.
     """
 
     time: datetime
@@ -173,6 +191,7 @@ class Event:
     message: str = ""
     seconds: int | None = None
     own: bool = False
+    region: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,7 +207,10 @@ class Subject:
     cluster's. `association_role` and `target_role` are those of the EKS Pod Identity association, `agent`
     whether the cluster
     has its agent, `auth_endpoints` those in the VPC for what the agent calls; they are read only where there
-    is an association. `nodes` are those of its pods, by name, as far as EC2 knows them.
+    is an association. `nodes` are those of its pods, by name, as far as EC2 knows them. `agents` are the
+    agent's pods, None where they tell nothing; `other_associations` those for nearly its name, or for its
+    name in another namespace, read where it has no role. `refused` are pods of the namespace that could not
+    be created, None where that was not read: pods with this identity run.
     """
 
     namespace: str
@@ -209,6 +231,9 @@ class Subject:
     association_role: Role | Unreadable | None = Unreadable("there is no Pod Identity association")
     target_role: Role | Unreadable | None = Unreadable("the association has no target role", follows=True)
     agent: bool | Unreadable = Unreadable("there is no Pod Identity association")
+    agents: tuple[Pod, ...] | Unreadable | None = None
+    other_associations: tuple[OtherAssociation, ...] | Unreadable = ()
+    refused: tuple[Refused, ...] | Unreadable | None = None
     auth_endpoints: tuple[VpcEndpoint, ...] | Unreadable = Unreadable("there is no Pod Identity association")
     network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()
     events: tuple[Event, ...] | Unreadable = ()
@@ -243,6 +268,8 @@ class Facts:
     webhooks: tuple[Webhook, ...] | Unreadable = ()
     webhook_arguments: tuple[str, ...] = ()
     subject: Subject | None = None
+    within: str | None = None
+    """Where all ServiceAccounts are looked at: a namespace, '' for the cluster; None: only a named one is."""
 
     @property
     def named(self) -> Subject:

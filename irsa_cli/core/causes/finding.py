@@ -39,8 +39,9 @@ Evidence = tuple[tuple[str, str], ...]
 class Judgement:
     """What one check finds. `text` is one sentence, `fix` commands to paste (only a problem has some).
 
-    `decides`: what can't be told here may well be what is wrong, so that nothing is called right. `follows`:
-    it can't be told for lack of what other checks are about.
+    `decides`: what can't be told here may well be what is wrong, so that nothing is called right. `hints`: as
+    a rule it is in order, and it is the place to look at where the application fails. `follows`: it can't be
+    told for lack of what other checks are about.
     """
 
     verdict: Verdict
@@ -49,6 +50,7 @@ class Judgement:
     fix: str = ""
     decides: bool = False
     follows: bool = False
+    hints: bool = False
 
 
 def ok(text: str, **evidence: str) -> Judgement:
@@ -69,6 +71,11 @@ def unknown(why: str, **evidence: str) -> Judgement:
 def suspect(why: str, **evidence: str) -> Judgement:
     """It can't be told, and may well be what is wrong."""
     return Judgement(Verdict.UNKNOWN, why, _pairs(evidence), decides=True)
+
+
+def hint(why: str, **evidence: str) -> Judgement:
+    """It can't be told, and is in order as a rule: the place to look at where the application fails."""
+    return Judgement(Verdict.UNKNOWN, why, _pairs(evidence), hints=True)
 
 
 def _pairs(evidence: dict[str, str]) -> Evidence:

@@ -37,7 +37,8 @@ class Container:
     """A container of a pod. The value of an environment variable is None where it comes from elsewhere.
 
     `sources` are the Secrets and ConfigMaps that whole environments come from, as `secret/name`. `init`: it
-    runs, and ends, before the others begin.
+    runs, and ends, before the others begin. `mounts` are by volume, and so are `parts`: the path in a volume
+    of which alone something is mounted.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Container:
     arguments: tuple[str, ...] = ()
     user: int | None = None
     init: bool = False
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Volume:
 class Pod:
     """A pod. `owner` is the kind and name of what made it (`ReplicaSet/app-5d4f`), `node` where it runs.
 
-    `containers` are those that begin it, too. `ending`: it was told to end.
+    `containers` are those that begin it, too. `ending`: it was told to end. `ready`: whether its probes are
+    answered, None where nobody has said; `waiting`: why a container of it does not run (CrashLoopBackOff).
     """
 
     namespace: str
@@ -86,11 +89,32 @@ class Pod:
     owner: str = ""
     node: str = ""
     ending: bool = False
+    ready: bool | None = None
+    waiting: str = ""
 
     @property
     def is_alive(self) -> bool:
         """Whether it has not ended, and was not told to."""
         return self.phase not in ("Succeeded", "Failed") and not self.ending
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Something that makes pods and lacks some, since the API server refuses them.
+
+    `maker` is its kind and name (`ReplicaSet/app-5d4f`), `root` what that belongs to (`Deployment/app`).
+    `service_account` is that of its template, None where that could not be read, for the reason in `hidden`.
+    `why` are the API server's words, `last` when they were told last, `pods` how many it has of how many.
+    """
+
+    namespace: str
+    maker: str
+    why: str
+    root: str = ""
+    service_account: str | None = None
+    hidden: str = ""
+    last: datetime | None = None
+    pods: str = ""
 
 
 @dataclass(frozen=True)

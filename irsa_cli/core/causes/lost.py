@@ -59,6 +59,15 @@ class Seen:
             and _shows(item, users.get((item.namespace, item.name), ()), wanted)
         )
 
+    def has_association(self, account: ServiceAccount) -> bool:
+        """Whether a ServiceAccount has its role by an EKS Pod Identity association."""
+        return (account.namespace, account.name) in self.associated
+
+    def gone(self) -> frozenset[Names]:
+        """The ServiceAccounts that are not there, and that a role trusts by name or an association is for."""
+        there = {(item.namespace, item.name) for item in self.accounts}
+        return (self._trusted() | self.associated) - there
+
     def _users(self) -> Mapping[Names, list[Pod]]:
         found: dict[Names, list[Pod]] = {}
         for pod in self.pods if isinstance(self.pods, tuple) else ():

@@ -5,13 +5,18 @@ All of them are hints: what gets through can't be seen from outside.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+from irsa_cli.core.causes.exchanges import is_admitted
 from irsa_cli.core.causes.facts import Facts, have
-from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, unknown
+from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok, unknown
 from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.objects import selects
 from irsa_cli.core.causes.subjects import listed, pod_names, users_of
+
+_PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "envoy"})
+_HOLDS = re.compile(r"holdApplicationUntilProxyStarts[\"']?\s*:\s*[\"']?true")
 
 
 @cause(
@@ -80,11 +85,29 @@ def node_names(pods: Iterable[Pod]) -> list[str]:
     source="https://istio.io/latest/docs/ops/common-problems/injection/",
 )
 def _mesh(facts: Facts) -> Judgement:
-    proxies = {"istio-proxy", "linkerd-proxy", "envoy"}
-    found = [pod for pod in users_of(facts.named) if any(item.name in proxies for item in pod.containers)]
+    found = [pod for pod in users_of(facts.named) if _has_proxy(pod)]
     if not found:
         return ok("no pod has a known sidecar")
-    return unknown("what the sidecar lets out can't be seen from outside", pods=pod_names(found))
+    late = [pod for pod in found if not _waits(pod)]
+    if not late or is_admitted(facts, late):
+        return unknown("what the sidecar lets out can't be seen from outside", pods=pod_names(found))
+    return hint(
+        "what the sidecar lets out can't be seen from outside, nor whether the application waits for it",
+        pods=pod_names(late),
+    )
+
+
+def _has_proxy(pod: Pod) -> bool:
+    return any(item.name in _PROXIES for item in pod.containers)
+
+
+def _waits(pod: Pod) -> bool:
+    """Whether the application begins after the sidecar: it is told to, or the sidecar begins the pod."""
+    if any(item.init and item.name in _PROXIES for item in pod.containers):
+        return True
+    settings = pod.annotations.get("proxy.istio.io/config", "")
+    linkerd = pod.annotations.get("config.linkerd.io/proxy-await", "")
+    return linkerd == "enabled" or bool(_HOLDS.search(settings))
 
 
 @cause(
@@ -106,11 +129,13 @@ def _network_policy(facts: Facts) -> Judgement:
     if not mine or any(https and to_all for https, to_all in rules):
         return ok("no NetworkPolicy keeps the pods from calling STS")
     names = listed(item.name for item in mine)
+    if is_admitted(facts, pods):
+        return ok("STS has admitted the pods, so NetworkPolicies let them through", policies=names)
     if any(https for https, _ in rules):
-        return unknown(
+        return hint(
             "HTTPS is let out to some addresses; whether STS is among them can't be seen", policies=names
         )
-    return unknown(
+    return hint(
         "no HTTPS is let out; whether the cluster's network enforces that can't be seen from outside",
         policies=names,
     )

@@ -123,7 +123,25 @@ def pod(body: Json) -> Pod:
         owner=f"{owners[0]['kind']}/{owners[0]['name']}" if owners else "",
         node=spec.get("nodeName", ""),
         ending=bool(metadata.get("deletionTimestamp")),
+        ready=_ready(body),
+        waiting=_waiting(body),
     )
+
+
+def _ready(body: Json) -> bool | None:
+    """Whether a pod's probes are answered, as far as its node has said."""
+    conditions = (body.get("status") or {}).get("conditions") or []
+    found = {item.get("type"): item.get("status") for item in conditions}
+    return {"True": True, "False": False}.get(str(found.get("Ready")))
+
+
+def _waiting(body: Json) -> str:
+    """Why the first container that does not run is waited for."""
+    for item in (body.get("status") or {}).get("containerStatuses") or []:
+        reason = ((item.get("state") or {}).get("waiting") or {}).get("reason")
+        if reason:
+            return str(reason)
+    return ""
 
 
 def _container(body: Json) -> Container:
@@ -133,6 +151,11 @@ def _container(body: Json) -> Container:
         env={item["name"]: _value(item) for item in body.get("env") or []},
         sources=tuple(_source(item) for item in body.get("envFrom") or []),
         mounts={item["name"]: item.get("mountPath", "") for item in body.get("volumeMounts") or []},
+        parts={
+            item["name"]: path
+            for item in body.get("volumeMounts") or []
+            if (path := item.get("subPath") or item.get("subPathExpr"))
+        },
         arguments=(*(body.get("command") or ()), *(body.get("args") or ())),
         user=(body.get("securityContext") or {}).get("runAsUser"),
     )

@@ -14,12 +14,13 @@ from irsa_cli.core import trust as trust_policy
 from irsa_cli.core.arn import role_arn
 from irsa_cli.core.causes.bare_pods import edit
 from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
-from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.causes.kinds import Container, Pod, Volume
 from irsa_cli.core.causes.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
     TOKEN_VOLUME,
+    audience_of,
     identity_of,
     injected,
     listed,
@@ -60,6 +61,30 @@ def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
     )
 
 
+def hidden_tokens(facts: Facts) -> tuple[str, ...]:
+    """Containers that bring a token for AWS, and a role that can't be read: it comes from elsewhere."""
+    subject, wanted = facts.named, audience_of(facts, facts.named)
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    return tuple(
+        f"{pod.name} (container {item.name})"
+        for pod in pods
+        if pod.service_account == subject.name and pod.is_alive
+        for item in pod.containers
+        if _role_is_hidden(item)
+        and any(
+            volume.audience == wanted and volume.name in item.mounts and volume.name != TOKEN_VOLUME
+            for volume in pod.volumes
+        )
+    )
+
+
+def _role_is_hidden(container: Container) -> bool:
+    """Whether its role's variable, or its whole environment, is taken from a Secret or a ConfigMap."""
+    if ROLE_ENV in container.env:
+        return container.env[ROLE_ENV] is None
+    return bool(container.sources)
+
+
 def own_volume(pod: Pod, container: Container) -> Volume | None:
     """The volume of the container's token, where that is not the webhook's; None for the webhook's own."""
     if not injected(container) or container.env[TOKEN_ENV] is None:
@@ -70,7 +95,9 @@ def own_volume(pod: Pod, container: Container) -> Volume | None:
 
 def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
     """The volume that a file of the container is in."""
-    fitting = [name for name, mount in container.mounts.items() if file.startswith(f"{mount.rstrip('/')}/")]
+    fitting = [
+        name for name, mount in container.mounts.items() if f"{file}/".startswith(f"{mount.rstrip('/')}/")
+    ]
     nearest = max(fitting, key=lambda name: len(container.mounts[name]), default="")
     return next((volume for volume in pod.volumes if volume.name == nearest), None)
 
@@ -103,7 +130,11 @@ def _is_role(text: str) -> bool:
 def _own_token(facts: Facts) -> Judgement:
     subject = facts.named
     have(subject.pods)
-    found = own_tokens(subject)
+    found, hidden = own_tokens(subject), hidden_tokens(facts)
+    if hidden:
+        return suspect(
+            "a container brings its token, and its role comes from elsewhere", containers=listed(hidden)
+        )
     if not found:
         return ok("no container brings a token of its own")
     why = ""

@@ -10,7 +10,7 @@ import shlex
 from irsa_cli.core import policy
 from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, have
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.causes.injection import NO_ENV, POD_IDENTITY_ENV, has_pod_identity
+from irsa_cli.core.causes.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.pod_identity_trust import (
     SERVICE,
@@ -32,11 +32,10 @@ from irsa_cli.core.causes.subjects import (
 from irsa_cli.core.evaluation import Answer
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_AGENT = "eks-pod-identity-agent"
 _FARGATE = "eks.amazonaws.com/fargate-profile"
 _TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
 _ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
-_NONE = "there is no Pod Identity association for it"
+NONE = "there is no Pod Identity association for it"
 
 
 def _association(facts: Facts) -> Association | None:
@@ -56,7 +55,7 @@ def _association(facts: Facts) -> Association | None:
 def _trust(facts: Facts) -> Judgement:
     association = _association(facts)
     if association is None:
-        return ok(_NONE)
+        return ok(NONE)
     role = have(facts.named.association_role)
     if role is None:
         return problem(
@@ -128,7 +127,7 @@ def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
 def _target(facts: Facts) -> Judgement:
     association = _association(facts)
     if association is None:
-        return ok(_NONE)
+        return ok(NONE)
     if not association.target_role_arn:
         return ok("the association has no target role")
     role = have(facts.named.target_role)
@@ -155,21 +154,21 @@ def _target(facts: Facts) -> Judgement:
     59,
     title="The cluster has no agent of EKS Pod Identity.",
     symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
-    looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode has it built in), pods of {_AGENT}",
-    remedy=f"Install the add-on {_AGENT}, or give up the association for IRSA.",
+    looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode has it built in), pods of {AGENT}",
+    remedy=f"Install the add-on {AGENT}, or give up the association for IRSA.",
     source=f"{_EKS}/pod-id-agent-setup.html",
 )
 def _agent(facts: Facts) -> Judgement:
     if _association(facts) is None:
-        return ok(_NONE)
+        return ok(NONE)
     if have(facts.named.agent):
         return ok("the cluster has the agent that hands out credentials")
     cluster = facts.cluster
     return problem(
         "nothing answers pods that ask for their credentials",
         fix=f"aws eks create-addon --cluster-name {cluster.name} --region {cluster.region}"
-        f" --addon-name {_AGENT}",
-        addon=f"{_AGENT}: not there",
+        f" --addon-name {AGENT}",
+        addon=f"{AGENT}: not there",
     )
 
 
@@ -185,7 +184,7 @@ def _agent(facts: Facts) -> Judgement:
 )
 def _endpoint(facts: Facts) -> Judgement:
     if _association(facts) is None:
-        return ok(_NONE)
+        return ok(NONE)
     if have(facts.named.auth_endpoints):
         return ok("the VPC has an endpoint for the service that the agent calls")
     if not have(facts.sts_endpoints):
@@ -206,9 +205,9 @@ def _endpoint(facts: Facts) -> Judgement:
 def _platform(facts: Facts) -> Judgement:
     association = _association(facts)
     if association is None:
-        return ok(_NONE)
+        return ok(NONE)
     users = users_of(facts.named)
-    found = [pod for pod in users if _FARGATE in pod.labels or pod.os == "windows"]
+    found = [pod for pod in users if runs_without(pod)]
     if not found:
         return ok("no pod of it runs on Fargate or Windows")
     cluster = facts.cluster
@@ -240,11 +239,12 @@ def _platform(facts: Facts) -> Judgement:
 def _older(facts: Facts) -> Judgement:
     association = _association(facts)
     if association is None:
-        return ok(_NONE)
+        return ok(NONE)
     made = association.created
     if made is None:
         raise CannotTell("EKS did not say when the association was made")
-    found = [pod for pod in users_of(facts.named) if _has_nothing(pod) and pod.created and pod.created < made]
+    users = [pod for pod in users_of(facts.named) if has_nothing(pod) and not opted_out(pod)]
+    found = [pod for pod in users if pod.created and pod.created < made]
     if not found:
         return ok("no pod without credentials is older than the association", made=made.isoformat())
     return problem(
@@ -256,7 +256,13 @@ def _older(facts: Facts) -> Judgement:
     )
 
 
-def _has_nothing(pod: Pod) -> bool:
+def runs_without(pod: Pod) -> bool:
+    """Whether a pod runs where there is no EKS Pod Identity: on Fargate, or on Windows."""
+    return _FARGATE in pod.labels or pod.os == "windows"
+
+
+def has_nothing(pod: Pod) -> bool:
+    """Whether a pod has neither a web identity nor EKS Pod Identity."""
     return is_bare(pod) and not has_pod_identity(pod)
 
 

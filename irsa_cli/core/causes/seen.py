@@ -6,12 +6,14 @@ All other causes judge what they find; this one tells whether there was anything
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from irsa_cli.core.causes.facts import CannotTell, Facts
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, unknown
 from irsa_cli.core.causes.injection import has_pod_identity, is_injected
 from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.subjects import account_of, pod_names, users_of
+from irsa_cli.core.causes.uncreated import waits_for_pods
 
 UNSEEN = "pod-unseen"
 
@@ -48,7 +50,9 @@ def _has_identity(pod: Pod) -> bool:
 
 
 def _unseen(facts: Facts, text: str, **evidence: str) -> Judgement:
-    return unknown(text, **evidence, to_see=to_see(facts))
+    found = unknown(text, **evidence, to_see=to_see(facts))
+    # What keeps them from being created is a cause of its own, and has to be put right first.
+    return replace(found, follows=waits_for_pods(facts))
 
 
 def to_see(facts: Facts) -> str:

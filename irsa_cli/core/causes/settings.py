@@ -10,8 +10,9 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from irsa_cli.core.causes.bare_pods import edit
+from irsa_cli.core.causes.exchanges import is_admitted
 from irsa_cli.core.causes.facts import CannotTell, Facts, have
-from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.causes.injection import POD_IDENTITY_ENV
 from irsa_cli.core.causes.kinds import Container, Pod
 from irsa_cli.core.causes.subjects import injected, is_bare, listed, pod_names, users_of, where
@@ -19,6 +20,9 @@ from irsa_cli.core.causes.subjects import injected, is_bare, listed, pod_names, 
 _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+_FILE = "AWS_SHARED_CREDENTIALS_FILE"
+_NOTHING = "/dev/null"
+"""Names no file, so that none is read."""
 _AGENT = "169.254.170.23"
 _KUBE2IAM = "iam.amazonaws.com/role"
 _CLI = re.compile(r"(?:.*/)?(?:amazon/aws-cli|aws-cli/aws-cli):v?(\d+)\.(\d+)\.\d+(?:@.*)?", re.ASCII)
@@ -49,7 +53,7 @@ def _profile(facts: Facts) -> Judgement:
     found = _having(facts, lambda item: any(item.env.get(name, "") != "" for name in _PROFILES))
     if not found:
         return ok("no container names a profile")
-    return suspect(
+    return _unless_admitted(facts, found)(
         "some SDKs look for the profile in place of the web identity, and fail where it is not there",
         containers=where(found),
         variables=listed(name for name in _PROFILES if name in found[0][1].env),
@@ -62,15 +66,32 @@ def _profile(facts: Facts) -> Judgement:
     43,
     title="The container has a credentials file, which some SDKs take before the web identity.",
     symptom="Another principal (an IAM user) in errors",
-    looks_at="AWS_SHARED_CREDENTIALS_FILE of the pods' containers",
+    looks_at="AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE of the pods' containers, mounts at .aws",
     remedy="Remove AWS_SHARED_CREDENTIALS_FILE from the pod's template. The order hangs on the SDK.",
     source=f"{_SDK}/standardized-credentials.html",
 )
 def _credentials_file(facts: Facts) -> Judgement:
-    found = _having(facts, lambda item: item.env.get("AWS_SHARED_CREDENTIALS_FILE", "") != "")
-    if not found:
-        return ok("no container names a credentials file")
-    return suspect("which goes first hangs on the SDK", containers=where(found))
+    found = _having(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING))
+    if found:
+        say = _unless_admitted(facts, found)
+        return say("which goes first hangs on the SDK", containers=where(found))
+    mounted = _having(facts, _has_configuration)
+    if mounted:
+        text = "a configuration of AWS is in the container; what its default profile says is not read"
+        return hint(text, containers=where(mounted))
+    return ok("no container names a credentials file")
+
+
+def _has_configuration(container: Container) -> bool:
+    """Whether it is told of a configuration, or has one mounted where SDKs look for it."""
+    if container.env.get("AWS_CONFIG_FILE", "") not in ("", _NOTHING):
+        return True
+    return any("/.aws/" in f"{mount}/" for mount in container.mounts.values())
+
+
+def _unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
+    """Suspect, but where STS has admitted the pods since they were made: their SDK uses the web identity."""
+    return unknown if is_admitted(facts, [pod for pod, _ in found]) else suspect
 
 
 @cause(
@@ -218,7 +239,10 @@ def _sdk(facts: Facts) -> Judgement:
         )
     hidden = [item.image for _, item in found if not _CLI.fullmatch(item.image)]
     if hidden:
-        return unknown("which SDK is in an image can't be seen from outside", images=listed(hidden))
+        return hint(
+            "whether the SDK in an image knows EKS Pod Identity can't be seen from outside",
+            images=listed(hidden),
+        )
     return ok("the images' AWS CLI is recent enough, or there is no association")
 
 

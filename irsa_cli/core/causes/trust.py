@@ -161,6 +161,8 @@ _trust_cause(
     "trust-other-cluster",
     88,
     "The role trusts the issuer of another cluster.",
+    remedy="Add a statement for this cluster (irsa create-sa --attach-role-arn ... --update-trust). That of"
+    " the other cluster stays as it is: its pods need it.",
     source=_ASSOCIATE,
 )
 _trust_cause(

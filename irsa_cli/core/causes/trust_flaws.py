@@ -13,7 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.causes.principal_flaws import PROVIDER, Flaw, principal_flaw, similarity
+from irsa_cli.core.causes.principal_flaws import (
+    PROVIDER,
+    Flaw,
+    principal_flaw,
+    similarity,
+    trusted_providers,
+)
 from irsa_cli.core.causes.subjects import shown, unspaced
 from irsa_cli.core.comparing import like
 from irsa_cli.core.evaluation import Failure, StatementVerdict, covers, explain
@@ -60,12 +66,29 @@ def flaws(
     allowing: list[Flaw] = []
     if not explanation.allowed_by:
         judged = [
-            [replace(flaw, statement=verdict.name) for flaw in _of_statement(verdict, statements, case)]
+            (
+                _is_for_others(statements[verdict.index], case),
+                [replace(flaw, statement=verdict.name) for flaw in _of_statement(verdict, statements, case)],
+            )
             for verdict in explanation.verdicts
             if verdict.effect == "Allow"
         ]
-        allowing = min(judged, key=_distance, default=[_nothing(identity)])
+        nothing = False, [_nothing(identity)]
+        _, allowing = min(judged, key=lambda item: (item[0], *_distance(item[1])), default=nothing)
     return (*denying, *allowing)
+
+
+def _is_for_others(item: Document, case: _Case) -> bool:
+    """Whether a statement was meant for others' tokens: those of another cluster, or of no cluster.
+
+    It names neither the cluster's provider nor one that stands for it by mistake. Where several clusters
+    share a role, each has a statement of its own.
+    """
+    wanted = case.identity.provider_arn
+    if wanted in trusted_providers({"Statement": [item]}):
+        return False
+    found = principal_flaw(item, wanted, case.old)
+    return found is None or found.cause not in ("trust-provider-arn", "trust-old-cluster")
 
 
 def _of_statement(verdict: StatementVerdict, statements: list[Any], case: _Case) -> list[Flaw]:

@@ -12,7 +12,7 @@ from irsa_cli.core.causes.meant import naming
 from irsa_cli.core.causes.principal_flaws import Flaw, trusted_providers
 from irsa_cli.core.causes.subjects import audience_of, identity_of, provider_there, role_of
 from irsa_cli.core.causes.trust_flaws import flaws
-from irsa_cli.core.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
 
 EKSCTL_ACCOUNT_TAG = "alpha.eksctl.io/iamserviceaccount-name"
@@ -24,14 +24,22 @@ def _old(facts: Facts, role: Role) -> frozenset[str]:
     own = identity_of(facts, facts.named).provider_arn
     known = facts.named.providers
     named = trusted_providers(role.trust) - {own}
-    return frozenset(arn for arn in named if arn in known and _is_old(facts, known[arn]))
+    return frozenset(arn for arn in named if arn in known and _is_old(facts, arn, known[arn]))
 
 
-def _is_old(facts: Facts, provider: object) -> bool:
+def _is_old(facts: Facts, arn: str, provider: object) -> bool:
     if not isinstance(provider, ProviderState):
         return provider is None
-    tags = provider.tags
-    return facts.cluster.arn == tags.get(CLUSTER_TAG) or facts.cluster.name == tags.get(EKSCTL_CLUSTER_TAG)
+    cluster, tags = facts.cluster, provider.tags
+    if cluster.arn == tags.get(CLUSTER_TAG):
+        return True
+    # eksctl notes the name alone, which a cluster of another region may have, too.
+    return cluster.name == tags.get(EKSCTL_CLUSTER_TAG) and _host(arn) == _host(cluster.issuer)
+
+
+def _host(provider: str) -> str:
+    """The host of an issuer, of its URL or its provider's ARN; EKS has one for each region."""
+    return host_path(provider.rpartition("oidc-provider/")[2]).partition("/")[0].lower()
 
 
 def flaws_of(facts: Facts) -> tuple[Flaw, ...]:

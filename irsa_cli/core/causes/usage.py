@@ -18,6 +18,8 @@ from irsa_cli.core.states import ROLE_ARN_ANNOTATION
 
 _RELEASE = "app.kubernetes.io/instance"
 _NAME_LABELS = ("app.kubernetes.io/name", _RELEASE, "app", "k8s-app", "name")
+_HOOK = "helm.sh/hook"
+"""A pod that Helm makes for a test or around an upgrade, and not the application."""
 _SPARK_LABEL = "spark-app-selector"
 # What names of ServiceAccounts have beside the application's.
 _FILLERS = frozenset(
@@ -104,6 +106,36 @@ def strays(facts: Facts) -> tuple[Pod, ...]:
     ]
     found.sort(key=lambda pod: not _is_same_app(pod, subject.name))
     return (*found, *_elsewhere(facts))
+
+
+def made_by_it(facts: Facts) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
+    """Pods on `default` that the application seems to have made while it runs, and perhaps some more.
+
+    It makes pods without a controller, and Jobs. Those without, of the same release, and those whose names
+    begin with the name of one of its pods (a runner's, a worker's) are most probably its own; a Job of the
+    release may be the chart's. A workload of the release has the ServiceAccount that the chart gave it.
+    """
+    subject = facts.named
+    pods = tuple(pod for pod in have(subject.pods) if is_active(pod))
+    own = [pod for pod in pods if pod.service_account == subject.name]
+    known = strays(facts)
+    others = [
+        pod
+        for pod in pods
+        if pod.service_account == "default"
+        and pod.owner.partition("/")[0] in ("", "Job")
+        and pod not in known
+        and _HOOK not in pod.annotations
+        and not is_neighbour(facts, pod)
+    ]
+    named = [pod for pod in others if any(pod.name.startswith(f"{item.name}-") for item in own)]
+    released = [pod for pod in others if pod not in named and any(_is_of_release(pod, item) for item in own)]
+    alone = [pod for pod in released if not pod.owner]
+    return (*named, *alone), tuple(pod for pod in released if pod.owner)
+
+
+def _is_of_release(pod: Pod, own: Pod) -> bool:
+    return pod.labels.get(_RELEASE, "") != "" and pod.labels[_RELEASE] == own.labels.get(_RELEASE)
 
 
 def neighbours(facts: Facts) -> tuple[Pod, ...]:

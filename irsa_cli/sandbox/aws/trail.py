@@ -37,6 +37,7 @@ _KEYS = (
     "AccessKeyId",
 )
 _MOST = 50
+_NO_WORDS = "An unknown error occurred"
 _ROLE = "AWS::IAM::Role"
 
 
@@ -82,10 +83,10 @@ class Trail:
         agent = request.headers.get("user-agent", "")
         self._record(asked, agent, token, region, session=session, code=code)
 
-    def note(self, token: Token, role_arn: str, region: str, code: str) -> None:
+    def note(self, token: Token, role_arn: str, region: str, code: str, words: str = "") -> None:
         """A refused exchange that was not made here: what pods have tried, for instance."""
         asked = {"roleArn": role_arn, "roleSessionName": "pod", "durationSeconds": 3600}
-        self._record(asked, "", token, region, session=None, code=code)
+        self._record(asked, "", token, region, session=None, code=code, words=words)
 
     def _record(
         self,
@@ -96,6 +97,7 @@ class Trail:
         *,
         session: Session | None,
         code: str,
+        words: str = "",
     ) -> None:
         role_arn = asked["roleArn"]
         partition, account = parse_role_arn(role_arn).group(1, 2)
@@ -109,7 +111,7 @@ class Trail:
             "awsRegion": region,
             "sourceIPAddress": "127.0.0.1",
             "userAgent": agent,
-            **({"errorCode": code, "errorMessage": "An unknown error occurred"} if code else {}),
+            **({"errorCode": code, "errorMessage": words or _NO_WORDS} if code else {}),
             "requestParameters": asked,
             "responseElements": _response(session, token) if session else None,
             "requestID": str(uuid.uuid4()),

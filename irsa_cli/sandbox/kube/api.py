@@ -2,8 +2,8 @@
 
 It serves what irsa calls, and what somebody may put into a namespace to see what irsa does: the kinds in
 `kinds`, tokens of ServiceAccounts, SelfSubjectAccessReview, API discovery, the issuer's documents and the
-version. No watch, no selectors, no server-side apply, no PUT, no managedFields. A bare server differs when
-`controllers` is on: see `store.Store`.
+version. No watch, no labelSelector, no server-side apply, no PUT, no managedFields. A bare server differs
+when `controllers` is on: see `store.Store`.
 """
 
 from __future__ import annotations

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from irsa_cli.sandbox.kube import pods, status, webhooks
 from irsa_cli.sandbox.kube.schema import BYTES, OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
 
-_REFERENCE: Schema = dict.fromkeys(
-    ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"), str
-)
+_REFERENCE_FIELDS = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_REFERENCE: Schema = dict.fromkeys(_REFERENCE_FIELDS, str)
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 
 
@@ -30,7 +29,8 @@ class Kind:
 
     `answers_deleted`: a DELETE answers the object, not a Status. `kept` are fields that only the server (or
     a subresource) writes, `frozen` those that nobody changes, with the reason given to those who try.
-    `fill_in` sets defaults, `problems` tells what is wrong beyond the metadata.
+    `fill_in` sets defaults, `problems` tells what is wrong beyond the metadata. `selectable` are the fields
+    that a fieldSelector may name beside the object's name and namespace.
     """
 
     kind: str
@@ -44,6 +44,7 @@ class Kind:
     frozen: Mapping[str, str] = field(default_factory=dict)
     fill_in: Callable[[JsonObject], None] = _nothing
     problems: Callable[[JsonObject], list[status.FieldError]] = _no_problems
+    selectable: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -71,6 +72,19 @@ def _data_problems(obj: JsonObject) -> list[status.FieldError]:
 
 def _fill_in_secret(secret: JsonObject) -> None:
     secret.setdefault("type", "Opaque")
+
+
+def _event_problems(event: JsonObject) -> list[status.FieldError]:
+    about = event.get("involvedObject", {}).get("namespace", "")
+    if about == event["metadata"]["namespace"]:
+        return []
+    return [status.invalid_value("involvedObject.namespace", about, "does not match event.namespace")]
+
+
+def _fill_in_event(event: JsonObject) -> None:
+    """Parts that the API answers even where nobody has written them."""
+    event.setdefault("involvedObject", {})
+    event.setdefault("source", {})
 
 
 NAMESPACES = Kind(
@@ -135,6 +149,25 @@ LEASES = Kind(
     },
     group="coordination.k8s.io",
 )
+_OBJECT_FIELDS = tuple(f"involvedObject.{part}" for part in _REFERENCE_FIELDS)
+EVENTS = Kind(
+    "Event",
+    "events",
+    {
+        **OBJECT,
+        "involvedObject": _REFERENCE,
+        **dict.fromkeys(("reason", "message", "type", "action", "reportingComponent"), str),
+        **dict.fromkeys(("reportingInstance", "firstTimestamp", "lastTimestamp", "eventTime"), str),
+        "source": {"component": str, "host": str},
+        "count": int,
+        "series": RAW,
+    },
+    short_names=("ev",),
+    fill_in=_fill_in_event,
+    problems=_event_problems,
+    selectable=(*_OBJECT_FIELDS, "reason", "reportingComponent", "source", "type"),
+)
+"""What controllers tell of an object. Here nobody writes them but those who call the API."""
 WEBHOOKS = Kind(
     "MutatingWebhookConfiguration",
     "mutatingwebhookconfigurations",
@@ -158,5 +191,15 @@ WORKLOADS = (
 )
 KINDS = {
     (kind.group, kind.resource): kind
-    for kind in (NAMESPACES, SERVICE_ACCOUNTS, PODS, CONFIG_MAPS, SECRETS, LEASES, WEBHOOKS, *WORKLOADS)
+    for kind in (
+        NAMESPACES,
+        SERVICE_ACCOUNTS,
+        PODS,
+        CONFIG_MAPS,
+        SECRETS,
+        LEASES,
+        EVENTS,
+        WEBHOOKS,
+        *WORKLOADS,
+    )
 }

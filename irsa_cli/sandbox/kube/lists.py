@@ -16,12 +16,13 @@ from irsa_cli.sandbox.kube.kinds import Kind
 from irsa_cli.sandbox.kube.schema import JsonObject
 
 _META = "meta.k8s.io/v1"
-_UNSERVED = ("fieldSelector", "labelSelector", "watch")
+_UNSERVED = ("labelSelector", "watch")
 
 
 def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonObject]) -> JsonObject:
     """The list, or the page of it, that `request` asks for; `version` is the store's resourceVersion."""
     refuse_unserved(request)
+    objects = _selected(kind, request.args.get("fieldSelector", ""), objects)
     limit = _read_limit(request.args.get("limit", "0"))
     metadata: dict[str, Any] = {"resourceVersion": version}
     if request.args.get("continue"):
@@ -29,16 +30,49 @@ def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonOb
         metadata["resourceVersion"] = version
         objects = [obj for obj in objects if _key(obj) >= start]
     if 0 < limit < len(objects):
-        metadata |= {
-            "continue": _token(version, _key(objects[limit - 1]) + "\0"),
-            "remainingItemCount": len(objects) - limit,
-        }
+        metadata["continue"] = _token(version, _key(objects[limit - 1]) + "\0")
+        if not request.args.get("fieldSelector"):  # How many of the rest are selected nobody has counted.
+            metadata["remainingItemCount"] = len(objects) - limit
         objects = objects[:limit]
     if wants(request, "PartialObjectMetadataList", _META):
         return _partial(metadata, objects)
     # Items of a list don't repeat what the list says.
     items = [{k: v for k, v in obj.items() if k not in ("kind", "apiVersion")} for obj in objects]
     return {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": metadata, "items": items}
+
+
+def _selected(kind: Kind, selector: str, objects: list[JsonObject]) -> list[JsonObject]:
+    """The objects whose fields have the values that a fieldSelector asks for; 400 for other fields.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/
+    """
+    for term in filter(None, selector.split(",")):
+        label, operator, wanted = _term(term)
+        if label not in ("metadata.name", "metadata.namespace", *kind.selectable):
+            why = (
+                f'Unable to find "{kind.api_version}, Resource={kind.resource}" that match label selector '
+                f'"", field selector "{selector}": field label not supported: {label}'
+            )
+            raise status.bad_request(why)
+        objects = [obj for obj in objects if (_field(obj, label) == wanted) is (operator != "!=")]
+    return objects
+
+
+def _term(term: str) -> tuple[str, str, str]:
+    """A requirement of a fieldSelector: the field, the operator and the value."""
+    for operator in ("!=", "==", "="):
+        label, found, value = term.partition(operator)
+        if found:
+            return label, operator, value
+    raise status.bad_request(f"invalid selector: '{term}'; can't understand '{term}'")
+
+
+def _field(obj: JsonObject, label: str) -> str:
+    """The value of a field; that of `source` is its component."""
+    found: Any = obj
+    for part in ("source.component" if label == "source" else label).split("."):
+        found = found.get(part, {}) if isinstance(found, dict) else {}
+    return found if isinstance(found, str) else ""
 
 
 def refuse_unserved(request: Request) -> None:

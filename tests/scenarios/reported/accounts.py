@@ -212,7 +212,7 @@ def settings_that_set_no_account(world: World) -> None:
     "the job pods' log upload is denied, the server works",
     "pods that the application makes run as the default ServiceAccount",
     "pod-service-account",
-    score=Score.MISSED,
+    score=Score.HINT,
 )
 def jobs_of_the_application_on_default(world: World) -> None:
     world.no_pod()
@@ -225,7 +225,7 @@ def jobs_of_the_application_on_default(world: World) -> None:
     "jobs can't use the role of their runner",
     "the pods of jobs run as the default ServiceAccount",
     "pod-service-account",
-    score=Score.MISSED,
+    score=Score.HINT,
 )
 def jobs_of_a_runner_on_default(world: World) -> None:
     world.no_pod()

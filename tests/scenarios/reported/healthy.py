@@ -318,6 +318,66 @@ def same_name_elsewhere(world: World) -> None:
     world.stage.make_account("other", NAME, annotations={ROLE_ARN: role})
 
 
+@healthy("an application that has its role, and has needed nothing of AWS for hours", exit_code=1)
+def idle_application(world: World) -> None:
+    world.for_hours()
+
+
+@healthy("an application that has asked STS when it began, hours ago")
+def application_that_runs_for_hours(world: World) -> None:
+    world.exchange()
+    world.for_hours()
+
+
+@healthy("a role that was made too late for the first exchange, and not for the next")
+def refused_once(world: World) -> None:
+    world.refused("AccessDenied")
+    world.exchange()
+
+
+@healthy("an endpoint for STS in the VPC, and an SDK that asks it")
+def endpoint_that_is_used(world: World) -> None:
+    world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
+    world.new_pod(container={"image": "app:1"})
+    world.exchange()
+    world.for_hours()
+
+
+@healthy("a profile that takes the web identity, as STS has seen")
+def profile_of_the_web_identity(world: World) -> None:
+    world.with_env(AWS_PROFILE="app", AWS_CONFIG_FILE="/etc/aws/config")
+    world.exchange()
+
+
+@healthy("no credentials file, by a name of nothing")
+def credentials_file_of_nothing(world: World) -> None:
+    world.with_env(AWS_SHARED_CREDENTIALS_FILE="/dev/null")
+
+
+@healthy("a token that is projected by hand, its role from a ConfigMap", exit_code=1)
+def token_by_hand_and_role_from_elsewhere(world: World) -> None:
+    world.annotate(None)
+    spec = world.injected_by_hand()
+    role = {"configMapKeyRef": {"name": "app", "key": "role"}}
+    spec["container"]["env"][0] = {"name": "AWS_ROLE_ARN", "valueFrom": role}
+    world.new_pod(**spec)
+
+
+@healthy("other workloads, a test of Helm and a Job of the release that run as default")
+def release_on_default(world: World) -> None:
+    labels = {"app.kubernetes.io/instance": "shop"}
+    world.new_pod(metadata={"labels": labels})
+    for kind, name in (("StatefulSet", "cache"), ("Job", "migrate")):
+        world.pod(f"{name}-0", "default", labels=labels, owner=(kind, name))
+    world.pod("shop-test", "default", labels=labels, annotations={"helm.sh/hook": "test"})
+
+
+@healthy("a sidecar that begins the pod")
+def sidecar_that_begins_the_pod(world: World) -> None:
+    sidecar = {"name": "istio-proxy", "image": "istio/proxyv2:1.24.2", "restartPolicy": "Always"}
+    world.new_pod(initContainers=[sidecar])
+
+
 @healthy("all ServiceAccounts of a namespace, without naming one")
 def whole_namespace(world: World) -> tuple[str, ...]:
     world.pod("cache-0", "default", labels={"app": "cache"})

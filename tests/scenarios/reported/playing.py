@@ -8,6 +8,7 @@ import io
 import json
 import os
 import signal
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from unittest import mock
 
@@ -32,6 +33,17 @@ def _once(path: str) -> object:
     return _load_file(JSONFileLoader(), path)
 
 
+def _clock(later: timedelta) -> type[datetime]:
+    """A clock that is ahead of that of the cluster: what it says is taken for how long ago things were."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Clock:
+            return cls.fromtimestamp(datetime.now(tz).timestamp() + later.total_seconds(), tz)
+
+    return Clock
+
+
 def _models_kept() -> contextlib.AbstractContextManager[object]:
     return mock.patch.object(JSONFileLoader, "load_file", lambda loader, path: _once(path))
 
@@ -52,7 +64,8 @@ def _play(make: Make, sandbox: Sandbox, folder: Path) -> Json:
         arguments = (NAME, "-n", NAMESPACE)
     terminate = signal.getsignal(signal.SIGTERM)
     out = io.StringIO()
-    with mock.patch.dict(os.environ, stage.env()), contextlib.redirect_stdout(out):
+    looking = mock.patch("irsa_cli.usecases.doctor.datetime", _clock(world.later))
+    with looking, mock.patch.dict(os.environ, stage.env()), contextlib.redirect_stdout(out):
         code = run(["doctor", *arguments, "-c", stage.cluster, "-o", "json", "-q"])
     signal.signal(signal.SIGTERM, terminate)
     document: Json = json.loads(out.getvalue())

@@ -7,7 +7,7 @@ import json
 from tests.scenarios.breaking import NAME
 from tests.scenarios.reported.cases import Score, reported
 from tests.scenarios.reported.trusts import GITHUB
-from tests.scenarios.reported.world import AGENT, SKIP, World
+from tests.scenarios.reported.world import SKIP, World
 
 IGNORED = "Ignoring, HTTP credential provider invalid endpoint host, only loopback hosts are allowed"
 NOTHING_INJECTED = "the pods have none of the variables, and the node's role"
@@ -60,9 +60,7 @@ def trust_that_is_for_irsa(world: World) -> None:
     f"{GITHUB}/aws/eks-pod-identity-agent/issues/52",
     NOTHING_INJECTED,
     "the pod was made some seconds after the association, of which the webhook did not know yet",
-    "pod-missed",
-    "pod-older-than-association",
-    score=Score.UNTOLD,
+    "pod-identity-missed",
 )
 def pod_made_right_after_the_association(world: World) -> None:
     world.annotate(None)
@@ -77,9 +75,7 @@ def pod_made_right_after_the_association(world: World) -> None:
     f"{GITHUB}/aws/eks-pod-identity-agent/issues/153",
     f"{NOTHING_INJECTED}, now and then",
     "the webhook failed open for some pods",
-    "pod-missed",
-    "pod-older-than-association",
-    score=Score.MISSED,
+    "pod-identity-missed",
 )
 def injection_that_comes_and_goes(world: World) -> None:
     pod_made_right_after_the_association(world)
@@ -179,14 +175,3 @@ def profile_with_pod_identity(world: World) -> None:
 )
 def sdk_that_reads_the_token_once(world: World) -> None:
     world.by_pod_identity()
-
-
-@reported(
-    f"{GITHUB}/aws/eks-pod-identity-agent/issues/26",
-    "the agent's pods crash: their probe is refused",
-    "the agent does not run, although its add-on is there",
-    score=Score.MISSED,
-)
-def agent_that_crashes(world: World) -> None:
-    world.by_pod_identity()
-    world.pod(f"{AGENT}-x", "default", labels={"app.kubernetes.io/name": AGENT}, phase="Failed")

@@ -118,7 +118,7 @@ def server_that_is_not_root(world: World) -> None:
     UNREADABLE,
     "the image's user is not root, and nothing in the pod says so",
     "pod-token-unreadable",
-    score=Score.MISSED,
+    score=Score.HINT,
 )
 def image_that_is_not_root(world: World) -> None:
     world.stage.sandbox.describe_cluster_as(world.stage.cluster, version="1.14")
@@ -134,6 +134,7 @@ def image_that_is_not_root(world: World) -> None:
 )
 def library_without_web_identity(world: World) -> None:
     world.with_env(APP="deeplake")
+    world.for_hours()
 
 
 @reported(
@@ -145,6 +146,7 @@ def library_without_web_identity(world: World) -> None:
 )
 def plugin_with_a_chain_of_its_own(world: World) -> None:
     world.new_pod(container={"image": "fluent/fluent-bit:1.6"})
+    world.for_hours()
 
 
 @reported(
@@ -156,6 +158,7 @@ def plugin_with_a_chain_of_its_own(world: World) -> None:
 )
 def version_that_dropped_web_identities(world: World) -> None:
     world.new_pod(container={"image": "godaddy/kubernetes-external-secrets:5.2.0"})
+    world.for_hours()
 
 
 @reported(
@@ -167,6 +170,7 @@ def version_that_dropped_web_identities(world: World) -> None:
 )
 def tool_that_asks_for_a_profile(world: World) -> None:
     world.new_pod(container={"image": "okigan/awscurl:0.22"})
+    world.for_hours()
 
 
 @reported(
@@ -230,6 +234,7 @@ def credentials_kept_by_the_application(world: World) -> None:
 )
 def application_that_wants_keys(world: World) -> None:
     world.new_pod(container={"image": "grafana/loki:2.9.2"})
+    world.for_hours()
 
 
 @reported(
@@ -262,11 +267,12 @@ def global_endpoint_by_annotation(world: World) -> None:
     TIMEOUT,
     "the old SDK asks the global endpoint, whatever it is told",
     "sts-global-endpoint",
-    score=Score.MISSED,
+    score=Score.HINT,
 )
 def global_endpoint_of_an_old_sdk(world: World) -> None:
     world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
     world.new_pod(container={"image": "python:3.7"})
+    world.for_hours()
 
 
 @reported(
@@ -274,11 +280,17 @@ def global_endpoint_of_an_old_sdk(world: World) -> None:
     TIMEOUT,
     "the controller sets its region too late for the variable to be heeded",
     "sts-global-endpoint",
-    score=Score.MISSED,
+    score=Score.HINT,
 )
 def variable_that_is_not_heeded(world: World) -> None:
     world.stage.sandbox.add_sts_endpoint(world.stage.cluster)
-    world.with_env(AWS_STS_REGIONAL_ENDPOINTS="regional")
+    world.new_pod(
+        container={
+            "image": "public.ecr.aws/aws-controllers-k8s/sagemaker-controller:v0.2.2",
+            "env": [{"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "regional"}],
+        }
+    )
+    world.for_hours()
 
 
 @reported(
@@ -299,10 +311,10 @@ def container_without_a_region(world: World) -> None:
     "InvalidIdentityToken, of one pod",
     "there is no token in the token's file",
     "token-malformed",
-    score=Score.MISSED,
+    score=Score.HINT,
 )
 def file_without_a_token(world: World) -> None:
-    world.refused("InvalidIdentityToken")
+    world.refused("InvalidIdentityToken", "The ID Token provided is not a valid JWT")
 
 
 @reported(
@@ -313,8 +325,8 @@ def file_without_a_token(world: World) -> None:
     outside=True,
 )
 def other_role_in_a_custom_resource(world: World) -> None:
-    other = "arn:aws:iam::444455556666:role/secret-reader"
-    world.stage.sandbox.note_exchange(world.stage.cluster, world.subject, other, "AccessDenied")
+    # CloudTrail of the other account has it.
+    world.refused("AccessDenied", role="arn:aws:iam::444455556666:role/secret-reader")
 
 
 @reported(

@@ -243,6 +243,7 @@ def no_room_in_the_trust(world: World) -> None:
     DENIED,
     "a resource control policy of the organization denies the exchange",
     "organization-policy",
+    "sts-refused",
     score=Score.HINT,
 )
 def denied_by_the_organization(world: World) -> None:
@@ -254,6 +255,7 @@ def denied_by_the_organization(world: World) -> None:
     f"{DENIED} for some seconds after the role was made",
     "IAM had not made the role known everywhere yet",
     "role-new",
+    "sts-refused",
     score=Score.HINT,
 )
 def role_just_made(world: World) -> None:
@@ -387,10 +389,10 @@ def sts_not_active_in_the_region(world: World) -> None:
     "No OpenIDConnect provider found, at the endpoint of a region that is not active",
     "STS is not active in that region, and says something else",
     "sts-region",
-    score=Score.MISSED,
+    score=Score.HINT,
 )
 def sts_not_active_that_says_something_else(world: World) -> None:
-    world.refused("InvalidIdentityToken")
+    world.refused("InvalidIdentityToken", "No OpenIDConnect provider found in your account")
 
 
 @reported(

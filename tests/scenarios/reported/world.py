@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from datetime import timedelta
 from typing import Any
 
 from tests.scenarios.breaking import AWS_CLI, FOREIGN, NAME, STS, Binding
@@ -19,6 +20,13 @@ TOKEN_FILE = f"{FOLDER}/token"
 
 class World(Binding):
     """A binding, and the things around it that reports are about."""
+
+    later = timedelta()
+    """How long after the making of the world doctor looks: pods run for a while before somebody complains."""
+
+    def for_hours(self, hours: int = 2) -> None:
+        """Let the pods have run for some hours when doctor looks."""
+        self.later = timedelta(hours=hours)
 
     @functools.cached_property
     def _clients(self) -> dict[tuple[str, str], Any]:
@@ -139,9 +147,10 @@ class World(Binding):
         }
         return {"container": container, "volumes": [{"name": volume, "projected": {"sources": [token]}}]}
 
-    def refused(self, code: str) -> None:
+    def refused(self, code: str, words: str = "", role: str = "") -> None:
         """Let CloudTrail tell of an exchange of the pod's token that STS refused."""
-        self.stage.sandbox.note_exchange(self.stage.cluster, self.subject, self.role_arn, code)
+        sandbox, role = self.stage.sandbox, role or self.role_arn
+        sandbox.note_exchange(self.stage.cluster, self.subject, role, code, words)
 
     def associate(self, role: str, name: str = NAME) -> None:
         """Associate a role by EKS Pod Identity, in a cluster that has the agent."""

@@ -1,0 +1,97 @@
+"""What a transaction tells: events while it runs, and a report at its end.
+
+What the user sees of them is decided by whoever listens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from irsa_cli.core.errors import Claimed, MadeAgain
+from irsa_cli.core.plan import Change
+
+
+class Step(Enum):
+    """What an event tells."""
+
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+    GATE = "gate"
+    WAITING = "waiting"
+    GATE_PASSED = "gate passed"
+    ROLLBACK = "rollback"
+    UNDONE = "undone"
+    LEFT = "left"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a transaction; `seconds` is how long it took, `text` what is waited for."""
+
+    step: Step
+    change: Change | None = None
+    seconds: float = 0.0
+    error: Exception | None = None
+    changed: bool = True
+    text: str = ""
+
+
+Listener = Callable[[Event], None]
+
+
+def harmless(listen: Listener) -> Listener:
+    """A listener whose failure (its terminal is gone, say) is no failure of the transaction."""
+
+    def safely(event: Event) -> None:
+        with contextlib.suppress(Exception):
+            listen(event)
+
+    return safely
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A change that could not be taken back, and why."""
+
+    change: Change
+    error: Exception
+
+    @property
+    def is_only_told(self) -> bool:
+        """Whether nothing can be done about what is left, nor has to be."""
+        return isinstance(self.error, MadeAgain) or (isinstance(self.error, Claimed) and self.error.ended)
+
+
+def outcome_of(leftovers: Sequence[Leftover]) -> str:
+    """How a rollback ended, for the journal.
+
+    It is over also where what is left only has to be told: it was made again, or another run that has come to
+    its end uses it.
+    """
+    if not all(item.is_only_told for item in leftovers):
+        return "incomplete"
+    used = any(isinstance(item.error, Claimed) for item in leftovers)
+    return "superseded" if used else "rolled-back"
+
+
+@dataclass
+class ChangeReport:
+    """How one change of the plan ended: pending, done, unchanged, failed, undone or left."""
+
+    change: Change
+    state: str = "pending"
+    seconds: float = 0.0
+
+
+@dataclass
+class Report:
+    """How a transaction ended: `committed`, `rolled-back` or `incomplete`; or not yet: `unfinished`."""
+
+    outcome: str
+    changes: list[ChangeReport]
+    error: Exception | None = None
+    leftovers: list[Leftover] = field(default_factory=list)

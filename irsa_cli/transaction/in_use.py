@@ -1,0 +1,175 @@
+"""Whether somebody else counts on what a run made: another run that goes on from it, or that has ended.
+
+What is left alone for their sake, and put back, is in `irsa_cli.transaction.rollback`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from irsa_cli.core.errors import Claimed, ServiceError, Waits
+from irsa_cli.core.patience import within
+from irsa_cli.core.plan import Change
+from irsa_cli.transaction.protocol import Handler, Run
+from irsa_cli.transaction.steps import Tracked, in_parallel
+from irsa_cli.transaction.waiting import pauses
+
+
+@dataclass(frozen=True)
+class InUse:
+    """Why what the run made has to stay; `ended`: for another run that has come to its end.
+
+    With `unread`, that could not be asked, and has to be taken for granted. `roles` are those that it is
+    about, where one plan makes several; of what is no role's, all stays.
+    """
+
+    why: str
+    ended: bool = False
+    unread: bool = False
+    roles: frozenset[str] = frozenset()
+
+    def keeps(self, step: Tracked) -> bool:
+        """Whether it keeps a step from being taken back.
+
+        Who has ended has had the objects' marks before this run took them: they are given back, to who does
+        not take anything back any more.
+        """
+        mine = step.change.roles
+        concerns = not self.roles or not mine or not mine.isdisjoint(self.roles)
+        return concerns and not (self.ended and step.change.kind.traits.takes_over)
+
+    def error(self, step: Tracked) -> Exception:
+        """What is told of a step that is left for its sake."""
+        what = f"{step.change.kind.value} {step.change.name}"
+        if self.unread:
+            return Waits(f"{what} stays as it is", reason=self.why)
+        return Claimed(f"{what} was left alone", reason=self.why, ended=self.ended)
+
+
+def together(one: InUse | None, other: InUse | None) -> InUse | None:
+    """What is known after asking twice; what could be read tells more than what could not."""
+    if one is None or other is None:
+        return one or other
+    first = other if one.unread else one
+    # Of two roles, one run may have ended and another not.
+    same = not one.roles or not other.roles or one.roles == other.roles
+    ended = (one.ended or other.ended) if same else (one.ended and other.ended)
+    roles = one.roles | other.roles if one.roles and other.roles else frozenset[str]()
+    return replace(first, ended=ended, roles=roles)
+
+
+class Survey:
+    """Asks, once and again, who counts on what the steps of a run have made."""
+
+    def __init__(
+        self,
+        steps: Sequence[Tracked],
+        handler: Callable[[Change], Handler],
+        run: Run,
+        *,
+        seconds: float,
+        late_seconds: float,
+    ) -> None:
+        """`seconds` has the rollback in all; for `late_seconds` it waits for a mark that can't be read."""
+        self._steps = steps
+        self._handler = handler
+        self._run = run
+        self._seconds = seconds
+        self._late_seconds = late_seconds
+        self._silent: dict[int, Exception] = {}
+        """Why nothing could be read of a step, when it was asked last."""
+
+    def ask(self) -> InUse | None:
+        """Why somebody else counts on what the run made.
+
+        Where that can't be read, nobody does; but for roles, whose mark tells it, and for a run that goes on
+        from what another one has begun: that one may have ended meanwhile.
+        """
+        found: list[tuple[Tracked, str]] = []
+
+        def ask(step: Tracked) -> None:
+            try:
+                why = self._claimed(step)
+            except Exception as error:  # A bug in a handler tells nothing, too.
+                self._silent[step.index] = error
+                return
+            self._silent.pop(step.index, None)
+            if why:
+                found.append((step, why))
+
+        # To wait for it again and again would cost the rollback its time.
+        again = self._run.remaining > self._seconds / 2
+        in_parallel(ask, [step for step in self._steps if again or step.index not in self._silent])
+        if not found:
+            return self._unread()
+        found.sort(key=lambda item: item[0].index)
+        mine = [step.change.roles for step, _ in found]
+        roles = frozenset[str]().union(*mine) if all(mine) else frozenset[str]()
+        in_use = InUse(found[0][1], ended=self._has_ended([step for step, _ in found]), roles=roles)
+        return together(in_use, self._unmarked(roles)) if roles else in_use
+
+    def _has_ended(self, found: Sequence[Tracked]) -> bool:
+        """Whether who counts on them has come to its end: by what every run writes last, for those roles."""
+        last = [step for step in found if step.change.kind.traits.ends_runs]
+        last = last or [step for step in self._steps if self._is_back(step)]
+        bound = frozenset[str]().union(*(step.change.roles for step in last))
+        roles = frozenset[str]().union(*(step.change.roles for step in found))
+        return bool(last) and (not bound or roles <= bound)
+
+    def _is_back(self, step: Tracked) -> bool:
+        """Whether what every run writes last, and a deletion took away, is there again."""
+        lost = step.change.kind.traits.ends_runs and step.change.action == "update"
+        if not lost or not step.record.done or not step.record.needs_undo:
+            return False
+        back = step.change.inverse
+        with contextlib.suppress(ServiceError), within(self._run):
+            return bool(self._handler(back).claimed(back, self._run.transaction, ours=False))
+        return False
+
+    def _claimed(self, step: Tracked) -> str:
+        """Why somebody else counts on an object; a mark that decides is waited for: IAM may come back."""
+        ours = step.record.needs_undo and step.state != "left"
+        until, waits = time.monotonic() + self._late_seconds, pauses()
+        while True:
+            try:
+                with within(self._run):
+                    return self._handler(step.change).claimed(step.change, self._run.transaction, ours=ours)
+            except ServiceError as error:
+                waits_for_it = step.change.kind.traits.owner_decides and error.transient and ours
+                if not waits_for_it or time.monotonic() >= until or self._run.remaining <= 0:
+                    raise
+            time.sleep(min(next(waits), max(self._run.remaining, 0)))
+
+    def _unread(self) -> InUse | None:
+        """What could not be asked, and must not be taken for a no."""
+        goes_on = any(_goes_on(step.change) and step.record.needs_undo for step in self._steps)
+        last = [step for step in self._steps if step.change.kind.traits.ends_runs]
+        silent = [step for step in last if step.index in self._silent]
+        if not goes_on or not silent:
+            return self._unmarked()
+        error = self._silent[silent[0].index]
+        return InUse(f"whether another run has ended meanwhile can't be read: {error}", unread=True)
+
+    def _unmarked(self, known: Collection[str] = ()) -> InUse | None:
+        """What could not be asked of roles other than those that are `known`: whose they are by now."""
+        silent = [
+            step
+            for step in self._steps
+            if step.change.kind.traits.owner_decides
+            and step.record.needs_undo
+            and step.index in self._silent
+            and step.change.roles.isdisjoint(known)
+        ]
+        if not silent:
+            return None
+        roles = frozenset[str]().union(*(step.change.roles for step in silent))
+        error = self._silent[silent[0].index]
+        return InUse(f"whose it is by now can't be read: {error}", unread=True, roles=roles)
+
+
+def _goes_on(change: Change) -> bool:
+    """Whether it makes a role, that another run has begun, this run's own."""
+    return change.kind.traits.takes_over and change.kind.traits.owner_decides

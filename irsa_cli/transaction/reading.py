@@ -1,0 +1,212 @@
+"""Reading a journal: what it tells, as a story.
+
+A journal may be another version's, or damaged: it is read field by field, and either understood or refused by
+a `JournalError`. What the header or the context has besides is passed over; a change or a step that is not
+understood is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from irsa_cli import __version__
+from irsa_cli.core import written
+from irsa_cli.core.forms import FLAG, NUMBER, OBJECT, TEXT, TEXT_MAP, Form
+from irsa_cli.core.written import Unknown, Unreadable, mapping, value
+from irsa_cli.transaction.journal import SEAL, VERSION, JournalError, bytes_of, refused
+from irsa_cli.transaction.private import NotPrivate, open_own
+from irsa_cli.transaction.seal import is_sealed
+from irsa_cli.transaction.story import ENDS, STEPS, TAKES_BACK, Record, Story, is_plain, is_transaction
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes; a plan for a thousand ServiceAccounts needs a few million."""
+
+
+def read(path: Path) -> Story:
+    """Read a journal; raises `JournalError` when it is damaged, or of another version and not understood.
+
+    A run that has done all of its plan has committed, also where its last line is lost.
+    """
+    lines = [line for line in _content(path).splitlines() if line.strip()]
+    header: Any = None
+    try:
+        header = _parsed(lines[0]) if lines else None
+        story = _begun(mapping(header, "its first line"))
+        records, taken_back = list(story.records), bool(story.context.get(TAKES_BACK))
+        for line in lines[1:]:
+            try:
+                event = _parsed(line)
+            except Unreadable:
+                continue  # Torn: its step counts as not written, and the step's call had not gone out.
+            _replay(story, records, mapping(event, "a later line"))
+            taken_back = taken_back or event["event"] == "undo"
+    except Unknown as error:
+        raise _of_another_version(path, header, error) from error
+    except Unreadable as error:
+        raise _not_read(header, f"{path} is not a journal", str(error)) from error
+    if not story.outcome and not taken_back and _is_whole(story):
+        story.outcome = "committed"
+    return story
+
+
+def last_sent(path: Path) -> float:
+    """When (monotonic) a process that died may have sent its last request: not after the last line."""
+    return max(time.monotonic() - _age(path), 0.0)
+
+
+def _age(path: Path) -> float:
+    """Seconds since the journal was last written."""
+    return max(0.0, time.time() - path.stat().st_mtime)
+
+
+def _content(path: Path) -> bytes:
+    """What is in the file; raises `JournalError` for what can't be a journal (a pipe would never end)."""
+    try:
+        with open(open_own(path), "rb") as stream:
+            file = stream.fileno()
+            is_file, size = stat.S_ISREG(os.fstat(file).st_mode), os.fstat(file).st_size
+            if is_file and size <= LARGEST:
+                return stream.read()
+    except NotPrivate as error:
+        raise refused(error) from error
+    except OSError as error:
+        raise JournalError(f"{path} is not a journal", reason=str(error)) from error
+    raise JournalError(f"{path} is not a journal", reason="it is too large" if is_file else "it is no file")
+
+
+def never_began(path: Path) -> bool:
+    """Whether a journal that can't be read is one whose run had not begun anything, or one that is gone.
+
+    The header is on disk before the first call goes out: without all of it, nothing was done.
+    """
+    try:
+        return b"\n" not in _content(path)
+    except JournalError as error:
+        return isinstance(error.__cause__, FileNotFoundError)
+
+
+def _parsed(line: bytes) -> Any:
+    """A line as JSON; raises `Unreadable`, also for what JSON allows and no text can hold."""
+
+    def refuse(constant: str) -> None:
+        raise Unreadable(f"{constant} is no number")
+
+    try:
+        found = json.loads(line, parse_constant=refuse)
+        if b"\\ud" in line.lower():  # Half a character: nothing can show it, or send it.
+            json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(str(error)) from error
+    return found
+
+
+def _begun(header: Mapping[str, Any]) -> Story:
+    """The story as it begins."""
+    version = value(header, "version", NUMBER, "the header")
+    if version != VERSION:
+        raise Unknown(f"version {version} of the journal")
+    stages = value(header, "plan", LISTS, "the header")
+    transaction = value(header, "transaction", NAME, "the header")
+    started = value(header, "started", TEXT, "the header")
+    context = value(header, "context", OBJECT, "the header")
+    _check_context(context)
+    records = [[Record(written.read(change)) for change in stage] for stage in stages]
+    return Story(transaction, started, context, records, sealed=_is_sealed(header))
+
+
+def _is_sealed(header: Mapping[str, Any]) -> bool:
+    """Whether the header is as this user's irsa has written it."""
+    bare, found = {key: said for key, said in header.items() if key != SEAL}, header.get(SEAL)
+    try:
+        return isinstance(found, str) and found.isascii() and is_sealed(bytes_of(bare), found)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _is_lists(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(item, list) for item in found)
+
+
+def _is_target(found: Any) -> bool:
+    texts = isinstance(found, dict) and all(item is None or isinstance(item, str) for item in found.values())
+    return texts and isinstance(found.get("cluster"), str)
+
+
+LISTS = Form("a list of lists", _is_lists)
+NAME = Form("the name of a transaction", is_transaction)
+TARGET = Form("a cluster and how it is reached", _is_target)
+TEXT_OR_NULL = Form("a text or null", lambda found: found is None or isinstance(found, str))
+_CONTEXT = {
+    "command": TEXT,
+    "cluster": TEXT,
+    "serviceAccount": TEXT_OR_NULL,
+    "target": TARGET,
+    TAKES_BACK: NAME,
+    "gated": FLAG,
+    "request": TEXT,
+}
+"""What this version asks a context for; a context may lack it, and have more."""
+
+
+def _check_context(context: Mapping[str, Any]) -> None:
+    for key, form in _CONTEXT.items():
+        if key in context:
+            value(context, key, form, "the context")
+
+
+def _not_read(header: Any, message: str, reason: str) -> JournalError:
+    context = header.get("context") if isinstance(header, dict) else None
+    target = context.get("target") if isinstance(context, dict) else None
+    if not (isinstance(target, dict) and _is_target(target)):
+        return JournalError(message, reason=reason)
+    # A command to paste is made of it, and a kubeconfig names programs: only the user's own word may.
+    sealed = isinstance(header, dict) and _is_sealed(header)
+    told = {key: text for key, text in target.items() if sealed or key != "kubeconfig"}
+    return JournalError(message, reason=reason, target=told)
+
+
+def _of_another_version(path: Path, header: Any, unknown: Unknown) -> JournalError:
+    """What is said of a journal that is whole, and not for this version to act on."""
+    version = header.get("irsa") if isinstance(header, dict) else None
+    named = isinstance(version, str) and is_plain(version)
+    writer = f"irsa {version}" if named else "another version of irsa"
+    reason = f"irsa {__version__} does not know {unknown}; that version can finish it"
+    return _not_read(header, f"{path} was written by {writer}", reason)
+
+
+def _is_whole(story: Story) -> bool:
+    """Whether every change is done, the last ones by this run. An empty last stage stands for a gate."""
+    last = story.stages[-1] if story.stages else []
+    return bool(last) and all(item.changed for item in last) and all(item.done for item in story.records)
+
+
+def _replay(story: Story, records: Sequence[Record], event: Mapping[str, Any]) -> None:
+    name = value(event, "event", TEXT, "a later line")
+    if name == "outcome":
+        outcome = value(event, "outcome", TEXT, "the line of the outcome")
+        if outcome not in ENDS:
+            raise Unknown(f"the outcome {outcome!r}")
+        story.outcome = outcome
+        return
+    if name not in STEPS:
+        raise Unknown(f"the step {name!r}")
+    number = value(event, "change", NUMBER, f"a line {name!r}")
+    if not 0 <= number < len(records):
+        raise Unreadable(f"a line {name!r} is about change {number}, which the plan does not have")
+    record = records[number]
+    if name == "begin":
+        record.begin()
+    elif name == "done":
+        record.changed = value(event, "changed", FLAG, "a line 'done'")
+        record.identity = value(event, "identity", TEXT_MAP, "a line 'done'")
+        record.done = True
+    elif name == "refused":
+        record.refused = True
+    elif name == "undone":
+        record.undone = True

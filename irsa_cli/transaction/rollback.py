@@ -1,0 +1,266 @@
+"""The way back: stages in reverse order, each change until it is gone, or until it is not ours to touch.
+
+Whether somebody else counts on it is asked in `irsa_cli.transaction.in_use`; for how long what can't be seen
+may show yet is in `irsa_cli.transaction.waiting`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from irsa_cli.core.dismantling import waits
+from irsa_cli.core.errors import Claimed, Conflict, DeadlineExceeded, MadeAgain, ServiceError, Waits
+from irsa_cli.core.patience import within
+from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.traits import Proof
+from irsa_cli.transaction.events import Event, Leftover, Listener, Step, harmless
+from irsa_cli.transaction.in_use import InUse, Survey, together
+from irsa_cli.transaction.journal import Journal, JournalError
+from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
+from irsa_cli.transaction.steps import Stages, Tracked, all_of, in_parallel
+from irsa_cli.transaction.waiting import ROLLBACK_SECONDS, Turn, Windows, happens_once, pauses
+
+
+class Rollback:
+    """Takes changes back, and looks for what nobody answered. Its time begins with the first of either."""
+
+    def __init__(
+        self,
+        handlers: Mapping[Kind, Handler],
+        journal: Journal,
+        listen: Listener,
+        *,
+        seconds: float = ROLLBACK_SECONDS,
+    ) -> None:
+        self._handlers = handlers
+        self._journal = journal
+        self._listen = harmless(listen)
+        self._seconds = seconds
+        self._windows = Windows()
+        self._started: Run | None = None
+
+    def handler(self, change: Change) -> Handler:
+        """The handler of a change's kind."""
+        return self._handlers[change.kind]
+
+    def note(self, event: str, index: int | None = None, **facts: Any) -> None:
+        """Journal while rolling back: a journal that fails then must not stop the rollback."""
+        with contextlib.suppress(JournalError):
+            self._journal.event(event, index, **facts)
+
+    def _run(self, transaction: str) -> Run:
+        """The rollback as a run, with a deadline of its own."""
+        if self._started is None:
+            self._started = Run(transaction, self._seconds)
+        return self._started
+
+    def finish_unanswered(self, stage: Sequence[Tracked], transaction: str) -> bool:
+        """Look for what a stage began and nobody answered; whether all of the stage is done now."""
+        begun = all(step.record.begun and not step.record.refused for step in stage)
+        if not begun or any(not step.record.done and step.unanswered is None for step in stage):
+            return False
+        run = self._run(transaction)
+        missing = [step for step in stage if not step.record.done]
+        return not in_parallel(lambda step: self._find(step, run), missing)
+
+    def _find(self, step: Tracked, run: Run) -> None:
+        """Wait until a change shows that nobody answered; raises when it doesn't, or can't be looked for."""
+        until, waits = self._windows.late_until(step), pauses()
+        while not self._is_there(step, run):
+            if time.monotonic() >= until or run.remaining <= 0:
+                raise DeadlineExceeded(f"{step.change.name} did not show")
+            time.sleep(min(next(waits), run.remaining))
+        step.record.done, step.state = True, "done"
+        self.note("done", step.index, changed=True, identity={})
+        self._listen(Event(Step.DONE, step.change))
+
+    def _is_there(self, step: Tracked, run: Run) -> bool:
+        try:
+            with within(run):
+                return self.handler(step.change).look(step.change, run.transaction)
+        except ServiceError as error:
+            if not error.transient:
+                raise
+            return False
+
+    def undo(self, stages: Stages, transaction: str) -> list[Leftover]:
+        """Take back what needs it; returns what could not be taken back.
+
+        Between the stages it is asked whether somebody else counts on what this run made: another run that
+        goes on from it, or has ended meanwhile. Then the rest stays, and what was taken away in the moment
+        before is put back: of two that each write first and then look, at least one sees the other.
+        """
+        run, steps = self._run(transaction), all_of(stages)
+        _note_made_anew(steps, run)
+        survey = Survey(
+            steps, self.handler, run, seconds=self._seconds, late_seconds=self._windows.late_seconds
+        )
+        leftovers: list[Leftover] = []
+        in_use: InUse | None = None
+        asked = False
+        for number, stage in reversed(list(enumerate(stages))):
+            todo: Sequence[Tracked] = [step for step in stage if step.record.needs_undo]
+            if not todo:
+                continue
+            if not asked:
+                in_use, asked = survey.ask(), True
+            todo = self._without_kept(todo, in_use, leftovers)
+            todo = self._without_waiting(todo, steps, leftovers)
+            earlier = sum(any(step.record.needs_undo for step in other) for other in stages[:number])
+            parts = _for_all_last(todo)
+            for later, part in zip(reversed(range(len(parts))), parts, strict=True):
+                turn = Turn.of(run, self._seconds, earlier + later)
+                in_parallel(partial(self._undo_step, turn=turn, leftovers=leftovers), part)
+            if in_use is None or in_use.unread or in_use.roles:
+                in_use = together(in_use, survey.ask())
+        if in_use is not None:
+            self._put_back(stages, run, in_use, leftovers)
+        return leftovers
+
+    def _without_kept(
+        self, todo: Sequence[Tracked], in_use: InUse | None, leftovers: list[Leftover]
+    ) -> Sequence[Tracked]:
+        """Those of a stage that nobody else counts on."""
+        if in_use is None:
+            return todo
+        for step in filter(in_use.keeps, todo):
+            self._leave(step, in_use.error(step), leftovers)
+        return [step for step in todo if not in_use.keeps(step)]
+
+    def _without_waiting(
+        self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
+    ) -> list[Tracked]:
+        """Those of a stage that can be taken back although some of the later ones could not."""
+        stuck = [item for item in leftovers if not item.is_only_told]
+        left, plan = [item.change for item in stuck], [step.change for step in steps]
+        waiting = [step for step in todo if waits(step.change, plan, left)]
+        for step in waiting:
+            self._leave(step, _waiting(step, stuck[0]), leftovers)
+        return [step for step in todo if step not in waiting]
+
+    def _put_back(self, stages: Stages, run: Run, in_use: InUse, leftovers: list[Leftover]) -> None:
+        """Make again what was taken back, for who counts on it."""
+        for stage in stages:
+            undone = [
+                step
+                for step in stage
+                if step.record.undone
+                and in_use.keeps(step)
+                and not step.change.kind.traits.service.compares
+                and step.change.after is not None
+            ]
+            for step in undone:
+                step.record.undone = False
+            in_parallel(partial(self._put_back_step, run=run, in_use=in_use, leftovers=leftovers), undone)
+
+    def _put_back_step(self, step: Tracked, run: Run, in_use: InUse, leftovers: list[Leftover]) -> None:
+        error = in_use.error(step)
+        self.note("begin", step.index)
+        try:
+            with within(run):
+                self.handler(step.change).apply(step.change, run)
+        except Exception as failure:
+            error = failure
+        self._leave(step, error, leftovers)
+
+    def _leave(self, step: Tracked, error: Exception, leftovers: list[Leftover]) -> None:
+        step.state = "left"
+        leftovers.append(Leftover(step.change, error))
+        self._listen(Event(Step.LEFT, step.change, error=error))
+
+    def _undo_step(self, step: Tracked, turn: Turn, leftovers: list[Leftover]) -> None:
+        self.note("undo", step.index)
+        started = time.monotonic()
+        try:
+            changed = self._undo_until_gone(step, turn)
+        except MadeAgain as error:
+            step.record.undone = True
+            self.note("undone", step.index)
+            self._leave(step, error, leftovers)
+            return
+        except Exception as error:  # A bug in a handler leaves something behind, too.
+            on_it = _own_on_it(step, leftovers) if type(error) is Conflict else None
+            self._leave(step, error if on_it is None else _waiting(step, on_it), leftovers)
+            return
+        step.record.undone, step.state = True, "undone"
+        if changed:
+            self._windows.note_taken_back(step.change)
+        self.note("undone", step.index)
+        self._listen(Event(Step.UNDONE, step.change, time.monotonic() - started, changed=changed))
+
+    def _undo_until_gone(self, step: Tracked, turn: Turn) -> bool:
+        """Take a step back until no write of it can strike any more, and no old reading hides it."""
+        run, claim = turn.run, Claim(turn.run.transaction, step.record.identity)
+        look_until, spread_until = self._windows.late_until(step), self._windows.spread_until(step)
+        changed = tried = False
+        waits = pauses()
+        while True:
+            applied, given_up = self._attempt(step.change.inverse, turn, claim)
+            changed = changed or (applied is not None and applied.changed)
+            tried = tried or given_up
+            # What was tried to be taken back was there to be seen. Until then an old reading may hide it.
+            until = look_until if changed or tried else max(look_until, spread_until)
+            if applied is not None and (
+                time.monotonic() >= until or (applied.changed and happens_once(step.change))
+            ):
+                return changed
+            # A deadline of its own ends this: the forward one may be over already.
+            if run.remaining <= 0:
+                raise DeadlineExceeded("the time limit of the rollback was reached, and it may yet appear")
+            time.sleep(min(next(waits), run.remaining))
+
+    def _attempt(self, inverse: Change, turn: Turn, claim: Claim) -> tuple[Applied | None, bool]:
+        """One attempt to take something back, None where it failed in a way that passes.
+
+        And whether a write of it was given up without an answer.
+        """
+        run = turn.run
+        with within(turn) as calls:
+            try:
+                applied = self.handler(inverse).apply(inverse, run, claim)
+            except Claimed:
+                # That may be a role whose trust policy was changed back, which IAM doesn't show yet.
+                if time.monotonic() >= self._windows.trust_until or run.remaining <= 0:
+                    raise
+                return None, calls.given_up > 0
+            except ServiceError as error:
+                if not error.transient or turn.remaining <= 0:
+                    raise
+                return None, calls.given_up > 0
+        if applied.changed and inverse.action == "create":
+            run.made(inverse)
+            self._windows.note_made_again(inverse)
+        return applied, calls.given_up > 0
+
+
+def _note_made_anew(steps: Sequence[Tracked], run: Run) -> None:
+    """What an earlier rollback has made again is another object: what was on it is given to that one."""
+    for step in steps:
+        if step.record.undone and step.change.after is None and step.change.kind.traits.made_anew:
+            run.made(step.change.inverse)
+
+
+def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
+    """What this run has put onto an object of its own, and could not take back: nobody else's doing."""
+    if not step.change.kind.is_whole or step.change.action != "create":
+        return None
+    stuck = (item for item in leftovers if item.change.object == step.change.object and not item.is_only_told)
+    return next((item for item in stuck if item.change.kind.traits.proof is Proof.PUT_ON), None)
+
+
+def _waiting(step: Tracked, first: Leftover) -> Waits:
+    return Waits(
+        f"{step.change.kind.value} {step.change.name} stays as it is",
+        reason=f"{first.change.kind.value} {first.change.name} has to be taken back before it",
+    )
+
+
+def _for_all_last(steps: Sequence[Tracked]) -> list[list[Tracked]]:
+    """The steps of a stage in up to two parts, in the order in which they are taken back."""
+    last = [step for step in steps if step.change.kind.traits.for_all]
+    others = [step for step in steps if not step.change.kind.traits.for_all]
+    return [part for part in (others, last) if part]

@@ -1,0 +1,256 @@
+"""Running a plan: stage by stage, every step journaled, everything taken back when one fails.
+
+One runner for a plan that begins (`Transaction`) and for one whose process is gone (`roll_forward`). What a
+change does to the world is its handler's business (`irsa_cli.changes`), the way back is in
+`irsa_cli.transaction.rollback`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from irsa_cli.core.errors import Conflict, DeadlineExceeded, Outcome, ServiceError
+from irsa_cli.core.patience import within
+from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.transaction import steps as tracking
+from irsa_cli.transaction.events import Event, Listener, Report, Step, harmless, outcome_of
+from irsa_cli.transaction.journal import Journal, JournalError
+from irsa_cli.transaction.protocol import Handler, Interrupted, Run
+from irsa_cli.transaction.reading import last_sent, read
+from irsa_cli.transaction.rollback import Rollback
+from irsa_cli.transaction.steps import Stages, Tracked, all_of, in_parallel
+from irsa_cli.transaction.story import UNFINISHED, Story
+from irsa_cli.transaction.waiting import ROLLBACK_SECONDS
+
+
+class Transaction:
+    """One run of a plan against the world."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        handlers: Mapping[Kind, Handler],
+        journal: Journal,
+        run: Run,
+        listen: Listener = lambda event: None,
+        *,
+        gate: Callable[[], None] | None = None,
+        rollback_seconds: float = ROLLBACK_SECONDS,
+        ends_later: bool = False,
+    ) -> None:
+        """`ends_later`: a plan that is carried out is not the end yet, `end` is."""
+        self._ends_later = ends_later
+        self._journal = journal
+        self._transaction = run.transaction
+        self._listen = harmless(listen)
+        self._stages = tracking.of_plan(plan)
+        self._rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds)
+        self._runner = _Runner(self._stages, self._rollback, journal, run, listen, gate)
+
+    def execute(self) -> Report:
+        """Run the plan to its end or back to its beginning; never raises for a failed change."""
+        error = self._runner.execute()
+        if error is None:
+            if not self._ends_later:
+                _commit(self._journal)
+            return tracking.report(self._stages, "committed", None, [])
+        self._listen(Event(Step.ROLLBACK, error=error))
+        leftovers = self._rollback.undo(self._stages, self._transaction)
+        self._rollback.note("outcome", outcome=outcome_of(leftovers))
+        outcome = "incomplete" if leftovers else "rolled-back"
+        return tracking.report(self._stages, outcome, error, leftovers)
+
+    def release(self, stays: Callable[[Change], bool]) -> None:
+        """Note what is not to be taken back any more, whatever becomes of the rest."""
+        for step in all_of(self._stages):
+            if step.record.needs_undo and stays(step.change):
+                step.record.changed = False
+                self._rollback.note("done", step.index, changed=False, identity={})
+
+    def end(self) -> Report:
+        """End a plan that was carried out, and `ends_later`: what was not released is taken back.
+
+        What somebody else counts on by then stays, too; the report tells it as a leftover.
+        """
+        steps = all_of(self._stages)
+        leftovers = self._rollback.undo(self._stages, self._transaction)
+        stuck = any(not isinstance(item.error, Conflict) for item in leftovers)
+        undone = bool(steps) and all(step.record.undone for step in steps)
+        outcome = "incomplete" if stuck else "rolled-back" if undone else "committed"
+        self._rollback.note("outcome", outcome=outcome)
+        return tracking.report(self._stages, outcome, None, leftovers)
+
+
+def roll_forward(
+    path: Path, story: Story, handlers: Mapping[Kind, Handler], run: Run, listen: Listener
+) -> Report:
+    """Go on to the end of the plan; the report's outcome is `committed` or `unfinished`.
+
+    What the journal doesn't say is done is done now, and nothing is taken back, whatever happens: that is
+    `irsa_cli.transaction.recover`'s business. `run` bears the transaction's own name, so that its marks are
+    known again. Raises `JournalError` when its process still lives, or did when `story` was read.
+    """
+    journal = Journal.reopen(path)
+    try:
+        if read(path) != story:
+            raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
+        stages = tracking.to_go_on(story.stages, last_sent(path))
+        for step in all_of(stages):
+            if step.earlier and step.noted and step.change.action == "create":
+                run.made(step.change)  # IAM may still be spreading it.
+        error = _Runner(stages, Rollback(handlers, journal, listen), journal, run, listen).execute()
+        if error is None:
+            _commit(journal)
+        return tracking.report(stages, "committed" if error is None else UNFINISHED, error, [])
+    finally:
+        journal.close()
+
+
+def _commit(journal: Journal) -> None:
+    # The world is as wished from here on: a journal that can't say so doesn't make it less true.
+    with contextlib.suppress(JournalError):
+        journal.event("outcome", outcome="committed")
+
+
+class _Runner:
+    """Carries out stages of steps, some of which an earlier process may have begun."""
+
+    def __init__(
+        self,
+        stages: Stages,
+        rollback: Rollback,
+        journal: Journal,
+        run: Run,
+        listen: Listener,
+        gate: Callable[[], None] | None = None,
+    ) -> None:
+        self._stages = stages
+        self._rollback = rollback
+        self._journal = journal
+        self._run = run
+        self._listen = harmless(listen)
+        self._gate = gate
+        self._earlier = [step for step in all_of(stages) if step.earlier]
+
+    def execute(self) -> Exception | None:
+        """Go to the end of the last stage; returns why not, if not."""
+        for number, stage in enumerate(self._stages, 1):
+            is_last = number == len(self._stages)
+            try:
+                if self._gate is not None and is_last:
+                    self._pass_gate(self._gate)
+                self._run_stage(stage)
+            except Exception as error:
+                return None if is_last and self._has_committed(stage) else error
+        return None
+
+    def _has_committed(self, stage: Sequence[Tracked]) -> bool:
+        """Whether the last stage is done all the same, which makes the world as wished.
+
+        Others may have seen it, and go by it: it is not taken back because its answer, or a line of the
+        journal, was lost.
+        """
+        return bool(stage) and self._rollback.finish_unanswered(stage, self._run.transaction)
+
+    def _pass_gate(self, gate: Callable[[], None]) -> None:
+        self._run.check()
+        started = time.monotonic()
+        self._listen(Event(Step.GATE))
+        with within(self._run):
+            gate()
+        self._listen(Event(Step.GATE_PASSED, seconds=time.monotonic() - started))
+
+    def _run_stage(self, stage: Sequence[Tracked]) -> None:
+        errors = in_parallel(self._go, stage)
+        if errors:
+            raise errors[0]
+
+    def _go(self, step: Tracked) -> None:
+        self._run.check()
+        if self._is_deleted_later(step):
+            step.state = "unchanged"
+        elif not self._is_there(step):
+            self._apply(step)
+
+    def _is_deleted_later(self, step: Tracked) -> bool:
+        """Whether the plan has deleted by now, in an earlier process, what the change is about."""
+        others = [other.change for other in self._earlier if other is not step]
+        deletions = [it for it in others if it.after is None and (it.kind, it.target) == step.change.object]
+        with within(self._run):
+            return any(self._rollback.handler(it).look(it, self._run.transaction) for it in deletions)
+
+    def _is_there(self, step: Tracked) -> bool:
+        """Whether what an earlier process began is there, whoever may have changed it since.
+
+        Nothing is written then. That something is gone bears no mark: it is deleted again instead.
+        """
+        if not step.is_looked_for:
+            return False
+        started = time.monotonic()
+        self._listen(Event(Step.STARTED, step.change))
+        try:
+            with within(self._run):
+                there = self._rollback.handler(step.change).look(step.change, self._run.transaction)
+            if there:
+                step.record.done = True
+                if not step.noted:
+                    self._journal.event("done", step.index, changed=True, identity={})
+        except Exception as error:
+            self._tell_failure(step, error, time.monotonic() - started)
+            raise
+        if there:
+            step.state, step.seconds = "done", time.monotonic() - started
+            self._listen(Event(Step.DONE, step.change, changed=False))
+        return there
+
+    def _apply(self, step: Tracked) -> None:
+        self._journal.event("begin", step.index)
+        step.record.begin()
+        started = time.monotonic()
+        if not step.is_looked_for:
+            self._listen(Event(Step.STARTED, step.change))
+        try:
+            with within(self._run) as calls:
+                applied = self._rollback.handler(step.change).apply(step.change, self._run)
+        except Exception as error:
+            self._note_failure(step, error, given_up=calls.given_up > 0)
+            self._tell_failure(step, error, time.monotonic() - started)
+            raise
+        step.seconds = time.monotonic() - started
+        # What an earlier process has done of it is to be taken back as well.
+        changed = applied.changed or step.earlier
+        step.record.done, step.record.changed = True, changed
+        step.record.identity = dict(applied.identity)
+        if calls.given_up:
+            # An attempt before the one that was answered may strike yet, and make another incarnation.
+            step.unanswered, step.record.identity = time.monotonic(), {}
+        step.written = time.monotonic() if changed else None
+        step.state = "done" if changed else "unchanged"
+        if changed and step.change.action == "create":
+            self._run.made(step.change)
+        self._journal.event("done", step.index, changed=changed, identity=step.record.identity)
+        self._listen(Event(Step.DONE, step.change, step.seconds, changed=applied.changed))
+
+    def _note_failure(self, step: Tracked, error: Exception, *, given_up: bool) -> None:
+        if _did_not_act(error):
+            # An earlier process may have left something, whatever becomes of this attempt.
+            if not step.earlier:
+                step.record.refused = True
+                self._rollback.note("refused", step.index)
+        # A stop comes between two calls: it tells nothing of a call before it that nobody answered.
+        elif given_up or not isinstance(error, Interrupted | DeadlineExceeded):
+            step.unanswered = time.monotonic()
+
+    def _tell_failure(self, step: Tracked, error: Exception, seconds: float) -> None:
+        step.seconds, step.state = seconds, "failed"
+        self._listen(Event(Step.FAILED, step.change, seconds, error))
+
+
+def _did_not_act(error: Exception) -> bool:
+    """Whether it is certain that the failed write neither was nor will be executed."""
+    if isinstance(error, ServiceError):
+        return error.outcome is not Outcome.UNKNOWN
+    return isinstance(error, Conflict)

@@ -1,0 +1,138 @@
+"""What a journal tells: a run, its changes by stage, what became of each, and how it ended."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from irsa_cli.core.plan import Change
+from irsa_cli.core.states import NOBODY
+
+FINISHED = ("committed", "rolled-back", "superseded")
+"""Outcomes that leave nothing to do; `superseded`: a later run has made true what this one began."""
+
+UNFINISHED = "unfinished"
+"""The outcome of a report whose transaction is still neither committed nor taken back."""
+
+ENDS = (*FINISHED, "incomplete", UNFINISHED)
+"""All outcomes that a journal may tell."""
+
+STEPS = ("begin", "done", "refused", "undo", "undone")
+"""What may become of a change; `undo` tells that taking it back has begun."""
+
+TAKES_BACK = "takesBack"
+"""In a journal's context: the transaction whose remains it takes back, where that isn't its own."""
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+"""What a transaction may be called. It is a mark on objects: never the one of those that bear none."""
+
+
+def new_transaction_id() -> str:
+    """A name for a run that sorts by time (milliseconds, UTC) and is a valid tag value."""
+    now = datetime.now(timezone.utc)
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z-{secrets.token_hex(4)}"
+
+
+def is_transaction(name: Any) -> bool:
+    """Whether a run may be called so: who reads a mark may find anything there."""
+    return isinstance(name, str) and is_plain(name) and name != NOBODY
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name, of a run or a version, can stand in a tag, a file's name and a sentence."""
+    return _ID.fullmatch(name) is not None
+
+
+@dataclass
+class Record:
+    """What the journal knows of one change."""
+
+    change: Change
+    begun: bool = False
+    done: bool = False
+    refused: bool = False
+    undone: bool = False
+    changed: bool = True
+    identity: dict[str, str] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """It begins, also where it was begun before: what is known of that time does not hold any more."""
+        self.begun, self.done, self.undone, self.refused = True, False, False, False
+        self.changed, self.identity = True, {}
+
+    @property
+    def state(self) -> str:
+        """The last that is known of it: pending, begun, refused, done, unchanged or undone."""
+        if self.undone or not self.begun:
+            return "undone" if self.undone else "pending"
+        if self.done:
+            return "done" if self.changed else "unchanged"
+        return "refused" if self.refused else "begun"
+
+    @property
+    def needs_undo(self) -> bool:
+        """Whether the world may hold this change's effect."""
+        return self.begun and self.changed and not self.refused and not self.undone
+
+
+@dataclass
+class Story:
+    """A journal that was read: the run, its changes by stage, and how it ended ('' when it didn't)."""
+
+    transaction: str
+    started: str
+    context: Mapping[str, Any]
+    stages: list[list[Record]]
+    outcome: str = ""
+    sealed: bool = False
+    """Whether this user's irsa has written it, on this machine."""
+
+    @property
+    def records(self) -> Iterator[Record]:
+        """All changes, in the order of the plan."""
+        return (record for stage in self.stages for record in stage)
+
+    @property
+    def target(self) -> Mapping[str, str | None]:
+        """The cluster, and how it was reached; empty where the journal does not tell."""
+        target: Mapping[str, str | None] = self.context.get("target", {})
+        return target
+
+    @property
+    def to_paste(self) -> Mapping[str, str | None]:
+        """The target for a command to paste: which programs that runs is for its user to fill in.
+
+        A kubeconfig names programs; the one in a journal that was not written here may be anybody's.
+        """
+        if self.sealed or not self.target.get("kubeconfig"):
+            return self.target
+        return {**self.target, "kubeconfig": "YOUR-KUBECONFIG"}
+
+    def to_json(self) -> dict[str, Any]:
+        """The transaction as `-o json` shows it."""
+        return {
+            "transaction": self.transaction,
+            "started": self.started,
+            "outcome": self.outcome,
+            "command": self.context.get("command"),
+            "cluster": self.target.get("cluster"),
+            "serviceAccount": self.context.get("serviceAccount"),
+            "changes": [
+                {
+                    "kind": item.change.kind.value,
+                    "action": item.change.action,
+                    "target": item.change.name,
+                    "state": item.state,
+                }
+                for item in self.records
+            ],
+        }
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do for this transaction."""
+        return self.outcome in FINISHED

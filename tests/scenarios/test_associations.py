@@ -1,0 +1,200 @@
+"""What commands that write say of EKS Pod Identity, which takes ServiceAccounts over whatever they name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import boto3
+import pytest
+
+from irsa_cli.sandbox import Fault, Sandbox
+from tests.scenarios.binding import make_binding
+from tests.scenarios.conftest import sandbox_stage
+from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
+
+LIST = "ListPodIdentityAssociations"
+NAME = "reader"
+OTHER = "pods get the credentials of EKS Pod Identity"
+
+
+@pytest.fixture
+def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
+    """The sandbox's API is enough: associations are EKS' business."""
+    return sandbox_stage(sandbox, "demo", tmp_path)
+
+
+def associate(stage: Stage, namespace: str, role: str = "", name: str = NAME) -> str:
+    """An association, by default with a role of its own; returns that role."""
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    if not role:
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        made = stage.iam().create_role(RoleName=f"{namespace}-pi", AssumeRolePolicyDocument=document)
+        role = str(made["Role"]["Arn"])
+    env = stage.env()
+    eks = boto3.client(
+        "eks",
+        endpoint_url=stage.sandbox.url,
+        region_name=stage.region,
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+    eks.create_pod_identity_association(
+        clusterName=stage.cluster, namespace=namespace, serviceAccount=name, roleArn=role
+    )
+    return role
+
+
+def make_another(stage: Stage, namespace: str, name: str, arn: str) -> None:
+    """Another ServiceAccount with a role like the one of this ARN, whose trust policy names it."""
+    iam = stage.iam()
+    trust = iam.get_role(RoleName=arn.rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
+    document = json.dumps(trust).replace(f"{namespace}:{NAME}", f"{namespace}:{name}")
+    role = iam.create_role(RoleName=f"{namespace}-{name}", AssumeRolePolicyDocument=document)["Role"]
+    stage.make_account(namespace, name, annotations={ROLE_ARN: role["Arn"]})
+
+
+def create(stage: Stage, namespace: str, *more: str, user: str = "admin") -> Ran:
+    policy = ("--associate-oidc", "--attach-policy-arn", READ_ONLY)
+    return stage.irsa("create-sa", NAME, "-n", namespace, "-c", stage.cluster, *policy, *more, user=user)
+
+
+def asked(stage: Stage) -> int:
+    """How often the associations were asked for since the calls were forgotten."""
+    return [call.operation for call in stage.sandbox.calls].count(LIST)
+
+
+def last(ran: Ran) -> str:
+    return ran.out.splitlines()[-1]
+
+
+def test_create_sa_says_where_pods_get_their_credentials(stage: Stage, namespace: str) -> None:
+    other = associate(stage, namespace)
+    stage.sandbox.calls.clear()
+    ran = create(stage, namespace, "--verify")
+    assert ran.code == 0, ran.err
+    assert OTHER in last(ran)
+    assert other in last(ran)
+    assert OTHER in ran.err
+    assert asked(stage) == 1
+    document = create(stage, namespace, "--verify", "-o", "json").json
+    assert document["outcome"] == "unchanged"
+    assert document["podIdentity"]["role"] == {"arn": other}
+
+
+def test_create_sa_with_the_same_role_on_both_sides(stage: Stage, namespace: str) -> None:
+    role = create(stage, namespace, "-o", "json").json["role"]["arn"]
+    associate(stage, namespace, role)
+    ran = create(stage, namespace, "--verify")
+    assert f"{namespace}/{NAME} has the role {role}; pods get it by EKS Pod Identity" in last(ran)
+    assert OTHER not in ran.out + ran.err
+
+
+def test_create_sa_claims_no_more_than_it_did(stage: Stage, namespace: str) -> None:
+    stage.sandbox.calls.clear()
+    ran = create(stage, namespace)
+    assert ran.code == 0, ran.err
+    assert asked(stage) == 0
+    assert f"{namespace}/{NAME} has the role arn:" in last(ran)
+    assert last(ran).endswith(", for pods that start from now on.")
+    document = create(stage, namespace, "--verify", "-o", "json").json
+    assert document["podIdentity"] is None
+    assert document["notes"] == []
+    assert asked(stage) == 1
+
+
+FAULTS = {
+    "forbidden": {"kind": "error", "status": 403, "code": "AccessDeniedException"},
+    "failing": {"kind": "error", "status": 500, "code": "ServerException"},
+    "silent": {"kind": "hang", "seconds": 30.0},
+}
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_what_can_not_be_asked_is_said_and_fails_nothing(what: str, stage: Stage, namespace: str) -> None:
+    fault: Json = FAULTS[what]
+    stage.sandbox.faults.add(Fault("eks", LIST, **fault, times=None))
+    ran = create(stage, namespace, "--verify", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert ran.json["verification"]["roleSession"]
+    assert "podIdentity" not in ran.json
+    assert "whether EKS Pod Identity takes it over was not looked at" in str(ran.json["notes"])
+
+
+def test_a_run_that_fails_says_nothing_of_associations(stage: Stage, namespace: str) -> None:
+    associate(stage, namespace)
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", times=None))
+    ran = create(stage, namespace, "--verify", "-o", "json")
+    assert ran.code == 1
+    assert "podIdentity" not in ran.json
+    assert OTHER not in ran.err
+
+
+def test_update_sa_says_where_pods_get_their_credentials(stage: Stage, namespace: str) -> None:
+    create(stage, namespace)
+    update = ("update-sa", NAME, "-n", namespace, "-c", stage.cluster, "--token-expiration")
+    stage.sandbox.calls.clear()
+    plain = stage.irsa(*update, "3600")
+    assert last(plain).endswith("Pods that run already have to be restarted for it.")
+    assert asked(stage) == 0
+    other = associate(stage, namespace)
+    ran = stage.irsa(*update, "7200", "--verify")
+    assert ran.code == 0, ran.err
+    assert OTHER in last(ran)
+    assert other in last(ran)
+    assert "restarted" not in last(ran)
+    assert asked(stage) == 1
+
+
+def test_adopt_says_where_pods_get_their_credentials(stage: Stage, namespace: str) -> None:
+    make_binding(stage, namespace)
+    other = associate(stage, namespace)
+    stage.sandbox.calls.clear()
+    for more in (["--dry-run"], []):
+        ran = stage.irsa("adopt", NAME, "-n", namespace, "-c", stage.cluster, *more)
+        assert ran.code == 0, ran.err
+        assert OTHER in ran.err
+    assert f"; but {OTHER}" in last(ran)
+    assert other in last(ran)
+    assert asked(stage) == 2
+
+
+def test_adopt_of_all_asks_once(stage: Stage, namespace: str) -> None:
+    arn = make_binding(stage, namespace)
+    for name in ("other", "third"):
+        make_another(stage, namespace, name, arn)
+    other = associate(stage, namespace)
+    stage.sandbox.calls.clear()
+    ran = stage.irsa("adopt", "--all", "-n", namespace, "-c", stage.cluster, "-o", "json")
+    assert ran.code == 0, ran.err
+    found = {item["serviceAccount"]["name"]: item["podIdentity"] for item in ran.json["items"]}
+    assert (found["other"], found["third"]) == (None, None)
+    assert found[NAME]["role"] == {"arn": other}
+    assert f"{namespace}/{NAME}: {OTHER}" in ran.err
+    assert asked(stage) == 2, "all at once, then the one with its role"
+
+
+@pytest.mark.parametrize("more", [(), ("--atomic",)])
+def test_apply_with_verify_notes_what_takes_over(more: tuple[str, ...], stage: Stage, namespace: str) -> None:
+    accounts = "".join(
+        f"    - metadata: {{name: {name}, namespace: {namespace}}}\n      attachPolicyARNs: [{READ_ONLY}]\n"
+        for name in (NAME, "other")
+    )
+    file = stage.folder / f"{namespace}.yaml"
+    file.write_text(
+        "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: demo, region: eu-west-1}\n"
+        f"iam:\n  withOIDC: true\n  serviceAccounts:\n{accounts}",
+        encoding="utf-8",
+    )
+    associate(stage, namespace)
+    stage.sandbox.calls.clear()
+    ran = stage.irsa("apply", "-f", str(file), "--verify", *more)
+    assert ran.code == 0, ran.err
+    assert ran.err.count(OTHER) == 1
+    assert asked(stage) == 2, "all at once, then the one with its role"
+    assert stage.irsa("apply", "-f", str(file), *more).code == 0
+    assert asked(stage) == 2, "without --verify nothing is asked"
