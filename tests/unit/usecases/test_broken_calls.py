@@ -9,12 +9,11 @@ from __future__ import annotations
 import copy
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
@@ -45,21 +44,30 @@ class Known:
     ServiceAccounts at once, in a quick run one of each."""
 
 
-@cache
-def known(name: str) -> Known:
-    """Prepare a case's world, keep it, and run its command there."""
-    folder = Path(mkdtemp(prefix="irsa-unit-"))
-    with playing(folder / "home") as play:
-        (folder / "home").mkdir()
-        arguments = CASES[name].begin(play)
-        iam, kube, before = copy.deepcopy(play.cloud.iam), copy.deepcopy(play.cloud.kube), play.world
-        shutil.copytree(folder / "home", folder / "kept")
-        play.irsa(*arguments)
-        writes = play.cloud.writes
-        numbered = [(item, writes[:number].count(item)) for number, item in enumerate(writes)]
-        if name.startswith("apply") and not THOROUGH:
-            numbered = [(item, number) for item, number in numbered if not number]
-        return Known(iam, kube, folder / "kept", arguments, before, play.world, tuple(numbered))
+Knowing = Callable[[str], Known]
+
+
+@pytest.fixture(scope="session")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Knowing:
+    """Prepares a case's world, keeps it, and runs its command there: once for all tests."""
+
+    @cache
+    def knowing(name: str) -> Known:
+        folder = tmp_path_factory.mktemp("known")
+        home = folder / "home"
+        home.mkdir()
+        with playing(home) as play:
+            arguments = CASES[name].begin(play)
+            iam, kube, before = copy.deepcopy(play.cloud.iam), copy.deepcopy(play.cloud.kube), play.world
+            shutil.copytree(home, folder / "kept")
+            play.irsa(*arguments)
+            writes = play.cloud.writes
+            numbered = [(item, writes[:number].count(item)) for number, item in enumerate(writes)]
+            if name.startswith("apply") and not THOROUGH:
+                numbered = [(item, number) for item, number in numbered if not number]
+            return Known(iam, kube, folder / "kept", arguments, before, play.world, tuple(numbered))
+
+    return knowing
 
 
 @contextmanager
@@ -107,7 +115,7 @@ def paths(folder: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_rehearsal_writes_nothing(name: str, tmp_path: Path) -> None:
+def test_a_rehearsal_writes_nothing(known: Knowing, name: str, tmp_path: Path) -> None:
     case = known(name)
     with begun(case, tmp_path / "home") as play:
         ran = play.irsa(*case.arguments, "--dry-run", "--detailed-exitcode", code=6)
@@ -117,7 +125,7 @@ def test_a_rehearsal_writes_nothing(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_again_there_is_nothing_to_do(name: str, tmp_path: Path) -> None:
+def test_again_there_is_nothing_to_do(known: Knowing, name: str, tmp_path: Path) -> None:
     case = known(name)
     with begun(case, tmp_path / "home") as play:
         play.irsa(*case.arguments)
@@ -127,7 +135,7 @@ def test_again_there_is_nothing_to_do(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_where_a_write_is_refused_all_is_taken_back(name: str, tmp_path: Path) -> None:
+def test_where_a_write_is_refused_all_is_taken_back(known: Knowing, name: str, tmp_path: Path) -> None:
     case, folders = known(name), paths(tmp_path)
     for operation, number in case.writes:
         with begun(case, next(folders)) as play:
@@ -137,7 +145,9 @@ def test_where_a_write_is_refused_all_is_taken_back(name: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("how", [LOST_BEFORE, LOST_AFTER])
 @pytest.mark.parametrize("name", CASES)
-def test_where_an_answer_is_lost_all_is_done_or_taken_back(name: str, how: str, tmp_path: Path) -> None:
+def test_where_an_answer_is_lost_all_is_done_or_taken_back(
+    known: Knowing, name: str, how: str, tmp_path: Path
+) -> None:
     case, folders = known(name), paths(tmp_path)
     for operation, number in case.writes:
         with begun(case, next(folders)) as play:
@@ -146,7 +156,7 @@ def test_where_an_answer_is_lost_all_is_done_or_taken_back(name: str, how: str, 
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_who_is_killed_after_a_write_can_be_recovered(name: str, tmp_path: Path) -> None:
+def test_who_is_killed_after_a_write_can_be_recovered(known: Knowing, name: str, tmp_path: Path) -> None:
     case, folders = known(name), paths(tmp_path)
     for operation, number in case.writes:
         with killed(case, operation, number, folders) as play:
@@ -159,7 +169,7 @@ def test_who_is_killed_after_a_write_can_be_recovered(name: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_who_is_killed_after_a_write_can_run_it_again(name: str, tmp_path: Path) -> None:
+def test_who_is_killed_after_a_write_can_run_it_again(known: Knowing, name: str, tmp_path: Path) -> None:
     case, folders = known(name), paths(tmp_path)
     for operation, number in case.writes:
         with killed(case, operation, number, folders) as play:
