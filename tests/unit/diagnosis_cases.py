@@ -567,7 +567,7 @@ CASES: list[tuple[str, Change]] = [
     *(("pod-identity-agent-down", pod_identity(agents=(agent(**down),))) for down in AGENTS_DOWN),
     ("pod-identity-missed", pod_identity(pods=(bare_pod(),))),
     ("pod-identity-missed", pod_identity(pods=(POD_IDENTITY, bare_pod(name="reader-2")))),
-    ("pod-identity-missed", pod_identity(pods=(bare_pod(),), probe=bare_pod(name="irsa-doctor-1"))),
+    ("webhook-failing", pod_identity(pods=(bare_pod(),), probe=bare_pod(name="irsa-doctor-1"))),
     ("pod-identity-missed", pod_identity(pods=(bare_pod(labels=SKIPPING),))),
     ("pod-identity-other-name", other_association("backend", "reader-sa")),
     ("pod-identity-other-name", other_association("front", "reader")),

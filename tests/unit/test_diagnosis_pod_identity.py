@@ -105,7 +105,7 @@ def test_the_target_role(trust: Document, external: str, verdict: Verdict) -> No
     ("made", "pods", "probe", "verdict", "decides"),
     [
         (NOW - timedelta(seconds=30), (young(),), bare_pod(), Verdict.UNKNOWN, True),
-        (NOW - timedelta(minutes=2), (young(),), bare_pod(), Verdict.PROBLEM, False),
+        (NOW - timedelta(minutes=2), (young(),), bare_pod(), Verdict.UNKNOWN, False),
         (NOW - timedelta(minutes=2), (young(),), Unreadable("not permitted"), Verdict.UNKNOWN, True),
         (NOW - timedelta(minutes=2), (young(labels=SKIPPING), POD_IDENTITY), None, Verdict.UNKNOWN, False),
         (NOW - timedelta(minutes=2), (bare_pod(),), None, Verdict.OK, False),

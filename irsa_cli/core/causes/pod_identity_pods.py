@@ -29,7 +29,7 @@ from irsa_cli.core.causes.subjects import listed, pod_names, restart, users_of
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _AGENTS = f"kubectl -n kube-system get pods -o wide --selector app.kubernetes.io/name={AGENT}"
-_UNKNOWN_YET = timedelta(minutes=1)
+_UNKNOWN_YET = timedelta(minutes=2)
 """How long the webhook may not know of an association."""
 
 
@@ -145,11 +145,7 @@ def _by_probe(
         return problem(text, fix=restart(subject, found), **evidence)
     if association.created and facts.now - association.created < _UNKNOWN_YET:
         return suspect("the association is so new that the webhook may not know of it yet", **evidence)
-    return problem(
-        "neither they nor a pod created for show got the variables",
-        fix="kubectl get mutatingwebhookconfiguration pod-identity-webhook -o yaml",
-        **evidence,
-    )
+    raise CannotTell("neither they nor a pod created for show got the variables; see webhook-failing")
 
 
 def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
