@@ -14,57 +14,57 @@ from irsa_cli.core.states import (
     OwnerState,
     RoleState,
     ServiceAccountState,
-    Subject,
     TagsState,
+    Transition,
     state_of,
 )
 
 _PROVIDERS = "oidc-provider/"
 
 
-def by_name(change: Subject) -> str:
+def by_name(change: Transition) -> str:
     """By its own name, or names."""
     return "/".join(change.target)
 
 
-def by_path(change: Subject) -> str:
+def by_path(change: Transition) -> str:
     """A role, by its path and name."""
     state = state_of(change)
     return f"{state.path if isinstance(state, RoleState) else ''}{change.target[0]}"
 
 
-def by_issuer(change: Subject) -> str:
+def by_issuer(change: Transition) -> str:
     """A provider, by its issuer."""
     return change.target[0].partition(_PROVIDERS)[2]
 
 
-def as_audience(change: Subject) -> str:
+def as_audience(change: Transition) -> str:
     """One audience of a provider."""
     return f"{change.target[1]} for {by_issuer(change)}"
 
 
-def as_attachment(change: Subject) -> str:
+def as_attachment(change: Transition) -> str:
     """A managed policy, without what all ARNs have in common."""
     return change.target[1].rsplit("/", 1)[-1]
 
 
-def as_inline(change: Subject) -> str:
+def as_inline(change: Transition) -> str:
     """An inline policy."""
     return f"{change.target[1]} (inline)"
 
 
-def as_statement(change: Subject) -> str:
+def as_statement(change: Transition) -> str:
     """A statement, by whom it admits."""
     return f"{change.target[0]} admits {change.target[1]}"
 
 
-def as_takeover(change: Subject) -> str:
+def as_takeover(change: Transition) -> str:
     """An object that gets this run's mark, and whose mark it had."""
     owner = change.before.transaction if isinstance(change.before, OwnerState) else ""
     return f"{change.target[0].rpartition(_PROVIDERS)[2]} taken over from {owner or 'this run'}"
 
 
-def as_stage_of_life(change: Subject) -> str:
+def as_stage_of_life(change: Transition) -> str:
     """A role, and what it is marked as."""
     state = state_of(change)
     value = state.value if isinstance(state, CommitState) else ""
@@ -72,13 +72,13 @@ def as_stage_of_life(change: Subject) -> str:
     return f"{change.target[0]} {words.get(value, 'incomplete')}"
 
 
-def with_tags(change: Subject) -> str:
+def with_tags(change: Transition) -> str:
     """A role, and which of its tags change."""
     state = state_of(change)
     return f"{change.target[0]}: {', '.join(state.values) if isinstance(state, TagsState) else ''}"
 
 
-def as_account(change: Subject) -> str:
+def as_account(change: Transition) -> str:
     """A ServiceAccount, and what its annotations say after the change."""
     name = "/".join(change.target)
     if change.before is None or not isinstance(change.after, ServiceAccountState):

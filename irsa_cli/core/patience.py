@@ -88,7 +88,7 @@ class Command:
             raise Stopped("interrupted", code="Interrupted")
 
 
-class Calls:
+class CallRecord:
     """Calls that are made for the sake of one `Patience`, and what became of them."""
 
     def __init__(self, patience: Patience) -> None:
@@ -101,7 +101,7 @@ class Calls:
 
 
 _command = Command()
-_current: contextvars.ContextVar[Calls | None] = contextvars.ContextVar("calls", default=None)
+_current: contextvars.ContextVar[CallRecord | None] = contextvars.ContextVar("calls", default=None)
 
 
 def begin(seconds: float, tell: Callable[[str], None]) -> Command:
@@ -129,9 +129,9 @@ def current() -> Patience:
 
 
 @contextmanager
-def within(patience: Patience) -> Iterator[Calls]:
+def within(patience: Patience) -> Iterator[CallRecord]:
     """What is called in here is called for its sake; what became of it is told by what this gives."""
-    calls = Calls(patience)
+    calls = CallRecord(patience)
     token = _current.set(calls)
     try:
         yield calls

@@ -214,7 +214,7 @@ State = (
 )
 
 
-class Subject(Protocol):
+class Transition(Protocol):
     """What a change is about: the object's names, and its state before and after."""
 
     @property
@@ -233,6 +233,6 @@ class Subject(Protocol):
         ...
 
 
-def state_of(change: Subject) -> State | None:
+def state_of(change: Transition) -> State | None:
     """The state that a change makes; of a deletion, the one that it ends."""
     return change.after if change.after is not None else change.before

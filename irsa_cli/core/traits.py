@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ServiceAccountState, State, Subject
+from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ServiceAccountState, State, Transition
 
 Target = tuple[str, ...]
-Roles = Callable[[Subject], frozenset[str]]
-Described = Callable[[Subject], str]
+Roles = Callable[[Transition], frozenset[str]]
+Described = Callable[[Transition], str]
 
 
 class Service(Enum):
@@ -88,17 +88,17 @@ class Traits:
     """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted."""
 
 
-def no_role(_change: Subject) -> frozenset[str]:
+def no_role(_change: Transition) -> frozenset[str]:
     """For what belongs to no role."""
     return frozenset()
 
 
-def its_role(change: Subject) -> frozenset[str]:
+def its_role(change: Transition) -> frozenset[str]:
     """For a role, and for its parts."""
     return frozenset((change.target[0],))
 
 
-def annotated_roles(change: Subject) -> frozenset[str]:
+def annotated_roles(change: Transition) -> frozenset[str]:
     """For a ServiceAccount: those that it loses and gets."""
     accounts = (state for state in (change.before, change.after) if isinstance(state, ServiceAccountState))
     arns = (state.annotations.get(ROLE_ARN_ANNOTATION) for state in accounts)

@@ -149,7 +149,7 @@ def roll_back(
     return leftovers
 
 
-class Deletion(Enum):
+class DeletionEnd(Enum):
     """What became of a deletion whose last step nobody can take back."""
 
     OPEN = "open"
@@ -161,26 +161,26 @@ class Deletion(Enum):
 
 def look_at_deletion(
     path: Path, story: Story, handlers: Mapping[Kind, Handler], listen: Listener
-) -> Deletion:
+) -> DeletionEnd:
     """Look whether the last step of a deletion is done; one that has `ENDED` is noted as committed.
 
     An object of Kubernetes that is deleted never comes back as what it was. What nobody answered is waited
     for as in any rollback. Raises `JournalError` as `roll_back` does.
     """
     if not _may_have_ended(story):
-        return Deletion.OPEN
+        return DeletionEnd.OPEN
     journal = Journal.reopen(path)
     try:
         stages = tracking.of_journal(story.stages, last_sent(path))
         rollback = Rollback(handlers, journal, listen)
         if not rollback.finish_unanswered(stages[-1], story.transaction):
-            return Deletion.OPEN
+            return DeletionEnd.OPEN
         if any(item.undone for item in story.records):
-            return Deletion.HALF
+            return DeletionEnd.HALF
         rollback.note("outcome", outcome="committed")
     finally:
         journal.close()
-    return Deletion.ENDED
+    return DeletionEnd.ENDED
 
 
 def _may_have_ended(story: Story) -> bool:

@@ -31,7 +31,7 @@ from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import (
     Covers,
-    Deletion,
+    DeletionEnd,
     cut_off,
     is_running,
     look_at_deletion,
@@ -287,18 +287,18 @@ class _Work:
         kube = (connection.target, True) in self.connections
         found = handlers(connection.iam, connection.kube if kube else None)
         with naming_caller(connection.aws.caller):
-            ended = Deletion.OPEN
+            ended = DeletionEnd.OPEN
             if not self.request.forward:
                 ended = look_at_deletion(path, story, found, self.settings.listen)
-            if ended is Deletion.ENDED:
+            if ended is DeletionEnd.ENDED:
                 result = _deleted(story)
-            elif self.request.forward or ended is Deletion.HALF:
+            elif self.request.forward or ended is DeletionEnd.HALF:
                 stop.current = run = Run(story.transaction, self.settings.timeout)
                 report = roll_forward(path, read(path), found, run, self.settings.listen)
                 stop.current = None
                 result = _forward_result(report, story)
                 result.notes += (
-                    [f"{_gone(story)}: the deletion is gone on with"] if ended is Deletion.HALF else []
+                    [f"{_gone(story)}: the deletion is gone on with"] if ended is DeletionEnd.HALF else []
                 )
                 name_caller(result.error, connection.aws.caller)
             else:

@@ -20,7 +20,7 @@ from irsa_cli.core.states import (
 )
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
-from irsa_cli.transaction.recover import Deletion, look_at_deletion, roll_back
+from irsa_cli.transaction.recover import DeletionEnd, look_at_deletion, roll_back
 from irsa_cli.transaction.runner import Transaction
 from tests.unit.doubles import (
     STUCK,
@@ -91,7 +91,7 @@ def test_what_can_not_come_back_ends_the_transaction(tmp_path: Path) -> None:
         with killed(content) as path, Clock().ruling() as clock:
             world.clock = clock
             found = look_at_deletion(path, read(path), world.handlers, lambda event: None)
-            finished = found is Deletion.ENDED
+            finished = found is DeletionEnd.ENDED
             assert finished is gone
             assert (read(path).outcome == "committed") is gone
             if not gone:
@@ -111,7 +111,7 @@ def test_a_deletion_that_is_on_its_way_back_is_not_ended(tmp_path: Path) -> None
             story = read(path)
             begun = [item for item in story.stages[-1] if item.begun and not item.refused]
             found = look_at_deletion(path, story, world.handlers, lambda event: None)
-            assert (found is not Deletion.OPEN) is bool(begun)
+            assert (found is not DeletionEnd.OPEN) is bool(begun)
 
 
 def test_a_deletion_that_is_half_taken_back_is_gone_on_with(tmp_path: Path) -> None:
@@ -128,12 +128,14 @@ def test_a_deletion_that_is_half_taken_back_is_gone_on_with(tmp_path: Path) -> N
         with killed(content) as path, Clock().ruling() as clock:
             world.clock = clock
             found = look_at_deletion(path, read(path), world.handlers, lambda event: None)
-            assert found is (Deletion.HALF if any(r.undone for r in read(path).records) else Deletion.ENDED)
-            if found is Deletion.HALF:
+            assert found is (
+                DeletionEnd.HALF if any(r.undone for r in read(path).records) else DeletionEnd.ENDED
+            )
+            if found is DeletionEnd.HALF:
                 assert onward(path, world).outcome == "committed"
                 half += 1
             assert read(path).outcome == "committed"
-            if found is Deletion.HALF:
+            if found is DeletionEnd.HALF:
                 assert not {key_of(change) for change in LIGHT} & world.objects.keys()
     assert half
 
