@@ -15,7 +15,7 @@ from typing import Any
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.arn import Arn
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.issuer import check_issuer
 

@@ -15,8 +15,8 @@ from irsa_cli.aws.iam import attached_policies, inline_policy_names
 from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.aws.paging import pages
 from irsa_cli.core.bindings import BoundRole, ReadRole
-from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -9,12 +9,12 @@ from typing import Any
 
 from irsa_cli.cli.wording import mark
 from irsa_cli.core.bindings import BoundRole, Status
-from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.description import Description, Policy
 from irsa_cli.core.evaluation import StatementVerdict
 from irsa_cli.core.policy import as_list
 from irsa_cli.core.restarts import Identity, PodIdentity
 from irsa_cli.core.states import ProviderState
+from irsa_cli.core.unreadable import Unreadable
 
 _WIDTH = 14
 _NONE = "none"

@@ -132,7 +132,7 @@ def _check(options: dict[str, Any]) -> None:
 
 def _list(settings: Settings, speaking: Speaking) -> int:
     from irsa_cli.cli.render import show_stories
-    from irsa_cli.core.recoveries import worst
+    from irsa_cli.core.result import worst
     from irsa_cli.transaction.folder import unreadable
     from irsa_cli.usecases.recover import list_unfinished
 

@@ -10,12 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from irsa_cli.core.states import ROLE_ARN_ANNOTATION, WEBHOOK_ANNOTATIONS
-
-MARKS: Mapping[str, str] = {key: f"irsa/{key.partition('/')[2]}" for key in WEBHOOK_ANNOTATIONS}
-"""The mark of each of the webhook's annotations."""
-ROLE_MARK = MARKS[ROLE_ARN_ANNOTATION]
-"""The mark that tells that irsa bound the ServiceAccount; its value is the role's ARN that irsa wrote."""
+from irsa_cli.core.states import MARKS
 
 
 def with_marks(annotations: Mapping[str, str | None]) -> dict[str, str | None]:

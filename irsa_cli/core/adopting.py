@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core import account_changes, let_in, makers, still_managed
-from irsa_cli.core.account_marks import MARKS
-from irsa_cli.core.binding import Cluster, ObservedRole
+from irsa_cli.core.binding import ObservedRole
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.evaluation import Answer, explain
 from irsa_cli.core.names import TAGS_LIMIT, default_role_path
@@ -27,11 +27,11 @@ from irsa_cli.core.ownership import (
 )
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.policy import as_list
-from irsa_cli.core.recoveries import worst
-from irsa_cli.core.result import API_VERSION, Result, cluster_json
+from irsa_cli.core.result import API_VERSION, Result, cluster_json, worst
 from irsa_cli.core.states import (
     COMMIT_TAG,
     DONE,
+    MARKS,
     ROLE_ARN_ANNOTATION,
     TRANSACTION_TAG,
     RoleState,

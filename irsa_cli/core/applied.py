@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.errors import ExitCode
-from irsa_cli.core.recoveries import worst
-from irsa_cli.core.result import API_VERSION, Ended, Result
+from irsa_cli.core.result import API_VERSION, Ended, Result, worst
 
 
 @dataclass(frozen=True)

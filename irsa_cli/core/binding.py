@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from irsa_cli.core import lifecycle, policy
 from irsa_cli.core.arn import iam_arn
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.lifecycle import Lifecycle
 from irsa_cli.core.names import subject
@@ -22,18 +23,6 @@ from irsa_cli.core.states import (
     RoleState,
 )
 from irsa_cli.core.trust import WebIdentity
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """The cluster as IAM needs to know it. `arn` is the issuer URL for a cluster that isn't EKS."""
-
-    name: str
-    arn: str
-    region: str
-    partition: str
-    account: str
-    issuer: str
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from irsa_cli.core.binding import Cluster
 from irsa_cli.core.bindings import Binding, Bindings, BoundRole, Status
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError
 from irsa_cli.core.result import API_VERSION, cluster_json, error_json
 from irsa_cli.core.verification import statement_json

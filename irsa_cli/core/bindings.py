@@ -13,9 +13,9 @@ from enum import Enum
 
 from irsa_cli.core import lifecycle, makers
 from irsa_cli.core.arn import Arn, role_arn
-from irsa_cli.core.binding import Cluster
-from irsa_cli.core.causes.facts import ServiceAccount, Unreadable
+from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.subjects import shown
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.evaluation import Answer, Explanation, explain
 from irsa_cli.core.injection import Injection
@@ -31,6 +31,7 @@ from irsa_cli.core.states import (
     ProviderState,
 )
 from irsa_cli.core.trust_width import WideTrust, wide_trusts
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.core.web_identity import REQUESTED_REGION, WebIdentity, region_called
 
 

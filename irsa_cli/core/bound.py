@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core import arn
 from irsa_cli.core.account_marks import written, wrote
-from irsa_cli.core.binding import Cluster, ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.issuer import provider_arn

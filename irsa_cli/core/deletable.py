@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from irsa_cli.core import lifecycle, trust
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION
 from irsa_cli.core.bound import Bound, NamedRole
-from irsa_cli.core.causes.facts import Pod
+from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.deleting import Deletion
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.lifecycle import Stage

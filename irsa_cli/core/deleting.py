@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core import account_changes, lifecycle, makers, trust
-from irsa_cli.core.account_marks import MARKS, marks_there
+from irsa_cli.core.account_marks import marks_there
 from irsa_cli.core.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.binding import ObservedServiceAccount
 from irsa_cli.core.bound import Bound, NamedRole
@@ -21,6 +21,7 @@ from irsa_cli.core.states import (
     DELETING,
     DONE,
     MANAGED_BY_LABEL,
+    MARKS,
     NOBODY,
     ROLE_ARN_ANNOTATION,
     TRANSACTION_TAG,

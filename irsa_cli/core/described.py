@@ -5,11 +5,11 @@ Which kind is named in which way is in `irsa_cli.core.kinds`; how it is shown is
 
 from __future__ import annotations
 
-from irsa_cli.core.account_marks import ROLE_MARK
 from irsa_cli.core.states import (
     DELETING,
     DONE,
     ROLE_ARN_ANNOTATION,
+    ROLE_MARK,
     CommitState,
     OwnerState,
     RoleState,

@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.binding import Cluster
 from irsa_cli.core.binding_list import account_json, binding_json, cluster_or_none, role_json, time_json
 from irsa_cli.core.bindings import Binding, ReadProvider
-from irsa_cli.core.causes.facts import Association, ServiceAccount, Unreadable
+from irsa_cli.core.causes.facts import Association
+from irsa_cli.core.causes.kinds import ServiceAccount
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.policy import Document
 from irsa_cli.core.restarts import PodIdentity, restart_commands
 from irsa_cli.core.result import API_VERSION, error_json
 from irsa_cli.core.states import ProviderState, RoleState
+from irsa_cli.core.unreadable import Unreadable
 
 
 @dataclass(frozen=True)

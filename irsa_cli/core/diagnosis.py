@@ -10,16 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from irsa_cli.core.binding import Cluster
 from irsa_cli.core.causes import CAUSES, Cause
 from irsa_cli.core.causes.decisive import undecided
-from irsa_cli.core.causes.facts import Facts, Unreadable
+from irsa_cli.core.causes.facts import Facts
 from irsa_cli.core.causes.finding import Finding, Group, Verdict
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.seen import UNSEEN
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError
 from irsa_cli.core.result import API_VERSION, cluster_json, error_json
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.unreadable import Unreadable
 
 _GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)
 """What has to be in order for a pod to run with the identity."""

@@ -10,15 +10,8 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core import attached_trust, lifecycle, policy, update_flags
 from irsa_cli.core.arn import iam_arn
-from irsa_cli.core.binding import (
-    Cluster,
-    Observed,
-    ObservedRole,
-    ObservedServiceAccount,
-    Wish,
-    is_annotated,
-    life_of,
-)
+from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, is_annotated, life_of
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.lifecycle import Lifecycle
 from irsa_cli.core.states import (

@@ -10,12 +10,11 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from irsa_cli.core import makers, trust
-from irsa_cli.core.account_marks import ROLE_MARK
 from irsa_cli.core.binding import ObservedServiceAccount
 from irsa_cli.core.bound import Bound
 from irsa_cli.core.deleting import unannotate
 from irsa_cli.core.errors import Refused
-from irsa_cli.core.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG
+from irsa_cli.core.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, ROLE_MARK, SERVICE_ACCOUNT_TAG
 
 
 def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:

@@ -10,14 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from irsa_cli.core import account_changes, attached_trust, lifecycle
-from irsa_cli.core.account_marks import ROLE_MARK, with_marks
-from irsa_cli.core.binding import (
-    Cluster,
-    Observed,
-    Wish,
-    is_annotated,
-    is_half_made,
-)
+from irsa_cli.core.account_marks import with_marks
+from irsa_cli.core.binding import Observed, Wish, is_annotated, is_half_made
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.differences import check, check_preconditions
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.plan import Change, Kind, Plan
@@ -31,6 +26,7 @@ from irsa_cli.core.states import (
     NOBODY,
     PENDING,
     ROLE_ARN_ANNOTATION,
+    ROLE_MARK,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
     CommitState,

@@ -5,14 +5,13 @@ The result of one transaction is a `irsa_cli.core.result.Result`, as that of eve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import ExitCode
 from irsa_cli.core.remains import Remains, Spared
-from irsa_cli.core.result import API_VERSION, Result, cluster_json
+from irsa_cli.core.result import API_VERSION, Result, cluster_json, worst
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,6 @@ class Recoveries:
             "items": [item.to_json() for item in self.items],
             "skipped": [{"transaction": item.transaction, "why": item.why} for item in self.skipped],
         }
-
-
-def worst(codes: Sequence[int]) -> int:
-    """The exit code that stands for all: something that is left behind (3) goes before all others."""
-    return ExitCode.INCOMPLETE if ExitCode.INCOMPLETE in codes else max(codes, default=0)
 
 
 def told(item: Spared) -> str:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from irsa_cli.core import lifecycle
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.lifecycle import Lifecycle, Stage
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Change, Kind

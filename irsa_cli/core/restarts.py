@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from irsa_cli.core.bindings import annotation_of
-from irsa_cli.core.causes.facts import CannotTell, Pod, ServiceAccount, Subject
+from irsa_cli.core.causes.facts import Subject
 from irsa_cli.core.causes.injection import has_pod_identity, opted_out
+from irsa_cli.core.causes.kinds import Pod, ServiceAccount
 from irsa_cli.core.causes.subjects import ROLE_ENV, restart, users_of
+from irsa_cli.core.unreadable import CannotTell
 
 
 class Identity(str, Enum):

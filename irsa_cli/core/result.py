@@ -5,12 +5,12 @@ The schema is documented in docs/reference/json-output.md and is a promise to sc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError, ServiceError
 from irsa_cli.core.plan import Change
 from irsa_cli.core.redaction import redacted
@@ -170,3 +170,8 @@ def error_json(error: Exception) -> dict[str, Any]:
         "details": list(error.details),
         "next": list(error.next_steps),
     }
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The exit code that stands for all: something that is left behind (3) goes before all others."""
+    return ExitCode.INCOMPLETE if ExitCode.INCOMPLETE in codes else max(codes, default=0)

@@ -7,6 +7,7 @@ each, and in `-o json`: it does not depend on what classes and their attributes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -55,6 +56,10 @@ WEBHOOK_ANNOTATIONS = (
 )
 """What the EKS pod identity webhook reads of a ServiceAccount. Anybody may have written them: which ones irsa
 has, and with which value, the marks of `irsa_cli.core.account_marks` tell."""
+MARKS: Mapping[str, str] = {key: f"irsa/{key.partition('/')[2]}" for key in WEBHOOK_ANNOTATIONS}
+"""The mark of each of the webhook's annotations."""
+ROLE_MARK = MARKS[ROLE_ARN_ANNOTATION]
+"""The mark that tells that irsa bound the ServiceAccount; its value is the role's ARN that irsa wrote."""
 
 
 @dataclass(frozen=True)

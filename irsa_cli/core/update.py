@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding import Cluster, ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.names import subject

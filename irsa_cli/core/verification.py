@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError
 from irsa_cli.core.result import API_VERSION, cluster_json, error_json
 from irsa_cli.core.verified import Check, Name, Permission, Status, Step, statement_json

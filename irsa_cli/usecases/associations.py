@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from irsa_cli.aws import diagnosis as aws
-from irsa_cli.core.causes.facts import Association, Unreadable
+from irsa_cli.core.causes.facts import Association
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.usecases.doctor_kube import read
 
 if TYPE_CHECKING:

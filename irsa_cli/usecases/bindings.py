@@ -30,12 +30,13 @@ from irsa_cli.core.bindings import (
     unbound,
 )
 from irsa_cli.core.causes import objects
-from irsa_cli.core.causes.facts import ServiceAccount, Unreadable
+from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.errors import Refused, ServiceError
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.policy import dump
 from irsa_cli.core.remains import names_provider
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.usecases.associations import Associations, associations, taken_over
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.doctor_reading import read

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.aws.cluster import EksCluster, describe
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.arn import Arn
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.usecases.running import naming_caller
 

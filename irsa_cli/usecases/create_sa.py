@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core import arn, names, policy, trust, wellknown
-from irsa_cli.core.binding import Cluster, Wish, digest
+from irsa_cli.core.binding import Wish, digest
 from irsa_cli.core.boundaries import BoundaryRules
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.covering import covers
 from irsa_cli.core.differences import check_trust_size
 from irsa_cli.core.errors import InvalidInput, Refused

@@ -17,11 +17,13 @@ from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
 from irsa_cli.core.causes import objects
-from irsa_cli.core.causes.facts import Association, Pod, ServiceAccount, Unreadable
+from irsa_cli.core.causes.facts import Association
+from irsa_cli.core.causes.kinds import Pod, ServiceAccount
 from irsa_cli.core.description import Description, Policy
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.policy import Document
 from irsa_cli.core.restarts import PodIdentity, pods_of
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.usecases.associations import association, taken_over
 from irsa_cli.usecases.bindings import naming_roles
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect

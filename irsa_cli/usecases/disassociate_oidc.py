@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import Refused, ServiceError
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.makers import UNKNOWN, maker_of_role

@@ -13,16 +13,7 @@ from datetime import datetime, timezone
 
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.decisive import undecided
-from irsa_cli.core.causes.facts import (
-    Association,
-    CannotTell,
-    Event,
-    Facts,
-    NodeMetadata,
-    Role,
-    Subject,
-    Unreadable,
-)
+from irsa_cli.core.causes.facts import Association, Event, Facts, NodeMetadata, Role, Subject
 from irsa_cli.core.causes.finding import Finding, Verdict
 from irsa_cli.core.causes.kinds import Pod, ServiceAccount
 from irsa_cli.core.causes.lost import Seen
@@ -32,6 +23,7 @@ from irsa_cli.core.causes.usage import namesakes
 from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.unreadable import CannotTell, Unreadable
 from irsa_cli.usecases.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.doctor_events import absent, with_refusals
 from irsa_cli.usecases.doctor_iam import account_named, with_iam

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from irsa_cli.core.causes import refusals
-from irsa_cli.core.causes.facts import Facts, Refused, Unreadable
+from irsa_cli.core.causes.facts import Facts
+from irsa_cli.core.causes.kinds import Refused
 from irsa_cli.core.causes.lost import Seen
 from irsa_cli.core.causes.uncreated import can_decide, missing_account
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.usecases.doctor_kube import KubeReads
 
 

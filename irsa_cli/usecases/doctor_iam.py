@@ -10,14 +10,12 @@ from dataclasses import replace
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.facts import (
     Association,
-    CannotTell,
     EksFacts,
     Facts,
     OtherAssociation,
     Role,
     RoleSummary,
     Subject,
-    Unreadable,
 )
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.lost import gone_names
@@ -29,6 +27,7 @@ from irsa_cli.core.causes.subjects import identity_of, role_arn_of
 from irsa_cli.core.evaluation import explain
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.unreadable import CannotTell, Unreadable
 from irsa_cli.usecases.doctor_reading import DoctorReads
 
 _SHOWN = 5

@@ -13,10 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from irsa_cli.core.causes import objects, refusals
-from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.causes.injection import is_agent
 from irsa_cli.core.causes.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
 from irsa_cli.core.errors import IrsaError, ServiceError
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.usecases.connect import Connection
 
 T = TypeVar("T")

@@ -22,13 +22,13 @@ from irsa_cli.core.causes.facts import (
     NodeMetadata,
     Role,
     RoleSummary,
-    Unreadable,
     VpcEndpoint,
 )
 from irsa_cli.core.causes.injection import AGENT
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.names import subject
 from irsa_cli.core.states import ProviderState
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.usecases.connect import Connection
 from irsa_cli.usecases.doctor_kube import KubeReads, needed, read
 from irsa_cli.usecases.verify_reading import Reads

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import IrsaError
 
 _FIELDS = (

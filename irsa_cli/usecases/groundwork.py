@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from irsa_cli.core.authority import way_of
-from irsa_cli.core.binding import Cluster, Wish
+from irsa_cli.core.binding import Wish
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.covering import covers
 from irsa_cli.core.errors import Conflict, IrsaError
 from irsa_cli.core.plan import Change, Kind, Plan

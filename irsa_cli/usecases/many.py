@@ -16,7 +16,7 @@ from typing import TypeVar
 from irsa_cli.aws.errors import THROTTLED
 from irsa_cli.aws.session import WireCall
 from irsa_cli.core.applied import Item
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.result import Ended, Result
 from irsa_cli.usecases.running import recording, standing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.usecases.connect import Target

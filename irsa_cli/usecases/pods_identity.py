@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from irsa_cli.core.causes.facts import Association, Unreadable
+    from irsa_cli.core.causes.facts import Association
     from irsa_cli.core.result import Result
+    from irsa_cli.core.unreadable import Unreadable
     from irsa_cli.usecases.associations import Associations
     from irsa_cli.usecases.connect import Connection
 
@@ -37,7 +38,8 @@ class Question:
 
         `podIdentity` is null where no association takes it over, and missing where that is not known.
         """
-        from irsa_cli.core.causes.facts import Association, Unreadable
+        from irsa_cli.core.causes.facts import Association
+        from irsa_cli.core.unreadable import Unreadable
         from irsa_cli.usecases.associations import note_of
 
         if result.error is not None:
@@ -91,7 +93,7 @@ class Question:
         threading.Thread(target=work, daemon=True).start()
 
         def answer() -> Any:
-            from irsa_cli.core.causes.facts import Unreadable
+            from irsa_cli.core.unreadable import Unreadable
 
             done.wait(LATE_SECONDS)
             return found[0] if found else Unreadable("EKS has not answered yet")

@@ -17,7 +17,7 @@ from typing import Any
 
 from irsa_cli.changes import handlers
 from irsa_cli.core.authority import recover_command, way_of
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import IrsaError, Refused
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.recoveries import Recoveries, Skipped

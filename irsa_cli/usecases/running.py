@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.authority import way_of
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import Claimed, Conflict, IrsaError, MadeAgain, ServiceError, Unseen
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.redaction import redacted

@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from irsa_cli.core.account_marks import wrote
 from irsa_cli.core.bindings import Binding, BoundRole, named_role
 from irsa_cli.core.bound import is_made
-from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.config import Selection
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.names import default_role_path
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, RoleState
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.bindings import Scope, read_bindings

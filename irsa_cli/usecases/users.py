@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from irsa_cli.core.bound import Bound
 from irsa_cli.core.causes import objects
-from irsa_cli.core.causes.facts import Pod
+from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.deletable import Users, admits_others
 from irsa_cli.core.deleting import Deletion
 from irsa_cli.core.errors import ServiceError

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
     from irsa_cli.aws.simulation import Simulated
-    from irsa_cli.core.causes.facts import Association, Unreadable
+    from irsa_cli.core.causes.facts import Association
     from irsa_cli.core.jwt import Keys
+    from irsa_cli.core.unreadable import Unreadable
     from irsa_cli.usecases.associations import Associations
     from irsa_cli.usecases.connect import Connection
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.core import jwt, lifecycle
 from irsa_cli.core.arn import iam_arn, role_arn
-from irsa_cli.core.causes.facts import Association, Unreadable
+from irsa_cli.core.causes.facts import Association
 from irsa_cli.core.claims import Claims, read
 from irsa_cli.core.errors import IrsaError, ServiceError
 from irsa_cli.core.evaluation import Answer, Explanation, explain
 from irsa_cli.core.issuer import provider_arn
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.core.verification import Check, Name, Permission, Status, Step
 from irsa_cli.core.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
 from irsa_cli.usecases.associations import note_of, taken_over
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from irsa_cli.aws.permissions import ReadCall
     from irsa_cli.aws.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
-    from irsa_cli.core.binding import Cluster
+    from irsa_cli.core.cluster import Cluster
     from irsa_cli.core.jwt import Keys
     from irsa_cli.core.states import ProviderState, RoleState
     from irsa_cli.kube.client import TokenAnswer

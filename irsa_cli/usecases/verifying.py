@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from irsa_cli.core import names
 from irsa_cli.core.arn import role_arn
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import IrsaError
 from irsa_cli.core.injection import Injection
 from irsa_cli.core.verification import Permission, Step, Verification, agreed
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from irsa_cli.aws.role_credentials import RoleCredentials
     from irsa_cli.aws.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
-    from irsa_cli.core.causes.facts import Association, Unreadable
+    from irsa_cli.core.causes.facts import Association
+    from irsa_cli.core.unreadable import Unreadable
     from irsa_cli.kube.client import TokenAnswer
     from irsa_cli.usecases.connect import Connection
 

@@ -13,7 +13,6 @@ from irsa_cli.core.causes.facts import (
     OtherAssociation,
     Role,
     RoleSummary,
-    Unreadable,
     VpcEndpoint,
 )
 from irsa_cli.core.causes.kinds import Pod, Refused, Requirement, Volume
@@ -27,6 +26,7 @@ from irsa_cli.core.states import (
     TRANSACTION_TAG,
     ProviderState,
 )
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.core.web_identity import ACTION
 from tests.unit.observed import (
     ACCOUNT,

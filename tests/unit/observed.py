@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from irsa_cli.core.binding import Cluster
 from irsa_cli.core.causes.facts import EksFacts, Event, Facts, NodeMetadata, Role, Subject, VpcEndpoint
 from irsa_cli.core.causes.kinds import Container, Pod, Requirement, ServiceAccount, Volume, Webhook
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import ProviderState
 from irsa_cli.core.trust import WebIdentity, policy

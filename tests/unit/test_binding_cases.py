@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core import policy, trust
-from irsa_cli.core.account_marks import ROLE_MARK, with_marks
+from irsa_cli.core.account_marks import with_marks
 from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish, digest
 from irsa_cli.core.errors import ExitCode, Refused
 from irsa_cli.core.plan import Change, Kind
@@ -21,6 +21,7 @@ from irsa_cli.core.states import (
     MANAGED_BY_LABEL,
     PENDING,
     ROLE_ARN_ANNOTATION,
+    ROLE_MARK,
     SERVICE_ACCOUNT_TAG,
     TRANSACTION_TAG,
     WISH_TAG,

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from irsa_cli.aws.details import CALLS_PER_PAGE, CALLS_PER_ROLE, pages_pay
 from irsa_cli.core import trust
-from irsa_cli.core.binding import Cluster
 from irsa_cli.core.bindings import (
     Binding,
     BoundRole,
@@ -20,8 +19,10 @@ from irsa_cli.core.bindings import (
     in_order,
     unbound,
 )
-from irsa_cli.core.causes.facts import ServiceAccount, Unreadable
+from irsa_cli.core.causes.kinds import ServiceAccount
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.states import ProviderState
+from irsa_cli.core.unreadable import Unreadable
 
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/5B8D"
 CLUSTER = Cluster(

@@ -9,7 +9,8 @@ import pytest
 from irsa_cli.cli.get_sa_render import age, lines
 from irsa_cli.cli.main import run
 from irsa_cli.core.bindings import Binding, BoundRole, Status
-from irsa_cli.core.causes.facts import ServiceAccount, Unreadable
+from irsa_cli.core.causes.kinds import ServiceAccount
+from irsa_cli.core.unreadable import Unreadable
 
 
 @pytest.mark.parametrize(

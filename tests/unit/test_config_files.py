@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.config import Binding, OtherCluster
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.usecases import files

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from irsa_cli.core import trust
-from irsa_cli.core.binding import Cluster, Wish
+from irsa_cli.core.binding import Wish
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.covering import covers
 from irsa_cli.core.plan import Change, Kind
 from irsa_cli.core.states import DocumentState, Present, RoleState

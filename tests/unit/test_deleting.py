@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core import policy, trust
-from irsa_cli.core.account_marks import MARKS
-from irsa_cli.core.binding import Cluster, ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding import ObservedRole, ObservedServiceAccount
 from irsa_cli.core.bound import Bound, NamedRole
-from irsa_cli.core.causes.facts import Container, Pod
+from irsa_cli.core.causes.kinds import Container, Pod
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.deletable import Users, check, is_nothing
 from irsa_cli.core.deleting import ACCOUNTS, deletion, merged
 from irsa_cli.core.errors import Refused
@@ -25,6 +25,7 @@ from irsa_cli.core.states import (
     DELETING,
     DONE,
     MANAGED_BY_LABEL,
+    MARKS,
     PENDING,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.causes import CAUSES
-from irsa_cli.core.causes.facts import Event, Facts, NodeMetadata, Subject, Unreadable
+from irsa_cli.core.causes.facts import Event, Facts, NodeMetadata, Subject
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.diagnosis import Diagnosis, Examined, examined, judge
 from irsa_cli.core.errors import IrsaError, Refused
+from irsa_cli.core.unreadable import Unreadable
 from tests.unit.diagnosis_cases import CASES
 from tests.unit.observed import (
     CLUSTER,

@@ -9,10 +9,11 @@ import pytest
 
 from irsa_cli.cli.doctor_render import lines
 from irsa_cli.core.causes.decisive import undecided
-from irsa_cli.core.causes.facts import EksFacts, Event, Facts, Unreadable
+from irsa_cli.core.causes.facts import EksFacts, Event, Facts
 from irsa_cli.core.causes.finding import Finding, Verdict
 from irsa_cli.core.causes.kinds import Volume
 from irsa_cli.core.diagnosis import Diagnosis, examined, judge
+from irsa_cli.core.unreadable import Unreadable
 from tests.unit.diagnosis_cases import PART_OF_A_VOLUME, with_env
 from tests.unit.observed import (
     CLUSTER,

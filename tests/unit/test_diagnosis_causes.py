@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.causes import CAUSES
-from irsa_cli.core.causes.facts import Association, RoleSummary, Unreadable, VpcEndpoint
+from irsa_cli.core.causes.facts import Association, RoleSummary, VpcEndpoint
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.causes.kinds import NetworkPolicy
 from irsa_cli.core.causes.objects import network_policy
 from irsa_cli.core.diagnosis import judge
+from irsa_cli.core.unreadable import Unreadable
 from tests.unit.diagnosis_cases import (
     BESIDE,
     CASES,

@@ -10,11 +10,12 @@ from datetime import timedelta
 
 import pytest
 
-from irsa_cli.core.causes.facts import Association, RoleSummary, Unreadable
+from irsa_cli.core.causes.facts import Association, RoleSummary
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.lost import Seen
 from irsa_cli.core.diagnosis import judge
+from irsa_cli.core.unreadable import Unreadable
 from tests.unit.diagnosis_cases import POD_IDENTITY, UNSHOWN, own_token, pod_identity
 from tests.unit.observed import (
     NOW,

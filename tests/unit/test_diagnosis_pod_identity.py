@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.causes.facts import Association, Unreadable
+from irsa_cli.core.causes.facts import Association
 from irsa_cli.core.causes.finding import Finding, Verdict
 from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.diagnosis import judge
 from irsa_cli.core.policy import Document
+from irsa_cli.core.unreadable import Unreadable
 from tests.unit.diagnosis_cases import (
     ASSUMING,
     FOREIGN,

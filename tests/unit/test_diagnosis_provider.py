@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.diagnosis import judge
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.unreadable import Unreadable
 from tests.unit.diagnosis_cases import POD_IDENTITY, pod_identity
 from tests.unit.observed import PROVIDER, ROLE, Change, both, of_cluster, pod, working
 

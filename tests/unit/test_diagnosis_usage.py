@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from irsa_cli.core.causes.facts import RoleSummary, Unreadable
+from irsa_cli.core.causes.facts import RoleSummary
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.causes.lost import Seen, gone_names
 from irsa_cli.core.causes.usage import is_near, namesakes
 from irsa_cli.core.diagnosis import judge
+from irsa_cli.core.unreadable import Unreadable
 from tests.unit.diagnosis_cases import APART, POD_IDENTITY
 from tests.unit.observed import (
     PROVIDER,

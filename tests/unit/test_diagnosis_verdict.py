@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from irsa_cli.cli.doctor_render import lines
 from irsa_cli.core.causes.decisive import undecided
-from irsa_cli.core.causes.facts import Association, Facts, RoleSummary, Unreadable
+from irsa_cli.core.causes.facts import Association, Facts, RoleSummary
 from irsa_cli.core.causes.finding import Verdict
 from irsa_cli.core.diagnosis import Diagnosis, examined, judge
+from irsa_cli.core.unreadable import Unreadable
 from tests.unit.diagnosis_cases import CASES, pod_identity
 from tests.unit.observed import (
     ACCOUNT,

@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 
 from irsa_cli.core import trust
-from irsa_cli.core.account_marks import ROLE_MARK
 from irsa_cli.core.binding import ObservedRole, ObservedServiceAccount
 from irsa_cli.core.bound import Bound, NamedRole
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.foreign import check_ours
-from irsa_cli.core.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, RoleState
+from irsa_cli.core.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, ROLE_MARK, SERVICE_ACCOUNT_TAG, RoleState
 from tests.unit.test_deleting import ANNOTATED, BOUND, CLUSTER, KEY, MADE, role_arn
 
 ARN = role_arn("theirs", "/")

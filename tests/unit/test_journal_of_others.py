@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from irsa_cli import __version__
 from irsa_cli.cli.main import run
 from irsa_cli.core import written
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import (
     NamespaceState,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.causes.finding import Finding, Verdict
 from irsa_cli.core.causes.refusals import Maker, failures, maker, refused
 from irsa_cli.core.causes.uncreated import can_decide, missing_account
 from irsa_cli.core.diagnosis import judge
+from irsa_cli.core.unreadable import Unreadable
 from tests.unit.diagnosis_cases import MISSING, pod_identity
 from tests.unit.diagnosis_cases import refused as refusing
 from tests.unit.observed import NOW, Change, around, bare_pod, pod, webhook, working

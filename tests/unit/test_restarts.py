@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from irsa_cli.core.causes.facts import Container, Pod, ServiceAccount
+from irsa_cli.core.causes.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.restarts import Identity, identity_of, pods_of, restart_commands
 
 ARN = "arn:aws:iam::111122223333:role/app"

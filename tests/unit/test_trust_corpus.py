@@ -26,11 +26,12 @@ from typing import Any
 
 from irsa_cli.core import trust, trust_merge
 from irsa_cli.core.adopting import adoption
-from irsa_cli.core.binding import Cluster, ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding import ObservedRole, ObservedServiceAccount
 from irsa_cli.core.bindings import BoundRole, binding_of
 from irsa_cli.core.causes.principal_flaws import trusted_providers
 from irsa_cli.core.causes.trust import TRUST_CAUSES
 from irsa_cli.core.causes.trust_flaws import flaws
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.evaluation import Answer, explain, takes_audience
 from irsa_cli.core.policy import as_list

@@ -10,13 +10,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from irsa_cli.core import policy, trust
-from irsa_cli.core.account_marks import MARKS
 from irsa_cli.core.binding import ObservedRole, ObservedServiceAccount
 from irsa_cli.core.errors import Refused
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.plan import Change, Kind, Plan
 from irsa_cli.core.states import (
     AUDIENCE_ANNOTATION,
+    MARKS,
     ROLE_ARN_ANNOTATION,
     STS_REGIONAL_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,

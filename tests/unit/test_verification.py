@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.cli.verify_reports import junit, sarif
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.errors import ExitCode, IrsaError, Refused
 from irsa_cli.core.verification import (
     Check,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.causes.facts import Pod
+from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.deletable import Users, check
 from irsa_cli.core.deleting import deletion
 from irsa_cli.core.errors import Refused

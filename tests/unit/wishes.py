@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from irsa_cli.core import trust
-from irsa_cli.core.binding import Cluster, Wish
+from irsa_cli.core.binding import Wish
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.planning import service_account_annotations
 from irsa_cli.core.states import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import shlex
 
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Subject, have
+from irsa_cli.core.causes.facts import Association, Facts, Subject
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.meant import admitting, choose, evidence
@@ -35,6 +35,7 @@ from irsa_cli.core.states import (
     ROLE_ARN_ANNOTATION,
     ProviderState,
 )
+from irsa_cli.core.unreadable import CannotTell, have
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

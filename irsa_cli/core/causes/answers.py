@@ -14,7 +14,7 @@ from irsa_cli.core.causes.exchanges import (
     newest_by_role,
     run_long_enough,
 )
-from irsa_cli.core.causes.facts import CannotTell, Event, Facts, Subject, Unreadable, have
+from irsa_cli.core.causes.facts import Event, Facts, Subject
 from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.causes.kinds import Container, Pod
 from irsa_cli.core.causes.own_token import own_tokens
@@ -33,6 +33,7 @@ from irsa_cli.core.causes.subjects import (
 )
 from irsa_cli.core.causes.trust_reading import require_admitted
 from irsa_cli.core.states import STS_REGIONAL_ANNOTATION
+from irsa_cli.core.unreadable import CannotTell, Unreadable, have
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html"

@@ -8,11 +8,12 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from irsa_cli.core.causes.facts import CannotTell, Facts, Unreadable, have
+from irsa_cli.core.causes.facts import Facts
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.subjects import listed
 from irsa_cli.core.evaluation import covers
 from irsa_cli.core.policy import as_list
+from irsa_cli.core.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.web_identity import ACTION
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"

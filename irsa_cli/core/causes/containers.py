@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from irsa_cli.core.arn import Arn
 from irsa_cli.core.causes.bare_pods import edit
-from irsa_cli.core.causes.facts import Facts, Role, Subject, have
+from irsa_cli.core.causes.facts import Facts, Role, Subject
 from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.causes.kinds import Container, Pod
 from irsa_cli.core.causes.own_token import own_volume, volume_at
@@ -33,6 +33,7 @@ from irsa_cli.core.causes.subjects import (
 from irsa_cli.core.causes.usage import has_role, is_active, is_of_app, made_by_it, neighbours, strays
 from irsa_cli.core.evaluation import covers
 from irsa_cli.core.policy import as_list
+from irsa_cli.core.unreadable import have
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"

@@ -6,7 +6,7 @@ import re
 
 from irsa_cli.core.causes.bare_pods import edit
 from irsa_cli.core.causes.exchanges import is_admitted
-from irsa_cli.core.causes.facts import Facts, Unreadable, have
+from irsa_cli.core.causes.facts import Facts
 from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.causes.kinds import Container, Pod
 from irsa_cli.core.causes.subjects import (
@@ -18,6 +18,7 @@ from irsa_cli.core.causes.subjects import (
     where,
 )
 from irsa_cli.core.states import STS_REGIONAL_ANNOTATION
+from irsa_cli.core.unreadable import Unreadable, have
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from irsa_cli.core.causes.facts import CannotTell, Event, Facts, have
+from irsa_cli.core.causes.facts import Event, Facts
 from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.subjects import ROLE_ENV
+from irsa_cli.core.unreadable import CannotTell, have
 
 DELAY = timedelta(minutes=15)
 """For how long an event may not be in CloudTrail yet, by its documentation."""

@@ -1,7 +1,7 @@
 """What was observed of a cluster and of one ServiceAccount, as values; what could not be read says why.
 
 Reading it is `irsa_cli.usecases.doctor_reading`'s business; Kubernetes' objects are in
-`irsa_cli.core.causes.kinds`, and offered here with the rest.
+`irsa_cli.core.causes.kinds`.
 """
 
 from __future__ import annotations
@@ -9,76 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
-from irsa_cli.core.binding import Cluster
 from irsa_cli.core.causes.kinds import (
-    Container,
     NetworkPolicy,
     Pod,
     Refused,
-    Requirement,
     ServiceAccount,
-    Volume,
     Webhook,
 )
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.policy import Document
 from irsa_cli.core.states import ProviderState
-
-__all__ = [
-    "Association",
-    "CannotTell",
-    "Container",
-    "EksFacts",
-    "Event",
-    "Facts",
-    "NetworkPolicy",
-    "Pod",
-    "Refused",
-    "Requirement",
-    "Role",
-    "RoleSummary",
-    "ServiceAccount",
-    "Subject",
-    "Unreadable",
-    "Volume",
-    "VpcEndpoint",
-    "Webhook",
-    "have",
-]
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """Something that could not be read. `answered`: whoever asks gets this answer, which is of no use.
-
-    `follows`: nothing hides it; what it would be read by is not there, or is wrong.
-    """
-
-    why: str
-    answered: bool = False
-    follows: bool = False
-
-
-class CannotTell(Exception):
-    """A check that can't be made: what it needs is not there or can't be read.
-
-    `follows`: it is not there, which is a matter of other checks.
-    """
-
-    def __init__(self, why: str, *, follows: bool = True) -> None:
-        super().__init__(why)
-        self.why = why
-        self.follows = follows
-
-
-def have(value: T | Unreadable) -> T:
-    """What was read; raises `CannotTell` when it could not be."""
-    if isinstance(value, Unreadable):
-        raise CannotTell(value.why, follows=value.follows)
-    return value
+from irsa_cli.core.unreadable import CannotTell, Unreadable
 
 
 @dataclass(frozen=True)

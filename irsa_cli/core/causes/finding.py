@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from irsa_cli.core.causes.facts import CannotTell, Facts
+from irsa_cli.core.causes.facts import Facts
+from irsa_cli.core.unreadable import CannotTell
 
 
 class Verdict(str, Enum):

@@ -6,7 +6,7 @@ https://github.com/aws/amazon-eks-pod-identity-webhook
 
 from __future__ import annotations
 
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Subject, have
+from irsa_cli.core.causes.facts import Association, Facts, Subject
 from irsa_cli.core.causes.kinds import Pod, Requirement, Webhook
 from irsa_cli.core.causes.objects import selects
 from irsa_cli.core.causes.subjects import (
@@ -18,6 +18,7 @@ from irsa_cli.core.causes.subjects import (
     listed,
     users_of,
 )
+from irsa_cli.core.unreadable import CannotTell, have
 
 PREFIX = "eks.amazonaws.com"
 SKIP_LABEL = f"{PREFIX}/skip-pod-identity-webhook"

@@ -7,7 +7,7 @@ of what is added so calls nothing of AWS. Containers that bring something of a w
 
 from __future__ import annotations
 
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Subject
+from irsa_cli.core.causes.facts import Association, Facts, Subject
 from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok
 from irsa_cli.core.causes.injection import (
     POD_IDENTITY_ENV,
@@ -18,6 +18,7 @@ from irsa_cli.core.causes.injection import (
 )
 from irsa_cli.core.causes.kinds import Container, Pod
 from irsa_cli.core.causes.subjects import ROLE_ENV, TOKEN_ENV, heeded, pod_names, users_of, where
+from irsa_cli.core.unreadable import CannotTell
 
 _GIVEN = (ROLE_ENV, TOKEN_ENV, POD_IDENTITY_ENV)
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")

@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from irsa_cli.core.causes.facts import RoleSummary, Unreadable
+from irsa_cli.core.causes.facts import RoleSummary
 from irsa_cli.core.causes.injection import has_pod_identity
 from irsa_cli.core.causes.kinds import Pod, ServiceAccount
 from irsa_cli.core.causes.subjects import injected, is_bare
 from irsa_cli.core.causes.usage import is_active, is_near
 from irsa_cli.core.policy import Document, dump
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.unreadable import Unreadable
 
 _SUBJECT = re.compile(r'"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)"')
 _ARN = re.compile(r"\s*arn:[\w-]+:iam::[^:]*:role/", re.ASCII)

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.causes.facts import Facts, RoleSummary, Subject, Unreadable
+from irsa_cli.core.causes.facts import Facts, RoleSummary, Subject
 from irsa_cli.core.causes.subjects import annotate, annotate_anew, home_identity, listed
 from irsa_cli.core.evaluation import explain
 from irsa_cli.core.policy import as_list
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.core.web_identity import WebIdentity
 
 _MARKS = ("*", "?", "${")

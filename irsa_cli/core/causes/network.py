@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable
 
 from irsa_cli.core.causes.exchanges import is_admitted
-from irsa_cli.core.causes.facts import Facts, have
+from irsa_cli.core.causes.facts import Facts
 from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok, unknown
 from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.objects import selects
 from irsa_cli.core.causes.subjects import listed, pod_names, users_of
+from irsa_cli.core.unreadable import have
 
 _PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "envoy"})
 _HOLDS = re.compile(r"holdApplicationUntilProxyStarts[\"']?\s*:\s*[\"']?true")

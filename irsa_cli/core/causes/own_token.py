@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from irsa_cli.core import trust as trust_policy
 from irsa_cli.core.arn import role_arn
 from irsa_cli.core.causes.bare_pods import edit
-from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
+from irsa_cli.core.causes.facts import Facts, Role, Subject
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.causes.kinds import Container, Pod, Volume
 from irsa_cli.core.causes.subjects import (
@@ -31,6 +31,7 @@ from irsa_cli.core.causes.trust_flaws import flaws
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.issuer import provider_arn
 from irsa_cli.core.restrictions import voided
+from irsa_cli.core.unreadable import CannotTell, have
 from irsa_cli.core.web_identity import WebIdentity
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 
 from irsa_cli.core import policy
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, have
+from irsa_cli.core.causes.facts import Association, Facts, Role
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.causes.kinds import Pod
@@ -30,6 +30,7 @@ from irsa_cli.core.causes.subjects import (
     users_of,
 )
 from irsa_cli.core.evaluation import Answer
+from irsa_cli.core.unreadable import CannotTell, have
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _FARGATE = "eks.amazonaws.com/fargate-profile"

@@ -8,12 +8,13 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from irsa_cli.core.causes.facts import Association, Facts, OtherAssociation, Role, have
+from irsa_cli.core.causes.facts import Association, Facts, OtherAssociation, Role
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.injection import NO_ENV
 from irsa_cli.core.causes.pod_identity import has_nothing, serves_pod_identity
 from irsa_cli.core.causes.subjects import account_of, listed, pod_names, restart, users_of
 from irsa_cli.core.causes.usage import has_role, is_active, is_near
+from irsa_cli.core.unreadable import have
 
 _SOURCE = "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html"
 LOST = "pod-identity-other-name"

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from irsa_cli.core.causes.bare_pods import edit
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Unreadable, have
+from irsa_cli.core.causes.facts import Association, Facts
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.causes.injection import (
     AGENT,
@@ -26,6 +26,7 @@ from irsa_cli.core.causes.injection import (
 from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.pod_identity import NONE, has_nothing, runs_without
 from irsa_cli.core.causes.subjects import listed, pod_names, restart, users_of
+from irsa_cli.core.unreadable import CannotTell, Unreadable, have
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _AGENTS = f"kubectl -n kube-system get pods -o wide --selector app.kubernetes.io/name={AGENT}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, have
+from irsa_cli.core.causes.facts import Association, Facts
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.subjects import (
@@ -21,6 +21,7 @@ from irsa_cli.core.causes.subjects import (
 )
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.unreadable import CannotTell, have
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.causes.facts import Unreadable
 from irsa_cli.core.causes.kinds import Refused
 from irsa_cli.core.causes.objects import moment
 from irsa_cli.core.redaction import redacted
+from irsa_cli.core.unreadable import Unreadable
 from irsa_cli.core.workloads import KINDS, workload
 
 Json = Mapping[str, Any]

@@ -8,12 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from irsa_cli.core import lifecycle
-from irsa_cli.core.causes.facts import Facts, Role, have
+from irsa_cli.core.causes.facts import Facts, Role
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.subjects import listed, make, role_of
 from irsa_cli.core.causes.trust_reading import require_admitted
 from irsa_cli.core.policy import Document, as_list
 from irsa_cli.core.states import COMMIT_TAG
+from irsa_cli.core.unreadable import have
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _SPREADING = timedelta(seconds=60)

@@ -6,7 +6,7 @@ import re
 import shlex
 
 from irsa_cli.core.arn import Arn, role_arn
-from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
+from irsa_cli.core.causes.facts import Facts, Role, Subject
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.meant import choose, evidence, naming, only_one
 from irsa_cli.core.causes.subjects import (
@@ -22,6 +22,7 @@ from irsa_cli.core.causes.subjects import (
 from irsa_cli.core.causes.trust_reading import flaws_of, other_roles
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.states import SERVICE_ACCOUNT_TAG, ProviderState
+from irsa_cli.core.unreadable import CannotTell, have
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

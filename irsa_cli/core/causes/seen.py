@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from irsa_cli.core.causes.facts import CannotTell, Facts
+from irsa_cli.core.causes.facts import Facts
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, unknown
 from irsa_cli.core.causes.injection import has_pod_identity, is_injected
 from irsa_cli.core.causes.kinds import Pod
 from irsa_cli.core.causes.subjects import account_of, pod_names, users_of
 from irsa_cli.core.causes.uncreated import waits_for_pods
+from irsa_cli.core.unreadable import CannotTell
 
 UNSEEN = "pod-unseen"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 
-from irsa_cli.core.causes.facts import CannotTell, Facts, Subject, have
+from irsa_cli.core.causes.facts import Facts, Subject
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.subjects import (
@@ -21,6 +21,7 @@ from irsa_cli.core.causes.subjects import (
     users_of,
 )
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.unreadable import CannotTell, have
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from irsa_cli.core.causes.bare_pods import edit
 from irsa_cli.core.causes.exchanges import is_admitted
-from irsa_cli.core.causes.facts import CannotTell, Facts, have
+from irsa_cli.core.causes.facts import Facts
 from irsa_cli.core.causes.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.causes.injection import POD_IDENTITY_ENV
 from irsa_cli.core.causes.kinds import Container, Pod
 from irsa_cli.core.causes.subjects import injected, is_bare, listed, pod_names, users_of, where
+from irsa_cli.core.unreadable import CannotTell, have
 
 _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"

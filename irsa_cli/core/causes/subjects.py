@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from irsa_cli.core.arn import Arn, role_arn
-from irsa_cli.core.causes.facts import CannotTell, Facts, Role, Subject, have
+from irsa_cli.core.causes.facts import Facts, Role, Subject
 from irsa_cli.core.causes.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.errors import InvalidInput
 from irsa_cli.core.injection import Injection
@@ -18,6 +18,7 @@ from irsa_cli.core.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.names import subject as subject_claim
 from irsa_cli.core.policy import Document, dump
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.unreadable import CannotTell, have
 from irsa_cli.core.visible import visible
 from irsa_cli.core.web_identity import REQUESTED_REGION, WebIdentity, region_called
 

@@ -6,7 +6,7 @@ old one, and what is rather the fault of the ServiceAccount's annotations.
 
 from __future__ import annotations
 
-from irsa_cli.core.causes.facts import CannotTell, Facts, Role
+from irsa_cli.core.causes.facts import Facts, Role
 from irsa_cli.core.causes.kinds import ServiceAccount
 from irsa_cli.core.causes.meant import naming
 from irsa_cli.core.causes.principal_flaws import Flaw, trusted_providers
@@ -14,6 +14,7 @@ from irsa_cli.core.causes.subjects import audience_of, identity_of, provider_the
 from irsa_cli.core.causes.trust_flaws import flaws
 from irsa_cli.core.issuer import DEFAULT_AUDIENCE, host_path
 from irsa_cli.core.states import AUDIENCE_ANNOTATION, CLUSTER_TAG, SERVICE_ACCOUNT_TAG, ProviderState
+from irsa_cli.core.unreadable import CannotTell
 
 EKSCTL_ACCOUNT_TAG = "alpha.eksctl.io/iamserviceaccount-name"
 EKSCTL_CLUSTER_TAG = "alpha.eksctl.io/cluster-name"

@@ -10,12 +10,13 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Unreadable, have
+from irsa_cli.core.causes.facts import Association, Facts
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.causes.injection import has_pod_identity, is_injected
 from irsa_cli.core.causes.kinds import Refused, ServiceAccount
 from irsa_cli.core.causes.subjects import account_of, listed
 from irsa_cli.core.causes.usage import has_role, is_active, is_near
+from irsa_cli.core.unreadable import CannotTell, Unreadable, have
 
 _ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
 _MISSING = re.compile(

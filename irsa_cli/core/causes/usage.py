@@ -10,11 +10,12 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from irsa_cli.core.causes.facts import CannotTell, Facts, have
+from irsa_cli.core.causes.facts import Facts
 from irsa_cli.core.causes.injection import has_pod_identity
 from irsa_cli.core.causes.kinds import Pod, ServiceAccount
 from irsa_cli.core.causes.subjects import is_bare
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.unreadable import CannotTell, have
 
 _RELEASE = "app.kubernetes.io/instance"
 _NAME_LABELS = ("app.kubernetes.io/name", _RELEASE, "app", "k8s-app", "name")

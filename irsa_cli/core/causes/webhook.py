@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import timedelta
 
-from irsa_cli.core.causes.facts import Association, CannotTell, Facts, Role, Unreadable, have
+from irsa_cli.core.causes.facts import Association, Facts, Role
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.causes.injection import (
     NO_ENV,
@@ -34,6 +34,7 @@ from irsa_cli.core.causes.subjects import (
 )
 from irsa_cli.core.evaluation import explain
 from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.unreadable import CannotTell, Unreadable, have
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"

@@ -5,11 +5,12 @@ What is wide is decided in `irsa_cli.core.trust_width`; a whole account is looke
 
 from __future__ import annotations
 
-from irsa_cli.core.causes.facts import Facts, Unreadable
+from irsa_cli.core.causes.facts import Facts
 from irsa_cli.core.causes.finding import Group, Judgement, cause, ok, unknown
 from irsa_cli.core.causes.subjects import audience_of, provider_of, role_of
 from irsa_cli.core.policy_power import power
 from irsa_cli.core.trust_width import in_one_line, wide_trusts
+from irsa_cli.core.unreadable import Unreadable
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 

@@ -26,7 +26,7 @@ from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core import limits
-from irsa_cli.core.binding import Cluster
+from irsa_cli.core.cluster import Cluster
 from irsa_cli.core.states import TRANSACTION_TAG
 from irsa_cli.core.trust import WebIdentity, admits
 from irsa_cli.kube import connection as kube_connection
