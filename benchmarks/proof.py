@@ -18,8 +18,8 @@ from typing import Any
 import boto3
 
 from benchmarks.measuring import LATENCY, irsa, measure, report, sequential
-from irsa_cli.core.evaluation import explain
-from irsa_cli.core.trust import WebIdentity, policy
+from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.trust.trust_policy import WebIdentity, policy
 from irsa_cli.sandbox import Sandbox
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient

@@ -14,10 +14,10 @@ from typing import Any
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.arn import Arn
-from irsa_cli.core.cluster import Cluster
-from irsa_cli.core.errors import IrsaError, Refused, ServiceError
-from irsa_cli.core.issuer import check_issuer
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
+from irsa_cli.core.values.issuer import check_issuer
 
 # In these states EKS serves the Kubernetes API and keeps the issuer.
 _USABLE = ("ACTIVE", "UPDATING")

@@ -14,9 +14,9 @@ from irsa_cli.aws.diagnosis import quotas
 from irsa_cli.aws.iam import attached_policies, inline_policy_names
 from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.bindings import BoundRole, ReadRole
-from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.unreadable import Unreadable
+from irsa_cli.core.inventory.bindings import BoundRole, ReadRole
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

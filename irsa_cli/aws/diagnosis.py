@@ -14,13 +14,13 @@ from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.shapes import OddAnswer
-from irsa_cli.core.causes.facts import Association, EksFacts, Event, NodeMetadata, Role, VpcEndpoint
-from irsa_cli.core.causes.objects import moment
-from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.own_calls import is_own
-from irsa_cli.core.policy import Document
-from irsa_cli.core.redaction import redacted
-from irsa_cli.core.unreadable import Unreadable
+from irsa_cli.core.doctor.facts import Association, EksFacts, Event, NodeMetadata, Role, VpcEndpoint
+from irsa_cli.core.objects.parsing import moment
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.pod.own_calls import is_own
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.redaction import redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient

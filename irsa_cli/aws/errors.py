@@ -15,11 +15,11 @@ import botocore.exceptions
 import botocore.parsers
 
 from irsa_cli.aws.shapes import OddAnswer, check
-from irsa_cli.core.attempts import Overran, TooLarge, bounded
-from irsa_cli.core.errors import Outcome, ServiceError
-from irsa_cli.core.patience import persist
-from irsa_cli.core.redaction import redacted
-from irsa_cli.core.tls import certificate_refused
+from irsa_cli.core.values.attempts import Overran, TooLarge, bounded
+from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.patience import persist
+from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.tls import certificate_refused
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,7 +101,8 @@ OVERRAN = "irsa-overran"
 def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a method of a boto3 client; raises `ServiceError` for everything that can go wrong.
 
-    Failures that pass are waited out (`irsa_cli.core.patience`), each attempt has a time limit of its own.
+    Failures that pass are waited out (`irsa_cli.core.values.patience`), each attempt has a time limit of
+    its own.
     """
     client = method.__self__  # type: ignore[attr-defined]
     operation = client.meta.method_to_api_mapping[method.__name__]

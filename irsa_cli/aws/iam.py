@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.binding import ObservedRole
-from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.policy import TRUST_LIMIT, Document
-from irsa_cli.core.states import ProviderState, RoleState
+from irsa_cli.core.binding.spec import ObservedRole
+from irsa_cli.core.plan.states import ProviderState, RoleState
+from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
+from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

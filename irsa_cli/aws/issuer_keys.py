@@ -1,7 +1,7 @@
 """The public documents of a cluster's issuer, as STS fetches them: discovery, and the keys that it names.
 
 Over HTTPS with the system's CAs (or AWS_CA_BUNDLE), through the proxy of HTTPS_PROXY. What the keys say to a
-token is in `irsa_cli.core.jwt`.
+token is in `irsa_cli.core.trust.jwt`.
 https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
 """
 
@@ -18,9 +18,9 @@ import urllib3
 
 from irsa_cli import __version__
 from irsa_cli.aws.session import CONNECT_SECONDS, WireCall, WireLog
-from irsa_cli.core.errors import Outcome, ServiceError
-from irsa_cli.core.limits import call_seconds
-from irsa_cli.core.redaction import redacted
+from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.limits import call_seconds
+from irsa_cli.core.values.redaction import redacted
 
 DISCOVERY = "/.well-known/openid-configuration"
 LARGEST = 256 * 1024

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, cast
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.iam import NOT_THERE, role_of, server_time
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.policy import Document
-from irsa_cli.core.states import RoleState
+from irsa_cli.core.plan.states import RoleState
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

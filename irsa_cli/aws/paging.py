@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from irsa_cli.aws.errors import call
-from irsa_cli.core.errors import DeadlineExceeded, Outcome, ServiceError
-from irsa_cli.core.patience import current
+from irsa_cli.core.values.errors import DeadlineExceeded, Outcome, ServiceError
+from irsa_cli.core.values.patience import current
 
 MOST = 10_000
 """Pages of one list; an account has 5,000 roles at most, and a page one at least."""

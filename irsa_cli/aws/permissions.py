@@ -20,7 +20,7 @@ from botocore import xform_name
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.reading_operations import why_not
-from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape

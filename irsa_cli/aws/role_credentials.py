@@ -11,7 +11,7 @@ from typing import Any
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.values.errors import ServiceError
 
 
 @dataclass(frozen=True)

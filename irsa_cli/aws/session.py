@@ -21,10 +21,10 @@ from botocore.awsrequest import AWSResponse
 
 from irsa_cli import __version__
 from irsa_cli.aws.errors import OVERRAN, check_origin, translate
-from irsa_cli.core import attempts
-from irsa_cli.core.errors import IrsaError
-from irsa_cli.core.limits import call_seconds
-from irsa_cli.core.own_calls import AGENT
+from irsa_cli.core.pod.own_calls import AGENT
+from irsa_cli.core.values import attempts
+from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.limits import call_seconds
 
 if TYPE_CHECKING:
     from mypy_boto3_eks import EKSClient
@@ -142,7 +142,7 @@ class AwsSession:
         config = botocore.config.Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=call_seconds(),
-            # How often a call is repeated is decided in `irsa_cli.core.patience`, for both APIs.
+            # How often a call is repeated is decided in `irsa_cli.core.values.patience`, for both APIs.
             retries={"mode": "standard", "total_max_attempts": 1},
             user_agent_extra=f"{AGENT}/{__version__}",
             max_pool_connections=16,

@@ -1,7 +1,7 @@
 """What a role may do by IAM's simulation of its policies, told what is known of a pod's call.
 
 Really calling AWS is `irsa_cli.aws.permissions`' business; what an answer amounts to is
-`irsa_cli.usecases.verify_steps`'.
+`irsa_cli.usecases.verification.steps`'.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.arn import role_arn
-from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

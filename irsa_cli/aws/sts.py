@@ -16,8 +16,8 @@ from botocore.signers import RequestSigner
 from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.role_credentials import RoleCredentials
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.own_calls import VERIFY_SESSION
+from irsa_cli.core.pod.own_calls import VERIFY_SESSION
+from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient

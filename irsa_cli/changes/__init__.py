@@ -27,7 +27,7 @@ from irsa_cli.changes.role_parts import (
 )
 from irsa_cli.changes.service_account import ServiceAccountHandler
 from irsa_cli.changes.trust_statement import TrustStatementHandler
-from irsa_cli.core.plan import Kind
+from irsa_cli.core.plan.changes import Kind
 from irsa_cli.transaction.protocol import Handler
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Unclaimed, gone, settle, until_spread
-from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from irsa_cli.aws.iam import EXISTS
-from irsa_cli.core import limits
-from irsa_cli.core.errors import Conflict, Outcome, ServiceError
-from irsa_cli.core.patience import give_up
-from irsa_cli.core.plan import Change
-from irsa_cli.core.states import TRANSACTION_TAG
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import TRANSACTION_TAG
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.errors import Conflict, Outcome, ServiceError
+from irsa_cli.core.values.patience import give_up
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 S = TypeVar("S")

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Unclaimed, conflict, expect, gone, settle, telling, until_spread
-from irsa_cli.core import policy
-from irsa_cli.core.errors import Outcome, ServiceError
-from irsa_cli.core.plan import Change, Kind
-from irsa_cli.core.states import DocumentState
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import DocumentState
+from irsa_cli.core.policies import policy
+from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from irsa_cli.changes.common import Unclaimed, check_object_claim, conflict, expect, settle, telling
-from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.plan import Change
-from irsa_cli.core.states import MANAGED_BY_LABEL, TRANSACTION_TAG, NamespaceState
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import MANAGED_BY_LABEL, TRANSACTION_TAG, NamespaceState
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube.client import Json, Kube
 from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
 from irsa_cli.transaction.protocol import Applied, Claim, Run

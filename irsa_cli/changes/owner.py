@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, spreading, telling
-from irsa_cli.core.errors import DeadlineExceeded, Outcome, ServiceError, Unseen
-from irsa_cli.core.plan import Change
-from irsa_cli.core.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, CommitState, OwnerState
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, CommitState, OwnerState
+from irsa_cli.core.values.errors import DeadlineExceeded, Outcome, ServiceError, Unseen
 from irsa_cli.kube.client import Json, Kube
 from irsa_cli.kube.errors import CONFLICT
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run

@@ -22,12 +22,12 @@ from irsa_cli.changes.common import (
     settle,
     until_spread,
 )
-from irsa_cli.core.errors import Claimed, ServiceError
-from irsa_cli.core.evaluation import takes_audience
-from irsa_cli.core.plan import Change, Kind
-from irsa_cli.core.policy import Document
-from irsa_cli.core.remains import names_provider
-from irsa_cli.core.states import TRANSACTION_TAG, ProviderState
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import TRANSACTION_TAG, ProviderState
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.recovery.leftovers import names_provider
+from irsa_cli.core.trust.evaluation import takes_audience
+from irsa_cli.core.values.errors import Claimed, ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from irsa_cli.changes.common import (
     settle,
     until_spread,
 )
-from irsa_cli.core import policy
-from irsa_cli.core.errors import ServiceError
-from irsa_cli.core.plan import Change
-from irsa_cli.core.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, RoleState
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, RoleState
+from irsa_cli.core.policies import policy
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:

@@ -15,18 +15,11 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, telling
-from irsa_cli.core import policy
-from irsa_cli.core.errors import Outcome, ServiceError
-from irsa_cli.core.names import TAGS_LIMIT
-from irsa_cli.core.plan import Change
-from irsa_cli.core.states import (
-    BoundaryState,
-    DocumentState,
-    RoleState,
-    SettingsState,
-    State,
-    TagsState,
-)
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState, SettingsState, State, TagsState
+from irsa_cli.core.policies import policy
+from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.names import TAGS_LIMIT
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from irsa_cli.changes.common import check_object_claim, conflict, expect, gone, settle, telling
-from irsa_cli.core.errors import MadeAgain, Outcome, ServiceError
-from irsa_cli.core.plan import Change
-from irsa_cli.core.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG, ServiceAccountState
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG, ServiceAccountState
+from irsa_cli.core.values.errors import MadeAgain, Outcome, ServiceError
 from irsa_cli.kube.client import Json, Kube
 from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
 from irsa_cli.transaction.protocol import Applied, Claim, Run

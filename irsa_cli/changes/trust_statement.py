@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Unclaimed, conflict, spreading, telling
-from irsa_cli.core import policy, trust
-from irsa_cli.core.errors import DeadlineExceeded, Outcome, ServiceError, Unseen
-from irsa_cli.core.plan import Change
-from irsa_cli.core.policy import Document, as_list
-from irsa_cli.core.states import DocumentState, State
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import DocumentState, State
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.errors import DeadlineExceeded, Outcome, ServiceError, Unseen
 from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _unseen(change: Change) -> Unseen:
 
 
 def _has(document: Document, state: State | None) -> bool:
-    return isinstance(state, DocumentState) and trust.contains(document, state.document)
+    return isinstance(state, DocumentState) and trust_policy.contains(document, state.document)
 
 
 def _is_done(change: Change, document: Document) -> bool:
@@ -123,7 +124,7 @@ def _edited(change: Change, document: Document) -> Document:
         for state in (change.before, change.after)
     )
     if old is None:
-        return document if new is None else trust.with_statement(document, new)
+        return document if new is None else trust_policy.with_statement(document, new)
     if new is None:
-        return trust.without_statement(document, old)
-    return trust.with_replaced(document, old, new)
+        return trust_policy.without_statement(document, old)
+    return trust_policy.with_replaced(document, old, new)

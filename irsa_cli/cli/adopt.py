@@ -1,4 +1,7 @@
-"""`irsa adopt`: its options, and how several are shown; what it does is in `irsa_cli.usecases.adopt`."""
+"""`irsa adopt`: its options, and how several are shown.
+
+What it does is in `irsa_cli.usecases.write.adopt`.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ from irsa_cli.cli.options import (
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
-    from irsa_cli.core.adopting import Adoptions
-    from irsa_cli.core.result import Result
+    from irsa_cli.core.planning.adopt import Adoptions
+    from irsa_cli.core.results.result import Result
 
 _EPILOG = """
 \b
@@ -57,8 +60,8 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.render import show
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings, take_target
-    from irsa_cli.core.result import Result
-    from irsa_cli.usecases.adopt import Request, adopt, adopt_all
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -92,7 +95,7 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
     from irsa_cli.cli.plan_text import plan_lines
     from irsa_cli.cli.render import messages, show_document
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.result import Ended
+    from irsa_cli.core.results.result import Ended
 
     if output != "text":
         show_document(done.to_json(), output)

@@ -11,12 +11,12 @@ from irsa_cli.cli.plan_text import change_lines
 from irsa_cli.cli.render import messages, show, show_document
 from irsa_cli.cli.unshown import showing
 from irsa_cli.cli.wording import mark, say
-from irsa_cli.core.result import Ended, Result
-from irsa_cli.core.visible import visible
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.printable import visible
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.applied import Applied, Item
+    from irsa_cli.core.results.applied import Applied, Item
 
 NAME_WIDTH = 40
 _WORDS = {

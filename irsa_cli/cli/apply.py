@@ -1,4 +1,4 @@
-"""`irsa apply`: its options; what it does is in `irsa_cli.usecases.apply`."""
+"""`irsa apply`: its options; what it does is in `irsa_cli.usecases.files.apply`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from irsa_cli.cli.options import Checked, Once, kube_options, output_options, ru
 from irsa_cli.cli.role_options import allow_boundary_removal_option, take_boundary_rules
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.apply import Request
+    from irsa_cli.usecases.files.apply import Request
 
 _EPILOG = """
 \b
@@ -91,7 +91,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     from irsa_cli.cli.applied import finish_applied, told
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings
-    from irsa_cli.usecases.apply import apply
+    from irsa_cli.usecases.files.apply import apply
 
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -110,9 +110,9 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
 
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
-    from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.usecases.apply import Request
-    from irsa_cli.usecases.places import places
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.files.apply import Request
+    from irsa_cli.usecases.files.targets import places
 
     target = take_place(options)
     configs, selection = take_files(options)

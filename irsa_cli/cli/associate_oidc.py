@@ -1,4 +1,4 @@
-"""`irsa associate-oidc`: its options; what it does is in `irsa_cli.usecases.associate_oidc`."""
+"""`irsa associate-oidc`: its options; what it does is in `irsa_cli.usecases.write.associate_oidc`."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, finish, take_settings, take_target
-    from irsa_cli.core import names
-    from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.core.issuer import DEFAULT_AUDIENCE
-    from irsa_cli.usecases.associate_oidc import Request, associate_oidc
+    from irsa_cli.core.values import names
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+    from irsa_cli.usecases.write.associate_oidc import Request, associate_oidc
 
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)

@@ -1,4 +1,4 @@
-"""`irsa create-sa`: its options; what it does is in `irsa_cli.usecases.create_sa`."""
+"""`irsa create-sa`: its options; what it does is in `irsa_cli.usecases.write.create_sa`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from irsa_cli.cli.role_options import (
 
 if TYPE_CHECKING:
     from irsa_cli.core.wellknown import WellKnown
-    from irsa_cli.usecases.create_sa import Request
+    from irsa_cli.usecases.write.create_sa import Request
 
 _EPILOG = """
 \b
@@ -169,7 +169,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, finish, take_settings
-    from irsa_cli.usecases.create_sa import create_sa
+    from irsa_cli.usecases.write.create_sa import create_sa
 
     _refuse_files(options)
     speaking = Speaking.take(options)
@@ -189,10 +189,10 @@ def _refuse_files(options: dict[str, Any]) -> None:
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.cli.session import take_target
-    from irsa_cli.core import names
-    from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.core.issuer import DEFAULT_AUDIENCE
-    from irsa_cli.usecases.create_sa import Request
+    from irsa_cli.core.values import names
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+    from irsa_cli.usecases.write.create_sa import Request
 
     _check_combinations(options)
     target = take_target(options)
@@ -269,7 +269,7 @@ def _check_combinations(options: dict[str, Any]) -> None:
 
 def _well_known(texts: tuple[str, ...]) -> tuple[WellKnown, ...]:
     from irsa_cli.core import wellknown
-    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.core.values.errors import InvalidInput
 
     try:
         return wellknown.read_uses(texts)

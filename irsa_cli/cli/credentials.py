@@ -1,6 +1,6 @@
 """`irsa credentials`: its options, and the forms in which credentials are printed.
 
-Getting them is in `irsa_cli.usecases.identity`.
+Getting them is in `irsa_cli.usecases.read.identity`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from irsa_cli.cli.options import DURATION, Once
 
 if TYPE_CHECKING:
     from irsa_cli.aws.role_credentials import RoleCredentials
-    from irsa_cli.usecases.identity import ServiceAccount
+    from irsa_cli.usecases.read.identity import ServiceAccount
 
 ACTIVE = "IRSA_CREDENTIALS_ACTIVE"
 """Variable by which a run that was started by itself, through a profile, knows it."""
@@ -91,7 +91,7 @@ def with_loop_guard(options: Mapping[str, Any]) -> None:
     The caller's profile may be the one whose credential_process this is; without the guard each run would
     start the next.
     """
-    from irsa_cli.core.errors import Refused
+    from irsa_cli.core.values.errors import Refused
 
     wanted = ":".join(str(options[name] or "") for name in ("cluster", "region", "namespace", "name"))
     active = os.environ.get(ACTIVE, "").split()

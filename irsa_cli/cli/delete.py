@@ -1,4 +1,4 @@
-"""`irsa delete -f`: its options; what it does is in `irsa_cli.usecases.unapply`."""
+"""`irsa delete -f`: its options; what it does is in `irsa_cli.usecases.files.delete_files`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.applied import finish_applied, told
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings
-    from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.usecases.places import places
-    from irsa_cli.usecases.unapply import Request, delete_files
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.files.delete_files import Request, delete_files
+    from irsa_cli.usecases.files.targets import places
 
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)

@@ -1,4 +1,4 @@
-"""`irsa delete-sa`: its options; what it does is in `irsa_cli.usecases.delete_sa`."""
+"""`irsa delete-sa`: its options; what it does is in `irsa_cli.usecases.write.delete_sa`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from irsa_cli.cli.options import (
 from irsa_cli.cli.role_options import one_name
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.delete_sa import Request
+    from irsa_cli.usecases.write.delete_sa import Request
 
 _EPILOG = """
 \b
@@ -59,7 +59,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, finish, take_settings
-    from irsa_cli.usecases.delete_sa import delete_sa
+    from irsa_cli.usecases.write.delete_sa import delete_sa
 
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -70,7 +70,7 @@ def command(**options: Any) -> int:
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.cli.session import take_target
-    from irsa_cli.usecases.delete_sa import Request
+    from irsa_cli.usecases.write.delete_sa import Request
 
     if options["keep_sa"] and options["keep_role"]:
         raise click.UsageError("--keep-sa and --keep-role contradict each other: nothing would be deleted")

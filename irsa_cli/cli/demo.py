@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from irsa_cli.core.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 
@@ -81,7 +81,7 @@ class _Demo:
         import botocore.exceptions
         from botocore.config import Config
 
-        from irsa_cli.usecases.connect import Target, connect
+        from irsa_cli.usecases.command.connect import Target, connect
 
         click.echo("\n== What a pod of backend/s3-reader does with it")
         os.environ.update(self._env)

@@ -1,4 +1,4 @@
-"""`irsa describe-sa`: its options; what it does is in `irsa_cli.usecases.describe_sa`."""
+"""`irsa describe-sa`: its options; what it does is in `irsa_cli.usecases.show.describe_sa`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from irsa_cli.cli.options import (
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.description import Described
-    from irsa_cli.usecases.describe_sa import Request
+    from irsa_cli.core.inventory.describe_document import Described
+    from irsa_cli.usecases.show.describe_sa import Request
 
 _EPILOG = """
 \b
@@ -60,7 +60,7 @@ def command(**options: Any) -> int:
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.cli.session import take_target
-    from irsa_cli.usecases.describe_sa import Request
+    from irsa_cli.usecases.show.describe_sa import Request
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
@@ -70,9 +70,9 @@ def _request(options: dict[str, Any]) -> Request:
 def _describe(request: Request, speaking: Speaking) -> Described:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.core.description import Described
-    from irsa_cli.core.result import Result
-    from irsa_cli.usecases.describe_sa import describe
+    from irsa_cli.core.inventory.describe_document import Described
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.show.describe_sa import describe
 
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     outcome = outcome_of(lambda: describe(request, progress.wire), speaking, progress)
@@ -86,7 +86,7 @@ def _show(described: Described, speaking: Speaking) -> None:
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.verification import Report
+    from irsa_cli.core.verification.report import Report
 
     if speaking.output != "text":
         show_document(described.to_json(), speaking.output)

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.cli.wording import mark
-from irsa_cli.core.bindings import BoundRole, Status
-from irsa_cli.core.description import Description, Policy
-from irsa_cli.core.evaluation import StatementVerdict
-from irsa_cli.core.policy import as_list
-from irsa_cli.core.restarts import Identity, PodIdentity
-from irsa_cli.core.states import ProviderState
-from irsa_cli.core.unreadable import Unreadable
+from irsa_cli.core.inventory.bindings import BoundRole, Status
+from irsa_cli.core.inventory.describe_document import Description, Policy
+from irsa_cli.core.inventory.restarts import Identity, PodIdentity
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.trust.evaluation import StatementVerdict
 
 _WIDTH = 14
 _NONE = "none"

@@ -1,4 +1,4 @@
-"""`irsa disassociate-oidc`: its options; what it does is in `irsa_cli.usecases.disassociate_oidc`."""
+"""`irsa disassociate-oidc`: its options; what it does is in `irsa_cli.usecases.write.disassociate_oidc`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, finish, take_settings, take_target
-    from irsa_cli.usecases.disassociate_oidc import Request, disassociate_oidc
+    from irsa_cli.usecases.write.disassociate_oidc import Request, disassociate_oidc
 
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)

@@ -1,4 +1,4 @@
-"""`irsa doctor`: its options; what it does is in `irsa_cli.usecases.doctor`."""
+"""`irsa doctor`: its options; what it does is in `irsa_cli.usecases.doctor.diagnose`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from irsa_cli.cli.options import (
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.causes import Cause
-    from irsa_cli.core.diagnosis import Diagnosis
-    from irsa_cli.usecases.doctor import Request
+    from irsa_cli.core.doctor.causes import Cause
+    from irsa_cli.core.doctor.diagnosis import Diagnosis
+    from irsa_cli.usecases.doctor.diagnose import Request
 
 _EPILOG = """
 \b
@@ -79,7 +79,7 @@ def command(**options: Any) -> int:
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.cli.session import take_target
-    from irsa_cli.usecases.doctor import Request
+    from irsa_cli.usecases.doctor.diagnose import Request
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
@@ -90,7 +90,7 @@ def _request(options: dict[str, Any]) -> Request:
 
 def _what(text: str) -> tuple[str, str]:
     """Kind, '' for a ServiceAccount, and name of what was asked for."""
-    from irsa_cli.usecases.users_of_pods import kind_of
+    from irsa_cli.usecases.read.users_of_pods import kind_of
 
     word, _, name = text.rpartition("/")
     kind = kind_of(word)
@@ -106,9 +106,9 @@ def _what(text: str) -> tuple[str, str]:
 def _diagnose(request: Request, speaking: Speaking) -> Diagnosis:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.core.diagnosis import Diagnosis
-    from irsa_cli.core.result import Result
-    from irsa_cli.usecases.doctor import diagnose
+    from irsa_cli.core.doctor.diagnosis import Diagnosis
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.doctor.diagnose import diagnose
 
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     outcome = outcome_of(lambda: diagnose(request, progress.wire), speaking, progress)
@@ -121,7 +121,7 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
     from irsa_cli.cli.doctor_render import lines
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
-    from irsa_cli.core.verification import Report
+    from irsa_cli.core.verification.report import Report
 
     if speaking.output == "text":
         for line in lines(diagnosis, everything=speaking.verbose):
@@ -135,7 +135,7 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
 def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.doctor_render import explanation, overview
     from irsa_cli.cli.render import show_document
-    from irsa_cli.core.diagnosis import cause_json, causes_json
+    from irsa_cli.core.doctor.diagnosis import cause_json, causes_json
 
     causes = _named(identifier)
     if output != "text":
@@ -150,7 +150,7 @@ def _explain(identifier: str, output: str) -> int:
 def _named(identifier: str) -> list[Cause]:
     import difflib
 
-    from irsa_cli.core.causes import CAUSES
+    from irsa_cli.core.doctor.causes import CAUSES
 
     if identifier == "all":
         return list(CAUSES.values())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Container, Iterable, Iterator
 
-from irsa_cli.core.causes.finding import Cause, Finding, Verdict
-from irsa_cli.core.causes.seen import UNSEEN
-from irsa_cli.core.causes.subjects import listed, shown, unspaced
-from irsa_cli.core.diagnosis import Diagnosis, Examined, having
-from irsa_cli.core.visible import visible
+from irsa_cli.core.doctor.causes.seen import UNSEEN
+from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
+from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
+from irsa_cli.core.doctor.subjects import listed, shown, unspaced
+from irsa_cli.core.values.printable import visible
 
 _MARKS = {Verdict.OK: "✓", Verdict.PROBLEM: "✗", Verdict.UNKNOWN: "?"}
 _PLAIN = {Verdict.OK: "=", Verdict.PROBLEM: "x", Verdict.UNKNOWN: "?"}

@@ -1,4 +1,4 @@
-"""`irsa exec`: its options; what it does is in `irsa_cli.usecases.run_as`."""
+"""`irsa exec`: its options; what it does is in `irsa_cli.usecases.exec.run`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from irsa_cli.cli.identity import account_of, settled, speaking_options, who_options
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.run_as import Ready
+    from irsa_cli.usecases.exec.run import Ready
 
 _EPILOG = """
 \b
@@ -54,7 +54,7 @@ def command(command: tuple[str, ...], **options: Any) -> int:
     The exit code is the command's, 128 + N when signal N ended it.
     """
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.usecases.run_as import Ready
+    from irsa_cli.usecases.exec.run import Ready
 
     speaking = Speaking.take({"output": "text", **options})
     ready = settled(lambda: Ready.make(account_of(options, speaking)), speaking)
@@ -62,7 +62,7 @@ def command(command: tuple[str, ...], **options: Any) -> int:
 
 
 def _run(ready: Ready, command: tuple[str, ...]) -> int:
-    from irsa_cli.usecases.child import NotStarted
+    from irsa_cli.usecases.exec.child import NotStarted
 
     try:
         return ready.run(command, os.environ, at_terminal=os.isatty(0), warn=_warn)

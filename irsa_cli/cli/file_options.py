@@ -11,7 +11,7 @@ from irsa_cli.cli.options import Once, filled, listed
 
 if TYPE_CHECKING:
     from irsa_cli.core.config import Config, Selection
-    from irsa_cli.usecases.connect import Target
+    from irsa_cli.usecases.command.connect import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MOST_LINES = 200
@@ -110,7 +110,7 @@ def place_options(function: F) -> F:
 
 def take_place(options: dict[str, Any]) -> Target:
     """Take the options of `place_options` and `kube_options` out of a command's options."""
-    from irsa_cli.usecases.connect import Target
+    from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
     return Target(options.pop("cluster") or "", **{name: options.pop(name, None) for name in names})
@@ -119,8 +119,8 @@ def take_place(options: dict[str, Any]) -> Target:
 def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:
     """Read the files that are named; what is wrong in them ends the command with exit code 2."""
     from irsa_cli.core.config import Selection
-    from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.usecases.files import read_configs
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.files.reading import read_configs
 
     include = listed(options.pop("include"))
     exclude = listed(options.pop("exclude"))

@@ -1,4 +1,4 @@
-"""`irsa get-sa`: its options; what it does is in `irsa_cli.usecases.get_sa`."""
+"""`irsa get-sa`: its options; what it does is in `irsa_cli.usecases.show.get_sa`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, n
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.binding_list import BindingList
-    from irsa_cli.usecases.get_sa import Request
+    from irsa_cli.core.inventory.list_document import BindingList
+    from irsa_cli.usecases.show.get_sa import Request
 
 _EPILOG = """
 \b
@@ -72,8 +72,8 @@ def command(**options: Any) -> int:
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.cli.session import take_target
-    from irsa_cli.usecases.bindings import Scope
-    from irsa_cli.usecases.get_sa import Request
+    from irsa_cli.usecases.read.bindings import Scope
+    from irsa_cli.usecases.show.get_sa import Request
 
     name, namespace, everywhere = options["name"] or "", options["namespace"] or "", options["everywhere"]
     if everywhere and namespace:
@@ -89,9 +89,9 @@ def _request(options: dict[str, Any]) -> Request:
 def _get(request: Request, speaking: Speaking) -> BindingList:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.core.binding_list import BindingList
-    from irsa_cli.core.result import Result
-    from irsa_cli.usecases.get_sa import get_bindings
+    from irsa_cli.core.inventory.list_document import BindingList
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.show.get_sa import get_bindings
 
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     outcome = outcome_of(lambda: get_bindings(request, progress.wire), speaking, progress)
@@ -105,7 +105,7 @@ def _show(found: BindingList, speaking: Speaking) -> None:
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.verification import Report
+    from irsa_cli.core.verification.report import Report
 
     if speaking.output in ("text", "wide"):
         for line in lines(found.items, wide=speaking.output == "wide"):

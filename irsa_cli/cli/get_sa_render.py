@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
-from irsa_cli.core.bindings import Binding, BoundRole
-from irsa_cli.core.makers import UNKNOWN
-from irsa_cli.core.trust_width import in_one_line
-from irsa_cli.core.visible import visible
+from irsa_cli.core.inventory.bindings import Binding, BoundRole
+from irsa_cli.core.marks.makers import UNKNOWN
+from irsa_cli.core.trust.width import in_one_line
+from irsa_cli.core.values.printable import visible
 
 NOTHING = "-"
 _HEAD = ("NAMESPACE", "NAME", "ROLE", "OWNER", "POLICIES", "AGE", "STATUS")

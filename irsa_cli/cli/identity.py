@@ -16,7 +16,7 @@ from irsa_cli.cli.options import cluster_options, kube_options, name_argument, n
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.usecases.identity import ServiceAccount
+    from irsa_cli.usecases.read.identity import ServiceAccount
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -40,8 +40,8 @@ def account_of(options: dict[str, Any], speaking: Speaking) -> ServiceAccount:
     """Take `who_options` out of a command's options and connect; raises `IrsaError`."""
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import take_target
-    from irsa_cli.usecases.connect import connect
-    from irsa_cli.usecases.identity import ServiceAccount
+    from irsa_cli.usecases.command.connect import connect
+    from irsa_cli.usecases.read.identity import ServiceAccount
 
     target = take_target(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -52,8 +52,8 @@ def account_of(options: dict[str, Any], speaking: Speaking) -> ServiceAccount:
 def settled(work: Callable[[], T], speaking: Speaking) -> T:
     """The outcome of work that only reads; an error is told, and ends the command with its exit code."""
     from irsa_cli.cli.render import show
-    from irsa_cli.core.errors import IrsaError, Refused
-    from irsa_cli.core.result import Ended, Result
+    from irsa_cli.core.results.result import Ended, Result
+    from irsa_cli.core.values.errors import IrsaError, Refused
 
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
         signal.signal(signal.SIGTERM, _terminate)

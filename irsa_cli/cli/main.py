@@ -13,8 +13,8 @@ import click
 
 from irsa_cli import __version__
 from irsa_cli.cli.unshown import Unshown
-from irsa_cli.core.redaction import without_secrets
-from irsa_cli.core.visible import visible
+from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.redaction import without_secrets
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
 # imports no command; a test holds the two together.

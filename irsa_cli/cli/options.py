@@ -49,7 +49,7 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check the value; the rule's own words become click's error."""
-        from irsa_cli.core.errors import InvalidInput
+        from irsa_cli.core.values.errors import InvalidInput
 
         try:
             return _find(self._check)(value)
@@ -58,11 +58,11 @@ class Checked(click.ParamType):  # type: ignore[type-arg]
 
 
 def _find(path: str) -> Callable[[Any], Any]:
-    """A function of `irsa_cli.core`, imported when a value is checked and not for `--help`."""
+    """A function of `irsa_cli.core.values`, imported when a value is checked and not for `--help`."""
     import importlib
 
     module, _, name = path.rpartition(".")
-    function: Callable[[Any], Any] = getattr(importlib.import_module(f"irsa_cli.core.{module}"), name)
+    function: Callable[[Any], Any] = getattr(importlib.import_module(f"irsa_cli.core.values.{module}"), name)
     return function
 
 

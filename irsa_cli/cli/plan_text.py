@@ -1,6 +1,6 @@
 """A plan as text: every change with every value that it sets, and documents as textual differences.
 
-Coloured where the stream is a terminal. The same as JSON is `irsa_cli.core.result`'s business.
+Coloured where the stream is a terminal. The same as JSON is `irsa_cli.core.results.result`'s business.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import click
 
 from irsa_cli.cli.progress import KIND_WIDTH
 from irsa_cli.cli.wording import describe, mark
-from irsa_cli.core.policy import difference
-from irsa_cli.core.visible import visible
+from irsa_cli.core.policies.policy import difference
+from irsa_cli.core.values.printable import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.core.plan import Change
-    from irsa_cli.core.result import Result
+    from irsa_cli.core.plan.changes import Change
+    from irsa_cli.core.results.result import Result
 
 _DOCUMENTS = ("trust", "document")
 _NOT_SHOWN = ("uid", "resource_version", "manifest", "transaction")

@@ -37,7 +37,7 @@ def listing(output: str) -> None:
     """List the policies."""
     from irsa_cli.cli.render import show_document
     from irsa_cli.core import wellknown
-    from irsa_cli.core.result import API_VERSION
+    from irsa_cli.core.results.result import API_VERSION
 
     policies = [wellknown.get(name) for name in wellknown.names()]
     if output != "text":
@@ -74,8 +74,8 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
     """
     from irsa_cli.cli.render import show_document
     from irsa_cli.core import wellknown
-    from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.core.result import API_VERSION
+    from irsa_cli.core.results.result import API_VERSION
+    from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.core.wellknown import WellKnown
 
     try:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.wording import back_again, describe, mark
-from irsa_cli.core.redaction import redacted, without_secrets
-from irsa_cli.core.visible import visible
+from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.redaction import redacted, without_secrets
 
 if TYPE_CHECKING:
     from irsa_cli.aws.session import WireCall

@@ -1,7 +1,7 @@
 """`irsa recover`: its options.
 
-What it does is in `irsa_cli.usecases.recover` (by the journals of this machine) and
-`irsa_cli.usecases.recover_cluster` (by what is there).
+What it does is in `irsa_cli.usecases.recovery.by_journal` (by the journals of this machine) and
+`irsa_cli.usecases.recovery.by_cluster` (by what is there).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from irsa_cli.cli.unshown import showing
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.recoveries import Found, Recoveries
-    from irsa_cli.core.result import Result
-    from irsa_cli.usecases.connect import Target
-    from irsa_cli.usecases.running import Settings
+    from irsa_cli.core.recovery.report import Found, Recoveries
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.command.connect import Target
+    from irsa_cli.usecases.command.execute import Settings
 
 _EPILOG = """
 \b
@@ -90,7 +90,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, state_dir
-    from irsa_cli.usecases.running import Settings
+    from irsa_cli.usecases.command.execute import Settings
 
     speaking = Speaking.take(options)
     _check(options)
@@ -132,9 +132,9 @@ def _check(options: dict[str, Any]) -> None:
 
 def _list(settings: Settings, speaking: Speaking) -> int:
     from irsa_cli.cli.render import show_stories
-    from irsa_cli.core.result import worst
+    from irsa_cli.core.results.result import worst
     from irsa_cli.transaction.folder import unreadable
-    from irsa_cli.usecases.recover import list_unfinished
+    from irsa_cli.usecases.recovery.by_journal import list_unfinished
 
     lost = unreadable(settings.state_dir)
     none = "No unfinished transactions on this machine."
@@ -143,7 +143,7 @@ def _list(settings: Settings, speaking: Speaking) -> int:
 
 
 def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
-    from irsa_cli.usecases.recover import Request, recover, recover_all
+    from irsa_cli.usecases.recovery.by_journal import Request, recover, recover_all
 
     def override(target: Target) -> Target:
         return replace(target, **{key: options[key] for key in _TARGET if options[key]})
@@ -165,8 +165,8 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
     from irsa_cli.cli.session import take_target
-    from irsa_cli.core.remains import MINIMUM_AGE
-    from irsa_cli.usecases.recover_cluster import Request, find_remains, take_back, take_back_all
+    from irsa_cli.core.recovery.leftovers import MINIMUM_AGE
+    from irsa_cli.usecases.recovery.by_cluster import Request, find_remains, take_back, take_back_all
 
     age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
     approve = _approval(options, progress)
@@ -207,8 +207,8 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking,
     from irsa_cli.cli.recovered import show_found, show_recoveries
     from irsa_cli.cli.render import show
     from irsa_cli.cli.session import outcome_of
-    from irsa_cli.core.recoveries import Found
-    from irsa_cli.core.result import Ended, Result
+    from irsa_cli.core.recovery.report import Found
+    from irsa_cli.core.results.result import Ended, Result
 
     outcome = outcome_of(work, speaking, progress)
     if isinstance(outcome, Found):

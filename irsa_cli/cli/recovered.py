@@ -14,12 +14,12 @@ from irsa_cli.cli.plan_text import change_lines, plan_lines
 from irsa_cli.cli.progress import KIND_WIDTH
 from irsa_cli.cli.render import messages, show_document
 from irsa_cli.cli.wording import describe, mark, say
-from irsa_cli.core.result import Ended, Result
-from irsa_cli.core.visible import visible
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.printable import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.core.recoveries import Found, Recoveries
-    from irsa_cli.core.remains import Remains
+    from irsa_cli.core.recovery.leftovers import Remains
+    from irsa_cli.core.recovery.report import Found, Recoveries
 
 _WORDS = {
     Ended.ROLLED_BACK: "taken back",

@@ -11,10 +11,10 @@ import click
 
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.wording import is_unicode, say
-from irsa_cli.core.errors import IrsaError, Refused
-from irsa_cli.core.redaction import redacted
-from irsa_cli.core.result import API_VERSION, Ended, Result
-from irsa_cli.core.visible import visible
+from irsa_cli.core.results.result import API_VERSION, Ended, Result
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.redaction import redacted
 
 if TYPE_CHECKING:
     from irsa_cli.transaction.story import Story

@@ -15,8 +15,8 @@ import click
 from irsa_cli.cli.options import Checked, F, Once, filled, listed
 
 if TYPE_CHECKING:
-    from irsa_cli.core.boundaries import BoundaryRules
-    from irsa_cli.core.policy import Document
+    from irsa_cli.core.binding.boundaries import BoundaryRules
+    from irsa_cli.core.policies.policy import Document
 
 attach_policy_option = click.option(
     "--attach-policy-arn",
@@ -67,8 +67,8 @@ def pod_options(function: F) -> F:
 
 def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
     """What environment and .irsa.yaml demand of permissions boundaries; else wrong usage."""
-    from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.usecases.project_settings import boundary_rules
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.command.project_settings import boundary_rules
 
     try:
         return boundary_rules(may_remove=may_remove)
@@ -88,8 +88,9 @@ def one_name(argument: str | None, option: str | None) -> str:
 
 def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """ARNs of managed policies, given by repeating a flag or with commas; as many as a role can have."""
-    from irsa_cli.core import arn, policy
-    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.core.policies import policy
+    from irsa_cli.core.values import arn
+    from irsa_cli.core.values.errors import InvalidInput
 
     policies = listed(values)
     for text in policies:
@@ -107,10 +108,11 @@ def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
 
 def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
     """The documents, each named after its file."""
-    from irsa_cli.core import names, policy
     from irsa_cli.core.config.policy_file import read_policy
-    from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.usecases.files import read_text
+    from irsa_cli.core.policies import policy
+    from irsa_cli.core.values import names
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.files.reading import read_text
 
     found: dict[str, Document] = {}
     for file in files:

@@ -99,8 +99,8 @@ def _started(clusters: tuple[str, ...], latency: float) -> Iterator[tuple[Sandbo
 
 
 def _spec(kind: type[ClusterSpec], text: str) -> ClusterSpec:
-    from irsa_cli.core import arn, names
-    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.core.values import arn, names
+    from irsa_cli.core.values.errors import InvalidInput
 
     name, region, account = [*text.split(":"), "", ""][:3]
     try:

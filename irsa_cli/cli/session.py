@@ -17,10 +17,10 @@ from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.core.patience import Command
-    from irsa_cli.core.result import Result
-    from irsa_cli.usecases.connect import Target
-    from irsa_cli.usecases.running import Settings
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.core.values.patience import Command
+    from irsa_cli.usecases.command.connect import Target
+    from irsa_cli.usecases.command.execute import Settings
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def state_dir(given: str | None) -> Path:
 
 def take_target(options: dict[str, Any]) -> Target:
     """Take the options of `cluster_options` and `kube_options` out of a command's options."""
-    from irsa_cli.usecases.connect import Target
+    from irsa_cli.usecases.command.connect import Target
 
     if options.get("issuer_url") and not options.get("account"):
         raise click.UsageError(
@@ -70,7 +70,7 @@ def take_target(options: dict[str, Any]) -> Target:
 
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
     """Take the options of `run_options` out of a command's options; also whether exit code 6 is wanted."""
-    from irsa_cli.usecases.running import Settings
+    from irsa_cli.usecases.command.execute import Settings
 
     options.pop("approve")
     detailed = options.pop("detailed_exitcode")
@@ -109,7 +109,7 @@ def finish(
 ) -> int:
     """Do the work, show its result or its error, and return the exit code."""
     from irsa_cli.cli.render import show
-    from irsa_cli.core.result import Ended
+    from irsa_cli.core.results.result import Ended
 
     result = outcome_of(work, speaking, progress, one=True)
     result.detailed = detailed
@@ -125,12 +125,13 @@ def outcome_of(
 
     `one`: the work is about one transaction. Once that has ended, what fails after it does not undo it.
     """
-    from irsa_cli.core.errors import IrsaError, Refused
-    from irsa_cli.core.patience import begin, over
-    from irsa_cli.core.result import Ended, Result
-    from irsa_cli.usecases.running import recording, standing
+    from irsa_cli.core.results.result import Ended, Result
+    from irsa_cli.core.values.errors import IrsaError, Refused
+    from irsa_cli.core.values.patience import begin, over
+    from irsa_cli.usecases.command.execute import recording, standing
 
-    # Until a transaction takes over (irsa_cli.usecases.running), nothing is written: to break off is safe.
+    # Until a transaction takes over (irsa_cli.usecases.command.execute), nothing is written: to break off
+    # is safe.
     breaking_off(begin(progress.seconds, progress.note))
     with progress, recording() as recorded:
         ended = recorded if one else []

@@ -1,4 +1,7 @@
-"""`irsa token`: its options, and how a token is shown; getting one is in `irsa_cli.usecases.identity`."""
+"""`irsa token`: its options, and how a token is shown.
+
+Getting one is in `irsa_cli.usecases.read.identity`.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from irsa_cli.cli.identity import account_of, settled, who_options
 from irsa_cli.cli.options import DURATION, Checked, Once, output_options
 
 if TYPE_CHECKING:
-    from irsa_cli.core.claims import Claims
-    from irsa_cli.usecases.identity import ServiceAccount, Token
+    from irsa_cli.core.trust.claims import Claims
+    from irsa_cli.usecases.read.identity import ServiceAccount, Token
 
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
 """Claims that are moments, in Unix seconds (RFC 7519, section 4.1)."""
@@ -63,8 +66,8 @@ def command(**options: Any) -> int:
 
 
 def _lifetime(seconds: float) -> int:
-    from irsa_cli.core import names
-    from irsa_cli.core.errors import InvalidInput
+    from irsa_cli.core.values import names
+    from irsa_cli.core.values.errors import InvalidInput
 
     try:
         return names.token_expiration(int(seconds))
@@ -74,8 +77,8 @@ def _lifetime(seconds: float) -> int:
 
 def _shown(account: ServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
     from irsa_cli.cli.render import as_yaml
-    from irsa_cli.core.claims import read
-    from irsa_cli.core.visible import visible
+    from irsa_cli.core.trust.claims import read
+    from irsa_cli.core.values.printable import visible
 
     found = read(token.text)
     if output == "text":

@@ -1,4 +1,4 @@
-"""`irsa update-sa`: its options; what it does is in `irsa_cli.usecases.update_sa`."""
+"""`irsa update-sa`: its options; what it does is in `irsa_cli.usecases.write.update_sa`."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from irsa_cli.cli.role_options import (
 )
 
 if TYPE_CHECKING:
-    from irsa_cli.core.update import Update
-    from irsa_cli.usecases.update_sa import Request
+    from irsa_cli.core.binding.update_request import Update
+    from irsa_cli.usecases.write.update_sa import Request
 
 _EPILOG = """
 \b
@@ -146,7 +146,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, finish, take_settings
-    from irsa_cli.usecases.update_sa import update_sa
+    from irsa_cli.usecases.write.update_sa import update_sa
 
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -157,8 +157,8 @@ def command(**options: Any) -> int:
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.cli.session import take_target
-    from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.usecases.update_sa import Request
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.write.update_sa import Request
 
     _check_reachable(options)
     target = take_target(options)
@@ -188,7 +188,7 @@ def _check_reachable(options: dict[str, Any]) -> None:
 
 
 def _update(options: dict[str, Any]) -> Update:
-    from irsa_cli.core.update import Update
+    from irsa_cli.core.binding.update_request import Update
 
     attach = policy_arns("--attach-policy-arn", options["attach_policy_arn"])
     detach = policy_arns("--detach-policy-arn", options["detach_policy_arn"])
@@ -230,7 +230,7 @@ def _boundary(options: dict[str, Any]) -> str | None:
 
 
 def _tags(options: dict[str, Any]) -> dict[str, str | None]:
-    from irsa_cli.core import names
+    from irsa_cli.core.values import names
 
     put = names.tags(pairs("--tags", options["tags"], split=True))
     gone = names.tags(dict.fromkeys(listed(options["remove_tag"]), ""))
@@ -240,7 +240,7 @@ def _tags(options: dict[str, Any]) -> dict[str, str | None]:
 
 def _checked(flag: str, values: tuple[str, ...]) -> dict[str, str | None]:
     """Labels or annotations, their keys and values by Kubernetes' rules."""
-    from irsa_cli.core import names
+    from irsa_cli.core.values import names
 
     check = names.labels if flag == "--label" else names.service_account_annotations
     found = edits(flag, values)

@@ -1,4 +1,4 @@
-"""`irsa verify`: its options; what it does is in `irsa_cli.usecases.verify`."""
+"""`irsa verify`: its options; what it does is in `irsa_cli.usecases.verification.verify`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from irsa_cli.cli.options import (
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.verification import Report
-    from irsa_cli.usecases.verify import Request
+    from irsa_cli.core.verification.report import Report
+    from irsa_cli.usecases.verification.verify import Request
 
 _EPILOG = """
 \b
@@ -123,9 +123,9 @@ def command(**options: Any) -> int:
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.aws import permissions, simulation
     from irsa_cli.cli.session import take_target
-    from irsa_cli.core.errors import InvalidInput
-    from irsa_cli.usecases.verify import Request
-    from irsa_cli.usecases.verifying import Wanted
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.verification.verifier import Wanted
+    from irsa_cli.usecases.verification.verify import Request
 
     _check_combinations(options)
     try:
@@ -158,11 +158,11 @@ def _check_combinations(options: dict[str, Any]) -> None:
 
 def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
     from irsa_cli.cli.session import breaking_off
-    from irsa_cli.core.errors import IrsaError
-    from irsa_cli.core.patience import begin, over
-    from irsa_cli.core.verification import Report
+    from irsa_cli.core.values.errors import IrsaError
+    from irsa_cli.core.values.patience import begin, over
+    from irsa_cli.core.verification.report import Report
     from irsa_cli.transaction.events import Event, Step
-    from irsa_cli.usecases.verify import verify_accounts
+    from irsa_cli.usecases.verification.verify import verify_accounts
 
     breaking_off(begin(progress.seconds, progress.note))
     account = f"{request.namespace}/{request.name}" if request.name else request.namespace

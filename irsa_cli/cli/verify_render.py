@@ -9,7 +9,7 @@ import click
 
 from irsa_cli.cli.render import error_lines, next_lines, show_document
 from irsa_cli.cli.wording import is_unicode, say
-from irsa_cli.core.verification import (
+from irsa_cli.core.verification.report import (
     Name,
     Outcome,
     Permission,

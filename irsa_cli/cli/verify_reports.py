@@ -11,9 +11,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from irsa_cli import __version__
-from irsa_cli.core.result import error_json
-from irsa_cli.core.verification import DECIDING, Outcome, Report, Status, Verification, unseen
-from irsa_cli.core.visible import visible
+from irsa_cli.core.results.result import error_json
+from irsa_cli.core.values.printable import visible
+from irsa_cli.core.verification.report import DECIDING, Outcome, Report, Status, Verification, unseen
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULES = {

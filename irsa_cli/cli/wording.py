@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from irsa_cli.core.visible import visible
+from irsa_cli.core.values.printable import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.core.plan import Change
+    from irsa_cli.core.plan.changes import Change
 
 _MARKS = {"create": "+", "update": "~", "delete": "-", "ok": "✓", "failed": "✗"}
 _PLAIN = {**_MARKS, "ok": "=", "failed": "x"}

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import kubernetes.client
 from kubernetes.client.exceptions import ApiException
 
-from irsa_cli.core.attempts import bounded
-from irsa_cli.core.errors import DeadlineExceeded, ServiceError
-from irsa_cli.core.limits import call_seconds
-from irsa_cli.core.patience import current, persist
+from irsa_cli.core.values.attempts import bounded
+from irsa_cli.core.values.errors import DeadlineExceeded, ServiceError
+from irsa_cli.core.values.limits import call_seconds
+from irsa_cli.core.values.patience import current, persist
 from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, endless, translate
 from irsa_cli.kube.shapes import check
 
@@ -45,7 +45,7 @@ class Calls:
         self._seconds = call_seconds()
 
     def _call(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Json:
-        """One call, repeated while it fails in a way that passes (`irsa_cli.core.patience`)."""
+        """One call, repeated while it fails in a way that passes (`irsa_cli.core.values.patience`)."""
 
         def attempt() -> Json:
             try:

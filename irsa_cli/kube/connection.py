@@ -22,11 +22,11 @@ import kubernetes.client
 import urllib3
 
 from irsa_cli.aws.cluster import EksCluster
-from irsa_cli.core import attempts
-from irsa_cli.core.attempts import Overran
-from irsa_cli.core.errors import IrsaError, Refused
-from irsa_cli.core.patience import current, tell
-from irsa_cli.core.redaction import GONE, redacted
+from irsa_cli.core.values import attempts
+from irsa_cli.core.values.attempts import Overran
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.patience import current, tell
+from irsa_cli.core.values.redaction import GONE, redacted
 
 T = TypeVar("T")
 

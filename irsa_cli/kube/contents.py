@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube.calls import Json
 from irsa_cli.kube.discovery import Get, Listable, namespaced_kinds
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.kube.calls import Json
 
 _AS = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"

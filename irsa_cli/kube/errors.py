@@ -12,10 +12,10 @@ from typing import Any
 import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
-from irsa_cli.core.attempts import TooLarge
-from irsa_cli.core.errors import Outcome, ServiceError
-from irsa_cli.core.redaction import redacted
-from irsa_cli.core.tls import certificate_refused
+from irsa_cli.core.values.attempts import TooLarge
+from irsa_cli.core.values.errors import Outcome, ServiceError
+from irsa_cli.core.values.redaction import redacted
+from irsa_cli.core.values.tls import certificate_refused
 
 NOT_FOUND = "NotFound"
 EXISTS = "AlreadyExists"

@@ -9,7 +9,7 @@ from functools import partial
 
 import kubernetes.client
 
-from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube.calls import Calls, Json, or_none
 
 
@@ -35,7 +35,7 @@ class Reading(Calls):
     def workloads(self, namespace: str, resource: str) -> list[Json]:
         """All objects in a namespace of a kind that makes pods; none where the API knows no such kind.
 
-        `resource` is one of `irsa_cli.core.workloads.KINDS`.
+        `resource` is one of `irsa_cli.core.objects.workloads.KINDS`.
         """
         apps = kubernetes.client.AppsV1Api(self._api)
         batch = kubernetes.client.BatchV1Api(self._api)

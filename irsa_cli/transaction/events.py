@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from irsa_cli.core.errors import Claimed, MadeAgain
-from irsa_cli.core.plan import Change
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.values.errors import Claimed, MadeAgain
 
 
 class Step(Enum):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.journal import JournalError, refused
 from irsa_cli.transaction.private import NotPrivate, check_folder, open_own
 from irsa_cli.transaction.reading import never_began, read

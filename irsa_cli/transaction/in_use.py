@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.errors import Claimed, ServiceError, Waits
-from irsa_cli.core.patience import within
-from irsa_cli.core.plan import Change
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.values.errors import Claimed, ServiceError, Waits
+from irsa_cli.core.values.patience import within
 from irsa_cli.transaction.protocol import Handler, Run
 from irsa_cli.transaction.steps import Tracked, in_parallel
 from irsa_cli.transaction.waiting import pauses

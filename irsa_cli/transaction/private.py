@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from irsa_cli.core.errors import Refused
+from irsa_cli.core.values.errors import Refused
 
 LINKS = 40
 """So many symbolic links are followed at most, as the kernel does."""

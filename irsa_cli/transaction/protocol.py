@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from irsa_cli.core.errors import DeadlineExceeded, IrsaError
-from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.values.errors import DeadlineExceeded, IrsaError
 
 Identity = Mapping[str, str]
 """What tells one incarnation of an object from another: a uid, a RoleId. Empty where there is none."""
@@ -59,7 +59,7 @@ class Run:
         self._signal = 0
         self._made: set[tuple[Kind, tuple[str, ...]]] = set()
         self.persistent = True
-        """See `irsa_cli.core.patience.Patience`: what is under way would have to be taken back."""
+        """See `irsa_cli.core.values.patience.Patience`: what is under way would have to be taken back."""
         self.forgettable = True
         """Whether, when it has ended, there is nothing to tell of that a later signal must not cut off."""
 

@@ -11,8 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.authority import recover_command
-from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.recovery.authority import recover_command
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.events import Leftover, Listener, outcome_of
 from irsa_cli.transaction.folder import journals, looks_finished

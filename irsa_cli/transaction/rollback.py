@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from irsa_cli.core.dismantling import waits
-from irsa_cli.core.errors import Claimed, Conflict, DeadlineExceeded, MadeAgain, ServiceError, Waits
-from irsa_cli.core.patience import within
-from irsa_cli.core.plan import Change, Kind
-from irsa_cli.core.traits import Proof
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.dismantling import waits
+from irsa_cli.core.plan.traits import Proof
+from irsa_cli.core.values.errors import Claimed, Conflict, DeadlineExceeded, MadeAgain, ServiceError, Waits
+from irsa_cli.core.values.patience import within
 from irsa_cli.transaction.events import Event, Leftover, Listener, Step, harmless
 from irsa_cli.transaction.in_use import InUse, Survey, together
 from irsa_cli.transaction.journal import Journal, JournalError

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from irsa_cli.core.errors import Conflict, DeadlineExceeded, Outcome, ServiceError
-from irsa_cli.core.patience import within
-from irsa_cli.core.plan import Change, Kind, Plan
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, Outcome, ServiceError
+from irsa_cli.core.values.patience import within
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.events import Event, Listener, Report, Step, harmless, outcome_of
 from irsa_cli.transaction.journal import Journal, JournalError

@@ -3,7 +3,7 @@
 The key lies with the user's data and not with the journals: a folder of journals that is brought from
 elsewhere (a cache, an archive, a repository) brings no key with it. Where no key can be kept, journals go
 without a seal.
-What a journal without one may still do is decided in `irsa_cli.core.authority`.
+What a journal without one may still do is decided in `irsa_cli.core.recovery.authority`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from irsa_cli.core.errors import Refused
+from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.private import check_folder, make_folder, open_own
 
 NAME = "journal.key"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.plan import Change, Plan
+from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.transaction.events import ChangeReport, Leftover, Report
 from irsa_cli.transaction.story import Record
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from irsa_cli.core.plan import Change
-from irsa_cli.core.states import NOBODY
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import NOBODY
 
 FINISHED = ("committed", "rolled-back", "superseded")
 """Outcomes that leave nothing to do; `superseded`: a later run has made true what this one began."""

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from irsa_cli.core import limits
-from irsa_cli.core.plan import Change, Kind
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.values import limits
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.steps import Tracked
 
@@ -86,9 +86,9 @@ class Turn:
 
     @property
     def remaining(self) -> float:
-        """See `irsa_cli.core.patience.Patience`."""
+        """See `irsa_cli.core.values.patience.Patience`."""
         return self.run.remaining - self.reserve
 
     def pause(self, seconds: float) -> None:
-        """See `irsa_cli.core.patience.Patience`."""
+        """See `irsa_cli.core.values.patience.Patience`."""
         self.run.pause(seconds)

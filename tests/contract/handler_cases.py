@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from irsa_cli.core import trust
-from irsa_cli.core.plan import Change, Kind
-from irsa_cli.core.policy import Document
-from irsa_cli.core.states import (
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import (
     DELETING,
     ROLE_ARN_ANNOTATION,
     BoundaryState,
@@ -29,7 +27,9 @@ from irsa_cli.core.states import (
     State,
     TagsState,
 )
-from irsa_cli.core.trust import WebIdentity
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.trust_policy import WebIdentity
 from tests.unit.world import THIS_RUN, Account, Role, World
 
 ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/FEDCBA9876543210FEDCBA9876543210"
@@ -43,7 +43,9 @@ GET, PUT, DELETE = (
     for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
 )
 OURS, NEXT = (
-    trust.marked_statement(WebIdentity(PROVIDER, ISSUER, f"system:serviceaccount:backend:{name}", AUDIENCE))
+    trust_policy.marked_statement(
+        WebIdentity(PROVIDER, ISSUER, f"system:serviceaccount:backend:{name}", AUDIENCE)
+    )
     for name in ("reader", "writer")
 )
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from unittest import mock
 
 from irsa_cli.changes import handlers
-from irsa_cli.core import limits
-from irsa_cli.core.plan import Kind
-from irsa_cli.core.states import TRANSACTION_TAG, ProviderState, RoleState
+from irsa_cli.core.plan.changes import Kind
+from irsa_cli.core.plan.states import TRANSACTION_TAG, ProviderState, RoleState
+from irsa_cli.core.values import limits
 from irsa_cli.kube.client import Kube
 from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.protocol import Handler

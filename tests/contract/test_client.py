@@ -7,7 +7,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from irsa_cli.core.errors import Outcome, ServiceError
+from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.kube import calls
 from irsa_cli.kube.client import Kube
 from irsa_cli.kube.contents import Contents

@@ -13,8 +13,8 @@ from contextlib import suppress
 
 import pytest
 
-from irsa_cli.core.errors import Conflict, MadeAgain, Outcome, ServiceError
-from irsa_cli.core.plan import Kind
+from irsa_cli.core.plan.changes import Kind
+from irsa_cli.core.values.errors import Conflict, MadeAgain, Outcome, ServiceError
 from irsa_cli.sandbox import Sandbox
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 from tests.contract.handler_cases import CASES, WITHOUT_AN_OWNER, Case

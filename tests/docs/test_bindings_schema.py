@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.core.bindings import Status
-from irsa_cli.core.restarts import Identity
+from irsa_cli.core.inventory.bindings import Status
+from irsa_cli.core.inventory.restarts import Identity
 from irsa_cli.sandbox import Sandbox
 from tests.docs import staging
 from tests.docs.console import ROOT

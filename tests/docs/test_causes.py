@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from irsa_cli.core.causes import CAUSES
+from irsa_cli.core.doctor.causes import CAUSES
 from tests.docs.console import ROOT
 from tests.scenarios.breaks import BREAKS, ELSEWHERE
 

@@ -16,10 +16,10 @@ import jsonschema
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.core.errors import ExitCode
-from irsa_cli.core.plan import Kind
-from irsa_cli.core.result import Ended
-from irsa_cli.core.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
+from irsa_cli.core.plan.changes import Kind
+from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
+from irsa_cli.core.results.result import Ended
+from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.docs import staging
 from tests.docs.console import ROOT, pages

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.core.result import Ended
+from irsa_cli.core.results.result import Ended
 from irsa_cli.sandbox import Sandbox
 from tests.docs.console import ROOT
 

@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.core.evaluation import Failure
-from irsa_cli.core.verification import Name, Outcome, Status
+from irsa_cli.core.trust.evaluation import Failure
+from irsa_cli.core.verification.report import Name, Outcome, Status
 from irsa_cli.sandbox import Sandbox
 from tests.docs import staging
 from tests.docs.console import ROOT

@@ -71,7 +71,7 @@ def _what_is_left_is_not_named() -> None:
 
 
 def _failures_are_called_success() -> None:
-    from irsa_cli.core.result import Result
+    from irsa_cli.core.results.result import Result
 
     _replace(Result, "exit_code", property(lambda self: 0))
 
@@ -116,16 +116,16 @@ def _nothing_is_synced() -> None:
 
 
 def _names_differ_from_run_to_run() -> None:
-    from irsa_cli.core import names
+    from irsa_cli.core.values import names
 
     whole = names.default_role_name
     _replace(names, "default_role_name", lambda *parts: f"{whole(*parts)}-{os.getpid()}")
 
 
 def _what_a_crash_left_is_refused() -> None:
-    from irsa_cli.core.errors import Refused
-    from irsa_cli.core.planning import plan as whole
-    from irsa_cli.usecases import create_sa
+    from irsa_cli.core.planning.create import plan as whole
+    from irsa_cli.core.values.errors import Refused
+    from irsa_cli.usecases.write import create_sa
 
     def plan(wish: Any, observed: Any) -> Any:
         if observed.role is not None:
@@ -158,19 +158,19 @@ def _signals_raise() -> None:
     from collections.abc import Iterator
     from contextlib import contextmanager
 
-    from irsa_cli.usecases import running
+    from irsa_cli.usecases.command import execute
 
     @contextmanager
     def stoppable(run: Any, warn: Any, way: str = "") -> Iterator[None]:
         yield
 
-    _replace(running, "stoppable", stoppable)
+    _replace(execute, "stoppable", stoppable)
 
 
 def _second_signals_are_swallowed() -> None:
-    from irsa_cli.usecases import running
+    from irsa_cli.usecases.command import execute
 
-    whole = running._handler
+    whole = execute._handler
 
     def handler(told: int, heard: list[int], last_words: bytes) -> Callable[[int, object], None]:
         handle = whole(told, heard, last_words)
@@ -183,7 +183,7 @@ def _second_signals_are_swallowed() -> None:
 
         return once
 
-    _replace(running, "_handler", handler)
+    _replace(execute, "_handler", handler)
 
 
 def _neighbours_go_with_a_service_account() -> None:
@@ -236,7 +236,7 @@ def _other_providers_go_with_the_clusters() -> None:
 
 
 def _all_bindings_are_ok() -> None:
-    from irsa_cli.core.bindings import Binding, Status
+    from irsa_cli.core.inventory.bindings import Binding, Status
 
     # What the constructor writes of it is dropped.
     setattr(Binding, "status", property(lambda self: Status.OK, lambda self, value: None))  # noqa: B010

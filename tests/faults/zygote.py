@@ -235,7 +235,7 @@ def _warm() -> None:
 
 
 def _shorten_pauses() -> None:
-    from irsa_cli.core import limits
+    from irsa_cli.core.values import limits
 
     setattr(limits, "PROPAGATION_SECONDS", PROPAGATION_SECONDS)  # noqa: B010 - mypy takes it for a slip
     setattr(limits, "RETRY_SECONDS", RETRY_SECONDS)  # noqa: B010 - as above

@@ -252,8 +252,8 @@ def environment(sandbox: Sandbox, folder: Path) -> dict[str, str]:
 def impatient() -> Iterator[None]:
     """Nothing spreads slowly in the sandbox: what is waited for comes at once, or never."""
     with (
-        mock.patch("irsa_cli.core.limits.PROPAGATION_SECONDS", 0.4),
-        mock.patch("irsa_cli.usecases.verify.PROPAGATION_SECONDS", 0.4),
+        mock.patch("irsa_cli.core.values.limits.PROPAGATION_SECONDS", 0.4),
+        mock.patch("irsa_cli.usecases.verification.verify.PROPAGATION_SECONDS", 0.4),
         mock.patch("os.fsync"),
     ):
         yield

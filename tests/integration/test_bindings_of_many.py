@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from irsa_cli.core.bindings import Bindings, Status
+from irsa_cli.core.inventory.bindings import Bindings, Status
 from irsa_cli.sandbox import RoleSpec, Sandbox
-from irsa_cli.usecases.bindings import Scope, read_bindings
-from irsa_cli.usecases.connect import Connection, Target, connect
+from irsa_cli.usecases.command.connect import Connection, Target, connect
+from irsa_cli.usecases.read.bindings import Scope, read_bindings
 from tests.docs import staging
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, policy
 

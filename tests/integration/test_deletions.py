@@ -11,16 +11,16 @@ from botocore.config import Config
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.changes import handlers
-from irsa_cli.core.errors import Conflict, ServiceError
-from irsa_cli.core.plan import Change, Kind, Plan
-from irsa_cli.core.role_changes import removal
-from irsa_cli.core.states import DELETING, NOBODY, CommitState, OwnerState
+from irsa_cli.core.binding.role_changes import removal
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import DELETING, NOBODY, CommitState, OwnerState
+from irsa_cli.core.values.errors import Conflict, ServiceError
 from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 from irsa_cli.transaction.runner import Transaction
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, client, policy
-from tests.unit.doubles import MemoryJournal
+from tests.unit.transaction.doubles import MemoryJournal
 
 ROLE = "r"
 URL = "https://oidc.eks.eu-west-1.amazonaws.com/id/ABC"

@@ -14,8 +14,8 @@ import pytest
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core import limits, patience
-from irsa_cli.core.errors import DeadlineExceeded, IrsaError, Outcome, ServiceError
+from irsa_cli.core.values import limits, patience
+from irsa_cli.core.values.errors import DeadlineExceeded, IrsaError, Outcome, ServiceError
 from irsa_cli.kube import connection as kube_connection
 from irsa_cli.kube.client import Kube
 from tests.support.rawserver import Answer, answer, dripping, endless, raw_server

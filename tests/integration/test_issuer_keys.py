@@ -9,7 +9,7 @@ import pytest
 
 from irsa_cli.aws.issuer_keys import LARGEST, fetch
 from irsa_cli.aws.session import WireCall
-from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox, issuers
 from irsa_cli.sandbox.model import Answer
 from tests.support.sandbox_clients import client

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core import limits
-from irsa_cli.core.errors import ServiceError
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.kube import calls
 from irsa_cli.kube.client import Kube
 from irsa_cli.sandbox import Fault, Sandbox

@@ -9,16 +9,9 @@ from typing import Any
 import pytest
 
 from irsa_cli.changes import handlers
-from irsa_cli.core.errors import Conflict, Outcome, ServiceError
-from irsa_cli.core.plan import Change, Kind
-from irsa_cli.core.states import (
-    BoundaryState,
-    DocumentState,
-    Present,
-    SettingsState,
-    State,
-    TagsState,
-)
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import BoundaryState, DocumentState, Present, SettingsState, State, TagsState
+from irsa_cli.core.values.errors import Conflict, Outcome, ServiceError
 from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, client, policy, trust

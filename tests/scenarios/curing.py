@@ -18,8 +18,8 @@ from botocore import UNSIGNED, xform_name
 from botocore.config import Config
 
 from irsa_cli.cli.main import run
-from irsa_cli.core.evaluation import explain
-from irsa_cli.core.web_identity import WebIdentity
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.evaluation import explain
 from tests.scenarios.breaking import NAME, STS, Binding
 from tests.support.stage import Json, made
 

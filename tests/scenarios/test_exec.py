@@ -15,10 +15,10 @@ import botocore
 import pytest
 from botocore.config import Config
 
-from irsa_cli.usecases.connect import Target, connect
-from irsa_cli.usecases.identity import ServiceAccount
-from irsa_cli.usecases.private_folder import PrivateFolder
-from irsa_cli.usecases.renewing import Renewal
+from irsa_cli.usecases.command.connect import Target, connect
+from irsa_cli.usecases.exec.private_folder import PrivateFolder
+from irsa_cli.usecases.exec.renewal import Renewal
+from irsa_cli.usecases.read.identity import ServiceAccount
 from tests.scenarios.binding import make_binding
 from tests.support.stage import ROLE_ARN, Ran, Stage
 from tests.support.terminal import Terminal

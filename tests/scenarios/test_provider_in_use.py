@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.states import SERVICE_ACCOUNT_TAG
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.support.stage import READ_ONLY, Json, Ran, Stage

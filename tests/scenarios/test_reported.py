@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa_cli.core.causes import CAUSES
+from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.reported.cases import findings, scored
 from tests.scenarios.reported.everything import HEALTHY, REPORTED

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from irsa_cli.core.causes.facts import EksFacts, Event, Facts, NodeMetadata, Role, Subject, VpcEndpoint
-from irsa_cli.core.causes.kinds import Container, Pod, Requirement, ServiceAccount, Volume, Webhook
-from irsa_cli.core.cluster import Cluster
-from irsa_cli.core.policy import Document
-from irsa_cli.core.states import ProviderState
-from irsa_cli.core.trust import WebIdentity, policy
+from irsa_cli.core.doctor.facts import EksFacts, Event, Facts, NodeMetadata, Role, Subject, VpcEndpoint
+from irsa_cli.core.objects.kinds import Container, Pod, Requirement, ServiceAccount, Volume, Webhook
+from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust.trust_policy import WebIdentity, policy
+from irsa_cli.core.values.cluster import Cluster
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
 ACCOUNT = "111122223333"

@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from irsa_cli.core import policy, trust
-from irsa_cli.core.binding import Observed, ObservedRole, ObservedServiceAccount, Wish
-from irsa_cli.core.plan import Change, Kind
-from irsa_cli.core.policy import Document
-from irsa_cli.core.states import (
+from irsa_cli.core.binding.spec import Observed, ObservedRole, ObservedServiceAccount, Wish
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import (
     COMMIT_TAG,
     NOBODY,
     TRANSACTION_TAG,
@@ -27,6 +25,9 @@ from irsa_cli.core.states import (
     SettingsState,
     TagsState,
 )
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust import trust_policy
 
 
 @dataclass
@@ -276,12 +277,12 @@ def _statement(world: World, change: Change) -> None:
     state = change.after or change.before
     assert isinstance(state, DocumentState)
     if isinstance(change.before, DocumentState) and isinstance(change.after, DocumentState):
-        assert trust.contains(role.state.trust, change.before.document)
-        replaced = trust.with_replaced(role.state.trust, change.before.document, change.after.document)
+        assert trust_policy.contains(role.state.trust, change.before.document)
+        replaced = trust_policy.with_replaced(role.state.trust, change.before.document, change.after.document)
         role.state = replace(role.state, trust=replaced)
         return
-    assert trust.contains(role.state.trust, state.document) == (change.before is not None)
-    edit = trust.without_statement if change.after is None else trust.with_statement
+    assert trust_policy.contains(role.state.trust, state.document) == (change.before is not None)
+    edit = trust_policy.without_statement if change.after is None else trust_policy.with_statement
     role.state = replace(role.state, trust=edit(role.state.trust, state.document))
 
 

@@ -1,7 +1,7 @@
 """Write docs/reference/causes.md from the causes themselves; with `--check`, fail when it is stale.
 
-What a cause means is said where it is defined (`irsa_cli.core.causes`). The table counts the ways in which
-the tests break a working binding, and judges those that are pure here and now.
+What a cause means is said where it is defined (`irsa_cli.core.doctor.causes`). The table counts the ways in
+which the tests break a working binding, and judges those that are pure here and now.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from irsa_cli.core.causes import CAUSES, Cause, Group  # noqa: E402 - the tests are beside the package
-from irsa_cli.core.causes.finding import Verdict  # noqa: E402
-from irsa_cli.core.diagnosis import judge  # noqa: E402
+from irsa_cli.core.doctor.causes import CAUSES, Cause, Group  # noqa: E402 - the tests are beside the package
+from irsa_cli.core.doctor.diagnosis import judge  # noqa: E402
+from irsa_cli.core.doctor.finding import Verdict  # noqa: E402
 from tests.scenarios.breaks import BREAKS, ELSEWHERE  # noqa: E402
 from tests.scenarios.reported.cases import Reported, Score  # noqa: E402
 from tests.scenarios.reported.everything import HEALTHY, REPORTED  # noqa: E402
-from tests.unit.diagnosis_cases import BESIDE, CASES  # noqa: E402
+from tests.unit.doctor.diagnosis_cases import BESIDE, CASES  # noqa: E402
 from tests.unit.observed import working  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "causes.md"
 HEAD = """\
 # Causes
 
-<!-- Written by tools/docs/causes.py from the causes in irsa_cli/core/causes: change them there. -->
+<!-- Written by tools/docs/causes.py from the causes in irsa_cli/core/doctor/causes: change them there. -->
 
 Why IRSA does not work: what `irsa doctor` looks for. `irsa doctor --explain ID` shows one of them,
 `--explain all` lists them; neither asks anybody. How to use it is in

@@ -8,15 +8,15 @@ from typing import Any
 
 from yaml import MappingNode, Node
 
-from irsa_cli.core import arn, names
 from irsa_cli.core.config import elsewhere
 from irsa_cli.core.config.model import Binding, Config
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Fields, Reader
 from irsa_cli.core.config.selecting import distinct
 from irsa_cli.core.config.service_accounts import Around, ReadFile, binding
-from irsa_cli.core.errors import InvalidInput
-from irsa_cli.core.nearest import did_you_mean
+from irsa_cli.core.values import arn, names
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.nearest import did_you_mean
 
 EKSCTL = ("eksctl.io/v1alpha5", "ClusterConfig")
 OWN = ("irsa/v1", "Bindings")

@@ -12,7 +12,7 @@ from typing import Any
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from irsa_cli.core.config.nodes import BOOLEAN, MERGE, text_of
-from irsa_cli.core.policy import as_list
+from irsa_cli.core.policies.policy import as_list
 
 _ACTIONS_SHOWN = 6
 Part = Mapping[str, Any]

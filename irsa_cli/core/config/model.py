@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core import names
-from irsa_cli.core.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.policy import Document
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values import names
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.wellknown import WellKnown
 
 

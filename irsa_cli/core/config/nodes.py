@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
-from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput
 
 # The C parser is many times faster, and there wherever PyYAML's wheels are.
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -10,15 +10,15 @@ from typing import Any
 
 from yaml import Node, ScalarNode
 
-from irsa_cli.core import names
 from irsa_cli.core.config.nodes import text_of
 from irsa_cli.core.config.reader import Fields, Reader
-from irsa_cli.core.states import (
+from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     ROLE_ARN_ANNOTATION,
     STS_REGIONAL_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
 )
+from irsa_cli.core.values import names
 
 _WEBHOOK = {
     AUDIENCE_ANNOTATION: "audience",

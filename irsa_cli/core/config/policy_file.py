@@ -1,18 +1,18 @@
 """Policy documents that a file holds, each problem with its line and column.
 
-What is wrong in one is `irsa_cli.core.policy_grammar`'s business; this knows where it stands.
+What is wrong in one is `irsa_cli.core.policies.grammar`'s business; this knows where it stands.
 """
 
 from __future__ import annotations
 
 from yaml import MappingNode, Node, SequenceNode
 
-from irsa_cli.core import policy
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Reader
-from irsa_cli.core.errors import InvalidInput
-from irsa_cli.core.policy import Document
-from irsa_cli.core.policy_grammar import Way, check_identity_policy, problems
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.grammar import Way, check_identity_policy, problems
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.errors import InvalidInput
 
 
 def read_policy(text: str, source: str) -> Document:

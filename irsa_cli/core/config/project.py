@@ -1,6 +1,6 @@
 """What a project's `.irsa.yaml` says: defaults and demands for all runs below its folder.
 
-Finding and reading it is `irsa_cli.usecases.project_settings`' business.
+Finding and reading it is `irsa_cli.usecases.command.project_settings`' business.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from yaml import MappingNode
 
-from irsa_cli.core import arn
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Reader
+from irsa_cli.core.values import arn
 
 _FIELDS = ("permissionsBoundary", "requirePermissionsBoundary")
 

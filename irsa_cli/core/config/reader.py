@@ -24,9 +24,9 @@ from irsa_cli.core.config.nodes import (
     unquoted,
     where,
 )
-from irsa_cli.core.errors import InvalidInput
-from irsa_cli.core.nearest import did_you_mean
-from irsa_cli.core.placeholders import UNFILLED, placeholder
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.nearest import did_you_mean
+from irsa_cli.core.values.placeholders import UNFILLED, placeholder
 
 T = TypeVar("T")
 Fields = Mapping[str, Node]

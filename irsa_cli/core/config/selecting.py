@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from irsa_cli.core.config.model import Binding, Config
-from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from typing import Any
 
 from yaml import MappingNode, Node
 
-from irsa_cli.core import arn, names
-from irsa_cli.core.comparing import COMPARISONS
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import BOOLEAN, NULL, is_unset
 from irsa_cli.core.config.pods import pod_settings
 from irsa_cli.core.config.policies import PolicyReader
 from irsa_cli.core.config.reader import Fields, Reader
 from irsa_cli.core.config.trusting import clusters, conditions, subjects
+from irsa_cli.core.policies.operators import COMPARISONS
+from irsa_cli.core.values import arn, names
 
 ReadFile = Callable[[str], str]
 """The text of a file that the configuration names; raises `InvalidInput`."""

@@ -7,15 +7,15 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode
 
-from irsa_cli.core import names
-from irsa_cli.core.comparing import COMPARISONS
-from irsa_cli.core.conditions import operator_of
 from irsa_cli.core.config.model import OtherCluster, Subject
 from irsa_cli.core.config.reader import Reader
-from irsa_cli.core.errors import InvalidInput
-from irsa_cli.core.issuer import check_issuer
-from irsa_cli.core.nearest import did_you_mean
-from irsa_cli.core.placeholders import UNFILLED, placeholder_in_policy
+from irsa_cli.core.policies.conditions import operator_of
+from irsa_cli.core.policies.operators import COMPARISONS
+from irsa_cli.core.values import names
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.issuer import check_issuer
+from irsa_cli.core.values.nearest import did_you_mean
+from irsa_cli.core.values.placeholders import UNFILLED, placeholder_in_policy
 
 _NAMESPACE_PATTERN = re.compile(r"[a-z0-9*?-]{1,63}", re.ASCII)
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from irsa_cli.core.errors import InvalidInput
-from irsa_cli.core.nearest import did_you_mean
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.nearest import did_you_mean
 
 EKSCTL = (
     "imageBuilder",

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core import policy
-from irsa_cli.core.arn import iam_arn
-from irsa_cli.core.errors import InvalidInput
-from irsa_cli.core.policy import Document
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.arn import iam_arn
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.wellknown.catalogue import Values, WellKnown, WellKnownPolicy, check_given, get
 
 _PLACE = re.compile(r"\$\{([a-zA-Z]+)\}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from irsa_cli.core.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.wellknown.catalogue import Values, WellKnown, check
 
 

@@ -64,7 +64,7 @@ def _play(make: Make, sandbox: Sandbox, folder: Path) -> Json:
         arguments = (NAME, "-n", NAMESPACE)
     terminate = signal.getsignal(signal.SIGTERM)
     out = io.StringIO()
-    looking = mock.patch("irsa_cli.usecases.doctor.datetime", _clock(world.later))
+    looking = mock.patch("irsa_cli.usecases.doctor.diagnose.datetime", _clock(world.later))
     with looking, mock.patch.dict(os.environ, stage.env()), contextlib.redirect_stdout(out):
         code = run(["doctor", *arguments, "-c", stage.cluster, "-o", "json", "-q"])
     signal.signal(signal.SIGTERM, terminate)

@@ -25,10 +25,10 @@ import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core import limits
-from irsa_cli.core.cluster import Cluster
-from irsa_cli.core.states import TRANSACTION_TAG
-from irsa_cli.core.trust import WebIdentity, admits
+from irsa_cli.core.plan.states import TRANSACTION_TAG
+from irsa_cli.core.trust.trust_policy import WebIdentity, admits
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.kube import connection as kube_connection
 from irsa_cli.kube.client import Kube
 from irsa_cli.transaction.protocol import Run

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from irsa_cli.core.states import ProviderState, RoleState
+from irsa_cli.core.plan.states import ProviderState, RoleState
 from tests.unit.world import Role, World
 
 Json = dict[str, Any]

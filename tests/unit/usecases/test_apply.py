@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from irsa_cli.core.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from tests.support.memory.cloud import PROVIDER
 from tests.support.memory.kube import moment
 from tests.support.memory.playing import DENIED, Play

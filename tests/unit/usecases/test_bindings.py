@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from irsa_cli.core.states import COMMIT_TAG, ROLE_ARN_ANNOTATION, TRANSACTION_TAG
+from irsa_cli.core.plan.states import COMMIT_TAG, ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from tests.support.memory.cloud import PROVIDER
 from tests.support.memory.iam import ACCOUNT
 from tests.support.memory.playing import DENIED, Play

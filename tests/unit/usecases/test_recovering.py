@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.states import TRANSACTION_TAG
+from irsa_cli.core.plan.states import TRANSACTION_TAG
 from tests.support.memory.cloud import Fault
 from tests.support.memory.playing import DENIED, Killed, Play, playing
 from tests.unit.usecases.commands import CREATE, READER, S3, bound, provider

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.core.errors import Conflict, IrsaError, Refused, ServiceError, Unseen
-from irsa_cli.core.plan import Change, Kind
-from irsa_cli.core.result import ChangeResult, Ended, Left, Result
-from irsa_cli.core.states import Present
-from irsa_cli.usecases import settling
-from irsa_cli.usecases.running import Settings
-from irsa_cli.usecases.settling import ATTEMPTS, until_settled
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import Present
+from irsa_cli.core.results.result import ChangeResult, Ended, Left, Result
+from irsa_cli.core.values.errors import Conflict, IrsaError, Refused, ServiceError, Unseen
+from irsa_cli.usecases.command import retry
+from irsa_cli.usecases.command.execute import Settings
+from irsa_cli.usecases.command.retry import ATTEMPTS, until_settled
 
 BETWEEN = Conflict("somebody else was quicker")
 BROKEN = IrsaError("something else")
@@ -26,7 +26,7 @@ Attempt = Callable[[], tuple[Result, bool]]
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses, which nobody waits for."""
     found: list[float] = []
-    monkeypatch.setattr(settling, "sleep", found.append)
+    monkeypatch.setattr(retry, "sleep", found.append)
     return found
 
 

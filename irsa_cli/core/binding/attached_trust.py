@@ -1,0 +1,150 @@
+"""Whether a role that is only used (`--attach-role-arn`, attachRoleARN) admits the ServiceAccount.
+
+There are three answers: yes, no, and that it can't be known from here, because of a condition. What can't be
+known is neither refused nor made "yes" by a statement: it is said. Pure; the role's trust policy is
+evaluated in `irsa_cli.core.trust.evaluation`, what a new statement would void is found in
+`irsa_cli.core.trust.restrictions`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.binding.spec import Observed, ObservedRole, Wish
+from irsa_cli.core.policies.policy import Document, difference
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
+from irsa_cli.core.trust.restrictions import Restriction, voided
+from irsa_cli.core.trust.trust_policy import allowed, denied
+from irsa_cli.core.values.errors import Refused
+
+
+@dataclass(frozen=True)
+class Attached:
+    """How the trust policy of a role that is only used stands to the ServiceAccount.
+
+    `after` is the policy as the run leaves it: with the statement where one is `added`. `voids` are the
+    restrictions that the statement makes, or would make, worthless.
+    """
+
+    before: Document
+    after: Document
+    added: Document | None
+    voids: tuple[Restriction, ...]
+    explanation: Explanation
+    """What the policy says as it is."""
+    outlook: Explanation
+    """What the policy says as the run leaves it."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is certain in the end that the role admits the ServiceAccount."""
+        return self.outlook.answer is Answer.YES
+
+    def to_json(self) -> dict[str, Any]:
+        """What of a trust policy changes, and what no longer holds anybody back."""
+        return {
+            "before": self.before,
+            "after": self.after,
+            "voids": [item.text for item in self.voids],
+            "difference": difference(self.before, self.after),
+        }
+
+
+def judge(wish: Wish, role: ObservedRole) -> Attached:
+    """How the role stands to the ServiceAccount, and what would be written on it.
+
+    A statement is added only where none allows the ServiceAccount for sure, and `--update-trust` says so.
+    """
+    before = role.state.trust
+    explanation = explain(before, wish.identity)
+    wanted = trust_policy.marked_statement(wish.identity)
+    if allowed(explanation) or not wish.update_trust:
+        return Attached(before, before, None, (), explanation, explanation)
+    after = trust_policy.with_statement(before, wanted)
+    voids = voided(before, wish.identity)
+    return Attached(before, after, wanted, voids, explanation, explain(after, wish.identity))
+
+
+def check(wish: Wish, role: ObservedRole) -> Attached:
+    """The judgement; raises `Refused` where the role does not admit the ServiceAccount for sure.
+
+    And where the statement that is missing would void a restriction of one that is there, without `--force`.
+    """
+    found = judge(wish, role)
+    if denied(found.outlook):
+        raise Refused(
+            f"the trust policy of {wish.role_arn} denies {wish.identity.subject}",
+            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+            details=tuple(found.outlook.text),
+        )
+    if found.added is not None and found.voids and not wish.force:
+        raise _would_void(wish, found)
+    if allowed(found.outlook) is False:
+        raise _not_admitted(wish, found)
+    return found
+
+
+def _not_admitted(wish: Wish, found: Attached) -> Refused:
+    voids = voided(found.before, wish.identity)
+    flags = "--update-trust --force" if voids else "--update-trust"
+    step = f"run this again with {flags}, which adds the statement"
+    if voids:
+        step += ", and voids what holds the ServiceAccount back now"
+    missing = json.dumps(trust_policy.statement(wish.identity), indent=2)
+    return Refused(
+        f"the trust policy of {wish.role_arn} does not admit {wish.identity.subject}",
+        reason="STS would refuse its token",
+        details=(*_words(voids), "this statement is missing:", *missing.splitlines()),
+        next_steps=(step,),
+    )
+
+
+def _would_void(wish: Wish, found: Attached) -> Refused:
+    steps = ["run this again with --force, which adds the statement all the same"]
+    if found.explanation.answer is Answer.UNKNOWN:
+        steps.insert(0, "to use the role as it is: run this again without --update-trust")
+    return Refused(
+        f"a statement for {wish.identity.subject} would void a restriction of the trust policy of"
+        f" {wish.role_arn}",
+        reason="the statements of a trust policy are alternatives, and the new one has no such condition",
+        details=(*_words(found.voids), *becoming(found.before, found.after)),
+        next_steps=steps,
+    )
+
+
+def _words(voids: Iterable[Restriction]) -> list[str]:
+    return [item.text for item in voids]
+
+
+def becoming(before: Document, after: Document) -> list[str]:
+    """What a trust policy is and becomes, line by line."""
+    return ["the trust policy would become:", *(f"  {line}" for line in difference(before, after))]
+
+
+def notes(wish: Wish, observed: Observed) -> list[str]:
+    """What is to be said of the role where nothing stands in the way: what can't be known, what is voided."""
+    if wish.role is not None or observed.role is None:
+        return []
+    found = judge(wish, observed.role)
+    said = []
+    if not found.is_known:
+        why = "; ".join(found.outlook.conditions)
+        said.append(
+            f"whether the trust policy of {wish.role_arn} admits {wish.identity.subject} can't be known from"
+            f" here: {why} (--verify asks STS)"
+        )
+    if found.added is not None and wish.force:
+        said += [f"{item.text}: void, as --force adds a statement without that" for item in found.voids]
+    return said
+
+
+def facts(wish: Wish, observed: Observed) -> dict[str, Any]:
+    """What a result says of a trust policy whose restrictions were voided; nothing else is said here."""
+    if wish.role is not None or observed.role is None:
+        return {}
+    found = judge(wish, observed.role)
+    return {"trustPolicy": found.to_json()} if found.added is not None and found.voids else {}

@@ -1,0 +1,89 @@
+"""What is demanded of permissions boundaries: which a role gets where none is named, and whether it must.
+
+Pure. Where the demands are written is in `irsa_cli.usecases.command.project_settings`; their order is flag,
+entry, file, environment, `.irsa.yaml`. A default is put only where there is no boundary: it never replaces
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import BoundaryState
+from irsa_cli.core.values.errors import Refused
+
+ALLOW_REMOVAL = "--allow-boundary-removal"
+
+
+@dataclass(frozen=True)
+class BoundaryRules:
+    """The demands on one run.
+
+    `default` is the boundary of roles for which none is named, '' for none; `required_by` says who demands
+    that every role has one, '' where nobody does; `may_remove` is the user's word that one may go.
+    """
+
+    default: str = ""
+    required_by: str = ""
+    may_remove: bool = False
+
+    def check_made(self, boundary: str, what: str) -> None:
+        """Raise `Refused` when a role would be made without a boundary and must have one."""
+        self.check_all_made([] if boundary or self.default else [what])
+
+    def check_all_made(self, without: Sequence[str]) -> None:
+        """Raise `Refused` when there are any for which no boundary is named, and there must be one."""
+        if not (self.required_by and without):
+            return
+        one = len(without) == 1
+        raise Refused(
+            f"{without[0] if one else f'{len(without)} entries'}: no permissions boundary is named",
+            reason=f"{self.required_by} demands one for every role",
+            details=() if one else without,
+            next_steps=(
+                "name it by --permissions-boundary, permissionsBoundary in the file,"
+                " IRSA_PERMISSIONS_BOUNDARY or .irsa.yaml",
+            ),
+        )
+
+    def check_plan(self, plan: Plan, *, named: bool) -> None:
+        """Raise `Refused` when a boundary would go without the user's word.
+
+        It goes when it is removed; and when a default, and nobody who named it (`named`), replaces it.
+        """
+        going = [change for change in plan if _goes(change, named=named)]
+        if not going:
+            return
+        if self.required_by and any(change.after is None for change in going):
+            raise Refused(
+                f"role {going[0].target[0]} would lose its permissions boundary",
+                reason=f"{self.required_by} demands one for every role",
+                details=[_line(change) for change in going],
+            )
+        if not self.may_remove:
+            raise Refused(
+                f"role {going[0].target[0]} would lose its permissions boundary",
+                reason="nothing that bounds a role goes unless that is said",
+                details=[_line(change) for change in going],
+                next_steps=(
+                    "to keep it: name it (--permissions-boundary, or permissionsBoundary in the entry)",
+                    f"to let it go: run this again with {ALLOW_REMOVAL}",
+                ),
+            )
+
+
+def _goes(change: Change, *, named: bool) -> bool:
+    if change.kind is not Kind.BOUNDARY or change.before is None:
+        return False
+    return change.after is None or not named
+
+
+def _line(change: Change) -> str:
+    """The change as a plan shows it."""
+    before, after = (
+        state.arn if isinstance(state, BoundaryState) else "" for state in (change.before, change.after)
+    )
+    mark, arrow = ("~", f" -> {after}") if after else ("-", "")
+    return f"{mark} {change.kind.value} {change.target[0]}: {before}{arrow}"

@@ -1,0 +1,160 @@
+"""What is there of one ServiceAccount and of its roles, for the commands that change or delete them.
+
+Pure. Reading it is `irsa_cli.usecases.read.lookup`'s business. What a run that makes a binding needs to
+know is in `irsa_cli.core.binding.spec`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.marks.annotation_marks import written, wrote
+from irsa_cli.core.plan.states import (
+    CLUSTER_TAG,
+    MANAGED_BY_LABEL,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    WEBHOOK_ANNOTATIONS,
+    RoleState,
+)
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.values import arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.names import subject
+
+
+@dataclass(frozen=True)
+class NamedRole:
+    """A role that exists, by its name without path."""
+
+    name: str
+    arn: str
+    role: ObservedRole
+
+    @classmethod
+    def of(cls, cluster: Cluster, name: str, role: ObservedRole) -> NamedRole:
+        """A role of the cluster's account."""
+        resource = f"role{role.state.path}{name}"
+        return cls(name, arn.iam_arn(cluster.partition, cluster.account, resource), role)
+
+    @property
+    def state(self) -> RoleState:
+        """The role without its policies."""
+        return self.role.state
+
+    def is_for(self, cluster: Cluster, full_name: str) -> bool:
+        """Whether irsa made it, or took it over, for this ServiceAccount (`namespace/name`)."""
+        tags = self.state.tags
+        return (tags.get(CLUSTER_TAG), tags.get(SERVICE_ACCOUNT_TAG)) == (cluster.arn, full_name)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One ServiceAccount with its roles; any part may be missing.
+
+    `own` are the roles that bear irsa's tags for it, with their policies: usually one. `used` is the role
+    that it (or else the user) names and that is somebody else's, without its policies. `problem` says why the
+    role that its annotation names is neither, or is left alone; '' without an annotation or with a good one.
+    `others` are roles that were looked at, too, and have nothing to do with it. `unsearched` says why roles
+    of other names could not be looked for.
+    """
+
+    cluster: Cluster
+    namespace: str
+    name: str
+    account: ObservedServiceAccount | None = None
+    own: tuple[NamedRole, ...] = ()
+    used: NamedRole | None = None
+    problem: str = ""
+    others: tuple[NamedRole, ...] = ()
+    unsearched: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def annotation(self) -> str:
+        """The role's annotation as it is, '' without one."""
+        return self.account.annotations.get(ROLE_ARN_ANNOTATION, "") if self.account else ""
+
+    @property
+    def is_made(self) -> bool:
+        """Whether irsa made the ServiceAccount; one that it only annotated is somebody else's."""
+        return self.account is not None and is_made(self.account)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether irsa wrote the role's annotation, as it is: its mark says so.
+
+        Or both ends of it are irsa's: it has made the ServiceAccount, and the role bears its tags for it.
+        """
+        if self.account is None or not self.annotation:
+            return False
+        own = self.is_made and any(role.arn == self.annotation for role in self.own)
+        return own or wrote(self.account.annotations, ROLE_ARN_ANNOTATION)
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether somebody else has given the ServiceAccount its role: then that is not taken off it."""
+        return bool(self.annotation) and not self.is_bound
+
+    @property
+    def written(self) -> list[str]:
+        """Those of the webhook's annotations that irsa wrote, as they are."""
+        if self.account is None:
+            return []
+        there = self.account.annotations
+        if self.is_made and not self.is_theirs:
+            return [key for key in WEBHOOK_ANNOTATIONS if key in there]
+        return written(there)
+
+    @property
+    def identity(self) -> WebIdentity:
+        """The token of its pods, as roles of the cluster's account see it."""
+        settings = Injection.read(self.account.annotations if self.account else {})
+        cluster = self.cluster
+        return WebIdentity(
+            provider_arn(cluster.partition, cluster.account, cluster.issuer),
+            cluster.issuer,
+            subject(self.namespace, self.name),
+            settings.audience,
+        )
+
+    def has_other(self, name: str) -> bool:
+        """Whether a role of this name is its own, and the ServiceAccount names another that may be there."""
+        own = {role.name: role.arn for role in self.own}
+        there = {*own.values(), *({self.used.arn} if self.used else ())}
+        other = self.annotation not in ("", own.get(name)) and (self.annotation in there or self.is_elsewhere)
+        return name in own and other
+
+    def only(self, name: str) -> Bound:
+        """The role of this name alone, of those that are its own."""
+        stays = f"ServiceAccount {self.full_name} stays: it names another role, {self.annotation}"
+        return replace(
+            self,
+            account=None,
+            own=tuple(role for role in self.own if role.name == name),
+            used=None,
+            problem=stays if self.annotation else "",
+        )
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the annotation names a role of another account."""
+        try:
+            found = arn.role_arn(self.annotation)
+        except InvalidInput:
+            return False
+        return (found.partition, found.account) != (self.cluster.partition, self.cluster.account)
+
+
+def is_made(account: ObservedServiceAccount) -> bool:
+    """Whether irsa made a ServiceAccount, and nobody has taken it over: it bears the label and the mark."""
+    return account.labels.get(MANAGED_BY_LABEL) == "irsa" and TRANSACTION_TAG in account.annotations

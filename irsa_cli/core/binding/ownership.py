@@ -1,0 +1,136 @@
+"""Whose role it is: by its tags, for one ServiceAccount of one cluster; and why it is not changed here.
+
+Pure. What is changed is in `irsa_cli.core.planning.update` and `irsa_cli.core.planning.adopt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, RoleState
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import Refused
+
+
+class Belongs(Enum):
+    """Whose a role is, seen from one ServiceAccount."""
+
+    OURS = "irsa's, for this ServiceAccount"
+    NOBODY = "not irsa's"
+    OTHERS = "irsa's, for something else"
+
+
+def belonging(role: RoleState, pair: Pairing) -> Belongs:
+    """Whose the role is that the ServiceAccount names."""
+    wanted = tags_of(pair)
+    there = {key: role.tags.get(key) for key in wanted}
+    if there == wanted:
+        return Belongs.OURS
+    free = all(there[key] in (None, value) for key, value in wanted.items())
+    return Belongs.NOBODY if free else Belongs.OTHERS
+
+
+def tags_of(pair: Pairing) -> dict[str, str]:
+    """The tags that make a role irsa's for this ServiceAccount."""
+    return {CLUSTER_TAG: pair.cluster.arn, SERVICE_ACCOUNT_TAG: f"{pair.namespace}/{pair.name}"}
+
+
+def check_account(pair: Pairing) -> None:
+    """Raise `Refused` for a role of another AWS account."""
+    account = role_arn(pair.role_arn).account
+    if account != pair.cluster.account:
+        raise Refused(
+            f"role {pair.role_arn} lives in account {account}",
+            reason=f"the cluster, and this caller, are in account {pair.cluster.account}",
+            next_steps=("change the role in its own account",),
+        )
+
+
+def check_there(pair: Pairing) -> RoleState:
+    """The role's state; raises `Refused` when there is no role of that ARN."""
+    create = f"{_irsa('create-sa', pair)} --override-existing-serviceaccounts  # makes one"
+    if pair.role is None:
+        raise Refused(
+            f"role {pair.role_arn} does not exist",
+            reason=f"ServiceAccount {pair.namespace}/{pair.name} names it all the same",
+            next_steps=(create,),
+        )
+    state = pair.role.state
+    # IAM finds roles by name alone; STS wants the whole ARN, path included.
+    if f"role{state.path}{pair.role_name}" != role_arn(pair.role_arn).resource:
+        raise Refused(
+            f"role {pair.role_arn} does not exist",
+            reason=f"the role {pair.role_name} has the path {state.path}",
+            next_steps=(create,),
+        )
+    return state
+
+
+def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
+    """Raise `Refused` unless the role is irsa's, for this ServiceAccount alone; `sharers` name it, too."""
+    check_account(pair)
+    state = check_there(pair)
+    who = belonging(state, pair)
+    if who is Belongs.NOBODY:
+        raise Refused(
+            f"role {pair.role_arn} is not irsa's",
+            reason=f"it has no tags {CLUSTER_TAG} and {SERVICE_ACCOUNT_TAG}",
+            next_steps=(f"{_irsa('adopt', pair)}  # takes it over as it is",),
+        )
+    if who is Belongs.OTHERS:
+        raise theirs(pair, state)
+    check_over(pair, state)
+    check_unshared(pair, sharers)
+
+
+def check_over(pair: Pairing, state: RoleState) -> None:
+    """Raise `Refused` for a role of irsa's that a run has not ended making, or has begun to delete."""
+    life = lifecycle.of(state.tags, named=pair.is_annotated)
+    if not life.is_over:
+        raise Refused(
+            f"role {pair.role_arn} is {life.stage.value}",
+            reason=life.why,
+            next_steps=life.next_steps(_where(pair)),
+        )
+
+
+def check_unshared(pair: Pairing, sharers: Sequence[str]) -> None:
+    """Raise `Refused` when other ServiceAccounts name the role, too."""
+    if sharers:
+        raise Refused(
+            f"role {pair.role_arn} is used by other ServiceAccounts, too: {', '.join(sharers)}",
+            reason="a change for one would change all of them",
+            next_steps=(
+                "give each a role of its own: irsa create-sa ... --override-existing-serviceaccounts",
+                "or change the role where it is managed",
+            ),
+        )
+
+
+def theirs(pair: Pairing, state: RoleState) -> Refused:
+    """The error for a role that irsa manages for another ServiceAccount or cluster."""
+    wanted = tags_of(pair)
+    return Refused(
+        f"role {pair.role_arn} is irsa's, for another ServiceAccount",
+        details=[
+            f"tag {key}: is {state.tags.get(key, 'not there')}, wanted {value}"
+            for key, value in wanted.items()
+            if state.tags.get(key) != value
+        ],
+        next_steps=(
+            "change it by the ServiceAccount that it was made for",
+            f"or give this one a role of its own: {_irsa('create-sa', pair)}"
+            " --override-existing-serviceaccounts",
+        ),
+    )
+
+
+def _irsa(command: str, pair: Pairing) -> str:
+    return f"irsa {command} {pair.name} -n {pair.namespace} {_where(pair)}"
+
+
+def _where(pair: Pairing) -> str:
+    return f"-c {pair.cluster.name} -r {pair.cluster.region}"

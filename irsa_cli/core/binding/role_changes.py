@@ -1,0 +1,129 @@
+"""The changes that lead from one state of a role to another, part by part; pure.
+
+Nothing here decides whether a role may be changed: that is the business of who plans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from irsa_cli.core.binding.spec import ObservedRole
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import (
+    COMMIT_TAG,
+    TRANSACTION_TAG,
+    WISH_TAG,
+    BoundaryState,
+    DocumentState,
+    Present,
+    RoleState,
+    SettingsState,
+    TagsState,
+)
+from irsa_cli.core.policies import policy
+from irsa_cli.core.values.errors import Refused
+
+RUN_TAGS = (TRANSACTION_TAG, COMMIT_TAG, WISH_TAG)
+"""Tags that tell of runs; they are no part of what a user wishes."""
+
+
+@dataclass(frozen=True)
+class RoleChanges:
+    """What leads from one role to another: first what it gains or changes, then what it loses.
+
+    In this order no pod lacks in between what it has before and after.
+    """
+
+    gains: tuple[Change, ...] = ()
+    losses: tuple[Change, ...] = ()
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter((*self.gains, *self.losses))
+
+    def __len__(self) -> int:
+        return len(self.gains) + len(self.losses)
+
+
+def role_changes(name: str, before: ObservedRole, after: ObservedRole) -> RoleChanges:
+    """The changes after which the role is as `after`; the tags of runs stay as they are.
+
+    Raises `Refused` when the paths differ: IAM can't move a role.
+    """
+    check_path(name, before.state, after.state)
+    gains = [
+        *_trust(name, before.state, after.state),
+        *_settings(name, before.state, after.state),
+        *_boundary(name, before.state, after.state),
+        *_tags(name, before.state, after.state),
+    ]
+    policies = [*_attachments(name, before, after), *_inline(name, before, after)]
+    losses = [change for change in policies if change.after is None]
+    gains += [change for change in policies if change.after is not None]
+    return RoleChanges(tuple(gains), tuple(losses))
+
+
+def check_path(name: str, before: RoleState, after: RoleState) -> None:
+    """Raise `Refused` when the paths differ: IAM can't move a role."""
+    if before.path != after.path:
+        raise Refused(
+            f"role {name} has the path {before.path}, wished {after.path}",
+            reason="IAM can't change the path of a role",
+        )
+
+
+def removal(name: str, role: ObservedRole) -> list[Change]:
+    """What takes all policies off a role: attachments and inline policies."""
+    bare = replace(role, attached=frozenset(), inline={})
+    return [*_attachments(name, role, bare), *_inline(name, role, bare)]
+
+
+def _trust(name: str, before: RoleState, after: RoleState) -> Iterator[Change]:
+    if not policy.equal(before.trust, after.trust):
+        yield Change(
+            Kind.TRUST_POLICY, (name,), DocumentState(dict(before.trust)), DocumentState(dict(after.trust))
+        )
+
+
+def _settings(name: str, before: RoleState, after: RoleState) -> Iterator[Change]:
+    one = SettingsState(before.description, before.max_session_duration)
+    other = SettingsState(after.description, after.max_session_duration)
+    if one != other:
+        yield Change(Kind.ROLE_SETTINGS, (name,), one, other)
+
+
+def _boundary(name: str, before: RoleState, after: RoleState) -> Iterator[Change]:
+    one, other = (
+        BoundaryState(state.permissions_boundary) if state.permissions_boundary else None
+        for state in (before, after)
+    )
+    if one != other:
+        yield Change(Kind.BOUNDARY, (name,), one, other)
+
+
+def _tags(name: str, before: RoleState, after: RoleState) -> Iterator[Change]:
+    keys = [key for key in {**before.tags, **after.tags} if key not in RUN_TAGS]
+    differing = [key for key in keys if before.tags.get(key) != after.tags.get(key)]
+    if differing:
+        one, other = (TagsState({key: state.tags.get(key) for key in differing}) for state in (before, after))
+        yield Change(Kind.ROLE_TAGS, (name,), one, other)
+
+
+def _attachments(name: str, before: ObservedRole, after: ObservedRole) -> Iterator[Change]:
+    for arn in sorted(after.attached - before.attached):
+        yield Change(Kind.ATTACHMENT, (name, arn), None, Present())
+    for arn in sorted(before.attached - after.attached):
+        yield Change(Kind.ATTACHMENT, (name, arn), Present(), None)
+
+
+def _inline(name: str, before: ObservedRole, after: ObservedRole) -> Iterator[Change]:
+    for key in sorted({*before.inline, *after.inline}):
+        one, other = before.inline.get(key), after.inline.get(key)
+        if one is not None and other is not None and policy.equal(one, other):
+            continue
+        yield Change(
+            Kind.INLINE_POLICY,
+            (name, key),
+            None if one is None else DocumentState(one),
+            None if other is None else DocumentState(other),
+        )

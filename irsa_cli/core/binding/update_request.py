@@ -1,0 +1,101 @@
+"""What is to change of a binding, and the binding as it is: both sides of `irsa update-sa` and `irsa adopt`.
+
+The plan between them is made in `irsa_cli.core.planning.update` and `irsa_cli.core.planning.adopt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust.trust_policy import WebIdentity
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.names import subject
+
+Edits = Mapping[str, str | None]
+"""Keys to be set, or (None) to be removed."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What is to change; what is None or empty stays as it is.
+
+    `policies` are all that are to be attached. An inline document of None removes the policy, a boundary of
+    '' the boundary. Durations in seconds.
+    """
+
+    attach: tuple[str, ...] = ()
+    detach: tuple[str, ...] = ()
+    policies: tuple[str, ...] | None = None
+    inline: Mapping[str, Document | None] = field(default_factory=dict)
+    boundary: str | None = None
+    tags: Edits = field(default_factory=dict)
+    description: str | None = None
+    max_session_duration: int | None = None
+    labels: Edits = field(default_factory=dict)
+    annotations: Edits = field(default_factory=dict)
+    audience: str | None = None
+    sts_regional_endpoints: bool | None = None
+    token_expiration: int | None = None
+
+    @property
+    def concerns_role(self) -> bool:
+        """Whether anything of the role may change."""
+        own = replace(self, labels={}, annotations={}, sts_regional_endpoints=None, token_expiration=None)
+        return own != Update()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all is named."""
+        return self == Update()
+
+    @property
+    def new_policies(self) -> tuple[str, ...]:
+        """The policies, and the boundary, that the role is to have afterwards and may not have now."""
+        boundary = (self.boundary,) if self.boundary else ()
+        return tuple(dict.fromkeys((*self.attach, *(self.policies or ()), *boundary)))
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """A ServiceAccount with its role as they are; the role is None where it is not looked at."""
+
+    cluster: Cluster
+    namespace: str
+    name: str
+    account: ObservedServiceAccount
+    role: ObservedRole | None = None
+    provider: ProviderState | None = None
+    named_role: str = ""
+    """The ARN of a role that the user names, whatever the ServiceAccount has."""
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether the ServiceAccount names the role that this is about."""
+        return self.account.annotations.get(ROLE_ARN_ANNOTATION) == self.role_arn
+
+    @property
+    def role_arn(self) -> str:
+        """The role that the user names, else the one that the annotation does."""
+        return self.named_role or self.account.annotations.get(ROLE_ARN_ANNOTATION, "")
+
+    @property
+    def role_name(self) -> str:
+        """The role's name without its path."""
+        return self.role_arn.rsplit("/", 1)[-1]
+
+    @property
+    def audience(self) -> str:
+        """The audience of the pods' tokens."""
+        return Injection.read(self.account.annotations).audience
+
+    def identity(self, audience: str) -> WebIdentity:
+        """The token of the ServiceAccount's pods, with an audience of one's choice."""
+        cluster = self.cluster
+        provider = provider_arn(cluster.partition, self.role_arn.split(":")[4], cluster.issuer)
+        return WebIdentity(provider, cluster.issuer, subject(self.namespace, self.name), audience)

@@ -1,0 +1,247 @@
+"""Causes in the annotation that names the role (key, place, absence), and in the one for the audience.
+
+The role's ARN is in `irsa_cli.core.doctor.causes.role_arn`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+
+from irsa_cli.core.doctor.causes.meant import admitting, choose, evidence
+from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, own_volume
+from irsa_cli.core.doctor.causes.pod_identity_names import unused
+from irsa_cli.core.doctor.facts import Association, Facts, Subject
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.subjects import (
+    account_of,
+    annotate_anew,
+    annotation_of,
+    audience_of,
+    injected,
+    listed,
+    make,
+    pod_names,
+    provider_there,
+    restart,
+    role_of,
+    shown,
+)
+from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    MANAGED_BY_LABEL,
+    ROLE_ARN_ANNOTATION,
+    ProviderState,
+)
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
+ACCOUNT = Group.SERVICE_ACCOUNT
+
+
+def _resembling_keys(account: ServiceAccount) -> list[str]:
+    """Keys that were meant to be the role's annotation: misspelt, or another key with a role's ARN."""
+    return [
+        key
+        for key, value in account.annotations.items()
+        if key not in (ROLE_ARN_ANNOTATION, AUDIENCE_ANNOTATION)
+        and (_is_near(key) or (":role/" in value and value.strip().startswith("arn:")))
+    ]
+
+
+def _is_near(key: str) -> bool:
+    if len(key) > 2 * len(ROLE_ARN_ANNOTATION):
+        return False  # Too long to be near, and the comparison takes up to the third power of the length.
+    matcher = difflib.SequenceMatcher(
+        None, key.lower().replace("_", "-"), ROLE_ARN_ANNOTATION, autojunk=False
+    )
+    return matcher.ratio() >= 0.85
+
+
+def _unannotated(subject: Subject) -> ServiceAccount | None:
+    account = account_of(subject)
+    return None if ROLE_ARN_ANNOTATION in account.annotations else account
+
+
+@cause(
+    "annotation-key",
+    ACCOUNT,
+    97,
+    title="The annotation that names the role has another key.",
+    symptom="No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials.",
+    looks_at="the ServiceAccount's annotations",
+    remedy="The key is eks.amazonaws.com/role-arn, letter by letter.",
+    source=_ASSOCIATE,
+)
+def _key(facts: Facts) -> Judgement:
+    subject = facts.named
+    account = _unannotated(subject)
+    if account is None:
+        return ok("the annotation has the right key")
+    found = _resembling_keys(account)
+    if not found:
+        raise CannotTell("no annotation resembles the role's; see annotation-missing")
+    return problem(
+        "the pod webhook looks for another key",
+        fix=_rename(subject, account, found[0]),
+        key=listed(map(shown, found)),
+        expected=ROLE_ARN_ANNOTATION,
+    )
+
+
+def _rename(subject: Subject, account: ServiceAccount, key: str) -> str:
+    """The commands that write the annotation by its right key; one that means something else stays."""
+    more = f" {shlex.quote(f'{key}-')}" if _is_near(key) else ""
+    return annotate_anew(subject, account.annotations[key], more=more)
+
+
+def _annotated_pods(subject: Subject) -> list[str]:
+    if not isinstance(subject.pods, tuple):
+        return []
+    users = [pod for pod in subject.pods if pod.service_account == subject.name]
+    return [pod.name for pod in users if ROLE_ARN_ANNOTATION in pod.annotations]
+
+
+@cause(
+    "annotation-place",
+    ACCOUNT,
+    97,
+    title="The annotation stands on the pod, not on the ServiceAccount.",
+    symptom="No AWS_ROLE_ARN in the pods.",
+    looks_at="annotations of the ServiceAccount and of its pods",
+    remedy="Annotate the ServiceAccount, then have the pods made anew.",
+    source=_ASSOCIATE,
+)
+def _place(facts: Facts) -> Judgement:
+    subject = facts.named
+    if _unannotated(subject) is None:
+        return ok("the annotation is on the ServiceAccount")
+    pods = [pod for pod in have(subject.pods) if pod.name in _annotated_pods(subject)]
+    if not pods:
+        raise CannotTell("no pod bears the annotation; see annotation-missing")
+    return problem(
+        "the pod webhook reads the annotation of the ServiceAccount only",
+        fix=annotate_anew(subject, pods[0].annotations[ROLE_ARN_ANNOTATION]),
+        annotated=f"pod {pod_names(pods)}",
+        expected=f"ServiceAccount {subject.full_name}",
+    )
+
+
+def _was_annotated(subject: Subject) -> tuple[str, str]:
+    """A role that the ServiceAccount once named, and by what that is known; '' when nothing says so."""
+    for pod in subject.pods if isinstance(subject.pods, tuple) else ():
+        if pod.service_account != subject.name:
+            continue
+        for container in pod.containers:
+            if own_volume(pod, container) is not None:
+                continue  # Its template sets both variables: the annotation had no part in it.
+            if injected(container) and container.env["AWS_ROLE_ARN"]:
+                return str(container.env["AWS_ROLE_ARN"]), f"pod {pod.name} was given it when it started"
+    return "", ""
+
+
+@cause(
+    "annotation-removed",
+    ACCOUNT,
+    97,
+    title="The annotation was there and is gone.",
+    symptom="It works until the pods are made anew, by an upgrade as a rule.",
+    looks_at="the ServiceAccount's annotations, the environment of its pods",
+    remedy="Annotate again, and put the annotation where the ServiceAccount comes from (chart values, Git).",
+    source=_ASSOCIATE,
+)
+def _removed(facts: Facts) -> Judgement:
+    subject = facts.named
+    account = _unannotated(subject)
+    if account is None:
+        return ok("the annotation is there")
+    if _resembling_keys(account) or _annotated_pods(subject):
+        raise CannotTell("an annotation resembles the role's; see annotation-key and annotation-place")
+    role, told_by = _was_annotated(subject)
+    if not role:
+        raise CannotTell("nothing tells that there was one; see annotation-missing")
+    manager = account.labels.get(MANAGED_BY_LABEL, "")
+    return problem(
+        "the ServiceAccount has no role any more" + (f"; {manager} manages it" if manager else ""),
+        fix=annotate_anew(subject, role),
+        annotation="none",
+        earlier=f"{role} ({told_by})",
+    )
+
+
+@cause(
+    "annotation-missing",
+    ACCOUNT,
+    97,
+    title="The ServiceAccount names no role.",
+    symptom="No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials.",
+    looks_at="the ServiceAccount's annotations, trust policies of the account's roles",
+    remedy="Annotate it with the role's ARN, or make a role: irsa create-sa.",
+    source=_ASSOCIATE,
+)
+def _annotation(facts: Facts) -> Judgement:
+    subject = facts.named
+    account = _unannotated(subject)
+    if account is None:
+        return ok("the ServiceAccount names a role", role=annotation_of(subject))
+    if isinstance(subject.association, Association):
+        return ok("it needs none: it has its role by an EKS Pod Identity association")
+    if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
+        raise CannotTell("another cause explains it: annotation-key, annotation-place or annotation-removed")
+    if own_tokens(subject):
+        return ok("it needs none: its pods name their role and mount their token themselves")
+    if hidden_tokens(facts):
+        raise CannotTell("its pods mount their token themselves; where their role comes from is not read")
+    if subject.renamed and not admitting(subject):
+        raise CannotTell("another cause explains it: service-account-renamed")
+    if unused(facts) and not admitting(subject):
+        raise CannotTell("another cause explains it: pod-identity-other-name")
+    return problem(
+        f"it has no annotation {ROLE_ARN_ANNOTATION}",
+        fix=choose(facts, make(facts, subject)),
+        annotations=listed(sorted(account.annotations)) or "none",
+        **evidence(facts),
+    )
+
+
+@cause(
+    "annotation-audience",
+    ACCOUNT,
+    90,
+    title="The annotation asks for tokens of an audience that nobody accepts.",
+    symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
+    looks_at="the annotation eks.amazonaws.com/audience, the provider's audiences, the role's trust policy",
+    remedy="Remove the annotation, or name the audience in the provider and in the trust policy.",
+    source="https://github.com/aws/amazon-eks-pod-identity-webhook#readme",
+)
+def _audience(facts: Facts) -> Judgement:
+    subject = facts.named
+    annotated = account_of(subject).annotations.get(AUDIENCE_ANNOTATION)
+    if annotated is None or annotated == DEFAULT_AUDIENCE:
+        return ok("tokens have the default audience", audience=audience_of(facts, subject))
+    provider = provider_there(facts)
+    if not isinstance(provider, ProviderState):
+        raise CannotTell("the issuer has no OIDC provider")
+    if annotated in provider.audiences or annotated in str(role_of(subject).trust):
+        return ok("the provider or the role knows the annotation's audience", audience=annotated)
+    key = AUDIENCE_ANNOTATION
+    return problem(
+        "neither the provider nor the role's trust policy knows this audience",
+        fix="\n".join(
+            (f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} {key}-", *_anew(subject))
+        ),
+        annotation=shown(annotated),
+        provider=listed(provider.audiences) or "none",
+    )
+
+
+def _anew(subject: Subject) -> list[str]:
+    """The commands that have its pods made anew, where it has some."""
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    return restart(
+        subject, [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+    ).splitlines()

@@ -1,0 +1,307 @@
+"""Causes that show in what STS has answered to the ServiceAccount's pods, as CloudTrail has it.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from irsa_cli.core.doctor.causes.exchanges import calls, in_words, newest, newest_by_role, run_long_enough
+from irsa_cli.core.doctor.causes.own_token import own_tokens
+from irsa_cli.core.doctor.causes.seen import to_see
+from irsa_cli.core.doctor.causes.trust_reading import require_admitted
+from irsa_cli.core.doctor.facts import Event, Facts, Subject
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.subjects import (
+    account_of,
+    annotation_of,
+    audience_of,
+    injected_users,
+    listed,
+    pod_names,
+    provider_there,
+    restart,
+    role_of,
+    users_of,
+)
+from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
+
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html"
+_THROTTLED = ("Throttling", "RequestLimitExceeded", "IDPCommunicationError", "TooManyRequests")
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException")
+_DISABLED = "RegionDisabled"
+_INVALID = "InvalidIdentityToken"
+# Of what STS says of a text that is no token, and of an issuer that it does not know.
+_NO_TOKEN, _NO_PROVIDER = "jwt", "provider found"
+_LOOKS_AT = "cloudtrail LookupEvents (AssumeRoleWithWebIdentity of this ServiceAccount, newest first)"
+
+
+@cause(
+    "session-duration",
+    Group.STS,
+    80,
+    title="The application asks for a longer session than the role allows.",
+    symptom="ValidationError: The requested DurationSeconds exceeds the MaxSessionDuration set for this role",
+    looks_at=f"{_LOOKS_AT}, iam GetRole (MaxSessionDuration)",
+    remedy="Raise the role's MaxSessionDuration (at most 43200), or ask for less.",
+    source=f"{_IAM}/id_roles_update-role-settings.html",
+)
+def _duration(facts: Facts) -> Judgement:
+    role, event = role_of(facts.named), newest(facts)
+    if not event.error or event.seconds is None or event.seconds <= role.max_session_duration:
+        return ok("no session was asked for that is too long", allowed=f"{role.max_session_duration} s")
+    return problem(
+        "the newest call asked for too much",
+        fix=f"aws iam update-role --role-name {role.name} --max-session-duration {min(event.seconds, 43200)}",
+        asked_for=f"{event.seconds} s at {event.time.isoformat()}",
+        allowed=f"{role.max_session_duration} s",
+    )
+
+
+@cause(
+    "sts-region",
+    Group.STS,
+    78,
+    title="STS is not active in the pods' region for the role's account.",
+    symptom="RegionDisabledException: STS is not activated in this region for account",
+    looks_at=_LOOKS_AT,
+    remedy="Activate the region for STS in the account settings of IAM's console.",
+    source=f"{_IAM}/id_credentials_temp_enable-regions.html",
+)
+def _region(facts: Facts) -> Judgement:
+    event = newest(facts)
+    if _is_unexplained(facts, event, _INVALID):
+        if _NO_PROVIDER in event.message.lower():
+            return suspect(
+                "STS says that there is no provider, and there is one: so it says, too, in a region where it"
+                " is not active",
+                error=in_words(event),
+                region=event.region or facts.cluster.region,
+            )
+        return unknown("what STS said may mean this, too: see sts-refused")
+    if not event.error.startswith(_DISABLED):
+        return ok("STS is active in the region", last=event.time.isoformat())
+    return problem(
+        "the newest call was refused for that reason",
+        fix=f"aws account enable-region --region-name {facts.cluster.region}",
+        error=in_words(event),
+        region=facts.cluster.region,
+    )
+
+
+@cause(
+    "token-expired",
+    Group.STS,
+    77,
+    title="The application sends a token that has expired.",
+    symptom="ExpiredTokenException: Token expired",
+    looks_at=_LOOKS_AT,
+    remedy="Read the token's file before each exchange, as recent SDKs do: kubelet renews it.",
+    source=_STS,
+)
+def _expired(facts: Facts) -> Judgement:
+    event = newest(facts)
+    if event.error not in _EXPIRED:
+        return ok("the newest call had a fresh token", last=event.time.isoformat())
+    return problem(
+        "the newest call had an old token",
+        fix=restart(facts.named, users_of(facts.named)),
+        error=in_words(event),
+    )
+
+
+@cause(
+    "token-malformed",
+    Group.STS,
+    12,
+    title="What is in the token's file is no token.",
+    symptom="InvalidIdentityToken: The ID Token provided is not a valid JWT",
+    looks_at="cloudtrail LookupEvents: STS notes the ServiceAccount only of tokens that it can read",
+    remedy="Make the pod anew. The file has to hold three parts between dots, as irsa token shows them.",
+    source="https://github.com/aws/amazon-eks-pod-identity-webhook/issues/232",
+)
+def _malformed(facts: Facts) -> Judgement:
+    events = calls(facts)
+    if not events:
+        users_of(facts.named)
+        return unknown(
+            "STS has not been seen to read one, and the file can be looked at only inside of the pod"
+        )
+    last = newest(facts)
+    if _is_unexplained(facts, last, _INVALID):
+        if _NO_TOKEN in last.message.lower():
+            return suspect("what STS was sent is no token", error=in_words(last))
+        return unknown("what STS said may mean this, too: see sts-refused")
+    return ok("STS has read a token of the ServiceAccount", last=last.time.isoformat())
+
+
+@cause(
+    "sts-refused",
+    Group.STS,
+    76,
+    title="STS refused the newest exchange, and nothing that can be seen explains it.",
+    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity, or InvalidIdentityToken",
+    looks_at=f"{_LOOKS_AT}, since when the pods run, the trust policy, the provider",
+    remedy="Look at what can't be seen from here: policies of the organization (SCP, RCP), the token's file"
+    " in the pod, and whether STS is active in that region. What was put right since then shows in CloudTrail"
+    " after 15 minutes.",
+    source=f"{_IAM}/troubleshoot_roles.html",
+)
+def _refused(facts: Facts) -> Judgement:
+    subject = facts.named
+    pods = {pod.name: pod for pod, _ in injected_users(subject)}
+    last = newest(facts)
+    if _says_why(facts, last):
+        raise CannotTell("what STS said tells more: see sts-region and token-malformed")
+    wanted = _roles_wanted(subject)
+    found = newest_by_role(facts, pods.values())
+    refused = [event for role, event in found.items() if event.error and not _is_others(facts, event)]
+    own = [event for event in refused if event.role_arn in ("", *wanted)]
+    if own:
+        if own[0].role_arn not in wanted[1:]:  # What a container names itself is judged in pod-own-token.
+            _require_in_order(facts)
+        return _undecided(facts, own[0], found_by=pods.values())
+    if refused:
+        return suspect(
+            f"STS refused the token for another role than the ServiceAccount's: {in_words(refused[0])}",
+            asked_for=listed(event.role_arn for event in refused),
+            the_role_is=listed(filter(None, wanted)) or "none",
+        )
+    if last.error and last not in found.values():
+        return hint(
+            "the newest exchange was refused before the pods that run now were made", answer=in_words(last)
+        )
+    return ok("no exchange was refused for a reason that can't be seen", last=last.time.isoformat())
+
+
+def _undecided(facts: Facts, event: Event, found_by: Iterable[Pod]) -> Judgement:
+    """A refusal that nothing explains; what irsa tried after it tells whether it would happen again."""
+    said = f"STS refused the newest exchange: {in_words(event)}"
+    evidence = {"role": event.role_arn, "pods": pod_names(found_by)}
+    tried = [item for item in have(facts.named.events) if item.own and item.time > event.time]
+    if any(not item.error and item.role_arn == event.role_arn for item in tried):
+        return hint(f"{said}; a token that irsa sent after it was exchanged", **evidence)
+    return suspect(
+        f"{said}; all that can be seen admits the token",
+        **evidence,
+        to_see=to_see(facts),
+    )
+
+
+def _roles_wanted(subject: Subject) -> list[str]:
+    """The roles that its pods are to ask for: the annotation's, and those that containers name themselves."""
+    try:
+        named = annotation_of(subject)
+    except CannotTell:
+        named = ""
+    return [named, *(item.role for item in own_tokens(subject))]
+
+
+def _is_others(facts: Facts, event: Event) -> bool:
+    """Whether another check is about such a refusal: its reason is in its code."""
+    if event.error.startswith((*_THROTTLED, _DISABLED)) or event.error in _EXPIRED:
+        return True
+    try:
+        longest = role_of(facts.named).max_session_duration
+    except CannotTell:
+        return False
+    return event.seconds is not None and event.seconds > longest
+
+
+def _require_in_order(facts: Facts) -> None:
+    """Raise `CannotTell` where something that can be seen explains a refusal."""
+    require_admitted(facts)
+    provider = provider_there(facts)
+    if provider is None:
+        raise CannotTell("the issuer has no OIDC provider")
+    if audience_of(facts, facts.named) not in provider.audiences:
+        raise CannotTell("the provider does not accept the token's audience")
+
+
+def _says_why(facts: Facts, event: Event) -> bool:
+    said = event.message.lower()
+    return _is_unexplained(facts, event, _INVALID) and (_NO_TOKEN in said or _NO_PROVIDER in said)
+
+
+def _is_unexplained(facts: Facts, event: Event, error: str) -> bool:
+    """Whether the newest call was refused with this error, and trust policy and provider are in order."""
+    if event.error != error and event.error != f"{error}Exception":
+        return False
+    try:
+        _require_in_order(facts)
+        pods = [pod for pod, _ in injected_users(facts.named)]
+        return event in newest_by_role(facts, pods).values()
+    except CannotTell:
+        return False
+
+
+@cause(
+    "sts-throttled",
+    Group.STS,
+    50,
+    title="STS is called too often, or can't reach the issuer in time.",
+    symptom="Throttling or IDPCommunicationError, then the node's role",
+    looks_at=_LOOKS_AT,
+    remedy="Start fewer pods at once, share sessions, retry; at scale, EKS Pod Identity does not call STS.",
+    source=_STS,
+)
+def _throttled(facts: Facts) -> Judgement:
+    last = newest(facts)
+    found = [event for event in calls(facts) if event.error.startswith(_THROTTLED)]
+    if last not in found:
+        return ok("the newest call was not throttled", last=last.time.isoformat())
+    return problem(
+        "the newest call was refused for that reason",
+        fix=f"kubectl -n {facts.named.namespace} get pods # how many start at once",
+        errors=f"{len(found)}, the newest {in_words(last)}",
+    )
+
+
+@cause(
+    "sts-never-asked",
+    Group.STS,
+    40,
+    title="The application does not use its web identity.",
+    symptom="The node's role as principal, although the environment is right",
+    looks_at=f"{_LOOKS_AT}, since when the pods run",
+    remedy="Let the SDK find credentials by its default chain; configure neither keys nor a profile.",
+    source="https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html",
+)
+def _never(facts: Facts) -> Judgement:
+    subject = facts.named
+    if not own_tokens(subject):
+        annotation_of(subject)
+    pods = {pod.name: pod for pod, _ in injected_users(subject)}
+    hidden = subject.events
+    if isinstance(hidden, Unreadable) and not hidden.follows:
+        return hint(f"whether the application has asked STS can't be seen: {hidden.why}")
+    events = calls(facts)
+    if events:
+        return ok("pods have called STS", last=max(event.time for event in events).isoformat())
+    global_one = account_of(subject).annotations.get(STS_REGIONAL_ANNOTATION) == "false"
+    if global_one or any(_asks_elsewhere(facts, item) for _, item in injected_users(subject)):
+        return hint("CloudTrail of this region has no call; the pods may ask STS of another one")
+    long_enough = run_long_enough(facts, pods.values())
+    if not long_enough:
+        return hint("STS was not seen to be asked yet, and CloudTrail may be 15 minutes late")
+    return suspect(
+        "pods have had a web identity for a while, and no call of theirs to STS is in CloudTrail: either they"
+        " needed nothing of AWS yet, or they don't use their web identity, or STS can't be reached",
+        pods=pod_names(long_enough),
+    )
+
+
+def _asks_elsewhere(facts: Facts, container: Container) -> bool:
+    """Whether its variables may lead it to STS of another region, whose CloudTrail is not read."""
+    if container.env.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy":
+        return True
+    endpoint = container.env.get("AWS_ENDPOINT_URL_STS", facts.cluster.region)
+    if facts.cluster.region not in (endpoint or ""):
+        return True
+    own = (None, "", facts.cluster.region)
+    regions = [container.env[name] for name in ("AWS_REGION", "AWS_DEFAULT_REGION") if name in container.env]
+    return any(region not in own for region in regions)

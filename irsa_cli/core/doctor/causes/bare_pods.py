@@ -1,0 +1,151 @@
+"""Causes in pods that have no web identity: when they were started, and what they ask for."""
+
+from __future__ import annotations
+
+import shlex
+
+from irsa_cli.core.doctor.causes.injection import (
+    NO_ENV,
+    SKIP_CONTAINERS,
+    SKIP_LABEL,
+    bare,
+    opted_out,
+    skipped,
+)
+from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.subjects import (
+    account_of,
+    annotation_of,
+    injected,
+    is_bare,
+    listed,
+    pod_names,
+    restart,
+    users_of,
+)
+from irsa_cli.core.objects.kinds import Pod
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+_LOOKS_AT = (
+    "the pods' environment and start, when the annotation was written, a pod created for show (dryRun=All)"
+)
+
+
+def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> Judgement:
+    pods = bare(facts, identifier)
+    if not pods:
+        return ok("no pod lacks its web identity for this reason")
+    subject = facts.named
+    started = [pod.created.isoformat() for pod in pods if pod.created is not None]
+    return problem(
+        text, fix=restart(subject, pods), pods=pod_names(pods), started=listed(started), expected=expected
+    )
+
+
+@cause(
+    "pod-older-than-annotation",
+    Group.PODS,
+    90,
+    title="The pods were started before the ServiceAccount was annotated.",
+    symptom=NO_ENV,
+    looks_at=_LOOKS_AT,
+    remedy="Have the pods made anew: the webhook changes pods when they are created, never later.",
+    source=f"{_EKS}/pod-configuration.html",
+)
+def _older(facts: Facts) -> Judgement:
+    annotated = account_of(facts.named).annotated
+    return _bare_judgement(
+        facts,
+        "pod-older-than-annotation",
+        "they have no web identity, and pods created now would get one",
+        f"started after {annotated.isoformat()}" if annotated else "AWS_ROLE_ARN in their environment",
+    )
+
+
+@cause(
+    "pod-older-than-webhook",
+    Group.PODS,
+    89,
+    title="The pods were started before the webhook was there.",
+    symptom=NO_ENV,
+    looks_at="the pods' environment and start, creation of the MutatingWebhookConfiguration",
+    remedy="Have the pods made anew.",
+    source=_WEBHOOK,
+)
+def _older_than_webhook(facts: Facts) -> Judgement:
+    return _bare_judgement(
+        facts,
+        "pod-older-than-webhook",
+        "they have no web identity, and the webhook is younger than they are",
+        "AWS_ROLE_ARN in their environment",
+    )
+
+
+@cause(
+    "pod-missed",
+    Group.PODS,
+    88,
+    title="The webhook missed the pods when they were created.",
+    symptom=f"{NO_ENV} Other pods of the same workload may have it.",
+    looks_at=_LOOKS_AT,
+    remedy="Have the pods made anew. Make ServiceAccounts before the pods that use them: the webhook learns"
+    " of them with a delay, and is passed over when it does not answer.",
+    source=_WEBHOOK,
+)
+def _missed(facts: Facts) -> Judgement:
+    return _bare_judgement(
+        facts,
+        "pod-missed",
+        "they were started after the annotation, and pods created now would get a web identity",
+        "AWS_ROLE_ARN in their environment",
+    )
+
+
+@cause(
+    "pod-opted-out",
+    Group.PODS,
+    91,
+    title="The pods, or some of their containers, ask the webhook to pass them over.",
+    symptom=NO_ENV,
+    looks_at=f"label {SKIP_LABEL} and annotation {SKIP_CONTAINERS} of the pods",
+    remedy="Remove the label or the annotation from the pod's template.",
+    source=_WEBHOOK,
+)
+def _opt_out(facts: Facts) -> Judgement:
+    subject = facts.named
+    annotation_of(subject)
+    whole = [pod for pod in users_of(subject) if is_bare(pod) and opted_out(pod)]
+    if not whole:
+        return _some_containers(subject)
+    if any(not is_bare(pod) for pod in users_of(subject)):
+        # Others have it: these were made so on purpose, to look at something as a rule.
+        return unknown("pods beside the application's are passed over on purpose", pods=pod_names(whole))
+    key = SKIP_LABEL if SKIP_LABEL in whole[0].labels else SKIP_CONTAINERS
+    return problem(
+        "they are marked so",
+        fix=edit(subject.namespace, whole[0]),
+        pods=pod_names(whole),
+        found=f"{key}={whole[0].labels.get(key) or whole[0].annotations.get(key, '')}",
+    )
+
+
+def _some_containers(subject: Subject) -> Judgement:
+    for pod in users_of(subject):
+        names = skipped(pod) & {item.name for item in pod.containers if not injected(item)}
+        if names:
+            # One of several containers may well be meant to have none.
+            return unknown(
+                "some containers are passed over on purpose", pod=pod.name, containers=listed(names)
+            )
+    return ok("no pod asks to be passed over")
+
+
+def edit(namespace: str, pod: Pod) -> str:
+    """The command that opens what a pod is made from."""
+    kind, _, name = pod.owner.partition("/")
+    if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
+        kind, name = "deployment", name.removesuffix(f"-{pod.labels['pod-template-hash']}")
+    what = shlex.quote(kind.lower() or "pod")
+    return f"kubectl -n {namespace} edit {what} {shlex.quote(name or pod.name)}"

@@ -1,0 +1,275 @@
+"""Causes in what surrounds the SDK in a container: region, endpoints, operating system, files."""
+
+from __future__ import annotations
+
+import re
+
+from irsa_cli.core.doctor.causes.bare_pods import edit
+from irsa_cli.core.doctor.causes.exchanges import is_admitted
+from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.subjects import TOKEN_ENV, account_of, annotate, injected_users, listed, where
+from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.unreadable import Unreadable, have
+from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
+_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_MINIMUM_CLI = (1, 16, 232)
+_REGIONAL_CLI = (1, 18)
+_CLI_IMAGE = re.compile(
+    r"(?:.*/)?(?:amazon/aws-cli|aws-cli/aws-cli):v?(?P<version>\d+\.\d+\.\d+)(?:@.*)?", re.ASCII
+)
+_READABLE_SINCE = (1, 19)
+
+
+@cause(
+    "pod-region",
+    Group.PODS,
+    45,
+    title="The container knows no region.",
+    symptom="lookup sts..amazonaws.com: no such host, or: You must specify a region",
+    looks_at="AWS_REGION and AWS_DEFAULT_REGION of the pods' containers",
+    remedy="Set AWS_REGION in the pod's template. The webhook of EKS does it.",
+    source=f"{_SDK}/feature-region.html",
+)
+def _region(facts: Facts) -> Judgement:
+    found = [
+        (pod, item)
+        for pod, item in injected_users(facts.named)
+        if not any(name in item.env for name in _REGIONS)
+    ]
+    if not found:
+        return ok("containers know their region")
+    if is_admitted(facts, [pod for pod, _ in found]):
+        return ok("STS has admitted the pods, so they know their region", containers=where(found))
+    return hint("only the application itself can know its region", containers=where(found))
+
+
+@cause(
+    "pod-china-region",
+    Group.PODS,
+    60,
+    title="In China the SDK needs AWS_DEFAULT_REGION.",
+    symptom="InvalidClientTokenId: The security token included in the request is invalid",
+    looks_at="the cluster's partition, AWS_DEFAULT_REGION of the pods' containers",
+    remedy="Set AWS_DEFAULT_REGION in the pod's template.",
+    source="https://repost.aws/knowledge-center/eks-troubleshoot-oidc-and-irsa",
+)
+def _china(facts: Facts) -> Judgement:
+    if facts.cluster.partition != "aws-cn":
+        return ok("the cluster is not in China")
+    subject = facts.named
+    found = [
+        (pod, item) for pod, item in injected_users(subject) if not any(name in item.env for name in _REGIONS)
+    ]
+    if not found:
+        return ok("containers know their region")
+    return problem(
+        "without a region the SDK asks STS of another partition",
+        fix=edit(subject.namespace, found[0][0]),
+        containers=where(found),
+        expected=f"AWS_DEFAULT_REGION={facts.cluster.region}",
+    )
+
+
+@cause(
+    "pod-sts-endpoint",
+    Group.PODS,
+    55,
+    title="The container is told the global endpoint of STS and to use the regional one.",
+    symptom="SignatureDoesNotMatch: Credential should be scoped to a valid region",
+    looks_at="AWS_ENDPOINT_URL_STS and AWS_STS_REGIONAL_ENDPOINTS of the pods' containers",
+    remedy="Remove AWS_ENDPOINT_URL_STS from the pod's template.",
+    source=f"{_SDK}/feature-sts-regionalized-endpoints.html",
+)
+def _endpoint(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = [(pod, item) for pod, item in injected_users(subject) if _contradicts(item)]
+    if not found:
+        return ok("no container contradicts itself about the endpoint of STS")
+    return problem(
+        "one variable names the global endpoint, the other asks for the regional one",
+        fix=edit(subject.namespace, found[0][0]),
+        containers=where(found),
+        endpoint=f"AWS_ENDPOINT_URL_STS={found[0][1].env['AWS_ENDPOINT_URL_STS']}",
+        asked_for="AWS_STS_REGIONAL_ENDPOINTS=regional",
+    )
+
+
+def _contradicts(container: Container) -> bool:
+    url = (container.env.get("AWS_ENDPOINT_URL_STS") or "").rstrip("/")
+    return (
+        url == "https://sts.amazonaws.com" and container.env.get("AWS_STS_REGIONAL_ENDPOINTS") == "regional"
+    )
+
+
+@cause(
+    "sts-global-endpoint",
+    Group.PODS,
+    35,
+    title="The pods use the global endpoint of STS, which a VPC's endpoint does not serve.",
+    symptom='Post "https://sts.amazonaws.com/": dial tcp: i/o timeout',
+    looks_at=f"the annotation {STS_REGIONAL_ANNOTATION}, ec2 DescribeVpcEndpoints, cloudtrail LookupEvents,"
+    " images of the pods' containers",
+    remedy="Annotate the ServiceAccount for regional endpoints, then have the pods made anew. Where the SDK"
+    " does not heed AWS_STS_REGIONAL_ENDPOINTS, upgrade it, or set AWS_ENDPOINT_URL_STS.",
+    source=f"{_EKS}/configure-sts-endpoint.html",
+)
+def _global_endpoint(facts: Facts) -> Judgement:
+    subject = facts.named
+    annotated = account_of(subject).annotations.get(STS_REGIONAL_ANNOTATION, "true")
+    if annotated != "false":
+        return _by_old_sdk(facts)
+    if not have(facts.sts_endpoints):
+        return unknown("whether the pods reach the global endpoint hangs on the VPC's way out")
+    return suspect(
+        "the VPC has an endpoint for STS in its region, and the annotation keeps the pods from using it",
+        annotation=f"{STS_REGIONAL_ANNOTATION}=false",
+        remedy=annotate(subject, "true", STS_REGIONAL_ANNOTATION),
+    )
+
+
+def _by_old_sdk(facts: Facts) -> Judgement:
+    """The variable asks for the region's endpoint; whether the SDK heeds it shows in what STS was asked."""
+    if not isinstance(facts.sts_endpoints, tuple) or not facts.sts_endpoints:
+        return ok("the pods use the endpoint of their region")
+    subject = facts.named
+    found = [
+        (pod, item)
+        for pod, item in injected_users(subject)
+        if not item.env.get("AWS_ENDPOINT_URL_STS") and not _heeds_region(item)
+    ]
+    pods = [pod for pod, _ in found]
+    if not found or is_admitted(facts, pods):
+        return ok("the pods use the endpoint of their region")
+    if any(isinstance(subject.events, Unreadable) and subject.events.follows for _ in found):
+        return ok("the pods are told to use the endpoint of their region")
+    # An old SDK asks the global endpoint all the same: without a way out of the VPC nobody answers.
+    return hint(
+        "the VPC has an endpoint for STS in its region, and STS was not seen to be asked: an SDK that does"
+        " not heed AWS_STS_REGIONAL_ENDPOINTS asks the global endpoint, which that does not serve",
+        containers=where(found),
+        endpoint=listed(item.id for item in facts.sts_endpoints),
+    )
+
+
+def _heeds_region(container: Container) -> bool:
+    """Whether the image's AWS CLI is one that heeds the variable."""
+    return (_cli_version(container) or (0,)) >= _REGIONAL_CLI
+
+
+@cause(
+    "pod-windows",
+    Group.PODS,
+    75,
+    title="A Windows pod was given Linux paths.",
+    symptom="The token's file is not found.",
+    looks_at=f"the pods' os and nodeSelector, {TOKEN_ENV}",
+    remedy="Add the nodeSelector kubernetes.io/os: windows to the pod's template: the webhook goes by it.",
+    source=_WEBHOOK,
+)
+def _windows(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = [
+        (pod, item)
+        for pod, item in injected_users(subject)
+        if pod.os == "windows"
+        and pod.node_selector.get("kubernetes.io/os") != "windows"
+        and (item.env[TOKEN_ENV] or "").startswith("/")
+    ]
+    if not found:
+        return ok("no Windows pod has Linux paths")
+    return problem(
+        "the webhook takes a pod without nodeSelector for a Linux pod",
+        fix=edit(subject.namespace, found[0][0]),
+        containers=where(found),
+        file=str(found[0][1].env[TOKEN_ENV]),
+        expected="nodeSelector kubernetes.io/os: windows",
+    )
+
+
+@cause(
+    "pod-token-unreadable",
+    Group.PODS,
+    70,
+    title="The token's file can be read by root only, and the container is somebody else.",
+    symptom="open /var/run/secrets/eks.amazonaws.com/serviceaccount/token: permission denied",
+    looks_at="eks DescribeCluster (version), runAsUser and fsGroup of the pods",
+    remedy="Set fsGroup: 65534 in the pod's securityContext. From Kubernetes 1.19 on it is not needed.",
+    source="https://github.com/kubernetes/enhancements/tree/master/keps/sig-storage/"
+    "2451-service-account-token-volumes",
+)
+def _unreadable(facts: Facts) -> Judgement:
+    version = _version(have(facts.eks).version)
+    if not version:
+        return unknown("the cluster's version is not known")
+    if version >= _READABLE_SINCE:
+        return ok("the cluster's version makes the token readable for the container's user")
+    subject = facts.named
+    exposed = [(pod, item) for pod, item in injected_users(subject) if pod.fs_group is None]
+    found = [(pod, item) for pod, item in exposed if _user(pod, item)]
+    if not found:
+        silent = [(pod, item) for pod, item in exposed if _user(pod, item) is None]
+        if not silent or is_admitted(facts, [pod for pod, _ in silent]):
+            return ok("containers run as root, or have an fsGroup")
+        return suspect(
+            "this version of Kubernetes gives the file to root alone, and who the image's user is can't be"
+            " seen from outside",
+            containers=where(silent),
+            images=listed(item.image for _, item in silent),
+            version=have(facts.eks).version,
+        )
+    return problem(
+        "this version of Kubernetes gives the file to root alone",
+        fix=edit(subject.namespace, found[0][0]),
+        containers=where(found),
+        version=have(facts.eks).version,
+        expected="fsGroup: 65534",
+    )
+
+
+def _user(pod: Pod, container: Container) -> int | None:
+    """Whom the container runs as; None where only its image says so."""
+    return pod.user if container.user is None else container.user
+
+
+def _version(text: str) -> tuple[int, ...]:
+    match = re.match(r"(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else ()
+
+
+@cause(
+    "sdk-too-old",
+    Group.PODS,
+    65,
+    title="The SDK in the container is too old to know web identities.",
+    symptom="The node's role, or no credentials, although the environment is right",
+    looks_at="images of the pods' containers (only those of the AWS CLI tell their version)",
+    remedy="Upgrade: boto3 1.9.220, botocore 1.12.200, AWS CLI 1.16.232, Go 1.23.13, Java 1.11.704 or"
+    " 2.10.11, JavaScript 2.525.0 or 3.27.0, Ruby 3.58.0, C++ 1.7.174, .NET 3.3.659.1, PHP 3.110.7 at least.",
+    source=f"{_EKS}/iam-roles-for-service-accounts-minimum-sdk.html",
+)
+def _sdk(facts: Facts) -> Judgement:
+    found = injected_users(facts.named)
+    versions = {item.image: _cli_version(item) for _, item in found}
+    old = [(pod, item) for pod, item in found if (_cli_version(item) or _MINIMUM_CLI) < _MINIMUM_CLI]
+    if old:
+        return problem(
+            "this AWS CLI does not know web identities",
+            fix=edit(facts.named.namespace, old[0][0]),
+            containers=where(old),
+            image=old[0][1].image,
+            needed=">= " + ".".join(map(str, _MINIMUM_CLI)),
+        )
+    hidden = [image for image, version in versions.items() if version is None]
+    if hidden:
+        return unknown("which SDK is in an image can't be seen from outside", images=listed(hidden))
+    return ok("the images' AWS CLI is recent enough", images=listed(versions))
+
+
+def _cli_version(container: Container) -> tuple[int, ...] | None:
+    match = _CLI_IMAGE.fullmatch(container.image)
+    return tuple(map(int, match["version"].split("."))) if match else None

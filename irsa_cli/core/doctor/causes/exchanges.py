@@ -1,0 +1,72 @@
+"""What STS has answered to a ServiceAccount's tokens, for all causes that ask: the application's exchanges.
+
+What irsa asked itself, or a command under `irsa exec`, says nothing of the application: it is left out, and
+offered apart. The causes that are made of it are in `irsa_cli.core.doctor.causes.answers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from irsa_cli.core.doctor.facts import Event, Facts
+from irsa_cli.core.doctor.subjects import ROLE_ENV
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.unreadable import CannotTell, have
+
+DELAY = timedelta(minutes=15)
+"""For how long an event may not be in CloudTrail yet, by its documentation."""
+NO_WORDS = "An unknown error occurred"
+"""What CloudTrail writes in place of what STS said, as a rule."""
+
+
+def calls(facts: Facts) -> tuple[Event, ...]:
+    """The application's calls, the newest one first."""
+    return tuple(event for event in have(facts.named.events) if not event.own)
+
+
+def newest(facts: Facts) -> Event:
+    """The newest of them; raises `CannotTell` without any."""
+    events = calls(facts)
+    if not events:
+        more = " but irsa's own" if have(facts.named.events) else ""
+        raise CannotTell(f"CloudTrail has no call of this ServiceAccount to STS{more}")
+    return max(events, key=lambda event: event.time)
+
+
+def began(pods: Iterable[Pod]) -> datetime | None:
+    """When the oldest of some pods was made, None where Kubernetes does not tell."""
+    return min((pod.created for pod in pods if pod.created is not None), default=None)
+
+
+def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, Event]:
+    """The newest call for each role since the oldest of these pods was made: others may be theirs."""
+    since = began(pods)
+    found: dict[str, Event] = {}
+    for event in sorted(calls(facts), key=lambda event: event.time, reverse=True):
+        if since is None or event.time >= since:
+            found.setdefault(event.role_arn, event)
+    return found
+
+
+def is_admitted(facts: Facts, pods: Iterable[Pod]) -> bool:
+    """Whether the newest call for a role of these pods, since they were made, was granted."""
+    mine = tuple(pods)
+    roles = {item.env.get(ROLE_ENV) for pod in mine for item in pod.containers} - {None}
+    try:
+        found = newest_by_role(facts, mine)
+    except CannotTell:
+        return False
+    asked = [event for role, event in found.items() if role in roles]
+    return bool(asked) and not any(event.error for event in asked)
+
+
+def run_long_enough(facts: Facts, pods: Iterable[Pod]) -> list[Pod]:
+    """Those of the pods of which CloudTrail should have told by now."""
+    return [pod for pod in pods if pod.created is not None and facts.now - pod.created > DELAY]
+
+
+def in_words(event: Event) -> str:
+    """What STS answered, in its own words where CloudTrail has them, and when."""
+    said = "" if event.message in ("", NO_WORDS) else f": {event.message}"
+    return f"{event.error}{said} at {event.time.isoformat()}"

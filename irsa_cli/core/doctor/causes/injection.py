@@ -1,0 +1,124 @@
+"""Why a pod has nothing of a web identity though its ServiceAccount names a role: one reason for each pod.
+
+The causes that are made of it are in `irsa_cli.core.doctor.causes.webhook` and
+`irsa_cli.core.doctor.causes.bare_pods`. https://github.com/aws/amazon-eks-pod-identity-webhook
+"""
+
+from __future__ import annotations
+
+from irsa_cli.core.doctor.facts import Association, Facts, Subject
+from irsa_cli.core.doctor.subjects import account_of, argument, heeded, injected, is_bare, listed, users_of
+from irsa_cli.core.objects.kinds import Pod, Requirement, Webhook
+from irsa_cli.core.objects.parsing import selects
+from irsa_cli.core.objects.unreadable import CannotTell, have
+
+PREFIX = "eks.amazonaws.com"
+SKIP_LABEL = f"{PREFIX}/skip-pod-identity-webhook"
+SKIP_CONTAINERS = f"{PREFIX}/skip-containers"
+AGENT = "eks-pod-identity-agent"
+POD_IDENTITY_ENV = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+NO_ENV = "No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials."
+
+
+def webhooks_of(facts: Facts) -> tuple[Webhook, ...]:
+    """The webhooks that inject web identities; raises `CannotTell` when there is none."""
+    found = have(facts.webhooks)
+    if not found:
+        raise CannotTell("there is no pod identity webhook; see webhook-missing")
+    return found
+
+
+def is_agent(pod: Pod) -> bool:
+    """Whether a pod of kube-system is one of EKS Pod Identity's agent: by its label, or by its image."""
+    name = pod.labels.get("app.kubernetes.io/name", "")
+    return name == AGENT or any(f"/{AGENT}:" in f"/{item.image}" for item in pod.containers)
+
+
+def is_injected(pod: Pod) -> bool:
+    """Whether some container has a web identity."""
+    return any(injected(item) for item in pod.containers)
+
+
+def has_pod_identity(pod: Pod) -> bool:
+    """Whether some container gets its credentials from EKS Pod Identity."""
+    return any(POD_IDENTITY_ENV in item.env for item in pod.containers)
+
+
+def excluding(facts: Facts, subject: Subject) -> tuple[str, str]:
+    """The selector of all webhooks that leaves the namespace out, and what it says; '' when none does."""
+    labels = have(subject.namespace_labels)
+    if labels is None:
+        raise CannotTell(f"there is no namespace {subject.namespace}")
+    webhooks = webhooks_of(facts)
+    if any(selects(item.namespace_selector, labels) for item in webhooks):
+        return "", ""
+    return webhooks[0].configuration, selector_text(webhooks[0].namespace_selector)
+
+
+def foreign_prefix(facts: Facts) -> str:
+    """The prefix of annotations that the webhook was told to look for, '' when it is the default."""
+    prefix = argument(facts.webhook_arguments, "--annotation-prefix")
+    return "" if prefix == PREFIX else prefix
+
+
+def why_bare(facts: Facts, pod: Pod) -> str:
+    """The cause for which a pod has nothing of a web identity, though its ServiceAccount names a role."""
+    subject = facts.named
+    if isinstance(subject.association, Association) or has_pod_identity(pod):
+        return "pod-identity-association"
+    if opted_out(pod):
+        return "pod-opted-out"
+    if isinstance(facts.webhooks, tuple):
+        if not facts.webhooks and not (isinstance(subject.probe, Pod) and is_injected(subject.probe)):
+            return "webhook-missing"
+        if facts.webhooks and not is_shown(facts, pod):
+            return "webhook-objects"
+        if facts.webhooks and excluding(facts, subject)[0]:
+            return "webhook-namespace"
+    if foreign_prefix(facts):
+        return "webhook-prefix"
+    if isinstance(subject.probe, Pod) and not is_injected(subject.probe) and is_shown(facts, subject.probe):
+        return "webhook-failing"
+    return _by_time(facts, pod)
+
+
+def _by_time(facts: Facts, pod: Pod) -> str:
+    if pod.created is None:
+        return "pod-older-than-annotation"
+    annotated = account_of(facts.named).annotated
+    # Times have whole seconds: of two equal ones nobody knows which came first.
+    newer = annotated is not None and pod.created > annotated
+    webhooks = facts.webhooks if isinstance(facts.webhooks, tuple) else ()
+    made = [item.created for item in webhooks if item.created is not None]
+    if (newer or annotated is None) and made and pod.created < min(made):
+        return "pod-older-than-webhook"
+    return "pod-missed" if newer else "pod-older-than-annotation"
+
+
+def opted_out(pod: Pod) -> bool:
+    """Whether the pod, or each of its containers, is marked for the webhook to pass over."""
+    names = skipped(pod)
+    return SKIP_LABEL in pod.labels or all(item.name in names for item in pod.containers)
+
+
+def skipped(pod: Pod) -> set[str]:
+    """The containers that the pod's annotation wants passed over."""
+    return {name.strip() for name in pod.annotations.get(SKIP_CONTAINERS, "").split(",") if name.strip()}
+
+
+def is_shown(facts: Facts, pod: Pod) -> bool:
+    """Whether some webhook, as far as they are known, looks at pods with these labels."""
+    webhooks = facts.webhooks if isinstance(facts.webhooks, tuple) else ()
+    return not webhooks or any(selects(item.object_selector, pod.labels) for item in webhooks)
+
+
+def bare(facts: Facts, identifier: str) -> list[Pod]:
+    """The pods without a web identity for this very cause; raises `CannotTell` when there can't be any."""
+    subject = facts.named
+    heeded(subject)
+    return [pod for pod in users_of(subject) if is_bare(pod) and why_bare(facts, pod) == identifier]
+
+
+def selector_text(requirements: tuple[Requirement, ...]) -> str:
+    """A selector for people."""
+    return listed(f"{item.key} {item.operator} {','.join(item.values)}".rstrip() for item in requirements)

@@ -1,0 +1,94 @@
+"""Which role was meant for a ServiceAccount: one whose trust policy names exactly this subject, and no other.
+
+A role that admits it by a pattern was hardly made for it, and may be allowed anything: it is evidence, never
+proposed. Pure; the candidates are read by `irsa_cli.usecases.doctor.iam`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
+from irsa_cli.core.doctor.subjects import annotate, annotate_anew, home_identity, listed
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.evaluation import explain
+
+_MARKS = ("*", "?", "${")
+_COMPARING = ("stringequals", "stringlike")
+
+
+def admitting(subject: Subject) -> tuple[RoleSummary, ...]:
+    """The roles that were found to admit the ServiceAccount, by whatever condition."""
+    return subject.candidates if isinstance(subject.candidates, tuple) else ()
+
+
+def naming(facts: Facts) -> tuple[RoleSummary, ...]:
+    """Those of them whose trust policy names exactly this subject."""
+    identity = home_identity(facts, facts.named)
+    return tuple(item for item in admitting(facts.named) if names_exactly(item.trust, identity, facts.now))
+
+
+def only_one(facts: Facts) -> RoleSummary | None:
+    """The role that was meant, None where there is none or a choice."""
+    found = naming(facts)
+    return found[0] if len(found) == 1 else None
+
+
+def names_exactly(document: Mapping[str, Any], identity: WebIdentity, now: datetime | None = None) -> bool:
+    """Whether each statement that admits the token names its subject, and has no pattern for it."""
+    explanation = explain(document, identity, now=now)
+    statements = as_list(document.get("Statement", []))
+    found = [statements[index] for index in explanation.allowed_by]
+    return bool(found) and all(_is_exact(item, identity) for item in found)
+
+
+def _is_exact(statement: Mapping[str, Any], identity: WebIdentity) -> bool:
+    return any(
+        identity.subject in values and not any(mark in value for value in values for mark in _MARKS)
+        for values in _subjects(statement, identity)
+    )
+
+
+def _subjects(statement: Mapping[str, Any], identity: WebIdentity) -> Iterator[tuple[str, ...]]:
+    """The values that a statement compares the subject with, for each test that asks for equality."""
+    issuer = identity.issuer.removeprefix("https://").rstrip("/").lower()
+    block = statement.get("Condition")
+    for operator, keys in block.items() if isinstance(block, dict) else ():
+        plain = operator.lower().rpartition(":")[2].removesuffix("ifexists")
+        for key, values in keys.items() if isinstance(keys, dict) else ():
+            if plain in _COMPARING and key.lower() == f"{issuer}:sub":
+                yield tuple(map(str, as_list(values)))
+
+
+def evidence(facts: Facts) -> dict[str, str]:
+    """The roles that admit the ServiceAccount: those that name it with their policies, and all others."""
+    subject, named = facts.named, naming(facts)
+    others = [item.arn for item in admitting(subject) if item not in named]
+    none = "not known" if isinstance(subject.candidates, Unreadable) else "none"
+    found = {"roles_that_admit_it": listed(map(_with_policies, named)) or none}
+    if others:
+        found["roles_that_admit_it_by_a_pattern"] = listed(others)
+    return found
+
+
+def _with_policies(role: RoleSummary) -> str:
+    if role.policies is None:
+        return role.arn
+    return f"{role.arn} (policies: {listed(name.rsplit('/', 1)[-1] for name in role.policies) or 'none'})"
+
+
+def choose(facts: Facts, otherwise: str) -> str:
+    """The command that annotates with the role that was meant, `otherwise` where there is none.
+
+    Of several a person has to choose: then each is a comment, so that pasting all of them does nothing.
+    """
+    found = naming(facts)
+    if not found:
+        return otherwise
+    if len(found) == 1:
+        return annotate_anew(facts.named, found[0].arn)
+    return "\n".join(f"# {annotate(facts.named, item.arn)}" for item in found[:5])

@@ -1,0 +1,212 @@
+"""Causes in containers that bring a role and a token of their own, without any annotation, and on purpose.
+
+The pod's template mounts a projected token and sets both variables. The webhook has no part in it, and an
+annotation would have it mount a second token at the same path, which Kubernetes refuses.
+https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from irsa_cli.core.doctor.causes.bare_pods import edit
+from irsa_cli.core.doctor.causes.trust_flaws import flaws
+from irsa_cli.core.doctor.facts import Facts, Role, Subject
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.subjects import (
+    ROLE_ENV,
+    TOKEN_ENV,
+    TOKEN_VOLUME,
+    audience_of,
+    identity_of,
+    injected,
+    listed,
+    rewrite_trust,
+    shown,
+)
+from irsa_cli.core.objects.kinds import Container, Pod, Volume
+from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.restrictions import voided
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.issuer import provider_arn
+
+
+@dataclass(frozen=True)
+class OwnToken:
+    """A container with a role and a token of its own. `role` is what its variable says."""
+
+    pod: Pod
+    container: Container
+    role: str
+    volume: Volume
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"{self.pod.name} (container {self.container.name})"
+
+
+def own_tokens(subject: Subject) -> tuple[OwnToken, ...]:
+    """The containers of the ServiceAccount's pods that bring both, as far as the pods could be read."""
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    mine = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+    found = ((pod, item, own_volume(pod, item)) for pod in mine for item in pod.containers)
+    return tuple(
+        OwnToken(pod, item, str(item.env[ROLE_ENV]), volume)
+        for pod, item, volume in found
+        if volume is not None and item.env[ROLE_ENV]
+    )
+
+
+def hidden_tokens(facts: Facts) -> tuple[str, ...]:
+    """Containers that bring a token for AWS, and a role that can't be read: it comes from elsewhere."""
+    subject, wanted = facts.named, audience_of(facts, facts.named)
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    return tuple(
+        f"{pod.name} (container {item.name})"
+        for pod in pods
+        if pod.service_account == subject.name and pod.is_alive
+        for item in pod.containers
+        if _role_is_hidden(item)
+        and any(
+            volume.audience == wanted and volume.name in item.mounts and volume.name != TOKEN_VOLUME
+            for volume in pod.volumes
+        )
+    )
+
+
+def _role_is_hidden(container: Container) -> bool:
+    """Whether its role's variable, or its whole environment, is taken from a Secret or a ConfigMap."""
+    if ROLE_ENV in container.env:
+        return container.env[ROLE_ENV] is None
+    return bool(container.sources)
+
+
+def own_volume(pod: Pod, container: Container) -> Volume | None:
+    """The volume of the container's token, where that is not the webhook's; None for the webhook's own."""
+    if not injected(container) or container.env[TOKEN_ENV] is None:
+        return None
+    volume = volume_at(pod, container, str(container.env[TOKEN_ENV]))
+    return None if volume is None or volume.name == TOKEN_VOLUME or volume.audience is None else volume
+
+
+def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:
+    """The volume that a file of the container is in."""
+    fitting = [
+        name for name, mount in container.mounts.items() if f"{file}/".startswith(f"{mount.rstrip('/')}/")
+    ]
+    nearest = max(fitting, key=lambda name: len(container.mounts[name]), default="")
+    return next((volume for volume in pod.volumes if volume.name == nearest), None)
+
+
+def roles_named(subject: Subject) -> list[str]:
+    """The ARNs of the roles that such containers name."""
+    return list(dict.fromkeys(item.role for item in own_tokens(subject) if _is_role(item.role)))
+
+
+def _is_role(text: str) -> bool:
+    try:
+        role_arn(text)
+    except InvalidInput:
+        return False
+    return True
+
+
+@cause(
+    "pod-own-token",
+    Group.PODS,
+    88,
+    title="A container brings a role and a token of its own, and the role does not admit that token.",
+    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity, or Incorrect token"
+    " audience",
+    looks_at=f"{ROLE_ENV} and {TOKEN_ENV} of the pods' containers, their projected tokens, iam GetRole",
+    remedy="Have the role's trust policy admit the pod's ServiceAccount and the token's audience, or correct"
+    " the role and the audience in the pod's template.",
+    source="https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html",
+)
+def _own_token(facts: Facts) -> Judgement:
+    subject = facts.named
+    have(subject.pods)
+    found, hidden = own_tokens(subject), hidden_tokens(facts)
+    if hidden:
+        return suspect(
+            "a container brings its token, and its role comes from elsewhere", containers=listed(hidden)
+        )
+    if not found:
+        return ok("no container brings a token of its own")
+    why = ""
+    for item in found:
+        try:
+            judged = _judged(facts, item)
+        except CannotTell as error:
+            why = why or error.why
+            continue
+        if judged is not None:
+            return judged
+    if why:
+        return unknown(why, containers=_places(found))
+    return ok("the roles that containers name admit their own tokens", containers=_places(found))
+
+
+def _places(found: Iterable[OwnToken]) -> str:
+    return listed(item.place for item in found)
+
+
+def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
+    """What is wrong with one container's role and token; None when nothing is."""
+    by_hand = edit(facts.named.namespace, item.pod)
+    said = {"container": item.place, "role": shown(item.role), "audience": shown(item.volume.audience or "")}
+    if not _is_role(item.role):
+        return problem(f"its {ROLE_ENV} is not the ARN of a role", fix=by_hand, **said)
+    role = have(facts.named.own_roles.get(item.role))
+    if role is None or role.arn != item.role:
+        there = {} if role is None else {"there_is": role.arn}
+        return problem("there is no role of this ARN", fix=by_hand, **said, **there)
+    identity = _identity(facts, item)
+    accepted = _audiences(facts, role)
+    if accepted is not None and identity.audience not in accepted:
+        text = "the OIDC provider does not accept its token's audience"
+        return problem(text, fix=by_hand, **said, provider=listed(map(shown, accepted)) or "none")
+    wrong = flaws(role.trust, identity, now=facts.now)
+    certain = [flaw for flaw in wrong if not flaw.unknown]
+    if wrong and not certain:
+        raise CannotTell(wrong[0].text)
+    if not certain:
+        return None
+    flaw = certain[0]
+    return problem(
+        f"the role's trust policy does not admit its token: {flaw.text}",
+        fix=_admit(facts, role, identity) or by_hand,
+        **said,
+        policy=flaw.found,
+        token=flaw.expected,
+    )
+
+
+def _identity(facts: Facts, item: OwnToken) -> WebIdentity:
+    cluster = facts.cluster
+    provider = provider_arn(cluster.partition, role_arn(item.role).account, cluster.issuer)
+    known = identity_of(facts, facts.named)
+    return replace(known, provider_arn=provider, audience=item.volume.audience or cluster.issuer)
+
+
+def _audiences(facts: Facts, role: Role) -> list[str] | None:
+    """The audiences that the issuer's provider accepts; None where it is another account's, and not read."""
+    if role_arn(role.arn).account != facts.cluster.account:
+        return None
+    provider = have(facts.provider)
+    if provider is None:
+        raise CannotTell("the cluster's issuer has no OIDC provider; see provider-missing")
+    return provider.audiences
+
+
+def _admit(facts: Facts, role: Role, identity: WebIdentity) -> str:
+    """The command that admits exactly this token; '' where that would void, or be voided by, something."""
+    document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
+    if voided(role.trust, identity) or flaws(document, identity, now=facts.now):
+        return ""
+    return rewrite_trust(facts, role, document)

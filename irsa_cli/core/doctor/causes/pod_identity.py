@@ -1,0 +1,299 @@
+"""Causes in EKS Pod Identity, where an association gives a ServiceAccount its role instead of IRSA.
+
+That an association takes an annotated ServiceAccount over is found in `irsa_cli.core.doctor.causes.webhook`.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from irsa_cli.core.doctor.causes.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
+from irsa_cli.core.doctor.causes.pod_identity_trust import (
+    SERVICE,
+    Said,
+    actions,
+    lacking,
+    said_to_role,
+    said_to_service,
+)
+from irsa_cli.core.doctor.facts import Association, Facts, Role
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.subjects import (
+    in_account,
+    is_bare,
+    listed,
+    pod_names,
+    restart,
+    rewrite_trust,
+    users_of,
+)
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.policies import policy
+from irsa_cli.core.trust.evaluation import Answer
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_FARGATE = "eks.amazonaws.com/fargate-profile"
+_TOKEN_VOLUME = "eks-pod-identity-token"  # noqa: S105 - a volume's name
+_ADDRESSES = ("http://169.254.170.23/", "http://[fd00:ec2::23]/")
+NONE = "there is no Pod Identity association for it"
+
+
+def _association(facts: Facts) -> Association | None:
+    return have(facts.named.association)
+
+
+@cause(
+    "pod-identity-trust",
+    Group.WEBHOOK,
+    60,
+    title="The role of the Pod Identity association does not trust EKS Pod Identity.",
+    symptom="AccessDenied from the agent of EKS Pod Identity, and no credentials in the pods",
+    looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy)",
+    remedy=f"Allow the principal {SERVICE} both sts:AssumeRole and sts:TagSession.",
+    source=f"{_EKS}/pod-id-role.html",
+)
+def _trust(facts: Facts) -> Judgement:
+    association = _association(facts)
+    if association is None:
+        return ok(NONE)
+    role = have(facts.named.association_role)
+    if role is None:
+        return problem(
+            "the association's role does not exist",
+            fix=f"aws eks list-pod-identity-associations --cluster-name {facts.cluster.name}",
+            role=association.role_arn,
+        )
+    said = said_to_service(role.trust, facts, association)
+    return _judged(facts, role, said, _admit(facts, association, role))
+
+
+def serves_pod_identity(facts: Facts, association: Association, role: Role) -> bool:
+    """Whether a role's trust policy is known to allow EKS Pod Identity what it needs for the association."""
+    return all(item.answer is Answer.YES for item in said_to_service(role.trust, facts, association))
+
+
+def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judgement:
+    """What comes of what a trust policy says to all that is asked of it."""
+    refused = list(lacking(said, Answer.NO))
+    if refused:
+        denied = any(item.why.startswith("a Deny") for item in refused)
+        look = f"aws iam get-role --role-name {shlex.quote(role.name)} # look at its Deny"
+        return problem(
+            "; ".join(dict.fromkeys(item.why for item in refused)),
+            fix=in_account(facts, role.arn, look) if denied else fix,
+            role=role.arn,
+            missing=listed(item.action for item in refused),
+        )
+    unsure = list(lacking(said, Answer.UNKNOWN))
+    if unsure:
+        return unknown("; ".join(dict.fromkeys(item.why for item in unsure)), role=role.arn)
+    return ok("its trust policy allows what is needed", role=role.arn)
+
+
+def _admit(facts: Facts, association: Association, role: Role) -> str:
+    """The command that adds the statement that EKS Pod Identity needs, for this ServiceAccount alone."""
+    cluster, subject = facts.cluster, facts.named
+    equal = {"aws:SourceAccount": cluster.account, "aws:SourceArn": cluster.arn}
+    if not association.without_tags:
+        equal |= {
+            "aws:RequestTag/kubernetes-namespace": subject.namespace,
+            "aws:RequestTag/kubernetes-service-account": subject.name,
+        }
+    wanted = {
+        "Effect": "Allow",
+        "Principal": {"Service": SERVICE},
+        "Action": list(actions(association)),
+        "Condition": {"StringEquals": equal},
+    }
+    return _with_statement(facts, role, wanted)
+
+
+def _with_statement(facts: Facts, role: Role, wanted: policy.Document) -> str:
+    document = {**role.trust, "Statement": [*policy.as_list(role.trust.get("Statement", [])), wanted]}
+    return rewrite_trust(facts, role, document)
+
+
+@cause(
+    "pod-identity-target",
+    Group.WEBHOOK,
+    58,
+    title="The target role of the Pod Identity association does not trust the association's role.",
+    symptom="AccessDenied for sts:AssumeRole on the target role, and no credentials in the pods",
+    looks_at="eks DescribePodIdentityAssociation, iam GetRole (trust policy of the target role)",
+    remedy="Allow the association's role both sts:AssumeRole and sts:TagSession in the target role's trust"
+    " policy.",
+    source=f"{_EKS}/pod-id-assign-target-role.html",
+)
+def _target(facts: Facts) -> Judgement:
+    association = _association(facts)
+    if association is None:
+        return ok(NONE)
+    if not association.target_role_arn:
+        return ok("the association has no target role")
+    role = have(facts.named.target_role)
+    if role is None:
+        return problem(
+            "the association's target role does not exist",
+            fix=f"aws eks list-pod-identity-associations --cluster-name {facts.cluster.name}",
+            role=association.target_role_arn,
+        )
+    wanted: policy.Document = {
+        "Effect": "Allow",
+        "Principal": {"AWS": association.role_arn},
+        "Action": list(actions(association)),
+    }
+    if association.external_id:
+        wanted["Condition"] = {"StringEquals": {"sts:ExternalId": association.external_id}}
+    said = said_to_role(role.trust, facts, association)
+    return _judged(facts, role, said, _with_statement(facts, role, wanted))
+
+
+@cause(
+    "pod-identity-agent",
+    Group.WEBHOOK,
+    59,
+    title="The cluster has no agent of EKS Pod Identity.",
+    symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
+    looks_at=f"eks ListAddons, eks DescribeCluster (Auto Mode has it built in), pods of {AGENT}",
+    remedy=f"Install the add-on {AGENT}, or give up the association for IRSA.",
+    source=f"{_EKS}/pod-id-agent-setup.html",
+)
+def _agent(facts: Facts) -> Judgement:
+    if _association(facts) is None:
+        return ok(NONE)
+    if have(facts.named.agent):
+        return ok("the cluster has the agent that hands out credentials")
+    cluster = facts.cluster
+    return problem(
+        "nothing answers pods that ask for their credentials",
+        fix=f"aws eks create-addon --cluster-name {cluster.name} --region {cluster.region}"
+        f" --addon-name {AGENT}",
+        addon=f"{AGENT}: not there",
+    )
+
+
+@cause(
+    "pod-identity-endpoint",
+    Group.WEBHOOK,
+    24,
+    title="The VPC may have no way from the agent of EKS Pod Identity to its service.",
+    symptom="Error retrieving metadata: Read timeout on endpoint URL http://169.254.170.23/v1/credentials",
+    looks_at="ec2 DescribeVpcEndpoints (for STS, and for eks-auth)",
+    remedy="In a VPC without a way to the internet, make an interface endpoint for eks-auth.",
+    source=f"{_EKS}/pod-id-agent-setup.html",
+)
+def _endpoint(facts: Facts) -> Judgement:
+    if _association(facts) is None:
+        return ok(NONE)
+    if have(facts.named.auth_endpoints):
+        return ok("the VPC has an endpoint for the service that the agent calls")
+    if not have(facts.sts_endpoints):
+        return ok("the VPC has no endpoint for STS either: it seems to have a way to the internet")
+    return unknown("the VPC has an endpoint for STS and none for eks-auth; it may have another way there")
+
+
+@cause(
+    "pod-identity-platform",
+    Group.PODS,
+    61,
+    title="The pods run where there is no EKS Pod Identity.",
+    symptom="No credentials in the pods; nothing listens at 169.254.170.23.",
+    looks_at=f"os of the pods, their label {_FARGATE}; eks ListPodIdentityAssociations",
+    remedy="On Fargate and Windows use IRSA: delete the association, and annotate the ServiceAccount.",
+    source=f"{_EKS}/pod-identities.html#pod-id-considerations",
+)
+def _platform(facts: Facts) -> Judgement:
+    association = _association(facts)
+    if association is None:
+        return ok(NONE)
+    users = users_of(facts.named)
+    found = [pod for pod in users if runs_without(pod)]
+    if not found:
+        return ok("no pod of it runs on Fargate or Windows")
+    cluster = facts.cluster
+    # Pods of the same ServiceAccount that run elsewhere have their credentials by the association.
+    verb = "delete" if len(found) == len(users) else "describe"
+    commands = [
+        f"aws eks {verb}-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
+        f" --association-id {shlex.quote(association.id)}",
+        *(restart(facts.named, found).splitlines() if verb == "delete" else ()),
+    ]
+    return problem(
+        "the agent of EKS Pod Identity does not run on Fargate and Windows",
+        fix="\n".join(commands),
+        pods=pod_names(found),
+        run_on=listed("Windows" if pod.os == "windows" else "Fargate" for pod in found),
+    )
+
+
+@cause(
+    "pod-older-than-association",
+    Group.PODS,
+    62,
+    title="The pods were started before the Pod Identity association was made.",
+    symptom=NO_ENV,
+    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start",
+    remedy="Have the pods made anew. An association takes some seconds to be known.",
+    source=f"{_EKS}/pod-identities.html#pod-id-considerations",
+)
+def _older(facts: Facts) -> Judgement:
+    association = _association(facts)
+    if association is None:
+        return ok(NONE)
+    made = association.created
+    if made is None:
+        raise CannotTell("EKS did not say when the association was made")
+    users = [pod for pod in users_of(facts.named) if has_nothing(pod) and not opted_out(pod)]
+    found = [pod for pod in users if pod.created and pod.created < made]
+    if not found:
+        return ok("no pod without credentials is older than the association", made=made.isoformat())
+    return problem(
+        "they have no credentials, and pods created now would get the association's",
+        fix=restart(facts.named, found),
+        pods=pod_names(found),
+        started=listed(pod.created.isoformat() for pod in found if pod.created),
+        expected=f"started after {made.isoformat()}",
+    )
+
+
+def runs_without(pod: Pod) -> bool:
+    """Whether a pod runs where there is no EKS Pod Identity: on Fargate, or on Windows."""
+    return _FARGATE in pod.labels or pod.os == "windows"
+
+
+def has_nothing(pod: Pod) -> bool:
+    """Whether a pod has neither a web identity nor EKS Pod Identity."""
+    return is_bare(pod) and not has_pod_identity(pod)
+
+
+@cause(
+    "pod-identity-gone",
+    Group.PODS,
+    92,
+    title="The pods ask EKS Pod Identity for credentials, and their association is gone.",
+    symptom="No credentials: the agent answers that there is no association, and the SDK goes no further.",
+    looks_at="AWS_CONTAINER_CREDENTIALS_FULL_URI and volumes of the pods, eks ListPodIdentityAssociations",
+    remedy="Have the pods made anew: they get what the ServiceAccount has now, a role by its annotation or"
+    " none.",
+    source=f"{_EKS}/pod-id-association.html",
+)
+def _gone(facts: Facts) -> Judgement:
+    if _association(facts) is not None:
+        return ok("its association is there")
+    found = [pod for pod in users_of(facts.named) if _was_associated(pod)]
+    if not found:
+        return ok("no pod asks EKS Pod Identity for credentials")
+    return problem(
+        "they were made while there was one, and keep its variables as long as they run",
+        fix=restart(facts.named, found),
+        pods=pod_names(found),
+        association="none",
+    )
+
+
+def _was_associated(pod: Pod) -> bool:
+    """Whether the webhook gave a pod the variables of an association; others use the same variable, too."""
+    mounted = any(volume.name == _TOKEN_VOLUME for volume in pod.volumes)
+    urls = [item.env.get(POD_IDENTITY_ENV) or "" for item in pod.containers]
+    return any(url.startswith(_ADDRESSES) for url in urls) or (mounted and has_pod_identity(pod))

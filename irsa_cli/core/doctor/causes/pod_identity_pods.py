@@ -1,0 +1,177 @@
+"""Causes in what runs, of EKS Pod Identity: its agent on the nodes, and pods that were given nothing.
+
+What is wrong with an association itself is in `irsa_cli.core.doctor.causes.pod_identity`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from datetime import timedelta
+
+from irsa_cli.core.doctor.causes.bare_pods import edit
+from irsa_cli.core.doctor.causes.injection import (
+    AGENT,
+    NO_ENV,
+    SKIP_CONTAINERS,
+    SKIP_LABEL,
+    excluding,
+    has_pod_identity,
+    is_shown,
+    opted_out,
+    webhooks_of,
+)
+from irsa_cli.core.doctor.causes.pod_identity import NONE, has_nothing, runs_without
+from irsa_cli.core.doctor.facts import Association, Facts
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.subjects import listed, pod_names, restart, users_of
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_AGENTS = f"kubectl -n kube-system get pods -o wide --selector app.kubernetes.io/name={AGENT}"
+_UNKNOWN_YET = timedelta(minutes=2)
+"""How long the webhook may not know of an association."""
+
+
+@cause(
+    "pod-identity-agent-down",
+    Group.WEBHOOK,
+    63,
+    title="The agent of EKS Pod Identity does not run where the pods do.",
+    symptom="connect: connection refused, or Read timeout, for http://169.254.170.23/v1/credentials",
+    looks_at=f"pods of {AGENT} in kube-system (node, phase, readiness), the nodes of the pods",
+    remedy="Look at the agent's log and events. Where its node has no IPv6, tell the add-on to listen on IPv4"
+    " only (pod-id-agent-config-ipv6).",
+    source=f"{_EKS}/pod-id-agent-setup.html",
+)
+def _agent_down(facts: Facts) -> Judgement:
+    subject = facts.named
+    if have(subject.association) is None:
+        return ok(NONE)
+    if not have(subject.agent):
+        raise CannotTell("the cluster has no agent of EKS Pod Identity; see pod-identity-agent")
+    if subject.agents is None:
+        return ok("the agent is built into the nodes")
+    agents = have(subject.agents)
+    users = [pod for pod in users_of(subject) if not runs_without(pod)]
+    placed = [pod for pod in users if pod.node]
+    if not agents:
+        text = "the agent's add-on is there, and no pod of it was found in kube-system"
+        return suspect(text, pods=pod_names(placed)) if placed else unknown(text)
+    served = {pod.node for pod in agents if _is_up(pod)}
+    bad = [pod for pod in agents if not _is_up(pod)]
+    alone = [pod for pod in placed if pod.node not in served]
+    if alone or (users and not served):
+        return _down(alone or users, agents)
+    if bad and len(placed) < len(users):
+        text = "not all pods of the agent run, and the node of a pod is not known"
+        return unknown(text, **_of(bad))
+    return ok("the agent runs where its pods do")
+
+
+def _down(pods: list[Pod], agents: tuple[Pod, ...]) -> Judgement:
+    nodes = {pod.node for pod in pods if pod.node}
+    there = [pod for pod in agents if (not nodes or pod.node in nodes) and not _is_up(pod)]
+    return problem(
+        "nothing answers pods there that ask for their credentials",
+        fix=_AGENTS,
+        pods=pod_names(pods),
+        **({"nodes": listed(sorted(nodes))} if nodes else {}),
+        **(_of(there) if there else {"agent": "no pod of it is on these nodes"}),
+    )
+
+
+def _is_up(pod: Pod) -> bool:
+    """Whether an agent's pod answers, as far as its node has said."""
+    return pod.phase == "Running" and pod.ready is not False and not pod.waiting
+
+
+def _of(agents: Iterable[Pod]) -> dict[str, str]:
+    return {"agent": listed(f"{pod.name}: {_state(pod)}" for pod in agents)}
+
+
+def _state(pod: Pod) -> str:
+    return pod.waiting or ("not ready" if pod.phase == "Running" else pod.phase or "phase not known")
+
+
+@cause(
+    "pod-identity-missed",
+    Group.PODS,
+    61,
+    title="The pods were given nothing, though the Pod Identity association is older than they are.",
+    symptom=f"{NO_ENV} Other pods of the same workload may have their credentials.",
+    looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start, a pod created"
+    " with dryRun=All",
+    remedy="Have the pods made anew. The webhook learns of an association some seconds late, and is passed"
+    " over when it does not answer.",
+    source=f"{_EKS}/pod-id-association.html",
+)
+def _missed(facts: Facts) -> Judgement:
+    association = have(facts.named.association)
+    if association is None:
+        return ok(NONE)
+    made = association.created
+    if made is None:
+        raise CannotTell("EKS did not say when the association was made")
+    users = [pod for pod in users_of(facts.named) if not runs_without(pod)]
+    bare = [pod for pod in users if has_nothing(pod) and pod.created and pod.created >= made]
+    found = [pod for pod in bare if not opted_out(pod)]
+    if not bare:
+        return ok("no pod that is younger than the association lacks its variables")
+    if not found:
+        return _opted_out(facts, bare, users)
+    evidence = {
+        "pods": pod_names(found),
+        "started": listed(pod.created.isoformat() for pod in found if pod.created),
+        "association": f"made {made.isoformat()}",
+    }
+    return _by_probe(facts, association, found, evidence)
+
+
+def _by_probe(
+    facts: Facts, association: Association, found: list[Pod], evidence: dict[str, str]
+) -> Judgement:
+    """What comes of pods without variables, by whether a pod that is created now would get them."""
+    subject = facts.named
+    configuration, why = _passed_over(facts, found[0])
+    if configuration:
+        fix = f"kubectl get mutatingwebhookconfiguration {shlex.quote(configuration)} -o yaml"
+        return problem(why, fix=fix, **evidence)
+    if isinstance(subject.probe, Unreadable):
+        text = "they have no credentials, and whether new ones would get some can't be seen"
+        return suspect(text, **evidence, the_API_server_says=subject.probe.why)
+    if has_pod_identity(subject.probe):
+        text = "the webhook missed them, and pods created now would get the variables"
+        return problem(text, fix=restart(subject, found), **evidence)
+    if association.created and facts.now - association.created < _UNKNOWN_YET:
+        return suspect("the association is so new that the webhook may not know of it yet", **evidence)
+    raise CannotTell("neither they nor a pod created for show got the variables; see webhook-failing")
+
+
+def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
+    """The webhook whose selectors leave the pod out and how, empty where none does as far as is known."""
+    try:
+        configuration, _ = excluding(facts, facts.named)
+    except CannotTell:
+        configuration = ""
+    if configuration:
+        return configuration, "the namespace's labels do not match the webhook's namespaceSelector"
+    if not is_shown(facts, pod):
+        name = webhooks_of(facts)[0].configuration
+        return name, "the pods' labels do not match the webhook's objectSelector"
+    return "", ""
+
+
+def _opted_out(facts: Facts, found: list[Pod], users: list[Pod]) -> Judgement:
+    if any(not has_nothing(pod) for pod in users):
+        # Others have it: these were made so on purpose, to look at something as a rule.
+        return unknown("pods beside the application's are passed over on purpose", pods=pod_names(found))
+    pod = found[0]
+    key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
+    return problem(
+        "they ask the webhook to pass them over",
+        fix=edit(facts.named.namespace, pod),
+        pods=pod_names(found),
+        found=f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}",
+    )

@@ -1,0 +1,286 @@
+"""Causes in the OIDC provider of the cluster's issuer: whether it is there, for this URL and audience."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from irsa_cli.core.doctor.facts import Association, Facts
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.subjects import (
+    audience_of,
+    injected,
+    listed,
+    provider_of,
+    provider_there,
+    role_account,
+    role_arn_of,
+    shown,
+    unspaced,
+)
+from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_DUAL_STACK = ".api.aws"
+_ROLE = re.compile(r"\s*arn:[\w-]+:iam::(\d{12}):role/.*", re.ASCII | re.DOTALL)
+_UNNEEDED = "nobody that was looked at has a role that needs a provider in the cluster's account"
+CLUSTER = Group.CLUSTER
+
+
+def _own_account(facts: Facts) -> None:
+    account = role_account(facts)
+    if account != facts.cluster.account:
+        raise CannotTell(f"the role lives in account {account}; see provider-account")
+
+
+def _provider(facts: Facts) -> ProviderState:
+    found = provider_there(facts)
+    if found is None:
+        raise CannotTell("the cluster's issuer has no OIDC provider in the role's account")
+    return found
+
+
+def _lookalikes(facts: Facts) -> list[str]:
+    """Providers that were meant for this issuer and bear another URL: alias, case, trailing slash, port."""
+    issuer = host_path(facts.cluster.issuer)
+    number = issuer.rsplit("/", 1)[-1].lower()
+    found = []
+    for arn in have(facts.providers):
+        url = arn.partition(":oidc-provider/")[2]
+        if url != issuer and number and number in url.lower():
+            found.append(arn)
+    return found
+
+
+def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
+    """The ServiceAccounts that name a role of the cluster's account, None where they could not be listed.
+
+    What is no ARN counts among them: nobody knows what it was meant to be.
+    """
+    if not isinstance(facts.accounts, tuple):
+        return None
+    return tuple(item for item in facts.accounts if _names_role_of(facts.cluster.account, item))
+
+
+def _names_role_of(home: str, account: ServiceAccount) -> bool:
+    value = account.annotations.get(ROLE_ARN_ANNOTATION, "")
+    found = _ROLE.fullmatch(value)
+    return bool(value) and (found is None or found[1] == home)
+
+
+def _is_needed(facts: Facts) -> bool:
+    """Whether anybody counts on the provider of the cluster's account, as far as is known.
+
+    EKS Pod Identity needs none, nor does a role of another account, which has one of its own.
+    """
+    subject = facts.subject
+    if subject is None:
+        return _named(facts) != ()
+    account = subject.account
+    if not isinstance(account, ServiceAccount) or not isinstance(subject.association, Association):
+        return True
+    # A pod may bring a token of its own, besides.
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    return ROLE_ARN_ANNOTATION in account.annotations or any(
+        injected(item) for pod in pods if pod.service_account == subject.name for item in pod.containers
+    )
+
+
+def _associate(facts: Facts) -> str:
+    return f"irsa associate-oidc {facts.options}"
+
+
+@cause(
+    "provider-missing",
+    CLUSTER,
+    96,
+    title="IAM has no OIDC provider for the cluster's issuer.",
+    symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
+    looks_at="eks DescribeCluster (issuer), iam GetOpenIDConnectProvider in the role's account",
+    remedy="Make the provider: irsa associate-oidc.",
+    source=f"{_EKS}/enable-iam-roles-for-service-accounts.html",
+    of_cluster=True,
+)
+def _missing(facts: Facts) -> Judgement:
+    _own_account(facts)
+    if have(facts.provider) is not None:
+        return ok("the issuer has an OIDC provider in IAM", issuer=facts.cluster.issuer)
+    if not _is_needed(facts):
+        return ok(_UNNEEDED)
+    if not isinstance(facts.providers, tuple):
+        others = "the account's other providers could not be listed"
+    elif _lookalikes(facts):
+        raise CannotTell("there is one under another URL, which is provider-url's business")
+    else:
+        others = listed(arn.partition(":oidc-provider/")[2] for arn in facts.providers) or "none"
+    return problem(
+        "IAM does not know the issuer of the cluster's tokens",
+        fix=_associate(facts),
+        issuer=facts.cluster.issuer,
+        expected=provider_of(facts, None),
+        providers_there_are=others,
+    )
+
+
+@cause(
+    "provider-account",
+    CLUSTER,
+    96,
+    title="The role lives in another account, where the issuer has no OIDC provider.",
+    symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
+    looks_at="the account in the annotation, iam GetOpenIDConnectProvider there (--iam-assume-role)",
+    remedy="Make the provider in the role's account, or let a role of the cluster's account assume that one.",
+    source=f"{_EKS}/cross-account-access.html",
+)
+def _other_account(facts: Facts) -> Judgement:
+    account = role_arn_of(facts.named).account
+    if account == facts.cluster.account:
+        return ok("role and provider live in the cluster's account", account=account)
+    if have(facts.named.provider) is not None:
+        return ok("the issuer has an OIDC provider in the role's account", account=account)
+    return problem(
+        "STS looks for the provider in the role's account",
+        fix=f"aws iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
+        f" --client-id-list {audience_of(facts, facts.subject)} # in account {account}",
+        role=f"account {account}",
+        cluster=f"account {facts.cluster.account}",
+    )
+
+
+@cause(
+    "provider-url",
+    CLUSTER,
+    95,
+    title="The OIDC provider was made for another spelling of the issuer.",
+    symptom="InvalidIdentityToken: No OpenIDConnect provider found in your account for ISSUER",
+    looks_at="eks DescribeCluster (issuer), iam ListOpenIDConnectProviders",
+    remedy="Make a provider for exactly the issuer of DescribeCluster, and correct the trust policies.",
+    source=f"{_IAM}/id_roles_providers_create_oidc.html",
+    of_cluster=True,
+)
+def _url(facts: Facts) -> Judgement:
+    _own_account(facts)
+    if have(facts.provider) is not None:
+        return ok("there is a provider of exactly this URL")
+    found = _lookalikes(facts)
+    if not found:
+        raise CannotTell("there is no provider that resembles the issuer; see provider-missing")
+    alias = any(_DUAL_STACK in arn for arn in found)
+    return problem(
+        "a provider resembles the issuer, and IAM compares the whole URL"
+        + ("; tokens never name the dual-stack alias" if alias else ""),
+        fix=_associate(facts),
+        issuer=facts.cluster.issuer,
+        provider=listed(found),
+    )
+
+
+@cause(
+    "provider-audience",
+    CLUSTER,
+    93,
+    title="The OIDC provider does not accept the tokens' audience.",
+    symptom="InvalidIdentityToken: Incorrect token audience",
+    looks_at="iam GetOpenIDConnectProvider (ClientIDList), the annotation eks.amazonaws.com/audience",
+    remedy="Add the audience to the provider; it need not be made anew.",
+    source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddClientIDToOpenIDConnectProvider.html",
+    of_cluster=True,
+)
+def _audience(facts: Facts) -> Judgement:
+    if not _is_needed(facts):
+        return ok(_UNNEEDED)
+    accepted = _provider(facts).audiences
+    wanted = audience_of(facts, facts.subject)
+    asked = {item.annotations.get(AUDIENCE_ANNOTATION, wanted) for item in _named(facts) or ()}
+    if facts.subject is None and asked and wanted not in asked and asked <= set(accepted):
+        return ok("the provider accepts the audiences that ServiceAccounts ask for", audiences=listed(asked))
+    if wanted in accepted:
+        return ok("the provider accepts the audience", audience=wanted)
+    if wanted != DEFAULT_AUDIENCE and _is_annotated(facts) and not _trust_names(facts, wanted):
+        raise CannotTell("it is the annotation that differs; see annotation-audience")
+    near = [item for item in accepted if unspaced(item).lower() == wanted.lower()]
+    return problem(
+        "the provider has another audience than the tokens" + (", by a character" if near else ""),
+        fix=_add_audience(facts, wanted),
+        tokens=shown(wanted),
+        provider=listed(map(shown, accepted)) or "none",
+    )
+
+
+def _add_audience(facts: Facts, audience: str) -> str:
+    arn = provider_of(facts, facts.subject)
+    if audience == DEFAULT_AUDIENCE and arn == provider_of(facts, None):
+        return _associate(facts)
+    command = "aws iam add-client-id-to-open-id-connect-provider"
+    return f"{command} --open-id-connect-provider-arn {arn} --client-id {shlex.quote(audience)}"
+
+
+def _is_annotated(facts: Facts) -> bool:
+    account = facts.subject.account if facts.subject else None
+    return AUDIENCE_ANNOTATION in getattr(account, "annotations", {})
+
+
+def _trust_names(facts: Facts, audience: str) -> bool:
+    role = facts.subject.role if facts.subject else None
+    return audience in str(getattr(role, "trust", ""))
+
+
+@cause(
+    "provider-quota",
+    CLUSTER,
+    60,
+    title="The account has no room for another OIDC provider.",
+    symptom="LimitExceeded: Cannot exceed quota for OpenIdConnectProvidersPerAccount",
+    looks_at="iam ListOpenIDConnectProviders, GetAccountSummary",
+    remedy="Delete providers of clusters that are gone, or have the quota raised.",
+    source=f"{_IAM}/reference_iam-quotas.html",
+    of_cluster=True,
+)
+def _quota(facts: Facts) -> Judgement:
+    _own_account(facts)
+    if have(facts.provider) is not None:
+        return ok("the provider is there")
+    count = len(have(facts.providers))
+    quota = _provider_quota(facts)
+    if count < quota:
+        return ok("there is room for the provider", providers=str(count), quota=str(quota))
+    return problem(
+        "the provider is missing and can't be made before others are deleted",
+        fix="aws iam list-open-id-connect-providers",
+        providers=str(count),
+        quota=str(quota),
+    )
+
+
+def _provider_quota(facts: Facts) -> int:
+    quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
+    # GetAccountSummary does not document this one; the default is 100.
+    return int(quotas.get("OpenIDConnectProvidersQuota", 100))
+
+
+@cause(
+    "provider-thumbprint",
+    CLUSTER,
+    20,
+    title="The OIDC provider's thumbprint is not that of the issuer's certificate.",
+    symptom="InvalidIdentityToken: ... HTTPS certificate doesn't match configured thumbprint",
+    looks_at="iam GetOpenIDConnectProvider, the issuer's host",
+    remedy="aws iam update-open-id-connect-provider-thumbprint. Of no use for EKS: IAM verifies its issuers"
+    " by its own list of certificate authorities and ignores the thumbprint.",
+    source=f"{_IAM}/id_roles_providers_create_oidc_verify-thumbprint.html",
+    of_cluster=True,
+)
+def _thumbprint(facts: Facts) -> Judgement:
+    found = _provider(facts)
+    if host_path(facts.cluster.issuer).startswith("oidc.eks."):
+        return ok("the thumbprint of an EKS issuer is not looked at by IAM")
+    if not found.thumbprints:
+        return ok("the provider has no thumbprint: IAM verifies the issuer by its own list of authorities")
+    raise CannotTell(
+        "whether IAM looks at the thumbprint depends on who signed the issuer's certificate, and on what"
+        " certificate IAM is shown"
+    )

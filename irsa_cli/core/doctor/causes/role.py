@@ -1,0 +1,173 @@
+"""Causes in the role beside its trust policy: what else keeps a token out, or leaves the role without use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from irsa_cli.core.doctor.causes.trust_reading import require_admitted
+from irsa_cli.core.doctor.facts import Facts, Role
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.subjects import listed, make, role_of
+from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.unreadable import have
+from irsa_cli.core.plan.states import COMMIT_TAG
+from irsa_cli.core.policies.policy import Document, as_list
+
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_SPREADING = timedelta(seconds=60)
+"""For how long IAM may still be spreading what is new; public reports measure 2 to 60 seconds."""
+
+
+@cause(
+    "role-new",
+    Group.ROLE,
+    30,
+    title="The role is so new that STS may not know it yet.",
+    symptom="AccessDenied for some seconds, then it works",
+    looks_at="iam GetRole (CreateDate)",
+    remedy="Wait a minute. irsa create-sa --verify waits until STS accepts the token.",
+    source=f"{_IAM}/troubleshoot.html#troubleshoot_general_eventual-consistency",
+)
+def _new(facts: Facts) -> Judgement:
+    role = role_of(facts.named)
+    if role.created is None:
+        return unknown("IAM did not say when the role was made")
+    age = facts.now - role.created
+    if age < _SPREADING:
+        return unknown(f"the role was made {max(0, int(age.total_seconds()))} s ago", role=role.arn)
+    return ok("the role is known everywhere", made=role.created.isoformat())
+
+
+@cause(
+    "role-incomplete",
+    Group.ROLE,
+    70,
+    title="The run that makes the role, or deletes it, is not over.",
+    symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
+    looks_at=f"iam GetRole (the tags {COMMIT_TAG} and irsa/transaction)",
+    remedy="Wait for that run. Where it was interrupted, run the same irsa create-sa again: it goes on to the"
+    " end, and makes a role whole again whose deletion was begun. irsa delete-sa deletes it.",
+    source=f"{_IAM}/access_iam-tags.html",
+)
+def _incomplete(facts: Facts) -> Judgement:
+    role = role_of(facts.named)
+    life = lifecycle.of(role.tags, named=True)
+    if life.is_over:
+        return ok("no run of irsa's is at work on the role, or was interrupted")
+    again = f"{make(facts, facts.named)} # the command that made it, once more: ends with a whole role"
+    delete = [step for step in life.next_steps(facts.options) if step.startswith("irsa delete-sa")]
+    return problem(
+        f"the role is {life.stage.value}: {life.why}", fix="\n".join((again, *delete)), role=role.arn
+    )
+
+
+@cause(
+    "permissions-boundary",
+    Group.ROLE,
+    50,
+    title="The role's permissions boundary leaves nothing of what its policies allow.",
+    symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
+    looks_at="iam GetRole (PermissionsBoundary), the boundary's and the role's policies",
+    remedy="Allow the actions in the boundary, too: a role may do what both allow.",
+    source=f"{_IAM}/access_policies_boundaries.html",
+)
+def _boundary(facts: Facts) -> Judgement:
+    role = role_of(facts.named)
+    if not role.boundary:
+        return ok("the role has no permissions boundary")
+    document = have(role.boundary_policy)
+    if document is None:
+        return unknown("the boundary's policy is not there", boundary=role.boundary)
+    allowed = allowed_actions(have(role.policies).values())
+    within = allowed_actions([document])
+    if not allowed or any(overlap(one, other) for one in allowed for other in within):
+        return ok("the boundary leaves something of what the policies allow", boundary=role.boundary)
+    return problem(
+        "no action is in both the boundary and the role's policies",
+        fix=f"aws iam get-policy --policy-arn {role.boundary} # allow there what the role needs",
+        policies=listed(sorted(allowed)),
+        boundary=listed(sorted(within)) or "nothing",
+    )
+
+
+def allowed_actions(documents: Iterable[Document]) -> frozenset[str]:
+    """The patterns of actions that policies allow, in lower case; `*` for what NotAction leaves."""
+    found: set[str] = set()
+    for document in documents:
+        for item in as_list(document.get("Statement", [])):
+            if isinstance(item, dict) and item.get("Effect") == "Allow":
+                found |= _patterns(item)
+    return frozenset(found)
+
+
+def _patterns(item: dict[str, Any]) -> set[str]:
+    if "NotAction" in item:
+        return {"*"}
+    return {str(action).lower() for action in as_list(item.get("Action", []))}
+
+
+@lru_cache(maxsize=4096)
+def overlap(one: str, other: str) -> bool:
+    """Whether some text matches both patterns of `*` and `?`."""
+    if not one or not other:
+        return not (one + other).replace("*", "")
+    if one[0] == "*":
+        return overlap(one[1:], other) or overlap(one, other[1:])
+    if other[0] == "*":
+        return overlap(other, one)
+    return (one[0] == other[0] or "?" in (one[0], other[0])) and overlap(one[1:], other[1:])
+
+
+@cause(
+    "role-without-permissions",
+    Group.ROLE,
+    10,
+    title="The role has no policy, so it may do nothing.",
+    symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
+    looks_at="iam ListAttachedRolePolicies, ListRolePolicies",
+    remedy="Attach what the application needs. Permissions that are missing are not IRSA's doing: the error"
+    " names the role, so the token was accepted.",
+    source=f"{_IAM}/access_policies_manage-attach-detach.html",
+)
+def _permissions(facts: Facts) -> Judgement:
+    role = role_of(facts.named)
+    if have(role.policies):
+        return ok("the role has policies", policies=_names(role))
+    return unknown(
+        "the role has no policies of its own; what it may do hangs on resource policies", role=role.arn
+    )
+
+
+def _names(role: Role) -> str:
+    return listed(name.rsplit("/", 1)[-1] for name in sorted(have(role.policies)))
+
+
+@cause(
+    "organization-policy",
+    Group.ROLE,
+    35,
+    title="A policy of the organization denies the exchange of the token.",
+    symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
+    looks_at="cloudtrail LookupEvents; the policies themselves can't be read from a member account",
+    remedy="Have the administrators of the organization look for a Deny on sts:AssumeRoleWithWebIdentity.",
+    source="https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html",
+)
+def _organization(facts: Facts) -> Judgement:
+    subject, role = facts.named, role_of(facts.named)
+    require_admitted(facts)
+    events = subject.events if isinstance(subject.events, tuple) else ()
+    mine = [event for event in events if event.role_arn == role.arn]
+    admitted = next((event for event in mine if not event.error), None)
+    if admitted is not None:
+        return ok("STS has admitted the ServiceAccount", last=admitted.time.isoformat())
+    denied = next((event for event in mine if event.error == "AccessDenied"), None)
+    if denied is None:
+        return unknown("policies of the organization can't be read from here")
+    return unknown(
+        "STS denied it although the trust policy, as it is now, admits it; policies of the organization"
+        " can't be read from here",
+        last=denied.time.isoformat(),
+    )

@@ -1,0 +1,252 @@
+"""Causes in settings of a container that lead its SDK elsewhere: profiles, files, endpoints, proxies.
+
+What the webhook itself writes is judged in `irsa_cli.core.doctor.causes.containers`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from irsa_cli.core.doctor.causes.bare_pods import edit
+from irsa_cli.core.doctor.causes.exchanges import is_admitted
+from irsa_cli.core.doctor.causes.injection import POD_IDENTITY_ENV
+from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, users_of, where
+from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.unreadable import CannotTell, have
+
+_SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+_FILE = "AWS_SHARED_CREDENTIALS_FILE"
+_NOTHING = "/dev/null"
+"""Names no file, so that none is read."""
+_AGENT = "169.254.170.23"
+_KUBE2IAM = "iam.amazonaws.com/role"
+_CLI = re.compile(r"(?:.*/)?(?:amazon/aws-cli|aws-cli/aws-cli):v?(\d+)\.(\d+)\.\d+(?:@.*)?", re.ASCII)
+_CLI_SINCE = {1: 30, 2: 15}
+
+
+def _having(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, Container]]:
+    """The containers with an identity of which this is so."""
+    return [
+        (pod, item)
+        for pod in users_of(facts.named)
+        for item in pod.containers
+        if (injected(item) or POD_IDENTITY_ENV in item.env) and test(item)
+    ]
+
+
+@cause(
+    "pod-profile",
+    Group.PODS,
+    44,
+    title="The container names a profile of the AWS configuration.",
+    symptom="The config profile (NAME) could not be found, or another principal",
+    looks_at="AWS_PROFILE and AWS_DEFAULT_PROFILE of the pods' containers",
+    remedy="Remove AWS_PROFILE from the pod's template, unless the profile itself takes the web identity.",
+    source=f"{_SDK}/file-format.html",
+)
+def _profile(facts: Facts) -> Judgement:
+    found = _having(facts, lambda item: any(item.env.get(name, "") != "" for name in _PROFILES))
+    if not found:
+        return ok("no container names a profile")
+    return _unless_admitted(facts, found)(
+        "some SDKs look for the profile in place of the web identity, and fail where it is not there",
+        containers=where(found),
+        variables=listed(name for name in _PROFILES if name in found[0][1].env),
+    )
+
+
+@cause(
+    "pod-credentials-file",
+    Group.PODS,
+    43,
+    title="The container has a credentials file, which some SDKs take before the web identity.",
+    symptom="Another principal (an IAM user) in errors",
+    looks_at="AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE of the pods' containers, mounts at .aws",
+    remedy="Remove AWS_SHARED_CREDENTIALS_FILE from the pod's template. The order hangs on the SDK.",
+    source=f"{_SDK}/standardized-credentials.html",
+)
+def _credentials_file(facts: Facts) -> Judgement:
+    found = _having(facts, lambda item: item.env.get(_FILE, "") not in ("", _NOTHING))
+    if found:
+        say = _unless_admitted(facts, found)
+        return say("which goes first hangs on the SDK", containers=where(found))
+    mounted = _having(facts, _has_configuration)
+    if mounted:
+        text = "a configuration of AWS is in the container; what its default profile says is not read"
+        return hint(text, containers=where(mounted))
+    return ok("no container names a credentials file")
+
+
+def _has_configuration(container: Container) -> bool:
+    """Whether it is told of a configuration, or has one mounted where SDKs look for it."""
+    if container.env.get("AWS_CONFIG_FILE", "") not in ("", _NOTHING):
+        return True
+    return any("/.aws/" in f"{mount}/" for mount in container.mounts.values())
+
+
+def _unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callable[..., Judgement]:
+    """Suspect, but where STS has admitted the pods since they were made: their SDK uses the web identity."""
+    return unknown if is_admitted(facts, [pod for pod, _ in found]) else suspect
+
+
+@cause(
+    "pod-endpoint",
+    Group.PODS,
+    56,
+    title="The container sends all calls to one endpoint, the exchange of the token, too.",
+    symptom="Errors of another service, or a connection refused, for AssumeRoleWithWebIdentity",
+    looks_at="AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_STS of the pods' containers",
+    remedy="Name the service in the variable: AWS_ENDPOINT_URL_S3, and leave AWS_ENDPOINT_URL out.",
+    source=f"{_SDK}/feature-ss-endpoints.html",
+)
+def _endpoint(facts: Facts) -> Judgement:
+    found = _having(facts, lambda item: injected(item) and _leads_away(item, "AWS_ENDPOINT_URL"))
+    if found:
+        return problem(
+            "it stands for the endpoint of every service that has none of its own, and STS has none",
+            fix=edit(facts.named.namespace, found[0][0]),
+            containers=where(found),
+            endpoint=_host(found[0][1], "AWS_ENDPOINT_URL"),
+        )
+    own = _having(facts, lambda item: injected(item) and _leads_away(item, "AWS_ENDPOINT_URL_STS"))
+    if own:
+        return suspect(
+            "whether it answers as STS does can't be seen from here",
+            containers=where(own),
+            endpoint=_host(own[0][1], "AWS_ENDPOINT_URL_STS"),
+        )
+    return ok("containers call AWS' own endpoints")
+
+
+def _leads_away(container: Container, name: str) -> bool:
+    """Whether a variable makes the SDK call something that is not STS."""
+    if container.env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == "true" or name not in container.env:
+        return False
+    if name == "AWS_ENDPOINT_URL" and "AWS_ENDPOINT_URL_STS" in container.env:
+        return False
+    host = _host(container, name)
+    return bool(host) and not re.search(r"(^|\.)sts[.-].*\.(amazonaws\.com(\.cn)?|api\.aws)$", host)
+
+
+def _host(container: Container, name: str) -> str:
+    return urlsplit(container.env.get(name) or "").hostname or ""
+
+
+@cause(
+    "pod-old-annotation",
+    Group.PODS,
+    42,
+    title="The pods name a role in the way of kube2iam or kiam.",
+    symptom="The node's role, or no credentials: nobody looks at the annotation",
+    looks_at=f"annotation {_KUBE2IAM} of the pods, their environment",
+    remedy="IRSA reads the annotation of the ServiceAccount, eks.amazonaws.com/role-arn.",
+    source=f"{_EKS}/associate-service-account-role.html",
+)
+def _kube2iam(facts: Facts) -> Judgement:
+    found = [pod for pod in users_of(facts.named) if _KUBE2IAM in pod.annotations and is_bare(pod)]
+    if not found:
+        return ok("no pod without an identity names a role in another way")
+    return unknown(
+        "it works only where kube2iam or kiam runs",
+        pods=pod_names(found),
+        annotation=found[0].annotations[_KUBE2IAM],
+    )
+
+
+def _of_pod_identity(facts: Facts) -> list[tuple[Pod, Container]]:
+    if have(facts.named.association) is None:
+        return []
+    found = [
+        (pod, item)
+        for pod in users_of(facts.named)
+        for item in pod.containers
+        if POD_IDENTITY_ENV in item.env
+    ]
+    if not found:
+        raise CannotTell("no container of it has credentials of EKS Pod Identity")
+    return found
+
+
+@cause(
+    "pod-identity-proxy",
+    Group.PODS,
+    60,
+    title="The proxy keeps the container from the agent of EKS Pod Identity.",
+    symptom=f"Error retrieving metadata: timeout, or 403 of a proxy, for http://{_AGENT}",
+    looks_at="HTTP_PROXY and NO_PROXY of the pods' containers",
+    remedy=f"Add {_AGENT} (and [fd00:ec2::23] for IPv6) to NO_PROXY in the pod's template.",
+    source=f"{_EKS}/pod-id-how-it-works.html",
+)
+def _proxy(facts: Facts) -> Judgement:
+    found = [(pod, item) for pod, item in _of_pod_identity(facts) if _proxied(item) is not False]
+    if not found:
+        return ok("no proxy stands between containers and the agent of EKS Pod Identity")
+    sure = [(pod, item) for pod, item in found if _proxied(item)]
+    if not sure:
+        return suspect("NO_PROXY comes from elsewhere, or names a network", containers=where(found))
+    return problem(
+        f"HTTP_PROXY is set, and NO_PROXY does not name {_AGENT}",
+        fix=edit(facts.named.namespace, sure[0][0]),
+        containers=where(sure),
+        no_proxy=_no_proxy(sure[0][1]) or "none",
+    )
+
+
+def _proxied(container: Container) -> bool | None:
+    """Whether the agent is called by a proxy; None where that can't be known."""
+    if not any(name in container.env for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")):
+        return False
+    no_proxy = _no_proxy(container)
+    if no_proxy is None:
+        return None
+    names = {name.strip() for name in no_proxy.split(",")}
+    if names & {_AGENT, "*"}:
+        return False
+    return None if any(name.startswith("169.254") for name in names) else True
+
+
+def _no_proxy(container: Container) -> str | None:
+    found = [container.env[name] for name in ("NO_PROXY", "no_proxy") if name in container.env]
+    return None if None in found else ",".join(str(text) for text in found)
+
+
+@cause(
+    "pod-identity-sdk",
+    Group.PODS,
+    59,
+    title="The SDK in the container is too old to know EKS Pod Identity.",
+    symptom="The node's role, or no credentials, although the environment is right",
+    looks_at="images of the pods' containers (only those of the AWS CLI tell their version)",
+    remedy="Upgrade: AWS CLI 1.30.0 or 2.15.0, boto3 1.34.41, botocore 1.34.41, Go v1 1.47.11 or v2"
+    " release-2023-11-14, Java 1.12.746 or 2.21.30, JavaScript 2.1550.0 or 3.458.0 at least.",
+    source=f"{_EKS}/pod-id-minimum-sdk.html",
+)
+def _sdk(facts: Facts) -> Judgement:
+    found = _of_pod_identity(facts)
+    old = [(pod, item) for pod, item in found if _is_old(item)]
+    if old:
+        return problem(
+            "this AWS CLI does not know EKS Pod Identity",
+            fix=edit(facts.named.namespace, old[0][0]),
+            containers=where(old),
+            image=old[0][1].image,
+            needed=">= 1.30.0 or 2.15.0",
+        )
+    hidden = [item.image for _, item in found if not _CLI.fullmatch(item.image)]
+    if hidden:
+        return hint(
+            "whether the SDK in an image knows EKS Pod Identity can't be seen from outside",
+            images=listed(hidden),
+        )
+    return ok("the images' AWS CLI is recent enough, or there is no association")
+
+
+def _is_old(container: Container) -> bool:
+    match = _CLI.fullmatch(container.image)
+    return match is not None and int(match[2]) < _CLI_SINCE.get(int(match[1]), 0)

@@ -1,0 +1,281 @@
+"""Causes in the role's trust policy: each thing in it that can keep the token out.
+
+What is wrong in a policy is found by `irsa_cli.core.doctor.causes.trust_flaws`, for this token in
+`irsa_cli.core.doctor.causes.trust_reading`; here each flaw gets its explanation and its remedy.
+"""
+
+from __future__ import annotations
+
+import copy
+import shlex
+from dataclasses import replace
+from datetime import datetime
+
+from irsa_cli.core.doctor.causes.trust_flaws import GENERATED
+from irsa_cli.core.doctor.causes.trust_reading import flaws_of, other_roles
+from irsa_cli.core.doctor.facts import Facts, Role
+from irsa_cli.core.doctor.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.subjects import admit, identity_of, in_account, rewrite_trust, role_of
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.evaluation import explain
+from irsa_cli.core.trust.principal_flaws import Flaw
+from irsa_cli.core.trust.restrictions import voided
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.issuer import host_path
+from irsa_cli.core.values.names import subject as subject_claim
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
+_OPERATORS = f"{_IAM}/reference_policies_elements_condition_operators.html"
+_KEYS = f"{_IAM}/reference_policies_iam-condition-keys.html#condition-keys-wif"
+_PRINCIPAL = f"{_IAM}/reference_policies_elements_principal.html"
+_DENIED = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity"
+_LOOKS_AT = "iam GetRole (trust policy), the token's issuer, subject and audience"
+_ADD = "Add the right statement (irsa create-sa --attach-role-arn ... --update-trust), or correct this one."
+
+
+def _check(identifier: str) -> Check:
+    def check(facts: Facts) -> Judgement:
+        role = role_of(facts.named)
+        if other_roles(facts):
+            return ok("another role was meant; see annotation-other-role")
+        found = flaws_of(facts)
+        mine = [flaw for flaw in found if flaw.cause == identifier]
+        if not mine:
+            return _not_this(facts, role, found)
+        flaw = mine[0]
+        evidence = {"statement": flaw.statement or "none", "policy": flaw.found, "token": flaw.expected}
+        if flaw.unknown:
+            return unknown(flaw.text, **evidence)
+        return problem(flaw.text, fix=_fix(facts, role, flaw), role=role.arn, **evidence)
+
+    return check
+
+
+def _not_this(facts: Facts, role: Role, found: tuple[Flaw, ...]) -> Judgement:
+    if found:
+        others = ", ".join(dict.fromkeys(flaw.cause for flaw in found))
+        return ok(f"this is not what keeps the token out; see {others}")
+    explanation = explain(role.trust, identity_of(facts, facts.named), now=facts.now)
+    return ok("; ".join(explanation.text))
+
+
+def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
+    """The command after which the role admits the token, and admits nobody else that it does not need."""
+    identity = identity_of(facts, facts.named)
+    if flaw.cause == "trust-deny":
+        document = _with_exceptions(role.trust, identity, facts.now)
+        outlook = explain(document, identity, now=facts.now)
+        return _look(facts, role) if outlook.denied_by else _write(facts, role, document)
+    if voided(role.trust, identity):
+        # A statement beside the one that is there would make its other conditions worthless.
+        return _look(facts, role)
+    if explain(role.trust, identity, now=facts.now).denied_by:
+        return _look(facts, role)  # Adding a statement is refused while a Deny applies; that goes first.
+    pattern = _generated(facts, flaw)
+    if pattern:
+        wanted = trust_policy.statement(replace(identity, subject=pattern), pattern=True)
+        return _write(facts, role, trust_policy.with_statement(role.trust, wanted))
+    if Arn.parse(role.arn).account != facts.cluster.account:
+        wanted = trust_policy.statement(identity)
+        return _write(facts, role, trust_policy.with_statement(role.trust, wanted))
+    return admit(facts, facts.named, role.arn)
+
+
+def _write(facts: Facts, role: Role, document: policy.Document) -> str:
+    fits = policy.size(document) <= trust_limit(facts)
+    return rewrite_trust(facts, role, document) if fits else _look(facts, role)
+
+
+def _look(facts: Facts, role: Role) -> str:
+    """Where only a person can tell what the policy is to say."""
+    command = f"aws iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
+    return in_account(facts, role.arn, command)
+
+
+def _generated(facts: Facts, flaw: Flaw) -> str:
+    """The pattern that admits a ServiceAccount of a generated name in later releases, too; else ''.
+
+    It is what the policy says already, or less: it ends where the generated part of the name begins.
+    """
+    match = GENERATED.fullmatch(facts.named.name)
+    if match is None or flaw.cause not in ("trust-generated-name", "trust-wildcard"):
+        return ""
+    return subject_claim(facts.named.namespace, f"{match['stem']}-*")
+
+
+def _with_exceptions(
+    document: policy.Document, identity: WebIdentity, now: datetime | None
+) -> policy.Document:
+    """The policy whose Denies leave this subject out; they hold for everybody else as before."""
+    found = copy.deepcopy(document)
+    statements = policy.as_list(found.get("Statement", []))
+    for index in explain(document, identity, now=now).denied_by:
+        block = statements[index].setdefault("Condition", {})
+        operator = next((name for name in block if name.lower() == "stringnotequals"), "StringNotEquals")
+        keys = block.setdefault(operator, {})
+        claim = f"{host_path(identity.issuer)}:sub"
+        key = next((name for name in keys if name.lower() == claim.lower()), claim)
+        keys[key] = [*policy.as_list(keys.get(key, [])), identity.subject]
+        if len(keys[key]) == 1:
+            keys[key] = identity.subject
+    return {**found, "Statement": statements}
+
+
+def _trust_cause(
+    identifier: str, weight: int, title: str, *, source: str, remedy: str = _ADD, symptom: str = _DENIED
+) -> None:
+    register = cause(
+        identifier,
+        Group.ROLE,
+        weight,
+        title=title,
+        symptom=symptom,
+        looks_at=_LOOKS_AT,
+        remedy=remedy,
+        source=source,
+    )
+    register(_check(identifier))
+
+
+_trust_cause(
+    "trust-principal",
+    89,
+    "The role's trust policy admits no OIDC provider.",
+    source=_ASSOCIATE,
+)
+_trust_cause(
+    "trust-old-cluster",
+    89,
+    "The role trusts the issuer of an earlier cluster.",
+    symptom=f"{_DENIED}, since the cluster was made anew",
+    remedy="Replace the old issuer in the principal and in every condition key; "
+    + _ADD[0].lower()
+    + _ADD[1:],
+    source=_ASSOCIATE,
+)
+_trust_cause(
+    "trust-other-cluster",
+    88,
+    "The role trusts the issuer of another cluster.",
+    remedy="Add a statement for this cluster (irsa create-sa --attach-role-arn ... --update-trust). That of"
+    " the other cluster stays as it is: its pods need it.",
+    source=_ASSOCIATE,
+)
+_trust_cause(
+    "trust-provider-arn",
+    88,
+    "The provider's ARN in the trust policy is misspelt.",
+    remedy="It is arn:PARTITION:iam::ACCOUNT:oidc-provider/ISSUER, without https://, in the issuer's own"
+    " letters. " + _ADD,
+    source=_PRINCIPAL,
+)
+_trust_cause(
+    "trust-action",
+    88,
+    "The trust policy allows another action than the exchange of a token.",
+    source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html",
+)
+_trust_cause(
+    "trust-key-https",
+    88,
+    "A condition key of the trust policy begins with https://.",
+    source=_KEYS,
+)
+_trust_cause(
+    "trust-key",
+    87,
+    "A condition key of the trust policy is none that the token has.",
+    remedy="The keys are ISSUER:sub and ISSUER:aud, without https://, for the principal's own issuer. "
+    + _ADD,
+    source=_KEYS,
+)
+_trust_cause(
+    "trust-wildcard",
+    87,
+    "A wildcard of the trust policy stands under StringEquals.",
+    remedy="Wildcards belong under StringLike. " + _ADD,
+    source=_OPERATORS,
+)
+_trust_cause(
+    "trust-whitespace",
+    87,
+    "There are spaces or line ends in a value of the trust policy.",
+    source=_OPERATORS,
+)
+_trust_cause(
+    "trust-generated-name",
+    86,
+    "The trust policy names the ServiceAccount of an earlier release.",
+    symptom=f"{_DENIED}, after an upgrade",
+    remedy="Fix the ServiceAccount's name, or admit the names of all releases by a pattern (StringLike).",
+    source=_OPERATORS,
+)
+_trust_cause(
+    "trust-subject",
+    86,
+    "The trust policy admits another ServiceAccount.",
+    source=_ASSOCIATE,
+)
+_trust_cause(
+    "trust-audience",
+    86,
+    "The trust policy admits another audience.",
+    source=_KEYS,
+)
+_trust_cause(
+    "trust-condition",
+    85,
+    "A condition of the trust policy asks for something that the token does not have.",
+    remedy="Correct the condition, if it is not meant to keep this ServiceAccount out. A statement beside it"
+    " (irsa create-sa --attach-role-arn ... --update-trust --force) would make it worthless.",
+    source=f"{_IAM}/reference_policies_condition-keys.html",
+)
+_trust_cause(
+    "trust-deny",
+    89,
+    "The trust policy denies the token.",
+    remedy="A Deny goes before every Allow. Make an exception in it for this ServiceAccount, if it is not"
+    " meant for it; taken away whole, it would open the role to others.",
+    source=f"{_IAM}/reference_policies_evaluation-logic.html",
+)
+
+TRUST_CAUSES = tuple(identifier for identifier in REGISTRY if identifier.startswith("trust-"))
+
+
+@cause(
+    "trust-quota",
+    Group.ROLE,
+    40,
+    title="The trust policy has no room for another statement.",
+    symptom="LimitExceeded: Cannot exceed quota for ACLSizePerRole",
+    looks_at="iam GetRole (trust policy), GetAccountSummary (AssumeRolePolicySizeQuota)",
+    remedy="Put several subjects into one condition, use StringLike, or make a role of its own.",
+    source=f"{_IAM}/reference_iam-quotas.html",
+)
+def _quota(facts: Facts) -> Judgement:
+    role = role_of(facts.named)
+    limit = trust_limit(facts)
+    size = policy.size(role.trust)
+    wanted = trust_policy.statement(identity_of(facts, facts.named))
+    needed = policy.size(trust_policy.with_statement(role.trust, wanted))
+    if not flaws_of(facts) or needed <= limit:
+        return ok("the trust policy fits", size=str(size), quota=str(limit))
+    own = facts.named
+    return problem(
+        "the statement that the role lacks does not fit into its trust policy",
+        fix=f"irsa create-sa {own.name} -n {own.namespace} {facts.options} --attach-policy-arn ARN"
+        " --override-existing-serviceaccounts",
+        size=str(size),
+        with_the_statement=str(needed),
+        quota=str(limit),
+    )
+
+
+def trust_limit(facts: Facts) -> int:
+    """How many characters the account allows a trust policy."""
+    quotas = facts.quotas if isinstance(facts.quotas, dict) else {}
+    return int(quotas.get("AssumeRolePolicySizeQuota", policy.TRUST_LIMIT))

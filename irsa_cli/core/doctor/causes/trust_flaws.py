@@ -1,0 +1,224 @@
+"""What keeps a role's trust policy from admitting a token, each flaw under the identifier of its cause.
+
+Whether a condition holds is decided by `irsa_cli.core.trust.evaluation`; here the statement that was meant
+for the token is found, and what is wrong in it is named. A statement for another cluster is judged as that
+cluster would see it, so that one mistake (an old issuer, in principal and keys alike) is one flaw.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from irsa_cli.core.doctor.subjects import shown, unspaced
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.policies.policy import Document, as_list, dump
+from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
+from irsa_cli.core.trust.evaluation import Failure, StatementVerdict, covers, explain
+from irsa_cli.core.trust.principal_flaws import PROVIDER, Flaw, principal_flaw, similarity, trusted_providers
+from irsa_cli.core.values.issuer import host_path
+
+GENERATED = re.compile(r"(?P<stem>.+)-(?=[a-z0-9]*\d)[a-z0-9]{5,10}")
+"""A name whose end was generated, with a digit in it at least."""
+_CLAIMS = ("sub", "aud")
+
+
+@dataclass(frozen=True)
+class _Case:
+    """The token, providers of clusters that are gone or were made anew, the policy's version, the time."""
+
+    identity: WebIdentity
+    old: frozenset[str]
+    version: str
+    now: datetime | None
+
+
+def flaws(
+    document: Mapping[str, Any],
+    identity: WebIdentity,
+    old: frozenset[str] = frozenset(),
+    now: datetime | None = None,
+) -> tuple[Flaw, ...]:
+    """What is wrong in the policy for this token; nothing when it is admitted.
+
+    `old` are the ARNs of providers that belong to a cluster that is gone, or that was made anew; `now` is the
+    time that the policy may ask for.
+    """
+    explanation = explain(document, identity, now=now)
+    if explanation.admitted:
+        return ()
+    statements = as_list(document.get("Statement", []))
+    case = _Case(identity, old, str(document.get("Version", "")), now)
+    denying = [
+        _denial(item, statements[item.index])
+        for item in explanation.verdicts
+        if item.applies and item.effect != "Allow"
+    ]
+    allowing: list[Flaw] = []
+    if not explanation.allowed_by:
+        judged = [
+            (
+                _is_for_others(statements[verdict.index], case),
+                [replace(flaw, statement=verdict.name) for flaw in _of_statement(verdict, statements, case)],
+            )
+            for verdict in explanation.verdicts
+            if verdict.effect == "Allow"
+        ]
+        nothing = False, [_nothing(identity)]
+        _, allowing = min(judged, key=lambda item: (item[0], *_distance(item[1])), default=nothing)
+    return (*denying, *allowing)
+
+
+def _is_for_others(item: Document, case: _Case) -> bool:
+    """Whether a statement was meant for others' tokens: those of another cluster, or of no cluster.
+
+    It names neither the cluster's provider nor one that stands for it by mistake. Where several clusters
+    share a role, each has a statement of its own.
+    """
+    wanted = case.identity.provider_arn
+    if wanted in trusted_providers({"Statement": [item]}):
+        return False
+    found = principal_flaw(item, wanted, case.old)
+    return found is None or found.cause not in ("trust-provider-arn", "trust-old-cluster")
+
+
+def _of_statement(verdict: StatementVerdict, statements: list[Any], case: _Case) -> list[Flaw]:
+    found = _statement_flaws(statements[verdict.index], case)
+    failure = verdict.failure
+    certain = any(not flaw.unknown for flaw in found)
+    if failure is None or certain or (found and failure.unknown):
+        return found
+    # Something rare, such as NotPrincipal: what the evaluation says has to do.
+    cause = {"Action": "trust-action", "Principal": "trust-principal"}.get(failure.part, "trust-condition")
+    wanted = ", ".join(failure.wanted)
+    rare = Flaw(cause, failure.text, wanted, "something that admits", unknown=failure.unknown)
+    return [*found, rare]
+
+
+def _denial(verdict: StatementVerdict, statement: Any) -> Flaw:
+    unknown = verdict.failure is not None
+    why = f"it applies to this token, and a Deny goes first: {'; '.join(verdict.because)}"
+    text = verdict.failure.text if verdict.failure else why
+    return Flaw("trust-deny", text, dump(statement), "no Deny that applies", verdict.name, unknown=unknown)
+
+
+def _nothing(identity: WebIdentity) -> Flaw:
+    return Flaw("trust-principal", "no statement allows anything", "nothing", identity.provider_arn)
+
+
+def _distance(found: list[Flaw]) -> tuple[int, float]:
+    """How far a statement is from admitting the token: fewer flaws first, then closer values."""
+    far = sum(5 if flaw.cause == "trust-principal" else 1 for flaw in found)
+    return far, -sum(similarity(flaw.found, flaw.expected) for flaw in found)
+
+
+def _statement_flaws(item: Document, case: _Case) -> list[Flaw]:
+    principal = principal_flaw(item, case.identity.provider_arn, case.old)
+    if principal is not None and principal.cause == "trust-principal" and not principal.unknown:
+        return [principal]
+    found = [flaw for flaw in (_action_flaw(item), principal) if flaw is not None]
+    conditions = list(_condition_flaws(item, case))
+    if principal is not None:
+        match = PROVIDER.fullmatch(principal.found)
+        theirs = replace(case.identity, issuer=match["url"] if match else "")
+        conditions = min(list(_condition_flaws(item, replace(case, identity=theirs))), conditions, key=len)
+    return found + conditions
+
+
+def _action_flaw(item: Document) -> Flaw | None:
+    excluding = "NotAction" in item
+    actions = tuple(map(str, as_list(item["NotAction"] if excluding else item.get("Action", []))))
+    if covers(actions, ACTION) != excluding:
+        return None
+    return Flaw("trust-action", "a token is exchanged by another action", ", ".join(actions), ACTION)
+
+
+def _condition_flaws(item: Document, case: _Case) -> Iterator[Flaw]:
+    block = item.get("Condition") or {}
+    if not isinstance(block, dict):
+        return
+    for operator, keys in block.items():
+        for key, values in keys.items() if isinstance(keys, dict) else ():
+            failure = _failing(operator, key, values, case)
+            if failure is not None:
+                yield from _classified(failure, values, case)
+
+
+def _failing(operator: str, key: str, values: Any, case: _Case) -> Failure | None:
+    """Why one test of a Condition block fails; None when it holds."""
+    condition = {operator: {key: values}}
+    alone = {"Effect": "Allow", "Principal": "*", "Action": ACTION, "Condition": condition}
+    document = {"Version": case.version, "Statement": [alone]}
+    return explain(document, case.identity, now=case.now).verdicts[0].failure
+
+
+def _classified(failure: Failure, values: Any, case: _Case) -> Iterator[Flaw]:
+    issuer = host_path(case.identity.issuer)
+    head, _, claim = failure.key.lower().rpartition(":")
+    place = f"{failure.operator} {failure.key}"
+    if head == issuer.lower() and claim in _CLAIMS:
+        yield _value_flaw(failure, claim, case.identity)
+        return
+    if claim not in _CLAIMS or head in ("aws", "sts"):
+        text, expected = failure.text, "a condition that the exchange of the token meets"
+        yield Flaw("trust-condition", text, place, expected, unknown=failure.unknown)
+        return
+    right = f"{issuer}:{claim}"
+    yield _key_flaw(head, issuer.lower(), place, f"{failure.operator} {right}")
+    # With the right key, the value may be wrong all the same.
+    failure_then = _failing(failure.operator, right, values, case)
+    if failure_then is not None:
+        yield _value_flaw(failure_then, claim, case.identity)
+
+
+def _key_flaw(head: str, issuer: str, found: str, expected: str) -> Flaw:
+    if "://" in head and head.partition("://")[2].rstrip("/") == issuer.rstrip("/"):
+        text = "condition keys have no https://"
+        return Flaw("trust-key-https", text, found, expected)
+    if head.startswith("arn:"):
+        text = "a condition key is the issuer, not the provider's ARN"
+    elif issuer in head:
+        text = "the token has no key of this name"
+    else:
+        text = "the key is of another issuer than the principal"
+    return Flaw("trust-key", text, found, expected)
+
+
+def _value_flaw(failure: Failure, claim: str, identity: WebIdentity) -> Flaw:
+    value = identity.subject if claim == "sub" else identity.audience
+    other = identity.audience if claim == "sub" else identity.subject
+    wanted = failure.wanted
+    found = f"{failure.operator} {failure.key}: {', '.join(map(shown, wanted))}"
+
+    def flaw(cause: str, text: str) -> Flaw:
+        return Flaw(cause, text, found, shown(value))
+
+    if failure.unknown:
+        return replace(flaw(_by_claim(claim), failure.text), unknown=True)
+    if "Not" in failure.operator:
+        return flaw(_by_claim(claim), "the condition leaves out this very token")
+    if other in wanted:
+        return flaw("trust-key", "the value belongs under the other key")
+    if any(item != unspaced(item) and _is_like(value, unspaced(item)) for item in wanted):
+        return flaw("trust-whitespace", "spaces and line ends are part of the value")
+    if "Like" not in failure.operator and any(_is_like(value, item) for item in wanted):
+        return flaw("trust-wildcard", "StringEquals takes * and ? as they are; StringLike has wildcards")
+    if claim == "sub" and any(_is_sibling(value, item) for item in wanted):
+        return flaw("trust-generated-name", "the end of the ServiceAccount's name changes with each release")
+    return flaw(_by_claim(claim), "the policy admits another one")
+
+
+def _by_claim(claim: str) -> str:
+    return "trust-subject" if claim == "sub" else "trust-audience"
+
+
+def _is_like(value: str, pattern: str) -> bool:
+    return bool(like(value, pattern))
+
+
+def _is_sibling(value: str, wanted: str) -> bool:
+    mine, theirs = GENERATED.fullmatch(value), GENERATED.fullmatch(wanted)
+    return mine is not None and theirs is not None and mine["stem"] == theirs["stem"]

@@ -1,0 +1,238 @@
+"""A cause for which there are no pods: the API server refuses them, and events of their makers say why.
+
+What has to be read for it is said here, too; how events become values is in `irsa_cli.core.doctor.refusals`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from irsa_cli.core.doctor.causes.injection import has_pod_identity, is_injected
+from irsa_cli.core.doctor.causes.usage import has_role, is_active, is_near
+from irsa_cli.core.doctor.facts import Association, Facts
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.subjects import account_of, listed
+from irsa_cli.core.objects.kinds import Refused, ServiceAccount
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+
+_ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
+_MISSING = re.compile(
+    r"service account \S+: serviceaccount \"([a-z0-9.-]+)\" not found"
+    r"|service account [a-z0-9.-]+/([a-z0-9.-]+) was not found"
+)
+_MOUNT = re.compile(r"mountPath: Invalid value: \"([^\"\s]+)\": must be unique")
+_VOLUME = re.compile(r"volumes\[\d+\]\.name: Duplicate value: \"([a-z0-9.-]+)\"")
+_CALLING = re.compile(r"failed calling (?:admission )?webhook \"([A-Za-z0-9._-]+)\"")
+_DENIED = re.compile(r"admission webhook \"([A-Za-z0-9._-]+)\" denied")
+_QUOTA = re.compile(r"(?:exceeded|failed) quota: ([a-z0-9.-]+)")
+_STANDARD = re.compile(r"violates PodSecurity \"([a-z0-9.:-]+)\"")
+_TIMEOUT = "did not complete within"
+
+
+def can_decide(facts: Facts) -> bool:
+    """Whether pods that could not be created decide anything: no pod with this identity is seen to run."""
+    subject = facts.named
+    if subject.account is None:
+        return False  # Nothing can be made with it, and that is said.
+    if isinstance(subject.pods, Unreadable):
+        return True
+    return not any(
+        pod.service_account == subject.name
+        and is_active(pod)
+        and pod.phase == "Running"
+        and (is_injected(pod) or has_pod_identity(pod))
+        for pod in subject.pods
+    )
+
+
+@cause(
+    "pod-not-created",
+    Group.PODS,
+    95,
+    title="The pods are not created: the API server refuses them.",
+    symptom="No pod at all: a Deployment, Job or StatefulSet that stays at 0, or at its old pods.",
+    looks_at="the namespace's events of reason FailedCreate, and what makes pods there",
+    remedy="Put right what the API server names; the maker of the pods tries again, ever more seldom.",
+    source="https://kubernetes.io/docs/tasks/debug/debug-application/debug-running-pod/",
+)
+def _uncreated(facts: Facts) -> Judgement:
+    subject = facts.named
+    account_of(subject)
+    if subject.refused is None:
+        return ok("pods with this identity run; whether more could be created was not asked")
+    current = [item for item in have(subject.refused) if not _is_past(facts, item)]
+    mine = [item for item in current if _account_wanted(item) == subject.name]
+    strays = [] if mine else [item for item in current if _was_meant(facts, item)]
+    if mine or strays:
+        return _judged(facts, mine or strays)
+    hidden = [item for item in current if item.service_account is None]
+    if not hidden:
+        return ok("nothing that uses it lacks pods that could not be created")
+    evidence = {"makers": _makers(hidden), "why_it_is_not_known": hidden[0].hidden}
+    text = "pods are not created, and whose ServiceAccount they were to use can't be read"
+    near = any(_is_of_name(item, subject.name) for item in hidden)
+    return suspect(text, **evidence, **_said(hidden)) if near else unknown(text, **evidence)
+
+
+def waits_for_pods(facts: Facts) -> bool:
+    """Whether something that uses the ServiceAccount is known to lack pods that could not be created."""
+    found = facts.named.refused
+    return isinstance(found, tuple) and any(
+        _account_wanted(item) == facts.named.name and not _is_past(facts, item) for item in found
+    )
+
+
+def _is_past(facts: Facts, item: Refused) -> bool:
+    """Whether its maker has made a pod since."""
+    pods = facts.named.pods if isinstance(facts.named.pods, tuple) else ()
+    return item.last is not None and any(
+        pod.owner == item.maker and pod.created is not None and pod.created > item.last for pod in pods
+    )
+
+
+def _account_wanted(item: Refused) -> str | None:
+    """The ServiceAccount of the pods: their template's, or the one that is said to be missing."""
+    return item.service_account or missing_account(item.why) or None
+
+
+def missing_account(why: str) -> str:
+    """The ServiceAccount for lack of which a pod was refused, '' where it was refused for another reason."""
+    found = _MISSING.search(why)
+    return (found[1] or found[2]) if found else ""
+
+
+def _was_meant(facts: Facts, item: Refused) -> bool:
+    """Whether pods were to use the ServiceAccount, which has a role, and ask for one that is not there."""
+    subject = facts.named
+    wanted = missing_account(item.why)
+    with_role = has_role(account_of(subject)) or isinstance(subject.association, Association)
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    used = any(pod.service_account == subject.name and is_active(pod) for pod in pods)
+    if not wanted or not with_role or used or subject.name == "default":
+        return False
+    return is_near(wanted, subject.name) or _is_of_name(item, subject.name)
+
+
+def _is_of_name(item: Refused, name: str) -> bool:
+    maker = (item.root or item.maker).partition("/")[2]
+    return maker == name or maker.startswith(f"{name}-") or is_near(maker, name)
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """Why pods are refused, in a sentence, and the command that shows or mends it."""
+
+    text: str
+    fix: str
+
+
+def _judged(facts: Facts, found: list[Refused]) -> Judgement:
+    item = found[0]
+    _leave_to_others(facts, item)
+    reason = _reason(facts, item)
+    evidence = {"expected": facts.named.name} if _account_wanted(item) != facts.named.name else {}
+    return problem(reason.text, fix=reason.fix, makers=_makers(found), **_said(found), **evidence)
+
+
+def _leave_to_others(facts: Facts, item: Refused) -> None:
+    """Raises `CannotTell` where the webhook of the identities itself fails, which is a cause of its own."""
+    calling = _CALLING.search(item.why)
+    webhooks = facts.webhooks if isinstance(facts.webhooks, tuple) else ()
+    probe = facts.named.probe
+    if not calling or not isinstance(probe, Unreadable) or calling[0] not in probe.why:
+        return
+    if any(webhook.name == calling[1] for webhook in webhooks) and _is_heeded(facts):
+        raise CannotTell(f"pods are refused, since webhook {calling[1]} fails; see webhook-failing")
+
+
+def _is_heeded(facts: Facts) -> bool:
+    account = facts.named.account
+    return isinstance(account, ServiceAccount) and has_role(account)
+
+
+def _reason(facts: Facts, item: Refused) -> _Reason:
+    subject, why = facts.named, item.why
+    wanted = missing_account(why)
+    if wanted and wanted != subject.name:
+        text = f"they ask for ServiceAccount {wanted}, which is not there"
+        return _Reason(text, _set_account(item, subject.name))
+    if wanted:
+        text = "they were refused while there was no such ServiceAccount; it is there now"
+        return _Reason(text, _restart(item))
+    mount = _MOUNT.search(why)
+    if mount:
+        text = f"their template mounts something at {mount[1]}, where a webhook mounts something, too"
+        return _Reason(text, _edit(item))
+    volume = _VOLUME.search(why)
+    if volume:
+        return _Reason(f"their template has a volume {volume[1]}, as a webhook adds one", _edit(item))
+    return _by_admission(item)
+
+
+def _by_admission(item: Refused) -> _Reason:
+    why, namespace = item.why, item.namespace
+    hooks = "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations"
+    calling, denied, quota = _CALLING.search(why), _DENIED.search(why), _QUOTA.search(why)
+    standard = _STANDARD.search(why)
+    if calling:
+        return _Reason(f"the API server does not get an answer of webhook {calling[1]}", hooks)
+    if _TIMEOUT in why:
+        return _Reason("the API server did not get an answer in time, of a webhook as a rule", hooks)
+    if denied:
+        return _Reason(f"webhook {denied[1]} denies them", hooks)
+    if quota:
+        fix = f"kubectl -n {namespace} get resourcequota {shlex.quote(quota[1])} -o yaml"
+        return _Reason(f"the namespace's quota {quota[1]} does not let them in", fix)
+    if standard:
+        fix = f"kubectl get namespace {namespace} --show-labels"
+        return _Reason(f"the namespace asks for Pod Security Standard {standard[1]}", fix)
+    return _Reason("the API server's words say why", _events(item))
+
+
+def _makers(found: Iterable[Refused]) -> str:
+    return listed(item.root if item.root not in ("", item.maker) else item.maker for item in found)
+
+
+def _said(found: list[Refused]) -> dict[str, str]:
+    item = found[0]
+    more = {"pods": item.pods} if item.pods else {}
+    last = {"last_told": item.last.isoformat()} if item.last else {}
+    return {**more, **last, "the_API_server_says": item.why}
+
+
+def _kind(item: Refused) -> tuple[str, str]:
+    kind, _, name = (item.root or item.maker).partition("/")
+    return kind, shlex.quote(name)
+
+
+def _events(item: Refused) -> str:
+    kind, _, name = item.maker.partition("/")
+    selector = f"reason=FailedCreate,involvedObject.kind={kind},involvedObject.name={name}"
+    return f"kubectl -n {item.namespace} get events --field-selector {shlex.quote(selector)}"
+
+
+def _restart(item: Refused) -> str:
+    kind, name = _kind(item)
+    if kind not in _ROLLED:
+        return _events(item)  # Its controller tries again by itself.
+    return f"kubectl -n {item.namespace} rollout restart {kind.lower()}/{name}"
+
+
+def _set_account(item: Refused, account: str) -> str:
+    kind, name = _kind(item)
+    if kind not in _ROLLED:
+        return _edit(item)
+    return f"kubectl -n {item.namespace} set serviceaccount {kind.lower()} {name} {account}"
+
+
+def _edit(item: Refused) -> str:
+    """The command that opens what the pods are made from; the template of a Job can't be changed."""
+    kind, name = _kind(item)
+    if kind in (*_ROLLED, "CronJob", "ReplicaSet", "ReplicationController"):
+        return f"kubectl -n {item.namespace} edit {kind.lower()} {name}"
+    if kind == "Job":
+        return f"kubectl -n {item.namespace} get job {name} -o yaml # make it anew"
+    return _events(item)

@@ -1,0 +1,283 @@
+"""Causes in the webhook that injects web identities: whether it is there, answers, and looks at the pods."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import timedelta
+
+from irsa_cli.core.doctor.causes.injection import (
+    NO_ENV,
+    bare,
+    excluding,
+    foreign_prefix,
+    has_pod_identity,
+    is_injected,
+    is_shown,
+    selector_text,
+    webhooks_of,
+)
+from irsa_cli.core.doctor.causes.pod_identity import serves_pod_identity
+from irsa_cli.core.doctor.facts import Association, Facts, Role
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.subjects import (
+    ROLE_ENV,
+    account_of,
+    annotate_anew,
+    annotation_of,
+    heeded,
+    identity_of,
+    listed,
+    pod_names,
+    restart,
+    shown,
+)
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.trust.evaluation import explain
+
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
+_WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+_UNTIL_KNOWN = timedelta(minutes=2)
+"""How long after it was made the webhook may not know an association yet: they are eventually consistent."""
+_ADMISSION = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
+
+
+@cause(
+    "webhook-missing",
+    Group.WEBHOOK,
+    92,
+    title="The webhook that injects web identities into pods is not there.",
+    symptom=NO_ENV,
+    looks_at="mutatingwebhookconfigurations, a pod created with dryRun=All",
+    remedy="EKS has it in every cluster; ask AWS Support. Elsewhere, install its open project.",
+    source=_WEBHOOK,
+    of_cluster=True,
+)
+def _missing(facts: Facts) -> Judgement:
+    subject = facts.subject
+    if subject is not None and isinstance(subject.probe, Pod) and is_injected(subject.probe):
+        return ok("a pod created for show got a web identity")
+    found = have(facts.webhooks)
+    if found:
+        return ok("the webhook is configured", configuration=listed(item.configuration for item in found))
+    return problem(
+        "no MutatingWebhookConfiguration of the cluster injects web identities",
+        fix="kubectl get mutatingwebhookconfigurations pod-identity-webhook",
+        expected="pod-identity-webhook",
+        found="none",
+    )
+
+
+@cause(
+    "webhook-namespace",
+    Group.WEBHOOK,
+    91,
+    title="The webhook passes the namespace over.",
+    symptom=NO_ENV,
+    looks_at="namespaceSelector of the webhook, the namespace's labels",
+    remedy="Change the namespace's labels, or the webhook's selector.",
+    source=f"{_ADMISSION}#matching-requests-namespaceselector",
+)
+def _namespace(facts: Facts) -> Judgement:
+    subject = facts.named
+    configuration, wanted = excluding(facts, subject)
+    if not configuration:
+        return ok("the webhook looks at pods of this namespace")
+    labels = have(subject.namespace_labels) or {}
+    return problem(
+        "the namespace's labels do not match the webhook's namespaceSelector",
+        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(configuration)}"
+        " -o yaml # its namespaceSelector",
+        selector=wanted,
+        labels=listed(f"{key}={value}" for key, value in sorted(labels.items())) or "none",
+    )
+
+
+@cause(
+    "webhook-failing",
+    Group.WEBHOOK,
+    90,
+    title="The webhook is configured and does not answer.",
+    symptom=f"{NO_ENV} The API server goes on without the webhook (failurePolicy Ignore), or creates no pods"
+    " (Fail).",
+    looks_at="a pod created with dryRun=All, which runs nothing; caBundle of the webhook",
+    remedy="Look at the webhook's certificate (caBundle), service and network; then have the pods made anew.",
+    source=f"{_ADMISSION}#failure-policy",
+)
+def _failing(facts: Facts) -> Judgement:
+    subject = facts.named
+    if isinstance(subject.probe, Pod) and (is_injected(subject.probe) or has_pod_identity(subject.probe)):
+        return ok("a pod created for show was given its identity")
+    associated = _knows_association(facts)
+    if not associated:
+        heeded(subject)
+    webhooks = webhooks_of(facts)
+    if excluding(facts, subject)[0] or (foreign_prefix(facts) and not associated):
+        raise CannotTell("the webhook passes it over for another reason")
+    if isinstance(subject.probe, Unreadable):
+        return _unprobed(facts, webhooks, subject.probe)
+    if not is_shown(facts, subject.probe):
+        raise CannotTell("the webhook looks at labels, which the pod that was created for show does not have")
+    return _failed(webhooks[0], "a pod created for show, with this ServiceAccount, got nothing")
+
+
+def _knows_association(facts: Facts) -> bool:
+    """Whether there is a Pod Identity association that the webhook must know of by now."""
+    found = facts.named.association
+    if not isinstance(found, Association):
+        return False
+    if ROLE_ARN_ANNOTATION in account_of(facts.named).annotations:
+        return True
+    if found.created is None or facts.now - found.created < _UNTIL_KNOWN:
+        why = "the webhook may not know yet of an association that was made just now"
+        raise CannotTell(why, follows=False)
+    return True
+
+
+def _unprobed(facts: Facts, webhooks: tuple[Webhook, ...], probe: Unreadable) -> Judgement:
+    """Where no pod could be created for show: because of the webhook itself, or for another reason."""
+    for item in webhooks:
+        if f'calling webhook "{item.name}"' in probe.why:
+            return _failed(item, "pods can't be created: the API server does not reach it")
+        if item.ca_ends is not None and item.ca_ends < facts.now:
+            return _failed(item, "the API server can't know it by an authority that has expired")
+    raise CannotTell(probe.why)
+
+
+def _failed(item: Webhook, text: str) -> Judgement:
+    ends = {} if item.ca_ends is None else {"its_authority_is_good_until": item.ca_ends.isoformat()}
+    return problem(
+        text,
+        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(item.configuration)} -o yaml",
+        webhook=item.url or item.service,
+        failurePolicy=item.failure_policy,
+        **ends,
+    )
+
+
+@cause(
+    "webhook-prefix",
+    Group.WEBHOOK,
+    91,
+    title="The webhook looks for an annotation with another prefix.",
+    symptom=NO_ENV,
+    looks_at="the command line of the webhook's pods (--annotation-prefix)",
+    remedy="Annotate with the webhook's prefix, or run it with eks.amazonaws.com.",
+    source=_WEBHOOK,
+)
+def _prefix(facts: Facts) -> Judgement:
+    subject = facts.named
+    value = heeded(subject)
+    prefix = foreign_prefix(facts)
+    if not prefix or f"{prefix}/role-arn" in account_of(subject).annotations:
+        return ok("the webhook looks for the annotation that is there")
+    return problem(
+        "the webhook runs with another prefix",
+        fix=annotate_anew(subject, value, f"{prefix}/role-arn"),
+        annotation=ROLE_ARN_ANNOTATION,
+        expected=f"{prefix}/role-arn",
+    )
+
+
+@cause(
+    "pod-identity-association",
+    Group.WEBHOOK,
+    90,
+    title="An EKS Pod Identity association takes the ServiceAccount over.",
+    symptom="The pods have the association's role, or none; the annotation is not looked at.",
+    looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation, the pods' environment",
+    remedy="Keep one of the two: give up the annotation, or delete the association and have the pods made"
+    " anew. Until then they keep asking EKS Pod Identity, which has nothing for them any more.",
+    source=f"{_EKS}/pod-identities.html",
+)
+def _association(facts: Facts) -> Judgement:
+    subject = facts.named
+    found = have(subject.association)
+    if found is None:
+        return ok("there is no Pod Identity association for it")
+    if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
+        return ok("its pods get the association's role, and there is no annotation that says otherwise")
+    wanted = annotation_of(subject)
+    if found.role_arn in ("", wanted):
+        why = "EKS did not tell the association's role" if not found.role_arn else "both name the same role"
+        return unknown(
+            f"{why}; pods get it by Pod Identity where there is an association, whatever the annotation says",
+            association=f"{found.id} {found.role_arn}".rstrip(),
+            annotation=wanted,
+        )
+    return problem(
+        "the webhook injects Pod Identity where there is an association, and ignores the annotation",
+        fix=_keep_one(facts, found),
+        association=f"{found.id} {found.role_arn}",
+        annotation=wanted,
+    )
+
+
+def _keep_one(facts: Facts, association: Association) -> str:
+    """What ends the contradiction: what leaves the pods the role that they have, the rest as comments.
+
+    Where no pod tells, the annotation is kept, unless its role does not admit the ServiceAccount.
+    """
+    subject = facts.named
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    mine = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+    by_association = [pod for pod in mine if has_pod_identity(pod)]
+    cluster = facts.cluster
+    delete = (
+        f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
+        f" --association-id {shlex.quote(association.id)}"
+    )
+    annotated = annotation_of(subject)
+    stale = [pod for pod in mine if not any(item.env.get(ROLE_ENV) == annotated for item in pod.containers)]
+    for_annotation = [delete, *restart(subject, stale).splitlines()]
+    drop = f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} {ROLE_ARN_ANNOTATION}-"
+    by_annotation = [pod for pod in mine if is_injected(pod)]
+    for_association = [drop, *restart(subject, by_annotation).splitlines()]
+    keeps_association = bool(by_association) if _serves(facts) else False
+    if not by_association and not by_annotation:
+        keeps_association = _serves(facts) and not _admits(facts)
+    first, other = for_annotation, for_association
+    if keeps_association:
+        first, other = other, first
+    said = association.role_arn if first is for_annotation else annotated
+    return "\n".join((*first, f"# or, for {shown(said)}:", *(f"# {line}" for line in other)))
+
+
+def _serves(facts: Facts) -> bool:
+    """Whether the association's role is known to trust EKS Pod Identity."""
+    association, role = facts.named.association, facts.named.association_role
+    if not isinstance(association, Association) or not isinstance(role, Role):
+        return False
+    return serves_pod_identity(facts, association, role)
+
+
+def _admits(facts: Facts) -> bool:
+    """Whether the annotation's role is known to admit the ServiceAccount's token."""
+    role = facts.named.role
+    identity = identity_of(facts, facts.named)
+    return isinstance(role, Role) and explain(role.trust, identity, now=facts.now).admitted
+
+
+@cause(
+    "webhook-objects",
+    Group.WEBHOOK,
+    90,
+    title="The webhook passes the pods over.",
+    symptom=NO_ENV,
+    looks_at="objectSelector of the webhook, the pods' labels",
+    remedy="Change the pods' labels in their template, or the webhook's selector.",
+    source=f"{_ADMISSION}#matching-requests-objectselector",
+)
+def _objects(facts: Facts) -> Judgement:
+    pods = bare(facts, "webhook-objects")
+    if not pods:
+        return ok("the webhook's objectSelector leaves out no pod")
+    item = webhooks_of(facts)[0]
+    return problem(
+        "the pods' labels do not match the webhook's objectSelector",
+        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(item.configuration)}"
+        " -o yaml # its objectSelector",
+        pods=pod_names(pods),
+        selector=selector_text(item.object_selector),
+    )

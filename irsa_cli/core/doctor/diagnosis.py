@@ -1,0 +1,243 @@
+"""What all causes together say of one observation: problems first, the most probable one at the top.
+
+The causes are in `irsa_cli.core.doctor.causes`; how a diagnosis is printed is `irsa_cli.cli.doctor`'s
+business. docs/reference/diagnosis.schema.json describes the JSON, and is a promise to scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from irsa_cli.core.doctor.causes import CAUSES, Cause
+from irsa_cli.core.doctor.causes.seen import UNSEEN
+from irsa_cli.core.doctor.decisive import undecided
+from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.finding import Finding, Group, Verdict
+from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.results.result import API_VERSION, cluster_json, error_json
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import ExitCode, IrsaError
+
+_GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)
+"""What has to be in order for a pod to run with the identity."""
+_VERDICTS = (Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.OK)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A ServiceAccount and what was found of it; `role_arn` is the annotation as it is, None without one.
+
+    `exists` is None where it could not be read. `undecided` is what can't be told although all hangs on it.
+    """
+
+    namespace: str
+    name: str
+    role_arn: str | None = None
+    findings: tuple[Finding, ...] = ()
+    exists: bool | None = True
+    undecided: tuple[Finding, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What is wrong, the most probable cause first."""
+        return having(self.findings, Verdict.PROBLEM)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is to be said of it as a whole."""
+        if self.problems:
+            return Verdict.PROBLEM
+        return Verdict.UNKNOWN if self.undecided else Verdict.OK
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Of one ServiceAccount (`account`): `findings` has it all. Of a whole cluster: `findings` has what concerns
+    the cluster, `accounts` the ServiceAccounts that name a role, `undecided` what can't be told of the
+    cluster although all hangs on it; `listed` tells whether the ServiceAccounts could be listed. With an
+    `error` nothing could be looked at.
+    """
+
+    cluster: Cluster | None
+    findings: tuple[Finding, ...] = ()
+    account: Examined | None = None
+    accounts: tuple[Examined, ...] = ()
+    undecided: tuple[Finding, ...] = ()
+    listed: bool = True
+    notes: tuple[str, ...] = ()
+    error: Exception | None = None
+    signal: int = 0
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What is wrong, the cluster's before the ServiceAccounts'."""
+        of_accounts = tuple(item for account in self.accounts for item in account.problems)
+        return (*having(self.findings, Verdict.PROBLEM), *of_accounts)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that decides could be looked at; of hints it does not matter."""
+        if self.account is not None:
+            return not self.account.undecided
+        # What the cluster's provider decides is said of each ServiceAccount that needs it.
+        if not self.accounts:
+            return self.listed and not self.undecided
+        return all(item.verdict is not Verdict.UNKNOWN for item in self.accounts)
+
+    @property
+    def exit_code(self) -> int:
+        """5 when something is wrong, else 1 when something that decides can't be told, else 0."""
+        if self.signal:
+            return 128 + self.signal
+        if self.error is not None:
+            return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
+        if self.problems:
+            return ExitCode.UNVERIFIED
+        return ExitCode.DONE if self.is_complete else ExitCode.FAILED
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `-o json` and `-o yaml` print."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "Diagnosis",
+            "exitCode": int(self.exit_code),
+            "cluster": None if self.cluster is None else cluster_json(self.cluster),
+            "serviceAccount": None if self.account is None else _account_json(self.account),
+            "findings": [finding_json(item) for item in self.findings],
+            "serviceAccounts": [
+                {**_account_json(item), "findings": [finding_json(found) for found in item.findings]}
+                for item in self.accounts
+            ],
+            "notes": list(self.notes),
+            "error": None if self.error is None else error_json(self.error),
+        }
+
+
+def having(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]:
+    """The findings with this verdict."""
+    return tuple(item for item in findings if item.verdict is verdict)
+
+
+def judge(facts: Facts) -> tuple[Finding, ...]:
+    """Run every check that these facts allow: the cluster's, and the ServiceAccount's if one was asked for.
+
+    Problems come first, then what can't be told, then what is in order; among each, by weight.
+    """
+    causes = [item for item in CAUSES.values() if item.of_cluster or facts.subject is not None]
+    found = [Finding(item, item.judge(facts)) for item in causes]
+    wrong = having(found, Verdict.PROBLEM)
+    return in_order(_following(item) if _follows(item, wrong, facts) else item for item in found)
+
+
+def _follows(item: Finding, wrong: tuple[Finding, ...], facts: Facts) -> bool:
+    """Whether it can't be told for what was found to be wrong, and is no news beside that."""
+    if item.verdict is not Verdict.UNKNOWN or not wrong:
+        return False
+    if item.cause.id == UNSEEN:
+        return any(cause.cause.group in _GIVES_IDENTITY for cause in wrong)
+    causes = {cause.cause.id for cause in wrong}
+    return any(
+        isinstance(value, Unreadable) and item.judgement.text.endswith(value.why)
+        for cause, value in _unread_for(facts)
+        if cause in causes
+    )
+
+
+def _unread_for(facts: Facts) -> Iterator[tuple[str, object]]:
+    """Causes, and what was read in vain where they are found: it is the cause that has to be put right."""
+    yield "issuer-documents", facts.published_keys
+    if facts.subject is not None:
+        # In an account that was named by mistake nothing is to be read.
+        subject = facts.subject
+        yield from (
+            ("annotation-account", value) for value in (subject.role, subject.provider, subject.events)
+        )
+
+
+def _following(item: Finding) -> Finding:
+    return replace(item, judgement=replace(item.judgement, follows=True))
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings by verdict and weight; equal ones stay in the order of the causes."""
+    return tuple(sorted(findings, key=lambda item: (_VERDICTS.index(item.verdict), -item.cause.weight)))
+
+
+def examined(facts: Facts, findings: tuple[Finding, ...]) -> Examined:
+    """The ServiceAccount that the facts are about, with what was found of it."""
+    subject, account = facts.named, facts.named.account
+    annotations = account.annotations if isinstance(account, ServiceAccount) else {}
+    return Examined(
+        subject.namespace,
+        subject.name,
+        annotations.get(ROLE_ARN_ANNOTATION),
+        findings,
+        exists=None if isinstance(account, Unreadable) else account is not None,
+        undecided=undecided(facts, findings),
+    )
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """A finding as `-o json` shows it."""
+    judgement = finding.judgement
+    return {
+        "id": finding.cause.id,
+        "group": finding.cause.group.value,
+        "verdict": finding.verdict.value,
+        "weight": finding.cause.weight,
+        "title": finding.cause.title,
+        "lookedAt": finding.cause.looks_at,
+        "text": judgement.text,
+        "hint": judgement.hints,
+        "evidence": [{"name": name, "value": value} for name, value in judgement.evidence],
+        "fix": judgement.fix,
+        "remedy": finding.cause.remedy,
+        "source": finding.cause.source,
+    }
+
+
+def _account_json(account: Examined) -> dict[str, Any]:
+    return {
+        "namespace": account.namespace,
+        "name": account.name,
+        "roleArn": account.role_arn,
+        "verdict": account.verdict.value,
+    }
+
+
+def cause_json(cause: Cause) -> dict[str, Any]:
+    """A cause as `--explain -o json` shows it."""
+    return {"apiVersion": API_VERSION, "kind": "Cause", **_cause_json(cause)}
+
+
+def causes_json(causes: Iterable[Cause]) -> dict[str, Any]:
+    """Causes as `--explain all -o json` shows them."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "CauseList",
+        "items": [_cause_json(item) for item in causes],
+    }
+
+
+def _cause_json(cause: Cause) -> dict[str, Any]:
+    return {
+        "id": cause.id,
+        "group": cause.group.value,
+        "weight": cause.weight,
+        "title": cause.title,
+        "symptom": cause.symptom,
+        "lookedAt": cause.looks_at,
+        "remedy": cause.remedy,
+        "source": cause.source,
+    }

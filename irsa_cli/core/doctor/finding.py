@@ -1,0 +1,158 @@
+"""What a cause is and what its check finds: verdict, evidence, fix.
+
+The causes themselves are in the other modules of this package, their order in
+`irsa_cli.core.doctor.diagnosis`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.objects.unreadable import CannotTell
+
+
+class Verdict(str, Enum):
+    """What a check finds; the value is what `-o json` shows."""
+
+    OK = "ok"
+    PROBLEM = "problem"
+    UNKNOWN = "can't tell"
+
+
+class Group(str, Enum):
+    """Where a cause sits on the way from the cluster to the pod's credentials."""
+
+    CLUSTER = "cluster"
+    SERVICE_ACCOUNT = "service-account"
+    ROLE = "role"
+    WEBHOOK = "webhook"
+    PODS = "pods"
+    STS = "sts"
+
+
+Evidence = tuple[tuple[str, str], ...]
+"""What was compared, as pairs of a name and a value."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one check finds. `text` is one sentence, `fix` commands to paste (only a problem has some).
+
+    `decides`: what can't be told here may well be what is wrong, so that nothing is called right. `hints`: as
+    a rule it is in order, and it is the place to look at where the application fails. `follows`: it can't be
+    told for lack of what other checks are about.
+    """
+
+    verdict: Verdict
+    text: str
+    evidence: Evidence = ()
+    fix: str = ""
+    decides: bool = False
+    follows: bool = False
+    hints: bool = False
+
+
+def ok(text: str, **evidence: str) -> Judgement:
+    """Nothing wrong here."""
+    return Judgement(Verdict.OK, text, _pairs(evidence))
+
+
+def problem(text: str, *, fix: str, **evidence: str) -> Judgement:
+    """Something is wrong, and this is what puts it right."""
+    return Judgement(Verdict.PROBLEM, text, _pairs(evidence), fix)
+
+
+def unknown(why: str, **evidence: str) -> Judgement:
+    """It can't be told from what could be read."""
+    return Judgement(Verdict.UNKNOWN, why, _pairs(evidence))
+
+
+def suspect(why: str, **evidence: str) -> Judgement:
+    """It can't be told, and may well be what is wrong."""
+    return Judgement(Verdict.UNKNOWN, why, _pairs(evidence), decides=True)
+
+
+def hint(why: str, **evidence: str) -> Judgement:
+    """It can't be told, and is in order as a rule: the place to look at where the application fails."""
+    return Judgement(Verdict.UNKNOWN, why, _pairs(evidence), hints=True)
+
+
+def _pairs(evidence: dict[str, str]) -> Evidence:
+    return tuple((name.replace("_", " "), value) for name, value in evidence.items())
+
+
+Check = Callable[[Facts], Judgement]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason why IRSA doesn't work.
+
+    `title` says what is wrong, `symptom` what the application sees, `looks_at` what is read, `remedy` how it
+    is put right in general, `source` is the documentation that says so. Of several problems the one with the
+    greatest `weight` (0 to 100) is shown first: it explains the failure most probably. `of_cluster` tells
+    whether it can be judged without a ServiceAccount.
+    """
+
+    id: str
+    group: Group
+    weight: int
+    title: str
+    symptom: str
+    looks_at: str
+    remedy: str
+    source: str
+    check: Check
+    of_cluster: bool = False
+
+    def judge(self, facts: Facts) -> Judgement:
+        """Run the check; what could not be read is an answer, too."""
+        try:
+            return self.check(facts)
+        except CannotTell as error:
+            return replace(unknown(error.why), follows=error.follows)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A cause and what its check found."""
+
+    cause: Cause
+    judgement: Judgement
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict."""
+        return self.judgement.verdict
+
+
+REGISTRY: dict[str, Cause] = {}
+"""All causes by their identifiers, in the order of their definition; the package fills it when imported."""
+
+
+def cause(
+    identifier: str,
+    group: Group,
+    weight: int,
+    *,
+    title: str,
+    symptom: str,
+    looks_at: str,
+    remedy: str,
+    source: str,
+    of_cluster: bool = False,
+) -> Callable[[Check], Check]:
+    """Make a function the check of a cause; the arguments are the fields of `Cause`."""
+
+    def register(check: Check) -> Check:
+        if identifier in REGISTRY:
+            raise ValueError(f"two causes are named {identifier}")
+        REGISTRY[identifier] = Cause(
+            identifier, group, weight, title, symptom, looks_at, remedy, source, check, of_cluster
+        )
+        return check
+
+    return register

@@ -1,0 +1,150 @@
+"""Pods that could not be created: what events tell of it, and who lacks pods; Kubernetes' JSON as values.
+
+An event outlives what it tells of: what has all its pods by now, wants none or is gone, is left out. The
+causes that are made of the rest are in `irsa_cli.core.doctor.causes.uncreated`.
+https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from irsa_cli.core.objects.kinds import Refused
+from irsa_cli.core.objects.parsing import moment
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.objects.workloads import KINDS, workload
+from irsa_cli.core.values.redaction import redacted
+
+Json = Mapping[str, Any]
+REASON = "FailedCreate"
+"""The reason of the events in which controllers tell that they could not create a pod, or a Job."""
+RESOURCES = {kind: resource for resource, kind in KINDS.items()}
+_HEADS = re.compile(r"Error creating(?: job)?: |create Pod \S+ in StatefulSet \S+ failed error: ")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What an event tells: who could not create a pod, and why, in the API server's words."""
+
+    namespace: str
+    kind: str
+    name: str
+    why: str
+    uid: str = ""
+    last: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What makes pods: `wanted` of them, of which `there` are; `since`: it has made one at that time."""
+
+    kind: str
+    name: str
+    service_account: str
+    uid: str = ""
+    owner: str = ""
+    wanted: int = 1
+    there: int = 0
+    since: datetime | None = None
+
+
+def failures(events: Iterable[Json]) -> tuple[Failure, ...]:
+    """The newest failure of each object that the events are about."""
+    found: dict[tuple[str, str, str], Failure] = {}
+    for item in map(_failure, events):
+        key = (item.namespace, item.kind, item.name)
+        if key not in found or _is_after(item.last, found[key].last):
+            found[key] = item
+    return tuple(found.values())
+
+
+def _failure(event: Json) -> Failure:
+    about = event.get("involvedObject") or {}
+    message = redacted(str(event.get("message") or ""))
+    series = event.get("series") or {}
+    times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))
+    return Failure(
+        namespace=str(event["metadata"].get("namespace") or about.get("namespace") or ""),
+        kind=str(about.get("kind") or ""),
+        name=str(about.get("name") or ""),
+        why=_HEADS.sub("", message, count=1),
+        uid=str(about.get("uid") or ""),
+        last=max((time for time in map(moment, times) if time is not None), default=None),
+    )
+
+
+def _is_after(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and (other is None or one > other)
+
+
+def maker(kind: str, body: Json) -> Maker:
+    """An object of one of the kinds that make pods."""
+    found = workload(kind, body)
+    wanted, there = (0, 0) if found.ended else _counts(kind, body)
+    status = body.get("status") or {}
+    return Maker(
+        kind,
+        found.name,
+        found.service_account,
+        uid=str(body["metadata"].get("uid") or ""),
+        owner=found.owner,
+        wanted=wanted,
+        there=there,
+        since=moment(status.get("lastScheduleTime")) if kind == "CronJob" else None,
+    )
+
+
+def _counts(kind: str, body: Json) -> tuple[int, int]:
+    """How many pods it wants, and has."""
+    spec, status = body.get("spec") or {}, body.get("status") or {}
+    if spec.get("suspend"):
+        return 0, 0
+    if kind == "CronJob":
+        return 1, 0  # It makes Jobs, and says of none that it is lacking: `since` does.
+    if kind == "DaemonSet":
+        return _number(status, "desiredNumberScheduled"), _number(status, "currentNumberScheduled")
+    if kind != "Job":
+        return _number(spec, "replicas", 1), _number(status, "replicas")
+    wanted = _number(spec, "parallelism", 1)
+    if "completions" in spec:
+        wanted = min(wanted, max(_number(spec, "completions", 1) - _number(status, "succeeded"), 0))
+    return wanted, _number(status, "active")
+
+
+def _number(body: Json, key: str, default: int = 0) -> int:
+    found = body.get(key, default)
+    return found if isinstance(found, int) else default
+
+
+def refused(
+    told: Iterable[Failure], makers: Mapping[str, tuple[Maker, ...] | Unreadable]
+) -> tuple[Refused, ...]:
+    """Who lacks pods that could not be created, by failures of one namespace and its `makers` by kind."""
+    found = (_refused(item, makers.get(item.kind, ())) for item in told)
+    return tuple(item for item in found if item is not None)
+
+
+def _refused(failure: Failure, makers: tuple[Maker, ...] | Unreadable) -> Refused | None:
+    name = f"{failure.kind}/{failure.name}"
+    known = failure.kind in RESOURCES
+    if isinstance(makers, Unreadable) or not known:
+        hidden = makers.why if isinstance(makers, Unreadable) else "no kind of Kubernetes itself"
+        return Refused(failure.namespace, name, failure.why, hidden=hidden, last=failure.last)
+    made = next((item for item in makers if item.name == failure.name), None)
+    if made is None or (failure.uid and made.uid and failure.uid != made.uid):
+        return None  # It is gone, and what has its name today is another one.
+    if made.there >= made.wanted or _is_after(made.since, failure.last):
+        return None
+    return Refused(
+        failure.namespace,
+        name,
+        failure.why,
+        root=made.owner or name,
+        service_account=made.service_account,
+        last=failure.last,
+        pods=f"{made.there} of {made.wanted}" if made.kind != "CronJob" else "",
+    )

@@ -1,0 +1,259 @@
+"""What several checks ask of the facts: the annotation, the role, the token's identity, the pods that count.
+
+Each raises `CannotTell` where what it is asked for is not there: a check that depends on it can't be made.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from irsa_cli.core.doctor.facts import Facts, Role, Subject
+from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
+from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.policies.policy import Document, dump
+from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
+from irsa_cli.core.values.arn import Arn, role_arn
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.names import subject as subject_claim
+from irsa_cli.core.values.printable import visible
+
+EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
+ROLE_ENV, TOKEN_ENV = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
+TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
+"""What the webhook calls the volume of its token."""
+
+
+def account_of(subject: Subject) -> ServiceAccount:
+    """The ServiceAccount."""
+    account = have(subject.account)
+    if account is None:
+        raise CannotTell(f"there is no ServiceAccount {subject.full_name}")
+    return account
+
+
+def annotation_of(subject: Subject) -> str:
+    """The value of the role's annotation, as it is."""
+    value = account_of(subject).annotations.get(ROLE_ARN_ANNOTATION)
+    if value is None:
+        raise CannotTell(f"ServiceAccount {subject.full_name} has no annotation {ROLE_ARN_ANNOTATION}")
+    return value
+
+
+def heeded(subject: Subject) -> str:
+    """The annotation's value where the webhook heeds it: it injects nothing by an empty one."""
+    value = annotation_of(subject)
+    if not value:
+        raise CannotTell(EMPTY)
+    return value
+
+
+def role_arn_of(subject: Subject) -> Arn:
+    """The role's ARN in the annotation, if it is one."""
+    value = heeded(subject)
+    try:
+        return role_arn(value)
+    except InvalidInput:
+        raise CannotTell(f"{shown(value)} is not the ARN of a role") from None
+
+
+def role_of(subject: Subject) -> Role:
+    """The role that the annotation names exactly."""
+    arn = role_arn_of(subject)
+    role = have(subject.role)
+    if role is None:
+        raise CannotTell(f"there is no role {arn.name} in account {arn.account}")
+    if role.arn != str(arn):
+        raise CannotTell(f"the annotation names {arn}, the role is {role.arn}")
+    return role
+
+
+def audience_of(facts: Facts, subject: Subject | None) -> str:
+    """The audience of the tokens that the webhook puts into pods: the annotation's, or its default."""
+    if subject is not None and isinstance(subject.account, ServiceAccount):
+        annotated = subject.account.annotations.get(AUDIENCE_ANNOTATION)
+        if annotated is not None:
+            return annotated
+    return argument(facts.webhook_arguments, "--token-audience") or DEFAULT_AUDIENCE
+
+
+def argument(arguments: Iterable[str], flag: str) -> str:
+    """The value of a flag on a command line, '' when it isn't there."""
+    items = list(arguments)
+    for number, item in enumerate(items):
+        if item.startswith(f"{flag}="):
+            return item.partition("=")[2]
+        if item == flag and number + 1 < len(items):
+            return items[number + 1]
+    return ""
+
+
+def provider_of(facts: Facts, subject: Subject | None) -> str:
+    """The ARN that the cluster's OIDC provider has to have: it lives in the role's account."""
+    account = facts.cluster.account if subject is None else role_account(facts)
+    return provider_arn(facts.cluster.partition, account, facts.cluster.issuer)
+
+
+def role_account(facts: Facts) -> str:
+    """The account of the role, and so of the provider; the cluster's where no role is named."""
+    if facts.subject is None:
+        return facts.cluster.account
+    try:
+        return role_arn_of(facts.subject).account
+    except CannotTell:
+        return facts.cluster.account
+
+
+def provider_there(facts: Facts) -> ProviderState | None:
+    """The issuer's provider in the role's account, None when there is none."""
+    own = role_account(facts) == facts.cluster.account
+    return have(facts.provider if own else facts.named.provider)
+
+
+def identity_of(facts: Facts, subject: Subject) -> WebIdentity:
+    """The pods' token, as the role's trust policy sees it."""
+    claim = subject_claim(subject.namespace, subject.name)
+    audience = audience_of(facts, subject)
+    annotations = subject.account.annotations if isinstance(subject.account, ServiceAccount) else {}
+    regional = Injection.read(annotations).regional_sts
+    region = {REQUESTED_REGION: region_called(facts.cluster.region, regional=regional)}
+    return WebIdentity(provider_of(facts, subject), facts.cluster.issuer, claim, audience, request=region)
+
+
+def home_identity(facts: Facts, subject: Subject) -> WebIdentity:
+    """The same token, as roles of the cluster's account see it."""
+    cluster = facts.cluster
+    home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    return replace(identity_of(facts, subject), provider_arn=home)
+
+
+def users_of(subject: Subject) -> tuple[Pod, ...]:
+    """The pods that use the ServiceAccount, have not ended, and were not told to."""
+    pods = [pod for pod in have(subject.pods) if pod.service_account == subject.name and pod.is_alive]
+    if not pods:
+        raise CannotTell(f"no pod uses ServiceAccount {subject.full_name}")
+    return tuple(pods)
+
+
+def injected(container: Container) -> bool:
+    """Whether a container has both variables of a web identity."""
+    return ROLE_ENV in container.env and TOKEN_ENV in container.env
+
+
+def is_bare(pod: Pod) -> bool:
+    """Whether no container of the pod has anything of a web identity."""
+    return not any(ROLE_ENV in item.env or TOKEN_ENV in item.env for item in pod.containers)
+
+
+def injected_users(subject: Subject) -> list[tuple[Pod, Container]]:
+    """The containers that have a web identity."""
+    found = [(pod, item) for pod in users_of(subject) for item in pod.containers if injected(item)]
+    if not found:
+        raise CannotTell(f"no container of {subject.full_name} has a web identity")
+    return found
+
+
+def where(found: Iterable[tuple[Pod, Container]]) -> str:
+    """Pods and containers for people, at most five."""
+    return listed(f"{pod.name} (container {container.name})" for pod, container in found)
+
+
+def pod_names(pods: Iterable[Pod]) -> str:
+    """Pods for people, at most five."""
+    return listed(pod.name for pod in pods)
+
+
+def listed(items: Iterable[str], limit: int = 5) -> str:
+    """The items, separated by commas; how many more there are than `limit`."""
+    found = list(dict.fromkeys(items))
+    more = f" and {len(found) - limit} more" if len(found) > limit else ""
+    return ", ".join(found[:limit]) + more
+
+
+def restart(subject: Subject, pods: Iterable[Pod]) -> str:
+    """The commands that have pods made anew, one for each workload."""
+    commands = dict.fromkeys(_restart(subject.namespace, pod) for pod in pods)
+    return "\n".join(list(commands)[:5])
+
+
+def _restart(namespace: str, pod: Pod) -> str:
+    kind, _, name = pod.owner.partition("/")
+    if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
+        name = name.removesuffix(f"-{pod.labels['pod-template-hash']}")
+        return f"kubectl -n {namespace} rollout restart {shlex.quote(f'deployment/{name}')}"
+    if kind in ("StatefulSet", "DaemonSet"):
+        return f"kubectl -n {namespace} rollout restart {shlex.quote(f'{kind.lower()}/{name}')}"
+    return f"kubectl -n {namespace} delete pod {shlex.quote(pod.name)}" + (
+        "" if kind else " # and create it again"
+    )
+
+
+def annotate(subject: Subject, value: str, key: str = ROLE_ARN_ANNOTATION) -> str:
+    """The command that sets an annotation to a role's ARN, which has no space or invisible character."""
+    pair = shlex.quote(f"{key}={unspaced(value)}")
+    return f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} --overwrite {pair}"
+
+
+def annotate_anew(subject: Subject, value: str, key: str = ROLE_ARN_ANNOTATION, *, more: str = "") -> str:
+    """The same with the commands that have those pods made anew which don't have this role yet.
+
+    `more` is appended to the first command: other annotations that it writes or takes away.
+    """
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    users = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+    stale = [pod for pod in users if not _asks_for(pod, unspaced(value))]
+    return "\n".join(filter(None, (annotate(subject, value, key) + more, restart(subject, stale))))
+
+
+def _asks_for(pod: Pod, role: str) -> bool:
+    return any(item.env.get(ROLE_ENV) == role for item in pod.containers)
+
+
+def admit(facts: Facts, subject: Subject, role: str) -> str:
+    """The command that adds the statement which the role's trust policy lacks, and annotates."""
+    audience = audience_of(facts, subject)
+    extra = "" if audience == DEFAULT_AUDIENCE else f" --audience {shlex.quote(audience)}"
+    return (
+        f"irsa create-sa {subject.name} -n {subject.namespace} {facts.options}"
+        f" --attach-role-arn {shlex.quote(role)} --update-trust{extra}"
+    )
+
+
+def rewrite_trust(facts: Facts, role: Role, document: Document) -> str:
+    """The command that writes a role's trust policy, in the role's own account."""
+    return in_account(
+        facts,
+        role.arn,
+        f"aws iam update-assume-role-policy --role-name {shlex.quote(role.name)}"
+        f" --policy-document {shlex.quote(dump(document))}",
+    )
+
+
+def in_account(facts: Facts, arn: str, command: str) -> str:
+    """An AWS command, with the account that it has to be run in where that is not the cluster's."""
+    account = Arn.parse(arn).account
+    return command if account == facts.cluster.account else f"{command} # in account {account}"
+
+
+def make(facts: Facts, subject: Subject) -> str:
+    """The command that makes a role of the ServiceAccount's own."""
+    return f"irsa create-sa {subject.name} -n {subject.namespace} {facts.options} --attach-policy-arn ARN"
+
+
+def shown(text: str) -> str:
+    """A text in quotes, with control and invisible characters as their code points."""
+    return f"'{visible(text)}'"
+
+
+def unspaced(text: str) -> str:
+    """The text without white space and invisible characters."""
+    return "".join(char for char in text if char.isprintable() and char != " ")
+
+
+def first(items: Iterable[str], test: Callable[[str], bool]) -> str:
+    """The first item that passes, '' when none does."""
+    return next((item for item in items if test(item)), "")

@@ -1,0 +1,293 @@
+"""All bindings of a cluster as values: which ServiceAccount may become which role, and what is wrong with it.
+
+A binding is a ServiceAccount that names a role, or a role that irsa made and that no ServiceAccount names.
+Whoever made either. Reading them is `irsa_cli.usecases.read.bindings`' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+
+from irsa_cli.core.doctor.subjects import shown
+from irsa_cli.core.marks import lifecycle, makers
+from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.power import power
+from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
+from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
+from irsa_cli.core.trust.width import WideTrust, wide_trusts
+from irsa_cli.core.values.arn import Arn, role_arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.names import subject
+
+
+@dataclass(frozen=True)
+class BoundRole:
+    """A role with the names of its policies; `last_used` is None when IAM knows of no use in 400 days.
+
+    `hidden` says why its policies can't be read, where they can't.
+    """
+
+    arn: str
+    role_id: str
+    trust: Document
+    created: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
+    boundary: str = ""
+    attached: tuple[str, ...] = ()
+    inline: tuple[str, ...] = ()
+    last_used: datetime | None = None
+    hidden: str = ""
+    documents: Mapping[str, Document] = field(default_factory=dict)
+    """The inline policies, where reading the role has told them."""
+
+    @property
+    def name(self) -> str:
+        """The name without the path."""
+        return self.arn.rsplit("/", 1)[-1]
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The names of all its policies, the attached ones first."""
+        return (*(arn.rsplit("/", 1)[-1] for arn in self.attached), *self.inline)
+
+    def is_of(self, cluster: Cluster) -> bool:
+        """Whether irsa made it for this cluster."""
+        return self.tags.get(CLUSTER_TAG) == cluster.arn
+
+
+ReadRole = BoundRole | Unreadable | None
+"""A role, why it can't be read, or None: there is none of that name."""
+ReadProvider = ProviderState | Unreadable | None
+
+
+class Status(str, Enum):
+    """What a binding is worth. Nothing is `OK` that was not looked at."""
+
+    OK = "ok"
+    NOT_ADMITTED = "not-admitted"
+    """The trust policy does not admit the ServiceAccount's token."""
+    NO_PROVIDER = "no-provider"
+    """IAM has no OIDC provider of the cluster's issuer that accepts the audience."""
+    NO_ROLE = "no-role"
+    BAD_ARN = "bad-arn"
+    UNCERTAIN = "uncertain"
+    """It can't be known from outside: something could not be read, or hangs on values of the request."""
+    POD_IDENTITY = "pod-identity"
+    """IRSA is in order, and an EKS Pod Identity association takes the ServiceAccount over all the same."""
+    NO_SERVICE_ACCOUNT = "no-service-account"
+    """A role of irsa's that no ServiceAccount names, though one should."""
+    INCOMPLETE = "incomplete"
+    """A role whose run has not said that it ended, whatever names it."""
+    DELETING = "deleting"
+    """A role whose deletion was begun, whatever names it."""
+    ROLE_ONLY = "role-only"
+    """A role whose run ended without annotating: it was made without a ServiceAccount, by wish.
+
+    Its tag says the same when the ServiceAccount bore the ARN before that run, and is gone since.
+    """
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One ServiceAccount with its role; `account` is None where there is none (or none that names the role).
+
+    `role_arn` is the annotation as it is, or the ARN of a role without a ServiceAccount. `reason` says what
+    is wrong, '' when nothing is. `explanation` is what the trust policy says, where it could be asked.
+    """
+
+    namespace: str
+    name: str
+    role_arn: str
+    status: Status
+    reason: str = ""
+    account: ServiceAccount | None = None
+    role: ReadRole = None
+    explanation: Explanation | None = None
+    next_steps: tuple[str, ...] = ()
+    """What ends it, where a run or a deletion is under way, or was interrupted."""
+    wide: tuple[WideTrust, ...] = ()
+    """What in the trust policy lets in more than was named."""
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def role_maker(self) -> str:
+        """Who made the role."""
+        return makers.maker_of_role(self.role.tags) if isinstance(self.role, BoundRole) else makers.UNKNOWN
+
+    @property
+    def account_maker(self) -> str:
+        """Who made the ServiceAccount."""
+        account = self.account
+        if account is None:
+            return makers.UNKNOWN
+        return makers.maker_of_account(account.labels, account.annotations, account.managers)
+
+    @property
+    def owner(self) -> str:
+        """Who made the binding: the role's maker where that is known, else the ServiceAccount's."""
+        return self.role_maker if self.role_maker != makers.UNKNOWN else self.account_maker
+
+    @property
+    def created(self) -> datetime | None:
+        """When the ServiceAccount was made, or the role where there is no ServiceAccount."""
+        if self.account is not None:
+            return self.account.created
+        return self.role.created if isinstance(self.role, BoundRole) else None
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """The bindings of a cluster, or of one namespace; `notes` say what could not be looked at."""
+
+    cluster: Cluster
+    items: tuple[Binding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def annotation_of(account: ServiceAccount) -> str | None:
+    """The role's annotation as it is, None without one."""
+    return account.annotations.get(ROLE_ARN_ANNOTATION)
+
+
+def named_role(account: ServiceAccount) -> Arn | None:
+    """The role that a ServiceAccount's annotation names, None when it names none."""
+    try:
+        return role_arn(annotation_of(account) or "")
+    except InvalidInput:
+        return None
+
+
+def identity_of(cluster: Cluster, account: ServiceAccount, role_account: str) -> WebIdentity:
+    """The token of a ServiceAccount's pods, as the trust policy of a role in that AWS account sees it."""
+    settings = Injection.read(account.annotations)
+    return WebIdentity(
+        provider_arn(cluster.partition, role_account, cluster.issuer),
+        cluster.issuer,
+        subject(account.namespace, account.name),
+        settings.audience,
+        request={REQUESTED_REGION: region_called(cluster.region, regional=settings.regional_sts)},
+    )
+
+
+def binding_of(
+    cluster: Cluster,
+    account: ServiceAccount,
+    role: ReadRole,
+    provider: ReadProvider,
+    now: datetime | None = None,
+    taken_over: str = "",
+) -> Binding:
+    """Judge a ServiceAccount that has the annotation: by its role, and by the provider in the role's account.
+
+    `now` is the time that trust policies may ask for. `taken_over` says what gives pods their credentials
+    instead. For an annotation that is no ARN of a role, role and
+    provider are not looked at.
+    """
+    text = annotation_of(account) or ""
+    arn = named_role(account)
+
+    def judged(status: Status, reason: str, explanation: Explanation | None = None) -> Binding:
+        found = role if arn is not None else None
+        if taken_over:
+            status = Status.POD_IDENTITY if status is Status.OK else status
+            reason = "; ".join(filter(None, (reason, taken_over)))
+        wide = _wide(cluster, found)
+        return Binding(
+            account.namespace, account.name, text, status, reason, account, found, explanation, wide=wide
+        )
+
+    if arn is None:
+        return judged(Status.BAD_ARN, f"{shown(text)} is not the ARN of a role")
+    if role is None:
+        return judged(Status.NO_ROLE, f"there is no role {arn.name} in account {arn.account}")
+    if isinstance(role, Unreadable):
+        return judged(Status.UNCERTAIN, f"the role can't be read: {role.why}")
+    if role.arn != text:
+        return judged(Status.NO_ROLE, f"the role {arn.name} is {role.arn}")
+    identity = identity_of(cluster, account, arn.account)
+    explanation = explain(role.trust, identity, now=now)
+    life = lifecycle.of(role.tags, named=True)
+    if life.is_over:
+        return judged(*_judgement(explanation, provider, identity), explanation)
+    found = judged(*_interrupted(life), explanation)
+    return replace(found, next_steps=life.next_steps(_options(cluster)))
+
+
+def _wide(cluster: Cluster, role: ReadRole) -> tuple[WideTrust, ...]:
+    if not isinstance(role, BoundRole):
+        return ()
+    account = [*role.arn.split(":"), "", "", "", "", ""][4] or cluster.account
+    provider = provider_arn(cluster.partition, account, cluster.issuer)
+    much = power(role.attached, role.documents, role.boundary)
+    return wide_trusts(role.trust, (provider,), role=role.arn, power=much)
+
+
+def _judgement(explanation: Explanation, provider: ReadProvider, identity: WebIdentity) -> tuple[Status, str]:
+    if provider is None:
+        return Status.NO_PROVIDER, f"there is no OIDC provider {identity.provider_arn}"
+    if isinstance(provider, ProviderState) and identity.audience not in provider.audiences:
+        return Status.NO_PROVIDER, f"the OIDC provider does not accept the audience {identity.audience}"
+    if explanation.answer is not Answer.YES:
+        status = Status.NOT_ADMITTED if explanation.answer is Answer.NO else Status.UNCERTAIN
+        return status, "; ".join(explanation.text)
+    if isinstance(provider, Unreadable):
+        return Status.UNCERTAIN, f"the OIDC provider can't be read: {provider.why}"
+    return Status.OK, ""
+
+
+_INTERRUPTED = {Stage.INCOMPLETE: Status.INCOMPLETE, Stage.DELETING: Status.DELETING}
+
+
+def _interrupted(life: Lifecycle) -> tuple[Status, str]:
+    return _INTERRUPTED[life.stage], life.why
+
+
+def _options(cluster: Cluster) -> str:
+    """The options that name the cluster."""
+    return f"-c {cluster.name} -r {cluster.region}"
+
+
+def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount]) -> Binding:
+    """A role of irsa's that no ServiceAccount names; its tags tell for which one it was made.
+
+    `accounts` are the ServiceAccounts that were read, by their full names.
+    """
+    full_name = role.tags.get(SERVICE_ACCOUNT_TAG, "")
+    namespace, _, name = full_name.partition("/")
+    life = lifecycle.of(role.tags, named=False)
+    status, reason = _standing(role, life, full_name, accounts)
+    steps = life.next_steps(_options(cluster))
+    wide = _wide(cluster, role)
+    return Binding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=wide)
+
+
+def _standing(
+    role: BoundRole, life: Lifecycle, full_name: str, accounts: Mapping[str, ServiceAccount]
+) -> tuple[Status, str]:
+    if lifecycle.tells_itself(role.tags):
+        return (Status.ROLE_ONLY, "") if life.is_over else _interrupted(life)
+    there = accounts.get(full_name)
+    other = annotation_of(there) if there is not None else None
+    why = lifecycle.unnamed(full_name, exists=there is not None, other=other or "")
+    # Where a run made it, it may have been interrupted before its last step, or that was undone later.
+    return Status.NO_SERVICE_ACCOUNT, why if life.is_over else f"{why} ({life.why})"
+
+
+def in_order(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+    """By namespace and name; a role without a ServiceAccount comes after those of the same name."""
+    key = lambda item: (item.namespace, item.name, item.account is None, item.role_arn)  # noqa: E731
+    return tuple(sorted(bindings, key=key))

@@ -1,0 +1,185 @@
+"""What `irsa describe-sa` says: one binding with all that is around it, as one document.
+
+How it looks as text is in `irsa_cli.cli.describe_sa_render`.
+docs/reference/bindings.schema.json describes the JSON, and is a promise to scripts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.doctor.facts import Association
+from irsa_cli.core.inventory.bindings import Binding, ReadProvider
+from irsa_cli.core.inventory.list_document import (
+    account_json,
+    binding_json,
+    cluster_or_none,
+    role_json,
+    time_json,
+)
+from irsa_cli.core.inventory.restarts import PodIdentity, restart_commands
+from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import ProviderState, RoleState
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.results.result import API_VERSION, error_json
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import ExitCode, IrsaError
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy of a role; `arn` is empty for an inline one. `document` is None where nobody asked for it."""
+
+    name: str
+    arn: str = ""
+    document: Document | Unreadable | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The policy as `-o json` shows it."""
+        unreadable = isinstance(self.document, Unreadable)
+        return {
+            "name": self.name,
+            "arn": self.arn or None,
+            "document": None if unreadable else self.document,
+            "unreadable": self.document.why if isinstance(self.document, Unreadable) else None,
+        }
+
+
+@dataclass(frozen=True)
+class Description:
+    """One ServiceAccount that names a role.
+
+    `state` is the role with what GetRole alone tells, None where the role could not be read or is not there;
+    `used_in` the region of its last use. `pods` are those that use the ServiceAccount.
+    """
+
+    cluster: Cluster
+    account: ServiceAccount
+    binding: Binding
+    provider: ReadProvider = None
+    state: RoleState | None = None
+    used_in: str = ""
+    policies: tuple[Policy, ...] | Unreadable = ()
+    boundary: Policy | None = None
+    pods: tuple[PodIdentity, ...] | Unreadable = ()
+    association: Association | Unreadable | None = None
+
+    @property
+    def injection(self) -> Injection:
+        """What the webhook gives new pods."""
+        return Injection.read(self.account.annotations)
+
+    @property
+    def restart(self) -> tuple[str, ...]:
+        """The commands that have pods made anew that need it."""
+        return () if isinstance(self.pods, Unreadable) else restart_commands(self.account, self.pods)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read."""
+        parts = {
+            "its policies": self.policies,
+            "the pods": self.pods,
+            "the OIDC provider": self.provider,
+            "an EKS Pod Identity association": self.association,
+        }
+        hidden = [
+            f"{part} can't be read: {it.why}" for part, it in parts.items() if isinstance(it, Unreadable)
+        ]
+        named = () if isinstance(self.policies, Unreadable) else self.policies
+        documents = (*named, *((self.boundary,) if self.boundary else ()))
+        hidden += [
+            f"the document of {policy.name} can't be read: {policy.document.why}"
+            for policy in documents
+            if isinstance(policy.document, Unreadable)
+        ]
+        return tuple(dict.fromkeys(hidden))
+
+    def to_json(self) -> dict[str, Any]:
+        """The part of the document that is there when the ServiceAccount is."""
+        account, injection = self.account, self.injection
+        return {
+            **binding_json(self.binding),
+            "serviceAccount": {
+                **account_json(self.binding),
+                "uid": account.uid,
+                "annotated": time_json(account.annotated),
+                "annotations": dict(account.annotations),
+                "labels": dict(account.labels),
+            },
+            "audience": injection.audience,
+            "tokenSeconds": injection.token_seconds,
+            "role": self._role_json(),
+            "provider": self._provider_json(),
+            "pods": None if isinstance(self.pods, Unreadable) else [pod_json(item) for item in self.pods],
+            "restart": list(self.restart),
+        }
+
+    def _role_json(self) -> dict[str, Any]:
+        role, state = role_json(self.binding), self.state
+        policies = None if isinstance(self.policies, Unreadable) else self.policies
+        return {
+            **role,
+            "lastUsedRegion": self.used_in or None,
+            "description": state.description if state else None,
+            "maxSessionDuration": state.max_session_duration if state else None,
+            "trustPolicy": state.trust if state else None,
+            "policies": None
+            if state is None or policies is None
+            else [policy.to_json() for policy in policies],
+            "permissionsBoundary": self.boundary.to_json() if self.boundary else None,
+        }
+
+    def _provider_json(self) -> dict[str, Any] | None:
+        provider = self.provider
+        if not isinstance(provider, ProviderState):
+            return None
+        return {"url": provider.url, "audiences": list(provider.audiences)}
+
+
+def pod_json(item: PodIdentity) -> dict[str, Any]:
+    """A pod as `-o json` shows it."""
+    pod = item.pod
+    return {
+        "name": pod.name,
+        "phase": pod.phase,
+        "owner": pod.owner or None,
+        "created": time_json(pod.created),
+        "identity": item.identity.value,
+        "needsRestart": item.needs_restart,
+        "reason": item.reason or None,
+    }
+
+
+@dataclass(frozen=True)
+class Described:
+    """A description, or why there is none; without both it was not there, which was to be ignored."""
+
+    found: Description | None = None
+    error: Exception | None = None
+    signal: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 whatever is wrong with the binding; it is described all the same."""
+        if self.signal:
+            return 128 + self.signal
+        if self.error is not None:
+            return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
+        return ExitCode.DONE
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `-o json` and `-o yaml` print."""
+        found = self.found
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "Binding",
+            "exitCode": int(self.exit_code),
+            "cluster": cluster_or_none(found.cluster if found else None),
+            **(found.to_json() if found else {}),
+            "notes": list(found.notes) if found else [],
+            "error": None if self.error is None else error_json(self.error),
+        }

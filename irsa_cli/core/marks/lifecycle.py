@@ -1,0 +1,149 @@
+"""How far the run behind a role has come: complete, incomplete, being deleted, or none of irsa's at all.
+
+Pure, and the only reader of the tags `irsa/commit` and `irsa/transaction` as an answer to "has that run
+ended?": every command asks here, so that none deletes what another one calls ok. The tags themselves are in
+`irsa_cli.core.plan.states`; they are planned by `irsa_cli.core.planning.create` and
+`irsa_cli.core.planning.delete`, and written in `irsa_cli.changes`. Whether a role is irsa's for *this*
+ServiceAccount is `irsa_cli.core.binding.ownership`'s business.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from irsa_cli.core.plan.states import (
+    CLUSTER_TAG,
+    COMMIT_TAG,
+    DELETING,
+    DONE,
+    PENDING,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    CommitState,
+)
+
+EXPECTED = (PENDING, DONE, DELETING)
+
+
+class Stage(str, Enum):
+    """How far a role has come."""
+
+    COMPLETE = "complete"
+    """Its run has said that it ended, or no run has made it (`irsa adopt`)."""
+    INCOMPLETE = "incomplete"
+    """Its run has not: it is at work, or was interrupted."""
+    DELETING = "deleting"
+    """A deletion was begun: it is at work, or was interrupted."""
+    FOREIGN = "not irsa's"
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """What a role's marks tell. `transaction` is the run that bears it, '' for none.
+
+    `account` is the ServiceAccount that the role was made for, as `namespace/name`. `named`: a ServiceAccount
+    names the role, so somebody may count on it however far it has come. `said`: the role tells by itself, and
+    not by what names it.
+    """
+
+    stage: Stage
+    transaction: str = ""
+    account: str = ""
+    named: bool = False
+    said: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is under way: no run that has not ended, and no deletion."""
+        return self.stage in (Stage.COMPLETE, Stage.FOREIGN)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether this version of irsa knows what the role says of itself."""
+        return self.said in (None, *EXPECTED)
+
+    @property
+    def why(self) -> str:
+        """In one sentence what is not over, '' where all is."""
+        run = f"run {self.transaction}" if self.transaction else "its run"
+        if self.stage is Stage.DELETING:
+            return f"{run} began to delete it and has not ended: it is at work, or was interrupted"
+        if self.stage is not Stage.INCOMPLETE:
+            return ""
+        if not self.is_readable:
+            return f"its tag {COMMIT_TAG}={self.said} is of another version of irsa"
+        if self.said is not None:
+            return (
+                f"{run} has not said that it ended: it is at work, or was interrupted, and policies may be"
+                " missing"
+            )
+        return f"no ServiceAccount names it: {run} was interrupted before, or the annotation went later"
+
+    def next_steps(self, options: str) -> tuple[str, ...]:
+        """What ends it, on any machine; `options` are those that name the cluster."""
+        if self.is_over:
+            return ()
+        namespace, _, name = map(shlex.quote, self.account.partition("/"))
+        delete = f"irsa delete-sa {name} -n {namespace} {options}"
+        recover = f"irsa recover {shlex.quote(self.transaction)}"
+        again = "run the irsa create-sa command again that makes it (or irsa apply)"
+        if self.stage is Stage.DELETING:
+            steps = (
+                f"{delete}  # goes on with the deletion",
+                f"{recover}  # on the machine where that ran: takes the deletion back",
+                f"{again}: makes it whole again",
+            )
+        else:
+            steps = (
+                f"{again}: goes on to the end",
+                f"{delete}  # deletes it, as soon as its run can't be at work any more",
+                # What somebody may count on is taken back by nobody who does not know the run.
+                *(() if self.named else (f"{recover} {options}  # takes back what that run made, likewise",)),
+            )
+        return tuple(step for step in steps if self.transaction or not step.startswith("irsa recover"))
+
+
+def of(tags: Mapping[str, str], *, named: bool) -> Lifecycle:
+    """The lifecycle of a role by its tags; `named`: a ServiceAccount is annotated with its ARN.
+
+    Whose deletion or making it is does not matter: another ServiceAccount may name the role, too.
+    """
+    account, said = tags.get(SERVICE_ACCOUNT_TAG, ""), tags.get(COMMIT_TAG)
+    if not tags.get(CLUSTER_TAG) or not account:
+        return Lifecycle(Stage.FOREIGN)
+    transaction = tags.get(TRANSACTION_TAG, "")
+    return Lifecycle(_stage(said, transaction, named=named), transaction, account, named, said)
+
+
+def _stage(said: str | None, transaction: str, *, named: bool) -> Stage:
+    if said is not None:
+        return {DONE: Stage.COMPLETE, DELETING: Stage.DELETING}.get(said, Stage.INCOMPLETE)
+    # Else the annotation is the last step of the run that made it.
+    return Stage.COMPLETE if named or not transaction else Stage.INCOMPLETE
+
+
+def tells_itself(tags: Mapping[str, str]) -> bool:
+    """Whether the role says how far it is; else its ServiceAccount does."""
+    return COMMIT_TAG in tags
+
+
+def is_told_by_account(tags: Mapping[str, str]) -> bool:
+    """Whether a run has made the role, and only the annotation of its ServiceAccount tells of its end."""
+    return TRANSACTION_TAG in tags and not tells_itself(tags)
+
+
+def commit_of(tags: Mapping[str, str]) -> CommitState | None:
+    """What the role says of itself, as the state that a change of it starts from."""
+    return CommitState(tags[COMMIT_TAG]) if tells_itself(tags) else None
+
+
+def unnamed(full_name: str, *, exists: bool, other: str = "") -> str:
+    """Why a ServiceAccount does not name a role that was made for it; `other` is what it names instead."""
+    if not exists:
+        return f"there is no ServiceAccount {full_name}"
+    instead = f"names {other}" if other else f"has no annotation {ROLE_ARN_ANNOTATION}"
+    return f"ServiceAccount {full_name} {instead}"

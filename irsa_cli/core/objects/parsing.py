@@ -1,0 +1,275 @@
+"""Kubernetes' JSON as the values that causes are judged by: ServiceAccounts, pods, webhooks.
+
+Values of environment variables are kept only where a check needs them: a pod's environment may hold secrets.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from irsa_cli.core.objects.kinds import (
+    Container,
+    NetworkPolicy,
+    Pod,
+    Requirement,
+    ServiceAccount,
+    Volume,
+    Webhook,
+)
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+
+Json = Mapping[str, Any]
+
+WEBHOOK_NAMES = ("pod-identity-webhook", "iam-for-pods")
+"""What the webhook that injects web identities is called, on EKS and by its project."""
+
+_SHOWN_ENV = {
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "NO_PROXY",
+    "no_proxy",
+}
+ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+"""The ARN of a role: the name of a variable doesn't matter then."""
+HTTPS = 443
+"""The port of STS."""
+HIDDEN = "(not shown)"
+"""Stands for the value of a variable that irsa doesn't look at."""
+
+
+def moment(text: Any) -> datetime | None:
+    """A time as Kubernetes and IAM write it (RFC 3339), None for what isn't one."""
+    try:
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None  # One without a zone can't be compared with others.
+
+
+def service_account(body: Json) -> ServiceAccount:
+    """A ServiceAccount."""
+    metadata = body["metadata"]
+    return ServiceAccount(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        annotations=metadata.get("annotations") or {},
+        labels=metadata.get("labels") or {},
+        created=moment(metadata.get("creationTimestamp")),
+        annotated=_annotated(metadata),
+        uid=metadata.get("uid", ""),
+        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
+    )
+
+
+def _annotated(metadata: Json) -> datetime | None:
+    """When the manager that owns the role's annotation last wrote.
+
+    https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+    times = [
+        moment(entry.get("time"))
+        for entry in metadata.get("managedFields") or []
+        if f"f:{ROLE_ARN_ANNOTATION}" in _fields(entry)
+    ]
+    return max((time for time in times if time is not None), default=None)
+
+
+def _fields(entry: Json) -> Json:
+    """The annotations that a manager owns; of what is no record of that, none."""
+    found: Any = entry
+    for key in ("fieldsV1", "f:metadata", "f:annotations"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def pod(body: Json) -> Pod:
+    """A pod."""
+    metadata, spec = body["metadata"], body["spec"]
+    security = spec.get("securityContext") or {}
+    owners = metadata.get("ownerReferences") or []
+    return Pod(
+        namespace=metadata["namespace"],
+        name=metadata.get("name") or metadata.get("generateName", ""),
+        # The API sets the name when it admits a pod; a pod that was never admitted has none.
+        service_account=spec.get("serviceAccountName") or "default",
+        created=moment(metadata.get("creationTimestamp")),
+        phase=(body.get("status") or {}).get("phase", ""),
+        labels=metadata.get("labels") or {},
+        annotations=metadata.get("annotations") or {},
+        containers=(
+            *map(_container, spec.get("containers") or []),
+            *(replace(_container(item), init=True) for item in spec.get("initContainers") or []),
+        ),
+        volumes=tuple(map(_volume, spec.get("volumes") or [])),
+        host_network=bool(spec.get("hostNetwork")),
+        os=(spec.get("os") or {}).get("name", ""),
+        node_selector=spec.get("nodeSelector") or {},
+        fs_group=security.get("fsGroup"),
+        user=security.get("runAsUser"),
+        owner=f"{owners[0]['kind']}/{owners[0]['name']}" if owners else "",
+        node=spec.get("nodeName", ""),
+        ending=bool(metadata.get("deletionTimestamp")),
+        ready=_ready(body),
+        waiting=_waiting(body),
+    )
+
+
+def _ready(body: Json) -> bool | None:
+    """Whether a pod's probes are answered, as far as its node has said."""
+    conditions = (body.get("status") or {}).get("conditions") or []
+    found = {item.get("type"): item.get("status") for item in conditions}
+    return {"True": True, "False": False}.get(str(found.get("Ready")))
+
+
+def _waiting(body: Json) -> str:
+    """Why the first container that does not run is waited for."""
+    for item in (body.get("status") or {}).get("containerStatuses") or []:
+        reason = ((item.get("state") or {}).get("waiting") or {}).get("reason")
+        if reason:
+            return str(reason)
+    return ""
+
+
+def _container(body: Json) -> Container:
+    return Container(
+        name=body["name"],
+        image=body.get("image", ""),
+        env={item["name"]: _value(item) for item in body.get("env") or []},
+        sources=tuple(_source(item) for item in body.get("envFrom") or []),
+        mounts={item["name"]: item.get("mountPath", "") for item in body.get("volumeMounts") or []},
+        parts={
+            item["name"]: path
+            for item in body.get("volumeMounts") or []
+            if (path := item.get("subPath") or item.get("subPathExpr"))
+        },
+        arguments=(*(body.get("command") or ()), *(body.get("args") or ())),
+        user=(body.get("securityContext") or {}).get("runAsUser"),
+    )
+
+
+def _value(item: Json) -> str | None:
+    if "valueFrom" in item:
+        return None
+    value = str(item.get("value", ""))
+    # A URL may have a password before its host.
+    named = item["name"] in _SHOWN_ENV and "@" not in value
+    shown = named or not value or ROLE.fullmatch(value)
+    return value if shown else HIDDEN
+
+
+def _source(item: Json) -> str:
+    kind = "secret" if "secretRef" in item else "configmap"
+    name = (item.get("secretRef") or item.get("configMapRef") or {}).get("name", "")
+    # A prefix stands before every variable's name.
+    return f"{kind}/{name}" + (f" (prefix {item['prefix']})" if item.get("prefix") else "")
+
+
+def _volume(body: Json) -> Volume:
+    for source in (body.get("projected") or {}).get("sources") or []:
+        token = source.get("serviceAccountToken")
+        if token is not None:
+            return Volume(body["name"], token.get("audience", ""), token.get("path", "token"))
+    return Volume(body["name"])
+
+
+def webhooks(body: Json) -> list[Webhook]:
+    """The webhooks of a MutatingWebhookConfiguration that inject web identities into pods."""
+    name = body["metadata"]["name"]
+    return [
+        _webhook(name, item, moment(body["metadata"].get("creationTimestamp")))
+        for item in body.get("webhooks") or []
+        if any(known in name or known in item["name"] for known in WEBHOOK_NAMES)
+    ]
+
+
+def _webhook(configuration: str, item: Json, created: datetime | None) -> Webhook:
+    client = item.get("clientConfig") or {}
+    service = client.get("service") or {}
+    return Webhook(
+        configuration=configuration,
+        name=item["name"],
+        url=client.get("url", ""),
+        service=f"{service['namespace']}/{service['name']}" if service else "",
+        failure_policy=item.get("failurePolicy", "Fail"),
+        namespace_selector=_requirements(item.get("namespaceSelector") or {}),
+        object_selector=_requirements(item.get("objectSelector") or {}),
+        created=created,
+        ca_ends=_ends(client.get("caBundle", "")),
+    )
+
+
+def _ends(bundle: str) -> datetime | None:
+    """When the last of a bundle's certificates expires; None when there is none to be read."""
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(base64.b64decode(bundle))
+    except ValueError:
+        return None
+    return max((item.not_valid_after_utc for item in found), default=None)
+
+
+def network_policy(body: Json) -> NetworkPolicy | None:
+    """A NetworkPolicy that limits what pods may call, None for one that limits only who may call them.
+
+    https://kubernetes.io/docs/concepts/services-networking/network-policies/
+    """
+    spec = body.get("spec") or {}
+    if "Egress" not in (spec.get("policyTypes") or (["Egress"] if "egress" in spec else [])):
+        return None
+    rules = tuple((_lets_https(rule), not rule.get("to")) for rule in spec.get("egress") or [])
+    return NetworkPolicy(body["metadata"]["name"], _requirements(spec.get("podSelector") or {}), rules)
+
+
+def _lets_https(rule: Json) -> bool:
+    ports = rule.get("ports") or []
+    return not ports or any(_is_https(item) for item in ports)
+
+
+def _is_https(item: Json) -> bool:
+    first = item.get("port", HTTPS)
+    if item.get("protocol", "TCP") != "TCP":
+        return False
+    if isinstance(first, str):
+        return first in ("https", str(HTTPS))
+    return bool(first <= HTTPS <= item.get("endPort", first))
+
+
+def _requirements(selector: Json) -> tuple[Requirement, ...]:
+    equal = [Requirement(key, "In", (value,)) for key, value in (selector.get("matchLabels") or {}).items()]
+    listed = [
+        Requirement(item["key"], item["operator"], tuple(item.get("values") or ()))
+        for item in selector.get("matchExpressions") or []
+    ]
+    return (*equal, *listed)
+
+
+def selects(requirements: tuple[Requirement, ...], labels: Mapping[str, str]) -> bool:
+    """Whether a label selector selects an object with these labels; an empty one selects everything.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+    """
+    return all(_meets(item, labels) for item in requirements)
+
+
+def _meets(item: Requirement, labels: Mapping[str, str]) -> bool:
+    if item.operator == "Exists":
+        return item.key in labels
+    if item.operator == "DoesNotExist":
+        return item.key not in labels
+    found = item.key in labels and labels[item.key] in item.values
+    return found if item.operator == "In" else not found

@@ -1,0 +1,88 @@
+"""A change is a value, its inverse is the same value backwards, and a plan is stages of changes.
+
+How changes are carried out is in `irsa_cli.changes`, in which order and with what safety in
+`irsa_cli.transaction`, what is to be known of each kind in `irsa_cli.core.plan.kinds`, how they are written
+into a journal in `irsa_cli.core.plan.written`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from irsa_cli.core.plan.kinds import Kind
+from irsa_cli.core.plan.states import State
+
+__all__ = ["Change", "Kind", "Plan"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One reversible write: `target` goes from `before` to `after`; None means that it is not there.
+
+    `target` names the object within its kind: `(role,)`, `(role, policy)`, `(namespace, name)`, ...
+    """
+
+    kind: Kind
+    target: tuple[str, ...]
+    before: State | None
+    after: State | None
+
+    @property
+    def inverse(self) -> Change:
+        """The change that takes this one back."""
+        return Change(self.kind, self.target, self.after, self.before)
+
+    @property
+    def action(self) -> str:
+        """`create`, `update` or `delete`."""
+        if self.before is None:
+            return "create"
+        return "delete" if self.after is None else "update"
+
+    @property
+    def object(self) -> tuple[Kind, tuple[str, ...]]:
+        """The object that the change is about: a role for its parts, a provider for its audiences."""
+        return (self.kind, self.target) if self.kind.is_whole else (self.kind.whole, self.target[:1])
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The names of the roles that it is about; of a ServiceAccount, those that it loses and gets."""
+        return self.kind.traits.roles(self)
+
+    @property
+    def description(self) -> str:
+        """What the change is about, as a person would name it."""
+        return self.kind.traits.described(self)
+
+    @property
+    def name(self) -> str:
+        """The target as one text."""
+        return "/".join(self.target)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stages of changes: those of one stage are independent of each other, stages run in order.
+
+    The last stage is the commit point; a gate, where a run has one, stands before it. It is empty where
+    there is nothing left to do behind the gate.
+    """
+
+    stages: tuple[tuple[Change, ...], ...] = ()
+
+    @classmethod
+    def of(cls, *stages: list[Change]) -> Plan:
+        """A plan of these stages, the empty ones left out."""
+        return cls(tuple(tuple(stage) for stage in stages if stage))
+
+    def __iter__(self) -> Iterator[Change]:
+        return (change for stage in self.stages for change in stage)
+
+    def __len__(self) -> int:
+        return sum(len(stage) for stage in self.stages)
+
+    @property
+    def inverse(self) -> Plan:
+        """The plan that takes this one back, stages in reverse order."""
+        return Plan(tuple(tuple(change.inverse for change in stage) for stage in reversed(self.stages)))

@@ -1,0 +1,378 @@
+"""The kinds of change, one row each: whatever irsa has to know of a kind is a trait that its row gives.
+
+What each trait means is in `irsa_cli.core.plan.traits`. Nothing in `irsa_cli.transaction` names a kind; it
+asks for traits. How a kind is carried out is its handler's business (`irsa_cli.changes`), what its states
+hold is in `irsa_cli.core.plan.states`. How to add one is in CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from irsa_cli.core.plan import described, states
+from irsa_cli.core.plan.traits import Proof, Service, Traits, annotated_roles, its_role, no_role
+
+_SHOW_ROLE = "aws iam get-role --role-name {first}"
+_SHOW_PROVIDER = "aws iam get-open-id-connect-provider --open-id-connect-provider-arn {first}"
+_SHOW_NAMESPACE = "kubectl get namespace {first} -o yaml"
+
+
+class Kind(str, Enum):
+    """What a change is about; the value is what `-o json` and the journal show."""
+
+    traits: Traits
+    _value_: str
+
+    def __new__(cls, value: str, traits: Traits) -> Kind:
+        """A member is its value and its row."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.traits = traits
+        return member
+
+    PROVIDER = (
+        "OIDCProvider",
+        Traits(
+            state=states.ProviderState,
+            target=("provider ARN",),
+            whole="",
+            service=Service.IAM,
+            proof=Proof.MARK,
+            roles=no_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=True,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.by_issuer,
+            given_back="created again",
+            shown_by=_SHOW_PROVIDER,
+        ),
+    )
+    AUDIENCE = (
+        "OIDCProviderAudience",
+        Traits(
+            state=states.Present,
+            target=("provider ARN", "audience"),
+            whole="PROVIDER",
+            service=Service.IAM,
+            proof=Proof.JOURNAL,
+            roles=no_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=True,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.as_audience,
+            given_back="created again",
+            shown_by=_SHOW_PROVIDER,
+        ),
+    )
+    NAMESPACE = (
+        "Namespace",
+        Traits(
+            state=states.NamespaceState,
+            target=("namespace",),
+            whole="",
+            service=Service.KUBERNETES,
+            proof=Proof.MARK,
+            roles=no_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=True,
+            described=described.by_name,
+            given_back="created again",
+            shown_by=_SHOW_NAMESPACE,
+        ),
+    )
+    ROLE = (
+        "Role",
+        Traits(
+            state=states.RoleState,
+            target=("role",),
+            whole="",
+            service=Service.IAM,
+            proof=Proof.MARK,
+            roles=its_role,
+            takes_over=False,
+            owner_decides=True,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.by_path,
+            given_back="created again",
+            shown_by=_SHOW_ROLE,
+        ),
+    )
+    ATTACHMENT = (
+        "PolicyAttachment",
+        Traits(
+            state=states.Present,
+            target=("role", "policy ARN"),
+            whole="ROLE",
+            service=Service.IAM,
+            proof=Proof.PUT_ON,
+            roles=its_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.as_attachment,
+            given_back="attached again",
+            shown_by="aws iam list-attached-role-policies --role-name {first}",
+        ),
+    )
+    INLINE_POLICY = (
+        "InlinePolicy",
+        Traits(
+            state=states.DocumentState,
+            target=("role", "policy"),
+            whole="ROLE",
+            service=Service.IAM,
+            proof=Proof.PUT_ON,
+            roles=its_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.as_inline,
+            given_back="created again",
+            shown_by="aws iam get-role-policy --role-name {first} --policy-name {last}",
+        ),
+    )
+    TRUST_STATEMENT = (
+        "TrustStatement",
+        Traits(
+            state=states.DocumentState,
+            target=("role", "subject"),
+            whole="ROLE",
+            service=Service.IAM,
+            proof=Proof.JOURNAL,
+            roles=its_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=True,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.as_statement,
+            given_back="created again",
+            shown_by=_SHOW_ROLE,
+        ),
+    )
+    SERVICE_ACCOUNT = (
+        "ServiceAccount",
+        Traits(
+            state=states.ServiceAccountState,
+            target=("namespace", "name"),
+            whole="",
+            service=Service.KUBERNETES,
+            proof=Proof.MARK,
+            roles=annotated_roles,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=True,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=True,
+            made_anew=True,
+            described=described.as_account,
+            given_back="created again",
+            shown_by="kubectl -n {first} get serviceaccount {last} -o yaml",
+        ),
+    )
+    ROLE_OWNER = (
+        "RoleOwner",
+        Traits(
+            state=states.OwnerState,
+            target=("role",),
+            whole="ROLE",
+            service=Service.IAM,
+            proof=Proof.IS_MARK,
+            roles=its_role,
+            takes_over=True,
+            owner_decides=True,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=True,
+            made_anew=False,
+            described=described.as_takeover,
+            given_back="created again",
+            shown_by=_SHOW_ROLE,
+        ),
+    )
+    PROVIDER_OWNER = (
+        "ProviderOwner",
+        Traits(
+            state=states.OwnerState,
+            target=("provider ARN",),
+            whole="PROVIDER",
+            service=Service.IAM,
+            proof=Proof.IS_MARK,
+            roles=no_role,
+            takes_over=True,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.as_takeover,
+            given_back="created again",
+            shown_by=_SHOW_PROVIDER,
+        ),
+    )
+    NAMESPACE_OWNER = (
+        "NamespaceOwner",
+        Traits(
+            state=states.OwnerState,
+            target=("namespace",),
+            whole="NAMESPACE",
+            service=Service.KUBERNETES,
+            proof=Proof.IS_MARK,
+            roles=no_role,
+            takes_over=True,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.as_takeover,
+            given_back="created again",
+            shown_by=_SHOW_NAMESPACE,
+        ),
+    )
+    ROLE_COMMIT = (
+        "RoleCommit",
+        Traits(
+            state=states.CommitState,
+            target=("role",),
+            whole="ROLE",
+            service=Service.IAM,
+            proof=Proof.IS_MARK,
+            roles=its_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=True,
+            made_anew=False,
+            described=described.as_stage_of_life,
+            given_back="created again",
+            shown_by=_SHOW_ROLE,
+        ),
+    )
+    ROLE_SETTINGS = (
+        "RoleSettings",
+        Traits(
+            state=states.SettingsState,
+            target=("role",),
+            whole="ROLE",
+            service=Service.IAM,
+            proof=Proof.JOURNAL,
+            roles=its_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.by_name,
+            given_back="created again",
+            shown_by=_SHOW_ROLE,
+        ),
+    )
+    BOUNDARY = (
+        "RoleBoundary",
+        Traits(
+            state=states.BoundaryState,
+            target=("role",),
+            whole="ROLE",
+            service=Service.IAM,
+            proof=Proof.JOURNAL,
+            roles=its_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.by_name,
+            given_back="created again",
+            shown_by=_SHOW_ROLE,
+        ),
+    )
+    ROLE_TAGS = (
+        "RoleTags",
+        Traits(
+            state=states.TagsState,
+            target=("role",),
+            whole="ROLE",
+            service=Service.IAM,
+            proof=Proof.JOURNAL,
+            roles=its_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.with_tags,
+            given_back="created again",
+            shown_by=_SHOW_ROLE,
+        ),
+    )
+    TRUST_POLICY = (
+        "TrustPolicy",
+        Traits(
+            state=states.DocumentState,
+            target=("role",),
+            whole="ROLE",
+            service=Service.IAM,
+            proof=Proof.JOURNAL,
+            roles=its_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=True,
+            for_all=False,
+            waits_for_whole=False,
+            made_anew=False,
+            described=described.by_name,
+            given_back="created again",
+            shown_by=_SHOW_ROLE,
+        ),
+    )
+
+    @property
+    def whole(self) -> Kind:
+        """The kind of object that it is, or is a part of."""
+        return Kind[self.traits.whole] if self.traits.whole else self
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about an object, and not about a part of one."""
+        return not self.traits.whole

@@ -1,0 +1,243 @@
+"""What a change can be about: one small state for each kind of object that irsa writes.
+
+A state holds only what irsa manages of the object: two states are equal when there is nothing for
+irsa to do. How a state is read and written is in `irsa_cli.changes`. `FIELDS` is what stands in a journal of
+each, and in `-o json`: it does not depend on what classes and their attributes are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+from irsa_cli.core.plan.forms import GAPPED_MAP, NUMBER, OBJECT, TEXT, TEXT_MAP, TEXTS, Field, optional
+from irsa_cli.core.policies.policy import Document
+
+Fields = tuple[Field, ...]
+
+CLUSTER_TAG = "irsa/cluster"
+SERVICE_ACCOUNT_TAG = "irsa/service-account"
+TRANSACTION_TAG = "irsa/transaction"
+"""Tag of IAM objects, and annotation of Kubernetes objects, naming the run that made them.
+
+It settles who made an object when the answer to our own create was lost.
+"""
+
+WISH_TAG = "irsa/wish"
+"""Tag of a role: a digest of what the run that made it wished. A half-made one of another wish is refused."""
+COMMIT_TAG = "irsa/commit"
+"""Tag of a role whose ServiceAccount can't tell whether the run that made it has ended (`--role-only`, or the
+ServiceAccount bore the role's ARN before): `pending` until all is done, then `done`. Other roles lack it: the
+annotation of their ServiceAccount tells. `deleting` from when a deletion begins: what the ServiceAccount does
+not name any more is then half deleted.
+"""
+TRUST_TAG = "irsa/trust"
+"""Tag of a role, and the beginning of further ones: digests of the subjects and providers that a file has
+wished for it beyond its own ServiceAccount and cluster, so that one that no file wishes any more is known to
+be irsa's."""
+TAGS_TAG = "irsa/tags"
+"""Tag of a role: digests of the keys of the tags that a file has set, so that only these go with the file."""
+PENDING, DONE, DELETING = "pending", "done", "deleting"
+NOBODY = "nobody"
+"""The owner of an object that bears no transaction's mark."""
+
+ROLE_ARN_ANNOTATION = "eks.amazonaws.com/role-arn"
+AUDIENCE_ANNOTATION = "eks.amazonaws.com/audience"
+STS_REGIONAL_ANNOTATION = "eks.amazonaws.com/sts-regional-endpoints"
+TOKEN_EXPIRATION_ANNOTATION = "eks.amazonaws.com/token-expiration"  # noqa: S105 - a name, not a token
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+
+WEBHOOK_ANNOTATIONS = (
+    ROLE_ARN_ANNOTATION,
+    AUDIENCE_ANNOTATION,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+)
+"""What the EKS pod identity webhook reads of a ServiceAccount. Anybody may have written them: which ones irsa
+has, and with which value, the marks of `irsa_cli.core.marks.annotation_marks` tell."""
+MARKS: Mapping[str, str] = {key: f"irsa/{key.partition('/')[2]}" for key in WEBHOOK_ANNOTATIONS}
+"""The mark of each of the webhook's annotations."""
+ROLE_MARK = MARKS[ROLE_ARN_ANNOTATION]
+"""The mark that tells that irsa bound the ServiceAccount; its value is the role's ARN that irsa wrote."""
+
+
+@dataclass(frozen=True)
+class ProviderState:
+    """An IAM OIDC provider."""
+
+    url: str
+    audiences: list[str]
+    thumbprints: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+    FIELDS: ClassVar[Fields] = (
+        Field("url", "url", TEXT),
+        Field("audiences", "audiences", TEXTS),
+        optional("thumbprints", "thumbprints", TEXTS),
+        optional("tags", "tags", TEXT_MAP),
+    )
+
+
+@dataclass(frozen=True)
+class Present:
+    """The state of what is either there or not: an attachment, a provider's audience."""
+
+    FIELDS: ClassVar[Fields] = ()
+
+
+@dataclass(frozen=True)
+class RoleState:
+    """An IAM role without its policies; `max_session_duration` in seconds, tags without the transaction's."""
+
+    path: str
+    trust: Document
+    description: str = ""
+    max_session_duration: int = 3600
+    permissions_boundary: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    FIELDS: ClassVar[Fields] = (
+        Field("path", "path", TEXT),
+        Field("trust", "trust", OBJECT),
+        optional("description", "description", TEXT),
+        optional("max_session_duration", "max_session_duration", NUMBER),
+        optional("permissions_boundary", "permissions_boundary", TEXT),
+        optional("tags", "tags", TEXT_MAP),
+    )
+
+
+@dataclass(frozen=True)
+class DocumentState:
+    """An inline policy, or one statement of a shared role's trust policy."""
+
+    document: Document
+    FIELDS: ClassVar[Fields] = (Field("document", "document", OBJECT),)
+
+
+@dataclass(frozen=True)
+class NamespaceState:
+    """A namespace that irsa makes."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    FIELDS: ClassVar[Fields] = (optional("labels", "labels", TEXT_MAP),)
+
+
+@dataclass(frozen=True)
+class ServiceAccountState:
+    """The part of a ServiceAccount that irsa manages; a value of None means that the key is not there.
+
+    `uid` and `resource_version` are those of the object that was read, empty for one that irsa makes.
+    `manifest` is the object as it is to be made again, for one that is deleted.
+    """
+
+    annotations: dict[str, str | None]
+    labels: dict[str, str | None] = field(default_factory=dict)
+    uid: str = ""
+    resource_version: str = ""
+    manifest: Document = field(default_factory=dict)
+    FIELDS: ClassVar[Fields] = (
+        Field("annotations", "annotations", GAPPED_MAP),
+        optional("labels", "labels", GAPPED_MAP),
+        optional("uid", "uid", TEXT),
+        optional("resource_version", "resource_version", TEXT),
+        optional("manifest", "manifest", OBJECT),
+    )
+
+
+@dataclass(frozen=True)
+class OwnerState:
+    """The transaction whose mark an object bears; empty for the run that makes the change itself."""
+
+    transaction: str
+    FIELDS: ClassVar[Fields] = (Field("transaction", "transaction", TEXT),)
+
+
+@dataclass(frozen=True)
+class CommitState:
+    """The value of a role's `irsa/commit` tag."""
+
+    value: str
+    FIELDS: ClassVar[Fields] = (Field("value", "value", TEXT),)
+
+
+@dataclass(frozen=True)
+class SettingsState:
+    """What UpdateRole changes of a role, both at once; `max_session_duration` in seconds."""
+
+    description: str
+    max_session_duration: int
+    FIELDS: ClassVar[Fields] = (
+        Field("description", "description", TEXT),
+        Field("max_session_duration", "max_session_duration", NUMBER),
+    )
+
+
+@dataclass(frozen=True)
+class BoundaryState:
+    """The permissions boundary of a role: the ARN of a managed policy."""
+
+    arn: str
+    FIELDS: ClassVar[Fields] = (Field("arn", "arn", TEXT),)
+
+
+@dataclass(frozen=True)
+class TagsState:
+    """Some tags of a role; a value of None means that the key is not there."""
+
+    values: dict[str, str | None]
+
+    FIELDS: ClassVar[Fields] = (Field("values", "values", GAPPED_MAP),)
+
+    @property
+    def put(self) -> dict[str, str]:
+        """The tags that are there."""
+        return {key: value for key, value in self.values.items() if value is not None}
+
+    @property
+    def gone(self) -> list[str]:
+        """The keys that have to be removed for this state.
+
+        IAM keeps the case of keys, and compares them without it: a tag that is put replaces one whose key
+        differs in case only, and to remove the old key would remove the new one
+        (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html).
+        """
+        put = {key.lower() for key in self.put}
+        return [key for key, value in self.values.items() if value is None and key.lower() not in put]
+
+
+State = (
+    ProviderState
+    | Present
+    | RoleState
+    | DocumentState
+    | NamespaceState
+    | ServiceAccountState
+    | OwnerState
+    | CommitState
+    | SettingsState
+    | BoundaryState
+    | TagsState
+)
+
+
+class Transition(Protocol):
+    """What a change is about: the object's names, and its state before and after."""
+
+    @property
+    def target(self) -> tuple[str, ...]:
+        """The names."""
+        ...
+
+    @property
+    def before(self) -> State | None:
+        """None when it is not there."""
+        ...
+
+    @property
+    def after(self) -> State | None:
+        """None when it is not there any more."""
+        ...
+
+
+def state_of(change: Transition) -> State | None:
+    """The state that a change makes; of a deletion, the one that it ends."""
+    return change.after if change.after is not None else change.before

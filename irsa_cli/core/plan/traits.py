@@ -1,0 +1,105 @@
+"""What is to be known of a kind of change; which kind has which traits is in `irsa_cli.core.plan.kinds`.
+
+No trait has a default: a row that forgets one does not load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState, State, Transition
+
+Target = tuple[str, ...]
+Roles = Callable[[Transition], frozenset[str]]
+Described = Callable[[Transition], str]
+
+
+class Service(Enum):
+    """Who keeps what a change is about."""
+
+    IAM = "IAM"
+    """Writes are not compared with what is there, and show after a while only."""
+    KUBERNETES = "Kubernetes"
+    """The server compares each write with what its writer has seen, and shows it at once."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether the server does the compare-and-set.
+
+        What was taken back then, nobody had counted on; and a change of what is there that is executed late
+        finds something else and does nothing.
+        """
+        return self is Service.KUBERNETES
+
+    @property
+    def spreads(self) -> bool:
+        """Whether a reading may show for a while what was there before a write that was confirmed."""
+        return self is Service.IAM
+
+
+class Proof(Enum):
+    """What proves, without the journal's word, that a run has made what a change tells."""
+
+    MARK = "mark"
+    """The object bears the mark of the run that made it; it is compared when the object is deleted."""
+    IS_MARK = "is a mark"
+    """It is a mark itself, and is changed only where the run's own stands."""
+    PUT_ON = "put on"
+    """It was put onto an object that the run has made. While it is there, that object can't be deleted."""
+    JOURNAL = "journal"
+    """Nothing does: it is the journal's word."""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What irsa has to know of a kind of change, and does not find in the change itself."""
+
+    state: type[State]
+    """What the change's `before` and `after` are."""
+    target: Target
+    """What the names of the change's target mean; of a part, the first names its whole."""
+    whole: str
+    """The kind of object that it is a part of, as members of `Kind` are called; '' for an object itself."""
+    service: Service
+    proof: Proof
+    roles: Roles
+    """The names of the roles that the change is about."""
+    takes_over: bool
+    """Whether it makes what another run has begun this run's own."""
+    owner_decides: bool
+    """Whether the object's mark tells who goes on from a role: without reading it, nothing is taken back."""
+    ends_runs: bool
+    """Whether every run that ends well writes it last: who has it has ended."""
+    changes_trust: bool
+    """Whether it changes which roles count on an OIDC provider."""
+    for_all: bool
+    """Whether it serves the whole cluster: roles count on it, so it is taken back after them."""
+    waits_for_whole: bool
+    """Whether it is given back only when the role that it is about has all its parts back."""
+    made_anew: bool
+    """Whether one that is deleted and made again is another object: its deletion can't be taken back."""
+    described: Described
+    """How a person is told what the change is about."""
+    given_back: str
+    """What is said of a deletion that was taken back."""
+    shown_by: str
+    """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted."""
+
+
+def no_role(_change: Transition) -> frozenset[str]:
+    """For what belongs to no role."""
+    return frozenset()
+
+
+def its_role(change: Transition) -> frozenset[str]:
+    """For a role, and for its parts."""
+    return frozenset((change.target[0],))
+
+
+def annotated_roles(change: Transition) -> frozenset[str]:
+    """For a ServiceAccount: those that it loses and gets."""
+    accounts = (state for state in (change.before, change.after) if isinstance(state, ServiceAccountState))
+    arns = (state.annotations.get(ROLE_ARN_ANNOTATION) for state in accounts)
+    return frozenset(arn.rsplit("/", 1)[-1] for arn in arns if arn)

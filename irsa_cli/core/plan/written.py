@@ -1,0 +1,100 @@
+"""How a change is written down in a journal, and read again, maybe by another version of irsa.
+
+Every field has a name of its own, at its state (`irsa_cli.core.plan.states`): what a journal holds does not
+depend on what classes and their attributes are called. What this version does not know is never passed
+over: to take back a change that is half understood could take away something of somebody else's. A field
+that says nothing (null, false, empty) is harmless, whatever it is called: that is how a newer version
+writes what a change does not use.
+
+Where the lines stand in the file, and its header, is `irsa_cli.transaction.journal`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.forms import TEXT, TEXTS, Form
+from irsa_cli.core.plan.states import State
+
+
+class Unreadable(ValueError):
+    """What was written is damaged: no version of irsa writes it like that."""
+
+
+class Unknown(Unreadable):
+    """What was written means something that this version does not know."""
+
+
+_CHANGE = ("kind", "target", "before", "after")
+
+
+def write(change: Change) -> dict[str, Any]:
+    """The change as it is written down."""
+    return {
+        "kind": change.kind.value,
+        "target": list(change.target),
+        "before": _write_state(change.before),
+        "after": _write_state(change.after),
+    }
+
+
+def read(data: Any) -> Change:
+    """The change that was written; raises `Unknown` or `Unreadable`."""
+    whole = mapping(data, "a change")
+    refuse_unknown(whole, _CHANGE, "a change")
+    name = value(whole, "kind", TEXT, "a change")
+    kind = next((item for item in Kind if item.value == name), None)
+    if kind is None:
+        raise Unknown(f"the kind of change {name!r}")
+    target = value(whole, "target", TEXTS, f"a change of kind {name}")
+    if len(target) != len(kind.traits.target) or not all(target):
+        raise Unreadable(f"a change of kind {name} has the target {target!r}")
+    before, after = (_read_state(kind, whole.get(side)) for side in ("before", "after"))
+    if before is None and after is None:
+        raise Unreadable(f"a change of kind {name} changes nothing")
+    return Change(kind, tuple(target), before, after)
+
+
+def _write_state(state: State | None) -> dict[str, Any] | None:
+    if state is None:
+        return None
+    return {field.key: getattr(state, field.attribute) for field in state.FIELDS}
+
+
+def _read_state(kind: Kind, data: Any) -> State | None:
+    if data is None:
+        return None
+    what, made = f"a state of kind {kind.value}", kind.traits.state
+    whole, fields = mapping(data, what), made.FIELDS
+    refuse_unknown(whole, [field.key for field in fields], what)
+    found = {
+        field.attribute: value(whole, field.key, field.form, what)
+        for field in fields
+        if field.needed or field.key in whole
+    }
+    return made(**found)
+
+
+def mapping(data: Any, what: str) -> Mapping[str, Any]:
+    """What was written, as an object; raises `Unreadable` when it is none."""
+    if not isinstance(data, dict):
+        raise Unreadable(f"{what} is no object")
+    return data
+
+
+def value(whole: Mapping[str, Any], key: str, form: Form, what: str) -> Any:
+    """The value of a field; raises `Unreadable` when it is missing, or of another form."""
+    if key not in whole:
+        raise Unreadable(f"{what} lacks {key!r}")
+    if not form.fits(whole[key]):
+        raise Unreadable(f"{key!r} of {what} is not {form.name}")
+    return whole[key]
+
+
+def refuse_unknown(whole: Mapping[str, Any], known: Any, what: str) -> None:
+    """Raise `Unknown` for a field that says something, and that this version does not know."""
+    for key, said in whole.items():
+        if key not in known and said not in (None, False, "", [], {}):
+            raise Unknown(f"{key!r} in {what}")

@@ -1,0 +1,253 @@
+"""Taking over a role that something else has made: the marks that make it irsa's, and what stays as it was.
+
+Pure. Reading what is there, and the order of several, are in `irsa_cli.usecases.write.adopt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from irsa_cli.core.binding import account_changes
+from irsa_cli.core.binding.ownership import (
+    Belongs,
+    belonging,
+    check_account,
+    check_over,
+    check_there,
+    check_unshared,
+    tags_of,
+    theirs,
+)
+from irsa_cli.core.binding.spec import ObservedRole
+from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.marks import makers, other_managers
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import (
+    COMMIT_TAG,
+    DONE,
+    MARKS,
+    ROLE_ARN_ANNOTATION,
+    TRANSACTION_TAG,
+    RoleState,
+    TagsState,
+)
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.results.result import API_VERSION, Result, cluster_json, worst
+from irsa_cli.core.trust import admitted
+from irsa_cli.core.trust.evaluation import Answer, explain
+from irsa_cli.core.trust.trust_policy import contains, statement
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.names import TAGS_LIMIT, default_role_path
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What makes a role irsa's; `kept` says what stays as it was, `release` are commands that free it.
+
+    `maker` is who made the role, as far as its tags tell, `account_maker` who made the ServiceAccount.
+    `others` are those whom the trust policy lets in, too.
+    """
+
+    plan: Plan
+    maker: str = makers.UNKNOWN
+    account_maker: str = makers.UNKNOWN
+    others: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The part of a result that is about the adoption."""
+        return {
+            "maker": self.maker,
+            "accountMaker": self.account_maker,
+            "others": list(self.others),
+            "kept": list(self.kept),
+            "release": list(self.release),
+        }
+
+
+def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
+    """How the ServiceAccount's role, and its annotation, become irsa's; an empty plan when they are.
+
+    Raises `Refused` for a role that isn't there, doesn't admit the ServiceAccount, is irsa's for another one,
+    or is named by others (`sharers`), too: who deletes or changes it later would do so to them.
+    """
+    check_account(pair)
+    state = check_there(pair)
+    assert pair.role is not None
+    maker = makers.maker_of_role(_foreign_tags(state))
+    account = pair.account
+    account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
+    others = admitted.others(state.trust, pair.identity(pair.audience))
+    who = belonging(state, pair)
+    if who is Belongs.OURS:
+        check_over(pair, state)
+    tagging = _tagging(pair, state)
+    if who is Belongs.OURS and not tagging:
+        return Adoption(Plan.of(_marking(pair)), maker, account_maker, others)
+    if who is Belongs.OTHERS:
+        raise theirs(pair, state)
+    check_unshared(pair, sharers)
+    admission = _check_admitted(pair, state)
+    return Adoption(
+        Plan.of(tagging, _marking(pair)),
+        maker,
+        account_maker,
+        others,
+        (
+            *admission,
+            *_kept(pair, pair.role, maker),
+            *_told_of_others(others),
+            *other_managers.account(f"{pair.namespace}/{pair.name}", account_maker),
+        ),
+        release_commands(pair.cluster, state.tags),
+    )
+
+
+def _foreign_tags(state: RoleState) -> dict[str, str]:
+    return {key: value for key, value in state.tags.items() if not key.startswith("irsa/")}
+
+
+def _tagging(pair: Pairing, state: RoleState) -> list[Change]:
+    wanted = tags_of(pair)
+    if not pair.is_annotated and TRANSACTION_TAG not in state.tags:
+        # No ServiceAccount tells that the role is complete: it has to say so itself.
+        wanted[COMMIT_TAG] = DONE
+    missing = {key: value for key, value in wanted.items() if state.tags.get(key) != value}
+    if not missing:
+        return []
+    if len(state.tags) + len(missing) > TAGS_LIMIT:
+        raise Refused(
+            f"role {pair.role_name} has no room for {len(missing)} more tags",
+            reason=f"it has {len(state.tags)}, and IAM takes {TAGS_LIMIT}",
+            next_steps=(f"aws iam untag-role --role-name {pair.role_name} --tag-keys KEY",),
+        )
+    before = {key: state.tags.get(key) for key in missing}
+    return [Change(Kind.ROLE_TAGS, (pair.role_name,), TagsState(before), TagsState({**missing}))]
+
+
+def _marking(pair: Pairing) -> list[Change]:
+    """The marks that make the annotations irsa's that the ServiceAccount has for the role."""
+    there = pair.account.annotations if pair.is_annotated else {}
+    marks: dict[str, str | None] = {mark: there[key] for key, mark in MARKS.items() if key in there}
+    return account_changes.patch((pair.namespace, pair.name), pair.account, marks, {}) if marks else []
+
+
+def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:
+    """What can't be known of who is admitted; raises `Refused` where the ServiceAccount is not."""
+    identity = pair.identity(pair.audience)
+    explanation = explain(state.trust, identity)
+    if explanation.answer is not Answer.NO:
+        # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
+        said = "whether the trust policy admits the ServiceAccount can't be known from here"
+        return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
+    where = f"{pair.name} -n {pair.namespace} -c {pair.cluster.name} -r {pair.cluster.region}"
+    steps = [f"irsa doctor {where}  # why"] if pair.is_annotated else []
+    steps.append(f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # lets it in")
+    raise Refused(
+        f"the trust policy of {pair.role_arn} does not admit {identity.subject}",
+        reason="a role that its ServiceAccount can't assume is not taken over",
+        details=tuple(explanation.text),
+        next_steps=tuple(steps),
+    )
+
+
+def _kept(pair: Pairing, role: ObservedRole, maker: str) -> Iterator[str]:
+    """What is not as irsa would have made it, and stays."""
+    state = role.state
+    if state.path != default_role_path(pair.cluster.name):
+        yield f"the role keeps its name and path: {state.path}{pair.role_name}"
+    statements = as_list(state.trust.get("Statement", []))
+    own = contains(state.trust, statement(pair.identity(pair.audience)))
+    if not own:
+        yield "the trust policy stays: the statement that admits the ServiceAccount is not as irsa writes it"
+    elif len(statements) > 1:
+        more = f"{len(statements) - 1} statement{'s' if len(statements) > 2 else ''}"
+        yield f"the trust policy stays, with {more} besides the one that admits the ServiceAccount"
+    if maker == makers.EKSCTL and role.inline:
+        yield f"inline policies keep the names that eksctl gave them: {', '.join(sorted(role.inline))}"
+    yield from other_managers.role(maker)
+    if not pair.is_annotated:
+        named = pair.account.annotations.get(ROLE_ARN_ANNOTATION)
+        does = f"names {named}" if named else "does not name the role"
+        yield f"ServiceAccount {pair.namespace}/{pair.name} {does}: that stays as it is"
+
+
+def _told_of_others(others: tuple[str, ...]) -> Iterator[str]:
+    if others:
+        yield f"the trust policy lets in others, too: {admitted.shortened(others)}"
+
+
+def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ...]:
+    """The commands that delete a role's CloudFormation stack and keep what is in it; none without a stack.
+
+    `--retain-resources` is for stacks in DELETE_FAILED, so the resources get DeletionPolicy: Retain first. A
+    change of that alone is no update to CloudFormation: it takes one of the metadata with it.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html#troubleshooting-errors-no-updates-to-perform
+    """
+    stack = _stack(tags)
+    if not stack:
+        return ()
+    common = f"--stack-name {stack} --region {cluster.region}"
+    keep = '.Resources[] |= (.DeletionPolicy = "Retain" | .Metadata.releasedTo = "irsa")'
+    return (
+        f"aws cloudformation get-template {common} --query TemplateBody --output json"
+        f" | jq '{keep}' > kept.json",
+        f"aws cloudformation update-stack {common} --template-body file://kept.json"
+        " --capabilities CAPABILITY_NAMED_IAM",
+        f"aws cloudformation wait stack-update-complete {common}",
+        f"aws cloudformation update-termination-protection {common} --no-enable-termination-protection",
+        f"aws cloudformation delete-stack {common}",
+    )
+
+
+def _stack(tags: Mapping[str, str]) -> str:
+    """The name of the stack that a role belongs to, '' when its tags name none."""
+    if makers.STACK_TAG in tags:
+        return tags[makers.STACK_TAG]
+    cluster = next((tags[key] for key in makers.EKSCTL_TAGS if key in tags), "")
+    namespace, slash, name = tags.get(makers.EKSCTL_ACCOUNT_TAG, "").partition("/")
+    return f"eksctl-{cluster}-addon-iamserviceaccount-{namespace}-{name}" if cluster and slash else ""
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A ServiceAccount that was passed over, and why; that is no failure."""
+
+    account: str
+    why: str
+
+
+@dataclass
+class Adoptions:
+    """How each of several adoptions ended; `signal` is the one that stopped the work in between."""
+
+    cluster: Cluster
+    items: list[Result] = field(default_factory=list)
+    passed: list[Passed] = field(default_factory=list)
+    signal: int = 0
+    detailed: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: the worst of all."""
+        if self.signal:
+            return 128 + self.signal
+        for item in self.items:
+            item.detailed = self.detailed
+        return worst([int(item.exit_code) for item in self.items])
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `-o json` and `-o yaml` print."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "AdoptionList",
+            "exitCode": self.exit_code,
+            "cluster": cluster_json(self.cluster),
+            "items": [item.to_json() for item in self.items],
+            "passed": [{"serviceAccount": item.account, "why": item.why} for item in self.passed],
+        }

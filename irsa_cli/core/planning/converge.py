@@ -1,0 +1,240 @@
+"""The plan that makes a wish true whatever is there: what is missing is made, what differs is changed.
+
+`irsa apply` plans so; `create-sa`, which refuses what differs, by `irsa_cli.core.planning.create` alone.
+Changed is only what is irsa's: a role that bears its tags, and on a ServiceAccount the keys that irsa has
+set.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from irsa_cli.core.binding.attached_trust import becoming
+from irsa_cli.core.binding.observed import is_made
+from irsa_cli.core.binding.role_changes import RoleChanges, check_path, role_changes
+from irsa_cli.core.binding.spec import (
+    Observed,
+    ObservedRole,
+    ObservedServiceAccount,
+    Wish,
+    is_annotated,
+    life_of,
+)
+from irsa_cli.core.marks import tag_notes
+from irsa_cli.core.marks.annotation_marks import wrote
+from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
+from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    CLUSTER_TAG,
+    MANAGED_BY_LABEL,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    WEBHOOK_ANNOTATIONS,
+    WISH_TAG,
+)
+from irsa_cli.core.planning.create import plan
+from irsa_cli.core.planning.differences import check_trust_size
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust import owned_statements
+from irsa_cli.core.trust.restrictions import Restriction
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.names import TAGS_LIMIT, default_role_path
+
+
+def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Plan:
+    """The changes that make the wish true; empty when it is true already.
+
+    Raises `Refused` for what is somebody else's, and for a role that is half made for other wishes, unless
+    `takes_over`.
+    """
+    if observed.service_account is not None and not wish.role_only:
+        check_note(observed.service_account.annotations, wish.namespace, wish.name)
+    wish = _with_notes(_with_keys(wish, observed.service_account), observed.role)
+    _check_account(wish, observed.service_account)
+    wish = replace(wish, override=True)
+    if wish.role is None or observed.role is None:
+        return plan(wish, observed)
+    _check_role(wish, observed, observed.role, takes_over=takes_over)
+    return plan(wish, observed, _changes(wish, observed, observed.role))
+
+
+def _changes(wish: Wish, observed: Observed, role: ObservedRole) -> RoleChanges:
+    assert wish.role is not None
+    document = _trust_after(wish, role)
+    check_trust_size(wish.role_arn, document, observed.trust_quota)
+    _check_widening(wish, observed, role.state.trust, document)
+    tags = {**wish.role.tags, **tag_notes.foreign(role.state.tags, wish.role.tags)}
+    if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):
+        raise Refused(
+            f"role {wish.role_name} has no room for the entry's tags",
+            reason=f"with those that others have set it would have {len(tags)}, and IAM takes {TAGS_LIMIT}",
+            next_steps=(f"aws iam untag-role --role-name {wish.role_name} --tag-keys KEY",),
+        )
+    state = replace(wish.role, trust=document, tags=tags)
+    return role_changes(
+        wish.role_name, role, ObservedRole(state, frozenset(wish.policies), dict(wish.inline))
+    )
+
+
+def _trust_after(wish: Wish, role: ObservedRole) -> Document:
+    assert wish.role is not None
+    return owned_statements.with_own(role.state.trust, wish.role.trust, _own(wish, role))
+
+
+def _own(wish: Wish, role: ObservedRole) -> owned_statements.Own:
+    assert wish.role is not None
+    return owned_statements.Own.of(wish.identity, wish.role.trust, role.state.tags)
+
+
+def voids(wish: Wish, observed: Observed) -> tuple[Restriction, ...]:
+    """What somebody else has restricted in the trust policy of irsa's role, and the wish undoes."""
+    role = observed.role
+    if wish.role is None or role is None:
+        return ()
+    return owned_statements.voided(role.state.trust, _trust_after(wish, role), _own(wish, role))
+
+
+def _check_widening(wish: Wish, observed: Observed, before: Document, after: Document) -> None:
+    """Raise `Refused` where somebody else has restricted irsa's statement, and this would undo it."""
+    found = () if wish.force else voids(wish, observed)
+    if found:
+        raise Refused(
+            f"the trust policy of role {wish.role_name} was restricted by somebody else",
+            reason="the entry does not wish these conditions, and to write it would void them",
+            details=(*(item.text for item in found), *becoming(before, after)),
+            next_steps=(
+                "to keep them: write them into the entry as trustConditions (kind Bindings)",
+                "to void them: run this again with --force",
+            ),
+        )
+
+
+def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_over: bool) -> None:
+    assert wish.role is not None
+    tags = role.state.tags
+    for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
+        if tags.get(key) != wish.role.tags[key]:
+            raise Refused(
+                f"role {wish.role_name} is not irsa's for {wish.namespace}/{wish.name}",
+                reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {wish.role.tags[key]}",
+                next_steps=_instead_of(wish, observed, theirs=key in tags),
+            )
+    check_path(wish.role_name, role.state, wish.role)
+    owned_statements.check_marks(wish.role_name, tags)
+    life = life_of(wish, observed)
+    if not life.is_over and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
+        raise Refused(
+            f"role {wish.role_name} is {life.stage.value}, for other wishes",
+            reason=life.why,
+            next_steps=(
+                "wait for that run: 15 minutes after it began, this command takes the role over",
+                *life.next_steps(f"-c {wish.cluster.name} -r {wish.cluster.region}"),
+            ),
+        )
+
+
+def _instead_of(wish: Wish, observed: Observed, *, theirs: bool) -> tuple[str, ...]:
+    """What to do about a role that is not irsa's for the ServiceAccount; `theirs`: it is for another."""
+    if theirs:
+        return (
+            "give the entry another roleName",
+            "or, to use that role: attachRoleARN in place of roleName, and --update-trust",
+        )
+    named = "" if is_annotated(wish, observed) and not wish.role_only else f" --role-name {wish.role_name}"
+    return (
+        f"to take the role over: {_adopt(wish)}{named}",
+        "or give the entry another roleName",
+    )
+
+
+def _adopt(wish: Wish) -> str:
+    cluster = wish.cluster
+    return f"irsa adopt {wish.name} -n {wish.namespace} -c {cluster.name} -r {cluster.region}"
+
+
+def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
+    """A ServiceAccount with a role that irsa has not given it changes only when the user says so."""
+    annotations = account.annotations if account is not None else {}
+    _check_audience(wish, account)
+    present = annotations.get(ROLE_ARN_ANNOTATION)
+    if present in (None, wish.role_arn) or wish.override or wish.role_only:
+        return
+    # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
+    own = f":iam::{wish.cluster.account}:role{default_role_path(wish.cluster.name)}"
+    if not wrote(annotations, ROLE_ARN_ANNOTATION) or own not in present:
+        keep = f"to keep that role: {_adopt(wish)}, and name no other role in the entry"
+        if f":iam::{wish.cluster.account}:" not in str(present):
+            keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
+        raise Refused(
+            f"{wish.namespace}/{wish.name} has another role",
+            reason=f"it is annotated with {present}, which irsa did not make, or not give it",
+            next_steps=(
+                keep,
+                "to give it the new one: run this again with --override-existing-serviceaccounts",
+            ),
+        )
+
+
+def _check_audience(wish: Wish, account: ObservedServiceAccount | None) -> None:
+    """An audience that somebody else has set, and the entry does not name, is not taken off in silence."""
+    if account is None or wish.override or wish.role_only or is_made(account):
+        return
+    present = account.annotations.get(AUDIENCE_ANNOTATION)
+    if present in (None, wish.audience) or wish.audience != DEFAULT_AUDIENCE:
+        return
+    if wrote(account.annotations, AUDIENCE_ANNOTATION):
+        return
+    raise Refused(
+        f"{wish.namespace}/{wish.name} asks for tokens of another audience",
+        reason=f"its annotation {AUDIENCE_ANNOTATION} is {present}, which irsa did not write",
+        next_steps=(
+            "to keep it: say audience in the entry (kind Bindings)",
+            "to take it off: run this again with --override-existing-serviceaccounts",
+        ),
+    )
+
+
+def _with_notes(wish: Wish, role: ObservedRole | None) -> Wish:
+    """The wish with the tags that tell a later run what is irsa's of the trust policy and of the tags."""
+    if wish.role is None:
+        return wish
+    there = role.state.tags if role is not None else {TRANSACTION_TAG: ""}
+    tags = {**wish.role.tags, **owned_statements.tags(wish.identity, wish.role.trust)}
+    tags = tag_notes.with_note(tags, there)
+    return replace(wish, role=replace(wish.role, tags=tags))
+
+
+def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
+    """The wish with the keys that are to go, and the note of those that are there."""
+    if wish.role_only:
+        return wish
+    keys = {
+        "annotations": sorted(key for key in wish.annotations if key not in WEBHOOK_ANNOTATIONS),
+        "labels": sorted(wish.labels),
+    }
+    noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
+    before = applied_keys(account.annotations if account is not None else {})
+    labels: dict[str, str | None] = dict.fromkeys(before["labels"])
+    if MANAGED_BY_LABEL in labels:
+        labels[MANAGED_BY_LABEL] = "irsa"  # As it was before it was wished to be something else.
+    return replace(
+        wish,
+        annotations={
+            **dict.fromkeys((*before["annotations"], *_former(account))),
+            **wish.annotations,
+            KEYS_ANNOTATION: noted,
+        },
+        labels={**labels, **wish.labels},
+    )
+
+
+def _former(account: ObservedServiceAccount | None) -> list[str]:
+    """The webhook's annotations that irsa has written: they go when they are not wished any more."""
+    if account is None:
+        return []
+    made, there = is_made(account), account.annotations
+    return [key for key in WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]

@@ -1,0 +1,256 @@
+"""The plan that leads from what is there to what is wished for one ServiceAccount.
+
+`plan` is a pure function: it decides between doing, doing nothing and refusing. Carrying the plan out is in
+`irsa_cli.usecases`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from irsa_cli.core.binding import account_changes, attached_trust
+from irsa_cli.core.binding.role_changes import RoleChanges
+from irsa_cli.core.binding.spec import Observed, Wish, is_annotated, is_half_made
+from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks.annotation_marks import with_marks
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    CLUSTER_TAG,
+    COMMIT_TAG,
+    DONE,
+    MANAGED_BY_LABEL,
+    NOBODY,
+    PENDING,
+    ROLE_ARN_ANNOTATION,
+    ROLE_MARK,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    CommitState,
+    DocumentState,
+    NamespaceState,
+    OwnerState,
+    Present,
+    ProviderState,
+    ServiceAccountState,
+)
+from irsa_cli.core.planning.differences import check, check_preconditions
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.issuer import provider_arn
+
+
+def plan(wish: Wish, observed: Observed, changes: RoleChanges | None = None) -> Plan:
+    """The changes that make the wish true; empty when it is true already.
+
+    Raises `Refused` when something exists and differs, or when a precondition does not hold. With `changes`,
+    the role that is there is changed by them, whatever differs.
+    """
+    if changes is None:
+        check(wish, observed)
+    else:
+        check_preconditions(wish, observed)
+    account = [] if wish.role_only else _service_account_changes(wish, observed)
+    early, last = (account[:-1], account[-1:]) if wish.gated else ([], account)
+    policies = _policy_changes(wish, observed) if changes is None else list(changes.gains)
+    losses = [] if changes is None else list(changes.losses)
+    commit = _commit_changes(wish, observed, last=not policies)
+    first = [
+        *_provider_changes(wish, observed),
+        *_namespace_changes(wish, observed),
+        *_role_changes(wish, observed, last=not policies),
+    ]
+    second = [*policies, *_trust_changes(wish, observed), *early]
+    if first or second or losses or commit or last:
+        first += _owner_changes(wish, observed)
+        second += _repeated(wish, observed)
+    *work, tail = (first, second, losses, commit, last) if last else (first, second, losses, commit)
+    stages = Plan.of(*work).stages
+    # A gate stands before the last stage, and so behind all that the token needs: where the annotation
+    # is there already, that stage may be empty.
+    return Plan((*stages, tuple(tail))) if tail or (wish.gated and stages) else Plan(stages)
+
+
+def _provider_changes(wish: Wish, observed: Observed) -> list[Change]:
+    if not wish.associate or wish.role_account != wish.cluster.account:
+        return []
+    made_for = {SERVICE_ACCOUNT_TAG: f"{wish.namespace}/{wish.name}"}
+    return provider_changes(wish.cluster, (wish.audience,), observed.provider, tags=made_for)
+
+
+def provider_changes(
+    cluster: Cluster,
+    audiences: tuple[str, ...],
+    provider: ProviderState | None,
+    *,
+    thumbprints: tuple[str, ...] = (),
+    tags: Mapping[str, str] | None = None,
+) -> list[Change]:
+    """The changes after which IAM accepts the cluster's tokens for these audiences.
+
+    A provider that is there keeps its other audiences, its thumbprints and its tags.
+    """
+    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    if provider is None:
+        wished = ProviderState(
+            url=cluster.issuer,
+            audiences=list(audiences),
+            thumbprints=list(thumbprints),
+            tags={CLUSTER_TAG: cluster.arn, **(tags or {})},
+        )
+        return [Change(Kind.PROVIDER, (arn,), None, wished)]
+    missing = [audience for audience in audiences if audience not in provider.audiences]
+    return [Change(Kind.AUDIENCE, (arn, audience), None, Present()) for audience in missing]
+
+
+def _namespace_changes(wish: Wish, observed: Observed) -> list[Change]:
+    if observed.namespace_exists or wish.role_only:
+        return []
+    return [Change(Kind.NAMESPACE, (wish.namespace,), None, NamespaceState())]
+
+
+def _role_changes(wish: Wish, observed: Observed, *, last: bool) -> list[Change]:
+    """The role; `last`: nothing is to be put onto it afterwards."""
+    if wish.role is None or observed.role is not None:
+        return []
+    role = wish.role
+    if wish.role_only or is_annotated(wish, observed):
+        role = replace(role, tags={**role.tags, COMMIT_TAG: DONE if last else PENDING})
+    return [Change(Kind.ROLE, (wish.role_name,), None, role)]
+
+
+def _commit_changes(wish: Wish, observed: Observed, *, last: bool) -> list[Change]:
+    """The tag that says that all is done, where the ServiceAccount can't say it."""
+    if wish.role is None:
+        return []
+    if _is_to_tell(wish, observed):
+        return [Change(Kind.ROLE_COMMIT, (wish.role_name,), None, CommitState(DONE))]
+    if observed.role is not None:
+        before = lifecycle.commit_of(observed.role.state.tags)
+    else:
+        pending = not last and (wish.role_only or is_annotated(wish, observed))
+        before = CommitState(PENDING) if pending else None
+    if before in (None, CommitState(DONE)):
+        return []
+    return [Change(Kind.ROLE_COMMIT, (wish.role_name,), before, CommitState(DONE))]
+
+
+def _is_to_tell(wish: Wish, observed: Observed) -> bool:
+    """Whether the role has to say itself from now on that it is complete: so far its ServiceAccount did."""
+    tags = observed.role.state.tags if observed.role is not None else {}
+    return wish.role_only and lifecycle.is_told_by_account(tags)
+
+
+def _owner_changes(wish: Wish, observed: Observed) -> list[Change]:
+    """What another run has made, and may still take back, becomes this run's before anything builds on it."""
+    ours = OwnerState("")
+    changes = []
+    # Only its owner may write on a role that it is complete.
+    if observed.role is not None and (is_half_made(wish, observed) or _is_to_tell(wish, observed)):
+        maker = OwnerState(observed.role.state.tags.get(TRANSACTION_TAG, NOBODY))
+        changes.append(Change(Kind.ROLE_OWNER, (wish.role_name,), maker, ours))
+    if observed.provider_maker:
+        maker = OwnerState(observed.provider_maker)
+        changes.append(Change(Kind.PROVIDER_OWNER, (wish.identity.provider_arn,), maker, ours))
+    if observed.namespace_maker and not wish.role_only:
+        changes.append(
+            Change(Kind.NAMESPACE_OWNER, (wish.namespace,), OwnerState(observed.namespace_maker), ours)
+        )
+    return changes
+
+
+def _repeated(wish: Wish, observed: Observed) -> list[Change]:
+    """The policies that are on a half-made role already: its maker may be about to take them off."""
+    role = observed.role
+    if role is None or not is_half_made(wish, observed):
+        return []
+    there = [arn for arn in wish.policies if arn in role.attached]
+    changes = [Change(Kind.ATTACHMENT, (wish.role_name, arn), Present(), Present()) for arn in there]
+    changes += [
+        Change(Kind.INLINE_POLICY, (wish.role_name, name), DocumentState(document), DocumentState(document))
+        for name, document in wish.inline.items()
+        if name in role.inline
+    ]
+    return changes
+
+
+def counts_on_others(wish: Wish, observed: Observed, todo: Plan) -> bool:
+    """Whether the plan builds on what another run may be taking back at this moment.
+
+    Then what was read before is not enough: it has to be looked at again when the plan has been carried out.
+    """
+    return any(change.kind.traits.takes_over for change in todo) or (
+        wish.update_trust and len(todo) > 0 and not _trust_changes(wish, observed)
+    )
+
+
+def _policy_changes(wish: Wish, observed: Observed) -> list[Change]:
+    if wish.role is None:
+        return []
+    attached = observed.role.attached if observed.role else frozenset()
+    inline = observed.role.inline if observed.role else {}
+    changes = [
+        Change(Kind.ATTACHMENT, (wish.role_name, arn), None, Present())
+        for arn in wish.policies
+        if arn not in attached
+    ]
+    changes += [
+        Change(Kind.INLINE_POLICY, (wish.role_name, name), None, DocumentState(document))
+        for name, document in wish.inline.items()
+        if name not in inline
+    ]
+    return changes
+
+
+def _trust_changes(wish: Wish, observed: Observed) -> list[Change]:
+    if wish.role is not None or observed.role is None:
+        return []
+    wanted = attached_trust.judge(wish, observed.role).added
+    if wanted is None:
+        return []
+    return [
+        Change(Kind.TRUST_STATEMENT, (wish.role_name, wish.identity.subject), None, DocumentState(wanted))
+    ]
+
+
+def _service_account_changes(wish: Wish, observed: Observed) -> list[Change]:
+    """One change, or with a gate up to two: the ServiceAccount without its role, then the annotation."""
+    target = (wish.namespace, wish.name)
+    account = observed.service_account
+    if account is not None:
+        return account_changes.patch(target, account, wish.annotations, wish.labels)
+    wanted = {key: value for key, value in wish.annotations.items() if value is not None}
+    annotations = with_marks(wanted)
+    wished = {key: value for key, value in wish.labels.items() if value is not None}
+    labels: dict[str, str | None] = {MANAGED_BY_LABEL: "irsa", **wished}
+    whole = ServiceAccountState(annotations={**annotations}, labels=labels)
+    if not wish.gated:
+        return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]
+    role = annotations.pop(ROLE_ARN_ANNOTATION)
+    del annotations[ROLE_MARK]
+    # None, so that a rollback leaves it alone when another run has given it a role meanwhile.
+    bare = ServiceAccountState(annotations={**annotations, ROLE_ARN_ANNOTATION: None}, labels=labels)
+    return [
+        Change(Kind.SERVICE_ACCOUNT, target, None, bare),
+        Change(
+            Kind.SERVICE_ACCOUNT,
+            target,
+            ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: None})),
+            ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: role})),
+        ),
+    ]
+
+
+def service_account_annotations(
+    role_arn: str, audience: str, default_audience: str, extra: Mapping[str, str]
+) -> dict[str, str | None]:
+    """The annotations that the pod identity webhook reads, and the user's.
+
+    https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
+    """
+    return {
+        ROLE_ARN_ANNOTATION: role_arn,
+        # An audience that was left behind would make pods ask for tokens that the trust policy refuses.
+        AUDIENCE_ANNOTATION: None if audience == default_audience else audience,
+        **extra,
+    }

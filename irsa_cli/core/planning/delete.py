@@ -1,0 +1,229 @@
+"""The plan that takes away what irsa made of one ServiceAccount's binding; pure.
+
+Whether it may be carried out is decided in `irsa_cli.core.planning.deletion_checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from irsa_cli.core.binding import account_changes
+from irsa_cli.core.binding.observed import Bound, NamedRole
+from irsa_cli.core.binding.role_changes import removal
+from irsa_cli.core.binding.spec import ObservedServiceAccount
+from irsa_cli.core.marks import lifecycle, makers
+from irsa_cli.core.marks.annotation_marks import marks_there
+from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import (
+    COMMIT_TAG,
+    DELETING,
+    DONE,
+    MANAGED_BY_LABEL,
+    MARKS,
+    NOBODY,
+    ROLE_ARN_ANNOTATION,
+    TRANSACTION_TAG,
+    WEBHOOK_ANNOTATIONS,
+    CommitState,
+    DocumentState,
+    OwnerState,
+    ServiceAccountState,
+)
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.trust import trust_policy
+
+OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION)
+"""What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""
+
+OWNERS, COMMITS, UNBINDING, POLICIES, ROLES, ACCOUNTS = range(6)
+"""The stages of a deletion, in their order.
+
+First the roles are this run's, and say that they are being deleted: so what a crash leaves is found again,
+and a run that makes the same notices. Then no pod gets the role any more, then it is taken apart. A
+ServiceAccount that goes is the very last: it can't come back as what it was.
+"""
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """The stages of a deletion, always all six, so that those of several bindings fit side by side.
+
+    `lost` are the ARNs of roles that can't be used afterwards, `notes` what stays and why.
+    """
+
+    stages: tuple[tuple[Change, ...], ...]
+    lost: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def plan(self) -> Plan:
+        """The stages that are not empty."""
+        return merged([self])
+
+    @property
+    def takes_account(self) -> bool:
+        """Whether the ServiceAccount itself goes."""
+        return any(change.action == "delete" for change in self.stages[ACCOUNTS])
+
+
+def merged(deletions: Iterable[Deletion]) -> Plan:
+    """One plan for several bindings, all of which are deleted or none."""
+    together: list[list[Change]] = [[] for _ in range(ACCOUNTS + 1)]
+    for deletion in deletions:
+        for stage, changes in zip(together, deletion.stages, strict=True):
+            stage += changes
+    return Plan.of(*together)
+
+
+def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> Deletion:
+    """What irsa made of a binding is taken away; `keep_account` takes only its annotations off it."""
+    work = _Work()
+    if keep_role:
+        _keep(bound, work)
+    else:
+        for role in bound.own:
+            _delete_role(role, work)
+        if bound.used is not None:
+            _take_out(bound, bound.used, work)
+    if bound.account is not None:
+        _delete_account(bound, bound.account, work, keep=keep_account)
+    if bound.problem:
+        work.notes.append(bound.problem)
+    return Deletion(tuple(tuple(stage) for stage in work.stages), frozenset(work.lost), tuple(work.notes))
+
+
+@dataclass
+class _Work:
+    """A deletion that is being put together."""
+
+    stages: list[list[Change]] = field(default_factory=lambda: [[] for _ in range(ACCOUNTS + 1)])
+    lost: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+
+def _own(role: NamedRole) -> Change:
+    maker = OwnerState(role.state.tags.get(TRANSACTION_TAG, NOBODY))
+    return Change(Kind.ROLE_OWNER, (role.name,), maker, OwnerState(""))
+
+
+def _commit(role: NamedRole, value: str) -> Change:
+    before = lifecycle.commit_of(role.state.tags)
+    return Change(Kind.ROLE_COMMIT, (role.name,), before, CommitState(value))
+
+
+def _keep(bound: Bound, work: _Work) -> None:
+    """A complete role whose ServiceAccount could tell has to tell it itself from now on."""
+    for role in bound.own:
+        if not lifecycle.tells_itself(role.state.tags) and role.arn == bound.annotation:
+            work.stages[OWNERS].append(_own(role))
+            work.stages[COMMITS].append(_commit(role, DONE))
+
+
+def _delete_role(role: NamedRole, work: _Work) -> None:
+    work.stages[OWNERS].append(_own(role))
+    if lifecycle.commit_of(role.state.tags) != CommitState(DELETING):
+        work.stages[COMMITS].append(_commit(role, DELETING))
+    work.stages[POLICIES] += removal(role.name, role.role)
+    tags = {key: value for key, value in role.state.tags.items() if key != TRANSACTION_TAG}
+    state = replace(role.state, tags={**tags, COMMIT_TAG: DELETING})
+    work.stages[ROLES].append(Change(Kind.ROLE, (role.name,), state, None))
+    work.lost.add(role.arn)
+
+
+def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
+    """The statement that irsa adds for a ServiceAccount goes from a role that is somebody else's.
+
+    Only one that bears irsa's mark, and of that only the subject, where others share it. It goes before the
+    annotation: that is what tells of the role, should the run be cut off in between.
+    """
+    statement = trust_policy.marked_for(role.state.trust, bound.identity)
+    if statement is None:
+        work.notes.append(f"{role.arn} was not made by irsa, and has no statement of it: it stays as it is")
+    elif not _statements(trust_policy.without_statement(role.state.trust, statement)):
+        work.notes.append(
+            f"{role.arn} was not made by irsa and stays, with its trust policy: the statement for"
+            f" {bound.identity.subject} is the only one, and IAM takes no policy without any"
+        )
+    else:
+        target = (role.name, bound.identity.subject)
+        work.stages[COMMITS].append(Change(Kind.TRUST_STATEMENT, target, DocumentState(statement), None))
+        work.lost.add(role.arn)
+        work.notes.append(f"{role.arn} was not made by irsa: it stays, without the statement of irsa")
+
+
+def _statements(document: Mapping[str, object]) -> list[object]:
+    return as_list(document.get("Statement", []))
+
+
+def _delete_account(bound: Bound, account: ObservedServiceAccount, work: _Work, *, keep: bool) -> None:
+    """The ServiceAccount that irsa made goes; another one, or one that is to be kept, loses what irsa wrote.
+
+    Where a role goes it loses that early, else at the end. One that somebody else has given a role stays.
+    """
+    target = (bound.namespace, bound.name)
+    goes = bound.is_made and not keep and not bound.is_theirs
+    bare = _bare(bound, account, keeps=bound.is_made and keep)
+    if not goes or work.stages[ROLES]:
+        stage = UNBINDING if work.stages[ROLES] else ACCOUNTS
+        work.stages[stage] += _patch(target, account, bare)
+    if goes:
+        there = bare if work.stages[ROLES] else account
+        before = ServiceAccountState(
+            annotations={key: there.annotations.get(key) for key in (*OWN_ANNOTATIONS, TRANSACTION_TAG)},
+            labels={MANAGED_BY_LABEL: there.labels.get(MANAGED_BY_LABEL)},
+            uid=account.uid,
+            manifest=there.manifest,
+        )
+        work.stages[ACCOUNTS].append(Change(Kind.SERVICE_ACCOUNT, target, before, None))
+    elif bound.is_theirs:
+        work.notes += _left(bound, account)
+    elif bound.is_made:
+        work.notes.append(f"ServiceAccount {bound.full_name} stays, and is no longer irsa's")
+    else:
+        work.notes.append(f"ServiceAccount {bound.full_name} was not made by irsa: it stays, without a role")
+
+
+def _left(bound: Bound, account: ObservedServiceAccount) -> list[str]:
+    """Why a ServiceAccount keeps its annotation, and how it is taken off it."""
+    maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
+    where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (made by {maker}: change it there, too)"
+    return [
+        f"ServiceAccount {bound.full_name}{where} stays, with its annotation {ROLE_ARN_ANNOTATION}:"
+        f" {bound.annotation}, which irsa did not write. To take it off:"
+        f" {unannotate(bound)}"
+    ]
+
+
+def unannotate(bound: Bound) -> str:
+    """The command that takes the role off a ServiceAccount."""
+    return f"kubectl annotate serviceaccount {bound.name} -n {bound.namespace} {ROLE_ARN_ANNOTATION}-"
+
+
+def _bare(bound: Bound, account: ObservedServiceAccount, *, keeps: bool) -> ObservedServiceAccount:
+    """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
+    applied = applied_keys(account.annotations)
+    gone = {*bound.written, *marks_there(account.annotations), *applied["annotations"], KEYS_ANNOTATION}
+    gone |= {TRANSACTION_TAG} if keeps else set()
+    off = {*applied["labels"], *((MANAGED_BY_LABEL,) if keeps else ())}
+    annotations = {key: value for key, value in account.annotations.items() if key not in gone}
+    labels = {key: value for key, value in account.labels.items() if key not in off}
+    return replace(
+        account, annotations=annotations, labels=labels, manifest=_relabelled(account, annotations, labels)
+    )
+
+
+def _relabelled(
+    account: ObservedServiceAccount, annotations: Mapping[str, str], labels: Mapping[str, str]
+) -> Document:
+    metadata = {**account.manifest.get("metadata", {}), "annotations": annotations, "labels": labels}
+    return {**account.manifest, "metadata": metadata}
+
+
+def _patch(
+    target: tuple[str, str], account: ObservedServiceAccount, bare: ObservedServiceAccount
+) -> list[Change]:
+    annotations = {key: None for key in account.annotations if key not in bare.annotations}
+    labels = {key: None for key in account.labels if key not in bare.labels}
+    return account_changes.patch(target, account, annotations, labels)

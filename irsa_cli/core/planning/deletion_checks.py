@@ -1,0 +1,176 @@
+"""Whether a binding may be deleted: who uses it, and whether a run is still making it; pure.
+
+The plan is made in `irsa_cli.core.planning.delete`. What is not there at all is told by who has looked for
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from irsa_cli.core.binding.observed import Bound, NamedRole
+from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION
+from irsa_cli.core.marks.lifecycle import Stage
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.workloads import Workload
+from irsa_cli.core.planning.delete import Deletion
+from irsa_cli.core.policies.policy import as_list, equal
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.errors import Refused
+
+ROLE_ENV = "AWS_ROLE_ARN"
+SHOWN = 10
+"""How many pods, or roles, are named at most."""
+
+
+@dataclass(frozen=True)
+class Users:
+    """Who may use a binding: the pods of its namespace and what makes them, the ServiceAccounts of its roles.
+
+    `hidden` says, for each thing that could not be looked at, why.
+    """
+
+    pods: Sequence[Pod] = ()
+    accounts: Sequence[tuple[str, str]] = ()
+    """All ServiceAccounts of the cluster that name a role: `namespace/name` and the role's ARN."""
+    hidden: Sequence[str] = ()
+    workloads: Sequence[Workload] = ()
+
+
+def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] = ()) -> None:
+    """Raise `Refused` when somebody uses the binding, or a run may still be making it.
+
+    `living` are transactions that may be at work.
+    """
+    makers = sorted({mark for mark in _makers(bound) if mark in living})
+    if makers:
+        raise Refused(
+            f"transaction {makers[0]} is making {bound.full_name}, or was cut off a short while ago",
+            next_steps=(
+                "wait until it has ended, and run this again",
+                "or, when you know that it is gone: run this again with --force",
+            ),
+        )
+    pods = [pod for pod in users.pods if _uses(pod, bound, deletion)]
+    waiting = list(_waiting(users.workloads, pods, bound, deletion))
+    others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)
+    strangers = [text for role in bound.own if role.arn in deletion.lost for text in _strangers(bound, role)]
+    if not pods and not waiting and not others and not strangers and not users.hidden:
+        return
+    trusted = [f"{text} is trusted by it, too" for text in dict.fromkeys(strangers)]
+    raise Refused(
+        f"{bound.full_name} {_why(pods, waiting, others, strangers)}",
+        details=[
+            *_listed(_told(pod) for pod in pods),
+            *_listed(f"{name} makes its pods with it" for name in waiting),
+            *_listed(others),
+            *_listed(trusted),
+            *users.hidden,
+        ],
+        next_steps=(
+            *(["stop these pods, or give them another ServiceAccount, and run this again"] if pods else []),
+            *(["delete what makes these pods, or give it another ServiceAccount"] if waiting else []),
+            *(["take these out of the role's trust policy, or keep it: --keep-role"] if strangers else []),
+            "or delete it all the same: run this again with --force",
+        ),
+    )
+
+
+def is_nothing(bound: Bound) -> bool:
+    """Whether there is nothing that irsa has made: neither object, nor annotation, nor statement."""
+    used = bound.used
+    added = used is not None and trust_policy.marked_for(used.state.trust, bound.identity) is not None
+    return not bound.own and not added and not has_marks(bound)
+
+
+def has_marks(bound: Bound) -> bool:
+    """Whether the ServiceAccount shows that irsa made it, or wrote something on it.
+
+    One that irsa made, and somebody else has given a role since, is theirs by now.
+    """
+    account = bound.account
+    if account is None:
+        return False
+    made = bound.is_made and not bound.is_theirs
+    return made or bool(bound.written) or KEYS_ANNOTATION in account.annotations
+
+
+def admits_others(bound: Bound, role: NamedRole) -> bool:
+    """Whether a role of irsa's may be used by others: it trusts more than this ServiceAccount."""
+    return not equal(
+        {"Statement": as_list(role.state.trust.get("Statement", []))},
+        {"Statement": [trust_policy.statement(bound.identity)]},
+    )
+
+
+def _makers(bound: Bound) -> Iterator[str]:
+    """The marks of the ServiceAccount's roles that no run has finished."""
+    for role in bound.own:
+        life = lifecycle.of(role.state.tags, named=role.arn == bound.annotation)
+        if life.stage is Stage.INCOMPLETE:
+            yield life.transaction
+
+
+def _uses(pod: Pod, bound: Bound, deletion: Deletion) -> bool:
+    """Whether a pod loses something: its ServiceAccount, or the role that was injected into it."""
+    if pod.service_account != bound.name or pod.phase not in ("Running", "Pending"):
+        return False
+    roles = {item.env[ROLE_ENV] for item in pod.containers if ROLE_ENV in item.env}
+    return deletion.takes_account or any(role is None or role in deletion.lost for role in roles)
+
+
+def _waiting(
+    workloads: Sequence[Workload], pods: Sequence[Pod], bound: Bound, deletion: Deletion
+) -> Iterator[str]:
+    """What makes pods with the ServiceAccount, now or some day, and has none of the `pods` that are named."""
+    if not deletion.takes_account and not deletion.lost:
+        return
+    named = {_owner(pod) for pod in pods} | {pod.owner for pod in pods}
+    for item in workloads:
+        if item.service_account == bound.name and item.is_counted and item.full_name not in named:
+            yield item.full_name
+
+
+def _strangers(bound: Bound, role: NamedRole) -> Iterator[str]:
+    """Whom a role's trust policy admits beside the cluster's tokens: nobody can see from here if they do."""
+    own = bound.identity.provider_arn
+    for item in as_list(role.state.trust.get("Statement", [])):
+        principal = item.get("Principal", "*") if isinstance(item, dict) else {}
+        if not isinstance(item, dict) or item.get("Effect") != "Allow":
+            continue
+        named = principal if isinstance(principal, dict) else {"everybody:": principal}
+        for kind, values in named.items():
+            yield from (f"{kind} {value}" for value in as_list(values) if value != own)
+
+
+def _why(pods: Sequence[Pod], waiting: Sequence[str], others: Sequence[str], strangers: Sequence[str]) -> str:
+    if pods:
+        return f"is in use by {len(pods)} pod{'s' if len(pods) != 1 else ''}"
+    if waiting:
+        return f"is in use by {waiting[0]}{f' and {len(waiting) - 1} more' if waiting[1:] else ''}"
+    if others:
+        return "has a role that other ServiceAccounts use, too"
+    if strangers:
+        return "has a role that others may use, too"
+    return "may be in use: that could not be looked at"
+
+
+def _owner(pod: Pod) -> str:
+    """What made a pod; for one of a ReplicaSet, the Deployment that made that."""
+    kind, _, name = pod.owner.partition("/")
+    if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
+        kind, name = "Deployment", name.removesuffix(f"-{pod.labels['pod-template-hash']}")
+    return f"{kind}/{name}" if kind else ""
+
+
+def _told(pod: Pod) -> str:
+    owner = _owner(pod)
+    return f"pod {pod.name} ({owner})" if owner else f"pod {pod.name}"
+
+
+def _listed(items: Iterator[str] | Sequence[str]) -> list[str]:
+    found = list(items)
+    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return [*found[:SHOWN], *more]

@@ -1,0 +1,236 @@
+"""The plan that changes an existing binding: what the user names, and nothing else.
+
+Pure. Whether the role may be changed at all is decided in `irsa_cli.core.binding.ownership`; reading what
+is there is in `irsa_cli.usecases.write.update_sa`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from irsa_cli.core.binding import account_changes
+from irsa_cli.core.binding.role_changes import RoleChanges, role_changes
+from irsa_cli.core.binding.spec import ObservedRole
+from irsa_cli.core.binding.update_request import Edits, Pairing, Update
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+    DocumentState,
+    ServiceAccountState,
+)
+from irsa_cli.core.planning.create import provider_changes
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust.trust_policy import audience_replacement, with_replaced
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from irsa_cli.core.values.names import TAGS_LIMIT
+
+
+@dataclass(frozen=True)
+class Quotas:
+    """What IAM takes of a role; `attached` managed policies, `trust` in characters.
+
+    `known`: these are the account's own. What is beyond the defaults is else left for IAM to decide.
+    """
+
+    attached: int = 10
+    trust: int = policy.TRUST_LIMIT
+    known: bool = True
+
+    def suffice(self, update: Update, pair: Pairing) -> bool:
+        """Whether these are enough, also on the way: then nobody needs to know whether they were raised."""
+        if pair.role is None:
+            return True
+        after = updated(pair.role, update)
+        most = len(pair.role.attached | after.attached)
+        return most <= self.attached and policy.size(_trust_after(update, pair.role, pair)) <= self.trust
+
+
+def plan(
+    update: Update,
+    pair: Pairing,
+    quotas: Quotas = Quotas(),
+    *,
+    associate: bool = False,
+    gated: bool = False,
+) -> Plan:
+    """The changes that make true what is asked for; empty when it is true already.
+
+    With `gated`, the last stage is behind the gate, and may be empty. Raises `Refused` when the role would
+    have more than IAM takes, or when its trust policy is not one that irsa can change.
+    """
+    stages = [*_role_stages(update, pair, quotas, associate=associate)]
+    account = _account_changes(update, pair)
+    work = Plan.of(*stages).stages
+    return Plan((*work, tuple(account))) if account or (gated and work) else Plan(work)
+
+
+def updated(role: ObservedRole, update: Update) -> ObservedRole:
+    """The role as it is to be, but for its trust policy."""
+    state = role.state
+    inline = {**role.inline, **update.inline}
+    return ObservedRole(
+        replace(
+            state,
+            description=state.description if update.description is None else update.description,
+            max_session_duration=update.max_session_duration or state.max_session_duration,
+            permissions_boundary=state.permissions_boundary if update.boundary is None else update.boundary,
+            tags=_edited_tags(state.tags, update.tags),
+        ),
+        _attached_after(role.attached, update),
+        {name: document for name, document in inline.items() if document is not None},
+    )
+
+
+def _attached_after(attached: frozenset[str], update: Update) -> frozenset[str]:
+    if update.policies is not None:
+        return frozenset(update.policies)
+    return (attached | frozenset(update.attach)) - frozenset(update.detach)
+
+
+def _edited_tags(tags: Mapping[str, str], edits: Edits) -> dict[str, str]:
+    """The tags with the edits; a key is the one that is there in whatever case, as IAM has it."""
+    there = {key.lower(): key for key in tags}
+    after: dict[str, str | None] = {**tags, **{there.get(key.lower(), key): edits[key] for key in edits}}
+    return {key: value for key, value in after.items() if value is not None}
+
+
+def _role_stages(update: Update, pair: Pairing, quotas: Quotas, *, associate: bool) -> list[list[Change]]:
+    role = pair.role
+    if role is None or not update.concerns_role:
+        return []
+    after = updated(role, update)
+    _check(role, after, pair.role_name, policy.size(_trust_after(update, role, pair)), quotas)
+    changes = role_changes(pair.role_name, role, after)
+    early = _early(changes, role, after, quotas)
+    gains = [change for change in changes.gains if change not in early]
+    losses = [change for change in changes.losses if change not in early]
+    audience = _provider_changes(update, pair) if associate else []
+    return [early, [*audience, *gains, *_trust_changes(update, pair)], losses]
+
+
+def _early(changes: RoleChanges, before: ObservedRole, after: ObservedRole, quotas: Quotas) -> list[Change]:
+    """What has to be done before the rest: else IAM would refuse the rest.
+
+    Policies are taken off first only where there is no room for the new ones beside them. A boundary is set
+    first, as a caller may be allowed to attach policies only to a role that has it.
+    """
+    found = [change for change in changes.gains if change.kind is Kind.BOUNDARY and change.after is not None]
+    if len(before.attached | after.attached) > quotas.attached:
+        found += [change for change in changes.losses if change.kind is Kind.ATTACHMENT]
+    most = sum(
+        max(_size(before.inline.get(name)), _size(after.inline.get(name)))
+        for name in {*before.inline, *after.inline}
+    )
+    if most > policy.INLINE_LIMIT:
+        found += [
+            change
+            for change in changes
+            if change.kind is Kind.INLINE_POLICY
+            and _size(after.inline.get(change.target[1])) < _size(before.inline.get(change.target[1]))
+        ]
+    return found
+
+
+def _size(document: Document | None) -> int:
+    return 0 if document is None else policy.size(document)
+
+
+def _check(before: ObservedRole, after: ObservedRole, name: str, trust_size: int, quotas: Quotas) -> None:
+    """Raise `Refused` for a role that IAM would not take.
+
+    More than a quota that somebody has lowered is no reason to refuse what does not add to it.
+    """
+    inline = [sum(map(policy.size, role.inline.values())) for role in (before, after)]
+    of_account = (
+        ("managed policies", len(before.attached), len(after.attached), quotas.attached),
+        ("characters in its trust policy", policy.size(before.state.trust), trust_size, quotas.trust),
+    )
+    for what, was, size, limit in (
+        ("characters of inline policies", inline[0], inline[1], policy.INLINE_LIMIT),
+        ("tags", len(before.state.tags), len(after.state.tags), TAGS_LIMIT),
+        *(of_account if quotas.known else ()),
+    ):
+        if size > max(limit, was):
+            raise Refused(f"role {name} would have {size} {what}", reason=f"IAM takes {limit}")
+
+
+def _provider_changes(update: Update, pair: Pairing) -> list[Change]:
+    if update.audience is None:
+        return []
+    made_for = {SERVICE_ACCOUNT_TAG: f"{pair.namespace}/{pair.name}"}
+    return provider_changes(pair.cluster, (update.audience,), pair.provider, tags=made_for)
+
+
+def _replacement(update: Update, pair: Pairing) -> tuple[Document, Document] | None:
+    """The statement of the trust policy that changes, and what takes its place."""
+    if update.audience is None or pair.role is None:
+        return None
+    before, after = pair.identity(pair.audience), pair.identity(update.audience)
+    return audience_replacement(pair.role.state.trust, before, after)
+
+
+def _trust_changes(update: Update, pair: Pairing) -> list[Change]:
+    found = _replacement(update, pair)
+    if found is None:
+        return []
+    target = (pair.role_name, pair.identity(pair.audience).subject)
+    return [Change(Kind.TRUST_STATEMENT, target, *map(DocumentState, found))]
+
+
+def _trust_after(update: Update, role: ObservedRole, pair: Pairing) -> Document:
+    found = _replacement(update, pair)
+    return role.state.trust if found is None else with_replaced(role.state.trust, *found)
+
+
+def _account_changes(update: Update, pair: Pairing) -> list[Change]:
+    """The ServiceAccount's part, with the keys that change and no others."""
+    target = (pair.namespace, pair.name)
+    return account_changes.patch(target, pair.account, _annotations(update), update.labels)
+
+
+def _annotations(update: Update) -> dict[str, str | None]:
+    found = dict(update.annotations)
+    if update.audience is not None:
+        found[AUDIENCE_ANNOTATION] = None if update.audience == DEFAULT_AUDIENCE else update.audience
+    if update.sts_regional_endpoints is not None:
+        found[STS_REGIONAL_ANNOTATION] = str(update.sts_regional_endpoints).lower()
+    if update.token_expiration is not None:
+        found[TOKEN_EXPIRATION_ANNOTATION] = str(update.token_expiration)
+    return found
+
+
+def ineffective(update: Update, role: ObservedRole) -> list[str]:
+    """What is named to be removed and is not there: nothing to do, and perhaps a slip."""
+    there = {key.lower() for key in role.state.tags}
+    found = [f"policy {arn} was not attached" for arn in update.detach if arn not in role.attached]
+    found += [
+        f"there was no inline policy {name}"
+        for name, document in update.inline.items()
+        if document is None and name not in role.inline
+    ]
+    found += [
+        f"there was no tag {key}"
+        for key, value in update.tags.items()
+        if value is None and key.lower() not in there
+    ]
+    return found
+
+
+def restarts(todo: Plan) -> bool:
+    """Whether pods that run already have to be restarted to get what the plan changes.
+
+    What the pod identity webhook reads, a pod gets when it is made; what is on the role holds at once.
+    """
+    read = (AUDIENCE_ANNOTATION, STS_REGIONAL_ANNOTATION, TOKEN_EXPIRATION_ANNOTATION)
+    return any(
+        key in read
+        for change in todo
+        if isinstance(change.after, ServiceAccountState)
+        for key in change.after.annotations
+    )

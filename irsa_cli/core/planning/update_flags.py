@@ -1,0 +1,89 @@
+"""The flags of `irsa update-sa` that make something as it is wished; None for what it does not change.
+
+For a create-sa that is refused: it names one command with all that differs, or none. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from irsa_cli.core.binding.spec import ObservedServiceAccount, Wish
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    ROLE_ARN_ANNOTATION,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+)
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.policies import policy
+
+Flags = tuple[str, ...]
+
+
+def of_boundary(wished: str) -> Flags:
+    """A permissions boundary; none where it would have to go, which is said and never pasted."""
+    return ("--permissions-boundary", wished) if wished else ()
+
+
+def of_tag(key: str, value: str) -> Flags | None:
+    """A tag; commas stand between tags."""
+    return None if "," in key + value or "=" in key else ("--tags", f"{key}={value}")
+
+
+def of_inline(name: str) -> Flags:
+    """An inline policy, from the file that bears its name."""
+    return ("--inline-policy", "-" if name == "stdin" else f"{name}.json")
+
+
+def of_annotation(key: str, value: str | None) -> Flags | None:
+    """An annotation of the ServiceAccount; some have a flag of their own, the role's none."""
+    if key == ROLE_ARN_ANNOTATION or value is None:
+        return () if key == AUDIENCE_ANNOTATION else None
+    if key == AUDIENCE_ANNOTATION:
+        return ()  # Said once, for the role and for the pods: see `of_audience`.
+    if key == STS_REGIONAL_ANNOTATION:
+        return (f"--{'no-' if value == 'false' else ''}sts-regional-endpoints",)
+    if key == TOKEN_EXPIRATION_ANNOTATION:
+        return "--token-expiration", value
+    return "--annotation", f"{key}={value}"
+
+
+def of_audience(wish: Wish, account: ObservedServiceAccount | None) -> Flags:
+    """The audience of the pods' tokens, where the ServiceAccount asks for another one than is wished."""
+    if account is None or Injection.read(account.annotations).audience == wish.audience:
+        return ()
+    return ("--audience", wish.audience, *(("--associate-oidc",) if wish.associate else ()))
+
+
+def of_trust(wish: Wish, present: policy.Document, account: ObservedServiceAccount | None) -> Flags | None:
+    """A trust policy; no more of it is changed than the audience."""
+    assert wish.role is not None
+    if account is None:
+        return None
+    before = json.dumps(Injection.read(account.annotations).audience)
+    other = json.loads(policy.dump(present).replace(before, json.dumps(wish.audience)))
+    return () if policy.equal(other, wish.role.trust) and of_audience(wish, account) else None
+
+
+def command(wish: Wish, flags: Iterable[Flags]) -> str:
+    """The command with these flags."""
+    words: list[str] = []
+    for item in dict.fromkeys(flags):
+        words += map(shlex.quote, item)
+    cluster = wish.cluster
+    where = f"{wish.name} -n {wish.namespace} -c {cluster.name} -r {cluster.region}"
+    return " ".join(("irsa update-sa", where, *words))
+
+
+def files(flags: Sequence[Flags]) -> list[str]:
+    """The files that the flags name, which have to hold the policies that were given."""
+    return [item[1] for item in flags if item[:1] == ("--inline-policy",) and item[1] != "-"]
+
+
+def for_role(wish: Wish, role_arn: str) -> Wish:
+    """The same wish for the role that the ServiceAccount has, which keeps its place and its trust policy."""
+    annotations = {**wish.annotations, ROLE_ARN_ANNOTATION: role_arn}
+    return replace(wish, role_arn=role_arn, annotations=annotations)

@@ -1,0 +1,191 @@
+"""The Condition block of a policy: which of its tests holds, fails, or can't be known.
+
+Pure. Which keys have which values is `irsa_cli.core.policies.web_identity`'s business, what follows for a
+statement `irsa_cli.core.trust.evaluation`'s. How two strings are compared is in
+`irsa_cli.core.policies.operators`. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from irsa_cli.core.policies.operators import COMPARISONS, Compare, Truth
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.web_identity import TIMES, UNKNOWN, Context, Present, Values, values_of
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One test of a Condition block and what came of it. `key` is '' when the operator has no keys.
+
+    `got` is None where the request has no such key, and where nothing is known of its value.
+    """
+
+    operator: str
+    key: str
+    wanted: tuple[str, ...]
+    got: Values
+    truth: Truth
+
+    @property
+    def for_lack(self) -> str:
+        """What makes it hold though the request has no such key, in words; '' when it isn't that."""
+        operator = operator_of(self.operator)
+        if not self.truth or self.got is not None or operator is None:
+            return ""
+        if operator.compare is None and not operator.quantifier:
+            return ""
+        if operator.if_exists:
+            return "IfExists"
+        return "ForAllValues" if operator.quantifier == "all" else "a negated test"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator's name, taken apart. `quantifier` is '', 'any' or 'all'; `compare` None: the Null check.
+
+    `kind` is the name without negation, order and suffix (String, Numeric, Date, ...).
+    """
+
+    compare: Compare | None
+    negated: bool = False
+    quantifier: str = ""
+    if_exists: bool = False
+    kind: str = ""
+
+    @property
+    def wild(self) -> bool:
+        """Whether a `*` means any value."""
+        return self.kind == "StringLike"
+
+
+_QUANTIFIERS = {"ForAnyValue:": "any", "ForAllValues:": "all"}
+
+
+@lru_cache(maxsize=512)
+def operator_of(name: str) -> Operator | None:
+    """The operator of that name, None when there is none; IAM refuses names in another case."""
+    quantifier = next((head for head in _QUANTIFIERS if name.startswith(head)), "")
+    text = name.removeprefix(quantifier)
+    if text == "Null":
+        # With a quantifier: documented only for what a quantifier does where the key is missing.
+        return Operator(None, quantifier=_QUANTIFIERS.get(quantifier, ""))
+    base = text.removesuffix("IfExists")
+    if base not in COMPARISONS:
+        return None
+    compare, negated = COMPARISONS[base]
+    return Operator(compare, negated, _QUANTIFIERS.get(quantifier, ""), base != text, base.replace("Not", ""))
+
+
+def first_failing(block: Any, context: Context, *, variables: bool) -> Tested | None:
+    """The first test that fails; else the first that can't be known; None when all hold.
+
+    `variables`: whether `${...}` in the values is replaced, as it is in policies of version 2012-10-17.
+    """
+    unknown: Tested | None = None
+    for tested in tests(block, context, variables=variables):
+        if tested.truth is False:
+            return tested
+        if tested.truth is None and unknown is None:
+            unknown = tested
+    return unknown
+
+
+def tests(block: Any, context: Context, *, variables: bool) -> Iterator[Tested]:
+    """All tests of a Condition block, with what comes of each."""
+    if not isinstance(block, dict):
+        yield Tested("", "", (), None, None)
+        return
+    for name, keys in block.items():
+        if not isinstance(keys, dict):
+            yield Tested(name, "", (), None, None)
+            continue
+        operator = operator_of(name)
+        for key, value in keys.items():
+            wanted = tuple(map(_text, as_list(value)))
+            got = values_of(context, key)
+            truth = None
+            if operator is not None and _is_comparable(operator, key):
+                truth = _holds(operator, got, wanted, context if variables else None)
+            yield Tested(name, key, wanted, got, truth)
+
+
+def _is_comparable(operator: Operator, key: str) -> bool:
+    """How a time is written as text is not documented."""
+    return operator.kind.startswith(("Date", "Numeric")) or not operator.kind or key.lower() not in TIMES
+
+
+def _text(value: Any) -> str:
+    """A value of a policy as IAM keeps it: booleans and numbers become strings."""
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: Context | None) -> Truth:
+    if got is None:
+        return _holds_without_key(operator, wanted)
+    if got is UNKNOWN:
+        there = _holds(operator, Present(), wanted, variables)
+        return there if there is _holds_without_key(operator, wanted) else None
+    compare = operator.compare
+    if compare is None:
+        return _is_null(wanted, absent=False)
+    if isinstance(got, Present):
+        return _holds_for_any(operator, got, wanted, variables)
+
+    def fits(value: str) -> Truth:
+        hit = any_of(compare(value, item, variables) for item in wanted)
+        return hit if not operator.negated or hit is None else not hit
+
+    if not operator.quantifier:
+        # A key with several values needs a quantifier; what happens without one is not documented.
+        return fits(got[0]) if len(got) == 1 else None
+    # An empty string counts as no value.
+    verdicts = [fits(value) for value in got if value]
+    return any_of(verdicts) if operator.quantifier == "any" else _all_of(verdicts)
+
+
+def _holds_for_any(
+    operator: Operator, got: Present, wanted: tuple[str, ...], variables: Context | None
+) -> Truth:
+    """What holds whatever value the key has."""
+    if got.one_of:
+        each = {_holds(operator, (value,), wanted, variables) for value in got.one_of}
+        return each.pop() if len(each) == 1 else None
+    if not wanted or (operator.wild and any(item and not item.strip("*") for item in wanted)):
+        return bool(wanted) != operator.negated
+    return None
+
+
+def _holds_without_key(operator: Operator, wanted: tuple[str, ...]) -> Truth:
+    if operator.compare is None and not operator.quantifier:
+        return _is_null(wanted, absent=True)
+    if operator.quantifier == "any":
+        # ForAnyValue says no, IfExists says yes; which of them wins is not documented.
+        return None if operator.if_exists else False
+    return operator.negated or operator.if_exists or operator.quantifier == "all"
+
+
+def _is_null(wanted: tuple[str, ...], *, absent: bool) -> bool:
+    return any(item.lower() == str(absent).lower() for item in wanted)
+
+
+def any_of(truths: Iterable[Truth]) -> Truth:
+    """Whether one of them holds; None when that depends on what can't be known."""
+    known: Truth = False
+    for truth in truths:
+        if truth:
+            return True
+        if truth is None:
+            known = None
+    return known
+
+
+def _all_of(truths: Iterable[Truth]) -> Truth:
+    found = any_of(None if truth is None else not truth for truth in truths)
+    return None if found is None else not found

@@ -1,0 +1,282 @@
+"""How one value of a request is compared with one value of a policy, for each of IAM's condition operators.
+
+A comparison says True, False, or None for what is not documented or can't be compared. Policy variables
+(`${...}`) are replaced here, where they may stand. Several values and missing keys are the business of
+`irsa_cli.core.policies.conditions`.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from decimal import Decimal
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+
+from irsa_cli.core.policies.web_identity import TIMES, Context, values_of
+
+Truth = bool | None
+Compare = Callable[[str, str, Context | None], Truth]
+"""Compares a request's value with a policy's; the context is None in policies without variables."""
+
+Piece = tuple[str, bool]
+"""A part of a policy's value, and whether it is taken literally (wildcards in it mean themselves)."""
+
+
+class _NoValue(Exception):
+    """A variable has no value: nothing equals it or is like it."""
+
+
+class _NotKnown(Exception):
+    """A variable's value can't be known."""
+
+
+def _pieces(text: str, context: Context | None) -> tuple[Piece, ...]:
+    if context is None or "${" not in text:
+        return ((text, False),)
+    found: list[Piece] = []
+    end = 0
+    while (start := text.find("${", end)) >= 0 and (close := text.find("}", start)) >= 0:
+        found += [(text[end:start], False), (_value(text[start + 2 : close], context), True)]
+        end = close + 1
+    return (*found, (text[end:], False))
+
+
+def _value(name: str, context: Context) -> str:
+    if name in ("*", "?", "$"):
+        return name
+    key, default = with_default(name)
+    values = values_of(context, key)
+    if values is None:
+        if default is None:
+            raise _NoValue
+        return default
+    if not isinstance(values, tuple) or len(values) != 1 or key.lower() in TIMES:
+        raise _NotKnown  # Keys with several values can't be variables; how a time is written isn't said.
+    return values[0]
+
+
+def with_default(name: str) -> tuple[str, str | None]:
+    """A variable's key, and its default: `aws:username, 'none'`."""
+    key, comma, rest = name.partition(",")
+    text = rest.strip()
+    if comma and len(text) > 1 and text[0] == text[-1] == "'":
+        return key.strip(), text[1:-1]
+    return name, None
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """What stands between two stars of a pattern: a text of known length; with a `pattern` if it has `?`."""
+
+    text: str
+    pattern: re.Pattern[str] | None
+
+    def is_at(self, value: str, place: int) -> bool:
+        if self.pattern is None:
+            return value.startswith(self.text, place)
+        return self.pattern.match(value, place) is not None
+
+    def find(self, value: str, start: int, end: int) -> int:
+        """Where it is first found between the two places, -1 when nowhere."""
+        if self.pattern is None:
+            return value.find(self.text, start, end)
+        match = self.pattern.search(value, start, end)
+        return match.start() if match else -1
+
+
+def _segment(pieces: Iterable[Piece]) -> _Segment:
+    parts = list(pieces)
+    text = "".join(text for text, _ in parts)
+    if not any("?" in text and not literal for text, literal in parts):
+        return _Segment(text, None)
+    signs = "".join(
+        re.escape(text) if literal else "".join("." if char == "?" else re.escape(char) for char in text)
+        for text, literal in parts
+    )
+    return _Segment(text, re.compile(signs, re.DOTALL))
+
+
+@lru_cache(maxsize=1024)
+def _segments(pieces: tuple[Piece, ...]) -> tuple[_Segment, ...]:
+    """A pattern, cut at its stars; those in the middle that are empty left out."""
+    found: list[list[Piece]] = [[]]
+    for text, literal in pieces:
+        head, *rest = [text] if literal else text.split("*")
+        found[-1].append((head, literal))
+        found += [[(part, False)] for part in rest]
+    first, *others = map(_segment, found)
+    return (first, *(item for item in others[:-1] if item.text), *others[-1:])
+
+
+def _matches(value: str, pieces: tuple[Piece, ...]) -> bool:
+    """Whether a value fits a pattern. Each part between stars is taken where it is found first.
+
+    That never has to be taken back, so the time is that of a search, whatever the pattern is.
+    """
+    first, *others = _segments(pieces)
+    if not others:
+        return len(value) == len(first.text) and first.is_at(value, 0)
+    start, end = len(first.text), len(value) - len(others[-1].text)
+    if start > end or not first.is_at(value, 0) or not others[-1].is_at(value, end):
+        return False
+    for item in others[:-1]:
+        place = item.find(value, start, end)
+        if place < 0:
+            return False
+        start = place + len(item.text)
+    return True
+
+
+def like(value: str, wanted: str) -> bool:
+    """Whether a value matches a pattern of `*` (any characters, none too) and `?` (any one)."""
+    if "*" not in wanted and "?" not in wanted:
+        return value == wanted
+    return _matches(value, ((wanted, False),))
+
+
+def _with_variables(test: Callable[[str, tuple[Piece, ...]], Truth]) -> Compare:
+    def compare(value: str, wanted: str, context: Context | None) -> Truth:
+        try:
+            return test(value, _pieces(wanted, context))
+        except _NoValue:
+            return False
+        except _NotKnown:
+            return None
+
+    return compare
+
+
+def _equals(value: str, pieces: tuple[Piece, ...]) -> Truth:
+    return value == "".join(text for text, _ in pieces)
+
+
+def _equals_ignoring_case(value: str, pieces: tuple[Piece, ...]) -> Truth:
+    return value.lower() == "".join(text for text, _ in pieces).lower()
+
+
+def _like(value: str, pieces: tuple[Piece, ...]) -> Truth:
+    return _matches(value, pieces)
+
+
+def _arn_like(value: str, pieces: tuple[Piece, ...]) -> Truth:
+    """Component by component: the wildcards of the first five don't reach over a colon."""
+    if not value.startswith("arn:") or value.count(":") < 5:
+        return None
+    components = _components(pieces)
+    if len(components) != 6:
+        return False
+    parts = zip(components, value.split(":", 5), strict=True)
+    return all(_matches(text, tuple(wanted)) for wanted, text in parts)
+
+
+def _components(pieces: tuple[Piece, ...]) -> list[list[Piece]]:
+    """The six components of an ARN pattern; colons of the last one are its own."""
+    found: list[list[Piece]] = [[]]
+    for text, literal in pieces:
+        head, *rest = text.split(":", 6 - len(found))
+        found[-1].append((head, literal))
+        found += [[(part, literal)] for part in rest]
+    return found
+
+
+def _plain(parse: Callable[[str], Any], test: Callable[[Any, Any], bool]) -> Compare:
+    """A comparison of what both strings stand for; policy variables can't stand here."""
+
+    def compare(value: str, wanted: str, _: Context | None) -> Truth:
+        try:
+            return test(parse(value), parse(wanted))
+        except (ValueError, KeyError, OverflowError):
+            return None
+
+    return compare
+
+
+_DATE = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)"
+    r"(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?)?)?",
+    re.ASCII,
+)
+_SECONDS = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_PREFIX = re.compile(r"[0-9A-Fa-f:.]+(?:/\d{1,3})?", re.ASCII)
+
+
+def instant(text: str) -> float:
+    """Seconds since the epoch, of a date as ISO 8601 or of such a number; raises ValueError.
+
+    Four digits are a year.
+    """
+    match = _DATE.fullmatch(text)
+    if match is None:
+        if not _SECONDS.fullmatch(text):
+            raise ValueError(text)
+        return float(text)
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    zone = match[7] or "Z"
+    there = datetime(year, month or 1, day or 1, hour, minute, second, tzinfo=timezone.utc).timestamp()
+    if zone == "Z":
+        return there
+    offset = int(zone[1:3]) * 3600 + int(zone[4:]) * 60
+    return there - math.copysign(offset, int(f"{zone[0]}1"))
+
+
+def _number(text: str) -> Decimal:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return Decimal(text)
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    if not _PREFIX.fullmatch(text):
+        raise ValueError(text)
+    return ip_network(text, strict=False)
+
+
+def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    return inner.version == outer.version and inner.network_address in outer
+
+
+def _bytes_equal(*_: object) -> Truth:
+    return None  # No key of a web identity is binary.
+
+
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "Equals": lambda value, wanted: bool(value == wanted),
+    "LessThan": lambda value, wanted: bool(value < wanted),
+    "LessThanEquals": lambda value, wanted: bool(value <= wanted),
+    "GreaterThan": lambda value, wanted: bool(value > wanted),
+    "GreaterThanEquals": lambda value, wanted: bool(value >= wanted),
+}
+
+COMPARISONS: dict[str, tuple[Compare, bool]] = {
+    "StringEquals": (_with_variables(_equals), False),
+    "StringNotEquals": (_with_variables(_equals), True),
+    "StringEqualsIgnoreCase": (_with_variables(_equals_ignoring_case), False),
+    "StringNotEqualsIgnoreCase": (_with_variables(_equals_ignoring_case), True),
+    "StringLike": (_with_variables(_like), False),
+    "StringNotLike": (_with_variables(_like), True),
+    "ArnEquals": (_with_variables(_arn_like), False),
+    "ArnLike": (_with_variables(_arn_like), False),
+    "ArnNotEquals": (_with_variables(_arn_like), True),
+    "ArnNotLike": (_with_variables(_arn_like), True),
+    "Bool": (_plain(_boolean, _ORDER["Equals"]), False),
+    "BinaryEquals": (_bytes_equal, False),
+    "IpAddress": (_plain(_network, _within), False),
+    "NotIpAddress": (_plain(_network, _within), True),
+    **{f"Numeric{name}": (_plain(_number, test), False) for name, test in _ORDER.items()},
+    **{f"Date{name}": (_plain(instant, test), False) for name, test in _ORDER.items()},
+    "NumericNotEquals": (_plain(_number, _ORDER["Equals"]), True),
+    "DateNotEquals": (_plain(instant, _ORDER["Equals"]), True),
+}
+"""By the operator's name: the comparison, and whether the operator is its negation."""

@@ -1,0 +1,221 @@
+"""What STS knows when a token is exchanged (AssumeRoleWithWebIdentity): the condition keys and their values.
+
+Of a key can be said: its values; that it is absent; that it is there with a value that can't be known from
+outside (the session name, which the pod's SDK chooses); or not even that (where the request comes from). In
+words, too. How policies test the keys is in `irsa_cli.core.policies.conditions`.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Literal
+
+from irsa_cli.core.values.issuer import host_path
+
+ACTION = "sts:AssumeRoleWithWebIdentity"
+
+
+class Unknown(Enum):
+    """What is said of a condition key of which it can't be known from outside if it is there."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Literal[Unknown.UNKNOWN] = Unknown.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Present:
+    """What is said of a condition key that is there for sure, with a value that can't be known from outside.
+
+    `one_of` are the values that it may have, where these can be told.
+    """
+
+    one_of: tuple[str, ...] = ()
+
+
+Values = tuple[str, ...] | Present | None | Literal[Unknown.UNKNOWN]
+"""What is known of a key: its values; None when the request has no such key."""
+
+Context = Mapping[str, tuple[str, ...] | Present]
+"""The keys that are there; names in lower case, as condition keys ignore case."""
+
+SESSION_NAME = "sts:RoleSessionName"
+REQUESTED_REGION = "aws:RequestedRegion"
+TIMES = frozenset({"aws:currenttime", "aws:epochtime"})
+"""The keys that tell the time of the request, in lower case."""
+
+# STS answers over TLS only, and is called directly. The call is unsigned: an anonymous request, of which
+# the documentation says that its account is "anonymous". What type and id of principal it has, it says for
+# other services only.
+_SURE: dict[str, tuple[str, ...] | Present] = {
+    "aws:securetransport": ("true",),
+    "aws:viaawsservice": ("false",),
+    "aws:principalaccount": ("anonymous",),
+    "aws:principaltype": Present(),
+    "aws:userid": Present(),
+    "aws:requestedregion": Present(),
+    "aws:currenttime": Present(),
+    "aws:epochtime": Present(),
+    "sts:rolesessionname": Present(),
+}
+# Keys that the documentation gives to other kinds of requests only: signed ones, those that a service makes
+# or a browser, those with session tags or a source identity (which a ServiceAccount's token doesn't carry),
+# and those for a bearer token (sts:DurationSeconds).
+_ABSENT = {
+    "aws:calledvia",
+    "aws:calledviafirst",
+    "aws:calledvialast",
+    "aws:ec2instancesourceprivateipv4",
+    "aws:ec2instancesourcevpc",
+    "aws:multifactorauthage",
+    "aws:multifactorauthpresent",
+    "aws:principalarn",
+    "aws:principalisawsservice",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:principalservicename",
+    "aws:principalservicenameslist",
+    "aws:referer",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceidentity",
+    "aws:sourceorgid",
+    "aws:sourceorgpaths",
+    "aws:tagkeys",
+    "aws:tokenissuetime",
+    "aws:username",
+    "sts:awsservicename",
+    "sts:durationseconds",
+    "sts:externalid",
+    "sts:sourceidentity",
+    "sts:transitivetagkeys",
+}
+
+
+_ABSENT_BEGIN = ("aws:principaltag/", "aws:requesttag/")
+# In these regions an SDK that is not told otherwise may call the global endpoint of STS:
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html
+_GLOBAL_STS = frozenset(
+    (
+        *("ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1", "eu-central-1"),
+        *("eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1", "us-east-2"),
+        *("us-west-1", "us-west-2"),
+    )
+)
+# What a request to it has for the region, whichever region answers it:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html
+_GLOBAL_REGION = "us-east-1"
+
+
+def region_called(region: str, *, regional: bool) -> tuple[str, ...] | Present:
+    """The value of `aws:RequestedRegion` for the pods of a cluster in that region.
+
+    `regional`: whether their SDKs are told to call the endpoint of their region.
+    """
+    if regional or region == _GLOBAL_REGION or region not in _GLOBAL_STS:
+        return (region,)
+    return Present((region, _GLOBAL_REGION))
+
+
+@dataclass(frozen=True)
+class WebIdentity:
+    """A token as a trust policy sees it.
+
+    `claims` are further claims that are condition keys of the issuer (`amr`), `request` further condition
+    keys of which more is known than of any exchange (`aws:RequestedRegion`). `more_audiences` are those of a
+    token that has several.
+    """
+
+    provider_arn: str
+    issuer: str
+    subject: str
+    audience: str
+    more_audiences: tuple[str, ...] = ()
+    claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    request: Context = field(default_factory=dict, hash=False)
+
+    def context(self, now: datetime | None = None) -> Context:
+        """The condition keys that are there; `now` is the time of the request, where that is asked about."""
+        prefix = host_path(self.issuer).lower()
+        return {
+            **_SURE,
+            **(_times(now) if now else {}),
+            **{f"{prefix}:{name.lower()}": values for name, values in self.claims.items()},
+            **{name.lower(): values for name, values in self.request.items()},
+            f"{prefix}:sub": (self.subject,),
+            f"{prefix}:aud": (self.audience, *self.more_audiences),
+        }
+
+
+def _times(now: datetime) -> dict[str, tuple[str, ...]]:
+    moment = now.astimezone(timezone.utc)
+    return {
+        "aws:currenttime": (f"{moment:%Y-%m-%dT%H:%M:%SZ}",),
+        "aws:epochtime": (str(int(moment.timestamp())),),
+    }
+
+
+def values_of(context: Context, key: str) -> Values:
+    """What is known of a condition key."""
+    name = key.lower()
+    found = context.get(name)
+    if found is not None:
+        return found
+    if name.startswith("iam:resourcetag/"):
+        return UNKNOWN
+    if not name.startswith(("aws:", "sts:")):
+        # A claim that the token lacks, the key of another issuer or service, or a misspelt one.
+        return None
+    return None if name in _ABSENT or name.startswith(_ABSENT_BEGIN) else UNKNOWN
+
+
+_NETWORK = "the pod's call comes from a network that can't be seen from here"
+_TIME = "it depends on the time"
+_NOT_SAID = "AWS does not say what it is when a token is exchanged"
+_ROLES = "it depends on the role's tags"
+_REASONS = {
+    "aws:currenttime": _TIME,
+    "aws:epochtime": _TIME,
+    "aws:principaltype": _NOT_SAID,
+    "aws:requestedregion": (
+        "it depends on the STS endpoint that the pod's SDK calls: its region's, or the global one (us-east-1)"
+    ),
+    "aws:sourceip": _NETWORK,
+    "aws:useragent": "it depends on the pod's SDK",
+    "aws:userid": _NOT_SAID,
+    "sts:rolesessionname": "the pod's SDK chooses the session name",
+}
+
+
+def why_unknown(key: str) -> str:
+    """What the value of a condition key depends on, for people; '' when it can be known."""
+    name = key.lower()
+    if name in _REASONS:
+        return _REASONS[name]
+    if name.startswith(("aws:sourcevpc", "aws:vpc")):
+        return _NETWORK
+    if name.startswith(("aws:resourcetag/", "iam:resourcetag/")):
+        return _ROLES
+    return "its value can't be seen from here" if values_of(_SURE, name) is UNKNOWN else ""
+
+
+def shown_values(key: str, values: tuple[str, ...] | None) -> str:
+    """What the exchange has for a condition key, named by where it comes from: token, request or time."""
+    name = key.lower()
+    got = " and ".join(f"'{item}'" for item in values or ())
+    if not name.startswith(("aws:", "sts:", "iam:")):
+        return "the token has no such key" if values is None else f"the token has {got}"
+    if values is None:
+        unsigned = name.startswith("aws:principal")
+        return f"the {'unsigned ' if unsigned else ''}request has no such key"
+    if name in TIMES:
+        return f"the time is {got}"
+    if name == "sts:rolesessionname":
+        return f"the session name is {got}"
+    return f"the request has {got}"

@@ -1,0 +1,78 @@
+"""What a journal may have done in the user's name, and what needs more than the journal's word; pure.
+
+Whether a journal bears the user's seal is found in `irsa_cli.transaction.seal`, whose marks are on the live
+objects is read in `irsa_cli.usecases.recovery.authority`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import OwnerState
+from irsa_cli.core.plan.traits import Proof
+
+GIVEN = {
+    "profile": "--profile",
+    "assume_role": "--assume-role",
+    "kubeconfig": "--kubeconfig",
+    "context": "--context",
+}
+"""What decides as whom, and by which programs, a cluster is reached: the user's to give, no journal's."""
+
+
+def way_of(target: Mapping[str, Any]) -> str:
+    """The options of a run that its recovery has to be given again, each with a space before it."""
+    words = [f"{flag} {shlex.quote(str(target[key]))}" for key, flag in GIVEN.items() if target.get(key)]
+    return "".join(f" {word}" for word in words)
+
+
+def recover_command(transaction: str, target: Mapping[str, Any], *more: str) -> str:
+    """The command that recovers a transaction, with what its journal must not decide."""
+    return " ".join(("irsa recover", transaction, *more)) + way_of(target)
+
+
+def made_roles(plan: Iterable[Change]) -> set[str]:
+    """The names of the roles that a plan makes."""
+    return {change.target[0] for change in plan if change.kind is Kind.ROLE and change.before is None}
+
+
+def owners_before(plan: Iterable[Change]) -> dict[str, str]:
+    """By the names of the roles that a plan puts the run's mark onto: whose mark they bore before."""
+    return {
+        change.target[0]: change.before.transaction
+        for change in plan
+        if change.kind is Kind.ROLE_OWNER
+        and change.after == OwnerState("")
+        and isinstance(change.before, OwnerState)
+    }
+
+
+def parts_of_roles(changes: Iterable[Change]) -> dict[str, list[Change]]:
+    """The changes of what is on a role, or in it, by its name: those that its own mark does not guard."""
+    found: dict[str, list[Change]] = {}
+    for change in changes:
+        whole, target = change.object
+        is_mark = change.kind.traits.proof is Proof.IS_MARK
+        if whole is Kind.ROLE and not change.kind.is_whole and not is_mark:
+            found.setdefault(target[0], []).append(change)
+    return found
+
+
+def beyond_marks(plan: Collection[Change], begun: Iterable[Change]) -> list[Change]:
+    """Those of a run's changes that can't be taken back on the strength of marks alone.
+
+    What a run has made bears its mark, and to delete it takes away no more than that run gave. To give
+    something back (a policy, a role, a trust policy, an annotation) is the journal's word, and nothing else.
+    """
+    made = made_roles(plan)
+
+    def is_proven(change: Change) -> bool:
+        proof, created = change.kind.traits.proof, change.before is None
+        if proof is Proof.PUT_ON:
+            return created and change.target[0] in made
+        return proof is Proof.IS_MARK or (proof is Proof.MARK and created)
+
+    return [change for change in begun if not is_proven(change)]

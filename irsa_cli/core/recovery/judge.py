@@ -1,0 +1,353 @@
+"""Which remains of runs are half made and can be taken back: the decision, run by run.
+
+Pure. What was read, and what a single role's state tells, is in `irsa_cli.core.recovery.leftovers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import cached_property
+
+from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import (
+    CLUSTER_TAG,
+    ROLE_ARN_ANNOTATION,
+    DocumentState,
+    NamespaceState,
+    Present,
+    ServiceAccountState,
+)
+from irsa_cli.core.recovery.leftovers import (
+    Piece,
+    Remains,
+    Seen,
+    SeenAccount,
+    SeenNamespace,
+    SeenProvider,
+    SeenRole,
+    Spared,
+    Standing,
+    age_of,
+    standing,
+)
+
+Key = tuple[Kind, tuple[str, ...]]
+"""An object: its kind and the target of the change that makes it."""
+
+
+class Finder:
+    """Decides what of `seen` is half made; `ended` are runs whose journals say that they have committed."""
+
+    def __init__(self, seen: Seen, ended: Collection[str] = ()) -> None:
+        self._seen = seen
+        self._ended = frozenset(ended)
+        self._facts = _Facts(seen)
+
+    def find(self, minimum_age: float) -> list[Remains]:
+        """The remains of all runs, in the order in which they are to be taken back.
+
+        Each is judged as if those before it that are old enough were gone.
+        """
+        gone: set[Key] = set()
+        found = []
+        waiting = [name for name in self._transactions() if self.remains(name) is not None]
+        while waiting:
+            judged = [(name, self.remains(name, gone)) for name in waiting]
+            # Two that wait for each other: what is left of the first is found the next time.
+            name, remains = next((item for item in judged if not (item[1] and item[1].waits)), judged[0])
+            waiting.remove(name)
+            if remains is not None:
+                found.append(remains)
+                if remains.age >= minimum_age:
+                    gone |= {key_of(piece) for piece in remains.pieces}
+        return found
+
+    def remains(self, transaction: str, gone: Collection[Key] = (), *, named: bool = False) -> Remains | None:
+        """What is left of one run, None when nothing that may be half made bears its mark.
+
+        `gone` was taken back meanwhile. `named`: the user has named this very run, so that a ServiceAccount
+        without a role is known to be its work.
+        """
+        judge = _Judge(self._facts, transaction, frozenset(gone), named=named)
+        return judge.spared_as_ended() if transaction in self._ended else judge.remains()
+
+    def half_made(self) -> set[str]:
+        """The names of the roles that are half made: what is on them has to be read."""
+        return {name for name, standing in self._facts.standings.items() if standing.half_made}
+
+    def _transactions(self) -> list[str]:
+        """Newest first."""
+        seen = self._seen
+        found = {role.transaction for role in seen.roles}
+        found |= {account.transaction for account in seen.accounts}
+        found |= {namespace.transaction for namespace in seen.namespaces}
+        found |= {seen.provider.transaction} if seen.provider else set()
+        return sorted(found - {""}, reverse=True)
+
+
+class _Facts:
+    """What is the same for all runs."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        self.standings = {role.name: standing(seen, role) for role in seen.roles}
+        half_made = [role for role in seen.roles if self.standings[role.name].half_made]
+        self.half_made_arns = {role.arn for role in half_made}
+        self.unfinished = {role.account for role in half_made}
+        """ServiceAccounts whose role is half made, whichever run made it last."""
+        self.settled = {role.account for role in seen.roles if role not in half_made} - self.unfinished
+        """ServiceAccounts that have, or had, a role of their own, and none that is half made."""
+        self.inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
+        self.inhabited |= {name.partition("/")[0] for name in self.settled}
+        """Namespaces in which a ServiceAccount has a role, or had one that is still there."""
+        self.bare_namespaces = {
+            namespace.name
+            for namespace in seen.namespaces
+            if namespace.name not in self.inhabited and self.contents(namespace) <= self._bare(namespace)
+        }
+        """Namespaces of runs that hold nothing but ServiceAccounts of runs, none of which has a role."""
+
+    def contents(self, namespace: SeenNamespace) -> set[str]:
+        """What is in a namespace but for what Kubernetes puts there."""
+        here = (account for account in self.seen.accounts if account.namespace == namespace.name)
+        return {_name_in(account) for account in here if account.name != "default"} | namespace.contents
+
+    def _bare(self, namespace: SeenNamespace) -> set[str]:
+        here = (account for account in self.seen.accounts if account.namespace == namespace.name)
+        return {
+            _name_in(account) for account in here if account.transaction and not self.seen.role_of(account)
+        }
+
+
+def key_of(piece: Piece) -> Key:
+    """The object that a piece is."""
+    return piece.change.kind, piece.change.target
+
+
+class _Judge:
+    """The decision about one run."""
+
+    def __init__(self, facts: _Facts, transaction: str, gone: frozenset[Key], *, named: bool) -> None:
+        self._facts = facts
+        self._seen = facts.seen
+        self._standings = facts.standings
+        self._transaction = transaction
+        self._gone = gone
+        self._named = named
+
+    def remains(self) -> Remains | None:
+        roles = [role for role in self._own_roles if self._standings[role.name].half_made]
+        certain = self._certain
+        namespaces, provider = self._free_namespaces, self._free_provider
+        below = [_provider_piece(provider)] if provider else []
+        below += [*map(_namespace_piece, namespaces), *map(_role_piece, roles)]
+        above = [piece for role in roles for piece in _policy_pieces(role)]
+        above += map(_account_piece, certain)
+        spared = tuple(self._spared())
+        if not below and not above and not spared:
+            return None
+        created = [role.created for role in roles] + [account.created for account in certain]
+        created += [namespace.created for namespace in namespaces]
+        created += [provider.created] if provider else []
+        return Remains(
+            self._transaction,
+            self._account_names,
+            self._why(roles, certain),
+            age_of(self._transaction, created, self._seen.now),
+            tuple(tuple(stage) for stage in (below, above) if stage),
+            spared,
+            tuple(_last_step(role) for role in roles if lifecycle.is_told_by_account(role.state.tags)),
+            waits=self._waits,
+        )
+
+    def spared_as_ended(self) -> Remains | None:
+        """All of it is left alone: the run has committed, and what is missing was taken away since."""
+        why = "its run has ended well; what is missing was taken away later"
+        roles = [role for role in self._own_roles if self._standings[role.name] != Standing()]
+        if not roles:
+            return None
+        spared = tuple(Spared(Kind.ROLE, role.name, why) for role in roles)
+        age = age_of(self._transaction, [role.created for role in roles], self._seen.now)
+        return Remains(self._transaction, self._account_names, why, age, (), spared)
+
+    @cached_property
+    def _own_roles(self) -> list[SeenRole]:
+        return [role for role in self._seen.roles if role.transaction == self._transaction]
+
+    @cached_property
+    def _bare(self) -> list[SeenAccount]:
+        """The run's ServiceAccounts that have no role: made before a gate, or it was lost later."""
+        return [
+            account
+            for account in self._seen.accounts
+            if account.transaction == self._transaction
+            and not self._seen.role_of(account)
+            and account.full_name not in self._facts.settled
+        ]
+
+    @cached_property
+    def _certain(self) -> list[SeenAccount]:
+        return [account for account in self._bare if self._is_evident(account)]
+
+    def _is_evident(self, account: SeenAccount) -> bool:
+        """Whether something shows that the ServiceAccount never had a role."""
+        return (
+            self._named
+            or account.full_name in self._facts.unfinished
+            or account.namespace in self._facts.bare_namespaces
+            or (self._free_provider is not None and self._free_provider.account == account.full_name)
+        )
+
+    @cached_property
+    def _own_namespaces(self) -> list[SeenNamespace]:
+        return [
+            namespace
+            for namespace in self._seen.namespaces
+            if namespace.transaction == self._transaction and namespace.name not in self._facts.inhabited
+        ]
+
+    @cached_property
+    def _free_namespaces(self) -> list[SeenNamespace]:
+        return [namespace for namespace in self._own_namespaces if not self._contents(namespace)]
+
+    def _contents(self, namespace: SeenNamespace) -> set[str]:
+        """What is in a namespace besides what is taken back before it."""
+        going = {
+            _name_in(account)
+            for account in self._seen.accounts
+            if account.namespace == namespace.name
+            and (account in self._certain or _key_of(account) in self._gone)
+        }
+        return self._facts.contents(namespace) - going
+
+    @cached_property
+    def _own_provider(self) -> SeenProvider | None:
+        """The provider, if the run made it on behalf of a ServiceAccount that has no role now."""
+        provider = self._seen.provider
+        if (
+            provider is None
+            or provider.transaction != self._transaction
+            or provider.state.tags.get(CLUSTER_TAG) != self._seen.cluster.arn
+            or not provider.account
+            or provider.account in self._facts.settled
+            or self._is_bound(provider.account)
+        ):
+            return None
+        return provider
+
+    def _is_bound(self, full_name: str) -> bool:
+        """Whether a ServiceAccount has a role that is there, or may be (in another account)."""
+        arn = next((item.role for item in self._seen.accounts if item.full_name == full_name), "")
+        if not arn:
+            return False
+        if arn.split(":")[4:5] != [self._seen.cluster.account]:
+            return True
+        return arn in self._seen.role_arns and arn not in self._facts.half_made_arns
+
+    @cached_property
+    def _trusting(self) -> set[str]:
+        """The roles that trust the provider and are not taken back before it."""
+        own = {role.name for role in self._own_roles if self._standings[role.name].half_made}
+        gone = {target[0] for kind, target in self._gone if kind is Kind.ROLE}
+        return set(self._seen.trusting) - own - gone
+
+    @cached_property
+    def _free_provider(self) -> SeenProvider | None:
+        return None if self._trusting else self._own_provider
+
+    @property
+    def _provider_waits(self) -> bool:
+        """Whether only roles that are half made, of other runs, keep the provider."""
+        trusting = self._trusting
+        half_made = (self._standings.get(name, Standing()).half_made for name in trusting)
+        return self._own_provider is not None and bool(trusting) and all(half_made)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether something could be taken back as soon as the remains of other runs are."""
+        names = (namespace.name for namespace in self._own_namespaces if self._contents(namespace))
+        return self._provider_waits or any(name in self._facts.bare_namespaces for name in names)
+
+    def _spared(self) -> Iterator[Spared]:
+        for role in self._own_roles:
+            standing = self._standings[role.name]
+            if standing.spared:
+                yield Spared(Kind.ROLE, role.name, standing.why, standing.next_steps)
+        for account in self._bare:
+            if account not in self._certain:
+                why = "nothing shows that it never had a role; to take it back, name the run"
+                yield Spared(Kind.SERVICE_ACCOUNT, account.full_name, why)
+        for namespace in self._own_namespaces:
+            if contents := self._contents(namespace):
+                why = f"somebody has put something into it: {', '.join(sorted(contents))}"
+                yield Spared(Kind.NAMESPACE, namespace.name, why)
+        # Trusted by roles that are complete, it is in use like any other.
+        if self._own_provider and self._provider_waits:
+            why = f"roles trust it: {', '.join(sorted(self._trusting))}"
+            yield Spared(Kind.PROVIDER, self._own_provider.arn, why)
+
+    @property
+    def _account_names(self) -> tuple[str, ...]:
+        names = {role.account for role in self._own_roles if self._standings[role.name] != Standing()}
+        names |= {account.full_name for account in self._bare}
+        names |= {self._own_provider.account} if self._own_provider else set()
+        return tuple(sorted(names))
+
+    def _why(self, roles: list[SeenRole], accounts: list[SeenAccount]) -> str:
+        """In one sentence: why the run counts as cut off, or why all of it is left alone."""
+        if roles:
+            return self._standings[roles[0].name].why
+        if accounts:
+            return f"ServiceAccount {accounts[0].full_name} has no role yet"
+        if self._free_provider:
+            return (
+                f"ServiceAccount {self._free_provider.account} has no role, and no role trusts the provider"
+            )
+        if self._free_namespaces:
+            return f"namespace {self._free_namespaces[0].name} is empty"
+        return ""
+
+
+def _name_in(account: SeenAccount) -> str:
+    """A ServiceAccount among the contents of its namespace."""
+    return f"serviceaccount/{account.name}"
+
+
+def _key_of(account: SeenAccount) -> Key:
+    return Kind.SERVICE_ACCOUNT, (account.namespace, account.name)
+
+
+def _provider_piece(provider: SeenProvider) -> Piece:
+    return Piece(Change(Kind.PROVIDER, (provider.arn,), None, provider.state))
+
+
+def _namespace_piece(namespace: SeenNamespace) -> Piece:
+    change = Change(Kind.NAMESPACE, (namespace.name,), None, NamespaceState())
+    return Piece(change, {"uid": namespace.uid})
+
+
+def _role_piece(role: SeenRole) -> Piece:
+    return Piece(Change(Kind.ROLE, (role.name,), None, role.state), {"RoleId": role.role_id})
+
+
+def _policy_pieces(role: SeenRole) -> list[Piece]:
+    attached = [Change(Kind.ATTACHMENT, (role.name, arn), None, Present()) for arn in sorted(role.attached)]
+    inline = [
+        Change(Kind.INLINE_POLICY, (role.name, name), None, DocumentState(document))
+        for name, document in sorted(role.inline.items())
+    ]
+    return [Piece(change) for change in (*attached, *inline)]
+
+
+def _account_piece(account: SeenAccount) -> Piece:
+    # Of its state only this is known to be the run's: no role's ARN, or that of one that is gone.
+    state = ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: account.role or None})
+    return Piece(Change(*_key_of(account), None, state), {"uid": account.uid})
+
+
+def _last_step(role: SeenRole) -> Change:
+    """The step that its run lacks: where it is done after all, the run lives, and has ended."""
+    namespace, _, name = role.account.partition("/")
+    state = ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: role.arn})
+    return Change(Kind.SERVICE_ACCOUNT, (namespace, name), None, state)

@@ -1,0 +1,307 @@
+"""What runs leave in IAM and Kubernetes as values, and what a role tells of the run that made it.
+
+Which remains can be taken back is decided in `irsa_cli.core.recovery.judge`; reading and taking back are in
+`irsa_cli.usecases.recovery.scan`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from typing import Any
+
+from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks.lifecycle import Lifecycle, Stage
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import (
+    CLUSTER_TAG,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    WISH_TAG,
+    ProviderState,
+    RoleState,
+)
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.names import default_role_path
+
+MINIMUM_AGE = 600.0
+"""Seconds for which a run on another machine may still be alive: longer than `--timeout` and the rollback."""
+
+_TRANSACTION = re.compile(r"(\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class SeenRole:
+    """A role that bears this cluster's tag. `last_used` is None when IAM knows of no use."""
+
+    name: str
+    arn: str
+    role_id: str
+    state: RoleState
+    created: datetime
+    last_used: datetime | None = None
+    attached: frozenset[str] = frozenset()
+    inline: Mapping[str, Document] = field(default_factory=dict)
+
+    @property
+    def transaction(self) -> str:
+        """The run whose mark it bears, '' for none."""
+        return self.state.tags.get(TRANSACTION_TAG, "")
+
+    @property
+    def account(self) -> str:
+        """The ServiceAccount it was made for, as `namespace/name`."""
+        return self.state.tags.get(SERVICE_ACCOUNT_TAG, "")
+
+
+@dataclass(frozen=True)
+class SeenAccount:
+    """A ServiceAccount."""
+
+    namespace: str
+    name: str
+    uid: str
+    annotations: Mapping[str, str]
+    created: datetime
+
+    @property
+    def transaction(self) -> str:
+        """The run that made it, '' for none."""
+        return self.annotations.get(TRANSACTION_TAG, "")
+
+    @property
+    def full_name(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def role(self) -> str:
+        """The ARN that it is annotated with, '' for none."""
+        return self.annotations.get(ROLE_ARN_ANNOTATION, "")
+
+
+@dataclass(frozen=True)
+class SeenNamespace:
+    """A namespace; `contents` are what somebody has put into it, as `kind/name`."""
+
+    name: str
+    uid: str
+    annotations: Mapping[str, str]
+    created: datetime
+    contents: frozenset[str] = frozenset()
+
+    @property
+    def transaction(self) -> str:
+        """The run that made it, '' for none."""
+        return self.annotations.get(TRANSACTION_TAG, "")
+
+
+@dataclass(frozen=True)
+class SeenProvider:
+    """The cluster's OIDC provider."""
+
+    arn: str
+    state: ProviderState
+    created: datetime
+
+    @property
+    def transaction(self) -> str:
+        """The run whose mark it bears, '' for none."""
+        return self.state.tags.get(TRANSACTION_TAG, "")
+
+    @property
+    def account(self) -> str:
+        """The ServiceAccount on whose behalf it was made; '' for one that was made for the cluster."""
+        return self.state.tags.get(SERVICE_ACCOUNT_TAG, "")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything that the decision depends on; `now` is AWS's clock.
+
+    `role_arns` are those of all roles of the account, `trusting` the names of those that name the provider.
+    """
+
+    cluster: Cluster
+    now: datetime
+    roles: tuple[SeenRole, ...] = ()
+    role_arns: frozenset[str] = frozenset()
+    trusting: frozenset[str] = frozenset()
+    accounts: tuple[SeenAccount, ...] = ()
+    namespaces: tuple[SeenNamespace, ...] = ()
+    provider: SeenProvider | None = None
+
+    @cached_property
+    def bound_arns(self) -> frozenset[str]:
+        """The ARNs that ServiceAccounts are annotated with."""
+        return frozenset(account.role for account in self.accounts)
+
+    def role_of(self, account: SeenAccount) -> str:
+        """The ARN of the role that a ServiceAccount has; '' also where a run made both, and the role is gone.
+
+        So it looks when a run could take back its role and not the ServiceAccount, and its journal is lost.
+        """
+        own = f"arn:{self.cluster.partition}:iam::{self.cluster.account}:role"
+        own += default_role_path(self.cluster.name)
+        lost = bool(account.transaction) and account.role.startswith(own)
+        return "" if lost and account.role not in self.role_arns else account.role
+
+    @cached_property
+    def account_names(self) -> frozenset[str]:
+        """All ServiceAccounts, as `namespace/name`."""
+        return frozenset(account.full_name for account in self.accounts)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something half made: the change that made it, and which incarnation of the object is there."""
+
+    change: Change
+    identity: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Spared:
+    """Something with the run's mark that is left alone, and why."""
+
+    kind: Kind
+    name: str
+    why: str
+    next_steps: tuple[str, ...] = ()
+    """What ends the state that it is in."""
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What is left of one run. `age` in seconds: of the youngest piece, or of the run if that is younger.
+
+    `stages` are as in a plan: taken back from the last to the first. `missing` are the last steps that the
+    run lacks: one that is done all the same tells that it lives.
+    """
+
+    transaction: str
+    accounts: tuple[str, ...]
+    why: str
+    age: float
+    stages: tuple[tuple[Piece, ...], ...] = ()
+    spared: tuple[Spared, ...] = ()
+    missing: tuple[Change, ...] = ()
+    waits: bool = False
+    """Whether something that is left alone can be taken back when other runs' remains are gone."""
+
+    @property
+    def pieces(self) -> Iterator[Piece]:
+        """All that would be taken back, in the order in which it was made."""
+        return (piece for stage in self.stages for piece in stage)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a role is: half made (`why`), left alone although it looks so (`why`), or complete."""
+
+    half_made: bool = False
+    spared: bool = False
+    why: str = ""
+    next_steps: tuple[str, ...] = ()
+
+
+def standing(seen: Seen, role: SeenRole) -> Standing:
+    """Whether a role can be taken back, or its deletion gone on with, without anybody missing it.
+
+    What a ServiceAccount names stays, however far it has come: it may be at work already.
+    """
+    tags = role.state.tags
+    life = lifecycle.of(tags, named=role.arn in seen.bound_arns)
+    if tags.get(CLUSTER_TAG) != seen.cluster.arn or not role.transaction or life.is_over:
+        return Standing()
+    reason = _in_use(seen, role) if life.named else ""
+    if not reason and life.stage is Stage.INCOMPLETE:
+        reason = _reason_to_spare(role, life)
+    where = f"-c {seen.cluster.name} -r {seen.cluster.region}"
+    why = f"{reason}: {life.why}" if life.named else reason or _why(seen, role, life)
+    steps = life.next_steps(where)
+    if not life.named:
+        steps = tuple(step for step in steps if step.startswith("irsa delete-sa"))
+    return Standing(not reason, bool(reason), why, steps)
+
+
+def _in_use(seen: Seen, role: SeenRole) -> str:
+    names = [account.full_name for account in seen.accounts if account.role == role.arn]
+    return f"ServiceAccount {', '.join(sorted(names))} names it"
+
+
+def _why(seen: Seen, role: SeenRole, life: Lifecycle) -> str:
+    """Why it is taken back."""
+    if lifecycle.tells_itself(role.state.tags):
+        return life.why
+    there = next((item for item in seen.accounts if item.full_name == role.account), None)
+    return lifecycle.unnamed(role.account, exists=there is not None, other=there.role if there else "")
+
+
+def _reason_to_spare(role: SeenRole, life: Lifecycle) -> str:
+    if not life.is_readable:
+        return life.why
+    if role.last_used is not None and role.last_used > _proven_by(role):
+        return f"it was used, last on {role.last_used:%Y-%m-%d}"
+    if WISH_TAG not in role.state.tags:
+        return f"an earlier irsa made it (no tag {WISH_TAG}), and did not say whether its run ended"
+    if not _is_sole(role.state.trust):
+        return "its trust policy admits others, too"
+    return ""
+
+
+def _proven_by(role: SeenRole) -> datetime:
+    """Until when a use may have been the run's own proof (`--verify`)."""
+    return max(role.created, *began(role.transaction)) + timedelta(seconds=MINIMUM_AGE)
+
+
+def _is_sole(trust: Mapping[str, Any]) -> bool:
+    """Whether a trust policy has the one statement, for the one subject, that irsa writes."""
+    statements = as_list(trust.get("Statement", []))
+    if len(statements) != 1 or not isinstance(statements[0], dict):
+        return False
+    principal, condition = statements[0].get("Principal"), statements[0].get("Condition", {})
+    if not isinstance(principal, dict) or set(principal) != {"Federated"}:
+        return False
+    subjects = [
+        subject
+        for keys in (condition.values() if isinstance(condition, dict) else ())
+        for key, value in keys.items()
+        if key.lower().endswith(":sub")
+        for subject in as_list(value)
+    ]
+    return len(as_list(principal["Federated"])) == 1 and len(subjects) == 1
+
+
+def names_provider(trust: Mapping[str, Any], provider: str) -> bool:
+    """Whether a trust policy names an OIDC provider as a federated principal."""
+    principals = (
+        item.get("Principal") for item in as_list(trust.get("Statement", [])) if isinstance(item, dict)
+    )
+    return any(
+        isinstance(item, dict) and provider in as_list(item.get("Federated", [])) for item in principals
+    )
+
+
+def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> float:
+    """Seconds since the youngest of the objects was made, or since the run began if that is later.
+
+    A run may go on from what an older one made, so the objects' ages alone don't tell that it is gone.
+    """
+    moments = [*created, *began(transaction)]
+    return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0
+
+
+def began(transaction: str) -> list[datetime]:
+    """When a run began, by its own clock; nothing for a name that irsa did not give."""
+    match = _TRANSACTION.fullmatch(transaction)
+    try:
+        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S") if match else None
+    except ValueError:
+        moment = None
+    return [moment.replace(tzinfo=timezone.utc)] if moment else []

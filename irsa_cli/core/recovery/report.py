@@ -1,0 +1,116 @@
+"""What `irsa recover` has to say of several transactions at once, and of what it found without a journal.
+
+The result of one transaction is a `irsa_cli.core.results.result.Result`, as that of every command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from irsa_cli.core.recovery.leftovers import Remains, Spared
+from irsa_cli.core.results.result import API_VERSION, Result, cluster_json, worst
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import ExitCode
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A transaction that was not touched, and why.
+
+    That is no failure, but for one that was too `young`: what it has left is there, and waits for somebody.
+    """
+
+    transaction: str
+    why: str
+    young: bool = False
+
+
+@dataclass
+class Recoveries:
+    """How each of several transactions ended; `signal` is the one that stopped the work in between."""
+
+    items: list[Result] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    signal: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: the worst of all."""
+        if self.signal:
+            return 128 + self.signal
+        waiting = [int(ExitCode.REFUSED)] if any(item.young for item in self.skipped) else []
+        return worst([*(int(item.exit_code) for item in self.items), *waiting])
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `-o json` and `-o yaml` print."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "RecoveryList",
+            "exitCode": self.exit_code,
+            "items": [item.to_json() for item in self.items],
+            "skipped": [{"transaction": item.transaction, "why": item.why} for item in self.skipped],
+        }
+
+
+def told(item: Spared) -> str:
+    """What is left alone, and why."""
+    return f"{item.kind.value} {item.name}: {item.why}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What runs have left in a cluster, in the order in which it would be taken back.
+
+    `running` are transactions whose processes live on this machine; what is younger than `minimum_age`
+    (seconds) may belong to one that lives elsewhere.
+    """
+
+    cluster: Cluster
+    remains: tuple[Remains, ...]
+    minimum_age: float
+    running: frozenset[str] = frozenset()
+
+    def is_young(self, remains: Remains) -> bool:
+        """Whether its run may still live, as far as its age tells."""
+        return remains.age < self.minimum_age
+
+    def why_not(self, remains: Remains) -> str:
+        """Why nothing of these remains is taken back, '' when something is."""
+        if remains.transaction in self.running:
+            return "its process is still running on this machine"
+        if not remains.stages:
+            return f"all that is left of it is left alone: {'; '.join(map(told, remains.spared))}"
+        if self.is_young(remains):
+            return f"it is {remains.age:.0f} s old: its run may still live (--min-age 0s if you know better)"
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `-o json` and `-o yaml` print."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "RemainsList",
+            "cluster": cluster_json(self.cluster),
+            "items": [self._item(item) for item in self.remains],
+        }
+
+    def _item(self, item: Remains) -> dict[str, Any]:
+        return {
+            "transaction": item.transaction,
+            "serviceAccounts": list(item.accounts),
+            "why": item.why,
+            "ageSeconds": round(item.age),
+            "skipped": self.why_not(item) or None,
+            "remains": [
+                {"kind": piece.change.kind.value, "target": piece.change.name} for piece in item.pieces
+            ],
+            "leftAlone": [
+                {
+                    "kind": spared.kind.value,
+                    "target": spared.name,
+                    "why": spared.why,
+                    "next": list(spared.next_steps),
+                }
+                for spared in item.spared
+            ],
+        }

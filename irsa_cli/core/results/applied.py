@@ -1,0 +1,80 @@
+"""What a command has to say of many ServiceAccounts at once: each one's result, the sum, the exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from irsa_cli.core.results.result import API_VERSION, Ended, Result, worst
+from irsa_cli.core.values.errors import ExitCode
+
+
+@dataclass(frozen=True)
+class Item:
+    """One ServiceAccount (`cluster` and `namespace/name`), or what they build on, and its result.
+
+    `where` is the file and line that wish it, '' for what no file has (`--prune`). `place` names its cluster
+    and account, where a run is about more than one cluster; else it is ''.
+    """
+
+    cluster: str
+    name: str
+    result: Result
+    where: str = ""
+    place: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the item is about, so that nobody takes it for another one of the same run."""
+        return f"{self.place} {self.name}" if self.place else self.name
+
+    def to_json(self) -> dict[str, Any]:
+        """The item as `-o json` shows it."""
+        return {"name": self.name, "where": self.where or None, "result": self.result.to_json()}
+
+
+@dataclass
+class Applied:
+    """How it ended for all. `detailed`: the exit code tells pending changes (6) from none (0).
+
+    `pending` are those that were not begun because a signal came.
+    """
+
+    items: list[Item] = field(default_factory=list)
+    notices: Sequence[str] = ()
+    pending: list[str] = field(default_factory=list)
+    signal: int = 0
+    seconds: float = 0.0
+    detailed: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: the worst of all."""
+        codes = [int(item.result.exit_code) for item in self.items]
+        if self.signal and self.pending:
+            codes.append(128 + self.signal)  # A signal that kept nothing from being done is no outcome.
+        elif self.detailed and any(item.result.ended is Ended.PLANNED for item in self.items):
+            codes.append(int(ExitCode.PENDING))
+            failed = [code for code in codes if code not in (ExitCode.DONE, ExitCode.PENDING)]
+            codes = failed or codes
+        return worst(codes)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many ended how."""
+        found = Counter(item.result.ended for item in self.items)
+        return {ended.value: found[ended] for ended in Ended if found[ended]}
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `-o json` and `-o yaml` print."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "ResultList",
+            "exitCode": int(self.exit_code),
+            "summary": self.summary,
+            "items": [item.to_json() for item in self.items],
+            "pending": self.pending,
+            "notices": list(self.notices),
+        }

@@ -1,0 +1,383 @@
+"""Whether a trust policy admits a token, and why: for each statement the first thing in it that fails.
+
+Pure: IAM's documented rules over what is known of the token (`irsa_cli.core.policies.web_identity`). The
+Condition block is `irsa_cli.core.policies.conditions`' business. There are three answers: yes, no, and what
+can't be known, with the conditions that decide. The time counts when it is given; without it, what hangs on
+it can't be known. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+from irsa_cli.core.policies.conditions import Tested, first_failing, tests
+from irsa_cli.core.policies.operators import Truth, instant, like
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.policies.web_identity import ACTION, TIMES, Context, WebIdentity, shown_values, why_unknown
+
+VARIABLES_SINCE = "2012-10-17"
+"""The version of the policy language that knows `${...}`; in older ones, or without one, it is plain text."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first thing of a statement that keeps it from applying (or may, when it can't be known).
+
+    `part` is Effect, Action, Principal or Condition; `operator` and `key` are set for a Condition.
+    `wanted` is what the policy has there, `got` what the exchange has: None when it has no such key.
+    `excluding`: it is NotAction or NotPrincipal, and `wanted` is what that leaves out.
+    """
+
+    part: str
+    operator: str = ""
+    key: str = ""
+    wanted: tuple[str, ...] = ()
+    got: tuple[str, ...] | None = None
+    unknown: bool = False
+    """Whether it can't be known from outside if this fails. `got` is None where the value is unknown."""
+    excluding: bool = False
+
+    @property
+    def text(self) -> str:
+        """The failure for people."""
+        wanted = _listed(self.wanted)
+        if self.part == "Effect":
+            return f"Effect: the policy has {wanted}, which is neither Allow nor Deny"
+        if self.part != "Condition":
+            return self._element(wanted)
+        head = f"{f'{self.operator} {self.key}'.rstrip()}: the policy has {wanted}"
+        if not self.unknown:
+            return f"{head}, {shown_values(self.key, self.got)}"
+        why = why_unknown(self.key) if self.got is None else shown_values(self.key, self.got)
+        said = why or "IAM's documentation leaves that open"
+        return f"{head}; it can't be known from here whether that holds: {said}"
+
+    def _element(self, wanted: str) -> str:
+        got = " and ".join(f"'{item}'" for item in self.got or ())
+        if self.excluding:
+            included = ", which is among them" if not self.unknown else ""
+            text = f"Not{self.part}: the policy leaves out {wanted}, the token's is {got}{included}"
+        else:
+            text = f"{self.part}: the policy has {wanted}, the token's is {got}"
+        return text + ("; it can't be known whether that includes the token's" if self.unknown else "")
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(f"'{item}'" for item in values) or "nothing"
+
+
+@dataclass(frozen=True)
+class StatementVerdict:
+    """What one statement means for the token.
+
+    `applies`: whether its Effect takes place. `failure` is None when everything in it was found to hold. A
+    Deny with a failure that is `unknown` applies: it may. `undecided` is all in it that can't be known, where
+    nothing fails for sure. `because` says of a Deny what makes it apply.
+    """
+
+    index: int
+    sid: str
+    effect: str
+    applies: bool
+    failure: Failure | None
+    undecided: tuple[Failure, ...] = ()
+    because: tuple[str, ...] = ()
+
+    @property
+    def possible(self) -> bool:
+        """Whether it applies, or may: what fails in it can't be known."""
+        return self.failure is None or self.failure.unknown
+
+    @property
+    def name(self) -> str:
+        """The statement for people: its place, counted from 1, and its Sid."""
+        return f"statement {self.index + 1}" + (f" ({self.sid})" if self.sid else "")
+
+    @property
+    def means(self) -> str:
+        """What it does with the token, and why, for people."""
+        does = "admits" if self.effect == "Allow" else "denies"
+        if self.failure is None:
+            return f"{does} it" + (f": {'; '.join(self.because)}" if self.because else "")
+        open_ones = "; ".join(item.text for item in self.undecided)
+        if self.applies:
+            return f"may deny it: {open_ones or self.failure.text}"
+        if self.failure.unknown:
+            return f"may admit it: {open_ones or self.failure.text}"
+        return f"does not apply: {self.failure.text}"
+
+
+class Answer(Enum):
+    """Whether a trust policy admits a token. UNKNOWN: that depends on what can't be known from here."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a trust policy says to a token, statement by statement."""
+
+    verdicts: tuple[StatementVerdict, ...]
+    until: datetime | None = None
+    """When the answer changes, where the policy asks for the time; None when it stays, or isn't known."""
+
+    @property
+    def allowed_by(self) -> tuple[int, ...]:
+        """The statements (by index, from 0) that allow it."""
+        return tuple(item.index for item in self.verdicts if item.applies and item.effect == "Allow")
+
+    @property
+    def denied_by(self) -> tuple[int, ...]:
+        """The statements that deny it, or may. They go before those that allow it."""
+        return tuple(item.index for item in self.verdicts if item.applies and item.effect != "Allow")
+
+    @property
+    def admitted(self) -> bool:
+        """Whether STS lets the token assume the role."""
+        return bool(self.allowed_by) and not self.denied_by
+
+    @property
+    def certain(self) -> bool:
+        """Whether the answer stays the same whatever the values are that can't be known."""
+        if self.admitted:
+            return True
+        denied = any(item.applies and item.failure is None for item in self._denying)
+        return denied or not any(item.possible for item in self.verdicts if item.effect == "Allow")
+
+    @property
+    def answer(self) -> Answer:
+        """Whether STS lets the token assume the role: yes, no, or it can't be known."""
+        if self.admitted:
+            return Answer.YES
+        return Answer.NO if self.certain else Answer.UNKNOWN
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What decides, in words, when the answer is UNKNOWN: each thing that can't be known."""
+        if self.answer is not Answer.UNKNOWN:
+            return ()
+        return tuple(f"{name}: {failure.text}" for name, failure in self._deciding)
+
+    def depends_on(self, key: str) -> bool:
+        """Whether the answer is UNKNOWN, and this condition key is among those that decide."""
+        undecided = self.answer is Answer.UNKNOWN
+        return undecided and any(item.key.lower() == key.lower() for _, item in self._deciding)
+
+    @property
+    def _deciding(self) -> Iterator[tuple[str, Failure]]:
+        # Where one statement allows it for sure, only those that may deny it decide.
+        for item in self.verdicts:
+            if not (item.effect == "Allow" and self.allowed_by):
+                yield from ((item.name, failure) for failure in item.undecided)
+
+    @property
+    def _denying(self) -> Iterable[StatementVerdict]:
+        return (item for item in self.verdicts if item.effect != "Allow")
+
+    @property
+    def text(self) -> tuple[str, ...]:
+        """The explanation for people: the statements that decide, else why none of them allows it."""
+        decisive = self.denied_by or self.allowed_by
+        lines = [_line(item) for item in self.verdicts if item.index in decisive]
+        lines = lines or [_line(item) for item in self.verdicts if item.effect == "Allow"]
+        if self.until is not None:
+            lines.append(f"the policy asks for the time: this is so until {self.until:%Y-%m-%d %H:%M:%S} UTC")
+        return tuple(lines) or ("no statement allows anything",)
+
+
+def _line(verdict: StatementVerdict) -> str:
+    return f"{verdict.name} {verdict.means}"
+
+
+def explain(
+    document: Mapping[str, Any], identity: WebIdentity, action: str = ACTION, *, now: datetime | None = None
+) -> Explanation:
+    """Evaluate a trust policy for a token; `now` is the time that it is asked about.
+
+    Statements that are no objects are passed over; IAM would not have taken them.
+    """
+    context = identity.context(now)
+    variables = document.get("Version") == VARIABLES_SINCE
+    statements = as_list(document.get("Statement", []))
+    found = Explanation(
+        tuple(
+            _judge(index, item, identity.provider_arn, context, action, variables=variables)
+            for index, item in enumerate(statements)
+            if isinstance(item, dict)
+        )
+    )
+    turns = _turns(statements, now) if now else ()
+    for turn in turns:
+        if explain_at(document, identity, action, turn).answer is not found.answer:
+            return replace(found, until=turn)
+    return found
+
+
+def explain_at(
+    document: Mapping[str, Any], identity: WebIdentity, action: str, moment: datetime
+) -> Explanation:
+    """The same with the time as a fact of the request like another: it is not asked how long it stays so."""
+    times = {key: value for key, value in identity.context(moment).items() if key in TIMES}
+    return explain(document, replace(identity, request={**identity.request, **times}), action)
+
+
+MOST_TURNS = 100
+"""Times in a policy that are looked at; one of 2,048 characters has room for some fifty."""
+
+
+def _turns(statements: Iterable[Any], now: datetime) -> list[datetime]:
+    """The moments after `now` at which what a policy says of the time may change, in their order."""
+    began = now.timestamp()
+    found: set[float] = set()
+    for text in _times(statements):
+        try:
+            moment = instant(text)
+        except ValueError:
+            continue
+        # One moment is before or at the time in the policy, the next second after it.
+        found |= {second for second in (moment, moment + 1) if began < second < _LAST}
+    return [datetime.fromtimestamp(second, timezone.utc) for second in sorted(found)[:MOST_TURNS]]
+
+
+_LAST = datetime(9999, 1, 1, tzinfo=timezone.utc).timestamp()
+
+
+def _times(statements: Iterable[Any]) -> Iterator[str]:
+    for item in statements:
+        block = item.get("Condition") if isinstance(item, dict) else None
+        for keys in block.values() if isinstance(block, dict) else ():
+            for key, values in keys.items() if isinstance(keys, dict) else ():
+                if key.lower() in TIMES:
+                    yield from map(str, as_list(values))
+
+
+def takes_audience(document: Mapping[str, Any], provider: str, audience: str) -> bool:
+    """Whether a trust policy may admit tokens of the provider for that audience, whoever they are for."""
+    key = f"{provider.partition('oidc-provider/')[2]}:aud".lower()
+    variables = document.get("Version") == VARIABLES_SINCE
+    for item in as_list(document.get("Statement", [])):
+        if not isinstance(item, dict) or item.get("Effect") != "Allow" or _principal_failure(item, provider):
+            continue
+        block = item.get("Condition")
+        of_audience = {
+            operator: {name: value for name, value in keys.items() if name.lower() == key}
+            for operator, keys in (block.items() if isinstance(block, dict) else ())
+            if isinstance(keys, dict)
+        }
+        tested = first_failing(of_audience, {key: (audience,)}, variables=variables)
+        if tested is None or tested.truth is None:
+            return True
+    return False
+
+
+def _judge(
+    index: int, item: Mapping[str, Any], provider: str, context: Context, action: str, *, variables: bool
+) -> StatementVerdict:
+    effect = str(item.get("Effect", ""))
+    failing = _action_failure(item, action)
+    undecided: list[Failure] = []
+    holding: list[Tested] = []
+    if failing is None:
+        principal = _principal_failure(item, provider)
+        if principal is not None and principal.unknown:
+            undecided.append(principal)
+        elif principal is not None:
+            failing = principal
+    if failing is None and (block := item.get("Condition")) not in (None, {}):
+        for tested in tests(block, context, variables=variables):
+            if tested.truth is False:
+                # What fails for sure goes before what can't be known.
+                failing = _failed(tested)
+                break
+            if tested.truth is None:
+                undecided.append(_failed(tested))
+            else:
+                holding.append(tested)
+    failure = failing or (undecided[0] if undecided else None)
+    applies = failure is None or (effect != "Allow" and failure.unknown)
+    if effect not in ("Allow", "Deny") and applies:
+        # Not in the grammar: whatever it was meant to be, it allows nothing.
+        failure = Failure("Effect", wanted=(effect,), unknown=True)
+        undecided.insert(0, failure)
+    because = tuple(_reasons(item, holding)) if failure is None and effect != "Allow" else ()
+    open_ones = () if failing is not None else tuple(undecided)
+    return StatementVerdict(index, str(item.get("Sid", "")), effect, applies, failure, open_ones, because)
+
+
+def _reasons(item: Mapping[str, Any], holding: Iterable[Tested]) -> Iterator[str]:
+    """What makes a statement apply in which nothing fails."""
+    if "NotPrincipal" in item:
+        yield f"NotPrincipal spares {_listed(_shown(item['NotPrincipal']))} only"
+    if "NotAction" in item:
+        yield f"NotAction spares {_listed(map(str, as_list(item['NotAction'])))} only"
+    reasons = [_reason(tested) for tested in holding]
+    yield from reasons or ["it has no condition"]
+
+
+def _reason(tested: Tested) -> str:
+    got = tested.got if isinstance(tested.got, tuple) else None
+    name = f"{tested.operator} {tested.key}"
+    if tested.for_lack:
+        return f"{name}: {shown_values(tested.key, got)}, and so {tested.for_lack} holds"
+    if got is None and tested.got is not None:
+        return f"{name}: the policy has {_listed(tested.wanted)}, and that holds for any value"
+    return f"{name}: the policy has {_listed(tested.wanted)}, {shown_values(tested.key, got)}"
+
+
+def _action_failure(item: Mapping[str, Any], action: str) -> Failure | None:
+    excluding = "NotAction" in item
+    patterns = tuple(map(str, as_list(item["NotAction"] if excluding else item.get("Action", []))))
+    if covers(patterns, action) != excluding:
+        return None
+    return Failure("Action", wanted=patterns, got=(action,), excluding=excluding)
+
+
+@lru_cache(maxsize=1024)
+def covers(patterns: tuple[str, ...], action: str) -> bool:
+    """Whether one of the patterns matches the action; case is ignored."""
+    return any(like(action.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _principal_failure(item: Mapping[str, Any], provider: str) -> Failure | None:
+    excluding = "NotPrincipal" in item
+    principal = item["NotPrincipal"] if excluding else item.get("Principal", {})
+    named = _is_named(principal, provider)
+    if named is not None and named != excluding:
+        return None
+    return Failure(
+        "Principal",
+        wanted=_shown(principal),
+        got=(f"Federated {provider}",),
+        unknown=named is None,
+        excluding=excluding,
+    )
+
+
+def _is_named(principal: Any, provider: str) -> Truth:
+    if not isinstance(principal, dict):
+        return bool(principal == "*")
+    federated = as_list(principal.get("Federated", []))
+    if provider in federated:
+        return True
+    # `"*"` under a kind of principals is documented for anonymous callers only, and no pattern elsewhere.
+    everybody = "*" in federated or "*" in as_list(principal.get("AWS", []))
+    return None if everybody else False
+
+
+def _shown(principal: Any) -> tuple[str, ...]:
+    if not isinstance(principal, dict):
+        return (str(principal),)
+    return tuple(f"{kind} {name}" for kind, names in principal.items() for name in as_list(names))
+
+
+def _failed(tested: Tested) -> Failure:
+    got = tested.got if isinstance(tested.got, tuple) else None
+    return Failure("Condition", tested.operator, tested.key, tested.wanted, got, tested.truth is None)

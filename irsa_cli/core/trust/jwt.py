@@ -1,0 +1,124 @@
+"""Checking a ServiceAccount's token as STS does: by whose key it is signed, and what its claims say.
+
+Pure; the keys are fetched in `irsa_cli.aws.issuer_keys`. Reading a token without checking it is in
+`irsa_cli.core.trust.claims`. The cryptography is joserfc's, imported when a signature is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from irsa_cli.core.trust.claims import Claims, read
+
+ALGORITHMS = ("RS256", "ES256")
+"""What Kubernetes signs with: RS256 for RSA keys, ES256 for those on the curve P-256."""
+LEEWAY = 60
+"""Seconds by which two clocks may differ before a time in a token counts as wrong."""
+
+Keys = Mapping[str, Any]
+"""A JSON Web Key Set (RFC 7517, section 5)."""
+
+
+class Signature(Enum):
+    """What a set of keys says to a token's signature."""
+
+    GOOD = "good"
+    BAD = "bad"
+    """The set has the key that the token names, and the signature is not by it."""
+    UNKNOWN_KEY = "unknown key"
+    """The set has no key with the token's key id: it is of another cluster, or of before a key rotation."""
+    UNSUPPORTED = "unsupported"
+    """It is signed by an algorithm that is not checked here."""
+
+
+def signature(token: str, keys: Keys) -> Signature:
+    """Check a token's signature by the public key that it names; raises `IrsaError` when it is no token.
+
+    A token that names no key is tried with each.
+    """
+    header = read(token).header
+    if header.get("alg") not in ALGORITHMS:
+        return Signature.UNSUPPORTED
+    named = [key for key in _keys(keys) if "kid" not in header or key.get("kid") == header["kid"]]
+    if not named:
+        return Signature.UNKNOWN_KEY
+    return Signature.GOOD if any(_is_by(token, key, header["alg"]) for key in named) else Signature.BAD
+
+
+def _is_by(token: str, key: dict[str, Any], algorithm: str) -> bool:
+    from joserfc import jws
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey, RSAKey
+
+    kinds: dict[str, type[RSAKey | ECKey]] = {"RS256": RSAKey, "ES256": ECKey}
+    try:
+        jws.deserialize_compact(token, kinds[algorithm].import_key(key), algorithms=[algorithm])
+    except (JoseError, ValueError, TypeError, KeyError):
+        return False
+    return True
+
+
+def _keys(keys: Keys) -> list[dict[str, Any]]:
+    found = keys.get("keys")
+    return [key for key in found if isinstance(key, dict)] if isinstance(found, list) else []
+
+
+def key_ids(keys: Keys) -> tuple[str, ...]:
+    """The ids of all keys in the set."""
+    return tuple(str(key["kid"]) for key in _keys(keys) if "kid" in key)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of a token against what it has to be: `text` is what it says, `wrong` why that is not right."""
+
+    name: str
+    text: str
+    wrong: str = ""
+
+
+def check_claims(token: Claims, *, issuer: str, subject: str, audience: str, now: float) -> tuple[Claim, ...]:
+    """The claims that STS looks at: issuer, subject, audience and times (RFC 7519, section 4.1).
+
+    `now` in Unix seconds.
+    """
+    claims = token.claims
+    audiences = audiences_of(token)
+    return (
+        _same("iss", claims.get("iss"), issuer),
+        _same("sub", claims.get("sub"), subject),
+        Claim(
+            "aud",
+            ", ".join(audiences),
+            "" if audience in audiences else f"expected {audience}",
+        ),
+        _times(claims, now),
+        Claim("kid", str(token.header.get("kid", "none"))),
+    )
+
+
+def audiences_of(token: Claims) -> tuple[str, ...]:
+    """The audiences of a token: the claim is a text or a list of them."""
+    found = token.claims.get("aud", ())
+    return (found,) if isinstance(found, str) else tuple(map(str, found))
+
+
+def _same(name: str, got: object, wanted: str) -> Claim:
+    return Claim(name, str(got), "" if got == wanted else f"expected {wanted}")
+
+
+def _times(claims: Mapping[str, Any], now: float) -> Claim:
+    expires = claims.get("exp")
+    if not isinstance(expires, int | float):
+        return Claim("exp", str(expires), "a token has to expire")
+    left = f"in {max(expires - now, 0):.0f} s"
+    if expires <= now:
+        return Claim("exp", f"{now - expires:.0f} s ago", "it has expired, by this machine's clock")
+    starts: Sequence[Any] = [claims[name] for name in ("nbf", "iat") if name in claims]
+    early = max((start - now for start in starts if isinstance(start, int | float)), default=0)
+    if early > LEEWAY:
+        return Claim("exp", left, f"it begins in {early:.0f} s: the clocks of cluster and machine differ")
+    return Claim("exp", left)

@@ -1,0 +1,207 @@
+"""Which statements of a role's trust policy are irsa's own to change, and the policy with these as wished.
+
+irsa's own are the statements for the entry's ServiceAccount by its cluster's provider, and for those subjects
+and providers that a file has wished for the role before: a tag of the role tells them. All others stay byte
+for byte. Joining a subject to a statement and parting with it is `irsa_cli.core.trust.shared_statement`'s
+business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from irsa_cli.core.plan.states import TRANSACTION_TAG, TRUST_TAG
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
+from irsa_cli.core.trust import shared_statement, trust_policy
+from irsa_cli.core.trust.restrictions import Restriction, demands, widened
+from irsa_cli.core.values.errors import Refused
+
+_KEY = re.compile(rf"{TRUST_TAG}(-[0-9]{{1,2}})?")
+"""Its tags; of another name (`irsa/trusted`) they are not its own."""
+_MARK = re.compile(r"[0-9a-f]{8}")
+_PER_TAG = 28
+"""Marks that fit into the 256 characters of a tag's value."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """What is irsa's in a role's trust policy.
+
+    `identity` is the entry's, `marks` are of what else was wished. `made`: irsa has made the role, and has
+    not only taken it over.
+    """
+
+    identity: WebIdentity
+    marks: frozenset[str]
+    made: bool
+
+    @classmethod
+    def of(cls, identity: WebIdentity, wished: Mapping[str, Any], tags: Mapping[str, str]) -> Own:
+        """By what is wished now, and what the role's tags say was wished before."""
+        before = {mark for text in _values(tags).values() for mark in text.split()}
+        return cls(identity, frozenset(before | _marks(identity, wished)), TRANSACTION_TAG in tags)
+
+    def rest(self, statement: Any) -> Any:
+        """What is left of a statement without irsa's subjects: itself where it has none, None for nothing."""
+        form = _Form.read(statement)
+        if form is None or not self._has_provider(form.provider):
+            return statement
+        theirs = [subject for subject in form.subjects if not self._has_subject(subject)]
+        if len(theirs) == len(form.subjects):
+            return statement
+        return form.with_subjects(statement, theirs) if theirs else None
+
+    def _has_provider(self, provider: str) -> bool:
+        return provider == self.identity.provider_arn or _mark(provider) in self.marks
+
+    def _has_subject(self, subject: str) -> bool:
+        """On a role that irsa has made, also a pattern that the ServiceAccount matches."""
+        own = self.identity.subject
+        return subject == own or _mark(subject) in self.marks or (self.made and like(own, subject))
+
+
+def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -> Document:
+    """The policy with irsa's statements as wished, in the place of those that are there; the rest stays."""
+    kept: list[Any] = []
+    shared: list[int] = []
+    place = None
+    for item in as_list(document.get("Statement", [])):
+        rest = own.rest(item)
+        if (
+            rest is None
+            and "Sid" in item
+            and any(trust_policy.found({"Statement": [item]}, one) for one in wished["Statement"])
+        ):
+            rest = item  # As wished, but for the mark: that was written before the role was irsa's.
+        if rest is not item:
+            place = len(kept) if place is None else place
+            shared += [len(kept)] if rest is not None else []
+        if rest is not None:
+            kept.append(rest)
+    new: list[Any] = []
+    for statement in wished["Statement"]:
+        if trust_policy.contains({"Statement": kept}, statement):
+            continue
+        wanted = shared_statement.read(statement)
+        # Others have joined a statement of irsa's: it stays one. Theirs is not made one of irsa's.
+        index = next((index for index in shared if wanted and _fits(kept[index], wanted)), None)
+        if wanted is None or index is None:
+            new.append(statement)
+        else:
+            joining = wanted.marked if "Sid" in kept[index] else wanted
+            (kept[index],) = shared_statement.join([kept[index]], joining)
+    place = len(kept) if place is None else place
+    return {**document, "Statement": [*kept[:place], *new, *kept[place:]]}
+
+
+def voided(document: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> tuple[Restriction, ...]:
+    """What somebody else has restricted in irsa's part of a trust policy, and no longer is in `after`.
+
+    Conditions that a file has wished for the role are irsa's: they go with the file.
+    """
+    return tuple(item for item in widened(document, after) if _mark(item.test) not in own.marks)
+
+
+def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
+    """Raise `Refused` where a role's tags say in another version's way whom files had let in before.
+
+    To write over them would forget it, and those would stay let in for ever.
+    """
+    for key, text in _values(tags).items():
+        if not all(map(_MARK.fullmatch, text.split())):
+            untag = f"aws iam untag-role --role-name {shlex.quote(role_name)} --tag-keys {key}"
+            raise Refused(
+                f"the tag {key} of role {role_name} can't be understood",
+                reason="another version of irsa, or somebody else, wrote it: whom a file had let in can't be"
+                " known",
+                next_steps=(
+                    "run this with the irsa that wrote it",
+                    f"or, to keep whom the trust policy lets in from now on: {untag}",
+                ),
+            )
+
+
+def _values(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: text for key, text in tags.items() if _KEY.fullmatch(key)}
+
+
+def tags(identity: WebIdentity, wished: Mapping[str, Any]) -> dict[str, str]:
+    """The tags that tell a later run what was wished beyond the entry's own ServiceAccount and cluster."""
+    marks = sorted(_marks(identity, wished))
+    parts = [marks[start : start + _PER_TAG] for start in range(0, len(marks), _PER_TAG)]
+    return {
+        f"{TRUST_TAG}-{number + 1}" if number else TRUST_TAG: " ".join(part)
+        for number, part in enumerate(parts)
+    }
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A statement that admits ServiceAccounts as irsa's do, with further conditions or without."""
+
+    provider: str
+    operator: str
+    key: str
+    subjects: tuple[str, ...]
+
+    @classmethod
+    def read(cls, statement: Any) -> _Form | None:
+        try:
+            provider: str = statement["Principal"]["Federated"]
+            key = f"{shared_statement.prefix_of(provider)}:sub"
+            (operator,) = (name for name, pairs in statement["Condition"].items() if key in pairs)
+            subjects = tuple(as_list(statement["Condition"][operator][key]))
+            form = {"Effect", "Principal", "Action", "Condition"}
+            ours = (
+                set(statement) - {"Sid"} == form
+                and _is_unmarked_or_ours(statement)
+                and statement["Effect"] == "Allow"
+                and as_list(statement["Action"]) == [ACTION]
+                and set(statement["Principal"]) == {"Federated"}
+            )
+            return cls(provider, operator, key, subjects) if ours and all(map(_is_text, subjects)) else None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+
+    def with_subjects(self, statement: Document, subjects: list[str]) -> Document:
+        shared = shared_statement.read(statement)
+        if shared is not None:
+            return replace(shared, subjects=tuple(subjects)).document
+        values = {self.key: subjects if subjects[1:] else subjects[0]}
+        condition = statement["Condition"]
+        return {
+            **statement,
+            "Condition": {**condition, self.operator: {**condition[self.operator], **values}},
+        }
+
+
+def _is_unmarked_or_ours(statement: Document) -> bool:
+    """A statement with a Sid is irsa's where that is irsa's mark: a run has added it before the role was."""
+    return "Sid" not in statement or shared_statement.read(statement) is not None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _fits(statement: Any, wanted: shared_statement.Shared) -> bool:
+    found = shared_statement.read(statement)
+    return found is not None and replace(found, sid="").fits(wanted)
+
+
+def _marks(identity: WebIdentity, wished: Mapping[str, Any]) -> set[str]:
+    forms = [form for item in wished["Statement"] if (form := _Form.read(item)) is not None]
+    named = {form.provider for form in forms} | {subject for form in forms for subject in form.subjects}
+    demanded = {test for item in wished["Statement"] for test in demands(item)}
+    return {_mark(text) for text in (named - {identity.provider_arn, identity.subject}) | demanded}
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

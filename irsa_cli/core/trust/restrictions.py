@@ -1,0 +1,158 @@
+"""What a trust policy demands of a token beside its issuer, subject and audience, and what of it is voided.
+
+A statement without such demands, put beside one that has them, makes them worthless: statements are
+alternatives. Pure; who may write such a statement is decided in `irsa_cli.core.binding.attached_trust` and
+`irsa_cli.core.planning.converge`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.policies.conditions import first_failing
+from irsa_cli.core.policies.policy import as_list, normalized
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, explain
+
+# What holds for every token that STS is shown; to demand it holds nobody back.
+_ALWAYS = ("aws:securetransport", "aws:viaawsservice")
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """One test of a statement that admits the subject: it is admitted only where the test holds."""
+
+    statement: str
+    operator: str
+    key: str
+    values: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The restriction for people."""
+        values = " or ".join(f"'{value}'" for value in self.values) or "nothing"
+        return f"{self.statement} admits it only where {self.operator} {self.key} holds for {values}"
+
+    @property
+    def test(self) -> str:
+        """What is demanded, in a form that can be compared and noted."""
+        return f"{self.operator} {self.key.lower()} {json.dumps(sorted(self.values))}"
+
+
+@dataclass(frozen=True)
+class _Covering:
+    """A statement that lets the subject in; `is_for`: also tokens of this audience, as far as is known."""
+
+    restrictions: tuple[Restriction, ...]
+    is_for: bool
+
+
+def voided(
+    document: Mapping[str, Any], identity: WebIdentity, demanded: Iterable[str] = ()
+) -> tuple[Restriction, ...]:
+    """What holds the subject back today, and no longer would beside a statement that admits it.
+
+    `demanded` are the tests (`Restriction.test`) of that new statement: what it demands, too, stays. Nothing
+    is voided where a statement admits the subject with no such demands already.
+    """
+    found = list(_covering(document, identity))
+    if any(item.is_for and not item.restrictions for item in found):
+        return ()
+    kept = set(demanded)
+    return tuple(one for item in found for one in item.restrictions if one.test not in kept)
+
+
+def demands(statement: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tests of a statement that are not about who the token is for."""
+    return tuple(
+        Restriction("", operator, key, _values(value)).test
+        for operator, key, value in _tests(statement)
+        if not _is_identity(key)
+    )
+
+
+def widened(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Restriction, ...]:
+    """What held subjects back in a trust policy, and does not in the one that takes its place.
+
+    Looked at are the statements that are new, subject by subject.
+    """
+    there = [normalized(item) for item in as_list(before.get("Statement", []))]
+    new = [item for item in as_list(after.get("Statement", [])) if normalized(item) not in there]
+    found: dict[Restriction, None] = {}
+    for item in new:
+        for identity in _identities(item):
+            found.update(dict.fromkeys(voided(before, identity, demands(item))))
+    return tuple(found)
+
+
+def _identities(statement: Any) -> Iterator[WebIdentity]:
+    """The tokens that a statement of irsa's form is about; a pattern stands for itself."""
+    if not isinstance(statement, dict):
+        return
+    principal = statement.get("Principal")
+    provider = principal.get("Federated") if isinstance(principal, dict) else None
+    if not isinstance(provider, str):
+        return
+    prefix = provider.partition("oidc-provider/")[2]
+    named: dict[str, tuple[str, ...]] = {"sub": (), "aud": ()}
+    for _, key, value in _tests(statement):
+        claim = key.rpartition(":")[2].lower()
+        if _is_identity(key) and claim in named:
+            named[claim] += _values(value)
+    for subject in named["sub"]:
+        for audience in named["aud"] or ("",):
+            yield WebIdentity(provider, f"https://{prefix}", subject, audience)
+
+
+def _covering(document: Mapping[str, Any], identity: WebIdentity) -> Iterator[_Covering]:
+    variables = document.get("Version") == VARIABLES_SINCE
+    context = identity.context()
+    for index, item in enumerate(as_list(document.get("Statement", []))):
+        if not isinstance(item, dict) or item.get("Effect") != "Allow" or not _concerns(item, identity):
+            continue
+        restrictions, truths = [], {"sub": [True], "aud": [True]}
+        sid = f" ({item['Sid']})" if item.get("Sid") else ""
+        for operator, key, value in _tests(item):
+            tested = first_failing({operator: {key: value}}, context, variables=variables)
+            fails = tested is not None and tested.truth is False
+            restriction = Restriction(f"statement {index + 1}{sid}", operator, key, _values(value))
+            if _is_identity(key):
+                truths[key.rpartition(":")[2].lower()].append(not fails)
+                if _excludes(operator, identity):
+                    restrictions.append(restriction)
+            elif tested is not None or key.lower() not in _ALWAYS:
+                restrictions.append(restriction)
+        if all(truths["sub"]):
+            yield _Covering(tuple(restrictions), all(truths["aud"]))
+
+
+def _concerns(statement: Mapping[str, Any], identity: WebIdentity) -> bool:
+    """Whether action and principal of a statement are about the token, or may be."""
+    bare = {key: value for key, value in statement.items() if key != "Condition"}
+    (verdict,) = explain({"Statement": [bare]}, identity).verdicts
+    return verdict.possible
+
+
+def _excludes(operator: str, identity: WebIdentity) -> bool:
+    """Whether a test of the subject takes some out of the many that a pattern stands for."""
+    return "Not" in operator and any(sign in identity.subject for sign in "*?")
+
+
+def _tests(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    block = statement.get("Condition")
+    for operator, keys in block.items() if isinstance(block, dict) else ():
+        for key, value in keys.items() if isinstance(keys, dict) else ():
+            yield operator, key, value
+
+
+def _is_identity(key: str) -> bool:
+    """Whether a key says who a token is for: subject and audience, of whatever issuer."""
+    name = key.lower()
+    return name.endswith((":sub", ":aud")) and not name.startswith(("aws:", "sts:"))
+
+
+def _values(value: Any) -> tuple[str, ...]:
+    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in as_list(value))

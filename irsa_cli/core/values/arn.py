@@ -1,0 +1,108 @@
+"""ARNs and partitions: parsing, checking and building the few kinds that IRSA needs.
+
+Nothing here knows whether a resource exists.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from irsa_cli.core.values.errors import InvalidInput
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+_ARN = re.compile(
+    r"arn:(?P<partition>aws(?:-[a-z]+)*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>\d{12}|aws|):(?P<resource>.+)",
+    re.ASCII,
+)
+_NAME = r"[\w+=,.@-]"
+_POLICY = re.compile(rf"policy/(?:[\x21-\x2e\x30-\x7e]+/)*{_NAME}{{1,128}}", re.ASCII)
+_ROLE = re.compile(rf"role/(?:[\x21-\x2e\x30-\x7e]+/)*{_NAME}{{1,64}}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Arn:
+    """An Amazon Resource Name in its five meaningful parts."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> Arn:
+        """Read an ARN; raises `InvalidInput` when `text` is not one."""
+        match = _ARN.fullmatch(text)
+        if match is None:
+            raise InvalidInput(
+                f"'{text}' is not an ARN",
+                reason="expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE, an account has 12 digits",
+            )
+        return cls(**match.groupdict())
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+    @property
+    def name(self) -> str:
+        """The last segment of the resource: a role's or policy's name without its path."""
+        return self.resource.rsplit("/", 1)[-1]
+
+
+def policy_arn(text: str) -> Arn:
+    """Check the ARN of a managed policy: AWS's own (account `aws`) or a customer's."""
+    arn = Arn.parse(text)
+    if arn.service != "iam" or arn.region or not arn.account or not _POLICY.fullmatch(arn.resource):
+        raise InvalidInput(
+            f"'{text}' is not the ARN of a managed policy",
+            reason="expected arn:PARTITION:iam::ACCOUNT:policy/NAME (ACCOUNT is 'aws' for AWS's own)",
+        )
+    return arn
+
+
+def role_arn(text: str) -> Arn:
+    """Check the ARN of a role, path included.
+
+    The rule is the one that the EKS pod identity webhook warns by (reference/troubleshooting F30).
+    """
+    arn = Arn.parse(text)
+    if arn.service != "iam" or arn.region or not arn.account.isdigit() or not _ROLE.fullmatch(arn.resource):
+        raise InvalidInput(
+            f"'{text}' is not the ARN of a role", reason="expected arn:PARTITION:iam::ACCOUNT:role/NAME"
+        )
+    return arn
+
+
+def iam_arn(partition: str, account: str, resource: str) -> str:
+    """The ARN of an IAM resource; IAM is global, so there is no region in it."""
+    return f"arn:{partition}:iam::{account}:{resource}"
+
+
+def check_policy(text: str) -> str:
+    """`policy_arn` for a flag: the text as it was given."""
+    return str(policy_arn(text))
+
+
+def check_boundary(text: str) -> str:
+    """`policy_arn` for a boundary that may be `none`, which is the empty text."""
+    return "" if text == "none" else check_policy(text)
+
+
+def check_role(text: str) -> str:
+    """`role_arn` for a flag: the text as it was given."""
+    return str(role_arn(text))
+
+
+def check_partition(text: str) -> str:
+    """Check the form of a partition's name."""
+    if not re.fullmatch(r"aws(-[a-z]+)*", text, re.ASCII):
+        raise InvalidInput(f"'{text}' is not a partition", reason="expected aws, aws-cn, aws-us-gov, ...")
+    return text
+
+
+def check_account(text: str) -> str:
+    """Check an account id: twelve digits."""
+    if not re.fullmatch(r"\d{12}", text, re.ASCII):
+        raise InvalidInput(f"'{text}' is not an AWS account", reason="expected 12 digits")
+    return text

@@ -1,0 +1,98 @@
+"""One attempt of a call with a time limit that holds whatever the other side does.
+
+A socket's time-out counts from the last byte: who sends one a second is never cut off by it. So an attempt
+has a thread of its own, and is left to itself when its time is over; that thread does not keep the process
+alive. What may be repeated, and for how long, is in `irsa_cli.core.values.patience`.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import io
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.patience import current
+
+T = TypeVar("T")
+
+TIMES = 2.0
+"""How many of its time-outs a call may take in all: 20 s with the default of 10 s."""
+
+
+class Overran(Exception):
+    """An attempt was not over in its time: it was given up, and may be executed yet."""
+
+
+class GivenUp(Exception):
+    """The attempt is not waited for any more: what it has not sent yet must not be sent."""
+
+
+class TooLarge(Exception):
+    """An answer has more bytes than any that is asked for."""
+
+
+_over: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("over", default=None)
+
+
+class Sending(io.BytesIO):
+    """A request's body that ends with its attempt.
+
+    One that was given up while it looked for the host, or connected, would be executed whenever that
+    succeeds, and nobody would look for it any more. Without its body no request is executed.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._attempt = _over.get()
+
+    def read(self, size: int | None = -1) -> bytes:
+        """See `io.BytesIO`; raises `GivenUp` when the attempt was."""
+        if self._attempt is not None and self._attempt.is_set():
+            raise GivenUp("the attempt was given up before it was sent")
+        return super().read(size)
+
+
+def limit() -> float:
+    """Seconds that an attempt may take in all; fewer when the time of what it is for is nearly over."""
+    seconds = limits.call_seconds()
+    return min(TIMES * seconds, max(current().remaining, 0.0) + seconds)
+
+
+def bounded(work: Callable[[], T], seconds: float | None = None) -> T:
+    """Do it within so many seconds, or the `limit`; raises `Overran`, or what it raises."""
+    seconds, started = limit() if seconds is None else seconds, time.monotonic()
+    done = threading.Event()
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+        done.set()
+
+    over = threading.Event()
+    context = contextvars.copy_context()
+    context.run(_over.set, over)
+    threading.Thread(target=context.run, args=(run,), daemon=True).start()
+    if not done.wait(seconds):
+        over.set()
+        raise Overran(f"no whole answer within {time.monotonic() - started:.1f} s")
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def body(chunks: Iterable[bytes], most: int) -> bytes:
+    """An answer's body; raises `TooLarge` as soon as it has more than that many bytes."""
+    found = bytearray()
+    for chunk in chunks:
+        found += chunk
+        if len(found) > most:
+            raise TooLarge(f"the answer has more than {most // 2**20} MiB")
+    return bytes(found)

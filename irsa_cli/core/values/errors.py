@@ -1,0 +1,166 @@
+"""What can go wrong, as values that carry their cause, their remedy and their exit code.
+
+How an error is shown is `irsa_cli.cli.render`'s business; which AWS or Kubernetes answer means
+which error is decided in `irsa_cli.aws.errors` and `irsa_cli.kube.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, IntEnum
+
+from irsa_cli.core.values.redaction import without_secrets
+
+
+class ExitCode(IntEnum):
+    """The process's exit codes; a promise to scripts (docs/reference/exit-codes.md)."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    REFUSED = 4
+    UNVERIFIED = 5
+    PENDING = 6
+
+
+class IrsaError(Exception):
+    """A failure that the user is told about.
+
+    `message` says what failed, `reason` why (in the service's own words where there are some),
+    `details` are further facts, one a line, and `next_steps` what to type or do now.
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        details: Sequence[str] = (),
+        next_steps: Sequence[str] = (),
+        code: str = "",
+    ) -> None:
+        # Whatever is in them of others' texts, or of what was sent: no secret is told with an error.
+        message = without_secrets(message)
+        super().__init__(message)
+        self.message = message
+        self.reason = without_secrets(reason)
+        self.details = tuple(map(without_secrets, details))
+        self.next_steps = tuple(map(without_secrets, next_steps))
+        self.code = code or type(self).__name__
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.reason}" if self.reason else self.message
+
+
+class InvalidInput(IrsaError):
+    """The input breaks a rule that is known before the first call."""
+
+    exit_code = ExitCode.USAGE
+
+
+class Refused(IrsaError):
+    """What exists differs from what is wished, or a precondition doesn't hold; nothing was attempted."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class Unverified(IrsaError):
+    """The token of the ServiceAccount was not accepted for the role."""
+
+    exit_code = ExitCode.UNVERIFIED
+
+
+class Conflict(IrsaError):
+    """Neither the state before a change nor the one after it is there: somebody else wrote meanwhile.
+
+    Raised by a change when it is applied; nothing was overwritten.
+    """
+
+
+class Unseen(IrsaError):
+    """A write was answered, and what it wrote does not show: nobody knows whether it is there."""
+
+
+class Claimed(Conflict):
+    """Somebody else counts on what is to be taken back; it was left alone, and is theirs now.
+
+    `ended`: that run has come to its end, and will not take it back either.
+    """
+
+    def __init__(self, message: str, *, reason: str = "", ended: bool = False) -> None:
+        super().__init__(message, reason=reason)
+        self.ended = ended
+
+
+class MadeAgain(Conflict):
+    """It could only be made anew, as another object: nothing is left to take back, and it has to be told."""
+
+
+class Waits(IrsaError):
+    """It can be taken back only together with something else that could not be: by the journal."""
+
+
+class DeadlineExceeded(IrsaError):
+    """The run's `--timeout` was reached before its next call."""
+
+
+class Outcome(Enum):
+    """What a failed call says about the write that it carried."""
+
+    REFUSED = "refused"
+    """The service answered, and did not act."""
+    NOT_SENT = "not sent"
+    """The request never reached the service."""
+    UNKNOWN = "unknown"
+    """The request may have been executed, or may still be."""
+
+
+class ServiceError(IrsaError):
+    """AWS or Kubernetes did not do what it was asked.
+
+    `code` is AWS's error code or the Kubernetes Status reason (never parse messages), `status` the
+    HTTP status (0 without an answer), `outcome` what is known about the write, and `transient`
+    whether the same call may succeed later: after `retry_after` seconds, where the service says so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        service: str,
+        operation: str,
+        status: int = 0,
+        outcome: Outcome = Outcome.REFUSED,
+        transient: bool = False,
+        reason: str = "",
+        details: Sequence[str] = (),
+        next_steps: Sequence[str] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, details=details, next_steps=next_steps, code=code)
+        self.retry_after = retry_after
+        self.service = service
+        self.operation = operation
+        self.status = status
+        self.outcome = outcome
+        self.transient = transient
+
+    def but(self, *, outcome: Outcome | None = None, transient: bool | None = None) -> ServiceError:
+        """The same failure, of which something else is known: who has seen more of the write knows better."""
+        return ServiceError(
+            self.message,
+            code=self.code,
+            service=self.service,
+            operation=self.operation,
+            status=self.status,
+            outcome=self.outcome if outcome is None else outcome,
+            transient=self.transient if transient is None else transient,
+            reason=self.reason,
+            details=self.details,
+            next_steps=self.next_steps,
+            retry_after=self.retry_after,
+        )

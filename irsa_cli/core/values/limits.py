@@ -1,0 +1,43 @@
+"""How long a call may take (each one has this limit), and IAM until it is consistent."""
+
+from __future__ import annotations
+
+import os
+
+from irsa_cli.core.values.errors import InvalidInput
+
+VARIABLE = "IRSA_CALL_TIMEOUT"
+DEFAULT_SECONDS = 10.0
+
+RETRY_VARIABLE = "IRSA_RETRY_TIMEOUT"
+RETRY_SECONDS = 35.0
+"""For how long a call that fails in a way that passes is repeated."""
+
+PROPAGATION_SECONDS = 30.0
+"""For how long IAM may not yet know, in one place, what it has confirmed in another.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+"""
+
+
+def call_seconds() -> float:
+    """Seconds to wait for the answer to one call; raises `InvalidInput` for a value that is none."""
+    return _seconds(VARIABLE, DEFAULT_SECONDS, 0.1, 600.0)
+
+
+def retry_seconds() -> float:
+    """Seconds for which a call that fails is repeated; raises `InvalidInput` for a value that is none."""
+    return _seconds(RETRY_VARIABLE, RETRY_SECONDS, 0.0, 3600.0)
+
+
+def _seconds(variable: str, default: float, least: float, most: float) -> float:
+    text = os.environ.get(variable) or str(default)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not least <= seconds <= most:
+        raise InvalidInput(
+            f"{variable}={text} is not a time-out", reason=f"expected {least:g} to {most:g} seconds"
+        )
+    return seconds

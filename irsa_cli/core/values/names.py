@@ -1,0 +1,221 @@
+"""Names by the rules of IAM and Kubernetes: checks for what users give, and the names irsa makes itself.
+
+Nothing here knows which names are taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from irsa_cli.core.values.errors import InvalidInput
+
+# RFC 1123 as Kubernetes applies it:
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
+_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
+_QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", re.ASCII)
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_IAM_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
+_PATH = re.compile(r"/|/[\x21-\x7e]+/", re.ASCII)
+_DESCRIPTION = re.compile("[\t\n\r\x20-\x7e\xa1-\xff]*")
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+# Letters, digits and spaces of all scripts; Python's \s holds control characters, too, IAM's \p{Z} none.
+_TAG = re.compile(r"(?:(?![\x00-\x1f\x7f-\x9f])[\w\s.:/=+\-@])*")
+
+ROLE_NAME_LIMIT = 64
+DIGEST_LENGTH = 8
+TAGS_LIMIT = 50
+"""Tags that IAM takes a role."""
+MAX_USER_TAGS = 45
+"""Those of them that are the user's; irsa needs three to five."""
+
+
+def _check(text: str, rule: re.Pattern[str], limit: int, what: str, expected: str) -> str:
+    if not text or len(text) > limit or not rule.fullmatch(text):
+        raise InvalidInput(
+            f"'{text}' is not a valid {what}", reason=f"expected {expected}, at most {limit} characters"
+        )
+    return text
+
+
+def namespace(text: str) -> str:
+    """Check a namespace's name (RFC 1123 label)."""
+    return _check(
+        text,
+        _DNS_LABEL,
+        63,
+        "namespace",
+        "lower-case letters, digits and '-', starting and ending with a letter or digit",
+    )
+
+
+def service_account(text: str) -> str:
+    """Check a ServiceAccount's name (RFC 1123 subdomain)."""
+    rule = "lower-case letters, digits, '-' and '.', each part starting and ending with a letter or digit"
+    return _check(text, _DNS_SUBDOMAIN, 253, "ServiceAccount name", rule)
+
+
+def cluster(text: str) -> str:
+    """Check an EKS cluster's name (https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
+    return _check(
+        text,
+        re.compile(r"[0-9A-Za-z][A-Za-z0-9\-_]*", re.ASCII),
+        100,
+        "cluster name",
+        "letters, digits, '-' and '_'",
+    )
+
+
+def region(text: str) -> str:
+    """Check the form of an AWS region's name; which regions there are, boto3 knows."""
+    return _check(
+        text, re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+", re.ASCII), 32, "region", "a name like eu-west-1"
+    )
+
+
+def role(text: str) -> str:
+    """Check a role's name."""
+    return _check(text, _IAM_NAME, ROLE_NAME_LIMIT, "role name", "letters, digits and _+=,.@-")
+
+
+def inline_policy(text: str) -> str:
+    """Check an inline policy's name."""
+    return _check(text, _IAM_NAME, 128, "policy name", "letters, digits and _+=,.@-")
+
+
+def role_path(text: str) -> str:
+    """Check a role's path."""
+    if "//" in text:
+        raise InvalidInput(f"'{text}' is not a valid role path", reason="it has an empty segment")
+    return _check(
+        text, _PATH, 512, "role path", "'/' or printable characters between a leading and a trailing '/'"
+    )
+
+
+def description(text: str) -> str:
+    """Check a role's description."""
+    if len(text) > 1000 or not _DESCRIPTION.fullmatch(text):
+        raise InvalidInput(
+            "the description is not valid", reason="expected Latin-1 text of at most 1000 characters"
+        )
+    return text
+
+
+def session_duration(seconds: int) -> int:
+    """Check a role's maximum session duration, in seconds."""
+    if not 3600 <= seconds <= 43200:
+        raise InvalidInput(
+            f"{seconds} is not a valid session duration", reason="expected 3600 to 43200 seconds"
+        )
+    return seconds
+
+
+def token_expiration(seconds: int) -> int:
+    """Check the lifetime that the pod's token is to have, in seconds (EKS allows at most 24 hours)."""
+    if not 600 <= seconds <= 86400:
+        raise InvalidInput(
+            f"{seconds} is not a valid token expiration", reason="expected 600 to 86400 seconds"
+        )
+    return seconds
+
+
+def tags(pairs: dict[str, str]) -> dict[str, str]:
+    """Check the user's tags; `aws:` and `irsa/` are taken, and keys are compared without regard to case."""
+    if len(pairs) > MAX_USER_TAGS:
+        raise InvalidInput(
+            f"{len(pairs)} tags are too many",
+            reason=f"IAM takes {TAGS_LIMIT} a role, {MAX_USER_TAGS} of them are yours",
+        )
+    seen: dict[str, str] = {}
+    for key, value in pairs.items():
+        if not key or len(key) > 128 or not _TAG.fullmatch(key):
+            raise InvalidInput(
+                f"tag key '{key}' is not valid", reason="1 to 128 letters, digits, spaces and _.:/=+-@"
+            )
+        if len(value) > 256 or not _TAG.fullmatch(value):
+            raise InvalidInput(
+                f"value of tag '{key}' is not valid",
+                reason="at most 256 letters, digits, spaces and _.:/=+-@",
+            )
+        if key.lower().startswith(("aws:", "irsa/")):
+            raise InvalidInput(f"tag key '{key}' is reserved", reason="the prefixes aws: and irsa/ are taken")
+        if key.lower() in seen:
+            raise InvalidInput(
+                f"tags '{seen[key.lower()]}' and '{key}' are the same to IAM", reason="tag keys ignore case"
+            )
+        seen[key.lower()] = key
+    return pairs
+
+
+def _qualified_key(text: str, what: str) -> str:
+    prefix, slash, name = text.rpartition("/")
+    if slash:
+        _check(prefix, _DNS_SUBDOMAIN, 253, f"prefix of a {what}", "a DNS name")
+    _check(name, _QUALIFIED, 63, what, "[prefix/]name of letters, digits and -_.")
+    return text
+
+
+def labels(pairs: dict[str, str]) -> dict[str, str]:
+    """Check labels (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/)."""
+    for key, value in pairs.items():
+        _qualified_key(key, "label key")
+        if value:
+            _check(value, _QUALIFIED, 63, f"value of label '{key}'", "letters, digits and -_.")
+    return pairs
+
+
+def service_account_annotations(pairs: dict[str, str]) -> dict[str, str]:
+    """Check annotations; those of the pod identity webhook have flags of their own."""
+    for key in pairs:
+        _qualified_key(key, "annotation key")
+        if key.startswith(("eks.amazonaws.com/", "irsa/")):
+            raise InvalidInput(f"annotation '{key}' is irsa's to set", reason="use the flag made for it")
+    if sum(len(k.encode()) + len(v.encode()) for k, v in pairs.items()) > 200 * 1024:
+        raise InvalidInput("the annotations are too large", reason="Kubernetes takes 256 KiB an object")
+    return pairs
+
+
+def default_role_name(cluster_name: str, cluster_arn: str, namespace_name: str, name: str) -> str:
+    """The name irsa gives the role of a ServiceAccount.
+
+    Readable, at most 64 characters, and deterministic, so that the role's ARN is known before the
+    role exists; the digest keeps clusters of one name in two regions, and `a-b/c` and `a/b-c`, apart.
+    """
+    identity = "\0".join((cluster_arn, namespace_name, name))
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:DIGEST_LENGTH]
+    readable = f"{cluster_name}-{namespace_name}-{name}"[: ROLE_NAME_LIMIT - DIGEST_LENGTH - 1]
+    return f"{readable.rstrip('-.')}-{digest}"
+
+
+def default_role_path(cluster_name: str) -> str:
+    """The path of a cluster's roles, so that one ListRoles with PathPrefix finds them all."""
+    return f"/irsa/{cluster_name}/"
+
+
+def subject(namespace_name: str, name: str) -> str:
+    """The `sub` claim of a ServiceAccount's token (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/)."""
+    return f"system:serviceaccount:{namespace_name}:{name}"
+
+
+def subject_pattern(text: str) -> str:
+    """Check a pattern for the name part of a subject: a ServiceAccount's name with the wildcards `*` and `?`.
+
+    IAM's `*` also matches `:`, so nothing but name characters may stand beside it.
+    """
+    if text and (len(text) > 253 or not re.fullmatch(r"[a-z0-9.*?-]+", text, re.ASCII)):
+        raise InvalidInput(
+            f"'{text}' is not a valid subject pattern", reason="expected a name with the wildcards * and ?"
+        )
+    return text
+
+
+def audience(text: str) -> str:
+    """Check an audience (client id): 1 to 255 visible characters, as IAM takes them."""
+    return _check(text, re.compile(r"[\x21-\x7e]+", re.ASCII), 255, "audience", "visible ASCII characters")
+
+
+def thumbprint(text: str) -> str:
+    """Check a thumbprint: the SHA-1 of a certificate in 40 hexadecimal digits."""
+    return _check(text, re.compile(r"[0-9A-Fa-f]{40}", re.ASCII), 40, "thumbprint", "40 hexadecimal digits")

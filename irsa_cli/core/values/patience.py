@@ -1,0 +1,206 @@
+"""How long a call may be repeated: the time limit of what is under way, and whether it was told to stop.
+
+A transaction's `Run` is one `Patience`, the command as a whole (`Command`) another. For the sake of which of
+them calls are made is said by `within`, which also tells whether an attempt of them was given up. Which
+failures are worth repeating is decided by who knows the service (`irsa_cli.aws.errors`,
+`irsa_cli.kube.errors`). The calls themselves are made elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import uniform
+from typing import Protocol, TypeVar
+
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError
+
+T = TypeVar("T")
+
+FEW = 4
+"""Attempts of a call that reaches nobody, while nothing is under way that would have to be taken back."""
+FIRST_WAIT, LONGEST_WAIT = 0.2, 4.0
+TOLD_AFTER, TOLD_EVERY = 2.0, 10.0
+ONCE_MORE = 1 / 16
+"""Of the time for repeating a call, what is left for a service that a command has waited for in vain."""
+
+
+class Patience(Protocol):
+    """What limits the calls that are made for its sake."""
+
+    persistent: bool
+    """Whether it is worth while to try for long to reach a service that can't be reached at all."""
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until its time limit."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Wait; raises when it is told to stop, or when its time is over."""
+        ...
+
+
+class Stopped(IrsaError):
+    """The command was told to stop while a call of it was to be repeated."""
+
+
+class Command:
+    """A command as a whole: its time limit in seconds, and whom it tells what it waits for."""
+
+    persistent = False
+
+    def __init__(self, seconds: float = math.inf, tell: Callable[[str], None] = lambda text: None) -> None:
+        self._until = time.monotonic() + seconds
+        self._stop = threading.Event()
+        self.tell = tell
+        self._told = -math.inf
+        self._lock = threading.Lock()
+        self.waited_for: set[str] = set()
+        """Services that were waited for in vain: a reading goes on without them, and asks them for more."""
+
+    def waits(self, text: str) -> None:
+        """Tell what is waited for; of calls that wait at the same time, one."""
+        with self._lock:
+            now = time.monotonic()
+            if self._stop.is_set() or now - self._told < TOLD_EVERY:
+                return
+            self._told = now
+        self.tell(text)
+
+    @property
+    def remaining(self) -> float:
+        """See `Patience.remaining`."""
+        return self._until - time.monotonic()
+
+    def stop(self) -> None:
+        """No call is repeated any more."""
+        self._stop.set()
+
+    def pause(self, seconds: float) -> None:
+        """See `Patience.pause`."""
+        if self._stop.wait(max(0.0, seconds)):
+            raise Stopped("interrupted", code="Interrupted")
+
+
+class CallRecord:
+    """Calls that are made for the sake of one `Patience`, and what became of them."""
+
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self.given_up = 0
+        """How many attempts of writes were given up without an answer.
+
+        Such an attempt may be executed yet, whatever became of the one after it.
+        """
+
+
+_command = Command()
+_current: contextvars.ContextVar[CallRecord | None] = contextvars.ContextVar("calls", default=None)
+
+
+def begin(seconds: float, tell: Callable[[str], None]) -> Command:
+    """Begin a command: what is called from now on outside of any transaction is called for its sake."""
+    global _command
+    _command = Command(seconds, tell)
+    return _command
+
+
+def over() -> None:
+    """The command is over: calls that are made after it have no time limit of their own."""
+    global _command
+    _command = Command()
+
+
+def tell(text: str) -> None:
+    """Tell the user something about the command that is under way."""
+    _command.tell(text)
+
+
+def current() -> Patience:
+    """For whose sake calls are made here."""
+    calls = _current.get()
+    return _command if calls is None else calls.patience
+
+
+@contextmanager
+def within(patience: Patience) -> Iterator[CallRecord]:
+    """What is called in here is called for its sake; what became of it is told by what this gives."""
+    calls = CallRecord(patience)
+    token = _current.set(calls)
+    try:
+        yield calls
+    finally:
+        _current.reset(token)
+
+
+def give_up() -> None:
+    """Note that an attempt of a write was given up without an answer: it has to be looked for."""
+    calls = _current.get()
+    if calls is not None:
+        calls.given_up += 1
+
+
+def persist(attempt: Callable[[], T], *, writes: bool) -> T:
+    """Make a call, and again while it fails in a way that passes; raises the last `ServiceError`.
+
+    An attempt without an answer may have been executed: then no later refusal says that nothing was, and the
+    outcome stays unknown. Where the service says when to come back (Retry-After), that is when it is asked
+    again. Raises as `Patience.pause` does, too.
+    """
+    mine, started, number, lost = current(), time.monotonic(), 0, False
+    while True:
+        number += 1
+        try:
+            return attempt()
+        except ServiceError as error:
+            failure = error
+        unknown = failure.outcome is Outcome.UNKNOWN
+        if unknown and writes and not failure.status:
+            give_up()
+        lost = lost or unknown
+        if lost:
+            failure = failure.but(outcome=Outcome.UNKNOWN)
+        reached = failure.outcome is not Outcome.NOT_SENT
+        most = _longest(mine, failure.service)
+        wait = _wait(failure, number, most)
+        spent = time.monotonic() - started
+        over = spent + wait > most or wait >= mine.remaining
+        if not failure.transient or over or not (reached or mine.persistent or number < FEW):
+            if failure.transient and over and isinstance(mine, Command):
+                mine.waited_for.add(failure.service)
+            raise failure
+        if spent >= TOLD_AFTER:
+            so_far = f"{spent:.0f} s of at most {most:.0f} s"
+            _command.waits(f"  … waiting: {failure.message}: {failure.code} ({so_far})")
+        try:
+            mine.pause(wait)
+        except IrsaError:
+            if lost and writes:
+                give_up()  # Who is stopped in the pause has to look for it.
+            raise
+
+
+def _longest(mine: Patience, service: str) -> float:
+    """Seconds for which a call is repeated.
+
+    A command that only reads may have many for the same service: when one was waited for in vain, the others
+    are not waited for as long again.
+    """
+    seconds = limits.retry_seconds()
+    in_vain = isinstance(mine, Command) and service in mine.waited_for
+    return seconds * ONCE_MORE if in_vain else seconds
+
+
+def _wait(failure: ServiceError, number: int, most: float) -> float:
+    """Seconds until the next attempt: what the service asks for, else longer each time, at random."""
+    longest = min(LONGEST_WAIT, most / 8)
+    wait = min(FIRST_WAIT * 2 ** (number - 1), longest)
+    if failure.retry_after is not None:
+        return max(failure.retry_after, 0.05)
+    return uniform(wait / 2, wait)  # noqa: S311 - so that many don't come back at once, no secret

@@ -1,0 +1,135 @@
+"""From what the user names (cluster, region, profile) to connections with AWS and the cluster.
+
+The slow parts overlap: while EKS answers, the Kubernetes client is imported and IAM's client made.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.aws.cluster import EksCluster, describe
+from irsa_cli.aws.session import AwsSession, WireCall
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.usecases.command.execute import naming_caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+    from irsa_cli.kube.client import Kube
+
+WireLog = Callable[[WireCall], None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which cluster, as whom. `issuer_url` and `account` stand for a cluster that isn't EKS."""
+
+    cluster: str
+    region: str | None = None
+    profile: str | None = None
+    assume_role: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    issuer_url: str | None = None
+    account: str | None = None
+
+
+TARGET_KEYS = (
+    "cluster",
+    "region",
+    "profile",
+    "assume_role",
+    "kubeconfig",
+    "context",
+    "issuer_url",
+    "account",
+)
+"""What a journal says of a target; a key stays what it is, whatever the attributes are called."""
+
+
+@dataclass
+class Connection:
+    """One caller and one cluster. `asks_cluster`: whether the cluster's API is part of the work at all."""
+
+    aws: AwsSession
+    target: Target
+    cluster: Cluster
+    _eks: EksCluster | None
+    _log: WireLog = field(default=lambda call: None)
+    asks_cluster: bool = True
+
+    @property
+    def wire_log(self) -> WireLog:
+        """Whom calls are told to that neither AWS' nor the cluster's client makes."""
+        return self._log
+
+    @property
+    def description(self) -> Mapping[str, Any] | None:
+        """What EKS said of the cluster when it was asked for it; None for one that isn't EKS'."""
+        return None if self._eks is None else self._eks.description
+
+    @property
+    def iam(self) -> IAMClient:
+        """IAM's client."""
+        return self.aws.client("iam")
+
+    @cached_property
+    def kube(self) -> Kube:
+        """The cluster's API."""
+        from irsa_cli.aws.sts import eks_token
+        from irsa_cli.kube import connection
+        from irsa_cli.kube.client import Kube
+
+        def log(operation: str, status: int, seconds: float, code: str) -> None:
+            self._log(WireCall("kubernetes", operation, status, seconds, code))
+
+        if self.target.kubeconfig or self.target.context:
+            return Kube(connection.from_kubeconfig(self.target.kubeconfig, self.target.context), log)
+        if self._eks is None:
+            raise InvalidInput(
+                "the cluster's API can't be reached",
+                reason="--issuer-url needs --kubeconfig or --context with it",
+            )
+        return Kube(connection.from_eks(self._eks, lambda: eks_token(self.aws, self.cluster.name)), log)
+
+
+def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]) -> Connection:
+    """Find the cluster. `check` is called with the session before the first call goes out."""
+    aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
+    check(aws)
+    if target.issuer_url:
+        return Connection(aws, target, _foreign_cluster(aws, target), None, log, kube)
+    with naming_caller(aws.caller), ThreadPoolExecutor(1) as pool:
+        future = pool.submit(describe, aws, target.cluster)
+        aws.client("iam")
+        if kube:
+            aws.client("sts")
+            importlib.import_module("irsa_cli.kube.connection")
+        found = future.result()
+    return Connection(aws, target, found.cluster, found, log, kube)
+
+
+def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:
+    from irsa_cli.core.values.issuer import check_issuer
+
+    issuer = check_issuer(target.issuer_url or "")
+    if not target.account:
+        raise InvalidInput("--issuer-url needs --account", reason="the account the provider is to live in")
+    return Cluster(target.cluster, issuer, aws.region, aws.partition, target.account, issuer)
+
+
+def check_partitions(arns: Iterable[str], aws: AwsSession) -> None:
+    """Raise `InvalidInput` for an ARN of another partition: the region tells it before any call."""
+    for text in arns:
+        if text and Arn.parse(text).partition != aws.partition:
+            raise InvalidInput(
+                f"{text} belongs to another partition than the cluster",
+                reason=f"region {aws.region} is in partition {aws.partition}",
+            )

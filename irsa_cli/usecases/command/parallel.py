@@ -1,0 +1,121 @@
+"""Many transactions at the same time: as many as asked for, fewer while AWS throttles.
+
+What each of them does is the business of who calls this.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from typing import TypeVar
+
+from irsa_cli.aws.errors import THROTTLED
+from irsa_cli.aws.session import WireCall
+from irsa_cli.core.results.applied import Item
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.usecases.command.execute import recording, standing
+
+T = TypeVar("T")
+
+PARALLEL = 16
+"""Transactions at the same time, unless the user says otherwise."""
+_SHRINK = 0.5
+_GROW = 0.25
+_PAUSE = 1.0
+"""Seconds in which several throttled calls count as one: they come from the same burst."""
+
+
+class Pace:
+    """How many may be under way: halved when AWS throttles, and slowly more again after that.
+
+    As TCP does it (RFC 5681): additive increase, multiplicative decrease. Safe to use from several threads.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = float(most)
+        self._now = float(most)
+        self._throttled = float("-inf")
+        self._lock = threading.Lock()
+
+    @property
+    def limit(self) -> int:
+        """How many may be under way now, at least one."""
+        with self._lock:
+            return max(1, int(self._now))
+
+    def heard(self, call: WireCall) -> None:
+        """Slow down for a throttled call."""
+        if call.code not in THROTTLED and call.status != 429:
+            return
+        with self._lock:
+            now = time.monotonic()
+            if now - self._throttled >= _PAUSE:
+                self._now = max(1.0, self._now * _SHRINK)
+                self._throttled = now
+
+    def done(self) -> None:
+        """One has ended: a little more may be tried."""
+        with self._lock:
+            self._now = min(self._most, self._now + _GROW)
+
+
+def run_all(
+    works: Sequence[Callable[[], T]], pace: Pace, most: int, stopped: Callable[[], bool]
+) -> Iterator[tuple[int, T]]:
+    """Do all of it, and yield results with their places as they come in; none is begun once `stopped`."""
+    waiting = iter(enumerate(works))
+    running: dict[Future[T], int] = {}
+    with ThreadPoolExecutor(most) as pool:
+        while True:
+            while len(running) < pace.limit and not stopped():
+                following = next(waiting, None)
+                if following is None:
+                    break
+                number, work = following
+                running[pool.submit(work)] = number
+            if not running:
+                return
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                pace.done()
+                yield running.pop(future), future.result()
+
+
+def in_turn(items: Iterable[T], role: Callable[[T], str]) -> list[list[T]]:
+    """In stages, so that those about one role come one after the other; '' is no role.
+
+    IAM has no conditional write for trust policies: of two at the same time, one may be lost.
+    """
+    stages: list[list[T]] = []
+    before: Counter[str] = Counter()
+    for item in items:
+        name = role(item)
+        turn = before[name] if name else 0
+        before[name] += 1
+        if turn == len(stages):
+            stages.append([])
+        stages[turn].append(item)
+    return stages
+
+
+def result_of(work: Callable[[], Result]) -> Result:
+    """The result of one of many: what goes wrong with it is its own affair."""
+    with recording() as done:
+        try:
+            return work()
+        except Refused as error:
+            return standing(done, error) or Result(Ended.REFUSED, error=error)
+        except Exception as error:
+            return standing(done, error) or Result(Ended.FAILED, error=error)
+
+
+def ended(cluster: Cluster, name: str, result: Result, *, where: str = "", place: str = "") -> Item:
+    """One of many that has ended; its result names the cluster also where it failed before it knew that."""
+    named = result if result.cluster else replace(result, cluster=cluster)
+    return Item(cluster.name, name, named, where, place)

@@ -1,0 +1,73 @@
+"""What holds for all runs of a project: its `.irsa.yaml`, and the environment, which goes before it.
+
+The file is the nearest one of the working directory and the folders above it. What it may say is in
+`irsa_cli.core.config.project`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from irsa_cli.core.binding.boundaries import BoundaryRules
+from irsa_cli.core.config.project import Project, parse_project
+from irsa_cli.core.values import arn
+from irsa_cli.core.values.errors import InvalidInput
+
+NAME = ".irsa.yaml"
+BOUNDARY, REQUIRE = "IRSA_PERMISSIONS_BOUNDARY", "IRSA_REQUIRE_PERMISSIONS_BOUNDARY"
+_TRUE, _FALSE = ("1", "true", "yes"), ("", "0", "false", "no")
+_LARGEST = 65536
+
+
+def boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
+    """What environment and project demand of permissions boundaries; raises `InvalidInput`."""
+    return rules_of(os.environ, read_project(Path.cwd()), may_remove=may_remove)
+
+
+def rules_of(environment: Mapping[str, str], project: Project, *, may_remove: bool = False) -> BoundaryRules:
+    """The rules that both make: a default of the environment goes before; who demands one is heard always."""
+    given = environment.get(BOUNDARY, "")
+    try:
+        default = arn.check_policy(given) if given else project.permissions_boundary
+    except InvalidInput as error:
+        raise InvalidInput(f"{BOUNDARY}: {error}") from error
+    required_by = project.source if project.require_permissions_boundary else ""
+    if _is_on(environment.get(REQUIRE, "")):
+        required_by = REQUIRE
+    return BoundaryRules(default, required_by, may_remove)
+
+
+def _is_on(text: str) -> bool:
+    if text.lower() not in (*_TRUE, *_FALSE):
+        raise InvalidInput(f"{REQUIRE} is '{text}'", reason=f"expected {' or '.join((_TRUE[0], _FALSE[1]))}")
+    return text.lower() in _TRUE
+
+
+def read_project(folder: Path) -> Project:
+    """The settings of the nearest `.irsa.yaml`; raises `InvalidInput` for one that can't be trusted."""
+    for parent in (folder, *folder.parents):
+        path = parent / NAME
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None
+        return parse_project(_text(path, found), str(path))
+    return Project()
+
+
+def _text(path: Path, found: os.stat_result) -> str:
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidInput(f"{path} is no file")
+    if found.st_mode & stat.S_IWOTH:
+        raise InvalidInput(f"{path} is not read", reason="everybody may write it (chmod o-w)")
+    if found.st_size > _LARGEST:
+        raise InvalidInput(f"{path} is too large", reason=f"more than {_LARGEST} bytes")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} can't be read", reason=str(error)) from None

@@ -1,0 +1,345 @@
+"""`irsa doctor`: observe a binding from outside, and say what is wrong with it.
+
+One observation is made of all that can be read (`irsa_cli.usecases.doctor.aws`), then every cause is
+judged by it (`irsa_cli.core.doctor.diagnosis`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from irsa_cli.core.doctor.causes.lost import Seen
+from irsa_cli.core.doctor.causes.network import node_names
+from irsa_cli.core.doctor.causes.usage import namesakes
+from irsa_cli.core.doctor.decisive import undecided
+from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge
+from irsa_cli.core.doctor.facts import Association, Event, Facts, NodeMetadata, Role, Subject
+from irsa_cli.core.doctor.finding import Finding, Verdict
+from irsa_cli.core.doctor.subjects import listed, role_arn_of
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.namespaces import check_namespace
+from irsa_cli.usecases.command.pasting import pasted_options
+from irsa_cli.usecases.doctor.aws import DoctorReads
+from irsa_cli.usecases.doctor.events import absent, with_refusals
+from irsa_cli.usecases.doctor.iam import account_named, with_iam
+from irsa_cli.usecases.read.users_of_pods import account_used
+
+NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
+NAMESAKES = 3
+"""In how many other namespaces pods of a ServiceAccount of the same name are looked for."""
+ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one", follows=True)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to look at: a ServiceAccount, or (`name` empty) all with a role, of a namespace or everywhere."""
+
+    target: Target
+    namespace: str = ""
+    name: str = ""
+    readers: tuple[str, ...] = ()
+    kind: str = ""
+    """What `name` names: '' for the ServiceAccount itself, else what uses it."""
+
+
+def diagnose(request: Request, log: WireLog) -> Diagnosis:
+    """Observe and judge; raises `IrsaError` when not even the cluster can be found."""
+    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    with DoctorReads(connection, request.readers) as reads:
+        doctor = _Doctor(connection, reads, pasted_options(request.target))
+        if request.kind:
+            return _of_user(doctor, request)
+        if request.name:
+            return doctor.one(request.namespace, request.name)
+        return doctor.all(request.namespace)
+
+
+def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
+    """The ServiceAccount that a pod or a workload uses."""
+    what = f"{request.kind.removesuffix('s')} {request.name}"
+    name = account_used(doctor.connection, request.kind, request.namespace, request.name)
+    found = doctor.one(request.namespace, name)
+    return replace(found, notes=(f"{what} uses ServiceAccount {request.namespace}/{name}", *found.notes))
+
+
+def _of_namespace(pods: tuple[Pod, ...] | Unreadable, namespace: str) -> tuple[Pod, ...] | Unreadable:
+    return pods if isinstance(pods, Unreadable) else tuple(pod for pod in pods if pod.namespace == namespace)
+
+
+def _as_heeded(subject: Subject) -> Subject:
+    """Without an empty annotation beside an association: the webhook heeds the association alone."""
+    account = subject.account
+    if not isinstance(subject.association, Association) or not isinstance(account, ServiceAccount):
+        return subject
+    if account.annotations.get(ROLE_ARN_ANNOTATION, "") != "":
+        return subject
+    rest = {key: value for key, value in account.annotations.items() if key != ROLE_ARN_ANNOTATION}
+    return replace(subject, account=replace(account, annotations=rest))
+
+
+@dataclass(frozen=True)
+class _Doctor:
+    connection: Connection
+    reads: DoctorReads
+    options: str
+
+    def one(self, namespace: str, name: str) -> Diagnosis:
+        """One ServiceAccount, with everything that can be known of it."""
+        reads = self.reads
+        self._begin_cluster()
+        account = reads.account(namespace, name)
+        labels, pods = reads.namespace_labels(namespace), reads.pods(namespace)
+        probe, association = reads.probe(namespace, name), reads.association(namespace, name)
+        policies = reads.network_policies(namespace)
+        subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
+        events = self._events(subject)
+        role = self._role(subject)
+        facts = replace(self._cluster(), subject=replace(subject, role=role))
+        subject = replace(
+            facts.named,
+            namespace_labels=labels.result(),
+            pods=pods.result(),
+            nodes=self._nodes(pods.result(), {(namespace, name)}).result(),
+            probe=probe.result(),
+            association=association.result(),
+            network_policies=policies.result(),
+            events=events.result(),
+        )
+        facts = self._with_elsewhere(replace(facts, subject=_as_heeded(subject)))
+        facts = with_refusals(reads, with_iam(reads, facts))
+        findings = judge(facts)
+        notes = tuple(self._other_account(facts, findings))
+        return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
+
+    def _other_account(self, facts: Facts, findings: tuple[Finding, ...]) -> Iterator[str]:
+        """What helps where a role is in an account that is not read."""
+        subject = facts.named
+        account = self._unread(subject, findings)
+        if account:
+            verify = " ".join(
+                filter(None, ("irsa verify", subject.name, "-n", subject.namespace, self.options))
+            )
+            yield (
+                f"the role is in account {account}: --iam-assume-role names a role there by which it is read;"
+                f" without reading anything there, {verify} tries the exchange"
+            )
+        association = subject.association
+        target = association.target_role_arn if isinstance(association, Association) else ""
+        if target and not self.reads.reads(Arn.parse(target).account):
+            yield (
+                f"the association's target role is in account {Arn.parse(target).account}:"
+                " --iam-assume-role names a role there by which it is read"
+            )
+
+    def _unread(self, subject: Subject, findings: tuple[Finding, ...]) -> str:
+        """The account of the annotation's role, if that is not read; '' for one that is named by mistake."""
+        account = account_named(subject)
+        wrong = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
+        return "" if not account or self.reads.reads(account) or "annotation-account" in wrong else account
+
+    def _other_accounts(
+        self, namespace: str, subjects: list[Subject], found: tuple[Examined, ...]
+    ) -> Iterator[str]:
+        """The same of many, once for each account."""
+        unread: dict[str, list[str]] = {}
+        for subject, item in zip(subjects, found, strict=True):
+            account = self._unread(subject, item.findings)
+            if account:
+                unread.setdefault(account, []).append(subject.full_name)
+        where = f"-n {namespace}" if namespace else ""
+        verify = " ".join(filter(None, ("irsa verify -A", where, self.options)))
+        for account, names in unread.items():
+            yield (
+                f"account {account}, where the roles of {listed(names)} are, is not read: --iam-assume-role"
+                f" names a role there by which it is; without reading anything there, {verify} tries the"
+                " exchanges"
+            )
+
+    def _events(self, subject: Subject) -> Future[tuple[Event, ...] | Unreadable]:
+        """What STS was asked for it lately, as the account of its role has seen it."""
+        account = account_named(subject) or self.connection.cluster.account
+        return self.reads.events(subject.namespace, subject.name, account)
+
+    def _with_elsewhere(self, facts: Facts) -> Facts:
+        """The facts with the pods of namesakes in other namespaces, where nobody uses this ServiceAccount."""
+        reads = [self.reads.pods(namespace) for namespace in namesakes(facts)[:NAMESAKES]]
+        found = tuple(
+            pod
+            for pods in (read.result() for read in reads)
+            if isinstance(pods, tuple)
+            for pod in pods
+            if pod.service_account == facts.named.name
+        )
+        return replace(facts, subject=replace(facts.named, elsewhere=found))
+
+    def all(self, namespace: str) -> Diagnosis:
+        """The cluster, and every ServiceAccount that has a role or should. Raises `Refused`."""
+        self._begin_cluster()
+        if namespace:
+            check_namespace(self.connection, namespace)
+        pods, associations = self.reads.pods(namespace or None), self.reads.associations()
+        roles = self.reads.roles()
+        facts = replace(self._cluster(), within=namespace)
+        findings = judge(facts)
+        whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
+        if isinstance(facts.accounts, Unreadable):
+            note = f"the ServiceAccounts could not be listed: {facts.accounts.why}"
+            return replace(whole, listed=False, notes=(note,))
+        of_cluster = self.connection.cluster
+        associated = associations.result()
+        seen = Seen(
+            facts.accounts,
+            pods.result(),
+            roles.result(),
+            provider_arn(of_cluster.partition, of_cluster.account, of_cluster.issuer),
+            frozenset(associated) if isinstance(associated, dict) else frozenset(),
+        )
+        lost = seen.lost()
+        wanted = [
+            item
+            for item in facts.accounts
+            # Charts write an empty annotation where no role is set.
+            if (item.annotations.get(ROLE_ARN_ANNOTATION) or item in lost or seen.has_association(item))
+            and namespace in ("", item.namespace)
+        ]
+        subjects = self._subjects(wanted, pods.result(), associated)
+        gone = {*seen.orphaned(), *absent(self.reads, seen, namespace)}
+        subjects += self._gone(sorted(gone), pods.result())
+        known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
+        accounts = tuple(self._examine(facts, subject, known) for subject in subjects)
+        return replace(
+            whole, accounts=accounts, notes=tuple(self._other_accounts(namespace, subjects, accounts))
+        )
+
+    def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
+        """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
+        facts = with_iam(self.reads, self._with_elsewhere(replace(facts, subject=subject)))
+        facts = with_refusals(self.reads, facts)
+        findings = judge(facts)
+        deciding = {item.cause.id for item in undecided(facts, findings)}
+        deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
+        own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)
+        return examined(facts, tuple(own))
+
+    def _gone(self, names: list[tuple[str, str]], pods: tuple[Pod, ...] | Unreadable) -> Iterator[Subject]:
+        """ServiceAccounts that pods run as, or wait for, and that are not there: asked once more of each."""
+        for namespace, name in names:
+            if self.reads.account(namespace, name).result() is None:
+                labels = self.reads.namespace_labels(namespace).result()
+                subject = Subject(namespace, name, labels, account=None, role=NO_ROLE)
+                yield replace(subject, pods=_of_namespace(pods, namespace), events=ONE_AT_A_TIME)
+
+    def _subjects(
+        self,
+        accounts: list[ServiceAccount],
+        pods: tuple[Pod, ...] | Unreadable,
+        associations: dict[tuple[str, str], Association] | Unreadable,
+    ) -> list[Subject]:
+        nodes = self._nodes(pods, {(item.namespace, item.name) for item in accounts})
+        for item in accounts:  # Begin with all before the first one is waited for.
+            self.reads.namespace_labels(item.namespace)
+            self.reads.probe(item.namespace, item.name)
+            self.reads.network_policies(item.namespace)
+            subject = Subject(item.namespace, item.name, account=item)
+            self._begin_role(subject)
+            if len(accounts) == 1:
+                self._events(subject)
+        found = [_as_heeded(self._subject(item, pods, nodes, associations)) for item in accounts]
+        return found if len(found) != 1 else [replace(found[0], events=self._events(found[0]).result())]
+
+    def _subject(
+        self,
+        account: ServiceAccount,
+        pods: tuple[Pod, ...] | Unreadable,
+        nodes: Future[Mapping[str, NodeMetadata] | Unreadable],
+        associations: dict[tuple[str, str], Association] | Unreadable,
+    ) -> Subject:
+        namespace, name = account.namespace, account.name
+        subject = Subject(namespace, name, account=account, role=NO_ROLE)
+        return replace(
+            subject,
+            namespace_labels=self.reads.namespace_labels(namespace).result(),
+            role=self._role(subject),
+            pods=_of_namespace(pods, namespace),
+            nodes=nodes.result(),
+            probe=self.reads.probe(namespace, name).result(),
+            association=self._association(account, associations),
+            network_policies=self.reads.network_policies(namespace).result(),
+            events=ONE_AT_A_TIME,
+        )
+
+    def _nodes(
+        self, pods: tuple[Pod, ...] | Unreadable, using: Collection[tuple[str, str]]
+    ) -> Future[Mapping[str, NodeMetadata] | Unreadable]:
+        """The nodes of the pods of some ServiceAccounts; EC2 is asked once for all."""
+        found = () if isinstance(pods, Unreadable) else pods
+        mine = [pod for pod in found if (pod.namespace, pod.service_account) in using]
+        return self.reads.nodes(tuple(node_names(mine)))
+
+    def _association(
+        self,
+        account: ServiceAccount,
+        associations: dict[tuple[str, str], Association] | Unreadable,
+    ) -> Association | Unreadable | None:
+        """The ServiceAccount's own, with all that EKS tells of it; few have one."""
+        if isinstance(associations, Unreadable) or (account.namespace, account.name) not in associations:
+            return associations if isinstance(associations, Unreadable) else None
+        return self.reads.association(account.namespace, account.name).result()
+
+    def _begin_cluster(self) -> None:
+        reads = self.reads
+        reads.provider(self.connection.cluster.account)
+        for begin in (
+            reads.provider_arns,
+            reads.quotas,
+            reads.eks,
+            reads.sts_endpoints,
+            reads.published_keys,
+            reads.cluster_keys,
+            reads.accounts,
+            reads.webhooks,
+            reads.webhook_arguments,
+        ):
+            begin()
+
+    def _cluster(self) -> Facts:
+        reads, cluster = self.reads, self.connection.cluster
+        arguments = reads.webhook_arguments().result()
+        return Facts(
+            cluster=cluster,
+            now=datetime.now(timezone.utc),
+            options=self.options,
+            eks=reads.eks().result(),
+            provider=reads.provider(cluster.account).result(),
+            providers=reads.provider_arns().result(),
+            quotas=reads.quotas().result(),
+            sts_endpoints=reads.sts_endpoints().result(),
+            published_keys=reads.published_keys().result(),
+            cluster_keys=reads.cluster_keys().result(),
+            accounts=reads.accounts().result(),
+            webhooks=reads.webhooks().result(),
+            webhook_arguments=() if isinstance(arguments, Unreadable) else arguments,
+        )
+
+    def _begin_role(self, subject: Subject) -> None:
+        try:
+            arn = role_arn_of(subject)
+        except CannotTell:
+            return
+        self.reads.role(str(arn))
+        self.reads.provider(arn.account)
+
+    def _role(self, subject: Subject) -> Role | Unreadable | None:
+        try:
+            arn = role_arn_of(subject)
+        except CannotTell as error:
+            return Unreadable(error.why, follows=error.follows)
+        return self.reads.role(str(arn)).result()

@@ -1,0 +1,193 @@
+"""What `irsa doctor` reads of the cluster: each thing once, all at the same time, one failing hides no other.
+
+What is read of AWS is in `irsa_cli.usecases.doctor.aws`. Nothing here writes: the pod that shows what the
+webhook injects is created with `dryRun=All`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from irsa_cli.core.doctor import refusals
+from irsa_cli.core.doctor.causes.injection import is_agent
+from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.errors import IrsaError, ServiceError
+from irsa_cli.usecases.command.connect import Connection
+
+T = TypeVar("T")
+WORKERS = 24
+_PROBE = "irsa-doctor"
+# Fits into namespaces with the strictest Pod Security Standard, with quotas and with limits.
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/
+_CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 65534,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def read(work: Callable[[], T]) -> T | Unreadable:
+    """What `work` returns, or why it could not be read."""
+    try:
+        return work()
+    except ServiceError as error:
+        why = error.details[0] if error.details else f"{error.message}: {error.reason}"
+        # What an issuer publishes is for everybody: a refusal or a wrong document is what STS gets, too.
+        answered = error.code == "BadDocument" or 400 <= error.status < 500
+        return Unreadable(why, answered=error.service == "issuer" and answered)
+    except IrsaError as error:
+        return Unreadable(str(error))
+
+
+def needed(future: Future[T | Unreadable]) -> T:
+    """What another read found; raises `IrsaError` when it could not be made.
+
+    Only for reads that were begun before: they have a thread of their own by then.
+    """
+    found = future.result()
+    if isinstance(found, Unreadable):
+        raise IrsaError(found.why)
+    return found
+
+
+class KubeReads:
+    """Reads of one cluster's API that run in the background; the same thing is read once.
+
+    For a `with` block.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._pool = ThreadPoolExecutor(WORKERS)
+        self._kube = connection.kube
+        self._lock = threading.Lock()
+        self._futures: dict[object, Future[Any]] = {}
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _once(self, key: object, work: Callable[[], T]) -> Future[T | Unreadable]:
+        with self._lock:
+            if key not in self._futures:
+                self._futures[key] = self._pool.submit(read, work)
+            return self._futures[key]
+
+    def accounts(self) -> Future[tuple[ServiceAccount, ...] | Unreadable]:
+        """All ServiceAccounts of the cluster."""
+
+        def work() -> tuple[ServiceAccount, ...]:
+            return tuple(map(parsing.service_account, self._kube.service_accounts()))
+
+        return self._once("accounts", work)
+
+    def account(self, namespace: str, name: str) -> Future[ServiceAccount | Unreadable | None]:
+        """A ServiceAccount, None when there is none."""
+
+        def work() -> ServiceAccount | None:
+            body = self._kube.service_account(namespace, name)
+            return None if body is None else parsing.service_account(body)
+
+        return self._once(("account", namespace, name), work)
+
+    def namespace_labels(self, namespace: str) -> Future[Mapping[str, str] | Unreadable | None]:
+        """The labels of a namespace, None when there is none."""
+
+        def work() -> Mapping[str, str] | None:
+            body = self._kube.namespace(namespace)
+            return None if body is None else body["metadata"].get("labels") or {}
+
+        return self._once(("namespace", namespace), work)
+
+    def pods(self, namespace: str | None) -> Future[tuple[Pod, ...] | Unreadable]:
+        """The pods of a namespace, or of the cluster."""
+        return self._once(("pods", namespace), lambda: tuple(map(parsing.pod, self._kube.pods(namespace))))
+
+    def failures(self, namespace: str | None) -> Future[tuple[refusals.Failure, ...] | Unreadable]:
+        """What events of a namespace, or of the cluster, tell of pods that could not be created."""
+
+        def work() -> tuple[refusals.Failure, ...]:
+            return refusals.failures(self._kube.events(refusals.REASON, namespace))
+
+        return self._once(("failures", namespace), work)
+
+    def makers(self, namespace: str, kind: str) -> Future[tuple[refusals.Maker, ...] | Unreadable]:
+        """What of a kind makes pods in a namespace."""
+
+        def work() -> tuple[refusals.Maker, ...]:
+            found = self._kube.workloads(namespace, refusals.RESOURCES[kind])
+            return tuple(refusals.maker(kind, body) for body in found)
+
+        return self._once(("makers", namespace, kind), work)
+
+    def agents(self) -> Future[tuple[Pod, ...] | Unreadable]:
+        """The pods of the agent of EKS Pod Identity."""
+
+        def work() -> tuple[Pod, ...]:
+            found = map(parsing.pod, self._kube.pods("kube-system"))
+            return tuple(pod for pod in found if is_agent(pod))
+
+        return self._once("agents", work)
+
+    def network_policies(self, namespace: str | None) -> Future[tuple[NetworkPolicy, ...] | Unreadable]:
+        """The NetworkPolicies of a namespace, or of the cluster, that limit what pods may call."""
+
+        def work() -> tuple[NetworkPolicy, ...]:
+            found = map(parsing.network_policy, self._kube.network_policies(namespace))
+            return tuple(item for item in found if item is not None)
+
+        return self._once(("network policies", namespace), work)
+
+    def probe(self, namespace: str, name: str) -> Future[Pod | Unreadable]:
+        """What would become of a pod that uses the ServiceAccount; it is not made."""
+
+        def work() -> Pod:
+            return parsing.pod(self._kube.create_pod(namespace, _probe(namespace, name), dry_run=True))
+
+        return self._once(("probe", namespace, name), work)
+
+    def webhooks(self) -> Future[tuple[Webhook, ...] | Unreadable]:
+        """The webhooks that inject web identities."""
+        return self._once("webhooks", self._webhooks)
+
+    def _webhooks(self) -> tuple[Webhook, ...]:
+        configurations = self._kube.mutating_webhooks()
+        return tuple(item for body in configurations for item in parsing.webhooks(body))
+
+    def webhook_arguments(self) -> Future[tuple[str, ...] | Unreadable]:
+        """The command line of a webhook that runs as pods of the cluster; on EKS there are none."""
+        return self._once("arguments", self._webhook_arguments)
+
+    def _webhook_arguments(self) -> tuple[str, ...]:
+        spaces = {item.service.partition("/")[0] for item in needed(self.webhooks()) if item.service}
+        pods = [parsing.pod(body) for namespace in spaces for body in self._kube.pods(namespace)]
+        found = [item for pod in pods for item in pod.containers if "pod-identity-webhook" in item.image]
+        return found[0].arguments if found else ()
+
+
+def _probe(namespace: str, name: str) -> dict[str, Any]:
+    """A pod that uses the ServiceAccount, and would run nothing of interest if it were made."""
+    resources = {"cpu": "1m", "memory": "1Mi"}
+    container = {
+        "name": _PROBE,
+        "image": "registry.k8s.io/pause:3.10",
+        "securityContext": _CONTAINER_SECURITY,
+        "resources": {"requests": resources, "limits": resources},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": namespace, "name": f"{_PROBE}-{secrets.token_hex(4)}"},
+        "spec": {
+            "serviceAccountName": name,
+            "automountServiceAccountToken": False,
+            "restartPolicy": "Never",
+            "containers": [container],
+        },
+    }

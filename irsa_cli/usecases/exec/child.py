@@ -1,0 +1,163 @@
+"""Running a command in this process's place: its signals go to it, and its end is this process's end.
+
+The command stays in this process's group, so that a terminal's keys reach it as without irsa, and so that
+whoever ends the group ends both. It knows nothing of tokens.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from irsa_cli.core.values.errors import IrsaError
+
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+"""As shells have it: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02"""
+
+_PASSED_ON = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGWINCH")
+# Python ignores these at its start, and a command that inherits that would not end when its reader is gone.
+_RESTORED = [signal.SIGPIPE, signal.SIGXFSZ]
+_KERNEL = 0x80
+"""Linux's si_code for a signal that no process sent: a key of the terminal, a hang-up, a resize."""
+_KEYBOARD = (signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH)
+
+
+class NotStarted(IrsaError):
+    """The command could not be started; `status` is the exit code that shells give for it."""
+
+    def __init__(self, command: str, error: OSError) -> None:
+        missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        reason = "command not found" if missing and "/" not in command else (error.strerror or str(error))
+        super().__init__(command, reason=reason)
+        self.status = NOT_FOUND if missing else NOT_EXECUTABLE
+
+
+@dataclass(frozen=True)
+class Held:
+    """Signals that wait until they are asked for, and the mask that was in force before."""
+
+    signals: frozenset[int]
+    before: frozenset[int]
+
+
+@contextmanager
+def holding_signals() -> Iterator[Held]:
+    """Let no signal end the process before its work is cleared away.
+
+    To be entered before anything is made that has to be removed, in the main thread and before other threads
+    are started. Signals that are ignored (nohup, `&` in a script) stay ignored, by the command, too.
+    """
+    wanted = {getattr(signal, name) for name in _PASSED_ON}
+    heard = frozenset(int(n) for n in wanted if signal.getsignal(n) is not signal.SIG_IGN) | {signal.SIGCHLD}
+    # A parent may have left SIGCHLD ignored; then nobody would hear of the command's end.
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    before = frozenset(int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, heard))
+    try:
+        yield Held(heard, before)
+    finally:
+        # What came too late for the command is not for this process either: it is about to end.
+        while pending := signal.sigpending() & heard:
+            signal.sigwait(pending)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def run(
+    command: Sequence[str], environment: Mapping[str, str], held: Held, warn: Callable[[str], None]
+) -> int:
+    """Run a command to its end; returns its exit code, 128 + N when signal N ended it.
+
+    `warn` is told of a signal that can't be passed on. Raises `NotStarted`.
+    """
+    if not command[0]:
+        raise NotStarted("''", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    try:
+        child = os.posix_spawnp(
+            command[0], list(command), environment, setsigmask=held.before, setsigdef=_RESTORED
+        )
+    except OSError as error:
+        raise NotStarted(command[0], error) from error
+    while True:
+        number, from_terminal = _next_signal(held.signals)
+        if number == signal.SIGCHLD:
+            ended = _look_after(child)
+            if ended is not None:
+                return ended
+        elif not (from_terminal and _has_heard(child, number)):
+            _pass_on(child, number, warn)
+
+
+def _pass_on(child: int, number: int, warn: Callable[[str], None]) -> None:
+    """Send a signal to the command. One that has become another user (sudo) may not be sent any."""
+    try:
+        os.kill(child, number)
+    except PermissionError as error:
+        warn(f"{signal.Signals(number).name} can't be passed on, the command goes on: {error.strerror}")
+
+
+def _next_signal(signals: frozenset[int]) -> tuple[int, bool]:
+    """Wait for a signal; also whether the terminal's keys, size or end sent it, to the whole group."""
+    if hasattr(signal, "sigwaitinfo"):
+        info = signal.sigwaitinfo(signals)
+        return info.si_signo, info.si_code == _KERNEL
+    # Without the sender (macOS): what a terminal can send while we are in front, it has sent.
+    number = int(signal.sigwait(signals))
+    return number, number in _KEYBOARD and _in_front()
+
+
+def _has_heard(child: int, number: int) -> bool:
+    """Whether a signal of the terminal has reached the command by itself: it is in our group.
+
+    A hang-up is sent to the session's leader alone; when that is us, it has to be passed on.
+    """
+    if number == signal.SIGHUP and os.getsid(0) == os.getpid():
+        return False
+    return os.getpgid(child) == os.getpgrp()
+
+
+def _in_front() -> bool:
+    with suppress(OSError):
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+        try:
+            return os.tcgetpgrp(terminal) == os.getpgrp()
+        finally:
+            os.close(terminal)
+    return False
+
+
+def _look_after(child: int) -> int | None:
+    """The exit code of a command that has ended. One that has stopped itself is followed."""
+    found, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+    if not found:
+        return None
+    if os.WIFSTOPPED(status):
+        _stop_with(child)
+        return None
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def _stop_with(child: int) -> None:
+    """Stop together with a shell that has stopped itself (`suspend`), so that ours gets its terminal back.
+
+    Only a shell that has put itself in front needs that. What stops in our group was stopped by a key that
+    has stopped us, too, or by somebody who will make it go on.
+    """
+    group = os.getpgid(child)
+    if group == os.getpgrp():
+        return
+    with suppress(OSError):
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+        try:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            if os.tcgetpgrp(terminal) == os.getpgrp():  # Made to go on in front: so is the shell.
+                os.tcsetpgrp(terminal, group)
+        finally:
+            os.close(terminal)
+        with suppress(PermissionError):
+            os.killpg(group, signal.SIGCONT)

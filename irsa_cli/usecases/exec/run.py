@@ -1,0 +1,95 @@
+"""`irsa exec`: a local command with a ServiceAccount's identity, as a pod of it would have it.
+
+Puts together what other modules do: the identity, the folder, the renewal, the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from irsa_cli.core.pod.environment import environment
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.usecases.exec.child import holding_signals, run
+from irsa_cli.usecases.exec.private_folder import PrivateFolder, sweep
+from irsa_cli.usecases.exec.prompt import Start, labelled
+from irsa_cli.usecases.exec.renewal import Background, Renewal
+from irsa_cli.usecases.read.identity import ServiceAccount, Token, own_session_name
+
+TOKEN_FILE = "token"  # noqa: S105 - a file's name
+_EMPTY = ("config", "credentials")
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Say of what can't be written that it is the token's file."""
+    try:
+        yield
+    except OSError as error:
+        raise IrsaError(
+            "the token can't be put into a file",
+            reason=str(error),
+            next_steps=("name a folder that can be written to in TMPDIR",),
+            code="NoFolder",
+        ) from error
+
+
+@dataclass(frozen=True)
+class Ready:
+    """All that a command needs to run: everything that the cluster may refuse has been asked for."""
+
+    account: ServiceAccount
+    injection: Injection
+    token: Token
+
+    @classmethod
+    def make(cls, account: ServiceAccount) -> Ready:
+        """Read the settings and get the first token; raises `Refused` and `ServiceError`."""
+        injection = account.settings_with_role()
+        return cls(account, injection, account.token(injection.audience, injection.token_seconds))
+
+    def run(
+        self,
+        command: Sequence[str],
+        caller: Mapping[str, str],
+        *,
+        at_terminal: bool,
+        warn: Callable[[str], None],
+    ) -> int:
+        """Run the command to its end; returns its exit code, 128 + N when signal N ended it.
+
+        `caller` is the environment to start from; `at_terminal` whether a shell would be interactive; `warn`
+        is told, also from another thread, when the token can't be renewed or a signal can't be passed on.
+        Raises `NotStarted`, and `IrsaError` when the token can't be written.
+        """
+        sweep()
+        with holding_signals() as held, ExitStack() as stack:
+            with _writing():
+                folder = stack.enter_context(PrivateFolder())
+                start = self._start(command, caller, str(folder.path), at_terminal=at_terminal)
+                for name, text in {**dict.fromkeys(_EMPTY, ""), **start.files}.items():
+                    folder.write(name, text)
+                token_file = folder.write(TOKEN_FILE, self.token.text)
+            values = environment(
+                caller,
+                self.injection,
+                region=self.account.connection.cluster.region,
+                token_file=str(token_file),
+                empty_files=(str(folder.path / _EMPTY[0]), str(folder.path / _EMPTY[1])),
+                session_name=own_session_name(),
+                label=self.account.label,
+            )
+            renewal = Renewal(self.token, self._fresh, lambda text: folder.write(TOKEN_FILE, text), warn)
+            with Background(renewal):
+                return run(start.command, {**values, **start.variables}, held, warn)
+
+    def _start(
+        self, command: Sequence[str], caller: Mapping[str, str], folder: str, *, at_terminal: bool
+    ) -> Start:
+        shell = labelled(command, caller, folder, self.account.label) if at_terminal else None
+        return shell or Start(tuple(command))
+
+    def _fresh(self) -> Token:
+        return self.account.token(self.injection.audience, self.injection.token_seconds)

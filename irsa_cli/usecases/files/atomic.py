@@ -1,0 +1,136 @@
+"""`irsa apply --atomic`: everything that the files wish of one cluster, in one transaction.
+
+What each ServiceAccount needs is planned as by itself (`irsa_cli.core.planning.converge`); the plans are
+put side by side (`irsa_cli.core.plan.merging`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from random import uniform
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.core.binding.spec import Observed, Wish
+from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.merging import side_by_side
+from irsa_cli.core.planning.trust_warnings import of_wish
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.transaction.protocol import Run
+from irsa_cli.usecases.command.execute import came_between
+from irsa_cli.usecases.command.retry import ATTEMPTS
+from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
+from irsa_cli.usecases.verification.verify import verify
+from irsa_cli.usecases.write.delete_sa import planned_deletion
+from irsa_cli.usecases.write.reconcile import left_behind, trust_notes
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.files.apply import Site
+    from irsa_cli.usecases.read.pods_identity import Question
+
+
+def apply_at_once(site: Site, wishes: list[Wish]) -> Result:
+    """Plan for all, and carry it out; raises `Refused` when one of them can't be as wished.
+
+    `wishes` is filled with what the files mean.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        result = _attempt(site, wishes, again=attempt > 1)
+        last = attempt == ATTEMPTS or site.settings.seconds >= site.settings.timeout
+        if last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
+            return result
+        site.settings.note(f"Another run came between ({result.error}): looking again.")
+        sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
+    raise AssertionError("the last attempt returns")
+
+
+def _attempt(site: Site, wishes: list[Wish], *, again: bool) -> Result:
+    # What was in the way the first time may be what a list did not show.
+    with Snapshot(site.connection, one_by_one=again) as snapshot:
+        wishes[:] = [_meant(found) for found in site.wishes(snapshot)]
+        ground = snapshot.lay_ground(wishes, associate=site.place.with_oidc)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            looked = list(pool.map(lambda wish: (wish, snapshot.observe(wish)), wishes))
+    names_one = [bool(binding.permissions_boundary) for binding in site.place.bindings]
+    found = [
+        _planned(site, wish, observed, named=named)
+        for named, (wish, observed) in zip(names_one, looked, strict=True)
+    ]
+    refusals = [item for item in found if isinstance(item, Refused)]
+    if refusals:
+        raise _refused(refusals)
+    roles = {f"{wish.namespace}/{wish.name}": wish.role_arn for wish in wishes}
+    deletions = [
+        planned_deletion(site.connection, item, site.settings)
+        for stage in site.surplus(roles)
+        for item in stage
+    ]
+    plans = [item for item in found if isinstance(item, Plan)]
+    plans += [item.plan for item in deletions if item is not None]
+    plan = side_by_side(ground.plan, plans)
+    facts = {"serviceAccounts": [{"namespace": w.namespace, "name": w.name} for w in wishes]}
+    warnings = tuple(item for wish, observed in looked for item in of_wish(wish, observed, plan))
+    if not len(plan):
+        return Result(Ended.UNCHANGED, cluster=site.connection.cluster, facts=facts, warnings=warnings)
+    proof: dict[str, Any] = {}
+    gated = [wish for wish in wishes if wish.gated]
+    asked = site.asked if gated else None
+    result = site.make(plan, "(all)", _gate(site, gated, proof) if gated else None)
+    result.facts, result.verification = facts, proof or None
+    result.warnings = warnings if result.error is None else ()
+    if result.ended in (Ended.COMMITTED, Ended.PLANNED):
+        result.notes += [note for wish, observed in looked for note in left_behind(wish, observed)]
+    result.notes += [
+        f"{wish.namespace}/{wish.name}: {note}"
+        for wish, observed in looked
+        for note in trust_notes(wish, observed)
+    ]
+    if asked is not None and result.error is None:
+        result.notes += _told(asked, gated)
+    return result
+
+
+def _told(asked: Question, wishes: Sequence[Wish]) -> Iterator[str]:
+    """What is to be said of those that EKS Pod Identity takes over."""
+    for wish in wishes:
+        one = Result(Ended.COMMITTED)
+        asked.tell(one, wish.namespace, wish.name, wish.role_arn)
+        yield from (f"{wish.namespace}/{wish.name}: {note}" for note in one.notes)
+
+
+def _meant(found: Wish | IrsaError) -> Wish:
+    if isinstance(found, IrsaError):
+        raise found
+    return found
+
+
+def _planned(site: Site, wish: Wish, observed: Observed, *, named: bool) -> Plan | Refused:
+    try:
+        return site.converge(wish, observed, named=named)
+    except Refused as error:
+        return error
+
+
+def _refused(errors: Sequence[Refused]) -> Refused:
+    details = [line for error in errors for line in (str(error), *(f"  {item}" for item in error.details))]
+    steps = dict.fromkeys(step for error in errors for step in error.next_steps)
+    return Refused(
+        f"{len(errors)} of the ServiceAccounts can't be made as wished", details=details, next_steps=[*steps]
+    )
+
+
+def _gate(site: Site, wishes: Sequence[Wish], proof: dict[str, Any]) -> Callable[[Run], None]:
+    def prove(run: Run) -> None:
+        for wish in wishes:
+            found = verify(
+                site.connection,
+                wish,
+                seconds=run.remaining - 1,
+                pause=run.pause,
+                listen=site.settings.listen,
+            )
+            proof[f"{wish.namespace}/{wish.name}"] = found
+
+    return prove

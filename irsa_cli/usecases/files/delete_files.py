@@ -1,0 +1,130 @@
+"""`irsa delete -f`, and `irsa apply --prune`: bindings that files name, or no longer name, are deleted.
+
+Which ones no file names any more is found out in `irsa_cli.usecases.files.prune`; how one is deleted is
+`irsa_cli.usecases.write.delete_sa`'s business, applying files that of `irsa_cli.usecases.files.apply`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from irsa_cli.core.config import Binding, Config, Selection
+from irsa_cli.core.results.applied import Applied, Item
+from irsa_cli.core.results.result import Result
+from irsa_cli.transaction.folder import prune
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import RunGroup, Settings, name_caller, stoppable
+from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
+from irsa_cli.usecases.files.advice import in_terms_of_files
+from irsa_cli.usecases.files.targets import Place, place_name, places
+from irsa_cli.usecases.write import delete_sa
+
+Tell = Callable[[Item], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `irsa delete -f` was asked for. `target.cluster` is '' where the files name it."""
+
+    configs: tuple[Config, ...]
+    target: Target
+    selection: Selection = field(default_factory=Selection)
+    parallel: int = PARALLEL
+    force: bool = False
+
+
+def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell) -> Applied:
+    """Delete what irsa made of the bindings in the files; what is not there is as wished."""
+    pace = Pace(request.parallel)
+
+    def listen(call: Any) -> None:
+        log(call)
+        pace.heard(call)
+
+    sites = []
+    where = places(request.configs, request.target, request.selection)
+    for place in where:
+        connection = connect(place.target, kube=True, log=listen, check=lambda aws: None)
+        cluster = connection.cluster
+        settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+        sites.append((place, connection))
+    done = Applied(notices=[notice for config in request.configs for notice in config.notices])
+    group = RunGroup()
+    with stoppable(group, settings.note):
+        for place, connection in sites:
+            name = place_name(connection.cluster, among=len(where))
+            deletions = Deletions(connection, replace(settings, group=group), request.force, name, files=True)
+            deletions.run(_requests(place), done, pace, request.parallel, tell)
+    prune(settings.state_dir)
+    done.signal, done.seconds = group.number, settings.seconds
+    return done
+
+
+def _requests(place: Place) -> list[list[delete_sa.Request]]:
+    """Those that only use a role before those whose role it may be."""
+    using = in_turn(
+        (item for item in place.bindings if item.attach_role_arn), lambda item: item.attach_role_arn
+    )
+    making = [item for item in place.bindings if not item.attach_role_arn]
+    return [[_request(place.target, item) for item in stage] for stage in (*using, making)]
+
+
+def _request(target: Target, binding: Binding) -> delete_sa.Request:
+    return delete_sa.Request(
+        target,
+        binding.namespace,
+        binding.name,
+        role_name=binding.role_name,
+        extent=delete_sa.Extent.BINDING,
+        role_only=binding.role_only,
+        ignore_not_found=True,
+    )
+
+
+@dataclass(frozen=True)
+class Deletions:
+    """Deleting many bindings of one cluster."""
+
+    connection: Connection
+    settings: Settings
+    force: bool = False
+    name: str = ""
+    """What tells this cluster from the others of the run; '' where there are none."""
+    files: bool = False
+    """Whether it is `irsa delete -f`, which has `--force`."""
+
+    def run(
+        self,
+        stages: Sequence[Sequence[delete_sa.Request]],
+        done: Applied,
+        pace: Pace,
+        parallel: int,
+        tell: Tell,
+    ) -> None:
+        """Delete stage by stage, those of one stage at the same time."""
+        group = self.settings.group
+        stopped = lambda: group is not None and group.number != 0  # noqa: E731 - asked in two places
+        for stage in stages:
+            works = [lambda request=request: self._one(request) for request in stage]
+            begun = set()
+            for number, item in run_all(works, pace, parallel, stopped):
+                begun.add(number)
+                done.items.append(item)
+                tell(item)
+            pending = [item.title for number, item in enumerate(stage) if number not in begun]
+            done.pending += [f"{self.name} {title}".strip() for title in pending]
+
+    def _one(self, request: delete_sa.Request) -> Item:
+        settings = replace(self.settings, started=time.monotonic())
+        wanted = replace(request, force=self.force)
+        result = result_of(lambda: self._delete(wanted, settings))
+        name_caller(result.error, self.connection.aws.caller)
+        cluster = self.connection.cluster
+        in_terms_of_files(result.error, cluster, request.title, forces=self.files, deletes=True)
+        return ended(cluster, request.title, result, place=self.name)
+
+    def _delete(self, request: delete_sa.Request, settings: Settings) -> Result:
+        return delete_sa.delete_binding(self.connection, request, settings)

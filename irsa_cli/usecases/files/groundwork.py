@@ -1,0 +1,124 @@
+"""The groundwork of `irsa apply`: what its ServiceAccounts build on, in a transaction that ends after theirs.
+
+Its journal stays open until all have ended: a process that is killed in between leaves a transaction that
+`irsa recover` finds. What a ServiceAccount that is as wished counts on is released from it at once. At the
+end, namespaces that nobody needs are taken back. The provider and its audiences stay: the files wish them for
+the cluster itself, and another run that has seen them may be about to make roles that trust them.
+
+What the groundwork of a file is, is found by `irsa_cli.usecases.read.snapshot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.planning.satisfies import covers
+from irsa_cli.core.recovery.authority import way_of
+from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Conflict, IrsaError
+from irsa_cli.transaction.events import Report
+from irsa_cli.transaction.journal import Journal
+from irsa_cli.transaction.protocol import Handler, Run
+from irsa_cli.transaction.runner import Transaction
+from irsa_cli.transaction.story import new_transaction_id
+from irsa_cli.usecases.command.execute import RunGroup, Settings, left, result_of_report
+
+
+@dataclass
+class Laid:
+    """Groundwork that is laid, or could not be: `result` tells, and is brought up to date at the end."""
+
+    result: Result
+    _cluster: Cluster
+    _transaction: Transaction
+    _journal: Journal
+    _way: str = ""
+
+    @classmethod
+    def lay(
+        cls,
+        plan: Plan,
+        handlers: Mapping[Kind, Handler],
+        cluster: Cluster,
+        settings: Settings,
+        context: Mapping[str, Any],
+    ) -> Laid:
+        """Make it; raises `JournalError` when that can't even be begun. `end` must follow in any case."""
+        name = new_transaction_id()
+        run = Run(name, settings.timeout - settings.seconds, settings.timeout)
+        # The empty last stage says that doing all of the plan is not yet the end.
+        journal = Journal.open(
+            settings.state_dir, name, Plan((*plan.stages, ())), {**context, "gated": False}
+        )
+        try:
+            transaction = Transaction(
+                plan,
+                handlers,
+                journal,
+                run,
+                settings.listen,
+                rollback_seconds=settings.rollback_timeout,
+                ends_later=True,
+            )
+            with (settings.group or RunGroup()).holding(run):
+                report = transaction.execute()
+        except BaseException:
+            journal.close()
+            raise
+        way = way_of(context.get("target") or {})
+        result = result_of_report(report, cluster, name, settings, way)
+        return cls(result, cluster, transaction, journal, way)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether others can build on it."""
+        return self.result.ended is Ended.COMMITTED
+
+    def release(self, wish: Wish) -> None:
+        """What this wish needs stays: it has come true."""
+        if self.is_whole:
+            self._transaction.release(lambda change: covers(wish, change))
+
+    def end(self, *, wholly: bool) -> None:
+        """Take back what nobody needs. `wholly`: all that builds on it is as wished, and needs all of it."""
+        try:
+            if self.is_whole:
+                self._transaction.release(lambda change: wholly or change.kind.traits.for_all)
+                self._tell(self._transaction.end(), wholly=wholly)
+        finally:
+            self._journal.close()
+
+    def _tell(self, report: Report, *, wholly: bool) -> None:
+        """What has become of it: taken back, or done and staying, or (exit code 3) not taken back."""
+        # What somebody else has changed, or put something into, is needed.
+        stuck = [item for item in report.leftovers if not isinstance(item.error, Conflict)]
+        used = {id(item.change): item.error for item in report.leftovers if item not in stuck}
+        states = {
+            id(item.change): "done" if id(item.change) in used else item.state for item in report.changes
+        }
+        result = self.result
+        result.changes = [replace(item, state=states[id(item.change)]) for item in result.changes]
+        stays = [item for item in result.changes if item.state == "done"]
+        if stuck:
+            result.ended = Ended.INCOMPLETE
+            result.error = IrsaError("the groundwork could not be taken back completely")
+            result.left = [left(item, result.transaction, self._cluster.name, self._way) for item in stuck]
+        elif not stays and any(item.state == "undone" for item in result.changes):
+            result.ended = Ended.ROLLED_BACK
+        if not wholly and stays:
+            result.facts = {**result.facts, "stays": [_named(item, used) for item in stays]}
+
+
+def _named(item: ChangeResult, used: Mapping[int, Exception]) -> dict[str, str]:
+    """Something that is done and stays, and why."""
+    change: Change = item.change
+    why = "the files wish it for the cluster itself" if change.kind.traits.for_all else "it is needed"
+    return {
+        "what": f"{change.kind.value} {change.name}",
+        "why": str(used[id(change)]) if id(change) in used else why,
+    }

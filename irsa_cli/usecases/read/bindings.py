@@ -1,0 +1,206 @@
+"""Reading all bindings of a cluster: ServiceAccounts that name a role, and roles of irsa's that none names.
+
+Each is judged by itself in `irsa_cli.core.inventory.bindings`: what is wrong with one, or can't be read,
+hides no other.
+
+The calls: ServiceAccounts by pages of 500, irsa's own roles by pages of 1000 of their path, one provider for
+each AWS account, and the roles as `irsa_cli.aws.details` reads them. None is made for roles of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from irsa_cli.aws import details, listing
+from irsa_cli.aws.listing import ListedRole
+from irsa_cli.core.inventory.bindings import (
+    Binding,
+    Bindings,
+    BoundRole,
+    ReadProvider,
+    ReadRole,
+    Status,
+    annotation_of,
+    binding_of,
+    in_order,
+    named_role,
+    unbound,
+)
+from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.policy import dump
+from irsa_cli.core.recovery.leftovers import names_provider
+from irsa_cli.core.values.errors import Refused, ServiceError
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.names import default_role_path
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.doctor.aws import read
+from irsa_cli.usecases.read.associations import Associations, associations, taken_over
+from irsa_cli.usecases.read.reads import Reads
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which ServiceAccounts are looked at: all, those of a namespace, those of a name, or one.
+
+    `everywhere`: look for irsa's own roles in all paths (`--role-path`), which reads a page for each 1000
+    roles of the account.
+    """
+
+    namespace: str = ""
+    name: str = ""
+    everywhere: bool = False
+
+    def holds(self, namespace: str, name: str) -> bool:
+        """Whether a ServiceAccount is looked at."""
+        return self.namespace in ("", namespace) and self.name in ("", name)
+
+
+def read_bindings(connection: Connection, scope: Scope = Scope(), readers: Iterable[str] = ()) -> Bindings:
+    """All bindings in the scope; `readers` are roles by which the IAM of other accounts is read.
+
+    Raises `ServiceError` when the ServiceAccounts can't be read. For irsa's own roles that can't be listed
+    there is a note instead.
+    """
+    with Reads(connection, readers) as reads, ThreadPoolExecutor(2) as pool:
+        reads.provider(connection.cluster.account)
+        own = pool.submit(read, lambda: _own_roles(connection, scope))
+        one = (scope.namespace, scope.name) if scope.namespace and scope.name else ("", "")
+        others = pool.submit(associations, connection, *one)
+        accounts = read_accounts(connection, scope)
+        return _bindings(connection, scope, reads, accounts, own.result(), others.result())
+
+
+def read_accounts(connection: Connection, scope: Scope) -> list[ServiceAccount]:
+    """The ServiceAccounts in the scope, with a role or without."""
+    kube = connection.kube
+    if scope.namespace and scope.name:
+        body = kube.service_account(scope.namespace, scope.name)
+        return [] if body is None else [parsing.service_account(body)]
+    found = map(parsing.service_account, kube.service_accounts(scope.namespace or None))
+    return [item for item in found if scope.holds(item.namespace, item.name)]
+
+
+def naming_roles(error: Refused, connection: Connection, namespace: str, name: str) -> Refused:
+    """The error for a ServiceAccount without a role, with the roles that irsa made for it all the same.
+
+    As far as the caller may see them.
+    """
+    try:
+        items = read_bindings(connection, Scope(namespace, name)).items
+    except ServiceError:
+        return error
+    for item in items:
+        if item.account is not None:
+            continue
+        if item.status is not Status.ROLE_ONLY:
+            told = f": {item.status.value}: {item.reason}" if item.next_steps else ""
+            error.details = (*error.details, f"irsa made the role {item.role_arn} for it{told}")
+            error.next_steps = (*error.next_steps, *item.next_steps)
+            continue
+        error.details = (*error.details, f"irsa made the role {item.role_arn} for it, and only the role")
+        where = f"{name} -n {namespace} -c {connection.cluster.name}"
+        error.next_steps = (
+            "irsa apply -f FILE  # changes the role, by an entry with roleOnly: true",
+            f"irsa delete-sa {where} --role-only  # deletes it",
+            f"irsa get-sa {where} -o yaml  # shows it",
+        )
+    return error
+
+
+def _own_roles(connection: Connection, scope: Scope) -> list[ListedRole]:
+    """The roles that irsa may have made for ServiceAccounts in the scope: their tags are not in the list."""
+    cluster = connection.cluster
+    path = default_role_path(cluster.name)
+    roles = listing.list_roles(connection.iam, "/" if scope.everywhere else path).roles
+    provider = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    part = _part_of_subject(scope)
+    return [
+        role
+        for role in roles
+        if (role.path.startswith(path) or names_provider(role.trust, provider))
+        and (not part or part in dump(role.trust))
+    ]
+
+
+def _part_of_subject(scope: Scope) -> str:
+    """What the trust policy of a role for a ServiceAccount in the scope has in it."""
+    end = f':{scope.name}"' if scope.name else ""
+    if not scope.namespace:
+        return end
+    return f"system:serviceaccount:{scope.namespace}{end or ':'}"
+
+
+def _bindings(
+    connection: Connection,
+    scope: Scope,
+    reads: Reads,
+    accounts: list[ServiceAccount],
+    own: list[ListedRole] | Unreadable,
+    others: Associations | Unreadable,
+) -> Bindings:
+    cluster = connection.cluster
+    bound = [account for account in accounts if annotation_of(account) is not None]
+    listed = [] if isinstance(own, Unreadable) else own
+    wanted: dict[str, set[str]] = {cluster.account: {role.name for role in listed}}
+    for arn in filter(None, map(named_role, bound)):
+        wanted.setdefault(arn.account, set()).add(arn.name)
+    roles, providers = _by_account(reads, wanted)
+
+    def judged(account: ServiceAccount) -> Binding:
+        arn = named_role(account)
+        if arn is None:
+            return binding_of(cluster, account, None, None)
+        role, provider = roles[arn.account][arn.name], providers[arn.account]
+        found = None if isinstance(others, Unreadable) else others.get((account.namespace, account.name))
+        over = taken_over(found) if found else ""
+        return binding_of(cluster, account, role, provider, datetime.now(timezone.utc), over)
+
+    used = {annotation_of(account) for account in bound}
+    by_name = {f"{account.namespace}/{account.name}": account for account in accounts}
+    alone = [roles[cluster.account][role.name] for role in listed if role.arn not in used]
+    orphans = [
+        unbound(cluster, role, by_name)
+        for role in alone
+        if isinstance(role, BoundRole) and role.is_of(cluster)
+    ]
+    in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
+    if isinstance(others, Unreadable) and bound:
+        notes = [f"EKS Pod Identity associations were not looked at: {others.why}"]
+    else:
+        notes = []
+    notes += [*_unlisted(own), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]
+    return Bindings(cluster, in_order([*map(judged, bound), *in_scope]), tuple(dict.fromkeys(notes)))
+
+
+def _by_account(
+    reads: Reads, wanted: dict[str, set[str]]
+) -> tuple[dict[str, dict[str, ReadRole]], dict[str, ReadProvider]]:
+    """The roles by account and name, and each account's provider; accounts are read at the same time."""
+
+    def roles(account: str) -> dict[str, ReadRole]:
+        found = read(lambda: details.read_roles(reads.iam(account), wanted[account]))
+        return dict.fromkeys(wanted[account], found) if isinstance(found, Unreadable) else found
+
+    def provider(account: str) -> ReadProvider:
+        return read(lambda: reads.provider(account).result())
+
+    for account in wanted:
+        reads.provider(account)
+    with ThreadPoolExecutor(4) as pool:
+        found = dict(zip(wanted, pool.map(roles, wanted), strict=True))
+    return found, {account: provider(account) for account in wanted}
+
+
+def _unlisted(own: object) -> list[str]:
+    if not isinstance(own, Unreadable):
+        return []
+    return [f"roles of irsa's without a ServiceAccount were not looked for: {own.why}"]
+
+
+def _hidden(role: Unreadable) -> str:
+    return f"a role that no ServiceAccount names can't be read: {role.why}"

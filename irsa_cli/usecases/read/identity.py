@@ -1,0 +1,197 @@
+"""A ServiceAccount's identity, for whoever may ask the cluster for it: its settings, a token, credentials.
+
+Running a command with it is in `irsa_cli.usecases.exec.run`. Tokens and credentials are handed to the caller
+and to nobody else: they are not logged, and no error holds one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import getpass
+import shlex
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.pod.environment import session_name
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.pod.renewal import Lifetime
+from irsa_cli.core.trust import claims
+from irsa_cli.core.values import arn
+from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
+
+if TYPE_CHECKING:
+    from irsa_cli.aws.role_credentials import RoleCredentials
+    from irsa_cli.usecases.command.connect import Connection
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token of a ServiceAccount; not shown by repr. `lifetime` is by this machine's clock."""
+
+    text: str = field(repr=False)
+    lifetime: Lifetime
+
+
+@dataclass(frozen=True)
+class ServiceAccount:
+    """A ServiceAccount of one cluster, as one caller reaches it; it may or may not exist."""
+
+    connection: Connection
+    namespace: str
+    name: str
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def label(self) -> str:
+        """Namespace, name and cluster, as prompts show it."""
+        return f"{self.full_name}@{self.connection.cluster.name}"
+
+    def settings(self) -> Injection:
+        """What its annotations ask for.
+
+        Raises `Refused` when it doesn't exist, `ServiceError` when the caller may not read it.
+        """
+        try:
+            found = self.connection.kube.service_account(self.namespace, self.name)
+        except ServiceError as error:
+            raise self._naming_rule(error, "get", "serviceaccounts") from error
+        if found is None:
+            raise self.missing()
+        return Injection.read(found["metadata"].get("annotations") or {})
+
+    def settings_with_role(self) -> Injection:
+        """As `settings`; raises `Refused` when there is no role in them, or something that is none."""
+        return self.with_role(self.settings())
+
+    def with_role(self, found: Injection) -> Injection:
+        """Its settings; raises `Refused` when there is no role in them, or something that is none."""
+        if not found.role_arn:
+            raise Refused(
+                f"ServiceAccount {self.full_name} has no role",
+                reason=f"its annotation {ROLE_ARN_ANNOTATION} is empty"
+                if found.annotated
+                else f"it has no annotation {ROLE_ARN_ANNOTATION}",
+                next_steps=(self._command("create-sa") + " --attach-policy-arn ARN  # gives it one",),
+            )
+        try:
+            arn.role_arn(found.role_arn)
+        except InvalidInput as error:
+            raise Refused(
+                f"the annotation {ROLE_ARN_ANNOTATION} of {self.full_name} can't be right",
+                reason=str(error),
+                next_steps=(self._command("doctor"),),
+            ) from error
+        return found
+
+    def token(self, audience: str, seconds: int, clock: Callable[[], float] = time.time) -> Token:
+        """Ask the cluster for a token (TokenRequest), as the kubelet does for a pod.
+
+        `seconds` is the lifetime to ask for, the cluster may give less. Raises `ServiceError`, or `Refused`
+        when the ServiceAccount doesn't exist.
+        """
+        try:
+            answer = self.connection.kube.token_request(self.namespace, self.name, audience, seconds=seconds)
+        except ServiceError as error:
+            if error.status == 404:
+                raise self.missing() from error
+            raise self._naming_rule(error, "create", "serviceaccounts/token") from error
+        now = clock()
+        # The issuer's clock may differ from ours, the difference of two of its times does not.
+        lasts = claims.read(answer.token).seconds
+        return Token(
+            answer.token, Lifetime(now, answer.expires.timestamp() if lasts is None else now + lasts)
+        )
+
+    def credentials(self, injection: Injection, *, seconds: int | None = None) -> RoleCredentials:
+        """Exchange a fresh token for the role's credentials; raises `Unverified` when STS refuses."""
+        from irsa_cli.aws.role_credentials import assume
+
+        # The token is needed for one call: the shortest lifetime there is.
+        token = self.token(injection.audience, seconds=600)
+        try:
+            return assume(
+                self.connection.aws,
+                injection.role_arn,
+                token.text,
+                session_name=own_session_name(),
+                seconds=seconds,
+            )
+        except ServiceError as error:
+            if error.transient or not error.status:
+                raise
+            raise Unverified(
+                f"STS gives {self.full_name} no credentials of {injection.role_arn}",
+                reason=error.reason,
+                next_steps=self._cures(error, seconds),
+                code=error.code,
+            ) from error
+
+    def _cures(self, error: ServiceError, seconds: int | None) -> tuple[str, ...]:
+        """What to do about a refusal; the lifetime is the caller's own wish, and no fault of the role."""
+        if seconds is not None and error.code == "ValidationError" and "DurationSeconds" in error.reason:
+            return (
+                "ask for a shorter --duration; without it STS gives an hour",
+                self._command("update-sa") + f" --max-session-duration {seconds}  # the role allows more",
+            )
+        return (
+            self._command("verify") + "  # which condition fails",
+            self._command("doctor") + "  # why",
+        )
+
+    def _command(self, command: str) -> str:
+        cluster = shlex.quote(self.connection.cluster.name)
+        return f"irsa {command} {self.name} -n {self.namespace} -c {cluster}"
+
+    def missing(self) -> Refused:
+        """The error for one that doesn't exist, with what the caller may see of others."""
+        elsewhere, similar = self._others()
+        details = []
+        if elsewhere:
+            details.append(f"there is one of that name in: {', '.join(elsewhere)}")
+        if similar:
+            details.append(f"ServiceAccounts of {self.namespace} with a similar name: {', '.join(similar)}")
+        return Refused(
+            f"there is no ServiceAccount {self.full_name} in {self.connection.cluster.name}",
+            details=tuple(details),
+            next_steps=("check NAME, --namespace and --cluster",),
+        )
+
+    def _others(self) -> tuple[list[str], list[str]]:
+        """Other namespaces with one of that name, and similar names in the namespace; what may be listed."""
+        everywhere: list[tuple[str, str]] = []
+        for namespace in (None, self.namespace):
+            with suppress(ServiceError):
+                items = self.connection.kube.service_accounts(namespace)
+                everywhere = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
+                break
+        elsewhere = sorted({place for place, name in everywhere if name == self.name})
+        here = [name for place, name in everywhere if place == self.namespace]
+        return elsewhere, difflib.get_close_matches(self.name, here, n=3)
+
+    def _naming_rule(self, error: ServiceError, verb: str, resource: str) -> ServiceError:
+        """The error; a missing permission with the rule that would give it, and how to make that rule."""
+        if error.status == 403:
+            error.details = (*error.details, f"in namespace {self.namespace}, for {self.name}")
+            error.next_steps = (
+                f"kubectl -n {self.namespace} create role irsa-exec --verb={verb} --resource={resource}"
+                f" --resource-name={self.name}  # and bind it to the caller",
+                *error.next_steps,
+            )
+        return error
+
+
+def own_session_name() -> str:
+    """The name of this process's role sessions: the user of this machine, and the time."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # No such user, as in containers that run under any number.
+        user = ""
+    return session_name(user, int(time.time()))

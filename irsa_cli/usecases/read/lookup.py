@@ -1,0 +1,174 @@
+"""Finding what is there of one ServiceAccount: the object, the roles that irsa made for it, the one it uses.
+
+One round trip where the role has the name that irsa gives it. What is done with it is decided by the commands
+that change or delete bindings; what one that makes them reads is in `irsa_cli.usecases.read.observe`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws import listing
+from irsa_cli.core.binding.observed import Bound, NamedRole
+from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values import names
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import InvalidInput, ServiceError
+from irsa_cli.kube.client import Json
+from irsa_cli.usecases.command.connect import Connection
+
+PARALLEL = 8
+_SERVERS_OWN = (
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "selfLink",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+"""Metadata that the API server sets itself."""
+
+
+def find(
+    connection: Connection,
+    namespace: str,
+    name: str,
+    *,
+    candidates: Iterable[str] = (),
+    kube: bool = True,
+) -> Bound:
+    """What is there of a ServiceAccount and its roles.
+
+    `candidates` are names of roles to look at as well: the user's, or those of a journal. Only where neither
+    they, nor the annotation, nor the name that irsa gives tell of a role, all roles of the account are looked
+    through. Raises `ServiceError` where the caller may not read. Without `kube` the cluster is not asked.
+    """
+    return _Finder(connection, namespace, name, tuple(candidates)).find(kube=kube)
+
+
+def observed_account(body: Json) -> ObservedServiceAccount:
+    """A ServiceAccount as the API shows it."""
+    metadata = body["metadata"]
+    kept = {key: value for key, value in metadata.items() if key not in _SERVERS_OWN}
+    return ObservedServiceAccount(
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        annotations=metadata.get("annotations") or {},
+        labels=metadata.get("labels") or {},
+        manifest={**body, "apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept},
+        managers=tuple(entry.get("manager", "") for entry in metadata.get("managedFields") or []),
+    )
+
+
+@dataclass
+class _Finder:
+    """The search for one ServiceAccount's roles; `read` holds those that were looked at."""
+
+    connection: Connection
+    namespace: str
+    name: str
+    candidates: tuple[str, ...]
+    read: dict[str, ObservedRole | None] = field(default_factory=dict)
+
+    def find(self, *, kube: bool) -> Bound:
+        cluster = self.connection.cluster
+        default = names.default_role_name(cluster.name, cluster.arn, self.namespace, self.name)
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            wanted = dict.fromkeys((*self.candidates, default))
+            roles = {name: pool.submit(self._read, name) for name in wanted}
+            account = pool.submit(_account, self.connection, self.namespace, self.name) if kube else None
+        self.read = {name: future.result() for name, future in roles.items()}
+        found = account.result() if account else None
+        return self._with_roles(Bound(cluster, self.namespace, self.name, found))
+
+    def _read(self, name: str) -> ObservedRole | None:
+        """A role, with its policies when it is the ServiceAccount's own."""
+        iam = self.connection.iam
+        found = reading.role_state(iam, name)
+        if found is None:
+            return None
+        bare = ObservedRole(found[0])
+        own = self._is_own(NamedRole.of(self.connection.cluster, name, bare))
+        return reading.with_policies(iam, name, bare.state) if own else bare
+
+    def _is_own(self, role: NamedRole) -> bool:
+        return role.is_for(self.connection.cluster, f"{self.namespace}/{self.name}")
+
+    def _with_roles(self, bound: Bound) -> Bound:
+        named, problem = _named_role(bound)
+        if named and named not in self.read:
+            self.read[named] = self._read(named)
+        there = [
+            NamedRole.of(bound.cluster, name, role) for name, role in self.read.items() if role is not None
+        ]
+        own = [role for role in there if self._is_own(role)]
+        annotated = next((role for role in there if role.arn == bound.annotation), None)
+        if named and annotated is None:
+            problem = _not_there(bound, [role for role in there if role.name == named])
+        bound = replace(bound, own=tuple(own), problem=problem)
+        others = [role for role in there if role not in own and role.name in self.candidates]
+        used = annotated if annotated is not None and annotated not in own else None
+        if annotated is None:
+            used = next((role for role in others if _admits(role, bound)), None)
+        bound = replace(bound, used=used, others=tuple(role for role in others if role != used))
+        tells = own or annotated is not None or bound.is_elsewhere
+        return bound if tells else self._searched(bound)
+
+    def _searched(self, bound: Bound) -> Bound:
+        """With the ServiceAccount's own roles among all of the account, or why they can't be looked for."""
+        try:
+            roles = listing.list_roles(self.connection.iam).roles
+        except ServiceError as error:
+            if error.status != 403:
+                raise
+            return replace(bound, unsearched=error.reason)
+        # ListRoles shows no tags. What irsa makes names the namespace in its trust policy, if by a pattern.
+        mark = f":{self.namespace}:"
+        likely = [
+            item.name for item in roles if item.name not in self.read and mark in json.dumps(item.trust)
+        ]
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            read = list(pool.map(self._read, likely))
+        found = [
+            NamedRole.of(bound.cluster, name, role)
+            for name, role in zip(likely, read, strict=True)
+            if role is not None
+        ]
+        return replace(bound, own=tuple(role for role in found if self._is_own(role)))
+
+
+def _account(connection: Connection, namespace: str, name: str) -> ObservedServiceAccount | None:
+    body = connection.kube.service_account(namespace, name)
+    going = body is not None and "deletionTimestamp" in body["metadata"]
+    return None if body is None or going else observed_account(body)
+
+
+def _named_role(bound: Bound) -> tuple[str, str]:
+    """The name of the role that the annotation names, and why it is none of this account."""
+    if not bound.annotation:
+        return "", ""
+    try:
+        arn = role_arn(bound.annotation)
+    except InvalidInput:
+        return "", f"its annotation is not the ARN of a role: {bound.annotation}"
+    if bound.is_elsewhere:
+        return "", f"its role lives in account {arn.account}: {bound.annotation}"
+    return arn.name, ""
+
+
+def _admits(role: NamedRole, bound: Bound) -> bool:
+    """Whether the role's trust policy has a statement that irsa has added for the ServiceAccount."""
+    return trust_policy.marked_for(role.state.trust, bound.identity) is not None
+
+
+def _not_there(bound: Bound, same_name: list[NamedRole]) -> str:
+    """IAM finds roles by name alone; STS wants the whole ARN, path included."""
+    there = f" (there is {same_name[0].arn})" if same_name else ""
+    return f"there is no role {bound.annotation}{there}"

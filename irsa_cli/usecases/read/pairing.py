@@ -1,0 +1,120 @@
+"""Reading one ServiceAccount with its role: what `irsa update-sa` and `irsa adopt` start from.
+
+What may be done with it is decided in `irsa_cli.core.binding.ownership`.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.core.binding.spec import ObservedServiceAccount
+from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.values.arn import iam_arn, role_arn
+from irsa_cli.core.values.errors import Refused, ServiceError
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.kube.client import Json
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.bindings import naming_roles
+from irsa_cli.usecases.read.identity import ServiceAccount
+from irsa_cli.usecases.read.lookup import observed_account
+
+UNSEEN = "whether other ServiceAccounts use the role was not looked at: the caller may not list them"
+
+
+def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
+    """The ServiceAccount with the role that it names, which is not looked at.
+
+    Raises `Refused` when there is no such ServiceAccount (with where one of that name is), or it names none;
+    with the role that irsa made for it all the same, where there is one.
+    """
+    account = ServiceAccount(connection, namespace, name)
+    body = connection.kube.service_account(namespace, name)
+    try:
+        if body is None:
+            raise account.missing()
+        observed = observed_account(body)
+        account.with_role(Injection.read(observed.annotations))
+    except Refused as error:
+        raise naming_roles(error, connection, namespace, name) from error
+    return Pairing(connection.cluster, namespace, name, observed)
+
+
+def read_named(connection: Connection, namespace: str, name: str, role: str) -> Pairing:
+    """The ServiceAccount, whether it is there or not, with a role of that name, which it need not name.
+
+    Raises `Refused` when there is no such role. Where the cluster is not asked, or does not answer the
+    caller, the ServiceAccount counts as one that names no role.
+    """
+    cluster = connection.cluster
+    body = None
+    if connection.asks_cluster:
+        try:
+            body = connection.kube.service_account(namespace, name)
+        except ServiceError as error:
+            if error.status != 403:
+                raise
+    account = ObservedServiceAccount("", "", {}, {}) if body is None else observed_account(body)
+    found = reading.whole_role(connection.iam, role)
+    if found is None:
+        raise Refused(
+            f"role {role} does not exist",
+            reason=f"account {cluster.account} has no role of that name",
+            next_steps=("check the name, and whether these are the credentials of the role's account",),
+        )
+    arn = iam_arn(cluster.partition, cluster.account, f"role{found.state.path}{role}")
+    return Pairing(cluster, namespace, name, account, found, named_role=arn)
+
+
+def with_role(connection: Connection, pair: Pairing) -> Pairing:
+    """With the role and what is on it; a role of another account is not looked at."""
+    if role_arn(pair.role_arn).account != connection.cluster.account:
+        return pair
+    return replace(pair, role=reading.whole_role(connection.iam, pair.role_name))
+
+
+def read_provider(connection: Connection) -> ProviderState | None:
+    """The cluster's OIDC provider."""
+    cluster = connection.cluster
+    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    return reading.provider(connection.iam, arn)
+
+
+def read_all_accounts(connection: Connection) -> list[Json] | None:
+    """All ServiceAccounts of the cluster, None when they may not be listed, or the cluster isn't asked."""
+    if not connection.asks_cluster:
+        return None
+    try:
+        return connection.kube.service_accounts()
+    except ServiceError as error:
+        if error.status == 403:
+            return None
+        raise
+
+
+def sharers(pair: Pairing, accounts: list[Json]) -> list[str]:
+    """The other ServiceAccounts that name the same role."""
+    names = [
+        f"{metadata['namespace']}/{metadata['name']}"
+        for metadata in (item["metadata"] for item in accounts)
+        if (metadata.get("annotations") or {}).get(ROLE_ARN_ANNOTATION) == pair.role_arn
+    ]
+    return sorted(name for name in names if name != f"{pair.namespace}/{pair.name}")
+
+
+def read_pairing(
+    connection: Connection, namespace: str, name: str, role: str = ""
+) -> tuple[Pairing, list[Json] | None]:
+    """The ServiceAccount with its role, and all ServiceAccounts of the cluster where they may be listed.
+
+    `role` is the name of a role that the ServiceAccount need not name.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        accounts = pool.submit(read_all_accounts, connection)
+        if role:
+            return read_named(connection, namespace, name, role), accounts.result()
+        pair = with_role(connection, read_account(connection, namespace, name))
+    return pair, accounts.result()

@@ -1,0 +1,214 @@
+"""What is there for many wishes of one cluster, read in few calls: lists instead of one call for each.
+
+A snapshot grows old while the work goes on. That is harmless: every change compares before it writes, and
+who finds something else there looks again by `irsa_cli.usecases.read.observe`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeVar
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws import listing
+from irsa_cli.core.binding.spec import Observed, ObservedRole, ObservedServiceAccount, Wish
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import NamespaceState, ProviderState
+from irsa_cli.core.planning.create import provider_changes
+from irsa_cli.core.policies import policy
+from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.values.names import default_role_name, default_role_path
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.observe import is_account_needed, no_such_policy, read_role
+
+T = TypeVar("T")
+WORKERS = 16
+
+
+@dataclass(frozen=True)
+class Groundwork:
+    """What all wishes build on: the changes that make it, and what is there when they are made."""
+
+    plan: Plan
+    provider: ProviderState | None
+    namespaces: frozenset[str]
+
+
+class Snapshot:
+    """One cluster and its account at one moment. Safe to use from several threads; for a `with` block.
+
+    Where the caller may not list, what is wished is read one by one; so are all roles with `one_by_one`: a
+    list of one path does not show that a name is taken in another one.
+    """
+
+    def __init__(self, connection: Connection, *, one_by_one: bool = False) -> None:
+        self._connection = connection
+        self._one_by_one = one_by_one
+        self._pool = ThreadPoolExecutor(WORKERS)
+        self._lock = threading.Lock()
+        self._policies: dict[str, Future[bool | None]] = {}
+        self._singles: dict[tuple[str, str], Future[Any]] = {}
+        self._groundwork = Groundwork(Plan(), None, frozenset())
+        _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
+        cluster, iam = connection.cluster, connection.iam
+        self._path = default_role_path(cluster.name)
+        self._roles = self._pool.submit(listing.list_roles, iam, self._path)
+        arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+        self._provider = self._pool.submit(reading.provider, iam, arn)
+        self._accounts = self._pool.submit(connection.kube.service_accounts)
+        self._namespaces = self._pool.submit(connection.kube.namespaces)
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], Any] | None:
+        """The metadata of all ServiceAccounts; None where the caller may only read single ones."""
+        items = _unless_denied(self._accounts)
+        if items is None:
+            return None
+        found = (item["metadata"] for item in items)
+        return {(metadata["namespace"], metadata["name"]): metadata for metadata in found}
+
+    @cached_property
+    def _role_names(self) -> frozenset[str] | None:
+        """The roles under the cluster's path; None where the caller may only read single ones."""
+        found = _unless_denied(self._roles)
+        return None if found is None else frozenset(role.name for role in found.roles)
+
+    @cached_property
+    def trust_quota(self) -> int:
+        """The account's quota for trust policies, asked for when it is first needed."""
+        return reading.trust_quota(self._connection.iam)
+
+    def lay_ground(self, wishes: Sequence[Wish], *, associate: bool) -> Groundwork:
+        """What has to be there before any of the wishes: the provider with its audiences, the namespaces."""
+        cluster, provider = self._connection.cluster, self._provider.result()
+        changes: list[Change] = []
+        if associate:
+            audiences = tuple(dict.fromkeys(wish.audience for wish in wishes if self._is_home(wish)))
+            if not wishes:  # The cluster is to have its provider, whoever will use it.
+                audiences = (DEFAULT_AUDIENCE,)
+            changes += provider_changes(cluster, audiences, provider) if audiences else []
+            provider = _after(provider, changes)
+        wanted = {wish.namespace for wish in wishes if not wish.role_only}
+        listed = _unless_denied(self._namespaces) if wanted else None
+        # Who may not list them is told by the server when a ServiceAccount can't be made.
+        there = wanted if listed is None else {item["metadata"]["name"] for item in listed}
+        changes += [
+            Change(Kind.NAMESPACE, (name,), None, NamespaceState()) for name in sorted(wanted - there)
+        ]
+        self._groundwork = Groundwork(Plan.of(changes), provider, frozenset(there | wanted))
+        return self._groundwork
+
+    def _is_home(self, wish: Wish) -> bool:
+        return wish.role_account == self._connection.cluster.account
+
+    def observe(self, wish: Wish) -> Observed:
+        """What is there for one wish, its groundwork laid.
+
+        Raises `IrsaError` for a policy that does not exist.
+        """
+        role, unreadable = self._role(wish)
+        self._check_policies(wish)
+        observed = Observed(
+            provider=self._groundwork.provider if self._is_home(wish) else None,
+            role=role,
+            role_unreadable=unreadable,
+            service_account=self.account(wish.namespace, wish.name)
+            if is_account_needed(wish, role)
+            else None,
+            namespace_exists=True,
+        )
+        return replace(observed, trust_quota=self.trust_quota) if _is_large(wish, role) else observed
+
+    def _role(self, wish: Wish) -> tuple[ObservedRole | None, str]:
+        return (None, "") if self._is_unlisted(wish) else read_role(self._connection, wish)
+
+    def _is_unlisted(self, wish: Wish) -> bool:
+        """Whether the list of the cluster's path is enough to tell that there is no such role.
+
+        Names are unique in an account whatever the path, so it tells nothing of a name that the user gives.
+        The name that irsa gives carries a digest: nobody else has it.
+        https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+        """
+        cluster = wish.cluster
+        default = default_role_name(cluster.name, cluster.arn, wish.namespace, wish.name)
+        if self._one_by_one or wish.role is None or wish.role.path != self._path or wish.role_name != default:
+            return False
+        return self._role_names is not None and wish.role_name not in self._role_names
+
+    def account(self, namespace: str, name: str, *, needed: bool = True) -> ObservedServiceAccount | None:
+        """A ServiceAccount, None where there is none; nor one that is not `needed` and may not be read."""
+        if self._by_name is not None:
+            metadata = self._by_name.get((namespace, name))
+        else:
+            read = self._single(namespace, name)
+            metadata = read.result() if needed else _unless_denied(read)
+        if metadata is None:
+            return None
+        return ObservedServiceAccount(
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            annotations=metadata.get("annotations") or {},
+            labels=metadata.get("labels") or {},
+        )
+
+    def _single(self, namespace: str, name: str) -> Future[Any]:
+        """The metadata of one ServiceAccount, read once, for who may not list them."""
+
+        def read() -> Any:
+            return (self._connection.kube.service_account(namespace, name) or {}).get("metadata")
+
+        with self._lock:
+            if (namespace, name) not in self._singles:
+                self._singles[namespace, name] = self._pool.submit(read)
+            return self._singles[namespace, name]
+
+    def _check_policies(self, wish: Wish) -> None:
+        boundary = wish.role.permissions_boundary if wish.role else ""
+        wanted = [*wish.policies, *([boundary] if boundary else [])]
+        exists = {arn: self._exists(arn) for arn in wanted}
+        for arn, future in exists.items():
+            if future.result() is False:
+                raise no_such_policy(self._connection, arn, boundary=arn == boundary)
+
+    def _exists(self, arn: str) -> Future[bool | None]:
+        with self._lock:
+            if arn not in self._policies:
+                self._policies[arn] = self._pool.submit(reading.policy_exists, self._connection.iam, arn)
+            return self._policies[arn]
+
+
+def _unless_denied(future: Future[T]) -> T | None:
+    """The result; None where the caller lacks the permission."""
+    try:
+        return future.result()
+    except ServiceError as error:
+        if error.status != 403:
+            raise
+        return None
+
+
+def _after(provider: ProviderState | None, changes: Sequence[Change]) -> ProviderState | None:
+    """The provider when these changes are made."""
+    for change in changes:
+        if isinstance(change.after, ProviderState):
+            return change.after
+    added = [change.target[1] for change in changes]
+    return None if provider is None else replace(provider, audiences=[*provider.audiences, *added])
+
+
+def _is_large(wish: Wish, role: ObservedRole | None) -> bool:
+    """Whether the account's quota may be needed for the trust policy."""
+    sizes = [policy.size(wish.role.trust)] if wish.role is not None else []
+    sizes += [policy.size(role.state.trust)] if role is not None else []
+    return sum(sizes) > policy.TRUST_LIMIT

@@ -1,0 +1,55 @@
+"""Which ServiceAccount a pod, or what makes pods, uses: at night one knows a pod and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.core.objects.workloads import KINDS
+from irsa_cli.core.values.errors import Refused
+
+if TYPE_CHECKING:
+    from irsa_cli.usecases.command.connect import Connection
+
+POD = "pod"
+_SHORT = {
+    "po": POD,
+    "pods": POD,
+    "deploy": "deployments",
+    "ds": "daemonsets",
+    "sts": "statefulsets",
+    "rs": "replicasets",
+    "rc": "replicationcontrollers",
+    "cj": "cronjobs",
+    "sa": "",
+    "serviceaccount": "",
+    "serviceaccounts": "",
+    "": "",
+    POD: POD,
+}
+
+
+def kind_of(word: str) -> str | None:
+    """The kind that a word names: `pod`, a resource that makes pods, '' for a ServiceAccount; else None."""
+    found = word.lower().partition(".")[0]
+    if found in _SHORT:
+        return _SHORT[found]
+    return next((resource for resource in KINDS if found in (resource, resource.removesuffix("s"))), None)
+
+
+def account_used(connection: Connection, kind: str, namespace: str, name: str) -> str:
+    """The name of the ServiceAccount that it uses; raises `Refused` where it is not there."""
+    if kind == POD:
+        body = connection.kube.pod(namespace, name)
+    else:
+        items = connection.kube.workloads(namespace, kind)
+        body = next((item for item in items if item["metadata"]["name"] == name), None)
+    if body is None:
+        raise Refused(f"there is no {kind.removesuffix('s')} {namespace}/{name}")
+    return str(_pod_spec(body).get("serviceAccountName") or "default")
+
+
+def _pod_spec(body: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = body.get("spec") or {}
+    spec = (spec.get("jobTemplate") or {}).get("spec") or spec
+    found: dict[str, Any] = (spec.get("template") or {}).get("spec") or spec
+    return found

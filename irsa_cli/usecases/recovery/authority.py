@@ -1,0 +1,168 @@
+"""Whether a journal may be acted on: by its seal, by the marks on what it is about, or by the user's word.
+
+A journal is a file, and who can put one into the folder must not get more done by it than taking away what
+bears its transaction's mark. The rules are pure, in `irsa_cli.core.recovery.authority`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import (
+    DONE,
+    NOBODY,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    CommitState,
+    RoleState,
+)
+from irsa_cli.core.recovery.authority import (
+    GIVEN,
+    beyond_marks,
+    owners_before,
+    parts_of_roles,
+    recover_command,
+)
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.transaction.recover import takes_back
+from irsa_cli.transaction.story import Story
+from irsa_cli.usecases.command.connect import Connection, Target
+
+NOT_WRITTEN_HERE = "the journal of {} was not written by your irsa on this machine"
+
+
+def check_way(story: Story, told: Target, given: Target, *more: str) -> None:
+    """Raise `Refused` where the run was reached in a way that the command line does not name.
+
+    `told` is the way as the journal tells it, `given` the one that the user's options make of it.
+    """
+    missing = [flag for key, flag in GIVEN.items() if getattr(told, key) and not getattr(given, key)]
+    if told.profile == os.environ.get("AWS_PROFILE"):
+        missing = [flag for flag in missing if flag != "--profile"]
+    if missing:
+        raise Refused(
+            f"transaction {story.transaction} was run with {' and '.join(missing)}",
+            reason="a journal may decide neither as whom irsa acts nor which programs a kubeconfig runs",
+            details=() if story.sealed else (NOT_WRITTEN_HERE.format(story.transaction),),
+            next_steps=(recover_command(story.transaction, story.to_paste, *more),),
+        )
+
+
+def check_cluster(story: Story, connection: Connection) -> None:
+    """Raise `Refused` when the cluster that answers is not the one that the journal is about."""
+    told, found = story.context.get("cluster"), connection.cluster.arn
+    if told is not None and told != found:
+        raise Refused(
+            f"transaction {story.transaction} was about another cluster",
+            reason=f"its journal names {told}, and what answers is {found}",
+            next_steps=("give the --region and the --profile of the run",),
+        )
+
+
+def check_marks(
+    story: Story, path: Path, todo: Sequence[Change], connection: Connection, *, forward: bool, named: bool
+) -> None:
+    """Raise `Refused` for a role that does not bear this transaction's mark, where it has to.
+
+    A journal without this user's seal is believed of no role without the mark, and of no complete one (but
+    where it is `named`). One with the seal is believed where its run marks no role (`update-sa`); else the
+    run has begun nothing of a role before its mark was there. What other runs have taken over is left alone
+    by the rollback itself, and on the way forward each step looks for the mark.
+    """
+    if not story.sealed:
+        for name, changes in parts_of_roles(todo).items():
+            _check_mark(story, name, _role(name, connection), changes)
+        if not forward and not named:
+            _check_unused(story, todo, connection)
+    elif not forward:
+        owners = owners_before(item.change for item in story.records if not item.undone)
+        for name, changes in parts_of_roles(todo).items():
+            if name in owners:
+                state = _state_with_mark(story, path, name, connection)
+                if state is not None and state.tags.get(TRANSACTION_TAG, NOBODY) == owners[name]:
+                    _check_mark(story, name, state, changes)
+
+
+def _role(name: str, connection: Connection) -> RoleState | None:
+    found = reading.role_state(connection.iam, name)
+    return None if found is None else found[0]
+
+
+def _state_with_mark(story: Story, path: Path, name: str, connection: Connection) -> RoleState | None:
+    """The role; IAM may not show yet the mark that a run has put on it a moment ago."""
+    until = path.stat().st_mtime + limits.PROPAGATION_SECONDS
+    while True:
+        state = _role(name, connection)
+        marked = state is not None and state.tags.get(TRANSACTION_TAG) == takes_back(story)
+        if marked or time.time() >= until:
+            return state
+        time.sleep(1.0)
+
+
+def _check_mark(story: Story, name: str, state: RoleState | None, changes: Sequence[Change]) -> None:
+    """Raise `Refused` unless a role, where there is one, bears this transaction's mark."""
+    owner = takes_back(story) if state is None else state.tags.get(TRANSACTION_TAG, NOBODY)
+    if owner == takes_back(story):
+        return
+    what = ", ".join(f"{change.kind.value} {change.name}" for change in changes)
+    raise Refused(
+        f"transaction {story.transaction} is not carried out",
+        reason=f"role {name} bears the mark of {owner}, not of this transaction",
+        details=(f"would have been changed: {what}",),
+        next_steps=(f"aws iam get-role --role-name {shlex.quote(name)}  # shows whose it is",),
+    )
+
+
+def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) -> None:
+    """Raise `Refused` for a role that is complete: its mark is its maker's for ever, for anybody to read."""
+    roles = {change.target[0] for change in todo if change.kind is Kind.ROLE}
+    for name in sorted(roles):
+        state = _role(name, connection)
+        if state is not None and _is_complete(name, state, connection):
+            raise Refused(
+                f"transaction {story.transaction} is not carried out",
+                reason=f"role {name} is complete, and the journal was not written here",
+                next_steps=("irsa delete-sa NAME  # deletes it, when that is wished",),
+            )
+
+
+def _is_complete(name: str, state: RoleState, connection: Connection) -> bool:
+    if lifecycle.commit_of(state.tags) == CommitState(DONE):
+        return True
+    cluster = connection.cluster
+    arn = f"arn:{cluster.partition}:iam::{cluster.account}:role{state.path}{name}"
+    namespace, slash, account = state.tags.get(SERVICE_ACCOUNT_TAG, "").partition("/")
+    present = connection.kube.service_account(namespace, account) if slash else None
+    annotations = (present or {}).get("metadata", {}).get("annotations") or {}
+    return bool(annotations.get(ROLE_ARN_ANNOTATION) == arn)
+
+
+def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: bool) -> None:
+    """Raise `Refused` for a journal without this user's seal that asks for more than its marks prove.
+
+    `named`: the user has named the transaction, and said yes to what would be done.
+    """
+    if story.sealed or named:
+        return
+    beyond = beyond_marks([record.change for record in story.records], begun)
+    if not beyond and not forward:
+        return
+    more = ("--forward",) if forward else ()
+    raise Refused(
+        NOT_WRITTEN_HERE.format(story.transaction),
+        reason="what it asks for is done only when you have seen it and name it",
+        details=tuple(f"asks for: {change.kind.value} {change.name}" for change in beyond[:10]),
+        next_steps=(
+            f"{recover_command(story.transaction, story.to_paste, *more, '--dry-run')}  # shows all of it",
+            f"{recover_command(story.transaction, story.to_paste, *more, '--yes')}  # does it",
+        ),
+    )

@@ -1,0 +1,222 @@
+"""`irsa recover --cluster`: recovery without a journal, from what runs have left in IAM and Kubernetes.
+
+What is there is read in `irsa_cli.usecases.recovery.scan`, and judged in `irsa_cli.core.recovery.judge`. It
+is taken back as in any rollback: by the inverse changes, with the run's mark as the claim, and a journal of
+its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from irsa_cli.changes import handlers
+from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.recovery.judge import Finder, Key, key_of
+from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, Remains
+from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, told
+from irsa_cli.core.results.result import Ended, Left, Result
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.transaction.folder import check_place, stories
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.recover import is_running, record_found, roll_back, supersede, takes_back
+from irsa_cli.transaction.story import TAKES_BACK, Story, new_transaction_id
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import Settings, naming_caller, stoppable
+from irsa_cli.usecases.recovery.by_journal import (
+    Approve,
+    Stop,
+    agreed,
+    approve,
+    attempt,
+    back_result,
+    planned,
+    warning,
+)
+from irsa_cli.usecases.recovery.scan import look
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which cluster, as whom; `minimum_age` in seconds: what is younger may belong to a run that lives."""
+
+    target: Target
+    minimum_age: float = MINIMUM_AGE
+    approve: Approve = agreed
+
+
+def find_remains(request: Request, settings: Settings, log: WireLog) -> Found:
+    """What runs have left in the cluster and its account."""
+    return _Scene.read(request, settings, log).found
+
+
+def take_back(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
+    """Take back what one run has left.
+
+    Raises `Refused` when its run may still live, or when all of it is left alone.
+    """
+    scene = _Scene.read(request, settings, log)
+    remains = scene.finder.remains(transaction, named=True)
+    if remains is None:
+        notes = [f"nothing of {transaction} is left in {scene.connection.cluster.name}"]
+        cluster = scene.connection.cluster
+        return Result(Ended.UNCHANGED, cluster=cluster, transaction=transaction, notes=notes)
+    why_not = scene.found.why_not(remains)
+    if why_not:
+        raise Refused(
+            f"{transaction} is not taken back",
+            reason=why_not,
+            details=[told(item) for item in remains.spared] if remains.stages else (),
+            next_steps=[step for item in remains.spared for step in item.next_steps],
+        )
+    if not settings.dry_run:
+        approve(request.approve, [scene.plan(remains)])
+    stop = Stop(f"{transaction} --cluster {request.target.cluster}")
+    with stoppable(stop, warning(settings, forward=False)):
+        return attempt(transaction, partial(scene.take, remains, stop))
+
+
+def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
+    """Take back what all runs have left, but for those that may still live."""
+    scene = _Scene.read(request, settings, log)
+    done, gone = Recoveries(), set[Key]()
+    chosen = [scene.plan(item) for item in scene.found.remains if not scene.found.why_not(item)]
+    if chosen and not settings.dry_run:
+        approve(request.approve, chosen)
+    stop = Stop(f"--all --cluster {request.target.cluster}")
+    with stoppable(stop, warning(settings, forward=False)):
+        for transaction in [item.transaction for item in scene.found.remains]:
+            if stop.number:
+                done.signal = stop.number
+                break
+            # Judged again: of those before it, something may have stayed.
+            remains = scene.finder.remains(transaction, gone)
+            why_not = scene.found.why_not(remains) if remains else ""
+            if remains is None or why_not:
+                young = remains is not None and scene.found.is_young(remains)
+                done.skipped.append(Skipped(transaction, why_not, young))
+                continue
+            settings.note(f"{transaction}  {', '.join(remains.accounts)}".rstrip())
+            result = attempt(transaction, partial(scene.take, remains, stop))
+            done.items.append(result)
+            if result.ended in (Ended.ROLLED_BACK, Ended.PLANNED):
+                gone |= {key_of(piece) for piece in remains.pieces}
+    return done
+
+
+@dataclass
+class _Scene:
+    """A cluster that was looked at, and this machine's journals."""
+
+    request: Request
+    settings: Settings
+    connection: Connection
+    journals: Mapping[str, tuple[Path, Story]]
+    finder: Finder
+    found: Found = field(init=False)
+
+    @classmethod
+    def read(cls, request: Request, settings: Settings, log: WireLog) -> _Scene:
+        connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+        cluster = connection.cluster
+        settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+        with naming_caller(connection.aws.caller):
+            seen = look(connection)
+        journals = {story.transaction: (path, story) for path, story in stories(settings.state_dir)}
+        # Of one that a later run superseded, what that one doesn't use is left, and nobody else's.
+        mine = {name: story for name, (_, story) in journals.items() if story.sealed}
+        ended = [name for name, story in mine.items() if story.outcome == "committed"]
+        return cls(request, settings, connection, journals, Finder(seen, ended))
+
+    def __post_init__(self) -> None:
+        remains = tuple(self.finder.find(self.request.minimum_age))
+        running = {item.transaction for item in remains if self._is_running(item.transaction)}
+        cluster = self.connection.cluster
+        self.found = Found(cluster, remains, self.request.minimum_age, frozenset(running))
+
+    def _is_running(self, transaction: str) -> bool:
+        path, story = self.journals.get(transaction, (None, None))
+        return path is not None and story is not None and not story.finished and is_running(path)
+
+    def plan(self, remains: Remains) -> Result:
+        """What would be done with one run's remains."""
+        changes = [piece.change.inverse for piece in reversed(list(remains.pieces))]
+        result = planned(remains.transaction, changes, _facts(remains), self.settings)
+        result.notes = [f"left alone: {told(item)}" for item in remains.spared]
+        return result
+
+    def take(self, remains: Remains, stop: Stop) -> Result:
+        """Take one run's remains back; raises `JournalError` when no journal can be written."""
+        started = time.monotonic()
+        stop.check()
+        if self.settings.dry_run:
+            result = self.plan(remains)
+        else:
+            path = self._journal(remains)
+            story = read(path)
+            found = handlers(self.connection.iam, self.connection.kube)
+            seconds = self.settings.rollback_timeout
+            with naming_caller(self.connection.aws.caller):
+                leftovers = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
+            result = back_result(story, leftovers, remains.transaction, self.connection.cluster)
+            result.changes = [item for item in result.changes if item.state != "pending"]
+            _tell_spared(result, remains)
+            if result.ended is Ended.ROLLED_BACK:
+                self._settle(remains.transaction)
+        result.cluster, result.facts = self.connection.cluster, _facts(remains)
+        result.seconds = time.monotonic() - started
+        return result
+
+    def _journal(self, remains: Remains) -> Path:
+        """The run's own journal where it is on this machine, as it tells more; else a new one.
+
+        Raises `RefusedJournal` where none would be taken as this user's.
+        """
+        check_place(self.settings.state_dir)
+        path, story = self.journals.get(remains.transaction, (None, None))
+        if path is not None and story is not None and not story.finished and self._is_ours(story):
+            return path
+        plan = Plan.of(
+            *([piece.change for piece in stage] for stage in remains.stages), list(remains.missing)
+        )
+        identities = {index: piece.identity for index, piece in enumerate(remains.pieces)}
+        context = {
+            "command": "recover",
+            TAKES_BACK: remains.transaction,
+            "cluster": self.connection.cluster.arn,
+            "serviceAccount": ", ".join(remains.accounts),
+            "target": vars(self.request.target),
+        }
+        return record_found(self.settings.state_dir, new_transaction_id(), plan, identities, context)
+
+    def _is_ours(self, story: Story) -> bool:
+        """Whether a journal is this user's own word, and about this cluster."""
+        return story.sealed and story.context.get("cluster") == self.connection.cluster.arn
+
+    def _settle(self, transaction: str) -> None:
+        """Earlier recoveries of the same remains that did not get to their end have nothing left to do."""
+        paths = [
+            path
+            for path, story in stories(self.settings.state_dir)
+            if takes_back(story) == transaction and not story.finished
+        ]
+        supersede(paths)
+
+
+def _tell_spared(result: Result, remains: Remains) -> None:
+    """What was left alone is left behind, too."""
+    for item in remains.spared:
+        what = f"{item.kind.value} {item.name}"
+        look = f"look at {what}, and take it away if nobody needs it"
+        commands = (step for step in item.next_steps if step.startswith("irsa "))
+        result.left.append(Left(what, item.why, next(commands, look)))
+    if remains.spared:
+        result.ended = Ended.INCOMPLETE
+
+
+def _facts(remains: Remains) -> dict[str, object]:
+    namespace, slash, name = (remains.accounts or ("",))[0].partition("/")
+    return {"serviceAccount": {"namespace": namespace, "name": name}} if slash else {}

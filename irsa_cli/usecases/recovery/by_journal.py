@@ -1,0 +1,423 @@
+"""`irsa recover`: finishing transactions whose process is gone, from the journals on this machine.
+
+Finding what runs have left where there is no journal is in `irsa_cli.usecases.recovery.scan`.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from irsa_cli.changes import handlers
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState
+from irsa_cli.core.plan.traits import Service
+from irsa_cli.core.recovery.authority import recover_command, way_of
+from irsa_cli.core.recovery.report import Recoveries, Skipped
+from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.transaction.events import Leftover, Report
+from irsa_cli.transaction.folder import find, unfinished, unreadable
+from irsa_cli.transaction.journal import JournalError
+from irsa_cli.transaction.protocol import Interrupted, Run
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.recover import (
+    Covers,
+    DeletionEnd,
+    cut_off,
+    is_running,
+    look_at_deletion,
+    roll_back,
+    supersede,
+)
+from irsa_cli.transaction.runner import roll_forward
+from irsa_cli.transaction.story import TAKES_BACK, Record, Story
+from irsa_cli.usecases.command.connect import TARGET_KEYS, Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import Settings, left, name_caller, naming_caller, stoppable
+from irsa_cli.usecases.recovery.authority import (
+    NOT_WRITTEN_HERE,
+    check_cluster,
+    check_marks,
+    check_way,
+    check_word,
+)
+
+RUNNING = "its process is still running"
+
+
+Approve = Callable[[Sequence[Result]], bool]
+"""Shows what would be done for one or several transactions; returns whether it shall be done."""
+
+
+def agreed(_planned: Sequence[Result]) -> bool:
+    """Nobody is asked."""
+    return True
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; `override` may name another caller, or another way, than the run had."""
+
+    override: Callable[[Target], Target] = lambda target: target
+    forward: bool = False
+    approve: Approve = agreed
+    confirmed: bool = False
+    """Whether a person has seen it and says yes: by the flag, or when `approve` asks."""
+
+
+class Stop(Run):
+    """Hears signals for several runs in turn: the one under way is interrupted, and no other begun.
+
+    `command` is what finishes the work, behind `irsa recover`.
+    """
+
+    def __init__(self, command: str) -> None:
+        super().__init__(command, math.inf)
+        self.forgettable = False
+        self.current: Run | None = None
+        self.number = 0
+
+    def interrupt(self, number: int) -> None:
+        """See `Run.interrupt`."""
+        super().interrupt(number)
+        self.number = number
+        if self.current is not None:
+            self.current.interrupt(number)
+
+
+def list_unfinished(folder: Path) -> list[Story]:
+    """The transactions of this machine that are neither committed nor rolled back."""
+    return [story for _, story in unfinished(folder)]
+
+
+def recover(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
+    """Take an unfinished transaction back, or go on with it to its end.
+
+    Raises `InvalidInput` for an unknown transaction, `Refused` for one that can't be gone on with, and
+    `JournalError` while its process lives.
+    """
+    path = find(settings.state_dir, transaction)
+    work = _Work(request, settings, log)
+    with advising():
+        early = work.without_writing(path)
+        if early is not None:
+            return early
+        # Until here, and while connecting, nothing is written: to break off is safe.
+        connection = work.connect(read(path))
+        work.authorise(path, connection, named=request.confirmed)
+        approve(request.approve, [work.plan(read(path))])
+    stop = Stop(f"{transaction} --forward" if request.forward else transaction)
+    with stoppable(stop, warning(settings, forward=request.forward)):
+        return attempt(transaction, lambda: work.carry_out(path, connection, stop))
+
+
+def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
+    """The same for all unfinished transactions of this machine, newest first: they stand on older ones."""
+    done = Recoveries([_unreadable(*item) for item in unreadable(settings.state_dir).items()])
+    work = _Work(request, settings, log)
+    waiting = [story for path, story in reversed(unfinished(settings.state_dir)) if not is_running(path)]
+    if waiting and not settings.dry_run:
+        approve(request.approve, [work.plan(story) for story in waiting])
+    stop = Stop("--all --forward" if request.forward else "--all")
+    with stoppable(stop, warning(settings, forward=request.forward)):
+        for path, story in reversed(unfinished(settings.state_dir)):
+            if stop.number:
+                done.signal = stop.number
+                break
+            if is_running(path):
+                done.skipped.append(Skipped(story.transaction, RUNNING))
+                continue
+            settings.note(f"{story.transaction}  {story.context.get('serviceAccount') or ''}".rstrip())
+            result = attempt(story.transaction, partial(work.one, path, stop))
+            if result.ended is not Ended.UNCHANGED:
+                done.items.append(result)
+    return done
+
+
+def approve(ask: Approve, planned: Sequence[Result]) -> None:
+    """Show what would be done; raises `Refused` when the user does not want it."""
+    if not ask(planned):
+        raise Refused("nothing is done", reason="it was not confirmed")
+
+
+def _unreadable(transaction: str, error: JournalError) -> Result:
+    """The result for a journal that can't be read: what its run has left is not known here."""
+    error.next_steps = error.next_steps or _without_journal(error)
+    ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+    return Result(ended, transaction=transaction, error=error)
+
+
+@contextmanager
+def advising() -> Iterator[None]:
+    """Add to the error of a journal that can't be read what finds the run's remains without it."""
+    try:
+        yield
+    except JournalError as error:
+        error.next_steps = error.next_steps or _without_journal(error)
+        raise
+
+
+def _without_journal(error: JournalError) -> tuple[str, ...]:
+    """The command that finds what a run has left without its journal, as far as the journal tells."""
+    options = {
+        "--cluster": None if error.target.get("issuer_url") else error.target.get("cluster"),
+        "--region": error.target.get("region"),
+        "--profile": error.target.get("profile"),
+        "--assume-role": error.target.get("assume_role"),
+        "--issuer-url": error.target.get("issuer_url"),
+        "--account": error.target.get("account"),
+        "--kubeconfig": error.target.get("kubeconfig"),
+        "--context": error.target.get("context"),
+    }
+    given = " ".join(f"{flag} {shlex.quote(text)}" for flag, text in options.items() if text)
+    return (
+        f"irsa recover {given or '--cluster CLUSTER'}  # finds what runs have left without their journals",
+    )
+
+
+def target_of(story: Story) -> Target:
+    """Which cluster a run was about, and as whom; raises `JournalError` where its journal does not tell.
+
+    A way to reach a cluster that this version does not know is not left out: it would lead to another one.
+    """
+    told = story.target
+    unknown = sorted(key for key, text in told.items() if text is not None and key not in TARGET_KEYS)
+    if unknown:
+        raise JournalError(
+            f"transaction {story.transaction} was written by another version of irsa",
+            reason=f"this one does not know {unknown[0]!r}, by which the cluster was reached",
+        )
+    if not told:
+        raise JournalError(
+            f"transaction {story.transaction} can't be finished",
+            reason="its journal does not tell which cluster it was about",
+        )
+    return Target(told["cluster"] or "", **{key: told.get(key) for key in TARGET_KEYS if key != "cluster"})
+
+
+def attempt(transaction: str, work: Callable[[], Result]) -> Result:
+    """The result of one of several: an error ends its own transaction, and not the others."""
+    try:
+        with advising():
+            return work()
+    except IrsaError as error:
+        ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+        number = error.number if isinstance(error, Interrupted) else 0
+        return Result(ended, transaction=transaction, error=error, signal=number)
+
+
+def warning(settings: Settings, *, forward: bool) -> Callable[[str], None]:
+    """What is said when the first signal comes."""
+    what = "the call under way is waited for" if forward else "this transaction is taken back first"
+    return lambda _: settings.note(f"stopping: {what} (once more to stop at once)")
+
+
+@dataclass
+class _Work:
+    """The parts of the work on one transaction; connections are kept for the next one."""
+
+    request: Request
+    settings: Settings
+    log: WireLog
+    connections: dict[tuple[Target, bool], Connection] = field(default_factory=dict)
+
+    def one(self, path: Path, stop: Stop) -> Result:
+        early = self.without_writing(path)
+        if early is not None:
+            return early
+        connection = self.connect(read(path))
+        self.authorise(path, connection, named=False)
+        return self.carry_out(path, connection, stop)
+
+    def without_writing(self, path: Path) -> Result | None:
+        """The result where there is nothing to do, or nothing is to be done."""
+        story = read(path)
+        if story.finished:
+            notes = [f"it ended as {story.outcome}"]
+            return Result(Ended.UNCHANGED, transaction=story.transaction, notes=notes)
+        if self.request.forward:
+            _check_forward(story)
+        if not self.settings.dry_run:
+            return None
+        if is_running(path):
+            raise JournalError(f"transaction {path.stem} is still running")
+        return self.plan(story)
+
+    def plan(self, story: Story) -> Result:
+        """What would be done."""
+        changes = forward_changes(story) if self.request.forward else backward_changes(story)
+        result = planned(story.transaction, changes, facts_of(story), self.settings)
+        if not story.sealed:
+            result.notes.append(NOT_WRITTEN_HERE.format(story.transaction))
+        return result
+
+    def authorise(self, path: Path, connection: Connection, *, named: bool) -> None:
+        """Raise `Refused` where the journal asks for more than its word is worth; see `Request`."""
+        story, forward = read(path), self.request.forward
+        begun = [record.change for record in story.records if record.needs_undo]
+        check_cluster(story, connection)
+        with naming_caller(connection.aws.caller):
+            todo = forward_changes(story) if forward else begun
+            check_marks(story, path, todo, connection, forward=forward, named=named)
+        check_word(story, begun, named=named, forward=forward)
+
+    def connect(self, story: Story) -> Connection:
+        # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
+        kube = any(record.change.kind.traits.service is Service.KUBERNETES for record in story.records)
+        told = target_of(story)
+        target = self.request.override(
+            replace(told, profile=None, assume_role=None, kubeconfig=None, context=None)
+        )
+        check_way(story, told, target, *(["--forward"] if self.request.forward else []))
+        if (target, kube) not in self.connections:
+            self.connections[target, kube] = connect(target, kube=kube, log=self.log, check=lambda aws: None)
+        return self.connections[target, kube]
+
+    def carry_out(self, path: Path, connection: Connection, stop: Stop) -> Result:
+        started, story = time.monotonic(), read(path)
+        stop.check()
+        kube = (connection.target, True) in self.connections
+        found = handlers(connection.iam, connection.kube if kube else None)
+        with naming_caller(connection.aws.caller):
+            ended = DeletionEnd.OPEN
+            if not self.request.forward:
+                ended = look_at_deletion(path, story, found, self.settings.listen)
+            if ended is DeletionEnd.ENDED:
+                result = _deleted(story)
+            elif self.request.forward or ended is DeletionEnd.HALF:
+                stop.current = run = Run(story.transaction, self.settings.timeout)
+                report = roll_forward(path, read(path), found, run, self.settings.listen)
+                stop.current = None
+                result = _forward_result(report, story)
+                result.notes += (
+                    [f"{_gone(story)}: the deletion is gone on with"] if ended is DeletionEnd.HALF else []
+                )
+                name_caller(result.error, connection.aws.caller)
+            else:
+                seconds = self.settings.rollback_timeout
+                leftovers = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
+                result = back_result(story, leftovers, story.transaction, connection.cluster)
+        committed = result.ended is Ended.COMMITTED
+        if committed and {"command", "cluster", "serviceAccount"} <= set(story.context):
+            supersede(cut_off(self.settings.state_dir, story.context), _like(story))
+        result.cluster, result.facts = connection.cluster, facts_of(story, committed=committed)
+        result.seconds = time.monotonic() - started
+        return result
+
+
+def _like(story: Story) -> Covers:
+    """What is left of others when this transaction has come to its end: nothing of its own objects."""
+    objects = {record.change.object for record in story.records}
+    request = story.context.get("request")
+    return lambda other, change: other.context.get("request") == request and change.object in objects
+
+
+def _deleted(story: Story) -> Result:
+    """A deletion that had come to its end counts as such."""
+    why = f"{_gone(story)}: the transaction counts as committed"
+    changes = [ChangeResult(record.change, "done") for record in story.records]
+    return Result(Ended.COMMITTED, transaction=story.transaction, changes=changes, notes=[why])
+
+
+def _gone(story: Story) -> str:
+    gone = ", ".join(f"{item.change.kind.value} {item.change.name}" for item in story.stages[-1])
+    return f"{gone} is gone already, and can't come back as what it was"
+
+
+def _check_forward(story: Story) -> None:
+    back = f"{recover_command(story.transaction, story.to_paste)}  # takes it back"
+    if story.context.get(TAKES_BACK):
+        raise Refused(
+            f"transaction {story.transaction} was itself a recovery",
+            reason="there is nothing to go forward to",
+            next_steps=(back,),
+        )
+    if story.context.get("gated"):
+        raise Refused(
+            f"transaction {story.transaction} can't be gone on with from its journal",
+            reason="with --verify, the token is to be proven before the last step",
+            next_steps=(
+                f"run the same irsa {story.context.get('command', '')} command again:"
+                " it goes on from what is there",
+                back,
+            ),
+        )
+
+
+def forward_changes(story: Story) -> list[Change]:
+    """What is not done yet."""
+    return [item.change for item in story.records if item.undone or not item.done]
+
+
+def backward_changes(story: Story) -> list[Change]:
+    """What takes back all that was begun, in the order in which it is taken back."""
+    return [item.change.inverse for item in reversed(list(story.records)) if item.needs_undo]
+
+
+def planned(
+    transaction: str, changes: Iterable[Change], facts: Mapping[str, Any], settings: Settings
+) -> Result:
+    """The result of a dry run."""
+    return Result(
+        Ended.PLANNED,
+        transaction=transaction,
+        facts=facts,
+        changes=[ChangeResult(change, "planned") for change in changes],
+        seconds=settings.seconds,
+    )
+
+
+def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, cluster: Cluster) -> Result:
+    """How taking back ended; `transaction` is the one that was taken back."""
+
+    def state(record: Record) -> str:
+        if any(item.change is record.change for item in leftovers):
+            return "left"
+        return "undone" if record.undone else "pending"
+
+    return Result(
+        Ended.INCOMPLETE if leftovers else Ended.ROLLED_BACK,
+        cluster=cluster,
+        transaction=transaction,
+        changes=[ChangeResult(record.change, state(record)) for record in story.records],
+        left=[left(item, story.transaction, cluster.name, way_of(story.to_paste)) for item in leftovers],
+        error=IrsaError("the transaction could not be taken back completely") if leftovers else None,
+    )
+
+
+def _forward_result(report: Report, story: Story) -> Result:
+    error = report.error
+    if error is not None and isinstance(error, IrsaError):
+        error.next_steps = (
+            *error.next_steps,
+            f"{recover_command(story.transaction, story.to_paste, '--forward')}  # goes on",
+            f"{recover_command(story.transaction, story.to_paste)}  # takes it back",
+        )
+    return Result(
+        Ended(report.outcome),
+        transaction=story.transaction,
+        changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
+        error=error,
+        signal=error.number if isinstance(error, Interrupted) else 0,
+    )
+
+
+def facts_of(story: Story, *, committed: bool = False) -> dict[str, Any]:
+    """The ServiceAccount and its role, as the run would have told them itself."""
+    namespace, slash, name = str(story.context.get("serviceAccount") or "").partition("/")
+    facts: dict[str, Any] = {"serviceAccount": {"namespace": namespace, "name": name}} if slash else {}
+    makes_role = any(item.change.kind is Kind.ROLE and item.change.before is None for item in story.records)
+    for record in story.records:
+        state = record.change.after
+        role = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
+        if role:
+            facts["role"] = {"arn": role, "created": committed and makes_role}
+    return facts

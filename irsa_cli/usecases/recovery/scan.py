@@ -1,0 +1,132 @@
+"""Recovery without a journal: reading what runs have left in a cluster and its account, and taking it back.
+
+What of it is half made is decided in `irsa_cli.core.recovery.judge`; how it is taken back in
+`irsa_cli.transaction`, by the same changes and guards as in a rollback.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws import listing
+from irsa_cli.aws.listing import FoundRole, ListedRole
+from irsa_cli.core.plan.states import CLUSTER_TAG, TRANSACTION_TAG, ProviderState
+from irsa_cli.core.recovery.judge import Finder
+from irsa_cli.core.recovery.leftovers import (
+    Seen,
+    SeenAccount,
+    SeenNamespace,
+    SeenProvider,
+    SeenRole,
+    names_provider,
+)
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.names import default_role_path
+from irsa_cli.kube.client import Json
+from irsa_cli.usecases.command.connect import Connection
+
+PARALLEL = 8
+
+
+def look(connection: Connection) -> Seen:
+    """Read all that tells what runs have left: three round trips, however many roles there are at once.
+
+    Raises `ServiceError` where the caller may not list roles, ServiceAccounts or namespaces.
+    """
+    cluster, iam, kube = connection.cluster, connection.iam, connection.kube
+    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    with ThreadPoolExecutor(4) as pool:
+        listed = pool.submit(listing.list_roles, iam)
+        found_provider = pool.submit(reading.aged_provider, iam, arn)
+        accounts = pool.submit(kube.service_accounts)
+        namespaces = pool.submit(kube.namespaces)
+    roles, now = listed.result().roles, listed.result().now
+    seen = Seen(
+        cluster=cluster,
+        now=now,
+        roles=_marked_roles(connection, roles, arn),
+        role_arns=frozenset(role.arn for role in roles),
+        trusting=frozenset(role.name for role in roles if names_provider(role.trust, arn)),
+        accounts=tuple(_account(item) for item in accounts.result()),
+        namespaces=tuple(_namespace(item) for item in namespaces.result() if _is_marked(item)),
+        provider=_provider(arn, found_provider.result(), now),
+    )
+    return _with_contents(connection, seen)
+
+
+def _provider(arn: str, found: tuple[ProviderState, float] | None, now: datetime) -> SeenProvider | None:
+    if found is None:
+        return None
+    state, age = found
+    return SeenProvider(arn, state, now - timedelta(seconds=age))
+
+
+def _marked_roles(
+    connection: Connection, roles: tuple[ListedRole, ...], provider: str
+) -> tuple[SeenRole, ...]:
+    """The roles that bear the cluster's tag: under its path, or with another path and its provider."""
+    path = default_role_path(connection.cluster.name)
+    names = [role.name for role in roles if role.path == path or names_provider(role.trust, provider)]
+    found = listing.find_roles(connection.iam, names)
+    return tuple(_role(role) for role in found if role.state.tags.get(CLUSTER_TAG) == connection.cluster.arn)
+
+
+def _role(found: FoundRole) -> SeenRole:
+    return SeenRole(found.name, found.arn, found.role_id, found.state, found.created, found.last_used)
+
+
+def _with_contents(connection: Connection, seen: Seen) -> Seen:
+    """With the policies of half-made roles, and with what is in the namespaces that runs have made."""
+    half_made = Finder(seen).half_made()
+    inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
+
+    def role(item: SeenRole) -> SeenRole:
+        observed = reading.observed_role(connection.iam, item.name) if item.name in half_made else None
+        if observed is None:
+            return item
+        return replace(item, state=observed.state, attached=observed.attached, inline=observed.inline)
+
+    def namespace(item: SeenNamespace) -> SeenNamespace:
+        if item.name in inhabited:
+            return item
+        return replace(item, contents=frozenset(connection.kube.contents(item.name).hindrances))
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        roles = pool.map(role, seen.roles)
+        namespaces = pool.map(namespace, seen.namespaces)
+    return replace(seen, roles=tuple(roles), namespaces=tuple(namespaces))
+
+
+def _account(item: Json) -> SeenAccount:
+    metadata = item["metadata"]
+    return SeenAccount(
+        metadata["namespace"],
+        metadata["name"],
+        metadata["uid"],
+        metadata.get("annotations") or {},
+        _moment(metadata["creationTimestamp"]),
+    )
+
+
+def _namespace(item: Json) -> SeenNamespace:
+    metadata = item["metadata"]
+    return SeenNamespace(
+        metadata["name"],
+        metadata["uid"],
+        metadata.get("annotations") or {},
+        _moment(metadata["creationTimestamp"]),
+    )
+
+
+def _is_marked(item: Json) -> bool:
+    """Whether a run has made the namespace, and nobody is deleting it."""
+    metadata = item["metadata"]
+    return TRANSACTION_TAG in (metadata.get("annotations") or {}) and not metadata.get("deletionTimestamp")
+
+
+def _moment(text: str) -> datetime:
+    """A time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)

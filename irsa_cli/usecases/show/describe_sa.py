@@ -1,0 +1,177 @@
+"""`irsa describe-sa`: all of one ServiceAccount that names a role, in two round trips, three with documents.
+
+What follows from it is in `irsa_cli.core`: the binding in `bindings`, the pods in `restarts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws.details import bound_role
+from irsa_cli.aws.diagnosis import managed_policy
+from irsa_cli.aws.listing import FoundRole, find_role
+from irsa_cli.core.doctor.facts import Association
+from irsa_cli.core.inventory.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
+from irsa_cli.core.inventory.describe_document import Description, Policy
+from irsa_cli.core.inventory.restarts import PodIdentity, pods_of
+from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.kinds import Pod, ServiceAccount
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import naming_caller
+from irsa_cli.usecases.doctor.aws import read
+from irsa_cli.usecases.read.associations import association, taken_over
+from irsa_cli.usecases.read.bindings import naming_roles
+from irsa_cli.usecases.read.identity import ServiceAccount as Named
+from irsa_cli.usecases.read.reads import Reads
+
+WORKERS = 8
+Names = Iterable[str] | Unreadable
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which ServiceAccount; `documents`: with those of its policies.
+
+    `readers` are roles by which the IAM of other accounts is read. `ignore_not_found`: a ServiceAccount that
+    is not there, or names no role, is no error.
+    """
+
+    target: Target
+    namespace: str
+    name: str
+    documents: bool = False
+    readers: tuple[str, ...] = ()
+    ignore_not_found: bool = False
+
+
+def describe(request: Request, log: WireLog) -> Description | None:
+    """All of it; raises `Refused` when it is not there or names no role.
+
+    None when it is not there and that is to be ignored.
+    """
+    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    with (
+        naming_caller(connection.aws.caller),
+        Reads(connection, request.readers) as reads,
+        ThreadPoolExecutor(WORKERS) as pool,
+    ):
+        return _Describing(connection, request, reads, pool).describe()
+
+
+@dataclass(frozen=True)
+class _Describing:
+    connection: Connection
+    request: Request
+    reads: Reads
+    pool: ThreadPoolExecutor
+
+    def describe(self) -> Description | None:
+        namespace, kube = self.request.namespace, self.connection.kube
+        self.reads.provider(self.connection.cluster.account)
+        pods = self.pool.submit(read, lambda: tuple(map(parsing.pod, kube.pods(namespace))))
+        others = self.pool.submit(association, self.connection, namespace, self.request.name)
+        account = self._account()
+        if account is None:
+            return None
+        arn = named_role(account)
+        found = self._without_role(account) if arn is None else self._with_role(account, arn, others)
+        return replace(found, pods=_identities(account, pods.result()), association=others.result())
+
+    def _account(self) -> ServiceAccount | None:
+        namespace, name = self.request.namespace, self.request.name
+        body = self.connection.kube.service_account(namespace, name)
+        account = None if body is None else parsing.service_account(body)
+        if account is not None and annotation_of(account) is not None:
+            return account
+        if not self.request.ignore_not_found:
+            named = Named(self.connection, namespace, name)
+            try:
+                if account is None:
+                    raise named.missing()
+                named.settings_with_role()
+            except Refused as error:
+                raise naming_roles(error, self.connection, namespace, name) from error
+        return None
+
+    def _without_role(self, account: ServiceAccount) -> Description:
+        cluster = self.connection.cluster
+        return Description(cluster, account, binding_of(cluster, account, None, None))
+
+    def _with_role(
+        self, account: ServiceAccount, arn: Arn, others: Future[Association | Unreadable | None]
+    ) -> Description:
+        self.reads.provider(arn.account)
+        attached = self._begin(lambda: reading.attached_policies(self.reads.iam(arn.account), arn.name))
+        inline = self._begin(lambda: reading.inline_policy_names(self.reads.iam(arn.account), arn.name))
+        role = read(lambda: find_role(self.reads.iam(arn.account), arn.name))
+        provider: ReadProvider = read(lambda: self.reads.provider(arn.account).result())
+        names = _both(attached.result(), inline.result())
+        cluster = self.connection.cluster
+        theirs = others.result()
+        over = taken_over(theirs) if isinstance(theirs, Association) else ""
+        now = datetime.now(timezone.utc)
+        binding = binding_of(cluster, account, _bound(role, names), provider, now, over)
+        found = Description(cluster, account, binding, provider)
+        if not isinstance(role, FoundRole):
+            return found
+        found = replace(found, state=role.state, used_in=role.used_in, policies=_policies(names))
+        boundary = role.state.permissions_boundary
+        if boundary:
+            found = replace(found, boundary=Policy(boundary.rsplit("/", 1)[-1], boundary))
+        return self._with_documents(found, arn) if self.request.documents else found
+
+    def _begin(self, work: Callable[[], Iterable[str]]) -> Future[Names]:
+        return self.pool.submit(read, work)
+
+    def _with_documents(self, found: Description, arn: Arn) -> Description:
+        named = () if isinstance(found.policies, Unreadable) else found.policies
+        wanted = (*named, found.boundary) if found.boundary else named
+        read_ones = tuple(self.pool.map(lambda policy: self._with_document(policy, arn), wanted))
+        if not isinstance(found.policies, Unreadable):
+            found = replace(found, policies=read_ones[: len(named)])
+        return replace(found, boundary=read_ones[-1]) if found.boundary else found
+
+    def _with_document(self, policy: Policy, arn: Arn) -> Policy:
+        def work() -> Document | None:
+            iam = self.reads.iam(arn.account)
+            if policy.arn:
+                return managed_policy(iam, policy.arn)
+            return reading.inline_policy(iam, arn.name, policy.name)
+
+        return replace(policy, document=read(work))
+
+
+def _identities(
+    account: ServiceAccount, pods: tuple[Pod, ...] | Unreadable
+) -> tuple[PodIdentity, ...] | Unreadable:
+    return pods if isinstance(pods, Unreadable) else pods_of(account, pods)
+
+
+def _both(attached: Names, inline: Names) -> tuple[list[str], list[str]] | Unreadable:
+    if isinstance(attached, Unreadable):
+        return attached
+    return inline if isinstance(inline, Unreadable) else (sorted(attached), sorted(inline))
+
+
+def _bound(role: FoundRole | Unreadable | None, names: tuple[list[str], list[str]] | Unreadable) -> ReadRole:
+    if not isinstance(role, FoundRole):
+        return role
+    return (
+        replace(bound_role(role), hidden=names.why)
+        if isinstance(names, Unreadable)
+        else bound_role(role, *names)
+    )
+
+
+def _policies(names: tuple[list[str], list[str]] | Unreadable) -> tuple[Policy, ...] | Unreadable:
+    if isinstance(names, Unreadable):
+        return names
+    return (*(Policy(arn.rsplit("/", 1)[-1], arn) for arn in names[0]), *map(Policy, names[1]))

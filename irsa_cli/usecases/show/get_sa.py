@@ -1,0 +1,45 @@
+"""`irsa get-sa`: the bindings of a cluster. Reading them is in `irsa_cli.usecases.read.bindings`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from irsa_cli.core.inventory.bindings import Bindings
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import naming_caller
+from irsa_cli.usecases.read.bindings import Scope, read_bindings
+from irsa_cli.usecases.read.identity import ServiceAccount
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to list; `readers` are roles by which the IAM of other accounts is read.
+
+    `ignore_not_found`: a ServiceAccount that is named and not there is an empty list, and no error.
+    """
+
+    target: Target
+    scope: Scope
+    readers: tuple[str, ...] = ()
+    ignore_not_found: bool = False
+
+
+def get_bindings(request: Request, log: WireLog) -> Bindings:
+    """The bindings; raises `Refused` for a named ServiceAccount that has none.
+
+    Raises `IrsaError` when nothing can be read.
+    """
+    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    with naming_caller(connection.aws.caller):
+        found = read_bindings(connection, request.scope, request.readers)
+        if request.scope.name and not found.items and not request.ignore_not_found:
+            _refuse(connection, request.scope)
+    return found
+
+
+def _refuse(connection: Connection, scope: Scope) -> None:
+    """Say why there is no binding of that name: no such ServiceAccount, elsewhere, or without a role."""
+    if scope.namespace:
+        ServiceAccount(connection, scope.namespace, scope.name).settings_with_role()
+    raise Refused(f"no ServiceAccount {scope.name} names a role in {connection.cluster.name}")

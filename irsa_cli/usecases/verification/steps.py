@@ -1,0 +1,320 @@
+"""The six steps of a ServiceAccount's identity, each from what was read or tried to a verdict on it.
+
+Reading is `irsa_cli.usecases.read.reads`'s business; which step comes when,
+`irsa_cli.usecases.verification.verify`'s.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from irsa_cli.core.doctor.facts import Association
+from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, WebIdentity, region_called
+from irsa_cli.core.trust import jwt
+from irsa_cli.core.trust.claims import Claims, read
+from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
+from irsa_cli.core.values.arn import iam_arn, role_arn
+from irsa_cli.core.values.errors import IrsaError, ServiceError
+from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.verification.report import Check, Name, Permission, Status, Step
+from irsa_cli.usecases.read.associations import note_of, taken_over
+
+if TYPE_CHECKING:
+    from irsa_cli.aws.permissions import ReadCall
+    from irsa_cli.aws.simulation import Simulated
+    from irsa_cli.aws.sts import Exchange
+    from irsa_cli.core.plan.states import ProviderState, RoleState
+    from irsa_cli.core.trust.jwt import Keys
+    from irsa_cli.core.values.cluster import Cluster
+    from irsa_cli.kube.client import TokenAnswer
+
+OK, FAILED, NOT_CHECKED = Status.OK, Status.FAILED, Status.NOT_CHECKED
+# STS says AccessDenied for a dozen causes; these are those that a trust policy does not show.
+_UNSEEN = (
+    "a service control or resource control policy, or a policy of a VPC endpoint, may deny it",
+    "what was changed within the last minute, IAM may still be spreading",
+)
+
+
+def open_check(what: str, error: IrsaError, *, needed: bool = True) -> Check:
+    """A check that could not be made, with the reason in the service's own words."""
+    why = error.reason or error.message
+    if isinstance(error, ServiceError) and error.status in (401, 403) and error.details:
+        why = f"{error.details[0]} ({why})"
+    return Check(what, NOT_CHECKED, f"not checked: {why}", needed)
+
+
+def token(answer: TokenAnswer | IrsaError, *, account: str, audience: str, pod: str) -> Step:
+    """Whether the cluster gives a token. Not being allowed to ask says nothing about the binding."""
+    bound = f"bound to pod {pod}" if pod else "bound to nothing"
+    sent = f"TokenRequest for {account}, audience {audience}, {bound}"
+    if not isinstance(answer, IrsaError):
+        seconds = answer.expires.timestamp() - time.time()
+        return Step(Name.TOKEN, sent, (Check("token", OK, f"given, good for {seconds:.0f} s"),))
+    refused = isinstance(answer, ServiceError) and answer.status in (400, 404, 409, 422)
+    if refused:
+        return Step(Name.TOKEN, sent, (Check("token", FAILED, answer.reason),))
+    return Step(Name.TOKEN, sent, (open_check("token", answer),))
+
+
+def claims(
+    answer: TokenAnswer | IrsaError,
+    cluster: Cluster,
+    subject: str,
+    audience: str,
+    public: Future[Keys],
+    own: Future[Keys],
+) -> Step:
+    """What the token says, and whose signature it bears."""
+    published = f"{cluster.issuer.rstrip('/')}/.well-known/openid-configuration"
+    sent = f"GET {published} and its keys, GET /openid/v1/jwks"
+    if isinstance(answer, IrsaError):
+        expected = f"expected: {cluster.issuer}, {subject}, {audience}"
+        return Step(
+            Name.CLAIMS, sent, (Check("claims", NOT_CHECKED, f"not checked: there is no token; {expected}"),)
+        )
+    found = jwt.check_claims(
+        read(answer.token), issuer=cluster.issuer, subject=subject, audience=audience, now=time.time()
+    )
+    checks = [
+        Check(c.name, FAILED if c.wrong else OK, f"{c.text}; {c.wrong}" if c.wrong else c.text) for c in found
+    ]
+    return Step(Name.CLAIMS, sent, (*checks, *_signatures(answer.token, public, own)))
+
+
+def _signatures(text: str, public: Future[Keys], own: Future[Keys]) -> Iterator[Check]:
+    published, known = _keys(public), _keys(own)
+    yield _signature(text, published, "signature", "the issuer publishes")
+    yield _signature(text, known, "cluster's keys", "the cluster has")
+    if isinstance(published, IrsaError) or isinstance(known, IrsaError):
+        return
+    here, there = set(jwt.key_ids(known)), set(jwt.key_ids(published))
+    if here != there:
+        parts = [
+            f"{where}: {', '.join(sorted(ids))}"
+            for where, ids in (("only in the cluster", here - there), ("only published", there - here))
+            if ids
+        ]
+        # A difference that doesn't touch this token's key is worth knowing, and no failure.
+        text = f"published and cluster's keys differ (a key rotation, or another cluster): {'; '.join(parts)}"
+        yield Check("keys", OK, text, needed=False)
+
+
+def _keys(future: Future[Keys]) -> Keys | IrsaError:
+    try:
+        return future.result()
+    except IrsaError as error:
+        return error
+
+
+def _signature(text: str, keys: Keys | IrsaError, what: str, whose: str) -> Check:
+    if isinstance(keys, IrsaError):
+        return open_check(what, keys, needed=False)
+    verdict = jwt.signature(text, keys)
+    if verdict is jwt.Signature.GOOD:
+        return Check(what, OK, f"good, by a key that {whose}", needed=False)
+    if verdict is jwt.Signature.UNSUPPORTED:
+        return Check(what, NOT_CHECKED, "not checked: neither RS256 nor ES256", needed=False)
+    ids = ", ".join(jwt.key_ids(keys)) or "none"
+    why = (
+        f"no key of that id among those that {whose} ({ids}): keys were changed, or it is another cluster's"
+        if verdict is jwt.Signature.UNKNOWN_KEY
+        else f"not by the key of that id that {whose}"
+    )
+    return Check(what, FAILED, why)
+
+
+def provider(found: Future[ProviderState | None], cluster: Cluster, account: str, audience: str) -> Step:
+    """Whether IAM in the role's account knows the issuer, for this audience."""
+    arn = provider_arn(cluster.partition, account, cluster.issuer)
+    sent = f"GetOpenIDConnectProvider {arn}"
+    try:
+        state = found.result()
+    except IrsaError as error:
+        return Step(Name.PROVIDER, sent, (open_check("provider", error),))
+    if state is None:
+        text = f"account {account} has no OIDC provider for {cluster.issuer}"
+        command = f"irsa associate-oidc -c {cluster.name}"
+        if account != cluster.account:
+            command = (
+                f"aws iam create-open-id-connect-provider --url {shlex.quote(cluster.issuer)}"
+                f" --client-id-list {shlex.quote(audience)}"
+            )
+            command += f"  # in account {account}, where the role is"
+        return Step(Name.PROVIDER, sent, (Check("provider", FAILED, text),), (command,))
+    there = Check("provider", OK, f"account {account} has a provider for {state.url}")
+    accepted = ", ".join(state.audiences) or "nothing"
+    if audience in state.audiences:
+        return Step(Name.PROVIDER, sent, (there, Check("audiences", OK, f"it accepts {accepted}")))
+    wrong = Check("audiences", FAILED, f"it accepts {accepted}, and not {audience}")
+    return Step(
+        Name.PROVIDER,
+        sent,
+        (there, wrong),
+        (f"irsa associate-oidc -c {cluster.name} --audience {shlex.quote(audience)}",),
+    )
+
+
+def identity_of(
+    cluster: Cluster,
+    arn: str,
+    subject: str,
+    audience: str,
+    answer: TokenAnswer | IrsaError,
+    *,
+    regional_sts: bool = True,
+) -> WebIdentity:
+    """What STS will know of a pod's exchange: of the token, or where there is none, of one as pods have it.
+
+    The session name is the pod's SDK's, not that of this verification, and so can't be known.
+    """
+    token_claims = Claims({}, {}) if isinstance(answer, IrsaError) else read(answer.token)
+    others = tuple(item for item in jwt.audiences_of(token_claims) if item != audience)
+    return WebIdentity(
+        provider_arn(cluster.partition, role_arn(arn).account, cluster.issuer),
+        cluster.issuer,
+        str(token_claims.claims.get("sub", subject)),
+        audience,
+        others,
+        request={REQUESTED_REGION: region_called(cluster.region, regional=regional_sts)},
+    )
+
+
+def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> Step:
+    """The statement that admits the token; else what fails first in each."""
+    parsed = role_arn(arn)
+    sent = f"GetRole {parsed.name}, its trust policy evaluated for {identity.subject}"
+    try:
+        state = found.result()
+    except IrsaError as error:
+        return Step(Name.TRUST, sent, (open_check("trust policy", error),))
+    if state is None:
+        return Step(Name.TRUST, sent, (Check("role", FAILED, f"role {arn} does not exist"),))
+    real = iam_arn(parsed.partition, parsed.account, f"role{state.path}{parsed.name}")
+    if real != arn:
+        text = f"role {arn} does not exist: the role {parsed.name} is {real}"
+        return Step(Name.TRUST, sent, (Check("role", FAILED, text),))
+    explanation = explain(state.trust, identity, now=datetime.now(timezone.utc))
+    status = {Answer.YES: OK, Answer.NO: FAILED, Answer.UNKNOWN: NOT_CHECKED}[explanation.answer]
+    lines = (Check("trust policy", status, line) for line in explanation.text)
+    return Step(Name.TRUST, sent, (Check("role", OK, "it exists"), *lines), statements=explanation.verdicts)
+
+
+def exchange(result: Exchange | IrsaError, arn: str, endpoint: str, session: str, trusted: Step) -> Step:
+    """Whether STS gives credentials.
+
+    Where the trust policy (step `trusted`) asks for the session name, that says nothing of pods: their SDKs
+    choose one of their own.
+    """
+    sent = f"AssumeRoleWithWebIdentity {arn} at {endpoint}, session {session}"
+    by_session = Explanation(trusted.statements).depends_on(SESSION_NAME)
+    if not isinstance(result, IrsaError):
+        until = f"{result.credentials.expires:%H:%M:%S} UTC"
+        text = f"given to {result.subject}, audience {result.audience}, by {result.provider}, until {until}"
+        checks = [Check("credentials", OK, text)]
+        if by_session:
+            own = f"the trust policy asks for the session name: it takes '{session}', pods have another"
+            checks.append(Check("session name", NOT_CHECKED, own))
+        return Step(Name.EXCHANGE, sent, tuple(checks))
+    if by_session and isinstance(result, ServiceError) and result.code == "AccessDenied":
+        own = f"the trust policy asks for the session name: '{session}' is refused, pods have another"
+        return Step(Name.EXCHANGE, sent, (Check("credentials", NOT_CHECKED, f"not checked: {own}"),))
+    if not isinstance(result, ServiceError) or result.transient or not result.status:
+        return Step(Name.EXCHANGE, sent, (open_check("credentials", result),))
+    unexplained = result.code == "AccessDenied" and trusted.status is OK
+    advice = _UNSEEN if unexplained else ()
+    return Step(Name.EXCHANGE, sent, (Check("credentials", FAILED, result.reason),), advice)
+
+
+def whose(result: str | IrsaError, arn: str, session: str) -> Step:
+    """Whether AWS knows the credentials as the role's."""
+    parsed = role_arn(arn)
+    expected = f"arn:{parsed.partition}:sts::{parsed.account}:assumed-role/{parsed.name}/{session}"
+    sent = "GetCallerIdentity with the credentials"
+    if isinstance(result, IrsaError):
+        return Step(Name.IDENTITY, sent, (open_check("caller", result),))
+    right = result == expected
+    text = result if right else f"{result}, and not {expected}"
+    return Step(Name.IDENTITY, sent, (Check("caller", OK if right else FAILED, text),))
+
+
+def chained(result: str | IrsaError, arn: str) -> Step:
+    """Whether the credentials become a further role (role chaining)."""
+    sent = f"AssumeRole {arn} with the credentials so far"
+    if not isinstance(result, IrsaError):
+        return Step(Name.CHAIN, sent, (Check("credentials", OK, result),))
+    if isinstance(result, ServiceError) and result.status and not result.transient:
+        return Step(Name.CHAIN, sent, (Check("credentials", FAILED, result.reason),))
+    return Step(Name.CHAIN, sent, (open_check("credentials", result),))
+
+
+def completeness(found: Future[RoleState | None], arn: str, cluster: Cluster) -> tuple[Step, ...]:
+    """That the run which makes or deletes the role is not over, whatever STS says to the token."""
+    try:
+        role = found.result()
+    except IrsaError:
+        return ()
+    if role is None:
+        return ()
+    life = lifecycle.of(role.tags, named=True)
+    if life.is_over:
+        return ()
+    check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")
+    advice = life.next_steps(f"-c {cluster.name} -r {cluster.region}")
+    return (Step(Name.COMPLETENESS, f"the tags of {arn}", (check,), advice),)
+
+
+def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[Step, ...]:
+    """That pods get other credentials, where an EKS Pod Identity association gives them another role."""
+    if not isinstance(others, Association) or not pods_differ(others, arn):
+        return ()
+    sent = f"ListPodIdentityAssociations of {cluster.name}"
+    check = Check("credentials", FAILED if others.role_arn else NOT_CHECKED, taken_over(others))
+    return (Step(Name.PODS, sent, (check,)),)
+
+
+def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterator[str]:
+    """What is noted of associations beside: that they were not read, or give pods the same role."""
+    same = isinstance(others, Association) and not pods_differ(others, arn)
+    if isinstance(others, Unreadable) or same:
+        yield from note_of(others, arn)
+
+
+def pods_differ(others: Association, arn: str) -> bool:
+    """Whether an association gives pods another role."""
+    return arn != (others.target_role_arn or others.role_arn)
+
+
+def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) -> Iterator[Permission]:
+    """What IAM's simulation says; an answer that depends on what it wasn't told is none."""
+    kind = "simulation"
+    if isinstance(results, IrsaError):
+        text = open_check("", results).text
+        yield from (Permission(kind, action, NOT_CHECKED, text) for action in actions)
+        return
+    for item in results:
+        if item.missing:
+            missing = ", ".join(item.missing)
+            text = f"can't tell: the simulation says {item.decision}, without values for {missing}"
+            yield Permission(kind, item.action, NOT_CHECKED, text, item.resource)
+        elif item.allowed:
+            yield Permission(kind, item.action, OK, "allowed by IAM's simulation", item.resource)
+        else:
+            text = f"IAM's simulation says {item.decision}"
+            yield Permission(kind, item.action, FAILED, text, item.resource)
+
+
+def called(wanted: ReadCall, result: str | IrsaError) -> Permission:
+    """What came of a call that was really made."""
+    if not isinstance(result, IrsaError):
+        return Permission("call", wanted.text, OK, f"done with the credentials: {result}")
+    if isinstance(result, ServiceError) and 400 <= result.status < 500 and not result.transient:
+        return Permission("call", wanted.text, FAILED, result.reason)
+    return Permission("call", wanted.text, NOT_CHECKED, open_check("", result).text)

@@ -1,0 +1,225 @@
+"""One ServiceAccount through all steps, in few round trips: what waits for nothing runs at once.
+
+What each step's outcome means is in `irsa_cli.usecases.verification.steps`, what is read in
+`irsa_cli.usecases.read.reads`; which ServiceAccounts are taken is `irsa_cli.usecases.verification.verify`'s
+business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.values import names
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.verification.report import Permission, Step, Verification, agreed
+from irsa_cli.usecases.read.reads import WORKERS, Reads
+from irsa_cli.usecases.verification import steps
+
+if TYPE_CHECKING:
+    from irsa_cli.aws.permissions import ReadCall
+    from irsa_cli.aws.role_credentials import RoleCredentials
+    from irsa_cli.aws.simulation import Simulated
+    from irsa_cli.aws.sts import Exchange
+    from irsa_cli.core.doctor.facts import Association
+    from irsa_cli.core.objects.unreadable import Unreadable
+    from irsa_cli.kube.client import TokenAnswer
+    from irsa_cli.usecases.command.connect import Connection
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be verified beyond the six steps.
+
+    `audience` in place of the annotation's; `pod` is the name and uid of the pod that the token is bound to.
+    `chain` are roles to become one after the other with the credentials.
+    """
+
+    audience: str = ""
+    pod: tuple[str, str] | None = None
+    actions: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    calls: tuple[ReadCall, ...] = ()
+    chain: tuple[str, ...] = ()
+
+
+def attempt(work: Callable[[], T]) -> T | IrsaError:
+    """What `work` returns, or the error that it raises, as a value."""
+    try:
+        return work()
+    except IrsaError as error:
+        return error
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Verifies ServiceAccounts of one cluster; what they share is read once. Thread-safe."""
+
+    connection: Connection
+    reads: Reads
+    wanted: Wanted
+    options: str = ""
+    """The options by which `irsa doctor` looks at the same."""
+    many: bool = False
+
+    def verify(self, namespace: str, name: str, injection: Injection) -> Verification:
+        """Go through the steps for a ServiceAccount whose annotations name a role."""
+        from irsa_cli.aws.sts import SESSION_NAME
+
+        started = monotonic()
+        audience, arn = self.wanted.audience or injection.audience, injection.role_arn
+        cluster, subject = self.connection.cluster, names.subject(namespace, name)
+        self._begin(arn)
+        self._begin_association(namespace, name)
+        answer = attempt(lambda: self._token(namespace, name, audience))
+        exchanged = attempt(lambda: self._exchange(arn, answer))
+        after, permissions = self._after(arn, exchanged)
+        pod = self.wanted.pod[0] if self.wanted.pod else ""
+        identity = steps.identity_of(
+            cluster, arn, subject, audience, answer, regional_sts=injection.regional_sts
+        )
+        others = self._association(namespace, name)
+        trusted = steps.trust(self.reads.role(arn), arn, identity)
+        endpoint = self.connection.aws.unsigned_sts().meta.endpoint_url
+        return agreed(
+            Verification(
+                namespace,
+                name,
+                arn,
+                audience,
+                (
+                    steps.token(answer, account=f"{namespace}/{name}", audience=audience, pod=pod),
+                    steps.claims(
+                        answer,
+                        cluster,
+                        subject,
+                        audience,
+                        self.reads.public_keys(),
+                        self.reads.cluster_keys(),
+                    ),
+                    steps.provider(
+                        self.reads.provider(role_arn(arn).account), cluster, role_arn(arn).account, audience
+                    ),
+                    trusted,
+                    steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
+                    *after,
+                    *steps.completeness(self.reads.role(arn), arn, cluster),
+                    *steps.pods(others, arn, cluster),
+                ),
+                tuple(permissions),
+                (*_notes(cluster, injection), *steps.of_pod_identity(others, arn)),
+                seconds=monotonic() - started,
+                look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
+            )
+        )
+
+    def _begin(self, arn: str) -> None:
+        """Start all reads that need only the role's ARN; they run while the token is asked for."""
+        self.reads.role(arn)
+        self.reads.provider(role_arn(arn).account)
+        self._simulations(arn)
+
+    def _begin_association(self, namespace: str, name: str) -> None:
+        """Of many ServiceAccounts the associations are listed once."""
+        if self.many:
+            self.reads.associations()
+        else:
+            self.reads.association(namespace, name)
+
+    def _association(self, namespace: str, name: str) -> Association | Unreadable | None:
+        if self.many:
+            listed = self.reads.associations().result()
+            if not isinstance(listed, dict):
+                return listed
+            if (namespace, name) not in listed:
+                return None
+        return self.reads.association(namespace, name).result()
+
+    def _simulations(self, arn: str) -> Future[list[Simulated]] | None:
+        wanted = self.wanted
+        if not wanted.actions:
+            return None
+        last = wanted.chain[-1] if wanted.chain else arn
+        return self.reads.simulations(last, wanted.actions, wanted.resources, federated=not wanted.chain)
+
+    def _token(self, namespace: str, name: str, audience: str) -> TokenAnswer:
+        return self.connection.kube.token_request(namespace, name, audience, pod=self.wanted.pod)
+
+    def _exchange(self, arn: str, answer: TokenAnswer | IrsaError) -> Exchange:
+        from irsa_cli.aws.sts import exchange_once
+
+        if isinstance(answer, IrsaError):
+            raise IrsaError("there is no token")
+        return exchange_once(self.connection.aws, arn, answer.token)
+
+    def _after(self, arn: str, exchanged: Exchange | IrsaError) -> tuple[list[Step], list[Permission]]:
+        """What is done with the credentials: asking whose they are, becoming further roles, calling AWS."""
+        simulations = self._simulations(arn)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            whose = pool.submit(attempt, lambda: self._caller(exchanged))
+            links, credentials = self._chain(exchanged)
+            calls = [pool.submit(attempt, self._call(credentials, wanted)) for wanted in self.wanted.calls]
+        from irsa_cli.aws.sts import SESSION_NAME
+
+        permissions: list[Permission] = []
+        if simulations is not None:
+            permissions += steps.simulated(attempt(simulations.result), self.wanted.actions)
+        permissions += [
+            steps.called(wanted, call.result()) for wanted, call in zip(self.wanted.calls, calls, strict=True)
+        ]
+        return [steps.whose(whose.result(), arn, SESSION_NAME), *links], permissions
+
+    def _caller(self, exchanged: Exchange | IrsaError) -> str:
+        from irsa_cli.aws.sts import identity
+
+        return identity(self.connection.aws.client_of("sts", _credentials(exchanged)))
+
+    def _chain(self, exchanged: Exchange | IrsaError) -> tuple[list[Step], RoleCredentials | IrsaError]:
+        """Become the roles of the chain, each with the credentials of the one before."""
+        from irsa_cli.aws.sts import assume
+
+        found: list[Step] = []
+        current = attempt(lambda: _credentials(exchanged))
+        for arn in self.wanted.chain:
+            current = attempt(lambda arn=arn, held=current: assume(self._sts(held), arn))  # type: ignore[misc]
+            found.append(
+                steps.chained(current if isinstance(current, IrsaError) else current.role_session, arn)
+            )
+        return found, current
+
+    def _sts(self, credentials: RoleCredentials | IrsaError) -> Any:
+        if isinstance(credentials, IrsaError):
+            raise IrsaError("there are no credentials")
+        return self.connection.aws.client_of("sts", credentials)
+
+    def _call(self, credentials: RoleCredentials | IrsaError, wanted: ReadCall) -> Callable[[], str]:
+        from irsa_cli.aws.permissions import make_call
+
+        def call() -> str:
+            if isinstance(credentials, IrsaError):
+                raise IrsaError("there are no credentials")
+            return make_call(self.connection.aws, credentials, wanted)
+
+        return call
+
+
+def _credentials(exchanged: Exchange | IrsaError) -> RoleCredentials:
+    if isinstance(exchanged, IrsaError):
+        raise IrsaError("there are no credentials")
+    return exchanged.credentials
+
+
+def _notes(cluster: Cluster, injection: Injection) -> Iterator[str]:
+    account = role_arn(injection.role_arn).account
+    if account != cluster.account:
+        yield f"the role is in account {account}, the cluster in {cluster.account}"
+    if not injection.regional_sts:
+        yield "pods are told to use the global STS endpoint, this asked the regional one"

@@ -1,0 +1,206 @@
+"""`irsa verify`: proves that ServiceAccounts can use their roles, or says what keeps them from it.
+
+One ServiceAccount goes through its steps in `irsa_cli.usecases.verification.verifier`. Also here: the gate of
+`create-sa --verify`, which tries the decisive step until IAM has spread what is new.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.values import names
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, Unverified
+from irsa_cli.core.verification.report import Report, Status, Verification
+from irsa_cli.transaction.events import Event, Listener, Step
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import naming_caller
+from irsa_cli.usecases.command.namespaces import check_namespace
+from irsa_cli.usecases.command.pasting import pasted_options
+from irsa_cli.usecases.read.identity import ServiceAccount
+from irsa_cli.usecases.read.reads import WORKERS, Reads
+from irsa_cli.usecases.verification import steps
+from irsa_cli.usecases.verification.verifier import Verifier, Wanted
+
+if TYPE_CHECKING:
+    from irsa_cli.kube.client import Json
+
+PROPAGATION_SECONDS = 90.0
+"""For how long STS may refuse what IAM has confirmed; measured in public reports at 2 to 60 seconds."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. Without `name` it is every annotated ServiceAccount, of `namespace` or of all.
+
+    `pod` is the name of a pod that the token is to be bound to; `readers` are roles by which the IAM of other
+    accounts is read.
+    """
+
+    target: Target
+    namespace: str = ""
+    name: str = ""
+    pod: str = ""
+    wanted: Wanted = field(default_factory=Wanted)
+    readers: tuple[str, ...] = ()
+
+
+def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None]) -> Report:
+    """Verify one ServiceAccount or many; raises `IrsaError` when the cluster can't be reached.
+
+    What keeps it from beginning after that is the report's error.
+    """
+    started = monotonic()
+    connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+    cluster = connection.cluster
+    note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    many = not request.name
+    try:
+        with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:
+            reads.begin()
+            options = looking_options(request)
+            verifier = Verifier(connection, reads, request.wanted, options, many)
+            items = _many(verifier, request) if many else (_one(verifier, request),)
+    except IrsaError as error:
+        return Report(cluster, many=many, error=error)
+    where = f"-n {request.namespace}" if request.namespace else ""
+    look = " ".join(filter(None, ("irsa doctor", where, options))) if many else items[0].look
+    return Report(cluster, items, many=many, seconds=monotonic() - started, look=look)
+
+
+def looking_options(request: Request) -> str:
+    """The options by which `irsa doctor` looks at the same cluster, and into the same accounts."""
+    readers = (f"--iam-assume-role {shlex.quote(arn)}" for arn in request.readers)
+    return " ".join((pasted_options(request.target), *readers))
+
+
+def _one(verifier: Verifier, request: Request) -> Verification:
+    account = ServiceAccount(verifier.connection, request.namespace, request.name)
+    with ThreadPoolExecutor(1) as pool:
+        pod = pool.submit(_pod, verifier.connection, request)
+        injection = account.settings_with_role()
+    wanted = replace(verifier.wanted, pod=pod.result())
+    return replace(verifier, wanted=wanted).verify(request.namespace, request.name, injection)
+
+
+def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
+    """The pod's name and uid; raises `Refused` when there is none, or it has another ServiceAccount."""
+    if not request.pod:
+        return None
+    found = connection.kube.pod(request.namespace, request.pod)
+    if found is None:
+        raise Refused(f"there is no pod {request.namespace}/{request.pod}")
+    used = found["spec"].get("serviceAccountName") or "default"
+    if used != request.name:
+        raise Refused(
+            f"pod {request.namespace}/{request.pod} does not use {request.name}",
+            reason=f"its ServiceAccount is {used}",
+        )
+    return request.pod, str(found["metadata"]["uid"])
+
+
+def _many(verifier: Verifier, request: Request) -> tuple[Verification, ...]:
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(verifier.connection.kube.service_accounts, request.namespace or None)
+        if request.namespace:
+            check_namespace(verifier.connection, request.namespace)
+        accounts = listing.result()
+    annotated = [item for item in accounts if ROLE_ARN_ANNOTATION in _annotations(item)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return tuple(pool.map(lambda item: _of_list(verifier, item), annotated))
+
+
+def _annotations(item: Json) -> dict[str, str]:
+    found: dict[str, str] = item["metadata"].get("annotations") or {}
+    return found
+
+
+def _of_list(verifier: Verifier, item: Json) -> Verification:
+    """One of many: an error of its own does not end the others."""
+    namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+    injection = Injection.read(_annotations(item))
+    try:
+        role_arn(injection.role_arn)
+        return verifier.verify(namespace, name, injection)
+    except InvalidInput as error:
+        wrong = Refused(f"the annotation {ROLE_ARN_ANNOTATION} can't be right", reason=str(error))
+        return Verification(namespace, name, injection.role_arn, injection.audience, error=wrong)
+    except IrsaError as error:
+        return Verification(namespace, name, injection.role_arn, injection.audience, error=error)
+
+
+def verify(
+    connection: Connection, wish: Wish, *, seconds: float, pause: Callable[[float], None], listen: Listener
+) -> dict[str, Any]:
+    """Exchange a token of the ServiceAccount for the role's credentials, and throw them away.
+
+    Waits out IAM's propagation for at most `seconds`. Raises `Unverified` when STS refuses until then, with
+    what the role's trust policy says to the token.
+    """
+    from irsa_cli.aws.sts import exchange
+
+    until = monotonic() + min(seconds, PROPAGATION_SECONDS)
+    wait = iter(_waits())
+
+    def again(error: ServiceError) -> bool:
+        step = next(wait)
+        if monotonic() + step > until:
+            return False
+        listen(Event(Step.WAITING, text=f"STS says {error.code}, IAM may still be spreading the role"))
+        pause(step)
+        return True
+
+    def token() -> str:
+        return connection.kube.token(wish.namespace, wish.name, wish.audience)
+
+    try:
+        accepted = exchange(connection.aws, wish.role_arn, token, again)
+    except ServiceError as error:
+        raise Unverified(
+            f"the token of {wish.namespace}/{wish.name} was not accepted for {wish.role_arn}",
+            reason=f"{error.message}: {error.reason}",
+            details=(*error.details, *_explained(connection, wish, error)),
+            code=error.code,
+        ) from error
+    return {
+        "subject": accepted.subject,
+        "audience": accepted.audience,
+        "provider": accepted.provider,
+        "roleSession": accepted.role_session,
+        "endpoint": accepted.endpoint,
+    }
+
+
+def _explained(connection: Connection, wish: Wish, error: ServiceError) -> Iterator[str]:
+    """What the provider and the trust policy, as they are now, say to a token that STS refused."""
+    if error.service != "sts":
+        return
+    cluster, arn = connection.cluster, wish.role_arn
+    nothing = IrsaError("the token is not looked at again")
+    identity = steps.identity_of(
+        cluster, arn, names.subject(wish.namespace, wish.name), wish.audience, nothing
+    )
+    account = role_arn(arn).account
+    with Reads(connection) as reads:
+        provider, role = reads.provider(account), reads.role(arn)
+        found = [
+            steps.provider(provider, cluster, account, wish.audience),
+            steps.trust(role, arn, identity),
+        ]
+    for step in found:
+        yield from (f"{step.name.value}: {c.text}" for c in step.checks if c.status is not Status.OK)
+    if all(step.status is Status.OK for step in found):
+        yield "trust: by provider and trust policy, as they are read now, STS should accept it"
+
+
+def _waits() -> list[float]:
+    """Seconds between tries: quick at first, then every five."""
+    return [0.5, 1.0, 2.0, 3.0] + [5.0] * 100

@@ -1,0 +1,229 @@
+"""`irsa adopt`: roles that something else has made become irsa's, by marks alone.
+
+What may be taken over is decided in `irsa_cli.core.planning.adopt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from irsa_cli.core.binding.ownership import Belongs, belonging
+from irsa_cli.core.binding.update_request import Pairing
+from irsa_cli.core.planning import trust_warnings
+from irsa_cli.core.planning.adopt import Adoption, Adoptions, Passed, adoption
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.kube.client import Json
+from irsa_cli.transaction.recover import cut_off, everything, supersede
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import (
+    Settings,
+    execute,
+    going_on,
+    name_caller,
+    naming_caller,
+    planned,
+    stoppable,
+)
+from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.read.lookup import observed_account
+from irsa_cli.usecases.read.pairing import UNSEEN, read_pairing, sharers, with_role
+from irsa_cli.usecases.read.pods_identity import Question
+from irsa_cli.usecases.recovery.by_journal import Stop, attempt, warning
+
+PARALLEL = 8
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for: one ServiceAccount, or without `name` all of the namespace, or ('') of all."""
+
+    target: Target
+    namespace: str = ""
+    name: str = ""
+    role_name: str = ""
+    """A role that is taken over for the ServiceAccount, whether that names it or not."""
+
+
+def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
+    """Take over the role of one ServiceAccount; raises `Refused` for one that is not to be taken over."""
+    connection = _connect(request, settings, log)
+    context = _context(request, connection, request.namespace, request.name)
+    earlier = going_on(settings, context, everything)
+    asked = Question(connection, request.namespace, request.name)
+
+    def one() -> tuple[Result, bool]:
+        with naming_caller(connection.aws.caller):
+            pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
+            found = adoption(pair, sharers(pair, accounts or []))
+        result = _carry_out(connection, pair, found, settings, context)
+        result.notes += [UNSEEN] if accounts is None else []
+        return result, False
+
+    result = until_settled(one, settings)
+    asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
+    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+        supersede(earlier)
+    return result
+
+
+def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
+    """Take over the roles of all ServiceAccounts whose role is nobody's, each in a transaction of its own.
+
+    Raises `ServiceError` when the ServiceAccounts of the cluster can't be listed: who shares a role with whom
+    has to be known.
+    """
+    connection = _connect(request, settings, log)
+    asked = Question(connection)
+    with naming_caller(connection.aws.caller):
+        accounts = connection.kube.service_accounts()
+        done = Adoptions(connection.cluster)
+        pairs = _in_scope(connection, request, accounts, done)
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            read = list(pool.map(partial(_with_role, connection), pairs))
+    stop = Stop("--all")
+    with stoppable(stop, warning(settings, forward=False)):
+        for pair, error in read:
+            if stop.number:
+                break
+            if error is None and not _is_free(pair, done):
+                continue
+            one = partial(_one_of_all, connection, request, settings, pair, error, accounts, asked)
+            result = attempt("", one)
+            done.items.append(_told(result, pair))
+            stop.number = stop.number or result.signal
+    done.signal = stop.number
+    return done
+
+
+def _connect(request: Request, settings: Settings, log: WireLog) -> Connection:
+    target = request.target
+    kube = not request.role_name or not target.issuer_url or bool(target.kubeconfig or target.context)
+    connection = connect(target, kube=kube, log=log, check=lambda aws: None)
+    cluster = connection.cluster
+    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    return connection
+
+
+def _context(request: Request, connection: Connection, namespace: str, name: str) -> dict[str, Any]:
+    return {
+        "command": "adopt",
+        "cluster": connection.cluster.arn,
+        "serviceAccount": f"{namespace}/{name}",
+        "target": vars(request.target),
+    }
+
+
+def _in_scope(
+    connection: Connection, request: Request, accounts: list[Json], done: Adoptions
+) -> list[Pairing]:
+    """The annotated ServiceAccounts that were asked for; those whose role can't be irsa's are passed over."""
+    pairs: list[Pairing] = []
+    for item in accounts:
+        namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+        pair = Pairing(connection.cluster, namespace, name, observed_account(item))
+        if not pair.role_arn or request.namespace not in ("", namespace):
+            continue
+        why = _why_not(pair)
+        if why:
+            done.passed.append(Passed(f"{namespace}/{name}", why))
+        else:
+            pairs.append(pair)
+    return pairs
+
+
+def _why_not(pair: Pairing) -> str:
+    try:
+        account = role_arn(pair.role_arn).account
+    except InvalidInput as error:
+        return str(error)
+    return "" if account == pair.cluster.account else f"its role lives in account {account}"
+
+
+def _with_role(connection: Connection, pair: Pairing) -> tuple[Pairing, IrsaError | None]:
+    """One of many with its role: what can't be read is its own failure, and not that of the others."""
+    try:
+        return with_role(connection, pair), None
+    except IrsaError as error:
+        return pair, error
+
+
+def _is_free(pair: Pairing, done: Adoptions) -> bool:
+    """Whether the role is nobody's; one that is irsa's is passed over."""
+    if pair.role is None:
+        return True
+    who = belonging(pair.role.state, pair)
+    if who is Belongs.NOBODY:
+        return True
+    done.passed.append(Passed(f"{pair.namespace}/{pair.name}", f"its role is {who.value}"))
+    return False
+
+
+def _one_of_all(
+    connection: Connection,
+    request: Request,
+    settings: Settings,
+    pair: Pairing,
+    error: IrsaError | None,
+    accounts: list[Json],
+    asked: Question,
+) -> Result:
+    if error is not None:
+        raise error
+    context = _context(request, connection, pair.namespace, pair.name)
+    found = adoption(pair, sharers(pair, accounts))
+    settings.note(f"{pair.namespace}/{pair.name}")
+    result = _carry_out(connection, pair, found, settings, context)
+    asked.tell(result, pair.namespace, pair.name, pair.role_arn)
+    result.notes = [f"{pair.namespace}/{pair.name}: {note}" for note in result.notes]
+    if result.ended is Ended.COMMITTED:
+        supersede(cut_off(settings.state_dir, context))
+    return result
+
+
+def _told(result: Result, pair: Pairing) -> Result:
+    """The result with what it is about, also where it was refused."""
+    return replace(result, cluster=pair.cluster, facts={**_facts(pair), **result.facts})
+
+
+def _carry_out(
+    connection: Connection,
+    pair: Pairing,
+    found: Adoption,
+    settings: Settings,
+    context: Mapping[str, Any],
+) -> Result:
+    from irsa_cli.changes import handlers
+
+    cluster = connection.cluster
+    if not len(found.plan):
+        result = Result(Ended.UNCHANGED, cluster=cluster)
+    elif settings.dry_run:
+        result = planned(found.plan, cluster, settings)
+    else:
+        result = execute(
+            found.plan,
+            handlers(connection.iam, connection.kube if connection.asks_cluster else None),
+            cluster,
+            settings,
+            context,
+        )
+    name_caller(result.error, connection.aws.caller)
+    result.facts = {**_facts(pair), "adoption": found.to_json()}
+    if result.error is None:
+        result.notes += found.kept
+        result.warnings = trust_warnings.of_pair(pair, found.plan)
+    result.seconds = settings.seconds
+    return result
+
+
+def _facts(pair: Pairing) -> dict[str, Any]:
+    return {
+        "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
+        "role": {"arn": pair.role_arn, "created": False},
+    }

@@ -1,0 +1,119 @@
+"""`irsa associate-oidc`: the cluster's issuer becomes an IAM OIDC provider that accepts the audience."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.planning.create import provider_changes
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.transaction.recover import supersede
+from irsa_cli.transaction.story import Story
+from irsa_cli.usecases.command.connect import Target, WireLog, connect
+from irsa_cli.usecases.command.execute import Settings, execute, going_on, name_caller, naming_caller, planned
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, each value checked by its own rule already."""
+
+    target: Target
+    audiences: tuple[str, ...] = (DEFAULT_AUDIENCE,)
+    thumbprints: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
+    """Make the provider, or add to it the audiences it lacks."""
+    from irsa_cli.changes import handlers
+
+    connection = connect(request.target, kube=False, log=log, check=lambda aws: None)
+    cluster = connection.cluster
+    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    context = {
+        "command": "associate-oidc",
+        "cluster": cluster.arn,
+        "serviceAccount": None,
+        "target": vars(request.target),
+    }
+    covers = partial(_covers, request)
+    earlier = going_on(settings, context, covers)
+    with naming_caller(connection.aws.caller):
+        present = reading.provider(connection.iam, arn)
+    _check_present(request, present, arn)
+    changes = provider_changes(
+        cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
+    )
+    todo = Plan.of(changes)
+    if not changes:
+        result = Result(Ended.UNCHANGED, cluster=cluster, seconds=settings.seconds)
+    elif settings.dry_run:
+        result = planned(todo, cluster, settings)
+    else:
+        result = execute(todo, handlers(connection.iam, None), cluster, settings, context)
+    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+        supersede(earlier, covers)
+    name_caller(result.error, connection.aws.caller)
+    if isinstance(result.error, ServiceError):
+        result.error = _with_advice(result.error)
+    result.facts = {
+        "provider": {"arn": arn, "url": cluster.issuer, "audiences": _audiences(request, present)}
+    }
+    result.notes += _notes(present)
+    return result
+
+
+def _covers(request: Request, _story: Story, change: Change) -> bool:
+    """Whether what an earlier run did is wished by this one: it made no audience that isn't."""
+    made = change.after.audiences if isinstance(change.after, ProviderState) else change.target[1:]
+    return set(made) <= set(request.audiences)
+
+
+def _audiences(request: Request, present: ProviderState | None) -> list[str]:
+    before = present.audiences if present else []
+    return [*before, *(audience for audience in request.audiences if audience not in before)]
+
+
+def _check_present(request: Request, present: ProviderState | None, arn: str) -> None:
+    """Refuse when what the user asked for is set otherwise; nobody's setting is overwritten."""
+    if present is None:
+        return
+    steps, details = [], []
+    on_provider = f"--open-id-connect-provider-arn {shlex.quote(arn)}"
+    if request.thumbprints and sorted(request.thumbprints) != sorted(present.thumbprints):
+        present_ones, wished_ones = ", ".join(present.thumbprints) or "none", ", ".join(request.thumbprints)
+        details.append(f"thumbprints: are {present_ones}, wished {wished_ones}")
+        wished = shlex.join(request.thumbprints)
+        steps.append(
+            f"aws iam update-open-id-connect-provider-thumbprint {on_provider} --thumbprint-list {wished}"
+        )
+    for key, value in request.tags.items():
+        if present.tags.get(key) != value:
+            details.append(f"tag {key}: is {present.tags.get(key, 'not there')}, wished {value}")
+            tag = shlex.quote(f"Key={key},Value={value}")
+            steps.append(f"aws iam tag-open-id-connect-provider {on_provider} --tags {tag}")
+    if details:
+        raise Refused("the OIDC provider is there and differs", reason=arn, details=details, next_steps=steps)
+
+
+def _notes(present: ProviderState | None) -> list[str]:
+    if present is None:
+        return []
+    return [f"the provider was there already, for the audiences {', '.join(present.audiences) or '(none)'}"]
+
+
+def _with_advice(error: ServiceError) -> IrsaError:
+    if error.code == "LimitExceeded" and error.operation == "CreateOpenIDConnectProvider":
+        error.next_steps = (
+            "remove providers whose clusters are gone: aws iam list-open-id-connect-providers",
+            "or ask for a higher quota of OIDC providers (IAM in Service Quotas)",
+        )
+    return error

@@ -1,0 +1,318 @@
+"""`irsa delete-sa`: what irsa made of one binding is taken away in one transaction, or all of it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from random import uniform
+from time import sleep
+from typing import Any
+
+from irsa_cli.core.binding.observed import Bound
+from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks.lifecycle import Stage
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
+from irsa_cli.core.planning.delete import Deletion, deletion
+from irsa_cli.core.planning.deletion_checks import check, is_nothing
+from irsa_cli.core.planning.foreign import check_ours
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.recover import command_of, supersede
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import (
+    Settings,
+    came_between,
+    execute,
+    going_on,
+    name_caller,
+    naming_caller,
+    planned,
+)
+from irsa_cli.usecases.read.identity import ServiceAccount
+from irsa_cli.usecases.read.lookup import find
+from irsa_cli.usecases.read.users import journals_of, living, sharers_of, users_of
+
+ATTEMPTS = 4
+"""How often a run looks and plans at most, when others work on the same objects at the same time."""
+GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
+
+
+class Extent(Enum):
+    """What goes where a role is named, and the ServiceAccount names another one."""
+
+    BINDING = "all of it"
+    ROLE = "only the named role"
+    FORMER_ROLE = "only the named role, and not even that where the ServiceAccount names it"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, each value checked by its own rule already."""
+
+    target: Target
+    namespace: str
+    name: str
+    role_name: str = ""
+    extent: Extent = Extent.ROLE
+    keep_account: bool = False
+    keep_role: bool = False
+    role_only: bool = False
+    force: bool = False
+    ignore_not_found: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def title(self) -> str:
+        """What it is about, in a list of several."""
+        former = self.extent is Extent.FORMER_ROLE
+        return f"{self.full_name} (role {self.role_name})" if former else self.full_name
+
+
+def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
+    """Take away what irsa made of the binding.
+
+    Raises `Refused` when there is nothing of it, when it is in use, or when a run is making it.
+    """
+    connection = connect(request.target, kube=not request.role_only, log=log, check=lambda aws: None)
+    cluster = connection.cluster
+    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    return delete_binding(connection, request, settings)
+
+
+def delete_binding(connection: Connection, request: Request, settings: Settings) -> Result:
+    """The same where the cluster is connected already."""
+    cluster = connection.cluster
+    context = {
+        "command": "delete-sa",
+        "cluster": cluster.arn,
+        "serviceAccount": request.full_name,
+        "target": vars(request.target),
+    }
+    gone = lambda story, change: _takes(request, change)  # noqa: E731 - asked before and after
+    earlier = going_on(settings, context, gone)
+    result = _Deleting(connection, request, settings, context, earlier).until_settled()
+    if result.ended in GOOD and not settings.dry_run:
+        supersede(earlier, gone)
+    name_caller(result.error, connection.aws.caller)
+    return result
+
+
+def _takes(request: Request, change: Change) -> bool:
+    """Whether a deletion that has ended well leaves nothing to bring back of what a change is about."""
+    if change.object[0] is Kind.SERVICE_ACCOUNT:
+        return not request.role_only
+    return not request.keep_role
+
+
+def planned_deletion(connection: Connection, request: Request, settings: Settings) -> Deletion | None:
+    """What a deletion would do, for a plan that does more; None where there is nothing to delete.
+
+    Raises `Refused` as `delete_sa` does.
+    """
+    return _Deleting(connection, request, settings, {}, ()).planned()
+
+
+@dataclass
+class _Deleting:
+    """The work on one binding; `earlier` are the journals of deletions of it that were cut off.
+
+    `seen` are the roles that it had at any look: somebody else may take the annotation away meanwhile.
+    """
+
+    connection: Connection
+    request: Request
+    settings: Settings
+    context: Mapping[str, Any]
+    earlier: Sequence[Path]
+    seen: set[str] = field(default_factory=set)
+
+    def until_settled(self) -> Result:
+        """Look, plan and act; again when another run came between."""
+        before: Result | None = None
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                result = self._attempt(before)
+            except IrsaError:
+                if before is None or before.ended is Ended.ROLLED_BACK:
+                    raise  # Nothing is left of what was attempted.
+                return before
+            last = attempt == ATTEMPTS or self.settings.seconds >= self.settings.timeout
+            if before is not None and before.ended is Ended.INCOMPLETE and result.ended not in GOOD:
+                return before  # What it has left is still to be told.
+            if result.ended in (*GOOD, Ended.PLANNED) or not came_between(result.error) or last:
+                return result
+            before = result
+            self.settings.note(f"Another run came between ({result.error}): looking again.")
+            sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
+        raise AssertionError("unreachable")
+
+    def planned(self) -> Deletion | None:
+        """See `planned_deletion`."""
+        bound = self._find()
+        if is_nothing(bound):
+            self._check_ours(bound)
+            return None
+        found = deletion(bound)
+        self._check(bound, found)
+        return found
+
+    def _attempt(self, before: Result | None) -> Result:
+        with naming_caller(self.connection.aws.caller):
+            bound = self._find()
+            if is_nothing(bound):
+                self._check_ours(bound)
+                return self._nothing(bound, before)
+            found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
+            self._check(bound, found)
+        result = self._carry_out(found)
+        result.facts = _facts(self.request, bound, found, result)
+        result.notes += [*found.notes, *_unsearched(bound)]
+        result.seconds = self.settings.seconds
+        if before is not None and result.ended in GOOD:
+            supersede(journals_of(self.settings.state_dir, [before.transaction]))
+        return result
+
+    def _find(self) -> Bound:
+        """What is there; also by what earlier looks saw, and earlier runs were about to take apart."""
+        request = self.request
+        records = [item.change for path in self.earlier for item in read(path).records]
+        names = {change.object[1][0] for change in records if change.object[0] is Kind.ROLE}
+        wanted = (request.role_name,) if request.role_name else ()
+        candidates = (*wanted, *sorted(names | self.seen))
+        bound = find(
+            self.connection,
+            request.namespace,
+            request.name,
+            candidates=candidates,
+            kube=not request.role_only,
+        )
+        self.seen |= {role.name for role in (*bound.own, *((bound.used,) if bound.used else ()))}
+        strange = [role for role in bound.others if role.name in wanted]
+        if strange:
+            raise Refused(
+                f"role {strange[0].name} was not made for {bound.full_name}",
+                reason="it bears no tags of irsa's for it, and has no statement of irsa's for it",
+            )
+        return bound if request.extent is Extent.BINDING else self._narrowed(bound)
+
+    def _narrowed(self, bound: Bound) -> Bound:
+        """Only the role that is named, where the ServiceAccount has another one."""
+        narrow = bound.only(self.request.role_name)
+        if self.request.extent is Extent.ROLE:
+            return narrow if bound.has_other(self.request.role_name) else bound
+        if any(role.arn == bound.annotation for role in narrow.own):
+            raise Refused(f"ServiceAccount {bound.full_name} names the role {bound.annotation} again")
+        return narrow
+
+    def _check_ours(self, bound: Bound) -> None:
+        """Raise `Refused` where there is a binding, and all of it is somebody else's. No flag lifts that."""
+        if bound.is_theirs:
+            check_ours(bound, sharers_of(self.connection, bound))
+
+    def _nothing(self, bound: Bound, before: Result | None) -> Result:
+        """There is nothing to delete: because it is done, or because it never was there."""
+        result = Result(
+            Ended.UNCHANGED,
+            cluster=bound.cluster,
+            facts=_facts(self.request, bound, None, None),
+            notes=_unsearched(bound),
+            seconds=self.settings.seconds,
+        )
+        if before is not None:
+            supersede(journals_of(self.settings.state_dir, [before.transaction]))
+            result.notes.append("another run has deleted it at the same time")
+        elif not self.earlier and not self.request.ignore_not_found:
+            raise self._not_there(bound)
+        return result
+
+    def _not_there(self, bound: Bound) -> Refused:
+        request = self.request
+        if bound.account is not None:
+            error = Refused(
+                f"there is nothing of irsa's in {bound.full_name}",
+                reason=f"it was not made by irsa, and has no annotation {ROLE_ARN_ANNOTATION}",
+            )
+        elif request.role_only:
+            error = Refused(f"there is no role of irsa's for {bound.full_name} in {bound.cluster.name}")
+        else:
+            error = ServiceAccount(self.connection, request.namespace, request.name).missing()
+        error.details = (*error.details, *_unsearched(bound))
+        error.next_steps = (*error.next_steps, "a role of another name: run this again with --role-name")
+        return error
+
+    def _check(self, bound: Bound, found: Deletion) -> None:
+        """Everything that may stand in the way, before the first write."""
+        users = users_of(self.connection, bound, found, kube=not self.request.role_only)
+        try:
+            if self.request.role_only:
+                _check_role_only(bound)
+            if self.request.keep_role:
+                _check_whole(bound, self.earlier)
+            check(bound, found, users, living(bound, self.settings.state_dir))
+        except Refused as error:
+            if not self.request.force:
+                raise
+            self.settings.note(f"--force: {error}")
+
+    def _carry_out(self, found: Deletion) -> Result:
+        from irsa_cli.changes import handlers
+
+        connection, cluster = self.connection, self.connection.cluster
+        todo = found.plan
+        if not len(todo):
+            return Result(Ended.UNCHANGED, cluster=cluster)
+        if self.settings.dry_run:
+            return planned(todo, cluster, self.settings)
+        table = handlers(connection.iam, None if self.request.role_only else connection.kube)
+        return execute(todo, table, cluster, self.settings, self.context)
+
+
+def _check_role_only(bound: Bound) -> None:
+    """Raise `Refused` for a role whose ServiceAccount tells whether it is in use: that is not looked at."""
+    told = [role for role in bound.own if not lifecycle.tells_itself(role.state.tags)]
+    if told:
+        raise Refused(
+            f"{told[0].arn} was made together with its ServiceAccount",
+            reason="with --role-only nobody looks whether it is in use",
+            next_steps=("run this again without --role-only, or with --force",),
+        )
+
+
+def _check_whole(bound: Bound, earlier: Sequence[Path]) -> None:
+    """Raise `Refused` for a role that can't be kept as it was, because its deletion was begun."""
+    lives = {role.arn: lifecycle.of(role.state.tags, named=True) for role in bound.own}
+    half = [arn for arn, life in lives.items() if life.stage is Stage.DELETING]
+    if half:
+        raise Refused(
+            f"{half[0]} can't be kept: it is being deleted",
+            reason=f"{lives[half[0]].why}; it may lack policies already",
+            next_steps=(
+                *(f"{command_of(path)}  # brings it back; then run this again" for path in earlier),
+                "or delete it, too: run this again without --keep-role",
+            ),
+        )
+
+
+def _unsearched(bound: Bound) -> list[str]:
+    return [f"roles of other names were not looked for: {bound.unsearched}"] if bound.unsearched else []
+
+
+def _facts(request: Request, bound: Bound, found: Deletion | None, result: Result | None) -> dict[str, Any]:
+    """The ServiceAccount and its role, and which of them this run has deleted."""
+    done = result is not None and result.ended is Ended.COMMITTED and found is not None
+    facts: dict[str, Any] = {"serviceAccount": None}
+    if not request.role_only:
+        gone = done and found is not None and found.takes_account
+        facts["serviceAccount"] = {"namespace": request.namespace, "name": request.name, "deleted": gone}
+    for role in (*bound.own, *((bound.used,) if bound.used else ())):
+        gone = done and role in bound.own and not request.keep_role
+        facts.setdefault("role", {"arn": role.arn, "created": False, "deleted": gone})
+    return facts

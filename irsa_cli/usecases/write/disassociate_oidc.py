@@ -1,0 +1,129 @@
+"""`irsa disassociate-oidc`: the cluster's OIDC provider goes from IAM, unless roles still trust it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws import listing
+from irsa_cli.core.marks.makers import UNKNOWN, maker_of_role
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
+from irsa_cli.core.recovery.leftovers import names_provider
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Refused, ServiceError
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.transaction.recover import everything, supersede
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.execute import Settings, execute, going_on, name_caller, naming_caller, planned
+
+SHOWN = 20
+"""How many roles are named at most."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which cluster, as whom; `force`: even if it is others', or in use, or that can't be known."""
+
+    target: Target
+    force: bool = False
+
+
+def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
+    """Delete the provider; without one there is nothing to do. Raises `Refused` while roles trust it."""
+    from irsa_cli.changes import handlers
+
+    connection = connect(request.target, kube=False, log=log, check=lambda aws: None)
+    cluster = connection.cluster
+    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    context = {
+        "command": "disassociate-oidc",
+        "cluster": cluster.arn,
+        "serviceAccount": None,
+        "target": vars(request.target),
+    }
+    earlier = going_on(settings, context, everything)
+    with naming_caller(connection.aws.caller):
+        present = reading.provider(connection.iam, arn)
+        notes = []
+        if present is not None:
+            notes = [
+                *_check_ours(connection.cluster, request, present),
+                *_check_unused(connection, request, arn),
+            ]
+    if present is None:
+        result = Result(Ended.UNCHANGED, cluster=cluster, seconds=settings.seconds)
+    else:
+        todo = Plan.of([Change(Kind.PROVIDER, (arn,), present, None)])
+        if settings.dry_run:
+            result = planned(todo, cluster, settings)
+        else:
+            result = execute(todo, handlers(connection.iam, None), cluster, settings, context)
+        notes += _audiences(present)
+    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+        supersede(earlier)
+    name_caller(result.error, connection.aws.caller)
+    result.facts = {
+        "provider": {
+            "arn": arn,
+            "url": cluster.issuer,
+            "audiences": present.audiences if present else [],
+            "deleted": result.ended is Ended.COMMITTED,
+        }
+    }
+    result.notes += notes
+    return result
+
+
+def _check_ours(cluster: Cluster, request: Request, present: ProviderState) -> list[str]:
+    """Refuse a provider that irsa has not made; with --force it is noted.
+
+    An issuer is of one cluster: whatever the mark names (the cluster may be known by its issuer only by now).
+    """
+    if CLUSTER_TAG in present.tags:
+        return []
+    maker = maker_of_role(present.tags)
+    made = "nothing on it tells who made it" if maker == UNKNOWN else f"made by {maker}"
+    if request.force:
+        return [f"the provider was not made by irsa ({made})"]
+    raise Refused(
+        f"irsa has not made the OIDC provider of {cluster.name}, so it does not delete it",
+        reason=f"it has no tag {CLUSTER_TAG}: {made}",
+        next_steps=(
+            "delete it where it is managed (eksctl, Terraform, a stack)",
+            "or delete it all the same: run this again with --force",
+        ),
+    )
+
+
+def _check_unused(connection: Connection, request: Request, arn: str) -> list[str]:
+    """Refuse while roles trust the provider; with --force they are noted."""
+    try:
+        roles = listing.list_roles(connection.iam).roles
+    except ServiceError as error:
+        if error.status != 403 or not request.force:
+            raise
+        return [f"whether roles trust the provider was not looked at: {error.reason}"]
+    trusting = [role.arn for role in roles if names_provider(role.trust, arn)]
+    if not trusting:
+        return []
+    shown = [*trusting[:SHOWN], *([f"and {len(trusting) - SHOWN} more"] if len(trusting) > SHOWN else [])]
+    if request.force:
+        return [f"no token of the cluster is accepted any more for: {', '.join(shown)}"]
+    raise Refused(
+        f"{len(trusting)} role{'s trust' if len(trusting) != 1 else ' trusts'} the OIDC provider of"
+        f" {connection.cluster.name}",
+        reason="without the provider, STS refuses the tokens of the pods that use them",
+        details=shown,
+        next_steps=(
+            "delete them first: irsa delete-sa NAME -n NAMESPACE",
+            "or delete it all the same: run this again with --force",
+        ),
+    )
+
+
+def _audiences(present: ProviderState) -> list[str]:
+    others = [item for item in present.audiences if item != DEFAULT_AUDIENCE]
+    return [f"it was also for the audiences {', '.join(others)}"] if others else []

@@ -1,0 +1,205 @@
+"""Making one ServiceAccount's wish true: look, plan, act, and again when another run came between.
+
+What is planned differs from command to command (`irsa_cli.core.planning.create`,
+`irsa_cli.core.planning.converge`), how it is looked at first, too. Running a plan is
+`irsa_cli.usecases.command.execute`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+from time import sleep, time
+from typing import Any
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.core.binding import attached_trust
+from irsa_cli.core.binding.spec import Observed, Wish, is_half_made, life_of
+from irsa_cli.core.marks.lifecycle import Stage
+from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
+from irsa_cli.core.planning import trust_warnings
+from irsa_cli.core.planning.converge import voids
+from irsa_cli.core.planning.create import counts_on_others
+from irsa_cli.core.recovery.leftovers import began
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.trust.width import WideTrust
+from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.names import default_role_path
+from irsa_cli.transaction.events import Event, Step
+from irsa_cli.transaction.protocol import Run
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.execute import Settings, execute, naming_caller, planned
+from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.read.observe import observe
+from irsa_cli.usecases.read.pods_identity import Question
+from irsa_cli.usecases.verification.verify import verify
+
+ABANDONED_SECONDS = 900.0
+"""A role that is half made by a run that began so long ago may be taken over, whatever that run wished."""
+
+Planner = Callable[[Wish, Observed], Plan]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One wish and how it is to be brought about. `context` is what the journal says of the run.
+
+    `look` reads what is there the first time; when another run came between, everything is read anew.
+    """
+
+    connection: Connection
+    wish: Wish
+    planner: Planner
+    settings: Settings
+    context: Mapping[str, Any]
+    look: Callable[[Wish], Observed] | None = None
+    asked: Question | None = None
+    """What was asked of EKS for several; one that is to be verified asks for itself."""
+
+    def until_settled(self) -> Result:
+        """Look, plan and act; again when another run came between, or may have taken away what was found."""
+        attempts, wish = count(), self.wish
+        asked = self._asked() if wish.gated and not self.settings.dry_run else None
+        result = until_settled(lambda: self._attempt(first=next(attempts) == 0), self.settings)
+        if asked is not None:
+            asked.tell(result, wish.namespace, wish.name, wish.role_arn)
+        return result
+
+    def _asked(self) -> Question:
+        return self.asked or Question(self.connection, self.wish.namespace, self.wish.name)
+
+    def _attempt(self, *, first: bool) -> tuple[Result, bool]:
+        """One attempt, and whether it builds on what another run may be taking back."""
+        with naming_caller(self.connection.aws.caller):
+            look = self.look if first and self.look is not None else self._look
+            observed = look(self.wish)
+        todo = self.planner(self.wish, observed)
+        warnings = self._warnings(observed, todo)
+        result = self._carry_out(todo)
+        result.warnings = warnings if result.error is None else ()
+        result.facts = facts_of(self.wish, observed, result)
+        result.notes += notes_of(self.wish, observed)
+        if len(todo):
+            result.notes += gone_on_with(self.wish, observed)
+        if result.ended in (Ended.COMMITTED, Ended.PLANNED):
+            result.notes += left_behind(self.wish, observed)
+        return result, counts_on_others(self.wish, observed, todo)
+
+    def _warnings(self, observed: Observed, todo: Plan) -> tuple[WideTrust, ...]:
+        found = trust_warnings.of_wish(self.wish, observed, todo)
+        if not found or self.wish.role is not None or observed.role is None:
+            return found
+        # A role that is only used was read without its policies. They make it worse, and nothing else.
+        try:
+            role = reading.with_policies(self.connection.iam, self.wish.role_name, observed.role.state)
+        except IrsaError:
+            return found
+        return trust_warnings.of_wish(self.wish, replace(observed, role=role), todo)
+
+    def _look(self, wish: Wish) -> Observed:
+        return observe(self.connection, wish)
+
+    def _carry_out(self, todo: Plan) -> Result:
+        from irsa_cli.changes import handlers
+
+        cluster, settings, wish = self.connection.cluster, self.settings, self.wish
+        if settings.dry_run:
+            result = planned(todo, cluster, settings)
+            return result if len(todo) else replace(result, ended=Ended.UNCHANGED)
+        proof: dict[str, Any] = {}
+        if len(todo):
+            found = handlers(self.connection.iam, None if wish.role_only else self.connection.kube)
+            gate = self._gate(todo, proof) if wish.gated else None
+            result = execute(todo, found, cluster, settings, self.context, gate=gate)
+        else:
+            result = Result(Ended.UNCHANGED, cluster=cluster)
+            if wish.gated:
+                settings.listen(Event(Step.GATE))
+                proof.update(self._prove(0, sleep))
+                settings.listen(Event(Step.GATE_PASSED))
+        result.verification = proof or None
+        result.seconds = settings.seconds
+        return result
+
+    def _gate(self, todo: Plan, proof: dict[str, Any]) -> Callable[[Run], None]:
+        # Only what this run changes in IAM may still be spreading; a refusal of anything else is final.
+        fresh = any(change.kind.traits.service.spreads for change in todo)
+
+        def prove(run: Run) -> None:
+            proof.update(self._prove(run.remaining - 1 if fresh else 0, run.pause))
+
+        return prove
+
+    def _prove(self, seconds: float, pause: Callable[[float], None]) -> dict[str, Any]:
+        listen = self.settings.listen
+        return verify(self.connection, self.wish, seconds=seconds, pause=pause, listen=listen)
+
+
+def facts_of(wish: Wish, observed: Observed, result: Result) -> dict[str, Any]:
+    """The ServiceAccount and its role, for the result."""
+    created = wish.role is not None and observed.role is None and result.ended is Ended.COMMITTED
+    account: dict[str, Any] | None = None
+    if not wish.role_only:
+        account = {"namespace": wish.namespace, "name": wish.name}
+    role = {"arn": wish.role_arn, "created": created}
+    return {"serviceAccount": account, "role": role, **attached_trust.facts(wish, observed)}
+
+
+def notes_of(wish: Wish, observed: Observed) -> list[str]:
+    """What could not be checked, or can't be known."""
+    notes = trust_notes(wish, observed)
+    if observed.role_unreadable:
+        notes.append(f"the trust policy of {wish.role_arn} was not checked: {observed.role_unreadable}")
+    if wish.role_account != wish.cluster.account:
+        notes.append(
+            f"not checked: account {wish.role_account} needs an OIDC provider for {wish.cluster.issuer}, too"
+        )
+    return notes
+
+
+def gone_on_with(wish: Wish, observed: Observed) -> list[str]:
+    """What a run finds of the role that it makes: an earlier run, or a deletion, that was not over."""
+    if not is_half_made(wish, observed):
+        return []
+    life = life_of(wish, observed)
+    whole = "makes it whole again" if life.stage is Stage.DELETING else "goes on from there"
+    return [f"the role was {life.stage.value} ({life.why}): this run {whole}"]
+
+
+def trust_notes(wish: Wish, observed: Observed) -> list[str]:
+    """What can't be known of a trust policy, and what a forced run makes worthless in it."""
+    void = voids(wish, observed) if wish.force else ()
+    said = [f"{item.text}: void, as --force writes the statement without that" for item in void]
+    return [*attached_trust.notes(wish, observed), *said]
+
+
+def left_behind(wish: Wish, observed: Observed) -> list[str]:
+    """The role that the ServiceAccount had before: it stays, with its policies and its trust policy."""
+    account, cluster = observed.service_account, wish.cluster
+    former = account.annotations.get(ROLE_ARN_ANNOTATION) if account is not None else None
+    if former in (None, wish.role_arn) or wish.role_only:
+        return []
+    note = f"the role that {wish.namespace}/{wish.name} had before stays as it is: {former}"
+    if f":iam::{cluster.account}:role{default_role_path(cluster.name)}" in str(former):
+        name = str(former).rsplit("/", 1)[-1]
+        note += (
+            f"; to delete it: irsa delete-sa {wish.name} -n {wish.namespace} -c {cluster.name}"
+            f" --role-name {name}, or irsa apply with --prune"
+        )
+    return [note]
+
+
+def is_abandoned(observed: Observed) -> bool:
+    """Whether the run that made the role began so long ago that it can't be at work any more.
+
+    When a run began whose name irsa did not give (another version's, or a hand's) can't be known.
+    """
+    if observed.role is None:
+        return False
+    mark = observed.role.state.tags.get(TRANSACTION_TAG, "")
+    starts = began(mark)
+    if mark and not starts:
+        return False
+    return all(time() - start.timestamp() > ABANDONED_SECONDS for start in starts)

@@ -1,0 +1,227 @@
+"""`irsa update-sa`: what is named of a binding changes, in one transaction, and nothing else does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+from irsa_cli.aws import diagnosis
+from irsa_cli.core.binding.boundaries import BoundaryRules
+from irsa_cli.core.binding.ownership import check_ours
+from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.traits import Service
+from irsa_cli.core.planning import trust_warnings
+from irsa_cli.core.planning.differences import check_provider
+from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.transaction.events import Event, Step
+from irsa_cli.transaction.protocol import Run
+from irsa_cli.transaction.reading import read
+from irsa_cli.transaction.recover import command_of, cut_off, supersede
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
+from irsa_cli.usecases.command.execute import Settings, execute, name_caller, naming_caller, planned
+from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.read.observe import check_policies
+from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
+from irsa_cli.usecases.read.pods_identity import Question
+from irsa_cli.usecases.verification.verify import verify
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, each value checked by its own rule already.
+
+    `associate`: make the OIDC provider accept a new audience. `verify`: prove at STS that the token is
+    accepted, before the ServiceAccount changes.
+    """
+
+    target: Target
+    namespace: str
+    name: str
+    update: Update
+    associate: bool = False
+    verify: bool = False
+    boundaries: BoundaryRules = field(default_factory=BoundaryRules)
+
+
+def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
+    """Change what the request names of the ServiceAccount and its role, in one transaction."""
+    connection = connect(
+        request.target,
+        kube=True,
+        log=log,
+        check=lambda aws: check_partitions(
+            (*request.update.new_policies, *filter(None, (request.boundaries.default,))), aws
+        ),
+    )
+    cluster = connection.cluster
+    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    context = {
+        "command": "update-sa",
+        "cluster": cluster.arn,
+        "serviceAccount": f"{request.namespace}/{request.name}",
+        "target": vars(request.target),
+        "request": _digest(request.update),
+    }
+    earlier = _earlier(settings, context)
+    updating = _Updating(connection, request, settings, context)
+    asks = request.verify and not settings.dry_run
+    asked = Question(connection, request.namespace, request.name) if asks else None
+    result = until_settled(updating.attempt, settings)
+    if asked is not None and "role" in result.facts:
+        asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
+    if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
+        supersede(earlier)
+    name_caller(result.error, connection.aws.caller)
+    return result
+
+
+def _digest(update: Update) -> str:
+    """What tells this request from others for the same ServiceAccount."""
+    return hashlib.sha256(json.dumps(asdict(update), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _earlier(settings: Settings, context: Mapping[str, Any]) -> list[Path]:
+    """The journals of runs for the same request that were cut off; those for others are told of."""
+    same: list[Path] = []
+    for path in cut_off(settings.state_dir, context):
+        if read(path).context.get("request") == context["request"]:
+            settings.note(f"An earlier run ({path.stem}) was cut off; this one goes on from what it left.")
+            same.append(path)
+        else:
+            settings.note(
+                f"An earlier run ({path.stem}) that asked for something else was cut off:"
+                f" {command_of(path)} takes it back, with --forward it is finished."
+            )
+    return same
+
+
+@dataclass
+class _Updating:
+    """The attempts of one command; what STS has said once is not asked again."""
+
+    connection: Connection
+    request: Request
+    settings: Settings
+    context: Mapping[str, Any]
+    verification: dict[str, Any] = field(default_factory=dict)
+
+    def attempt(self) -> tuple[Result, bool]:
+        """One attempt, and whether others may have come between its writes."""
+        with naming_caller(self.connection.aws.caller):
+            pair, notes = self._read()
+            todo = self._plan(pair)
+        result = self._carry_out(todo, pair)
+        result.facts = {
+            "serviceAccount": {"namespace": pair.namespace, "name": pair.name},
+            "role": {"arn": pair.role_arn, "created": False},
+            "restart": restarts(todo),
+        }
+        if result.error is None:
+            result.warnings = trust_warnings.of_pair(pair, todo)
+            result.notes += [*notes, *self._notes(pair)]
+        result.verification = self.verification or None
+        result.seconds = self.settings.seconds
+        # Each part is compared and set by itself: two runs may have set one part each of the other's.
+        return result, sum(change.kind.traits.service is not Service.KUBERNETES for change in todo) > 1
+
+    def _read(self) -> tuple[Pairing, list[str]]:
+        """What is there, and what could not be looked at; raises `Refused` when it is not to be changed."""
+        request, connection = self.request, self.connection
+        if not request.update.concerns_role:
+            return read_account(connection, request.namespace, request.name), []
+        boundary = self._boundary() or ""
+        policies = [arn for arn in request.update.new_policies if arn != boundary]
+        with ThreadPoolExecutor(2) as pool:
+            provider = pool.submit(read_provider, connection) if request.update.audience else None
+            exist = pool.submit(check_policies, connection, policies, boundary)
+            pair, accounts = read_pairing(connection, request.namespace, request.name)
+        check_ours(pair, sharers(pair, accounts or []))
+        exist.result()
+        if provider is not None and request.update.audience is not None:
+            pair = replace(pair, provider=provider.result())
+            if not request.associate:
+                check_provider(connection.cluster, request.update.audience, pair.provider)
+        return pair, [UNSEEN] if accounts is None else []
+
+    def _boundary(self) -> str | None:
+        """The boundary that is named, or that a role without one gets."""
+        named = self.request.update.boundary
+        return self.request.boundaries.default or None if named is None else named
+
+    def _plan(self, pair: Pairing) -> Plan:
+        update, rules, quotas = self.request.update, self.request.boundaries, Quotas()
+        bare = pair.role is not None and not pair.role.state.permissions_boundary
+        if bare and update.concerns_role:
+            update = replace(update, boundary=self._boundary())
+        if not quotas.suffice(update, pair):
+            quotas = self._quotas()
+        found = plan(update, pair, quotas, associate=self.request.associate, gated=self.request.verify)
+        rules.check_plan(found, named=True)
+        return found
+
+    def _quotas(self) -> Quotas:
+        try:
+            found = diagnosis.quotas(self.connection.iam)
+        except ServiceError as error:
+            if error.status == 403:
+                return Quotas(known=False)
+            raise
+        default = Quotas()
+        return Quotas(
+            found.get("AttachedPoliciesPerRoleQuota", default.attached),
+            found.get("AssumeRolePolicySizeQuota", default.trust),
+        )
+
+    def _carry_out(self, todo: Plan, pair: Pairing) -> Result:
+        from irsa_cli.changes import handlers
+
+        cluster = self.connection.cluster
+        if self.settings.dry_run:
+            result = planned(todo, cluster, self.settings)
+            return result if len(todo) else replace(result, ended=Ended.UNCHANGED)
+        gate = (lambda run: self._prove(todo, pair, run)) if self.request.verify else None
+        if len(todo):
+            found = handlers(self.connection.iam, self.connection.kube)
+            return execute(todo, found, cluster, self.settings, self.context, gate=gate)
+        if self.request.verify and not self.verification:
+            self.settings.listen(Event(Step.GATE))
+            self._prove(todo, pair, None)
+            self.settings.listen(Event(Step.GATE_PASSED))
+        return Result(Ended.UNCHANGED, cluster=cluster)
+
+    def _prove(self, todo: Plan, pair: Pairing, run: Run | None) -> None:
+        """Exchange a token as the pods will have it; what this run changes in IAM may still be spreading."""
+        wish = Wish(
+            cluster=pair.cluster,
+            namespace=pair.namespace,
+            name=pair.name,
+            role_arn=pair.role_arn,
+            audience=self.request.update.audience or pair.audience,
+        )
+        fresh = run is not None and any(change.kind.traits.service.spreads for change in todo)
+        seconds = run.remaining - 1 if run is not None and fresh else 0
+        pause = sleep if run is None else run.pause
+        self.verification.update(
+            verify(self.connection, wish, seconds=seconds, pause=pause, listen=self.settings.listen)
+        )
+
+    def _notes(self, pair: Pairing) -> list[str]:
+        update = self.request.update
+        notes = [] if pair.role is None else ineffective(update, pair.role)
+        if update.audience not in (None, pair.audience):
+            notes.append(
+                f"pods that run already have tokens for {pair.audience}, which the role does not accept any"
+                " more: restart them"
+            )
+            notes.append(f"the OIDC provider still accepts {pair.audience}: others may use it")
+        return notes

@@ -1,0 +1,205 @@
+"""Option types: what a value becomes, and what is refused before anything is called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from irsa_cli.cli.options import (
+    DURATION,
+    Checked,
+    Once,
+    cluster_options,
+    listed,
+    output_options,
+    pairs,
+    run_options,
+)
+from irsa_cli.core.values import names
+from irsa_cli.core.values.errors import InvalidInput
+
+WORDS = st.text("abc=, ", max_size=6)
+
+
+def parsed(arguments: list[str], env: dict[str, str] | None = None, **option: Any) -> tuple[int, Any, str]:
+    """The exit code, the value of `--x`, and what was said."""
+    seen: list[Any] = []
+
+    @click.command()
+    @click.option("--x", cls=Once, **option)
+    def command(x: Any) -> None:
+        seen.append(x)
+
+    result = CliRunner().invoke(command, arguments, env=env)
+    return result.exit_code, seen[0] if seen else None, result.output
+
+
+def test_an_option_that_is_not_given_has_its_default() -> None:
+    assert parsed([])[:2] == (0, None)
+    assert parsed([], default="d")[:2] == (0, "d")
+    assert parsed([], default=300.0, type=DURATION)[:2] == (0, 300.0)
+
+
+@given(st.lists(st.sampled_from(["a", "b", ""]), min_size=1, max_size=3))
+def test_an_option_given_again_must_say_the_same(values: list[str]) -> None:
+    code, value, said = parsed([part for item in values for part in ("--x", item)], default="d")
+    if len(set(values)) == 1:
+        assert (code, value) == (0, values[0])
+    else:
+        assert (code, value) == (2, None)
+        assert "--x" in said
+
+
+def test_the_same_is_judged_by_what_values_mean() -> None:
+    assert parsed(["--x", "60s", "--x", "1m"], type=DURATION)[:2] == (0, 60.0)
+    assert parsed(["--x", "60s", "--x", "2m"], type=DURATION)[0] == 2
+    assert parsed(["--x", "0", "--x", "0"], type=int, default=7)[:2] == (0, 0)
+
+
+@pytest.mark.parametrize("path", ["/a/b", "/with space/b", "/a:b/c"])
+def test_a_value_from_the_environment_is_one_value(path: str) -> None:
+    option: dict[str, Any] = {"type": click.Path(file_okay=False), "envvar": "IRSA_TEST"}
+    assert parsed([], {"IRSA_TEST": path}, **option)[:2] == (0, path)
+    assert parsed(["--x", "/other"], {"IRSA_TEST": path}, **option)[:2] == (0, "/other")
+
+
+def test_a_checked_option_speaks_in_the_rules_words() -> None:
+    kind = Checked("name", "names.namespace")
+    assert parsed(["--x", "backend"], type=kind)[:2] == (0, "backend")
+    code, _, said = parsed(["--x", "Back_End"], type=kind)
+    with pytest.raises(InvalidInput) as caught:
+        names.namespace("Back_End")
+    assert code == 2
+    assert "--x" in said
+    assert caught.value.message in " ".join(said.split())
+
+
+@given(st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
+def test_a_duration_is_read_as_go_writes_it(hours: int, minutes: int, seconds: int) -> None:
+    total = hours * 3600 + minutes * 60 + seconds
+    texts = [f"{hours}h{minutes}m{seconds}s", str(total), f"{total}s", f"{total}.0s"]
+    for text in texts:
+        if total > 0:
+            assert DURATION.convert(text, None, None) == total
+        else:
+            with pytest.raises(click.BadParameter):
+                DURATION.convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("25m", 1500), ("1h30m", 5400), ("1.5s", 1.5), ("24h", 86400), ("86400", 86400), ("0.1", 0.1)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert DURATION.convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "s",
+        "m",
+        "-1",
+        "+1",
+        "1d",
+        "1m1h",
+        "500ms",
+        "1 m",
+        " 1m",
+        "1m\n",
+        "1e3",
+        "inf",
+        "nan",
+        "24h1s",
+        "86401",
+        "9" * 400,
+        "\u0661s",
+        "1.5m",
+    ],
+)
+def test_what_is_not_a_duration(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        DURATION.convert(text, None, None)
+
+
+@given(st.dictionaries(st.text("abc/.", min_size=1, max_size=4), st.text("xyz=", max_size=4), max_size=4))
+def test_pairs_by_repetition_and_by_commas(expected: dict[str, str]) -> None:
+    texts = [f"{key}={value}" for key, value in expected.items()]
+    assert pairs("--tags", texts) == expected
+    assert pairs("--tags", texts * 2) == expected
+    assert pairs("--tags", [",".join(texts)], split=True) == expected
+    assert list(pairs("--tags", texts)) == list(expected)
+
+
+def test_a_comma_belongs_to_the_value_where_pairs_are_not_split() -> None:
+    assert pairs("--annotation", ["k=a,b=c"]) == {"k": "a,b=c"}
+    assert pairs("--tags", ["k=a,b=c", "d="], split=True) == {"k": "a", "b": "c", "d": ""}
+
+
+@pytest.mark.parametrize("texts", [["a"], ["=b"], ["a=1", "a=2"], ["a=1,b"], ["a=1,a=2"]])
+def test_what_is_no_pair_names_the_flag(texts: list[str]) -> None:
+    with pytest.raises(click.BadParameter) as caught:
+        pairs("--tags", texts, split=True)
+    assert caught.value.param_hint == "--tags"
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "c", "", " d "]), max_size=3), max_size=3))
+def test_a_list_by_repetition_and_by_commas(values: list[list[str]]) -> None:
+    flat = [item.strip() for part in values for item in part if item.strip()]
+    found = listed([",".join(part) for part in values])
+    assert found == tuple(dict.fromkeys(flat))
+    assert found == listed(flat)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-c", "-x"],
+        ["-c", "c" * 101],
+        ["--issuer-url", "http://a"],
+        ["--account", "1"],
+        ["--assume-role", "role"],
+        ["--timeout", "0"],
+        ["--rollback-timeout", "1d"],
+        ["-o", "xml"],
+        ["-o", "json", "-o", "yaml"],
+        ["-c", "a", "--cluster", "b"],
+    ],
+)
+def test_the_common_options_refuse_what_can_not_be(arguments: list[str]) -> None:
+    @click.command()
+    @cluster_options
+    @run_options
+    @output_options
+    def command(**options: Any) -> None:
+        raise AssertionError("it got through")
+
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 2
+    assert next(part for part in reversed(arguments) if part.startswith("-")) in result.output
+
+
+def test_the_common_options_have_their_defaults() -> None:
+    seen: dict[str, Any] = {}
+
+    @click.command()
+    @cluster_options
+    @run_options
+    @output_options
+    def command(**options: Any) -> None:
+        seen.update(options)
+
+    assert CliRunner().invoke(command, ["-c", "a", "--cluster", "a"]).exit_code == 0
+    assert (seen["cluster"], seen["timeout"], seen["rollback_timeout"], seen["output"]) == (
+        "a",
+        300.0,
+        60.0,
+        "text",
+    )
+    assert not any(seen[flag] for flag in ("dry_run", "detailed_exitcode", "approve", "quiet", "verbose"))

@@ -1,0 +1,85 @@
+"""The reading commands: what contradicts is refused before any call, and how their table is laid out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from irsa_cli.cli.get_sa_render import age, lines
+from irsa_cli.cli.main import run
+from irsa_cli.core.inventory.bindings import Binding, BoundRole, Status
+from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.unreadable import Unreadable
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("get-sa", "-A", "-n", "backend"), "--all-namespaces"),
+        (("get-sa", "App"), "NAME"),
+        (("get-sa", "-n", "A"), "--namespace"),
+        (("get-sa", "-o", "xml"), "--output"),
+        (("get-sa", "-q", "-v"), "--quiet"),
+        (("get-sa", "--iam-assume-role", "role"), "--iam-assume-role"),
+        (("get-sa", "--issuer-url", "https://issuer.example", "--account", "111122223333"), "--kubeconfig"),
+        (("describe-sa",), "NAME"),
+        (("describe-sa", "App"), "NAME"),
+        (("describe-sa", "app", "-n", "A"), "--namespace"),
+        (("describe-sa", "app", "-o", "wide"), "--output"),
+        (
+            ("describe-sa", "app", "--issuer-url", "https://issuer.example", "--account", "111122223333"),
+            "--kubeconfig",
+        ),
+    ],
+)
+def test_bad_input(arguments: tuple[str, ...], names: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = () if "--issuer-url" in arguments else ("-c", "demo")
+    assert run([*arguments, *cluster]) == 2
+    assert names in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-5, "0s"), (0, "0s"), (59.9, "59s"), (60, "1m"), (3599, "59m"), (7200, "2h"), (86400 * 400, "400d")],
+)
+def test_ages(seconds: float, text: str) -> None:
+    assert age(seconds) == text
+
+
+NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
+ARN = "arn:aws:iam::111122223333:role/x/app"
+
+
+def binding(annotation: str, role: BoundRole | Unreadable | None, status: Status = Status.OK) -> Binding:
+    account = ServiceAccount("backend", "app", {"eks.amazonaws.com/role-arn": annotation}, created=NOW)
+    return Binding("backend", "app", annotation, status, account=account, role=role)
+
+
+def cells(item: Binding, *, wide: bool = False) -> list[str]:
+    head, row = list(lines([item], wide=wide))
+    found = row.split()
+    assert len(found) == len(head.split())
+    return found
+
+
+def test_a_line_has_a_word_in_each_column_whatever_the_annotation_is() -> None:
+    whole = BoundRole(ARN, "AROA", {}, NOW, attached=("arn:aws:iam::aws:policy/A",), inline=("b", "c"))
+    for wide in (False, True):
+        for item in (
+            binding(ARN, whole),
+            binding(ARN, BoundRole(ARN, "AROA", {}, NOW)),
+            binding(ARN, BoundRole(ARN, "AROA", {}, NOW, hidden="missing permission")),
+            binding(ARN, Unreadable("missing permission")),
+            binding("", None),
+            binding(" a \n\tb ", None),
+            Binding("", "", ARN, Status.NO_SERVICE_ACCOUNT, role=whole),
+        ):
+            cells(item, wide=wide)
+    assert cells(binding(ARN, whole))[4] == "A,b,+1"
+    assert cells(binding(ARN, Unreadable("why")))[4] == "unknown"
+    assert cells(binding(ARN, BoundRole(ARN, "AROA", {}, NOW)))[4] == "-"
+
+
+def test_no_head_without_lines() -> None:
+    assert list(lines([], wide=False)) == []

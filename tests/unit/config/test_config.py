@@ -1,0 +1,378 @@
+"""Configuration files: what they mean, and where what is wrong with them stands."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from irsa_cli.core.config import Binding, OtherCluster, Subject, parse
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.wellknown import WellKnown
+
+ROLE = "arn:aws:iam::111122223333:role/x"
+USED = f"    attachRoleARN: {ROLE}\n"
+READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: prod, region: eu-west-1}\n"
+OWN = "apiVersion: irsa/v1\nkind: Bindings\nmetadata: {name: prod, region: eu-west-1}\n"
+ALLOW = '{Effect: Allow, Action: "s3:GetObject", Resource: "*"}'
+
+
+def _dedent(text: str) -> str:
+    return textwrap.dedent(text).lstrip("\n")
+
+
+def _one(text: str) -> Binding:
+    (config,) = parse(text, "f.yaml")
+    (binding,) = config.bindings
+    return binding
+
+
+def _entry(fields: str, head: str = OWN) -> Binding:
+    """The entry with these fields, each in a line of its own."""
+    lines = "".join(f"  {line}\n" for line in _dedent(fields).splitlines())
+    return _one(f"{head}serviceAccounts:\n- metadata: {{name: app}}\n{lines}")
+
+
+def _wrong(text: str) -> list[str]:
+    """What is wrong, one line for each problem."""
+    with pytest.raises(InvalidInput) as caught:
+        parse(text, "f.yaml")
+    return list(caught.value.details) or [str(caught.value)]
+
+
+CLUSTER_CONFIG = """
+# A cluster with everything, as eksctl's users have it.
+apiVersion: eksctl.io/v1alpha5
+kind: ClusterConfig
+metadata:
+  name: shop
+  region: eu-central-1
+  version: "1.33"
+  tags: {team: web}
+vpc: {cidr: 10.0.0.0/16}
+iam:
+  withOIDC: true
+  serviceRoleARN: arn:aws:iam::111122223333:role/eks
+  serviceAccounts:
+  - metadata:
+      name: orders
+      namespace: shop
+      labels: {tier: back}
+      annotations:
+        example.com/owner: someone
+        eks.amazonaws.com/sts-regional-endpoints: "true"
+        eks.amazonaws.com/token-expiration: "7200"
+    attachPolicyARNs:
+    - arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess
+    - arn:aws:iam::111122223333:policy/teams/orders
+    wellKnownPolicies: {certManager: true, externalDNS: true, imageBuilder: false}
+    attachPolicy:
+      Version: 2012-10-17
+      Statement:
+      - Effect: Allow
+        Action: [sqs:SendMessage]
+        Resource: '*'
+    permissionsBoundary: arn:aws:iam::111122223333:policy/boundary
+    roleName: orders-role
+    tags: {team: orders, cost: "42"}
+    subjectPattern: "order*"
+    status: {roleARN: "arn:aws:iam::111122223333:role/x", stackName: x}
+  - metadata: {name: scaler, namespace: kube-system, labels: {a: b}}
+    wellKnownPolicies: {autoScaler: true}
+    roleOnly: true
+  - metadata: {name: old}
+    attachRoleARN: arn:aws:iam::111122223333:role/old/app
+nodeGroups: []
+managedNodeGroups: []
+"""
+
+
+def test_a_cluster_config() -> None:
+    (config,) = parse(CLUSTER_CONFIG, "shop.yaml")
+    assert (config.cluster, config.region, config.with_oidc) == ("shop", "eu-central-1", True)
+    assert config.notices == (
+        "shop.yaml:3: not read by irsa: vpc, nodeGroups, managedNodeGroups",
+        "shop.yaml:12: not read by irsa: iam.serviceRoleARN",
+        "shop.yaml:12: not managed by irsa: the control plane has the role"
+        " arn:aws:iam::111122223333:role/eks",
+        "shop.yaml:38: roleOnly: the labels and annotations of kube-system/scaler are not set",
+    )
+    orders, scaler, old = config.bindings
+    assert orders == Binding(
+        namespace="shop",
+        name="orders",
+        where="shop.yaml:15",
+        cluster="shop",
+        region="eu-central-1",
+        labels={"tier": "back"},
+        annotations={"example.com/owner": "someone"},
+        policies=(READ_ONLY, "arn:aws:iam::111122223333:policy/teams/orders"),
+        well_known=(WellKnown("certManager"), WellKnown("externalDNS")),
+        inline={
+            "attachPolicy": {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": "*"}],
+            }
+        },
+        permissions_boundary="arn:aws:iam::111122223333:policy/boundary",
+        role_name="orders-role",
+        tags={"team": "orders", "cost": "42"},
+        subject_pattern="order*",
+        sts_regional_endpoints=True,
+        token_expiration=7200,
+    )
+    assert scaler.role_only
+    assert scaler.well_known == (WellKnown("autoScaler"),)
+    assert (scaler.labels, scaler.tags) == ({}, {"team": "web"})
+    assert str(old) == "default/old"
+    assert old.attach_role_arn == "arn:aws:iam::111122223333:role/old/app"
+    assert old.tags == {}
+
+
+BINDINGS = """
+apiVersion: irsa/v1
+kind: Bindings
+metadata: {name: shop, region: eu-central-1}
+withOIDC: true
+serviceAccounts:
+- metadata: {name: orders, namespace: shop}
+  inlinePolicies:
+    queue: {Statement: [{Effect: Allow, Action: "sqs:*", Resource: "*"}]}
+    bucket: {file: policies/bucket.json}
+  wellKnownPolicies:
+    externalDNS: {hostedZones: [Z0123456789, Z9876543210]}
+  rolePath: /apps/
+  description: Reads orders
+  maxSessionDuration: 7200
+  audience: my-audience
+  stsRegionalEndpoints: false
+  tokenExpiration: 3600
+  subjects:
+  - {name: "worker-*"}
+  - {namespace: batch, name: worker}
+  - {namespace: batch, name: worker}
+  clusters:
+  - {name: shop-blue, region: eu-west-1}
+  - {issuer: https://oidc.example.com/id/A}
+  trustConditions:
+    StringEquals: {aws:SourceVpc: [vpc-1, vpc-2]}
+"""
+
+
+def test_bindings() -> None:
+    (config,) = parse(BINDINGS, "f.yaml", {"policies/bucket.json": _json_allow()}.__getitem__)
+    (orders,) = config.bindings
+    assert config.with_oidc
+    assert sorted(orders.inline) == ["bucket", "queue"]
+    assert orders.well_known == (WellKnown("externalDNS", {"hostedZones": ("Z0123456789", "Z9876543210")}),)
+    assert (orders.role_path, orders.description, orders.max_session_duration) == (
+        "/apps/",
+        "Reads orders",
+        7200,
+    )
+    assert (orders.audience, orders.sts_regional_endpoints, orders.token_expiration) == (
+        "my-audience",
+        False,
+        3600,
+    )
+    assert orders.subjects == (Subject("shop", "worker-*"), Subject("batch", "worker"))
+    assert orders.subjects[0].is_pattern
+    assert not orders.subjects[1].is_pattern
+    assert orders.clusters == (
+        OtherCluster("shop-blue", "eu-west-1"),
+        OtherCluster(issuer="https://oidc.example.com/id/A"),
+    )
+    assert orders.conditions == {"StringEquals": {"aws:SourceVpc": ["vpc-1", "vpc-2"]}}
+
+
+def _json_allow() -> str:
+    return '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        (
+            f"{HEAD}iam:\n  withOidc: true\n",
+            "5:3",
+            "unknown field 'withOidc' in iam: did you mean 'withOIDC'?",
+        ),
+        (f"{HEAD}iam:\n  serviceAccount: []\n", "5:3", "did you mean 'serviceAccounts'?"),
+        (
+            f"{HEAD}iam:\n  serviceAccounts:\n  - metadata: {{name: a}}\n    attachPolicyArns: []\n{USED}",
+            "7:5",
+            "unknown field 'attachPolicyArns' in serviceAccounts: did you mean 'attachPolicyARNs'?",
+        ),
+        (
+            f"{HEAD}iam:\n  serviceAccounts:\n  - metadata: {{name: a}}\n    rolePath: /x/\n{USED}",
+            "7:5",
+            "only 'apiVersion: irsa/v1, kind: Bindings' has it",
+        ),
+        (f"{HEAD}serviceAccounts: []\n", "4:1", "it stands under iam"),
+        (f"{HEAD}IAM: {{}}\n", "4:1", "did you mean 'iam'?"),
+        (HEAD.replace("region", "regoin"), "3:24", "did you mean 'region'?"),
+        (f"{OWN}iam: {{}}\n", "4:1", "serviceAccounts stands at the top here"),
+        (f"{HEAD}iam: {{}}\niam: {{}}\n", "5:1", "'iam' is given twice (first in line 4)"),
+        (f"{OWN}serviceAccounts:\n- metadata: {{namespace: a}}\n", "5:13", "no metadata.name"),
+        (f"{OWN}serviceAccounts: {{}}\n", "4:18", "expected a list of ServiceAccounts, not a mapping"),
+        (f"{OWN}serviceAccounts:\n", "4:17", "this is empty"),
+        (f"{OWN}withOIDC: 1\n", "4:11", "expected true or false, not '1'"),
+        ("apiVersion: v1\nkind: ServiceAccount\n", "2:7", "v1 ServiceAccount is not read here"),
+        ("kind: Bindings\n", "1:1", "no apiVersion"),
+        ("- 1\n", "1:1", "expected a mapping"),
+        ("a: [\n", "2:1", "this is not YAML"),
+        ("a:\n\t- b\n", "2:1", "there is a tab"),
+        ("a: \u00fc\U0001f600\nb: @\n", "2:4", "found character '@'"),
+        ("a: &x [*x]\n", "1:4", "an alias contains itself"),
+        (HEAD + "---\n" + HEAD.replace("prod", "09"), "7:18", "09 is a number in YAML"),
+    ],
+)
+def test_what_is_wrong_and_where(text: str, place: str, words: str) -> None:
+    (problem,) = _wrong(text)
+    assert problem.startswith(f"f.yaml:{place}: ")
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    "value", ["on", "y", "N", "true", "0123456", "089", "12", "1e3", "1.5", "1_000", "0x1f", "1:30"]
+)
+def test_what_is_no_string_in_yaml_has_to_be_quoted(value: str) -> None:
+    (problem,) = _wrong(f"{OWN}serviceAccounts:\n- metadata: {{name: a}}\n  tags:\n    account: {value}\n")
+    assert problem.startswith("f.yaml:7:14: ")
+    assert f'quote it ("{value}")' in problem
+    assert _entry(f'tags: {{account: "{value}"}}').tags == {"account": value}
+
+
+@pytest.mark.parametrize("value", ["2012-10-17", "1.2.3", "123456789012-x", "=", "yess"])
+def test_what_only_looks_like_something_else_is_a_string(value: str) -> None:
+    assert _entry(f"tags: {{a: {value}}}").tags == {"a": value}
+
+
+def test_all_problems_are_told_at_once() -> None:
+    found = _wrong(
+        f"{OWN}serviceAccounts:\n- metadata: {{name: A}}\n- metadata: {{name: b, x: 1}}\n  roleOnly: maybe\n"
+    )
+    assert [line.partition(": ")[0] for line in found] == ["f.yaml:5:20", "f.yaml:6:23", "f.yaml:7:13"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("attachPolicyARNs: [foo]", "'foo' is not an ARN"),
+        ("attachPolicyARNs: arn", "expected a list of strings, not 'arn'"),
+        ("permissionsBoundary: arn:aws:iam::1:role/x", "is not an ARN"),
+        ("roleName: a/b", "not a valid role name"),
+        ("rolePath: x", "not a valid role path"),
+        ("maxSessionDuration: 60", "not a valid session duration"),
+        ("maxSessionDuration: 07200", "expected a whole number in decimal digits"),
+        ('maxSessionDuration: "7200"', "expected a whole number in decimal digits"),
+        ("tokenExpiration: 1", "not a valid token expiration"),
+        ("tags: {aws:x: z}", "reserved"),
+        ("tags: {a: b, A: c}", "the same to IAM"),
+        ("subjectPattern: b*", "does not match app"),
+        ("subjects: [{namespace: a}]", "no name"),
+        ("subjects: [{namespace: A, name: b}]", "not a valid namespace"),
+        ("clusters: [{}]", "by its name or by its issuer"),
+        ("clusters: [{issuer: https://a.b, region: eu-west-1}]", "an issuer is in no region"),
+        ("clusters: [{issuer: http://a.b}]", "is not an https URL"),
+        ("trustConditions: {stringEquals: {a: b}}", "did you mean 'StringEquals'?"),
+        ("trustConditions: {StringEquals: {x:sub: b}}", "irsa sets x:sub itself"),
+        ("trustConditions: {StringEquals: {}}", "has no keys"),
+        ("trustConditions: {Bool: {aws:SecureTransport: true}}", "quote it"),
+        ("attachPolicy: {Statement: []}", "it has no Statement"),
+        ("attachPolicy: {Statement: [{Effect: allow}]}", "Effect must be Allow or Deny"),
+        ("attachPolicy: []", "a policy is a mapping"),
+        (f"attachPolicy: {{Statement: {ALLOW}, Statement: 1}}", "'Statement' is given twice"),
+        ("attachPolicy: {Id: 0777, Statement: []}", "quote it"),
+        ("inlinePolicies: {a b: {file: x}}", "not a valid policy name"),
+        ("inlinePolicies: {a: {file: x}}", "can't be read here"),
+        ("wellKnownPolicies: {certmanager: true}", "did you mean 'certManager'?"),
+        ("wellKnownPolicies: {certManager: {zones: [a]}}", "unknown field 'zones'"),
+        ("wellKnownPolicies: {certManager: {hostedZones: [a]}}", "not valid for hostedZones"),
+        ("metadata: {name: b}", "'metadata' is given twice"),
+        ("unknown: !!python/object x", "unknown field"),
+        ("roleName: !Ref x", "a value with the tag !Ref"),
+    ],
+)
+def test_wrong_fields(fields: str, words: str) -> None:
+    lines = f"{OWN}serviceAccounts:\n- metadata: {{name: app}}\n  {fields}\n"
+    found = _wrong(lines)
+    assert words in "\n".join(found)
+    assert all(line.startswith("f.yaml:6:") for line in found)
+
+
+@pytest.mark.parametrize(
+    "field", ["roleName: x", "tags: {a: b}", "roleOnly: true", "description: x", "attachPolicyARNs: [a]"]
+)
+def test_an_existing_role_is_used_as_it_is(field: str) -> None:
+    role = "arn:aws:iam::111122223333:role/x"
+    lines = f"{OWN}serviceAccounts:\n- metadata: {{name: app}}\n  attachRoleARN: {role}\n"
+    assert "contradicts it (default/app)" in "\n".join(_wrong(f"{lines}  {field}\n"))
+    assert not _one(lines + "  roleOnly: false\n  attachPolicyARNs: []\n").role_only
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        ("eks.amazonaws.com/role-arn: x", "say attachRoleARN"),
+        ("eks.amazonaws.com/other: x", "is irsa's to set"),
+        ('eks.amazonaws.com/sts-regional-endpoints: "maybe"', 'expected "true" or "false"'),
+        ('eks.amazonaws.com/token-expiration: "1h"', "expected seconds"),
+        ('eks.amazonaws.com/token-expiration: "1"', "not a valid token expiration"),
+        ("a/b/c: x", "not a valid"),
+    ],
+)
+def test_wrong_annotations(annotation: str, words: str) -> None:
+    entry = f"  - metadata:\n      name: app\n      annotations:\n        {annotation}\n{USED}"
+    (problem,) = _wrong(f"{HEAD}iam:\n  serviceAccounts:\n{entry}")
+    assert words in problem
+    assert problem.startswith("f.yaml:9:")
+
+
+def test_annotation_and_field_may_not_contradict() -> None:
+    head = (
+        f"{OWN}serviceAccounts:\n- metadata: {{name: a, annotations: {{eks.amazonaws.com/audience: one}}}}\n"
+    )
+    assert _one(f"{head}  audience: one\n").audience == "one"
+    assert "contradicts the field" in _wrong(f"{head}  audience: two\n")[0]
+
+
+def test_json_with_tabs_and_surrogates() -> None:
+    entry = '{"metadata":{"name":"%s"},"tags":{"\\ud835\\udc9c":"x"}}'
+    text = f'{{"apiVersion":"irsa/v1",\n\t"kind":"Bindings",\n\t"serviceAccounts":\n\t[{entry}]}}'
+    assert _one(text % "a").tags == {"\U0001d49c": "x"}
+    assert _wrong(text % "A")[0].startswith("f.yaml:4:")
+
+
+def test_anchors_and_merges() -> None:
+    text = _dedent(
+        """
+        apiVersion: irsa/v1
+        kind: Bindings
+        serviceAccounts:
+        - &base
+          metadata: {name: one}
+          tags: &tags {a: b, c: d}
+          roleOnly: true
+        - <<: *base
+          metadata: {name: two}
+          tags: {<<: [*tags, {e: f}], a: z}
+        """
+    )
+    (config,) = parse(text, "f.yaml")
+    one, two = config.bindings
+    assert (one.name, one.tags, one.role_only) == ("one", {"a": "b", "c": "d"}, True)
+    assert (two.name, two.tags, two.role_only) == ("two", {"a": "z", "c": "d", "e": "f"}, True)
+
+
+def test_aliases_that_explode_are_refused() -> None:
+    lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 20)}]" for n in range(1, 12)]
+    assert "too large" in _wrong("\n".join(lines))[0]
+
+
+def test_nothing_at_all() -> None:
+    assert parse("", "f.yaml") == []
+    assert parse("---\n# nothing\n---\n", "f.yaml") == []
+    (config,) = parse(HEAD, "f.yaml")
+    assert config.bindings == ()

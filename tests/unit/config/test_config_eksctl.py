@@ -1,0 +1,205 @@
+"""A ClusterConfig means what it means to eksctl, and names what irsa doesn't manage."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from irsa_cli.core.config import Config, parse
+from irsa_cli.core.values.errors import InvalidInput
+
+HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: prod, region: eu-west-1}\n"
+ENTRY = "- metadata: {name: app}\n  attachPolicyARNs: [arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess]\n"
+
+
+def _read(text: str) -> Config:
+    (config,) = parse(HEAD + textwrap.dedent(text), "f.yaml")
+    return config
+
+
+def _iam(entry: str, oidc: str = "withOIDC: true") -> str:
+    lines = textwrap.indent(entry, "  ")
+    return f"iam:\n  {oidc}\n  serviceAccounts:\n{lines}"
+
+
+def _wrong(text: str) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        _read(text)
+    return "\n".join(caught.value.details) or str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["iam:\n", "iam: {}\n", "iam:\n  serviceAccounts:\n", "iam:\n  withOIDC:\n", "iam: {withOIDC: false}\n"],
+)
+def test_nothing_is_wished(text: str) -> None:
+    assert (_read(text).with_oidc, _read(text).bindings) == (False, ())
+
+
+def test_a_cluster_that_is_to_have_its_provider_and_no_more() -> None:
+    config = _read("iam: {withOIDC: true}\n")
+    assert (config.with_oidc, config.bindings) == (True, ())
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "attachPolicy:",
+        "attachRoleARN: ''",
+        "permissionsBoundary:",
+        'roleName: ""',
+        "roleOnly:",
+        "tags:",
+        "subjectPattern: ''",
+        "wellKnownPolicies: {autoScaler: null, certManager: false}",
+        "status: {roleARN: x}",
+    ],
+)
+def test_null_and_empty_texts_are_absent_to_eksctl(field: str) -> None:
+    plain, given = (_read(_iam(ENTRY + more)).bindings[0] for more in ("", f"  {field}\n"))
+    assert given == plain
+
+
+@pytest.mark.parametrize("metadata", ["namespace: ''", "namespace:", "labels:", "annotations: null"])
+def test_null_and_empty_texts_in_metadata(metadata: str) -> None:
+    entry = ENTRY.replace("{name: app}", f"\n    name: app\n    {metadata}")
+    assert str(_read(_iam(entry)).bindings[0]) == "default/app"
+
+
+@pytest.mark.parametrize(("value", "meant"), [("42", "42"), ("true", "true"), ("0", "0"), ("-7", "-7")])
+def test_numbers_are_texts_where_eksctl_takes_texts(value: str, meant: str) -> None:
+    assert _read(_iam(f"{ENTRY}  tags: {{cost: {value}}}\n")).bindings[0].tags == {"cost": meant}
+
+
+@pytest.mark.parametrize("value", ["042", "yes", "1.10", "1e3", "0x10"])
+def test_what_readers_differ_about_is_to_be_quoted(value: str) -> None:
+    assert "quote it" in _wrong(_iam(f"{ENTRY}  tags: {{cost: {value}}}\n"))
+
+
+def test_entries_without_the_provider_are_refused_as_eksctl_does() -> None:
+    wrong = _wrong(_iam(ENTRY, "withOIDC: false"))
+    assert wrong.startswith("f.yaml:5:13: withOIDC: false contradicts serviceAccounts")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "",
+        "  attachPolicyARNs: []\n",
+        "  attachPolicyARNs:\n",
+        "  wellKnownPolicies: {autoScaler: false}\n",
+        "  attachPolicy: null\n",
+        "  roleOnly: true\n",
+    ],
+)
+def test_an_entry_without_any_policy_is_refused_as_eksctl_does(fields: str) -> None:
+    wrong = _wrong(_iam(f"- metadata: {{name: app}}\n{fields}"))
+    assert wrong.startswith("f.yaml:7:5: default/app has no policy")
+    text = "apiVersion: irsa/v1\nkind: Bindings\nserviceAccounts:\n- metadata: {name: app}\n"
+    assert len(parse(text, "f.yaml")[0].bindings) == 1
+
+
+def test_a_role_that_is_used_may_have_policies_that_are_off() -> None:
+    entry = "- metadata: {name: app}\n  attachRoleARN: arn:aws:iam::111122223333:role/x\n"
+    more = "  wellKnownPolicies: {autoScaler: false}\n  attachPolicyARNs:\n"
+    assert _read(_iam(entry + more)).bindings[0].attach_role_arn
+    assert "contradicts it" in _wrong(_iam(f"{entry}  wellKnownPolicies: {{autoScaler: true}}\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("iam: {}\n---\nmetadata: {name: '${CLUSTER}'}\n", "", "no apiVersion"),
+        (
+            _iam(ENTRY.replace("app", "'${NAME}'")),
+            "7:22",
+            "'${NAME}' is a placeholder that nobody has filled in",
+        ),
+        (_iam(ENTRY.replace("app", "'{{ .Values.name }}'")), "7:22", "'{{ .Values.name }}' is a placeholder"),
+        (_iam(ENTRY.replace("app", "{{ name }}")), "7:22", "'{{ name }}' is a placeholder"),
+        (_iam(ENTRY.replace("aws:policy", "$ACCOUNT:policy")), "8:24", "'$ACCOUNT' is a placeholder"),
+        (_iam(ENTRY + "  tags: {owner: <your name>}\n"), "9:19", "'<your name>' is a placeholder"),
+        (_iam(ENTRY.replace("app", "${NAME}")), "7:23", "line 7 has a template's placeholder"),
+        ("nodeGroups:\n{% for x in y %}\n- {{ x }}\n", "5:2", "line 5 has a template's placeholder"),
+    ],
+)
+def test_templates_that_nobody_has_rendered(text: str, place: str, words: str) -> None:
+    wrong = _wrong(text)
+    assert words in wrong
+    assert f"f.yaml:{place}" in wrong
+
+
+ELSEWHERE = """
+addons:
+- name: vpc-cni
+  attachPolicyARNs: [arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy]
+  permissionsBoundary: arn:aws:iam::111122223333:policy/b
+- name: aws-ebs-csi-driver
+  wellKnownPolicies: {ebsCSIController: true, efsCSIController: false}
+- name: coredns
+- name: adot
+  attachPolicy: {Statement: [{Effect: Allow, Action: [xray:Put*, logs:Put*], Resource: "*"}]}
+- name: old
+  serviceAccountRoleARN: arn:aws:iam::111122223333:role/old
+- name: efs
+  useDefaultPodIdentityAssociations: true
+- name: fsx
+  podIdentityAssociations:
+  - {namespace: kube-system, serviceAccountName: fsx, roleARN: arn:aws:iam::111122223333:role/fsx}
+addonsConfig:
+  autoApplyPodIdentityAssociations: true
+iam:
+  withOIDC: true
+  podIdentityAssociations:
+  - namespace: a
+    serviceAccountName: b
+    permissionPolicyARNs: [arn:aws:iam::aws:policy/X]
+karpenter: {version: v1, withSpotInterruptionQueue: true}
+managedNodeGroups:
+- name: workers
+  iam: {withAddonPolicies: {autoScaler: true, ebs: false}, attachPolicyARNs: [arn:aws:iam::aws:policy/Y]}
+- name: plain
+capabilities:
+- {name: ack, type: ACK, attachPolicyARNs: [arn:aws:iam::aws:policy/Z]}
+iamIdentityMappings:
+- {arn: arn:aws:iam::111122223333:role/admin, groups: [system:masters]}
+"""
+
+
+def test_what_is_bound_elsewhere_is_named_with_what_it_grants() -> None:
+    marker = "not managed by irsa: "
+    found = [line for line in _read(ELSEWHERE).notices if marker in line]
+    assert [line.partition(marker)[2] for line in found] == [
+        "the ServiceAccount of add-on vpc-cni gets arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy,"
+        " within arn:aws:iam::111122223333:policy/b",
+        "the ServiceAccount of add-on aws-ebs-csi-driver gets eksctl's policy for ebsCSIController",
+        "the ServiceAccount of add-on adot gets an inline policy (xray:Put*, logs:Put*)",
+        "the ServiceAccount of add-on old gets the role arn:aws:iam::111122223333:role/old",
+        "add-on efs gets what EKS recommends for it, by Pod Identity",
+        "add-on fsx: kube-system/fsx gets the role arn:aws:iam::111122223333:role/fsx, by Pod Identity",
+        "addonsConfig.autoApplyPodIdentityAssociations: every add-on that needs permissions gets those that"
+        " EKS recommends, by Pod Identity",
+        "the ServiceAccount a/b gets arn:aws:iam::aws:policy/X, by Pod Identity",
+        "karpenter: the ServiceAccount karpenter/karpenter gets a role that starts and stops instances and"
+        " its interruption queue; its nodes get the role eksctl-KarpenterNodeRole-prod",
+        "every pod that reaches the metadata service of the nodes of workers has arn:aws:iam::aws:policy/Y"
+        " and the policies for autoScaler",
+        "capability ack gets arn:aws:iam::aws:policy/Z",
+        "arn:aws:iam::111122223333:role/admin is let into the cluster as system:masters",
+    ]
+    assert found[0].startswith("f.yaml:6: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "addons: x\n",
+        "addons: [x, [y], {name: [z]}]\n",
+        "addons: [{attachPolicy: {Statement: [x]}, wellKnownPolicies: []}]\n",
+        "karpenter: []\nnodeGroups: {a: b}\n",
+        "x: &a {name: a, attachPolicyARNs: [x]}\naddons: [{<<: *a}, {<<: [*a, *a], name: b}]\n",
+    ],
+)
+def test_what_irsa_does_not_manage_may_have_any_form(text: str) -> None:
+    assert _read(text).bindings == ()

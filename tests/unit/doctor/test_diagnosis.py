@@ -1,0 +1,210 @@
+"""A diagnosis as a whole: its order, its exit code, its document, and that what is unknown is no problem."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from irsa_cli.core.doctor.causes import CAUSES
+from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, judge
+from irsa_cli.core.doctor.facts import Event, Facts, NodeMetadata, Subject
+from irsa_cli.core.doctor.finding import Verdict
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.errors import IrsaError, Refused
+from tests.unit.doctor.diagnosis_cases import CASES
+from tests.unit.observed import (
+    CLUSTER,
+    NOW,
+    ROLE,
+    TRUST,
+    Change,
+    annotated,
+    around,
+    both,
+    container,
+    env,
+    pod,
+    role,
+    statement,
+    trusting,
+    working,
+)
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "docs/reference/diagnosis.schema.json").read_text(encoding="utf-8")
+)
+OF_CLUSTER = [
+    *("eks", "provider", "providers", "quotas", "sts_endpoints", "published_keys", "cluster_keys"),
+    *("accounts", "webhooks"),
+]
+OF_SUBJECT = [
+    *("namespace_labels", "account", "role", "provider", "candidates", "pods", "probe", "association"),
+    *("association_role", "agent", "auth_endpoints", "network_policies", "nodes", "events", "elsewhere"),
+    *("target_role", "agents", "other_associations", "refused"),
+]
+NO_REGION = {key: value for key, value in env().items() if not key.endswith("REGION")}
+
+
+def unreadable(facts: Facts, names: set[str]) -> Facts:
+    """The facts with these parts unreadable; those of the ServiceAccount begin with a dot."""
+    why = Unreadable("not permitted")
+    whole: dict[str, Any] = {name: why for name in names if not name.startswith(".")}
+    part: dict[str, Any] = {name[1:]: why for name in names if name.startswith(".")}
+    return replace(facts, subject=replace(facts.named, **part), **whole)
+
+
+PARTS = st.sets(st.sampled_from([*OF_CLUSTER, *(f".{name}" for name in OF_SUBJECT)]))
+
+
+def test_every_part_that_can_be_unreadable_is_tried() -> None:
+    def names(kind: type) -> set[str]:
+        return {item.name for item in fields(kind) if "Unreadable" in str(item.type)}
+
+    assert names(Facts) == set(OF_CLUSTER)
+    assert names(Subject) == {*OF_SUBJECT, "providers", "own_roles"}  # The values of these may be.
+
+
+@given(PARTS)
+def test_what_can_not_be_read_is_no_problem(names: set[str]) -> None:
+    found = judge(unreadable(working(), names))
+    assert [item.cause.id for item in found if item.verdict is Verdict.PROBLEM] == []
+    assert len(found) == len(CAUSES)
+
+
+@given(st.sampled_from(CASES), PARTS)
+def test_every_check_ends_with_a_verdict_whatever_can_be_read(
+    case: tuple[str, Change], names: set[str]
+) -> None:
+    for item in judge(unreadable(case[1](working()), names)):
+        assert item.judgement.text
+        assert bool(item.judgement.fix) == (item.verdict is Verdict.PROBLEM)
+
+
+@pytest.mark.parametrize("name", [*OF_CLUSTER, *(f".{name}" for name in OF_SUBJECT)])
+def test_what_can_not_be_read_is_shown_with_its_reason(name: str) -> None:
+    def untold(facts: Facts) -> set[str]:
+        return {item.cause.id for item in judge(facts) if item.verdict is Verdict.UNKNOWN}
+
+    # These say more where they can be read, and decide nothing by themselves.
+    hints = {"providers", "quotas", "accounts", ".candidates", ".provider", ".probe"}
+    # These are read where there is a Pod Identity association.
+    hints |= {".association_role", ".agent", ".auth_endpoints", ".elsewhere", ".target_role", ".agents"}
+    hints |= {".other_associations"}  # These are read where the ServiceAccount has no role.
+    hidden = untold(unreadable(working(), {name})) - untold(working())
+    assert hidden or name in hints
+
+
+@given(st.permutations(CASES[:20]))
+def test_problems_come_first_and_the_most_probable_at_the_top(cases: list[tuple[str, Change]]) -> None:
+    facts = working()
+    for _, change in cases[:3]:
+        facts = change(facts)
+    found = [(item.verdict, item.cause.weight) for item in judge(facts)]
+    order = [Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.OK]
+    assert found == sorted(found, key=lambda item: (order.index(item[0]), -item[1]))
+
+
+def diagnosis(facts: Facts) -> Diagnosis:
+    found = judge(facts)
+    return Diagnosis(CLUSTER, found, examined(facts, found))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{number}-{name}" for number, (name, _) in enumerate(CASES)])
+def test_the_document_is_as_its_schema_says(case: tuple[str, Change]) -> None:
+    found = diagnosis(case[1](working()))
+    jsonschema.validate(found.to_json(), SCHEMA)
+    assert found.exit_code == found.to_json()["exitCode"] == 5
+
+
+def test_the_document_of_a_cluster() -> None:
+    facts = working()
+    many = Diagnosis(CLUSTER, judge(replace(facts, subject=None)), accounts=(examined(facts, judge(facts)),))
+    jsonschema.validate(many.to_json(), SCHEMA)
+    assert many.exit_code == 0
+    assert all(item.cause.of_cluster for item in many.findings)
+
+
+@pytest.mark.parametrize(
+    ("error", "signal", "code"),
+    [(IrsaError("x"), 0, 1), (Refused("x"), 0, 4), (ValueError("x"), 0, 1), (IrsaError("x"), 2, 130)],
+)
+def test_an_error_has_its_own_exit_code(error: Exception, signal: int, code: int) -> None:
+    failed = Diagnosis(None, error=error, signal=signal)
+    jsonschema.validate(failed.to_json(), SCHEMA)
+    assert failed.exit_code == code
+
+
+def test_problems_of_one_of_many_end_with_5() -> None:
+    broken = judge(around(role=None)(working()))
+    assert Diagnosis(CLUSTER, accounts=(Examined("a", "b"), Examined("c", "d", ROLE, broken))).exit_code == 5
+
+
+@pytest.mark.parametrize("cause", CAUSES.values(), ids=list(CAUSES))
+def test_every_cause_explains_itself(cause: Any) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)+", cause.id)
+    assert cause.source.startswith("https://")
+    assert cause.title.endswith(".")
+    assert all((cause.symptom, cause.looks_at, cause.remedy))
+    assert 0 <= cause.weight <= 100
+
+
+@pytest.mark.parametrize(
+    ("cause", "change"),
+    [
+        ("role-new", around(role=role(created=NOW - timedelta(seconds=5)))),
+        ("role-without-permissions", around(role=role(policies={}))),
+        ("role-wide-trust", trusting(statement(Condition=None))),
+        ("pod-host-network", around(pods=(pod(host_network=True),))),
+        ("node-hop-limit", around(pods=(pod(node="n"),), nodes={"n": NodeMetadata(2)})),
+        ("node-hop-limit", around(pods=(pod(node="n"),), nodes={})),
+        ("pod-role-twice", around(pods=(pod(containers=(container(env=env(ASSUME=ROLE)),)),))),
+        ("pod-role-twice", around(pods=(pod(containers=(container(arguments=(f"--role={ROLE}",)),)),))),
+        ("token-malformed", around(events=())),
+        ("pod-mesh", around(pods=(pod(containers=(container(), container(name="istio-proxy"))),))),
+        ("sts-global-endpoint", around(account=annotated(role_arn=ROLE, sts_regional_endpoints="false"))),
+        ("sts-never-asked", around(events=())),
+        ("sdk-too-old", around(pods=(pod(containers=(container(image="app:1"),)),))),
+        ("pod-static-credentials", around(pods=(pod(containers=(container(sources=("secret/a",)),)),))),
+        ("pod-region", around(pods=(pod(containers=(container(env=NO_REGION),)),), events=())),
+        ("organization-policy", around(events=(Event(NOW, ROLE, "AccessDenied"),))),
+    ],
+)  # fmt: skip
+def test_hints_are_shown_and_are_no_problem(cause: str, change: Change) -> None:
+    found = {item.cause.id: item.verdict for item in judge(change(working()))}
+    assert found[cause] is Verdict.UNKNOWN
+    assert Verdict.PROBLEM not in found.values()
+
+
+ADMINISTRATOR = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+ITSELF = {"Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "sts:AssumeRole"}
+TWICE = around(pods=(pod(containers=(container(env=env(ASSUME=ROLE)),)),))
+
+
+@pytest.mark.parametrize(
+    ("cause", "change"),
+    [
+        ("node-hop-limit", around(pods=(pod(node=""),))),
+        ("role-wide-trust", around(role=role(policies={"p": ADMINISTRATOR}))),
+        ("node-hop-limit", around(pods=(pod(node="fargate-1"),))),
+        ("node-hop-limit", around(pods=(pod(node="n"),), nodes={"n": NodeMetadata(1)})),
+        ("node-hop-limit", around(pods=(pod(node="n"),), nodes={"n": NodeMetadata(2, enabled=False)})),
+        ("pod-role-twice", around(pods=(pod(containers=(container(env=env(ASSUME=f"{ROLE}-2")),)),))),
+        (
+            "pod-role-twice",
+            both(TWICE, trusting({"Statement": [*TRUST["Statement"], ITSELF]})),
+        ),
+        ("token-malformed", around(events=(Event(NOW, ROLE, "AccessDenied"),))),
+    ],
+)
+def test_what_a_hint_is_not_about(cause: str, change: Change) -> None:
+    found = {item.cause.id: item.verdict for item in judge(change(working()))}
+    assert found[cause] is Verdict.OK

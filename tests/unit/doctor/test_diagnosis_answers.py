@@ -1,0 +1,304 @@
+"""What STS has answered decides: a refusal that nothing explains, calls that were never seen, and hints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from irsa_cli.cli.doctor_render import lines
+from irsa_cli.core.doctor.decisive import undecided
+from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
+from irsa_cli.core.doctor.facts import EksFacts, Event, Facts
+from irsa_cli.core.doctor.finding import Finding, Verdict
+from irsa_cli.core.objects.kinds import Volume
+from irsa_cli.core.objects.unreadable import Unreadable
+from tests.unit.doctor.diagnosis_cases import PART_OF_A_VOLUME, with_env
+from tests.unit.observed import (
+    CLUSTER,
+    FOLDER,
+    NOW,
+    ROLE,
+    Change,
+    annotated,
+    around,
+    bare_pod,
+    both,
+    container,
+    env,
+    of_cluster,
+    pod,
+    trusting,
+    working,
+)
+
+MINUTE = timedelta(minutes=1)
+OTHER_ROLE = f"{ROLE}-2"
+RELEASE = {"app.kubernetes.io/instance": "shop"}
+
+
+def event(error: str = "", message: str = "", *, ago: int = 10, role: str = ROLE, own: bool = False) -> Event:
+    return Event(NOW - ago * MINUTE, role, error, message, own=own)
+
+
+def answered(*events: Event) -> Change:
+    return around(events=events)
+
+
+def found(facts: Facts) -> dict[str, Finding]:
+    return {item.cause.id: item for item in judge(facts)}
+
+
+def whole(facts: Facts) -> Diagnosis:
+    every = judge(facts)
+    return Diagnosis(CLUSTER, every, examined(facts, every))
+
+
+def suspects(facts: Facts) -> list[str]:
+    return [item.cause.id for item in undecided(facts, judge(facts))]
+
+
+INVALID, DENIED = "InvalidIdentityToken", "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (answered(event(DENIED)), ["sts-refused"]),
+        (answered(event(DENIED), event(ago=20)), ["sts-refused"]),
+        (answered(event(INVALID)), ["sts-refused"]),
+        (answered(event(INVALID, "No OpenIDConnect provider found in your account for x")), ["sts-region"]),
+        (answered(event(INVALID, "The ID Token provided is not a valid JWT")), ["token-malformed"]),
+        (answered(event(DENIED, role=OTHER_ROLE), event(ago=20)), ["sts-refused"]),
+        # irsa was refused, too: that it was admitted before says nothing.
+        (answered(event(DENIED), event(ago=20, own=True)), ["sts-refused"]),
+    ],
+)
+def test_a_refusal_that_nothing_explains_is_no_all_clear(change: Change, named: list[str]) -> None:
+    facts = change(working())
+    assert suspects(facts) == named
+    diagnosis = whole(facts)
+    assert (diagnosis.problems, diagnosis.exit_code) == ((), 1)
+    last = list(lines(diagnosis, everything=False))[-1]
+    assert f"({named[0]}) (exit 1)" in last
+
+
+def test_the_refusal_is_told_in_its_own_words() -> None:
+    facts = answered(event(DENIED, "with an explicit deny in a resource control policy"))(working())
+    text = found(facts)["sts-refused"].judgement.text
+    assert "AccessDenied: with an explicit deny in a resource control policy at 2026-05-01T11:50" in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # The next one was admitted; the refused pods are gone; a token of irsa's was admitted after it.
+        answered(event(), event(DENIED, ago=20)),
+        answered(event(DENIED, ago=90)),
+        answered(event(ago=5, own=True), event(DENIED)),
+        # The pods' annotation was another one: theirs are gone, too.
+        answered(event(), event(DENIED, ago=90, role=OTHER_ROLE)),
+    ],
+)
+def test_a_refusal_of_earlier_days_decides_nothing(change: Change) -> None:
+    facts = change(working())
+    assert suspects(facts) == []
+    assert whole(facts).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (trusting({"Statement": []}), "trust-principal"),
+        (of_cluster(provider=None), "provider-missing"),
+    ],
+)
+def test_a_refusal_that_is_explained_is_said_once(change: Change, problem: str) -> None:
+    facts = both(change, answered(event(DENIED)))(working())
+    assert "sts-refused" not in suspects(facts)
+    assert whole(facts).exit_code == 5
+    assert found(facts)[problem].verdict is Verdict.PROBLEM
+    assert found(facts)["sts-refused"].judgement.follows
+
+
+@pytest.mark.parametrize("error", ["ThrottlingException", "ExpiredTokenException", "RegionDisabledException"])
+def test_what_has_a_cause_of_its_own_is_not_refused_for_unknown_reasons(error: str) -> None:
+    facts = answered(event(error))(working())
+    assert found(facts)["sts-refused"].verdict is Verdict.OK
+    assert len(whole(facts).problems) == 1
+
+
+def test_pods_that_never_asked_are_no_all_clear_after_a_while() -> None:
+    facts = answered()(working())
+    assert suspects(facts) == ["sts-never-asked"]
+    young = around(events=(), pods=(pod(created=NOW - MINUTE),))(working())
+    assert suspects(young) == []
+    last = list(lines(whole(young), everything=False))[-1]
+    assert last.startswith("No problem was found, but STS was not seen to be asked yet")
+    assert last.endswith("look at sts-never-asked first.")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_env(AWS_REGION="us-east-1"),
+        with_env(AWS_STS_REGIONAL_ENDPOINTS="legacy"),
+        with_env(AWS_ENDPOINT_URL_STS="https://sts.us-east-1.amazonaws.com"),
+        around(account=annotated(role_arn=ROLE, sts_regional_endpoints="false")),
+    ],
+)
+def test_what_is_asked_elsewhere_is_not_called_never(change: Change) -> None:
+    facts = both(of_cluster(sts_endpoints=()), both(answered(), change))(working())
+    judged = found(facts)["sts-never-asked"].judgement
+    assert (judged.hints, judged.decides) == (True, False)
+
+
+def test_cloudtrail_that_can_not_be_read_is_said_last() -> None:
+    hidden = around(events=Unreadable("not permitted"))(working())
+    assert whole(hidden).exit_code == 0
+    assert "can't be seen: not permitted" in list(lines(whole(hidden), everything=False))[-1]
+    of_many = around(events=Unreadable("one at a time", follows=True))(working())
+    assert list(lines(whole(of_many), everything=False))[-1] == "Nothing wrong was found."
+
+
+def test_hints_of_many_name_the_accounts() -> None:
+    facts = around(pods=(pod(containers=(container(), container(name="istio-proxy"))),), events=())(working())
+    facts = replace(facts, subject=replace(facts.named, events=Unreadable("one", follows=True)))
+    many = Diagnosis(CLUSTER, accounts=(examined(facts, judge(facts)),))
+    last = list(lines(many, everything=False))[-1]
+    assert last == "No problem was found. There are hints of backend/reader: name one to see."
+
+
+def beside(**fields: object) -> Change:
+    other = bare_pod(**{"service_account": "default", "owner": "", "labels": RELEASE, **fields})
+    return around(pods=(pod(name="reader-x", labels=RELEASE), other))
+
+
+@pytest.mark.parametrize(
+    ("change", "decides", "hints"),
+    [
+        (beside(name="check-0"), True, False),
+        (beside(name="reader-x-workflow", labels={}, owner="Job/reader-x-workflow"), True, False),
+        (beside(name="migrate-0", owner="Job/migrate"), False, True),
+        (beside(name="cache-0", owner="StatefulSet/cache"), False, False),
+        (beside(name="reader-x-0", labels={}, owner="StatefulSet/reader-x"), False, False),
+        (beside(name="test", annotations={"helm.sh/hook": "test"}), False, False),
+        (beside(name="other-0", labels={"app.kubernetes.io/instance": "other"}), False, False),
+        (beside(name="check-0", phase="Succeeded"), False, False),
+        (beside(name="check-0", service_account="checks"), False, False),
+        (beside(name="check-0", containers=(container(),)), False, False),
+    ],
+)
+def test_pods_that_the_application_made_on_default(change: Change, decides: bool, hints: bool) -> None:
+    item = found(change(working()))["pod-service-account"]
+    assert item.verdict is (Verdict.UNKNOWN if decides or hints else Verdict.OK)
+    assert (item.judgement.decides, item.judgement.hints) == (decides, hints)
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [
+        ({}, Verdict.UNKNOWN),
+        ({"user": 0}, Verdict.OK),
+        ({"user": 1000}, Verdict.PROBLEM),
+        ({"fs_group": 65534}, Verdict.OK),
+        ({"user": 1000, "containers": (container(user=0),)}, Verdict.OK),
+    ],
+)
+def test_whom_only_the_image_names_can_not_be_told_to_read(
+    fields: dict[str, object], verdict: Verdict
+) -> None:
+    old = both(of_cluster(eks=EksFacts("1.18", vpc="vpc-1")), around(pods=(pod(**fields),), events=()))
+    assert found(old(working()))["pod-token-unreadable"].verdict is verdict
+    # STS has seen that it can be read.
+    seen = both(of_cluster(eks=EksFacts("1.18", vpc="vpc-1")), around(pods=(pod(),)))
+    assert found(seen(working()))["pod-token-unreadable"].verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("image", "events", "hints"),
+    [
+        ("app:1", (), True),
+        ("public.ecr.aws/aws-cli/aws-cli:2.17.0", (), False),
+        ("app:1", (event(),), False),
+    ],
+)
+def test_an_old_sdk_beside_the_endpoint_of_the_vpc(
+    image: str, events: tuple[Event, ...], hints: bool
+) -> None:
+    facts = around(pods=(pod(containers=(container(image=image),)),), events=events)(working())
+    assert found(facts)["sts-global-endpoint"].judgement.hints is hints
+
+
+@pytest.mark.parametrize(
+    ("argument", "decides"),
+    [
+        (("--role", ROLE), False),
+        ((f"--role-arn={ROLE}",), False),
+        ((f"--aws-assume-role={ROLE}",), True),
+        (("--aws-assume-role", ROLE), True),
+    ],
+)
+def test_a_role_to_be_assumed_once_more(argument: tuple[str, ...], decides: bool) -> None:
+    facts = around(pods=(pod(containers=(container(arguments=argument),)),))(working())
+    judged = found(facts)["pod-role-twice"].judgement
+    assert (judged.decides, judged.hints) == (decides, not decides)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [with_env(AWS_PROFILE="app"), with_env(AWS_SHARED_CREDENTIALS_FILE="/a"), with_env(AWS_PROFILE=None)],
+)
+def test_a_setting_is_not_suspect_where_sts_has_admitted_the_pods(change: Change) -> None:
+    assert suspects(change(working())) == []
+    assert suspects(both(change, answered(event(ago=90)))(working())) != []
+
+
+def test_a_configuration_that_is_mounted_is_a_hint() -> None:
+    for item in (container(mounts={"aws-iam-token": FOLDER, "own": "/root/.aws"}), None):
+        change = with_env(AWS_CONFIG_FILE="/a") if item is None else around(pods=(pod(containers=(item,)),))
+        assert found(change(working()))["pod-credentials-file"].judgement.hints
+    nothing = with_env(AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null")
+    assert found(nothing(working()))["pod-credentials-file"].verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("volumes", "variables", "by_hand"),
+    [
+        # The webhook puts its volume first, and its variables behind the region.
+        ((Volume("aws-iam-token", "vault"), Volume("data")), env(), False),
+        ((Volume("data"), Volume("aws-iam-token", "vault")), env(), True),
+        (
+            (Volume("aws-iam-token", "vault"),),
+            {"AWS_WEB_IDENTITY_TOKEN_FILE": f"{FOLDER}/token", "AWS_ROLE_ARN": ROLE, **env()},
+            True,
+        ),
+    ],
+)
+def test_an_audience_of_the_template_is_put_right_there(
+    volumes: tuple[Volume, ...], variables: dict[str, str | None], by_hand: bool
+) -> None:
+    facts = around(pods=(pod(volumes=volumes, containers=(container(env=variables),)),))(working())
+    fix = found(facts)["pod-audience-differs"].judgement.fix
+    assert fix.startswith("kubectl -n backend edit deployment reader") is by_hand
+    assert ("rollout restart" in fix) is not by_hand
+    assert by_hand or fix.splitlines()[1].startswith("# where their template")
+
+
+def test_what_ends_soon_keeps_its_token() -> None:
+    for item in (pod(owner="Job/once", containers=(PART_OF_A_VOLUME,)),):
+        assert found(around(pods=(item,))(working()))["pod-token-kept"].verdict is Verdict.OK
+    assert found(working())["pod-token-kept"].verdict is Verdict.OK
+
+
+def test_a_sidecar_for_which_the_application_waits_is_no_hint() -> None:
+    proxy = container(name="istio-proxy", env={}, mounts={})
+    held = {"proxy.istio.io/config": "holdApplicationUntilProxyStarts: true"}
+    for item, hints in (
+        (pod(containers=(container(), proxy)), True),
+        (pod(containers=(container(), proxy), annotations=held), False),
+        (pod(containers=(container(), replace(proxy, init=True))), False),
+    ):
+        facts = around(pods=(item,), events=())(working())
+        assert found(facts)["pod-mesh"].judgement.hints is hints

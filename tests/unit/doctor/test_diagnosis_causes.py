@@ -1,0 +1,191 @@
+"""Each cause: a working binding broken in that way, and nothing else is named."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+
+from irsa_cli.core.doctor.causes import CAUSES
+from irsa_cli.core.doctor.diagnosis import judge
+from irsa_cli.core.doctor.facts import Association, RoleSummary, VpcEndpoint
+from irsa_cli.core.doctor.finding import Verdict
+from irsa_cli.core.objects.kinds import NetworkPolicy
+from irsa_cli.core.objects.parsing import network_policy
+from irsa_cli.core.objects.unreadable import Unreadable
+from tests.unit.doctor.diagnosis_cases import (
+    BESIDE,
+    CASES,
+    FOR_ANOTHER,
+    PROVIDERS,
+    full_trust,
+    pod_identity,
+    released,
+)
+from tests.unit.observed import (
+    CHINESE_ROLE,
+    ROLE,
+    TRUST,
+    Change,
+    annotated,
+    around,
+    both,
+    china,
+    condition,
+    env,
+    of_cluster,
+    role,
+    trusting,
+    working,
+)
+
+Json = dict[str, Any]
+AUDIENCE = "sts.amazonaws.com"
+
+NEVER_A_PROBLEM = {
+    "pod-unseen",
+    "pod-profile",
+    "pod-credentials-file",
+    "pod-old-annotation",
+    "pod-identity-endpoint",
+    "provider-thumbprint",
+    "role-new",
+    "role-without-permissions",
+    "role-wide-trust",
+    "organization-policy",
+    "pod-region",
+    "sts-global-endpoint",
+    "pod-host-network",
+    "node-hop-limit",
+    "pod-role-twice",
+    "token-malformed",
+    "pod-mesh",
+    "pod-container-missed",
+    "pod-network-policy",
+    "sts-never-asked",
+    "sts-refused",
+}
+"""Causes that can be hinted at from outside, and not proven."""
+
+
+def problems(change: Change) -> list[str]:
+    return [item.cause.id for item in judge(change(working())) if item.verdict is Verdict.PROBLEM]
+
+
+def test_nothing_is_wrong_with_a_working_binding() -> None:
+    found = judge(working())
+    assert [item.cause.id for item in found if item.verdict is Verdict.PROBLEM] == []
+
+
+@pytest.mark.parametrize(("cause", "change"), CASES, ids=[f"{n}-{name}" for n, (name, _) in enumerate(CASES)])
+def test_exactly_that_cause_is_named(cause: str, change: Change) -> None:
+    assert problems(change) == [cause]
+
+
+def test_every_cause_is_tried() -> None:
+    beside = {cause for causes, _ in BESIDE for cause in causes}
+    assert {cause for cause, _ in CASES} | beside | NEVER_A_PROBLEM == set(CAUSES)
+
+
+@pytest.mark.parametrize(("causes", "change"), BESIDE, ids=[str(causes) for causes, _ in BESIDE])
+def test_a_cause_that_keeps_another_from_being_cured(causes: tuple[str, ...], change: Change) -> None:
+    assert problems(change) == list(causes)
+
+
+def test_quotas_count_only_when_they_are_full() -> None:
+    assert problems(of_cluster(provider=None, providers=PROVIDERS[1:])) == ["provider-missing"]
+    raised = both(trusting(full_trust()), of_cluster(quotas={"AssumeRolePolicySizeQuota": 4096}))
+    assert problems(raised) == ["trust-subject"]
+
+
+def test_a_working_pod_identity_is_no_problem() -> None:
+    assert problems(pod_identity()) == []
+    named = Unreadable("EKS did not tell"), Unreadable("not permitted")
+    assert problems(pod_identity(association_role=named[0], agent=named[1])) == []
+
+
+def test_a_private_vpc_without_the_endpoint_of_pod_identity_is_a_hint() -> None:
+    there = (VpcEndpoint("vpce-2", {}),)
+    for theirs, own, verdict in (
+        (working().sts_endpoints, (), Verdict.UNKNOWN),
+        (working().sts_endpoints, there, Verdict.OK),
+        ((), (), Verdict.OK),
+    ):
+        facts = both(pod_identity(auth_endpoints=own), of_cluster(sts_endpoints=theirs))(working())
+        assert {item.cause.id: item.verdict for item in judge(facts)}["pod-identity-endpoint"] is verdict
+
+
+def test_a_role_that_was_made_for_the_service_account_is_the_one_that_is_meant() -> None:
+    admitting = around(candidates=(RoleSummary(f"{ROLE}-2", TRUST),))
+    for tag in ("irsa/service-account", "alpha.eksctl.io/iamserviceaccount-name"):
+        tagged = around(role=role(trust=FOR_ANOTHER, tags={tag: "backend/reader"}))
+        assert problems(both(tagged, admitting)) == ["trust-subject"]
+    assert problems(admitting) == []
+
+
+def test_a_role_for_everybody_is_not_the_one_that_is_meant() -> None:
+    everybody = condition(StringLike={"sub": "system:serviceaccount:*"}, StringEquals={"aud": AUDIENCE})
+    change = both(trusting(FOR_ANOTHER), around(candidates=(RoleSummary(f"{ROLE}-2", everybody),)))
+    assert problems(change) == ["trust-subject"]
+
+
+def policy(selector: dict[str, str], *rules: Json) -> NetworkPolicy:
+    spec = {"podSelector": {"matchLabels": selector}, "policyTypes": ["Egress"], "egress": list(rules)}
+    found = network_policy({"metadata": {"name": "limit"}, "spec": spec})
+    assert found is not None
+    return found
+
+
+DNS = {"ports": [{"port": 53, "protocol": "UDP"}]}
+
+
+@pytest.mark.parametrize(
+    ("policies", "verdict"),
+    [
+        ((), Verdict.OK),
+        ((policy({"app": "other"}),), Verdict.OK),
+        ((policy({}, DNS, {"ports": [{"port": 443}]}),), Verdict.OK),
+        ((policy({}, DNS, {"ports": [{"port": 400, "endPort": 500}]}),), Verdict.OK),
+        ((policy({}), policy({}, {})), Verdict.OK),
+        ((policy({}),), Verdict.UNKNOWN),
+        ((policy({"app": "reader"}, DNS),), Verdict.UNKNOWN),
+        ((policy({}, {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}),), Verdict.UNKNOWN),
+    ],
+)
+def test_network_policies_are_hints(policies: tuple[NetworkPolicy, ...], verdict: Verdict) -> None:
+    change = around(network_policies=policies, events=())
+    found = {item.cause.id: item.verdict for item in judge(change(working()))}
+    assert found["pod-network-policy"] is verdict
+
+
+def test_a_policy_for_callers_limits_no_calls() -> None:
+    spec: Json = {"podSelector": {}, "ingress": []}
+    assert network_policy({"metadata": {"name": "in"}, "spec": spec}) is None
+    assert network_policy({"metadata": {"name": "out"}, "spec": {**spec, "egress": []}}) is not None
+
+
+def test_china_with_a_region_works() -> None:
+    assert problems(china(env(CHINESE_ROLE))) == []
+
+
+@pytest.mark.parametrize(
+    ("trusted", "name"), [("app-7f8d9c5b6", "other-5c4b1d2e3"), ("app-first", "app-other")]
+)
+def test_other_names_are_no_earlier_release(trusted: str, name: str) -> None:
+    assert problems(released(trusted, name)) == ["trust-subject"]
+
+
+@pytest.mark.parametrize(
+    "text", ["arn:aws:iam::aws:policy/$(touch x)", "a\nrm -rf x", "arn:aws:iam::aws:policy/a;id"]
+)
+def test_what_others_wrote_is_no_command_of_a_fix(text: str) -> None:
+    alone = around(account=annotated(role_arn=text), pods=())
+    beside = around(account=annotated(role_arn=text), pods=(), association=Association("a-1", f"{ROLE}-2"))
+    for change in (alone, beside):
+        for item in judge(change(working())):
+            for line in item.judgement.fix.splitlines():
+                words = shlex.split(line, comments=True)
+                assert not words or words[0] in ("irsa", "kubectl", "aws")
+                assert not [word for word in words if word in ("rm", "id", "x")]
+                assert "$(" not in line or "'" in line

@@ -1,0 +1,77 @@
+"""Whether anybody needs the OIDC provider of the cluster's account: without one nothing is wrong there."""
+
+from __future__ import annotations
+
+import pytest
+
+from irsa_cli.core.doctor.diagnosis import judge
+from irsa_cli.core.doctor.finding import Verdict
+from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
+from tests.unit.doctor.diagnosis_cases import POD_IDENTITY, pod_identity
+from tests.unit.observed import PROVIDER, ROLE, Change, both, of_cluster, pod, working
+
+FOREIGN = "arn:aws:iam::444455556666:role/reader"
+ABSENT = of_cluster(provider=None, providers=())
+
+
+def named(*roles: str, **annotations: str) -> tuple[ServiceAccount, ...]:
+    """ServiceAccounts whose annotation says so."""
+    return tuple(
+        ServiceAccount("backend", f"a{number}", {ROLE_ARN_ANNOTATION: role, **annotations})
+        for number, role in enumerate(roles)
+    )
+
+
+def problems(change: Change) -> list[str]:
+    return [item.cause.id for item in judge(change(working())) if item.verdict is Verdict.PROBLEM]
+
+
+@pytest.mark.parametrize(
+    ("accounts", "wrong"),
+    [
+        (named(ROLE), True),
+        (named(FOREIGN, ROLE), True),
+        (named(f" {ROLE}"), True),
+        (named("reader"), True),
+        (Unreadable("not permitted"), True),
+        (named(FOREIGN), False),
+        (named(""), False),
+        ((ServiceAccount("backend", "web"),), False),
+        ((), False),
+    ],
+)
+def test_of_a_cluster_it_is_missing_where_a_role_of_its_account_is_named(
+    accounts: tuple[ServiceAccount, ...] | Unreadable, wrong: bool
+) -> None:
+    change = both(ABSENT, of_cluster(subject=None, accounts=accounts))
+    assert problems(change) == (["provider-missing"] if wrong else [])
+
+
+def test_pod_identity_needs_none_but_a_token_of_a_pod_s_own_does() -> None:
+    assert problems(both(pod_identity(), ABSENT)) == []
+    assert "provider-missing" in problems(both(pod_identity(pods=(POD_IDENTITY, pod())), ABSENT))
+    annotated = working().named.account
+    assert "provider-missing" in problems(both(pod_identity(account=annotated), ABSENT))
+
+
+@pytest.mark.parametrize(
+    ("audiences", "accepted", "wrong"),
+    [
+        (("example.com",), ("example.com",), False),
+        (("example.com", "sts.amazonaws.com"), ("example.com",), True),
+        (("example.com",), ("example.org",), True),
+        ((), ("example.com",), True),
+    ],
+)
+def test_of_a_cluster_the_audiences_count_that_are_asked_for(
+    audiences: tuple[str, ...], accepted: tuple[str, ...], wrong: bool
+) -> None:
+    found = [named(ROLE, **{AUDIENCE_ANNOTATION: audience}) for audience in audiences] or [named(ROLE)]
+    change = of_cluster(
+        subject=None,
+        accounts=tuple(item for some in found for item in some),
+        provider=ProviderState(PROVIDER, list(accepted)),
+    )
+    assert problems(change) == (["provider-audience"] if wrong else [])

@@ -1,0 +1,134 @@
+"""How bindings are judged, and when reading all roles of an account pays."""
+
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from irsa_cli.aws.details import CALLS_PER_PAGE, CALLS_PER_ROLE, pages_pay
+from irsa_cli.core.inventory.bindings import (
+    Binding,
+    BoundRole,
+    ReadProvider,
+    ReadRole,
+    Status,
+    binding_of,
+    identity_of,
+    in_order,
+    unbound,
+)
+from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.cluster import Cluster
+
+ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/5B8D"
+CLUSTER = Cluster(
+    "prod", "arn:aws:eks:eu-west-1:111122223333:cluster/prod", "eu-west-1", "aws", "111122223333", ISSUER
+)
+ARN = "arn:aws:iam::111122223333:role/irsa/prod/app"
+PROVIDER = ProviderState(ISSUER, ["sts.amazonaws.com"])
+NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
+WHY = Unreadable("missing permission: iam:GetRole")
+
+
+def account(arn: str | None = ARN, **annotations: str) -> ServiceAccount:
+    role = {} if arn is None else {"eks.amazonaws.com/role-arn": arn}
+    return ServiceAccount("backend", "app", {**role, **annotations}, created=NOW)
+
+
+def role(**tags: str) -> BoundRole:
+    document = trust_policy.policy(identity_of(CLUSTER, account(), CLUSTER.account))
+    return BoundRole(ARN, "AROA", document, NOW, {key.replace("__", "/"): text for key, text in tags.items()})
+
+
+def judged(
+    of: ServiceAccount | None = None, found: ReadRole = None, provider: ReadProvider = PROVIDER
+) -> Binding:
+    return binding_of(CLUSTER, of or account(), found, provider)
+
+
+def test_a_binding_that_works() -> None:
+    found = judged(found=role())
+    assert (found.status, found.reason, found.full_name) == (Status.OK, "", "backend/app")
+    assert found.explanation is not None
+    assert found.explanation.allowed_by == (0,)
+
+
+def test_what_is_wrong() -> None:
+    assert judged(account("my-role"), role()).status is Status.BAD_ARN
+    assert judged(account(""), role()).status is Status.BAD_ARN
+    assert judged().status is Status.NO_ROLE
+    assert judged(account(ARN.replace("irsa/prod/", "")), role()).status is Status.NO_ROLE
+    assert judged(found=replace(role(), trust={})).status is Status.NOT_ADMITTED
+    assert judged(found=role(), provider=None).status is Status.NO_PROVIDER
+    audience = {"eks.amazonaws.com/audience": "other"}
+    assert judged(account(**audience), role()).status is Status.NO_PROVIDER
+    accepting = ProviderState(ISSUER, ["other"])
+    assert judged(account(**audience), role(), accepting).status is Status.NOT_ADMITTED
+
+
+def test_nothing_is_ok_that_was_not_looked_at() -> None:
+    assert judged(found=WHY).status is Status.UNCERTAIN
+    assert judged(found=role(), provider=WHY).status is Status.UNCERTAIN
+    network = role()
+    network.trust["Statement"][0]["Condition"]["IpAddress"] = {"aws:SourceIp": "10.0.0.0/8"}
+    assert judged(found=network).status is Status.UNCERTAIN
+    assert judged(found=replace(role(), trust={}), provider=WHY).status is Status.NOT_ADMITTED
+
+
+def test_roles_without_a_service_account() -> None:
+    mine = {"irsa__cluster": CLUSTER.arn, "irsa__service-account": "backend/app"}
+    assert role(**mine).is_of(CLUSTER)
+    assert not role(**{**mine, "irsa__cluster": f"{CLUSTER.arn}2"}).is_of(CLUSTER)
+    gone = unbound(CLUSTER, role(**mine), {})
+    assert (gone.status, gone.full_name, gone.owner) == (Status.NO_SERVICE_ACCOUNT, "backend/app", "irsa")
+    bare = unbound(CLUSTER, role(**mine), {"backend/app": account(None)})
+    other = unbound(CLUSTER, role(**mine), {"backend/app": account(f"{ARN}2")})
+    assert {bare.status, other.status} == {Status.NO_SERVICE_ACCOUNT}
+    assert len({gone.reason, bare.reason, other.reason}) == 3
+    assert unbound(CLUSTER, role(**mine, irsa__commit="done"), {}).status is Status.ROLE_ONLY
+    assert unbound(CLUSTER, role(**mine, irsa__commit="pending"), {}).status is Status.INCOMPLETE
+    assert unbound(CLUSTER, role(**mine, irsa__commit="deleting"), {}).status is Status.DELETING
+
+
+def test_a_role_whose_run_is_not_over_is_not_ok_although_it_admits() -> None:
+    mine = {"irsa__cluster": CLUSTER.arn, "irsa__service-account": "backend/app", "irsa__transaction": "t9"}
+    assert judged(found=role(**mine)).status is Status.OK
+    for commit, status in (("pending", Status.INCOMPLETE), ("deleting", Status.DELETING)):
+        found = judged(found=role(**mine, irsa__commit=commit))
+        assert found.status is status
+        assert "t9" in found.reason
+        assert any(step.startswith("irsa delete-sa app -n backend -c prod ") for step in found.next_steps)
+        assert found.explanation is not None
+        assert found.explanation.admitted
+
+
+def test_a_role_that_nobody_names_may_have_been_interrupted() -> None:
+    mine = {"irsa__cluster": CLUSTER.arn, "irsa__service-account": "backend/app", "irsa__transaction": "t9"}
+    found = unbound(CLUSTER, role(**mine), {})
+    assert found.status is Status.NO_SERVICE_ACCOUNT
+    assert "t9 was interrupted" in found.reason
+
+
+def test_order() -> None:
+    one, two = judged(), Binding("a", "z", "", Status.OK)
+    orphan = Binding("backend", "app", ARN, Status.NO_SERVICE_ACCOUNT)
+    assert in_order([orphan, one, two]) == (two, one, orphan)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 10**7), st.integers(0, 1000))
+def test_pages_never_cost_more_than_single_reads(wanted: int, left: int, page: int) -> None:
+    if pages_pay(wanted, left, page):
+        pages = -(-left // max(page, 1))
+        assert pages * CALLS_PER_PAGE <= wanted * CALLS_PER_ROLE
+    else:
+        assert not pages_pay(wanted, left * 2, page)
+
+
+def test_a_thousand_among_five_thousand_are_read_by_pages() -> None:
+    assert pages_pay(1000, 5000)
+    assert not pages_pay(3, 1)
+    assert not pages_pay(1000, 10**6)

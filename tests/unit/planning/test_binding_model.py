@@ -1,0 +1,158 @@
+"""The plan against a world in memory: what it makes true, what it leaves alone, every way to be cut off."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.marks.annotation_marks import with_marks
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, ServiceAccountState
+from irsa_cli.core.planning.create import plan
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.errors import Refused
+from tests.support.thoroughness import examples
+from tests.unit.planning.wishes import Case, cases
+from tests.unit.world import World, apply, observe, unmarked
+
+
+def planned(case: Case) -> Plan | None:
+    """The plan, or None where it is refused."""
+    try:
+        return plan(case.wish, observe(case.world, case.wish))
+    except Refused:
+        return None
+
+
+def after(world: World, changes: Iterable[Change]) -> World:
+    for change in changes:
+        world = apply(world, change)
+    return world
+
+
+def is_true(wish: Wish, world: World) -> bool:
+    """Whether the wish is met, said without the plan."""
+    role = world.roles[wish.role_name]
+    account = world.accounts.get((wish.namespace, wish.name))
+    if wish.role is not None:
+        same = role.state.trust == wish.role.trust and role.attached == set(wish.policies)
+        if not same or role.inline != dict(wish.inline):
+            return False
+    provider = world.providers[wish.identity.provider_arn]
+    usable = wish.audience in provider.audiences and trust_policy.admits(role.state.trust, wish.identity)
+    if wish.role_only:
+        return usable
+    return (
+        usable
+        and account is not None
+        and all(account.annotations.get(key) == value for key, value in wish.annotations.items())
+        and all(account.labels.get(key) == value for key, value in wish.labels.items())
+    )
+
+
+@settings(max_examples=examples(250))
+@given(cases() | cases(clear=True))
+def test_a_plan_is_refused_or_makes_the_wish_true_once(case: Case) -> None:
+    before = copy.deepcopy(case.world)
+    todo = planned(case)
+    assert case.world == before, "planning is pure"
+    event("refused" if todo is None else f"{len(todo)} changes")
+    if todo is None:
+        return
+    world = after(case.world, todo)
+    assert is_true(case.wish, world)
+    assert len(plan(case.wish, observe(world, case.wish))) == 0
+    assert after(world, todo.inverse) == before
+
+
+@settings(max_examples=examples(120))
+@given(cases(clear=True))
+def test_nothing_else_is_touched(case: Case) -> None:
+    todo = planned(case)
+    assume(todo)
+    assert todo is not None
+    wish, before, world = case.wish, case.world, after(case.world, todo)
+    key = (wish.namespace, wish.name)
+    for name, role in before.roles.items():
+        now = world.roles[name]
+        assert role.attached <= now.attached
+        assert role.inline.items() <= now.inline.items()
+        if name != wish.role_name:
+            assert now == role
+        elif not wish.update_trust:
+            assert unmarked(now.state) == unmarked(role.state)
+    for arn, provider in before.providers.items():
+        same = unmarked(world.providers[arn]) == unmarked(provider)
+        assert same or (arn == wish.identity.provider_arn and wish.associate)
+        assert world.providers[arn].audiences[: len(provider.audiences)] == provider.audiences
+    assert world.namespaces - before.namespaces <= {wish.namespace}
+    for name_, account in before.accounts.items():
+        theirs = world.accounts[name_]
+        ours: set[str] = (
+            {*with_marks(wish.annotations), *wish.labels} if name_ == key and not wish.role_only else set()
+        )
+        for one, other in ((account.annotations, theirs.annotations), (account.labels, theirs.labels)):
+            assert {k: v for k, v in one.items() if k not in ours} == {
+                k: v for k, v in other.items() if k not in ours
+            }
+            if not wish.override:
+                assert all(other[k] == v for k, v in one.items())
+    if key in before.accounts and MANAGED_BY_LABEL not in wish.labels:
+        labels = [
+            world.accounts[key].labels.get(MANAGED_BY_LABEL),
+            before.accounts[key].labels.get(MANAGED_BY_LABEL),
+        ]
+        assert labels[0] == labels[1]
+
+
+@settings(max_examples=examples(200))
+@given(cases(clear=True), st.data())
+def test_a_run_that_was_cut_off_anywhere_is_gone_on_with(case: Case, data: st.DataObject) -> None:
+    todo = planned(case)
+    assume(todo)
+    assert todo is not None
+    stage = data.draw(st.integers(0, len(todo.stages) - 1))
+    part = data.draw(st.lists(st.sampled_from(todo.stages[stage] or [None]), unique_by=repr))
+    done = [*(change for earlier in todo.stages[:stage] for change in earlier), *filter(None, part)]
+    world = after(case.world, done)
+    rest = plan(case.wish, observe(world, case.wish))
+    end = after(world, rest)
+    assert is_true(case.wish, end)
+    assert end == after(case.world, todo)
+
+
+@settings(max_examples=examples(100))
+@given(cases(clear=True))
+def test_the_annotation_comes_last(case: Case) -> None:
+    todo = planned(case)
+    assume(todo)
+    assert todo is not None
+
+    def sets_the_role(change: Change) -> bool:
+        state = change.after
+        return isinstance(state, ServiceAccountState) and bool(state.annotations.get(ROLE_ARN_ANNOTATION))
+
+    for change in (change for stage in todo.stages[:-1] for change in stage):
+        assert not sets_the_role(change)
+    if case.wish.gated:
+        # The token is proven before the last stage, so that everything it needs is in earlier ones.
+        last = (Kind.SERVICE_ACCOUNT, Kind.ROLE_COMMIT)
+        assert all(change.kind in last for change in todo.stages[-1])
+        assert len(todo.stages[-1]) <= 1
+
+
+@settings(max_examples=examples(60))
+@given(cases(clear=True))
+def test_stages_hold_what_is_independent(case: Case) -> None:
+    todo = planned(case)
+    assume(todo)
+    assert todo is not None
+    for stage in todo.stages:
+        keys = [(change.kind, change.target) for change in stage]
+        assert len(set(keys)) == len(keys)
+    backwards = Plan(tuple(tuple(reversed(stage)) for stage in todo.stages))
+    assert after(case.world, backwards) == after(case.world, todo)

@@ -1,0 +1,346 @@
+"""Deleting, in a world in memory: what irsa made is gone, nothing else, and the inverse leads back."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.binding.observed import Bound, NamedRole
+from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.plan.changes import Kind, Plan
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    CLUSTER_TAG,
+    COMMIT_TAG,
+    DELETING,
+    DONE,
+    MANAGED_BY_LABEL,
+    MARKS,
+    PENDING,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    RoleState,
+)
+from irsa_cli.core.planning.delete import ACCOUNTS, deletion, merged
+from irsa_cli.core.planning.deletion_checks import Users, check, is_nothing
+from irsa_cli.core.policies import policy
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Refused
+from tests.support.thoroughness import examples
+from tests.unit.plan import strategies as some
+from tests.unit.world import Account, Role, World, apply
+
+CLUSTER = Cluster(
+    "demo",
+    "arn:aws:eks:eu-west-1:111122223333:cluster/demo",
+    "eu-west-1",
+    "aws",
+    "111122223333",
+    "https://oidc.eks.eu-west-1.amazonaws.com/id/AB",
+)
+KEY = ("apps", "app")
+OTHERS = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+EARLIER = "20200101T000000000Z-0a1b2c3d"
+ARNS = st.frozensets(st.sampled_from([f"arn:aws:iam::aws:policy/{name}" for name in "ABC"]))
+TAGS = {CLUSTER_TAG: CLUSTER.arn, SERVICE_ACCOUNT_TAG: "apps/app", "team": "a"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A world with a binding, and how the binding is observed."""
+
+    world: World
+    bound: Bound
+
+
+def role_arn(name: str, path: str = "/irsa/demo/") -> str:
+    return f"arn:aws:iam::111122223333:role{path}{name}"
+
+
+@st.composite
+def own_roles(draw: st.DrawFn, name: str) -> NamedRole:
+    state = replace(draw(some.STATES_OF_ROLES), path="/irsa/demo/")
+    tags = {**state.tags, **TAGS}
+    if draw(st.booleans()):
+        tags[TRANSACTION_TAG] = EARLIER
+    commit = draw(st.none() | st.sampled_from([PENDING, DONE, DELETING]))
+    if commit:
+        tags[COMMIT_TAG] = commit
+    inline = draw(st.dictionaries(st.sampled_from("pqr"), some.documents, max_size=2))
+    return NamedRole(name, role_arn(name), ObservedRole(replace(state, tags=tags), draw(ARNS), inline))
+
+
+@st.composite
+def used_roles(draw: st.DrawFn, bound: Bound) -> NamedRole:
+    one, other = bound.identity, replace(bound.identity, subject="system:serviceaccount:apps:other")
+    theirs, ours = trust_policy.statement(one), trust_policy.marked_statement(one)
+    several = trust_policy.with_statement({"Statement": [ours]}, trust_policy.marked_statement(other))[
+        "Statement"
+    ]
+    alike = {**ours, "Sid": "Irsa00000000"}
+    statements = draw(st.sampled_from([[], [OTHERS], [theirs], [OTHERS, alike]])) + draw(
+        st.sampled_from([[], [ours], several])
+    )
+    state = replace(draw(some.STATES_OF_ROLES), path="/")
+    document = {"Version": "2012-10-17", "Statement": statements or [OTHERS]}
+    return NamedRole("shared", role_arn("shared", "/"), ObservedRole(replace(state, trust=document)))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    bound = Bound(
+        CLUSTER, *KEY, own=tuple(draw(own_roles(name)) for name in draw(st.sampled_from(["", "a", "ab"])))
+    )
+    annotations = {"note": "theirs"}
+    shared = draw(st.booleans())
+    named = role_arn("shared", "/") if shared else next((role.arn for role in bound.own), "broken")
+    if draw(st.booleans()):
+        annotations[ROLE_ARN_ANNOTATION] = named
+    if draw(st.booleans()):
+        annotations[AUDIENCE_ANNOTATION] = "vault"
+    for key in (ROLE_ARN_ANNOTATION, AUDIENCE_ANNOTATION):
+        if mark := draw(st.sampled_from([None, annotations.get(key), "as it was"])):
+            annotations[MARKS[key]] = mark
+    labels = {"team": "a"}
+    if draw(st.booleans()):
+        annotations[TRANSACTION_TAG], labels[MANAGED_BY_LABEL] = EARLIER, "irsa"
+    if draw(st.booleans()):
+        manifest = {"metadata": {"name": "app", "annotations": dict(annotations), "labels": dict(labels)}}
+        account = ObservedServiceAccount("u1", "7", annotations, labels, {**manifest, "secrets": []})
+        bound = replace(bound, account=account)
+    if shared:
+        bound = replace(bound, used=draw(used_roles(bound)))
+    world = World(namespaces={"apps"})
+    for role in (*bound.own, *((bound.used,) if bound.used else ())):
+        world.roles[role.name] = Role(role.state, set(role.role.attached), dict(role.role.inline))
+    world.roles["theirs"] = Role(draw(some.STATES_OF_ROLES))
+    world.accounts["apps", "other"] = Account({ROLE_ARN_ANNOTATION: "x"}, {}, "u2")
+    if bound.account is not None:
+        world.accounts[KEY] = Account(dict(annotations), dict(labels), "u1")
+    return Case(world, bound)
+
+
+def after(world: World, plan: Plan) -> World:
+    for change in plan:
+        world = apply(world, change)
+    return world
+
+
+FLAGS = st.fixed_dictionaries({"keep_account": st.booleans(), "keep_role": st.booleans()})
+
+
+@settings(max_examples=examples(250))
+@given(cases(), FLAGS)
+def test_what_irsa_made_is_gone_and_the_inverse_leads_back(case: Case, flags: dict[str, bool]) -> None:
+    before = copy.deepcopy(case.world)
+    plan = deletion(case.bound, **flags).plan
+    assert case.world == before, "planning is pure"
+    world = after(case.world, plan)
+    assert after(world, plan.inverse) == before
+    account = world.accounts.get(KEY)
+    if not flags["keep_role"]:
+        assert not {role.name for role in case.bound.own} & world.roles.keys()
+    if case.bound.account is None or goes(case.bound, **flags):
+        assert account is None
+        return
+    assert account is not None
+    assert not {*case.bound.written, *MARKS.values()} & account.annotations.keys()
+
+
+def goes(bound: Bound, *, keep_account: bool = False, keep_role: bool = False) -> bool:
+    """Whether the ServiceAccount is irsa's to delete: made by it, and not given a role by anybody else."""
+    return bound.is_made and not bound.is_theirs and not keep_account
+
+
+@settings(max_examples=examples(250))
+@given(cases(), FLAGS)
+def test_what_bears_no_mark_of_irsas_stays_byte_for_byte(case: Case, flags: dict[str, bool]) -> None:
+    """A key is irsa's by its mark, or because irsa made both object and role; else it stays."""
+    world = after(case.world, deletion(case.bound, **flags).plan)
+    before, now = case.world.accounts.get(KEY), world.accounts.get(KEY)
+    if before is not None:
+        made = before.labels.get(MANAGED_BY_LABEL) == "irsa" and TRANSACTION_TAG in before.annotations
+        arn = before.annotations.get(ROLE_ARN_ANNOTATION)
+        own = made and arn in {role.arn for role in case.bound.own}
+        bound = arn is not None and (own or before.annotations.get(MARKS[ROLE_ARN_ANNOTATION]) == arn)
+        assert now is not None or (made and (bound or arn is None))
+    if before is not None and now is not None:
+        for key in (ROLE_ARN_ANNOTATION, AUDIENCE_ANNOTATION):
+            value = before.annotations.get(key)
+            if value is not None and value != before.annotations.get(MARKS[key]) and not made:
+                assert now.annotations[key] == value
+        assert now.annotations["note"] == "theirs"
+        assert now.labels["team"] == "a"
+        assert made or now.labels == before.labels
+    if case.bound.used is not None:
+        old, new = (item.roles["shared"].state.trust["Statement"] for item in (case.world, world))
+        ours = [
+            item
+            for item in old
+            if item.get("Sid") == trust_policy.marked_statement(case.bound.identity)["Sid"]
+        ]
+        assert [item for item in new if item in old] == [item for item in old if item in new]
+        assert all(item in new for item in old if item not in ours)
+        assert flags["keep_role"] is False or new == old
+
+
+@settings(max_examples=examples(150))
+@given(cases(), FLAGS)
+def test_where_nothing_is_irsas_there_is_nothing_to_do(case: Case, flags: dict[str, bool]) -> None:
+    if is_nothing(case.bound):
+        account = case.bound.account
+        left = account is not None and {*MARKS.values(), TRANSACTION_TAG} & account.annotations.keys()
+        assert left or not len(deletion(case.bound, **flags).plan)
+
+
+@settings(max_examples=examples(150))
+@given(cases(), FLAGS)
+def test_nothing_else_is_touched(case: Case, flags: dict[str, bool]) -> None:
+    world = after(case.world, deletion(case.bound, **flags).plan)
+    assert world.namespaces == {"apps"}
+    assert world.roles["theirs"] == case.world.roles["theirs"]
+    assert world.accounts["apps", "other"] == case.world.accounts["apps", "other"]
+    if case.bound.used is None:
+        return
+    old, new = case.world.roles["shared"], world.roles["shared"]
+    assert replace(new.state, trust={}) == replace(old.state, trust={})
+    assert policy.as_list(new.state.trust["Statement"]), "IAM takes no trust policy without a statement"
+    assert (OTHERS in old.state.trust["Statement"]) == (OTHERS in new.state.trust["Statement"])
+
+
+@settings(max_examples=examples(100))
+@given(cases(), st.data())
+def test_a_deletion_that_was_cut_off_is_gone_on_with(case: Case, data: st.DataObject) -> None:
+    """By what is there then: the roles bear their tags still, and the ServiceAccount its mark."""
+    found = deletion(case.bound)
+    stages = found.plan.stages
+    cut = data.draw(st.integers(0, len(stages)))
+    world = after(case.world, Plan(stages[:cut]))
+    rest = deletion(observe_again(case.bound, world)).plan
+    assert after(world, rest) == after(case.world, found.plan)
+
+
+def observe_again(bound: Bound, world: World) -> Bound:
+    def seen(role: NamedRole) -> NamedRole:
+        there = world.roles[role.name]
+        return replace(role, role=ObservedRole(there.state, frozenset(there.attached), dict(there.inline)))
+
+    account = world.accounts.get(KEY)
+    if account is None or bound.account is None:
+        observed = None
+    else:
+        observed = replace(bound.account, annotations=account.annotations, labels=account.labels)
+    return replace(
+        bound,
+        account=observed,
+        own=tuple(seen(role) for role in bound.own if role.name in world.roles),
+        used=seen(bound.used) if bound.used else None,
+    )
+
+
+@given(cases(), FLAGS)
+def test_a_service_account_that_goes_is_the_last(case: Case, flags: dict[str, bool]) -> None:
+    found = deletion(case.bound, **flags)
+    goes = [change for change in found.plan if change.kind is Kind.SERVICE_ACCOUNT and change.after is None]
+    assert found.takes_account == bool(goes)
+    if goes:
+        assert found.plan.stages[-1] == tuple(goes)
+
+
+@given(cases(), cases())
+def test_several_fit_side_by_side(one: Case, other: Case) -> None:
+    plans = [deletion(one.bound), deletion(other.bound)]
+    together = merged(plans)
+    assert len(together) == sum(len(item.plan) for item in plans)
+    last = [change for item in plans for change in item.stages[ACCOUNTS]]
+    assert not last or list(together.stages[-1]) == last
+
+
+ROLE = RoleState("/irsa/demo/", {"Statement": []}, tags={**TAGS, TRANSACTION_TAG: EARLIER})
+OWN = NamedRole("r", role_arn("r"), ObservedRole(ROLE))
+MARKED = {ROLE_ARN_ANNOTATION: OWN.arn, MARKS[ROLE_ARN_ANNOTATION]: OWN.arn}
+MADE = ObservedServiceAccount("u1", "7", {**MARKED, TRANSACTION_TAG: EARLIER}, {MANAGED_BY_LABEL: "irsa"})
+ANNOTATED = replace(MADE, annotations=MARKED, labels={})
+BOUND = Bound(CLUSTER, *KEY, account=MADE, own=(OWN,))
+
+
+def pod(role: str | None, *, name: str = "app", phase: str = "Running") -> Pod:
+    env = {} if role == "" else {"AWS_ROLE_ARN": role}
+    return Pod("apps", "p", name, phase=phase, containers=(Container("c", env=env),), owner="Job/j")
+
+
+def refusal(bound: Bound, users: Users, *living: str, **flags: bool) -> str:
+    try:
+        check(bound, deletion(bound, **flags), users, living)
+    except Refused as error:
+        return " ".join((str(error), *error.details))
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("account", "flags", "user", "refused"),
+    [
+        (MADE, {}, pod(OWN.arn), True),
+        (MADE, {}, pod(""), True),  # It loses its ServiceAccount.
+        (MADE, {"keep_account": True}, pod(""), False),
+        (MADE, {"keep_account": True}, pod(OWN.arn), True),
+        (MADE, {"keep_role": True}, pod(""), True),
+        (ANNOTATED, {}, pod(""), False),
+        (ANNOTATED, {}, pod(None), True),  # The value comes from elsewhere.
+        (ANNOTATED, {}, pod("another"), False),
+        (ANNOTATED, {"keep_role": True}, pod(OWN.arn), False),
+        (MADE, {}, pod(OWN.arn, name="other"), False),
+        (MADE, {}, pod(OWN.arn, phase="Succeeded"), False),
+        (MADE, {}, pod(OWN.arn, phase="Pending"), True),
+    ],
+)
+def test_pods_that_lose_something_are_named(
+    account: ObservedServiceAccount, flags: dict[str, bool], user: Pod, refused: bool
+) -> None:
+    told = refusal(replace(BOUND, account=account), Users([user]), **flags)
+    assert bool(told) is refused
+    assert ("pod p (Job/j)" in told) is refused
+
+
+def test_other_users_and_what_can_not_be_looked_at() -> None:
+    assert "a/b" in refusal(BOUND, Users(accounts=[("a/b", OWN.arn), ("c/d", "x"), ("apps/app", OWN.arn)]))
+    assert not refusal(BOUND, Users(accounts=[("a/b", OWN.arn)]), keep_role=True)
+    assert "no list" in refusal(BOUND, Users(hidden=["no list"]))
+
+
+@pytest.mark.parametrize(
+    ("tag", "bound", "refused"),
+    [
+        (None, True, False),
+        (None, False, True),
+        (PENDING, True, True),
+        (DELETING, False, False),
+        (DONE, False, False),
+    ],
+)
+def test_what_a_run_is_making_is_left_to_it(tag: str | None, bound: bool, refused: bool) -> None:
+    tags = {**ROLE.tags, **({COMMIT_TAG: tag} if tag else {})}
+    own = replace(OWN, role=ObservedRole(replace(ROLE, tags=tags)))
+    found = replace(BOUND, own=(own,), account=MADE if bound else None)
+    assert bool(refusal(found, Users(), EARLIER)) is refused
+    assert not refusal(found, Users(), "another")
+
+
+def test_nothing_of_irsas() -> None:
+    theirs = ObservedServiceAccount("u", "1", {"a": "b"}, {MANAGED_BY_LABEL: "irsa"})
+    assert is_nothing(Bound(CLUSTER, *KEY))
+    assert is_nothing(Bound(CLUSTER, *KEY, account=theirs))
+    assert not is_nothing(Bound(CLUSTER, *KEY, account=ANNOTATED))
+    assert not is_nothing(Bound(CLUSTER, *KEY, account=replace(theirs, annotations={TRANSACTION_TAG: "t"})))
+    assert not is_nothing(Bound(CLUSTER, *KEY, own=(OWN,)))
+    by_hand = replace(theirs, annotations={ROLE_ARN_ANNOTATION: "x", AUDIENCE_ANNOTATION: "y"})
+    assert is_nothing(Bound(CLUSTER, *KEY, account=by_hand))
+    changed = replace(MADE, annotations={**MADE.annotations, ROLE_ARN_ANNOTATION: "theirs"})
+    assert is_nothing(Bound(CLUSTER, *KEY, account=changed))

@@ -1,0 +1,251 @@
+"""From any binding, by any request: what is named changes, the rest stays byte for byte, and it converges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    MARKS,
+    ROLE_ARN_ANNOTATION,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+    ProviderState,
+    RoleState,
+    ServiceAccountState,
+)
+from irsa_cli.core.planning.update import Quotas, plan
+from irsa_cli.core.policies import policy
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
+from tests.support.thoroughness import examples
+from tests.unit.observed import CLUSTER, ISSUER, PROVIDER, ROLE
+from tests.unit.plan import strategies as some
+from tests.unit.world import Account, Role, World, apply
+
+ARNS = [f"arn:aws:iam::aws:policy/{letter}" for letter in "ABCDEFGH"]
+KEYS = st.sampled_from(["team", "Env", "note", "x"])
+VALUES = st.text("abc", max_size=3)
+EDITS = st.dictionaries(KEYS, st.none() | VALUES, max_size=2)
+NAMES = st.sampled_from("pqr")
+QUOTAS = Quotas(attached=len(ARNS))
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> Pairing:
+    """A binding of irsa's, with anything on it."""
+    audience = draw(st.sampled_from([DEFAULT_AUDIENCE, "vault"]))
+    annotations = {ROLE_ARN_ANNOTATION: ROLE, **draw(st.dictionaries(KEYS, VALUES, max_size=2))}
+    if audience != DEFAULT_AUDIENCE:
+        annotations[AUDIENCE_ANNOTATION] = audience
+    labels = draw(st.dictionaries(KEYS, VALUES, max_size=2))
+    account = ObservedServiceAccount("made", "1", annotations, labels)
+    pair = Pairing(CLUSTER, "backend", "reader", account)
+    ours = trust_policy.statement(pair.identity(audience))
+    others = draw(st.sampled_from([[], [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}]]))
+    if draw(st.booleans()):
+        ours = {"Sid": "Ours", **ours}
+    state = replace(
+        draw(some.STATES_OF_ROLES),
+        path="/irsa/demo/",
+        trust={"Version": "2012-10-17", "Statement": [*others, ours]},
+        tags=draw(st.dictionaries(KEYS, VALUES, max_size=3)),
+    )
+    inline = draw(st.dictionaries(NAMES, some.documents, max_size=3))
+    attached = draw(st.frozensets(st.sampled_from(ARNS)))
+    provider = ProviderState(ISSUER, [DEFAULT_AUDIENCE])
+    return replace(pair, role=ObservedRole(state, attached, inline), provider=provider)
+
+
+@st.composite
+def updates(draw: st.DrawFn) -> Update:
+    """Any request that the command line lets through."""
+    attach = draw(st.sets(st.sampled_from(ARNS), max_size=3))
+    detach = draw(st.sets(st.sampled_from(ARNS), max_size=3)) - attach
+    exact = draw(st.none() | st.sets(st.sampled_from(ARNS), max_size=3).map(sorted).map(tuple))
+    return Update(
+        attach=() if exact is not None else tuple(sorted(attach)),
+        detach=() if exact is not None else tuple(sorted(detach)),
+        policies=exact,
+        inline=draw(st.dictionaries(NAMES, st.none() | some.documents, max_size=2)),
+        boundary=draw(st.sampled_from([None, "", ARNS[0], ARNS[1]])),
+        tags=draw(EDITS),
+        description=draw(st.none() | st.sampled_from(["", "new"])),
+        max_session_duration=draw(st.none() | st.sampled_from([3600, 7200])),
+        labels=draw(EDITS),
+        annotations=draw(EDITS),
+        audience=draw(st.sampled_from([None, DEFAULT_AUDIENCE, "vault", "other"])),
+        sts_regional_endpoints=draw(st.sampled_from([None, True, False])),
+        token_expiration=draw(st.sampled_from([None, 600])),
+    )
+
+
+def world_of(pair: Pairing) -> World:
+    """A world with nothing but the binding."""
+    assert pair.role is not None
+    assert pair.provider is not None
+    role = Role(pair.role.state, set(pair.role.attached), dict(pair.role.inline))
+    account = Account(dict(pair.account.annotations), dict(pair.account.labels), "made")
+    return World(
+        providers={PROVIDER: pair.provider},
+        namespaces={"backend"},
+        roles={pair.role_name: role},
+        accounts={("backend", "reader"): account},
+    )
+
+
+def bound_of(world: World, before: Pairing) -> Pairing:
+    """The binding as it would be read now."""
+    role, account = world.roles[before.role_name], world.accounts["backend", "reader"]
+    return replace(
+        before,
+        account=ObservedServiceAccount("made", "2", account.annotations, account.labels),
+        role=ObservedRole(role.state, frozenset(role.attached), role.inline),
+        provider=world.providers[PROVIDER],
+    )
+
+
+def carried_out(world: World, todo: Plan) -> World:
+    """The world after a plan; IAM's quotas are watched on the way."""
+    for change in todo:
+        world = apply(world, change)
+        for role in world.roles.values():
+            assert len(role.attached) <= QUOTAS.attached
+    return world
+
+
+def planned(update: Update, pair: Pairing) -> Plan:
+    try:
+        return plan(update, pair, QUOTAS, associate=True)
+    except Refused:
+        assume(False)
+        raise
+
+
+@settings(max_examples=examples(40))
+@given(pairs(), updates())
+def test_what_is_named_is_true_afterwards_and_can_be_taken_back(pair: Pairing, update: Update) -> None:
+    world, todo = world_of(pair), planned(update, pair)
+    after = carried_out(world, todo)
+    assert not len(planned(update, bound_of(after, pair)))
+    assert carried_out(after, todo.inverse) == world
+
+
+@settings(max_examples=examples(40))
+@given(pairs(), updates())
+def test_what_is_not_named_stays_as_it_is(pair: Pairing, update: Update) -> None:
+    after = carried_out(world_of(pair), planned(update, pair))
+    before, role = pair.role, after.roles[pair.role_name]
+    assert before is not None
+    state = role.state
+    if update.policies is None:
+        named = {*update.attach, *update.detach}
+        assert role.attached - named == before.attached - named
+    assert _rest(role.inline, update.inline) == _rest(before.inline, update.inline)
+    tags = {key.lower() for key in update.tags}
+    assert _rest_folded(state.tags, tags) == _rest_folded(before.state.tags, tags)
+    for value, is_, was in (
+        (update.boundary, state.permissions_boundary, before.state.permissions_boundary),
+        (update.description, state.description, before.state.description),
+        (update.max_session_duration, state.max_session_duration, before.state.max_session_duration),
+    ):
+        assert is_ == (was if value is None else value)
+    if update.audience is None:
+        assert state.trust == before.state.trust
+    assert _others(state.trust) == _others(before.state.trust)
+    account = after.accounts["backend", "reader"]
+    assert _rest(account.labels, update.labels) == _rest(pair.account.labels, update.labels)
+    flags = {
+        AUDIENCE_ANNOTATION: update.audience,
+        STS_REGIONAL_ANNOTATION: update.sts_regional_endpoints,
+        TOKEN_EXPIRATION_ANNOTATION: update.token_expiration,
+    }
+    flagged = {key for key, value in flags.items() if value is not None}
+    named_keys = {*update.annotations, *flagged, *(MARKS[key] for key in flagged)}
+    assert _rest(account.annotations, named_keys) == _rest(pair.account.annotations, named_keys)
+
+
+def _rest(values: Any, named: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in named}
+
+
+def _rest_folded(values: Any, named: set[str]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key.lower() not in named}
+
+
+def _others(document: policy.Document) -> list[Any]:
+    return [item for item in document["Statement"] if "Service" in item["Principal"]]
+
+
+@settings(max_examples=examples(40))
+@given(pairs(), updates())
+def test_gains_come_before_losses_and_the_service_account_is_last(pair: Pairing, update: Update) -> None:
+    todo = planned(update, pair)
+    account = [number for number, stage in enumerate(todo.stages) if _has(stage, Kind.SERVICE_ACCOUNT)]
+    assert account in ([], [len(todo.stages) - 1])
+    attached = [number for number, stage in enumerate(todo.stages) if _attaches(stage)]
+    detached = [number for number, stage in enumerate(todo.stages) if _detaches(stage)]
+    if attached and detached:
+        assert max(attached) < min(detached)
+
+
+def _has(stage: tuple[Change, ...], kind: Kind) -> bool:
+    return any(change.kind is kind for change in stage)
+
+
+def _attaches(stage: tuple[Change, ...]) -> bool:
+    return any(change.kind is Kind.ATTACHMENT and change.after is not None for change in stage)
+
+
+def _detaches(stage: tuple[Change, ...]) -> bool:
+    return any(change.kind is Kind.ATTACHMENT and change.after is None for change in stage)
+
+
+@settings(max_examples=examples(40))
+@given(pairs(), updates())
+def test_a_gate_stands_before_the_last_stage_where_there_is_something_to_do(
+    pair: Pairing, update: Update
+) -> None:
+    plain = planned(update, pair)
+    gated = plan(update, pair, QUOTAS, associate=True, gated=True)
+    assert list(gated) == list(plain)
+    if not len(plain):
+        assert gated.stages == ()
+    else:
+        last = gated.stages[-1]
+        assert all(isinstance(change.after, ServiceAccountState) for change in last)
+
+
+@settings(max_examples=examples(40))
+@given(pairs())
+def test_nothing_named_is_nothing_to_do(pair: Pairing) -> None:
+    assert not len(plan(Update(), pair))
+    assert Update().is_empty
+    assert not Update().concerns_role
+
+
+@pytest.mark.parametrize("room", [3, 4])
+def test_without_room_policies_give_way_first(room: int) -> None:
+    role = ObservedRole(_state(), frozenset(ARNS[:3]))
+    account = ObservedServiceAccount("made", "1", {ROLE_ARN_ANNOTATION: ROLE}, {})
+    pair = Pairing(CLUSTER, "backend", "reader", account, role)
+    update = Update(attach=(ARNS[3],), detach=(ARNS[0],))
+    first, second = plan(update, pair, Quotas(attached=room)).stages
+    assert _detaches(first if room == 3 else second)
+    assert _attaches(second if room == 3 else first)
+    with pytest.raises(Refused):
+        plan(Update(attach=(ARNS[3],)), pair, Quotas(attached=3))
+    assert len(plan(Update(attach=(ARNS[3],)), pair, Quotas(attached=3, known=False))) == 1
+
+
+def _state() -> RoleState:
+    return RoleState("/irsa/demo/", {"Statement": []})

@@ -1,0 +1,158 @@
+"""Errors and results: exit codes are a promise to scripts, and so is the JSON document."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import RoleState
+from irsa_cli.core.results.result import ChangeResult, Ended, Left, Result, error_json
+from irsa_cli.core.values import errors
+from irsa_cli.core.values.errors import ExitCode, IrsaError, Outcome, ServiceError
+from tests.support.thoroughness import examples
+from tests.unit.plan import strategies as some
+from tests.unit.planning.wishes import CLUSTER
+
+SERVICE_ERROR = ServiceError(
+    "iam CreateRole", code="AccessDenied", service="iam", operation="CreateRole", status=403
+)
+ERRORS: list[tuple[Exception, int]] = [
+    (IrsaError("m"), 1),
+    (errors.InvalidInput("m"), 2),
+    (errors.Refused("m"), 4),
+    (errors.Unverified("m"), 5),
+    (errors.Conflict("m"), 1),
+    (errors.DeadlineExceeded("m"), 1),
+    (SERVICE_ERROR, 1),
+    (ValueError("a bug"), 1),
+]
+
+
+def test_exit_codes_are_what_is_documented() -> None:
+    assert {code.name: int(code) for code in ExitCode} == {
+        "DONE": 0,
+        "FAILED": 1,
+        "USAGE": 2,
+        "INCOMPLETE": 3,
+        "REFUSED": 4,
+        "UNVERIFIED": 5,
+        "PENDING": 6,
+    }
+
+
+@pytest.mark.parametrize(("error", "code"), ERRORS, ids=lambda value: type(value).__name__)
+def test_the_exit_code_follows_the_error(error: Exception, code: int) -> None:
+    assert Result(Ended.ROLLED_BACK, error=error).exit_code == code
+    assert Result(Ended.FAILED, error=error, detailed=True).exit_code == code
+    # What is left behind tells more than why.
+    assert Result(Ended.INCOMPLETE, error=error).exit_code == 3
+    assert Result(Ended.INCOMPLETE, error=error, signal=2).exit_code == 3
+
+
+@pytest.mark.parametrize("ended", [Ended.COMMITTED, Ended.UNCHANGED])
+def test_success_is_zero(ended: Ended) -> None:
+    assert Result(ended).exit_code == Result(ended, detailed=True).exit_code == 0
+
+
+def test_a_plan_is_six_where_asked_for_in_detail() -> None:
+    assert (Result(Ended.PLANNED).exit_code, Result(Ended.PLANNED, detailed=True).exit_code) == (0, 6)
+
+
+@pytest.mark.parametrize(("signal", "code"), [(2, 130), (15, 143)])
+def test_an_interrupted_run_ends_as_shells_expect(signal: int, code: int) -> None:
+    assert Result(Ended.ROLLED_BACK, signal=signal, error=IrsaError("interrupted")).exit_code == code
+
+
+KEYS = [
+    "apiVersion",
+    "kind",
+    "outcome",
+    "exitCode",
+    "transaction",
+    "cluster",
+    "changes",
+    "verification",
+    "left",
+    "notes",
+    "warnings",
+    "error",
+]
+
+
+@settings(max_examples=examples(40))
+@given(
+    st.sampled_from(Ended),
+    st.lists(some.changes(), max_size=3),
+    st.sampled_from([None, *(error for error, _ in ERRORS)]),
+    st.booleans(),
+)
+def test_the_document_has_the_same_keys_always(
+    ended: Ended, changes: list[Change], error: Exception | None, full: bool
+) -> None:
+    more: dict[str, Any] = {}
+    if full:
+        more = {
+            "cluster": CLUSTER,
+            "transaction": "t",
+            "left": [Left("a", "b", "c")],
+            "verification": {"x": 1},
+        }
+    result = Result(
+        ended, changes=[ChangeResult(item, "done", 0.12345) for item in changes], error=error, **more
+    )
+    document = json.loads(json.dumps(result.to_json()))
+    assert list(document) == KEYS
+    assert document["outcome"] == ended.value
+    assert document["exitCode"] == result.exit_code
+    assert (document["error"] is None) == (error is None)
+    for shown, item in zip(document["changes"], changes, strict=True):
+        assert list(shown) == ["kind", "action", "target", "state", "seconds", "before", "after"]
+        assert [shown["kind"], shown["action"], shown["target"]] == [item.kind.value, item.action, item.name]
+        assert [shown["before"] is None, shown["after"] is None] == [item.before is None, item.after is None]
+        assert shown["seconds"] == 0.123
+    if full:
+        assert list(document["cluster"]) == ["name", "arn", "region", "account", "issuer"]
+        assert document["left"] == [{"what": "a", "why": "b", "repair": "c"}]
+
+
+def test_states_are_shown_in_the_way_json_is_written() -> None:
+    state = RoleState("/", {"Version": "x_y"}, tags={"my_tag": "1"})
+    shown = ChangeResult(Change(Kind.ROLE, ("r",), None, state), "done").to_json()["after"]
+    keys = ["path", "trust", "description", "maxSessionDuration", "permissionsBoundary", "tags"]
+    assert list(shown) == keys
+    assert (shown["tags"], shown["trust"]) == ({"my_tag": "1"}, {"Version": "x_y"})
+
+
+def test_facts_of_a_command_stand_beside_the_common_keys() -> None:
+    document = Result(Ended.COMMITTED, facts={"role": {"arn": "x"}}).to_json()
+    assert document["role"] == {"arn": "x"}
+    assert set(document) == {*KEYS, "role"}
+
+
+@pytest.mark.parametrize(("error", "code"), ERRORS, ids=lambda value: type(value).__name__)
+def test_an_error_says_what_why_and_what_next(error: Exception, code: int) -> None:
+    document = error_json(error)
+    keys = {"code", "message", "reason", "details", "next"}
+    assert set(document) == keys | ({"service", "operation"} if isinstance(error, ServiceError) else set())
+    assert document["code"]
+    assert document["message"]
+
+
+def test_an_error_keeps_its_facts() -> None:
+    error = errors.Refused("what", reason="why", details=["d"], next_steps=["n"])
+    assert error_json(error) == {
+        "code": "Refused",
+        "message": "what",
+        "reason": "why",
+        "details": ["d"],
+        "next": ["n"],
+    }
+    assert str(error) == "what: why"
+    assert str(IrsaError("what")) == "what"
+    assert SERVICE_ERROR.outcome is Outcome.REFUSED
+    assert not SERVICE_ERROR.transient

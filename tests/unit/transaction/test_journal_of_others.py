@@ -1,0 +1,395 @@
+"""Journals of another version, or damaged ones: understood, or refused in one sentence, and nobody's loss."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from irsa_cli import __version__
+from irsa_cli.cli.main import run
+from irsa_cli.core.plan import written
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import (
+    NamespaceState,
+    OwnerState,
+    Present,
+    ProviderState,
+    RoleState,
+    ServiceAccountState,
+)
+from irsa_cli.core.plan.written import Unknown, Unreadable
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.transaction.folder import unfinished, unreadable
+from irsa_cli.transaction.journal import Journal, JournalError
+from irsa_cli.transaction.reading import LARGEST, read
+from irsa_cli.transaction.recover import cut_off, supersede
+from irsa_cli.usecases.command.connect import TARGET_KEYS, Target
+from irsa_cli.usecases.recovery import by_journal as recovering
+from tests.support.thoroughness import examples
+from tests.unit.transaction.doubles import Clock, MemoryWorld, before
+
+Json = dict[str, Any]
+ARN = "arn:aws:eks:eu-west-1:111122223333:cluster/demo"
+PLAN = Plan.of(
+    [
+        Change(
+            Kind.PROVIDER,
+            ("arn:aws:iam::111122223333:oidc-provider/x",),
+            None,
+            ProviderState("https://x", ["sts"]),
+        ),
+        Change(Kind.NAMESPACE, ("n",), None, NamespaceState({"a": "b"})),
+    ],
+    [
+        Change(Kind.ROLE, ("r",), None, RoleState("/irsa/demo/", {"Statement": []}, tags={"a": "b"})),
+        Change(Kind.NAMESPACE_OWNER, ("m",), OwnerState("t0"), OwnerState("")),
+    ],
+    [Change(Kind.ATTACHMENT, ("r", "arn:aws:iam::aws:policy/A"), None, Present())],
+    [Change(Kind.SERVICE_ACCOUNT, ("n", "a"), None, ServiceAccountState({"k": "v", "gone": None}))],
+)
+CONTEXT = {
+    "command": "create-sa",
+    "cluster": ARN,
+    "serviceAccount": "n/a",
+    "target": vars(Target("demo", region="eu-west-1", profile="my team")),
+    "gated": False,
+}
+ID, NEIGHBOUR = "20261101T100000000Z-0a1b2c3d", "20261101T110000000Z-0a1b2c3d"
+
+
+def write(folder: Path, name: str = ID, *, done: int = 3, **context: Any) -> Path:
+    journal = Journal.open(folder, name, PLAN, {**CONTEXT, **context})
+    for index in range(done):
+        journal.event("begin", index)
+        journal.event("done", index, changed=True, identity={"uid": "1"})
+    journal.close()
+    return journal.path
+
+
+def edit(path: Path, change: Callable[[Json], object], line: int = 0) -> None:
+    """Have one line of a journal say something else."""
+    lines = [json.loads(text) for text in path.read_text().splitlines()]
+    change(lines[line])
+    path.write_text("".join(json.dumps(item) + "\n" for item in lines))
+
+
+def set_in(*path: Any, to: Any) -> Callable[[Json], object]:
+    def change(header: Any) -> None:
+        for key in path[:-1]:
+            header = header[key]
+        header[path[-1]] = to
+
+    return change
+
+
+def test_what_is_written_is_every_field_by_name() -> None:
+    for made in {kind.traits.state for kind in Kind}:
+        fields = {item.name: item for item in dataclasses.fields(made)}
+        named = made.FIELDS
+        assert [item.attribute for item in named] == list(fields)
+        for item in named:
+            default = fields[item.attribute]
+            has_one = dataclasses.MISSING in (default.default, default.default_factory)
+            has_default = not (default.default is dataclasses.MISSING and has_one) or (
+                default.default_factory is not dataclasses.MISSING
+            )
+            assert item.needed is not has_default
+    assert set(TARGET_KEYS) == {item.name for item in dataclasses.fields(Target)}
+
+
+# What a journal of version 1 looks like: it must be read for ever.
+OLD = """\
+{"version":1,"transaction":"t1","started":"2026-06-01T12:00:00+00:00","context":{"command":"create-sa",\
+"cluster":"c","serviceAccount":"n/a","target":{"cluster":"demo"},"gated":false},"plan":[[{"kind":"Role",\
+"target":["r"],"before":null,"after":{"path":"/","trust":{},"description":"","max_session_duration":3600,\
+"permissions_boundary":"","tags":{}}}],[{"kind":"ServiceAccount","target":["n","a"],"before":{"annotations":\
+{"k":null},"labels":{},"uid":"u","resource_version":"7","manifest":{}},"after":{"annotations":{"k":"v"},\
+"labels":{},"uid":"u","resource_version":"7","manifest":{}}}]]}
+{"event":"begin","at":"2026-06-01T12:00:00.001+00:00","change":0}
+{"event":"done","at":"2026-06-01T12:00:00.002+00:00","change":0,"changed":true,"identity":{"RoleId":"A"}}
+"""
+
+
+def test_a_journal_of_the_first_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "t1.jsonl"
+    path.write_text(OLD)
+    role, account = read(path).records
+    assert role.change == Change(Kind.ROLE, ("r",), None, RoleState("/", {}))
+    assert (role.needs_undo, role.identity, account.needs_undo) == (True, {"RoleId": "A"}, False)
+
+
+HARMLESS = {
+    "header": set_in("hostname", to="ci-7"),
+    "context": set_in("context", "why", to={"ticket": 7}),
+    "no value": set_in("plan", 1, 0, "after", "instance_profile", to=None),
+    "no values": set_in("plan", 1, 0, "after", "policies", to=[]),
+    "change": set_in("plan", 0, 0, "condition", to=""),
+    "target": set_in("context", "target", "endpoint", to=None),
+}
+
+
+@pytest.mark.parametrize("case", HARMLESS)
+def test_what_says_nothing_about_the_world_is_passed_over(tmp_path: Path, case: str) -> None:
+    path = write(tmp_path)
+    before_it = list(read(path).records)
+    edit(path, HARMLESS[case])
+    assert list(read(path).records) == before_it
+    assert recovering.target_of(read(path)) == Target("demo", region="eu-west-1", profile="my team")
+
+
+NEWER = {
+    "version": (set_in("version", to=2), "version 2 of the journal"),
+    "kind": (set_in("plan", 0, 1, "kind", to="PodIdentityAssociation"), "'PodIdentityAssociation'"),
+    "field": (set_in("plan", 1, 0, "after", "session_policy", to="x"), "'session_policy'"),
+    "change": (set_in("plan", 1, 0, "condition", to={"if": "absent"}), "'condition'"),
+    "step": (lambda header: None, "'paused'"),
+    "outcome": (lambda header: None, "'half'"),
+}
+
+
+@pytest.mark.parametrize("case", NEWER)
+def test_what_another_version_means_is_refused_in_one_sentence(
+    tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path)
+    change, what = NEWER[case]
+    edit(path, change)
+    edit(path, set_in("irsa", to="7.5.0"))
+    # Whoever brings a journal must not have the user paste a command that runs what its kubeconfig names.
+    edit(path, set_in("context", "target", "kubeconfig", to="/shared/evil"))
+    if case in ("step", "outcome"):
+        line = {"event": "paused", "change": 0} if case == "step" else {"event": "outcome", "outcome": "half"}
+        path.write_text(path.read_text() + json.dumps(line) + "\n")
+    with pytest.raises(JournalError) as caught:
+        read(path)
+    text = str(caught.value)
+    assert "irsa 7.5.0" in text
+    assert f"irsa {__version__} does not know" in text
+    assert what in text
+    assert "\n" not in text
+    assert list(unreadable(tmp_path)) == [ID]
+    capsys.readouterr()
+    assert run(["recover", ID, "--state-dir", str(tmp_path)]) == 1
+    err = capsys.readouterr().err
+    assert text in err
+    assert "a bug" not in err
+    assert "irsa recover --cluster demo --region eu-west-1 --profile 'my team'  #" in err
+    assert "/shared/evil" not in err
+
+
+DAMAGED: dict[str, Callable[[Json], object]] = {
+    "no kind": lambda header: header["plan"][0][0].pop("kind"),
+    "kind": set_in("plan", 0, 0, "kind", to=["Role"]),
+    "no target": set_in("plan", 0, 0, "target", to=[]),
+    "half a target": set_in("plan", 3, 0, "target", to=["n"]),
+    "target": set_in("plan", 0, 0, "target", to="arn"),
+    "empty name": set_in("plan", 2, 0, "target", to=["r", ""]),
+    "nothing changes": set_in("plan", 0, 0, "after", to=None),
+    "state": set_in("plan", 0, 0, "after", to=[]),
+    "lacks": lambda header: header["plan"][0][0]["after"].pop("url"),
+    "form": set_in("plan", 0, 0, "after", "audiences", to="sts"),
+    "number": set_in("plan", 1, 0, "after", "max_session_duration", to="3600"),
+    "map": set_in("plan", 1, 0, "after", "tags", to={"a": None}),
+    "version": set_in("version", to="1"),
+    "context": set_in("context", to=[]),
+    "command": set_in("context", "command", to=7),
+    "its cluster": set_in("context", "target", to={"region": "eu-west-1"}),
+    "its region": set_in("context", "target", to={"cluster": "demo", "region": 7}),
+    "nobody": set_in("transaction", to="nobody"),
+    "no name": set_in("transaction", to=""),
+    "stage": set_in("plan", 0, to={}),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_what_is_damaged_is_told_and_hides_no_other(tmp_path: Path, case: str) -> None:
+    path = write(tmp_path)
+    write(tmp_path, NEIGHBOUR)
+    edit(path, DAMAGED[case])
+    with pytest.raises(JournalError) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+    assert list(unreadable(tmp_path)) == [ID]
+    assert [story.transaction for _, story in unfinished(tmp_path)] == [NEIGHBOUR]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event":"done","change":-1,"changed":true,"identity":{}}',
+        '{"event":"done","change":true,"changed":true,"identity":{}}',
+        '{"event":"done","change":0,"changed":"yes","identity":{}}',
+        '{"event":"done","change":0,"changed":true,"identity":{"uid":7}}',
+        '{"event":7}',
+        "[]",
+    ],
+)
+def test_a_step_that_no_version_writes_is_no_step(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path)
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(JournalError):
+        read(path)
+
+
+@pytest.mark.parametrize("data", [None, 7, "x", [], {}, {"kind": None}])
+def test_what_is_no_change_is_none(data: Any) -> None:
+    with pytest.raises(Unreadable):
+        written.read(data)
+    assert issubclass(Unknown, Unreadable)
+
+
+def test_a_file_that_never_ends_or_is_none_is_no_journal(tmp_path: Path) -> None:
+    write(tmp_path, NEIGHBOUR)
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "folder.jsonl").mkdir()
+    (tmp_path / "loop.jsonl").symlink_to(tmp_path / "loop.jsonl")
+    with (tmp_path / "large.jsonl").open("wb") as file:
+        file.truncate(LARGEST + 1)
+    (tmp_path / "deep.jsonl").write_text("[" * 200_000 + "\n")
+    (tmp_path / "half.jsonl").write_text('{"version": "\\ud800"}\n')
+    (tmp_path / "number.jsonl").write_text("1" * 10_000 + "\n")
+    names = ["deep", "folder", "half", "large", "loop", "number", "pipe"]
+    assert list(unreadable(tmp_path)) == names
+    assert [story.transaction for _, story in unfinished(tmp_path)] == [NEIGHBOUR]
+    assert cut_off(tmp_path, CONTEXT) == [tmp_path / f"{NEIGHBOUR}.jsonl"]
+
+
+# Anything at all ------------------------------------------------------------------------------------------
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.just(10**30)
+    | st.floats()
+    | st.text(max_size=4)
+    | st.sampled_from(["\x00", "\x1b[2K", "../x", "nobody", "Role", "done", "committed", "2" * 300])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def _places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all that is in a document."""
+    yield path
+    pairs = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, item in pairs:
+        yield from _places(item, (*path, key))
+
+
+def _mutated(draw: st.DrawFn, data: Any) -> Any:
+    """The document with one thing in it taken away, added, renamed or replaced."""
+    data = copy.deepcopy(data)
+    path = draw(st.sampled_from(list(_places(data))))
+    if not path:
+        return draw(VALUES)
+    parent = data
+    for key in path[:-1]:
+        parent = parent[key]
+    how = draw(st.sampled_from(["remove", "replace", "add", "rename", "twice"]))
+    if how == "replace":
+        parent[path[-1]] = draw(VALUES)
+    elif how == "remove":
+        del parent[path[-1]]
+    elif isinstance(parent, list):
+        parent.append(draw(VALUES) if how == "add" else parent[path[-1]])
+    elif how == "rename":
+        parent[draw(st.text(max_size=4))] = parent.pop(path[-1])
+    else:
+        parent[draw(st.text(max_size=4))] = draw(VALUES)
+    return data
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> bytes:
+    """A journal of which some lines, or bytes, are not what irsa writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [json.loads(line) for line in write(Path(folder)).read_bytes().splitlines()]
+    for _ in range(draw(st.integers(1, 3))):
+        number = draw(st.integers(0, len(lines) - 1))
+        lines[number] = _mutated(draw, lines[number])
+    data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    how = draw(st.sampled_from(["whole", "whole", "whole", "torn", "bytes"]))
+    at = draw(st.integers(0, len(data)))
+    if how == "torn":
+        return data[:at]
+    return data if how == "whole" else data[:at] + draw(st.binary(max_size=6)) + data[at + 3 :]
+
+
+CLUSTER = Cluster("demo", ARN, "eu-west-1", "aws", "111122223333", "https://x")
+
+
+@contextmanager
+def no_aws() -> Iterator[MemoryWorld]:
+    """Commands that recover reach a world of plain values instead of AWS and Kubernetes."""
+    clock = Clock()
+    world = before(Plan(), clock)
+
+    def connect(target: Target, **_: Any) -> Any:
+        assert isinstance(target, Target)
+        aws = SimpleNamespace(caller=lambda: "")
+        return SimpleNamespace(iam=None, kube=None, aws=aws, cluster=CLUSTER, target=target)
+
+    with (
+        clock.ruling(),
+        mock.patch.object(recovering, "connect", connect),
+        mock.patch.object(recovering, "handlers", return_value=world.handlers),
+        mock.patch("os.fsync"),
+    ):
+        yield world
+
+
+COMMANDS = [
+    ["history"],
+    ["history", "-o", "json"],
+    ["recover"],
+    ["recover", ID, "--dry-run"],
+    ["recover", ID, "--forward", "--dry-run", "-o", "json"],
+    ["recover", "--all"],
+    ["recover", ID],
+    ["recover", "--all", "-o", "yaml"],
+]
+
+
+@settings(
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(content=journals())
+@example(content=b"\x00\xff\n")
+@example(content=b"[" * 100_000 + b"\n")
+@example(content=b"{}\n")
+def test_no_journal_is_taken_for_a_bug(capsys: pytest.CaptureFixture[str], content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name, no_aws():
+        folder = Path(name)
+        write(folder, NEIGHBOUR)
+        (folder / f"{ID}.jsonl").write_bytes(content)
+        for command in COMMANDS:
+            code = run([*command, "--state-dir", name])
+            out, err = capsys.readouterr()
+            assert code in (0, 1, 3, 4), (command, err)
+            assert "Traceback" not in err, command
+            assert "a bug" not in out + err, (command, err)
+            if command[0] == "history":
+                assert NEIGHBOUR in out
+        # What writing commands read on their way.
+        found = cut_off(folder, CONTEXT, ("apply",))
+        supersede(found)
+        assert read(folder / f"{NEIGHBOUR}.jsonl").finished

@@ -1,0 +1,87 @@
+"""Trust policies that ask for the time: a window that is open, over, or not yet open, and until when."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.evaluation import Answer, explain
+from irsa_cli.core.trust.trust_policy import policy
+
+P = "oidc.eks.eu-west-1.amazonaws.com/id/ABC"
+TOKEN = WebIdentity(
+    f"arn:aws:iam::111122223333:oidc-provider/{P}", f"https://{P}", "system:serviceaccount:a:b", "sts"
+)
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=timezone.utc)
+END = "2026-12-31T00:00:00Z"
+OVER = datetime(2026, 12, 31, tzinfo=timezone.utc)
+
+
+def trusting(effect: str = "Allow", **condition: Any) -> dict[str, Any]:
+    document = policy(TOKEN)
+    if effect == "Deny":
+        deny = {**document["Statement"][0], "Effect": "Deny", "Condition": condition}
+        return {**document, "Statement": [*document["Statement"], deny]}
+    document["Statement"][0]["Condition"].update(condition)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("document", "answer", "until"),
+    [
+        (trusting(), Answer.YES, None),
+        (trusting(DateLessThan={"aws:CurrentTime": END}), Answer.YES, OVER),
+        (trusting(DateLessThanEquals={"aws:CurrentTime": END}), Answer.YES, OVER + timedelta(seconds=1)),
+        (trusting(DateLessThan={"AWS:currenttime": "2026-11-25T11:59:59Z"}), Answer.NO, None),
+        (trusting(DateGreaterThan={"aws:CurrentTime": END}), Answer.NO, OVER + timedelta(seconds=1)),
+        (trusting(DateGreaterThan={"aws:EpochTime": "1500000000"}), Answer.YES, None),
+        (trusting(NumericLessThan={"aws:EpochTime": int(OVER.timestamp())}), Answer.YES, OVER),
+        (trusting("Deny", DateGreaterThanEquals={"aws:CurrentTime": END}), Answer.YES, OVER),
+        (trusting("Deny", DateLessThan={"aws:CurrentTime": END}), Answer.NO, OVER),
+        (
+            trusting(DateLessThan={"aws:CurrentTime": END}, IpAddress={"aws:SourceIp": "10.0.0.0/8"}),
+            Answer.UNKNOWN,
+            OVER,
+        ),
+        (trusting(DateLessThan={"aws:CurrentTime": "soon"}), Answer.UNKNOWN, None),
+        (trusting(DateLessThan={"aws:CurrentTime": ["9" * 400, "2026-13-01", END]}), Answer.YES, OVER),
+    ],
+)
+def test_a_window_of_time(document: dict[str, Any], answer: Answer, until: datetime | None) -> None:
+    found = explain(document, TOKEN, now=NOW)
+    if found.answer is Answer.UNKNOWN and answer is Answer.YES:
+        pytest.fail(str(found.conditions))
+    assert (found.answer, found.until) == (answer, until)
+    if until is not None:
+        assert f"until {until:%Y-%m-%d %H:%M:%S} UTC" in found.text[-1]
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_without_a_time_it_can_not_be_known(effect: str) -> None:
+    found = explain(trusting(effect, DateLessThan={"aws:CurrentTime": END}), TOKEN)
+    assert (found.answer, found.until) == (Answer.UNKNOWN, None)
+    (condition,) = found.conditions
+    assert "it depends on the time" in condition
+
+
+@given(st.lists(st.sampled_from(["2026", "2026-12-01", END, "1800000000", "x"]), min_size=1), st.data())
+def test_the_answer_holds_until_it_is_said_to_end(times: list[str], data: st.DataObject) -> None:
+    operator = data.draw(
+        st.sampled_from(["DateLessThan", "DateGreaterThanEquals", "DateNotEquals", "DateEquals"])
+    )
+    document = trusting(
+        data.draw(st.sampled_from(["Allow", "Deny"])), **{operator: {"aws:CurrentTime": times}}
+    )
+    found = explain(document, TOKEN, now=NOW)
+    if found.until is None:
+        later = NOW + timedelta(seconds=data.draw(st.integers(0, 10**9)))
+        assert explain(document, TOKEN, now=later).answer is found.answer
+    else:
+        before = found.until - timedelta(seconds=1)
+        assert before < NOW or explain(document, TOKEN, now=before).answer is found.answer
+        assert explain(document, TOKEN, now=found.until).answer is not found.answer

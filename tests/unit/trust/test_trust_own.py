@@ -1,0 +1,141 @@
+"""What apply takes for its own in a trust policy: what it has wished, and nothing that others have put in."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.plan.states import TRANSACTION_TAG
+from irsa_cli.core.policies.policy import Document, equal
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust import owned_statements, trust_policy
+from irsa_cli.core.trust.owned_statements import Own, with_own
+from tests.support.thoroughness import examples
+
+HOST = "oidc.eks.eu-west-1.amazonaws.com/id"
+PROVIDERS = [f"arn:aws:iam::111122223333:oidc-provider/{HOST}/{name}" for name in ("BLUE", "GREEN", "RED")]
+
+
+def identity(name: str, number: int = 0) -> WebIdentity:
+    provider = PROVIDERS[number]
+    issuer = f"https://{provider.partition('oidc-provider/')[2]}"
+    return WebIdentity(provider, issuer, f"system:serviceaccount:ns:{name}", "sts.amazonaws.com")
+
+
+APP = identity("app")
+GITHUB = "token.actions.githubusercontent.com"
+GITHUB_ACTIONS = {
+    "Effect": "Allow",
+    "Principal": {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{GITHUB}"},
+    "Action": "sts:AssumeRoleWithWebIdentity",
+    "Condition": {
+        "StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"},
+        "StringLike": {f"{GITHUB}:sub": "repo:org/repo:*"},
+    },
+}
+THEIRS: list[Document] = [
+    {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    GITHUB_ACTIONS,
+    trust_policy.statement(identity("app", 2)),  # The same ServiceAccount of a cluster that no file names.
+    trust_policy.statement(identity("everybody-*"), pattern=True),
+    {"Effect": "Deny", "Principal": "*", "Action": "sts:TagSession"},
+]
+JOINED = identity("guest")
+subjects = st.sets(st.sampled_from(["one", "two", "t*"]), max_size=2)
+
+
+@st.composite
+def wishes(draw: st.DrawFn) -> Document:
+    """What a file may wish of the trust policy of APP's role."""
+    names = ["app" if draw(st.booleans()) else "a*", *draw(subjects)]
+    conditions = draw(st.sampled_from([{}, {}, {"StringEquals": {"aws:SourceVpc": "vpc-1"}}]))
+    return trust_policy.policy_of(
+        PROVIDERS[: draw(st.sampled_from([1, 2]))],
+        draw(st.sampled_from(["sts.amazonaws.com", "vault"])),
+        [f"system:serviceaccount:ns:{name}" for name in names],
+        conditions,
+    )
+
+
+def applied(document: Document, wished: Document, tags: dict[str, str]) -> tuple[Document, dict[str, str]]:
+    """The trust policy and the tags that tell of it, once the wish is applied."""
+    there = with_own(document, wished, Own.of(APP, wished, tags))
+    return there, {TRANSACTION_TAG: "t1", **owned_statements.tags(APP, wished)}
+
+
+@st.composite
+def others(draw: st.DrawFn) -> list[Document]:
+    return copy.deepcopy(draw(st.lists(st.sampled_from(THEIRS), unique_by=repr)))
+
+
+@settings(max_examples=examples(300))
+@given(wishes(), wishes(), others(), st.booleans())
+def test_from_wish_to_wish_and_back_others_stay_byte_for_byte(
+    one: Document, other: Document, theirs: list[Document], joined: bool
+) -> None:
+    made = {TRANSACTION_TAG: "t1"}
+    first, tags = applied({**one, "Statement": theirs}, one, made)
+    if joined:
+        first = trust_policy.with_statement(first, trust_policy.statement(JOINED))
+    second, later = applied(first, other, tags)
+    third, last = applied(second, one, later)
+    assert last == tags
+    for document, wished in ((first, one), (second, other), (third, one)):
+        assert [item for item in document["Statement"] if item in theirs] == theirs
+        assert all(trust_policy.contains(document, item) for item in wished["Statement"])
+        assert trust_policy.admits(document, JOINED) or not joined
+    assert _meaning(third) == _meaning(first)
+    assert equal(applied(third, one, last)[0], third)
+
+
+def _meaning(document: Document) -> set[tuple[str, str, bool]]:
+    """Whom the policy admits, of all that the test knows."""
+    names = ("app", "one", "two", "three", "guest", "stranger", "everybody-x", "axe")
+    return {
+        (PROVIDERS[number], name, admitted)
+        for number in range(3)
+        for name in names
+        for audience in ("sts.amazonaws.com", "vault")
+        if (admitted := trust_policy.admits(document, replace(identity(name, number), audience=audience)))
+    }
+
+
+@given(wishes(), wishes())
+def test_what_is_no_longer_wished_is_no_longer_admitted(one: Document, other: Document) -> None:
+    first, tags = applied({**one, "Statement": []}, one, {TRANSACTION_TAG: "t1"})
+    assert applied(first, other, tags)[0]["Statement"] == other["Statement"]
+
+
+@given(wishes())
+def test_of_a_role_that_was_taken_over_only_its_own_statement_changes(wished: Document) -> None:
+    wide = trust_policy.statement(identity("*"), pattern=True)
+    document = {**wished, "Statement": [wide, trust_policy.statement(APP)]}
+    there = with_own(document, wished, Own.of(APP, wished, {}))
+    assert there["Statement"] == [wide, *wished["Statement"]]
+
+
+@given(st.sets(st.text("abc", min_size=1, max_size=5), min_size=1, max_size=90))
+def test_however_many_were_wished_the_tags_can_hold_them(names: set[str]) -> None:
+    wished = trust_policy.policy_of(PROVIDERS[:2], "sts.amazonaws.com", [APP.subject, *names], {})
+    tags = owned_statements.tags(APP, wished)
+    assert all(len(text) <= 256 for text in tags.values())
+    assert Own.of(APP, {"Statement": []}, tags).marks == Own.of(APP, wished, {}).marks
+
+
+def test_a_wish_for_the_own_service_account_alone_needs_no_tag() -> None:
+    assert owned_statements.tags(APP, trust_policy.policy(APP)) == {}
+
+
+def test_another_condition_of_a_shared_statement_stays_with_the_others() -> None:
+    both: dict[str, Any] = trust_policy.policy_of(
+        PROVIDERS[:1], "sts.amazonaws.com", [APP.subject, JOINED.subject], {"Bool": {"aws:x": "true"}}
+    )
+    wished = trust_policy.policy(APP)
+    (ours, theirs) = with_own(both, wished, Own.of(APP, wished, {}))["Statement"]
+    assert ours == trust_policy.statement(APP)
+    assert theirs["Condition"]["Bool"] == {"aws:x": "true"}
+    assert theirs["Condition"]["StringEquals"][f"{HOST}/BLUE:sub"] == JOINED.subject
