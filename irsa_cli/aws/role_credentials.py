@@ -5,25 +5,12 @@ Proving that a token is accepted, and throwing the credentials away, is in `irsa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.session import AwsSession
+from irsa_cli.core.pod.role_credentials import RoleCredentials
 from irsa_cli.core.values.errors import ServiceError
-
-
-@dataclass(frozen=True)
-class RoleCredentials:
-    """Temporary credentials and whose they are; `expires` is in UTC. No secret is shown by repr."""
-
-    access_key_id: str = field(repr=False)
-    secret_access_key: str = field(repr=False)
-    session_token: str = field(repr=False)
-    expires: datetime
-    role_session: str
-    """The ARN of the role's session: what AWS knows their user by."""
 
 
 def assume(

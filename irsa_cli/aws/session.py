@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
 
-    from irsa_cli.aws.role_credentials import RoleCredentials
+    from irsa_cli.core.pod.role_credentials import RoleCredentials
 
 CONNECT_SECONDS = 5
 LARGEST = 32 * 2**20

@@ -20,7 +20,7 @@ from irsa_cli.cli.identity import account_of, settled, speaking_options, who_opt
 from irsa_cli.cli.options import DURATION, Once
 
 if TYPE_CHECKING:
-    from irsa_cli.aws.role_credentials import RoleCredentials
+    from irsa_cli.core.pod.role_credentials import RoleCredentials
     from irsa_cli.usecases.read.identity import ServiceAccount
 
 ACTIVE = "IRSA_CREDENTIALS_ACTIVE"

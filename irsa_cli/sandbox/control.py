@@ -13,23 +13,63 @@ import hmac
 import json
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from irsa_cli.sandbox.model import Answer, Fault, Rule
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.exchange import Incoming
-    from irsa_cli.sandbox.stage import Sandbox
+    from irsa_cli.sandbox.faults import Faults
+    from irsa_cli.sandbox.model import Call
 
 PREFIX = "/_sandbox/"
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
+class Controlled(Protocol):
+    """What the control API needs of a sandbox."""
+
+    latency: float
+    lag: float
+
+    def world(self, *args: Any, **kwargs: Any) -> Any:
+        """See `Sandbox`."""
+
+    def env(self, *args: Any, **kwargs: Any) -> Any:
+        """See `Sandbox`."""
+
+    def add_user(self, *args: Any, **kwargs: Any) -> Any:
+        """See `Sandbox`."""
+
+    def add_bucket(self, *args: Any, **kwargs: Any) -> Any:
+        """See `Sandbox`."""
+
+    def grant(self, *args: Any, **kwargs: Any) -> Any:
+        """See `Sandbox`."""
+
+    def reset(self, *args: Any, **kwargs: Any) -> Any:
+        """See `Sandbox`."""
+
+    def settle(self, *args: Any, **kwargs: Any) -> Any:
+        """See `Sandbox`."""
+
+    def review_token(self, cluster: str, body: bytes) -> Answer:
+        """See `Sandbox`."""
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that have come in."""
+
+    @property
+    def faults(self) -> Faults:
+        """The faults that are played."""
+
+
 class Control:
     """Answers calls to the control API of one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, token: str) -> None:
+    def __init__(self, sandbox: Controlled, token: str) -> None:
         self._sandbox = sandbox
         self._prefix = f"{PREFIX}{token}/"
         self._routes: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from irsa_cli.sandbox.model import Answer, ClusterSpec
 
 Association = dict[str, Any]
-PATH = "pod-identity-associations"
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/[\x21-\x7e]+")
 _LETTERS = string.ascii_lowercase + string.digits
 _SUMMARY = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId")
@@ -106,17 +105,6 @@ class Associations:
     @staticmethod
     def _delete(request: AwsRequest, _: ClusterSpec, there: dict[str, Association]) -> dict[str, Any]:
         return {"association": there.pop(_found(request, there)["associationId"])}
-
-
-def operation(method: str, parts: list[str]) -> str:
-    """The operation of a path below `pod-identity-associations`; empty for one that EKS has not."""
-    names = {
-        ("POST", False): "CreatePodIdentityAssociation",
-        ("GET", False): "ListPodIdentityAssociations",
-        ("GET", True): "DescribePodIdentityAssociation",
-        ("DELETE", True): "DeletePodIdentityAssociation",
-    }
-    return names.get((method, bool(parts)), "")
 
 
 def _is_of(association: Association, namespace: str, name: str) -> bool:

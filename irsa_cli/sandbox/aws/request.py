@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from irsa_cli.sandbox.aws import associations
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from irsa_cli.sandbox.exchange import Incoming
 
+_ASSOCIATIONS = "pod-identity-associations"
 SERVICES = ("iam", "sts", "eks", "s3", "cloudtrail", "ec2")
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 _SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
@@ -197,9 +196,20 @@ def _eks_operation(method: str, path: str) -> str:
         return "DescribeCluster" if len(parts) == 2 else "ListClusters"
     if method == "GET" and parts[:1] == ["clusters"] and parts[2:] == ["addons"]:
         return "ListAddons"
-    if parts[:1] == ["clusters"] and parts[2:3] == [associations.PATH] and len(parts) <= 4:
-        return associations.operation(method, parts[3:]) or f"{method} {path}"
+    if parts[:1] == ["clusters"] and parts[2:3] == [_ASSOCIATIONS] and len(parts) <= 4:
+        return _association_operation(method, parts[3:]) or f"{method} {path}"
     return f"{method} {path}"
+
+
+def _association_operation(method: str, parts: list[str]) -> str:
+    """The operation of a path below `pod-identity-associations`; empty for one that EKS has not."""
+    names = {
+        ("POST", False): "CreatePodIdentityAssociation",
+        ("GET", False): "ListPodIdentityAssociations",
+        ("GET", True): "DescribePodIdentityAssociation",
+        ("DELETE", True): "DeletePodIdentityAssociation",
+    }
+    return names.get((method, bool(parts)), "")
 
 
 def _s3_operation(method: str, path: str, query: Mapping[str, str]) -> str:
