@@ -12,7 +12,7 @@ from irsa_cli.cli.options import Checked, Once, kube_options, output_options, ru
 from irsa_cli.cli.role_options import allow_boundary_removal_option, take_boundary_rules
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.files.apply import Request
+    from irsa_cli.usecases.files.request import Request
 
 _EPILOG = """
 \b
@@ -111,7 +111,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
     from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.usecases.files.apply import Request
+    from irsa_cli.usecases.files.request import Request
     from irsa_cli.usecases.files.targets import places
 
     target = take_place(options)

@@ -7,89 +7,28 @@ on (the OIDC provider, namespaces) is laid first. Deleting is in `irsa_cli.useca
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.binding.spec import Observed, Wish
-from irsa_cli.core.config import Binding, Config, Selection
-from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.planning.converge import converge
-from irsa_cli.core.planning.satisfies import covers
-from irsa_cli.core.results.applied import Applied, Item
-from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.errors import InvalidInput, IrsaError
-from irsa_cli.transaction.folder import prune, stories
-from irsa_cli.transaction.protocol import Run
-from irsa_cli.transaction.recover import supersede
-from irsa_cli.transaction.story import Story
-from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
+from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.results.applied import Applied
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.transaction.folder import prune
+from irsa_cli.usecases.command.connect import WireLog
 from irsa_cli.usecases.command.execute import (
     RunGroup,
     Settings,
-    execute,
     name_caller,
-    naming_caller,
-    other_wish,
-    planned,
     stoppable,
 )
-from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, result_of, run_all
-from irsa_cli.usecases.files.advice import in_terms_of_files
-from irsa_cli.usecases.files.delete_files import Deletions
-from irsa_cli.usecases.files.entries import Entries
-from irsa_cli.usecases.files.groundwork import Laid
-from irsa_cli.usecases.files.prune import is_surplus, surplus
-from irsa_cli.usecases.files.targets import Place, place_name, places
-from irsa_cli.usecases.read.pods_identity import Question
-from irsa_cli.usecases.read.snapshot import Groundwork, Snapshot
-from irsa_cli.usecases.write import delete_sa
-from irsa_cli.usecases.write.reconcile import Work, is_abandoned
-
-GROUNDWORK, ALL, CLUSTER = "(groundwork)", "(all)", "(cluster)"
-"""What stands for a ServiceAccount's name where a transaction is about what several have in common."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for. `target.cluster` is '' where the files name it."""
-
-    configs: tuple[Config, ...]
-    target: Target
-    selection: Selection = field(default_factory=Selection)
-    parallel: int = PARALLEL
-    atomic: bool = False
-    override: bool = False
-    update_trust: bool = False
-    force: bool = False
-    verify: bool = False
-    prune: bool = False
-    """Whether bindings that irsa made here and no file wishes are deleted."""
-    boundary: str = ""
-    """The permissions boundary of all roles, whatever the files say; '' leaves it to them."""
-    boundaries: BoundaryRules = field(default_factory=BoundaryRules)
-
-    def bounded(self) -> Request:
-        """The request with the boundary that the user named in all entries that make a role."""
-        configs = tuple(
-            replace(config, bindings=tuple(self._bounded(item) for item in config.bindings))
-            for config in self.configs
-        )
-        return replace(self, configs=configs)
-
-    def _bounded(self, binding: Binding) -> Binding:
-        if binding.attach_role_arn or not self.boundary:
-            return binding
-        return replace(binding, permissions_boundary=self.boundary)
-
-
-GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
-Tell = Callable[[Item], None]
-"""Hears of each item when it has ended."""
+from irsa_cli.usecases.command.parallel import Pace, result_of
+from irsa_cli.usecases.files.atomic import apply_at_once
+from irsa_cli.usecases.files.request import Request
+from irsa_cli.usecases.files.site import ALL, GOOD, GROUNDWORK, Site, Tell
+from irsa_cli.usecases.files.targets import Place, places
 
 
 def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> Applied:
@@ -112,7 +51,7 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
         for site in sites:
             run = replace(site, settings=replace(settings, group=group))
             if request.atomic:
-                run.all_or_nothing(done, tell)
+                _all_or_nothing(run, done, tell)
             else:
                 run.guarded(done, tell, partial(run.one_by_one, done, pace, tell))
                 run.guarded(done, tell, partial(run.prune, done, pace, tell))
@@ -121,309 +60,17 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     return done
 
 
-@dataclass(frozen=True)
-class Site:
-    """One cluster that is worked on."""
-
-    place: Place
-    request: Request
-    settings: Settings
-    connection: Connection
-    unfinished: dict[str, list[Path]] = field(default_factory=dict)
-    """Journals of runs for a ServiceAccount of this cluster that were cut off."""
-    name: str = ""
-    """What tells this cluster from the others of the run; '' where there are none."""
-    roles: dict[str, str] = field(default_factory=dict)
-    """The ARNs of the roles of the entries that are as wished by now, or would be in a dry run."""
-
-    @classmethod
-    def open(
-        cls, place: Place, request: Request, settings: Settings, log: WireLog, *, among: int = 1
-    ) -> Site:
-        """Connect; an ARN of another partition ends the run before the first call."""
-        wanted = [arn for item in place.bindings for arn in _arns(item)]
-        wanted += filter(None, (request.boundaries.default,))
-        connection = connect(
-            place.target, kube=True, log=log, check=lambda aws: check_partitions(wanted, aws)
-        )
-        cluster = connection.cluster
-        settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
-        found: dict[str, list[Path]] = {}
-        for path, story in stories(settings.state_dir):
-            if not story.finished and story.context.get("cluster") == cluster.arn:
-                found.setdefault(str(story.context.get("serviceAccount")), []).append(path)
-        return cls(place, request, settings, connection, found, place_name(cluster, among=among))
-
-    def guarded(self, done: Applied, tell: Tell, work: Callable[[], None]) -> None:
-        """Do a part; when it can't be begun, what was done before it is still to be told."""
-        try:
-            work()
-        except IrsaError as error:
-            name_caller(error, self.connection.aws.caller)
-            item = self._ended(CLUSTER, result_of(_raising(error)))
-            done.items.append(item)
-            tell(item)
-
-    def one_by_one(self, done: Applied, pace: Pace, tell: Tell) -> None:
-        """A transaction for each ServiceAccount; those that use another's role come last."""
-
-        def note(item: Item) -> None:
-            done.items.append(item)
-            tell(item)
-
-        with naming_caller(self.connection.aws.caller), Snapshot(self.connection) as snapshot:
-            wishes, broken = self._wishes(snapshot)
-            for item in broken:
-                note(item)
-            ground = snapshot.lay_ground([wish for _, wish in wishes], associate=self.place.with_oidc)
-            laid = self._lay(ground, note)
-            if not laid.ready:
-                done.pending += self._titles(binding for binding, _ in wishes)
-                return
-            try:
-                self._build(wishes, laid, snapshot, pace, note)
-            finally:
-                good = {item.name for item in self._here(done) if item.result.ended in GOOD}
-                true = [wish for binding, wish in wishes if str(binding) in good]
-                laid.end(wholly=len(true) == len(wishes))
-            if true or not wishes:
-                self.settle([GROUNDWORK], true)
-            if len(true) == len(wishes):
-                self.settle([ALL], true, tell=not self.request.prune)
-            begun = {item.name for item in self._here(done)}
-            done.pending += self._titles(binding for binding, _ in wishes if str(binding) not in begun)
-
-    def _build(
-        self,
-        wishes: Sequence[tuple[Binding, Wish]],
-        laid: _Ground,
-        snapshot: Snapshot,
-        pace: Pace,
-        note: Callable[[Item], None],
-    ) -> None:
-        """A transaction for each, on the groundwork; what one that is as wished builds on stays."""
-        by_name = {str(binding): wish for binding, wish in wishes}
-
-        def noted(item: Item) -> None:
-            if item.result.ended in GOOD:
-                laid.release(by_name[item.name])
-            note(item)
-
-        making = [item for item in wishes if item[1].role is not None]
-        using = [item for item in wishes if item[1].role is None]
-        for works in ([[item] for item in making], _by_role(using)):
-            self._run(works, snapshot, pace, noted)
-
-    def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
-        """Delete what no file wishes any more, after showing it."""
-        stages = self.surplus(self.roles)
-        if any(stages) and not self._stopped():
-            deletions = Deletions(self.connection, self.settings, name=self.name)
-            deletions.run(stages, done, pace, self.request.parallel, tell)
-        good = all(item.result.ended in GOOD for item in self._here(done))
-        if self.request.prune and not done.pending and good:
-            self.settle([ALL], [], pruned=True)
-
-    def surplus(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
-        """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
-        if not self.request.prune:
-            return []
-        found = surplus(self.connection, self.place.target, self.place.names, self.request.selection, roles)
-        if any(found):
-            names = ", ".join(sorted(item.title for stage in found for item in stage))
-            self.settings.note(f"No file wishes these any more, and irsa made them: {names}")
-        return found
-
-    def _run(
-        self,
-        works: Sequence[Sequence[tuple[Binding, Wish]]],
-        snapshot: Snapshot,
-        pace: Pace,
-        note: Callable[[Item], None],
-    ) -> None:
-        def work(items: Sequence[tuple[Binding, Wish]]) -> list[Item]:
-            return [self._one(binding, wish, snapshot) for binding, wish in items if not self._stopped()]
-
-        _ = self.asked  # Before several threads want it, as nothing guards its making.
-        jobs = [lambda items=items: work(items) for items in works]
-        for _, items in run_all(jobs, pace, self.request.parallel, self._stopped):
-            for item in items:
-                note(item)
-
-    def _stopped(self) -> bool:
-        return self.settings.group is not None and self.settings.group.number != 0
-
-    @cached_property
-    def asked(self) -> Question | None:
-        """Where pods get their credentials, asked once for all that are to be verified."""
-        asks = self.request.verify and not self.settings.dry_run
-        return Question(self.connection) if asks else None
-
-    def _one(self, binding: Binding, wish: Wish, snapshot: Snapshot) -> Item:
-        settings = replace(self.settings, started=time.monotonic())
-        converge = partial(self.converge, named=bool(binding.permissions_boundary))
-        work = Work(
-            self.connection, wish, converge, settings, self._context(binding), snapshot.observe, self.asked
-        )
-        item = self._item(binding, lambda: self._settled(str(binding), work))
-        if item.result.ended in (*GOOD, Ended.PLANNED):
-            self.roles[str(binding)] = wish.role_arn
-        return item
-
-    def converge(self, wish: Wish, observed: Observed, *, named: bool) -> Plan:
-        """The plan for one entry; `named`: who wrote it named the boundary."""
-        plan = converge(wish, observed, takes_over=is_abandoned(observed))
-        self.request.boundaries.check_plan(plan, named=named)
-        return plan
-
-    def _settled(self, name: str, work: Work) -> Result:
-        result = work.until_settled()
-        if result.ended in GOOD:
-            self.settle([name], [work.wish])
-        return result
-
-    def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
-        result = result_of(work)
-        name_caller(result.error, self.connection.aws.caller)
-        return self._ended(str(binding), result, binding.where)
-
-    def _ended(self, name: str, result: Result, where: str = "") -> Item:
-        in_terms_of_files(result.error, self.connection.cluster, name)
-        return ended(self.connection.cluster, name, result, where=where, place=self.name)
-
-    def _here(self, done: Applied) -> list[Item]:
-        """The items of this cluster: another one may have ServiceAccounts of the same names."""
-        arn = self.connection.cluster.arn
-        return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
-
-    def _titles(self, bindings: Iterable[Binding]) -> list[str]:
-        return [f"{self.name} {binding}".strip() for binding in bindings]
-
-    def _context(self, binding: object) -> dict[str, Any]:
-        return {
-            "command": "apply",
-            "cluster": self.connection.cluster.arn,
-            "serviceAccount": str(binding),
-            "target": vars(self.place.target),
-        }
-
-    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> _Ground:
-        """Make what all build on, or only show it."""
-        from irsa_cli.changes import handlers
-
-        cluster, laid = self.connection.cluster, _Ground(self.settings)
-        if not len(ground.plan):
-            return laid
-        settings = replace(self.settings, started=time.monotonic())
-
-        def work() -> Result:
-            if settings.dry_run:
-                return planned(ground.plan, cluster, settings)
-            found = handlers(self.connection.iam, self.connection.kube)
-            laid.laid = Laid.lay(ground.plan, found, cluster, settings, self._context(GROUNDWORK))
-            return laid.laid.result
-
-        result = result_of(work)
-        note(self._ended(GROUNDWORK, result))
-        laid.ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
-        if not laid.ready:
-            laid.end(wholly=False)
-        return laid
-
-    def settle(
-        self, names: Iterable[str], wishes: Sequence[Wish], *, pruned: bool = False, tell: bool = True
-    ) -> None:
-        """Of earlier runs for these that were cut off, nothing is left that the wishes are about.
-
-        `pruned`: nor of what no file wishes. `tell`: say of which something else is left.
-        """
-        if self.settings.dry_run:
-            return
-        paths = [path for name in names for path in self.unfinished.get(name, [])]
-
-        def is_over(story: Story, change: Change) -> bool:
-            gone = pruned and is_surplus(change, story, self.place.names, self.request.selection)
-            return gone or self._is_ground(change) or any(covers(wish, change) for wish in wishes)
-
-        for path in supersede(paths, is_over):
-            if tell:
-                self.settings.note(other_wish(path))
-
-    def _is_ground(self, change: Change) -> bool:
-        """Whether it is the provider that the files wish for the cluster itself."""
-        return self.place.with_oidc and change.kind in (Kind.PROVIDER, Kind.PROVIDER_OWNER)
-
-    def make(self, plan: Plan, what: str, gate: Callable[[Run], None] | None = None) -> Result:
-        """Carry a plan for more than one ServiceAccount out, or only show it; `what` is for the journal."""
-        from irsa_cli.changes import handlers
-
-        cluster = self.connection.cluster
-        settings = replace(self.settings, started=time.monotonic())
-        if settings.dry_run:
-            return planned(plan, cluster, settings)
-        found = handlers(self.connection.iam, self.connection.kube)
-        return execute(plan, found, cluster, settings, self._context(what), gate=gate)
-
-    def _wishes(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, Wish]], list[Item]]:
-        """What each entry means here; and the entries that can't be meant."""
-        wishes, broken = [], []
-        for binding, found in zip(self.place.bindings, self.wishes(snapshot), strict=True):
-            if isinstance(found, IrsaError):
-                broken.append(self._item(binding, _raising(found)))
-            else:
-                wishes.append((binding, found))
-        return wishes, broken
-
-    def wishes(self, snapshot: Snapshot) -> list[Wish | IrsaError]:
-        """What each entry means here, or why it can't be meant."""
-        return Entries(self.place, self.request, self.connection, snapshot).wishes()
-
-    def all_or_nothing(self, done: Applied, tell: Tell) -> None:
-        """One transaction for all of it."""
-        from irsa_cli.usecases.files.atomic import apply_at_once
-
-        wishes: list[Wish] = []
-        result = result_of(lambda: apply_at_once(self, wishes))
-        if result.ended in GOOD:
-            names = (ALL, GROUNDWORK, *map(str, self.place.bindings))
-            self.settle(names, wishes, pruned=self.request.prune)
-        name_caller(result.error, self.connection.aws.caller)
-        item = self._ended(ALL, result)
-        done.items.append(item)
-        tell(item)
-
-
-@dataclass
-class _Ground:
-    """The groundwork of one cluster: `ready` to be built on, and `laid` by this run where it was needed."""
-
-    settings: Settings
-    ready: bool = True
-    laid: Laid | None = None
-
-    def release(self, wish: Wish) -> None:
-        """See `Laid.release`."""
-        if self.laid is not None:
-            self.laid.release(wish)
-
-    def end(self, *, wholly: bool) -> None:
-        """See `Laid.end`; what was taken back is told."""
-        if self.laid is None:
-            return
-        before = self.laid.result.changes
-        self.laid.end(wholly=wholly)
-        gone = [
-            f"{item.change.kind.value} {item.change.name}"
-            for item, was in zip(self.laid.result.changes, before, strict=True)
-            if item.state == "undone" and was.state == "done"
-        ]
-        if gone:
-            self.settings.note(f"Taken back, as nothing needs it: {', '.join(gone)}")
-
-
-def _arns(binding: Binding) -> Iterator[str]:
-    yield from binding.policies
-    yield from filter(None, (binding.permissions_boundary, binding.attach_role_arn))
+def _all_or_nothing(site: Site, done: Applied, tell: Tell) -> None:
+    """One transaction for all of it."""
+    wishes: list[Wish] = []
+    result = result_of(lambda: apply_at_once(site, wishes))
+    if result.ended in GOOD:
+        names = (ALL, GROUNDWORK, *map(str, site.place.bindings))
+        site.settle(names, wishes, pruned=site.request.prune)
+    name_caller(result.error, site.connection.aws.caller)
+    item = site.ended(ALL, result)
+    done.items.append(item)
+    tell(item)
 
 
 def _without_boundary(where: Iterable[Place], rules: BoundaryRules) -> Iterator[str]:
@@ -431,18 +78,3 @@ def _without_boundary(where: Iterable[Place], rules: BoundaryRules) -> Iterator[
     for item in (item for place in where for item in place.bindings):
         if not (item.attach_role_arn or item.permissions_boundary or rules.default):
             yield f"{item} ({item.where})"
-
-
-def _raising(error: IrsaError) -> Callable[[], Result]:
-    def work() -> Result:
-        raise error
-
-    return work
-
-
-def _by_role(items: Iterable[tuple[Binding, Wish]]) -> list[list[tuple[Binding, Wish]]]:
-    """Those that use the same role one after the other: IAM has no conditional write for trust policies."""
-    found: dict[str, list[tuple[Binding, Wish]]] = {}
-    for item in items:
-        found.setdefault(item[1].role_arn, []).append(item)
-    return list(found.values())

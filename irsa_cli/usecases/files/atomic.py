@@ -21,13 +21,13 @@ from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.execute import came_between
 from irsa_cli.usecases.command.retry import ATTEMPTS
+from irsa_cli.usecases.files.site import Site
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.verification.verify import verify
 from irsa_cli.usecases.write.delete_sa import planned_deletion
 from irsa_cli.usecases.write.reconcile import left_behind, trust_notes
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.files.apply import Site
     from irsa_cli.usecases.read.pods_identity import Question
 
 

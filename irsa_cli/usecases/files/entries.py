@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from irsa_cli.core.binding.spec import Wish
 from irsa_cli.core.config import Binding, OtherCluster
@@ -18,12 +17,10 @@ from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.files.from_config import request_of
 from irsa_cli.usecases.files.kept_role import with_kept_role
+from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.targets import Place
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.write.create_sa import bounded, wish_of
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.files.apply import Request
 
 
 @dataclass(frozen=True)

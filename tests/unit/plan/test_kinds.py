@@ -33,7 +33,7 @@ def test_the_transaction_names_no_kind(path: Path) -> None:
 def test_nobody_keeps_a_list_of_kinds() -> None:
     """What is to be known of several kinds is a trait, which no kind can be forgotten in."""
     # Handlers are made there; the other tells which part of one plan is about the cluster's own provider.
-    may = {PROGRAM / "changes" / "__init__.py", PROGRAM / "usecases" / "files" / "apply.py"}
+    may = {PROGRAM / "changes" / "__init__.py", PROGRAM / "usecases" / "files" / "site.py"}
     lists = [
         f"{path.relative_to(PROGRAM)}:{node.lineno}"
         for path in sorted(set(PROGRAM.rglob("*.py")) - may)
