@@ -30,13 +30,12 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import subject
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.doctor.kube import KubeReads, needed, read
+from irsa_cli.usecases.doctor.kube import KubeReads
+from irsa_cli.usecases.read.readable import needed
 from irsa_cli.usecases.read.reads import Reads
 
 if TYPE_CHECKING:
     from irsa_cli.core.trust.jwt import Keys
-
-__all__ = ["DoctorReads", "read"]
 
 
 class DoctorReads(KubeReads):

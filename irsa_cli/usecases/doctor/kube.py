@@ -17,8 +17,8 @@ from irsa_cli.core.doctor.causes.injection import is_agent
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.readable import needed, read
 
 T = TypeVar("T")
 WORKERS = 24
@@ -32,30 +32,6 @@ _CONTAINER_SECURITY = {
     "runAsUser": 65534,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-
-
-def read(work: Callable[[], T]) -> T | Unreadable:
-    """What `work` returns, or why it could not be read."""
-    try:
-        return work()
-    except ServiceError as error:
-        why = error.details[0] if error.details else f"{error.message}: {error.reason}"
-        # What an issuer publishes is for everybody: a refusal or a wrong document is what STS gets, too.
-        answered = error.code == "BadDocument" or 400 <= error.status < 500
-        return Unreadable(why, answered=error.service == "issuer" and answered)
-    except IrsaError as error:
-        return Unreadable(str(error))
-
-
-def needed(future: Future[T | Unreadable]) -> T:
-    """What another read found; raises `IrsaError` when it could not be made.
-
-    Only for reads that were begun before: they have a thread of their own by then.
-    """
-    found = future.result()
-    if isinstance(found, Unreadable):
-        raise IrsaError(found.why)
-    return found
 
 
 class KubeReads:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from irsa_cli.aws import diagnosis as aws
 from irsa_cli.core.doctor.facts import Association
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.usecases.doctor.kube import read
+from irsa_cli.usecases.read.readable import read
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.command.connect import Connection

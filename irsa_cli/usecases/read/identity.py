@@ -24,7 +24,7 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
 
 if TYPE_CHECKING:
-    from irsa_cli.aws.role_credentials import RoleCredentials
+    from irsa_cli.core.pod.role_credentials import RoleCredentials
     from irsa_cli.usecases.command.connect import Connection
 
 

@@ -26,15 +26,13 @@ from irsa_cli.transaction.recover import is_running, record_found, roll_back, su
 from irsa_cli.transaction.story import TAKES_BACK, Story, new_transaction_id
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import Settings, naming_caller, stoppable
+from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
 from irsa_cli.usecases.recovery.by_journal import (
     Approve,
-    Stop,
     agreed,
     approve,
-    attempt,
     back_result,
     planned,
-    warning,
 )
 from irsa_cli.usecases.recovery.scan import look
 

@@ -5,11 +5,8 @@ Finding what runs have left where there is no journal is in `irsa_cli.usecases.r
 
 from __future__ import annotations
 
-import math
-import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -42,6 +39,7 @@ from irsa_cli.transaction.runner import roll_forward
 from irsa_cli.transaction.story import TAKES_BACK, Record, Story
 from irsa_cli.usecases.command.connect import TARGET_KEYS, Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import Settings, left, name_caller, naming_caller, stoppable
+from irsa_cli.usecases.command.one_by_one import Stop, advising, attempt, warning, without_journal
 from irsa_cli.usecases.recovery.authority import (
     NOT_WRITTEN_HERE,
     check_cluster,
@@ -71,26 +69,6 @@ class Request:
     approve: Approve = agreed
     confirmed: bool = False
     """Whether a person has seen it and says yes: by the flag, or when `approve` asks."""
-
-
-class Stop(Run):
-    """Hears signals for several runs in turn: the one under way is interrupted, and no other begun.
-
-    `command` is what finishes the work, behind `irsa recover`.
-    """
-
-    def __init__(self, command: str) -> None:
-        super().__init__(command, math.inf)
-        self.forgettable = False
-        self.current: Run | None = None
-        self.number = 0
-
-    def interrupt(self, number: int) -> None:
-        """See `Run.interrupt`."""
-        super().interrupt(number)
-        self.number = number
-        if self.current is not None:
-            self.current.interrupt(number)
 
 
 def list_unfinished(folder: Path) -> list[Story]:
@@ -150,37 +128,9 @@ def approve(ask: Approve, planned: Sequence[Result]) -> None:
 
 def _unreadable(transaction: str, error: JournalError) -> Result:
     """The result for a journal that can't be read: what its run has left is not known here."""
-    error.next_steps = error.next_steps or _without_journal(error)
+    error.next_steps = error.next_steps or without_journal(error)
     ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
     return Result(ended, transaction=transaction, error=error)
-
-
-@contextmanager
-def advising() -> Iterator[None]:
-    """Add to the error of a journal that can't be read what finds the run's remains without it."""
-    try:
-        yield
-    except JournalError as error:
-        error.next_steps = error.next_steps or _without_journal(error)
-        raise
-
-
-def _without_journal(error: JournalError) -> tuple[str, ...]:
-    """The command that finds what a run has left without its journal, as far as the journal tells."""
-    options = {
-        "--cluster": None if error.target.get("issuer_url") else error.target.get("cluster"),
-        "--region": error.target.get("region"),
-        "--profile": error.target.get("profile"),
-        "--assume-role": error.target.get("assume_role"),
-        "--issuer-url": error.target.get("issuer_url"),
-        "--account": error.target.get("account"),
-        "--kubeconfig": error.target.get("kubeconfig"),
-        "--context": error.target.get("context"),
-    }
-    given = " ".join(f"{flag} {shlex.quote(text)}" for flag, text in options.items() if text)
-    return (
-        f"irsa recover {given or '--cluster CLUSTER'}  # finds what runs have left without their journals",
-    )
 
 
 def target_of(story: Story) -> Target:
@@ -201,23 +151,6 @@ def target_of(story: Story) -> Target:
             reason="its journal does not tell which cluster it was about",
         )
     return Target(told["cluster"] or "", **{key: told.get(key) for key in TARGET_KEYS if key != "cluster"})
-
-
-def attempt(transaction: str, work: Callable[[], Result]) -> Result:
-    """The result of one of several: an error ends its own transaction, and not the others."""
-    try:
-        with advising():
-            return work()
-    except IrsaError as error:
-        ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
-        number = error.number if isinstance(error, Interrupted) else 0
-        return Result(ended, transaction=transaction, error=error, signal=number)
-
-
-def warning(settings: Settings, *, forward: bool) -> Callable[[str], None]:
-    """What is said when the first signal comes."""
-    what = "the call under way is waited for" if forward else "this transaction is taken back first"
-    return lambda _: settings.note(f"stopping: {what} (once more to stop at once)")
 
 
 @dataclass

@@ -24,11 +24,11 @@ from irsa_cli.usecases.verification import steps
 
 if TYPE_CHECKING:
     from irsa_cli.aws.permissions import ReadCall
-    from irsa_cli.aws.role_credentials import RoleCredentials
     from irsa_cli.aws.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
     from irsa_cli.core.doctor.facts import Association
     from irsa_cli.core.objects.unreadable import Unreadable
+    from irsa_cli.core.pod.role_credentials import RoleCredentials
     from irsa_cli.kube.client import TokenAnswer
     from irsa_cli.usecases.command.connect import Connection
 

@@ -30,11 +30,11 @@ from irsa_cli.usecases.command.execute import (
     planned,
     stoppable,
 )
+from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.read.lookup import observed_account
 from irsa_cli.usecases.read.pairing import UNSEEN, read_pairing, sharers, with_role
 from irsa_cli.usecases.read.pods_identity import Question
-from irsa_cli.usecases.recovery.by_journal import Stop, attempt, warning
 
 PARALLEL = 8
 
