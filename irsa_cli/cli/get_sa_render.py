@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from irsa_cli.core.inventory.bindings import Binding, BoundRole
 from irsa_cli.core.marks.makers import UNKNOWN
-from irsa_cli.core.trust.width import in_one_line
+from irsa_cli.core.trust.wide_trust import in_one_line
 from irsa_cli.core.values.printable import visible
 
 NOTHING = "-"

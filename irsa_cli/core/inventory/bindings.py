@@ -22,7 +22,8 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.power import power
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
-from irsa_cli.core.trust.width import WideTrust, wide_trusts
+from irsa_cli.core.trust.wide_trust import WideTrust
+from irsa_cli.core.trust.width import wide_trusts
 from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput

@@ -15,7 +15,8 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.power import power
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.principal_flaws import trusted_providers
-from irsa_cli.core.trust.width import WideTrust, wide_trusts
+from irsa_cli.core.trust.wide_trust import WideTrust
+from irsa_cli.core.trust.width import wide_trusts
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import Any
 
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import State
-from irsa_cli.core.trust.width import WideTrust
+from irsa_cli.core.trust.wide_trust import WideTrust
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError, ServiceError
 from irsa_cli.core.values.redaction import redacted

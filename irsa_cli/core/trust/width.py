@@ -9,106 +9,21 @@ one, is `irsa_cli.core.trust.admitted`'s business; how much the role may do `irs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from irsa_cli.core.policies.conditions import Operator, operator_of
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust.evaluation import StatementVerdict, covers, explain
+from irsa_cli.core.trust.subject_patterns import ONE, OTHER, SERVICE_ACCOUNT, Pair, pairs
+from irsa_cli.core.trust.wide_trust import ORDER, Rule, Severity, WideTrust, finding
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 MOST_AUDIENCES = 5
 """Audiences of a policy that are tried."""
-SHOWN = 3
-
-
-class Severity(str, Enum):
-    """How bad it is. The role's permissions raise it by one: see `WideTrust.behind`."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
-
-
-class Rule(str, Enum):
-    """What is wide; the value is what `-o json` shows."""
-
-    EVERYBODY = "everybody"
-    """The principal is `*`, or all but some."""
-    NO_CONDITION = "no-condition"
-    NO_SUBJECT = "no-subject"
-    ONLY_NEGATIVE = "only-negative"
-    """The subject is tested only by what it must not be."""
-    EVERY_SUBJECT = "every-subject"
-    EVERY_NAMESPACE = "every-namespace"
-    NAMESPACE_PATTERN = "namespace-pattern"
-    EVERY_NAME = "every-name"
-    NAME_PATTERN = "name-pattern"
-    NO_AUDIENCE = "no-audience"
-
-
-_SEVERITY: Mapping[Rule, Severity] = {
-    Rule.EVERYBODY: Severity.HIGH,
-    Rule.NO_CONDITION: Severity.HIGH,
-    Rule.NO_SUBJECT: Severity.HIGH,
-    Rule.ONLY_NEGATIVE: Severity.HIGH,
-    Rule.EVERY_SUBJECT: Severity.HIGH,
-    Rule.EVERY_NAMESPACE: Severity.HIGH,
-    Rule.NAMESPACE_PATTERN: Severity.MEDIUM,
-    Rule.EVERY_NAME: Severity.MEDIUM,
-    Rule.NAME_PATTERN: Severity.LOW,
-    Rule.NO_AUDIENCE: Severity.LOW,
-}
-_ORDER = tuple(Severity)
-
-
-@dataclass(frozen=True)
-class WideTrust:
-    """One finding: the rule, the statement, the reason in one sentence, and what makes it tight.
-
-    `role` is the ARN of the role whose trust policy it is, '' where that is not known.
-    """
-
-    rule: Rule
-    severity: Severity
-    statement: str
-    reason: str
-    suggestion: str
-    role: str = ""
-
-    def behind(self, power: str) -> WideTrust:
-        """The same with what the role may do, where that is much: then it is worse."""
-        if not power:
-            return self
-        worse = _ORDER[min(_ORDER.index(self.severity) + 1, len(_ORDER) - 1)]
-        return replace(self, severity=worse, reason=f"{self.reason}, and behind it is {power}")
-
-    @property
-    def text(self) -> str:
-        """The finding for people."""
-        return f"{self.severity.value}: {self.statement} {self.reason}"
-
-    @property
-    def told(self) -> str:
-        """The finding with the role that it is about, and what to do."""
-        whose = f"the trust policy of {self.role}" if self.role else "the trust policy"
-        return f"{whose} is wide ({self.text}); {self.suggestion}"
-
-    def to_json(self) -> dict[str, str]:
-        """The finding as `-o json` shows it."""
-        return {
-            "id": self.rule.value,
-            "severity": self.severity.value,
-            "role": self.role,
-            "statement": self.statement,
-            "reason": self.reason,
-            "suggestion": self.suggestion,
-        }
 
 
 def wide_trusts(
@@ -131,17 +46,7 @@ def wide_trusts(
     # What two clusters' providers have in common is said once.
     each = {(item.rule, item.statement, item.reason): item for item in reversed(found)}
     told = [replace(item, role=role).behind(power) for item in reversed(each.values())]
-    return tuple(sorted(told, key=lambda item: -_ORDER.index(item.severity)))
-
-
-def in_one_line(found: Sequence[WideTrust]) -> str:
-    """The findings for a line of a list: the worst ones, and how many more there are; '' for none."""
-    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return "; ".join([*(item.text for item in found[:SHOWN]), *more])
-
-
-def _finding(rule: Rule, statement: str, reason: str, suggestion: str) -> WideTrust:
-    return WideTrust(rule, _SEVERITY[rule], statement, reason, suggestion)
+    return tuple(sorted(told, key=lambda item: -ORDER.index(item.severity)))
 
 
 def _name(index: int, item: Mapping[str, Any]) -> str:
@@ -181,7 +86,7 @@ def _everybody(document: Mapping[str, Any]) -> Iterator[WideTrust]:
                 else ", and says only whom it keeps out"
             )
         reason = f"names {means} as its principal{but}"
-        found = _finding(Rule.EVERYBODY, _name(index, item), reason, "name the principal in it")
+        found = finding(Rule.EVERYBODY, _name(index, item), reason, "name the principal in it")
         yield replace(found, severity=Severity.MEDIUM) if narrowed else found
 
 
@@ -224,10 +129,7 @@ def _is_positive(name: str) -> bool:
 
 # Whom a provider's statements admit
 
-_SERVICE_ACCOUNT = "system:serviceaccount:"
-_SUBJECT = re.compile(rf"{_SERVICE_ACCOUNT}[a-z0-9-]+:[a-z0-9.-]+")
-_ONE, _OTHER = "x9q7z", "k3w8v"
-"""Names that nobody has given anything: what admits them admits any name."""
+_SUBJECT = re.compile(rf"{SERVICE_ACCOUNT}[a-z0-9-]+:[a-z0-9.-]+")
 _NO_AUDIENCE = "audience.nobody.has.named"
 
 
@@ -278,7 +180,7 @@ class _Look:
 
     def findings(self) -> Iterator[WideTrust]:
         """What is wide in each statement."""
-        anybody = self._admitting(f"{_SERVICE_ACCOUNT}{_ONE}:{_OTHER}")
+        anybody = self._admitting(f"{SERVICE_ACCOUNT}{ONE}:{OTHER}")
         patterns = list(self._patterns())
         for index, item in _allowing(self.document):
             if index in anybody:
@@ -302,19 +204,19 @@ class _Look:
         tests = list(self._values("sub", [item]))
         if not item.get("Condition"):
             reason = f"has no condition: it {every}, with a token for any audience"
-            yield _finding(Rule.NO_CONDITION, name, reason, self._tight)
+            yield finding(Rule.NO_CONDITION, name, reason, self._tight)
             return
         if not tests:
             reason = f"does not test the token's subject: it {every}"
-            yield _finding(Rule.NO_SUBJECT, name, reason, self._tight)
+            yield finding(Rule.NO_SUBJECT, name, reason, self._tight)
         elif not any(_is_positive(operator) for operator, _ in tests):
             reason = f"says only whom it keeps out: it {every} but those"
-            yield _finding(Rule.ONLY_NEGATIVE, name, reason, self._tight)
+            yield finding(Rule.ONLY_NEGATIVE, name, reason, self._tight)
         else:
             named = ", ".join(f"'{value}'" for _, values in tests for value in values if "*" in value)
             reason = f"{every}, by {named or 'a test that holds for all'}"
-            yield _finding(Rule.EVERY_SUBJECT, name, reason, self._tight)
-        yield from self._audience(index, item, [f"{_SERVICE_ACCOUNT}{_ONE}:{_OTHER}"])
+            yield finding(Rule.EVERY_SUBJECT, name, reason, self._tight)
+        yield from self._audience(index, item, [f"{SERVICE_ACCOUNT}{ONE}:{OTHER}"])
 
     def _audience(self, index: int, item: Mapping[str, Any], admitted: Iterable[str]) -> Iterator[WideTrust]:
         for subject in admitted:
@@ -324,7 +226,7 @@ class _Look:
                     " made for another service"
                 )
                 step = f"demand StringEquals {self._issuer}:aud {DEFAULT_AUDIENCE}"
-                yield _finding(Rule.NO_AUDIENCE, _name(index, item), reason, step)
+                yield finding(Rule.NO_AUDIENCE, _name(index, item), reason, step)
 
     def _exact(self, index: int) -> Iterator[str]:
         """The subjects that are named as they are, of those that the statement admits."""
@@ -332,7 +234,7 @@ class _Look:
             named = (value for value in values if _SUBJECT.fullmatch(value))
             yield from (value for value in named if index in self._admitting(value))
 
-    def _patterns(self) -> Iterator[tuple[str, _Pair]]:
+    def _patterns(self) -> Iterator[tuple[str, Pair]]:
         """Each pattern of subjects in the policy, with the namespaces and names that it means.
 
         Also those of statements that deny all others, and of negated tests: the witnesses tell what holds.
@@ -344,110 +246,4 @@ class _Look:
             for value in values
         }
         for value in found:
-            yield from ((value, pair) for pair in _pairs(value) if pair.is_wide)
-
-
-# Patterns of subjects
-
-
-def _is_wild(glob: str) -> bool:
-    return "*" in glob or "?" in glob
-
-
-def _is_all(glob: str) -> bool:
-    return bool(glob) and not glob.strip("*")
-
-
-def _filled(glob: str, word: str) -> str:
-    return glob.replace("*", word).replace("?", word[0])
-
-
-def _example(glob: str) -> str:
-    """A name that fits and that the author will hardly have meant."""
-    head, *rest = re.split(r"\*+", glob)
-    for part in rest:
-        before = "" if not head or head[-1] in "-.:" else "-"
-        head = f"{head}{before}evil{'-' if part and part[0] not in '-.' else ''}{part}"
-        rest = []
-    return head.replace("?", "x")
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """The namespaces and the names that a pattern of subjects means, both as patterns."""
-
-    namespace: str
-    name: str
-
-    @property
-    def is_wide(self) -> bool:
-        return _is_wild(self.namespace) or _is_wild(self.name)
-
-    @property
-    def witnesses(self) -> tuple[str, str]:
-        """Two ServiceAccounts that fit, and that differ wherever the pattern leaves that open."""
-        one, other = (
-            f"{_SERVICE_ACCOUNT}{_filled(self.namespace, first)}:{_filled(self.name, second)}"
-            for first, second in ((_ONE, _OTHER), (_OTHER, _ONE))
-        )
-        return one, other
-
-    @property
-    def rule(self) -> Rule:
-        if _is_all(self.namespace):
-            return Rule.EVERY_SUBJECT if _is_all(self.name) else Rule.EVERY_NAMESPACE
-        if _is_wild(self.namespace):
-            return Rule.NAMESPACE_PATTERN
-        return Rule.EVERY_NAME if _is_all(self.name) else Rule.NAME_PATTERN
-
-    def finding(self, statement: str, pattern: str, suggestion: str) -> WideTrust:
-        return _finding(self.rule, statement, f"admits by '{pattern}' {self._whom}", suggestion)
-
-    @property
-    def _whom(self) -> str:
-        if self.rule is Rule.EVERY_SUBJECT:
-            return "every ServiceAccount of the cluster"
-        if self.rule is Rule.EVERY_NAME:
-            return f"every ServiceAccount of namespace {self.namespace}, also those that are made later"
-        if self.rule is Rule.NAME_PATTERN:
-            return f"every ServiceAccount of namespace {self.namespace} like it, {_example(self.name)} too"
-        names = f"the ServiceAccount {self.name}"
-        if _is_wild(self.name):
-            names = "every ServiceAccount" + ("" if _is_all(self.name) else f" like {self.name}")
-        if self.rule is Rule.EVERY_NAMESPACE:
-            return f"{names} of every namespace, also of those that others make"
-        return f"{names} of each namespace like {self.namespace}, {_example(self.namespace)} too"
-
-
-@lru_cache(maxsize=1024)
-def _pairs(pattern: str) -> tuple[_Pair, ...]:
-    """What a pattern means for subjects of ServiceAccounts, whose namespaces and names have no colon.
-
-    A `*` may reach over a colon: then it stands for the end of a namespace and the beginning of a name.
-    """
-    found: dict[_Pair, None] = {}
-    for rest in _after(pattern, _SERVICE_ACCOUNT):
-        if rest.count(":") == 1:
-            namespace, _, name = rest.partition(":")
-            found[_Pair(namespace, name)] = None
-        elif ":" not in rest:
-            for place, sign in enumerate(rest):
-                if sign in "*?":
-                    star = sign if sign == "*" else ""
-                    found[_Pair(rest[:place] + star, star + rest[place + 1 :])] = None
-    return tuple(pair for pair in found if pair.namespace and pair.name)
-
-
-def _after(pattern: str, text: str) -> frozenset[str]:
-    """What may be left of a pattern when its beginning has matched the text."""
-    left = {re.sub(r"\*+", "*", pattern)}
-    for sign in text:
-        after: set[str] = set()
-        for item in left:
-            if item.startswith("*"):
-                after.add(item)
-                item = item[1:]
-            if item and item[0] in (sign, "?"):
-                after.add(item[1:])
-        left = after
-    return frozenset(left)
+            yield from ((value, pair) for pair in pairs(value) if pair.is_wide)

@@ -24,7 +24,7 @@ from irsa_cli.core.planning.converge import voids
 from irsa_cli.core.planning.create import counts_on_others
 from irsa_cli.core.recovery.leftovers import began
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.trust.width import WideTrust
+from irsa_cli.core.trust.wide_trust import WideTrust
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.transaction.events import Event, Step

@@ -15,7 +15,8 @@ from irsa_cli.core.policies.operators import like
 from irsa_cli.core.policies.power import power
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.width import Rule, Severity, WideTrust, in_one_line, wide_trusts
+from irsa_cli.core.trust.wide_trust import Rule, Severity, WideTrust, in_one_line
+from irsa_cli.core.trust.width import wide_trusts
 from tests.unit.trust.test_trust_corpus import CORPUS, KUBERNETES, provider_of
 
 PROVIDER = provider_of("eks")

@@ -10,7 +10,8 @@ from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, unknown
 from irsa_cli.core.doctor.subjects import audience_of, provider_of, role_of
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.power import power
-from irsa_cli.core.trust.width import in_one_line, wide_trusts
+from irsa_cli.core.trust.wide_trust import in_one_line
+from irsa_cli.core.trust.width import wide_trusts
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 
