@@ -5,7 +5,7 @@ What one attempt does is its command's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import uniform
 from time import sleep
@@ -19,6 +19,31 @@ ATTEMPTS = 3
 """How often a run looks and plans at most, when others work on the same objects at the same time."""
 
 
+class Attempts:
+    """The attempts of one run, for a `for` loop that ends itself where nothing is to be attempted again."""
+
+    def __init__(self, settings: Settings, most: int = ATTEMPTS) -> None:
+        self._settings = settings
+        self._most = most
+        self.number = 0
+
+    def __iter__(self) -> Iterator[int]:
+        for number in range(1, self._most + 1):
+            self.number = number
+            yield number
+
+    @property
+    def is_last(self) -> bool:
+        """Whether what this attempt finds stands: it is the last one, time is up, or the user said stop."""
+        spent = self._settings.seconds >= self._settings.timeout
+        return self.number == self._most or spent or bool(told_to_stop())
+
+    def look_again(self, error: Exception | None) -> None:
+        """Say so, and wait a moment that differs between two runs that have met."""
+        self._settings.note(f"Another run came between ({error}): looking again.")
+        sleep(uniform(0.2, 0.6) * self.number)  # noqa: S311 - two runs that meet are to part, no secret
+
+
 def until_settled(attempt: Callable[[], tuple[Result, bool]], settings: Settings) -> Result:
     """Attempt again when another run came between, or may have taken away what this one found or made.
 
@@ -26,7 +51,8 @@ def until_settled(attempt: Callable[[], tuple[Result, bool]], settings: Settings
     """
     done: Result | None = None
     left: Result | None = None
-    for number in range(1, ATTEMPTS + 1):
+    attempts = Attempts(settings)
+    for number in attempts:
         try:
             result, unsure = attempt()
         except KeyboardInterrupt:
@@ -36,17 +62,17 @@ def until_settled(attempt: Callable[[], tuple[Result, bool]], settings: Settings
             return done
         except IrsaError as error:
             if done is None and left is None and isinstance(error, Conflict) and number < ATTEMPTS:
-                _look_again(error, number, settings)
+                attempts.look_again(error)
                 continue
             return _instead(error, done, left)
-        last = number == ATTEMPTS or settings.seconds >= settings.timeout or told_to_stop()
+        last = attempts.is_last
         if result.ended is Ended.COMMITTED and unsure and not last:
             done = result
         elif result.ended is Ended.ROLLED_BACK and came_between(result.error) and not last:
-            _look_again(result.error, number, settings)
+            attempts.look_again(result.error)
         elif done is None and left is None and left_to_another(result) and not last:
             left = result
-            _look_again(result.error, number, settings)
+            attempts.look_again(result.error)
         else:
             break
     return _outcome(result, done, left, settings)
@@ -75,11 +101,6 @@ def _outcome(result: Result, done: Result | None, left: Result | None, settings:
     if result.ended is Ended.UNCHANGED:
         return done
     return _doubtful(done, result.error)
-
-
-def _look_again(error: Exception | None, number: int, settings: Settings) -> None:
-    settings.note(f"Another run came between ({error}): looking again.")
-    sleep(uniform(0.2, 0.6) * number)  # noqa: S311 - two runs that meet are to part, no secret
 
 
 def _still_left(left: Result, result: Result) -> Result:

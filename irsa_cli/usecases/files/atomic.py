@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from random import uniform
-from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.binding.spec import Observed, Wish
@@ -20,7 +18,7 @@ from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.execute import came_between
-from irsa_cli.usecases.command.retry import ATTEMPTS
+from irsa_cli.usecases.command.retry import Attempts
 from irsa_cli.usecases.files.site import Site
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.verification.verify import verify
@@ -36,13 +34,12 @@ def apply_at_once(site: Site, wishes: list[Wish]) -> Result:
 
     `wishes` is filled with what the files mean.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        result = _attempt(site, wishes, again=attempt > 1)
-        last = attempt == ATTEMPTS or site.settings.seconds >= site.settings.timeout
-        if last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
+    attempts = Attempts(site.settings)
+    for number in attempts:
+        result = _attempt(site, wishes, again=number > 1)
+        if attempts.is_last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
             return result
-        site.settings.note(f"Another run came between ({result.error}): looking again.")
-        sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
+        attempts.look_again(result.error)
     raise AssertionError("the last attempt returns")
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from random import uniform
-from time import sleep
 from typing import Any
 
 from irsa_cli.core.binding.observed import Bound
@@ -32,6 +30,7 @@ from irsa_cli.usecases.command.execute import (
     naming_caller,
     planned,
 )
+from irsa_cli.usecases.command.retry import Attempts
 from irsa_cli.usecases.read.identity import ServiceAccount
 from irsa_cli.usecases.read.lookup import find
 from irsa_cli.usecases.read.users import journals_of, living, sharers_of, users_of
@@ -137,21 +136,20 @@ class _Deleting:
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between."""
         before: Result | None = None
-        for attempt in range(1, ATTEMPTS + 1):
+        attempts = Attempts(self.settings, ATTEMPTS)
+        for _ in attempts:
             try:
                 result = self._attempt(before)
             except IrsaError:
                 if before is None or before.ended is Ended.ROLLED_BACK:
                     raise  # Nothing is left of what was attempted.
                 return before
-            last = attempt == ATTEMPTS or self.settings.seconds >= self.settings.timeout
             if before is not None and before.ended is Ended.INCOMPLETE and result.ended not in GOOD:
                 return before  # What it has left is still to be told.
-            if result.ended in (*GOOD, Ended.PLANNED) or not came_between(result.error) or last:
+            if result.ended in (*GOOD, Ended.PLANNED) or not came_between(result.error) or attempts.is_last:
                 return result
             before = result
-            self.settings.note(f"Another run came between ({result.error}): looking again.")
-            sleep(uniform(0.2, 0.6) * attempt)  # noqa: S311 - two runs that meet are to part, no secret
+            attempts.look_again(result.error)
         raise AssertionError("unreachable")
 
     def planned(self) -> Deletion | None:
