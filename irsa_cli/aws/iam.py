@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from irsa_cli.aws.errors import call
 from irsa_cli.aws.paging import pages
-from irsa_cli.core.binding.spec import ObservedRole
+from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.policies.policy import TRUST_LIMIT, Document
 from irsa_cli.core.values.errors import ServiceError
@@ -49,30 +49,30 @@ def role_of(role: RoleTypeDef) -> RoleState:
     )
 
 
-def observed_role(iam: IAMClient, name: str, *, policies: bool = True) -> ObservedRole | None:
+def current_role(iam: IAMClient, name: str, *, policies: bool = True) -> CurrentRole | None:
     """A role with what is attached to it; the policies are read only when the role is there."""
     found = role_state(iam, name)
     if found is None:
         return None
-    return with_policies(iam, name, found[0]) if policies else ObservedRole(found[0])
+    return with_policies(iam, name, found[0]) if policies else CurrentRole(found[0])
 
 
-def with_policies(iam: IAMClient, name: str, state: RoleState) -> ObservedRole:
+def with_policies(iam: IAMClient, name: str, state: RoleState) -> CurrentRole:
     """A role that was read, with what is attached to it."""
     with ThreadPoolExecutor(2) as pool:
         attached = pool.submit(attached_policies, iam, name)
         inline = pool.submit(inline_policies, iam, name)
-    return ObservedRole(state, attached.result(), inline.result())
+    return CurrentRole(state, attached.result(), inline.result())
 
 
-def whole_role(iam: IAMClient, name: str) -> ObservedRole | None:
+def whole_role(iam: IAMClient, name: str) -> CurrentRole | None:
     """A role that is expected to be there, with what is attached to it: all is asked for at once."""
     with ThreadPoolExecutor(3) as pool:
         found = pool.submit(role_state, iam, name)
         attached = pool.submit(attached_policies, iam, name)
         inline = pool.submit(inline_policies, iam, name)
     state = found.result()
-    return None if state is None else ObservedRole(state[0], attached.result(), inline.result())
+    return None if state is None else CurrentRole(state[0], attached.result(), inline.result())
 
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:

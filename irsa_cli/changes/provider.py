@@ -48,12 +48,12 @@ class ProviderHandler(Unclaimed):
         arn = change.target[0]
         if change.after is None:
             return settle(lambda: self._delete(change, arn, claim), lambda: self._found_gone(arn, claim))
-        wished = expect(ProviderState, change.after)
+        desired = expect(ProviderState, change.after)
         if claim is not None:
-            return self._bring_back(change, arn, wished, run)
+            return self._bring_back(change, arn, desired, run)
         return settle(
-            lambda: self._create(change, wished, run.transaction, run),
-            lambda: self._found(arn, wished, run.transaction),
+            lambda: self._create(change, desired, run.transaction, run),
+            lambda: self._found(arn, desired, run.transaction),
         )
 
     def look(self, change: Change, transaction: str) -> bool:
@@ -63,12 +63,12 @@ class ProviderHandler(Unclaimed):
         found = self._found(change.target[0], expect(ProviderState, change.after), transaction)
         return found is not None and found.changed
 
-    def _bring_back(self, change: Change, arn: str, wished: ProviderState, run: Run) -> Applied:
+    def _bring_back(self, change: Change, arn: str, desired: ProviderState, run: Run) -> Applied:
         """Make a provider whose deletion is taken back again, with the mark that it had, if any."""
         state = reading.provider(self._iam, arn)
         if state is None:
-            return self._create(change, wished, wished.tags.get(TRANSACTION_TAG, ""), run)
-        if set(state.audiences) != set(wished.audiences):
+            return self._create(change, desired, desired.tags.get(TRANSACTION_TAG, ""), run)
+        if set(state.audiences) != set(desired.audiences):
             raise conflict(change, f"its audiences are {', '.join(state.audiences)}")
         return Applied(changed=False)
 
@@ -77,17 +77,17 @@ class ProviderHandler(Unclaimed):
         there = claim is not None or reading.provider(self._iam, arn) is not None
         return None if there else Applied(changed=True)
 
-    def _create(self, change: Change, wished: ProviderState, transaction: str, run: Run) -> Applied:
-        tags = {**wished.tags, TRANSACTION_TAG: transaction} if transaction else wished.tags
+    def _create(self, change: Change, desired: ProviderState, transaction: str, run: Run) -> Applied:
+        tags = {**desired.tags, TRANSACTION_TAG: transaction} if transaction else desired.tags
         # Without a thumbprint IAM checks the issuer's certificate by its own CA store; one that is
         # fetched from here may be an intercepting proxy's.
-        thumbprints = {"ThumbprintList": wished.thumbprints} if wished.thumbprints else {}
+        thumbprints = {"ThumbprintList": desired.thumbprints} if desired.thumbprints else {}
 
         def create() -> Applied:
             call(
                 self._iam.create_open_id_connect_provider,
-                Url=wished.url,
-                ClientIDList=wished.audiences,
+                Url=desired.url,
+                ClientIDList=desired.audiences,
                 Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
                 **thumbprints,
             )
@@ -96,23 +96,23 @@ class ProviderHandler(Unclaimed):
         return create_once(
             create,
             lambda: reading.provider(self._iam, change.target[0]),
-            lambda state: self._own(state, wished, transaction),
+            lambda state: self._own(state, desired, transaction),
             run,
             conflict(change, "a provider of that issuer was made"),
         )
 
-    def _found(self, arn: str, wished: ProviderState, transaction: str) -> Applied | None:
+    def _found(self, arn: str, desired: ProviderState, transaction: str) -> Applied | None:
         state = reading.provider(self._iam, arn)
-        return None if state is None else self._own(state, wished, transaction)
+        return None if state is None else self._own(state, desired, transaction)
 
-    def _own(self, state: ProviderState, wished: ProviderState, transaction: str) -> Applied | None:
+    def _own(self, state: ProviderState, desired: ProviderState, transaction: str) -> Applied | None:
         """The provider that is there, if this run made it, or nobody takes it back and it is as good."""
         if state.tags.get(TRANSACTION_TAG) == transaction:
             return Applied(changed=True)
         if TRANSACTION_TAG in state.tags:
             return None  # Another run's, which may take it back yet: who plans again makes it theirs first.
         # Somebody else's provider is as good when it accepts what we need.
-        return Applied(changed=False) if set(wished.audiences) <= set(state.audiences) else None
+        return Applied(changed=False) if set(desired.audiences) <= set(state.audiences) else None
 
     def _delete(self, change: Change, arn: str, claim: Claim | None) -> Applied:
         state = reading.provider(self._iam, arn)

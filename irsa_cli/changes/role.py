@@ -43,12 +43,12 @@ class RoleHandler(Unclaimed):
             return settle(
                 lambda: self._delete(change, name, run, claim), lambda: self._found_gone(change, claim)
             )
-        wished = expect(RoleState, change.after)
-        if claim is not None and self._is_back(change, name, wished):
+        desired = expect(RoleState, change.after)
+        if claim is not None and self._is_back(change, name, desired):
             return Applied(changed=False)
         return settle(
             lambda: create_once(
-                lambda: self._create(name, wished, run.transaction),
+                lambda: self._create(name, desired, run.transaction),
                 lambda: reading.role_state(self._iam, name),
                 lambda found: self._own(found, run.transaction),
                 run,
@@ -57,13 +57,13 @@ class RoleHandler(Unclaimed):
             lambda: self._found(name, run.transaction),
         )
 
-    def _is_back(self, change: Change, name: str, wished: RoleState) -> bool:
+    def _is_back(self, change: Change, name: str, desired: RoleState) -> bool:
         """Whether a role whose deletion is taken back is there: it never went, or has been made again."""
         found = reading.role_state(self._iam, name)
         if found is None:
             return False
         # Whosever mark it bears: what was there before is there.
-        if not same_role(found[0], wished):
+        if not same_role(found[0], desired):
             raise conflict(change, "another role of that name is there")
         return True
 
@@ -86,17 +86,17 @@ class RoleHandler(Unclaimed):
         owner = transaction if found is None else found[0].tags.get(TRANSACTION_TAG, NOBODY)
         return "" if owner == transaction else f"transaction {owner} has taken {change.name} over"
 
-    def _create(self, name: str, wished: RoleState, transaction: str) -> Applied:
+    def _create(self, name: str, desired: RoleState, transaction: str) -> Applied:
         # What AWS itself has put onto a role that is made again (`aws:cloudformation:…`) nobody else may.
-        own = {key: value for key, value in wished.tags.items() if not key.startswith("aws:")}
+        own = {key: value for key, value in desired.tags.items() if not key.startswith("aws:")}
         tags = {**own, TRANSACTION_TAG: transaction}
-        optional = {"Description": wished.description, "PermissionsBoundary": wished.permissions_boundary}
+        optional = {"Description": desired.description, "PermissionsBoundary": desired.permissions_boundary}
         answer = call(
             self._iam.create_role,
             RoleName=name,
-            Path=wished.path,
-            AssumeRolePolicyDocument=policy.dump(wished.trust),
-            MaxSessionDuration=wished.max_session_duration,
+            Path=desired.path,
+            AssumeRolePolicyDocument=policy.dump(desired.trust),
+            MaxSessionDuration=desired.max_session_duration,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             **{key: value for key, value in optional.items() if value},
         )

@@ -70,9 +70,9 @@ class ServiceAccountHandler:
 
     def _create(self, change: Change, transaction: str) -> Applied:
         namespace, name = change.target
-        wished = expect(ServiceAccountState, change.after)
-        annotations = {**wished.annotations, TRANSACTION_TAG: transaction}
-        body = wished.manifest or service_account_body(namespace, name, wished.labels, annotations)
+        desired = expect(ServiceAccountState, change.after)
+        annotations = {**desired.annotations, TRANSACTION_TAG: transaction}
+        body = desired.manifest or service_account_body(namespace, name, desired.labels, annotations)
         try:
             made = self._kube.create_service_account(namespace, body)
         except ServiceError as error:
@@ -93,10 +93,10 @@ class ServiceAccountHandler:
         present = self._kube.service_account(*change.target)
         if present is None:
             return None
-        metadata, wished = present["metadata"], expect(ServiceAccountState, change.after)
-        mark = _mark(wished.manifest.get("metadata", {})) or transaction
-        ours = _mark(metadata) == mark and metadata["uid"] != wished.uid
-        if not ours and not _holds(metadata, wished):
+        metadata, desired = present["metadata"], expect(ServiceAccountState, change.after)
+        mark = _mark(desired.manifest.get("metadata", {})) or transaction
+        ours = _mark(metadata) == mark and metadata["uid"] != desired.uid
+        if not ours and not _holds(metadata, desired):
             return None
         return Applied(changed=ours, identity={"uid": metadata["uid"]})
 

@@ -166,7 +166,7 @@ def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking,
 def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:
     from irsa_cli.cli.session import take_target
     from irsa_cli.core.recovery.leftovers import MINIMUM_AGE
-    from irsa_cli.usecases.recovery.by_cluster import Request, find_remains, take_back, take_back_all
+    from irsa_cli.usecases.recovery.by_cluster import Request, find_leftovers, take_back, take_back_all
 
     age = MINIMUM_AGE if options["min_age"] is None else options["min_age"]
     approve = _approval(options, progress)
@@ -177,7 +177,7 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking,
             return take_back_all(request, settings, progress.wire)
         if options["transaction"]:
             return take_back(options["transaction"], request, settings, progress.wire)
-        return find_remains(request, settings, progress.wire)
+        return find_leftovers(request, settings, progress.wire)
 
     return _finish(work, speaking, progress)
 

@@ -18,7 +18,7 @@ from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.printable import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.core.recovery.leftovers import Remains
+    from irsa_cli.core.recovery.leftovers import Leftovers
     from irsa_cli.core.recovery.report import Found, Recoveries
 
 _WORDS = {
@@ -84,29 +84,29 @@ def show_found(found: Found, output: str) -> int:
     if output != "text":
         show_document(found.to_json(), output)
         return 0
-    for remains in found.remains:
-        for line in _lines(found, remains):
+    for leftovers in found.leftovers:
+        for line in _lines(found, leftovers):
             say(line)
     name = found.cluster.name
-    if not found.remains:
+    if not found.leftovers:
         click.echo(f"No run has left anything unfinished in {name}.")
-    elif any(not found.why_not(remains) for remains in found.remains):
+    elif any(not found.why_not(leftovers) for leftovers in found.leftovers):
         click.echo(f"To take it back: irsa recover --cluster {name} ID, or --all")
     return 0
 
 
-def _lines(found: Found, remains: Remains) -> Iterator[str]:
-    head = f"{remains.transaction}  {', '.join(remains.accounts)}".rstrip()
-    yield f"{head}  {_age(remains.age)} old"
-    if remains.why:
-        yield f"  {remains.why}"
-    for piece in remains.pieces:
+def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
+    head = f"{leftovers.transaction}  {', '.join(leftovers.accounts)}".rstrip()
+    yield f"{head}  {_age(leftovers.age)} old"
+    if leftovers.why:
+        yield f"  {leftovers.why}"
+    for piece in leftovers.pieces:
         yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {describe(piece.change)}"
-    for spared in remains.spared:
+    for spared in leftovers.spared:
         yield f"  left alone: {spared.kind.value} {spared.name}: {spared.why}"
         yield from (f"    to end it: {step}" for step in spared.next_steps)
-    why_not = found.why_not(remains)
-    if why_not and remains.stages:
+    why_not = found.why_not(leftovers)
+    if why_not and leftovers.stages:
         yield f"  not taken back: {why_not}"
 
 

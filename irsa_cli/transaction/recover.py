@@ -24,7 +24,7 @@ from irsa_cli.transaction.story import TAKES_BACK, Story
 from irsa_cli.transaction.waiting import ROLLBACK_SECONDS
 
 
-def cut_off(folder: Path, context: Mapping[str, Any], also: Collection[str] = ()) -> list[Path]:
+def interrupted_runs(folder: Path, context: Mapping[str, Any], also: Collection[str] = ()) -> list[Path]:
     """The unfinished transactions for the same command and ServiceAccount whose processes are gone.
 
     Those of the commands `also` count as well.

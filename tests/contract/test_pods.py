@@ -94,9 +94,9 @@ def test_image_pull_secrets_come_from_the_account(cluster: Cluster, account: str
     assert own["imagePullSecrets"] == [{"name": "mine"}]
 
 
-@pytest.mark.parametrize(("wish", "mounted"), [(True, True), (None, False), (False, False)])
-def test_api_token(cluster: Cluster, account: str, pods: str, wish: bool | None, mounted: bool) -> None:
-    spec = cluster.admin.create(pods, pod(automountServiceAccountToken=wish)).body["spec"]
+@pytest.mark.parametrize(("desired", "mounted"), [(True, True), (None, False), (False, False)])
+def test_api_token(cluster: Cluster, account: str, pods: str, desired: bool | None, mounted: bool) -> None:
+    spec = cluster.admin.create(pods, pod(automountServiceAccountToken=desired)).body["spec"]
     volumes = [volume["name"] for volume in spec.get("volumes", [])]
     mounts = spec["containers"][0].get("volumeMounts", [])
     assert len(volumes) == len(mounts) == int(mounted)

@@ -207,8 +207,8 @@ def find_a_missing_policy_early(caller: Caller) -> bool:
 def name_similar_policies(caller: Caller) -> bool:
     """A policy that does not exist: the error names those with a similar name."""
     staging.associate(caller.sandbox)
-    wished = ("create-sa", "app", "-c", staging.CLUSTER, "--attach-policy-arn", f"{READ_ONLY}x")
-    return any(READ_ONLY in detail for detail in caller.details(*wished))
+    desired = ("create-sa", "app", "-c", staging.CLUSTER, "--attach-policy-arn", f"{READ_ONLY}x")
+    return any(READ_ONLY in detail for detail in caller.details(*desired))
 
 
 def name_the_clusters(caller: Caller) -> bool:

@@ -1,7 +1,7 @@
 """What comes after a broken run, without a fault: it has to make the world good again.
 
 `again`: the same command; `elsewhere`: the same on another machine, which has no journals; `recover`:
-`irsa recover` for each unfinished journal; `remains`: on an empty disk, `irsa recover --cluster`. Else a
+`irsa recover` for each unfinished journal; `leftovers`: on an empty disk, `irsa recover --cluster`. Else a
 command of `followers`, which is judged, too; after it, the same command again.
 """
 
@@ -16,7 +16,7 @@ from typing import Protocol
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.reading import read
 from tests.faults.commands import Command
-from tests.faults.followers import FOLLOWERS, Follower, Scene, problems, remains
+from tests.faults.followers import FOLLOWERS, Follower, Scene, leftovers, problems
 from tests.faults.judge import TRANSACTION, Ending, Json, Object, differences, essence
 from tests.faults.stages import FaultStage
 from tests.faults.zygote import Process
@@ -62,7 +62,7 @@ class Aftermath:
             story += more
             found += [] if back.ending.code == 0 else [f"{follower.taken_back} ended with {back.ending.code}"]
         if follower.deletes and scene.ending.code == 0 and not self.command.makes:
-            found += [f"{what} is left" for what in remains(scene.after, self.before)]
+            found += [f"{what} is left" for what in leftovers(scene.after, self.before)]
         elif not found:
             good, rest = self._again()
         return good and not found, "\n".join([story + rest, *found])

@@ -18,6 +18,7 @@ from irsa_cli.sandbox import Sandbox
 from tests.faults.bench import RUN_SECONDS
 from tests.faults.commands import DOCUMENT, NAMESPACE, THEIRS
 from tests.faults.conductor import Conductor
+from tests.faults.desired_states import AUDIENCE, SHARED
 from tests.faults.injections import kill
 from tests.faults.judge import Ending, Json, Object
 from tests.faults.mending import Mending
@@ -26,7 +27,6 @@ from tests.faults.schedule import Schedule
 from tests.faults.schedule_judge import Judgement, Ran, judge
 from tests.faults.stages import FaultStage, stages
 from tests.faults.story import tell_schedule
-from tests.faults.wishes import AUDIENCE, SHARED
 from tests.faults.zygote import Process, Zygote
 from tests.support.stage import ACCOUNT, EVERYTHING, READ_ONLY, ROLE_ARN
 
@@ -139,7 +139,7 @@ class Arena:
             part = schedule.parts[run]
             conductor.wait_to_start(run)
             limits = HASTE if part.strikes else CALM
-            words = (*part.wish.arguments, "-c", places.stage.cluster, *limits)
+            words = (*part.desired.arguments, "-c", places.stage.cluster, *limits)
             process = self._start(run, places, words, lossy=places.kills(run))
             conductor.began(run, process)
             _wait(process)
@@ -173,7 +173,7 @@ class Arena:
             unknown = set(places.unfinished(run)) - known
             runs.append(
                 Ran(
-                    part.wish,
+                    part.desired,
                     _ending(processes[run], places.stage, outputs[run]),
                     struck=places.key(run) in struck,
                     killed=places.kills(run),

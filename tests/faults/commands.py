@@ -98,7 +98,7 @@ def _shared_role(stage: FaultStage) -> None:
 
 def _half_made(stage: FaultStage) -> None:
     """What a run on another machine left, which is to be gone on with."""
-    stage.cut_off((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
+    stage.interrupted_runs((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
     _lose_the_journal(stage)
 
 
@@ -107,15 +107,15 @@ def _lose_the_journal(stage: FaultStage) -> None:
 
 
 def _cut_off_in_the_middle(stage: FaultStage) -> None:
-    stage.cut_off((*_CREATE, *_ONE, "--verify"), Call("kubernetes", "POST serviceaccounts", 1))
+    stage.interrupted_runs((*_CREATE, *_ONE, "--verify"), Call("kubernetes", "POST serviceaccounts", 1))
 
 
 def _cut_off_before_the_end(stage: FaultStage) -> None:
-    stage.cut_off((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
+    stage.interrupted_runs((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
 
 
 def _cut_off_at_the_end(stage: FaultStage) -> None:
-    stage.cut_off(
+    stage.interrupted_runs(
         (*_CREATE, *_ONE, "--override-existing-serviceaccounts"),
         Call("kubernetes", "PATCH serviceaccounts", 0),
     )
@@ -138,12 +138,12 @@ def _file(stage: FaultStage) -> None:
     there = {"metadata": {"name": "app", "namespace": NAMESPACE, "labels": {"a": "b"}}}
     new = {"metadata": {"name": "new", "namespace": NAMESPACE}, "attachPolicyARNs": [READ_ONLY]}
     entries = [{**there, "attachPolicyARNs": [MANAGED[1]], "attachPolicy": DOCUMENT}, new]
-    for name, wished in (("both", entries), ("one", entries[:1]), ("new", entries[1:])):
+    for name, desired in (("both", entries), ("one", entries[:1]), ("new", entries[1:])):
         document = {
             "apiVersion": "eksctl.io/v1alpha5",
             "kind": "ClusterConfig",
             "metadata": {"name": stage.cluster},
-            "iam": {"serviceAccounts": wished},
+            "iam": {"serviceAccounts": desired},
         }
         (stage.folder / f"{name}.json").write_text(json.dumps(document))
 

@@ -21,9 +21,9 @@ from typing import Any
 
 from irsa_cli.sandbox.trust import Who, admits
 from tests.faults.commands import NAMESPACE, Command
+from tests.faults.desired_states import AUDIENCE, ISSUER, PROVIDER, roles_of
 from tests.faults.judge import COMMIT, INCOMPLETE, Ending, Json, differences, essence
 from tests.faults.stages import FaultStage
-from tests.faults.wishes import AUDIENCE, ISSUER, PROVIDER, roles_of
 from tests.support.stage import READ_ONLY, ROLE_ARN
 
 APP = f"{NAMESPACE}/app"
@@ -141,7 +141,7 @@ def whole(world: Json) -> list[str]:
     return found
 
 
-def remains(world: Json, origin: Json) -> list[str]:
+def leftovers(world: Json, origin: Json) -> list[str]:
     """What there is of irsa's for apps/app; what was there before and is not irsa's has to be as it was."""
     found = [f"role {name}" for name in roles_of(APP, world)]
     accounts, old = (item["kubernetes"]["serviceaccounts"].get(APP) for item in (world, origin))
@@ -195,7 +195,9 @@ def _is_adopted(scene: Scene) -> Iterator[str]:
 
 
 def _is_gone(scene: Scene) -> Iterator[str]:
-    yield from (f"delete-sa ends with 0, and there is {what}" for what in remains(scene.after, scene.origin))
+    yield from (
+        f"delete-sa ends with 0, and there is {what}" for what in leftovers(scene.after, scene.origin)
+    )
     was, old, now = (
         item["kubernetes"]["serviceaccounts"].get(APP, {"annotations": {}})["annotations"].get(ROLE_ARN)
         for item in (scene.before, scene.origin, scene.after)

@@ -1,7 +1,7 @@
 """What comes after the runs of a schedule, without faults: it has to make good what is not.
 
 `again`: what won is run again, or where nothing did, one of those that did not; `elsewhere`: the same on
-machines without journals; `recover`: before that, `irsa recover` for what lost; `remains`: before that, on
+machines without journals; `recover`: before that, `irsa recover` for what lost; `leftovers`: before that, on
 empty disks, `irsa recover --cluster`. In the end nothing may be left of those that lost.
 """
 
@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tests.faults.aftermath import PATIENCE
+from tests.faults.desired_states import differ
 from tests.faults.judge import Json
 from tests.faults.places import Places
 from tests.faults.schedule_judge import Fate, Judgement, Ran, kept, remaining, spoilt, to_repeat
 from tests.faults.story import tell_after
-from tests.faults.wishes import differ
 from tests.faults.zygote import Process
 
 PATIENT_CALL_SECONDS = 10.0
@@ -46,8 +46,8 @@ class Mending:
         if after in ("elsewhere", "remains"):
             self.places.lose_journals()
         if after == "recover":
-            accounts = {run.wish.account for run in self.runs if run.fate is Fate.WON}
-            self._recover([run for run in self.runs if run.wish.account not in accounts])
+            accounts = {run.desired.account for run in self.runs if run.fate is Fate.WON}
+            self._recover([run for run in self.runs if run.desired.account not in accounts])
         if after == "remains":
             words = (
                 "recover",
@@ -66,8 +66,12 @@ class Mending:
     def _finish(self, *, journals: bool) -> None:
         chosen = to_repeat(self.before, self._world(), self.runs)
         for run in chosen:
-            self._run(self.runs.index(run), (*run.wish.arguments, "-c", self.places.stage.cluster, *PATIENCE))
-        self._recover([run for run in self.runs if any(differ(run.wish, again.wish) for again in chosen)])
+            self._run(
+                self.runs.index(run), (*run.desired.arguments, "-c", self.places.stage.cluster, *PATIENCE)
+            )
+        self._recover(
+            [run for run in self.runs if any(differ(run.desired, again.desired) for again in chosen)]
+        )
         world = self._world()
         known = [*self.judgement.windows, *([] if journals else kept(self.before, world, self.runs))]
         self.problems += remaining(self.before, world, chosen, self.runs, known)

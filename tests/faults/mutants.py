@@ -127,10 +127,10 @@ def _what_a_crash_left_is_refused() -> None:
     from irsa_cli.core.values.errors import Refused
     from irsa_cli.usecases.write import create_sa
 
-    def plan(wish: Any, observed: Any) -> Any:
-        if observed.role is not None:
+    def plan(desired: Any, current: Any) -> Any:
+        if current.role is not None:
             raise Refused("the role is there")
-        return whole(wish, observed)
+        return whole(desired, current)
 
     _replace(create_sa, "plan", plan)
 

@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tests.faults.commands import MANAGED
+from tests.faults.desired_states import DesiredState
 from tests.faults.schedule import TO_THE_END, Hold, Part, Schedule, Start, Strike
-from tests.faults.wishes import Wish
 
 S3, SQS, SNS = MANAGED
-APP = Wish("apps/app", policies=(S3, SNS), inline=("queue",))
+APP = DesiredState("apps/app", policies=(S3, SNS), inline=("queue",))
 VERIFIED = replace(APP, verify=True)
 ANYHOW = replace(APP, inline=(), override=True)
 
 
-def _associating(*wishes: Wish) -> Sequence[Wish]:
-    return [replace(wish, associate=True) for wish in wishes]
+def _associating(*desired_states: DesiredState) -> Sequence[DesiredState]:
+    return [replace(desired, associate=True) for desired in desired_states]
 
 
 _PROVERS = _associating(VERIFIED, VERIFIED, VERIFIED)
-_FOUR = _associating(APP, *(Wish(f"apps/{name}", policies=(S3,)) for name in ("web", "job", "mail")))
-_SHARING = [Wish(f"apps/{name}", shared=True) for name in ("app", "web", "job", "mail")]
+_FOUR = _associating(APP, *(DesiredState(f"apps/{name}", policies=(S3,)) for name in ("web", "job", "mail")))
+_SHARING = [DesiredState(f"apps/{name}", shared=True) for name in ("app", "web", "job", "mail")]
 
 ONCE_FAILED = [
     # A run committed while another was at work on the same role. That one was not allowed to read the
@@ -54,7 +54,7 @@ ONCE_FAILED = [
     # A namespace that another run made between two looks at it was a failure.
     Schedule(
         *(1, 53, "one namespace"),
-        (Part(APP), Part(Wish("apps/web", policies=(SNS,), verify=True), Start(0, 9))),
+        (Part(APP), Part(DesiredState("apps/web", policies=(SNS,), verify=True), Start(0, 9))),
         (Hold(0, 8, 1, 8), Hold(1, 7, 0, TO_THE_END)),
         namespace=False,
     ),
@@ -86,7 +86,7 @@ ONCE_FAILED = [
         *(1, 119, "different wishes"),
         (
             Part(ANYHOW),
-            Part(Wish("apps/app", shared=True, override=True), Start(0, 0)),
+            Part(DesiredState("apps/app", shared=True, override=True), Start(0, 0)),
             Part(replace(ANYHOW, policies=(SQS, S3)), Start(1, 3)),
             Part(ANYHOW, Start(0, 2)),
         ),

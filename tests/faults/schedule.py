@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from tests.faults.commands import MANAGED, NAMESPACE
+from tests.faults.desired_states import DesiredState
 from tests.faults.injections import INJECTIONS
-from tests.faults.wishes import Wish
 
 ACCOUNTS = tuple(f"{NAMESPACE}/{name}" for name in ("app", "web", "job", "mail"))
 AFTER = ("again", "elsewhere", "recover", "remains")
@@ -48,7 +48,7 @@ class Hold:
 class Part:
     """One run of a schedule; the first starts at once."""
 
-    wish: Wish
+    desired: DesiredState
     start: Start | None = None
     strikes: tuple[Strike, ...] = ()
 
@@ -75,7 +75,7 @@ class Schedule:
     @property
     def accounts(self) -> list[str]:
         """The ServiceAccounts that it is about."""
-        return list(dict.fromkeys(part.wish.account for part in self.parts))
+        return list(dict.fromkeys(part.desired.account for part in self.parts))
 
 
 def schedule(seed: int, number: int) -> Schedule:
@@ -84,11 +84,20 @@ def schedule(seed: int, number: int) -> Schedule:
     scenario = random.choice(list(SCENARIOS))
     draft = SCENARIOS[scenario](random, random.randint(2, 4))
     if draft.existing:
-        draft = replace(draft, wishes=[replace(wish, override=not wish.role_only) for wish in draft.wishes])
+        draft = replace(
+            draft,
+            desired_states=[
+                replace(desired, override=not desired.role_only) for desired in draft.desired_states
+            ],
+        )
     if not draft.provider:
-        draft = replace(draft, wishes=[replace(wish, associate=True) for wish in draft.wishes])
+        draft = replace(
+            draft, desired_states=[replace(desired, associate=True) for desired in draft.desired_states]
+        )
     quiet = random.random() < 0.3
-    parts = [_part(random, number, wish, quiet=quiet) for number, wish in enumerate(draft.wishes)]
+    parts = [
+        _part(random, number, desired, quiet=quiet) for number, desired in enumerate(draft.desired_states)
+    ]
     return Schedule(
         seed,
         number,
@@ -105,19 +114,19 @@ def schedule(seed: int, number: int) -> Schedule:
 
 @dataclass(frozen=True)
 class _Draft:
-    wishes: list[Wish]
+    desired_states: list[DesiredState]
     provider: bool = True
     namespace: bool = True
     existing: bool = False
 
 
-def _part(random: Random, number: int, wish: Wish, *, quiet: bool) -> Part:
+def _part(random: Random, number: int, desired: DesiredState, *, quiet: bool) -> Part:
     start = (
         Start(random.randrange(number), random.choice([0, 0, *range(1, 16), TO_THE_END])) if number else None
     )
     count = 0 if quiet else random.choices([0, 1, 2], [5, 3, 1])[0]
     strikes = (Strike(random.choice(list(INJECTIONS)), _call(random)) for _ in range(count))
-    return Part(wish, start, tuple(strikes))
+    return Part(desired, start, tuple(strikes))
 
 
 def _call(random: Random) -> int:
@@ -133,9 +142,9 @@ def _holds(random: Random, runs: int) -> Sequence[Hold]:
     return holds
 
 
-def _wish(random: Random, account: str) -> Wish:
+def _desired(random: Random, account: str) -> DesiredState:
     """A wish for a role of its own."""
-    return Wish(
+    return DesiredState(
         account,
         policies=tuple(random.sample(MANAGED, random.choice([1, 1, 2, 3]))),
         inline=("queue",) if random.random() < 0.3 else (),
@@ -144,49 +153,53 @@ def _wish(random: Random, account: str) -> Wish:
     )
 
 
-def _shared(random: Random, account: str) -> Wish:
-    return Wish(account, shared=True, verify=random.random() < 0.3)
+def _shared(random: Random, account: str) -> DesiredState:
+    return DesiredState(account, shared=True, verify=random.random() < 0.3)
 
 
 def _same(random: Random, runs: int) -> _Draft:
-    wish = _wish(random, ACCOUNTS[0])
+    desired = _desired(random, ACCOUNTS[0])
     if random.random() < 0.15:
-        wish = replace(wish, role_only=True, verify=False, annotations=())
+        desired = replace(desired, role_only=True, verify=False, annotations=())
     if random.random() < 0.15:
-        wish = _shared(random, ACCOUNTS[0])
-    return _around(random, [replace(wish, verify=wish.verify and random.random() < 0.7) for _ in range(runs)])
+        desired = _shared(random, ACCOUNTS[0])
+    return _around(
+        random, [replace(desired, verify=desired.verify and random.random() < 0.7) for _ in range(runs)]
+    )
 
 
 def _different(random: Random, runs: int) -> _Draft:
-    first = _wish(random, ACCOUNTS[0])
-    wishes = [first, _other(random, first)]
-    wishes += [random.choice([first, _other(random, first)]) for _ in range(runs - 2)]
-    random.shuffle(wishes)
+    first = _desired(random, ACCOUNTS[0])
+    desired_states = [first, _other(random, first)]
+    desired_states += [random.choice([first, _other(random, first)]) for _ in range(runs - 2)]
+    random.shuffle(desired_states)
     override = random.random() < 0.3
-    return _around(random, [replace(wish, override=override and random.random() < 0.6) for wish in wishes])
+    return _around(
+        random, [replace(desired, override=override and random.random() < 0.6) for desired in desired_states]
+    )
 
 
-def _other(random: Random, wish: Wish) -> Wish:
+def _other(random: Random, desired: DesiredState) -> DesiredState:
     """Another wish for the same account."""
     return random.choice(
         [
-            replace(wish, policies=wish.policies[1:] or MANAGED[-2:]),
-            replace(wish, policies=MANAGED if len(wish.policies) < len(MANAGED) else MANAGED[:1]),
-            replace(wish, annotations=(("team", "b"),)),
-            replace(wish, inline=() if wish.inline else ("queue",)),
-            _shared(random, wish.account),
+            replace(desired, policies=desired.policies[1:] or MANAGED[-2:]),
+            replace(desired, policies=MANAGED if len(desired.policies) < len(MANAGED) else MANAGED[:1]),
+            replace(desired, annotations=(("team", "b"),)),
+            replace(desired, inline=() if desired.inline else ("queue",)),
+            _shared(random, desired.account),
         ]
     )
 
 
 def _one_namespace(random: Random, runs: int) -> _Draft:
-    wishes = [_wish(random, account) for account in ACCOUNTS[:runs]]
-    return replace(_around(random, wishes), namespace=False, existing=False)
+    desired_states = [_desired(random, account) for account in ACCOUNTS[:runs]]
+    return replace(_around(random, desired_states), namespace=False, existing=False)
 
 
 def _one_provider(random: Random, runs: int) -> _Draft:
-    wishes = [_wish(random, account) for account in ACCOUNTS[:runs]]
-    return replace(_around(random, wishes), provider=False)
+    desired_states = [_desired(random, account) for account in ACCOUNTS[:runs]]
+    return replace(_around(random, desired_states), provider=False)
 
 
 def _one_role(random: Random, runs: int) -> _Draft:
@@ -194,20 +207,20 @@ def _one_role(random: Random, runs: int) -> _Draft:
 
 
 def _mixed(random: Random, runs: int) -> _Draft:
-    wishes = []
+    desired_states = []
     for _ in range(runs):
-        wish = _wish(random, random.choice(ACCOUNTS[:2]))
+        desired = _desired(random, random.choice(ACCOUNTS[:2]))
         if random.random() < 0.25:
-            wish = replace(wish, role_only=True, verify=False, annotations=())
+            desired = replace(desired, role_only=True, verify=False, annotations=())
         elif random.random() < 0.3:
-            wish = _shared(random, wish.account)
-        wishes.append(wish)
-    return _around(random, wishes)
+            desired = _shared(random, desired.account)
+        desired_states.append(desired)
+    return _around(random, desired_states)
 
 
-def _around(random: Random, wishes: list[Wish]) -> _Draft:
+def _around(random: Random, desired_states: list[DesiredState]) -> _Draft:
     namespace = random.random() < 0.6
-    return _Draft(wishes, random.random() < 0.7, namespace, namespace and random.random() < 0.2)
+    return _Draft(desired_states, random.random() < 0.7, namespace, namespace and random.random() < 0.2)
 
 
 SCENARIOS = {

@@ -1,6 +1,6 @@
 """What concurrent runs are worth: judged by exit codes, what they named, their calls and the worlds.
 
-Pure functions. Who wishes what, and when it is true, is in `wishes`; how it comes about in `arena`.
+Pure functions. Who wishes what, and when it is true, is in `desired_states`; how it comes about in `arena`.
 """
 
 from collections import Counter
@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from irsa_cli.sandbox.model import Call
-from tests.faults.judge import INCOMPLETE, TRANSACTION, Ending, Json, Object
-from tests.faults.wishes import (
+from tests.faults.desired_states import (
     SHARED,
-    Wish,
+    DesiredState,
     belongs,
     changes,
     differ,
@@ -21,6 +20,7 @@ from tests.faults.wishes import (
     rivals,
     roles_of,
 )
+from tests.faults.judge import INCOMPLETE, TRANSACTION, Ending, Json, Object
 
 TAKEN_BACK = (1, 4, 5, 130, 143)
 REFUSED = 4
@@ -49,7 +49,7 @@ class Ran:
     `marks` are the ids of its transactions as far as they are known, `caller` its access key.
     """
 
-    wish: Wish
+    desired: DesiredState
     ending: Ending
     struck: bool = False
     killed: bool = False
@@ -96,9 +96,9 @@ def judge(before: Json, after: Json, runs: Sequence[Ran], calls: Sequence[Call] 
     """The judgement on runs that began in the world `before` and left the world `after`."""
     found = Judgement(Counter(run.fate for run in runs))
     found.lies += [f"a run ended senselessly: {run.ending}" for run in runs if run.fate is Fate.SENSELESS]
-    for account in dict.fromkeys(run.wish.account for run in runs):
-        winners = [run for run in runs if run.wish.account == account and run.fate is Fate.WON]
-        found.lies += untrue([run.wish for run in winners], before, after, _left_behind(runs))
+    for account in dict.fromkeys(run.desired.account for run in runs):
+        winners = [run for run in runs if run.desired.account == account and run.fate is Fate.WON]
+        found.lies += untrue([run.desired for run in winners], before, after, _left_behind(runs))
     found.leaks += [f"{kind} {name}" for kind, name in leaks(before, after, runs)]
     _sort_out_windows(found, runs, calls)
     for run in runs:
@@ -109,43 +109,45 @@ def judge(before: Json, after: Json, runs: Sequence[Ran], calls: Sequence[Call] 
 
 def _sort_out_windows(found: Judgement, runs: Sequence[Ran], calls: Sequence[Call]) -> None:
     for run in runs:
-        if run.wish.shared and swallowing(run, calls):
-            piece = f"TrustStatement {SHARED}/{run.wish.subject}"
+        if run.desired.shared and swallowing(run, calls):
+            piece = f"TrustStatement {SHARED}/{run.desired.subject}"
             for texts in (found.lies, found.leaks):
-                unavoidable = [text for text in texts if text in (not_admitted(run.wish), piece)]
+                unavoidable = [text for text in texts if text in (not_admitted(run.desired), piece)]
                 found.windows += unavoidable
                 texts[:] = [text for text in texts if text not in unavoidable]
 
 
-def _left_behind(runs: Sequence[Ran]) -> list[Wish]:
+def _left_behind(runs: Sequence[Ran]) -> list[DesiredState]:
     """Wishes of which something may be on a ServiceAccount besides what the winners wish."""
     return [
-        run.wish
+        run.desired
         for run in runs
-        if run.fate is Fate.CUT or f"ServiceAccount {run.wish.account}" in run.ending.left
+        if run.fate is Fate.CUT or f"ServiceAccount {run.desired.account}" in run.ending.left
     ]
 
 
-def untrue(wishes: Sequence[Wish], before: Json, after: Json, left: Sequence[Wish] = ()) -> Iterator[str]:
+def untrue(
+    desired_states: Sequence[DesiredState], before: Json, after: Json, left: Sequence[DesiredState] = ()
+) -> Iterator[str]:
     """What is not true of the wishes of one account that were all said to be.
 
     Of those in `left` something may be there besides.
     """
-    besides = [*wishes, *left]
-    overriding = [wish for wish in wishes if wish.override and not wish.role_only]
-    contradicting = any(rivals(one, other) for one in wishes for other in wishes)
+    besides = [*desired_states, *left]
+    overriding = [desired for desired in desired_states if desired.override and not desired.role_only]
+    contradicting = any(rivals(one, other) for one in desired_states for other in desired_states)
     if not contradicting or not overriding:
         if contradicting:
-            yield f"two runs with different wishes for {wishes[0].account} succeeded"
-        for wish in dict.fromkeys(wishes):
-            yield from missing(wish, before, after, besides)
+            yield f"two runs with different wishes for {desired_states[0].account} succeeded"
+        for desired in dict.fromkeys(desired_states):
+            yield from missing(desired, before, after, besides)
         return
     # The last of those that were told to override has the word; the others' roles stay.
-    ends = [missing(wish, before, after, besides) for wish in overriding]
+    ends = [missing(desired, before, after, besides) for desired in overriding]
     if all(ends):
         yield from ends[-1]
-    for wish in wishes:
-        yield from missing(wish, before, after, account=False)
+    for desired in desired_states:
+        yield from missing(desired, before, after, account=False)
 
 
 def swallowing(run: Ran, calls: Sequence[Call]) -> bool:
@@ -174,7 +176,7 @@ def leaks(before: Json, after: Json, runs: Sequence[Ran]) -> list[Object]:
     worlds = (before, after)
     found = []
     for piece in changes(before, after):
-        won = any(run.fate is Fate.WON and belongs(piece, run.wish, worlds) for run in runs)
+        won = any(run.fate is Fate.WON and belongs(piece, run.desired, worlds) for run in runs)
         named = any(f"{piece[0]} {piece[1]}" in run.ending.left for run in runs if run.fate is Fate.NAMED)
         if not won and not named and not any(of_killed(piece, run, worlds) for run in runs):
             found.append(piece)
@@ -183,7 +185,7 @@ def leaks(before: Json, after: Json, runs: Sequence[Ran]) -> list[Object]:
 
 def of_killed(piece: Object, run: Ran, worlds: Sequence[Json]) -> bool:
     """Whether a killed run may have left this: it is about it, and bears its mark where it can bear one."""
-    if run.fate is not Fate.CUT or not belongs(piece, run.wish, worlds):
+    if run.fate is not Fate.CUT or not belongs(piece, run.desired, worlds):
         return False
     marks = [mark for world in worlds if (mark := _mark(piece, world)) is not None]
     return not marks or any(mark in run.marks for mark in marks)
@@ -208,12 +210,12 @@ def _mark(piece: Object, world: Json) -> str | None:
 
 def _judge_failure(run: Ran, runs: Sequence[Ran], calls: Sequence[Call], found: Judgement) -> None:
     """A run that nothing was done to has to win, or to be refused for another wish."""
-    against = [other for other in runs if differ(run.wish, other.wish)]
+    against = [other for other in runs if differ(run.desired, other.desired)]
     troubled = any(other.struck or other.killed for other in runs if other is not run)
-    told = f"{run.wish.account}: exit {run.ending.code}, left {list(run.ending.left)}"
+    told = f"{run.desired.account}: exit {run.ending.code}, left {list(run.ending.left)}"
     if troubled:
         found.gave_up += not (against and run.ending.code == REFUSED)
-    elif run.wish.shared and swallowing(run, calls):
+    elif run.desired.shared and swallowing(run, calls):
         found.windows.append(f"its statement was overwritten: {told}")
     elif not against:
         found.unfair.append(f"nothing explains the end of {told}")
@@ -230,11 +232,11 @@ def to_repeat(before: Json, after: Json, runs: Sequence[Ran]) -> list[Ran]:
     on; else the first.
     """
     found = []
-    for account in dict.fromkeys(run.wish.account for run in runs):
-        of_it = [run for run in runs if run.wish.account == account]
+    for account in dict.fromkeys(run.desired.account for run in runs):
+        of_it = [run for run in runs if run.desired.account == account]
         winners = [run for run in of_it if run.fate is Fate.WON]
-        besides = [*(run.wish for run in winners), *_left_behind(runs)]
-        true = [run for run in winners or of_it if not missing(run.wish, before, after, besides)]
+        besides = [*(run.desired for run in winners), *_left_behind(runs)]
+        true = [run for run in winners or of_it if not missing(run.desired, before, after, besides)]
         begun = [run for run in of_it if run.marks & set(_marks(account, after))]
         found.append([*true, *winners, *begun, *of_it][0])
     return found
@@ -255,14 +257,16 @@ def remaining(
 
     `known` are pieces that may be there besides those that the runs named.
     """
-    winners = [run.wish for run in runs if run.fate is Fate.WON]
-    wishes = [*winners, *(run.wish for run in repeated)]
-    besides = [*wishes, *_left_behind(runs)]
-    found = [text for run in repeated for text in missing(run.wish, before, after, besides)]
+    winners = [run.desired for run in runs if run.fate is Fate.WON]
+    desired_states = [*winners, *(run.desired for run in repeated)]
+    besides = [*desired_states, *_left_behind(runs)]
+    found = [text for run in repeated for text in missing(run.desired, before, after, besides)]
     named = {*known, *(item for run in runs if run.fate is Fate.NAMED for item in run.ending.left)}
     for piece in changes(before, after):
         text = f"{piece[0]} {piece[1]}"
-        if text not in named and not any(belongs(piece, wish, (before, after)) for wish in wishes):
+        if text not in named and not any(
+            belongs(piece, desired, (before, after)) for desired in desired_states
+        ):
             found.append(f"left: {text}")
     return found
 
@@ -278,11 +282,11 @@ def kept(before: Json, after: Json, runs: Sequence[Ran]) -> list[str]:
 
 def spoilt(before: Json, was: Json, now: Json, runs: Sequence[Ran]) -> list[str]:
     """What was true of winners' wishes in the world `was` and is no more: others were recovered since."""
-    winners = [run.wish for run in runs if run.fate is Fate.WON]
+    winners = [run.desired for run in runs if run.fate is Fate.WON]
     besides = [*winners, *_left_behind(runs)]
     return [
-        f"recovering took from {wish.account}: {text}"
-        for wish in dict.fromkeys(winners)
-        if not missing(wish, before, was, besides)
-        for text in missing(wish, before, now, besides)
+        f"recovering took from {desired.account}: {text}"
+        for desired in dict.fromkeys(winners)
+        if not missing(desired, before, was, besides)
+        for text in missing(desired, before, now, besides)
     ]

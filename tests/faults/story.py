@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from irsa_cli.sandbox.model import Call
+from tests.faults.desired_states import changes
 from tests.faults.judge import Json
 from tests.faults.schedule import Schedule
 from tests.faults.schedule_judge import Ran
-from tests.faults.wishes import changes
 from tests.faults.zygote import Process
 
 LAST_LINES = 12
@@ -41,7 +41,7 @@ def _plan(schedule: Schedule) -> Iterator[str]:
     yield f"{schedule.scenario}; {', '.join(there)}; after: {schedule.after}"
     for number, part in enumerate(schedule.parts):
         start = f" when {part.start.after} has made {part.start.calls} calls" if part.start else ""
-        yield f"  run {number}{start}: {' '.join(part.wish.arguments)}"
+        yield f"  run {number}{start}: {' '.join(part.desired.arguments)}"
         yield from (f"    {strike.injection} at its call {strike.at}" for strike in part.strikes)
     for hold in schedule.holds:
         yield f"  call {hold.at} of {hold.run} held until {hold.other} has made {hold.calls} more"

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from tests.faults.commands import COMMANDS
-from tests.faults.followers import APP, FOLLOWERS, Scene, problems, remains, whole
+from tests.faults.desired_states import PROVIDER, DesiredState
+from tests.faults.followers import APP, FOLLOWERS, Scene, leftovers, problems, whole
 from tests.faults.judge import Ending, Json, essence
-from tests.faults.wishes import PROVIDER, Wish
 from tests.faults.worlds import BEFORE, bound, changed, role_name, with_role
 
-WISH = Wish(APP, policies=("p",))
+WISH = DesiredState(APP, policies=("p",))
 COMPLETE = bound(BEFORE, WISH)
 HALF = with_role(BEFORE, WISH, "mark")
 ROLE = role_name(APP)
@@ -127,7 +127,7 @@ def test_a_deletion_leaves_what_was_there() -> None:
     assert problems(FOLLOWERS["delete-sa"], gone)
     assert problems(FOLLOWERS["delete-sa"], replace(gone, after=bare)), "the annotation was theirs"
     assert not problems(FOLLOWERS["delete-sa"], replace(gone, after=origin))
-    assert remains(origin, origin) == []
+    assert leftovers(origin, origin) == []
 
 
 def test_a_recovery_leaves_what_is_complete() -> None:

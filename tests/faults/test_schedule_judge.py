@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import Call
-from tests.faults.judge import TRANSACTION, Ending, Json
-from tests.faults.schedule_judge import Fate, Judgement, Ran, judge, kept, remaining, spoilt, to_repeat
-from tests.faults.wishes import (
+from tests.faults.desired_states import (
     ISSUER,
     PROVIDER,
     SHARED,
     SHARED_ARN,
-    Wish,
+    DesiredState,
     changes,
     differ,
     missing,
     rivals,
 )
+from tests.faults.judge import TRANSACTION, Ending, Json
+from tests.faults.schedule_judge import Fate, Judgement, Ran, judge, kept, remaining, spoilt, to_repeat
 from tests.faults.worlds import (
     BEFORE,
     bound,
@@ -31,10 +31,10 @@ from tests.faults.worlds import (
 )
 from tests.support.stage import ROLE_ARN
 
-OWN = Wish("apps/app", policies=("p", "q"), inline=("queue",))
+OWN = DesiredState("apps/app", policies=("p", "q"), inline=("queue",))
 OTHER = replace(OWN, policies=("p",))
-ATTACH = Wish("apps/app", shared=True)
-WEB = Wish("apps/web", policies=("p",))
+ATTACH = DesiredState("apps/app", shared=True)
+WEB = DesiredState("apps/web", policies=("p",))
 ROLE = role_name("apps/app")
 ACCOUNT = ("kubernetes", "serviceaccounts", "apps/app")
 WISHES = [
@@ -47,24 +47,24 @@ WISHES = [
 ]
 
 
-def ran(wish: Wish, code: int | None = 0, *left: str, **facts: Any) -> Ran:
-    return Ran(wish, Ending(code, left, ["repair"] * len(left)), **facts)
+def ran(desired: DesiredState, code: int | None = 0, *left: str, **facts: Any) -> Ran:
+    return Ran(desired, Ending(code, left, ["repair"] * len(left)), **facts)
 
 
 def judged(after: Json, *runs: Ran, before: Json = BEFORE) -> Judgement:
     return judge(before, after, runs)
 
 
-@pytest.mark.parametrize("wish", WISHES)
-def test_a_wish_that_is_true_has_won(wish: Wish) -> None:
-    world = bound(BEFORE, wish)
-    assert missing(wish, BEFORE, world) == []
-    assert not judged(world, ran(wish)).failed
+@pytest.mark.parametrize("desired", WISHES)
+def test_a_wish_that_is_true_has_won(desired: DesiredState) -> None:
+    world = bound(BEFORE, desired)
+    assert missing(desired, BEFORE, world) == []
+    assert not judged(world, ran(desired)).failed
 
 
 def test_several_winners() -> None:
-    world = bound(bound(bound(BEFORE, OWN), WEB, "other"), Wish("apps/job", shared=True))
-    assert not judged(world, ran(OWN), ran(WEB), ran(OWN), ran(Wish("apps/job", shared=True))).failed
+    world = bound(bound(bound(BEFORE, OWN), WEB, "other"), DesiredState("apps/job", shared=True))
+    assert not judged(world, ran(OWN), ran(WEB), ran(OWN), ran(DesiredState("apps/job", shared=True))).failed
 
 
 def broken(world: Json) -> list[Json]:
@@ -150,7 +150,7 @@ def test_who_was_told_to_override_has_the_last_word() -> None:
         (OWN, replace(OTHER, account="apps/web"), False, False),
     ],
 )
-def test_which_wishes_differ(one: Wish, other: Wish, different: bool, contrary: bool) -> None:
+def test_which_wishes_differ(one: DesiredState, other: DesiredState, different: bool, contrary: bool) -> None:
     assert (differ(one, other), rivals(one, other)) == (different, contrary)
     assert (differ(other, one), rivals(other, one)) == (different, contrary)
 
@@ -284,7 +284,7 @@ SWALLOWED = [
     call("b", "UpdateAssumeRolePolicy", 1, 5),
     call("b", "GetRole", 5, 6),
 ]
-WEB_ATTACHED = Wish("apps/web", shared=True)
+WEB_ATTACHED = DesiredState("apps/web", shared=True)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.faults.commands import MANAGED
+from tests.faults.desired_states import DesiredState, differ
 from tests.faults.injections import INJECTIONS
 from tests.faults.once_failed_schedules import ONCE_FAILED
 from tests.faults.schedule import AFTER, SCENARIOS, TO_THE_END, Part, Schedule, Start, schedule
 from tests.faults.schedules import play
-from tests.faults.wishes import Wish, differ
 
 COUNT = int(os.environ.get("IRSA_SCHEDULES", "6"))
 SEED = int(os.environ.get("IRSA_FAULTS_SEED", "0"))
@@ -35,8 +35,11 @@ def test_what_once_failed_holds() -> None:
 
 
 def test_an_irsa_that_is_broken_is_noticed() -> None:
-    wishes = [Wish("apps/app", policies=MANAGED[:1]), Wish("apps/app", policies=MANAGED[1:])]
-    parts = (Part(wishes[0]), Part(wishes[1], Start(0, TO_THE_END)))
+    desired_states = [
+        DesiredState("apps/app", policies=MANAGED[:1]),
+        DesiredState("apps/app", policies=MANAGED[1:]),
+    ]
+    parts = (Part(desired_states[0]), Part(desired_states[1], Start(0, TO_THE_END)))
     plan = Schedule(0, 0, "different wishes", parts, ())
     assert failed([plan]) == {}
     (result,) = play("sandbox", [plan], mutant="failures-are-called-success")
@@ -66,9 +69,9 @@ def test_a_schedule_can_be_played(numbers: tuple[int, int]) -> None:
 def test_every_run_could_win_by_itself(numbers: tuple[int, int]) -> None:
     plan = schedule(*numbers)
     for part in plan.parts:
-        assert plan.provider or part.wish.associate
-        assert not plan.existing or part.wish.override or part.wish.role_only
-        assert bool(part.wish.policies) != part.wish.shared
+        assert plan.provider or part.desired.associate
+        assert not plan.existing or part.desired.override or part.desired.role_only
+        assert bool(part.desired.policies) != part.desired.shared
 
 
 def test_two_hundred_schedules_have_everything_in_them() -> None:
@@ -80,7 +83,7 @@ def test_two_hundred_schedules_have_everything_in_them() -> None:
     assert {plan.after for plan in plans} == set(AFTER)
     for scenario in ("same wish", "different wishes"):
         differing = {
-            any(differ(one.wish, other.wish) for one in plan.parts for other in plan.parts)
+            any(differ(one.desired, other.desired) for one in plan.parts for other in plan.parts)
             for plan in plans
             if plan.scenario == scenario
         }

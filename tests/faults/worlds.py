@@ -4,9 +4,7 @@ import copy
 from typing import Any
 
 from tests.faults.commands import DOCUMENT, THEIRS
-from tests.faults.judge import TRANSACTION, Json
-from tests.faults.stages import SID
-from tests.faults.wishes import (
+from tests.faults.desired_states import (
     AUDIENCE,
     ISSUER,
     LABELS,
@@ -15,8 +13,10 @@ from tests.faults.wishes import (
     ROLE_MARK,
     SHARED,
     SHARED_ARN,
-    Wish,
+    DesiredState,
 )
+from tests.faults.judge import TRANSACTION, Json
+from tests.faults.stages import SID
 from tests.support.stage import ACCOUNT, ROLE_ARN
 
 SETTINGS: Json = {"description": "", "max_session_duration": 3600, "boundary": None}
@@ -55,52 +55,52 @@ def with_namespace(world: Json, name: str, mark: str) -> Json:
     return found
 
 
-def with_role(world: Json, wish: Wish, mark: str) -> Json:
+def with_role(world: Json, desired: DesiredState, mark: str) -> Json:
     """A world with the role that a wish is about, or with its statement on the shared one."""
     found = copy.deepcopy(world)
-    if wish.shared:
-        found["roles"][SHARED]["trust"]["Statement"].append({"Sid": SID, **statement(wish)})
+    if desired.shared:
+        found["roles"][SHARED]["trust"]["Statement"].append({"Sid": SID, **statement(desired)})
         return found
-    name = role_name(wish.account)
+    name = role_name(desired.account)
     found["roles"][name] = {
         "arn": f"arn:aws:iam::{ACCOUNT}:role/irsa/demo/{name}",
-        "trust": {"Version": "2012-10-17", "Statement": [statement(wish)]},
-        "tags": {OWNER_TAG: wish.account, TRANSACTION: mark},
+        "trust": {"Version": "2012-10-17", "Statement": [statement(desired)]},
+        "tags": {OWNER_TAG: desired.account, TRANSACTION: mark},
         **SETTINGS,
-        "attached": sorted(wish.policies),
-        "inline": dict.fromkeys(wish.inline, DOCUMENT),
+        "attached": sorted(desired.policies),
+        "inline": dict.fromkeys(desired.inline, DOCUMENT),
     }
     return found
 
 
-def with_account(world: Json, wish: Wish, mark: str, *, uid: str = "new") -> Json:
+def with_account(world: Json, desired: DesiredState, mark: str, *, uid: str = "new") -> Json:
     """A world with the ServiceAccount as wished; one that is there is annotated."""
     found = copy.deepcopy(world)
     accounts = found["kubernetes"]["serviceaccounts"]
     fresh = {"uid": uid, "labels": dict(LABELS), "annotations": {TRANSACTION: mark}}
-    account = accounts.setdefault(wish.account, fresh)
-    arn = SHARED_ARN if wish.shared else found["roles"][role_name(wish.account)]["arn"]
-    account["annotations"].update({ROLE_ARN: arn, ROLE_MARK: arn, **dict(wish.annotations)})
+    account = accounts.setdefault(desired.account, fresh)
+    arn = SHARED_ARN if desired.shared else found["roles"][role_name(desired.account)]["arn"]
+    account["annotations"].update({ROLE_ARN: arn, ROLE_MARK: arn, **dict(desired.annotations)})
     return found
 
 
-def bound(world: Json, wish: Wish, mark: str = "mark") -> Json:
+def bound(world: Json, desired: DesiredState, mark: str = "mark") -> Json:
     """A world in which the wish is true as well."""
-    found = with_role(world, wish, mark)
-    if wish.role_only:
+    found = with_role(world, desired, mark)
+    if desired.role_only:
         return found
-    if wish.namespace not in found["kubernetes"]["namespaces"]:
-        found = with_namespace(found, wish.namespace, mark)
-    return with_account(found, wish, mark)
+    if desired.namespace not in found["kubernetes"]["namespaces"]:
+        found = with_namespace(found, desired.namespace, mark)
+    return with_account(found, desired, mark)
 
 
-def statement(wish: Wish) -> Json:
+def statement(desired: DesiredState) -> Json:
     """The statement that admits a wish's ServiceAccount."""
     return {
         "Effect": "Allow",
         "Principal": {"Federated": PROVIDER},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{ISSUER}:sub": wish.subject, f"{ISSUER}:aud": AUDIENCE}},
+        "Condition": {"StringEquals": {f"{ISSUER}:sub": desired.subject, f"{ISSUER}:aud": AUDIENCE}},
     }
 
 

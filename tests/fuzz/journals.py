@@ -51,7 +51,7 @@ class Bench:
         self.env = answers.environment(sandbox, folder)
         self.state = folder / "state"
 
-    def cut_off(self) -> tuple[str, list[Json]]:
+    def interrupted_runs(self) -> tuple[str, list[Json]]:
         """Have the world of a run that was cut off; returns its name and the lines of its journal."""
         self.sandbox.reset()
         shutil.rmtree(self.state, ignore_errors=True)
@@ -93,11 +93,11 @@ def fuzz(sandbox: Sandbox, folder: Path, count: int, seed: int) -> Figures:
     """Run commands on so many journals; those that write are given a new world."""
     figures, bench = Figures("journals"), Bench(sandbox, folder)
     with answers.impatient():
-        name, lines = bench.cut_off()
+        name, lines = bench.interrupted_runs()
         theirs, written = bench.theirs(), bench.sandbox.world()
         for number in range(count):
             if sandbox.world() != written:
-                name, lines = bench.cut_off()
+                name, lines = bench.interrupted_runs()
                 theirs, written = bench.theirs(), bench.sandbox.world()
             chance = random.Random(f"{seed}/{number}")
             data = content(chance, lines)

@@ -68,9 +68,9 @@ class Scene:
         return Change(Kind.PROVIDER, (self.arn,), reading.provider(self.iam, self.arn), None)
 
     def plan(self) -> Plan:
-        observed = reading.observed_role(self.iam, ROLE)
-        assert observed is not None
-        return Plan.of([OWNER], [COMMIT], removal(ROLE, observed), [self.role], [self.provider])
+        current = reading.current_role(self.iam, ROLE)
+        assert current is not None
+        return Plan.of([OWNER], [COMMIT], removal(ROLE, current), [self.role], [self.provider])
 
     def execute(self, plan: Plan) -> Report:
         return Transaction(plan, handlers(self.iam, None), MemoryJournal(), self.run).execute()

@@ -25,13 +25,13 @@ def adopt(stage: Stage, *arguments: str, **how: Any) -> Ran:
 
 
 def _adopted(stage: Stage, world: Json, arn: str, namespace: str, name: str = NAME) -> Json:
-    wished = copy.deepcopy(world)
+    desired = copy.deepcopy(world)
     cluster = f"arn:aws:eks:{stage.region}:{stage.account_id}:cluster/{stage.cluster}"
-    tags = wished["roles"][arn.rsplit("/", 1)[-1]]["tags"]
+    tags = desired["roles"][arn.rsplit("/", 1)[-1]]["tags"]
     tags.update({"irsa/cluster": cluster, "irsa/service-account": f"{namespace}/{name}"})
-    account = wished["kubernetes"]["serviceaccounts"][f"{namespace}/{name}"]
+    account = desired["kubernetes"]["serviceaccounts"][f"{namespace}/{name}"]
     account["annotations"]["irsa/role-arn"] = arn
-    return wished
+    return desired
 
 
 def test_a_hand_made_role_gets_two_tags(stage: Stage, namespace: str, arn: str) -> None:

@@ -310,7 +310,7 @@ CUTS = [
 
 
 @pytest.fixture
-def cut_off(stage: Stage, namespace: str, request: pytest.FixtureRequest) -> Json:
+def interrupted_runs(stage: Stage, namespace: str, request: pytest.FixtureRequest) -> Json:
     """A binding whose deletion was killed; the world before it."""
     operation, skip, kind = request.param
     create(stage, namespace, *WISH)
@@ -321,10 +321,10 @@ def cut_off(stage: Stage, namespace: str, request: pytest.FixtureRequest) -> Jso
     return before
 
 
-@pytest.mark.parametrize("cut_off", CUTS, indirect=True, ids=lambda cut: f"{cut[0]}-{cut[2]}")
+@pytest.mark.parametrize("interrupted_runs", CUTS, indirect=True, ids=lambda cut: f"{cut[0]}-{cut[2]}")
 @pytest.mark.parametrize("way", ["back", "forward", "again", "elsewhere"])
 def test_a_deletion_that_was_cut_off_is_finished(
-    stage: Stage, namespace: str, cut_off: Json, way: str
+    stage: Stage, namespace: str, interrupted_runs: Json, way: str
 ) -> None:
     if way in ("back", "forward"):
         flags = ("--forward",) if way == "forward" else ()
@@ -336,9 +336,9 @@ def test_a_deletion_that_was_cut_off_is_finished(
     assert ran.code == 0, ran.err
     world = stage.world()
     if way == "back":
-        assert world == cut_off
+        assert world == interrupted_runs
     else:
-        assert world == {**without_account(cut_off, namespace), "roles": {}}
+        assert world == {**without_account(interrupted_runs, namespace), "roles": {}}
 
 
 def test_a_service_account_that_is_gone_does_not_come_back(
@@ -387,12 +387,12 @@ def test_what_a_run_is_making_is_left_to_it(stage: Stage, namespace: str) -> Non
 
 
 def test_who_makes_it_again_while_it_goes_has_it_whole(stage: Stage, namespace: str) -> None:
-    wish = ("--attach-policy-arn", READ_ONLY)
-    create(stage, namespace, *wish)
+    desired = ("--attach-policy-arn", READ_ONLY)
+    create(stage, namespace, *desired)
     found: list[Ran] = []
     state = str(stage.folder / "state-elsewhere")
     run: Callable[[], None] = lambda: found.append(  # noqa: E731
-        stage.create_sa("app", namespace, *wish, IRSA_STATE_DIR=state)
+        stage.create_sa("app", namespace, *desired, IRSA_STATE_DIR=state)
     )
     stage.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=run))
     ran = delete(stage, namespace)

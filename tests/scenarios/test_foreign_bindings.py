@@ -250,8 +250,8 @@ def test_other_annotations_of_the_webhook_go_only_when_irsa_wrote_them(stage: St
     assert stage.create_sa("app", namespace, "--no-sts-regional-endpoints").code == 0
     assert delete(stage, namespace).code == 0
     assert stage.world() == before
-    wished = entry("app", namespace, attachPolicyARNs=[READ_ONLY])
-    assert apply(stage, config(stage, wished)).code == 0
+    desired = entry("app", namespace, attachPolicyARNs=[READ_ONLY])
+    assert apply(stage, config(stage, desired)).code == 0
     account = stage.account(namespace, "app")
     assert account is not None
     assert account["annotations"]["eks.amazonaws.com/token-expiration"] == "900"

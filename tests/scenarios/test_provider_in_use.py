@@ -73,22 +73,22 @@ def test_without_others_the_provider_goes_with_the_role_that_trusts_it(small: St
 
 def test_an_audience_stays_for_who_uses_it_by_now(small: Stage) -> None:
     assert small.associate().code == 0
-    wish = ("--audience", "vault", "--associate-oidc")
-    killed(small, "AttachRolePolicy", "create-sa", "a", "-n", "apps", *POLICY, *wish)
-    assert elsewhere(small, *wish, "--verify") == 0
+    desired = ("--audience", "vault", "--associate-oidc")
+    killed(small, "AttachRolePolicy", "create-sa", "a", "-n", "apps", *POLICY, *desired)
+    assert elsewhere(small, *desired, "--verify") == 0
     ran = recover(small, "--all", "-o", "json")
     assert ran.code == 3, ran.err
     (item,) = ran.json["items"]
     assert [entry["what"].split()[0] for entry in item["left"]] == ["OIDCProviderAudience"]
     assert sorted(audiences(small)) == ["sts.amazonaws.com", "vault"]
-    assert elsewhere(small, *wish, "--verify") == 0
+    assert elsewhere(small, *desired, "--verify") == 0
 
 
 def test_an_audience_that_only_the_killed_run_used_goes(small: Stage) -> None:
     assert small.associate().code == 0
     assert elsewhere(small) == 0
-    wish = ("--audience", "vault", "--associate-oidc")
-    killed(small, "AttachRolePolicy", "create-sa", "a", "-n", "apps", *POLICY, *wish)
+    desired = ("--audience", "vault", "--associate-oidc")
+    killed(small, "AttachRolePolicy", "create-sa", "a", "-n", "apps", *POLICY, *desired)
     ran = recover(small, "--all")
     assert ran.code == 0, ran.err
     assert audiences(small) == ["sts.amazonaws.com"]

@@ -78,11 +78,11 @@ def test_a_statement_in_another_role_is_taken_out(small: Stage) -> None:
     document = json.dumps({"Version": "2012-10-17", "Statement": [THEIRS]})
     for name in ("x", "y"):
         small.iam().create_role(RoleName=name, AssumeRolePolicyDocument=document)
-    wishes = [
+    desired_states = [
         ("--attach-role-arn", f"arn:aws:iam::{ACCOUNT}:role/{name}", "--update-trust") for name in ("x", "y")
     ]
-    first = killed(small, *create(small, *wishes[0]), at=("iam", "UpdateAssumeRolePolicy"))
-    assert small.irsa(*create(small, *wishes[1])).code == 0
+    first = killed(small, *create(small, *desired_states[0]), at=("iam", "UpdateAssumeRolePolicy"))
+    assert small.irsa(*create(small, *desired_states[1])).code == 0
     assert small.irsa("recover", first).code == 0
     statements = {name: role["trust"]["Statement"] for name, role in small.aws_world()["roles"].items()}
     assert statements["x"] == [THEIRS]

@@ -23,11 +23,11 @@ def unshown(stage: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_what_is_done_is_done_though_nobody_can_read_of_it(stage: Stage, namespace: str) -> None:
     assert stage.associate().code == 0
-    wish = ("create-sa", "app", "-n", namespace, "--attach-policy-arn", READ_ONLY)
-    assert unshown(stage, *wish, "--dry-run").returncode == 1
+    desired = ("create-sa", "app", "-n", namespace, "--attach-policy-arn", READ_ONLY)
+    assert unshown(stage, *desired, "--dry-run").returncode == 1
     assert stage.account(namespace, "app") is None
-    differs = (*wish[:4], "-o", "json")
-    for arguments, code in ((wish, 0), (("update-sa", *wish[1:4], "--tags", "a=b"), 0), (differs, 4)):
+    differs = (*desired[:4], "-o", "json")
+    for arguments, code in ((desired, 0), (("update-sa", *desired[1:4], "--tags", "a=b"), 0), (differs, 4)):
         ran = unshown(stage, *arguments)
         assert ran.returncode == code, ran.stderr
         assert "the output can't be written: No space left on device" in ran.stderr

@@ -164,14 +164,14 @@ def test_two_at_once_lose_nothing(stage: Stage, namespace: str) -> None:
     names = {"a": SNS, "b": "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"}
     account = ("update-sa", NAME, "-n", namespace, "-c", stage.cluster, "-q")
     common = (*account, "--permissions-boundary", READ_ONLY)
-    wishes = [
+    desired_states = [
         ("--attach-policy-arn", arn, "--tags", f"{key}=x", "--description", key) for key, arn in names.items()
     ]
     running = [
         subprocess.Popen(
-            [sys.executable, "-m", "irsa_cli", *common, *wish], env=stage.env(), cwd=stage.folder
+            [sys.executable, "-m", "irsa_cli", *common, *desired], env=stage.env(), cwd=stage.folder
         )
-        for wish in wishes
+        for desired in desired_states
     ]
     codes = [process.wait(120) for process in running]
     assert set(codes) <= {0, 4}

@@ -34,10 +34,10 @@ def complete(stage: Stage, namespace: str) -> None:
 
 
 def _edited(stage: Stage, namespace: str, world: Json, edit: Edit) -> Json:
-    wished = copy.deepcopy(world)
+    desired = copy.deepcopy(world)
     name = stage.role_of(namespace, NAME)["arn"].rsplit("/", 1)[-1]
-    edit(wished["roles"][name], wished["kubernetes"]["serviceaccounts"][f"{namespace}/{NAME}"])
-    return wished
+    edit(desired["roles"][name], desired["kubernetes"]["serviceaccounts"][f"{namespace}/{NAME}"])
+    return desired
 
 
 def _retagged(**tags: str | None) -> Edit:
@@ -113,7 +113,7 @@ def test_what_a_flag_names_changes_and_nothing_else(stage: Stage, namespace: str
         write(stage, name, TOPIC)
     arguments, edit = FLAGS[flag]
     before = stage.world()
-    wished = _edited(stage, namespace, before, edit)
+    desired = _edited(stage, namespace, before, edit)
     planned = update(stage, namespace, *arguments, "--dry-run", "--detailed-exitcode", "-o", "json")
     assert planned.code == 6, planned.err
     assert planned.json["outcome"] == "planned"
@@ -121,11 +121,11 @@ def test_what_a_flag_names_changes_and_nothing_else(stage: Stage, namespace: str
     ran = update(stage, namespace, *arguments, "-o", "json")
     assert ran.code == 0, ran.err
     assert ran.json["outcome"] == "committed"
-    assert stage.world() == wished
+    assert stage.world() == desired
     again = update(stage, namespace, *arguments)
     assert again.code == 0, again.err
     assert again.out.startswith("Nothing to do")
-    assert stage.world() == wished
+    assert stage.world() == desired
 
 
 def test_only_the_service_account_needs_no_right_in_iam(stage: Stage, namespace: str) -> None:

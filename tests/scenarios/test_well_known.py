@@ -12,9 +12,9 @@ def associated(stage: Stage) -> None:
 
 
 def test_well_known_policies_come_with_the_others(stage: Stage, namespace: str) -> None:
-    wishes = ["--attach-policy-arn", READ_ONLY, "--well-known-policy", "vpcCNI,karpenter"]
-    wishes += ["--well-known-policy", "externalDNS:hostedZones=Z1,Z2"]
-    ran = stage.create_sa("app", namespace, *wishes)
+    desired_states = ["--attach-policy-arn", READ_ONLY, "--well-known-policy", "vpcCNI,karpenter"]
+    desired_states += ["--well-known-policy", "externalDNS:hostedZones=Z1,Z2"]
+    ran = stage.create_sa("app", namespace, *desired_states)
     assert ran.code == 0, ran.err
     role = stage.role_of(namespace, "app")
     assert sorted(role["attached"]) == ["arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy", READ_ONLY]
@@ -23,7 +23,7 @@ def test_well_known_policies_come_with_the_others(stage: Stage, namespace: str) 
     assert zones == ["arn:aws:route53:::hostedzone/Z1", "arn:aws:route53:::hostedzone/Z2"]
     assert f"KarpenterNodeRole-{stage.cluster}" in str(role["inline"]["karpenter"])
     before = stage.world()
-    assert stage.create_sa("app", namespace, *wishes, "-o", "json").json["outcome"] == "unchanged"
+    assert stage.create_sa("app", namespace, *desired_states, "-o", "json").json["outcome"] == "unchanged"
     assert stage.world() == before
 
 

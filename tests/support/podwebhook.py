@@ -31,8 +31,8 @@ def pod_webhook(
 
     certificate = make_certificate()
     with serve(admission_app(PodWebhook(region, annotations, associated)), certificate) as url:
-        wished = configuration(f"{url}/mutate", certificate.certificate)
-        answer = admin.create(PATH, wished)
+        desired = configuration(f"{url}/mutate", certificate.certificate)
+        answer = admin.create(PATH, desired)
         assert answer.status == 201, answer.text
         _wait_until_in_effect(admin)
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from irsa_cli.core.binding.spec import Observed, ObservedRole, ObservedServiceAccount, Wish
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -60,21 +60,21 @@ class World:
     """The runs that have made namespaces a short while ago."""
 
 
-def observe(world: World, wish: Wish) -> Observed:
+def observe(world: World, desired: DesiredState) -> CurrentState:
     """What a run would read of this world."""
-    role = world.roles.get(wish.role_name)
-    account = None if wish.role_only else world.accounts.get((wish.namespace, wish.name))
-    provider = world.providers.get(wish.identity.provider_arn)
-    return Observed(
+    role = world.roles.get(desired.role_name)
+    account = None if desired.role_only else world.accounts.get((desired.namespace, desired.name))
+    provider = world.providers.get(desired.identity.provider_arn)
+    return CurrentState(
         provider=provider,
         # All providers that were made for a ServiceAccount are young in this world.
         provider_maker=provider.tags.get(TRANSACTION_TAG, "") if provider is not None else "",
-        namespace_maker=world.makers.get(wish.namespace, ""),
-        role=None if role is None else ObservedRole(role.state, frozenset(role.attached), role.inline),
+        namespace_maker=world.makers.get(desired.namespace, ""),
+        role=None if role is None else CurrentRole(role.state, frozenset(role.attached), role.inline),
         service_account=None
         if account is None
-        else ObservedServiceAccount(account.uid, "1", account.annotations, account.labels),
-        namespace_exists=wish.role_only or wish.namespace in world.namespaces,
+        else CurrentServiceAccount(account.uid, "1", account.annotations, account.labels),
+        namespace_exists=desired.role_only or desired.namespace in world.namespaces,
     )
 
 
@@ -312,8 +312,8 @@ def _account(world: World, change: Change) -> None:
         del world.accounts[namespace, name]
         return
     assert isinstance(after, ServiceAccountState)
-    for there, wished in ((account.annotations, after.annotations), (account.labels, after.labels)):
-        for key, value in wished.items():
+    for there, desired_value in ((account.annotations, after.annotations), (account.labels, after.labels)):
+        for key, value in desired_value.items():
             there.pop(key, None)
             if value is not None:
                 there[key] = value

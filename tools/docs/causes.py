@@ -21,8 +21,8 @@ from irsa_cli.core.doctor.finding import Verdict  # noqa: E402
 from tests.scenarios.breaks import BREAKS, ELSEWHERE  # noqa: E402
 from tests.scenarios.reported.cases import Reported, Score  # noqa: E402
 from tests.scenarios.reported.everything import HEALTHY, REPORTED  # noqa: E402
+from tests.unit.current import working  # noqa: E402
 from tests.unit.doctor.diagnosis_cases import BESIDE, CASES  # noqa: E402
-from tests.unit.observed import working  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "causes.md"
 HEAD = """\
@@ -74,7 +74,7 @@ error then names the role: its token was accepted).
 """
 TRIED = """\
 A working binding is broken in each of these ways, and exactly the cause has to be named: found, and no other.
-`observed` are ways in what was read (judged when this page is written). `end to end` are those that are done
+`current` are ways in what was read (judged when this page is written). `end to end` are those that are done
 to a binding in the sandbox and again on a real kube-apiserver, with the whole command; there the tests fail
 when a cause is missed or a false one is named. A working binding has to have none. Causes without a way are
 hints: from outside they can be suspected and not proven, and they are never a problem.
@@ -212,16 +212,16 @@ def _healthy() -> Iterator[str]:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it; returns the exit code."""
-    wished = page()
+    desired = page()
     if arguments == ["--check"]:
-        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wished:
+        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == desired:
             return 0
         print("docs/reference/causes.md is stale: python tools/docs/causes.py", file=sys.stderr)
         return 1
     if arguments:
         print("usage: python tools/docs/causes.py [--check]", file=sys.stderr)
         return 2
-    PAGE.write_text(wished, encoding="utf-8")
+    PAGE.write_text(desired, encoding="utf-8")
     return 0
 
 

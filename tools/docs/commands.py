@@ -85,16 +85,16 @@ def _examples(epilog: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it; returns the exit code."""
-    wished = page()
+    desired = page()
     if arguments == ["--check"]:
-        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wished:
+        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == desired:
             return 0
         print("docs/reference/commands.md is stale: python tools/docs/commands.py", file=sys.stderr)
         return 1
     if arguments:
         print("usage: python tools/docs/commands.py [--check]", file=sys.stderr)
         return 2
-    PAGE.write_text(wished, encoding="utf-8")
+    PAGE.write_text(desired, encoding="utf-8")
     return 0
 
 

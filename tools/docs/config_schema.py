@@ -276,9 +276,9 @@ def statement() -> Schema:
 
 def main(arguments: list[str]) -> int:
     """Write the schema, or compare it; returns the exit code."""
-    wished = json.dumps(schema(), indent=2) + "\n"
+    desired = json.dumps(schema(), indent=2) + "\n"
     if arguments == ["--check"]:
-        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wished:
+        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == desired:
             return 0
         print(
             "docs/reference/irsa-v1.schema.json is stale: python tools/docs/config_schema.py", file=sys.stderr
@@ -287,7 +287,7 @@ def main(arguments: list[str]) -> int:
     if arguments:
         print("usage: python tools/docs/config_schema.py [--check]", file=sys.stderr)
         return 2
-    PAGE.write_text(wished, encoding="utf-8")
+    PAGE.write_text(desired, encoding="utf-8")
     return 0
 
 

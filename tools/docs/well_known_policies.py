@@ -86,9 +86,9 @@ def _resolved(policy: WellKnownPolicy) -> wellknown.Resolved:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it; returns the exit code."""
-    wished = page()
+    desired = page()
     if arguments == ["--check"]:
-        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wished:
+        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == desired:
             return 0
         command = "python tools/docs/well_known_policies.py"
         print(f"docs/reference/well-known-policies.md is stale: {command}", file=sys.stderr)
@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> int:
     if arguments:
         print("usage: python tools/docs/well_known_policies.py [--check]", file=sys.stderr)
         return 2
-    PAGE.write_text(wished, encoding="utf-8")
+    PAGE.write_text(desired, encoding="utf-8")
     return 0
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from irsa_cli.core.binding.spec import ObservedServiceAccount
+from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ServiceAccountState
@@ -15,7 +15,7 @@ from irsa_cli.core.plan.states import ServiceAccountState
 
 def patch(
     target: tuple[str, str],
-    account: ObservedServiceAccount,
+    account: CurrentServiceAccount,
     annotations: Mapping[str, str | None],
     labels: Mapping[str, str | None],
 ) -> list[Change]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.binding.spec import Observed, ObservedRole, Wish
+from irsa_cli.core.binding.spec import CurrentRole, CurrentState, DesiredState
 from irsa_cli.core.policies.policy import Document, difference
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
@@ -54,62 +54,62 @@ class Attached:
         }
 
 
-def judge(wish: Wish, role: ObservedRole) -> Attached:
+def judge(desired: DesiredState, role: CurrentRole) -> Attached:
     """How the role stands to the ServiceAccount, and what would be written on it.
 
     A statement is added only where none allows the ServiceAccount for sure, and `--update-trust` says so.
     """
     before = role.state.trust
-    explanation = explain(before, wish.identity)
-    wanted = trust_policy.marked_statement(wish.identity)
-    if allowed(explanation) or not wish.update_trust:
+    explanation = explain(before, desired.identity)
+    wanted = trust_policy.marked_statement(desired.identity)
+    if allowed(explanation) or not desired.update_trust:
         return Attached(before, before, None, (), explanation, explanation)
     after = trust_policy.with_statement(before, wanted)
-    voids = voided(before, wish.identity)
-    return Attached(before, after, wanted, voids, explanation, explain(after, wish.identity))
+    voids = voided(before, desired.identity)
+    return Attached(before, after, wanted, voids, explanation, explain(after, desired.identity))
 
 
-def check(wish: Wish, role: ObservedRole) -> Attached:
+def check(desired: DesiredState, role: CurrentRole) -> Attached:
     """The judgement; raises `Refused` where the role does not admit the ServiceAccount for sure.
 
     And where the statement that is missing would void a restriction of one that is there, without `--force`.
     """
-    found = judge(wish, role)
+    found = judge(desired, role)
     if denied(found.outlook):
         raise Refused(
-            f"the trust policy of {wish.role_arn} denies {wish.identity.subject}",
+            f"the trust policy of {desired.role_arn} denies {desired.identity.subject}",
             reason="a statement with the effect Deny applies to it, and no other one outweighs that",
             details=tuple(found.outlook.text),
         )
-    if found.added is not None and found.voids and not wish.force:
-        raise _would_void(wish, found)
+    if found.added is not None and found.voids and not desired.force:
+        raise _would_void(desired, found)
     if allowed(found.outlook) is False:
-        raise _not_admitted(wish, found)
+        raise _not_admitted(desired, found)
     return found
 
 
-def _not_admitted(wish: Wish, found: Attached) -> Refused:
-    voids = voided(found.before, wish.identity)
+def _not_admitted(desired: DesiredState, found: Attached) -> Refused:
+    voids = voided(found.before, desired.identity)
     flags = "--update-trust --force" if voids else "--update-trust"
     step = f"run this again with {flags}, which adds the statement"
     if voids:
         step += ", and voids what holds the ServiceAccount back now"
-    missing = json.dumps(trust_policy.statement(wish.identity), indent=2)
+    missing = json.dumps(trust_policy.statement(desired.identity), indent=2)
     return Refused(
-        f"the trust policy of {wish.role_arn} does not admit {wish.identity.subject}",
+        f"the trust policy of {desired.role_arn} does not admit {desired.identity.subject}",
         reason="STS would refuse its token",
         details=(*_words(voids), "this statement is missing:", *missing.splitlines()),
         next_steps=(step,),
     )
 
 
-def _would_void(wish: Wish, found: Attached) -> Refused:
+def _would_void(desired: DesiredState, found: Attached) -> Refused:
     steps = ["run this again with --force, which adds the statement all the same"]
     if found.explanation.answer is Answer.UNKNOWN:
         steps.insert(0, "to use the role as it is: run this again without --update-trust")
     return Refused(
-        f"a statement for {wish.identity.subject} would void a restriction of the trust policy of"
-        f" {wish.role_arn}",
+        f"a statement for {desired.identity.subject} would void a restriction of the trust policy of"
+        f" {desired.role_arn}",
         reason="the statements of a trust policy are alternatives, and the new one has no such condition",
         details=(*_words(found.voids), *becoming(found.before, found.after)),
         next_steps=steps,
@@ -125,26 +125,26 @@ def becoming(before: Document, after: Document) -> list[str]:
     return ["the trust policy would become:", *(f"  {line}" for line in difference(before, after))]
 
 
-def notes(wish: Wish, observed: Observed) -> list[str]:
+def notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """What is to be said of the role where nothing stands in the way: what can't be known, what is voided."""
-    if wish.role is not None or observed.role is None:
+    if desired.role is not None or current.role is None:
         return []
-    found = judge(wish, observed.role)
+    found = judge(desired, current.role)
     said = []
     if not found.is_known:
         why = "; ".join(found.outlook.conditions)
         said.append(
-            f"whether the trust policy of {wish.role_arn} admits {wish.identity.subject} can't be known from"
-            f" here: {why} (--verify asks STS)"
+            f"whether the trust policy of {desired.role_arn} admits {desired.identity.subject} can't be known"
+            f" from here: {why} (--verify asks STS)"
         )
-    if found.added is not None and wish.force:
+    if found.added is not None and desired.force:
         said += [f"{item.text}: void, as --force adds a statement without that" for item in found.voids]
     return said
 
 
-def facts(wish: Wish, observed: Observed) -> dict[str, Any]:
+def facts(desired: DesiredState, current: CurrentState) -> dict[str, Any]:
     """What a result says of a trust policy whose restrictions were voided; nothing else is said here."""
-    if wish.role is not None or observed.role is None:
+    if desired.role is not None or current.role is None:
         return {}
-    found = judge(wish, observed.role)
+    found = judge(desired, current.role)
     return {"trustPolicy": found.to_json()} if found.added is not None and found.voids else {}

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.binding.spec import ObservedRole
+from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
+    SPEC_HASH_TAG,
     TRANSACTION_TAG,
-    WISH_TAG,
     BoundaryState,
     DocumentState,
     Present,
@@ -24,7 +24,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Refused
 
-RUN_TAGS = (TRANSACTION_TAG, COMMIT_TAG, WISH_TAG)
+RUN_TAGS = (TRANSACTION_TAG, COMMIT_TAG, SPEC_HASH_TAG)
 """Tags that tell of runs; they are no part of what a user wishes."""
 
 
@@ -45,7 +45,7 @@ class RoleChanges:
         return len(self.gains) + len(self.losses)
 
 
-def role_changes(name: str, before: ObservedRole, after: ObservedRole) -> RoleChanges:
+def role_changes(name: str, before: CurrentRole, after: CurrentRole) -> RoleChanges:
     """The changes after which the role is as `after`; the tags of runs stay as they are.
 
     Raises `Refused` when the paths differ: IAM can't move a role.
@@ -72,7 +72,7 @@ def check_path(name: str, before: RoleState, after: RoleState) -> None:
         )
 
 
-def removal(name: str, role: ObservedRole) -> list[Change]:
+def removal(name: str, role: CurrentRole) -> list[Change]:
     """What takes all policies off a role: attachments and inline policies."""
     bare = replace(role, attached=frozenset(), inline={})
     return [*_attachments(name, role, bare), *_inline(name, role, bare)]
@@ -109,14 +109,14 @@ def _tags(name: str, before: RoleState, after: RoleState) -> Iterator[Change]:
         yield Change(Kind.ROLE_TAGS, (name,), one, other)
 
 
-def _attachments(name: str, before: ObservedRole, after: ObservedRole) -> Iterator[Change]:
+def _attachments(name: str, before: CurrentRole, after: CurrentRole) -> Iterator[Change]:
     for arn in sorted(after.attached - before.attached):
         yield Change(Kind.ATTACHMENT, (name, arn), None, Present())
     for arn in sorted(before.attached - after.attached):
         yield Change(Kind.ATTACHMENT, (name, arn), Present(), None)
 
 
-def _inline(name: str, before: ObservedRole, after: ObservedRole) -> Iterator[Change]:
+def _inline(name: str, before: CurrentRole, after: CurrentRole) -> Iterator[Change]:
     for key in sorted({*before.inline, *after.inline}):
         one, other = before.inline.get(key), after.inline.get(key)
         if one is not None and other is not None and policy.equal(one, other):

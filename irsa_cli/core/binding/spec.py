@@ -23,7 +23,7 @@ from irsa_cli.core.values.names import subject
 
 
 @dataclass(frozen=True)
-class Wish:
+class DesiredState:
     """What is to be true afterwards.
 
     `role` is None when an existing role is used (`--attach-role-arn`). `annotations` are all those
@@ -73,7 +73,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class ObservedRole:
+class CurrentRole:
     """A role that exists, with what is attached to it. `state.tags` hold irsa's tags, too."""
 
     state: RoleState
@@ -82,7 +82,7 @@ class ObservedRole:
 
 
 @dataclass(frozen=True)
-class ObservedServiceAccount:
+class CurrentServiceAccount:
     """A ServiceAccount that exists. `manifest` is the whole object, without what the API server adds."""
 
     uid: str
@@ -95,7 +95,7 @@ class ObservedServiceAccount:
 
 
 @dataclass(frozen=True)
-class Observed:
+class CurrentState:
     """What is there. `role_unreadable` says why a role of somebody else's could not be read.
 
     Of a wish with `role_only`, the ServiceAccount is no part, and is there as evidence only: None where the
@@ -106,51 +106,51 @@ class Observed:
     """
 
     provider: ProviderState | None
-    role: ObservedRole | None
-    service_account: ObservedServiceAccount | None
+    role: CurrentRole | None
+    service_account: CurrentServiceAccount | None
     namespace_exists: bool = True
     role_unreadable: str = ""
     provider_maker: str = ""
     namespace_maker: str = ""
-    bound_role: ObservedRole | None = None
+    bound_role: CurrentRole | None = None
     """The role that the ServiceAccount has, where that is another one than is wished, and can be read."""
     trust_quota: int = policy.TRUST_LIMIT
     """Characters that the account allows a trust policy, without white space."""
 
 
-def life_of(wish: Wish, observed: Observed) -> Lifecycle:
+def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
     """How far the role has come that is there under the wished one's name."""
-    tags = observed.role.state.tags if observed.role is not None else {}
-    return lifecycle.of(tags, named=is_annotated(wish, observed))
+    tags = current.role.state.tags if current.role is not None else {}
+    return lifecycle.of(tags, named=is_annotated(desired, current))
 
 
-def is_annotated(wish: Wish, observed: Observed) -> bool:
+def is_annotated(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the ServiceAccount bears the ARN that the role has, or is to have where there is none yet."""
-    account, arn = observed.service_account, wish.role_arn
-    if wish.role is not None and observed.role is not None:
-        resource = f"role{observed.role.state.path}{wish.role_name}"
-        arn = iam_arn(wish.cluster.partition, wish.cluster.account, resource)
+    account, arn = current.service_account, desired.role_arn
+    if desired.role is not None and current.role is not None:
+        resource = f"role{current.role.state.path}{desired.role_name}"
+        arn = iam_arn(desired.cluster.partition, desired.cluster.account, resource)
     return account is not None and account.annotations.get(ROLE_ARN_ANNOTATION) == arn
 
 
-def is_half_made(wish: Wish, observed: Observed) -> bool:
+def is_incomplete(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the role is there, and no run for it has ended yet."""
-    return wish.role is not None and observed.role is not None and not life_of(wish, observed).is_over
+    return desired.role is not None and current.role is not None and not life_of(desired, current).is_over
 
 
-def digest(wish: Wish) -> str:
+def digest(desired: DesiredState) -> str:
     """What tells this wish from others for the same role: a digest of all that the run is to make."""
-    assert wish.role is not None
+    assert desired.role is not None
     parts = {
-        "role": [wish.role.path, wish.role.description, wish.role.max_session_duration],
-        "boundary": wish.role.permissions_boundary,
-        "trust": policy.normalized(wish.role.trust),
-        "policies": sorted(wish.policies),
-        "inline": {name: policy.normalized(document) for name, document in wish.inline.items()},
-        "tags": dict(wish.role.tags),
-        "annotations": dict(wish.annotations),
-        "labels": dict(wish.labels),
-        "audience": wish.audience,
-        "roleOnly": wish.role_only,
+        "role": [desired.role.path, desired.role.description, desired.role.max_session_duration],
+        "boundary": desired.role.permissions_boundary,
+        "trust": policy.normalized(desired.role.trust),
+        "policies": sorted(desired.policies),
+        "inline": {name: policy.normalized(document) for name, document in desired.inline.items()},
+        "tags": dict(desired.role.tags),
+        "annotations": dict(desired.annotations),
+        "labels": dict(desired.labels),
+        "audience": desired.audience,
+        "roleOnly": desired.role_only,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

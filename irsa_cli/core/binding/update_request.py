@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document
@@ -68,8 +68,8 @@ class Pairing:
     cluster: Cluster
     namespace: str
     name: str
-    account: ObservedServiceAccount
-    role: ObservedRole | None = None
+    account: CurrentServiceAccount
+    role: CurrentRole | None = None
     provider: ProviderState | None = None
     named_role: str = ""
     """The ARN of a role that the user names, whatever the ServiceAccount has."""

@@ -3,7 +3,7 @@
 The mark of `eks.amazonaws.com/role-arn` is `irsa/role-arn`, and so for the others. It is written in the same
 patch. Where it is not there, somebody else has written the annotation (a chart, eksctl, a hand); where it has
 another value, somebody else has changed it since. Either way it is theirs. Whether irsa made the
-ServiceAccount itself is told by `irsa_cli.core.binding.observed.is_made`.
+ServiceAccount itself is told by `irsa_cli.core.binding.current.is_made`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _WIDTH = 4
 _OWN = "irsa/"
 
 
-def with_note(wished: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:
+def with_note(desired: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:
     """The tags of a wish with the note of those that irsa sets; without it where there is no room for it.
 
     What somebody else has set to the same value is not irsa's; on a role that irsa has made, it is.
@@ -26,19 +26,19 @@ def with_note(wished: Mapping[str, str], there: Mapping[str, str]) -> dict[str, 
     noted = _noted(there)
     keys = [
         key
-        for key, value in wished.items()
+        for key, value in desired.items()
         if not key.startswith(_OWN)
         and (TRANSACTION_TAG in there or present.get(key.lower()) != value or _digest(key) in noted)
     ]
     # A run adds two of its own: the transaction's, and the one that says that all is done.
-    if not keys or len(wished) + 3 > TAGS_LIMIT:
-        return dict(wished)
-    return {**wished, TAGS_TAG: "".join(sorted(map(_digest, keys)))}
+    if not keys or len(desired) + 3 > TAGS_LIMIT:
+        return dict(desired)
+    return {**desired, TAGS_TAG: "".join(sorted(map(_digest, keys)))}
 
 
-def foreign(there: Mapping[str, str], wished: Iterable[str]) -> dict[str, str]:
+def foreign(there: Mapping[str, str], desired: Iterable[str]) -> dict[str, str]:
     """The tags that are there, not wished, and not irsa's to take away."""
-    names = {key.lower() for key in wished}
+    names = {key.lower() for key in desired}
     noted = _noted(there)
     return {
         key: value

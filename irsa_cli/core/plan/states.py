@@ -24,7 +24,7 @@ TRANSACTION_TAG = "irsa/transaction"
 It settles who made an object when the answer to our own create was lost.
 """
 
-WISH_TAG = "irsa/wish"
+SPEC_HASH_TAG = "irsa/spec-hash"
 """Tag of a role: a digest of what the run that made it wished. A half-made one of another wish is refused."""
 COMMIT_TAG = "irsa/commit"
 """Tag of a role whose ServiceAccount can't tell whether the run that made it has ended (`--role-only`, or the

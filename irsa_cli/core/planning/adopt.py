@@ -20,7 +20,7 @@ from irsa_cli.core.binding.ownership import (
     tags_of,
     theirs,
 )
-from irsa_cli.core.binding.spec import ObservedRole
+from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.marks import makers, other_managers
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -155,7 +155,7 @@ def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:
     )
 
 
-def _kept(pair: Pairing, role: ObservedRole, maker: str) -> Iterator[str]:
+def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
     """What is not as irsa would have made it, and stays."""
     state = role.state
     if state.path != default_role_path(pair.cluster.name):

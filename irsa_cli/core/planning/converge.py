@@ -11,13 +11,13 @@ import json
 from dataclasses import replace
 
 from irsa_cli.core.binding.attached_trust import becoming
-from irsa_cli.core.binding.observed import is_made
+from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.binding.role_changes import RoleChanges, check_path, role_changes
 from irsa_cli.core.binding.spec import (
-    Observed,
-    ObservedRole,
-    ObservedServiceAccount,
-    Wish,
+    CurrentRole,
+    CurrentServiceAccount,
+    CurrentState,
+    DesiredState,
     is_annotated,
     life_of,
 )
@@ -31,9 +31,9 @@ from irsa_cli.core.plan.states import (
     MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
+    SPEC_HASH_TAG,
     TRANSACTION_TAG,
     WEBHOOK_ANNOTATIONS,
-    WISH_TAG,
 )
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.planning.differences import check_trust_size
@@ -45,65 +45,65 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from irsa_cli.core.values.names import TAGS_LIMIT, default_role_path
 
 
-def converge(wish: Wish, observed: Observed, *, takes_over: bool = False) -> Plan:
+def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool = False) -> Plan:
     """The changes that make the wish true; empty when it is true already.
 
     Raises `Refused` for what is somebody else's, and for a role that is half made for other wishes, unless
     `takes_over`.
     """
-    if observed.service_account is not None and not wish.role_only:
-        check_note(observed.service_account.annotations, wish.namespace, wish.name)
-    wish = _with_notes(_with_keys(wish, observed.service_account), observed.role)
-    _check_account(wish, observed.service_account)
-    wish = replace(wish, override=True)
-    if wish.role is None or observed.role is None:
-        return plan(wish, observed)
-    _check_role(wish, observed, observed.role, takes_over=takes_over)
-    return plan(wish, observed, _changes(wish, observed, observed.role))
+    if current.service_account is not None and not desired.role_only:
+        check_note(current.service_account.annotations, desired.namespace, desired.name)
+    desired = _with_notes(_with_keys(desired, current.service_account), current.role)
+    _check_account(desired, current.service_account)
+    desired = replace(desired, override=True)
+    if desired.role is None or current.role is None:
+        return plan(desired, current)
+    _check_role(desired, current, current.role, takes_over=takes_over)
+    return plan(desired, current, _changes(desired, current, current.role))
 
 
-def _changes(wish: Wish, observed: Observed, role: ObservedRole) -> RoleChanges:
-    assert wish.role is not None
-    document = _trust_after(wish, role)
-    check_trust_size(wish.role_arn, document, observed.trust_quota)
-    _check_widening(wish, observed, role.state.trust, document)
-    tags = {**wish.role.tags, **tag_notes.foreign(role.state.tags, wish.role.tags)}
+def _changes(desired: DesiredState, current: CurrentState, role: CurrentRole) -> RoleChanges:
+    assert desired.role is not None
+    document = _trust_after(desired, role)
+    check_trust_size(desired.role_arn, document, current.trust_quota)
+    _check_widening(desired, current, role.state.trust, document)
+    tags = {**desired.role.tags, **tag_notes.foreign(role.state.tags, desired.role.tags)}
     if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):
         raise Refused(
-            f"role {wish.role_name} has no room for the entry's tags",
+            f"role {desired.role_name} has no room for the entry's tags",
             reason=f"with those that others have set it would have {len(tags)}, and IAM takes {TAGS_LIMIT}",
-            next_steps=(f"aws iam untag-role --role-name {wish.role_name} --tag-keys KEY",),
+            next_steps=(f"aws iam untag-role --role-name {desired.role_name} --tag-keys KEY",),
         )
-    state = replace(wish.role, trust=document, tags=tags)
+    state = replace(desired.role, trust=document, tags=tags)
     return role_changes(
-        wish.role_name, role, ObservedRole(state, frozenset(wish.policies), dict(wish.inline))
+        desired.role_name, role, CurrentRole(state, frozenset(desired.policies), dict(desired.inline))
     )
 
 
-def _trust_after(wish: Wish, role: ObservedRole) -> Document:
-    assert wish.role is not None
-    return owned_statements.with_own(role.state.trust, wish.role.trust, _own(wish, role))
+def _trust_after(desired: DesiredState, role: CurrentRole) -> Document:
+    assert desired.role is not None
+    return owned_statements.with_own(role.state.trust, desired.role.trust, _own(desired, role))
 
 
-def _own(wish: Wish, role: ObservedRole) -> owned_statements.Own:
-    assert wish.role is not None
-    return owned_statements.Own.of(wish.identity, wish.role.trust, role.state.tags)
+def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
+    assert desired.role is not None
+    return owned_statements.Own.of(desired.identity, desired.role.trust, role.state.tags)
 
 
-def voids(wish: Wish, observed: Observed) -> tuple[Restriction, ...]:
+def voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
     """What somebody else has restricted in the trust policy of irsa's role, and the wish undoes."""
-    role = observed.role
-    if wish.role is None or role is None:
+    role = current.role
+    if desired.role is None or role is None:
         return ()
-    return owned_statements.voided(role.state.trust, _trust_after(wish, role), _own(wish, role))
+    return owned_statements.voided(role.state.trust, _trust_after(desired, role), _own(desired, role))
 
 
-def _check_widening(wish: Wish, observed: Observed, before: Document, after: Document) -> None:
+def _check_widening(desired: DesiredState, current: CurrentState, before: Document, after: Document) -> None:
     """Raise `Refused` where somebody else has restricted irsa's statement, and this would undo it."""
-    found = () if wish.force else voids(wish, observed)
+    found = () if desired.force else voids(desired, current)
     if found:
         raise Refused(
-            f"the trust policy of role {wish.role_name} was restricted by somebody else",
+            f"the trust policy of role {desired.role_name} was restricted by somebody else",
             reason="the entry does not wish these conditions, and to write it would void them",
             details=(*(item.text for item in found), *becoming(before, after)),
             next_steps=(
@@ -113,64 +113,72 @@ def _check_widening(wish: Wish, observed: Observed, before: Document, after: Doc
         )
 
 
-def _check_role(wish: Wish, observed: Observed, role: ObservedRole, *, takes_over: bool) -> None:
-    assert wish.role is not None
+def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole, *, takes_over: bool) -> None:
+    assert desired.role is not None
     tags = role.state.tags
     for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
-        if tags.get(key) != wish.role.tags[key]:
+        if tags.get(key) != desired.role.tags[key]:
             raise Refused(
-                f"role {wish.role_name} is not irsa's for {wish.namespace}/{wish.name}",
-                reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {wish.role.tags[key]}",
-                next_steps=_instead_of(wish, observed, theirs=key in tags),
+                f"role {desired.role_name} is not irsa's for {desired.namespace}/{desired.name}",
+                reason=f"its tag {key} is {tags.get(key) or 'not there'}, expected {desired.role.tags[key]}",
+                next_steps=_instead_of(desired, current, theirs=key in tags),
             )
-    check_path(wish.role_name, role.state, wish.role)
-    owned_statements.check_marks(wish.role_name, tags)
-    life = life_of(wish, observed)
-    if not life.is_over and not takes_over and tags.get(WISH_TAG) != wish.role.tags.get(WISH_TAG):
+    check_path(desired.role_name, role.state, desired.role)
+    owned_statements.check_marks(desired.role_name, tags)
+    life = life_of(desired, current)
+    if (
+        not life.is_over
+        and not takes_over
+        and tags.get(SPEC_HASH_TAG) != desired.role.tags.get(SPEC_HASH_TAG)
+    ):
         raise Refused(
-            f"role {wish.role_name} is {life.stage.value}, for other wishes",
+            f"role {desired.role_name} is {life.stage.value}, for other wishes",
             reason=life.why,
             next_steps=(
                 "wait for that run: 15 minutes after it began, this command takes the role over",
-                *life.next_steps(f"-c {wish.cluster.name} -r {wish.cluster.region}"),
+                *life.next_steps(f"-c {desired.cluster.name} -r {desired.cluster.region}"),
             ),
         )
 
 
-def _instead_of(wish: Wish, observed: Observed, *, theirs: bool) -> tuple[str, ...]:
+def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -> tuple[str, ...]:
     """What to do about a role that is not irsa's for the ServiceAccount; `theirs`: it is for another."""
     if theirs:
         return (
             "give the entry another roleName",
             "or, to use that role: attachRoleARN in place of roleName, and --update-trust",
         )
-    named = "" if is_annotated(wish, observed) and not wish.role_only else f" --role-name {wish.role_name}"
+    named = (
+        ""
+        if is_annotated(desired, current) and not desired.role_only
+        else f" --role-name {desired.role_name}"
+    )
     return (
-        f"to take the role over: {_adopt(wish)}{named}",
+        f"to take the role over: {_adopt(desired)}{named}",
         "or give the entry another roleName",
     )
 
 
-def _adopt(wish: Wish) -> str:
-    cluster = wish.cluster
-    return f"irsa adopt {wish.name} -n {wish.namespace} -c {cluster.name} -r {cluster.region}"
+def _adopt(desired: DesiredState) -> str:
+    cluster = desired.cluster
+    return f"irsa adopt {desired.name} -n {desired.namespace} -c {cluster.name} -r {cluster.region}"
 
 
-def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
+def _check_account(desired: DesiredState, account: CurrentServiceAccount | None) -> None:
     """A ServiceAccount with a role that irsa has not given it changes only when the user says so."""
     annotations = account.annotations if account is not None else {}
-    _check_audience(wish, account)
+    _check_audience(desired, account)
     present = annotations.get(ROLE_ARN_ANNOTATION)
-    if present in (None, wish.role_arn) or wish.override or wish.role_only:
+    if present in (None, desired.role_arn) or desired.override or desired.role_only:
         return
     # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
-    own = f":iam::{wish.cluster.account}:role{default_role_path(wish.cluster.name)}"
+    own = f":iam::{desired.cluster.account}:role{default_role_path(desired.cluster.name)}"
     if not wrote(annotations, ROLE_ARN_ANNOTATION) or own not in present:
-        keep = f"to keep that role: {_adopt(wish)}, and name no other role in the entry"
-        if f":iam::{wish.cluster.account}:" not in str(present):
+        keep = f"to keep that role: {_adopt(desired)}, and name no other role in the entry"
+        if f":iam::{desired.cluster.account}:" not in str(present):
             keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
         raise Refused(
-            f"{wish.namespace}/{wish.name} has another role",
+            f"{desired.namespace}/{desired.name} has another role",
             reason=f"it is annotated with {present}, which irsa did not make, or not give it",
             next_steps=(
                 keep,
@@ -179,17 +187,17 @@ def _check_account(wish: Wish, account: ObservedServiceAccount | None) -> None:
         )
 
 
-def _check_audience(wish: Wish, account: ObservedServiceAccount | None) -> None:
+def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None) -> None:
     """An audience that somebody else has set, and the entry does not name, is not taken off in silence."""
-    if account is None or wish.override or wish.role_only or is_made(account):
+    if account is None or desired.override or desired.role_only or is_made(account):
         return
     present = account.annotations.get(AUDIENCE_ANNOTATION)
-    if present in (None, wish.audience) or wish.audience != DEFAULT_AUDIENCE:
+    if present in (None, desired.audience) or desired.audience != DEFAULT_AUDIENCE:
         return
     if wrote(account.annotations, AUDIENCE_ANNOTATION):
         return
     raise Refused(
-        f"{wish.namespace}/{wish.name} asks for tokens of another audience",
+        f"{desired.namespace}/{desired.name} asks for tokens of another audience",
         reason=f"its annotation {AUDIENCE_ANNOTATION} is {present}, which irsa did not write",
         next_steps=(
             "to keep it: say audience in the entry (kind Bindings)",
@@ -198,23 +206,23 @@ def _check_audience(wish: Wish, account: ObservedServiceAccount | None) -> None:
     )
 
 
-def _with_notes(wish: Wish, role: ObservedRole | None) -> Wish:
+def _with_notes(desired: DesiredState, role: CurrentRole | None) -> DesiredState:
     """The wish with the tags that tell a later run what is irsa's of the trust policy and of the tags."""
-    if wish.role is None:
-        return wish
+    if desired.role is None:
+        return desired
     there = role.state.tags if role is not None else {TRANSACTION_TAG: ""}
-    tags = {**wish.role.tags, **owned_statements.tags(wish.identity, wish.role.trust)}
+    tags = {**desired.role.tags, **owned_statements.tags(desired.identity, desired.role.trust)}
     tags = tag_notes.with_note(tags, there)
-    return replace(wish, role=replace(wish.role, tags=tags))
+    return replace(desired, role=replace(desired.role, tags=tags))
 
 
-def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
+def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> DesiredState:
     """The wish with the keys that are to go, and the note of those that are there."""
-    if wish.role_only:
-        return wish
+    if desired.role_only:
+        return desired
     keys = {
-        "annotations": sorted(key for key in wish.annotations if key not in WEBHOOK_ANNOTATIONS),
-        "labels": sorted(wish.labels),
+        "annotations": sorted(key for key in desired.annotations if key not in WEBHOOK_ANNOTATIONS),
+        "labels": sorted(desired.labels),
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
     before = applied_keys(account.annotations if account is not None else {})
@@ -222,17 +230,17 @@ def _with_keys(wish: Wish, account: ObservedServiceAccount | None) -> Wish:
     if MANAGED_BY_LABEL in labels:
         labels[MANAGED_BY_LABEL] = "irsa"  # As it was before it was wished to be something else.
     return replace(
-        wish,
+        desired,
         annotations={
             **dict.fromkeys((*before["annotations"], *_former(account))),
-            **wish.annotations,
+            **desired.annotations,
             KEYS_ANNOTATION: noted,
         },
-        labels={**labels, **wish.labels},
+        labels={**labels, **desired.labels},
     )
 
 
-def _former(account: ObservedServiceAccount | None) -> list[str]:
+def _former(account: CurrentServiceAccount | None) -> list[str]:
     """The webhook's annotations that irsa has written: they go when they are not wished any more."""
     if account is None:
         return []

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from irsa_cli.core.binding import account_changes, attached_trust
 from irsa_cli.core.binding.role_changes import RoleChanges
-from irsa_cli.core.binding.spec import Observed, Wish, is_annotated, is_half_made
+from irsa_cli.core.binding.spec import CurrentState, DesiredState, is_annotated, is_incomplete
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.plan.changes import Change, Kind, Plan
@@ -40,42 +40,42 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import provider_arn
 
 
-def plan(wish: Wish, observed: Observed, changes: RoleChanges | None = None) -> Plan:
+def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | None = None) -> Plan:
     """The changes that make the wish true; empty when it is true already.
 
     Raises `Refused` when something exists and differs, or when a precondition does not hold. With `changes`,
     the role that is there is changed by them, whatever differs.
     """
     if changes is None:
-        check(wish, observed)
+        check(desired, current)
     else:
-        check_preconditions(wish, observed)
-    account = [] if wish.role_only else _service_account_changes(wish, observed)
-    early, last = (account[:-1], account[-1:]) if wish.gated else ([], account)
-    policies = _policy_changes(wish, observed) if changes is None else list(changes.gains)
+        check_preconditions(desired, current)
+    account = [] if desired.role_only else _service_account_changes(desired, current)
+    early, last = (account[:-1], account[-1:]) if desired.gated else ([], account)
+    policies = _policy_changes(desired, current) if changes is None else list(changes.gains)
     losses = [] if changes is None else list(changes.losses)
-    commit = _commit_changes(wish, observed, last=not policies)
+    commit = _commit_changes(desired, current, last=not policies)
     first = [
-        *_provider_changes(wish, observed),
-        *_namespace_changes(wish, observed),
-        *_role_changes(wish, observed, last=not policies),
+        *_provider_changes(desired, current),
+        *_namespace_changes(desired, current),
+        *_role_changes(desired, current, last=not policies),
     ]
-    second = [*policies, *_trust_changes(wish, observed), *early]
+    second = [*policies, *_trust_changes(desired, current), *early]
     if first or second or losses or commit or last:
-        first += _owner_changes(wish, observed)
-        second += _repeated(wish, observed)
+        first += _owner_changes(desired, current)
+        second += _repeated(desired, current)
     *work, tail = (first, second, losses, commit, last) if last else (first, second, losses, commit)
     stages = Plan.of(*work).stages
     # A gate stands before the last stage, and so behind all that the token needs: where the annotation
     # is there already, that stage may be empty.
-    return Plan((*stages, tuple(tail))) if tail or (wish.gated and stages) else Plan(stages)
+    return Plan((*stages, tuple(tail))) if tail or (desired.gated and stages) else Plan(stages)
 
 
-def _provider_changes(wish: Wish, observed: Observed) -> list[Change]:
-    if not wish.associate or wish.role_account != wish.cluster.account:
+def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
+    if not desired.associate or desired.role_account != desired.cluster.account:
         return []
-    made_for = {SERVICE_ACCOUNT_TAG: f"{wish.namespace}/{wish.name}"}
-    return provider_changes(wish.cluster, (wish.audience,), observed.provider, tags=made_for)
+    made_for = {SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}"}
+    return provider_changes(desired.cluster, (desired.audience,), current.provider, tags=made_for)
 
 
 def provider_changes(
@@ -92,139 +92,143 @@ def provider_changes(
     """
     arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
     if provider is None:
-        wished = ProviderState(
+        desired_value = ProviderState(
             url=cluster.issuer,
             audiences=list(audiences),
             thumbprints=list(thumbprints),
             tags={CLUSTER_TAG: cluster.arn, **(tags or {})},
         )
-        return [Change(Kind.PROVIDER, (arn,), None, wished)]
+        return [Change(Kind.PROVIDER, (arn,), None, desired_value)]
     missing = [audience for audience in audiences if audience not in provider.audiences]
     return [Change(Kind.AUDIENCE, (arn, audience), None, Present()) for audience in missing]
 
 
-def _namespace_changes(wish: Wish, observed: Observed) -> list[Change]:
-    if observed.namespace_exists or wish.role_only:
+def _namespace_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
+    if current.namespace_exists or desired.role_only:
         return []
-    return [Change(Kind.NAMESPACE, (wish.namespace,), None, NamespaceState())]
+    return [Change(Kind.NAMESPACE, (desired.namespace,), None, NamespaceState())]
 
 
-def _role_changes(wish: Wish, observed: Observed, *, last: bool) -> list[Change]:
+def _role_changes(desired: DesiredState, current: CurrentState, *, last: bool) -> list[Change]:
     """The role; `last`: nothing is to be put onto it afterwards."""
-    if wish.role is None or observed.role is not None:
+    if desired.role is None or current.role is not None:
         return []
-    role = wish.role
-    if wish.role_only or is_annotated(wish, observed):
+    role = desired.role
+    if desired.role_only or is_annotated(desired, current):
         role = replace(role, tags={**role.tags, COMMIT_TAG: DONE if last else PENDING})
-    return [Change(Kind.ROLE, (wish.role_name,), None, role)]
+    return [Change(Kind.ROLE, (desired.role_name,), None, role)]
 
 
-def _commit_changes(wish: Wish, observed: Observed, *, last: bool) -> list[Change]:
+def _commit_changes(desired: DesiredState, current: CurrentState, *, last: bool) -> list[Change]:
     """The tag that says that all is done, where the ServiceAccount can't say it."""
-    if wish.role is None:
+    if desired.role is None:
         return []
-    if _is_to_tell(wish, observed):
-        return [Change(Kind.ROLE_COMMIT, (wish.role_name,), None, CommitState(DONE))]
-    if observed.role is not None:
-        before = lifecycle.commit_of(observed.role.state.tags)
+    if _is_to_tell(desired, current):
+        return [Change(Kind.ROLE_COMMIT, (desired.role_name,), None, CommitState(DONE))]
+    if current.role is not None:
+        before = lifecycle.commit_of(current.role.state.tags)
     else:
-        pending = not last and (wish.role_only or is_annotated(wish, observed))
+        pending = not last and (desired.role_only or is_annotated(desired, current))
         before = CommitState(PENDING) if pending else None
     if before in (None, CommitState(DONE)):
         return []
-    return [Change(Kind.ROLE_COMMIT, (wish.role_name,), before, CommitState(DONE))]
+    return [Change(Kind.ROLE_COMMIT, (desired.role_name,), before, CommitState(DONE))]
 
 
-def _is_to_tell(wish: Wish, observed: Observed) -> bool:
+def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the role has to say itself from now on that it is complete: so far its ServiceAccount did."""
-    tags = observed.role.state.tags if observed.role is not None else {}
-    return wish.role_only and lifecycle.is_told_by_account(tags)
+    tags = current.role.state.tags if current.role is not None else {}
+    return desired.role_only and lifecycle.is_told_by_account(tags)
 
 
-def _owner_changes(wish: Wish, observed: Observed) -> list[Change]:
+def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """What another run has made, and may still take back, becomes this run's before anything builds on it."""
     ours = OwnerState("")
     changes = []
     # Only its owner may write on a role that it is complete.
-    if observed.role is not None and (is_half_made(wish, observed) or _is_to_tell(wish, observed)):
-        maker = OwnerState(observed.role.state.tags.get(TRANSACTION_TAG, NOBODY))
-        changes.append(Change(Kind.ROLE_OWNER, (wish.role_name,), maker, ours))
-    if observed.provider_maker:
-        maker = OwnerState(observed.provider_maker)
-        changes.append(Change(Kind.PROVIDER_OWNER, (wish.identity.provider_arn,), maker, ours))
-    if observed.namespace_maker and not wish.role_only:
+    if current.role is not None and (is_incomplete(desired, current) or _is_to_tell(desired, current)):
+        maker = OwnerState(current.role.state.tags.get(TRANSACTION_TAG, NOBODY))
+        changes.append(Change(Kind.ROLE_OWNER, (desired.role_name,), maker, ours))
+    if current.provider_maker:
+        maker = OwnerState(current.provider_maker)
+        changes.append(Change(Kind.PROVIDER_OWNER, (desired.identity.provider_arn,), maker, ours))
+    if current.namespace_maker and not desired.role_only:
         changes.append(
-            Change(Kind.NAMESPACE_OWNER, (wish.namespace,), OwnerState(observed.namespace_maker), ours)
+            Change(Kind.NAMESPACE_OWNER, (desired.namespace,), OwnerState(current.namespace_maker), ours)
         )
     return changes
 
 
-def _repeated(wish: Wish, observed: Observed) -> list[Change]:
+def _repeated(desired: DesiredState, current: CurrentState) -> list[Change]:
     """The policies that are on a half-made role already: its maker may be about to take them off."""
-    role = observed.role
-    if role is None or not is_half_made(wish, observed):
+    role = current.role
+    if role is None or not is_incomplete(desired, current):
         return []
-    there = [arn for arn in wish.policies if arn in role.attached]
-    changes = [Change(Kind.ATTACHMENT, (wish.role_name, arn), Present(), Present()) for arn in there]
+    there = [arn for arn in desired.policies if arn in role.attached]
+    changes = [Change(Kind.ATTACHMENT, (desired.role_name, arn), Present(), Present()) for arn in there]
     changes += [
-        Change(Kind.INLINE_POLICY, (wish.role_name, name), DocumentState(document), DocumentState(document))
-        for name, document in wish.inline.items()
+        Change(
+            Kind.INLINE_POLICY, (desired.role_name, name), DocumentState(document), DocumentState(document)
+        )
+        for name, document in desired.inline.items()
         if name in role.inline
     ]
     return changes
 
 
-def counts_on_others(wish: Wish, observed: Observed, todo: Plan) -> bool:
+def counts_on_others(desired: DesiredState, current: CurrentState, todo: Plan) -> bool:
     """Whether the plan builds on what another run may be taking back at this moment.
 
     Then what was read before is not enough: it has to be looked at again when the plan has been carried out.
     """
     return any(change.kind.traits.takes_over for change in todo) or (
-        wish.update_trust and len(todo) > 0 and not _trust_changes(wish, observed)
+        desired.update_trust and len(todo) > 0 and not _trust_changes(desired, current)
     )
 
 
-def _policy_changes(wish: Wish, observed: Observed) -> list[Change]:
-    if wish.role is None:
+def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
+    if desired.role is None:
         return []
-    attached = observed.role.attached if observed.role else frozenset()
-    inline = observed.role.inline if observed.role else {}
+    attached = current.role.attached if current.role else frozenset()
+    inline = current.role.inline if current.role else {}
     changes = [
-        Change(Kind.ATTACHMENT, (wish.role_name, arn), None, Present())
-        for arn in wish.policies
+        Change(Kind.ATTACHMENT, (desired.role_name, arn), None, Present())
+        for arn in desired.policies
         if arn not in attached
     ]
     changes += [
-        Change(Kind.INLINE_POLICY, (wish.role_name, name), None, DocumentState(document))
-        for name, document in wish.inline.items()
+        Change(Kind.INLINE_POLICY, (desired.role_name, name), None, DocumentState(document))
+        for name, document in desired.inline.items()
         if name not in inline
     ]
     return changes
 
 
-def _trust_changes(wish: Wish, observed: Observed) -> list[Change]:
-    if wish.role is not None or observed.role is None:
+def _trust_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
+    if desired.role is not None or current.role is None:
         return []
-    wanted = attached_trust.judge(wish, observed.role).added
+    wanted = attached_trust.judge(desired, current.role).added
     if wanted is None:
         return []
     return [
-        Change(Kind.TRUST_STATEMENT, (wish.role_name, wish.identity.subject), None, DocumentState(wanted))
+        Change(
+            Kind.TRUST_STATEMENT, (desired.role_name, desired.identity.subject), None, DocumentState(wanted)
+        )
     ]
 
 
-def _service_account_changes(wish: Wish, observed: Observed) -> list[Change]:
+def _service_account_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """One change, or with a gate up to two: the ServiceAccount without its role, then the annotation."""
-    target = (wish.namespace, wish.name)
-    account = observed.service_account
+    target = (desired.namespace, desired.name)
+    account = current.service_account
     if account is not None:
-        return account_changes.patch(target, account, wish.annotations, wish.labels)
-    wanted = {key: value for key, value in wish.annotations.items() if value is not None}
+        return account_changes.patch(target, account, desired.annotations, desired.labels)
+    wanted = {key: value for key, value in desired.annotations.items() if value is not None}
     annotations = with_marks(wanted)
-    wished = {key: value for key, value in wish.labels.items() if value is not None}
-    labels: dict[str, str | None] = {MANAGED_BY_LABEL: "irsa", **wished}
+    desired_value = {key: value for key, value in desired.labels.items() if value is not None}
+    labels: dict[str, str | None] = {MANAGED_BY_LABEL: "irsa", **desired_value}
     whole = ServiceAccountState(annotations={**annotations}, labels=labels)
-    if not wish.gated:
+    if not desired.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]
     role = annotations.pop(ROLE_ARN_ANNOTATION)
     del annotations[ROLE_MARK]

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding import account_changes
-from irsa_cli.core.binding.observed import Bound, NamedRole
+from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.role_changes import removal
-from irsa_cli.core.binding.spec import ObservedServiceAccount
+from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.annotation_marks import marks_there
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
@@ -157,7 +157,7 @@ def _statements(document: Mapping[str, object]) -> list[object]:
     return as_list(document.get("Statement", []))
 
 
-def _delete_account(bound: Bound, account: ObservedServiceAccount, work: _Work, *, keep: bool) -> None:
+def _delete_account(bound: Bound, account: CurrentServiceAccount, work: _Work, *, keep: bool) -> None:
     """The ServiceAccount that irsa made goes; another one, or one that is to be kept, loses what irsa wrote.
 
     Where a role goes it loses that early, else at the end. One that somebody else has given a role stays.
@@ -185,7 +185,7 @@ def _delete_account(bound: Bound, account: ObservedServiceAccount, work: _Work, 
         work.notes.append(f"ServiceAccount {bound.full_name} was not made by irsa: it stays, without a role")
 
 
-def _left(bound: Bound, account: ObservedServiceAccount) -> list[str]:
+def _left(bound: Bound, account: CurrentServiceAccount) -> list[str]:
     """Why a ServiceAccount keeps its annotation, and how it is taken off it."""
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (made by {maker}: change it there, too)"
@@ -201,7 +201,7 @@ def unannotate(bound: Bound) -> str:
     return f"kubectl annotate serviceaccount {bound.name} -n {bound.namespace} {ROLE_ARN_ANNOTATION}-"
 
 
-def _bare(bound: Bound, account: ObservedServiceAccount, *, keeps: bool) -> ObservedServiceAccount:
+def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> CurrentServiceAccount:
     """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
     applied = applied_keys(account.annotations)
     gone = {*bound.written, *marks_there(account.annotations), *applied["annotations"], KEYS_ANNOTATION}
@@ -215,14 +215,14 @@ def _bare(bound: Bound, account: ObservedServiceAccount, *, keeps: bool) -> Obse
 
 
 def _relabelled(
-    account: ObservedServiceAccount, annotations: Mapping[str, str], labels: Mapping[str, str]
+    account: CurrentServiceAccount, annotations: Mapping[str, str], labels: Mapping[str, str]
 ) -> Document:
     metadata = {**account.manifest.get("metadata", {}), "annotations": annotations, "labels": labels}
     return {**account.manifest, "metadata": metadata}
 
 
 def _patch(
-    target: tuple[str, str], account: ObservedServiceAccount, bare: ObservedServiceAccount
+    target: tuple[str, str], account: CurrentServiceAccount, bare: CurrentServiceAccount
 ) -> list[Change]:
     annotations = {key: None for key in account.annotations if key not in bare.annotations}
     labels = {key: None for key in account.labels if key not in bare.labels}

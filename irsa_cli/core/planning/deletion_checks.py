@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa_cli.core.binding.observed import Bound, NamedRole
+from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.spec import (
-    Observed,
-    ObservedRole,
-    ObservedServiceAccount,
-    Wish,
+    CurrentRole,
+    CurrentServiceAccount,
+    CurrentState,
+    DesiredState,
     is_annotated,
     life_of,
 )
@@ -24,7 +24,7 @@ from irsa_cli.core.plan.states import (
     NOBODY,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
-    WISH_TAG,
+    SPEC_HASH_TAG,
     ProviderState,
     RoleState,
 )
@@ -48,47 +48,47 @@ class Difference:
 
     what: str
     present: str
-    wished: str
+    desired_value: str
     update: Flags | None = None
 
     def __str__(self) -> str:
-        return f"{self.what}: is {self.present}, wished {self.wished}"
+        return f"{self.what}: is {self.present}, wished {self.desired_value}"
 
 
-def check(wish: Wish, observed: Observed) -> None:
+def check(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` when something exists and differs, or when a precondition does not hold."""
-    check_preconditions(wish, observed)
-    differences = list(_differences(wish, observed))
-    ours = list(_of_bound_role(wish, observed))
+    check_preconditions(desired, current)
+    differences = list(_differences(desired, current))
+    ours = list(_of_bound_role(desired, current))
     if ours and differences:
-        raise _refusal_of_ours(wish, observed, ours)
+        raise _refusal_of_ours(desired, current, ours)
     if differences:
-        raise _refusal(wish, observed, differences)
+        raise _refusal(desired, current, differences)
 
 
-def check_preconditions(wish: Wish, observed: Observed) -> None:
+def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` when something that the wish builds on is not there, or not as it must be."""
-    if wish.role_account == wish.cluster.account and not wish.associate:
-        check_provider(wish.cluster, wish.audience, observed.provider)
-    if not observed.namespace_exists and not wish.create_namespace and not wish.role_only:
+    if desired.role_account == desired.cluster.account and not desired.associate:
+        check_provider(desired.cluster, desired.audience, current.provider)
+    if not current.namespace_exists and not desired.create_namespace and not desired.role_only:
         raise Refused(
-            f"namespace {wish.namespace} does not exist",
+            f"namespace {desired.namespace} does not exist",
             reason="--no-create-namespace was given",
-            next_steps=(f"kubectl create namespace {wish.namespace}",),
+            next_steps=(f"kubectl create namespace {desired.namespace}",),
         )
-    if wish.role is None and observed.role is None and not observed.role_unreadable:
+    if desired.role is None and current.role is None and not current.role_unreadable:
         raise Refused(
-            f"role {wish.role_arn} does not exist",
+            f"role {desired.role_arn} does not exist",
             reason="a role that is only used (--attach-role-arn, in files attachRoleARN) has to be there",
         )
-    if wish.update_trust and observed.role_unreadable:
+    if desired.update_trust and current.role_unreadable:
         raise Refused(
-            f"the trust policy of {wish.role_arn} can't be updated", reason=observed.role_unreadable
+            f"the trust policy of {desired.role_arn} can't be updated", reason=current.role_unreadable
         )
-    if wish.role is None and observed.role is not None:
-        found = attached_trust.check(wish, observed.role)
+    if desired.role is None and current.role is not None:
+        found = attached_trust.check(desired, current.role)
         if found.added is not None:
-            check_trust_size(wish.role_arn, found.after, observed.trust_quota)
+            check_trust_size(desired.role_arn, found.after, current.trust_quota)
 
 
 def check_provider(cluster: Cluster, audience: str, provider: ProviderState | None) -> None:
@@ -122,132 +122,141 @@ def check_trust_size(role: str, document: policy.Document, quota: int) -> None:
         )
 
 
-def _differences(wish: Wish, observed: Observed) -> Iterator[Difference]:
-    if wish.role is not None and observed.role is not None:
+def _differences(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
+    if desired.role is not None and current.role is not None:
         yield from _role_differences(
-            wish, wish.role, observed.role, life_of(wish, observed), observed.service_account
+            desired, desired.role, current.role, life_of(desired, current), current.service_account
         )
-    if observed.service_account is not None and not wish.role_only:
-        yield from _service_account_differences(wish, observed.service_account)
+    if current.service_account is not None and not desired.role_only:
+        yield from _service_account_differences(desired, current.service_account)
 
 
 def _role_differences(
-    wish: Wish,
-    wished: RoleState,
-    role: ObservedRole,
+    desired: DesiredState,
+    desired_value: RoleState,
+    role: CurrentRole,
     life: Lifecycle,
-    account: ObservedServiceAccount | None,
+    account: CurrentServiceAccount | None,
 ) -> Iterator[Difference]:
     present = role.state
-    what = f"role {wish.role_name}"
+    what = f"role {desired.role_name}"
     for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
-        if present.tags.get(key) != wished.tags[key]:
-            yield Difference(f"{what}, tag {key}", present.tags.get(key) or "not there", wished.tags[key])
+        if present.tags.get(key) != desired_value.tags[key]:
+            yield Difference(
+                f"{what}, tag {key}", present.tags.get(key) or "not there", desired_value.tags[key]
+            )
             return  # Somebody else's role: how else it differs is of no interest.
-    if not life.is_over and present.tags.get(WISH_TAG, wished.tags.get(WISH_TAG)) != wished.tags.get(
-        WISH_TAG
-    ):
-        if wish.role_only and not lifecycle.tells_itself(present.tags):
+    if not life.is_over and present.tags.get(
+        SPEC_HASH_TAG, desired_value.tags.get(SPEC_HASH_TAG)
+    ) != desired_value.tags.get(SPEC_HASH_TAG):
+        if desired.role_only and not lifecycle.tells_itself(present.tags):
             # Whether that run has ended, the ServiceAccount tells, and the cluster is not asked.
             maker = life.transaction or NOBODY
             yield Difference(what, f"made with its ServiceAccount by transaction {maker}", "made without one")
             return
         yield Difference(what, f"{life.stage.value}, for other wishes ({life.why})", OVER)
-    if present.path != wished.path:
-        yield Difference(f"{what}, path", present.path, wished.path)
-    if not policy.equal(present.trust, wished.trust):
+    if present.path != desired_value.path:
+        yield Difference(f"{what}, path", present.path, desired_value.path)
+    if not policy.equal(present.trust, desired_value.trust):
         yield Difference(
             f"{what}, trust policy",
             policy.dump(present.trust),
-            policy.dump(wished.trust),
-            update_flags.of_trust(wish, present.trust, account),
+            policy.dump(desired_value.trust),
+            update_flags.of_trust(desired, present.trust, account),
         )
-    yield from _setting_differences(what, wished, present)
-    yield from _policy_differences(wish, what, role, committed=life.is_over)
+    yield from _setting_differences(what, desired_value, present)
+    yield from _policy_differences(desired, what, role, committed=life.is_over)
 
 
-def _setting_differences(what: str, wished: RoleState, present: RoleState) -> Iterator[Difference]:
-    if present.max_session_duration != wished.max_session_duration:
+def _setting_differences(what: str, desired_value: RoleState, present: RoleState) -> Iterator[Difference]:
+    if present.max_session_duration != desired_value.max_session_duration:
         yield Difference(
             f"{what}, session duration",
             f"{present.max_session_duration} s",
-            f"{wished.max_session_duration} s",
-            ("--max-session-duration", str(wished.max_session_duration)),
+            f"{desired_value.max_session_duration} s",
+            ("--max-session-duration", str(desired_value.max_session_duration)),
         )
-    boundary = update_flags.of_boundary(wished.permissions_boundary)
+    boundary = update_flags.of_boundary(desired_value.permissions_boundary)
     for label, has, wants, flags in (
-        ("description", present.description, wished.description, ("--description", wished.description)),
-        ("permissions boundary", present.permissions_boundary, wished.permissions_boundary, boundary),
+        (
+            "description",
+            present.description,
+            desired_value.description,
+            ("--description", desired_value.description),
+        ),
+        ("permissions boundary", present.permissions_boundary, desired_value.permissions_boundary, boundary),
     ):
         if has != wants:
             yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags)
-    for key, value in wished.tags.items():
-        if key != WISH_TAG and present.tags.get(key) != value:
+    for key, value in desired_value.tags.items():
+        if key != SPEC_HASH_TAG and present.tags.get(key) != value:
             there = present.tags.get(key, "not there")
             yield Difference(f"{what}, tag {key}", there, value, update_flags.of_tag(key, value))
 
 
 def _policy_differences(
-    wish: Wish, what: str, role: ObservedRole, *, committed: bool
+    desired: DesiredState, what: str, role: CurrentRole, *, committed: bool
 ) -> Iterator[Difference]:
-    for arn in sorted(role.attached - set(wish.policies)):
+    for arn in sorted(role.attached - set(desired.policies)):
         yield Difference(f"{what}, policy {arn}", "attached", "not attached", ("--detach-policy-arn", arn))
-    for name in sorted(set(role.inline) - set(wish.inline)):
+    for name in sorted(set(role.inline) - set(desired.inline)):
         yield Difference(
             f"{what}, inline policy {name}", "there", "not there", ("--remove-inline-policy", name)
         )
-    for name in sorted(set(role.inline) & set(wish.inline)):
-        if not policy.equal(role.inline[name], wish.inline[name]):
+    for name in sorted(set(role.inline) & set(desired.inline)):
+        if not policy.equal(role.inline[name], desired.inline[name]):
             yield Difference(
                 f"{what}, inline policy {name}",
                 policy.dump(role.inline[name]),
-                policy.dump(wish.inline[name]),
+                policy.dump(desired.inline[name]),
                 update_flags.of_inline(name),
             )
     if committed:
         # What an interrupted run had no time for is made up for; what somebody took away is not.
-        for arn in sorted(set(wish.policies) - role.attached):
+        for arn in sorted(set(desired.policies) - role.attached):
             yield Difference(
                 f"{what}, policy {arn}", "not attached", "attached", ("--attach-policy-arn", arn)
             )
-        for name in sorted(set(wish.inline) - set(role.inline)):
+        for name in sorted(set(desired.inline) - set(role.inline)):
             yield Difference(
                 f"{what}, inline policy {name}", "not there", "there", update_flags.of_inline(name)
             )
 
 
-def _service_account_differences(wish: Wish, account: ObservedServiceAccount) -> Iterator[Difference]:
-    if wish.override:
+def _service_account_differences(
+    desired: DesiredState, account: CurrentServiceAccount
+) -> Iterator[Difference]:
+    if desired.override:
         return
-    what = f"ServiceAccount {wish.namespace}/{wish.name}"
-    for key, value in wish.annotations.items():
+    what = f"ServiceAccount {desired.namespace}/{desired.name}"
+    for key, value in desired.annotations.items():
         has = account.annotations.get(key)
         if has is not None and has != value:
             flags = update_flags.of_annotation(key, value)
             yield Difference(f"{what}, annotation {key}", has, value or "not there", flags)
-    for key, value in wish.labels.items():
+    for key, value in desired.labels.items():
         has = account.labels.get(key)
         if has is not None and has != value:
             label = None if value is None else ("--label", f"{key}={value}")
             yield Difference(f"{what}, label {key}", has, value or "not there", label)
 
 
-def _updating(wish: Wish, observed: Observed, differences: list[Difference]) -> list[str]:
+def _updating(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> list[str]:
     """The one command that makes all of it as wished; where there is none, what it would leave."""
-    if not _is_bound(wish, observed):
+    if not _is_bound(desired, current):
         steps = ["run this again with what is there"]
         if all(item.what.startswith("ServiceAccount ") for item in differences):
             steps.append("to write over it: run this again with --override-existing-serviceaccounts")
         return steps
     left = [item.what for item in differences if item.update is None]
-    if left or observed.service_account is None:
+    if left or current.service_account is None:
         steps = ["run this again with what is there, or change what is there first"]
         return [*steps, *(f"irsa update-sa does not change the {_last(what)}" for what in left)]
     flags = [item.update for item in differences if item.update]
-    audience = update_flags.of_audience(wish, observed.service_account)
+    audience = update_flags.of_audience(desired, current.service_account)
     flags = [*flags, *([audience] if audience else [])]
     files = update_flags.files(flags)
-    role = observed.bound_role or observed.role
+    role = current.bound_role or current.role
     bounded = role.state.permissions_boundary if role is not None else ""
     kept = any(item.what.endswith(", permissions boundary") and item.update == () for item in differences)
     # What bounds a role is not proposed to go: a command that is pasted would have taken it away.
@@ -257,89 +266,90 @@ def _updating(wish: Wish, observed: Observed, differences: list[Difference]) -> 
     return [
         "run this again with what is there, or change what is there:",
         *(f"with the policy that was given in the file {name}:" for name in files),
-        update_flags.command(wish, flags),
+        update_flags.command(desired, flags),
         *keep,
     ]
 
 
-def _is_bound(wish: Wish, observed: Observed) -> bool:
+def _is_bound(desired: DesiredState, current: CurrentState) -> bool:
     """Whether the ServiceAccount names a role that `irsa update-sa` can change."""
-    return is_annotated(wish, observed) or observed.bound_role is not None
+    return is_annotated(desired, current) or current.bound_role is not None
 
 
 def _last(what: str) -> str:
     return what.rpartition(", ")[2]
 
 
-def _of_bound_role(wish: Wish, observed: Observed) -> Iterator[Difference]:
+def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Difference]:
     """How the role differs that the ServiceAccount has, where that is irsa's for it under another name."""
-    account, role = observed.service_account, observed.bound_role
-    if wish.role is None or wish.override or account is None or role is None:
+    account, role = current.service_account, current.bound_role
+    if desired.role is None or desired.override or account is None or role is None:
         return
     named = account.annotations.get(ROLE_ARN_ANNOTATION, "")
-    if named.rsplit("/", 1)[-1] == wish.role_name:
+    if named.rsplit("/", 1)[-1] == desired.role_name:
         return  # It is the wished one, in another place.
-    present, wished = role.state, wish.role
-    if any(present.tags.get(key) != wished.tags[key] for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG)):
+    present, desired_value = role.state, desired.role
+    if any(present.tags.get(key) != desired_value.tags[key] for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG)):
         return
     # An adopted role keeps its path and its trust policy. What has a default was hardly wished.
     kept = replace(
-        wished,
+        desired_value,
         path=present.path,
         trust=present.trust,
-        description=wished.description or present.description,
-        permissions_boundary=wished.permissions_boundary or present.permissions_boundary,
+        description=desired_value.description or present.description,
+        permissions_boundary=desired_value.permissions_boundary or present.permissions_boundary,
         max_session_duration=present.max_session_duration
-        if wished.max_session_duration == DEFAULT_SESSION
-        else wished.max_session_duration,
+        if desired_value.max_session_duration == DEFAULT_SESSION
+        else desired_value.max_session_duration,
     )
-    its = update_flags.for_role(wish, named)
-    what = f"ServiceAccount {wish.namespace}/{wish.name}, role"
-    yield Difference(what, f"{named}, which is irsa's for it", wish.role_arn, ())
+    its = update_flags.for_role(desired, named)
+    what = f"ServiceAccount {desired.namespace}/{desired.name}, role"
+    yield Difference(what, f"{named}, which is irsa's for it", desired.role_arn, ())
     life = lifecycle.of(present.tags, named=True)
     yield from _role_differences(its, kept, role, life, account)
     yield from _service_account_differences(its, account)
 
 
-def _refusal_of_ours(wish: Wish, observed: Observed, differences: list[Difference]) -> Refused:
+def _refusal_of_ours(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> Refused:
     """For a ServiceAccount that has a role of irsa's under another name, as an adopted one has."""
-    steps = _updating(wish, observed, differences)
+    steps = _updating(desired, current, differences)
     if len(differences) == 1:
-        where = f"{wish.name} -n {wish.namespace} -c {wish.cluster.name} -r {wish.cluster.region}"
+        where = f"{desired.name} -n {desired.namespace} -c {desired.cluster.name} -r {desired.cluster.region}"
         steps = [f"it has what is wished by the role that is there: irsa describe-sa {where}"]
     return Refused(
-        f"{wish.namespace}/{wish.name} has another role of irsa's",
+        f"{desired.namespace}/{desired.name} has another role of irsa's",
         reason="a second role is not made beside it",
         details=[str(difference) for difference in differences],
         next_steps=steps,
     )
 
 
-def _refusal(wish: Wish, observed: Observed, differences: list[Difference]) -> Refused:
-    steps = _updating(wish, observed, differences)
-    account = observed.service_account
+def _refusal(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> Refused:
+    steps = _updating(desired, current, differences)
+    account = current.service_account
     other = account.annotations.get(ROLE_ARN_ANNOTATION) if account else None
-    moved = observed.bound_role is not None and str(other).rsplit("/", 1)[-1] == wish.role_name
-    if other not in (None, wish.role_arn) and not moved:
+    moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
+    if other not in (None, desired.role_arn) and not moved:
         steps = ["to give it the new role: run this again with --override-existing-serviceaccounts"]
-    elif any(difference.wished == "made without one" for difference in differences):
+    elif any(difference.desired_value == "made without one" for difference in differences):
         steps = [
-            f"to change the role: irsa update-sa {wish.name} -n {wish.namespace} -c {wish.cluster.name}",
+            f"to change the role: irsa update-sa {desired.name} -n {desired.namespace}"
+            f" -c {desired.cluster.name}",
             "to leave the ServiceAccount to somebody else: irsa apply, with roleOnly in its entry",
         ]
-    elif any(difference.wished == OVER for difference in differences):
-        where = f"-c {wish.cluster.name} -r {wish.cluster.region}"
-        steps = [*life_of(wish, observed).next_steps(where)]
-    elif observed.role and any("tag irsa/" in difference.what for difference in differences):
+    elif any(difference.desired_value == OVER for difference in differences):
+        where = f"-c {desired.cluster.name} -r {desired.cluster.region}"
+        steps = [*life_of(desired, current).next_steps(where)]
+    elif current.role and any("tag irsa/" in difference.what for difference in differences):
         # IAM finds roles by name alone: the one that is there may have another path than the wished one.
-        resource = f"role{observed.role.state.path}{wish.role_name}"
-        there = iam_arn(wish.cluster.partition, wish.role_account, resource)
+        resource = f"role{current.role.state.path}{desired.role_name}"
+        there = iam_arn(desired.cluster.partition, desired.role_account, resource)
         steps = [
             "to make a role of another name: run this again with --role-name",
             f"to use the role that is there: --attach-role-arn {there}",
         ]
     return Refused(
-        f"{wish.namespace}/{wish.name} can't be made as wished: something is there and differs",
+        f"{desired.namespace}/{desired.name} can't be made as wished: something is there and differs",
         details=[str(difference) for difference in differences],
         next_steps=steps,
     )

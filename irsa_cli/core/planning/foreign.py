@@ -9,8 +9,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from irsa_cli.core.binding.observed import Bound
-from irsa_cli.core.binding.spec import ObservedServiceAccount
+from irsa_cli.core.binding.current import Bound
+from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, ROLE_MARK, SERVICE_ACCOUNT_TAG
 from irsa_cli.core.planning.delete import unannotate
@@ -34,14 +34,14 @@ def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
     )
 
 
-def _why(account: ObservedServiceAccount) -> str:
+def _why(account: CurrentServiceAccount) -> str:
     marked = account.annotations.get(ROLE_MARK)
     if marked is None:
         return f"its annotation {ROLE_ARN_ANNOTATION} bears no mark of irsa's ({ROLE_MARK})"
     return f"somebody has changed its annotation {ROLE_ARN_ANNOTATION} since irsa wrote {marked}"
 
 
-def _makers(bound: Bound, account: ObservedServiceAccount) -> Iterator[str]:
+def _makers(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
     """Who made what, as far as it bears a mark."""
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     yield f"ServiceAccount {bound.full_name}: {_by(maker)}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from irsa_cli.core.binding.spec import Observed, ObservedRole, Wish
+from irsa_cli.core.binding.spec import CurrentRole, CurrentState, DesiredState
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState
@@ -29,7 +29,7 @@ class _Left:
     boundary: str = ""
 
     @classmethod
-    def of(cls, role: ObservedRole | None) -> _Left:
+    def of(cls, role: CurrentRole | None) -> _Left:
         if role is None:
             return cls()
         boundary = role.state.permissions_boundary
@@ -66,7 +66,7 @@ class _Left:
         return power(self.attached, self.inline, self.boundary)
 
 
-def _left(role: ObservedRole | None, name: str, plan: Plan) -> _Left:
+def _left(role: CurrentRole | None, name: str, plan: Plan) -> _Left:
     found = _Left.of(role)
     for change in plan:
         if change.object == (Kind.ROLE, (name,)):
@@ -74,15 +74,15 @@ def _left(role: ObservedRole | None, name: str, plan: Plan) -> _Left:
     return found
 
 
-def of_wish(wish: Wish, observed: Observed, plan: Plan) -> tuple[WideTrust, ...]:
+def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> tuple[WideTrust, ...]:
     """What is wide in the trust policy of the role that a ServiceAccount gets.
 
     For its own cluster and for those whose issuers are wished besides.
     """
-    found = _left(observed.role, wish.role_name, plan)
-    more = trusted_providers(wish.role.trust) if wish.role is not None else frozenset()
-    providers = dict.fromkeys((wish.identity.provider_arn, *sorted(more)))
-    return wide_trusts(found.trust, providers, wish.audience, role=wish.role_arn, power=found.power)
+    found = _left(current.role, desired.role_name, plan)
+    more = trusted_providers(desired.role.trust) if desired.role is not None else frozenset()
+    providers = dict.fromkeys((desired.identity.provider_arn, *sorted(more)))
+    return wide_trusts(found.trust, providers, desired.audience, role=desired.role_arn, power=found.power)
 
 
 def of_pair(pair: Pairing, plan: Plan) -> tuple[WideTrust, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding import account_changes
 from irsa_cli.core.binding.role_changes import RoleChanges, role_changes
-from irsa_cli.core.binding.spec import ObservedRole
+from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.binding.update_request import Edits, Pairing, Update
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
@@ -70,11 +70,11 @@ def plan(
     return Plan((*work, tuple(account))) if account or (gated and work) else Plan(work)
 
 
-def updated(role: ObservedRole, update: Update) -> ObservedRole:
+def updated(role: CurrentRole, update: Update) -> CurrentRole:
     """The role as it is to be, but for its trust policy."""
     state = role.state
     inline = {**role.inline, **update.inline}
-    return ObservedRole(
+    return CurrentRole(
         replace(
             state,
             description=state.description if update.description is None else update.description,
@@ -114,7 +114,7 @@ def _role_stages(update: Update, pair: Pairing, quotas: Quotas, *, associate: bo
     return [early, [*audience, *gains, *_trust_changes(update, pair)], losses]
 
 
-def _early(changes: RoleChanges, before: ObservedRole, after: ObservedRole, quotas: Quotas) -> list[Change]:
+def _early(changes: RoleChanges, before: CurrentRole, after: CurrentRole, quotas: Quotas) -> list[Change]:
     """What has to be done before the rest: else IAM would refuse the rest.
 
     Policies are taken off first only where there is no room for the new ones beside them. A boundary is set
@@ -141,7 +141,7 @@ def _size(document: Document | None) -> int:
     return 0 if document is None else policy.size(document)
 
 
-def _check(before: ObservedRole, after: ObservedRole, name: str, trust_size: int, quotas: Quotas) -> None:
+def _check(before: CurrentRole, after: CurrentRole, name: str, trust_size: int, quotas: Quotas) -> None:
     """Raise `Refused` for a role that IAM would not take.
 
     More than a quota that somebody has lowered is no reason to refuse what does not add to it.
@@ -183,7 +183,7 @@ def _trust_changes(update: Update, pair: Pairing) -> list[Change]:
     return [Change(Kind.TRUST_STATEMENT, target, *map(DocumentState, found))]
 
 
-def _trust_after(update: Update, role: ObservedRole, pair: Pairing) -> Document:
+def _trust_after(update: Update, role: CurrentRole, pair: Pairing) -> Document:
     found = _replacement(update, pair)
     return role.state.trust if found is None else with_replaced(role.state.trust, *found)
 
@@ -205,7 +205,7 @@ def _annotations(update: Update) -> dict[str, str | None]:
     return found
 
 
-def ineffective(update: Update, role: ObservedRole) -> list[str]:
+def ineffective(update: Update, role: CurrentRole) -> list[str]:
     """What is named to be removed and is not there: nothing to do, and perhaps a slip."""
     there = {key.lower() for key in role.state.tags}
     found = [f"policy {arn} was not attached" for arn in update.detach if arn not in role.attached]

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from irsa_cli.core.binding.spec import ObservedServiceAccount, Wish
+from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     ROLE_ARN_ANNOTATION,
@@ -23,9 +23,9 @@ from irsa_cli.core.policies import policy
 Flags = tuple[str, ...]
 
 
-def of_boundary(wished: str) -> Flags:
+def of_boundary(desired_value: str) -> Flags:
     """A permissions boundary; none where it would have to go, which is said and never pasted."""
-    return ("--permissions-boundary", wished) if wished else ()
+    return ("--permissions-boundary", desired_value) if desired_value else ()
 
 
 def of_tag(key: str, value: str) -> Flags | None:
@@ -51,30 +51,32 @@ def of_annotation(key: str, value: str | None) -> Flags | None:
     return "--annotation", f"{key}={value}"
 
 
-def of_audience(wish: Wish, account: ObservedServiceAccount | None) -> Flags:
+def of_audience(desired: DesiredState, account: CurrentServiceAccount | None) -> Flags:
     """The audience of the pods' tokens, where the ServiceAccount asks for another one than is wished."""
-    if account is None or Injection.read(account.annotations).audience == wish.audience:
+    if account is None or Injection.read(account.annotations).audience == desired.audience:
         return ()
-    return ("--audience", wish.audience, *(("--associate-oidc",) if wish.associate else ()))
+    return ("--audience", desired.audience, *(("--associate-oidc",) if desired.associate else ()))
 
 
-def of_trust(wish: Wish, present: policy.Document, account: ObservedServiceAccount | None) -> Flags | None:
+def of_trust(
+    desired: DesiredState, present: policy.Document, account: CurrentServiceAccount | None
+) -> Flags | None:
     """A trust policy; no more of it is changed than the audience."""
-    assert wish.role is not None
+    assert desired.role is not None
     if account is None:
         return None
     before = json.dumps(Injection.read(account.annotations).audience)
-    other = json.loads(policy.dump(present).replace(before, json.dumps(wish.audience)))
-    return () if policy.equal(other, wish.role.trust) and of_audience(wish, account) else None
+    other = json.loads(policy.dump(present).replace(before, json.dumps(desired.audience)))
+    return () if policy.equal(other, desired.role.trust) and of_audience(desired, account) else None
 
 
-def command(wish: Wish, flags: Iterable[Flags]) -> str:
+def command(desired: DesiredState, flags: Iterable[Flags]) -> str:
     """The command with these flags."""
     words: list[str] = []
     for item in dict.fromkeys(flags):
         words += map(shlex.quote, item)
-    cluster = wish.cluster
-    where = f"{wish.name} -n {wish.namespace} -c {cluster.name} -r {cluster.region}"
+    cluster = desired.cluster
+    where = f"{desired.name} -n {desired.namespace} -c {cluster.name} -r {cluster.region}"
     return " ".join(("irsa update-sa", where, *words))
 
 
@@ -83,7 +85,7 @@ def files(flags: Sequence[Flags]) -> list[str]:
     return [item[1] for item in flags if item[:1] == ("--inline-policy",) and item[1] != "-"]
 
 
-def for_role(wish: Wish, role_arn: str) -> Wish:
+def for_role(desired: DesiredState, role_arn: str) -> DesiredState:
     """The same wish for the role that the ServiceAccount has, which keeps its place and its trust policy."""
-    annotations = {**wish.annotations, ROLE_ARN_ANNOTATION: role_arn}
-    return replace(wish, role_arn=role_arn, annotations=annotations)
+    annotations = {**desired.annotations, ROLE_ARN_ANNOTATION: role_arn}
+    return replace(desired, role_arn=role_arn, annotations=annotations)

@@ -19,8 +19,8 @@ from irsa_cli.core.plan.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.recovery.leftovers import (
+    Leftovers,
     Piece,
-    Remains,
     Seen,
     SeenAccount,
     SeenNamespace,
@@ -44,37 +44,39 @@ class Finder:
         self._ended = frozenset(ended)
         self._facts = _Facts(seen)
 
-    def find(self, minimum_age: float) -> list[Remains]:
+    def find(self, minimum_age: float) -> list[Leftovers]:
         """The remains of all runs, in the order in which they are to be taken back.
 
         Each is judged as if those before it that are old enough were gone.
         """
         gone: set[Key] = set()
         found = []
-        waiting = [name for name in self._transactions() if self.remains(name) is not None]
+        waiting = [name for name in self._transactions() if self.leftovers(name) is not None]
         while waiting:
-            judged = [(name, self.remains(name, gone)) for name in waiting]
+            judged = [(name, self.leftovers(name, gone)) for name in waiting]
             # Two that wait for each other: what is left of the first is found the next time.
-            name, remains = next((item for item in judged if not (item[1] and item[1].waits)), judged[0])
+            name, leftovers = next((item for item in judged if not (item[1] and item[1].waits)), judged[0])
             waiting.remove(name)
-            if remains is not None:
-                found.append(remains)
-                if remains.age >= minimum_age:
-                    gone |= {key_of(piece) for piece in remains.pieces}
+            if leftovers is not None:
+                found.append(leftovers)
+                if leftovers.age >= minimum_age:
+                    gone |= {key_of(piece) for piece in leftovers.pieces}
         return found
 
-    def remains(self, transaction: str, gone: Collection[Key] = (), *, named: bool = False) -> Remains | None:
+    def leftovers(
+        self, transaction: str, gone: Collection[Key] = (), *, named: bool = False
+    ) -> Leftovers | None:
         """What is left of one run, None when nothing that may be half made bears its mark.
 
         `gone` was taken back meanwhile. `named`: the user has named this very run, so that a ServiceAccount
         without a role is known to be its work.
         """
         judge = _Judge(self._facts, transaction, frozenset(gone), named=named)
-        return judge.spared_as_ended() if transaction in self._ended else judge.remains()
+        return judge.spared_as_ended() if transaction in self._ended else judge.leftovers()
 
-    def half_made(self) -> set[str]:
+    def incomplete(self) -> set[str]:
         """The names of the roles that are half made: what is on them has to be read."""
-        return {name for name, standing in self._facts.standings.items() if standing.half_made}
+        return {name for name, standing in self._facts.standings.items() if standing.incomplete}
 
     def _transactions(self) -> list[str]:
         """Newest first."""
@@ -92,11 +94,11 @@ class _Facts:
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
         self.standings = {role.name: standing(seen, role) for role in seen.roles}
-        half_made = [role for role in seen.roles if self.standings[role.name].half_made]
-        self.half_made_arns = {role.arn for role in half_made}
-        self.unfinished = {role.account for role in half_made}
+        incomplete = [role for role in seen.roles if self.standings[role.name].incomplete]
+        self.incomplete_arns = {role.arn for role in incomplete}
+        self.unfinished = {role.account for role in incomplete}
         """ServiceAccounts whose role is half made, whichever run made it last."""
-        self.settled = {role.account for role in seen.roles if role not in half_made} - self.unfinished
+        self.settled = {role.account for role in seen.roles if role not in incomplete} - self.unfinished
         """ServiceAccounts that have, or had, a role of their own, and none that is half made."""
         self.inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
         self.inhabited |= {name.partition("/")[0] for name in self.settled}
@@ -136,8 +138,8 @@ class _Judge:
         self._gone = gone
         self._named = named
 
-    def remains(self) -> Remains | None:
-        roles = [role for role in self._own_roles if self._standings[role.name].half_made]
+    def leftovers(self) -> Leftovers | None:
+        roles = [role for role in self._own_roles if self._standings[role.name].incomplete]
         certain = self._certain
         namespaces, provider = self._free_namespaces, self._free_provider
         below = [_provider_piece(provider)] if provider else []
@@ -150,7 +152,7 @@ class _Judge:
         created = [role.created for role in roles] + [account.created for account in certain]
         created += [namespace.created for namespace in namespaces]
         created += [provider.created] if provider else []
-        return Remains(
+        return Leftovers(
             self._transaction,
             self._account_names,
             self._why(roles, certain),
@@ -161,7 +163,7 @@ class _Judge:
             waits=self._waits,
         )
 
-    def spared_as_ended(self) -> Remains | None:
+    def spared_as_ended(self) -> Leftovers | None:
         """All of it is left alone: the run has committed, and what is missing was taken away since."""
         why = "its run has ended well; what is missing was taken away later"
         roles = [role for role in self._own_roles if self._standings[role.name] != Standing()]
@@ -169,7 +171,7 @@ class _Judge:
             return None
         spared = tuple(Spared(Kind.ROLE, role.name, why) for role in roles)
         age = age_of(self._transaction, [role.created for role in roles], self._seen.now)
-        return Remains(self._transaction, self._account_names, why, age, (), spared)
+        return Leftovers(self._transaction, self._account_names, why, age, (), spared)
 
     @cached_property
     def _own_roles(self) -> list[SeenRole]:
@@ -243,12 +245,12 @@ class _Judge:
             return False
         if arn.split(":")[4:5] != [self._seen.cluster.account]:
             return True
-        return arn in self._seen.role_arns and arn not in self._facts.half_made_arns
+        return arn in self._seen.role_arns and arn not in self._facts.incomplete_arns
 
     @cached_property
     def _trusting(self) -> set[str]:
         """The roles that trust the provider and are not taken back before it."""
-        own = {role.name for role in self._own_roles if self._standings[role.name].half_made}
+        own = {role.name for role in self._own_roles if self._standings[role.name].incomplete}
         gone = {target[0] for kind, target in self._gone if kind is Kind.ROLE}
         return set(self._seen.trusting) - own - gone
 
@@ -260,8 +262,8 @@ class _Judge:
     def _provider_waits(self) -> bool:
         """Whether only roles that are half made, of other runs, keep the provider."""
         trusting = self._trusting
-        half_made = (self._standings.get(name, Standing()).half_made for name in trusting)
-        return self._own_provider is not None and bool(trusting) and all(half_made)
+        incomplete = (self._standings.get(name, Standing()).incomplete for name in trusting)
+        return self._own_provider is not None and bool(trusting) and all(incomplete)
 
     @property
     def _waits(self) -> bool:

@@ -20,8 +20,8 @@ from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
+    SPEC_HASH_TAG,
     TRANSACTION_TAG,
-    WISH_TAG,
     ProviderState,
     RoleState,
 )
@@ -177,7 +177,7 @@ class Spared:
 
 
 @dataclass(frozen=True)
-class Remains:
+class Leftovers:
     """What is left of one run. `age` in seconds: of the youngest piece, or of the run if that is younger.
 
     `stages` are as in a plan: taken back from the last to the first. `missing` are the last steps that the
@@ -204,7 +204,7 @@ class Remains:
 class Standing:
     """What a role is: half made (`why`), left alone although it looks so (`why`), or complete."""
 
-    half_made: bool = False
+    incomplete: bool = False
     spared: bool = False
     why: str = ""
     next_steps: tuple[str, ...] = ()
@@ -248,8 +248,8 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle) -> str:
         return life.why
     if role.last_used is not None and role.last_used > _proven_by(role):
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
-    if WISH_TAG not in role.state.tags:
-        return f"an earlier irsa made it (no tag {WISH_TAG}), and did not say whether its run ended"
+    if SPEC_HASH_TAG not in role.state.tags:
+        return f"an earlier irsa made it (no tag {SPEC_HASH_TAG}), and did not say whether its run ended"
     if not _is_sole(role.state.trust):
         return "its trust policy admits others, too"
     return ""

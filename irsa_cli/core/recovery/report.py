@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.recovery.leftovers import Remains, Spared
+from irsa_cli.core.recovery.leftovers import Leftovers, Spared
 from irsa_cli.core.results.result import API_VERSION, Result, cluster_json, worst
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
@@ -67,22 +67,24 @@ class Found:
     """
 
     cluster: Cluster
-    remains: tuple[Remains, ...]
+    leftovers: tuple[Leftovers, ...]
     minimum_age: float
     running: frozenset[str] = frozenset()
 
-    def is_young(self, remains: Remains) -> bool:
+    def is_young(self, leftovers: Leftovers) -> bool:
         """Whether its run may still live, as far as its age tells."""
-        return remains.age < self.minimum_age
+        return leftovers.age < self.minimum_age
 
-    def why_not(self, remains: Remains) -> str:
+    def why_not(self, leftovers: Leftovers) -> str:
         """Why nothing of these remains is taken back, '' when something is."""
-        if remains.transaction in self.running:
+        if leftovers.transaction in self.running:
             return "its process is still running on this machine"
-        if not remains.stages:
-            return f"all that is left of it is left alone: {'; '.join(map(told, remains.spared))}"
-        if self.is_young(remains):
-            return f"it is {remains.age:.0f} s old: its run may still live (--min-age 0s if you know better)"
+        if not leftovers.stages:
+            return f"all that is left of it is left alone: {'; '.join(map(told, leftovers.spared))}"
+        if self.is_young(leftovers):
+            return (
+                f"it is {leftovers.age:.0f} s old: its run may still live (--min-age 0s if you know better)"
+            )
         return ""
 
     def to_json(self) -> dict[str, Any]:
@@ -91,10 +93,10 @@ class Found:
             "apiVersion": API_VERSION,
             "kind": "RemainsList",
             "cluster": cluster_json(self.cluster),
-            "items": [self._item(item) for item in self.remains],
+            "items": [self._item(item) for item in self.leftovers],
         }
 
-    def _item(self, item: Remains) -> dict[str, Any]:
+    def _item(self, item: Leftovers) -> dict[str, Any]:
         return {
             "transaction": item.transaction,
             "serviceAccounts": list(item.accounts),

@@ -15,7 +15,7 @@ from irsa_cli.core.values.errors import ExitCode
 class Item:
     """One ServiceAccount (`cluster` and `namespace/name`), or what they build on, and its result.
 
-    `where` is the file and line that wish it, '' for what no file has (`--prune`). `place` names its cluster
+    `where` is the file and line of its entry, '' for what no file has (`--prune`). `place` names its cluster
     and account, where a run is about more than one cluster; else it is ''.
     """
 

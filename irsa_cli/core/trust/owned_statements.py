@@ -34,7 +34,7 @@ _PER_TAG = 28
 class Own:
     """What is irsa's in a role's trust policy.
 
-    `identity` is the entry's, `marks` are of what else was wished. `made`: irsa has made the role, and has
+    `identity` is the entry's, `marks` are of what else was desired. `made`: irsa has made the role, and has
     not only taken it over.
     """
 
@@ -43,10 +43,10 @@ class Own:
     made: bool
 
     @classmethod
-    def of(cls, identity: WebIdentity, wished: Mapping[str, Any], tags: Mapping[str, str]) -> Own:
+    def of(cls, identity: WebIdentity, desired: Mapping[str, Any], tags: Mapping[str, str]) -> Own:
         """By what is wished now, and what the role's tags say was wished before."""
         before = {mark for text in _values(tags).values() for mark in text.split()}
-        return cls(identity, frozenset(before | _marks(identity, wished)), TRANSACTION_TAG in tags)
+        return cls(identity, frozenset(before | _marks(identity, desired)), TRANSACTION_TAG in tags)
 
     def rest(self, statement: Any) -> Any:
         """What is left of a statement without irsa's subjects: itself where it has none, None for nothing."""
@@ -67,7 +67,7 @@ class Own:
         return subject == own or _mark(subject) in self.marks or (self.made and like(own, subject))
 
 
-def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -> Document:
+def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) -> Document:
     """The policy with irsa's statements as wished, in the place of those that are there; the rest stays."""
     kept: list[Any] = []
     shared: list[int] = []
@@ -77,7 +77,7 @@ def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -
         if (
             rest is None
             and "Sid" in item
-            and any(trust_policy.found({"Statement": [item]}, one) for one in wished["Statement"])
+            and any(trust_policy.found({"Statement": [item]}, one) for one in desired["Statement"])
         ):
             rest = item  # As wished, but for the mark: that was written before the role was irsa's.
         if rest is not item:
@@ -86,7 +86,7 @@ def with_own(document: Mapping[str, Any], wished: Mapping[str, Any], own: Own) -
         if rest is not None:
             kept.append(rest)
     new: list[Any] = []
-    for statement in wished["Statement"]:
+    for statement in desired["Statement"]:
         if trust_policy.contains({"Statement": kept}, statement):
             continue
         wanted = shared_statement.read(statement)
@@ -132,9 +132,9 @@ def _values(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in tags.items() if _KEY.fullmatch(key)}
 
 
-def tags(identity: WebIdentity, wished: Mapping[str, Any]) -> dict[str, str]:
+def tags(identity: WebIdentity, desired: Mapping[str, Any]) -> dict[str, str]:
     """The tags that tell a later run what was wished beyond the entry's own ServiceAccount and cluster."""
-    marks = sorted(_marks(identity, wished))
+    marks = sorted(_marks(identity, desired))
     parts = [marks[start : start + _PER_TAG] for start in range(0, len(marks), _PER_TAG)]
     return {
         f"{TRUST_TAG}-{number + 1}" if number else TRUST_TAG: " ".join(part)
@@ -196,10 +196,10 @@ def _fits(statement: Any, wanted: shared_statement.Shared) -> bool:
     return found is not None and replace(found, sid="").fits(wanted)
 
 
-def _marks(identity: WebIdentity, wished: Mapping[str, Any]) -> set[str]:
-    forms = [form for item in wished["Statement"] if (form := _Form.read(item)) is not None]
+def _marks(identity: WebIdentity, desired: Mapping[str, Any]) -> set[str]:
+    forms = [form for item in desired["Statement"] if (form := _Form.read(item)) is not None]
     named = {form.provider for form in forms} | {subject for form in forms for subject in form.subjects}
-    demanded = {test for item in wished["Statement"] for test in demands(item)}
+    demanded = {test for item in desired["Statement"] for test in demands(item)}
     return {_mark(text) for text in (named - {identity.provider_arn, identity.subject}) | demanded}
 
 

@@ -27,7 +27,7 @@ from irsa_cli.transaction.folder import check_place, prune
 from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run
 from irsa_cli.transaction.reading import read
-from irsa_cli.transaction.recover import Covers, command_of, cut_off, leaves
+from irsa_cli.transaction.recover import Covers, command_of, interrupted_runs, leaves
 from irsa_cli.transaction.runner import Transaction
 from irsa_cli.transaction.story import new_transaction_id
 
@@ -319,18 +319,18 @@ def going_on(
 ) -> list[Path]:
     """The journals of runs for the same object that were cut off, and what this run makes of them is said.
 
-    `covers` tells what is left of them when this run has ended well. Commands as in `cut_off`.
+    `covers` tells what is left of them when this run has ended well. Commands as in `interrupted_runs`.
     """
-    found = cut_off(settings.state_dir, context, also)
+    found = interrupted_runs(settings.state_dir, context, also)
     for path in found:
         if leaves(read(path), covers):
-            settings.note(other_wish(path))
+            settings.note(other_desired_state(path))
         else:
             settings.note(f"An earlier run ({path.stem}) was cut off; this one goes on from what it left.")
     return found
 
 
-def other_wish(path: Path) -> str:
+def other_desired_state(path: Path) -> str:
     """What is said of a run that was cut off and left something that this one is not about."""
     return (
         f"An earlier run ({path.stem}) that asked for something else was cut off:"

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.results.applied import Applied
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.folder import prune
@@ -62,11 +62,11 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
 
 def _all_or_nothing(site: Site, done: Applied, tell: Tell) -> None:
     """One transaction for all of it."""
-    wishes: list[Wish] = []
-    result = result_of(lambda: apply_at_once(site, wishes))
+    desired_states: list[DesiredState] = []
+    result = result_of(lambda: apply_at_once(site, desired_states))
     if result.ended in GOOD:
         names = (ALL, GROUNDWORK, *map(str, site.place.bindings))
-        site.settle(names, wishes, pruned=site.request.prune)
+        site.settle(names, desired_states, pruned=site.request.prune)
     name_caller(result.error, site.connection.aws.caller)
     item = site.ended(ALL, result)
     done.items.append(item)

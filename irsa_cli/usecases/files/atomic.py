@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.core.binding.spec import Observed, Wish
+from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.merging import side_by_side
-from irsa_cli.core.planning.trust_warnings import of_wish
+from irsa_cli.core.planning.trust_warnings import of_desired_state
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
@@ -29,83 +29,83 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.read.pods_identity import Question
 
 
-def apply_at_once(site: Site, wishes: list[Wish]) -> Result:
+def apply_at_once(site: Site, desired_states: list[DesiredState]) -> Result:
     """Plan for all, and carry it out; raises `Refused` when one of them can't be as wished.
 
-    `wishes` is filled with what the files mean.
+    `desired_states` is filled with what the files mean.
     """
     attempts = Attempts(site.settings)
     for number in attempts:
-        result = _attempt(site, wishes, again=number > 1)
+        result = _attempt(site, desired_states, again=number > 1)
         if attempts.is_last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
             return result
         attempts.look_again(result.error)
     raise AssertionError("the last attempt returns")
 
 
-def _attempt(site: Site, wishes: list[Wish], *, again: bool) -> Result:
+def _attempt(site: Site, desired_states: list[DesiredState], *, again: bool) -> Result:
     # What was in the way the first time may be what a list did not show.
     with Snapshot(site.connection, one_by_one=again) as snapshot:
-        wishes[:] = [_meant(found) for found in site.wishes(snapshot)]
-        ground = snapshot.lay_ground(wishes, associate=site.place.with_oidc)
+        desired_states[:] = [_meant(found) for found in site.desired_states(snapshot)]
+        ground = snapshot.lay_ground(desired_states, associate=site.place.with_oidc)
         with ThreadPoolExecutor(WORKERS) as pool:
-            looked = list(pool.map(lambda wish: (wish, snapshot.observe(wish)), wishes))
+            looked = list(pool.map(lambda desired: (desired, snapshot.observe(desired)), desired_states))
     names_one = [bool(binding.permissions_boundary) for binding in site.place.bindings]
     found = [
-        _planned(site, wish, observed, named=named)
-        for named, (wish, observed) in zip(names_one, looked, strict=True)
+        _planned(site, desired, current, named=named)
+        for named, (desired, current) in zip(names_one, looked, strict=True)
     ]
     refusals = [item for item in found if isinstance(item, Refused)]
     if refusals:
         raise _refused(refusals)
-    roles = {f"{wish.namespace}/{wish.name}": wish.role_arn for wish in wishes}
+    roles = {f"{desired.namespace}/{desired.name}": desired.role_arn for desired in desired_states}
     deletions = [
         planned_deletion(site.connection, item, site.settings)
-        for stage in site.surplus(roles)
+        for stage in site.prune_candidates(roles)
         for item in stage
     ]
     plans = [item for item in found if isinstance(item, Plan)]
     plans += [item.plan for item in deletions if item is not None]
     plan = side_by_side(ground.plan, plans)
-    facts = {"serviceAccounts": [{"namespace": w.namespace, "name": w.name} for w in wishes]}
-    warnings = tuple(item for wish, observed in looked for item in of_wish(wish, observed, plan))
+    facts = {"serviceAccounts": [{"namespace": w.namespace, "name": w.name} for w in desired_states]}
+    warnings = tuple(item for desired, current in looked for item in of_desired_state(desired, current, plan))
     if not len(plan):
         return Result(Ended.UNCHANGED, cluster=site.connection.cluster, facts=facts, warnings=warnings)
     proof: dict[str, Any] = {}
-    gated = [wish for wish in wishes if wish.gated]
+    gated = [desired for desired in desired_states if desired.gated]
     asked = site.asked if gated else None
     result = site.make(plan, "(all)", _gate(site, gated, proof) if gated else None)
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
     if result.ended in (Ended.COMMITTED, Ended.PLANNED):
-        result.notes += [note for wish, observed in looked for note in left_behind(wish, observed)]
+        result.notes += [note for desired, current in looked for note in left_behind(desired, current)]
     result.notes += [
-        f"{wish.namespace}/{wish.name}: {note}"
-        for wish, observed in looked
-        for note in trust_notes(wish, observed)
+        f"{desired.namespace}/{desired.name}: {note}"
+        for desired, current in looked
+        for note in trust_notes(desired, current)
     ]
     if asked is not None and result.error is None:
         result.notes += _told(asked, gated)
     return result
 
 
-def _told(asked: Question, wishes: Sequence[Wish]) -> Iterator[str]:
+def _told(asked: Question, desired_states: Sequence[DesiredState]) -> Iterator[str]:
     """What is to be said of those that EKS Pod Identity takes over."""
-    for wish in wishes:
+    for desired in desired_states:
         one = Result(Ended.COMMITTED)
-        asked.tell(one, wish.namespace, wish.name, wish.role_arn)
-        yield from (f"{wish.namespace}/{wish.name}: {note}" for note in one.notes)
+        asked.tell(one, desired.namespace, desired.name, desired.role_arn)
+        yield from (f"{desired.namespace}/{desired.name}: {note}" for note in one.notes)
 
 
-def _meant(found: Wish | IrsaError) -> Wish:
+def _meant(found: DesiredState | IrsaError) -> DesiredState:
     if isinstance(found, IrsaError):
         raise found
     return found
 
 
-def _planned(site: Site, wish: Wish, observed: Observed, *, named: bool) -> Plan | Refused:
+def _planned(site: Site, desired: DesiredState, current: CurrentState, *, named: bool) -> Plan | Refused:
     try:
-        return site.converge(wish, observed, named=named)
+        return site.converge(desired, current, named=named)
     except Refused as error:
         return error
 
@@ -118,16 +118,16 @@ def _refused(errors: Sequence[Refused]) -> Refused:
     )
 
 
-def _gate(site: Site, wishes: Sequence[Wish], proof: dict[str, Any]) -> Callable[[Run], None]:
+def _gate(site: Site, desired_states: Sequence[DesiredState], proof: dict[str, Any]) -> Callable[[Run], None]:
     def prove(run: Run) -> None:
-        for wish in wishes:
+        for desired in desired_states:
             found = verify(
                 site.connection,
-                wish,
+                desired,
                 seconds=run.remaining - 1,
                 pause=run.pause,
                 listen=site.settings.listen,
             )
-            proof[f"{wish.namespace}/{wish.name}"] = found
+            proof[f"{desired.namespace}/{desired.name}"] = found
 
     return prove

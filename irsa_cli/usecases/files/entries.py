@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.config import Binding, OtherCluster
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.usecases.command.connect import Connection
@@ -20,7 +20,7 @@ from irsa_cli.usecases.files.kept_role import with_kept_role
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.targets import Place
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
-from irsa_cli.usecases.write.create_sa import bounded, wish_of
+from irsa_cli.usecases.write.create_sa import bounded, desired_state_of
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Entries:
     connection: Connection
     snapshot: Snapshot
 
-    def wishes(self) -> list[Wish | IrsaError]:
+    def desired_states(self) -> list[DesiredState | IrsaError]:
         """What each entry means here, or why it can't be meant."""
         with suppress(IrsaError):
             _ = self._issuers  # Looked up once, before several threads ask for them.
         with ThreadPoolExecutor(WORKERS) as pool:
-            return list(pool.map(self._wish, self.place.bindings))
+            return list(pool.map(self._desired, self.place.bindings))
 
-    def _wish(self, binding: Binding) -> Wish | IrsaError:
+    def _desired(self, binding: Binding) -> DesiredState | IrsaError:
         cluster = self.connection.cluster
         try:
             request = replace(
@@ -55,9 +55,9 @@ class Entries:
             account = self.snapshot.account(binding.namespace, binding.name, needed=not binding.role_only)
             request = with_kept_role(self.connection, request, account)
             try:
-                return wish_of(request, cluster)
+                return desired_state_of(request, cluster)
             except Refused:  # By IAM's default quota; the account's own may be higher.
-                return wish_of(request, cluster, self.snapshot.trust_quota)
+                return desired_state_of(request, cluster, self.snapshot.trust_quota)
         except IrsaError as error:
             return error
 

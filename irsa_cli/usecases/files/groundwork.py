@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.planning.satisfies import covers
+from irsa_cli.core.planning.satisfies import satisfies
 from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
@@ -79,10 +79,10 @@ class Laid:
         """Whether others can build on it."""
         return self.result.ended is Ended.COMMITTED
 
-    def release(self, wish: Wish) -> None:
+    def release(self, desired: DesiredState) -> None:
         """What this wish needs stays: it has come true."""
         if self.is_whole:
-            self._transaction.release(lambda change: covers(wish, change))
+            self._transaction.release(lambda change: satisfies(desired, change))
 
     def end(self, *, wholly: bool) -> None:
         """Take back what nobody needs. `wholly`: all that builds on it is as wished, and needs all of it."""

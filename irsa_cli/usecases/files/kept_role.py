@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.observed import NamedRole
-from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding.current import NamedRole
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
@@ -20,7 +20,7 @@ from irsa_cli.usecases.write.create_sa import Request
 
 
 def with_kept_role(
-    connection: Connection, request: Request, account: ObservedServiceAccount | None
+    connection: Connection, request: Request, account: CurrentServiceAccount | None
 ) -> Request:
     """The request with name and path of the role that the ServiceAccount has, where it gives no others.
 
@@ -71,5 +71,5 @@ def _own(connection: Connection, request: Request, name: str) -> NamedRole | Non
         return None  # Who may read irsa's roles only learns so that it is none of them.
     if found is None:
         return None
-    role = NamedRole.of(cluster, name, ObservedRole(found[0]))
+    role = NamedRole.of(cluster, name, CurrentRole(found[0]))
     return role if role.is_for(cluster, f"{request.namespace}/{request.name}") else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from irsa_cli.core.binding.observed import is_made
+from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.config import Selection
 from irsa_cli.core.inventory.bindings import Binding, BoundRole, named_role
 from irsa_cli.core.marks.annotation_marks import wrote
@@ -22,23 +22,23 @@ from irsa_cli.usecases.command.connect import Connection, Target
 from irsa_cli.usecases.command.execute import naming_caller
 from irsa_cli.usecases.command.parallel import in_turn
 from irsa_cli.usecases.read.bindings import Scope, read_bindings
-from irsa_cli.usecases.read.lookup import observed_account
+from irsa_cli.usecases.read.lookup import current_account
 from irsa_cli.usecases.write.delete_sa import Extent, Request
 
 NEVER_PRUNED = ("kube-system/aws-node",)
 """The cluster's network stands on it (and eksctl spares it, too)."""
 
 
-def surplus(
+def prune_candidates(
     connection: Connection,
     target: Target,
-    wished: Collection[str],
+    desired: Collection[str],
     selection: Selection,
     roles: Mapping[str, str],
 ) -> list[list[Request]]:
     """What irsa made for this cluster and no file wishes any more, in stages.
 
-    `wished` are the ServiceAccounts of all entries, `roles` the ARNs of the roles that they have by now:
+    `desired` are the ServiceAccounts of all entries, `roles` the ARNs of the roles that they have by now:
     others that irsa made for one of these are left from before. Roles are looked for in all paths. Those that
     irsa only took over (`irsa adopt`) were made by others: they bear no transaction's mark.
 
@@ -53,7 +53,7 @@ def surplus(
         for item in found.items
         if item.full_name not in NEVER_PRUNED and selection.admits(item.full_name)
     ]
-    at_stake = [item for item in items if item.full_name not in wished]
+    at_stake = [item for item in items if item.full_name not in desired]
     unread = [*found.notes, *_unread(at_stake, connection)]
     if unread:
         raise IrsaError(
@@ -67,7 +67,7 @@ def surplus(
     chosen = [
         _request(target, name, names[name], Extent.BINDING)
         for name in sorted(names)
-        if name not in (*wished, *NEVER_PRUNED) and selection.admits(name)
+        if name not in (*desired, *NEVER_PRUNED) and selection.admits(name)
     ]
     former = [
         _request(target, item.full_name, role.name, Extent.FORMER_ROLE)
@@ -82,7 +82,7 @@ def surplus(
     return [*using, [*(item for item in chosen if item.role_name), *former]]
 
 
-def is_surplus(change: Change, story: Story, wished: Collection[str], selection: Selection) -> bool:
+def is_prune_candidate(change: Change, story: Story, desired: Collection[str], selection: Selection) -> bool:
     """Whether a change of an earlier run deletes, or leads up to deleting, what is pruned now."""
     roles: dict[tuple[Kind, tuple[str, ...]], str] = {}
     names: set[str] = set()
@@ -93,7 +93,7 @@ def is_surplus(change: Change, story: Story, wished: Collection[str], selection:
             names.add(item.name)
     names |= set(roles.values())
     own = change.name if change.kind is Kind.SERVICE_ACCOUNT else roles.get(change.object, "")
-    return bool(own) and own in names and own not in wished and selection.admits(own)
+    return bool(own) and own in names and own not in desired and selection.admits(own)
 
 
 def _request(target: Target, full_name: str, role_name: str, extent: Extent) -> Request:
@@ -124,7 +124,7 @@ def _made(accounts: Iterable[Json]) -> Iterator[str]:
     One that somebody else has given another role since is theirs.
     """
     for body in accounts:
-        account = observed_account(body)
+        account = current_account(body)
         bound = ROLE_ARN_ANNOTATION in account.annotations
         if is_made(account) and (not bound or wrote(account.annotations, ROLE_ARN_ANNOTATION)):
             yield f"{body['metadata']['namespace']}/{body['metadata']['name']}"

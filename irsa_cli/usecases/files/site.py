@@ -13,11 +13,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.binding.spec import Observed, Wish
+from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.config import Binding
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.converge import converge
-from irsa_cli.core.planning.satisfies import covers
+from irsa_cli.core.planning.satisfies import satisfies
 from irsa_cli.core.results.applied import Applied, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError
@@ -31,7 +31,7 @@ from irsa_cli.usecases.command.execute import (
     execute,
     name_caller,
     naming_caller,
-    other_wish,
+    other_desired_state,
     planned,
 )
 from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
@@ -40,7 +40,7 @@ from irsa_cli.usecases.files.advice import in_terms_of_files
 from irsa_cli.usecases.files.delete_files import Deletions
 from irsa_cli.usecases.files.entries import Entries
 from irsa_cli.usecases.files.groundwork import Laid
-from irsa_cli.usecases.files.prune import is_surplus, surplus
+from irsa_cli.usecases.files.prune import is_prune_candidate, prune_candidates
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.targets import Place, place_name
 from irsa_cli.usecases.read.pods_identity import Question
@@ -108,51 +108,55 @@ class Site:
             tell(item)
 
         with naming_caller(self.connection.aws.caller), Snapshot(self.connection) as snapshot:
-            wishes, broken = self._wishes(snapshot)
+            desired_states, broken = self._desired_states(snapshot)
             for item in broken:
                 note(item)
-            ground = snapshot.lay_ground([wish for _, wish in wishes], associate=self.place.with_oidc)
+            ground = snapshot.lay_ground(
+                [desired for _, desired in desired_states], associate=self.place.with_oidc
+            )
             laid = self._lay(ground, note)
             if not laid.ready:
-                done.pending += self._titles(binding for binding, _ in wishes)
+                done.pending += self._titles(binding for binding, _ in desired_states)
                 return
             try:
-                self._build(wishes, laid, snapshot, pace, note)
+                self._build(desired_states, laid, snapshot, pace, note)
             finally:
                 good = {item.name for item in self._here(done) if item.result.ended in GOOD}
-                true = [wish for binding, wish in wishes if str(binding) in good]
-                laid.end(wholly=len(true) == len(wishes))
-            if true or not wishes:
+                true = [desired for binding, desired in desired_states if str(binding) in good]
+                laid.end(wholly=len(true) == len(desired_states))
+            if true or not desired_states:
                 self.settle([GROUNDWORK], true)
-            if len(true) == len(wishes):
+            if len(true) == len(desired_states):
                 self.settle([ALL], true, tell=not self.request.prune)
             begun = {item.name for item in self._here(done)}
-            done.pending += self._titles(binding for binding, _ in wishes if str(binding) not in begun)
+            done.pending += self._titles(
+                binding for binding, _ in desired_states if str(binding) not in begun
+            )
 
     def _build(
         self,
-        wishes: Sequence[tuple[Binding, Wish]],
+        desired_states: Sequence[tuple[Binding, DesiredState]],
         laid: _Ground,
         snapshot: Snapshot,
         pace: Pace,
         note: Callable[[Item], None],
     ) -> None:
         """A transaction for each, on the groundwork; what one that is as wished builds on stays."""
-        by_name = {str(binding): wish for binding, wish in wishes}
+        by_name = {str(binding): desired for binding, desired in desired_states}
 
         def noted(item: Item) -> None:
             if item.result.ended in GOOD:
                 laid.release(by_name[item.name])
             note(item)
 
-        making = [item for item in wishes if item[1].role is not None]
-        using = [item for item in wishes if item[1].role is None]
+        making = [item for item in desired_states if item[1].role is not None]
+        using = [item for item in desired_states if item[1].role is None]
         for works in ([[item] for item in making], _by_role(using)):
             self._run(works, snapshot, pace, noted)
 
     def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
         """Delete what no file wishes any more, after showing it."""
-        stages = self.surplus(self.roles)
+        stages = self.prune_candidates(self.roles)
         if any(stages) and not self._stopped():
             deletions = Deletions(self.connection, self.settings, name=self.name)
             deletions.run(stages, done, pace, self.request.parallel, tell)
@@ -160,11 +164,13 @@ class Site:
         if self.request.prune and not done.pending and good:
             self.settle([ALL], [], pruned=True)
 
-    def surplus(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
+    def prune_candidates(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
         """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
         if not self.request.prune:
             return []
-        found = surplus(self.connection, self.place.target, self.place.names, self.request.selection, roles)
+        found = prune_candidates(
+            self.connection, self.place.target, self.place.names, self.request.selection, roles
+        )
         if any(found):
             names = ", ".join(sorted(item.title for stage in found for item in stage))
             self.settings.note(f"No file wishes these any more, and irsa made them: {names}")
@@ -172,13 +178,15 @@ class Site:
 
     def _run(
         self,
-        works: Sequence[Sequence[tuple[Binding, Wish]]],
+        works: Sequence[Sequence[tuple[Binding, DesiredState]]],
         snapshot: Snapshot,
         pace: Pace,
         note: Callable[[Item], None],
     ) -> None:
-        def work(items: Sequence[tuple[Binding, Wish]]) -> list[Item]:
-            return [self._one(binding, wish, snapshot) for binding, wish in items if not self._stopped()]
+        def work(items: Sequence[tuple[Binding, DesiredState]]) -> list[Item]:
+            return [
+                self._one(binding, desired, snapshot) for binding, desired in items if not self._stopped()
+            ]
 
         _ = self.asked  # Before several threads want it, as nothing guards its making.
         jobs = [lambda items=items: work(items) for items in works]
@@ -195,27 +203,27 @@ class Site:
         asks = self.request.verify and not self.settings.dry_run
         return Question(self.connection) if asks else None
 
-    def _one(self, binding: Binding, wish: Wish, snapshot: Snapshot) -> Item:
+    def _one(self, binding: Binding, desired: DesiredState, snapshot: Snapshot) -> Item:
         settings = replace(self.settings, started=time.monotonic())
         converge = partial(self.converge, named=bool(binding.permissions_boundary))
         work = Work(
-            self.connection, wish, converge, settings, self._context(binding), snapshot.observe, self.asked
+            self.connection, desired, converge, settings, self._context(binding), snapshot.observe, self.asked
         )
         item = self._item(binding, lambda: self._settled(str(binding), work))
         if item.result.ended in (*GOOD, Ended.PLANNED):
-            self.roles[str(binding)] = wish.role_arn
+            self.roles[str(binding)] = desired.role_arn
         return item
 
-    def converge(self, wish: Wish, observed: Observed, *, named: bool) -> Plan:
+    def converge(self, desired: DesiredState, current: CurrentState, *, named: bool) -> Plan:
         """The plan for one entry; `named`: who wrote it named the boundary."""
-        plan = converge(wish, observed, takes_over=is_abandoned(observed))
+        plan = converge(desired, current, takes_over=is_abandoned(current))
         self.request.boundaries.check_plan(plan, named=named)
         return plan
 
     def _settled(self, name: str, work: Work) -> Result:
         result = work.until_settled()
         if result.ended in GOOD:
-            self.settle([name], [work.wish])
+            self.settle([name], [work.desired])
         return result
 
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
@@ -268,23 +276,32 @@ class Site:
         return laid
 
     def settle(
-        self, names: Iterable[str], wishes: Sequence[Wish], *, pruned: bool = False, tell: bool = True
+        self,
+        names: Iterable[str],
+        desired_states: Sequence[DesiredState],
+        *,
+        pruned: bool = False,
+        tell: bool = True,
     ) -> None:
         """Of earlier runs for these that were cut off, nothing is left that the wishes are about.
 
-        `pruned`: nor of what no file wishes. `tell`: say of which something else is left.
+        `pruned`: nor of what no file desired_states. `tell`: say of which something else is left.
         """
         if self.settings.dry_run:
             return
         paths = [path for name in names for path in self.unfinished.get(name, [])]
 
         def is_over(story: Story, change: Change) -> bool:
-            gone = pruned and is_surplus(change, story, self.place.names, self.request.selection)
-            return gone or self._is_ground(change) or any(covers(wish, change) for wish in wishes)
+            gone = pruned and is_prune_candidate(change, story, self.place.names, self.request.selection)
+            return (
+                gone
+                or self._is_ground(change)
+                or any(satisfies(desired, change) for desired in desired_states)
+            )
 
         for path in supersede(paths, is_over):
             if tell:
-                self.settings.note(other_wish(path))
+                self.settings.note(other_desired_state(path))
 
     def _is_ground(self, change: Change) -> bool:
         """Whether it is the provider that the files wish for the cluster itself."""
@@ -301,19 +318,19 @@ class Site:
         found = handlers(self.connection.iam, self.connection.kube)
         return execute(plan, found, cluster, settings, self._context(what), gate=gate)
 
-    def _wishes(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, Wish]], list[Item]]:
+    def _desired_states(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, DesiredState]], list[Item]]:
         """What each entry means here; and the entries that can't be meant."""
-        wishes, broken = [], []
-        for binding, found in zip(self.place.bindings, self.wishes(snapshot), strict=True):
+        desired_states, broken = [], []
+        for binding, found in zip(self.place.bindings, self.desired_states(snapshot), strict=True):
             if isinstance(found, IrsaError):
                 broken.append(self._item(binding, _raising(found)))
             else:
-                wishes.append((binding, found))
-        return wishes, broken
+                desired_states.append((binding, found))
+        return desired_states, broken
 
-    def wishes(self, snapshot: Snapshot) -> list[Wish | IrsaError]:
+    def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
         """What each entry means here, or why it can't be meant."""
-        return Entries(self.place, self.request, self.connection, snapshot).wishes()
+        return Entries(self.place, self.request, self.connection, snapshot).desired_states()
 
 
 @dataclass
@@ -324,10 +341,10 @@ class _Ground:
     ready: bool = True
     laid: Laid | None = None
 
-    def release(self, wish: Wish) -> None:
+    def release(self, desired: DesiredState) -> None:
         """See `Laid.release`."""
         if self.laid is not None:
-            self.laid.release(wish)
+            self.laid.release(desired)
 
     def end(self, *, wholly: bool) -> None:
         """See `Laid.end`; what was taken back is told."""
@@ -356,9 +373,9 @@ def _raising(error: IrsaError) -> Callable[[], Result]:
     return work
 
 
-def _by_role(items: Iterable[tuple[Binding, Wish]]) -> list[list[tuple[Binding, Wish]]]:
+def _by_role(items: Iterable[tuple[Binding, DesiredState]]) -> list[list[tuple[Binding, DesiredState]]]:
     """Those that use the same role one after the other: IAM has no conditional write for trust policies."""
-    found: dict[str, list[tuple[Binding, Wish]]] = {}
+    found: dict[str, list[tuple[Binding, DesiredState]]] = {}
     for item in items:
         found.setdefault(item[1].role_arn, []).append(item)
     return list(found.values())

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
-from irsa_cli.core.binding.observed import Bound, NamedRole
-from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding.current import Bound, NamedRole
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
@@ -53,11 +53,11 @@ def find(
     return _Finder(connection, namespace, name, tuple(candidates)).find(kube=kube)
 
 
-def observed_account(body: Json) -> ObservedServiceAccount:
+def current_account(body: Json) -> CurrentServiceAccount:
     """A ServiceAccount as the API shows it."""
     metadata = body["metadata"]
     kept = {key: value for key, value in metadata.items() if key not in _SERVERS_OWN}
-    return ObservedServiceAccount(
+    return CurrentServiceAccount(
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         annotations=metadata.get("annotations") or {},
@@ -75,7 +75,7 @@ class _Finder:
     namespace: str
     name: str
     candidates: tuple[str, ...]
-    read: dict[str, ObservedRole | None] = field(default_factory=dict)
+    read: dict[str, CurrentRole | None] = field(default_factory=dict)
 
     def find(self, *, kube: bool) -> Bound:
         cluster = self.connection.cluster
@@ -88,13 +88,13 @@ class _Finder:
         found = account.result() if account else None
         return self._with_roles(Bound(cluster, self.namespace, self.name, found))
 
-    def _read(self, name: str) -> ObservedRole | None:
+    def _read(self, name: str) -> CurrentRole | None:
         """A role, with its policies when it is the ServiceAccount's own."""
         iam = self.connection.iam
         found = reading.role_state(iam, name)
         if found is None:
             return None
-        bare = ObservedRole(found[0])
+        bare = CurrentRole(found[0])
         own = self._is_own(NamedRole.of(self.connection.cluster, name, bare))
         return reading.with_policies(iam, name, bare.state) if own else bare
 
@@ -144,10 +144,10 @@ class _Finder:
         return replace(bound, own=tuple(role for role in found if self._is_own(role)))
 
 
-def _account(connection: Connection, namespace: str, name: str) -> ObservedServiceAccount | None:
+def _account(connection: Connection, namespace: str, name: str) -> CurrentServiceAccount | None:
     body = connection.kube.service_account(namespace, name)
     going = body is not None and "deletionTimestamp" in body["metadata"]
-    return None if body is None or going else observed_account(body)
+    return None if body is None or going else current_account(body)
 
 
 def _named_role(bound: Bound) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.spec import Observed, ObservedRole, ObservedServiceAccount, Wish
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
 from irsa_cli.core.policies import policy
@@ -18,91 +18,93 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.read.lookup import observed_account
+from irsa_cli.usecases.read.lookup import current_account
 
 UNSETTLED_SECONDS = 900.0
 """For how long the run that made a provider or a namespace may still be there to take it back."""
 
 
-def observe(connection: Connection, wish: Wish) -> Observed:
+def observe(connection: Connection, desired: DesiredState) -> CurrentState:
     """Read everything that the plan depends on, in one round trip where nothing exists yet.
 
     Raises `ServiceError` where the caller may not read, and `IrsaError` for policies that don't exist.
     """
     with ThreadPoolExecutor(12) as pool:
-        provider = pool.submit(_provider, connection, wish)
-        role = pool.submit(read_role, connection, wish)
-        boundary = wish.role.permissions_boundary if wish.role else ""
-        policies = pool.submit(check_policies, connection, wish.policies, boundary)
-        if not wish.role_only:
-            account = pool.submit(_service_account, connection, wish)
-            rehearsal = pool.submit(_rehearse, connection, wish)
-            namespace = pool.submit(_namespace_mark, connection, wish)
+        provider = pool.submit(_provider, connection, desired)
+        role = pool.submit(read_role, connection, desired)
+        boundary = desired.role.permissions_boundary if desired.role else ""
+        policies = pool.submit(check_policies, connection, desired.policies, boundary)
+        if not desired.role_only:
+            account = pool.submit(_service_account, connection, desired)
+            rehearsal = pool.submit(_rehearse, connection, desired)
+            namespace = pool.submit(_namespace_mark, connection, desired)
     found_role, unreadable = role.result()
     policies.result()
-    found_account = _evidence(connection, wish, found_role) if wish.role_only else account.result()
+    found_account = _evidence(connection, desired, found_role) if desired.role_only else account.result()
     found_provider, provider_maker = provider.result()
     # A ServiceAccount that is there needs no permission to create one.
-    now = None if wish.role_only or found_account is not None else rehearsal.result()
-    return Observed(
+    now = None if desired.role_only or found_account is not None else rehearsal.result()
+    return CurrentState(
         provider=found_provider,
         provider_maker=provider_maker,
         role=found_role,
         role_unreadable=unreadable,
         service_account=found_account,
-        bound_role=None if wish.role_only else _bound_role(connection, wish, found_account),
-        namespace_exists=wish.role_only or found_account is not None or now is not None,
-        namespace_maker="" if wish.role_only else _young(namespace.result(), now),
-        trust_quota=_trust_quota(connection, wish, found_role),
+        bound_role=None if desired.role_only else _bound_role(connection, desired, found_account),
+        namespace_exists=desired.role_only or found_account is not None or now is not None,
+        namespace_maker="" if desired.role_only else _young(namespace.result(), now),
+        trust_quota=_trust_quota(connection, desired, found_role),
     )
 
 
 def _bound_role(
-    connection: Connection, wish: Wish, account: ObservedServiceAccount | None
-) -> ObservedRole | None:
+    connection: Connection, desired: DesiredState, account: CurrentServiceAccount | None
+) -> CurrentRole | None:
     """The role of the cluster's account that the ServiceAccount has in place of the wished one.
 
     None where it can't be read: it only tells how to go on.
     """
-    named = account.annotations.get(ROLE_ARN_ANNOTATION, wish.role_arn) if account is not None else ""
-    if wish.role is None or wish.override or named in ("", wish.role_arn):
+    named = account.annotations.get(ROLE_ARN_ANNOTATION, desired.role_arn) if account is not None else ""
+    if desired.role is None or desired.override or named in ("", desired.role_arn):
         return None
     try:
         found = arn.role_arn(named)
         if found.account != connection.cluster.account:
             return None
-        role = reading.observed_role(connection.iam, found.name)
+        role = reading.current_role(connection.iam, found.name)
     except (InvalidInput, ServiceError):
         return None
     return role if role is not None and f"role{role.state.path}{found.name}" == found.resource else None
 
 
-def is_account_needed(wish: Wish, role: ObservedRole | None) -> bool:
+def is_account_needed(desired: DesiredState, role: CurrentRole | None) -> bool:
     """Whether the ServiceAccount is to be read: it is wished, or it alone tells if the role is complete."""
-    return not wish.role_only or (role is not None and not lifecycle.tells_itself(role.state.tags))
+    return not desired.role_only or (role is not None and not lifecycle.tells_itself(role.state.tags))
 
 
-def _evidence(connection: Connection, wish: Wish, role: ObservedRole | None) -> ObservedServiceAccount | None:
+def _evidence(
+    connection: Connection, desired: DesiredState, role: CurrentRole | None
+) -> CurrentServiceAccount | None:
     """The ServiceAccount of a role that is wished alone, if it is needed and the cluster is asked at all."""
-    asked = connection.asks_cluster and is_account_needed(wish, role)
-    return _service_account(connection, wish) if asked else None
+    asked = connection.asks_cluster and is_account_needed(desired, role)
+    return _service_account(connection, desired) if asked else None
 
 
-def _trust_quota(connection: Connection, wish: Wish, role: ObservedRole | None) -> int:
+def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRole | None) -> int:
     """The account's quota, asked for only where IAM's default would not do."""
-    if role is None or not wish.update_trust:
+    if role is None or not desired.update_trust:
         return policy.TRUST_LIMIT
     size = policy.size(
-        trust_policy.with_statement(role.state.trust, trust_policy.marked_statement(wish.identity))
+        trust_policy.with_statement(role.state.trust, trust_policy.marked_statement(desired.identity))
     )
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 
-def _provider(connection: Connection, wish: Wish) -> tuple[ProviderState | None, str]:
+def _provider(connection: Connection, desired: DesiredState) -> tuple[ProviderState | None, str]:
     """The provider, and the run that may still take it back."""
-    if wish.role_account != connection.cluster.account:
+    if desired.role_account != connection.cluster.account:
         return None, ""  # It lives in an account that this caller doesn't read.
-    found = reading.aged_provider(connection.iam, wish.identity.provider_arn)
+    found = reading.aged_provider(connection.iam, desired.identity.provider_arn)
     if found is None:
         return None, ""
     state, age = found
@@ -111,10 +113,10 @@ def _provider(connection: Connection, wish: Wish) -> tuple[ProviderState | None,
     return state, state.tags.get(TRANSACTION_TAG, "") if young else ""
 
 
-def _namespace_mark(connection: Connection, wish: Wish) -> tuple[str, str]:
+def _namespace_mark(connection: Connection, desired: DesiredState) -> tuple[str, str]:
     """The run that made the namespace, and when; empty when it was no run, or can't be read."""
     try:
-        metadata = (connection.kube.namespace(wish.namespace) or {}).get("metadata", {})
+        metadata = (connection.kube.namespace(desired.namespace) or {}).get("metadata", {})
     except ServiceError as error:
         if error.status == 403:
             return "", ""
@@ -135,35 +137,38 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def read_role(connection: Connection, wish: Wish) -> tuple[ObservedRole | None, str]:
+def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRole | None, str]:
     """The role, and why it can't be read where it can't."""
-    if wish.role is not None:
-        return reading.observed_role(connection.iam, wish.role_name), ""
-    if wish.role_account != connection.cluster.account:
-        return None, f"it lives in account {wish.role_account}"
+    if desired.role is not None:
+        return reading.current_role(connection.iam, desired.role_name), ""
+    if desired.role_account != connection.cluster.account:
+        return None, f"it lives in account {desired.role_account}"
     try:
-        found = reading.observed_role(connection.iam, wish.role_name, policies=False)
+        found = reading.current_role(connection.iam, desired.role_name, policies=False)
     except ServiceError as error:
         if error.status == 403:
             return None, error.reason
         raise
-    if found is not None and f"{found.state.path}{wish.role_name}" != wish.role_arn.partition(":role")[2]:
+    if (
+        found is not None
+        and f"{found.state.path}{desired.role_name}" != desired.role_arn.partition(":role")[2]
+    ):
         # IAM finds roles by name alone; STS wants the whole ARN, path included.
-        real = f"{wish.role_arn.partition(':role')[0]}:role{found.state.path}{wish.role_name}"
+        real = f"{desired.role_arn.partition(':role')[0]}:role{found.state.path}{desired.role_name}"
         raise Refused(
-            f"role {wish.role_arn} does not exist",
-            reason=f"the role {wish.role_name} has the path {found.state.path}",
+            f"role {desired.role_arn} does not exist",
+            reason=f"the role {desired.role_name} has the path {found.state.path}",
             next_steps=(f"run this again with --attach-role-arn {real}",),
         )
     return found, ""
 
 
-def _service_account(connection: Connection, wish: Wish) -> ObservedServiceAccount | None:
-    present = connection.kube.service_account(wish.namespace, wish.name)
-    return None if present is None else observed_account(present)
+def _service_account(connection: Connection, desired: DesiredState) -> CurrentServiceAccount | None:
+    present = connection.kube.service_account(desired.namespace, desired.name)
+    return None if present is None else current_account(present)
 
 
-def _rehearse(connection: Connection, wish: Wish) -> str | None:
+def _rehearse(connection: Connection, desired: DesiredState) -> str | None:
     """Create the ServiceAccount for show (dryRun): finds missing RBAC before the first write.
 
     Returns the server's time (empty when unknown), or None when there is no such namespace.
@@ -171,30 +176,32 @@ def _rehearse(connection: Connection, wish: Wish) -> str | None:
     from irsa_cli.changes.service_account import service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
 
-    body = service_account_body(wish.namespace, wish.name, dict(wish.labels), dict(wish.annotations))
+    body = service_account_body(
+        desired.namespace, desired.name, dict(desired.labels), dict(desired.annotations)
+    )
     try:
-        made = connection.kube.create_service_account(wish.namespace, body, dry_run=True)
+        made = connection.kube.create_service_account(desired.namespace, body, dry_run=True)
     except ServiceError as error:
         if error.code == EXISTS:
             return ""
         if error.code != NOT_FOUND:
             raise
-        if wish.create_namespace:
-            _rehearse_namespace(connection, wish)
+        if desired.create_namespace:
+            _rehearse_namespace(connection, desired)
         return None
     return str(made["metadata"].get("creationTimestamp", ""))
 
 
-def _rehearse_namespace(connection: Connection, wish: Wish) -> None:
+def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
     from irsa_cli.changes.namespace import namespace_body
     from irsa_cli.kube.errors import EXISTS
 
     try:
-        connection.kube.create_namespace(namespace_body(wish.namespace), dry_run=True)
+        connection.kube.create_namespace(namespace_body(desired.namespace), dry_run=True)
     except ServiceError as error:
         if error.code != EXISTS:
             raise
-        raise Conflict(f"namespace {wish.namespace} was made by somebody else meanwhile") from error
+        raise Conflict(f"namespace {desired.namespace} was made by somebody else meanwhile") from error
 
 
 def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> None:

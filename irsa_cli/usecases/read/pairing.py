@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.spec import ObservedServiceAccount
+from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.pod.injection import Injection
@@ -20,7 +20,7 @@ from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import ServiceAccount
-from irsa_cli.usecases.read.lookup import observed_account
+from irsa_cli.usecases.read.lookup import current_account
 
 UNSEEN = "whether other ServiceAccounts use the role was not looked at: the caller may not list them"
 
@@ -36,11 +36,11 @@ def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
     try:
         if body is None:
             raise account.missing()
-        observed = observed_account(body)
-        account.with_role(Injection.read(observed.annotations))
+        current = current_account(body)
+        account.with_role(Injection.read(current.annotations))
     except Refused as error:
         raise naming_roles(error, connection, namespace, name) from error
-    return Pairing(connection.cluster, namespace, name, observed)
+    return Pairing(connection.cluster, namespace, name, current)
 
 
 def read_named(connection: Connection, namespace: str, name: str, role: str) -> Pairing:
@@ -57,7 +57,7 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
         except ServiceError as error:
             if error.status != 403:
                 raise
-    account = ObservedServiceAccount("", "", {}, {}) if body is None else observed_account(body)
+    account = CurrentServiceAccount("", "", {}, {}) if body is None else current_account(body)
     found = reading.whole_role(connection.iam, role)
     if found is None:
         raise Refused(

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
-from irsa_cli.core.binding.spec import Observed, ObservedRole, ObservedServiceAccount, Wish
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import NamespaceState, ProviderState
 from irsa_cli.core.planning.create import provider_changes
@@ -89,17 +89,19 @@ class Snapshot:
         """The account's quota for trust policies, asked for when it is first needed."""
         return reading.trust_quota(self._connection.iam)
 
-    def lay_ground(self, wishes: Sequence[Wish], *, associate: bool) -> Groundwork:
+    def lay_ground(self, desired_states: Sequence[DesiredState], *, associate: bool) -> Groundwork:
         """What has to be there before any of the wishes: the provider with its audiences, the namespaces."""
         cluster, provider = self._connection.cluster, self._provider.result()
         changes: list[Change] = []
         if associate:
-            audiences = tuple(dict.fromkeys(wish.audience for wish in wishes if self._is_home(wish)))
-            if not wishes:  # The cluster is to have its provider, whoever will use it.
+            audiences = tuple(
+                dict.fromkeys(desired.audience for desired in desired_states if self._is_home(desired))
+            )
+            if not desired_states:  # The cluster is to have its provider, whoever will use it.
                 audiences = (DEFAULT_AUDIENCE,)
             changes += provider_changes(cluster, audiences, provider) if audiences else []
             provider = _after(provider, changes)
-        wanted = {wish.namespace for wish in wishes if not wish.role_only}
+        wanted = {desired.namespace for desired in desired_states if not desired.role_only}
         listed = _unless_denied(self._namespaces) if wanted else None
         # Who may not list them is told by the server when a ServiceAccount can't be made.
         there = wanted if listed is None else {item["metadata"]["name"] for item in listed}
@@ -109,44 +111,49 @@ class Snapshot:
         self._groundwork = Groundwork(Plan.of(changes), provider, frozenset(there | wanted))
         return self._groundwork
 
-    def _is_home(self, wish: Wish) -> bool:
-        return wish.role_account == self._connection.cluster.account
+    def _is_home(self, desired: DesiredState) -> bool:
+        return desired.role_account == self._connection.cluster.account
 
-    def observe(self, wish: Wish) -> Observed:
+    def observe(self, desired: DesiredState) -> CurrentState:
         """What is there for one wish, its groundwork laid.
 
         Raises `IrsaError` for a policy that does not exist.
         """
-        role, unreadable = self._role(wish)
-        self._check_policies(wish)
-        observed = Observed(
-            provider=self._groundwork.provider if self._is_home(wish) else None,
+        role, unreadable = self._role(desired)
+        self._check_policies(desired)
+        current = CurrentState(
+            provider=self._groundwork.provider if self._is_home(desired) else None,
             role=role,
             role_unreadable=unreadable,
-            service_account=self.account(wish.namespace, wish.name)
-            if is_account_needed(wish, role)
+            service_account=self.account(desired.namespace, desired.name)
+            if is_account_needed(desired, role)
             else None,
             namespace_exists=True,
         )
-        return replace(observed, trust_quota=self.trust_quota) if _is_large(wish, role) else observed
+        return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
 
-    def _role(self, wish: Wish) -> tuple[ObservedRole | None, str]:
-        return (None, "") if self._is_unlisted(wish) else read_role(self._connection, wish)
+    def _role(self, desired: DesiredState) -> tuple[CurrentRole | None, str]:
+        return (None, "") if self._is_unlisted(desired) else read_role(self._connection, desired)
 
-    def _is_unlisted(self, wish: Wish) -> bool:
+    def _is_unlisted(self, desired: DesiredState) -> bool:
         """Whether the list of the cluster's path is enough to tell that there is no such role.
 
         Names are unique in an account whatever the path, so it tells nothing of a name that the user gives.
         The name that irsa gives carries a digest: nobody else has it.
         https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
         """
-        cluster = wish.cluster
-        default = default_role_name(cluster.name, cluster.arn, wish.namespace, wish.name)
-        if self._one_by_one or wish.role is None or wish.role.path != self._path or wish.role_name != default:
+        cluster = desired.cluster
+        default = default_role_name(cluster.name, cluster.arn, desired.namespace, desired.name)
+        if (
+            self._one_by_one
+            or desired.role is None
+            or desired.role.path != self._path
+            or desired.role_name != default
+        ):
             return False
-        return self._role_names is not None and wish.role_name not in self._role_names
+        return self._role_names is not None and desired.role_name not in self._role_names
 
-    def account(self, namespace: str, name: str, *, needed: bool = True) -> ObservedServiceAccount | None:
+    def account(self, namespace: str, name: str, *, needed: bool = True) -> CurrentServiceAccount | None:
         """A ServiceAccount, None where there is none; nor one that is not `needed` and may not be read."""
         if self._by_name is not None:
             metadata = self._by_name.get((namespace, name))
@@ -155,7 +162,7 @@ class Snapshot:
             metadata = read.result() if needed else _unless_denied(read)
         if metadata is None:
             return None
-        return ObservedServiceAccount(
+        return CurrentServiceAccount(
             uid=metadata["uid"],
             resource_version=metadata["resourceVersion"],
             annotations=metadata.get("annotations") or {},
@@ -173,9 +180,9 @@ class Snapshot:
                 self._singles[namespace, name] = self._pool.submit(read)
             return self._singles[namespace, name]
 
-    def _check_policies(self, wish: Wish) -> None:
-        boundary = wish.role.permissions_boundary if wish.role else ""
-        wanted = [*wish.policies, *([boundary] if boundary else [])]
+    def _check_policies(self, desired: DesiredState) -> None:
+        boundary = desired.role.permissions_boundary if desired.role else ""
+        wanted = [*desired.policies, *([boundary] if boundary else [])]
         exists = {arn: self._exists(arn) for arn in wanted}
         for arn, future in exists.items():
             if future.result() is False:
@@ -207,8 +214,8 @@ def _after(provider: ProviderState | None, changes: Sequence[Change]) -> Provide
     return None if provider is None else replace(provider, audiences=[*provider.audiences, *added])
 
 
-def _is_large(wish: Wish, role: ObservedRole | None) -> bool:
+def _is_large(desired: DesiredState, role: CurrentRole | None) -> bool:
     """Whether the account's quota may be needed for the trust policy."""
-    sizes = [policy.size(wish.role.trust)] if wish.role is not None else []
+    sizes = [policy.size(desired.role.trust)] if desired.role is not None else []
     sizes += [policy.size(role.state.trust)] if role is not None else []
     return sum(sizes) > policy.TRUST_LIMIT

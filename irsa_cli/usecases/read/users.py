@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
 
-from irsa_cli.core.binding.observed import Bound
+from irsa_cli.core.binding.current import Bound
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.workloads import KINDS, Workload, workload

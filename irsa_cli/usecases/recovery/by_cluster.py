@@ -16,7 +16,7 @@ from pathlib import Path
 from irsa_cli.changes import handlers
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
-from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, Remains
+from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, Leftovers
 from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, told
 from irsa_cli.core.results.result import Ended, Left, Result
 from irsa_cli.core.values.errors import Refused
@@ -46,7 +46,7 @@ class Request:
     approve: Approve = agreed
 
 
-def find_remains(request: Request, settings: Settings, log: WireLog) -> Found:
+def find_leftovers(request: Request, settings: Settings, log: WireLog) -> Found:
     """What runs have left in the cluster and its account."""
     return _Scene.read(request, settings, log).found
 
@@ -57,51 +57,51 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
     Raises `Refused` when its run may still live, or when all of it is left alone.
     """
     scene = _Scene.read(request, settings, log)
-    remains = scene.finder.remains(transaction, named=True)
-    if remains is None:
+    leftovers = scene.finder.leftovers(transaction, named=True)
+    if leftovers is None:
         notes = [f"nothing of {transaction} is left in {scene.connection.cluster.name}"]
         cluster = scene.connection.cluster
         return Result(Ended.UNCHANGED, cluster=cluster, transaction=transaction, notes=notes)
-    why_not = scene.found.why_not(remains)
+    why_not = scene.found.why_not(leftovers)
     if why_not:
         raise Refused(
             f"{transaction} is not taken back",
             reason=why_not,
-            details=[told(item) for item in remains.spared] if remains.stages else (),
-            next_steps=[step for item in remains.spared for step in item.next_steps],
+            details=[told(item) for item in leftovers.spared] if leftovers.stages else (),
+            next_steps=[step for item in leftovers.spared for step in item.next_steps],
         )
     if not settings.dry_run:
-        approve(request.approve, [scene.plan(remains)])
+        approve(request.approve, [scene.plan(leftovers)])
     stop = Stop(f"{transaction} --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
-        return attempt(transaction, partial(scene.take, remains, stop))
+        return attempt(transaction, partial(scene.take, leftovers, stop))
 
 
 def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
     """Take back what all runs have left, but for those that may still live."""
     scene = _Scene.read(request, settings, log)
     done, gone = Recoveries(), set[Key]()
-    chosen = [scene.plan(item) for item in scene.found.remains if not scene.found.why_not(item)]
+    chosen = [scene.plan(item) for item in scene.found.leftovers if not scene.found.why_not(item)]
     if chosen and not settings.dry_run:
         approve(request.approve, chosen)
     stop = Stop(f"--all --cluster {request.target.cluster}")
     with stoppable(stop, warning(settings, forward=False)):
-        for transaction in [item.transaction for item in scene.found.remains]:
+        for transaction in [item.transaction for item in scene.found.leftovers]:
             if stop.number:
                 done.signal = stop.number
                 break
             # Judged again: of those before it, something may have stayed.
-            remains = scene.finder.remains(transaction, gone)
-            why_not = scene.found.why_not(remains) if remains else ""
-            if remains is None or why_not:
-                young = remains is not None and scene.found.is_young(remains)
+            leftovers = scene.finder.leftovers(transaction, gone)
+            why_not = scene.found.why_not(leftovers) if leftovers else ""
+            if leftovers is None or why_not:
+                young = leftovers is not None and scene.found.is_young(leftovers)
                 done.skipped.append(Skipped(transaction, why_not, young))
                 continue
-            settings.note(f"{transaction}  {', '.join(remains.accounts)}".rstrip())
-            result = attempt(transaction, partial(scene.take, remains, stop))
+            settings.note(f"{transaction}  {', '.join(leftovers.accounts)}".rstrip())
+            result = attempt(transaction, partial(scene.take, leftovers, stop))
             done.items.append(result)
             if result.ended in (Ended.ROLLED_BACK, Ended.PLANNED):
-                gone |= {key_of(piece) for piece in remains.pieces}
+                gone |= {key_of(piece) for piece in leftovers.pieces}
     return done
 
 
@@ -130,62 +130,62 @@ class _Scene:
         return cls(request, settings, connection, journals, Finder(seen, ended))
 
     def __post_init__(self) -> None:
-        remains = tuple(self.finder.find(self.request.minimum_age))
-        running = {item.transaction for item in remains if self._is_running(item.transaction)}
+        leftovers = tuple(self.finder.find(self.request.minimum_age))
+        running = {item.transaction for item in leftovers if self._is_running(item.transaction)}
         cluster = self.connection.cluster
-        self.found = Found(cluster, remains, self.request.minimum_age, frozenset(running))
+        self.found = Found(cluster, leftovers, self.request.minimum_age, frozenset(running))
 
     def _is_running(self, transaction: str) -> bool:
         path, story = self.journals.get(transaction, (None, None))
         return path is not None and story is not None and not story.finished and is_running(path)
 
-    def plan(self, remains: Remains) -> Result:
+    def plan(self, leftovers: Leftovers) -> Result:
         """What would be done with one run's remains."""
-        changes = [piece.change.inverse for piece in reversed(list(remains.pieces))]
-        result = planned(remains.transaction, changes, _facts(remains), self.settings)
-        result.notes = [f"left alone: {told(item)}" for item in remains.spared]
+        changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
+        result = planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
+        result.notes = [f"left alone: {told(item)}" for item in leftovers.spared]
         return result
 
-    def take(self, remains: Remains, stop: Stop) -> Result:
+    def take(self, leftovers: Leftovers, stop: Stop) -> Result:
         """Take one run's remains back; raises `JournalError` when no journal can be written."""
         started = time.monotonic()
         stop.check()
         if self.settings.dry_run:
-            result = self.plan(remains)
+            result = self.plan(leftovers)
         else:
-            path = self._journal(remains)
+            path = self._journal(leftovers)
             story = read(path)
             found = handlers(self.connection.iam, self.connection.kube)
             seconds = self.settings.rollback_timeout
             with naming_caller(self.connection.aws.caller):
-                leftovers = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
-            result = back_result(story, leftovers, remains.transaction, self.connection.cluster)
+                kept = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
+            result = back_result(story, kept, leftovers.transaction, self.connection.cluster)
             result.changes = [item for item in result.changes if item.state != "pending"]
-            _tell_spared(result, remains)
+            _tell_spared(result, leftovers)
             if result.ended is Ended.ROLLED_BACK:
-                self._settle(remains.transaction)
-        result.cluster, result.facts = self.connection.cluster, _facts(remains)
+                self._settle(leftovers.transaction)
+        result.cluster, result.facts = self.connection.cluster, _facts(leftovers)
         result.seconds = time.monotonic() - started
         return result
 
-    def _journal(self, remains: Remains) -> Path:
+    def _journal(self, leftovers: Leftovers) -> Path:
         """The run's own journal where it is on this machine, as it tells more; else a new one.
 
         Raises `RefusedJournal` where none would be taken as this user's.
         """
         check_place(self.settings.state_dir)
-        path, story = self.journals.get(remains.transaction, (None, None))
+        path, story = self.journals.get(leftovers.transaction, (None, None))
         if path is not None and story is not None and not story.finished and self._is_ours(story):
             return path
         plan = Plan.of(
-            *([piece.change for piece in stage] for stage in remains.stages), list(remains.missing)
+            *([piece.change for piece in stage] for stage in leftovers.stages), list(leftovers.missing)
         )
-        identities = {index: piece.identity for index, piece in enumerate(remains.pieces)}
+        identities = {index: piece.identity for index, piece in enumerate(leftovers.pieces)}
         context = {
             "command": "recover",
-            TAKES_BACK: remains.transaction,
+            TAKES_BACK: leftovers.transaction,
             "cluster": self.connection.cluster.arn,
-            "serviceAccount": ", ".join(remains.accounts),
+            "serviceAccount": ", ".join(leftovers.accounts),
             "target": vars(self.request.target),
         }
         return record_found(self.settings.state_dir, new_transaction_id(), plan, identities, context)
@@ -204,17 +204,17 @@ class _Scene:
         supersede(paths)
 
 
-def _tell_spared(result: Result, remains: Remains) -> None:
+def _tell_spared(result: Result, leftovers: Leftovers) -> None:
     """What was left alone is left behind, too."""
-    for item in remains.spared:
+    for item in leftovers.spared:
         what = f"{item.kind.value} {item.name}"
         look = f"look at {what}, and take it away if nobody needs it"
         commands = (step for step in item.next_steps if step.startswith("irsa "))
         result.left.append(Left(what, item.why, next(commands, look)))
-    if remains.spared:
+    if leftovers.spared:
         result.ended = Ended.INCOMPLETE
 
 
-def _facts(remains: Remains) -> dict[str, object]:
-    namespace, slash, name = (remains.accounts or ("",))[0].partition("/")
+def _facts(leftovers: Leftovers) -> dict[str, object]:
+    namespace, slash, name = (leftovers.accounts or ("",))[0].partition("/")
     return {"serviceAccount": {"namespace": namespace, "name": name}} if slash else {}

@@ -29,7 +29,7 @@ from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import (
     Covers,
     DeletionEnd,
-    cut_off,
+    interrupted_runs,
     is_running,
     look_at_deletion,
     roll_back,
@@ -240,7 +240,7 @@ class _Work:
                 result = back_result(story, leftovers, story.transaction, connection.cluster)
         committed = result.ended is Ended.COMMITTED
         if committed and {"command", "cluster", "serviceAccount"} <= set(story.context):
-            supersede(cut_off(self.settings.state_dir, story.context), _like(story))
+            supersede(interrupted_runs(self.settings.state_dir, story.context), _like(story))
         result.cluster, result.facts = connection.cluster, facts_of(story, committed=committed)
         result.seconds = time.monotonic() - started
         return result

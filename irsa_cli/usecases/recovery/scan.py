@@ -80,14 +80,14 @@ def _role(found: FoundRole) -> SeenRole:
 
 def _with_contents(connection: Connection, seen: Seen) -> Seen:
     """With the policies of half-made roles, and with what is in the namespaces that runs have made."""
-    half_made = Finder(seen).half_made()
+    incomplete = Finder(seen).incomplete()
     inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
 
     def role(item: SeenRole) -> SeenRole:
-        observed = reading.observed_role(connection.iam, item.name) if item.name in half_made else None
-        if observed is None:
+        current = reading.current_role(connection.iam, item.name) if item.name in incomplete else None
+        if current is None:
             return item
-        return replace(item, state=observed.state, attached=observed.attached, inline=observed.inline)
+        return replace(item, state=current.state, attached=current.attached, inline=current.inline)
 
     def namespace(item: SeenNamespace) -> SeenNamespace:
         if item.name in inhabited:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.values import names
@@ -138,7 +138,12 @@ def _of_list(verifier: Verifier, item: Json) -> Verification:
 
 
 def verify(
-    connection: Connection, wish: Wish, *, seconds: float, pause: Callable[[float], None], listen: Listener
+    connection: Connection,
+    desired: DesiredState,
+    *,
+    seconds: float,
+    pause: Callable[[float], None],
+    listen: Listener,
 ) -> dict[str, Any]:
     """Exchange a token of the ServiceAccount for the role's credentials, and throw them away.
 
@@ -159,15 +164,15 @@ def verify(
         return True
 
     def token() -> str:
-        return connection.kube.token(wish.namespace, wish.name, wish.audience)
+        return connection.kube.token(desired.namespace, desired.name, desired.audience)
 
     try:
-        accepted = exchange(connection.aws, wish.role_arn, token, again)
+        accepted = exchange(connection.aws, desired.role_arn, token, again)
     except ServiceError as error:
         raise Unverified(
-            f"the token of {wish.namespace}/{wish.name} was not accepted for {wish.role_arn}",
+            f"the token of {desired.namespace}/{desired.name} was not accepted for {desired.role_arn}",
             reason=f"{error.message}: {error.reason}",
-            details=(*error.details, *_explained(connection, wish, error)),
+            details=(*error.details, *_explained(connection, desired, error)),
             code=error.code,
         ) from error
     return {
@@ -179,20 +184,20 @@ def verify(
     }
 
 
-def _explained(connection: Connection, wish: Wish, error: ServiceError) -> Iterator[str]:
+def _explained(connection: Connection, desired: DesiredState, error: ServiceError) -> Iterator[str]:
     """What the provider and the trust policy, as they are now, say to a token that STS refused."""
     if error.service != "sts":
         return
-    cluster, arn = connection.cluster, wish.role_arn
+    cluster, arn = connection.cluster, desired.role_arn
     nothing = IrsaError("the token is not looked at again")
     identity = steps.identity_of(
-        cluster, arn, names.subject(wish.namespace, wish.name), wish.audience, nothing
+        cluster, arn, names.subject(desired.namespace, desired.name), desired.audience, nothing
     )
     account = role_arn(arn).account
     with Reads(connection) as reads:
         provider, role = reads.provider(account), reads.role(arn)
         found = [
-            steps.provider(provider, cluster, account, wish.audience),
+            steps.provider(provider, cluster, account, desired.audience),
             steps.trust(role, arn, identity),
         ]
     for step in found:

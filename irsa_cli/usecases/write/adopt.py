@@ -19,7 +19,7 @@ from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.kube.client import Json
-from irsa_cli.transaction.recover import cut_off, everything, supersede
+from irsa_cli.transaction.recover import everything, interrupted_runs, supersede
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import (
     Settings,
@@ -32,7 +32,7 @@ from irsa_cli.usecases.command.execute import (
 )
 from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
-from irsa_cli.usecases.read.lookup import observed_account
+from irsa_cli.usecases.read.lookup import current_account
 from irsa_cli.usecases.read.pairing import UNSEEN, read_pairing, sharers, with_role
 from irsa_cli.usecases.read.pods_identity import Question
 
@@ -126,7 +126,7 @@ def _in_scope(
     pairs: list[Pairing] = []
     for item in accounts:
         namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
-        pair = Pairing(connection.cluster, namespace, name, observed_account(item))
+        pair = Pairing(connection.cluster, namespace, name, current_account(item))
         if not pair.role_arn or request.namespace not in ("", namespace):
             continue
         why = _why_not(pair)
@@ -182,7 +182,7 @@ def _one_of_all(
     asked.tell(result, pair.namespace, pair.name, pair.role_arn)
     result.notes = [f"{pair.namespace}/{pair.name}: {note}" for note in result.notes]
     if result.ended is Ended.COMMITTED:
-        supersede(cut_off(settings.state_dir, context))
+        supersede(interrupted_runs(settings.state_dir, context))
     return result
 
 

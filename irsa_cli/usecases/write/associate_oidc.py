@@ -89,11 +89,11 @@ def _check_present(request: Request, present: ProviderState | None, arn: str) ->
     steps, details = [], []
     on_provider = f"--open-id-connect-provider-arn {shlex.quote(arn)}"
     if request.thumbprints and sorted(request.thumbprints) != sorted(present.thumbprints):
-        present_ones, wished_ones = ", ".join(present.thumbprints) or "none", ", ".join(request.thumbprints)
-        details.append(f"thumbprints: are {present_ones}, wished {wished_ones}")
-        wished = shlex.join(request.thumbprints)
+        present_ones, desired_ones = ", ".join(present.thumbprints) or "none", ", ".join(request.thumbprints)
+        details.append(f"thumbprints: are {present_ones}, wished {desired_ones}")
+        desired = shlex.join(request.thumbprints)
         steps.append(
-            f"aws iam update-open-id-connect-provider-thumbprint {on_provider} --thumbprint-list {wished}"
+            f"aws iam update-open-id-connect-provider-thumbprint {on_provider} --thumbprint-list {desired}"
         )
     for key, value in request.tags.items():
         if present.tags.get(key) != value:

@@ -8,18 +8,18 @@ from typing import Any
 
 from irsa_cli.core import wellknown
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.binding.spec import Wish, digest
+from irsa_cli.core.binding.spec import DesiredState, digest
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     SERVICE_ACCOUNT_TAG,
+    SPEC_HASH_TAG,
     STS_REGIONAL_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
-    WISH_TAG,
     RoleState,
 )
 from irsa_cli.core.planning.create import plan, service_account_annotations
 from irsa_cli.core.planning.differences import check_trust_size
-from irsa_cli.core.planning.satisfies import covers
+from irsa_cli.core.planning.satisfies import satisfies
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.result import Ended, Result
@@ -85,21 +85,21 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         log=log,
         check=lambda aws: check_partitions(wanted, aws),
     )
-    wish = wish_of(request, connection.cluster)
+    desired = desired_state_of(request, connection.cluster)
     settings.note(
         f"{connection.cluster.name} · {connection.cluster.region} · account {connection.cluster.account}"
     )
     context = {
         "command": "create-sa",
-        "cluster": wish.cluster.arn,
-        "serviceAccount": f"{wish.namespace}/{wish.name}",
+        "cluster": desired.cluster.arn,
+        "serviceAccount": f"{desired.namespace}/{desired.name}",
         "target": vars(request.target),
     }
-    made = lambda story, change: covers(wish, change)  # noqa: E731 - asked before and after
+    made = lambda story, change: satisfies(desired, change)  # noqa: E731 - asked before and after
     earlier = going_on(settings, context, made, also=("apply", "delete-sa"))
     try:
         # Looked up when it is called, so that tests can put a broken one in its place.
-        result = Work(connection, wish, lambda *found: plan(*found), settings, context).until_settled()
+        result = Work(connection, desired, lambda *found: plan(*found), settings, context).until_settled()
     except Refused as error:
         error.next_steps += tuple(
             f"{command_of(path)}  # takes back the run that was cut off" for path in earlier
@@ -117,7 +117,9 @@ def bounded(request: Request) -> Request:
     return replace(request, permissions_boundary=request.permissions_boundary or request.boundaries.default)
 
 
-def wish_of(request: Request, cluster: Cluster, trust_quota: int = policy.TRUST_LIMIT) -> Wish:
+def desired_state_of(
+    request: Request, cluster: Cluster, trust_quota: int = policy.TRUST_LIMIT
+) -> DesiredState:
     """The wish that the request means for this cluster: names, ARNs and the trust policy filled in.
 
     Raises `InvalidInput`, and `Refused` for a trust policy larger than the quota.
@@ -138,7 +140,7 @@ def wish_of(request: Request, cluster: Cluster, trust_quota: int = policy.TRUST_
         request.well_known,
         Scope(cluster.partition, cluster.region, cluster.account, cluster.name),
     )
-    wish = Wish(
+    desired = DesiredState(
         cluster=cluster,
         namespace=request.namespace,
         name=request.name,
@@ -158,16 +160,16 @@ def wish_of(request: Request, cluster: Cluster, trust_quota: int = policy.TRUST_
         gated=request.verify,
     )
     if request.attach_role_arn:
-        return wish
-    made = replace(wish, role=_role(request, wish, path, trust_quota))
+        return desired
+    made = replace(desired, role=_role(request, desired, path, trust_quota))
     assert made.role is not None
-    return replace(made, role=replace(made.role, tags={**made.role.tags, WISH_TAG: digest(made)}))
+    return replace(made, role=replace(made.role, tags={**made.role.tags, SPEC_HASH_TAG: digest(made)}))
 
 
-def _role(request: Request, wish: Wish, path: str, trust_quota: int) -> RoleState:
+def _role(request: Request, desired: DesiredState, path: str, trust_quota: int) -> RoleState:
     own = names.subject(request.namespace, request.subject_pattern or request.name)
-    cluster = wish.cluster
-    providers = [wish.identity.provider_arn]
+    cluster = desired.cluster
+    providers = [desired.identity.provider_arn]
     providers += [provider_arn(cluster.partition, cluster.account, issuer) for issuer in request.issuers]
     document = trust_policy.policy_of(
         providers, request.audience, (own, *request.subjects), request.conditions
@@ -177,12 +179,12 @@ def _role(request: Request, wish: Wish, path: str, trust_quota: int) -> RoleStat
         if not request.conditions
         else trust_policy.policy_of(providers, request.audience, (own,), {})
     )
-    if not request.role_only and not trust_policy.admits(plain, wish.identity):
+    if not request.role_only and not trust_policy.admits(plain, desired.identity):
         raise InvalidInput(
             f"--subject-pattern '{request.subject_pattern}' does not match {request.name}",
             reason="the ServiceAccount would get a role that it can't assume",
         )
-    check_trust_size(wish.role_arn, document, trust_quota)
+    check_trust_size(desired.role_arn, document, trust_quota)
     return RoleState(
         path=path,
         trust=document,
@@ -191,7 +193,7 @@ def _role(request: Request, wish: Wish, path: str, trust_quota: int) -> RoleStat
         permissions_boundary=request.permissions_boundary,
         tags={
             **request.tags,
-            CLUSTER_TAG: wish.cluster.arn,
-            SERVICE_ACCOUNT_TAG: f"{wish.namespace}/{wish.name}",
+            CLUSTER_TAG: desired.cluster.arn,
+            SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}",
         },
     )

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.binding.observed import Bound
+from irsa_cli.core.binding.current import Bound
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Change, Kind

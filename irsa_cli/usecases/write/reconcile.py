@@ -15,7 +15,7 @@ from typing import Any
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding import attached_trust
-from irsa_cli.core.binding.spec import Observed, Wish, is_half_made, life_of
+from irsa_cli.core.binding.spec import CurrentState, DesiredState, is_incomplete, life_of
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
@@ -39,7 +39,7 @@ from irsa_cli.usecases.verification.verify import verify
 ABANDONED_SECONDS = 900.0
 """A role that is half made by a run that began so long ago may be taken over, whatever that run wished."""
 
-Planner = Callable[[Wish, Observed], Plan]
+Planner = Callable[[DesiredState, CurrentState], Plan]
 
 
 @dataclass(frozen=True)
@@ -50,72 +50,72 @@ class Work:
     """
 
     connection: Connection
-    wish: Wish
+    desired: DesiredState
     planner: Planner
     settings: Settings
     context: Mapping[str, Any]
-    look: Callable[[Wish], Observed] | None = None
+    look: Callable[[DesiredState], CurrentState] | None = None
     asked: Question | None = None
     """What was asked of EKS for several; one that is to be verified asks for itself."""
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
-        attempts, wish = count(), self.wish
-        asked = self._asked() if wish.gated and not self.settings.dry_run else None
+        attempts, desired = count(), self.desired
+        asked = self._asked() if desired.gated and not self.settings.dry_run else None
         result = until_settled(lambda: self._attempt(first=next(attempts) == 0), self.settings)
         if asked is not None:
-            asked.tell(result, wish.namespace, wish.name, wish.role_arn)
+            asked.tell(result, desired.namespace, desired.name, desired.role_arn)
         return result
 
     def _asked(self) -> Question:
-        return self.asked or Question(self.connection, self.wish.namespace, self.wish.name)
+        return self.asked or Question(self.connection, self.desired.namespace, self.desired.name)
 
     def _attempt(self, *, first: bool) -> tuple[Result, bool]:
         """One attempt, and whether it builds on what another run may be taking back."""
         with naming_caller(self.connection.aws.caller):
             look = self.look if first and self.look is not None else self._look
-            observed = look(self.wish)
-        todo = self.planner(self.wish, observed)
-        warnings = self._warnings(observed, todo)
+            current = look(self.desired)
+        todo = self.planner(self.desired, current)
+        warnings = self._warnings(current, todo)
         result = self._carry_out(todo)
         result.warnings = warnings if result.error is None else ()
-        result.facts = facts_of(self.wish, observed, result)
-        result.notes += notes_of(self.wish, observed)
+        result.facts = facts_of(self.desired, current, result)
+        result.notes += notes_of(self.desired, current)
         if len(todo):
-            result.notes += gone_on_with(self.wish, observed)
+            result.notes += gone_on_with(self.desired, current)
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
-            result.notes += left_behind(self.wish, observed)
-        return result, counts_on_others(self.wish, observed, todo)
+            result.notes += left_behind(self.desired, current)
+        return result, counts_on_others(self.desired, current, todo)
 
-    def _warnings(self, observed: Observed, todo: Plan) -> tuple[WideTrust, ...]:
-        found = trust_warnings.of_wish(self.wish, observed, todo)
-        if not found or self.wish.role is not None or observed.role is None:
+    def _warnings(self, current: CurrentState, todo: Plan) -> tuple[WideTrust, ...]:
+        found = trust_warnings.of_desired_state(self.desired, current, todo)
+        if not found or self.desired.role is not None or current.role is None:
             return found
         # A role that is only used was read without its policies. They make it worse, and nothing else.
         try:
-            role = reading.with_policies(self.connection.iam, self.wish.role_name, observed.role.state)
+            role = reading.with_policies(self.connection.iam, self.desired.role_name, current.role.state)
         except IrsaError:
             return found
-        return trust_warnings.of_wish(self.wish, replace(observed, role=role), todo)
+        return trust_warnings.of_desired_state(self.desired, replace(current, role=role), todo)
 
-    def _look(self, wish: Wish) -> Observed:
-        return observe(self.connection, wish)
+    def _look(self, desired: DesiredState) -> CurrentState:
+        return observe(self.connection, desired)
 
     def _carry_out(self, todo: Plan) -> Result:
         from irsa_cli.changes import handlers
 
-        cluster, settings, wish = self.connection.cluster, self.settings, self.wish
+        cluster, settings, desired = self.connection.cluster, self.settings, self.desired
         if settings.dry_run:
             result = planned(todo, cluster, settings)
             return result if len(todo) else replace(result, ended=Ended.UNCHANGED)
         proof: dict[str, Any] = {}
         if len(todo):
-            found = handlers(self.connection.iam, None if wish.role_only else self.connection.kube)
-            gate = self._gate(todo, proof) if wish.gated else None
+            found = handlers(self.connection.iam, None if desired.role_only else self.connection.kube)
+            gate = self._gate(todo, proof) if desired.gated else None
             result = execute(todo, found, cluster, settings, self.context, gate=gate)
         else:
             result = Result(Ended.UNCHANGED, cluster=cluster)
-            if wish.gated:
+            if desired.gated:
                 settings.listen(Event(Step.GATE))
                 proof.update(self._prove(0, sleep))
                 settings.listen(Event(Step.GATE_PASSED))
@@ -134,71 +134,72 @@ class Work:
 
     def _prove(self, seconds: float, pause: Callable[[float], None]) -> dict[str, Any]:
         listen = self.settings.listen
-        return verify(self.connection, self.wish, seconds=seconds, pause=pause, listen=listen)
+        return verify(self.connection, self.desired, seconds=seconds, pause=pause, listen=listen)
 
 
-def facts_of(wish: Wish, observed: Observed, result: Result) -> dict[str, Any]:
+def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> dict[str, Any]:
     """The ServiceAccount and its role, for the result."""
-    created = wish.role is not None and observed.role is None and result.ended is Ended.COMMITTED
+    created = desired.role is not None and current.role is None and result.ended is Ended.COMMITTED
     account: dict[str, Any] | None = None
-    if not wish.role_only:
-        account = {"namespace": wish.namespace, "name": wish.name}
-    role = {"arn": wish.role_arn, "created": created}
-    return {"serviceAccount": account, "role": role, **attached_trust.facts(wish, observed)}
+    if not desired.role_only:
+        account = {"namespace": desired.namespace, "name": desired.name}
+    role = {"arn": desired.role_arn, "created": created}
+    return {"serviceAccount": account, "role": role, **attached_trust.facts(desired, current)}
 
 
-def notes_of(wish: Wish, observed: Observed) -> list[str]:
+def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
     """What could not be checked, or can't be known."""
-    notes = trust_notes(wish, observed)
-    if observed.role_unreadable:
-        notes.append(f"the trust policy of {wish.role_arn} was not checked: {observed.role_unreadable}")
-    if wish.role_account != wish.cluster.account:
+    notes = trust_notes(desired, current)
+    if current.role_unreadable:
+        notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
+    if desired.role_account != desired.cluster.account:
         notes.append(
-            f"not checked: account {wish.role_account} needs an OIDC provider for {wish.cluster.issuer}, too"
+            f"not checked: account {desired.role_account} needs an OIDC provider for"
+            f" {desired.cluster.issuer}, too"
         )
     return notes
 
 
-def gone_on_with(wish: Wish, observed: Observed) -> list[str]:
+def gone_on_with(desired: DesiredState, current: CurrentState) -> list[str]:
     """What a run finds of the role that it makes: an earlier run, or a deletion, that was not over."""
-    if not is_half_made(wish, observed):
+    if not is_incomplete(desired, current):
         return []
-    life = life_of(wish, observed)
+    life = life_of(desired, current)
     whole = "makes it whole again" if life.stage is Stage.DELETING else "goes on from there"
     return [f"the role was {life.stage.value} ({life.why}): this run {whole}"]
 
 
-def trust_notes(wish: Wish, observed: Observed) -> list[str]:
+def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """What can't be known of a trust policy, and what a forced run makes worthless in it."""
-    void = voids(wish, observed) if wish.force else ()
+    void = voids(desired, current) if desired.force else ()
     said = [f"{item.text}: void, as --force writes the statement without that" for item in void]
-    return [*attached_trust.notes(wish, observed), *said]
+    return [*attached_trust.notes(desired, current), *said]
 
 
-def left_behind(wish: Wish, observed: Observed) -> list[str]:
+def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:
     """The role that the ServiceAccount had before: it stays, with its policies and its trust policy."""
-    account, cluster = observed.service_account, wish.cluster
+    account, cluster = current.service_account, desired.cluster
     former = account.annotations.get(ROLE_ARN_ANNOTATION) if account is not None else None
-    if former in (None, wish.role_arn) or wish.role_only:
+    if former in (None, desired.role_arn) or desired.role_only:
         return []
-    note = f"the role that {wish.namespace}/{wish.name} had before stays as it is: {former}"
+    note = f"the role that {desired.namespace}/{desired.name} had before stays as it is: {former}"
     if f":iam::{cluster.account}:role{default_role_path(cluster.name)}" in str(former):
         name = str(former).rsplit("/", 1)[-1]
         note += (
-            f"; to delete it: irsa delete-sa {wish.name} -n {wish.namespace} -c {cluster.name}"
+            f"; to delete it: irsa delete-sa {desired.name} -n {desired.namespace} -c {cluster.name}"
             f" --role-name {name}, or irsa apply with --prune"
         )
     return [note]
 
 
-def is_abandoned(observed: Observed) -> bool:
+def is_abandoned(current: CurrentState) -> bool:
     """Whether the run that made the role began so long ago that it can't be at work any more.
 
     When a run began whose name irsa did not give (another version's, or a hand's) can't be known.
     """
-    if observed.role is None:
+    if current.role is None:
         return False
-    mark = observed.role.state.tags.get(TRANSACTION_TAG, "")
+    mark = current.role.state.tags.get(TRANSACTION_TAG, "")
     starts = began(mark)
     if mark and not starts:
         return False

@@ -14,7 +14,7 @@ from typing import Any
 from irsa_cli.aws import diagnosis
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.ownership import check_ours
-from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.traits import Service
@@ -26,7 +26,7 @@ from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.events import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
-from irsa_cli.transaction.recover import command_of, cut_off, supersede
+from irsa_cli.transaction.recover import command_of, interrupted_runs, supersede
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.command.execute import Settings, execute, name_caller, naming_caller, planned
 from irsa_cli.usecases.command.retry import until_settled
@@ -93,7 +93,7 @@ def _digest(update: Update) -> str:
 def _earlier(settings: Settings, context: Mapping[str, Any]) -> list[Path]:
     """The journals of runs for the same request that were cut off; those for others are told of."""
     same: list[Path] = []
-    for path in cut_off(settings.state_dir, context):
+    for path in interrupted_runs(settings.state_dir, context):
         if read(path).context.get("request") == context["request"]:
             settings.note(f"An earlier run ({path.stem}) was cut off; this one goes on from what it left.")
             same.append(path)
@@ -201,7 +201,7 @@ class _Updating:
 
     def _prove(self, todo: Plan, pair: Pairing, run: Run | None) -> None:
         """Exchange a token as the pods will have it; what this run changes in IAM may still be spreading."""
-        wish = Wish(
+        desired = DesiredState(
             cluster=pair.cluster,
             namespace=pair.namespace,
             name=pair.name,
@@ -212,7 +212,7 @@ class _Updating:
         seconds = run.remaining - 1 if run is not None and fresh else 0
         pause = sleep if run is None else run.pause
         self.verification.update(
-            verify(self.connection, wish, seconds=seconds, pause=pause, listen=self.settings.listen)
+            verify(self.connection, desired, seconds=seconds, pause=pause, listen=self.settings.listen)
         )
 
     def _notes(self, pair: Pairing) -> list[str]:

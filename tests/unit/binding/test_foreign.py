@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from irsa_cli.core.binding.observed import Bound, NamedRole
-from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding.current import Bound, NamedRole
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     ROLE_ARN_ANNOTATION,
@@ -21,10 +21,10 @@ from irsa_cli.core.values.errors import Refused
 from tests.unit.planning.test_deleting import ANNOTATED, BOUND, CLUSTER, KEY, MADE, role_arn
 
 ARN = role_arn("theirs", "/")
-ACCOUNT = ObservedServiceAccount("u1", "7", {ROLE_ARN_ANNOTATION: ARN}, {}, managers=("helm",))
+ACCOUNT = CurrentServiceAccount("u1", "7", {ROLE_ARN_ANNOTATION: ARN}, {}, managers=("helm",))
 BARE = Bound(CLUSTER, *KEY, account=ACCOUNT)
 STATE = RoleState("/", trust_policy.policy(BARE.identity), tags={"ManagedBy": "terraform"})
-THEIRS = replace(BARE, used=NamedRole("theirs", ARN, ObservedRole(STATE)))
+THEIRS = replace(BARE, used=NamedRole("theirs", ARN, CurrentRole(STATE)))
 
 
 def refusal(bound: Bound, *sharers: str) -> Refused | None:
@@ -42,11 +42,11 @@ def proposed(bound: Bound, *sharers: str) -> bool:
 
 
 def with_role(state: RoleState) -> Bound:
-    return replace(BARE, used=NamedRole("theirs", ARN, ObservedRole(state)))
+    return replace(BARE, used=NamedRole("theirs", ARN, CurrentRole(state)))
 
 
 @pytest.mark.parametrize("account", [MADE, ANNOTATED, None, replace(ACCOUNT, annotations={"a": "b"})])
-def test_what_is_irsas_or_bound_by_nobody_is_not_refused(account: ObservedServiceAccount | None) -> None:
+def test_what_is_irsas_or_bound_by_nobody_is_not_refused(account: CurrentServiceAccount | None) -> None:
     assert refusal(replace(BOUND, account=account)) is None
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.binding.role_changes import RUN_TAGS, removal, role_changes
-from irsa_cli.core.binding.spec import ObservedRole
+from irsa_cli.core.binding.spec import CurrentRole
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Refused
@@ -20,14 +20,14 @@ ARNS = st.frozensets(st.sampled_from([f"arn:aws:iam::aws:policy/{name}" for name
 
 
 @st.composite
-def roles(draw: st.DrawFn, path: str = "/irsa/demo/") -> ObservedRole:
+def roles(draw: st.DrawFn, path: str = "/irsa/demo/") -> CurrentRole:
     state = replace(draw(some.STATES_OF_ROLES), path=path)
     tags = {**state.tags, **draw(st.dictionaries(st.sampled_from(RUN_TAGS), st.just("t1")))}
     inline = draw(st.dictionaries(st.sampled_from("pqr"), some.documents, max_size=3))
-    return ObservedRole(replace(state, tags=tags), draw(ARNS), inline)
+    return CurrentRole(replace(state, tags=tags), draw(ARNS), inline)
 
 
-def world_of(role: ObservedRole) -> World:
+def world_of(role: CurrentRole) -> World:
     return World(roles={"r": Role(role.state, set(role.attached), dict(role.inline))})
 
 
@@ -37,7 +37,7 @@ def carried_out(world: World, plan: Plan) -> World:
     return world
 
 
-def same(world: World, role: ObservedRole) -> bool:
+def same(world: World, role: CurrentRole) -> bool:
     """Whether the world's role is as wished, but for the form of documents and the tags of runs."""
     there = world.roles["r"]
     tags = [
@@ -55,7 +55,7 @@ def same(world: World, role: ObservedRole) -> bool:
 
 
 @given(roles(), roles())
-def test_the_plan_leads_there_and_its_inverse_back(before: ObservedRole, after: ObservedRole) -> None:
+def test_the_plan_leads_there_and_its_inverse_back(before: CurrentRole, after: CurrentRole) -> None:
     world = world_of(before)
     found = role_changes("r", before, after)
     plan = Plan.of(list(found.gains), list(found.losses))
@@ -67,12 +67,12 @@ def test_the_plan_leads_there_and_its_inverse_back(before: ObservedRole, after: 
 
 
 @given(roles())
-def test_from_a_role_to_itself_there_is_nothing_to_do(role: ObservedRole) -> None:
+def test_from_a_role_to_itself_there_is_nothing_to_do(role: CurrentRole) -> None:
     assert len(role_changes("r", role, role)) == 0
 
 
 @given(roles(), roles())
-def test_what_is_lost_goes_last(before: ObservedRole, after: ObservedRole) -> None:
+def test_what_is_lost_goes_last(before: CurrentRole, after: CurrentRole) -> None:
     found = role_changes("r", before, after)
     assert all(change.after is None for change in found.losses)
     assert not any(_is_policy(change) and change.after is None for change in found.gains)
@@ -83,12 +83,12 @@ def _is_policy(change: Change) -> bool:
 
 
 @given(roles())
-def test_a_removal_takes_off_all_policies(role: ObservedRole) -> None:
+def test_a_removal_takes_off_all_policies(role: CurrentRole) -> None:
     world = carried_out(world_of(role), Plan.of(removal("r", role)))
     assert (world.roles["r"].attached, world.roles["r"].inline) == (set(), {})
 
 
 @given(roles(), roles("/other/"))
-def test_a_role_is_not_moved(before: ObservedRole, after: ObservedRole) -> None:
+def test_a_role_is_not_moved(before: CurrentRole, after: CurrentRole) -> None:
     with pytest.raises(Refused):
         role_changes("r", before, after)

@@ -17,7 +17,7 @@ from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.files import reading
 from irsa_cli.usecases.files.from_config import request_of
 from irsa_cli.usecases.files.reading import read_configs
-from irsa_cli.usecases.write.create_sa import wish_of
+from irsa_cli.usecases.write.create_sa import desired_state_of
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 CLUSTER = Cluster(
@@ -149,16 +149,16 @@ serviceAccounts:
     (tmp_path / "c.yaml").write_text(text)
     ((binding,),) = [config.bindings for config in read_configs([str(tmp_path / "c.yaml")])]
     issuers = {OtherCluster("blue"): "https://oidc.example.com/id/C"}
-    wish = wish_of(request_of(binding, Target("prod"), issuers), CLUSTER)
-    assert wish.role is not None
-    assert wish.role_arn == "arn:aws-cn:iam::111122223333:role/apps/app-role"
-    assert wish.policies == (
+    desired = desired_state_of(request_of(binding, Target("prod"), issuers), CLUSTER)
+    assert desired.role is not None
+    assert desired.role_arn == "arn:aws-cn:iam::111122223333:role/apps/app-role"
+    assert desired.policies == (
         "arn:aws-cn:iam::aws:policy/AmazonS3ReadOnlyAccess",
         "arn:aws-cn:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy",
     )
-    assert list(wish.inline) == ["attachPolicy", "karpenter"]
-    assert "role/KarpenterNodeRole-prod" in json.dumps(wish.inline["karpenter"])
-    role = wish.role
+    assert list(desired.inline) == ["attachPolicy", "karpenter"]
+    assert "role/KarpenterNodeRole-prod" in json.dumps(desired.inline["karpenter"])
+    role = desired.role
     assert (role.description, role.max_session_duration) == ("An app", 7200)
     assert role.tags["team"] == "web"
     issuers_of_trust = [item["Principal"]["Federated"].rpartition("/")[2] for item in role.trust["Statement"]]
@@ -169,8 +169,8 @@ serviceAccounts:
         ]
         assert subjects == ["system:serviceaccount:shop:app", "system:serviceaccount:shop:worker-*"]
         assert item["Condition"]["StringEquals"]["aws:SourceVpc"] == "vpc-1"
-    assert wish.annotations["eks.amazonaws.com/token-expiration"] == "3600"
-    assert (wish.annotations["c"], wish.labels) == ("d", {"a": "b"})
+    assert desired.annotations["eks.amazonaws.com/token-expiration"] == "3600"
+    assert (desired.annotations["c"], desired.labels) == ("d", {"a": "b"})
 
 
 def test_a_cluster_whose_issuer_nobody_knows() -> None:

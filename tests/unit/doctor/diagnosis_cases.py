@@ -28,7 +28,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
-from tests.unit.observed import (
+from tests.unit.current import (
     ACCOUNT,
     CLUSTER,
     FOLDER,

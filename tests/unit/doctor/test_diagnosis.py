@@ -20,8 +20,7 @@ from irsa_cli.core.doctor.facts import Event, Facts, NodeMetadata, Subject
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.errors import IrsaError, Refused
-from tests.unit.doctor.diagnosis_cases import CASES
-from tests.unit.observed import (
+from tests.unit.current import (
     CLUSTER,
     NOW,
     ROLE,
@@ -38,6 +37,7 @@ from tests.unit.observed import (
     trusting,
     working,
 )
+from tests.unit.doctor.diagnosis_cases import CASES
 
 SCHEMA = json.loads(
     (Path(__file__).parents[3] / "docs/reference/diagnosis.schema.json").read_text(encoding="utf-8")

@@ -14,8 +14,7 @@ from irsa_cli.core.doctor.facts import EksFacts, Event, Facts
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.objects.kinds import Volume
 from irsa_cli.core.objects.unreadable import Unreadable
-from tests.unit.doctor.diagnosis_cases import PART_OF_A_VOLUME, with_env
-from tests.unit.observed import (
+from tests.unit.current import (
     CLUSTER,
     FOLDER,
     NOW,
@@ -32,6 +31,7 @@ from tests.unit.observed import (
     trusting,
     working,
 )
+from tests.unit.doctor.diagnosis_cases import PART_OF_A_VOLUME, with_env
 
 MINUTE = timedelta(minutes=1)
 OTHER_ROLE = f"{ROLE}-2"

@@ -14,16 +14,7 @@ from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.kinds import NetworkPolicy
 from irsa_cli.core.objects.parsing import network_policy
 from irsa_cli.core.objects.unreadable import Unreadable
-from tests.unit.doctor.diagnosis_cases import (
-    BESIDE,
-    CASES,
-    FOR_ANOTHER,
-    PROVIDERS,
-    full_trust,
-    pod_identity,
-    released,
-)
-from tests.unit.observed import (
+from tests.unit.current import (
     CHINESE_ROLE,
     ROLE,
     TRUST,
@@ -38,6 +29,15 @@ from tests.unit.observed import (
     role,
     trusting,
     working,
+)
+from tests.unit.doctor.diagnosis_cases import (
+    BESIDE,
+    CASES,
+    FOR_ANOTHER,
+    PROVIDERS,
+    full_trust,
+    pod_identity,
+    released,
 )
 
 Json = dict[str, Any]

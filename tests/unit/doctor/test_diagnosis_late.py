@@ -16,8 +16,7 @@ from irsa_cli.core.doctor.facts import Association, RoleSummary
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
-from tests.unit.doctor.diagnosis_cases import POD_IDENTITY, UNSHOWN, own_token, pod_identity
-from tests.unit.observed import (
+from tests.unit.current import (
     NOW,
     PROVIDER,
     ROLE,
@@ -30,6 +29,7 @@ from tests.unit.observed import (
     pod,
     working,
 )
+from tests.unit.doctor.diagnosis_cases import POD_IDENTITY, UNSHOWN, own_token, pod_identity
 
 MISSED = "pod-container-missed"
 SKIP = "eks.amazonaws.com/skip-containers"

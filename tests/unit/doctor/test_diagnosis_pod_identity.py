@@ -16,6 +16,7 @@ from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
+from tests.unit.current import ACCOUNT, CLUSTER, NOW, ROLE, Change, around, bare_pod, role, working
 from tests.unit.doctor.diagnosis_cases import (
     ASSUMING,
     FOREIGN,
@@ -28,7 +29,6 @@ from tests.unit.doctor.diagnosis_cases import (
     pod_identity,
     targeting,
 )
-from tests.unit.observed import ACCOUNT, CLUSTER, NOW, ROLE, Change, around, bare_pod, role, working
 
 UNPLACED = replace(POD_IDENTITY, node="")
 

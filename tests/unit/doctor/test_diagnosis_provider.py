@@ -9,8 +9,8 @@ from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
+from tests.unit.current import PROVIDER, ROLE, Change, both, of_cluster, pod, working
 from tests.unit.doctor.diagnosis_cases import POD_IDENTITY, pod_identity
-from tests.unit.observed import PROVIDER, ROLE, Change, both, of_cluster, pod, working
 
 FOREIGN = "arn:aws:iam::444455556666:role/reader"
 ABSENT = of_cluster(provider=None, providers=())

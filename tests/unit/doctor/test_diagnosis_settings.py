@@ -8,8 +8,8 @@ from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects import parsing
+from tests.unit.current import Change, around, bare_pod, container, env, pod, working
 from tests.unit.doctor.diagnosis_cases import behind_proxy, pod_identity, with_env
-from tests.unit.observed import Change, around, bare_pod, container, env, pod, working
 
 SKIP = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
 

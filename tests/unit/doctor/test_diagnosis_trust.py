@@ -18,7 +18,7 @@ from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.operators import like
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.trust_policy import statement, with_statement
-from tests.unit.observed import IDENTITY, PROVIDER, TRUST, around, condition, role, working
+from tests.unit.current import IDENTITY, PROVIDER, TRUST, around, condition, role, working
 from tests.unit.trust.policies import Case, cases
 
 POLICIES = cases(3000, seed=7)

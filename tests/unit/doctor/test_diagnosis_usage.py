@@ -12,8 +12,7 @@ from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.facts import RoleSummary
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.unreadable import Unreadable
-from tests.unit.doctor.diagnosis_cases import APART, POD_IDENTITY
-from tests.unit.observed import (
+from tests.unit.current import (
     PROVIDER,
     ROLE,
     ROLE_ARN,
@@ -30,6 +29,7 @@ from tests.unit.observed import (
     pod,
     working,
 )
+from tests.unit.doctor.diagnosis_cases import APART, POD_IDENTITY
 
 
 @pytest.mark.parametrize(

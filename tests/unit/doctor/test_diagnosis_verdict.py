@@ -16,8 +16,7 @@ from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
 from irsa_cli.core.doctor.facts import Association, Facts, RoleSummary
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.unreadable import Unreadable
-from tests.unit.doctor.diagnosis_cases import CASES, pod_identity
-from tests.unit.observed import (
+from tests.unit.current import (
     ACCOUNT,
     CLUSTER,
     ROLE,
@@ -34,6 +33,7 @@ from tests.unit.observed import (
     trusting,
     working,
 )
+from tests.unit.doctor.diagnosis_cases import CASES, pod_identity
 
 RIGHT = {"sub": SUBJECT, "aud": "sts.amazonaws.com"}
 WHY = Unreadable("not permitted")

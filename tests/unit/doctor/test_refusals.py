@@ -14,9 +14,9 @@ from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.refusals import Maker, failures, maker, refused
 from irsa_cli.core.objects.unreadable import Unreadable
+from tests.unit.current import NOW, Change, around, bare_pod, pod, webhook, working
 from tests.unit.doctor.diagnosis_cases import MISSING, pod_identity
 from tests.unit.doctor.diagnosis_cases import refused as refusing
-from tests.unit.observed import NOW, Change, around, bare_pod, pod, webhook, working
 
 Json = dict[str, Any]
 WHY = 'pods "web-5f-" is forbidden: exceeded quota: compute'

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, ServiceAccountState
@@ -16,14 +16,14 @@ from irsa_cli.core.planning.create import plan
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.errors import Refused
 from tests.support.thoroughness import examples
-from tests.unit.planning.wishes import Case, cases
+from tests.unit.planning.desired_states import Case, cases
 from tests.unit.world import World, apply, observe, unmarked
 
 
 def planned(case: Case) -> Plan | None:
     """The plan, or None where it is refused."""
     try:
-        return plan(case.wish, observe(case.world, case.wish))
+        return plan(case.desired, observe(case.world, case.desired))
     except Refused:
         return None
 
@@ -34,23 +34,25 @@ def after(world: World, changes: Iterable[Change]) -> World:
     return world
 
 
-def is_true(wish: Wish, world: World) -> bool:
+def is_true(desired: DesiredState, world: World) -> bool:
     """Whether the wish is met, said without the plan."""
-    role = world.roles[wish.role_name]
-    account = world.accounts.get((wish.namespace, wish.name))
-    if wish.role is not None:
-        same = role.state.trust == wish.role.trust and role.attached == set(wish.policies)
-        if not same or role.inline != dict(wish.inline):
+    role = world.roles[desired.role_name]
+    account = world.accounts.get((desired.namespace, desired.name))
+    if desired.role is not None:
+        same = role.state.trust == desired.role.trust and role.attached == set(desired.policies)
+        if not same or role.inline != dict(desired.inline):
             return False
-    provider = world.providers[wish.identity.provider_arn]
-    usable = wish.audience in provider.audiences and trust_policy.admits(role.state.trust, wish.identity)
-    if wish.role_only:
+    provider = world.providers[desired.identity.provider_arn]
+    usable = desired.audience in provider.audiences and trust_policy.admits(
+        role.state.trust, desired.identity
+    )
+    if desired.role_only:
         return usable
     return (
         usable
         and account is not None
-        and all(account.annotations.get(key) == value for key, value in wish.annotations.items())
-        and all(account.labels.get(key) == value for key, value in wish.labels.items())
+        and all(account.annotations.get(key) == value for key, value in desired.annotations.items())
+        and all(account.labels.get(key) == value for key, value in desired.labels.items())
     )
 
 
@@ -64,8 +66,8 @@ def test_a_plan_is_refused_or_makes_the_wish_true_once(case: Case) -> None:
     if todo is None:
         return
     world = after(case.world, todo)
-    assert is_true(case.wish, world)
-    assert len(plan(case.wish, observe(world, case.wish))) == 0
+    assert is_true(case.desired, world)
+    assert len(plan(case.desired, observe(world, case.desired))) == 0
     assert after(world, todo.inverse) == before
 
 
@@ -75,33 +77,35 @@ def test_nothing_else_is_touched(case: Case) -> None:
     todo = planned(case)
     assume(todo)
     assert todo is not None
-    wish, before, world = case.wish, case.world, after(case.world, todo)
-    key = (wish.namespace, wish.name)
+    desired, before, world = case.desired, case.world, after(case.world, todo)
+    key = (desired.namespace, desired.name)
     for name, role in before.roles.items():
         now = world.roles[name]
         assert role.attached <= now.attached
         assert role.inline.items() <= now.inline.items()
-        if name != wish.role_name:
+        if name != desired.role_name:
             assert now == role
-        elif not wish.update_trust:
+        elif not desired.update_trust:
             assert unmarked(now.state) == unmarked(role.state)
     for arn, provider in before.providers.items():
         same = unmarked(world.providers[arn]) == unmarked(provider)
-        assert same or (arn == wish.identity.provider_arn and wish.associate)
+        assert same or (arn == desired.identity.provider_arn and desired.associate)
         assert world.providers[arn].audiences[: len(provider.audiences)] == provider.audiences
-    assert world.namespaces - before.namespaces <= {wish.namespace}
+    assert world.namespaces - before.namespaces <= {desired.namespace}
     for name_, account in before.accounts.items():
         theirs = world.accounts[name_]
         ours: set[str] = (
-            {*with_marks(wish.annotations), *wish.labels} if name_ == key and not wish.role_only else set()
+            {*with_marks(desired.annotations), *desired.labels}
+            if name_ == key and not desired.role_only
+            else set()
         )
         for one, other in ((account.annotations, theirs.annotations), (account.labels, theirs.labels)):
             assert {k: v for k, v in one.items() if k not in ours} == {
                 k: v for k, v in other.items() if k not in ours
             }
-            if not wish.override:
+            if not desired.override:
                 assert all(other[k] == v for k, v in one.items())
-    if key in before.accounts and MANAGED_BY_LABEL not in wish.labels:
+    if key in before.accounts and MANAGED_BY_LABEL not in desired.labels:
         labels = [
             world.accounts[key].labels.get(MANAGED_BY_LABEL),
             before.accounts[key].labels.get(MANAGED_BY_LABEL),
@@ -119,9 +123,9 @@ def test_a_run_that_was_cut_off_anywhere_is_gone_on_with(case: Case, data: st.Da
     part = data.draw(st.lists(st.sampled_from(todo.stages[stage] or [None]), unique_by=repr))
     done = [*(change for earlier in todo.stages[:stage] for change in earlier), *filter(None, part)]
     world = after(case.world, done)
-    rest = plan(case.wish, observe(world, case.wish))
+    rest = plan(case.desired, observe(world, case.desired))
     end = after(world, rest)
-    assert is_true(case.wish, end)
+    assert is_true(case.desired, end)
     assert end == after(case.world, todo)
 
 
@@ -138,7 +142,7 @@ def test_the_annotation_comes_last(case: Case) -> None:
 
     for change in (change for stage in todo.stages[:-1] for change in stage):
         assert not sets_the_role(change)
-    if case.wish.gated:
+    if case.desired.gated:
         # The token is proven before the last stage, so that everything it needs is in earlier ones.
         last = (Kind.SERVICE_ACCOUNT, Kind.ROLE_COMMIT)
         assert all(change.kind in last for change in todo.stages[-1])

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.plan.changes import Change, Plan
-from irsa_cli.core.plan.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, WISH_TAG
+from irsa_cli.core.plan.states import MANAGED_BY_LABEL, ROLE_ARN_ANNOTATION, SPEC_HASH_TAG
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.write.reconcile import is_abandoned
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
+from tests.unit.planning.desired_states import OTHER_DOCUMENT, STRANGER, desired, desired_states, provider_for
 from tests.unit.planning.test_binding_model import is_true
-from tests.unit.planning.wishes import OTHER_DOCUMENT, STRANGER, provider_for, wish, wishes
 from tests.unit.world import Account, Role, World, apply, observe, unmarked
 
 
@@ -31,28 +31,30 @@ def after(world: World, changes: Iterable[Change]) -> World:
     return world
 
 
-def plan_of(world: World, wished: Wish) -> Plan:
-    return converge(wished, observe(world, wished))
+def plan_of(world: World, desired_value: DesiredState) -> Plan:
+    return converge(desired_value, observe(world, desired_value))
 
 
 @st.composite
-def own(draw: st.DrawFn) -> Wish:
+def own(draw: st.DrawFn) -> DesiredState:
     """A wish for a role of irsa's, with everything about it that can differ."""
-    wished = draw(wishes().filter(lambda item: item.role is not None and not item.role_only))
-    assert wished.role is not None
+    desired_value = draw(desired_states().filter(lambda item: item.role is not None and not item.role_only))
+    assert desired_value.role is not None
     state = replace(
-        wished.role,
+        desired_value.role,
         description=draw(some.texts),
         max_session_duration=draw(st.sampled_from([3600, 7200])),
         permissions_boundary=draw(st.sampled_from(["", "arn:aws:iam::aws:policy/B"])),
-        tags={**wished.role.tags, **draw(some.tags)},
+        tags={**desired_value.role.tags, **draw(some.tags)},
     )
-    return replace(wished, role=state, gated=False, associate=True, create_namespace=True, override=False)
+    return replace(
+        desired_value, role=state, gated=False, associate=True, create_namespace=True, override=False
+    )
 
 
 def bare() -> World:
     return World(
-        providers={wish().identity.provider_arn: provider_for("sts.amazonaws.com", "vault")},
+        providers={desired().identity.provider_arn: provider_for("sts.amazonaws.com", "vault")},
         namespaces={"backend"},
     )
 
@@ -65,15 +67,17 @@ def plain(world: World) -> World:
     return world
 
 
-def _without_note(wished: Wish) -> Wish:
-    annotations = {key: value for key, value in wished.annotations.items() if key != "note"}
-    labels = {key: value for key, value in wished.labels.items() if key != MANAGED_BY_LABEL}
-    return replace(wished, annotations=annotations, labels=labels)
+def _without_note(desired_value: DesiredState) -> DesiredState:
+    annotations = {key: value for key, value in desired_value.annotations.items() if key != "note"}
+    labels = {key: value for key, value in desired_value.labels.items() if key != MANAGED_BY_LABEL}
+    return replace(desired_value, annotations=annotations, labels=labels)
 
 
 @settings(max_examples=examples(200))
 @given(own(), own(), st.booleans())
-def test_from_one_wish_to_another_and_back_is_no_change(one: Wish, other: Wish, there: bool) -> None:
+def test_from_one_wish_to_another_and_back_is_no_change(
+    one: DesiredState, other: DesiredState, there: bool
+) -> None:
     world = bare()
     if there:
         world.accounts["backend", "reader"] = Account({"note": "theirs"}, {"chart": "x"}, "their-uid")
@@ -91,13 +95,13 @@ def test_from_one_wish_to_another_and_back_is_no_change(one: Wish, other: Wish, 
 
 @settings(max_examples=examples(60))
 @given(own())
-def test_what_others_have_put_on_the_service_account_stays(wished: Wish) -> None:
+def test_what_others_have_put_on_the_service_account_stays(desired_value: DesiredState) -> None:
     world = bare()
     theirs = {"meta.helm.sh/release-name": "chart", KEYS_ANNOTATION: '{"annotations":["irsa/transaction"]}'}
     world.accounts["backend", "reader"] = Account(
         {**theirs, "irsa/transaction": "t1"}, {"chart": "x"}, "their-uid"
     )
-    account = after(world, plan_of(world, wished)).accounts["backend", "reader"]
+    account = after(world, plan_of(world, desired_value)).accounts["backend", "reader"]
     assert account.uid == "their-uid"
     assert account.labels["chart"] == "x"
     assert account.annotations["meta.helm.sh/release-name"] == "chart"
@@ -106,49 +110,57 @@ def test_what_others_have_put_on_the_service_account_stays(wished: Wish) -> None
 
 @settings(max_examples=examples(60))
 @given(own())
-def test_statements_of_others_stay_byte_for_byte(wished: Wish) -> None:
-    assert wished.role is not None
+def test_statements_of_others_stay_byte_for_byte(desired_value: DesiredState) -> None:
+    assert desired_value.role is not None
     world = bare()
     theirs = {"Sid": "Ec2", "Effect": "Allow", "Principal": {"Service": "ec2"}, "Action": "sts:AssumeRole"}
-    document = {**wished.role.trust, "Statement": [theirs, *wished.role.trust["Statement"]]}
-    world.roles[wished.role_name] = Role(replace(wished.role, trust=document), set(wished.policies))
-    found = after(world, plan_of(world, wished)).roles[wished.role_name].state.trust
+    document = {**desired_value.role.trust, "Statement": [theirs, *desired_value.role.trust["Statement"]]}
+    world.roles[desired_value.role_name] = Role(
+        replace(desired_value.role, trust=document), set(desired_value.policies)
+    )
+    found = after(world, plan_of(world, desired_value)).roles[desired_value.role_name].state.trust
     assert found == document
 
 
 def test_a_role_of_somebody_else_is_refused() -> None:
-    world, wished = bare(), wish()
-    assert wished.role is not None
-    world.roles[wished.role_name] = Role(replace(wished.role, tags={"team": "b"}))
+    world, desired_value = bare(), desired()
+    assert desired_value.role is not None
+    world.roles[desired_value.role_name] = Role(replace(desired_value.role, tags={"team": "b"}))
     with pytest.raises(Refused, match="not irsa's"):
-        plan_of(world, wished)
+        plan_of(world, desired_value)
 
 
 @pytest.mark.parametrize("override", [False, True])
 def test_a_service_account_with_another_role_changes_only_when_asked(override: bool) -> None:
-    world, wished = bare(), replace(wish(), override=override)
+    world, desired_value = bare(), replace(desired(), override=override)
     world.accounts["backend", "reader"] = Account({ROLE_ARN_ANNOTATION: STRANGER}, uid="their-uid")
     if not override:
         with pytest.raises(Refused, match="another role"):
-            plan_of(world, wished)
+            plan_of(world, desired_value)
         return
-    assert is_true(wished, after(world, plan_of(world, wished)))
+    assert is_true(desired_value, after(world, plan_of(world, desired_value)))
 
 
 @pytest.mark.parametrize("takes_over", [False, True])
 def test_a_role_that_is_half_made_for_other_wishes(takes_over: bool) -> None:
-    world, wished = bare(), wish(inline={"p": OTHER_DOCUMENT})
-    assert wished.role is not None
-    wished = replace(wished, role=replace(wished.role, tags={**wished.role.tags, WISH_TAG: "this"}))
-    assert wished.role is not None
-    half = replace(wished.role, tags={**wished.role.tags, WISH_TAG: "that", "irsa/transaction": "earlier"})
-    world.roles[wished.role_name] = Role(half)
-    observed = observe(world, wished)
+    world, desired_value = bare(), desired(inline={"p": OTHER_DOCUMENT})
+    assert desired_value.role is not None
+    desired_value = replace(
+        desired_value,
+        role=replace(desired_value.role, tags={**desired_value.role.tags, SPEC_HASH_TAG: "this"}),
+    )
+    assert desired_value.role is not None
+    half = replace(
+        desired_value.role,
+        tags={**desired_value.role.tags, SPEC_HASH_TAG: "that", "irsa/transaction": "earlier"},
+    )
+    world.roles[desired_value.role_name] = Role(half)
+    current = observe(world, desired_value)
     if not takes_over:
         with pytest.raises(Refused, match="incomplete, for other wishes"):
-            converge(wished, observed)
+            converge(desired_value, current)
         return
-    assert is_true(wished, after(world, converge(wished, observed, takes_over=True)))
+    assert is_true(desired_value, after(world, converge(desired_value, current, takes_over=True)))
 
 
 NO_NOTES = [
@@ -168,14 +180,14 @@ NO_NOTES = [
 @pytest.mark.parametrize("text", NO_NOTES, ids=lambda text: text[:30])
 def test_a_note_of_keys_that_is_not_understood_is_refused(text: str) -> None:
     """To write over it would leave what it names for ever."""
-    world, wished = bare(), wish(labels={"team": "a"})
-    key = (wished.namespace, wished.name)
+    world, desired_value = bare(), desired(labels={"team": "a"})
+    key = (desired_value.namespace, desired_value.name)
     world.accounts[key] = Account(annotations={KEYS_ANNOTATION: text}, labels={"a": "b"})
     with pytest.raises(Refused, match="can't be understood"):
-        plan_of(world, wished)
+        plan_of(world, desired_value)
     assert applied_keys({KEYS_ANNOTATION: text}) == {"annotations": [], "labels": []}
     world.accounts[key].annotations[KEYS_ANNOTATION] = '{"labels": ["a"], "annotations": []}'
-    assert after(world, plan_of(world, wished)).accounts[key].labels == {"team": "a"}
+    assert after(world, plan_of(world, desired_value)).accounts[key].labels == {"team": "a"}
 
 
 @pytest.mark.parametrize(
@@ -192,15 +204,15 @@ def test_a_note_of_keys_that_is_not_understood_is_refused(text: str) -> None:
 def test_a_tag_of_whom_files_let_in_that_is_not_understood_is_refused(
     tag: str, text: str, understood: bool
 ) -> None:
-    world, wished = bare(), wish()
-    world = after(world, plan_of(world, wished))
-    role = world.roles[wished.role_name]
+    world, desired_value = bare(), desired()
+    world = after(world, plan_of(world, desired_value))
+    role = world.roles[desired_value.role_name]
     role.state = replace(role.state, tags={**role.state.tags, tag: text})
     if understood:
-        assert is_true(wished, after(world, plan_of(world, wished)))
+        assert is_true(desired_value, after(world, plan_of(world, desired_value)))
         return
     with pytest.raises(Refused, match=f"the tag {tag} of role") as caught:
-        plan_of(world, wished)
+        plan_of(world, desired_value)
     assert f"--tag-keys {tag}" in caught.value.next_steps[1]
 
 
@@ -217,12 +229,12 @@ def test_a_tag_of_whom_files_let_in_that_is_not_understood_is_refused(
 def test_a_run_whose_name_does_not_tell_when_it_began_may_be_at_work(mark: str, abandoned: bool) -> None:
     if mark == "now":
         mark = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}000Z-0a1b2c3d"
-    world, wished = bare(), wish()
-    world = after(world, plan_of(world, wished))
-    role = world.roles[wished.role_name]
+    world, desired_value = bare(), desired()
+    world = after(world, plan_of(world, desired_value))
+    role = world.roles[desired_value.role_name]
     tags = {key: text for key, text in role.state.tags.items() if key != "irsa/transaction"}
     role.state = replace(role.state, tags={**tags, **({"irsa/transaction": mark} if mark else {})})
-    assert is_abandoned(observe(world, wished)) is abandoned
+    assert is_abandoned(observe(world, desired_value)) is abandoned
 
 
 @given(st.text() | st.sampled_from(["[]", "{}", '{"labels": 1}', '{"labels": ["irsa/x", "a"]}', "null"]))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.observed import Bound, NamedRole
-from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding.current import Bound, NamedRole
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import (
@@ -74,7 +74,7 @@ def own_roles(draw: st.DrawFn, name: str) -> NamedRole:
     if commit:
         tags[COMMIT_TAG] = commit
     inline = draw(st.dictionaries(st.sampled_from("pqr"), some.documents, max_size=2))
-    return NamedRole(name, role_arn(name), ObservedRole(replace(state, tags=tags), draw(ARNS), inline))
+    return NamedRole(name, role_arn(name), CurrentRole(replace(state, tags=tags), draw(ARNS), inline))
 
 
 @st.composite
@@ -90,7 +90,7 @@ def used_roles(draw: st.DrawFn, bound: Bound) -> NamedRole:
     )
     state = replace(draw(some.STATES_OF_ROLES), path="/")
     document = {"Version": "2012-10-17", "Statement": statements or [OTHERS]}
-    return NamedRole("shared", role_arn("shared", "/"), ObservedRole(replace(state, trust=document)))
+    return NamedRole("shared", role_arn("shared", "/"), CurrentRole(replace(state, trust=document)))
 
 
 @st.composite
@@ -113,7 +113,7 @@ def cases(draw: st.DrawFn) -> Case:
         annotations[TRANSACTION_TAG], labels[MANAGED_BY_LABEL] = EARLIER, "irsa"
     if draw(st.booleans()):
         manifest = {"metadata": {"name": "app", "annotations": dict(annotations), "labels": dict(labels)}}
-        account = ObservedServiceAccount("u1", "7", annotations, labels, {**manifest, "secrets": []})
+        account = CurrentServiceAccount("u1", "7", annotations, labels, {**manifest, "secrets": []})
         bound = replace(bound, account=account)
     if shared:
         bound = replace(bound, used=draw(used_roles(bound)))
@@ -230,16 +230,16 @@ def test_a_deletion_that_was_cut_off_is_gone_on_with(case: Case, data: st.DataOb
 def observe_again(bound: Bound, world: World) -> Bound:
     def seen(role: NamedRole) -> NamedRole:
         there = world.roles[role.name]
-        return replace(role, role=ObservedRole(there.state, frozenset(there.attached), dict(there.inline)))
+        return replace(role, role=CurrentRole(there.state, frozenset(there.attached), dict(there.inline)))
 
     account = world.accounts.get(KEY)
     if account is None or bound.account is None:
-        observed = None
+        current = None
     else:
-        observed = replace(bound.account, annotations=account.annotations, labels=account.labels)
+        current = replace(bound.account, annotations=account.annotations, labels=account.labels)
     return replace(
         bound,
-        account=observed,
+        account=current,
         own=tuple(seen(role) for role in bound.own if role.name in world.roles),
         used=seen(bound.used) if bound.used else None,
     )
@@ -264,9 +264,9 @@ def test_several_fit_side_by_side(one: Case, other: Case) -> None:
 
 
 ROLE = RoleState("/irsa/demo/", {"Statement": []}, tags={**TAGS, TRANSACTION_TAG: EARLIER})
-OWN = NamedRole("r", role_arn("r"), ObservedRole(ROLE))
+OWN = NamedRole("r", role_arn("r"), CurrentRole(ROLE))
 MARKED = {ROLE_ARN_ANNOTATION: OWN.arn, MARKS[ROLE_ARN_ANNOTATION]: OWN.arn}
-MADE = ObservedServiceAccount("u1", "7", {**MARKED, TRANSACTION_TAG: EARLIER}, {MANAGED_BY_LABEL: "irsa"})
+MADE = CurrentServiceAccount("u1", "7", {**MARKED, TRANSACTION_TAG: EARLIER}, {MANAGED_BY_LABEL: "irsa"})
 ANNOTATED = replace(MADE, annotations=MARKED, labels={})
 BOUND = Bound(CLUSTER, *KEY, account=MADE, own=(OWN,))
 
@@ -302,7 +302,7 @@ def refusal(bound: Bound, users: Users, *living: str, **flags: bool) -> str:
     ],
 )
 def test_pods_that_lose_something_are_named(
-    account: ObservedServiceAccount, flags: dict[str, bool], user: Pod, refused: bool
+    account: CurrentServiceAccount, flags: dict[str, bool], user: Pod, refused: bool
 ) -> None:
     told = refusal(replace(BOUND, account=account), Users([user]), **flags)
     assert bool(told) is refused
@@ -327,14 +327,14 @@ def test_other_users_and_what_can_not_be_looked_at() -> None:
 )
 def test_what_a_run_is_making_is_left_to_it(tag: str | None, bound: bool, refused: bool) -> None:
     tags = {**ROLE.tags, **({COMMIT_TAG: tag} if tag else {})}
-    own = replace(OWN, role=ObservedRole(replace(ROLE, tags=tags)))
+    own = replace(OWN, role=CurrentRole(replace(ROLE, tags=tags)))
     found = replace(BOUND, own=(own,), account=MADE if bound else None)
     assert bool(refusal(found, Users(), EARLIER)) is refused
     assert not refusal(found, Users(), "another")
 
 
 def test_nothing_of_irsas() -> None:
-    theirs = ObservedServiceAccount("u", "1", {"a": "b"}, {MANAGED_BY_LABEL: "irsa"})
+    theirs = CurrentServiceAccount("u", "1", {"a": "b"}, {MANAGED_BY_LABEL: "irsa"})
     assert is_nothing(Bound(CLUSTER, *KEY))
     assert is_nothing(Bound(CLUSTER, *KEY, account=theirs))
     assert not is_nothing(Bound(CLUSTER, *KEY, account=ANNOTATED))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
@@ -28,7 +28,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from tests.support.thoroughness import examples
-from tests.unit.observed import CLUSTER, ISSUER, PROVIDER, ROLE
+from tests.unit.current import CLUSTER, ISSUER, PROVIDER, ROLE
 from tests.unit.plan import strategies as some
 from tests.unit.world import Account, Role, World, apply
 
@@ -48,7 +48,7 @@ def pairs(draw: st.DrawFn) -> Pairing:
     if audience != DEFAULT_AUDIENCE:
         annotations[AUDIENCE_ANNOTATION] = audience
     labels = draw(st.dictionaries(KEYS, VALUES, max_size=2))
-    account = ObservedServiceAccount("made", "1", annotations, labels)
+    account = CurrentServiceAccount("made", "1", annotations, labels)
     pair = Pairing(CLUSTER, "backend", "reader", account)
     ours = trust_policy.statement(pair.identity(audience))
     others = draw(st.sampled_from([[], [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}]]))
@@ -63,7 +63,7 @@ def pairs(draw: st.DrawFn) -> Pairing:
     inline = draw(st.dictionaries(NAMES, some.documents, max_size=3))
     attached = draw(st.frozensets(st.sampled_from(ARNS)))
     provider = ProviderState(ISSUER, [DEFAULT_AUDIENCE])
-    return replace(pair, role=ObservedRole(state, attached, inline), provider=provider)
+    return replace(pair, role=CurrentRole(state, attached, inline), provider=provider)
 
 
 @st.composite
@@ -108,8 +108,8 @@ def bound_of(world: World, before: Pairing) -> Pairing:
     role, account = world.roles[before.role_name], world.accounts["backend", "reader"]
     return replace(
         before,
-        account=ObservedServiceAccount("made", "2", account.annotations, account.labels),
-        role=ObservedRole(role.state, frozenset(role.attached), role.inline),
+        account=CurrentServiceAccount("made", "2", account.annotations, account.labels),
+        role=CurrentRole(role.state, frozenset(role.attached), role.inline),
         provider=world.providers[PROVIDER],
     )
 
@@ -235,8 +235,8 @@ def test_nothing_named_is_nothing_to_do(pair: Pairing) -> None:
 
 @pytest.mark.parametrize("room", [3, 4])
 def test_without_room_policies_give_way_first(room: int) -> None:
-    role = ObservedRole(_state(), frozenset(ARNS[:3]))
-    account = ObservedServiceAccount("made", "1", {ROLE_ARN_ANNOTATION: ROLE}, {})
+    role = CurrentRole(_state(), frozenset(ARNS[:3]))
+    account = CurrentServiceAccount("made", "1", {ROLE_ARN_ANNOTATION: ROLE}, {})
     pair = Pairing(CLUSTER, "backend", "reader", account, role)
     update = Update(attach=(ARNS[3],), detach=(ARNS[0],))
     first, second = plan(update, pair, Quotas(attached=room)).stages

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
-from irsa_cli.core.binding.spec import Observed, ObservedRole, ObservedServiceAccount, Wish, digest
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState, digest
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
+    SPEC_HASH_TAG,
     TRANSACTION_TAG,
-    WISH_TAG,
     CommitState,
     DocumentState,
     OwnerState,
@@ -32,7 +32,7 @@ from irsa_cli.core.recovery.leftovers import (
     names_provider,
 )
 from irsa_cli.core.trust import trust_policy
-from tests.unit.planning.wishes import ACCOUNT, CLUSTER
+from tests.unit.planning.desired_states import ACCOUNT, CLUSTER
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=timezone.utc)
 OBJECTS = (
@@ -78,26 +78,26 @@ class Cloud:
             provider=self.provider,
         )
 
-    def observed(self, wish: Wish) -> Observed:
+    def current(self, desired: DesiredState) -> CurrentState:
         """What the next run reads."""
-        role = self.roles.get(wish.role_name)
-        account = self.accounts.get((wish.namespace, wish.name))
+        role = self.roles.get(desired.role_name)
+        account = self.accounts.get((desired.namespace, desired.name))
         provider = self.provider
-        namespace = self.namespaces.get(wish.namespace)
-        return Observed(
+        namespace = self.namespaces.get(desired.namespace)
+        return CurrentState(
             provider=provider.state if provider else None,
             provider_maker=provider.transaction if provider and provider.account else "",
-            role=ObservedRole(role.state, role.attached, role.inline) if role else _existing(wish),
-            service_account=ObservedServiceAccount(account.uid, "1", account.annotations, {})
-            if account and not wish.role_only
+            role=CurrentRole(role.state, role.attached, role.inline) if role else _existing(desired),
+            service_account=CurrentServiceAccount(account.uid, "1", account.annotations, {})
+            if account and not desired.role_only
             else None,
-            namespace_exists=wish.role_only or namespace is not None or wish.namespace in self.others,
+            namespace_exists=desired.role_only or namespace is not None or desired.namespace in self.others,
             namespace_maker=namespace.transaction if namespace else "",
         )
 
-    def plan(self, wish: Wish) -> Plan:
+    def plan(self, desired: DesiredState) -> Plan:
         """What the next run would do."""
-        return plan(wish, self.observed(wish))
+        return plan(desired, self.current(desired))
 
     def perform(self, change: Change, transaction: str) -> None:
         """Do what a run does."""
@@ -153,14 +153,14 @@ class Cloud:
         self.accounts[namespace, name] = SeenAccount(namespace, name, f"uid-{name}", annotations, NOW)
 
 
-def _existing(wish: Wish) -> ObservedRole | None:
+def _existing(desired: DesiredState) -> CurrentRole | None:
     """The role of somebody else that a wish without a role of its own counts on."""
-    return None if wish.role else ObservedRole(RoleState("/", trust_policy.policy(wish.identity)))
+    return None if desired.role else CurrentRole(RoleState("/", trust_policy.policy(desired.identity)))
 
 
-def tagged(wish: Wish) -> Wish:
+def tagged(desired: DesiredState) -> DesiredState:
     """The wish as a command line means it, with its digest on the role."""
-    if wish.role is None:
-        return wish
-    tags = {**wish.role.tags, WISH_TAG: digest(wish)}
-    return replace(wish, role=replace(wish.role, tags=tags))
+    if desired.role is None:
+        return desired
+    tags = {**desired.role.tags, SPEC_HASH_TAG: digest(desired)}
+    return replace(desired, role=replace(desired.role, tags=tags))

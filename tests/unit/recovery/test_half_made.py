@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     COMMIT_TAG,
@@ -19,15 +19,15 @@ from irsa_cli.core.plan.states import (
     PENDING,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
+    SPEC_HASH_TAG,
     TRANSACTION_TAG,
-    WISH_TAG,
     ServiceAccountState,
 )
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
-from irsa_cli.core.recovery.leftovers import Remains, Seen, SeenAccount, SeenNamespace, SeenRole, age_of
+from irsa_cli.core.recovery.leftovers import Leftovers, Seen, SeenAccount, SeenNamespace, SeenRole, age_of
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from tests.support.thoroughness import examples
-from tests.unit.planning.wishes import DOCUMENT, POLICIES, ROLE_ARN, STRANGER, role_for, wish
+from tests.unit.planning.desired_states import DOCUMENT, POLICIES, ROLE_ARN, STRANGER, desired, role_for
 from tests.unit.recovery.remnants import NOW, Cloud, tagged
 
 ROLE = "demo-backend-reader"
@@ -41,12 +41,12 @@ def key(change: Change) -> Key:
     return change.kind, change.target
 
 
-def pieces(found: list[Remains]) -> set[Key]:
-    return {key_of(piece) for remains in found for piece in remains.pieces}
+def pieces(found: list[Leftovers]) -> set[Key]:
+    return {key_of(piece) for leftovers in found for piece in leftovers.pieces}
 
 
 @st.composite
-def some_wishes(draw: st.DrawFn) -> Wish:
+def some_wishes(draw: st.DrawFn) -> DesiredState:
     """A wish for a role of its own; sometimes for an existing one, gated or not."""
     attach = draw(st.sampled_from([False, False, False, True]))
     role_only = not attach and draw(st.sampled_from([False, False, True]))
@@ -58,26 +58,26 @@ def some_wishes(draw: st.DrawFn) -> Wish:
             "associate": draw(st.booleans()),
         }
     gated = not role_only and draw(st.booleans())
-    return tagged(wish(role_only=role_only, gated=gated, audience=DEFAULT_AUDIENCE, **fields))
+    return tagged(desired(role_only=role_only, gated=gated, audience=DEFAULT_AUDIENCE, **fields))
 
 
 @st.composite
-def clouds(draw: st.DrawFn, wished: Wish) -> Cloud:
+def clouds(draw: st.DrawFn, desired_value: DesiredState) -> Cloud:
     """What was there before, with bystanders of all kinds."""
-    cloud = Cloud(others={"others"}, existing=set() if wished.role else {wished.role_arn})
-    (change,) = [item for item in cloud.plan(tagged(wish(associate=True))) if item.kind is Kind.PROVIDER]
+    cloud = Cloud(others={"others"}, existing=set() if desired_value.role else {desired_value.role_arn})
+    (change,) = [item for item in cloud.plan(tagged(desired(associate=True))) if item.kind is Kind.PROVIDER]
     cloud.perform(change, "20260101T000000000Z-0000000a")
     assert cloud.provider is not None
     tags = {name: value for name, value in cloud.provider.state.tags.items() if name != SERVICE_ACCOUNT_TAG}
     cloud.provider = replace(cloud.provider, state=replace(cloud.provider.state, tags=tags))
-    bystanders(cloud, trusting=not wished.associate)
-    if wished.associate:
+    bystanders(cloud, trusting=not desired_value.associate)
+    if desired_value.associate:
         cloud.provider = None
     if draw(st.booleans()):
         cloud.others.add("backend")
         if draw(st.booleans()):
             # Helm made it; sometimes with the ARN that the role is going to have.
-            annotated = draw(st.booleans()) and wished.role is not None
+            annotated = draw(st.booleans()) and desired_value.role is not None
             annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN} if annotated else {"helm": "x"}
             account = SeenAccount("backend", "reader", "helm", annotations, NOW - timedelta(days=9))
             cloud.accounts["backend", "reader"] = account
@@ -103,17 +103,21 @@ def bystanders(cloud: Cloud, *, trusting: bool) -> None:
     cloud.accounts["others", "default"] = SeenAccount("others", "default", "v", {}, NOW)
 
 
-def binding(name: str) -> Wish:
+def binding(name: str) -> DesiredState:
     """A wish for a ServiceAccount of that name in a namespace of that name."""
     arn = f"{ROLE_ARN}-{name}"
-    wished = replace(wish(role_arn=arn), name=name, namespace=name)
-    wished = replace(wished, annotations={ROLE_ARN_ANNOTATION: arn}, role=role_for(wished))
-    return tagged(wished)
+    desired_value = replace(desired(role_arn=arn), name=name, namespace=name)
+    desired_value = replace(
+        desired_value, annotations={ROLE_ARN_ANNOTATION: arn}, role=role_for(desired_value)
+    )
+    return tagged(desired_value)
 
 
-def cut_off(cloud: Cloud, wished: Wish, transaction: str, data: st.DataObject) -> bool:
+def interrupted_runs(
+    cloud: Cloud, desired_value: DesiredState, transaction: str, data: st.DataObject
+) -> bool:
     """Run until somewhere: all of some stages, and some of the next. Whether all was done."""
-    todo = cloud.plan(wished)
+    todo = cloud.plan(desired_value)
     whole = data.draw(st.integers(0, len(todo.stages)), "stages")
     for stage in todo.stages[:whole]:
         for change in stage:
@@ -127,9 +131,11 @@ def cut_off(cloud: Cloud, wished: Wish, transaction: str, data: st.DataObject) -
 
 @settings(max_examples=examples(150))
 @given(some_wishes(), st.data())
-def test_what_a_run_left_is_found_whole_and_nothing_else(wished: Wish, data: st.DataObject) -> None:
-    cloud = data.draw(clouds(wished))
-    ended = cut_off(cloud, wished, FIRST, data)
+def test_what_a_run_left_is_found_whole_and_nothing_else(
+    desired_value: DesiredState, data: st.DataObject
+) -> None:
+    cloud = data.draw(clouds(desired_value))
+    ended = interrupted_runs(cloud, desired_value, FIRST, data)
     assume(ended or not is_born_complete(cloud))
     found = Finder(cloud.seen()).find(0)
     event(f"ended {ended}, made {len(cloud.made)}, in use {is_in_use(cloud)}")
@@ -137,11 +143,13 @@ def test_what_a_run_left_is_found_whole_and_nothing_else(wished: Wish, data: st.
         assert pieces(found) == set()
     elif is_in_use(cloud):
         assert pieces(found) == set()
-        assert (Kind.ROLE, ROLE) in {(item.kind, item.name) for remains in found for item in remains.spared}
+        assert (Kind.ROLE, ROLE) in {
+            (item.kind, item.name) for leftovers in found for item in leftovers.spared
+        }
     elif made(cloud) == {(Kind.SERVICE_ACCOUNT, ("backend", "reader"))}:
         # Nothing else shows that it never had a role: its run has to be named.
         assert pieces(found) == set()
-        named = Finder(cloud.seen()).remains(FIRST, named=True)
+        named = Finder(cloud.seen()).leftovers(FIRST, named=True)
         assert named is not None
         assert pieces([named]) == made(cloud)
     else:
@@ -166,11 +174,13 @@ def made(cloud: Cloud) -> set[Key]:
 
 @settings(max_examples=examples(150))
 @given(some_wishes(), st.data())
-def test_what_two_runs_left_one_after_the_other_is_found_whole(wished: Wish, data: st.DataObject) -> None:
-    cloud = data.draw(clouds(wished))
-    if cut_off(cloud, wished, FIRST, data):
+def test_what_two_runs_left_one_after_the_other_is_found_whole(
+    desired_value: DesiredState, data: st.DataObject
+) -> None:
+    cloud = data.draw(clouds(desired_value))
+    if interrupted_runs(cloud, desired_value, FIRST, data):
         return
-    ended = cut_off(cloud, wished, SECOND, data)
+    ended = interrupted_runs(cloud, desired_value, SECOND, data)
     assume(ended or not is_born_complete(cloud))
     found = Finder(cloud.seen()).find(0)
     if ended or is_in_use(cloud):
@@ -181,13 +191,15 @@ def test_what_two_runs_left_one_after_the_other_is_found_whole(wished: Wish, dat
 
 @settings(max_examples=examples(100))
 @given(some_wishes(), st.data())
-def test_what_is_taken_back_stands_on_nothing_that_stays(wished: Wish, data: st.DataObject) -> None:
+def test_what_is_taken_back_stands_on_nothing_that_stays(
+    desired_value: DesiredState, data: st.DataObject
+) -> None:
     """One run at a time, in the order found, and each from its last stage to its first."""
-    cloud = data.draw(clouds(wished))
-    cut_off(cloud, wished, FIRST, data)
-    cut_off(cloud, wished, SECOND, data)
-    for remains in Finder(cloud.seen()).find(0):
-        for stage in reversed(remains.stages):
+    cloud = data.draw(clouds(desired_value))
+    interrupted_runs(cloud, desired_value, FIRST, data)
+    interrupted_runs(cloud, desired_value, SECOND, data)
+    for leftovers in Finder(cloud.seen()).find(0):
+        for stage in reversed(leftovers.stages):
             for piece in stage:
                 remove(cloud, *key_of(piece))
     assert pieces(Finder(cloud.seen()).find(0)) == set()
@@ -216,11 +228,11 @@ def remove(cloud: Cloud, kind: Kind, target: tuple[str, ...]) -> None:
         cloud.provider = None
 
 
-def half_made(**changed: Any) -> Cloud:
+def incomplete(**changed: Any) -> Cloud:
     """A run that was cut off before its last step; `changed` are fields of its role."""
-    wished = tagged(wish(associate=True, gated=True))
+    desired_value = tagged(desired(associate=True, gated=True))
     cloud = Cloud()
-    for stage in cloud.plan(wished).stages[:-1]:
+    for stage in cloud.plan(desired_value).stages[:-1]:
         for change in stage:
             cloud.perform(change, FIRST)
     role = cloud.roles["demo-backend-reader"]
@@ -234,13 +246,13 @@ def retagged(role: SeenRole, **tags: str | None) -> SeenRole:
     return replace(role, state=replace(role.state, tags=kept))
 
 
-def only(cloud: Cloud, **options: Any) -> Remains:
+def only(cloud: Cloud, **options: Any) -> Leftovers:
     (found,) = Finder(cloud.seen(), **options).find(0)
     return found
 
 
 def test_a_run_that_was_cut_off_is_told_with_its_reason() -> None:
-    found = only(half_made())
+    found = only(incomplete())
     assert (found.transaction, found.accounts) == (FIRST, ("backend/reader",))
     assert "backend/reader" in found.why
     assert found.spared == ()
@@ -248,8 +260,8 @@ def test_a_run_that_was_cut_off_is_told_with_its_reason() -> None:
 
 
 def test_that_a_run_has_proven_its_role_is_no_use() -> None:
-    assert list(only(half_made(last_used=NOW + timedelta(minutes=9))).pieces)
-    assert list(only(half_made(created=NOW - timedelta(days=9), last_used=NOW)).pieces)
+    assert list(only(incomplete(last_used=NOW + timedelta(minutes=9))).pieces)
+    assert list(only(incomplete(created=NOW - timedelta(days=9), last_used=NOW)).pieces)
 
 
 def spoil_use(role: SeenRole) -> SeenRole:
@@ -257,7 +269,7 @@ def spoil_use(role: SeenRole) -> SeenRole:
 
 
 def spoil_wish(role: SeenRole) -> SeenRole:
-    return retagged(role, wish=None)
+    return retagged(role, **{"spec-hash": None})
 
 
 def spoil_trust(role: SeenRole) -> SeenRole:
@@ -280,7 +292,7 @@ def spoil_subject(role: SeenRole) -> SeenRole:
 
 @pytest.mark.parametrize("spoil", [spoil_use, spoil_wish, spoil_trust, spoil_principal, spoil_subject])
 def test_a_role_that_somebody_may_count_on_is_left_alone_and_all_with_it(spoil: Any) -> None:
-    cloud = half_made()
+    cloud = incomplete()
     cloud.roles[ROLE] = spoil(cloud.roles[ROLE])
     found = only(cloud)
     assert list(found.pieces) == []
@@ -297,12 +309,12 @@ def test_a_role_that_somebody_may_count_on_is_left_alone_and_all_with_it(spoil: 
 )
 def test_a_role_of_somebody_else_is_not_told_of(spoil: Any) -> None:
     cloud = Cloud()
-    cloud.roles[ROLE] = spoil(half_made().roles[ROLE])
+    cloud.roles[ROLE] = spoil(incomplete().roles[ROLE])
     assert Finder(cloud.seen()).find(0) == []
 
 
 def test_a_role_that_any_service_account_has_is_complete() -> None:
-    cloud = half_made()
+    cloud = incomplete()
     annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN}
     cloud.accounts["elsewhere", "x"] = SeenAccount("elsewhere", "x", "u", annotations, NOW)
     assert pieces(Finder(cloud.seen()).find(0)) == set()
@@ -311,7 +323,7 @@ def test_a_role_that_any_service_account_has_is_complete() -> None:
 def without_role(*, path: str = "/irsa/demo/") -> Cloud:
     """What is left where a run made all of a binding, and could take back its role only."""
     cloud = Cloud()
-    for change in cloud.plan(tagged(wish(associate=True))):
+    for change in cloud.plan(tagged(desired(associate=True))):
         cloud.perform(change, FIRST)
     del cloud.roles[ROLE]
     cloud.provider = None
@@ -333,7 +345,7 @@ def test_without_further_evidence_it_is_taken_back_only_by_name() -> None:
     cloud = without_role()
     cloud.namespaces["backend"] = replace(cloud.namespaces["backend"], contents=frozenset({"pod/theirs"}))
     assert list(only(cloud).pieces) == []
-    named = Finder(cloud.seen()).remains(FIRST, named=True)
+    named = Finder(cloud.seen()).leftovers(FIRST, named=True)
     assert named is not None
     assert [piece.change.kind for piece in named.pieces] == [Kind.SERVICE_ACCOUNT]
 
@@ -361,7 +373,7 @@ def test_a_service_account_that_may_have_its_role_is_left_alone(cloud: Cloud) ->
 @pytest.mark.parametrize("name", ["reader", "another"])
 def test_what_a_service_account_names_is_left_alone_and_told_of(commit: str, name: str) -> None:
     """It may be at work: STS admits its tokens, as soon as the role is there."""
-    cloud = half_made()
+    cloud = incomplete()
     annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN}
     del cloud.accounts["backend", "reader"]
     cloud.accounts["backend", name] = SeenAccount("backend", name, "helm", annotations, NOW)
@@ -376,7 +388,7 @@ def test_what_a_service_account_names_is_left_alone_and_told_of(commit: str, nam
 
 
 def test_a_role_that_nobody_names_and_that_says_pending_is_half_made() -> None:
-    cloud = half_made()
+    cloud = incomplete()
     cloud.roles[ROLE] = retagged(cloud.roles[ROLE], commit=PENDING)
     found = only(cloud)
     assert {Kind.ROLE, Kind.ATTACHMENT, Kind.PROVIDER} <= {piece.change.kind for piece in found.pieces}
@@ -384,7 +396,7 @@ def test_a_role_that_nobody_names_and_that_says_pending_is_half_made() -> None:
 
 
 def test_what_another_version_of_irsa_says_of_a_role_is_not_guessed() -> None:
-    cloud = half_made()
+    cloud = incomplete()
     cloud.roles[ROLE] = retagged(cloud.roles[ROLE], commit="paused")
     found = only(cloud)
     assert list(found.pieces) == []
@@ -392,7 +404,7 @@ def test_what_another_version_of_irsa_says_of_a_role_is_not_guessed() -> None:
 
 
 def test_a_namespace_that_holds_something_is_left_alone() -> None:
-    cloud = half_made()
+    cloud = incomplete()
     cloud.namespaces["backend"] = replace(cloud.namespaces["backend"], contents=frozenset({"pod/theirs"}))
     found = only(cloud)
     assert Kind.NAMESPACE not in {piece.change.kind for piece in found.pieces}
@@ -401,7 +413,7 @@ def test_a_namespace_that_holds_something_is_left_alone() -> None:
 
 
 def test_the_provider_of_the_cluster_is_not_the_runs_own() -> None:
-    cloud = half_made()
+    cloud = incomplete()
     assert cloud.provider is not None
     tags = {name: value for name, value in cloud.provider.state.tags.items() if name != SERVICE_ACCOUNT_TAG}
     cloud.provider = replace(cloud.provider, state=replace(cloud.provider.state, tags=tags))
@@ -409,7 +421,7 @@ def test_the_provider_of_the_cluster_is_not_the_runs_own() -> None:
 
 
 def test_a_provider_that_another_role_trusts_is_in_use() -> None:
-    cloud = half_made()
+    cloud = incomplete()
     cloud.trusting.add("somebody")
     found = only(cloud)
     assert Kind.PROVIDER not in {piece.change.kind for piece in found.pieces}
@@ -417,19 +429,19 @@ def test_a_provider_that_another_role_trusts_is_in_use() -> None:
 
 
 def test_a_provider_goes_after_the_roles_of_other_runs_that_trust_it() -> None:
-    cloud = half_made()
+    cloud = incomplete()
     cloud.roles[ROLE] = retagged(cloud.roles[ROLE], transaction=SECOND)
     found = Finder(cloud.seen()).find(0)
     assert [item.transaction for item in found] == [SECOND, FIRST]
     assert Kind.PROVIDER in {piece.change.kind for piece in found[1].pieces}
-    alone = Finder(cloud.seen()).remains(FIRST)
+    alone = Finder(cloud.seen()).leftovers(FIRST)
     assert alone is not None
     assert Kind.PROVIDER not in {piece.change.kind for piece in alone.pieces}
     assert Kind.PROVIDER in {item.kind for item in alone.spared}
 
 
 def test_what_is_too_young_holds_what_it_stands_on() -> None:
-    cloud = half_made()
+    cloud = incomplete()
     cloud.roles[ROLE] = replace(retagged(cloud.roles[ROLE], transaction=SECOND), created=NOW)
     old = replace(cloud.seen(NOW + timedelta(seconds=60)))
     found = {item.transaction: item for item in Finder(old).find(75)}
@@ -438,13 +450,13 @@ def test_what_is_too_young_holds_what_it_stands_on() -> None:
 
 
 def test_a_run_whose_journal_says_that_it_ended_is_left_alone() -> None:
-    found = only(half_made(), ended=[FIRST])
+    found = only(incomplete(), ended=[FIRST])
     assert list(found.pieces) == []
     assert [(item.kind, item.name) for item in found.spared] == [(Kind.ROLE, ROLE)]
 
 
 def test_two_runs_of_the_same_name_are_told_apart_by_what_they_made() -> None:
-    found = only(half_made())
+    found = only(incomplete())
     identities = {piece.change.kind: piece.identity for piece in found.pieces}
     assert identities[Kind.ROLE] == {"RoleId": f"id-{ROLE}"}
     assert identities[Kind.SERVICE_ACCOUNT] == {"uid": "uid-reader"}
@@ -474,17 +486,17 @@ def test_an_empty_cluster_has_no_remains() -> None:
     cloud = Cloud(others={"default"})
     seen: Seen = cloud.seen()
     assert Finder(seen).find(0) == []
-    assert Finder(seen).remains(FIRST) is None
+    assert Finder(seen).leftovers(FIRST) is None
     cloud.namespaces["x"] = SeenNamespace("x", "u", {"note": "theirs"}, NOW)
     assert Finder(cloud.seen()).find(0) == []
-    assert {COMMIT_TAG, TRANSACTION_TAG, WISH_TAG}
+    assert {COMMIT_TAG, TRANSACTION_TAG, SPEC_HASH_TAG}
 
 
 @pytest.mark.parametrize("bound", [True, False])
 def test_a_role_whose_deletion_was_cut_off_is_half_made_when_nobody_names_it(bound: bool) -> None:
     """A ServiceAccount that names it may be at work with it."""
-    cloud = half_made()
-    cloud.roles[ROLE] = retagged(cloud.roles[ROLE], commit=DELETING, wish=None)
+    cloud = incomplete()
+    cloud.roles[ROLE] = retagged(cloud.roles[ROLE], commit=DELETING, desired=None)
     if bound:
         annotations = {ROLE_ARN_ANNOTATION: ROLE_ARN}
         cloud.accounts["elsewhere", "x"] = SeenAccount("elsewhere", "x", "u", annotations, NOW)

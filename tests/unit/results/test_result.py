@@ -16,7 +16,7 @@ from irsa_cli.core.values import errors
 from irsa_cli.core.values.errors import ExitCode, IrsaError, Outcome, ServiceError
 from tests.support.thoroughness import examples
 from tests.unit.plan import strategies as some
-from tests.unit.planning.wishes import CLUSTER
+from tests.unit.planning.desired_states import CLUSTER
 
 SERVICE_ERROR = ServiceError(
     "iam CreateRole", code="AccessDenied", service="iam", operation="CreateRole", status=403

@@ -77,7 +77,7 @@ class Stage:
         return report
 
 
-def wished(plan: Plan, world: MemoryWorld) -> dict[Any, Any]:
+def desired(plan: Plan, world: MemoryWorld) -> dict[Any, Any]:
     """The states after the plan."""
     states = world.states()
     for change in plan:
@@ -102,7 +102,7 @@ def a_plan(*sizes: int) -> Plan:
 @given(some.plans())
 def test_a_plan_that_nothing_disturbs_is_carried_out(plan: Plan) -> None:
     stage = Stage(plan)
-    expected = wished(plan, stage.world)
+    expected = desired(plan, stage.world)
     report = stage.execute()
     assert (report.outcome, report.error, report.leftovers) == ("committed", None, [])
     assert stage.world.states() == expected
@@ -132,7 +132,7 @@ def test_whatever_fails_the_world_is_as_before(plan: Plan, failure: Failure, dat
     if _shows(failure) and broken in plan.stages[-1]:
         # The last stage is done, and others may have seen it.
         assert (report.outcome, report.error) == ("committed", None)
-        assert stage.world.states() == wished(plan, stage.world)
+        assert stage.world.states() == desired(plan, stage.world)
         assert stage.world.undos == []
         return
     assert (report.outcome, report.leftovers) == ("rolled-back", [])
@@ -173,7 +173,7 @@ def test_what_can_not_be_taken_back_is_listed_exactly(plan: Plan, data: st.DataO
 @given(some.plans(), st.integers(0, 12))
 def test_a_journal_that_breaks_breaks_the_run_and_not_the_rollback(plan: Plan, lines: int) -> None:
     stage = Stage(plan, journal=MemoryJournal(broken_from=lines))
-    first, last = stage.world.states(), wished(plan, stage.world)
+    first, last = stage.world.states(), desired(plan, stage.world)
     report = stage.execute()
     # Only the last lines, which say that the last change and all is done, may be missing.
     committed = lines >= 2 * len(plan) - 1
@@ -191,7 +191,7 @@ def test_a_listener_that_fails_is_not_the_runs_failure(plan: Plan, data: st.Data
         raise BrokenPipeError
 
     stage = Stage(plan, options={"listen": broken_pipe})
-    first, last = stage.world.states(), wished(plan, stage.world)
+    first, last = stage.world.states(), desired(plan, stage.world)
     fails = data.draw(st.booleans())
     if fails:
         stage.world.failures[key_of(plan.stages[-1][-1])] = Failure.REFUSED
@@ -296,7 +296,7 @@ def test_what_can_not_be_taken_back_leaves_time_for_what_can() -> None:
 @pytest.mark.parametrize("during", range(4))
 def test_a_signal_stops_the_run_before_its_next_call(number: int, during: int) -> None:
     stage = Stage(a_plan(1, 1, 1, 1))
-    first, last = stage.world.states(), wished(stage.plan, stage.world)
+    first, last = stage.world.states(), desired(stage.plan, stage.world)
     target = list(stage.plan)[during]
 
     def interrupt(change: Change) -> None:

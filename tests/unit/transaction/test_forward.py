@@ -31,7 +31,7 @@ from tests.unit.transaction.doubles import (
     key_of,
     service_error,
 )
-from tests.unit.transaction.test_engine import a_plan, wished
+from tests.unit.transaction.test_engine import a_plan, desired
 from tests.unit.transaction.test_recover import film, killed, last_moment
 
 FAILURES = st.none() | st.sampled_from([item for item in Failure if item is not Failure.CONFLICT])
@@ -58,7 +58,7 @@ def test_a_process_killed_at_any_moment_is_gone_on_with(
             clock,
             lambda world: world.failures.update({broken: failure} if failure else {}),
         )
-        last = wished(plan, before(plan, clock))
+        last = desired(plan, before(plan, clock))
     for content, world in moments[:-1]:
         with mock.patch("os.fsync"), killed(content) as path, Clock().ruling():
             report = onward(path, world)
@@ -81,7 +81,7 @@ def test_what_fails_on_the_way_forward_can_be_taken_back_still(
             Path(folder), plan, clock, lambda world: world.failures.update({broken: first} if first else {})
         )
         original = before(plan, clock).states()
-        last = wished(plan, before(plan, clock))
+        last = desired(plan, before(plan, clock))
     content, world = data.draw(st.sampled_from(moments[:-1]))
     world.failures[again] = second
     with mock.patch("os.fsync"), killed(content) as path, Clock().ruling() as now:

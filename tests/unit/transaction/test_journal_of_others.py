@@ -35,7 +35,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.transaction.folder import unfinished, unreadable
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.reading import LARGEST, read
-from irsa_cli.transaction.recover import cut_off, supersede
+from irsa_cli.transaction.recover import interrupted_runs, supersede
 from irsa_cli.usecases.command.connect import TARGET_KEYS, Target
 from irsa_cli.usecases.recovery import by_journal as recovering
 from tests.support.thoroughness import examples
@@ -264,7 +264,7 @@ def test_a_file_that_never_ends_or_is_none_is_no_journal(tmp_path: Path) -> None
     names = ["deep", "folder", "half", "large", "loop", "number", "pipe"]
     assert list(unreadable(tmp_path)) == names
     assert [story.transaction for _, story in unfinished(tmp_path)] == [NEIGHBOUR]
-    assert cut_off(tmp_path, CONTEXT) == [tmp_path / f"{NEIGHBOUR}.jsonl"]
+    assert interrupted_runs(tmp_path, CONTEXT) == [tmp_path / f"{NEIGHBOUR}.jsonl"]
 
 
 # Anything at all ------------------------------------------------------------------------------------------
@@ -390,6 +390,6 @@ def test_no_journal_is_taken_for_a_bug(capsys: pytest.CaptureFixture[str], conte
             if command[0] == "history":
                 assert NEIGHBOUR in out
         # What writing commands read on their way.
-        found = cut_off(folder, CONTEXT, ("apply",))
+        found = interrupted_runs(folder, CONTEXT, ("apply",))
         supersede(found)
         assert read(folder / f"{NEIGHBOUR}.jsonl").finished

@@ -121,8 +121,8 @@ def test_tags_that_a_file_has_set_go_with_it_and_no_others() -> None:
 
 def test_what_others_have_set_to_the_same_value_is_theirs() -> None:
     theirs = {"Team": "a", "cost": "1"}
-    wished = tag_notes.with_note({"team": "a", "env": "x"}, theirs)
-    assert tag_notes.foreign({**theirs, **wished}, {}) == {**theirs, "team": "a"}
+    desired = tag_notes.with_note({"team": "a", "env": "x"}, theirs)
+    assert tag_notes.foreign({**theirs, **desired}, {}) == {**theirs, "team": "a"}
 
 
 def test_where_there_is_no_room_nothing_is_noted() -> None:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.doctor.causes.trust import TRUST_CAUSES
 from irsa_cli.core.doctor.causes.trust_flaws import flaws
@@ -259,9 +259,9 @@ def test_the_other_readers_take_every_document() -> None:
 def read_by_others(found: Found) -> None:
     document = found.document
     before = json.dumps(document)
-    wished = trust_policy.policy(OWN)
-    (wanted,) = wished["Statement"]
-    own = Own.of(OWN, wished, {})
+    desired = trust_policy.policy(OWN)
+    (wanted,) = desired["Statement"]
+    own = Own.of(OWN, desired, {})
     theirs = as_list(document["Statement"])
     for question in found.asked:
         keeping_out = flaws(document, question.token)
@@ -271,7 +271,7 @@ def read_by_others(found: Found) -> None:
     trusted_providers(document)
     added = trust_policy.with_statement(document, wanted)
     assert trust_policy.contains(added, wanted), found.origin
-    assert trust_policy.contains(with_own(document, wished, own), wanted), found.origin
+    assert trust_policy.contains(with_own(document, desired, own), wanted), found.origin
     if not trust_policy.contains(document, wanted):
         assert trust_policy.without_statement(document, wanted)["Statement"] == theirs, found.origin
     for item in theirs:
@@ -289,9 +289,9 @@ def test_bindings_and_adopting_tell_the_answer() -> None:
         answer = explain(found.document, OWN).answer
         binding = binding_of(CLUSTER, account, replace(role, trust=found.document), provider)
         assert (binding.reason == "") is (answer is Answer.YES), found.origin
-        observed = ObservedRole(RoleState("/", found.document))
+        current = CurrentRole(RoleState("/", found.document))
         pair = Pairing(
-            CLUSTER, "backend", "app", ObservedServiceAccount("1", "1", annotations, {}), observed, provider
+            CLUSTER, "backend", "app", CurrentServiceAccount("1", "1", annotations, {}), current, provider
         )
         try:
             assert adoption(pair, ()).kept, found.origin

@@ -49,7 +49,7 @@ subjects = st.sets(st.sampled_from(["one", "two", "t*"]), max_size=2)
 
 
 @st.composite
-def wishes(draw: st.DrawFn) -> Document:
+def desired_states(draw: st.DrawFn) -> Document:
     """What a file may wish of the trust policy of APP's role."""
     names = ["app" if draw(st.booleans()) else "a*", *draw(subjects)]
     conditions = draw(st.sampled_from([{}, {}, {"StringEquals": {"aws:SourceVpc": "vpc-1"}}]))
@@ -61,10 +61,10 @@ def wishes(draw: st.DrawFn) -> Document:
     )
 
 
-def applied(document: Document, wished: Document, tags: dict[str, str]) -> tuple[Document, dict[str, str]]:
+def applied(document: Document, desired: Document, tags: dict[str, str]) -> tuple[Document, dict[str, str]]:
     """The trust policy and the tags that tell of it, once the wish is applied."""
-    there = with_own(document, wished, Own.of(APP, wished, tags))
-    return there, {TRANSACTION_TAG: "t1", **owned_statements.tags(APP, wished)}
+    there = with_own(document, desired, Own.of(APP, desired, tags))
+    return there, {TRANSACTION_TAG: "t1", **owned_statements.tags(APP, desired)}
 
 
 @st.composite
@@ -73,7 +73,7 @@ def others(draw: st.DrawFn) -> list[Document]:
 
 
 @settings(max_examples=examples(300))
-@given(wishes(), wishes(), others(), st.booleans())
+@given(desired_states(), desired_states(), others(), st.booleans())
 def test_from_wish_to_wish_and_back_others_stay_byte_for_byte(
     one: Document, other: Document, theirs: list[Document], joined: bool
 ) -> None:
@@ -84,9 +84,9 @@ def test_from_wish_to_wish_and_back_others_stay_byte_for_byte(
     second, later = applied(first, other, tags)
     third, last = applied(second, one, later)
     assert last == tags
-    for document, wished in ((first, one), (second, other), (third, one)):
+    for document, desired in ((first, one), (second, other), (third, one)):
         assert [item for item in document["Statement"] if item in theirs] == theirs
-        assert all(trust_policy.contains(document, item) for item in wished["Statement"])
+        assert all(trust_policy.contains(document, item) for item in desired["Statement"])
         assert trust_policy.admits(document, JOINED) or not joined
     assert _meaning(third) == _meaning(first)
     assert equal(applied(third, one, last)[0], third)
@@ -104,26 +104,26 @@ def _meaning(document: Document) -> set[tuple[str, str, bool]]:
     }
 
 
-@given(wishes(), wishes())
+@given(desired_states(), desired_states())
 def test_what_is_no_longer_wished_is_no_longer_admitted(one: Document, other: Document) -> None:
     first, tags = applied({**one, "Statement": []}, one, {TRANSACTION_TAG: "t1"})
     assert applied(first, other, tags)[0]["Statement"] == other["Statement"]
 
 
-@given(wishes())
-def test_of_a_role_that_was_taken_over_only_its_own_statement_changes(wished: Document) -> None:
+@given(desired_states())
+def test_of_a_role_that_was_taken_over_only_its_own_statement_changes(desired: Document) -> None:
     wide = trust_policy.statement(identity("*"), pattern=True)
-    document = {**wished, "Statement": [wide, trust_policy.statement(APP)]}
-    there = with_own(document, wished, Own.of(APP, wished, {}))
-    assert there["Statement"] == [wide, *wished["Statement"]]
+    document = {**desired, "Statement": [wide, trust_policy.statement(APP)]}
+    there = with_own(document, desired, Own.of(APP, desired, {}))
+    assert there["Statement"] == [wide, *desired["Statement"]]
 
 
 @given(st.sets(st.text("abc", min_size=1, max_size=5), min_size=1, max_size=90))
 def test_however_many_were_wished_the_tags_can_hold_them(names: set[str]) -> None:
-    wished = trust_policy.policy_of(PROVIDERS[:2], "sts.amazonaws.com", [APP.subject, *names], {})
-    tags = owned_statements.tags(APP, wished)
+    desired = trust_policy.policy_of(PROVIDERS[:2], "sts.amazonaws.com", [APP.subject, *names], {})
+    tags = owned_statements.tags(APP, desired)
     assert all(len(text) <= 256 for text in tags.values())
-    assert Own.of(APP, {"Statement": []}, tags).marks == Own.of(APP, wished, {}).marks
+    assert Own.of(APP, {"Statement": []}, tags).marks == Own.of(APP, desired, {}).marks
 
 
 def test_a_wish_for_the_own_service_account_alone_needs_no_tag() -> None:
@@ -134,8 +134,8 @@ def test_another_condition_of_a_shared_statement_stays_with_the_others() -> None
     both: dict[str, Any] = trust_policy.policy_of(
         PROVIDERS[:1], "sts.amazonaws.com", [APP.subject, JOINED.subject], {"Bool": {"aws:x": "true"}}
     )
-    wished = trust_policy.policy(APP)
-    (ours, theirs) = with_own(both, wished, Own.of(APP, wished, {}))["Statement"]
+    desired = trust_policy.policy(APP)
+    (ours, theirs) = with_own(both, desired, Own.of(APP, desired, {}))["Statement"]
     assert ours == trust_policy.statement(APP)
     assert theirs["Condition"]["Bool"] == {"aws:x": "true"}
     assert theirs["Condition"]["StringEquals"][f"{HOST}/BLUE:sub"] == JOINED.subject

@@ -108,5 +108,5 @@ def _would_serve(facts: Facts, other: OtherAssociation) -> bool:
     association = other.association
     if not isinstance(association, Association) or association.target_role_arn or association.without_tags:
         return False
-    wished = replace(facts, subject=replace(facts.named, association=association))
-    return isinstance(other.role, Role) and serves_pod_identity(wished, association, other.role)
+    desired = replace(facts, subject=replace(facts.named, association=association))
+    return isinstance(other.role, Role) and serves_pod_identity(desired, association, other.role)

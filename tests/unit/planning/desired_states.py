@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.spec import Wish
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
@@ -42,11 +42,11 @@ DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action":
 OTHER_DOCUMENT = {**DOCUMENT, "Id": "other"}
 
 
-def wish(**changed: Any) -> Wish:
+def desired(**changed: Any) -> DesiredState:
     """A wish for a new role with a policy; `changed` are fields of the wish that differ."""
     audience = changed.get("audience", DEFAULT_AUDIENCE)
     extra = changed.pop("extra", {})
-    made = Wish(
+    made = DesiredState(
         cluster=CLUSTER,
         namespace="backend",
         name="reader",
@@ -61,12 +61,16 @@ def wish(**changed: Any) -> Wish:
     return made if "role" in changed else replace(made, role=role_for(made))
 
 
-def role_for(wish: Wish, **changed: Any) -> RoleState:
+def role_for(desired: DesiredState, **changed: Any) -> RoleState:
     """The role that the wish means."""
     state = RoleState(
         path="/irsa/demo/",
-        trust=trust_policy.policy(wish.identity),
-        tags={"team": "a", CLUSTER_TAG: CLUSTER.arn, SERVICE_ACCOUNT_TAG: f"{wish.namespace}/{wish.name}"},
+        trust=trust_policy.policy(desired.identity),
+        tags={
+            "team": "a",
+            CLUSTER_TAG: CLUSTER.arn,
+            SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}",
+        },
     )
     return replace(state, **changed)
 
@@ -77,7 +81,7 @@ def provider_for(*audiences: str) -> ProviderState:
 
 
 @st.composite
-def wishes(draw: st.DrawFn) -> Wish:
+def desired_states(draw: st.DrawFn) -> DesiredState:
     """Any wish that the command line lets through."""
     flag = st.booleans()
     attach = draw(st.sampled_from([False, False, True]))
@@ -87,7 +91,7 @@ def wishes(draw: st.DrawFn) -> Wish:
     if not attach:
         policies = tuple(draw(st.lists(st.sampled_from(POLICIES), unique=True, max_size=2)))
         inline = draw(st.dictionaries(st.sampled_from(["p", "q"]), st.just(DOCUMENT)))
-    return wish(
+    return desired(
         audience=draw(st.sampled_from([DEFAULT_AUDIENCE, DEFAULT_AUDIENCE, "vault"])),
         policies=policies,
         inline=inline,
@@ -107,73 +111,77 @@ def wishes(draw: st.DrawFn) -> Wish:
 class Case:
     """A wish and the world it meets."""
 
-    wish: Wish
+    desired: DesiredState
     world: World
 
 
 @st.composite
 def cases(draw: st.DrawFn, *, clear: bool = False) -> Case:
     """A wish, and a world with some, all or none of it, perhaps (not with `clear`) something in its way."""
-    wished = draw(wishes())
+    desired_value = draw(desired_states())
     if clear:
-        wished = replace(wished, create_namespace=True)
+        desired_value = replace(desired_value, create_namespace=True)
     world = World(
         providers={"arn:other": provider_for("x")},
         namespaces={"other"},
-        roles={"stranger": Role(role_for(wished, tags={}), {"arn:x"}, {"x": DOCUMENT})},
+        roles={"stranger": Role(role_for(desired_value, tags={}), {"arn:x"}, {"x": DOCUMENT})},
         accounts={("other", "reader"): Account({"a": "b"}, {"c": "d"}, "other-uid")},
     )
-    usable: list[tuple[str, ...] | None] = [(wished.audience,), (wished.audience, "x")]
+    usable: list[tuple[str, ...] | None] = [(desired_value.audience,), (desired_value.audience, "x")]
     others: list[tuple[str, ...] | None] = [None, ("x",), ()]
-    audiences = draw(st.sampled_from(usable + (others if wished.associate or not clear else [])))
+    audiences = draw(st.sampled_from(usable + (others if desired_value.associate or not clear else [])))
     if audiences is not None:
-        world.providers[wished.identity.provider_arn] = provider_for(*audiences)
+        world.providers[desired_value.identity.provider_arn] = provider_for(*audiences)
     if draw(st.sampled_from([True, True, False])):
-        world.namespaces.add(wished.namespace)
+        world.namespaces.add(desired_value.namespace)
         if draw(st.booleans()):
-            account = draw(service_accounts(wished, clear=clear))
-            world.accounts[wished.namespace, wished.name] = account
-    if wished.role is not None and draw(st.booleans()):
-        world.roles[wished.role_name] = draw(own_roles(wished, clear=clear))
-    elif wished.role is None and (clear or draw(st.booleans())):
-        world.roles[wished.role_name] = draw(attached_roles(wished, clear=clear))
-    return Case(wished, world)
+            account = draw(service_accounts(desired_value, clear=clear))
+            world.accounts[desired_value.namespace, desired_value.name] = account
+    if desired_value.role is not None and draw(st.booleans()):
+        world.roles[desired_value.role_name] = draw(own_roles(desired_value, clear=clear))
+    elif desired_value.role is None and (clear or draw(st.booleans())):
+        world.roles[desired_value.role_name] = draw(attached_roles(desired_value, clear=clear))
+    return Case(desired_value, world)
 
 
 @st.composite
-def service_accounts(draw: st.DrawFn, wished: Wish, *, clear: bool) -> Account:
+def service_accounts(draw: st.DrawFn, desired_value: DesiredState, *, clear: bool) -> Account:
     """A ServiceAccount with some of the wished annotations, and perhaps others, also in the way."""
     annotations = {
-        key: value for key, value in wished.annotations.items() if value is not None and draw(st.booleans())
+        key: value
+        for key, value in desired_value.annotations.items()
+        if value is not None and draw(st.booleans())
     }
-    labels = {key: value for key, value in wished.labels.items() if value is not None and draw(st.booleans())}
-    if wished.override or not clear:
+    labels = {
+        key: value for key, value in desired_value.labels.items() if value is not None and draw(st.booleans())
+    }
+    if desired_value.override or not clear:
         obstacles = st.sampled_from([{}, {}, {ROLE_ARN_ANNOTATION: STRANGER}, {AUDIENCE_ANNOTATION: "old"}])
         annotations |= draw(obstacles)
     helm = draw(st.sampled_from([{}, {MANAGED_BY_LABEL: "Helm"}]))
-    if clear and not wished.override and MANAGED_BY_LABEL in wished.labels:
+    if clear and not desired_value.override and MANAGED_BY_LABEL in desired_value.labels:
         helm = {}
     theirs = {"meta.helm.sh/release-name": "chart"}
     return Account({**annotations, **theirs}, {**helm, **labels, "chart": "x"}, "their-uid")
 
 
 @st.composite
-def own_roles(draw: st.DrawFn, wished: Wish, *, clear: bool) -> Role:
+def own_roles(draw: st.DrawFn, desired_value: DesiredState, *, clear: bool) -> Role:
     """The wished role with some of its policies; now and then with a difference."""
-    assert wished.role is not None
-    tags = {**wished.role.tags, TRANSACTION_TAG: "earlier"}
-    attached = {arn for arn in wished.policies if draw(st.booleans())}
-    inline = {name: document for name, document in wished.inline.items() if draw(st.booleans())}
+    assert desired_value.role is not None
+    tags = {**desired_value.role.tags, TRANSACTION_TAG: "earlier"}
+    attached = {arn for arn in desired_value.policies if draw(st.booleans())}
+    inline = {name: document for name, document in desired_value.inline.items() if draw(st.booleans())}
     if draw(st.booleans()):
         tags[COMMIT_TAG] = PENDING
-    role = Role(replace(wished.role, tags=tags), attached, inline)
+    role = Role(replace(desired_value.role, tags=tags), attached, inline)
     if not clear and draw(st.booleans()):
         different: list[dict[str, Any]] = [
             {"description": "theirs"},
             {"path": "/"},
             {"max_session_duration": 7200},
             {"permissions_boundary": POLICIES[0]},
-            {"trust": trust_policy.policy(replace(wished.identity, subject="other"))},
+            {"trust": trust_policy.policy(replace(desired_value.identity, subject="other"))},
             {"tags": {}},
             {"tags": {**tags, "team": "b"}},
         ]
@@ -184,14 +192,14 @@ def own_roles(draw: st.DrawFn, wished: Wish, *, clear: bool) -> Role:
 
 
 @st.composite
-def attached_roles(draw: st.DrawFn, wished: Wish, *, clear: bool) -> Role:
+def attached_roles(draw: st.DrawFn, desired_value: DesiredState, *, clear: bool) -> Role:
     """A role of somebody else's that admits this ServiceAccount, or another, or has a Deny."""
-    ours = trust_policy.statement(wished.identity)
-    theirs = trust_policy.statement(replace(wished.identity, subject="system:serviceaccount:a:b"))
+    ours = trust_policy.statement(desired_value.identity)
+    theirs = trust_policy.statement(replace(desired_value.identity, subject="system:serviceaccount:a:b"))
     deny = {**ours, "Effect": "Deny", "Condition": {}}
     possible = [[ours], [theirs, ours], [theirs], []]
     if clear:
-        possible = possible if wished.update_trust else possible[:2]
+        possible = possible if desired_value.update_trust else possible[:2]
     else:
         possible += [[ours, deny], [deny]]
     trusted = {"Version": "2012-10-17", "Statement": draw(st.sampled_from(possible))}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.binding.spec import ObservedRole, ObservedServiceAccount
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks.annotation_marks import written, wrote
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
@@ -34,10 +34,10 @@ class NamedRole:
 
     name: str
     arn: str
-    role: ObservedRole
+    role: CurrentRole
 
     @classmethod
-    def of(cls, cluster: Cluster, name: str, role: ObservedRole) -> NamedRole:
+    def of(cls, cluster: Cluster, name: str, role: CurrentRole) -> NamedRole:
         """A role of the cluster's account."""
         resource = f"role{role.state.path}{name}"
         return cls(name, arn.iam_arn(cluster.partition, cluster.account, resource), role)
@@ -67,7 +67,7 @@ class Bound:
     cluster: Cluster
     namespace: str
     name: str
-    account: ObservedServiceAccount | None = None
+    account: CurrentServiceAccount | None = None
     own: tuple[NamedRole, ...] = ()
     used: NamedRole | None = None
     problem: str = ""
@@ -155,6 +155,6 @@ class Bound:
         return (found.partition, found.account) != (self.cluster.partition, self.cluster.account)
 
 
-def is_made(account: ObservedServiceAccount) -> bool:
+def is_made(account: CurrentServiceAccount) -> bool:
     """Whether irsa made a ServiceAccount, and nobody has taken it over: it bears the label and the mark."""
     return account.labels.get(MANAGED_BY_LABEL) == "irsa" and TRANSACTION_TAG in account.annotations

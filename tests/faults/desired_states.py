@@ -29,7 +29,7 @@ LABELS = {"app.kubernetes.io/managed-by": "irsa"}
 
 
 @dataclass(frozen=True)
-class Wish:
+class DesiredState:
     """What `irsa create-sa` is asked for; `account` is `namespace/name`, `inline` names files."""
 
     account: str
@@ -74,13 +74,16 @@ class Wish:
         )
 
 
-def differ(one: Wish, other: Wish) -> bool:
+def differ(one: DesiredState, other: DesiredState) -> bool:
     """Whether they are different wishes for one ServiceAccount, so that one may be refused."""
-    contents = [(wish.shared, {*wish.policies}, {*wish.inline}, {*wish.annotations}) for wish in (one, other)]
+    contents = [
+        (desired.shared, {*desired.policies}, {*desired.inline}, {*desired.annotations})
+        for desired in (one, other)
+    ]
     return one.account == other.account and contents[0] != contents[1]
 
 
-def rivals(one: Wish, other: Wish) -> bool:
+def rivals(one: DesiredState, other: DesiredState) -> bool:
     """Whether the two can't both be true."""
     if one.account != other.account:
         return False
@@ -96,27 +99,32 @@ def rivals(one: Wish, other: Wish) -> bool:
 
 
 def missing(
-    wish: Wish, before: Json, world: Json, besides: Sequence[Wish] = (), *, account: bool = True
+    desired: DesiredState,
+    before: Json,
+    world: Json,
+    besides: Sequence[DesiredState] = (),
+    *,
+    account: bool = True,
 ) -> list[str]:
     """What is not as the wish has it; `account` False leaves out what the ServiceAccount says.
 
     `besides` are other wishes that are true of the same ServiceAccount, or were: it may say what they say.
     """
     found = list(_provider_problems(world))
-    if wish.shared:
+    if desired.shared:
         role = world["roles"].get(SHARED)
-        if role is None or not _admitted(wish, role):
-            found.append(not_admitted(wish))
+        if role is None or not _admitted(desired, role):
+            found.append(not_admitted(desired))
     else:
-        found += _role_problems(wish, world)
-    if not wish.role_only and account:
-        found += _account_problems(wish, before["kubernetes"], world, besides)
+        found += _role_problems(desired, world)
+    if not desired.role_only and account:
+        found += _account_problems(desired, before["kubernetes"], world, besides)
     return found
 
 
-def not_admitted(wish: Wish) -> str:
+def not_admitted(desired: DesiredState) -> str:
     """The problem of a wish whose statement is not on the shared role."""
-    return f"role {SHARED} does not admit {wish.account}"
+    return f"role {SHARED} does not admit {desired.account}"
 
 
 def roles_of(account: str, world: Json) -> list[str]:
@@ -130,51 +138,53 @@ def _provider_problems(world: Json) -> Iterator[str]:
         yield "the provider is not there"
 
 
-def _role_problems(wish: Wish, world: Json) -> Iterator[str]:
-    names = roles_of(wish.account, world)
+def _role_problems(desired: DesiredState, world: Json) -> Iterator[str]:
+    names = roles_of(desired.account, world)
     if len(names) != 1:
-        yield f"{wish.account} has {len(names)} roles"
+        yield f"{desired.account} has {len(names)} roles"
         return
     role = world["roles"][names[0]]
-    if role["attached"] != sorted(wish.policies):
+    if role["attached"] != sorted(desired.policies):
         yield f"attached to {names[0]}: {role['attached']}"
-    if role["inline"] != dict.fromkeys(wish.inline, DOCUMENT):
+    if role["inline"] != dict.fromkeys(desired.inline, DOCUMENT):
         yield f"inline policies of {names[0]}: {list(role['inline'])}"
-    if len(_statements(role)) != 1 or not _admitted(wish, role):
-        yield f"role {names[0]} does not admit {wish.account} and nobody else"
+    if len(_statements(role)) != 1 or not _admitted(desired, role):
+        yield f"role {names[0]} does not admit {desired.account} and nobody else"
     if TRANSACTION not in role["tags"]:
         yield f"role {names[0]} has no mark"
 
 
-def _admitted(wish: Wish, role: Json) -> bool:
-    context = {SUBJECT.lower(): [wish.subject], f"{ISSUER}:aud".lower(): [AUDIENCE]}
+def _admitted(desired: DesiredState, role: Json) -> bool:
+    context = {SUBJECT.lower(): [desired.subject], f"{ISSUER}:aud".lower(): [AUDIENCE]}
     trust = json.dumps(role["trust"])
     return admits(trust, "sts:AssumeRoleWithWebIdentity", Who(federated=PROVIDER), context)
 
 
-def _account_problems(wish: Wish, before: Json, world: Json, besides: Sequence[Wish]) -> Iterator[str]:
+def _account_problems(
+    desired: DesiredState, before: Json, world: Json, besides: Sequence[DesiredState]
+) -> Iterator[str]:
     accounts = world["kubernetes"]["serviceaccounts"]
-    if wish.account not in accounts:
-        yield f"{wish.account} is not there"
+    if desired.account not in accounts:
+        yield f"{desired.account} is not there"
         return
-    old, new = before["serviceaccounts"].get(wish.account), accounts[wish.account]
-    arn, there = _arn(wish, world), old["annotations"] if old else {}
+    old, new = before["serviceaccounts"].get(desired.account), accounts[desired.account]
+    arn, there = _arn(desired, world), old["annotations"] if old else {}
     mark = {ROLE_MARK: arn} if there.get(ROLE_ARN) != arn else {}
-    wanted = {**there, ROLE_ARN: arn, **mark, **dict(wish.annotations)}
+    wanted = {**there, ROLE_ARN: arn, **mark, **dict(desired.annotations)}
     said = {item for item in new["annotations"].items() if item[0] != TRANSACTION}
-    allowed = {item for other in besides if other.account == wish.account for item in other.annotations}
+    allowed = {item for other in besides if other.account == desired.account for item in other.annotations}
     if not wanted.items() <= said or not said <= wanted.items() | allowed:
-        yield f"annotations of {wish.account}: {new['annotations']}"
+        yield f"annotations of {desired.account}: {new['annotations']}"
     if new["labels"] != (old["labels"] if old else LABELS):
-        yield f"labels of {wish.account}: {new['labels']}"
+        yield f"labels of {desired.account}: {new['labels']}"
     if old and old["uid"] != new["uid"]:
-        yield f"{wish.account} was deleted and made again"
+        yield f"{desired.account} was deleted and made again"
 
 
-def _arn(wish: Wish, world: Json) -> str:
-    names = roles_of(wish.account, world)
-    if wish.shared or not names:
-        return SHARED_ARN if wish.shared else "none"
+def _arn(desired: DesiredState, world: Json) -> str:
+    names = roles_of(desired.account, world)
+    if desired.shared or not names:
+        return SHARED_ARN if desired.shared else "none"
     arn: str = world["roles"][names[0]]["arn"]
     return arn
 
@@ -223,16 +233,16 @@ def _subject(statement: Json) -> str:
     return str(statement.get("Condition", {}).get("StringEquals", {}).get(SUBJECT, "somebody"))
 
 
-def belongs(piece: Object, wish: Wish, worlds: Sequence[Json]) -> bool:
+def belongs(piece: Object, desired: DesiredState, worlds: Sequence[Json]) -> bool:
     """Whether a piece is one that the wish is about; roles are known by their tags in one of the `worlds`."""
     kind, name = piece
     if kind == "Namespace":
-        return name == wish.namespace and not wish.role_only
+        return name == desired.namespace and not desired.role_only
     if kind == "ServiceAccount":
-        return name == wish.account and not wish.role_only
+        return name == desired.account and not desired.role_only
     if kind == "OIDCProvider":
         return name == PROVIDER
     if kind == "TrustStatement":
-        return wish.shared and name == f"{SHARED}/{wish.subject}"
+        return desired.shared and name == f"{SHARED}/{desired.subject}"
     role = name.partition("/")[0]
-    return not wish.shared and any(role in roles_of(wish.account, world) for world in worlds)
+    return not desired.shared and any(role in roles_of(desired.account, world) for world in worlds)
