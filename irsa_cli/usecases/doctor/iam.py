@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from irsa_cli.core.doctor.causes.lost import gone_names
-from irsa_cli.core.doctor.causes.meant import names_exactly
 from irsa_cli.core.doctor.causes.own_token import own_tokens, roles_named
 from irsa_cli.core.doctor.causes.pod_identity_names import is_similar
+from irsa_cli.core.doctor.clues.lost import gone_names
+from irsa_cli.core.doctor.clues.meant import names_exactly
 from irsa_cli.core.doctor.facts import (
     Association,
     EksFacts,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 import shlex
 
-from irsa_cli.core.doctor.causes.meant import admitting, choose, evidence
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, own_volume
 from irsa_cli.core.doctor.causes.pod_identity_names import unused
+from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
 from irsa_cli.core.doctor.facts import Association, Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from irsa_cli.core.doctor.causes.bare_pods import edit
 from irsa_cli.core.doctor.causes.own_token import own_volume, volume_at
-from irsa_cli.core.doctor.causes.usage import has_role, is_active, is_of_app, made_by_it, neighbours, strays
+from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_of_app, made_by_it, neighbours, strays
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (

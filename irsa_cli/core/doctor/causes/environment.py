@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from irsa_cli.core.doctor.causes.bare_pods import edit
-from irsa_cli.core.doctor.causes.exchanges import is_admitted
+from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import TOKEN_ENV, account_of, annotate, injected_users, listed, where

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from irsa_cli.core.doctor.causes.bare_pods import edit
-from irsa_cli.core.doctor.causes.exchanges import is_admitted
-from irsa_cli.core.doctor.causes.injection import POD_IDENTITY_ENV
+from irsa_cli.core.doctor.clues.exchanges import is_admitted
+from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, users_of, where

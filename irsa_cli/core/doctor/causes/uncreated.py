@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from irsa_cli.core.doctor.causes.injection import has_pod_identity, is_injected
-from irsa_cli.core.doctor.causes.usage import has_role, is_active, is_near
+from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
+from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
 from irsa_cli.core.doctor.facts import Association, Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import account_of, listed

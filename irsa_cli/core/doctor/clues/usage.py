@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from irsa_cli.core.doctor.causes.injection import has_pod_identity
+from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.subjects import is_bare
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
