@@ -12,6 +12,7 @@ from dataclasses import replace
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document, dump
@@ -23,7 +24,7 @@ from irsa_cli.core.values.names import subject as subject_claim
 from irsa_cli.core.values.printable import visible
 
 EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
-ROLE_ENV, TOKEN_ENV = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
+ROLE_ENV, TOKEN_ENV = variable("AWS_ROLE_ARN"), variable("AWS_WEB_IDENTITY_TOKEN_FILE")
 TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
 """What the webhook calls the volume of its token."""
 

@@ -56,13 +56,16 @@ def _twice(facts: Facts) -> Judgement:
 
 
 def _names_role(container: Container, arn: str) -> bool:
-    variables = (value for key, value in container.env.items() if key != ROLE_ENV)
-    return arn in variables or any(arn in argument for argument in container.arguments)
+    return bool(_variables(container, arn)) or any(arn in argument for argument in container.arguments)
+
+
+def _variables(container: Container, arn: str) -> list[str]:
+    return [name for name in container.env.naming(arn) if name != ROLE_ENV]
 
 
 def _is_to_assume(container: Container, arn: str) -> bool:
     """Whether the name of a variable or an argument says that the role is to be assumed."""
-    names = [key for key, value in container.env.items() if value == arn and key != ROLE_ENV]
+    names = _variables(container, arn)
     # What stands before the role: its own argument's name, or the argument before it.
     words = " ".join(container.arguments)
     names += [words[:place].rpartition(" -")[2] for place in _places(words, arn)]

@@ -65,4 +65,4 @@ def _main(pod: Pod) -> Container:
 
 
 def _has_keys(container: Container) -> bool:
-    return container.env.get(_KEYS[0], "") != ""
+    return container.env.is_set(_KEYS[0])
