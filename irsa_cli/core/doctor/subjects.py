@@ -216,11 +216,16 @@ def _asks_for(pod: Pod, role: str) -> bool:
 
 def admit(facts: Facts, subject: Subject, role: str) -> str:
     """The command that adds the statement which the role's trust policy lacks, and annotates."""
+    return attach(facts, subject, role, more=" --update-trust")
+
+
+def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
+    """The command that binds the ServiceAccount to a role that is there; it makes what is missing."""
     audience = audience_of(facts, subject)
     extra = "" if audience == DEFAULT_AUDIENCE else f" --audience {shlex.quote(audience)}"
     return (
         f"irsa create-sa {subject.name} -n {subject.namespace} {facts.options}"
-        f" --attach-role-arn {shlex.quote(role)} --update-trust{extra}"
+        f" --attach-role-arn {shlex.quote(role)}{more}{extra}"
     )
 
 

@@ -112,9 +112,9 @@ def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unre
 
 
 def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
-    """The roles that admit the ServiceAccount, where the one it names is no good."""
+    """The roles that admit the ServiceAccount, where it is missing or the role it names is no good."""
     subject, cluster = facts.named, facts.cluster
-    if subject.account is None or isinstance(subject.account, Unreadable):
+    if isinstance(subject.account, Unreadable):
         return ()
     home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
     identity = replace(identity_of(facts, subject), provider_arn=home)
