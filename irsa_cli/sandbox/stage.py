@@ -20,7 +20,7 @@ from irsa_cli.sandbox.aws.ec2 import OPEN, Instance, vpc_of
 from irsa_cli.sandbox.aws.ec2 import Endpoint as VpcEndpoint
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.partitions import partition_of
-from irsa_cli.sandbox.aws.web_identity import Token
+from irsa_cli.sandbox.aws.sts.web_identity import Token
 from irsa_cli.sandbox.aws.world import iam_world
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Exchange
