@@ -121,7 +121,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.aws import permissions, simulation
     from irsa_cli.cli.session import take_target
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.verification.verifier import Wanted
@@ -129,11 +128,11 @@ def _request(options: dict[str, Any]) -> Request:
 
     _check_combinations(options)
     try:
-        wanted = Wanted(
+        wanted = Wanted.of(
             audience=options["audience"] or "",
-            actions=tuple(simulation.action(text) for text in listed(options["action"])),
-            resources=tuple(simulation.resource(text) for text in options["resource"]),
-            calls=tuple(permissions.read_call(text) for text in options["calls"]),
+            actions=listed(options["action"]),
+            resources=options["resource"],
+            calls=options["calls"],
             chain=options["chain"],
         )
     except InvalidInput as error:
@@ -161,7 +160,7 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
     from irsa_cli.core.values.errors import IrsaError
     from irsa_cli.core.values.patience import begin, over
     from irsa_cli.core.verification.report import Report
-    from irsa_cli.transaction.events import Event, Step
+    from irsa_cli.usecases.command.events import Event, Step
     from irsa_cli.usecases.verification.verify import verify_accounts
 
     breaking_off(begin(progress.seconds, progress.note))

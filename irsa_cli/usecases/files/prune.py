@@ -74,8 +74,12 @@ def prune_candidates(
         for item, role in _own_roles(items, connection)
         if item.account is None and role.arn != roles.get(item.full_name, role.arn)
     ]
-    # Those that only use a role before those whose role it may be.
     used = {item.full_name: item.role_arn for item in items if item.account is not None}
+    return _in_stages(chosen, former, used)
+
+
+def _in_stages(chosen: list[Request], former: list[Request], used: Mapping[str, str]) -> list[list[Request]]:
+    """Those that only use a role (`used` by name) before those whose role it may be."""
     using = in_turn(
         (item for item in chosen if not item.role_name), lambda item: used.get(item.full_name, "")
     )

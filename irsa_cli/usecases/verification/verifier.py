@@ -7,7 +7,7 @@ business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
@@ -49,6 +49,27 @@ class Wanted:
     resources: tuple[str, ...] = ()
     calls: tuple[ReadCall, ...] = ()
     chain: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        audience: str,
+        actions: Iterable[str],
+        resources: Iterable[str],
+        calls: Iterable[str],
+        chain: tuple[str, ...],
+    ) -> Wanted:
+        """What a user has written; raises `InvalidInput` for what AWS has not, or what must not be called."""
+        from irsa_cli.aws import permissions, simulation
+
+        return cls(
+            audience=audience,
+            actions=tuple(simulation.action(text) for text in actions),
+            resources=tuple(simulation.resource(text) for text in resources),
+            calls=tuple(permissions.read_call(text) for text in calls),
+            chain=chain,
+        )
 
 
 def attempt(work: Callable[[], T]) -> T | IrsaError:
