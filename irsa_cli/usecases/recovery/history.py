@@ -1,4 +1,4 @@
-"""`irsa history`, and the list of `irsa recover`: what the journals of this machine tell; nobody else is asked."""
+"""`irsa history`, and the list of `irsa recover`: what the journals of this machine tell."""
 
 from __future__ import annotations
 

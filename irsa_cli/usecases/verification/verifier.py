@@ -18,7 +18,7 @@ from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.core.verification.report import Permission, Step, Verification, agreed
+from irsa_cli.core.verification.report import Permission, Verification, VerificationStep, agreed
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import steps
 
@@ -181,7 +181,9 @@ class Verifier:
             raise IrsaError("there is no token")
         return exchange_once(self.connection.aws, arn, answer.token)
 
-    def _after(self, arn: str, exchanged: Exchange | IrsaError) -> tuple[list[Step], list[Permission]]:
+    def _after(
+        self, arn: str, exchanged: Exchange | IrsaError
+    ) -> tuple[list[VerificationStep], list[Permission]]:
         """What is done with the credentials: asking whose they are, becoming further roles, calling AWS."""
         simulations = self._simulations(arn)
         with ThreadPoolExecutor(WORKERS) as pool:
@@ -203,11 +205,13 @@ class Verifier:
 
         return identity(self.connection.aws.client_of("sts", _credentials(exchanged)))
 
-    def _chain(self, exchanged: Exchange | IrsaError) -> tuple[list[Step], RoleCredentials | IrsaError]:
+    def _chain(
+        self, exchanged: Exchange | IrsaError
+    ) -> tuple[list[VerificationStep], RoleCredentials | IrsaError]:
         """Become the roles of the chain, each with the credentials of the one before."""
         from irsa_cli.aws.sts import assume
 
-        found: list[Step] = []
+        found: list[VerificationStep] = []
         current = attempt(lambda: _credentials(exchanged))
         for arn in self.wanted.chain:
             current = attempt(lambda arn=arn, held=current: assume(self._sts(held), arn))  # type: ignore[misc]
