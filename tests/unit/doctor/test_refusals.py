@@ -14,7 +14,7 @@ from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.refusals import Maker, failures, maker, refused
-from irsa_cli.core.objects.kinds import Refused
+from irsa_cli.core.objects.kinds import RefusedPod
 from irsa_cli.core.objects.unreadable import Unreadable
 from tests.unit.current import NOW, Change, around, bare_pod, pod, webhook, working
 from tests.unit.doctor.diagnosis_cases import MISSING, pod_identity
@@ -238,7 +238,7 @@ ANY = "unable to validate against any"
     ],
 )
 def test_refusals_by_policies_and_by_old_webhooks_are_told(why: str, text: str, fix: str) -> None:
-    item = Refused("backend", "ReplicaSet/web-5d4f", why, root="Deployment/web", service_account="reader")
+    item = RefusedPod("backend", "ReplicaSet/web-5d4f", why, root="Deployment/web", service_account="reader")
     found = CAUSES["pod-not-created"].judge(around(pods=(), refused=(item,))(working()))
     assert found.verdict is Verdict.PROBLEM
     assert text in found.text
