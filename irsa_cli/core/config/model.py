@@ -17,7 +17,7 @@ from irsa_cli.core.wellknown import WellKnown
 
 
 @dataclass(frozen=True)
-class Subject:
+class TrustSubject:
     """ServiceAccounts that a role admits; both parts may have the wildcards `*` and `?`."""
 
     namespace: str
@@ -66,7 +66,7 @@ class Binding:
     role_path: str = ""
     role_only: bool = False
     subject_pattern: str = ""
-    subjects: tuple[Subject, ...] = ()
+    subjects: tuple[TrustSubject, ...] = ()
     clusters: tuple[OtherCluster, ...] = ()
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     permissions_boundary: str = ""

@@ -29,7 +29,7 @@ from irsa_cli.usecases.command.leftovers import came_between
 from irsa_cli.usecases.command.retry import Attempts
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
-from irsa_cli.usecases.read.identity import ServiceAccount
+from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import find
 from irsa_cli.usecases.read.users import journals_of, living, sharers_of, users_of
 
@@ -234,7 +234,7 @@ class _Deleting:
         elif request.role_only:
             error = Refused(f"there is no role of irsa's for {bound.full_name} in {bound.cluster.name}")
         else:
-            error = ServiceAccount(self.connection, request.namespace, request.name).missing()
+            error = NamedServiceAccount(self.connection, request.namespace, request.name).missing()
         return error.but(
             details=(*error.details, *_unsearched(bound)),
             next_steps=(*error.next_steps, "a role of another name: run this again with --role-name"),
