@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from irsa_cli.core.results.result import Result
     from irsa_cli.core.values.patience import Command
     from irsa_cli.usecases.command.connect import Target
-    from irsa_cli.usecases.command.execute import Settings
+    from irsa_cli.usecases.command.settings import Settings
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ def take_target(options: dict[str, Any]) -> Target:
 
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
     """Take the options of `run_options` out of a command's options; also whether exit code 6 is wanted."""
-    from irsa_cli.usecases.command.execute import Settings
+    from irsa_cli.usecases.command.settings import Settings
 
     options.pop("approve")
     detailed = options.pop("detailed_exitcode")

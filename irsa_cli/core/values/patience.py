@@ -165,7 +165,7 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
             give_up()
         lost = lost or unknown
         if lost:
-            failure = failure.but(outcome=Outcome.UNKNOWN)
+            failure = failure.knowing(outcome=Outcome.UNKNOWN)
         reached = failure.outcome is not Outcome.NOT_SENT
         most = _longest(mine, failure.service)
         wait = _wait(failure, number, most)

@@ -22,6 +22,7 @@ from irsa_cli.core.planning.differences import check_trust_size
 from irsa_cli.core.planning.satisfies import satisfies
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values import arn, names
@@ -31,7 +32,9 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.wellknown import Resolved, Scope, WellKnown
 from irsa_cli.transaction.recover import command_of, supersede
 from irsa_cli.usecases.command.connect import Target, WireLog, check_partitions, connect
-from irsa_cli.usecases.command.execute import Settings, going_on, name_caller
+from irsa_cli.usecases.command.earlier import going_on
+from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.write.reconcile import Work
 
 
@@ -86,28 +89,20 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         check=lambda aws: check_partitions(wanted, aws),
     )
     desired = desired_state_of(request, connection.cluster)
-    settings.note(
-        f"{connection.cluster.name} · {connection.cluster.region} · account {connection.cluster.account}"
-    )
-    context = {
-        "command": "create-sa",
-        "cluster": desired.cluster.arn,
-        "serviceAccount": f"{desired.namespace}/{desired.name}",
-        "target": vars(request.target),
-    }
+    connection.announce(settings.note)
+    context = RunContext.of(Command.CREATE_SA, connection, f"{desired.namespace}/{desired.name}")
     made = lambda story, change: satisfies(desired, change)  # noqa: E731 - asked before and after
     earlier = going_on(settings, context, made, also=("apply", "delete-sa"))
     try:
         # Looked up when it is called, so that tests can put a broken one in its place.
         result = Work(connection, desired, lambda *found: plan(*found), settings, context).until_settled()
     except Refused as error:
-        error.next_steps += tuple(
-            f"{command_of(path)}  # takes back the run that was cut off" for path in earlier
-        )
-        raise
+        if not earlier:
+            raise
+        ways = (f"{command_of(path)}  # takes back the run that was cut off" for path in earlier)
+        raise error.but(next_steps=(*error.next_steps, *ways)) from error
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier, made)
-    name_caller(result.error, connection.aws.caller)
     return result
 
 
