@@ -14,7 +14,7 @@ from irsa_cli.aws.errors import call, translate
 from irsa_cli.aws.iam import NOT_THERE, attached_policies, inline_policies
 from irsa_cli.aws.paging import pages
 from irsa_cli.aws.shapes import OddAnswer
-from irsa_cli.core.doctor.facts import Association, EksFacts, Event, NodeMetadata, Role, VpcEndpoint
+from irsa_cli.core.doctor.facts import Association, EksFacts, NodeMetadata, Role, TrailEvent, VpcEndpoint
 from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.pod.own_calls import is_own
@@ -146,7 +146,7 @@ def addons(eks: EKSClient, cluster: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def web_identity_events(cloudtrail: Any, subject: str) -> tuple[Event, ...]:
+def web_identity_events(cloudtrail: Any, subject: str) -> tuple[TrailEvent, ...]:
     """The newest exchanges of tokens that STS saw of a subject, newest first; those of 90 days at most.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
@@ -158,7 +158,7 @@ def web_identity_events(cloudtrail: Any, subject: str) -> tuple[Event, ...]:
     return tuple(sorted(known, key=lambda event: event.time, reverse=True))
 
 
-def _event(item: dict[str, Any]) -> Event | None:
+def _event(item: dict[str, Any]) -> TrailEvent | None:
     """An event, None for a record that can't be read: what it tells is not known."""
     try:
         record = json.loads(item["CloudTrailEvent"])
@@ -168,7 +168,7 @@ def _event(item: dict[str, Any]) -> Event | None:
     if not isinstance(asked, dict):
         return None
     seconds = asked.get("durationSeconds")
-    return Event(
+    return TrailEvent(
         time=moment(record.get("eventTime")) or item["EventTime"],
         role_arn=_text(asked.get("roleArn")),
         error=_text(record.get("errorCode")),

@@ -90,7 +90,7 @@ def _is_unsent(error: BaseException) -> bool:
 _NETWORK = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
 
 
-class ForeignAnswer(Exception):
+class ForeignAwsAnswer(Exception):
     """What was answered is not of AWS: a page of a proxy, or of a portal that wants a login first."""
 
 
@@ -129,7 +129,7 @@ _READING = ("Get", "List", "Describe", "Lookup", "Simulate")
 
 
 def check_origin(operation: str, status: int, body: bytes, parsed: Mapping[str, Any], *, xml: bool) -> None:
-    """Raise `ForeignAnswer` for an answer that AWS has not given.
+    """Raise `ForeignAwsAnswer` for an answer that AWS has not given.
 
     Each of its answers bears a request's id, and an answer in XML is named after the operation. (Stand-ins
     for AWS may forget the id where the answer is JSON: then it has to say something that was asked for.)
@@ -144,7 +144,7 @@ def check_origin(operation: str, status: int, body: bytes, parsed: Mapping[str, 
         code = str((parsed.get("Error") or {}).get("Code", ""))
         named = named or code not in ("", "Unknown", str(status))
     if not named:
-        raise ForeignAnswer(f"HTTP {status}, and nothing in it is of AWS")
+        raise ForeignAwsAnswer(f"HTTP {status}, and nothing in it is of AWS")
 
 
 def translate(error: Exception, service: str, operation: str, subject: str) -> ServiceError:
@@ -172,7 +172,7 @@ def _unreadable(error: Exception) -> str:
         return str(error)
     if isinstance(error, OddAnswer):
         return f"the answer is not what AWS documents: {error}"
-    if isinstance(error, ForeignAnswer):
+    if isinstance(error, ForeignAwsAnswer):
         return f"the answer did not come from AWS ({error})"
     return f"the answer could not be read ({type(error).__name__})"
 
@@ -250,7 +250,7 @@ def _advice_without_answer(error: Exception) -> tuple[str, ...]:
         return ("give AWS credentials: a profile (--profile), AWS_ACCESS_KEY_ID, SSO or a web identity",)
     if isinstance(error, names.TokenRetrievalError | names.SSOError):
         return ("log in again: aws sso login",)
-    if isinstance(error, ForeignAnswer):
+    if isinstance(error, ForeignAwsAnswer):
         return ("something between here and AWS answers: check HTTPS_PROXY, NO_PROXY, and for a login page",)
     if isinstance(error, names.SSLError):
         return ("if a proxy with its own CA is in the way, name the CA in AWS_CA_BUNDLE",)

@@ -16,7 +16,7 @@ from irsa_cli.core.values.printable import visible
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.results.applied import Applied, Item
+    from irsa_cli.core.results.applied import AppliedList, Item
 
 NAME_WIDTH = 40
 _WORDS = {
@@ -55,7 +55,7 @@ def _sign(result: Result) -> str:
     return click.style(mark(action), fg={"create": "green"}.get(action, "yellow"))
 
 
-def finish_applied(done: Applied | Result, speaking: Speaking, *, dry_run: bool) -> int:
+def finish_applied(done: AppliedList | Result, speaking: Speaking, *, dry_run: bool) -> int:
     """Show how it ended, for all or before any was begun; returns the exit code."""
     with showing(done.exit_code, only_shows=dry_run):
         if isinstance(done, Result):
@@ -65,7 +65,7 @@ def finish_applied(done: Applied | Result, speaking: Speaking, *, dry_run: bool)
     return int(done.exit_code)
 
 
-def _show(done: Applied, output: str, *, quiet: bool) -> None:
+def _show(done: AppliedList, output: str, *, quiet: bool) -> None:
     if output == "text":
         for line in _text(done):
             click.echo(line)
@@ -75,7 +75,7 @@ def _show(done: Applied, output: str, *, quiet: bool) -> None:
         say(line, err=True)
 
 
-def _text(done: Applied) -> Iterator[str]:
+def _text(done: AppliedList) -> Iterator[str]:
     pending = [item for item in done.items if item.result.ended is Ended.PLANNED]
     for item in pending:
         named = item.place or item.cluster in item.name
@@ -86,7 +86,7 @@ def _text(done: Applied) -> Iterator[str]:
         yield "Nothing was changed (dry run)."
 
 
-def summary(done: Applied) -> str:
+def summary(done: AppliedList) -> str:
     """The sum in one line."""
     words = {ended.value: _WORDS[ended] for ended in Ended}
     parts = [f"{count} {words[name]}" for name, count in done.summary.items()]
@@ -95,7 +95,7 @@ def summary(done: Applied) -> str:
     return f"{', '.join(parts) or 'Nothing to do'} ({done.seconds:.1f} s)."
 
 
-def _messages(done: Applied, *, quiet: bool) -> Iterator[str]:
+def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
     if not quiet:
         yield from (f"Note: {notice}" for notice in done.notices)
     for item in done.items:

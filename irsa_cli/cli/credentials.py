@@ -21,7 +21,7 @@ from irsa_cli.cli.options import DURATION, Once
 
 if TYPE_CHECKING:
     from irsa_cli.core.pod.role_credentials import RoleCredentials
-    from irsa_cli.usecases.read.identity import ServiceAccount
+    from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 ACTIVE = "IRSA_CREDENTIALS_ACTIVE"
 """Variable by which a run that was started by itself, through a profile, knows it."""
@@ -110,7 +110,7 @@ def with_loop_guard(options: Mapping[str, Any]) -> None:
 class Given:
     """Credentials that were got, and for whom."""
 
-    account: ServiceAccount
+    account: NamedServiceAccount
     role_arn: str
     credentials: RoleCredentials
 

@@ -111,6 +111,13 @@ class _Demo:
             aws_secret_access_key=credentials["SecretAccessKey"],
             aws_session_token=credentials["SessionToken"],
         )
+        self._use(s3)
+        self._wrong_account(sts, role_arn)
+
+    def _use(self, s3: Any) -> None:
+        """What the role's policy allows is done, what it does not is refused."""
+        import botocore.exceptions
+
         names = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
         _step(6, f"the pod lists its S3 buckets: {', '.join(names)}")
         _expect(len(names) > 0, "there are buckets")
@@ -124,17 +131,13 @@ class _Demo:
             click.echo("     and what the policy does not allow is refused: s3:DeleteBucket, AccessDenied")
         else:
             raise DemoError("deleting a bucket was allowed")
-        self._wrong_account(sts, role_arn)
 
     def _wrong_account(self, sts: Any, role_arn: str) -> None:
         """Another ServiceAccount's token must not become the role."""
         import botocore.exceptions
 
-        from irsa_cli.changes.service_account import service_account_body
-
-        self._connection.kube.create_service_account(
-            "backend", service_account_body("backend", "other", {}, {})
-        )
+        other = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other"}}
+        self._connection.kube.create_service_account("backend", other)
         try:
             sts.assume_role_with_web_identity(
                 RoleArn=role_arn, RoleSessionName="other", WebIdentityToken=self._token("other")

@@ -86,7 +86,7 @@ def _show(described: Described, speaking: Speaking) -> None:
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.verification.report import Report
+    from irsa_cli.core.verification.report import VerificationReport
 
     if speaking.output != "text":
         show_document(described.to_json(), speaking.output)
@@ -95,5 +95,5 @@ def _show(described: Described, speaking: Speaking) -> None:
             say(line)
     for note in described.found.notes if described.found else ():
         say(f"Note: {note}", err=True)
-    for line in messages(Report(None, error=described.error)):
+    for line in messages(VerificationReport(None, error=described.error)):
         say(line, err=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.cli.wording import mark
-from irsa_cli.core.inventory.bindings import BoundRole, Status
+from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
 from irsa_cli.core.inventory.describe_document import Description, Policy
 from irsa_cli.core.inventory.restarts import Identity, PodIdentity
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -24,7 +24,7 @@ _UNREAD = "not readable"
 def lines(found: Description) -> Iterator[str]:
     """The description line by line."""
     binding = found.binding
-    good = binding.status is Status.OK
+    good = binding.status is BindingStatus.OK
     wide = ", and its trust policy is wide" if binding.wide else ""
     yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}{wide}"
     if binding.reason:

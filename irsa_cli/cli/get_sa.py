@@ -72,7 +72,7 @@ def command(**options: Any) -> int:
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.cli.session import take_target
-    from irsa_cli.usecases.read.bindings import Scope
+    from irsa_cli.usecases.read.bindings import BindingsScope
     from irsa_cli.usecases.show.get_sa import Request
 
     name, namespace, everywhere = options["name"] or "", options["namespace"] or "", options["everywhere"]
@@ -82,7 +82,7 @@ def _request(options: dict[str, Any]) -> Request:
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
     if name and not everywhere:
         namespace = namespace or "default"
-    scope = Scope(namespace, name, everywhere=options["all_paths"])
+    scope = BindingsScope(namespace, name, everywhere=options["all_paths"])
     return Request(take_target(options), scope, options["readers"], options["ignore_not_found"])
 
 
@@ -105,7 +105,7 @@ def _show(found: BindingList, speaking: Speaking) -> None:
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
-    from irsa_cli.core.verification.report import Report
+    from irsa_cli.core.verification.report import VerificationReport
 
     if speaking.output in ("text", "wide"):
         for line in lines(found.items, wide=speaking.output == "wide"):
@@ -116,5 +116,5 @@ def _show(found: BindingList, speaking: Speaking) -> None:
         show_document(found.to_json(), speaking.output)
     for note in found.notes:
         say(f"Note: {note}", err=True)
-    for line in messages(Report(None, error=found.error)):
+    for line in messages(VerificationReport(None, error=found.error)):
         say(line, err=True)

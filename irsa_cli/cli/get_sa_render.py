@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
-from irsa_cli.core.inventory.bindings import Binding, BoundRole
+from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding
 from irsa_cli.core.marks.makers import UNKNOWN
 from irsa_cli.core.trust.wide_trust import in_one_line
 from irsa_cli.core.values.printable import visible
@@ -29,7 +29,7 @@ _NAMED = 2
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
-def lines(bindings: Iterable[Binding], *, wide: bool) -> Iterator[str]:
+def lines(bindings: Iterable[ListedBinding], *, wide: bool) -> Iterator[str]:
     """The table with its head; nothing when there is no binding."""
     now = datetime.now(timezone.utc)
     rows = [_wide(item, now) if wide else _narrow(item, now) for item in bindings]
@@ -41,7 +41,7 @@ def lines(bindings: Iterable[Binding], *, wide: bool) -> Iterator[str]:
         yield "   ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _narrow(item: Binding, now: datetime) -> tuple[str, ...]:
+def _narrow(item: ListedBinding, now: datetime) -> tuple[str, ...]:
     role = item.role.name if isinstance(item.role, BoundRole) else _short(item.role_arn)
     policies = item.role.policies if isinstance(item.role, BoundRole) else ()
     more = f",+{len(policies) - _NAMED}" if len(policies) > _NAMED else ""
@@ -49,7 +49,7 @@ def _narrow(item: Binding, now: datetime) -> tuple[str, ...]:
     return (*_names(item), role, item.owner, _unless_hidden(item, named), _age(item, now), _status(item))
 
 
-def _wide(item: Binding, now: datetime) -> tuple[str, ...]:
+def _wide(item: ListedBinding, now: datetime) -> tuple[str, ...]:
     found = item.role if isinstance(item.role, BoundRole) else None
     policies = ",".join((*found.attached, *found.inline)) if found else ""
     boundary = found.boundary if found else ""
@@ -67,7 +67,7 @@ def _wide(item: Binding, now: datetime) -> tuple[str, ...]:
     )
 
 
-def _names(item: Binding) -> tuple[str, str]:
+def _names(item: ListedBinding) -> tuple[str, str]:
     return item.namespace or NOTHING, item.name or NOTHING
 
 
@@ -80,12 +80,12 @@ def _word(text: str) -> str:
     return "".join(visible(text).split()) or NOTHING
 
 
-def _unless_hidden(item: Binding, policies: str) -> str:
+def _unless_hidden(item: ListedBinding, policies: str) -> str:
     hidden = not isinstance(item.role, BoundRole) or item.role.hidden
     return UNKNOWN if hidden and item.role is not None else policies or NOTHING
 
 
-def _status(item: Binding) -> str:
+def _status(item: ListedBinding) -> str:
     wide = f"wide: {in_one_line(item.wide)}" if item.wide else ""
     told = ": ".join(filter(None, (item.status.value, item.reason, wide)))
     return (
@@ -93,7 +93,7 @@ def _status(item: Binding) -> str:
     )
 
 
-def _age(item: Binding, now: datetime) -> str:
+def _age(item: ListedBinding, now: datetime) -> str:
     return NOTHING if item.created is None else age((now - item.created).total_seconds())
 
 

@@ -20,10 +20,10 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.render import show_stories
     from irsa_cli.cli.session import Speaking, state_dir
-    from irsa_cli.transaction.folder import history, unreadable
+    from irsa_cli.usecases.recovery.history import all_of
 
     speaking = Speaking.take(options)
-    folder = state_dir(options["state_dir"])
+    found = all_of(state_dir(options["state_dir"]))
     none = "No transactions on this machine."
-    show_stories(history(folder), unreadable(folder), speaking.output, none=none)
+    show_stories(found.stories, found.unreadable, speaking.output, none=none)
     return 0

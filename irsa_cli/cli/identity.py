@@ -16,7 +16,7 @@ from irsa_cli.cli.options import cluster_options, kube_options, name_argument, n
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.usecases.read.identity import ServiceAccount
+    from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -36,17 +36,17 @@ def speaking_options(function: F) -> F:
     return quiet(verbose(function))
 
 
-def account_of(options: dict[str, Any], speaking: Speaking) -> ServiceAccount:
+def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccount:
     """Take `who_options` out of a command's options and connect; raises `IrsaError`."""
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import take_target
     from irsa_cli.usecases.command.connect import connect
-    from irsa_cli.usecases.read.identity import ServiceAccount
+    from irsa_cli.usecases.read.identity import NamedServiceAccount
 
     target = take_target(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     connection = connect(target, kube=True, log=progress.wire, check=lambda aws: None)
-    return ServiceAccount(connection, options.pop("namespace"), options.pop("name"))
+    return NamedServiceAccount(connection, options.pop("namespace"), options.pop("name"))
 
 
 def settled(work: Callable[[], T], speaking: Speaking) -> T:

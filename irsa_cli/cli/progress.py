@@ -19,8 +19,7 @@ from irsa_cli.core.values.printable import visible
 from irsa_cli.core.values.redaction import redacted, without_secrets
 
 if TYPE_CHECKING:
-    from irsa_cli.aws.session import WireCall
-    from irsa_cli.transaction.events import Event
+    from irsa_cli.usecases.command.events import Event, WireCall
 
 KIND_WIDTH = 16
 LONGEST_CODE = 100
@@ -85,7 +84,7 @@ class Progress:
         """Show what happened in the transaction."""
         if self._quiet:
             return
-        from irsa_cli.transaction.events import Step
+        from irsa_cli.usecases.command.events import Step
 
         if event.step is Step.STARTED and event.change is not None:
             self._spin(event.change.kind.value)  # Short: a line that wraps is not cleared whole.
@@ -101,7 +100,7 @@ class Progress:
             self._say(self._line(event))
 
     def _line(self, event: Event) -> str:
-        from irsa_cli.transaction.events import Step
+        from irsa_cli.usecases.command.events import Step
 
         assert event.change is not None
         kind, what = event.change.kind.value, describe(event.change)

@@ -133,13 +133,12 @@ def _check(options: dict[str, Any]) -> None:
 def _list(settings: Settings, speaking: Speaking) -> int:
     from irsa_cli.cli.render import show_stories
     from irsa_cli.core.results.result import worst
-    from irsa_cli.transaction.folder import unreadable
-    from irsa_cli.usecases.recovery.by_journal import list_unfinished
+    from irsa_cli.usecases.recovery.history import unfinished_of
 
-    lost = unreadable(settings.state_dir)
+    found = unfinished_of(settings.state_dir)
     none = "No unfinished transactions on this machine."
-    show_stories(list_unfinished(settings.state_dir), lost, speaking.output, none=none)
-    return worst([int(error.exit_code) for error in lost.values()])
+    show_stories(found.stories, found.unreadable, speaking.output, none=none)
+    return worst([int(error.exit_code) for error in found.unreadable.values()])
 
 
 def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:

@@ -17,7 +17,7 @@ from irsa_cli.core.values.printable import visible
 from irsa_cli.core.values.redaction import redacted
 
 if TYPE_CHECKING:
-    from irsa_cli.transaction.story import Story
+    from irsa_cli.usecases.recovery.history import Story
 
 
 def show(result: Result, output: str, *, quiet: bool) -> None:

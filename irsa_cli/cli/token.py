@@ -18,7 +18,7 @@ from irsa_cli.cli.options import DURATION, Checked, Once, output_options
 
 if TYPE_CHECKING:
     from irsa_cli.core.trust.claims import Claims
-    from irsa_cli.usecases.read.identity import ServiceAccount, Token
+    from irsa_cli.usecases.read.identity import NamedServiceAccount, Token
 
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
 """Claims that are moments, in Unix seconds (RFC 7519, section 4.1)."""
@@ -75,7 +75,7 @@ def _lifetime(seconds: float) -> int:
         raise click.BadParameter(str(error), param_hint="--duration") from error
 
 
-def _shown(account: ServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
+def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
     from irsa_cli.cli.render import as_yaml
     from irsa_cli.core.trust.claims import read
     from irsa_cli.core.values.printable import visible

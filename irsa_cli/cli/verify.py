@@ -22,7 +22,7 @@ from irsa_cli.cli.options import (
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking
-    from irsa_cli.core.verification.report import Report
+    from irsa_cli.core.verification.report import VerificationReport
     from irsa_cli.usecases.verification.verify import Request
 
 _EPILOG = """
@@ -121,7 +121,6 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.aws import permissions, simulation
     from irsa_cli.cli.session import take_target
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.verification.verifier import Wanted
@@ -129,11 +128,11 @@ def _request(options: dict[str, Any]) -> Request:
 
     _check_combinations(options)
     try:
-        wanted = Wanted(
+        wanted = Wanted.of(
             audience=options["audience"] or "",
-            actions=tuple(simulation.action(text) for text in listed(options["action"])),
-            resources=tuple(simulation.resource(text) for text in options["resource"]),
-            calls=tuple(permissions.read_call(text) for text in options["calls"]),
+            actions=listed(options["action"]),
+            resources=options["resource"],
+            calls=options["calls"],
             chain=options["chain"],
         )
     except InvalidInput as error:
@@ -156,17 +155,17 @@ def _check_combinations(options: dict[str, Any]) -> None:
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
 
 
-def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
+def _run(request: Request, speaking: Speaking, progress: Progress) -> VerificationReport:
     from irsa_cli.cli.session import breaking_off
     from irsa_cli.core.values.errors import IrsaError
     from irsa_cli.core.values.patience import begin, over
-    from irsa_cli.core.verification.report import Report
-    from irsa_cli.transaction.events import Event, Step
+    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.usecases.command.events import Event, Step
     from irsa_cli.usecases.verification.verify import verify_accounts
 
     breaking_off(begin(progress.seconds, progress.note))
     account = f"{request.namespace}/{request.name}" if request.name else request.namespace
-    nothing = Report(None, many=not request.name, asked=(request.target.cluster, account))
+    nothing = VerificationReport(None, many=not request.name, asked=(request.target.cluster, account))
     with progress:
         progress.listen(Event(Step.GATE))
         try:
@@ -185,7 +184,7 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Report:
             over()
 
 
-def _show(report: Report, speaking: Speaking) -> None:
+def _show(report: VerificationReport, speaking: Speaking) -> None:
     from irsa_cli.cli.verify_render import messages, show
     from irsa_cli.cli.wording import say
 

@@ -11,12 +11,12 @@ from irsa_cli.cli.render import error_lines, next_lines, show_document
 from irsa_cli.cli.wording import is_unicode, say
 from irsa_cli.core.verification.report import (
     Name,
-    Outcome,
     Permission,
-    Report,
-    Status,
-    Step,
+    StepStatus,
     Verification,
+    VerificationOutcome,
+    VerificationReport,
+    VerificationStep,
     unseen,
 )
 
@@ -31,17 +31,17 @@ TITLES = {
     Name.COMPLETENESS: "+ Completeness",
     Name.PODS: "+ Pods",
 }
-_MARKS = {Status.OK: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "?"}
-_PLAIN = {Status.OK: "=", Status.FAILED: "x", Status.NOT_CHECKED: "?"}
+_MARKS = {StepStatus.OK: "✓", StepStatus.FAILED: "✗", StepStatus.NOT_CHECKED: "?"}
+_PLAIN = {StepStatus.OK: "=", StepStatus.FAILED: "x", StepStatus.NOT_CHECKED: "?"}
 _AS_STATUS = {
-    Outcome.VERIFIED: Status.OK,
-    Outcome.FAILED: Status.FAILED,
-    Outcome.UNDETERMINED: Status.NOT_CHECKED,
+    VerificationOutcome.VERIFIED: StepStatus.OK,
+    VerificationOutcome.FAILED: StepStatus.FAILED,
+    VerificationOutcome.UNDETERMINED: StepStatus.NOT_CHECKED,
 }
 _WIDTH = 14
 
 
-def show(report: Report, output: str) -> None:
+def show(report: VerificationReport, output: str) -> None:
     """Print the report in the form that was asked for."""
     if output in ("json", "yaml"):
         show_document(report.to_json(), output)
@@ -54,18 +54,18 @@ def show(report: Report, output: str) -> None:
             say(line)
 
 
-def messages(report: Report) -> Iterator[str]:
+def messages(report: VerificationReport) -> Iterator[str]:
     """What is told on standard error: why it could not be begun."""
     if report.error is not None:
         yield from error_lines(report.error)
         yield from next_lines(report.error)
 
 
-def _mark(status: Status) -> str:
+def _mark(status: StepStatus) -> str:
     return (_MARKS if is_unicode(sys.stdout) else _PLAIN)[status]
 
 
-def _one(report: Report) -> Iterator[str]:
+def _one(report: VerificationReport) -> Iterator[str]:
     for item in report.items:
         yield f"{item.full_name}: {item.role_arn}"
         for step in item.steps:
@@ -77,7 +77,7 @@ def _one(report: Report) -> Iterator[str]:
         yield _verdict(item)
 
 
-def _step(step: Step) -> Iterator[str]:
+def _step(step: VerificationStep) -> Iterator[str]:
     yield f"  {_mark(step.status)} {TITLES[step.name]:<{_WIDTH + 2}} {step.sent}"
     for check in step.checks:
         yield f"      {_mark(check.status)} {check.what:<{_WIDTH}} {check.text}"
@@ -91,10 +91,10 @@ def _permission(item: Permission) -> str:
 
 def _verdict(item: Verification) -> str:
     took = f"({item.seconds:.1f} s)"
-    if item.outcome is Outcome.VERIFIED:
+    if item.outcome is VerificationOutcome.VERIFIED:
         proved = f"Verified: {item.proved} {took}."
         return f"{proved} {_sentence(unseen(item.look))}"
-    if item.outcome is Outcome.FAILED:
+    if item.outcome is VerificationOutcome.FAILED:
         return f"Failed: {item.problem} {took}"
     return f"Undetermined: nothing is wrong as far as it could be looked at; {item.problem} {took}"
 
@@ -103,18 +103,18 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _many(report: Report) -> Iterator[str]:
+def _many(report: VerificationReport) -> Iterator[str]:
     if report.error is not None:
         return
     width = max((len(item.full_name) for item in report.items), default=0)
     for item in report.items:
-        tail = item.role_arn if item.outcome is Outcome.VERIFIED else item.problem
+        tail = item.role_arn if item.outcome is VerificationOutcome.VERIFIED else item.problem
         mark = _mark(_AS_STATUS[item.outcome])
         yield f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  {tail}"
         yield from (f"      Note: {note}" for note in item.notes)
-    counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in Outcome)
+    counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in VerificationOutcome)
     total = len(report.items)
     plural = "" if total == 1 else "s"
     yield f"{total} ServiceAccount{plural} with a role: {counts} ({report.seconds:.1f} s)."
-    if report.count(Outcome.VERIFIED):
+    if report.count(VerificationOutcome.VERIFIED):
         yield f"Verified: a token is exchanged for the role. {_sentence(unseen(report.look))}"

@@ -13,7 +13,14 @@ from xml.etree import ElementTree
 from irsa_cli import __version__
 from irsa_cli.core.results.result import error_json
 from irsa_cli.core.values.printable import visible
-from irsa_cli.core.verification.report import DECIDING, Outcome, Report, Status, Verification, unseen
+from irsa_cli.core.verification.report import (
+    DECIDING,
+    StepStatus,
+    Verification,
+    VerificationOutcome,
+    VerificationReport,
+    unseen,
+)
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULES = {
@@ -31,7 +38,7 @@ _RULES = {
 }
 
 
-def junit(report: Report) -> str:
+def junit(report: VerificationReport) -> str:
     """JUnit XML: a suite for each ServiceAccount, a case for each step and permission.
 
     A step without which there is no verdict is an error when it could not be tried, and not skipped: readers
@@ -63,19 +70,25 @@ def _told(item: Verification) -> Iterator[str]:
     yield from item.notes
 
 
-_ELEMENTS = {Status.OK: "", Status.FAILED: "failure", Status.NOT_CHECKED: "skipped"}
+_ELEMENTS = {StepStatus.OK: "", StepStatus.FAILED: "failure", StepStatus.NOT_CHECKED: "skipped"}
 
 
 def _cases(item: Verification) -> Iterator[tuple[str, str, str]]:
     """Name, what became of it as the element that says so ('': passed), and what is told of it."""
     # Where nothing is wrong: what keeps the verdict from being given.
     deciding = (
-        {**_ELEMENTS, Status.NOT_CHECKED: "error"} if item.outcome is Outcome.UNDETERMINED else _ELEMENTS
+        {**_ELEMENTS, StepStatus.NOT_CHECKED: "error"}
+        if item.outcome is VerificationOutcome.UNDETERMINED
+        else _ELEMENTS
     )
     if item.error is not None:
-        yield "run", "error" if item.outcome is Outcome.UNDETERMINED else "failure", str(item.error)
+        yield (
+            "run",
+            "error" if item.outcome is VerificationOutcome.UNDETERMINED else "failure",
+            str(item.error),
+        )
     for step in item.steps:
-        open_ones = [c.text for c in step.checks if c.status is step.status and c.status is not Status.OK]
+        open_ones = [c.text for c in step.checks if c.status is step.status and c.status is not StepStatus.OK]
         elements = deciding if step.name in DECIDING else _ELEMENTS
         yield step.name.value, elements[step.status], "; ".join(open_ones)
     for permission in item.permissions:
@@ -96,7 +109,7 @@ def _suite(root: ElementTree.Element, name: str, cluster: str, cases: Sequence[t
         suite.set(attribute, str(elements.count(element)))
 
 
-def sarif(report: Report) -> str:
+def sarif(report: VerificationReport) -> str:
     """SARIF 2.1.0: a result for everything that is wrong (`error`) or stays open (`warning`).
 
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
@@ -132,14 +145,14 @@ def sarif(report: Report) -> str:
 
 def _results(item: Verification, cluster: str) -> Iterator[dict[str, Any]]:
     place = f"{cluster}/{item.full_name}"
-    if item.outcome is Outcome.VERIFIED:
+    if item.outcome is VerificationOutcome.VERIFIED:
         return
-    levels = {Status.FAILED: "error", Status.NOT_CHECKED: "warning"}
+    levels = {StepStatus.FAILED: "error", StepStatus.NOT_CHECKED: "warning"}
     if item.error is not None:
         yield _result("run", "error", f"{item.full_name}: {item.error}", place)
     for step in item.steps:
         for check in step.checks:
-            if check.status in levels and (check.needed or check.status is Status.FAILED):
+            if check.status in levels and (check.needed or check.status is StepStatus.FAILED):
                 yield _result(step.name.value, levels[check.status], f"{item.full_name}: {check.text}", place)
     for permission in item.permissions:
         if permission.status in levels:

@@ -68,31 +68,31 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 Checker = Callable[[Any, str], None]
 
 
-class ForeignAnswer(Exception):
+class ForeignKubeAnswer(Exception):
     """What was answered is not of Kubernetes."""
 
 
 def check(operation: str, answer: Any, *, rehearsed: bool = False) -> dict[str, Any]:
-    """The answer to an operation such as `get serviceaccounts`; raises `ForeignAnswer` when it is none.
+    """The answer to an operation such as `get serviceaccounts`; raises `ForeignKubeAnswer` when it is none.
 
     `rehearsed`: nothing was to be written. Parts that are null are taken out: for Kubernetes they are not
     there.
     """
     if not isinstance(answer, dict):
-        raise ForeignAnswer("the answer is not a JSON object")
+        raise ForeignKubeAnswer("the answer is not a JSON object")
     verb, _, what = operation.partition(" ")
     if verb == "list":
         _check_list(answer, what)
     elif verb != "delete" and what in _KINDS:
         if answer.get("kind") != _KINDS[what]:
-            raise ForeignAnswer(f"it is no {_KINDS[what]}")
+            raise ForeignKubeAnswer(f"it is no {_KINDS[what]}")
         _model(_MODELS[what])(answer, "it")
         if what == "serviceaccounts/token":
             _check_token(answer)
         else:
             _check_names(answer, *(("name",) if rehearsed else _identity(what)))
     elif verb == "delete" and not isinstance(answer.get("kind"), str):
-        raise ForeignAnswer("it says not what it is")
+        raise ForeignKubeAnswer("it says not what it is")
     elif what.startswith("/"):
         _check_document(answer, what)
     return answer
@@ -106,10 +106,10 @@ def _identity(what: str) -> tuple[str, ...]:
 
 def _check_list(answer: dict[str, Any], what: str) -> None:
     if not str(answer.get("kind", "")).endswith("List"):
-        raise ForeignAnswer("it is no list")
+        raise ForeignKubeAnswer("it is no list")
     items = answer.get("items")
     if items is not None and not isinstance(items, list):
-        raise ForeignAnswer("its items are no list")
+        raise ForeignKubeAnswer("its items are no list")
     _checker("V1ListMeta")(answer.get("metadata") or {}, "its metadata")
     # What was asked for by its metadata alone has nothing else (`irsa_cli.kube.contents`).
     partial = answer.get("kind") == "PartialObjectMetadataList"
@@ -126,11 +126,11 @@ def _check_names(item: Mapping[str, Any], *keys: str, dns: bool = True) -> None:
     for key in keys:
         # A pod that is only rehearsed has the beginning of a name.
         if not (metadata.get(key) or (key == "name" and metadata.get("generateName"))):
-            raise ForeignAnswer(f"an object without a {key}")
+            raise ForeignKubeAnswer(f"an object without a {key}")
     # A name of these kinds is one of DNS: nothing else is taken into a path, a line or a command.
     for key in ("name", "namespace") if dns else ():
         if not _NAME.fullmatch(metadata.get(key) or "x"):
-            raise ForeignAnswer(f"its {key} is none that Kubernetes takes")
+            raise ForeignKubeAnswer(f"its {key} is none that Kubernetes takes")
 
 
 def _check_token(answer: Mapping[str, Any]) -> None:
@@ -138,9 +138,9 @@ def _check_token(answer: Mapping[str, Any]) -> None:
     try:
         datetime.strptime(status["expirationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
     except (KeyError, ValueError):
-        raise ForeignAnswer("it does not say when its token expires") from None
+        raise ForeignKubeAnswer("it does not say when its token expires") from None
     if not status.get("token"):
-        raise ForeignAnswer("it has no token")
+        raise ForeignKubeAnswer("it has no token")
 
 
 def _check_document(answer: dict[str, Any], path: str) -> None:
@@ -149,7 +149,7 @@ def _check_document(answer: dict[str, Any], path: str) -> None:
         kind = str(answer.get("kind"))
         model = {"APIGroupDiscoveryList": "", "APIVersions": "V1APIVersions"}.get(kind, f"V1{kind}")
         if not kind.startswith("API") or (model and not hasattr(kubernetes.client, model)):
-            raise ForeignAnswer("it tells no kinds of objects")
+            raise ForeignKubeAnswer("it tells no kinds of objects")
         if model:
             _checker(model)(answer, "it")
         else:
@@ -169,23 +169,23 @@ def _check_discovery(answer: dict[str, Any]) -> None:
                 _texts(item, "resource")
                 kind, verbs = item.get("responseKind") or {}, item.get("verbs") or []
                 if not isinstance(kind, dict) or not isinstance(kind.get("kind") or "", str):
-                    raise ForeignAnswer("a kind is no text")
+                    raise ForeignKubeAnswer("a kind is no text")
                 if not isinstance(verbs, list):
-                    raise ForeignAnswer("verbs are no list")
+                    raise ForeignKubeAnswer("verbs are no list")
                 item["verbs"] = verbs
 
 
 def _objects(parent: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     found = parent.get(key) or []
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise ForeignAnswer(f"its {key} are no objects")
+        raise ForeignKubeAnswer(f"its {key} are no objects")
     return found
 
 
 def _texts(item: Mapping[str, Any], *keys: str) -> None:
     for key in keys:
         if not isinstance(item.get(key), str) or not item[key]:
-            raise ForeignAnswer(f"its {key} is no text")
+            raise ForeignKubeAnswer(f"its {key} is no text")
 
 
 @cache
@@ -206,9 +206,9 @@ def _plain(name: str) -> Checker:
 
     def look(value: Any, where: str) -> None:
         if not isinstance(value, known) or (isinstance(value, bool) and bool not in known):
-            raise ForeignAnswer(f"{where} is no {'text' if str in known else name}")
+            raise ForeignKubeAnswer(f"{where} is no {'text' if str in known else name}")
         if name == "datetime" and not _is_moment(str(value)):
-            raise ForeignAnswer(f"{where} is no time")
+            raise ForeignKubeAnswer(f"{where} is no time")
 
     return look
 
@@ -223,7 +223,7 @@ def _is_moment(text: str) -> bool:
 def _list(inner: str) -> Checker:
     def look(value: Any, where: str) -> None:
         if not isinstance(value, list):
-            raise ForeignAnswer(f"{where} is no list")
+            raise ForeignKubeAnswer(f"{where} is no list")
         item_of = _checker(inner)
         for item in value:
             item_of(item, f"an item of {where}")
@@ -234,7 +234,7 @@ def _list(inner: str) -> Checker:
 def _map(inner: str) -> Checker:
     def look(value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise ForeignAnswer(f"{where} is no object")
+            raise ForeignKubeAnswer(f"{where} is no object")
         part_of = _checker(inner)
         for item in value.values():
             part_of(item, f"a value of {where}")
@@ -256,7 +256,7 @@ def _model(name: str) -> Checker:
 
     def look(value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise ForeignAnswer(f"{where} is no object")
+            raise ForeignKubeAnswer(f"{where} is no object")
         for key in [key for key, part in value.items() if part is None]:
             del value[key]
         for key, part in value.items():
@@ -264,6 +264,6 @@ def _model(name: str) -> Checker:
                 _checker(parts[key])(part, key)
         for key in needed:
             if key not in value:
-                raise ForeignAnswer(f"{where} has no {key}")
+                raise ForeignKubeAnswer(f"{where} has no {key}")
 
     return look

@@ -20,7 +20,7 @@ from irsa_cli.sandbox.aws.ec2 import OPEN, Instance, vpc_of
 from irsa_cli.sandbox.aws.ec2 import Endpoint as VpcEndpoint
 from irsa_cli.sandbox.aws.front import Front
 from irsa_cli.sandbox.aws.partitions import partition_of
-from irsa_cli.sandbox.aws.web_identity import Token
+from irsa_cli.sandbox.aws.sts.web_identity import Token
 from irsa_cli.sandbox.aws.world import iam_world
 from irsa_cli.sandbox.control import Control
 from irsa_cli.sandbox.exchange import Exchange
@@ -29,11 +29,9 @@ from irsa_cli.sandbox.kube import KubeApi
 from irsa_cli.sandbox.kubefront import KubeFront
 from irsa_cli.sandbox.model import DEFAULT_ACCOUNT, DEFAULT_REGION, Answer, Call, ClusterSpec, RoleSpec, Rule
 from irsa_cli.sandbox.server import HOST, Server
-from irsa_cli.sandbox.tls import Authority
+from irsa_cli.sandbox.tls import Authority, signing_key
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
     from irsa_cli.sandbox.exchange import Endpoint, Label
     from irsa_cli.sandbox.faults import Faults
 
@@ -183,7 +181,7 @@ class Sandbox:
         self._front.clusters.add(cluster)
 
     def _start_cluster(self, spec: ClusterSpec) -> Cluster:
-        key, issuer = _signing_key(len(self._own)), issuer_of(spec)
+        key, issuer = signing_key(len(self._own)), issuer_of(spec)
         cluster: Cluster
         context, ca_pem = self._tls
         api = KubeApi(
@@ -388,15 +386,3 @@ class Sandbox:
         own = self._own.pop(cluster.arn, None)
         if own:
             own.server.stop()
-
-
-_KEYS: list[RSAPrivateKey] = []
-
-
-def _signing_key(number: int) -> RSAPrivateKey:
-    """A key for the cluster with this number. Made once in a process: it takes a tenth of a second."""
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    while len(_KEYS) <= number:
-        _KEYS.append(rsa.generate_private_key(public_exponent=65537, key_size=2048))
-    return _KEYS[number]

@@ -1,4 +1,4 @@
-"""The certificates of the sandbox's Kubernetes APIs and issuers: a CA made at start, and leaves of it.
+"""Keys and certificates of the sandbox's Kubernetes APIs and issuers: a CA made at start, and leaves of it.
 
 The private keys exist in memory and, for an instant, in a file that only this user can read: Python's ssl
 takes them from nowhere else.
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
@@ -114,3 +114,13 @@ def _context(leaf: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> ssl.SSL
     finally:
         os.unlink(path)
     return context
+
+
+_KEYS: list[rsa.RSAPrivateKey] = []
+
+
+def signing_key(number: int) -> rsa.RSAPrivateKey:
+    """A key for the cluster with this number. Made once in a process: it takes a tenth of a second."""
+    while len(_KEYS) <= number:
+        _KEYS.append(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    return _KEYS[number]

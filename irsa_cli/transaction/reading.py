@@ -18,7 +18,7 @@ from typing import Any
 from irsa_cli import __version__
 from irsa_cli.core.plan import written
 from irsa_cli.core.plan.forms import FLAG, NUMBER, OBJECT, TEXT, TEXT_MAP, Form
-from irsa_cli.core.plan.written import Unknown, Unreadable, mapping, value
+from irsa_cli.core.plan.written import UnknownState, UnreadableChange, mapping, value
 from irsa_cli.transaction.journal import SEAL, VERSION, JournalError, bytes_of, refused
 from irsa_cli.transaction.private import NotPrivate, open_own
 from irsa_cli.transaction.seal import is_sealed
@@ -42,13 +42,13 @@ def read(path: Path) -> Story:
         for line in lines[1:]:
             try:
                 event = _parsed(line)
-            except Unreadable:
+            except UnreadableChange:
                 continue  # Torn: its step counts as not written, and the step's call had not gone out.
             _replay(story, records, mapping(event, "a later line"))
             taken_back = taken_back or event["event"] == "undo"
-    except Unknown as error:
+    except UnknownState as error:
         raise _of_another_version(path, header, error) from error
-    except Unreadable as error:
+    except UnreadableChange as error:
         raise _not_read(header, f"{path} is not a journal", str(error)) from error
     if not story.outcome and not taken_back and _is_whole(story):
         story.outcome = "committed"
@@ -92,17 +92,17 @@ def never_began(path: Path) -> bool:
 
 
 def _parsed(line: bytes) -> Any:
-    """A line as JSON; raises `Unreadable`, also for what JSON allows and no text can hold."""
+    """A line as JSON; raises `UnreadableChange`, also for what JSON allows and no text can hold."""
 
     def refuse(constant: str) -> None:
-        raise Unreadable(f"{constant} is no number")
+        raise UnreadableChange(f"{constant} is no number")
 
     try:
         found = json.loads(line, parse_constant=refuse)
         if b"\\ud" in line.lower():  # Half a character: nothing can show it, or send it.
             json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise Unreadable(str(error)) from error
+        raise UnreadableChange(str(error)) from error
     return found
 
 
@@ -110,7 +110,7 @@ def _begun(header: Mapping[str, Any]) -> Story:
     """The story as it begins."""
     version = value(header, "version", NUMBER, "the header")
     if version != VERSION:
-        raise Unknown(f"version {version} of the journal")
+        raise UnknownState(f"version {version} of the journal")
     stages = value(header, "plan", LISTS, "the header")
     transaction = value(header, "transaction", NAME, "the header")
     started = value(header, "started", TEXT, "the header")
@@ -171,7 +171,7 @@ def _not_read(header: Any, message: str, reason: str) -> JournalError:
     return JournalError(message, reason=reason, target=told)
 
 
-def _of_another_version(path: Path, header: Any, unknown: Unknown) -> JournalError:
+def _of_another_version(path: Path, header: Any, unknown: UnknownState) -> JournalError:
     """What is said of a journal that is whole, and not for this version to act on."""
     version = header.get("irsa") if isinstance(header, dict) else None
     named = isinstance(version, str) and is_plain(version)
@@ -191,14 +191,14 @@ def _replay(story: Story, records: Sequence[Record], event: Mapping[str, Any]) -
     if name == "outcome":
         outcome = value(event, "outcome", TEXT, "the line of the outcome")
         if outcome not in ENDS:
-            raise Unknown(f"the outcome {outcome!r}")
+            raise UnknownState(f"the outcome {outcome!r}")
         story.outcome = outcome
         return
     if name not in STEPS:
-        raise Unknown(f"the step {name!r}")
+        raise UnknownState(f"the step {name!r}")
     number = value(event, "change", NUMBER, f"a line {name!r}")
     if not 0 <= number < len(records):
-        raise Unreadable(f"a line {name!r} is about change {number}, which the plan does not have")
+        raise UnreadableChange(f"a line {name!r} is about change {number}, which the plan does not have")
     record = records[number]
     if name == "begin":
         record.begin()

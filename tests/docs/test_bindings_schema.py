@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from irsa_cli.cli.main import run
-from irsa_cli.core.inventory.bindings import Status
+from irsa_cli.core.inventory.bindings import BindingStatus
 from irsa_cli.core.inventory.restarts import Identity
 from irsa_cli.sandbox import Sandbox
 from tests.docs import staging
@@ -55,8 +55,8 @@ def irsa(
 def test_the_schema_lists_what_the_code_can_say() -> None:
     schema = _schema()
     jsonschema.Draft202012Validator.check_schema(schema)
-    assert schema["$defs"]["status"]["enum"] == [status.value for status in Status]
-    assert schema["properties"]["summary"]["required"] == [status.value for status in Status]
+    assert schema["$defs"]["status"]["enum"] == [status.value for status in BindingStatus]
+    assert schema["properties"]["summary"]["required"] == [status.value for status in BindingStatus]
     assert schema["$defs"]["pod"]["properties"]["identity"]["enum"] == [item.value for item in Identity]
 
 

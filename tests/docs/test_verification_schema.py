@@ -12,7 +12,7 @@ import pytest
 
 from irsa_cli.cli.main import run
 from irsa_cli.core.trust.evaluation import Failure
-from irsa_cli.core.verification.report import Name, Outcome, Status
+from irsa_cli.core.verification.report import Name, StepStatus, VerificationOutcome
 from irsa_cli.sandbox import Sandbox
 from tests.docs import staging
 from tests.docs.console import ROOT
@@ -65,8 +65,8 @@ def test_the_schema_lists_what_the_code_can_say() -> None:
     schema = _schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     defs = schema["$defs"]
-    assert set(defs["outcome"]["enum"]) == {outcome.value for outcome in Outcome}
-    assert set(defs["status"]["enum"]) == {status.value for status in Status}
+    assert set(defs["outcome"]["enum"]) == {outcome.value for outcome in VerificationOutcome}
+    assert set(defs["status"]["enum"]) == {status.value for status in StepStatus}
     assert set(defs["step"]["properties"]["name"]["enum"]) == {name.value for name in Name}
     failure = defs["statement"]["properties"]["failure"]["oneOf"][1]["properties"]
     assert set(failure) == set(Failure.__dataclass_fields__)

@@ -236,10 +236,10 @@ def _other_providers_go_with_the_clusters() -> None:
 
 
 def _all_bindings_are_ok() -> None:
-    from irsa_cli.core.inventory.bindings import Binding, Status
+    from irsa_cli.core.inventory.bindings import BindingStatus, ListedBinding
 
     # What the constructor writes of it is dropped.
-    setattr(Binding, "status", property(lambda self: Status.OK, lambda self, value: None))  # noqa: B010
+    setattr(ListedBinding, "status", property(lambda self: BindingStatus.OK, lambda self, value: None))  # noqa: B010
 
 
 def _replace(place: Any, name: str, value: Any) -> None:

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from irsa_cli.core.inventory.bindings import Bindings, Status
+from irsa_cli.core.inventory.bindings import Bindings, BindingStatus
 from irsa_cli.sandbox import RoleSpec, Sandbox
 from irsa_cli.usecases.command.connect import Connection, Target, connect
-from irsa_cli.usecases.read.bindings import Scope, read_bindings
+from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from tests.docs import staging
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, policy
 
@@ -33,7 +33,7 @@ def others(sandbox: Sandbox, count: int) -> None:
 
 
 def counted(sandbox: Sandbox, found: Bindings) -> Counter[str]:
-    assert {item.status for item in found.items} <= {Status.OK}
+    assert {item.status for item in found.items} <= {BindingStatus.OK}
     return Counter(call.operation for call in sandbox.calls)
 
 
@@ -67,7 +67,7 @@ def test_a_few_that_are_not_there_are_looked_for_once_more(sandbox: Sandbox, con
     staging.iam(sandbox).detach_role_policy(RoleName="app-7", PolicyArn=S3_READ)
     staging.iam(sandbox).delete_role(RoleName="app-7")
     found = read_bindings(connection)
-    missing = [item.name for item in found.items if item.status is Status.NO_ROLE]
+    missing = [item.name for item in found.items if item.status is BindingStatus.NO_ROLE]
     assert (len(found.items), missing) == (20, ["app-7"])
 
 
@@ -84,7 +84,7 @@ def test_who_may_not_read_pages_reads_one_by_one(
         monkeypatch.setenv(name, value)
     limited = reach()
     sandbox.calls.clear()
-    found = read_bindings(limited, Scope("backend"))
+    found = read_bindings(limited, BindingsScope("backend"))
     assert len(found.items) == 6
     assert counted(sandbox, found)["GetRole"] == 6
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import Sandbox
-from irsa_cli.sandbox.aws.grammar import check_identity_policy
+from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy
 from irsa_cli.sandbox.aws.managed import DOCUMENTS, published
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, Client, client, policy, refusal, trust
 

@@ -18,7 +18,7 @@ from botocore.config import Config
 from irsa_cli.usecases.command.connect import Target, connect
 from irsa_cli.usecases.exec.private_folder import PrivateFolder
 from irsa_cli.usecases.exec.renewal import Renewal
-from irsa_cli.usecases.read.identity import ServiceAccount
+from irsa_cli.usecases.read.identity import NamedServiceAccount
 from tests.scenarios.binding import make_binding
 from tests.support.stage import ROLE_ARN, Ran, Stage
 from tests.support.terminal import Terminal
@@ -245,7 +245,7 @@ def test_the_token_is_renewed_as_kubelet_renews_it(
     for name, value in stage.env().items():
         monkeypatch.setenv(name, value)
     connection = connect(Target(stage.cluster), kube=True, log=lambda call: None, check=lambda aws: None)
-    account = ServiceAccount(connection, namespace, "reader")
+    account = NamedServiceAccount(connection, namespace, "reader")
     clock = {"now": 1_000_000.0}
     said: list[str] = []
 

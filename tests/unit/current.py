@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from irsa_cli.core.doctor.facts import EksFacts, Event, Facts, NodeMetadata, Role, Subject, VpcEndpoint
+from irsa_cli.core.doctor.facts import EksFacts, Facts, NodeMetadata, Role, Subject, TrailEvent, VpcEndpoint
 from irsa_cli.core.objects.kinds import Container, Pod, Requirement, ServiceAccount, Volume, Webhook
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
@@ -130,7 +130,7 @@ def working() -> Facts:
         pods=(pod(),),
         nodes={NODE: NodeMetadata(1)},
         probe=pod(name="irsa-doctor-1", owner="", node=""),
-        events=(Event(NOW - timedelta(minutes=30), ROLE),),
+        events=(TrailEvent(NOW - timedelta(minutes=30), ROLE),),
     )
     return Facts(
         cluster=CLUSTER,

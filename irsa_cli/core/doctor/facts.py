@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, Refused, ServiceAccount, Webhook
+from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
@@ -114,7 +114,7 @@ class OtherAssociation:
 
 
 @dataclass(frozen=True)
-class Event:
+class TrailEvent:
     """An AssumeRoleWithWebIdentity that STS saw. `error` is empty for a success; `seconds` asked for.
 
     `own`: it was irsa's own, or made under `irsa exec`, and says nothing of the application's. `region` is
@@ -169,10 +169,10 @@ class Subject:
     agent: bool | Unreadable = Unreadable("there is no Pod Identity association")
     agents: tuple[Pod, ...] | Unreadable | None = None
     other_associations: tuple[OtherAssociation, ...] | Unreadable = ()
-    refused: tuple[Refused, ...] | Unreadable | None = None
+    refused: tuple[RefusedPod, ...] | Unreadable | None = None
     auth_endpoints: tuple[VpcEndpoint, ...] | Unreadable = Unreadable("there is no Pod Identity association")
     network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()
-    events: tuple[Event, ...] | Unreadable = ()
+    events: tuple[TrailEvent, ...] | Unreadable = ()
 
     @property
     def full_name(self) -> str:

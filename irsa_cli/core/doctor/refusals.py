@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from irsa_cli.core.objects.kinds import Refused
+from irsa_cli.core.objects.kinds import RefusedPod
 from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.objects.workloads import KINDS, workload
@@ -27,7 +27,7 @@ _HEADS = re.compile(r"Error creating(?: job)?: |create Pod \S+ in StatefulSet \S
 
 
 @dataclass(frozen=True)
-class Failure:
+class CreationFailure:
     """What an event tells: who could not create a pod, and why, in the API server's words."""
 
     namespace: str
@@ -52,9 +52,9 @@ class Maker:
     since: datetime | None = None
 
 
-def failures(events: Iterable[Json]) -> tuple[Failure, ...]:
+def failures(events: Iterable[Json]) -> tuple[CreationFailure, ...]:
     """The newest failure of each object that the events are about."""
-    found: dict[tuple[str, str, str], Failure] = {}
+    found: dict[tuple[str, str, str], CreationFailure] = {}
     for item in map(_failure, events):
         key = (item.namespace, item.kind, item.name)
         if key not in found or _is_after(item.last, found[key].last):
@@ -62,12 +62,12 @@ def failures(events: Iterable[Json]) -> tuple[Failure, ...]:
     return tuple(found.values())
 
 
-def _failure(event: Json) -> Failure:
+def _failure(event: Json) -> CreationFailure:
     about = event.get("involvedObject") or {}
     message = redacted(str(event.get("message") or ""))
     series = event.get("series") or {}
     times = (event.get("lastTimestamp"), series.get("lastObservedTime"), event.get("eventTime"))
-    return Failure(
+    return CreationFailure(
         namespace=str(event["metadata"].get("namespace") or about.get("namespace") or ""),
         kind=str(about.get("kind") or ""),
         name=str(about.get("name") or ""),
@@ -121,25 +121,25 @@ def _number(body: Json, key: str, default: int = 0) -> int:
 
 
 def refused(
-    told: Iterable[Failure], makers: Mapping[str, tuple[Maker, ...] | Unreadable]
-) -> tuple[Refused, ...]:
+    told: Iterable[CreationFailure], makers: Mapping[str, tuple[Maker, ...] | Unreadable]
+) -> tuple[RefusedPod, ...]:
     """Who lacks pods that could not be created, by failures of one namespace and its `makers` by kind."""
     found = (_refused(item, makers.get(item.kind, ())) for item in told)
     return tuple(item for item in found if item is not None)
 
 
-def _refused(failure: Failure, makers: tuple[Maker, ...] | Unreadable) -> Refused | None:
+def _refused(failure: CreationFailure, makers: tuple[Maker, ...] | Unreadable) -> RefusedPod | None:
     name = f"{failure.kind}/{failure.name}"
     known = failure.kind in RESOURCES
     if isinstance(makers, Unreadable) or not known:
         hidden = makers.why if isinstance(makers, Unreadable) else "no kind of Kubernetes itself"
-        return Refused(failure.namespace, name, failure.why, hidden=hidden, last=failure.last)
+        return RefusedPod(failure.namespace, name, failure.why, hidden=hidden, last=failure.last)
     made = next((item for item in makers if item.name == failure.name), None)
     if made is None or (failure.uid and made.uid and failure.uid != made.uid):
         return None  # It is gone, and what has its name today is another one.
     if made.there >= made.wanted or _is_after(made.since, failure.last):
         return None
-    return Refused(
+    return RefusedPod(
         failure.namespace,
         name,
         failure.why,

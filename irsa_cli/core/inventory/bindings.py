@@ -71,7 +71,7 @@ ReadRole = BoundRole | Unreadable | None
 ReadProvider = ProviderState | Unreadable | None
 
 
-class Status(str, Enum):
+class BindingStatus(str, Enum):
     """What a binding is worth. Nothing is `OK` that was not looked at."""
 
     OK = "ok"
@@ -99,7 +99,7 @@ class Status(str, Enum):
 
 
 @dataclass(frozen=True)
-class Binding:
+class ListedBinding:
     """One ServiceAccount with its role; `account` is None where there is none (or none that names the role).
 
     `role_arn` is the annotation as it is, or the ARN of a role without a ServiceAccount. `reason` says what
@@ -109,7 +109,7 @@ class Binding:
     namespace: str
     name: str
     role_arn: str
-    status: Status
+    status: BindingStatus
     reason: str = ""
     account: ServiceAccount | None = None
     role: ReadRole = None
@@ -155,7 +155,7 @@ class Bindings:
     """The bindings of a cluster, or of one namespace; `notes` say what could not be looked at."""
 
     cluster: Cluster
-    items: tuple[Binding, ...] = ()
+    items: tuple[ListedBinding, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -191,7 +191,7 @@ def binding_of(
     provider: ReadProvider,
     now: datetime | None = None,
     taken_over: str = "",
-) -> Binding:
+) -> ListedBinding:
     """Judge a ServiceAccount that has the annotation: by its role, and by the provider in the role's account.
 
     `now` is the time that trust policies may ask for. `taken_over` says what gives pods their credentials
@@ -201,24 +201,24 @@ def binding_of(
     text = annotation_of(account) or ""
     arn = named_role(account)
 
-    def judged(status: Status, reason: str, explanation: Explanation | None = None) -> Binding:
+    def judged(status: BindingStatus, reason: str, explanation: Explanation | None = None) -> ListedBinding:
         found = role if arn is not None else None
         if taken_over:
-            status = Status.POD_IDENTITY if status is Status.OK else status
+            status = BindingStatus.POD_IDENTITY if status is BindingStatus.OK else status
             reason = "; ".join(filter(None, (reason, taken_over)))
         wide = _wide(cluster, found)
-        return Binding(
+        return ListedBinding(
             account.namespace, account.name, text, status, reason, account, found, explanation, wide=wide
         )
 
     if arn is None:
-        return judged(Status.BAD_ARN, f"{shown(text)} is not the ARN of a role")
+        return judged(BindingStatus.BAD_ARN, f"{shown(text)} is not the ARN of a role")
     if role is None:
-        return judged(Status.NO_ROLE, f"there is no role {arn.name} in account {arn.account}")
+        return judged(BindingStatus.NO_ROLE, f"there is no role {arn.name} in account {arn.account}")
     if isinstance(role, Unreadable):
-        return judged(Status.UNCERTAIN, f"the role can't be read: {role.why}")
+        return judged(BindingStatus.UNCERTAIN, f"the role can't be read: {role.why}")
     if role.arn != text:
-        return judged(Status.NO_ROLE, f"the role {arn.name} is {role.arn}")
+        return judged(BindingStatus.NO_ROLE, f"the role {arn.name} is {role.arn}")
     identity = identity_of(cluster, account, arn.account)
     explanation = explain(role.trust, identity, now=now)
     life = lifecycle.of(role.tags, named=True)
@@ -237,23 +237,28 @@ def _wide(cluster: Cluster, role: ReadRole) -> tuple[WideTrust, ...]:
     return wide_trusts(role.trust, (provider,), role=role.arn, power=much)
 
 
-def _judgement(explanation: Explanation, provider: ReadProvider, identity: WebIdentity) -> tuple[Status, str]:
+def _judgement(
+    explanation: Explanation, provider: ReadProvider, identity: WebIdentity
+) -> tuple[BindingStatus, str]:
     if provider is None:
-        return Status.NO_PROVIDER, f"there is no OIDC provider {identity.provider_arn}"
+        return BindingStatus.NO_PROVIDER, f"there is no OIDC provider {identity.provider_arn}"
     if isinstance(provider, ProviderState) and identity.audience not in provider.audiences:
-        return Status.NO_PROVIDER, f"the OIDC provider does not accept the audience {identity.audience}"
+        return (
+            BindingStatus.NO_PROVIDER,
+            f"the OIDC provider does not accept the audience {identity.audience}",
+        )
     if explanation.answer is not Answer.YES:
-        status = Status.NOT_ADMITTED if explanation.answer is Answer.NO else Status.UNCERTAIN
+        status = BindingStatus.NOT_ADMITTED if explanation.answer is Answer.NO else BindingStatus.UNCERTAIN
         return status, "; ".join(explanation.text)
     if isinstance(provider, Unreadable):
-        return Status.UNCERTAIN, f"the OIDC provider can't be read: {provider.why}"
-    return Status.OK, ""
+        return BindingStatus.UNCERTAIN, f"the OIDC provider can't be read: {provider.why}"
+    return BindingStatus.OK, ""
 
 
-_INTERRUPTED = {Stage.INCOMPLETE: Status.INCOMPLETE, Stage.DELETING: Status.DELETING}
+_INTERRUPTED = {Stage.INCOMPLETE: BindingStatus.INCOMPLETE, Stage.DELETING: BindingStatus.DELETING}
 
 
-def _interrupted(life: Lifecycle) -> tuple[Status, str]:
+def _interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
     return _INTERRUPTED[life.stage], life.why
 
 
@@ -262,7 +267,7 @@ def _options(cluster: Cluster) -> str:
     return f"-c {cluster.name} -r {cluster.region}"
 
 
-def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount]) -> Binding:
+def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount]) -> ListedBinding:
     """A role of irsa's that no ServiceAccount names; its tags tell for which one it was made.
 
     `accounts` are the ServiceAccounts that were read, by their full names.
@@ -273,22 +278,22 @@ def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAcc
     status, reason = _standing(role, life, full_name, accounts)
     steps = life.next_steps(_options(cluster))
     wide = _wide(cluster, role)
-    return Binding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=wide)
+    return ListedBinding(namespace, name, role.arn, status, reason, role=role, next_steps=steps, wide=wide)
 
 
 def _standing(
     role: BoundRole, life: Lifecycle, full_name: str, accounts: Mapping[str, ServiceAccount]
-) -> tuple[Status, str]:
+) -> tuple[BindingStatus, str]:
     if lifecycle.tells_itself(role.tags):
-        return (Status.ROLE_ONLY, "") if life.is_over else _interrupted(life)
+        return (BindingStatus.ROLE_ONLY, "") if life.is_over else _interrupted(life)
     there = accounts.get(full_name)
     other = annotation_of(there) if there is not None else None
     why = lifecycle.unnamed(full_name, exists=there is not None, other=other or "")
     # Where a run made it, it may have been interrupted before its last step, or that was undone later.
-    return Status.NO_SERVICE_ACCOUNT, why if life.is_over else f"{why} ({life.why})"
+    return BindingStatus.NO_SERVICE_ACCOUNT, why if life.is_over else f"{why} ({life.why})"
 
 
-def in_order(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+def in_order(bindings: Iterable[ListedBinding]) -> tuple[ListedBinding, ...]:
     """By namespace and name; a role without a ServiceAccount comes after those of the same name."""
     key = lambda item: (item.namespace, item.name, item.account is None, item.role_arn)  # noqa: E731
     return tuple(sorted(bindings, key=key))

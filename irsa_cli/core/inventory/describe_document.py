@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from irsa_cli.core.doctor.facts import Association
-from irsa_cli.core.inventory.bindings import Binding, ReadProvider
+from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider
 from irsa_cli.core.inventory.list_document import (
     account_json,
     binding_json,
@@ -58,7 +58,7 @@ class Description:
 
     cluster: Cluster
     account: ServiceAccount
-    binding: Binding
+    binding: ListedBinding
     provider: ReadProvider = None
     state: RoleState | None = None
     used_in: str = ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from irsa_cli.core.inventory.bindings import Binding, Bindings, BoundRole, Status
+from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.results.result import API_VERSION, cluster_json, error_json
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError
@@ -26,7 +26,7 @@ class BindingList:
     signal: int = 0
 
     @property
-    def items(self) -> tuple[Binding, ...]:
+    def items(self) -> tuple[ListedBinding, ...]:
         """The bindings."""
         return self.found.items if self.found else ()
 
@@ -44,7 +44,7 @@ class BindingList:
             return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
         return ExitCode.DONE
 
-    def count(self, status: Status) -> int:
+    def count(self, status: BindingStatus) -> int:
         """How many have this status."""
         return sum(item.status is status for item in self.items)
 
@@ -55,7 +55,7 @@ class BindingList:
             "kind": "BindingList",
             "exitCode": int(self.exit_code),
             "cluster": cluster_or_none(self.found.cluster if self.found else None),
-            "summary": {status.value: self.count(status) for status in Status},
+            "summary": {status.value: self.count(status) for status in BindingStatus},
             "items": [binding_json(item) for item in self.items],
             "notes": list(self.notes),
             "error": None if self.error is None else error_json(self.error),
@@ -67,7 +67,7 @@ def cluster_or_none(cluster: Cluster | None) -> dict[str, str] | None:
     return None if cluster is None else cluster_json(cluster)
 
 
-def binding_json(item: Binding) -> dict[str, Any]:
+def binding_json(item: ListedBinding) -> dict[str, Any]:
     """A binding as `-o json` shows it."""
     return {
         "serviceAccount": account_json(item),
@@ -83,7 +83,7 @@ def binding_json(item: Binding) -> dict[str, Any]:
     }
 
 
-def account_json(item: Binding) -> dict[str, Any]:
+def account_json(item: ListedBinding) -> dict[str, Any]:
     """The ServiceAccount of a binding; for a role without one, that for which it was made."""
     account = item.account
     return {
@@ -95,7 +95,7 @@ def account_json(item: Binding) -> dict[str, Any]:
     }
 
 
-def role_json(item: Binding) -> dict[str, Any]:
+def role_json(item: ListedBinding) -> dict[str, Any]:
     """The role of a binding; what could not be read is null."""
     role = item.role
     if not isinstance(role, BoundRole):

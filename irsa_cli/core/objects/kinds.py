@@ -99,7 +99,7 @@ class Pod:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedPod:
     """Something that makes pods and lacks some, since the API server refuses them.
 
     `maker` is its kind and name (`ReplicaSet/app-5d4f`), `root` what that belongs to (`Deployment/app`).

@@ -19,11 +19,11 @@ from irsa_cli.core.plan.forms import TEXT, TEXTS, Form
 from irsa_cli.core.plan.states import State
 
 
-class Unreadable(ValueError):
+class UnreadableChange(ValueError):
     """What was written is damaged: no version of irsa writes it like that."""
 
 
-class Unknown(Unreadable):
+class UnknownState(UnreadableChange):
     """What was written means something that this version does not know."""
 
 
@@ -41,19 +41,19 @@ def write(change: Change) -> dict[str, Any]:
 
 
 def read(data: Any) -> Change:
-    """The change that was written; raises `Unknown` or `Unreadable`."""
+    """The change that was written; raises `UnknownState` or `UnreadableChange`."""
     whole = mapping(data, "a change")
     refuse_unknown(whole, _CHANGE, "a change")
     name = value(whole, "kind", TEXT, "a change")
     kind = next((item for item in Kind if item.value == name), None)
     if kind is None:
-        raise Unknown(f"the kind of change {name!r}")
+        raise UnknownState(f"the kind of change {name!r}")
     target = value(whole, "target", TEXTS, f"a change of kind {name}")
     if len(target) != len(kind.traits.target) or not all(target):
-        raise Unreadable(f"a change of kind {name} has the target {target!r}")
+        raise UnreadableChange(f"a change of kind {name} has the target {target!r}")
     before, after = (_read_state(kind, whole.get(side)) for side in ("before", "after"))
     if before is None and after is None:
-        raise Unreadable(f"a change of kind {name} changes nothing")
+        raise UnreadableChange(f"a change of kind {name} changes nothing")
     return Change(kind, tuple(target), before, after)
 
 
@@ -78,23 +78,23 @@ def _read_state(kind: Kind, data: Any) -> State | None:
 
 
 def mapping(data: Any, what: str) -> Mapping[str, Any]:
-    """What was written, as an object; raises `Unreadable` when it is none."""
+    """What was written, as an object; raises `UnreadableChange` when it is none."""
     if not isinstance(data, dict):
-        raise Unreadable(f"{what} is no object")
+        raise UnreadableChange(f"{what} is no object")
     return data
 
 
 def value(whole: Mapping[str, Any], key: str, form: Form, what: str) -> Any:
-    """The value of a field; raises `Unreadable` when it is missing, or of another form."""
+    """The value of a field; raises `UnreadableChange` when it is missing, or of another form."""
     if key not in whole:
-        raise Unreadable(f"{what} lacks {key!r}")
+        raise UnreadableChange(f"{what} lacks {key!r}")
     if not form.fits(whole[key]):
-        raise Unreadable(f"{key!r} of {what} is not {form.name}")
+        raise UnreadableChange(f"{key!r} of {what} is not {form.name}")
     return whole[key]
 
 
 def refuse_unknown(whole: Mapping[str, Any], known: Any, what: str) -> None:
-    """Raise `Unknown` for a field that says something, and that this version does not know."""
+    """Raise `UnknownState` for a field that says something, and that this version does not know."""
     for key, said in whole.items():
         if key not in known and said not in (None, False, "", [], {}):
-            raise Unknown(f"{key!r} in {what}")
+            raise UnknownState(f"{key!r} in {what}")

@@ -15,7 +15,7 @@ from typing import Any
 
 from irsa_cli.core.policies.operators import COMPARISONS, Compare, Truth
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.policies.web_identity import TIMES, UNKNOWN, Context, Present, Values, values_of
+from irsa_cli.core.policies.web_identity import TIMES, UNKNOWN, Context, PresentKey, Values, values_of
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,12 @@ def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: 
     if got is None:
         return _holds_without_key(operator, wanted)
     if got is UNKNOWN:
-        there = _holds(operator, Present(), wanted, variables)
+        there = _holds(operator, PresentKey(), wanted, variables)
         return there if there is _holds_without_key(operator, wanted) else None
     compare = operator.compare
     if compare is None:
         return _is_null(wanted, absent=False)
-    if isinstance(got, Present):
+    if isinstance(got, PresentKey):
         return _holds_for_any(operator, got, wanted, variables)
 
     def fits(value: str) -> Truth:
@@ -151,7 +151,7 @@ def _holds(operator: Operator, got: Values, wanted: tuple[str, ...], variables: 
 
 
 def _holds_for_any(
-    operator: Operator, got: Present, wanted: tuple[str, ...], variables: Context | None
+    operator: Operator, got: PresentKey, wanted: tuple[str, ...], variables: Context | None
 ) -> Truth:
     """What holds whatever value the key has."""
     if got.one_of:

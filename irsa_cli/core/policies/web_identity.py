@@ -20,17 +20,17 @@ from irsa_cli.core.values.issuer import host_path
 ACTION = "sts:AssumeRoleWithWebIdentity"
 
 
-class Unknown(Enum):
+class UnknownKey(Enum):
     """What is said of a condition key of which it can't be known from outside if it is there."""
 
     UNKNOWN = "unknown"
 
 
-UNKNOWN: Literal[Unknown.UNKNOWN] = Unknown.UNKNOWN
+UNKNOWN: Literal[UnknownKey.UNKNOWN] = UnknownKey.UNKNOWN
 
 
 @dataclass(frozen=True)
-class Present:
+class PresentKey:
     """What is said of a condition key that is there for sure, with a value that can't be known from outside.
 
     `one_of` are the values that it may have, where these can be told.
@@ -39,10 +39,10 @@ class Present:
     one_of: tuple[str, ...] = ()
 
 
-Values = tuple[str, ...] | Present | None | Literal[Unknown.UNKNOWN]
+Values = tuple[str, ...] | PresentKey | None | Literal[UnknownKey.UNKNOWN]
 """What is known of a key: its values; None when the request has no such key."""
 
-Context = Mapping[str, tuple[str, ...] | Present]
+Context = Mapping[str, tuple[str, ...] | PresentKey]
 """The keys that are there; names in lower case, as condition keys ignore case."""
 
 SESSION_NAME = "sts:RoleSessionName"
@@ -53,16 +53,16 @@ TIMES = frozenset({"aws:currenttime", "aws:epochtime"})
 # STS answers over TLS only, and is called directly. The call is unsigned: an anonymous request, of which
 # the documentation says that its account is "anonymous". What type and id of principal it has, it says for
 # other services only.
-_SURE: dict[str, tuple[str, ...] | Present] = {
+_SURE: dict[str, tuple[str, ...] | PresentKey] = {
     "aws:securetransport": ("true",),
     "aws:viaawsservice": ("false",),
     "aws:principalaccount": ("anonymous",),
-    "aws:principaltype": Present(),
-    "aws:userid": Present(),
-    "aws:requestedregion": Present(),
-    "aws:currenttime": Present(),
-    "aws:epochtime": Present(),
-    "sts:rolesessionname": Present(),
+    "aws:principaltype": PresentKey(),
+    "aws:userid": PresentKey(),
+    "aws:requestedregion": PresentKey(),
+    "aws:currenttime": PresentKey(),
+    "aws:epochtime": PresentKey(),
+    "sts:rolesessionname": PresentKey(),
 }
 # Keys that the documentation gives to other kinds of requests only: signed ones, those that a service makes
 # or a browser, those with session tags or a source identity (which a ServiceAccount's token doesn't carry),
@@ -113,14 +113,14 @@ _GLOBAL_STS = frozenset(
 _GLOBAL_REGION = "us-east-1"
 
 
-def region_called(region: str, *, regional: bool) -> tuple[str, ...] | Present:
+def region_called(region: str, *, regional: bool) -> tuple[str, ...] | PresentKey:
     """The value of `aws:RequestedRegion` for the pods of a cluster in that region.
 
     `regional`: whether their SDKs are told to call the endpoint of their region.
     """
     if regional or region == _GLOBAL_REGION or region not in _GLOBAL_STS:
         return (region,)
-    return Present((region, _GLOBAL_REGION))
+    return PresentKey((region, _GLOBAL_REGION))
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.recovery.leftovers import (
     Leftovers,
     Piece,
-    Seen,
     SeenAccount,
+    SeenLeftovers,
     SeenNamespace,
     SeenProvider,
     SeenRole,
@@ -39,7 +39,7 @@ Key = tuple[Kind, tuple[str, ...]]
 class Finder:
     """Decides what of `seen` is half made; `ended` are runs whose journals say that they have committed."""
 
-    def __init__(self, seen: Seen, ended: Collection[str] = ()) -> None:
+    def __init__(self, seen: SeenLeftovers, ended: Collection[str] = ()) -> None:
         self._seen = seen
         self._ended = frozenset(ended)
         self._facts = _Facts(seen)
@@ -91,7 +91,7 @@ class Finder:
 class _Facts:
     """What is the same for all runs."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: SeenLeftovers) -> None:
         self.seen = seen
         self.standings = {role.name: standing(seen, role) for role in seen.roles}
         incomplete = [role for role in seen.roles if self.standings[role.name].incomplete]

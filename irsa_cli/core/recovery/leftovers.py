@@ -121,7 +121,7 @@ class SeenProvider:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenLeftovers:
     """Everything that the decision depends on; `now` is AWS's clock.
 
     `role_arns` are those of all roles of the account, `trusting` the names of those that name the provider.
@@ -210,7 +210,7 @@ class Standing:
     next_steps: tuple[str, ...] = ()
 
 
-def standing(seen: Seen, role: SeenRole) -> Standing:
+def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     """Whether a role can be taken back, or its deletion gone on with, without anybody missing it.
 
     What a ServiceAccount names stays, however far it has come: it may be at work already.
@@ -230,12 +230,12 @@ def standing(seen: Seen, role: SeenRole) -> Standing:
     return Standing(not reason, bool(reason), why, steps)
 
 
-def _in_use(seen: Seen, role: SeenRole) -> str:
+def _in_use(seen: SeenLeftovers, role: SeenRole) -> str:
     names = [account.full_name for account in seen.accounts if account.role == role.arn]
     return f"ServiceAccount {', '.join(sorted(names))} names it"
 
 
-def _why(seen: Seen, role: SeenRole, life: Lifecycle) -> str:
+def _why(seen: SeenLeftovers, role: SeenRole, life: Lifecycle) -> str:
     """Why it is taken back."""
     if lifecycle.tells_itself(role.state.tags):
         return life.why

@@ -36,7 +36,7 @@ class Item:
 
 
 @dataclass
-class Applied:
+class AppliedList:
     """How it ended for all. `detailed`: the exit code tells pending changes (6) from none (0).
 
     `pending` are those that were not begun because a signal came.

@@ -72,7 +72,7 @@ def key_ids(keys: Keys) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Claim:
+class TokenClaim:
     """A claim of a token against what it has to be: `text` is what it says, `wrong` why that is not right."""
 
     name: str
@@ -80,7 +80,9 @@ class Claim:
     wrong: str = ""
 
 
-def check_claims(token: Claims, *, issuer: str, subject: str, audience: str, now: float) -> tuple[Claim, ...]:
+def check_claims(
+    token: Claims, *, issuer: str, subject: str, audience: str, now: float
+) -> tuple[TokenClaim, ...]:
     """The claims that STS looks at: issuer, subject, audience and times (RFC 7519, section 4.1).
 
     `now` in Unix seconds.
@@ -90,13 +92,13 @@ def check_claims(token: Claims, *, issuer: str, subject: str, audience: str, now
     return (
         _same("iss", claims.get("iss"), issuer),
         _same("sub", claims.get("sub"), subject),
-        Claim(
+        TokenClaim(
             "aud",
             ", ".join(audiences),
             "" if audience in audiences else f"expected {audience}",
         ),
         _times(claims, now),
-        Claim("kid", str(token.header.get("kid", "none"))),
+        TokenClaim("kid", str(token.header.get("kid", "none"))),
     )
 
 
@@ -106,19 +108,21 @@ def audiences_of(token: Claims) -> tuple[str, ...]:
     return (found,) if isinstance(found, str) else tuple(map(str, found))
 
 
-def _same(name: str, got: object, wanted: str) -> Claim:
-    return Claim(name, str(got), "" if got == wanted else f"expected {wanted}")
+def _same(name: str, got: object, wanted: str) -> TokenClaim:
+    return TokenClaim(name, str(got), "" if got == wanted else f"expected {wanted}")
 
 
-def _times(claims: Mapping[str, Any], now: float) -> Claim:
+def _times(claims: Mapping[str, Any], now: float) -> TokenClaim:
     expires = claims.get("exp")
     if not isinstance(expires, int | float):
-        return Claim("exp", str(expires), "a token has to expire")
+        return TokenClaim("exp", str(expires), "a token has to expire")
     left = f"in {max(expires - now, 0):.0f} s"
     if expires <= now:
-        return Claim("exp", f"{now - expires:.0f} s ago", "it has expired, by this machine's clock")
+        return TokenClaim("exp", f"{now - expires:.0f} s ago", "it has expired, by this machine's clock")
     starts: Sequence[Any] = [claims[name] for name in ("nbf", "iat") if name in claims]
     early = max((start - now for start in starts if isinstance(start, int | float)), default=0)
     if early > LEEWAY:
-        return Claim("exp", left, f"it begins in {early:.0f} s: the clocks of cluster and machine differ")
-    return Claim("exp", left)
+        return TokenClaim(
+            "exp", left, f"it begins in {early:.0f} s: the clocks of cluster and machine differ"
+        )
+    return TokenClaim("exp", left)

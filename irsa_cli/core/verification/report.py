@@ -14,26 +14,33 @@ from typing import Any
 from irsa_cli.core.results.result import API_VERSION, cluster_json, error_json
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError
-from irsa_cli.core.verification.steps import Check, Name, Permission, Status, Step, statement_json
+from irsa_cli.core.verification.steps import (
+    Check,
+    Name,
+    Permission,
+    StepStatus,
+    VerificationStep,
+    statement_json,
+)
 
 __all__ = [
     "DECIDING",
     "UNSEEN",
     "Check",
     "Name",
-    "Outcome",
     "Permission",
-    "Report",
-    "Status",
-    "Step",
+    "StepStatus",
     "Verification",
+    "VerificationOutcome",
+    "VerificationReport",
+    "VerificationStep",
     "agreed",
     "statement_json",
     "unseen",
 ]
 
 
-class Outcome(str, Enum):
+class VerificationOutcome(str, Enum):
     """What comes of all steps together."""
 
     VERIFIED = "verified"
@@ -46,9 +53,9 @@ class Outcome(str, Enum):
     def exit_code(self) -> ExitCode:
         """The exit code for it."""
         return {
-            Outcome.VERIFIED: ExitCode.DONE,
-            Outcome.FAILED: ExitCode.UNVERIFIED,
-            Outcome.UNDETERMINED: ExitCode.FAILED,
+            VerificationOutcome.VERIFIED: ExitCode.DONE,
+            VerificationOutcome.FAILED: ExitCode.UNVERIFIED,
+            VerificationOutcome.UNDETERMINED: ExitCode.FAILED,
         }[self]
 
 
@@ -67,7 +74,7 @@ class Verification:
     name: str
     role_arn: str = ""
     audience: str = ""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[VerificationStep, ...] = ()
     permissions: tuple[Permission, ...] = ()
     notes: tuple[str, ...] = ()
     error: IrsaError | None = None
@@ -81,44 +88,44 @@ class Verification:
         return f"{self.namespace}/{self.name}"
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> VerificationOutcome:
         """What comes of it: the exchange at STS proves the rest, where that could not be looked at."""
         asked = [permission.status for permission in self.permissions]
-        if Status.FAILED in (*asked, *(step.status for step in self.steps)):
-            return Outcome.FAILED
+        if StepStatus.FAILED in (*asked, *(step.status for step in self.steps)):
+            return VerificationOutcome.FAILED
         if self.error is not None:
             refused = self.error.exit_code in (ExitCode.REFUSED, ExitCode.UNVERIFIED)
-            return Outcome.FAILED if refused else Outcome.UNDETERMINED
+            return VerificationOutcome.FAILED if refused else VerificationOutcome.UNDETERMINED
         decisive = [step.status for step in self.steps if step.name in _DECISIVE]
-        proven = bool(decisive) and all(status is Status.OK for status in (*decisive, *asked))
-        return Outcome.VERIFIED if proven else Outcome.UNDETERMINED
+        proven = bool(decisive) and all(status is StepStatus.OK for status in (*decisive, *asked))
+        return VerificationOutcome.VERIFIED if proven else VerificationOutcome.UNDETERMINED
 
     @property
     def proved(self) -> str:
         """What is proven, '' where nothing is: no more than was tried."""
-        if self.outcome is not Outcome.VERIFIED:
+        if self.outcome is not VerificationOutcome.VERIFIED:
             return ""
         return f"a token of {self.full_name} is exchanged for {self.role_arn}"
 
     @property
     def problem(self) -> str:
         """The first thing that is wrong, or that stays open; '' when all is right."""
-        for status in (Status.FAILED, Status.NOT_CHECKED):
+        for status in (StepStatus.FAILED, StepStatus.NOT_CHECKED):
             found = self._first(status)
-            if found and self.outcome is not Outcome.VERIFIED:
+            if found and self.outcome is not VerificationOutcome.VERIFIED:
                 return found
         return str(self.error or "")
 
-    def _first(self, status: Status) -> str:
+    def _first(self, status: StepStatus) -> str:
         # It stays open by what decides: the provider, say, may stay unread when STS gave the credentials.
-        deciding = DECIDING if status is Status.NOT_CHECKED else tuple(Name)
+        deciding = DECIDING if status is StepStatus.NOT_CHECKED else tuple(Name)
         for step in (step for step in self.steps if step.name in deciding):
             for check in step.checks:
-                if check.status is status and (check.needed or status is Status.FAILED):
+                if check.status is status and (check.needed or status is StepStatus.FAILED):
                     return f"{step.name.value}: {check.text}"
         return next((f"{p.what}: {p.text}" for p in self.permissions if p.status is status), "")
 
-    def step(self, name: Name) -> Step:
+    def step(self, name: Name) -> VerificationStep:
         """The step of that name; raises `StopIteration` when there is none."""
         return next(step for step in self.steps if step.name is name)
 
@@ -145,13 +152,15 @@ def agreed(verification: Verification) -> Verification:
     """
     steps = {step.name: step for step in verification.steps}
     exchange, trust = steps.get(Name.EXCHANGE), steps.get(Name.TRUST)
-    if exchange is None or trust is None or exchange.status is not Status.OK:
+    if exchange is None or trust is None or exchange.status is not StepStatus.OK:
         return verification
-    if trust.status is not Status.FAILED:
+    if trust.status is not StepStatus.FAILED:
         return verification
     open_checks = tuple(
-        replace(check, status=Status.NOT_CHECKED, text=f"{check.text}; STS accepted the token all the same")
-        if check.status is Status.FAILED
+        replace(
+            check, status=StepStatus.NOT_CHECKED, text=f"{check.text}; STS accepted the token all the same"
+        )
+        if check.status is StepStatus.FAILED
         else check
         for check in trust.checks
     )
@@ -169,7 +178,7 @@ def _not_looked_at(look: str) -> dict[str, Any] | None:
 
 
 @dataclass(frozen=True)
-class Report:
+class VerificationReport:
     """The outcome of a command: one ServiceAccount, or (`many`) all that were asked for.
 
     `asked` are the names of the cluster and of the one ServiceAccount (or of the namespace, or ''), for a run
@@ -191,17 +200,17 @@ class Report:
         """The cluster's name, also where the cluster was not found."""
         return self.cluster.name if self.cluster else self.asked[0]
 
-    def count(self, outcome: Outcome) -> int:
+    def count(self, outcome: VerificationOutcome) -> int:
         """How many ended so."""
         return sum(item.outcome is outcome for item in self.items)
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> VerificationOutcome:
         """The worst of all."""
-        if self.count(Outcome.FAILED):
-            return Outcome.FAILED
-        undetermined = self.error is not None or self.count(Outcome.UNDETERMINED)
-        return Outcome.UNDETERMINED if undetermined else Outcome.VERIFIED
+        if self.count(VerificationOutcome.FAILED):
+            return VerificationOutcome.FAILED
+        undetermined = self.error is not None or self.count(VerificationOutcome.UNDETERMINED)
+        return VerificationOutcome.UNDETERMINED if undetermined else VerificationOutcome.VERIFIED
 
     @property
     def exit_code(self) -> int:
@@ -228,7 +237,7 @@ class Report:
         if not self.many:
             # One that could not be begun has an error and nothing else.
             return {**head, **(self.items[0].to_json() if self.items else tail)}
-        summary = {outcome.value: self.count(outcome) for outcome in Outcome}
+        summary = {outcome.value: self.count(outcome) for outcome in VerificationOutcome}
         items = [item.to_json() for item in self.items]
         unlooked = {"notLookedAt": _not_looked_at(self.look)}
         return {**head, "summary": summary, "items": items, **unlooked, **tail}

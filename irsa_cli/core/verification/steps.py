@@ -12,7 +12,7 @@ from typing import Any
 from irsa_cli.core.trust.evaluation import StatementVerdict
 
 
-class Status(str, Enum):
+class StepStatus(str, Enum):
     """A verdict. Nothing is `OK` that was not looked at."""
 
     OK = "ok"
@@ -45,7 +45,7 @@ class Check:
     """
 
     what: str
-    status: Status
+    status: StepStatus
     text: str
     needed: bool = True
 
@@ -55,7 +55,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Step:
+class VerificationStep:
     """One step: what was asked of whom, and its checks; `advice` is what may help where one failed.
 
     `statements` are those of a trust policy with their verdicts.
@@ -68,13 +68,13 @@ class Step:
     statements: tuple[StatementVerdict, ...] = ()
 
     @property
-    def status(self) -> Status:
+    def status(self) -> StepStatus:
         """Failed when a check did; not checked when a needed one was not made, or none at all."""
-        if any(check.status is Status.FAILED for check in self.checks):
-            return Status.FAILED
-        made = [check for check in self.checks if check.status is Status.OK]
-        open_ones = [c for c in self.checks if c.needed and c.status is Status.NOT_CHECKED]
-        return Status.OK if made and not open_ones else Status.NOT_CHECKED
+        if any(check.status is StepStatus.FAILED for check in self.checks):
+            return StepStatus.FAILED
+        made = [check for check in self.checks if check.status is StepStatus.OK]
+        open_ones = [c for c in self.checks if c.needed and c.status is StepStatus.NOT_CHECKED]
+        return StepStatus.OK if made and not open_ones else StepStatus.NOT_CHECKED
 
     def to_json(self) -> dict[str, Any]:
         """The step as `-o json` shows it."""
@@ -117,7 +117,7 @@ class Permission:
 
     kind: str
     what: str
-    status: Status
+    status: StepStatus
     text: str
     resource: str = ""
 

@@ -14,8 +14,8 @@ from irsa_cli.sandbox.enforce import Act
 from irsa_cli.sandbox.trust import of_every_request
 
 if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.account import Account
     from irsa_cli.sandbox.aws.callers import Caller
+    from irsa_cli.sandbox.aws.iam.account import Account
     from irsa_cli.sandbox.aws.request import AwsRequest
 
 _S3_ACTIONS = {

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from irsa_cli.sandbox.aws import acts, iam
-from irsa_cli.sandbox.aws.account import QUOTAS, Account
+from irsa_cli.sandbox.aws import acts
 from irsa_cli.sandbox.aws.answer import AwsError, render_error
 from irsa_cli.sandbox.aws.callers import Caller, Callers
 from irsa_cli.sandbox.aws.clusters import Clusters
 from irsa_cli.sandbox.aws.ec2 import Ec2
-from irsa_cli.sandbox.aws.lag import Lag
+from irsa_cli.sandbox.aws.iam import calls
+from irsa_cli.sandbox.aws.iam.account import QUOTAS, Account
+from irsa_cli.sandbox.aws.iam.lag import Lag
+from irsa_cli.sandbox.aws.iam.shapes import check_parameters
 from irsa_cli.sandbox.aws.request import SERVICES, AwsRequest, read_request
-from irsa_cli.sandbox.aws.shapes import check_parameters
-from irsa_cli.sandbox.aws.sts import Sts
-from irsa_cli.sandbox.aws.trail import Trail
+from irsa_cli.sandbox.aws.sts.calls import Sts
+from irsa_cli.sandbox.aws.sts.trail import Trail
 from irsa_cli.sandbox.enforce import Act, refusal
 from irsa_cli.sandbox.exchange import Label
 
@@ -108,7 +109,7 @@ class Front:
                 check_parameters(request.params)
             self._authorize(request, caller, account)
             if request.service == "iam":
-                return iam.execute(account, request)
+                return calls.execute(account, request)
             if request.service == "eks":
                 return self.clusters.answer(request, caller)
             if request.service == "cloudtrail":

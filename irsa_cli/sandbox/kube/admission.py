@@ -11,16 +11,17 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.sandbox.kube import podwebhook, status, webhooks
-from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind
-from irsa_cli.sandbox.kube.pods import containers_of
-from irsa_cli.sandbox.kube.store import random_end
+from irsa_cli.sandbox.kube import podwebhook, status
+from irsa_cli.sandbox.kube.objects import webhooks
+from irsa_cli.sandbox.kube.objects.kinds import NAMESPACES, PODS, SERVICE_ACCOUNTS, WEBHOOKS, Kind
+from irsa_cli.sandbox.kube.objects.pods import containers_of
+from irsa_cli.sandbox.kube.objects.store import random_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from irsa_cli.sandbox.kube.schema import JsonObject
-    from irsa_cli.sandbox.kube.store import Store
+    from irsa_cli.sandbox.kube.objects.schema import JsonObject
+    from irsa_cli.sandbox.kube.objects.store import Store
 
 _API_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 _API_TOKEN = [

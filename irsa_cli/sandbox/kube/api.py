@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from werkzeug.wrappers import Request, Response
 
-from irsa_cli.sandbox.kube import schema, status, wire
+from irsa_cli.sandbox.kube import status, wire
 from irsa_cli.sandbox.kube.admission import Admission
 from irsa_cli.sandbox.kube.authorizer import ANONYMOUS, SELF_REVIEWS, Authorizer, refusal
 from irsa_cli.sandbox.kube.discovery import answer_discovery
-from irsa_cli.sandbox.kube.kinds import NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS
+from irsa_cli.sandbox.kube.objects import schema
+from irsa_cli.sandbox.kube.objects.kinds import NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS
+from irsa_cli.sandbox.kube.objects.schema import JsonObject
+from irsa_cli.sandbox.kube.objects.store import Store
 from irsa_cli.sandbox.kube.resources import Resources
 from irsa_cli.sandbox.kube.reviews import request_token, review_access
 from irsa_cli.sandbox.kube.route import Route, parse_route
-from irsa_cli.sandbox.kube.schema import JsonObject
-from irsa_cli.sandbox.kube.store import Store
 from irsa_cli.sandbox.kube.tokens import TokenIssuer
 from irsa_cli.sandbox.model import Identity, Rule
 

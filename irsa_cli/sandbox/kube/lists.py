@@ -12,8 +12,8 @@ from typing import Any
 from werkzeug.wrappers import Request
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.kinds import Kind
-from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.objects.kinds import Kind
+from irsa_cli.sandbox.kube.objects.schema import JsonObject
 
 _META = "meta.k8s.io/v1"
 _UNSERVED = ("labelSelector", "watch")

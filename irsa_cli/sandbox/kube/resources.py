@@ -8,11 +8,11 @@ from werkzeug.wrappers import Request, Response
 from irsa_cli.sandbox.kube import status, wire
 from irsa_cli.sandbox.kube.admission import Admission
 from irsa_cli.sandbox.kube.discovery import GROUPS
-from irsa_cli.sandbox.kube.kinds import KINDS, PODS, Kind
 from irsa_cli.sandbox.kube.lists import answer_list
+from irsa_cli.sandbox.kube.objects.kinds import KINDS, PODS, Kind
+from irsa_cli.sandbox.kube.objects.schema import JsonObject
+from irsa_cli.sandbox.kube.objects.store import Store
 from irsa_cli.sandbox.kube.route import Route
-from irsa_cli.sandbox.kube.schema import JsonObject
-from irsa_cli.sandbox.kube.store import Store
 
 
 class Resources:

@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 
 from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.authorizer import Authorizer
+from irsa_cli.sandbox.kube.objects.schema import JsonObject
+from irsa_cli.sandbox.kube.objects.store import timestamp
 from irsa_cli.sandbox.kube.route import Route
-from irsa_cli.sandbox.kube.schema import JsonObject
-from irsa_cli.sandbox.kube.store import timestamp
 from irsa_cli.sandbox.kube.tokens import API_AUDIENCE, MAX_SECONDS, TokenIssuer
 from irsa_cli.sandbox.model import Identity
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
-from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube.objects.schema import JsonObject
 
 API_AUDIENCE = "https://kubernetes.default.svc"
 MAX_SECONDS = 24 * 3600

@@ -18,10 +18,10 @@ from irsa_cli.core.doctor.causes.injection import AGENT
 from irsa_cli.core.doctor.facts import (
     Association,
     EksFacts,
-    Event,
     NodeMetadata,
     Role,
     RoleSummary,
+    TrailEvent,
     VpcEndpoint,
 )
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -147,10 +147,10 @@ class DoctorReads(KubeReads):
 
         return self._once("associations", work)
 
-    def events(self, namespace: str, name: str, account: str) -> Future[tuple[Event, ...] | Unreadable]:
+    def events(self, namespace: str, name: str, account: str) -> Future[tuple[TrailEvent, ...] | Unreadable]:
         """What STS has seen of the ServiceAccount: CloudTrail of the role's account tells it."""
 
-        def work() -> tuple[Event, ...]:
+        def work() -> tuple[TrailEvent, ...]:
             return aws.web_identity_events(self._cloudtrail(account), subject(namespace, name))
 
         return self._once(("events", namespace, name), work)

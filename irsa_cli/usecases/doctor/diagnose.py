@@ -16,7 +16,7 @@ from irsa_cli.core.doctor.causes.network import node_names
 from irsa_cli.core.doctor.causes.usage import namesakes
 from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge
-from irsa_cli.core.doctor.facts import Association, Event, Facts, NodeMetadata, Role, Subject
+from irsa_cli.core.doctor.facts import Association, Facts, NodeMetadata, Role, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed, role_arn_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
@@ -163,7 +163,7 @@ class _Doctor:
                 " exchanges"
             )
 
-    def _events(self, subject: Subject) -> Future[tuple[Event, ...] | Unreadable]:
+    def _events(self, subject: Subject) -> Future[tuple[TrailEvent, ...] | Unreadable]:
         """What STS was asked for it lately, as the account of its role has seen it."""
         account = account_named(subject) or self.connection.cluster.account
         return self.reads.events(subject.namespace, subject.name, account)

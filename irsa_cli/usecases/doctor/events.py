@@ -12,7 +12,7 @@ from irsa_cli.core.doctor import refusals
 from irsa_cli.core.doctor.causes.lost import Seen
 from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
 from irsa_cli.core.doctor.facts import Facts
-from irsa_cli.core.objects.kinds import Refused
+from irsa_cli.core.objects.kinds import RefusedPod
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.usecases.doctor.kube import KubeReads
 
@@ -49,7 +49,7 @@ def _is_waited_for(reads: KubeReads, names: tuple[str, str], namespace: str) -> 
     return isinstance(found, tuple) and any(missing_account(item.why) == names[1] for item in found)
 
 
-def _refused(reads: KubeReads, place: str, namespace: str | None) -> tuple[Refused, ...] | Unreadable:
+def _refused(reads: KubeReads, place: str, namespace: str | None) -> tuple[RefusedPod, ...] | Unreadable:
     told = reads.failures(namespace).result()
     if isinstance(told, Unreadable):
         return told

@@ -85,10 +85,10 @@ class KubeReads:
         """The pods of a namespace, or of the cluster."""
         return self._once(("pods", namespace), lambda: tuple(map(parsing.pod, self._kube.pods(namespace))))
 
-    def failures(self, namespace: str | None) -> Future[tuple[refusals.Failure, ...] | Unreadable]:
+    def failures(self, namespace: str | None) -> Future[tuple[refusals.CreationFailure, ...] | Unreadable]:
         """What events of a namespace, or of the cluster, tell of pods that could not be created."""
 
-        def work() -> tuple[refusals.Failure, ...]:
+        def work() -> tuple[refusals.CreationFailure, ...]:
             return refusals.failures(self._kube.events(refusals.REASON, namespace))
 
         return self._once(("failures", namespace), work)

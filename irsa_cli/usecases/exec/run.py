@@ -16,7 +16,7 @@ from irsa_cli.usecases.exec.child import holding_signals, run
 from irsa_cli.usecases.exec.private_folder import PrivateFolder, sweep
 from irsa_cli.usecases.exec.prompt import Start, labelled
 from irsa_cli.usecases.exec.renewal import Background, Renewal
-from irsa_cli.usecases.read.identity import ServiceAccount, Token, own_session_name
+from irsa_cli.usecases.read.identity import NamedServiceAccount, Token, own_session_name
 
 TOKEN_FILE = "token"  # noqa: S105 - a file's name
 _EMPTY = ("config", "credentials")
@@ -40,12 +40,12 @@ def _writing() -> Iterator[None]:
 class Ready:
     """All that a command needs to run: everything that the cluster may refuse has been asked for."""
 
-    account: ServiceAccount
+    account: NamedServiceAccount
     injection: Injection
     token: Token
 
     @classmethod
-    def make(cls, account: ServiceAccount) -> Ready:
+    def make(cls, account: NamedServiceAccount) -> Ready:
         """Read the settings and get the first token; raises `Refused` and `ServiceError`."""
         injection = account.settings_with_role()
         return cls(account, injection, account.token(injection.audience, injection.token_seconds))

@@ -14,7 +14,7 @@ from typing import Any
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.results.applied import Applied
+from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.folder import prune
 from irsa_cli.usecases.command.connect import WireLog
@@ -31,7 +31,7 @@ from irsa_cli.usecases.files.site import ALL, GOOD, GROUNDWORK, Site, Tell
 from irsa_cli.usecases.files.targets import Place, places
 
 
-def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> Applied:
+def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
     """Make true what the files wish; an error of one ServiceAccount does not end the others."""
     pace = Pace(request.parallel)
 
@@ -45,7 +45,7 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     if request.atomic and len(where) > 1:
         raise InvalidInput("--atomic takes one cluster", reason="one transaction is about one cluster")
     sites = [Site.open(place, request, settings, listen, among=len(where)) for place in where]
-    done = Applied(notices=[notice for config in request.configs for notice in config.notices])
+    done = AppliedList(notices=[notice for config in request.configs for notice in config.notices])
     group = RunGroup()
     with stoppable(group, settings.note):
         for site in sites:
@@ -60,7 +60,7 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     return done
 
 
-def _all_or_nothing(site: Site, done: Applied, tell: Tell) -> None:
+def _all_or_nothing(site: Site, done: AppliedList, tell: Tell) -> None:
     """One transaction for all of it."""
     desired_states: list[DesiredState] = []
     result = result_of(lambda: apply_at_once(site, desired_states))

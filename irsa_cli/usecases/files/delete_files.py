@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core.config import Binding, Config, Selection
-from irsa_cli.core.results.applied import Applied, Item
+from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Result
 from irsa_cli.transaction.folder import prune
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
@@ -36,7 +36,7 @@ class Request:
     force: bool = False
 
 
-def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell) -> Applied:
+def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
     """Delete what irsa made of the bindings in the files; what is not there is as wished."""
     pace = Pace(request.parallel)
 
@@ -51,7 +51,7 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
         cluster = connection.cluster
         settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
         sites.append((place, connection))
-    done = Applied(notices=[notice for config in request.configs for notice in config.notices])
+    done = AppliedList(notices=[notice for config in request.configs for notice in config.notices])
     group = RunGroup()
     with stoppable(group, settings.note):
         for place, connection in sites:
@@ -99,7 +99,7 @@ class Deletions:
     def run(
         self,
         stages: Sequence[Sequence[delete_sa.Request]],
-        done: Applied,
+        done: AppliedList,
         pace: Pace,
         parallel: int,
         tell: Tell,

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.config import Selection
-from irsa_cli.core.inventory.bindings import Binding, BoundRole, named_role
+from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding, named_role
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.changes import Change, Kind
@@ -21,7 +21,7 @@ from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.connect import Connection, Target
 from irsa_cli.usecases.command.execute import naming_caller
 from irsa_cli.usecases.command.parallel import in_turn
-from irsa_cli.usecases.read.bindings import Scope, read_bindings
+from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.lookup import current_account
 from irsa_cli.usecases.write.delete_sa import Extent, Request
 
@@ -46,7 +46,7 @@ def prune_candidates(
     has overlooked some for complete.
     """
     with naming_caller(connection.aws.caller):
-        found = read_bindings(connection, Scope(everywhere=True))
+        found = read_bindings(connection, BindingsScope(everywhere=True))
         accounts = connection.kube.service_accounts()
     items = [
         item
@@ -74,8 +74,12 @@ def prune_candidates(
         for item, role in _own_roles(items, connection)
         if item.account is None and role.arn != roles.get(item.full_name, role.arn)
     ]
-    # Those that only use a role before those whose role it may be.
     used = {item.full_name: item.role_arn for item in items if item.account is not None}
+    return _in_stages(chosen, former, used)
+
+
+def _in_stages(chosen: list[Request], former: list[Request], used: Mapping[str, str]) -> list[list[Request]]:
+    """Those that only use a role (`used` by name) before those whose role it may be."""
     using = in_turn(
         (item for item in chosen if not item.role_name), lambda item: used.get(item.full_name, "")
     )
@@ -101,14 +105,14 @@ def _request(target: Target, full_name: str, role_name: str, extent: Extent) -> 
     return Request(target, namespace, name, role_name=role_name, extent=extent, ignore_not_found=True)
 
 
-def _unread(items: Iterable[Binding], connection: Connection) -> Iterator[str]:
+def _unread(items: Iterable[ListedBinding], connection: Connection) -> Iterator[str]:
     """Those that may be irsa's own, by their mark or their role's path, and whose role can't be read."""
     for item in items:
         if isinstance(item.role, Unreadable) and _may_be_own(item, connection):
             yield f"the role of {item.full_name}: {item.role.why}"
 
 
-def _may_be_own(item: Binding, connection: Connection) -> bool:
+def _may_be_own(item: ListedBinding, connection: Connection) -> bool:
     if item.account is None:
         return True
     arn, cluster = named_role(item.account), connection.cluster
@@ -130,7 +134,9 @@ def _made(accounts: Iterable[Json]) -> Iterator[str]:
             yield f"{body['metadata']['namespace']}/{body['metadata']['name']}"
 
 
-def _own_roles(items: Iterable[Binding], connection: Connection) -> Iterator[tuple[Binding, BoundRole]]:
+def _own_roles(
+    items: Iterable[ListedBinding], connection: Connection
+) -> Iterator[tuple[ListedBinding, BoundRole]]:
     """Those whose role irsa made for them, with it."""
     for item in items:
         role = item.role

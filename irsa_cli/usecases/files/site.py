@@ -18,7 +18,7 @@ from irsa_cli.core.config import Binding
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.planning.satisfies import satisfies
-from irsa_cli.core.results.applied import Applied, Item
+from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.transaction.folder import stories
@@ -90,7 +90,7 @@ class Site:
                 found.setdefault(str(story.context.get("serviceAccount")), []).append(path)
         return cls(place, request, settings, connection, found, place_name(cluster, among=among))
 
-    def guarded(self, done: Applied, tell: Tell, work: Callable[[], None]) -> None:
+    def guarded(self, done: AppliedList, tell: Tell, work: Callable[[], None]) -> None:
         """Do a part; when it can't be begun, what was done before it is still to be told."""
         try:
             work()
@@ -100,7 +100,7 @@ class Site:
             done.items.append(item)
             tell(item)
 
-    def one_by_one(self, done: Applied, pace: Pace, tell: Tell) -> None:
+    def one_by_one(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
         """A transaction for each ServiceAccount; those that use another's role come last."""
 
         def note(item: Item) -> None:
@@ -154,7 +154,7 @@ class Site:
         for works in ([[item] for item in making], _by_role(using)):
             self._run(works, snapshot, pace, noted)
 
-    def prune(self, done: Applied, pace: Pace, tell: Tell) -> None:
+    def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
         """Delete what no file wishes any more, after showing it."""
         stages = self.prune_candidates(self.roles)
         if any(stages) and not self._stopped():
@@ -236,7 +236,7 @@ class Site:
         in_terms_of_files(result.error, self.connection.cluster, name)
         return ended_item(self.connection.cluster, name, result, where=where, place=self.name)
 
-    def _here(self, done: Applied) -> list[Item]:
+    def _here(self, done: AppliedList) -> list[Item]:
         """The items of this cluster: another one may have ServiceAccounts of the same names."""
         arn = self.connection.cluster.arn
         return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]

@@ -17,12 +17,12 @@ from datetime import datetime, timezone
 from irsa_cli.aws import details, listing
 from irsa_cli.aws.listing import ListedRole
 from irsa_cli.core.inventory.bindings import (
-    Binding,
     Bindings,
+    BindingStatus,
     BoundRole,
+    ListedBinding,
     ReadProvider,
     ReadRole,
-    Status,
     annotation_of,
     binding_of,
     in_order,
@@ -44,7 +44,7 @@ from irsa_cli.usecases.read.reads import Reads
 
 
 @dataclass(frozen=True)
-class Scope:
+class BindingsScope:
     """Which ServiceAccounts are looked at: all, those of a namespace, those of a name, or one.
 
     `everywhere`: look for irsa's own roles in all paths (`--role-path`), which reads a page for each 1000
@@ -60,7 +60,9 @@ class Scope:
         return self.namespace in ("", namespace) and self.name in ("", name)
 
 
-def read_bindings(connection: Connection, scope: Scope = Scope(), readers: Iterable[str] = ()) -> Bindings:
+def read_bindings(
+    connection: Connection, scope: BindingsScope = BindingsScope(), readers: Iterable[str] = ()
+) -> Bindings:
     """All bindings in the scope; `readers` are roles by which the IAM of other accounts is read.
 
     Raises `ServiceError` when the ServiceAccounts can't be read. For irsa's own roles that can't be listed
@@ -75,7 +77,7 @@ def read_bindings(connection: Connection, scope: Scope = Scope(), readers: Itera
         return _bindings(connection, scope, reads, accounts, own.result(), others.result())
 
 
-def read_accounts(connection: Connection, scope: Scope) -> list[ServiceAccount]:
+def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceAccount]:
     """The ServiceAccounts in the scope, with a role or without."""
     kube = connection.kube
     if scope.namespace and scope.name:
@@ -91,13 +93,13 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
     As far as the caller may see them.
     """
     try:
-        items = read_bindings(connection, Scope(namespace, name)).items
+        items = read_bindings(connection, BindingsScope(namespace, name)).items
     except ServiceError:
         return error
     for item in items:
         if item.account is not None:
             continue
-        if item.status is not Status.ROLE_ONLY:
+        if item.status is not BindingStatus.ROLE_ONLY:
             told = f": {item.status.value}: {item.reason}" if item.next_steps else ""
             error.details = (*error.details, f"irsa made the role {item.role_arn} for it{told}")
             error.next_steps = (*error.next_steps, *item.next_steps)
@@ -112,7 +114,7 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
     return error
 
 
-def _own_roles(connection: Connection, scope: Scope) -> list[ListedRole]:
+def _own_roles(connection: Connection, scope: BindingsScope) -> list[ListedRole]:
     """The roles that irsa may have made for ServiceAccounts in the scope: their tags are not in the list."""
     cluster = connection.cluster
     path = default_role_path(cluster.name)
@@ -127,7 +129,7 @@ def _own_roles(connection: Connection, scope: Scope) -> list[ListedRole]:
     ]
 
 
-def _part_of_subject(scope: Scope) -> str:
+def _part_of_subject(scope: BindingsScope) -> str:
     """What the trust policy of a role for a ServiceAccount in the scope has in it."""
     end = f':{scope.name}"' if scope.name else ""
     if not scope.namespace:
@@ -137,7 +139,7 @@ def _part_of_subject(scope: Scope) -> str:
 
 def _bindings(
     connection: Connection,
-    scope: Scope,
+    scope: BindingsScope,
     reads: Reads,
     accounts: list[ServiceAccount],
     own: list[ListedRole] | Unreadable,
@@ -151,7 +153,7 @@ def _bindings(
         wanted.setdefault(arn.account, set()).add(arn.name)
     roles, providers = _by_account(reads, wanted)
 
-    def judged(account: ServiceAccount) -> Binding:
+    def judged(account: ServiceAccount) -> ListedBinding:
         arn = named_role(account)
         if arn is None:
             return binding_of(cluster, account, None, None)

@@ -37,7 +37,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class ServiceAccount:
+class NamedServiceAccount:
     """A ServiceAccount of one cluster, as one caller reaches it; it may or may not exist."""
 
     connection: Connection

@@ -19,7 +19,7 @@ from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.bindings import naming_roles
-from irsa_cli.usecases.read.identity import ServiceAccount
+from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import current_account
 
 UNSEEN = "whether other ServiceAccounts use the role was not looked at: the caller may not list them"
@@ -31,7 +31,7 @@ def read_account(connection: Connection, namespace: str, name: str) -> Pairing:
     Raises `Refused` when there is no such ServiceAccount (with where one of that name is), or it names none;
     with the role that irsa made for it all the same, where there is one.
     """
-    account = ServiceAccount(connection, namespace, name)
+    account = NamedServiceAccount(connection, namespace, name)
     body = connection.kube.service_account(namespace, name)
     try:
         if body is None:

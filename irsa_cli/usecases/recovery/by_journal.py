@@ -71,11 +71,6 @@ class Request:
     """Whether a person has seen it and says yes: by the flag, or when `approve` asks."""
 
 
-def list_unfinished(folder: Path) -> list[Story]:
-    """The transactions of this machine that are neither committed nor rolled back."""
-    return [story for _, story in unfinished(folder)]
-
-
 def recover(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
     """Take an unfinished transaction back, or go on with it to its end.
 

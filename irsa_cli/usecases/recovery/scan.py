@@ -16,8 +16,8 @@ from irsa_cli.aws.listing import FoundRole, ListedRole
 from irsa_cli.core.plan.states import CLUSTER_TAG, TRANSACTION_TAG, ProviderState
 from irsa_cli.core.recovery.judge import Finder
 from irsa_cli.core.recovery.leftovers import (
-    Seen,
     SeenAccount,
+    SeenLeftovers,
     SeenNamespace,
     SeenProvider,
     SeenRole,
@@ -31,7 +31,7 @@ from irsa_cli.usecases.command.connect import Connection
 PARALLEL = 8
 
 
-def look(connection: Connection) -> Seen:
+def look(connection: Connection) -> SeenLeftovers:
     """Read all that tells what runs have left: three round trips, however many roles there are at once.
 
     Raises `ServiceError` where the caller may not list roles, ServiceAccounts or namespaces.
@@ -44,7 +44,7 @@ def look(connection: Connection) -> Seen:
         accounts = pool.submit(kube.service_accounts)
         namespaces = pool.submit(kube.namespaces)
     roles, now = listed.result().roles, listed.result().now
-    seen = Seen(
+    seen = SeenLeftovers(
         cluster=cluster,
         now=now,
         roles=_marked_roles(connection, roles, arn),
@@ -78,7 +78,7 @@ def _role(found: FoundRole) -> SeenRole:
     return SeenRole(found.name, found.arn, found.role_id, found.state, found.created, found.last_used)
 
 
-def _with_contents(connection: Connection, seen: Seen) -> Seen:
+def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers:
     """With the policies of half-made roles, and with what is in the namespaces that runs have made."""
     incomplete = Finder(seen).incomplete()
     inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}

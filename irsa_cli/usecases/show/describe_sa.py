@@ -28,7 +28,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.execute import naming_caller
 from irsa_cli.usecases.read.associations import association, taken_over
 from irsa_cli.usecases.read.bindings import naming_roles
-from irsa_cli.usecases.read.identity import ServiceAccount as Named
+from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
 
@@ -92,7 +92,7 @@ class _Describing:
         if account is not None and annotation_of(account) is not None:
             return account
         if not self.request.ignore_not_found:
-            named = Named(self.connection, namespace, name)
+            named = NamedServiceAccount(self.connection, namespace, name)
             try:
                 if account is None:
                     raise named.missing()

@@ -8,8 +8,8 @@ from irsa_cli.core.inventory.bindings import Bindings
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import naming_caller
-from irsa_cli.usecases.read.bindings import Scope, read_bindings
-from irsa_cli.usecases.read.identity import ServiceAccount
+from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
+from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Request:
     """
 
     target: Target
-    scope: Scope
+    scope: BindingsScope
     readers: tuple[str, ...] = ()
     ignore_not_found: bool = False
 
@@ -38,8 +38,8 @@ def get_bindings(request: Request, log: WireLog) -> Bindings:
     return found
 
 
-def _refuse(connection: Connection, scope: Scope) -> None:
+def _refuse(connection: Connection, scope: BindingsScope) -> None:
     """Say why there is no binding of that name: no such ServiceAccount, elsewhere, or without a role."""
     if scope.namespace:
-        ServiceAccount(connection, scope.namespace, scope.name).settings_with_role()
+        NamedServiceAccount(connection, scope.namespace, scope.name).settings_with_role()
     raise Refused(f"no ServiceAccount {scope.name} names a role in {connection.cluster.name}")

@@ -23,7 +23,7 @@ from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.values.arn import iam_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.verification.report import Check, Name, Permission, Status, Step
+from irsa_cli.core.verification.report import Check, Name, Permission, StepStatus, VerificationStep
 from irsa_cli.usecases.read.associations import note_of, taken_over
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from irsa_cli.core.values.cluster import Cluster
     from irsa_cli.kube.client import TokenAnswer
 
-OK, FAILED, NOT_CHECKED = Status.OK, Status.FAILED, Status.NOT_CHECKED
+OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
 # STS says AccessDenied for a dozen causes; these are those that a trust policy does not show.
 _UNSEEN = (
     "a service control or resource control policy, or a policy of a VPC endpoint, may deny it",
@@ -51,17 +51,17 @@ def open_check(what: str, error: IrsaError, *, needed: bool = True) -> Check:
     return Check(what, NOT_CHECKED, f"not checked: {why}", needed)
 
 
-def token(answer: TokenAnswer | IrsaError, *, account: str, audience: str, pod: str) -> Step:
+def token(answer: TokenAnswer | IrsaError, *, account: str, audience: str, pod: str) -> VerificationStep:
     """Whether the cluster gives a token. Not being allowed to ask says nothing about the binding."""
     bound = f"bound to pod {pod}" if pod else "bound to nothing"
     sent = f"TokenRequest for {account}, audience {audience}, {bound}"
     if not isinstance(answer, IrsaError):
         seconds = answer.expires.timestamp() - time.time()
-        return Step(Name.TOKEN, sent, (Check("token", OK, f"given, good for {seconds:.0f} s"),))
+        return VerificationStep(Name.TOKEN, sent, (Check("token", OK, f"given, good for {seconds:.0f} s"),))
     refused = isinstance(answer, ServiceError) and answer.status in (400, 404, 409, 422)
     if refused:
-        return Step(Name.TOKEN, sent, (Check("token", FAILED, answer.reason),))
-    return Step(Name.TOKEN, sent, (open_check("token", answer),))
+        return VerificationStep(Name.TOKEN, sent, (Check("token", FAILED, answer.reason),))
+    return VerificationStep(Name.TOKEN, sent, (open_check("token", answer),))
 
 
 def claims(
@@ -71,13 +71,13 @@ def claims(
     audience: str,
     public: Future[Keys],
     own: Future[Keys],
-) -> Step:
+) -> VerificationStep:
     """What the token says, and whose signature it bears."""
     published = f"{cluster.issuer.rstrip('/')}/.well-known/openid-configuration"
     sent = f"GET {published} and its keys, GET /openid/v1/jwks"
     if isinstance(answer, IrsaError):
         expected = f"expected: {cluster.issuer}, {subject}, {audience}"
-        return Step(
+        return VerificationStep(
             Name.CLAIMS, sent, (Check("claims", NOT_CHECKED, f"not checked: there is no token; {expected}"),)
         )
     found = jwt.check_claims(
@@ -86,7 +86,7 @@ def claims(
     checks = [
         Check(c.name, FAILED if c.wrong else OK, f"{c.text}; {c.wrong}" if c.wrong else c.text) for c in found
     ]
-    return Step(Name.CLAIMS, sent, (*checks, *_signatures(answer.token, public, own)))
+    return VerificationStep(Name.CLAIMS, sent, (*checks, *_signatures(answer.token, public, own)))
 
 
 def _signatures(text: str, public: Future[Keys], own: Future[Keys]) -> Iterator[Check]:
@@ -131,14 +131,16 @@ def _signature(text: str, keys: Keys | IrsaError, what: str, whose: str) -> Chec
     return Check(what, FAILED, why)
 
 
-def provider(found: Future[ProviderState | None], cluster: Cluster, account: str, audience: str) -> Step:
+def provider(
+    found: Future[ProviderState | None], cluster: Cluster, account: str, audience: str
+) -> VerificationStep:
     """Whether IAM in the role's account knows the issuer, for this audience."""
     arn = provider_arn(cluster.partition, account, cluster.issuer)
     sent = f"GetOpenIDConnectProvider {arn}"
     try:
         state = found.result()
     except IrsaError as error:
-        return Step(Name.PROVIDER, sent, (open_check("provider", error),))
+        return VerificationStep(Name.PROVIDER, sent, (open_check("provider", error),))
     if state is None:
         text = f"account {account} has no OIDC provider for {cluster.issuer}"
         command = f"irsa associate-oidc -c {cluster.name}"
@@ -148,13 +150,15 @@ def provider(found: Future[ProviderState | None], cluster: Cluster, account: str
                 f" --client-id-list {shlex.quote(audience)}"
             )
             command += f"  # in account {account}, where the role is"
-        return Step(Name.PROVIDER, sent, (Check("provider", FAILED, text),), (command,))
+        return VerificationStep(Name.PROVIDER, sent, (Check("provider", FAILED, text),), (command,))
     there = Check("provider", OK, f"account {account} has a provider for {state.url}")
     accepted = ", ".join(state.audiences) or "nothing"
     if audience in state.audiences:
-        return Step(Name.PROVIDER, sent, (there, Check("audiences", OK, f"it accepts {accepted}")))
+        return VerificationStep(
+            Name.PROVIDER, sent, (there, Check("audiences", OK, f"it accepts {accepted}"))
+        )
     wrong = Check("audiences", FAILED, f"it accepts {accepted}, and not {audience}")
-    return Step(
+    return VerificationStep(
         Name.PROVIDER,
         sent,
         (there, wrong),
@@ -187,27 +191,31 @@ def identity_of(
     )
 
 
-def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> Step:
+def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> VerificationStep:
     """The statement that admits the token; else what fails first in each."""
     parsed = role_arn(arn)
     sent = f"GetRole {parsed.name}, its trust policy evaluated for {identity.subject}"
     try:
         state = found.result()
     except IrsaError as error:
-        return Step(Name.TRUST, sent, (open_check("trust policy", error),))
+        return VerificationStep(Name.TRUST, sent, (open_check("trust policy", error),))
     if state is None:
-        return Step(Name.TRUST, sent, (Check("role", FAILED, f"role {arn} does not exist"),))
+        return VerificationStep(Name.TRUST, sent, (Check("role", FAILED, f"role {arn} does not exist"),))
     real = iam_arn(parsed.partition, parsed.account, f"role{state.path}{parsed.name}")
     if real != arn:
         text = f"role {arn} does not exist: the role {parsed.name} is {real}"
-        return Step(Name.TRUST, sent, (Check("role", FAILED, text),))
+        return VerificationStep(Name.TRUST, sent, (Check("role", FAILED, text),))
     explanation = explain(state.trust, identity, now=datetime.now(timezone.utc))
     status = {Answer.YES: OK, Answer.NO: FAILED, Answer.UNKNOWN: NOT_CHECKED}[explanation.answer]
     lines = (Check("trust policy", status, line) for line in explanation.text)
-    return Step(Name.TRUST, sent, (Check("role", OK, "it exists"), *lines), statements=explanation.verdicts)
+    return VerificationStep(
+        Name.TRUST, sent, (Check("role", OK, "it exists"), *lines), statements=explanation.verdicts
+    )
 
 
-def exchange(result: Exchange | IrsaError, arn: str, endpoint: str, session: str, trusted: Step) -> Step:
+def exchange(
+    result: Exchange | IrsaError, arn: str, endpoint: str, session: str, trusted: VerificationStep
+) -> VerificationStep:
     """Whether STS gives credentials.
 
     Where the trust policy (step `trusted`) asks for the session name, that says nothing of pods: their SDKs
@@ -222,40 +230,42 @@ def exchange(result: Exchange | IrsaError, arn: str, endpoint: str, session: str
         if by_session:
             own = f"the trust policy asks for the session name: it takes '{session}', pods have another"
             checks.append(Check("session name", NOT_CHECKED, own))
-        return Step(Name.EXCHANGE, sent, tuple(checks))
+        return VerificationStep(Name.EXCHANGE, sent, tuple(checks))
     if by_session and isinstance(result, ServiceError) and result.code == "AccessDenied":
         own = f"the trust policy asks for the session name: '{session}' is refused, pods have another"
-        return Step(Name.EXCHANGE, sent, (Check("credentials", NOT_CHECKED, f"not checked: {own}"),))
+        return VerificationStep(
+            Name.EXCHANGE, sent, (Check("credentials", NOT_CHECKED, f"not checked: {own}"),)
+        )
     if not isinstance(result, ServiceError) or result.transient or not result.status:
-        return Step(Name.EXCHANGE, sent, (open_check("credentials", result),))
+        return VerificationStep(Name.EXCHANGE, sent, (open_check("credentials", result),))
     unexplained = result.code == "AccessDenied" and trusted.status is OK
     advice = _UNSEEN if unexplained else ()
-    return Step(Name.EXCHANGE, sent, (Check("credentials", FAILED, result.reason),), advice)
+    return VerificationStep(Name.EXCHANGE, sent, (Check("credentials", FAILED, result.reason),), advice)
 
 
-def whose(result: str | IrsaError, arn: str, session: str) -> Step:
+def whose(result: str | IrsaError, arn: str, session: str) -> VerificationStep:
     """Whether AWS knows the credentials as the role's."""
     parsed = role_arn(arn)
     expected = f"arn:{parsed.partition}:sts::{parsed.account}:assumed-role/{parsed.name}/{session}"
     sent = "GetCallerIdentity with the credentials"
     if isinstance(result, IrsaError):
-        return Step(Name.IDENTITY, sent, (open_check("caller", result),))
+        return VerificationStep(Name.IDENTITY, sent, (open_check("caller", result),))
     right = result == expected
     text = result if right else f"{result}, and not {expected}"
-    return Step(Name.IDENTITY, sent, (Check("caller", OK if right else FAILED, text),))
+    return VerificationStep(Name.IDENTITY, sent, (Check("caller", OK if right else FAILED, text),))
 
 
-def chained(result: str | IrsaError, arn: str) -> Step:
+def chained(result: str | IrsaError, arn: str) -> VerificationStep:
     """Whether the credentials become a further role (role chaining)."""
     sent = f"AssumeRole {arn} with the credentials so far"
     if not isinstance(result, IrsaError):
-        return Step(Name.CHAIN, sent, (Check("credentials", OK, result),))
+        return VerificationStep(Name.CHAIN, sent, (Check("credentials", OK, result),))
     if isinstance(result, ServiceError) and result.status and not result.transient:
-        return Step(Name.CHAIN, sent, (Check("credentials", FAILED, result.reason),))
-    return Step(Name.CHAIN, sent, (open_check("credentials", result),))
+        return VerificationStep(Name.CHAIN, sent, (Check("credentials", FAILED, result.reason),))
+    return VerificationStep(Name.CHAIN, sent, (open_check("credentials", result),))
 
 
-def completeness(found: Future[RoleState | None], arn: str, cluster: Cluster) -> tuple[Step, ...]:
+def completeness(found: Future[RoleState | None], arn: str, cluster: Cluster) -> tuple[VerificationStep, ...]:
     """That the run which makes or deletes the role is not over, whatever STS says to the token."""
     try:
         role = found.result()
@@ -268,16 +278,16 @@ def completeness(found: Future[RoleState | None], arn: str, cluster: Cluster) ->
         return ()
     check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")
     advice = life.next_steps(f"-c {cluster.name} -r {cluster.region}")
-    return (Step(Name.COMPLETENESS, f"the tags of {arn}", (check,), advice),)
+    return (VerificationStep(Name.COMPLETENESS, f"the tags of {arn}", (check,), advice),)
 
 
-def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[Step, ...]:
+def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[VerificationStep, ...]:
     """That pods get other credentials, where an EKS Pod Identity association gives them another role."""
     if not isinstance(others, Association) or not pods_differ(others, arn):
         return ()
     sent = f"ListPodIdentityAssociations of {cluster.name}"
     check = Check("credentials", FAILED if others.role_arn else NOT_CHECKED, taken_over(others))
-    return (Step(Name.PODS, sent, (check,)),)
+    return (VerificationStep(Name.PODS, sent, (check,)),)
 
 
 def of_pod_identity(others: Association | Unreadable | None, arn: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
@@ -18,7 +18,7 @@ from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.core.verification.report import Permission, Step, Verification, agreed
+from irsa_cli.core.verification.report import Permission, Verification, VerificationStep, agreed
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import steps
 
@@ -49,6 +49,27 @@ class Wanted:
     resources: tuple[str, ...] = ()
     calls: tuple[ReadCall, ...] = ()
     chain: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        audience: str,
+        actions: Iterable[str],
+        resources: Iterable[str],
+        calls: Iterable[str],
+        chain: tuple[str, ...],
+    ) -> Wanted:
+        """What a user has written; raises `InvalidInput` for what AWS has not, or what must not be called."""
+        from irsa_cli.aws import permissions, simulation
+
+        return cls(
+            audience=audience,
+            actions=tuple(simulation.action(text) for text in actions),
+            resources=tuple(simulation.resource(text) for text in resources),
+            calls=tuple(permissions.read_call(text) for text in calls),
+            chain=chain,
+        )
 
 
 def attempt(work: Callable[[], T]) -> T | IrsaError:
@@ -160,7 +181,9 @@ class Verifier:
             raise IrsaError("there is no token")
         return exchange_once(self.connection.aws, arn, answer.token)
 
-    def _after(self, arn: str, exchanged: Exchange | IrsaError) -> tuple[list[Step], list[Permission]]:
+    def _after(
+        self, arn: str, exchanged: Exchange | IrsaError
+    ) -> tuple[list[VerificationStep], list[Permission]]:
         """What is done with the credentials: asking whose they are, becoming further roles, calling AWS."""
         simulations = self._simulations(arn)
         with ThreadPoolExecutor(WORKERS) as pool:
@@ -182,11 +205,13 @@ class Verifier:
 
         return identity(self.connection.aws.client_of("sts", _credentials(exchanged)))
 
-    def _chain(self, exchanged: Exchange | IrsaError) -> tuple[list[Step], RoleCredentials | IrsaError]:
+    def _chain(
+        self, exchanged: Exchange | IrsaError
+    ) -> tuple[list[VerificationStep], RoleCredentials | IrsaError]:
         """Become the roles of the chain, each with the credentials of the one before."""
         from irsa_cli.aws.sts import assume
 
-        found: list[Step] = []
+        found: list[VerificationStep] = []
         current = attempt(lambda: _credentials(exchanged))
         for arn in self.wanted.chain:
             current = attempt(lambda arn=arn, held=current: assume(self._sts(held), arn))  # type: ignore[misc]

@@ -19,13 +19,13 @@ from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, Unverified
-from irsa_cli.core.verification.report import Report, Status, Verification
+from irsa_cli.core.verification.report import StepStatus, Verification, VerificationReport
 from irsa_cli.transaction.events import Event, Listener, Step
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.execute import naming_caller
 from irsa_cli.usecases.command.namespaces import check_namespace
 from irsa_cli.usecases.command.pasting import pasted_options
-from irsa_cli.usecases.read.identity import ServiceAccount
+from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import steps
 from irsa_cli.usecases.verification.verifier import Verifier, Wanted
@@ -53,7 +53,7 @@ class Request:
     readers: tuple[str, ...] = ()
 
 
-def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None]) -> Report:
+def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None]) -> VerificationReport:
     """Verify one ServiceAccount or many; raises `IrsaError` when the cluster can't be reached.
 
     What keeps it from beginning after that is the report's error.
@@ -70,10 +70,10 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
             verifier = Verifier(connection, reads, request.wanted, options, many)
             items = _many(verifier, request) if many else (_one(verifier, request),)
     except IrsaError as error:
-        return Report(cluster, many=many, error=error)
+        return VerificationReport(cluster, many=many, error=error)
     where = f"-n {request.namespace}" if request.namespace else ""
     look = " ".join(filter(None, ("irsa doctor", where, options))) if many else items[0].look
-    return Report(cluster, items, many=many, seconds=monotonic() - started, look=look)
+    return VerificationReport(cluster, items, many=many, seconds=monotonic() - started, look=look)
 
 
 def looking_options(request: Request) -> str:
@@ -83,7 +83,7 @@ def looking_options(request: Request) -> str:
 
 
 def _one(verifier: Verifier, request: Request) -> Verification:
-    account = ServiceAccount(verifier.connection, request.namespace, request.name)
+    account = NamedServiceAccount(verifier.connection, request.namespace, request.name)
     with ThreadPoolExecutor(1) as pool:
         pod = pool.submit(_pod, verifier.connection, request)
         injection = account.settings_with_role()
@@ -201,8 +201,8 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
             steps.trust(role, arn, identity),
         ]
     for step in found:
-        yield from (f"{step.name.value}: {c.text}" for c in step.checks if c.status is not Status.OK)
-    if all(step.status is Status.OK for step in found):
+        yield from (f"{step.name.value}: {c.text}" for c in step.checks if c.status is not StepStatus.OK)
+    if all(step.status is StepStatus.OK for step in found):
         yield "trust: by provider and trust policy, as they are read now, STS should accept it"
 
 

@@ -31,7 +31,7 @@ from irsa_cli.usecases.command.execute import (
     planned,
 )
 from irsa_cli.usecases.command.retry import Attempts
-from irsa_cli.usecases.read.identity import ServiceAccount
+from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import find
 from irsa_cli.usecases.read.users import journals_of, living, sharers_of, users_of
 
@@ -241,7 +241,7 @@ class _Deleting:
         elif request.role_only:
             error = Refused(f"there is no role of irsa's for {bound.full_name} in {bound.cluster.name}")
         else:
-            error = ServiceAccount(self.connection, request.namespace, request.name).missing()
+            error = NamedServiceAccount(self.connection, request.namespace, request.name).missing()
         error.details = (*error.details, *_unsearched(bound))
         error.next_steps = (*error.next_steps, "a role of another name: run this again with --role-name")
         return error

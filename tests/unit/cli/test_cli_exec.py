@@ -9,7 +9,7 @@ from irsa_cli.cli.main import run
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.pod.renewal import Lifetime
 from irsa_cli.usecases.exec.run import Ready
-from irsa_cli.usecases.read.identity import ServiceAccount, Token
+from irsa_cli.usecases.read.identity import NamedServiceAccount, Token
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_disk_that_is_full_is_told_and_no_bug(
         raise OSError(28, "No space left on device")
 
     account = SimpleNamespace(label="default/reader@demo")
-    ready = Ready(cast("ServiceAccount", account), Injection(), Token("secret", Lifetime(0, 1)))
+    ready = Ready(cast(NamedServiceAccount, account), Injection(), Token("secret", Lifetime(0, 1)))
     monkeypatch.setattr(Ready, "make", lambda account: ready)
     monkeypatch.setattr("irsa_cli.cli.exec_.account_of", lambda options, speaking: account)
     monkeypatch.setattr("tempfile.mkdtemp", full)

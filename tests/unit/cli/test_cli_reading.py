@@ -8,7 +8,7 @@ import pytest
 
 from irsa_cli.cli.get_sa_render import age, lines
 from irsa_cli.cli.main import run
-from irsa_cli.core.inventory.bindings import Binding, BoundRole, Status
+from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 
@@ -51,12 +51,14 @@ NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
 ARN = "arn:aws:iam::111122223333:role/x/app"
 
 
-def binding(annotation: str, role: BoundRole | Unreadable | None, status: Status = Status.OK) -> Binding:
+def binding(
+    annotation: str, role: BoundRole | Unreadable | None, status: BindingStatus = BindingStatus.OK
+) -> ListedBinding:
     account = ServiceAccount("backend", "app", {"eks.amazonaws.com/role-arn": annotation}, created=NOW)
-    return Binding("backend", "app", annotation, status, account=account, role=role)
+    return ListedBinding("backend", "app", annotation, status, account=account, role=role)
 
 
-def cells(item: Binding, *, wide: bool = False) -> list[str]:
+def cells(item: ListedBinding, *, wide: bool = False) -> list[str]:
     head, row = list(lines([item], wide=wide))
     found = row.split()
     assert len(found) == len(head.split())
@@ -73,7 +75,7 @@ def test_a_line_has_a_word_in_each_column_whatever_the_annotation_is() -> None:
             binding(ARN, Unreadable("missing permission")),
             binding("", None),
             binding(" a \n\tb ", None),
-            Binding("", "", ARN, Status.NO_SERVICE_ACCOUNT, role=whole),
+            ListedBinding("", "", ARN, BindingStatus.NO_SERVICE_ACCOUNT, role=whole),
         ):
             cells(item, wide=wide)
     assert cells(binding(ARN, whole))[4] == "A,b,+1"

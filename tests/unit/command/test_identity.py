@@ -15,18 +15,18 @@ from irsa_cli.cli.token import when
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read import identity
-from irsa_cli.usecases.read.identity import ServiceAccount
+from irsa_cli.usecases.read.identity import NamedServiceAccount
 
 ROLE_ARN = "eks.amazonaws.com/role-arn"
 TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2ln"
 
 
-def account(annotations: dict[str, str] | None) -> ServiceAccount:
+def account(annotations: dict[str, str] | None) -> NamedServiceAccount:
     """A ServiceAccount as the cluster shows it; None: as if somebody had removed the annotations' field."""
     found = {"metadata": {"annotations": annotations}}
     kube = SimpleNamespace(service_account=lambda namespace, name: found)
     connection = SimpleNamespace(kube=kube, cluster=SimpleNamespace(name="demo"))
-    return ServiceAccount(cast("Connection", connection), "backend", "reader")
+    return NamedServiceAccount(cast("Connection", connection), "backend", "reader")
 
 
 @pytest.mark.parametrize(

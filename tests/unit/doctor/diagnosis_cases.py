@@ -9,13 +9,13 @@ from typing import Any
 from irsa_cli.core.doctor.facts import (
     Association,
     EksFacts,
-    Event,
     OtherAssociation,
     Role,
     RoleSummary,
+    TrailEvent,
     VpcEndpoint,
 )
-from irsa_cli.core.objects.kinds import Pod, Refused, Requirement, Volume
+from irsa_cli.core.objects.kinds import Pod, RefusedPod, Requirement, Volume
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
@@ -180,7 +180,7 @@ REFUSALS = (
 
 def refused(why: str, pods: tuple[Pod, ...] = (), **fields: Any) -> Change:
     """A Deployment without pods, which the API server refuses."""
-    made = Refused(
+    made = RefusedPod(
         "backend", "ReplicaSet/reader-5f", why, "Deployment/reader", "reader", last=NOW, pods="0 of 2"
     )
     return around(pods=pods, refused=(replace(made, **fields),))
@@ -234,7 +234,9 @@ def keyed(sub: str, aud: str = f"{PREFIX}:aud") -> Document:
 
 
 def event(error: str, seconds: int | None = None) -> Change:
-    return around(events=(Event(NOW, ROLE, error, seconds=seconds), Event(NOW - timedelta(hours=1), ROLE)))
+    return around(
+        events=(TrailEvent(NOW, ROLE, error, seconds=seconds), TrailEvent(NOW - timedelta(hours=1), ROLE))
+    )
 
 
 def endpoint(**elements: object) -> Change:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, judge
-from irsa_cli.core.doctor.facts import Event, Facts, NodeMetadata, Subject
+from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.errors import IrsaError, Refused
@@ -175,7 +175,7 @@ def test_every_cause_explains_itself(cause: Any) -> None:
         ("sdk-too-old", around(pods=(pod(containers=(container(image="app:1"),)),))),
         ("pod-static-credentials", around(pods=(pod(containers=(container(sources=("secret/a",)),)),))),
         ("pod-region", around(pods=(pod(containers=(container(env=NO_REGION),)),), events=())),
-        ("organization-policy", around(events=(Event(NOW, ROLE, "AccessDenied"),))),
+        ("organization-policy", around(events=(TrailEvent(NOW, ROLE, "AccessDenied"),))),
     ],
 )  # fmt: skip
 def test_hints_are_shown_and_are_no_problem(cause: str, change: Change) -> None:
@@ -202,7 +202,7 @@ TWICE = around(pods=(pod(containers=(container(env=env(ASSUME=ROLE)),)),))
             "pod-role-twice",
             both(TWICE, trusting({"Statement": [*TRUST["Statement"], ITSELF]})),
         ),
-        ("token-malformed", around(events=(Event(NOW, ROLE, "AccessDenied"),))),
+        ("token-malformed", around(events=(TrailEvent(NOW, ROLE, "AccessDenied"),))),
     ],
 )
 def test_what_a_hint_is_not_about(cause: str, change: Change) -> None:

@@ -10,7 +10,7 @@ import pytest
 from irsa_cli.cli.doctor_render import lines
 from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import Diagnosis, examined, judge
-from irsa_cli.core.doctor.facts import EksFacts, Event, Facts
+from irsa_cli.core.doctor.facts import EksFacts, Facts, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.objects.kinds import Volume
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -38,11 +38,13 @@ OTHER_ROLE = f"{ROLE}-2"
 RELEASE = {"app.kubernetes.io/instance": "shop"}
 
 
-def event(error: str = "", message: str = "", *, ago: int = 10, role: str = ROLE, own: bool = False) -> Event:
-    return Event(NOW - ago * MINUTE, role, error, message, own=own)
+def event(
+    error: str = "", message: str = "", *, ago: int = 10, role: str = ROLE, own: bool = False
+) -> TrailEvent:
+    return TrailEvent(NOW - ago * MINUTE, role, error, message, own=own)
 
 
-def answered(*events: Event) -> Change:
+def answered(*events: TrailEvent) -> Change:
     return around(events=events)
 
 
@@ -225,7 +227,7 @@ def test_whom_only_the_image_names_can_not_be_told_to_read(
     ],
 )
 def test_an_old_sdk_beside_the_endpoint_of_the_vpc(
-    image: str, events: tuple[Event, ...], hints: bool
+    image: str, events: tuple[TrailEvent, ...], hints: bool
 ) -> None:
     facts = around(pods=(pod(containers=(container(image=image),)),), events=events)(working())
     assert found(facts)["sts-global-endpoint"].judgement.hints is hints

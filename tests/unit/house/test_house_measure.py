@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[3] / "tools/house/measure.py"
 FILES = {
     "__init__.py": "",
     "top.py": "from irsa_cli.low import base\nfrom irsa_cli.low.base import Thing",
@@ -20,18 +17,6 @@ FILES = {
     "low/more/__init__.py": "",
     "low/more/deep.py": "from irsa_cli.low.one import late\n\nclass Thing:\n    pass\n",
 }
-
-
-@pytest.fixture
-def script() -> ModuleType:
-    """The script, as a module."""
-    spec = importlib.util.spec_from_file_location("house_measure", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

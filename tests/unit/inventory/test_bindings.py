@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from irsa_cli.aws.details import CALLS_PER_PAGE, CALLS_PER_ROLE, pages_pay
 from irsa_cli.core.inventory.bindings import (
-    Binding,
+    BindingStatus,
     BoundRole,
+    ListedBinding,
     ReadProvider,
     ReadRole,
-    Status,
     binding_of,
     identity_of,
     in_order,
@@ -46,37 +46,37 @@ def role(**tags: str) -> BoundRole:
 
 def judged(
     of: ServiceAccount | None = None, found: ReadRole = None, provider: ReadProvider = PROVIDER
-) -> Binding:
+) -> ListedBinding:
     return binding_of(CLUSTER, of or account(), found, provider)
 
 
 def test_a_binding_that_works() -> None:
     found = judged(found=role())
-    assert (found.status, found.reason, found.full_name) == (Status.OK, "", "backend/app")
+    assert (found.status, found.reason, found.full_name) == (BindingStatus.OK, "", "backend/app")
     assert found.explanation is not None
     assert found.explanation.allowed_by == (0,)
 
 
 def test_what_is_wrong() -> None:
-    assert judged(account("my-role"), role()).status is Status.BAD_ARN
-    assert judged(account(""), role()).status is Status.BAD_ARN
-    assert judged().status is Status.NO_ROLE
-    assert judged(account(ARN.replace("irsa/prod/", "")), role()).status is Status.NO_ROLE
-    assert judged(found=replace(role(), trust={})).status is Status.NOT_ADMITTED
-    assert judged(found=role(), provider=None).status is Status.NO_PROVIDER
+    assert judged(account("my-role"), role()).status is BindingStatus.BAD_ARN
+    assert judged(account(""), role()).status is BindingStatus.BAD_ARN
+    assert judged().status is BindingStatus.NO_ROLE
+    assert judged(account(ARN.replace("irsa/prod/", "")), role()).status is BindingStatus.NO_ROLE
+    assert judged(found=replace(role(), trust={})).status is BindingStatus.NOT_ADMITTED
+    assert judged(found=role(), provider=None).status is BindingStatus.NO_PROVIDER
     audience = {"eks.amazonaws.com/audience": "other"}
-    assert judged(account(**audience), role()).status is Status.NO_PROVIDER
+    assert judged(account(**audience), role()).status is BindingStatus.NO_PROVIDER
     accepting = ProviderState(ISSUER, ["other"])
-    assert judged(account(**audience), role(), accepting).status is Status.NOT_ADMITTED
+    assert judged(account(**audience), role(), accepting).status is BindingStatus.NOT_ADMITTED
 
 
 def test_nothing_is_ok_that_was_not_looked_at() -> None:
-    assert judged(found=WHY).status is Status.UNCERTAIN
-    assert judged(found=role(), provider=WHY).status is Status.UNCERTAIN
+    assert judged(found=WHY).status is BindingStatus.UNCERTAIN
+    assert judged(found=role(), provider=WHY).status is BindingStatus.UNCERTAIN
     network = role()
     network.trust["Statement"][0]["Condition"]["IpAddress"] = {"aws:SourceIp": "10.0.0.0/8"}
-    assert judged(found=network).status is Status.UNCERTAIN
-    assert judged(found=replace(role(), trust={}), provider=WHY).status is Status.NOT_ADMITTED
+    assert judged(found=network).status is BindingStatus.UNCERTAIN
+    assert judged(found=replace(role(), trust={}), provider=WHY).status is BindingStatus.NOT_ADMITTED
 
 
 def test_roles_without_a_service_account() -> None:
@@ -84,20 +84,24 @@ def test_roles_without_a_service_account() -> None:
     assert role(**mine).is_of(CLUSTER)
     assert not role(**{**mine, "irsa__cluster": f"{CLUSTER.arn}2"}).is_of(CLUSTER)
     gone = unbound(CLUSTER, role(**mine), {})
-    assert (gone.status, gone.full_name, gone.owner) == (Status.NO_SERVICE_ACCOUNT, "backend/app", "irsa")
+    assert (gone.status, gone.full_name, gone.owner) == (
+        BindingStatus.NO_SERVICE_ACCOUNT,
+        "backend/app",
+        "irsa",
+    )
     bare = unbound(CLUSTER, role(**mine), {"backend/app": account(None)})
     other = unbound(CLUSTER, role(**mine), {"backend/app": account(f"{ARN}2")})
-    assert {bare.status, other.status} == {Status.NO_SERVICE_ACCOUNT}
+    assert {bare.status, other.status} == {BindingStatus.NO_SERVICE_ACCOUNT}
     assert len({gone.reason, bare.reason, other.reason}) == 3
-    assert unbound(CLUSTER, role(**mine, irsa__commit="done"), {}).status is Status.ROLE_ONLY
-    assert unbound(CLUSTER, role(**mine, irsa__commit="pending"), {}).status is Status.INCOMPLETE
-    assert unbound(CLUSTER, role(**mine, irsa__commit="deleting"), {}).status is Status.DELETING
+    assert unbound(CLUSTER, role(**mine, irsa__commit="done"), {}).status is BindingStatus.ROLE_ONLY
+    assert unbound(CLUSTER, role(**mine, irsa__commit="pending"), {}).status is BindingStatus.INCOMPLETE
+    assert unbound(CLUSTER, role(**mine, irsa__commit="deleting"), {}).status is BindingStatus.DELETING
 
 
 def test_a_role_whose_run_is_not_over_is_not_ok_although_it_admits() -> None:
     mine = {"irsa__cluster": CLUSTER.arn, "irsa__service-account": "backend/app", "irsa__transaction": "t9"}
-    assert judged(found=role(**mine)).status is Status.OK
-    for commit, status in (("pending", Status.INCOMPLETE), ("deleting", Status.DELETING)):
+    assert judged(found=role(**mine)).status is BindingStatus.OK
+    for commit, status in (("pending", BindingStatus.INCOMPLETE), ("deleting", BindingStatus.DELETING)):
         found = judged(found=role(**mine, irsa__commit=commit))
         assert found.status is status
         assert "t9" in found.reason
@@ -109,13 +113,13 @@ def test_a_role_whose_run_is_not_over_is_not_ok_although_it_admits() -> None:
 def test_a_role_that_nobody_names_may_have_been_interrupted() -> None:
     mine = {"irsa__cluster": CLUSTER.arn, "irsa__service-account": "backend/app", "irsa__transaction": "t9"}
     found = unbound(CLUSTER, role(**mine), {})
-    assert found.status is Status.NO_SERVICE_ACCOUNT
+    assert found.status is BindingStatus.NO_SERVICE_ACCOUNT
     assert "t9 was interrupted" in found.reason
 
 
 def test_order() -> None:
-    one, two = judged(), Binding("a", "z", "", Status.OK)
-    orphan = Binding("backend", "app", ARN, Status.NO_SERVICE_ACCOUNT)
+    one, two = judged(), ListedBinding("a", "z", "", BindingStatus.OK)
+    orphan = ListedBinding("backend", "app", ARN, BindingStatus.NO_SERVICE_ACCOUNT)
     assert in_order([orphan, one, two]) == (two, one, orphan)
 
 

@@ -13,7 +13,7 @@ from irsa_cli.core.doctor.subjects import injected, is_bare, shown, unspaced
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Container, Volume
 from irsa_cli.sandbox.kube import podwebhook
-from irsa_cli.sandbox.kube import webhooks as sandbox_webhooks
+from irsa_cli.sandbox.kube.objects import webhooks as sandbox_webhooks
 
 ROLE = "arn:aws:iam::111122223333:role/reader"
 NAMES = st.sampled_from(["DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "X"])

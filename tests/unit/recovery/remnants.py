@@ -24,8 +24,8 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.recovery.judge import Key
 from irsa_cli.core.recovery.leftovers import (
-    Seen,
     SeenAccount,
+    SeenLeftovers,
     SeenNamespace,
     SeenProvider,
     SeenRole,
@@ -63,11 +63,11 @@ class Cloud:
     made: dict[Key, str] = field(default_factory=dict)
     """What runs have made, and which run it was first."""
 
-    def seen(self, now: datetime = NOW + timedelta(hours=1)) -> Seen:
+    def seen(self, now: datetime = NOW + timedelta(hours=1)) -> SeenLeftovers:
         """What recovery reads."""
         arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{CLUSTER.issuer.removeprefix('https://')}"
         own = {role.name for role in self.roles.values() if names_provider(role.state.trust, arn)}
-        return Seen(
+        return SeenLeftovers(
             cluster=CLUSTER,
             now=now,
             roles=tuple(self.roles.values()),

@@ -24,7 +24,14 @@ from irsa_cli.core.plan.states import (
     ServiceAccountState,
 )
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
-from irsa_cli.core.recovery.leftovers import Leftovers, Seen, SeenAccount, SeenNamespace, SeenRole, age_of
+from irsa_cli.core.recovery.leftovers import (
+    Leftovers,
+    SeenAccount,
+    SeenLeftovers,
+    SeenNamespace,
+    SeenRole,
+    age_of,
+)
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 from tests.support.thoroughness import examples
 from tests.unit.planning.desired_states import DOCUMENT, POLICIES, ROLE_ARN, STRANGER, desired, role_for
@@ -484,7 +491,7 @@ def test_the_age_is_of_the_youngest_and_of_the_run(
 
 def test_an_empty_cluster_has_no_remains() -> None:
     cloud = Cloud(others={"default"})
-    seen: Seen = cloud.seen()
+    seen: SeenLeftovers = cloud.seen()
     assert Finder(seen).find(0) == []
     assert Finder(seen).leftovers(FIRST) is None
     cloud.namespaces["x"] = SeenNamespace("x", "u", {"note": "theirs"}, NOW)

@@ -30,7 +30,7 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.plan.written import Unknown, Unreadable
+from irsa_cli.core.plan.written import UnknownState, UnreadableChange
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.transaction.folder import unfinished, unreadable
 from irsa_cli.transaction.journal import Journal, JournalError
@@ -246,9 +246,9 @@ def test_a_step_that_no_version_writes_is_no_step(tmp_path: Path, line: str) -> 
 
 @pytest.mark.parametrize("data", [None, 7, "x", [], {}, {"kind": None}])
 def test_what_is_no_change_is_none(data: Any) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableChange):
         written.read(data)
-    assert issubclass(Unknown, Unreadable)
+    assert issubclass(UnknownState, UnreadableChange)
 
 
 def test_a_file_that_never_ends_or_is_none_is_no_journal(tmp_path: Path) -> None:

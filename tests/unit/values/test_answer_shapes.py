@@ -168,7 +168,7 @@ NOT_THEIRS = [
 
 @pytest.mark.parametrize(("operation", "answer"), NOT_THEIRS)
 def test_an_answer_that_kubernetes_does_not_give_is_none(operation: str, answer: Any) -> None:
-    with pytest.raises(kube.ForeignAnswer):
+    with pytest.raises(kube.ForeignKubeAnswer):
         kube.check(operation, copy.deepcopy(answer))
 
 
@@ -196,7 +196,7 @@ def test_what_is_null_is_not_there() -> None:
 def test_what_is_only_rehearsed_has_a_name_and_no_more() -> None:
     answer = {"kind": "ServiceAccount", "metadata": {"name": "app"}}
     kube.check("create serviceaccounts", answer, rehearsed=True)
-    with pytest.raises(kube.ForeignAnswer):
+    with pytest.raises(kube.ForeignKubeAnswer):
         kube.check("create serviceaccounts", answer)
 
 
@@ -212,5 +212,5 @@ def test_pods_by_their_metadata_alone_have_no_spec() -> None:
     """As a rollback asks for what is in a namespace; a list of whole pods has to have them."""
     items = [{"metadata": {"name": "app", "namespace": "a", "uid": "1", "resourceVersion": "1"}}]
     assert kube.check("list pods", {"kind": "PartialObjectMetadataList", "metadata": {}, "items": items})
-    with pytest.raises(kube.ForeignAnswer):
+    with pytest.raises(kube.ForeignKubeAnswer):
         kube.check("list pods", {"kind": "PodList", "metadata": {}, "items": items})

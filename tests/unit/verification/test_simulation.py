@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.aws.simulation import Caller, Simulated, action, resource, simulate
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.core.verification.report import Status
+from irsa_cli.core.verification.report import StepStatus
 from irsa_cli.usecases.verification.steps import simulated
 
 ROLE = "arn:aws:iam::111122223333:role/own/reader"
@@ -112,8 +112,8 @@ def test_missing_keys_of_a_named_resource_are_told_with_it() -> None:
 )
 def test_a_decision_counts_only_when_nothing_was_missing(decision: str, missing: list[str]) -> None:
     (found,) = simulated([Simulated("s3:GetObject", "*", decision, tuple(missing))], ["s3:GetObject"])
-    decided = Status.OK if decision == "allowed" else Status.FAILED
-    assert found.status is (Status.NOT_CHECKED if missing else decided)
+    decided = StepStatus.OK if decision == "allowed" else StepStatus.FAILED
+    assert found.status is (StepStatus.NOT_CHECKED if missing else decided)
 
 
 @pytest.mark.parametrize(

@@ -19,29 +19,31 @@ from irsa_cli.core.values.errors import ExitCode, IrsaError, Refused
 from irsa_cli.core.verification.report import (
     Check,
     Name,
-    Outcome,
     Permission,
-    Report,
-    Status,
-    Step,
+    StepStatus,
     Verification,
+    VerificationOutcome,
+    VerificationReport,
+    VerificationStep,
     agreed,
 )
 
-OK, FAILED, OPEN = Status.OK, Status.FAILED, Status.NOT_CHECKED
+OK, FAILED, OPEN = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
 SIX = (Name.TOKEN, Name.CLAIMS, Name.PROVIDER, Name.TRUST, Name.EXCHANGE, Name.IDENTITY)
 CLUSTER = Cluster("prod", "arn:aws:eks:eu-west-1:1:cluster/prod", "eu-west-1", "aws", "1", "https://i")
 
 
-def step(name: Name, *statuses: Status, needed: bool = True) -> Step:
-    return Step(name, "sent", tuple(Check("x", status, f"{name.value} text", needed) for status in statuses))
+def step(name: Name, *statuses: StepStatus, needed: bool = True) -> VerificationStep:
+    return VerificationStep(
+        name, "sent", tuple(Check("x", status, f"{name.value} text", needed) for status in statuses)
+    )
 
 
-def six(**statuses: Status) -> tuple[Step, ...]:
+def six(**statuses: StepStatus) -> tuple[VerificationStep, ...]:
     return tuple(step(name, statuses.get(name.value, OK)) for name in SIX)
 
 
-def one(steps: tuple[Step, ...], *permissions: Status, **more: Any) -> Verification:
+def one(steps: tuple[VerificationStep, ...], *permissions: StepStatus, **more: Any) -> Verification:
     asked = tuple(Permission("call", f"p{n}", status, f"p{n} text") for n, status in enumerate(permissions))
     return Verification("shop", "cart", "arn:aws:iam::1:role/cart", "aud", steps, asked, **more)
 
@@ -59,58 +61,59 @@ def one(steps: tuple[Step, ...], *permissions: Status, **more: Any) -> Verificat
         ((OPEN, FAILED), False, FAILED),
     ],
 )
-def test_a_step(checks: tuple[Status, ...], needed: bool, expected: Status) -> None:
+def test_a_step(checks: tuple[StepStatus, ...], needed: bool, expected: StepStatus) -> None:
     assert step(Name.TOKEN, *checks, needed=needed).status is expected
 
 
 @pytest.mark.parametrize(
     ("verification", "expected"),
     [
-        (one(six()), Outcome.VERIFIED),
-        (one(six(), OK, OK), Outcome.VERIFIED),
+        (one(six()), VerificationOutcome.VERIFIED),
+        (one(six(), OK, OK), VerificationOutcome.VERIFIED),
         # What the caller may not read is proven by the exchange.
-        (one(six(provider=OPEN, trust=OPEN, claims=OPEN)), Outcome.VERIFIED),
-        (one(six(token=OPEN, claims=OPEN, exchange=OPEN, identity=OPEN)), Outcome.UNDETERMINED),
-        (one(six(identity=OPEN)), Outcome.UNDETERMINED),
-        (one(six(), OK, OPEN), Outcome.UNDETERMINED),
-        (one(six(), OPEN, FAILED), Outcome.FAILED),
-        (one(six(trust=FAILED, exchange=OPEN)), Outcome.FAILED),
-        (one((*six(), step(Name.CHAIN, OK))), Outcome.VERIFIED),
-        (one((*six(), step(Name.CHAIN, OPEN))), Outcome.UNDETERMINED),
-        (one((*six(), step(Name.CHAIN, FAILED))), Outcome.FAILED),
-        (one(()), Outcome.UNDETERMINED),
-        (one((), error=IrsaError("no network")), Outcome.UNDETERMINED),
-        (one((), error=Refused("no such thing")), Outcome.FAILED),
+        (one(six(provider=OPEN, trust=OPEN, claims=OPEN)), VerificationOutcome.VERIFIED),
+        (one(six(token=OPEN, claims=OPEN, exchange=OPEN, identity=OPEN)), VerificationOutcome.UNDETERMINED),
+        (one(six(identity=OPEN)), VerificationOutcome.UNDETERMINED),
+        (one(six(), OK, OPEN), VerificationOutcome.UNDETERMINED),
+        (one(six(), OPEN, FAILED), VerificationOutcome.FAILED),
+        (one(six(trust=FAILED, exchange=OPEN)), VerificationOutcome.FAILED),
+        (one((*six(), step(Name.CHAIN, OK))), VerificationOutcome.VERIFIED),
+        (one((*six(), step(Name.CHAIN, OPEN))), VerificationOutcome.UNDETERMINED),
+        (one((*six(), step(Name.CHAIN, FAILED))), VerificationOutcome.FAILED),
+        (one(()), VerificationOutcome.UNDETERMINED),
+        (one((), error=IrsaError("no network")), VerificationOutcome.UNDETERMINED),
+        (one((), error=Refused("no such thing")), VerificationOutcome.FAILED),
     ],
 )
-def test_outcomes(verification: Verification, expected: Outcome) -> None:
+def test_outcomes(verification: Verification, expected: VerificationOutcome) -> None:
     assert verification.outcome is expected
     assert bool(verification.problem) is (
-        expected is not Outcome.VERIFIED and bool(verification.steps or verification.error)
+        expected is not VerificationOutcome.VERIFIED and bool(verification.steps or verification.error)
     )
 
 
 @given(
-    st.lists(st.sampled_from(list(Status)), min_size=6, max_size=6), st.lists(st.sampled_from(list(Status)))
+    st.lists(st.sampled_from(list(StepStatus)), min_size=6, max_size=6),
+    st.lists(st.sampled_from(list(StepStatus))),
 )
 def test_verified_means_that_sts_was_asked_and_all_that_was_wished_is_right(
-    statuses: list[Status], permissions: list[Status]
+    statuses: list[StepStatus], permissions: list[StepStatus]
 ) -> None:
     found = one(tuple(step(name, status) for name, status in zip(SIX, statuses, strict=True)), *permissions)
-    if found.outcome is Outcome.VERIFIED:
+    if found.outcome is VerificationOutcome.VERIFIED:
         assert statuses[4] is OK
         assert statuses[5] is OK
         assert set(permissions) <= {OK}
         assert FAILED not in statuses
-    assert (found.outcome is Outcome.FAILED) == (FAILED in (*statuses, *permissions))
+    assert (found.outcome is VerificationOutcome.FAILED) == (FAILED in (*statuses, *permissions))
 
 
 @given(st.lists(st.sampled_from([OK, OPEN]), min_size=6, max_size=6), st.lists(st.sampled_from([OK, OPEN])))
 def test_what_stays_open_is_explained_by_what_decides(
-    statuses: list[Status], permissions: list[Status]
+    statuses: list[StepStatus], permissions: list[StepStatus]
 ) -> None:
     found = one(tuple(step(name, status) for name, status in zip(SIX, statuses, strict=True)), *permissions)
-    if found.outcome is Outcome.UNDETERMINED:
+    if found.outcome is VerificationOutcome.UNDETERMINED:
         what = found.problem.partition(":")[0]
         by_name = dict(zip((name.value for name in SIX), statuses, strict=True))
         assert what in ("token", "exchange", "identity", *(item.what for item in found.permissions))
@@ -121,9 +124,9 @@ def test_what_stays_open_is_explained_by_what_decides(
 
 def test_sts_has_the_last_word_on_a_trust_policy() -> None:
     """What was read may be older than what STS used, or our evaluation be wrong."""
-    assert agreed(one(six(trust=FAILED))).outcome is Outcome.VERIFIED
+    assert agreed(one(six(trust=FAILED))).outcome is VerificationOutcome.VERIFIED
     assert agreed(one(six(trust=FAILED))).step(Name.TRUST).status is OPEN
-    for exchange, trust in product((FAILED, OPEN), Status):
+    for exchange, trust in product((FAILED, OPEN), StepStatus):
         before = one(six(exchange=exchange, trust=trust))
         assert agreed(before) == before
     assert agreed(one(())) == one(())
@@ -141,18 +144,18 @@ def test_sts_has_the_last_word_on_a_trust_policy() -> None:
     ],
 )
 def test_the_exit_code_is_that_of_the_worst(items: list[Verification], code: int) -> None:
-    assert Report(CLUSTER, tuple(items), many=True).exit_code == code
+    assert VerificationReport(CLUSTER, tuple(items), many=True).exit_code == code
     if len(items) == 1 and items[0].error is None:
-        assert Report(CLUSTER, tuple(items)).exit_code == code
+        assert VerificationReport(CLUSTER, tuple(items)).exit_code == code
 
 
 def test_errors_and_signals_have_their_own_exit_codes() -> None:
-    assert Report(None, error=Refused("x")).exit_code == ExitCode.REFUSED
-    assert Report(None, error=ValueError("x")).exit_code == ExitCode.FAILED
-    assert Report(None, error=IrsaError("x"), signal=15).exit_code == 143
+    assert VerificationReport(None, error=Refused("x")).exit_code == ExitCode.REFUSED
+    assert VerificationReport(None, error=ValueError("x")).exit_code == ExitCode.FAILED
+    assert VerificationReport(None, error=IrsaError("x"), signal=15).exit_code == 143
 
 
-MANY = Report(
+MANY = VerificationReport(
     CLUSTER,
     (
         one(six()),
@@ -183,7 +186,7 @@ def test_junit_counts_what_it_lists() -> None:
 
 
 def test_junit_of_a_run_that_could_not_begin_has_an_error() -> None:
-    root = ElementTree.fromstring(junit(Report(None, error=IrsaError("no cluster"))))
+    root = ElementTree.fromstring(junit(VerificationReport(None, error=IrsaError("no cluster"))))
     assert [error.get("message") for error in root.iter("error")] == ["no cluster"]
 
 
@@ -199,7 +202,7 @@ def test_junit_of_a_run_that_could_not_begin_has_an_error() -> None:
 def test_a_run_that_could_not_begin_names_what_was_asked_for(
     cluster: Cluster | None, asked: tuple[str, str], place: str
 ) -> None:
-    report = Report(cluster, many="/" not in asked[1], error=Refused("no pod"), asked=asked)
+    report = VerificationReport(cluster, many="/" not in asked[1], error=Refused("no pod"), asked=asked)
     (run,) = json.loads(sarif(report))["runs"]
     (location,) = run["results"][0]["locations"]
     assert location["physicalLocation"]["artifactLocation"]["uri"] == f"serviceaccounts/{place}"
@@ -210,13 +213,16 @@ def test_a_run_that_could_not_begin_names_what_was_asked_for(
 
 
 @given(
-    st.lists(st.sampled_from(list(Status)), min_size=6, max_size=6), st.lists(st.sampled_from(list(Status)))
+    st.lists(st.sampled_from(list(StepStatus)), min_size=6, max_size=6),
+    st.lists(st.sampled_from(list(StepStatus))),
 )
-def test_junit_is_green_only_for_what_is_verified(statuses: list[Status], permissions: list[Status]) -> None:
+def test_junit_is_green_only_for_what_is_verified(
+    statuses: list[StepStatus], permissions: list[StepStatus]
+) -> None:
     item = one(tuple(step(name, status) for name, status in zip(SIX, statuses, strict=True)), *permissions)
-    (suite,) = ElementTree.fromstring(junit(Report(CLUSTER, (item,)))).findall("testsuite")
+    (suite,) = ElementTree.fromstring(junit(VerificationReport(CLUSTER, (item,)))).findall("testsuite")
     red = int(suite.get("failures", "")) + int(suite.get("errors", ""))
-    assert (red == 0) == (item.outcome is Outcome.VERIFIED)
+    assert (red == 0) == (item.outcome is VerificationOutcome.VERIFIED)
 
 
 def test_sarif_has_a_result_for_everything_that_is_wrong_or_open() -> None:
@@ -351,8 +357,10 @@ SHAPE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("report", [MANY, Report(CLUSTER), Report(None, error=IrsaError("no cluster"))])
-def test_sarif_is_of_its_shape(report: Report) -> None:
+@pytest.mark.parametrize(
+    "report", [MANY, VerificationReport(CLUSTER), VerificationReport(None, error=IrsaError("no cluster"))]
+)
+def test_sarif_is_of_its_shape(report: VerificationReport) -> None:
     jsonschema.validate(json.loads(sarif(report)), SHAPE)
 
 
@@ -362,7 +370,7 @@ LOOK = "irsa doctor cart -n shop -c prod"
 
 def proof_of(item: Verification) -> list[str]:
     """What the forms for pipelines say of it beside its steps: JSON, JUnit, SARIF."""
-    report = Report(CLUSTER, (item,))
+    report = VerificationReport(CLUSTER, (item,))
     document = report.to_json()
     suite = ElementTree.fromstring(junit(report)).find("testsuite")
     assert suite is not None
@@ -399,11 +407,14 @@ def test_junit_is_xml_whatever_others_have_written(text: str, name: str) -> None
     items = (
         replace(one(six()), role_arn=text, error=Refused("can't be right", reason=text)),
         replace(
-            one((Step(Name.TRUST, text, (Check(text, FAILED, text), Check("y", OPEN, text))),)),
+            one((VerificationStep(Name.TRUST, text, (Check(text, FAILED, text), Check("y", OPEN, text))),)),
             permissions=(Permission("call", name, FAILED, text, text),),
         ),
     )
-    for report in (Report(CLUSTER, items, many=True), Report(None, error=IrsaError(text))):
+    for report in (
+        VerificationReport(CLUSTER, items, many=True),
+        VerificationReport(None, error=IrsaError(text)),
+    ):
         found = junit(report)
         assert found.isascii()
         ElementTree.fromstring(found)

@@ -11,7 +11,7 @@ from irsa_cli.core.doctor.causes.exchanges import calls, in_words, newest, newes
 from irsa_cli.core.doctor.causes.own_token import own_tokens
 from irsa_cli.core.doctor.causes.seen import to_see
 from irsa_cli.core.doctor.causes.trust_reading import require_admitted
-from irsa_cli.core.doctor.facts import Event, Facts, Subject
+from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     account_of,
@@ -178,7 +178,7 @@ def _refused(facts: Facts) -> Judgement:
     return ok("no exchange was refused for a reason that can't be seen", last=last.time.isoformat())
 
 
-def _undecided(facts: Facts, event: Event, found_by: Iterable[Pod]) -> Judgement:
+def _undecided(facts: Facts, event: TrailEvent, found_by: Iterable[Pod]) -> Judgement:
     """A refusal that nothing explains; what irsa tried after it tells whether it would happen again."""
     said = f"STS refused the newest exchange: {in_words(event)}"
     evidence = {"role": event.role_arn, "pods": pod_names(found_by)}
@@ -201,7 +201,7 @@ def _roles_wanted(subject: Subject) -> list[str]:
     return [named, *(item.role for item in own_tokens(subject))]
 
 
-def _is_others(facts: Facts, event: Event) -> bool:
+def _is_others(facts: Facts, event: TrailEvent) -> bool:
     """Whether another check is about such a refusal: its reason is in its code."""
     if event.error.startswith((*_THROTTLED, _DISABLED)) or event.error in _EXPIRED:
         return True
@@ -222,12 +222,12 @@ def _require_in_order(facts: Facts) -> None:
         raise CannotTell("the provider does not accept the token's audience")
 
 
-def _says_why(facts: Facts, event: Event) -> bool:
+def _says_why(facts: Facts, event: TrailEvent) -> bool:
     said = event.message.lower()
     return _is_unexplained(facts, event, _INVALID) and (_NO_TOKEN in said or _NO_PROVIDER in said)
 
 
-def _is_unexplained(facts: Facts, event: Event, error: str) -> bool:
+def _is_unexplained(facts: Facts, event: TrailEvent, error: str) -> bool:
     """Whether the newest call was refused with this error, and trust policy and provider are in order."""
     if event.error != error and event.error != f"{error}Exception":
         return False

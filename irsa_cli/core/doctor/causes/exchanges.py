@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from irsa_cli.core.doctor.facts import Event, Facts
+from irsa_cli.core.doctor.facts import Facts, TrailEvent
 from irsa_cli.core.doctor.subjects import ROLE_ENV
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -20,12 +20,12 @@ NO_WORDS = "An unknown error occurred"
 """What CloudTrail writes in place of what STS said, as a rule."""
 
 
-def calls(facts: Facts) -> tuple[Event, ...]:
+def calls(facts: Facts) -> tuple[TrailEvent, ...]:
     """The application's calls, the newest one first."""
     return tuple(event for event in have(facts.named.events) if not event.own)
 
 
-def newest(facts: Facts) -> Event:
+def newest(facts: Facts) -> TrailEvent:
     """The newest of them; raises `CannotTell` without any."""
     events = calls(facts)
     if not events:
@@ -39,10 +39,10 @@ def began(pods: Iterable[Pod]) -> datetime | None:
     return min((pod.created for pod in pods if pod.created is not None), default=None)
 
 
-def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, Event]:
+def newest_by_role(facts: Facts, pods: Iterable[Pod]) -> dict[str, TrailEvent]:
     """The newest call for each role since the oldest of these pods was made: others may be theirs."""
     since = began(pods)
-    found: dict[str, Event] = {}
+    found: dict[str, TrailEvent] = {}
     for event in sorted(calls(facts), key=lambda event: event.time, reverse=True):
         if since is None or event.time >= since:
             found.setdefault(event.role_arn, event)
@@ -66,7 +66,7 @@ def run_long_enough(facts: Facts, pods: Iterable[Pod]) -> list[Pod]:
     return [pod for pod in pods if pod.created is not None and facts.now - pod.created > DELAY]
 
 
-def in_words(event: Event) -> str:
+def in_words(event: TrailEvent) -> str:
     """What STS answered, in its own words where CloudTrail has them, and when."""
     said = "" if event.message in ("", NO_WORDS) else f": {event.message}"
     return f"{event.error}{said} at {event.time.isoformat()}"

@@ -17,7 +17,7 @@ from irsa_cli.core.doctor.facts import Association, Facts
 from irsa_cli.core.policies.conditions import first_failing
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.web_identity import Context, Present
+from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, Answer, covers
 from irsa_cli.core.values.arn import Arn
 
@@ -39,14 +39,14 @@ class Said:
 def context_of(facts: Facts, association: Association) -> Context:
     """The condition keys of EKS Pod Identity's request for the ServiceAccount."""
     cluster = facts.cluster
-    found: dict[str, tuple[str, ...] | Present] = {
+    found: dict[str, tuple[str, ...] | PresentKey] = {
         "aws:sourceaccount": (cluster.account,),
         "aws:sourcearn": (cluster.arn,),
-        "aws:sourceorgid": Present(),
-        "aws:sourceorgpaths": Present(),
+        "aws:sourceorgid": PresentKey(),
+        "aws:sourceorgpaths": PresentKey(),
         "aws:principalisawsservice": ("true",),
         "aws:principalservicename": (SERVICE,),
-        "aws:principalservicenameslist": Present(),
+        "aws:principalservicenameslist": PresentKey(),
         "aws:securetransport": ("true",),
         "aws:requestedregion": (cluster.region,),
     }
@@ -58,13 +58,13 @@ def _tags(facts: Facts, association: Association, prefix: str) -> Context:
     if association.without_tags:
         return {}
     cluster, subject = facts.cluster, facts.named
-    tags: dict[str, tuple[str, ...] | Present] = {
+    tags: dict[str, tuple[str, ...] | PresentKey] = {
         "eks-cluster-arn": (cluster.arn,),
         "eks-cluster-name": (cluster.name,),
         "kubernetes-namespace": (subject.namespace,),
         "kubernetes-service-account": (subject.name,),
-        "kubernetes-pod-name": Present(),
-        "kubernetes-pod-uid": Present(),
+        "kubernetes-pod-name": PresentKey(),
+        "kubernetes-pod-uid": PresentKey(),
     }
     return {**{f"{prefix}{key}": value for key, value in tags.items()}, "aws:tagkeys": tuple(tags)}
 
@@ -82,8 +82,8 @@ def said_to_role(document: Document, facts: Facts, association: Association) -> 
         "aws:principalarn": (association.role_arn,),
         "aws:principalaccount": (arn.account,),
         "aws:principaltype": ("AssumedRole",),
-        "aws:principalorgid": Present(),
-        "aws:principalorgpaths": Present(),
+        "aws:principalorgid": PresentKey(),
+        "aws:principalorgpaths": PresentKey(),
         "aws:securetransport": ("true",),
         "aws:requestedregion": (facts.cluster.region,),
         **_tags(facts, association, "aws:requesttag/"),

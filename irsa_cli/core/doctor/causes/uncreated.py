@@ -15,7 +15,7 @@ from irsa_cli.core.doctor.causes.usage import has_role, is_active, is_near
 from irsa_cli.core.doctor.facts import Association, Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import account_of, listed
-from irsa_cli.core.objects.kinds import Refused, ServiceAccount
+from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 
 _ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
@@ -85,7 +85,7 @@ def waits_for_pods(facts: Facts) -> bool:
     )
 
 
-def _is_past(facts: Facts, item: Refused) -> bool:
+def _is_past(facts: Facts, item: RefusedPod) -> bool:
     """Whether its maker has made a pod since."""
     pods = facts.named.pods if isinstance(facts.named.pods, tuple) else ()
     return item.last is not None and any(
@@ -93,7 +93,7 @@ def _is_past(facts: Facts, item: Refused) -> bool:
     )
 
 
-def _account_wanted(item: Refused) -> str | None:
+def _account_wanted(item: RefusedPod) -> str | None:
     """The ServiceAccount of the pods: their template's, or the one that is said to be missing."""
     return item.service_account or missing_account(item.why) or None
 
@@ -104,7 +104,7 @@ def missing_account(why: str) -> str:
     return (found[1] or found[2]) if found else ""
 
 
-def _was_meant(facts: Facts, item: Refused) -> bool:
+def _was_meant(facts: Facts, item: RefusedPod) -> bool:
     """Whether pods were to use the ServiceAccount, which has a role, and ask for one that is not there."""
     subject = facts.named
     wanted = missing_account(item.why)
@@ -116,7 +116,7 @@ def _was_meant(facts: Facts, item: Refused) -> bool:
     return is_near(wanted, subject.name) or _is_of_name(item, subject.name)
 
 
-def _is_of_name(item: Refused, name: str) -> bool:
+def _is_of_name(item: RefusedPod, name: str) -> bool:
     maker = (item.root or item.maker).partition("/")[2]
     return maker == name or maker.startswith(f"{name}-") or is_near(maker, name)
 
@@ -129,7 +129,7 @@ class _Reason:
     fix: str
 
 
-def _judged(facts: Facts, found: list[Refused]) -> Judgement:
+def _judged(facts: Facts, found: list[RefusedPod]) -> Judgement:
     item = found[0]
     _leave_to_others(facts, item)
     reason = _reason(facts, item)
@@ -137,7 +137,7 @@ def _judged(facts: Facts, found: list[Refused]) -> Judgement:
     return problem(reason.text, fix=reason.fix, makers=_makers(found), **_said(found), **evidence)
 
 
-def _leave_to_others(facts: Facts, item: Refused) -> None:
+def _leave_to_others(facts: Facts, item: RefusedPod) -> None:
     """Raises `CannotTell` where the webhook of the identities itself fails, which is a cause of its own."""
     calling = _CALLING.search(item.why)
     webhooks = facts.webhooks if isinstance(facts.webhooks, tuple) else ()
@@ -153,7 +153,7 @@ def _is_heeded(facts: Facts) -> bool:
     return isinstance(account, ServiceAccount) and has_role(account)
 
 
-def _reason(facts: Facts, item: Refused) -> _Reason:
+def _reason(facts: Facts, item: RefusedPod) -> _Reason:
     subject, why = facts.named, item.why
     wanted = missing_account(why)
     if wanted and wanted != subject.name:
@@ -172,7 +172,7 @@ def _reason(facts: Facts, item: Refused) -> _Reason:
     return _by_admission(item)
 
 
-def _by_admission(item: Refused) -> _Reason:
+def _by_admission(item: RefusedPod) -> _Reason:
     why, namespace = item.why, item.namespace
     hooks = "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations"
     calling, denied, quota = _CALLING.search(why), _DENIED.search(why), _QUOTA.search(why)
@@ -192,43 +192,43 @@ def _by_admission(item: Refused) -> _Reason:
     return _Reason("the API server's words say why", _events(item))
 
 
-def _makers(found: Iterable[Refused]) -> str:
+def _makers(found: Iterable[RefusedPod]) -> str:
     return listed(item.root if item.root not in ("", item.maker) else item.maker for item in found)
 
 
-def _said(found: list[Refused]) -> dict[str, str]:
+def _said(found: list[RefusedPod]) -> dict[str, str]:
     item = found[0]
     more = {"pods": item.pods} if item.pods else {}
     last = {"last_told": item.last.isoformat()} if item.last else {}
     return {**more, **last, "the_API_server_says": item.why}
 
 
-def _kind(item: Refused) -> tuple[str, str]:
+def _kind(item: RefusedPod) -> tuple[str, str]:
     kind, _, name = (item.root or item.maker).partition("/")
     return kind, shlex.quote(name)
 
 
-def _events(item: Refused) -> str:
+def _events(item: RefusedPod) -> str:
     kind, _, name = item.maker.partition("/")
     selector = f"reason=FailedCreate,involvedObject.kind={kind},involvedObject.name={name}"
     return f"kubectl -n {item.namespace} get events --field-selector {shlex.quote(selector)}"
 
 
-def _restart(item: Refused) -> str:
+def _restart(item: RefusedPod) -> str:
     kind, name = _kind(item)
     if kind not in _ROLLED:
         return _events(item)  # Its controller tries again by itself.
     return f"kubectl -n {item.namespace} rollout restart {kind.lower()}/{name}"
 
 
-def _set_account(item: Refused, account: str) -> str:
+def _set_account(item: RefusedPod, account: str) -> str:
     kind, name = _kind(item)
     if kind not in _ROLLED:
         return _edit(item)
     return f"kubectl -n {item.namespace} set serviceaccount {kind.lower()} {name} {account}"
 
 
-def _edit(item: Refused) -> str:
+def _edit(item: RefusedPod) -> str:
     """The command that opens what the pods are made from; the template of a Job can't be changed."""
     kind, name = _kind(item)
     if kind in (*_ROLLED, "CronJob", "ReplicaSet", "ReplicationController"):

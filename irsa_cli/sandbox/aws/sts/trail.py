@@ -17,12 +17,12 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, json_result
-from irsa_cli.sandbox.aws.web_identity import parse_role_arn
+from irsa_cli.sandbox.aws.sts.web_identity import parse_role_arn
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.callers import Caller, Session
     from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.aws.web_identity import Token
+    from irsa_cli.sandbox.aws.sts.web_identity import Token
     from irsa_cli.sandbox.model import Answer
 
 _SOURCE, _NAME = "sts.amazonaws.com", "AssumeRoleWithWebIdentity"

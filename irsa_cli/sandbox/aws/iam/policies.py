@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from irsa_cli.sandbox.aws.account import Account
 from irsa_cli.sandbox.aws.answer import AwsError, Repeated, limit_exceeded, xml_result
-from irsa_cli.sandbox.aws.grammar import check_identity_policy, without_space
-from irsa_cli.sandbox.aws.paging import page
+from irsa_cli.sandbox.aws.iam.account import Account
+from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy, without_space
+from irsa_cli.sandbox.aws.iam.paging import page
+from irsa_cli.sandbox.aws.iam.roles import check_policy_arn, check_tag_quota
+from irsa_cli.sandbox.aws.iam.shapes import check_tags
 from irsa_cli.sandbox.aws.request import AwsRequest
-from irsa_cli.sandbox.aws.roles import check_policy_arn, check_tag_quota
-from irsa_cli.sandbox.aws.shapes import check_tags
 from irsa_cli.sandbox.model import Answer
 
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from irsa_cli.sandbox.kube import pods, status, webhooks
-from irsa_cli.sandbox.kube.schema import BYTES, OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
+from irsa_cli.sandbox.kube import status
+from irsa_cli.sandbox.kube.objects import pods, webhooks
+from irsa_cli.sandbox.kube.objects.schema import BYTES, OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
 
 _REFERENCE_FIELDS = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 _REFERENCE: Schema = dict.fromkeys(_REFERENCE_FIELDS, str)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from irsa_cli.sandbox.aws.account import Account
 from irsa_cli.sandbox.aws.answer import AwsError, xml_result
-from irsa_cli.sandbox.aws.paging import page
+from irsa_cli.sandbox.aws.iam.account import Account
+from irsa_cli.sandbox.aws.iam.paging import page
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 

@@ -8,8 +8,9 @@ https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from irsa_cli.sandbox.kube import names, status
-from irsa_cli.sandbox.kube.schema import OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
+from irsa_cli.sandbox.kube import status
+from irsa_cli.sandbox.kube.objects import names
+from irsa_cli.sandbox.kube.objects.schema import OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
 
 _MOUNT = {
     "name": str,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.schema import BYTES, OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
+from irsa_cli.sandbox.kube.objects.schema import BYTES, OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
 
 GROUP = "admissionregistration.k8s.io"
 _SELECTOR = {

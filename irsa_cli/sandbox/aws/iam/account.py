@@ -10,7 +10,7 @@ from irsa_cli.sandbox.aws.answer import no_such_entity
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.cloud import Cloud
-    from irsa_cli.sandbox.aws.lag import Lag
+    from irsa_cli.sandbox.aws.iam.lag import Lag
     from irsa_cli.sandbox.aws.request import AwsRequest
 
 QUOTAS = {

@@ -14,7 +14,7 @@ from irsa_cli.sandbox.conditions import Context, like, listed
 from irsa_cli.sandbox.enforce import Act, Powers, verdict
 
 if TYPE_CHECKING:
-    from irsa_cli.sandbox.aws.account import Account
+    from irsa_cli.sandbox.aws.iam.account import Account
     from irsa_cli.sandbox.aws.request import AwsRequest
     from irsa_cli.sandbox.model import Answer
 

@@ -7,10 +7,10 @@ import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.sandbox.aws import web_identity
 from irsa_cli.sandbox.aws.answer import AwsError, validation_error, xml_result
-from irsa_cli.sandbox.aws.grammar import check_identity_policy
+from irsa_cli.sandbox.aws.iam.grammar import check_identity_policy
 from irsa_cli.sandbox.aws.partitions import BY_NAME
+from irsa_cli.sandbox.aws.sts import web_identity
 from irsa_cli.sandbox.enforce import Act, refusal
 from irsa_cli.sandbox.trust import Who, admitting
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.callers import Caller, Callers, Session
     from irsa_cli.sandbox.aws.cloud import Cloud
     from irsa_cli.sandbox.aws.clusters import Clusters
-    from irsa_cli.sandbox.aws.lag import Lag
+    from irsa_cli.sandbox.aws.iam.lag import Lag
     from irsa_cli.sandbox.aws.request import AwsRequest
-    from irsa_cli.sandbox.aws.trail import Trail
+    from irsa_cli.sandbox.aws.sts.trail import Trail
     from irsa_cli.sandbox.model import Answer
 
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")

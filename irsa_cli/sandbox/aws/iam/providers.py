@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from irsa_cli.sandbox.aws.account import Account
 from irsa_cli.sandbox.aws.answer import AwsError, limit_exceeded, validation_error, xml_result
+from irsa_cli.sandbox.aws.iam.account import Account
+from irsa_cli.sandbox.aws.iam.roles import check_tag_quota
+from irsa_cli.sandbox.aws.iam.shapes import check_client_ids, check_tags
 from irsa_cli.sandbox.aws.request import AwsRequest
-from irsa_cli.sandbox.aws.roles import check_tag_quota
-from irsa_cli.sandbox.aws.shapes import check_client_ids, check_tags
 from irsa_cli.sandbox.model import Answer
 
 _THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")

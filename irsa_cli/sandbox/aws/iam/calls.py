@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from irsa_cli.sandbox.aws import details, policies, providers, roles, simulate
-from irsa_cli.sandbox.aws.account import Account
+from irsa_cli.sandbox.aws.iam import details, policies, providers, roles, simulate
+from irsa_cli.sandbox.aws.iam.account import Account
 from irsa_cli.sandbox.aws.request import AwsRequest
 from irsa_cli.sandbox.model import Answer
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from irsa_cli.sandbox.kube import names, status
-from irsa_cli.sandbox.kube.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
-from irsa_cli.sandbox.kube.pods import grace_of
-from irsa_cli.sandbox.kube.schema import JsonObject
+from irsa_cli.sandbox.kube import status
+from irsa_cli.sandbox.kube.objects import names
+from irsa_cli.sandbox.kube.objects.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
+from irsa_cli.sandbox.kube.objects.pods import grace_of
+from irsa_cli.sandbox.kube.objects.schema import JsonObject
 
 IMMORTAL = ("default", "kube-public", "kube-system")
 _BEING_DELETED = "it is being terminated"

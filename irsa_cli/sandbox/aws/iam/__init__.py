@@ -1,0 +1,4 @@
+"""IAM of the sandbox: the rules that stand before moto's calls, and what is put right in its answers.
+
+Who calls, and whether they may, is found before that in `irsa_cli.sandbox.aws.front`.
+"""
