@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tests.support.edited_program import ROOT, edited, put, run_in
 
-
 STATE = '''@dataclass(frozen=True)
 class NoteState:
     """A note."""
