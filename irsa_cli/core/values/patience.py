@@ -1,8 +1,8 @@
 """How long a call may be repeated: the time limit of what is under way, and whether it was told to stop.
 
-A transaction's `Run` is one `Patience`, the command as a whole (`CommandPatience`) another. For the sake of which of
-them calls are made is said by `within`, which also tells whether an attempt of them was given up. Which
-failures are worth repeating is decided by who knows the service (`irsa_cli.aws.errors`,
+A transaction's `Run` is one `Patience`, the command as a whole (`CommandPatience`) another. For the sake of
+which of them calls are made is said by `within`, which also tells whether an attempt of them was given up.
+Which failures are worth repeating is decided by who knows the service (`irsa_cli.aws.errors`,
 `irsa_cli.kube.errors`). The calls themselves are made elsewhere.
 """
 
