@@ -32,8 +32,7 @@ def assume(
         )
     except ServiceError as error:
         # STS repeats a value that it can't read ("Value '...' at 'webIdentityToken' failed to ...").
-        error.reason = error.reason.replace(token, "…")
-        raise
+        raise error.but(reason=error.reason.replace(token, "…")) from None
     found = answer["Credentials"]
     return RoleCredentials(
         found["AccessKeyId"],

@@ -77,8 +77,7 @@ def exchange_once(aws: AwsSession, role_arn: str, token: str) -> Exchange:
         )
     except ServiceError as error:
         # STS repeats a value that it can't read ("Value '...' at 'webIdentityToken' failed to ...").
-        error.reason = error.reason.replace(token, "…")
-        raise
+        raise error.but(reason=error.reason.replace(token, "…")) from None
     return Exchange(
         subject=answer["SubjectFromWebIdentityToken"],
         audience=answer["Audience"],

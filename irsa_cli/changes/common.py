@@ -59,7 +59,7 @@ def telling(outcome: Outcome) -> Iterator[None]:
     try:
         yield
     except ServiceError as error:
-        raise error.but(outcome=outcome) from error
+        raise error.knowing(outcome=outcome) from error
 
 
 def until_spread(write: Callable[[], Applied], run: Run, *, fresh: bool, codes: frozenset[str]) -> Applied:
@@ -105,7 +105,7 @@ def create_once(
             return create()
         except ServiceError as error:
             lost = lost or error.outcome is Outcome.UNKNOWN
-            failure = error.but(outcome=Outcome.UNKNOWN if lost else error.outcome)
+            failure = error.knowing(outcome=Outcome.UNKNOWN if lost else error.outcome)
             if error.code != EXISTS:
                 raise failure from error
             with telling(failure.outcome):

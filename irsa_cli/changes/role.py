@@ -138,7 +138,7 @@ class RoleHandler(Unclaimed):
             if error.code == "DeleteConflict":
                 self._explain(change, name)
                 # Nothing is on it: IAM has not heard of our detaching yet.
-                raise error.but(transient=True) from error
+                raise error.knowing(transient=True) from error
             raise
         return Applied(changed=True)
 

@@ -162,7 +162,7 @@ class ServiceAccountHandler:
                 if again or error.code in (CONFLICT, NOT_FOUND):
                     continue
                 if lost:  # Of this patch it may be known; not of the one before.
-                    raise error.but(outcome=Outcome.UNKNOWN) from error
+                    raise error.knowing(outcome=Outcome.UNKNOWN) from error
                 raise
         raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
 

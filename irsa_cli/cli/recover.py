@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from irsa_cli.core.recovery.report import Found, Recoveries
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.command.connect import Target
-    from irsa_cli.usecases.command.execute import Settings
+    from irsa_cli.usecases.command.settings import Settings
 
 _EPILOG = """
 \b
@@ -90,7 +90,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, state_dir
-    from irsa_cli.usecases.command.execute import Settings
+    from irsa_cli.usecases.command.settings import Settings
 
     speaking = Speaking.take(options)
     _check(options)

@@ -18,9 +18,9 @@ from irsa_cli.cli.unshown import showing
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.core.results.result import Result
-    from irsa_cli.core.values.patience import Command
+    from irsa_cli.core.values.patience import CommandPatience
     from irsa_cli.usecases.command.connect import Target
-    from irsa_cli.usecases.command.execute import Settings
+    from irsa_cli.usecases.command.settings import Settings
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ def take_target(options: dict[str, Any]) -> Target:
 
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
     """Take the options of `run_options` out of a command's options; also whether exit code 6 is wanted."""
-    from irsa_cli.usecases.command.execute import Settings
+    from irsa_cli.usecases.command.settings import Settings
 
     options.pop("approve")
     detailed = options.pop("detailed_exitcode")
@@ -88,7 +88,7 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
     return settings, detailed
 
 
-def breaking_off(command: Command) -> None:
+def breaking_off(command: CommandPatience) -> None:
     """Let SIGTERM, and SIGINT where it is heard at all, end the command with a `KeyboardInterrupt`."""
 
     def handle(number: int, _frame: object) -> None:

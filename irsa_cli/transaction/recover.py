@@ -20,11 +20,11 @@ from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
 from irsa_cli.transaction.protocol import Handler, Identity
 from irsa_cli.transaction.reading import last_sent, read
 from irsa_cli.transaction.rollback import Rollback
-from irsa_cli.transaction.story import TAKES_BACK, Story
+from irsa_cli.transaction.story import TAKES_BACK, About, Story
 from irsa_cli.transaction.waiting import ROLLBACK_SECONDS
 
 
-def interrupted_runs(folder: Path, context: Mapping[str, Any], also: Collection[str] = ()) -> list[Path]:
+def interrupted_runs(folder: Path, about: About, also: Collection[str] = ()) -> list[Path]:
     """The unfinished transactions for the same command and ServiceAccount whose processes are gone.
 
     Those of the commands `also` count as well.
@@ -32,16 +32,15 @@ def interrupted_runs(folder: Path, context: Mapping[str, Any], also: Collection[
     found = []
     for path in journals(folder):
         with contextlib.suppress(JournalError, OSError):
-            if not looks_finished(path) and _is_of(read(path), context, also):
+            if not looks_finished(path) and _is_of(read(path), about, also):
                 Journal.reopen(path).close()
                 found.append(path)
     return found
 
 
-def _is_of(story: Story, context: Mapping[str, Any], also: Collection[str]) -> bool:
-    commands = (context["command"], *also)
-    same = all(story.context.get(key) == context[key] for key in ("cluster", "serviceAccount"))
-    return not story.finished and same and story.context.get("command") in commands
+def _is_of(story: Story, about: About, also: Collection[str]) -> bool:
+    wanted = [about, *(about._replace(command=command) for command in also)]
+    return not story.finished and story.about in wanted
 
 
 Covers = Callable[[Story, Change], bool]

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import NOBODY
@@ -45,6 +45,14 @@ def is_transaction(name: Any) -> bool:
 def is_plain(name: str) -> bool:
     """Whether a name, of a run or a version, can stand in a tag, a file's name and a sentence."""
     return _ID.fullmatch(name) is not None
+
+
+class About(NamedTuple):
+    """By what runs for the same object are found: the command, the cluster's ARN, the ServiceAccount."""
+
+    command: str
+    cluster: str
+    service_account: str | None
 
 
 @dataclass
@@ -95,6 +103,13 @@ class Story:
     def records(self) -> Iterator[Record]:
         """All changes, in the order of the plan."""
         return (record for stage in self.stages for record in stage)
+
+    @property
+    def about(self) -> About | None:
+        """What the run was about; None where the journal does not tell."""
+        if not {"command", "cluster", "serviceAccount"} <= set(self.context):
+            return None
+        return About(self.context["command"], self.context["cluster"], self.context["serviceAccount"])
 
     @property
     def target(self) -> Mapping[str, str | None]:

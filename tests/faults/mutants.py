@@ -168,9 +168,9 @@ def _signals_raise() -> None:
 
 
 def _second_signals_are_swallowed() -> None:
-    from irsa_cli.usecases.command import execute
+    from irsa_cli.usecases.command import signals
 
-    whole = execute._handler
+    whole = signals._handler
 
     def handler(told: int, heard: list[int], last_words: bytes) -> Callable[[int, object], None]:
         handle = whole(told, heard, last_words)
@@ -183,7 +183,7 @@ def _second_signals_are_swallowed() -> None:
 
         return once
 
-    _replace(execute, "_handler", handler)
+    _replace(signals, "_handler", handler)
 
 
 def _neighbours_go_with_a_service_account() -> None:

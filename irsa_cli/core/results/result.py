@@ -12,6 +12,7 @@ from typing import Any
 
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import State
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.trust.wide_trust import WideTrust
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError, ServiceError
@@ -100,6 +101,8 @@ class Result:
     error: Exception | None = None
     signal: int = 0
     seconds: float = 0.0
+    command: Command | None = None
+    """Whose result it is; None where that command only finishes what another has begun."""
     detailed: bool = False
     """Whether the exit code tells a plan with changes (6) from one without (0)."""
 

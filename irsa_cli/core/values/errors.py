@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, IntEnum
+from typing import TypeVar
 
 from irsa_cli.core.values.redaction import without_secrets
 
@@ -22,6 +23,9 @@ class ExitCode(IntEnum):
     REFUSED = 4
     UNVERIFIED = 5
     PENDING = 6
+
+
+E = TypeVar("E", bound="IrsaError")
 
 
 class IrsaError(Exception):
@@ -53,6 +57,24 @@ class IrsaError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}: {self.reason}" if self.reason else self.message
+
+    def but(
+        self: E,
+        *,
+        reason: str | None = None,
+        details: Sequence[str] | None = None,
+        next_steps: Sequence[str] | None = None,
+    ) -> E:
+        """The same failure in other words. An error that was raised is never changed: others may hold it."""
+        same = type(self).__new__(type(self), *self.args)
+        same.__dict__.update(self.__dict__)
+        if reason is not None:
+            same.reason = without_secrets(reason)
+        if details is not None:
+            same.details = tuple(map(without_secrets, details))
+        if next_steps is not None:
+            same.next_steps = tuple(map(without_secrets, next_steps))
+        return same
 
 
 class InvalidInput(IrsaError):
@@ -149,18 +171,9 @@ class ServiceError(IrsaError):
         self.outcome = outcome
         self.transient = transient
 
-    def but(self, *, outcome: Outcome | None = None, transient: bool | None = None) -> ServiceError:
+    def knowing(self, *, outcome: Outcome | None = None, transient: bool | None = None) -> ServiceError:
         """The same failure, of which something else is known: who has seen more of the write knows better."""
-        return ServiceError(
-            self.message,
-            code=self.code,
-            service=self.service,
-            operation=self.operation,
-            status=self.status,
-            outcome=self.outcome if outcome is None else outcome,
-            transient=self.transient if transient is None else transient,
-            reason=self.reason,
-            details=self.details,
-            next_steps=self.next_steps,
-            retry_after=self.retry_after,
-        )
+        same = self.but()
+        same.outcome = self.outcome if outcome is None else outcome
+        same.transient = self.transient if transient is None else transient
+        return same

@@ -17,7 +17,7 @@ from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.usecases.command.execute import naming_caller
+from irsa_cli.usecases.command.caller import naming_caller
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -54,6 +54,11 @@ TARGET_KEYS = (
 """What a journal says of a target; a key stays what it is, whatever the attributes are called."""
 
 
+def written_target(target: Target) -> dict[str, str | None]:
+    """A target as a journal has it."""
+    return {key: getattr(target, key) for key in TARGET_KEYS}
+
+
 @dataclass
 class Connection:
     """One caller and one cluster. `asks_cluster`: whether the cluster's API is part of the work at all."""
@@ -64,6 +69,11 @@ class Connection:
     _eks: EksCluster | None
     _log: WireLog = field(default=lambda call: None)
     asks_cluster: bool = True
+
+    def announce(self, note: Callable[[str], None]) -> None:
+        """Tell which cluster it is that is worked on."""
+        cluster = self.cluster
+        note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
 
     @property
     def wire_log(self) -> WireLog:

@@ -14,7 +14,7 @@ from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Interrupted, Run
-from irsa_cli.usecases.command.execute import Settings
+from irsa_cli.usecases.command.settings import Settings
 
 
 class Stop(Run):
@@ -60,11 +60,18 @@ def advising() -> Iterator[None]:
     try:
         yield
     except JournalError as error:
-        error.next_steps = error.next_steps or without_journal(error)
-        raise
+        told = advised(error)
+        if told is error:
+            raise
+        raise told from error
 
 
-def without_journal(error: JournalError) -> tuple[str, ...]:
+def advised(error: JournalError) -> JournalError:
+    """The error of a journal that can't be read, with what finds the run's leftovers without it."""
+    return error if error.next_steps else error.but(next_steps=_without_journal(error))
+
+
+def _without_journal(error: JournalError) -> tuple[str, ...]:
     """The command that finds what a run has left without its journal, as far as the journal tells."""
     options = {
         "--cluster": None if error.target.get("issuer_url") else error.target.get("cluster"),

@@ -13,7 +13,9 @@ from time import sleep
 from irsa_cli.core.results.result import Ended, Left, Result
 from irsa_cli.core.values.errors import Conflict, IrsaError, Refused
 from irsa_cli.transaction.recover import supersede
-from irsa_cli.usecases.command.execute import Settings, came_between, left_to_another, told_to_stop
+from irsa_cli.usecases.command.leftovers import came_between, left_to_another
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import told_to_stop
 
 ATTEMPTS = 3
 """How often a run looks and plans at most, when others work on the same objects at the same time."""

@@ -28,14 +28,15 @@ _FIELDS = (
 
 def in_terms_of_files(
     error: Exception | None, cluster: Cluster, full_name: str, *, forces: bool = False, deletes: bool = False
-) -> None:
-    """Say the next steps so that they can be gone: `forces`: the command that runs has `--force`.
+) -> Exception | None:
+    """The error with next steps that can be gone; `forces`: the command that runs has `--force`.
 
     `deletes`: it is a deletion of the ServiceAccount `full_name` that failed.
     """
     if not isinstance(error, IrsaError):
-        return
-    error.next_steps = tuple(_step(step, cluster, full_name, forces, deletes) for step in error.next_steps)
+        return error
+    steps = [_step(step, cluster, full_name, forces, deletes) for step in error.next_steps]
+    return error.but(next_steps=steps)
 
 
 def _step(step: str, cluster: Cluster, full_name: str, forces: bool, deletes: bool) -> str:

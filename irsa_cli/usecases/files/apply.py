@@ -17,14 +17,11 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.folder import prune
+from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import WireLog
-from irsa_cli.usecases.command.execute import (
-    RunGroup,
-    Settings,
-    name_caller,
-    stoppable,
-)
 from irsa_cli.usecases.command.parallel import Pace, result_of
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.files.atomic import apply_at_once
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.site import ALL, GOOD, GROUNDWORK, Site, Tell
@@ -67,7 +64,7 @@ def _all_or_nothing(site: Site, done: AppliedList, tell: Tell) -> None:
     if result.ended in GOOD:
         names = (ALL, GROUNDWORK, *map(str, site.place.bindings))
         site.settle(names, desired_states, pruned=site.request.prune)
-    name_caller(result.error, site.connection.aws.caller)
+    result.error = with_caller(result.error, site.connection.aws.caller)
     item = site.ended(ALL, result)
     done.items.append(item)
     tell(item)

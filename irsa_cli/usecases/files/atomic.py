@@ -6,7 +6,7 @@ put side by side (`irsa_cli.core.plan.merging`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from irsa_cli.core.planning.trust_warnings import of_desired_state
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
-from irsa_cli.usecases.command.execute import came_between
+from irsa_cli.usecases.command.execute import Gate
+from irsa_cli.usecases.command.leftovers import came_between
 from irsa_cli.usecases.command.retry import Attempts
 from irsa_cli.usecases.files.site import Site
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
@@ -69,14 +70,14 @@ def _attempt(site: Site, desired_states: list[DesiredState], *, again: bool) -> 
     plan = side_by_side(ground.plan, plans)
     facts = {"serviceAccounts": [{"namespace": w.namespace, "name": w.name} for w in desired_states]}
     warnings = tuple(item for desired, current in looked for item in of_desired_state(desired, current, plan))
-    if not len(plan):
-        return Result(Ended.UNCHANGED, cluster=site.connection.cluster, facts=facts, warnings=warnings)
     proof: dict[str, Any] = {}
-    gated = [desired for desired in desired_states if desired.gated]
+    gated = [desired for desired in desired_states if desired.gated and len(plan)]
     asked = site.asked if gated else None
-    result = site.make(plan, "(all)", _gate(site, gated, proof) if gated else None)
+    result = site.make(plan, _gate(site, gated, proof) if gated else None)
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
+    if result.ended is Ended.UNCHANGED:
+        return result
     if result.ended in (Ended.COMMITTED, Ended.PLANNED):
         result.notes += [note for desired, current in looked for note in left_behind(desired, current)]
     result.notes += [
@@ -118,8 +119,9 @@ def _refused(errors: Sequence[Refused]) -> Refused:
     )
 
 
-def _gate(site: Site, desired_states: Sequence[DesiredState], proof: dict[str, Any]) -> Callable[[Run], None]:
-    def prove(run: Run) -> None:
+def _gate(site: Site, desired_states: Sequence[DesiredState], proof: dict[str, Any]) -> Gate:
+    def prove(run: Run | None) -> None:
+        assert run is not None, "there is something to do"
         for desired in desired_states:
             found = verify(
                 site.connection,

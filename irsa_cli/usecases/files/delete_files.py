@@ -15,9 +15,11 @@ from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import Result
 from irsa_cli.transaction.folder import prune
+from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import RunGroup, Settings, name_caller, stoppable
 from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, result_of, run_all
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.files.advice import in_terms_of_files
 from irsa_cli.usecases.files.targets import Place, place_name, places
 from irsa_cli.usecases.write import delete_sa
@@ -48,8 +50,7 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
     where = places(request.configs, request.target, request.selection)
     for place in where:
         connection = connect(place.target, kube=True, log=listen, check=lambda aws: None)
-        cluster = connection.cluster
-        settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+        connection.announce(settings.note)
         sites.append((place, connection))
     done = AppliedList(notices=[notice for config in request.configs for notice in config.notices])
     group = RunGroup()
@@ -121,9 +122,9 @@ class Deletions:
         settings = replace(self.settings, started=time.monotonic())
         wanted = replace(request, force=self.force)
         result = result_of(lambda: self._delete(wanted, settings))
-        name_caller(result.error, self.connection.aws.caller)
         cluster = self.connection.cluster
-        in_terms_of_files(result.error, cluster, request.title, forces=self.files, deletes=True)
+        error = with_caller(result.error, self.connection.aws.caller)
+        result.error = in_terms_of_files(error, cluster, request.title, forces=self.files, deletes=True)
         return ended(cluster, request.title, result, place=self.name)
 
     def _delete(self, request: delete_sa.Request, settings: Settings) -> Result:

@@ -12,21 +12,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.planning.satisfies import satisfies
-from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
-from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Conflict, IrsaError
 from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.journal import Journal
-from irsa_cli.transaction.protocol import Handler, Run
 from irsa_cli.transaction.runner import Transaction
-from irsa_cli.transaction.story import new_transaction_id
-from irsa_cli.usecases.command.execute import RunGroup, Settings, left, result_of_report
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.execute import (
+    new_run,
+    open_journal,
+    result_of_report,
+    transaction_of,
+)
+from irsa_cli.usecases.command.leftovers import left
+from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import RunGroup
 
 
 @dataclass
@@ -34,45 +39,27 @@ class Laid:
     """Groundwork that is laid, or could not be: `result` tells, and is brought up to date at the end."""
 
     result: Result
-    _cluster: Cluster
     _transaction: Transaction
     _journal: Journal
-    _way: str = ""
+    _cluster: str
+    _way: str
 
     @classmethod
-    def lay(
-        cls,
-        plan: Plan,
-        handlers: Mapping[Kind, Handler],
-        cluster: Cluster,
-        settings: Settings,
-        context: Mapping[str, Any],
-    ) -> Laid:
+    def lay(cls, plan: Plan, connection: Connection, settings: Settings, context: RunContext) -> Laid:
         """Make it; raises `JournalError` when that can't even be begun. `end` must follow in any case."""
-        name = new_transaction_id()
-        run = Run(name, settings.timeout - settings.seconds, settings.timeout)
+        run = new_run(settings)
         # The empty last stage says that doing all of the plan is not yet the end.
-        journal = Journal.open(
-            settings.state_dir, name, Plan((*plan.stages, ())), {**context, "gated": False}
-        )
+        journal = open_journal(Plan((*plan.stages, ())), run, settings, context)
         try:
-            transaction = Transaction(
-                plan,
-                handlers,
-                journal,
-                run,
-                settings.listen,
-                rollback_seconds=settings.rollback_timeout,
-                ends_later=True,
-            )
+            transaction = transaction_of(plan, connection, settings, journal, run, ends_later=True)
             with (settings.group or RunGroup()).holding(run):
                 report = transaction.execute()
         except BaseException:
             journal.close()
             raise
-        way = way_of(context.get("target") or {})
-        result = result_of_report(report, cluster, name, settings, way)
-        return cls(result, cluster, transaction, journal, way)
+        cluster = connection.cluster
+        result = result_of_report(report, cluster, run.transaction, settings, context.way)
+        return cls(result, transaction, journal, cluster.name, context.way)
 
     @property
     def is_whole(self) -> bool:
@@ -107,7 +94,7 @@ class Laid:
         if stuck:
             result.ended = Ended.INCOMPLETE
             result.error = IrsaError("the groundwork could not be taken back completely")
-            result.left = [left(item, result.transaction, self._cluster.name, self._way) for item in stuck]
+            result.left = [left(item, result.transaction, self._cluster, self._way) for item in stuck]
         elif not stays and any(item.state == "undone" for item in result.changes):
             result.ended = Ended.ROLLED_BACK
         if not wholly and stays:

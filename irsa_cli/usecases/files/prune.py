@@ -18,8 +18,8 @@ from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.story import Story
+from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target
-from irsa_cli.usecases.command.execute import naming_caller
 from irsa_cli.usecases.command.parallel import in_turn
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.lookup import current_account

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.config import Binding
@@ -19,23 +18,20 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.planning.satisfies import satisfies
 from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.transaction.folder import stories
-from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.recover import supersede
 from irsa_cli.transaction.story import Story
+from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog, check_partitions, connect
-from irsa_cli.usecases.command.execute import (
-    Settings,
-    execute,
-    name_caller,
-    naming_caller,
-    other_desired_state,
-    planned,
-)
+from irsa_cli.usecases.command.earlier import other_desired_state
+from irsa_cli.usecases.command.execute import Gate, perform
 from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
+from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.advice import in_terms_of_files
 from irsa_cli.usecases.files.delete_files import Deletions
 from irsa_cli.usecases.files.entries import Entries
@@ -82,8 +78,8 @@ class Site:
         connection = connect(
             place.target, kube=True, log=log, check=lambda aws: check_partitions(wanted, aws)
         )
+        connection.announce(settings.note)
         cluster = connection.cluster
-        settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
         found: dict[str, list[Path]] = {}
         for path, story in stories(settings.state_dir):
             if not story.finished and story.context.get("cluster") == cluster.arn:
@@ -95,8 +91,9 @@ class Site:
         try:
             work()
         except IrsaError as error:
-            name_caller(error, self.connection.aws.caller)
-            item = self.ended(CLUSTER, result_of(_raising(error)))
+            result = result_of(_raising(error))
+            result.error = with_caller(result.error, self.connection.aws.caller)
+            item = self.ended(CLUSTER, result)
             done.items.append(item)
             tell(item)
 
@@ -228,12 +225,12 @@ class Site:
 
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
         result = result_of(work)
-        name_caller(result.error, self.connection.aws.caller)
+        result.error = with_caller(result.error, self.connection.aws.caller)
         return self.ended(str(binding), result, binding.where)
 
     def ended(self, name: str, result: Result, where: str = "") -> Item:
         """What is told of one of them, in terms of the files."""
-        in_terms_of_files(result.error, self.connection.cluster, name)
+        result.error = in_terms_of_files(result.error, self.connection.cluster, name)
         return ended_item(self.connection.cluster, name, result, where=where, place=self.name)
 
     def _here(self, done: AppliedList) -> list[Item]:
@@ -244,31 +241,24 @@ class Site:
     def _titles(self, bindings: Iterable[Binding]) -> list[str]:
         return [f"{self.name} {binding}".strip() for binding in bindings]
 
-    def _context(self, binding: object) -> dict[str, Any]:
-        return {
-            "command": "apply",
-            "cluster": self.connection.cluster.arn,
-            "serviceAccount": str(binding),
-            "target": vars(self.place.target),
-        }
+    def _context(self, binding: object) -> RunContext:
+        return RunContext.of(Command.APPLY, self.connection, str(binding))
 
     def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> _Ground:
         """Make what all build on, or only show it."""
-        from irsa_cli.changes import handlers
-
-        cluster, laid = self.connection.cluster, _Ground(self.settings)
+        laid = _Ground(self.settings)
         if not len(ground.plan):
             return laid
         settings = replace(self.settings, started=time.monotonic())
 
-        def work() -> Result:
-            if settings.dry_run:
-                return planned(ground.plan, cluster, settings)
-            found = handlers(self.connection.iam, self.connection.kube)
-            laid.laid = Laid.lay(ground.plan, found, cluster, settings, self._context(GROUNDWORK))
+        def lay(
+            plan: Plan, connection: Connection, settings: Settings, context: RunContext, _gate: Gate | None
+        ) -> Result:
+            laid.laid = Laid.lay(plan, connection, settings, context)
             return laid.laid.result
 
-        result = result_of(work)
+        context = self._context(GROUNDWORK)
+        result = result_of(lambda: perform(ground.plan, self.connection, settings, context, carry_out=lay))
         note(self.ended(GROUNDWORK, result))
         laid.ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
         if not laid.ready:
@@ -307,16 +297,10 @@ class Site:
         """Whether it is the provider that the files wish for the cluster itself."""
         return self.place.with_oidc and change.kind in (Kind.PROVIDER, Kind.PROVIDER_OWNER)
 
-    def make(self, plan: Plan, what: str, gate: Callable[[Run], None] | None = None) -> Result:
-        """Carry a plan for more than one ServiceAccount out, or only show it; `what` is for the journal."""
-        from irsa_cli.changes import handlers
-
-        cluster = self.connection.cluster
+    def make(self, plan: Plan, gate: Gate | None = None) -> Result:
+        """Carry a plan for all ServiceAccounts of the files out, or only show it."""
         settings = replace(self.settings, started=time.monotonic())
-        if settings.dry_run:
-            return planned(plan, cluster, settings)
-        found = handlers(self.connection.iam, self.connection.kube)
-        return execute(plan, found, cluster, settings, self._context(what), gate=gate)
+        return perform(plan, self.connection, settings, self._context(ALL), gate)
 
     def _desired_states(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, DesiredState]], list[Item]]:
         """What each entry means here; and the entries that can't be meant."""

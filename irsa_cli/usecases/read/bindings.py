@@ -101,15 +101,17 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
             continue
         if item.status is not BindingStatus.ROLE_ONLY:
             told = f": {item.status.value}: {item.reason}" if item.next_steps else ""
-            error.details = (*error.details, f"irsa made the role {item.role_arn} for it{told}")
-            error.next_steps = (*error.next_steps, *item.next_steps)
+            details = (*error.details, f"irsa made the role {item.role_arn} for it{told}")
+            error = error.but(details=details, next_steps=(*error.next_steps, *item.next_steps))
             continue
-        error.details = (*error.details, f"irsa made the role {item.role_arn} for it, and only the role")
         where = f"{name} -n {namespace} -c {connection.cluster.name}"
-        error.next_steps = (
-            "irsa apply -f FILE  # changes the role, by an entry with roleOnly: true",
-            f"irsa delete-sa {where} --role-only  # deletes it",
-            f"irsa get-sa {where} -o yaml  # shows it",
+        error = error.but(
+            details=(*error.details, f"irsa made the role {item.role_arn} for it, and only the role"),
+            next_steps=(
+                "irsa apply -f FILE  # changes the role, by an entry with roleOnly: true",
+                f"irsa delete-sa {where} --role-only  # deletes it",
+                f"irsa get-sa {where} -o yaml  # shows it",
+            ),
         )
     return error
 

@@ -178,14 +178,16 @@ class NamedServiceAccount:
 
     def _naming_rule(self, error: ServiceError, verb: str, resource: str) -> ServiceError:
         """The error; a missing permission with the rule that would give it, and how to make that rule."""
-        if error.status == 403:
-            error.details = (*error.details, f"in namespace {self.namespace}, for {self.name}")
-            error.next_steps = (
-                f"kubectl -n {self.namespace} create role irsa-exec --verb={verb} --resource={resource}"
-                f" --resource-name={self.name}  # and bind it to the caller",
-                *error.next_steps,
-            )
-        return error
+        if error.status != 403:
+            return error
+        rule = (
+            f"kubectl -n {self.namespace} create role irsa-exec --verb={verb} --resource={resource}"
+            f" --resource-name={self.name}  # and bind it to the caller"
+        )
+        return error.but(
+            details=(*error.details, f"in namespace {self.namespace}, for {self.name}"),
+            next_steps=(rule, *error.next_steps),
+        )
 
 
 def own_session_name() -> str:

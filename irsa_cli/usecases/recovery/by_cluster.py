@@ -18,15 +18,19 @@ from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, Leftovers
 from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, told
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Left, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.folder import check_place, stories
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import is_running, record_found, roll_back, supersede, takes_back
-from irsa_cli.transaction.story import TAKES_BACK, Story, new_transaction_id
+from irsa_cli.transaction.story import Story, new_transaction_id
+from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Settings, naming_caller, stoppable
 from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
+from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import stoppable
 from irsa_cli.usecases.recovery.by_journal import (
     Approve,
     agreed,
@@ -119,8 +123,7 @@ class _Scene:
     @classmethod
     def read(cls, request: Request, settings: Settings, log: WireLog) -> _Scene:
         connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
-        cluster = connection.cluster
-        settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+        connection.announce(settings.note)
         with naming_caller(connection.aws.caller):
             seen = look(connection)
         journals = {story.transaction: (path, story) for path, story in stories(settings.state_dir)}
@@ -181,14 +184,10 @@ class _Scene:
             *([piece.change for piece in stage] for stage in leftovers.stages), list(leftovers.missing)
         )
         identities = {index: piece.identity for index, piece in enumerate(leftovers.pieces)}
-        context = {
-            "command": "recover",
-            TAKES_BACK: leftovers.transaction,
-            "cluster": self.connection.cluster.arn,
-            "serviceAccount": ", ".join(leftovers.accounts),
-            "target": vars(self.request.target),
-        }
-        return record_found(self.settings.state_dir, new_transaction_id(), plan, identities, context)
+        accounts = ", ".join(leftovers.accounts)
+        context = RunContext.of(Command.RECOVER, self.connection, accounts, takes_back=leftovers.transaction)
+        name, folder = new_transaction_id(), self.settings.state_dir
+        return record_found(folder, name, plan, identities, context.to_journal())
 
     def _is_ours(self, story: Story) -> bool:
         """Whether a journal is this user's own word, and about this cluster."""

@@ -37,9 +37,12 @@ from irsa_cli.transaction.recover import (
 )
 from irsa_cli.transaction.runner import roll_forward
 from irsa_cli.transaction.story import TAKES_BACK, Record, Story
+from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import TARGET_KEYS, Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Settings, left, name_caller, naming_caller, stoppable
-from irsa_cli.usecases.command.one_by_one import Stop, advising, attempt, warning, without_journal
+from irsa_cli.usecases.command.leftovers import left
+from irsa_cli.usecases.command.one_by_one import Stop, advised, advising, attempt, warning
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import stoppable
 from irsa_cli.usecases.recovery.authority import (
     NOT_WRITTEN_HERE,
     check_cluster,
@@ -123,9 +126,8 @@ def approve(ask: Approve, planned: Sequence[Result]) -> None:
 
 def _unreadable(transaction: str, error: JournalError) -> Result:
     """The result for a journal that can't be read: what its run has left is not known here."""
-    error.next_steps = error.next_steps or without_journal(error)
     ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
-    return Result(ended, transaction=transaction, error=error)
+    return Result(ended, transaction=transaction, error=advised(error))
 
 
 def target_of(story: Story) -> Target:
@@ -228,14 +230,14 @@ class _Work:
                 result.notes += (
                     [f"{_gone(story)}: the deletion is gone on with"] if ended is DeletionEnd.HALF else []
                 )
-                name_caller(result.error, connection.aws.caller)
+                result.error = with_caller(result.error, connection.aws.caller)
             else:
                 seconds = self.settings.rollback_timeout
                 leftovers = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
                 result = back_result(story, leftovers, story.transaction, connection.cluster)
         committed = result.ended is Ended.COMMITTED
-        if committed and {"command", "cluster", "serviceAccount"} <= set(story.context):
-            supersede(interrupted_runs(self.settings.state_dir, story.context), _like(story))
+        if committed and story.about is not None:
+            supersede(interrupted_runs(self.settings.state_dir, story.about), _like(story))
         result.cluster, result.facts = connection.cluster, facts_of(story, committed=committed)
         result.seconds = time.monotonic() - started
         return result
@@ -324,11 +326,11 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
 def _forward_result(report: Report, story: Story) -> Result:
     error = report.error
     if error is not None and isinstance(error, IrsaError):
-        error.next_steps = (
-            *error.next_steps,
+        steps = (
             f"{recover_command(story.transaction, story.to_paste, '--forward')}  # goes on",
             f"{recover_command(story.transaction, story.to_paste)}  # takes it back",
         )
+        error = error.but(next_steps=(*error.next_steps, *steps))
     return Result(
         Ended(report.outcome),
         transaction=story.transaction,

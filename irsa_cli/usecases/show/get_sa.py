@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from irsa_cli.core.inventory.bindings import Bindings
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import naming_caller
 from irsa_cli.usecases.read.bindings import BindingsScope, read_bindings
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 

@@ -21,8 +21,8 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, Unverified
 from irsa_cli.core.verification.report import StepStatus, Verification, VerificationReport
 from irsa_cli.transaction.events import Event, Listener, Step
+from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import naming_caller
 from irsa_cli.usecases.command.namespaces import check_namespace
 from irsa_cli.usecases.command.pasting import pasted_options
 from irsa_cli.usecases.read.identity import NamedServiceAccount
@@ -61,7 +61,7 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
     started = monotonic()
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     cluster = connection.cluster
-    note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    connection.announce(note)
     many = not request.name
     try:
         with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:

@@ -5,7 +5,6 @@ What may be taken over is decided in `irsa_cli.core.planning.adopt`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,23 +14,21 @@ from irsa_cli.core.binding.ownership import Belongs, belonging
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.adopt import Adoption, Adoptions, Passed, adoption
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.kube.client import Json
 from irsa_cli.transaction.recover import everything, interrupted_runs, supersede
+from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import (
-    Settings,
-    execute,
-    going_on,
-    name_caller,
-    naming_caller,
-    planned,
-    stoppable,
-)
+from irsa_cli.usecases.command.earlier import going_on
+from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
 from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import stoppable
 from irsa_cli.usecases.read.lookup import current_account
 from irsa_cli.usecases.read.pairing import UNSEEN, read_pairing, sharers, with_role
 from irsa_cli.usecases.read.pods_identity import Question
@@ -53,7 +50,7 @@ class Request:
 def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
     """Take over the role of one ServiceAccount; raises `Refused` for one that is not to be taken over."""
     connection = _connect(request, settings, log)
-    context = _context(request, connection, request.namespace, request.name)
+    context = _context(connection, request.namespace, request.name)
     earlier = going_on(settings, context, everything)
     asked = Question(connection, request.namespace, request.name)
 
@@ -93,7 +90,7 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
                 break
             if error is None and not _is_free(pair, done):
                 continue
-            one = partial(_one_of_all, connection, request, settings, pair, error, accounts, asked)
+            one = partial(_one_of_all, connection, settings, pair, error, accounts, asked)
             result = attempt("", one)
             done.items.append(_told(result, pair))
             stop.number = stop.number or result.signal
@@ -105,18 +102,12 @@ def _connect(request: Request, settings: Settings, log: WireLog) -> Connection:
     target = request.target
     kube = not request.role_name or not target.issuer_url or bool(target.kubeconfig or target.context)
     connection = connect(target, kube=kube, log=log, check=lambda aws: None)
-    cluster = connection.cluster
-    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    connection.announce(settings.note)
     return connection
 
 
-def _context(request: Request, connection: Connection, namespace: str, name: str) -> dict[str, Any]:
-    return {
-        "command": "adopt",
-        "cluster": connection.cluster.arn,
-        "serviceAccount": f"{namespace}/{name}",
-        "target": vars(request.target),
-    }
+def _context(connection: Connection, namespace: str, name: str) -> RunContext:
+    return RunContext.of(Command.ADOPT, connection, f"{namespace}/{name}")
 
 
 def _in_scope(
@@ -166,7 +157,6 @@ def _is_free(pair: Pairing, done: Adoptions) -> bool:
 
 def _one_of_all(
     connection: Connection,
-    request: Request,
     settings: Settings,
     pair: Pairing,
     error: IrsaError | None,
@@ -175,14 +165,14 @@ def _one_of_all(
 ) -> Result:
     if error is not None:
         raise error
-    context = _context(request, connection, pair.namespace, pair.name)
+    context = _context(connection, pair.namespace, pair.name)
     found = adoption(pair, sharers(pair, accounts))
     settings.note(f"{pair.namespace}/{pair.name}")
     result = _carry_out(connection, pair, found, settings, context)
     asked.tell(result, pair.namespace, pair.name, pair.role_arn)
     result.notes = [f"{pair.namespace}/{pair.name}: {note}" for note in result.notes]
     if result.ended is Ended.COMMITTED:
-        supersede(interrupted_runs(settings.state_dir, context))
+        supersede(interrupted_runs(settings.state_dir, context.about))
     return result
 
 
@@ -196,29 +186,13 @@ def _carry_out(
     pair: Pairing,
     found: Adoption,
     settings: Settings,
-    context: Mapping[str, Any],
+    context: RunContext,
 ) -> Result:
-    from irsa_cli.changes import handlers
-
-    cluster = connection.cluster
-    if not len(found.plan):
-        result = Result(Ended.UNCHANGED, cluster=cluster)
-    elif settings.dry_run:
-        result = planned(found.plan, cluster, settings)
-    else:
-        result = execute(
-            found.plan,
-            handlers(connection.iam, connection.kube if connection.asks_cluster else None),
-            cluster,
-            settings,
-            context,
-        )
-    name_caller(result.error, connection.aws.caller)
+    result = perform(found.plan, connection, settings, context)
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:
         result.notes += found.kept
         result.warnings = trust_warnings.of_pair(pair, found.plan)
-    result.seconds = settings.seconds
     return result
 
 

@@ -11,13 +11,18 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.recover import supersede
 from irsa_cli.transaction.story import Story
+from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Settings, execute, going_on, name_caller, naming_caller, planned
+from irsa_cli.usecases.command.earlier import going_on
+from irsa_cli.usecases.command.execute import perform
+from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -32,18 +37,11 @@ class Request:
 
 def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
     """Make the provider, or add to it the audiences it lacks."""
-    from irsa_cli.changes import handlers
-
     connection = connect(request.target, kube=False, log=log, check=lambda aws: None)
     cluster = connection.cluster
-    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    connection.announce(settings.note)
     arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
-    context = {
-        "command": "associate-oidc",
-        "cluster": cluster.arn,
-        "serviceAccount": None,
-        "target": vars(request.target),
-    }
+    context = RunContext.of(Command.ASSOCIATE_OIDC, connection, None)
     covers = partial(_covers, request)
     earlier = going_on(settings, context, covers)
     with naming_caller(connection.aws.caller):
@@ -52,16 +50,9 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     changes = provider_changes(
         cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
     )
-    todo = Plan.of(changes)
-    if not changes:
-        result = Result(Ended.UNCHANGED, cluster=cluster, seconds=settings.seconds)
-    elif settings.dry_run:
-        result = planned(todo, cluster, settings)
-    else:
-        result = execute(todo, handlers(connection.iam, None), cluster, settings, context)
+    result = perform(Plan.of(changes), connection, settings, context)
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier, covers)
-    name_caller(result.error, connection.aws.caller)
     if isinstance(result.error, ServiceError):
         result.error = _with_advice(result.error)
     result.facts = {
@@ -112,8 +103,9 @@ def _notes(present: ProviderState | None) -> list[str]:
 
 def _with_advice(error: ServiceError) -> IrsaError:
     if error.code == "LimitExceeded" and error.operation == "CreateOpenIDConnectProvider":
-        error.next_steps = (
+        steps = (
             "remove providers whose clusters are gone: aws iam list-open-id-connect-providers",
             "or ask for a higher quota of OIDC providers (IAM in Service Quotas)",
         )
+        return error.but(next_steps=steps)
     return error

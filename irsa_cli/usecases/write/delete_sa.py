@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -16,21 +16,19 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning.delete import Deletion, deletion
 from irsa_cli.core.planning.deletion_checks import check, is_nothing
 from irsa_cli.core.planning.foreign import check_ours
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, supersede
+from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import (
-    Settings,
-    came_between,
-    execute,
-    going_on,
-    name_caller,
-    naming_caller,
-    planned,
-)
+from irsa_cli.usecases.command.earlier import going_on
+from irsa_cli.usecases.command.execute import perform
+from irsa_cli.usecases.command.leftovers import came_between
 from irsa_cli.usecases.command.retry import Attempts
+from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import find
 from irsa_cli.usecases.read.users import journals_of, living, sharers_of, users_of
@@ -81,27 +79,23 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     Raises `Refused` when there is nothing of it, when it is in use, or when a run is making it.
     """
     connection = connect(request.target, kube=not request.role_only, log=log, check=lambda aws: None)
-    cluster = connection.cluster
-    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    connection.announce(settings.note)
     return delete_binding(connection, request, settings)
 
 
 def delete_binding(connection: Connection, request: Request, settings: Settings) -> Result:
     """The same where the cluster is connected already."""
-    cluster = connection.cluster
-    context = {
-        "command": "delete-sa",
-        "cluster": cluster.arn,
-        "serviceAccount": request.full_name,
-        "target": vars(request.target),
-    }
+    context = _context(connection, request)
     gone = lambda story, change: _takes(request, change)  # noqa: E731 - asked before and after
     earlier = going_on(settings, context, gone)
-    result = _Deleting(connection, request, settings, context, earlier).until_settled()
+    result = _Deleting(connection, request, settings, earlier).until_settled()
     if result.ended in GOOD and not settings.dry_run:
         supersede(earlier, gone)
-    name_caller(result.error, connection.aws.caller)
     return result
+
+
+def _context(connection: Connection, request: Request) -> RunContext:
+    return RunContext.of(Command.DELETE_SA, connection, request.full_name)
 
 
 def _takes(request: Request, change: Change) -> bool:
@@ -116,7 +110,7 @@ def planned_deletion(connection: Connection, request: Request, settings: Setting
 
     Raises `Refused` as `delete_sa` does.
     """
-    return _Deleting(connection, request, settings, {}, ()).planned()
+    return _Deleting(connection, request, settings, ()).planned()
 
 
 @dataclass
@@ -129,7 +123,6 @@ class _Deleting:
     connection: Connection
     request: Request
     settings: Settings
-    context: Mapping[str, Any]
     earlier: Sequence[Path]
     seen: set[str] = field(default_factory=set)
 
@@ -173,7 +166,6 @@ class _Deleting:
         result = self._carry_out(found)
         result.facts = _facts(self.request, bound, found, result)
         result.notes += [*found.notes, *_unsearched(bound)]
-        result.seconds = self.settings.seconds
         if before is not None and result.ended in GOOD:
             supersede(journals_of(self.settings.state_dir, [before.transaction]))
         return result
@@ -222,6 +214,7 @@ class _Deleting:
             cluster=bound.cluster,
             facts=_facts(self.request, bound, None, None),
             notes=_unsearched(bound),
+            command=Command.DELETE_SA,
             seconds=self.settings.seconds,
         )
         if before is not None:
@@ -242,9 +235,10 @@ class _Deleting:
             error = Refused(f"there is no role of irsa's for {bound.full_name} in {bound.cluster.name}")
         else:
             error = NamedServiceAccount(self.connection, request.namespace, request.name).missing()
-        error.details = (*error.details, *_unsearched(bound))
-        error.next_steps = (*error.next_steps, "a role of another name: run this again with --role-name")
-        return error
+        return error.but(
+            details=(*error.details, *_unsearched(bound)),
+            next_steps=(*error.next_steps, "a role of another name: run this again with --role-name"),
+        )
 
     def _check(self, bound: Bound, found: Deletion) -> None:
         """Everything that may stand in the way, before the first write."""
@@ -261,16 +255,8 @@ class _Deleting:
             self.settings.note(f"--force: {error}")
 
     def _carry_out(self, found: Deletion) -> Result:
-        from irsa_cli.changes import handlers
-
-        connection, cluster = self.connection, self.connection.cluster
-        todo = found.plan
-        if not len(todo):
-            return Result(Ended.UNCHANGED, cluster=cluster)
-        if self.settings.dry_run:
-            return planned(todo, cluster, self.settings)
-        table = handlers(connection.iam, None if self.request.role_only else connection.kube)
-        return execute(todo, table, cluster, self.settings, self.context)
+        context = _context(self.connection, self.request)
+        return perform(found.plan, self.connection, self.settings, context)
 
 
 def _check_role_only(bound: Bound) -> None:

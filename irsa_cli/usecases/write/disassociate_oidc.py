@@ -10,13 +10,18 @@ from irsa_cli.core.marks.makers import UNKNOWN, maker_of_role
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import CLUSTER_TAG, ProviderState
 from irsa_cli.core.recovery.leftovers import names_provider
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.transaction.recover import everything, supersede
+from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.execute import Settings, execute, going_on, name_caller, naming_caller, planned
+from irsa_cli.usecases.command.earlier import going_on
+from irsa_cli.usecases.command.execute import perform
+from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.settings import Settings
 
 SHOWN = 20
 """How many roles are named at most."""
@@ -32,18 +37,11 @@ class Request:
 
 def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Result:
     """Delete the provider; without one there is nothing to do. Raises `Refused` while roles trust it."""
-    from irsa_cli.changes import handlers
-
     connection = connect(request.target, kube=False, log=log, check=lambda aws: None)
     cluster = connection.cluster
-    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+    connection.announce(settings.note)
     arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
-    context = {
-        "command": "disassociate-oidc",
-        "cluster": cluster.arn,
-        "serviceAccount": None,
-        "target": vars(request.target),
-    }
+    context = RunContext.of(Command.DISASSOCIATE_OIDC, connection, None)
     earlier = going_on(settings, context, everything)
     with naming_caller(connection.aws.caller):
         present = reading.provider(connection.iam, arn)
@@ -53,18 +51,11 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
                 *_check_ours(connection.cluster, request, present),
                 *_check_unused(connection, request, arn),
             ]
-    if present is None:
-        result = Result(Ended.UNCHANGED, cluster=cluster, seconds=settings.seconds)
-    else:
-        todo = Plan.of([Change(Kind.PROVIDER, (arn,), present, None)])
-        if settings.dry_run:
-            result = planned(todo, cluster, settings)
-        else:
-            result = execute(todo, handlers(connection.iam, None), cluster, settings, context)
-        notes += _audiences(present)
+            notes += _audiences(present)
+    changes = [] if present is None else [Change(Kind.PROVIDER, (arn,), present, None)]
+    result = perform(Plan.of(changes), connection, settings, context)
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier)
-    name_caller(result.error, connection.aws.caller)
     result.facts = {
         "provider": {
             "arn": arn,

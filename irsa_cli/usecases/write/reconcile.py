@@ -7,7 +7,7 @@ What is planned differs from command to command (`irsa_cli.core.planning.create`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 from time import sleep, time
@@ -27,11 +27,13 @@ from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.wide_trust import WideTrust
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import default_role_path
-from irsa_cli.transaction.events import Event, Step
 from irsa_cli.transaction.protocol import Run
+from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.command.execute import Settings, execute, naming_caller, planned
+from irsa_cli.usecases.command.execute import Gate, perform
 from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.read.observe import observe
 from irsa_cli.usecases.read.pods_identity import Question
 from irsa_cli.usecases.verification.verify import verify
@@ -53,7 +55,7 @@ class Work:
     desired: DesiredState
     planner: Planner
     settings: Settings
-    context: Mapping[str, Any]
+    context: RunContext
     look: Callable[[DesiredState], CurrentState] | None = None
     asked: Question | None = None
     """What was asked of EKS for several; one that is to be verified asks for itself."""
@@ -102,33 +104,19 @@ class Work:
         return observe(self.connection, desired)
 
     def _carry_out(self, todo: Plan) -> Result:
-        from irsa_cli.changes import handlers
-
-        cluster, settings, desired = self.connection.cluster, self.settings, self.desired
-        if settings.dry_run:
-            result = planned(todo, cluster, settings)
-            return result if len(todo) else replace(result, ended=Ended.UNCHANGED)
         proof: dict[str, Any] = {}
-        if len(todo):
-            found = handlers(self.connection.iam, None if desired.role_only else self.connection.kube)
-            gate = self._gate(todo, proof) if desired.gated else None
-            result = execute(todo, found, cluster, settings, self.context, gate=gate)
-        else:
-            result = Result(Ended.UNCHANGED, cluster=cluster)
-            if desired.gated:
-                settings.listen(Event(Step.GATE))
-                proof.update(self._prove(0, sleep))
-                settings.listen(Event(Step.GATE_PASSED))
+        gate = self._gate(todo, proof) if self.desired.gated else None
+        result = perform(todo, self.connection, self.settings, self.context, gate)
         result.verification = proof or None
-        result.seconds = settings.seconds
         return result
 
-    def _gate(self, todo: Plan, proof: dict[str, Any]) -> Callable[[Run], None]:
+    def _gate(self, todo: Plan, proof: dict[str, Any]) -> Gate:
         # Only what this run changes in IAM may still be spreading; a refusal of anything else is final.
         fresh = any(change.kind.traits.service.spreads for change in todo)
 
-        def prove(run: Run) -> None:
-            proof.update(self._prove(run.remaining - 1 if fresh else 0, run.pause))
+        def prove(run: Run | None) -> None:
+            pause = sleep if run is None else run.pause
+            proof.update(self._prove(run.remaining - 1 if run is not None and fresh else 0, pause))
 
         return prove
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,15 +20,18 @@ from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.transaction.events import Event, Step
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import command_of, interrupted_runs, supersede
+from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
-from irsa_cli.usecases.command.execute import Settings, execute, name_caller, naming_caller, planned
+from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.retry import until_settled
+from irsa_cli.usecases.command.run_context import RunContext
+from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.pods_identity import Question
@@ -63,15 +65,9 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
             (*request.update.new_policies, *filter(None, (request.boundaries.default,))), aws
         ),
     )
-    cluster = connection.cluster
-    settings.note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
-    context = {
-        "command": "update-sa",
-        "cluster": cluster.arn,
-        "serviceAccount": f"{request.namespace}/{request.name}",
-        "target": vars(request.target),
-        "request": _digest(request.update),
-    }
+    connection.announce(settings.note)
+    account = f"{request.namespace}/{request.name}"
+    context = RunContext.of(Command.UPDATE_SA, connection, account, request=_digest(request.update))
     earlier = _earlier(settings, context)
     updating = _Updating(connection, request, settings, context)
     asks = request.verify and not settings.dry_run
@@ -81,7 +77,6 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier)
-    name_caller(result.error, connection.aws.caller)
     return result
 
 
@@ -90,11 +85,11 @@ def _digest(update: Update) -> str:
     return hashlib.sha256(json.dumps(asdict(update), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _earlier(settings: Settings, context: Mapping[str, Any]) -> list[Path]:
+def _earlier(settings: Settings, context: RunContext) -> list[Path]:
     """The journals of runs for the same request that were cut off; those for others are told of."""
     same: list[Path] = []
-    for path in interrupted_runs(settings.state_dir, context):
-        if read(path).context.get("request") == context["request"]:
+    for path in interrupted_runs(settings.state_dir, context.about):
+        if read(path).context.get("request") == context.request:
             settings.note(f"An earlier run ({path.stem}) was cut off; this one goes on from what it left.")
             same.append(path)
         else:
@@ -112,7 +107,7 @@ class _Updating:
     connection: Connection
     request: Request
     settings: Settings
-    context: Mapping[str, Any]
+    context: RunContext
     verification: dict[str, Any] = field(default_factory=dict)
 
     def attempt(self) -> tuple[Result, bool]:
@@ -130,7 +125,6 @@ class _Updating:
             result.warnings = trust_warnings.of_pair(pair, todo)
             result.notes += [*notes, *self._notes(pair)]
         result.verification = self.verification or None
-        result.seconds = self.settings.seconds
         # Each part is compared and set by itself: two runs may have set one part each of the other's.
         return result, sum(change.kind.traits.service is not Service.KUBERNETES for change in todo) > 1
 
@@ -183,21 +177,9 @@ class _Updating:
         )
 
     def _carry_out(self, todo: Plan, pair: Pairing) -> Result:
-        from irsa_cli.changes import handlers
-
-        cluster = self.connection.cluster
-        if self.settings.dry_run:
-            result = planned(todo, cluster, self.settings)
-            return result if len(todo) else replace(result, ended=Ended.UNCHANGED)
-        gate = (lambda run: self._prove(todo, pair, run)) if self.request.verify else None
-        if len(todo):
-            found = handlers(self.connection.iam, self.connection.kube)
-            return execute(todo, found, cluster, self.settings, self.context, gate=gate)
-        if self.request.verify and not self.verification:
-            self.settings.listen(Event(Step.GATE))
-            self._prove(todo, pair, None)
-            self.settings.listen(Event(Step.GATE_PASSED))
-        return Result(Ended.UNCHANGED, cluster=cluster)
+        gated = self.request.verify and (len(todo) > 0 or not self.verification)
+        gate = (lambda run: self._prove(todo, pair, run)) if gated else None
+        return perform(todo, self.connection, self.settings, self.context, gate)
 
     def _prove(self, todo: Plan, pair: Pairing, run: Run | None) -> None:
         """Exchange a token as the pods will have it; what this run changes in IAM may still be spreading."""

@@ -36,6 +36,7 @@ from irsa_cli.transaction.folder import unfinished, unreadable
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.reading import LARGEST, read
 from irsa_cli.transaction.recover import interrupted_runs, supersede
+from irsa_cli.transaction.story import About
 from irsa_cli.usecases.command.connect import TARGET_KEYS, Target
 from irsa_cli.usecases.recovery import by_journal as recovering
 from tests.support.thoroughness import examples
@@ -67,6 +68,7 @@ CONTEXT = {
     "target": vars(Target("demo", region="eu-west-1", profile="my team")),
     "gated": False,
 }
+ABOUT = About("create-sa", ARN, "n/a")
 ID, NEIGHBOUR = "20261101T100000000Z-0a1b2c3d", "20261101T110000000Z-0a1b2c3d"
 
 
@@ -264,7 +266,7 @@ def test_a_file_that_never_ends_or_is_none_is_no_journal(tmp_path: Path) -> None
     names = ["deep", "folder", "half", "large", "loop", "number", "pipe"]
     assert list(unreadable(tmp_path)) == names
     assert [story.transaction for _, story in unfinished(tmp_path)] == [NEIGHBOUR]
-    assert interrupted_runs(tmp_path, CONTEXT) == [tmp_path / f"{NEIGHBOUR}.jsonl"]
+    assert interrupted_runs(tmp_path, ABOUT) == [tmp_path / f"{NEIGHBOUR}.jsonl"]
 
 
 # Anything at all ------------------------------------------------------------------------------------------
@@ -390,6 +392,6 @@ def test_no_journal_is_taken_for_a_bug(capsys: pytest.CaptureFixture[str], conte
             if command[0] == "history":
                 assert NEIGHBOUR in out
         # What writing commands read on their way.
-        found = interrupted_runs(folder, CONTEXT, ("apply",))
+        found = interrupted_runs(folder, ABOUT, ("apply",))
         supersede(found)
         assert read(folder / f"{NEIGHBOUR}.jsonl").finished

@@ -13,8 +13,8 @@ from irsa_cli.core.plan.states import Present
 from irsa_cli.core.results.result import ChangeResult, Ended, Left, Result
 from irsa_cli.core.values.errors import Conflict, IrsaError, Refused, ServiceError, Unseen
 from irsa_cli.usecases.command import retry
-from irsa_cli.usecases.command.execute import Settings
 from irsa_cli.usecases.command.retry import ATTEMPTS, until_settled
+from irsa_cli.usecases.command.settings import Settings
 
 BETWEEN = Conflict("somebody else was quicker")
 BROKEN = IrsaError("something else")

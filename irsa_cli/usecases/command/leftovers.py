@@ -1,0 +1,60 @@
+"""What a run leaves when it fails: each piece with the command that finishes it, and whether to look again.
+
+What interrupted runs have left is in `irsa_cli.usecases.recovery`.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.results.result import Ended, Left, Result
+from irsa_cli.core.values.errors import Claimed, Conflict, MadeAgain, ServiceError, Unseen
+from irsa_cli.transaction.events import Leftover
+
+_TAKEN_AWAY = ("NoSuchEntity", "NotFound")
+
+
+def came_between(error: Exception | None) -> bool:
+    """Whether a run failed because of what another one did at the same time: to look again may help."""
+    if isinstance(error, ServiceError):
+        return error.code in _TAKEN_AWAY
+    return isinstance(error, Conflict | Unseen)
+
+
+def left_to_another(result: Result) -> bool:
+    """Whether all that a run has left is what another run counts on: that one may make it whole."""
+    ended = result.ended is Ended.INCOMPLETE and came_between(result.error)
+    return ended and all(item.in_use for item in result.left)
+
+
+def left(leftover: Leftover, transaction: str, cluster: str = "", way: str = "") -> Left:
+    """A leftover with the command that takes it back, or that shows it when it may be somebody else's.
+
+    `way`: the options by which the run's recovery reaches the cluster; see
+    `irsa_cli.core.recovery.authority`.
+    """
+    if isinstance(leftover.error, Claimed) and cluster:
+        repair = f"irsa recover --cluster {cluster}{way}  # lists what no run has finished; this is in use"
+        return Left(
+            f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair, in_use=True
+        )
+    why = str(leftover.error)
+    if isinstance(leftover.error, MadeAgain):
+        namespace, name = leftover.change.target
+        repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them, to start them again"
+        return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
+    # What was taken away is in the journal, and nowhere else.
+    look = isinstance(leftover.error, Conflict) and leftover.change.after is not None
+    repair = look_command(leftover.change) if look else f"irsa recover {transaction}{way}"
+    return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
+
+
+def look_command(change: Change) -> str:
+    """The command of AWS or Kubernetes that shows a person what a change is about.
+
+    None that deletes: what could not be taken back, because somebody else has changed it, may be theirs.
+    """
+    target = [shlex.quote(part) for part in change.target]
+    command = change.kind.traits.shown_by.format(first=target[0], last=target[-1])
+    return f"{command}  # then decide: somebody else has changed it"

@@ -1,0 +1,71 @@
+"""What a run says of itself: which command, about what, on which cluster, and how that was reached.
+
+The journal keeps it, so that `irsa recover` finds the cluster again, and a later run what an earlier one was
+about. How a journal is read back is in `irsa_cli.transaction.reading`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.recovery.authority import way_of
+from irsa_cli.core.results.command import Command
+from irsa_cli.transaction.story import TAKES_BACK, About
+from irsa_cli.usecases.command.connect import Connection, Target, written_target
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run of a command that writes.
+
+    `service_account` is `namespace/name`, what stands for several, or None for what is the cluster's own.
+    `request` tells it from runs that want something else of the same. `takes_back` is the transaction whose
+    leftovers it takes back, where that is not its own.
+    """
+
+    command: Command
+    cluster: str
+    service_account: str | None
+    target: Target
+    request: str = ""
+    takes_back: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        command: Command,
+        connection: Connection,
+        service_account: str | None,
+        *,
+        request: str = "",
+        takes_back: str = "",
+    ) -> RunContext:
+        """For a cluster that is connected."""
+        arn, target = connection.cluster.arn, connection.target
+        return cls(command, arn, service_account, target, request, takes_back)
+
+    @property
+    def about(self) -> About:
+        """By what a later run finds it."""
+        return About(self.command.value, self.cluster, self.service_account)
+
+    @property
+    def way(self) -> str:
+        """The options that its recovery has to be given again, each with a space before it."""
+        return way_of(written_target(self.target))
+
+    def to_journal(self, *, gated: bool | None = None) -> dict[str, Any]:
+        """As the journal has it; a key stays what it is, whatever the attributes are called.
+
+        `gated`: whether its last step waits for a proof; None where it has no such step.
+        """
+        return {
+            "command": self.command.value,
+            "cluster": self.cluster,
+            "serviceAccount": self.service_account,
+            "target": written_target(self.target),
+            **({"request": self.request} if self.request else {}),
+            **({TAKES_BACK: self.takes_back} if self.takes_back else {}),
+            **({} if gated is None else {"gated": gated}),
+        }

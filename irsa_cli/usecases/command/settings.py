@@ -1,0 +1,36 @@
+"""How a command runs its transactions: time limits, where the journals are, who listens.
+
+What a project asks of all its runs (`.irsa.yaml`) is in `irsa_cli.usecases.command.project_settings`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from irsa_cli.transaction.events import Listener
+from irsa_cli.usecases.command.signals import RunGroup
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run: time limits in seconds, where the journal lives, who listens."""
+
+    state_dir: Path
+    timeout: float = 300.0
+    rollback_timeout: float = 60.0
+    dry_run: bool = False
+    listen: Listener = lambda event: None
+    note: Note = lambda text: None
+    group: RunGroup | None = None
+    """The runs that this one is one of; signals are heard, and journals are pruned, for all of them."""
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the command started."""
+        return time.monotonic() - self.started

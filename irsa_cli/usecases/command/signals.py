@@ -1,0 +1,126 @@
+"""SIGINT and SIGTERM while transactions run: a stop before the next call, for one run or for several.
+
+Before a transaction takes over, a signal ends the command at once: that is `irsa_cli.cli.session`'s business.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from irsa_cli.transaction.protocol import Run
+
+
+class RunGroup(Run):
+    """Several runs at the same time that a signal stops together. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        super().__init__("--all", math.inf)
+        self.forgettable = False
+        self.number = 0
+        self._runs: set[Run] = set()
+        self._lock = threading.Lock()
+
+    def interrupt(self, number: int) -> None:
+        """See `Run.interrupt`."""
+        super().interrupt(number)
+        with self._lock:
+            self.number = number
+            for run in self._runs:
+                run.interrupt(number)
+
+    @contextmanager
+    def holding(self, run: Run) -> Iterator[None]:
+        """The time of one run; interrupted from the start when the group is."""
+        with self._lock:
+            self._runs.add(run)
+            if self.number:
+                run.interrupt(self.number)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs.discard(run)
+
+
+@contextmanager
+def stoppable(run: Run, warn: Callable[[str], None], way: str = "") -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into a stop before the next call; a second signal ends the process at once.
+
+    Raising out of a handler would leak: the request in flight may be executed after the rollback. And when
+    the run has ended, a signal must not keep it from telling what it did; see `told_to_stop`.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard, told = os.pipe()
+    watcher = threading.Thread(target=_watch, args=(heard, run, warn), daemon=True)
+    watcher.start()
+    seen: list[int] = []
+    handle = _handler(told, seen, f"stopped; finish with: irsa recover {run.transaction}{way}\n".encode())
+    late = told_to_stop()
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    if late:
+        run.interrupt(late)
+    try:
+        yield
+    finally:
+        after = _Late(second=bool(seen))
+        for number, handler in before.items():
+            signal.signal(number, handler if run.forgettable else after)
+        os.close(told)
+        watcher.join()
+        os.close(heard)
+
+
+class _Late:
+    """Handles signals when a run has ended: the first is noted, a second one ends the process at once.
+
+    `second`: the run has heard the first one already.
+    """
+
+    def __init__(self, *, second: bool) -> None:
+        self.number = 0
+        self._second = second
+
+    def __call__(self, number: int, _frame: object) -> None:
+        if self.number or self._second:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.number = number
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), b"stopping when the outcome is told (once more to stop at once)\n")
+
+
+def told_to_stop() -> int:
+    """The signal that came when the run before had ended and had something to tell; 0 for none."""
+    handler = signal.getsignal(signal.SIGTERM)
+    return handler.number if isinstance(handler, _Late) else 0
+
+
+def _handler(told: int, seen: list[int], last_words: bytes) -> Callable[[int, object], None]:
+    """Handles signals without a lock: the code that it interrupts may hold any. They are noted as `seen`."""
+
+    def handle(number: int, _frame: object) -> None:
+        if seen:
+            with suppress(OSError):
+                os.write(sys.stderr.fileno(), last_words)
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        seen.append(number)
+        os.write(told, bytes([number]))
+
+    return handle
+
+
+def _watch(heard: int, run: Run, warn: Callable[[str], None]) -> None:
+    """Stop the run when the first signal is heard; what a handler must not do is done here."""
+    number = os.read(heard, 1)
+    if number:
+        run.interrupt(number[0])
+        warn("stopping: the call under way is waited for, then all is taken back (once more to stop at once)")
