@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from irsa_cli.changes.common import Unclaimed, check_object_claim, conflict, expect, settle, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL, TRANSACTION_TAG, NamespaceState
@@ -26,8 +24,7 @@ class NamespaceHandler(Unclaimed):
         name = change.target[0]
         if change.after is None:
             return self._delete(change, name, claim)
-        labels = expect(NamespaceState, change.after).labels
-        body = namespace_body(name, labels, {TRANSACTION_TAG: run.transaction})
+        body = namespace_body(name, expect(NamespaceState, change.after), run.transaction)
         return settle(
             lambda: self._create(change, body, run.transaction), lambda: self._found(change, run.transaction)
         )
@@ -90,13 +87,11 @@ class NamespaceHandler(Unclaimed):
             raise conflict(change, f"it may not be empty: these can't be listed: {kinds}")
 
 
-def namespace_body(
-    name: str, labels: Mapping[str, str] | None = None, annotations: Mapping[str, str] | None = None
-) -> Json:
-    """A namespace as it is POSTed, marked as irsa's."""
+def namespace_body(name: str, state: NamespaceState, transaction: str = "") -> Json:
+    """A namespace as it is POSTed, marked as irsa's; '' is the transaction of a rehearsal."""
     metadata = {
         "name": name,
-        "labels": {MANAGED_BY_LABEL: "irsa", **(labels or {})},
-        "annotations": dict(annotations or {}),
+        "labels": {MANAGED_BY_LABEL: "irsa", **state.labels},
+        "annotations": {TRANSACTION_TAG: transaction} if transaction else {},
     }
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}

@@ -29,6 +29,7 @@ from irsa_cli.cli.role_options import (
 )
 
 if TYPE_CHECKING:
+    from irsa_cli.core.binding.spec import Options
     from irsa_cli.core.wellknown import WellKnown
     from irsa_cli.usecases.write.create_sa import Request
 
@@ -189,6 +190,7 @@ def _refuse_files(options: dict[str, Any]) -> None:
 
 def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.cli.session import take_target
+    from irsa_cli.core.binding.spec import BindingSpec
     from irsa_cli.core.values import names
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -198,8 +200,7 @@ def _request(options: dict[str, Any]) -> Request:
     target = take_target(options)
     name = one_name(options.pop("name"), options.pop("name_option"))
     try:
-        return Request(
-            target=target,
+        spec = BindingSpec(
             name=name,
             namespace=options["namespace"],
             policies=policy_arns("--attach-policy-arn", options["attach_policy_arn"]),
@@ -218,14 +219,26 @@ def _request(options: dict[str, Any]) -> Request:
             sts_regional_endpoints=options["sts_regional_endpoints"],
             token_expiration=options["token_expiration"],
             subject_pattern=names.subject_pattern(options["subject_pattern"] or ""),
-            boundaries=take_boundary_rules(),
-            **{key: options[key] for key in _SWITCHES},
+            role_only=options["role_only"],
         )
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
+    return Request(target, spec, _options(options), take_boundary_rules())
 
 
-_SWITCHES = ("role_only", "create_namespace", "override", "update_trust", "force", "associate", "verify")
+def _options(options: dict[str, Any]) -> Options:
+    from irsa_cli.core.binding.spec import Options
+
+    return Options(
+        create_namespace=options["create_namespace"],
+        override=options["override"],
+        update_trust=options["update_trust"],
+        force=options["force"],
+        associate=options["associate"],
+        gated=options["verify"],
+    )
+
+
 _OF_A_NEW_ROLE = (
     "attach_policy_arn",
     "inline_policy",

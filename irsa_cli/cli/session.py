@@ -18,7 +18,7 @@ from irsa_cli.cli.unshown import showing
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.core.results.result import Result
-    from irsa_cli.core.values.patience import Command
+    from irsa_cli.core.values.patience import CommandPatience
     from irsa_cli.usecases.command.connect import Target
     from irsa_cli.usecases.command.settings import Settings
 
@@ -88,7 +88,7 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
     return settings, detailed
 
 
-def breaking_off(command: Command) -> None:
+def breaking_off(command: CommandPatience) -> None:
     """Let SIGTERM, and SIGINT where it is heard at all, end the command with a `KeyboardInterrupt`."""
 
     def handle(number: int, _frame: object) -> None:

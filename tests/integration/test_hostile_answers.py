@@ -39,7 +39,7 @@ TOKEN = "k8s-aws-v1.aHR0cHM6Ly9zdHMuZXUtd2VzdC0xLmFtYXpvbmF3cy5jb20vP0FjdGlvbj1H
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short time limits; the sandbox's credentials are not needed."""
     monkeypatch.setattr(limits, "RETRY_SECONDS", 0.6)
-    monkeypatch.setattr(patience, "_command", patience.Command())
+    monkeypatch.setattr(patience, "_command", patience.CommandPatience())
     monkeypatch.setenv("IRSA_CALL_TIMEOUT", "0.4")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "AKIAEXAMPLEEXAMPLE00")

@@ -475,3 +475,76 @@ def test_a_role_of_another_cluster_gets_a_statement_more(binding: Binding, capsy
     assert cured(binding, capsys) == binding.role_arn
     trust = binding.aws("iam").get_role(RoleName=binding.role)["Role"]["AssumeRolePolicyDocument"]
     assert trust["Statement"][0] == other
+
+
+def without_account(binding: Binding) -> None:
+    binding.stage.kube.delete(f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{NAME}")
+
+
+def exchanged(binding: Binding) -> str:
+    """The role that a new pod of the ServiceAccount gets."""
+    binding.restart_pod()
+    (role,) = prove(binding)
+    return role
+
+
+def test_a_missing_service_account_is_made_with_the_role_that_waits_for_it(
+    binding: Binding, capsys: Output
+) -> None:
+    binding.make_role("cluster-admin-break-glass", pattern(binding, EVERYBODY))
+    without_account(binding)
+    names, first = diagnosed(binding, capsys)
+    assert names[0] == "service-account-missing"
+    assert first["fix"].endswith(f"--attach-role-arn {binding.role_arn}")
+    named = f"{binding.role_arn} (policies: AmazonS3ReadOnlyAccess)"
+    assert {"name": "roles that admit it", "value": named} in first["evidence"]
+    before = admitted(binding)
+    cure(binding, first["fix"])
+    assert exchanged(binding) == binding.role_arn
+    assert diagnosed(binding, capsys)[0] == []
+    assert admitted(binding) == before
+
+
+@pytest.mark.parametrize("subject", [EVERYBODY, f"system:serviceaccount:*:{NAME}"])
+def test_a_missing_service_account_gets_no_role_that_admits_it_by_a_pattern(
+    subject: str, binding: Binding, capsys: Output
+) -> None:
+    binding.make_role("cluster-admin-break-glass", pattern(binding, subject))
+    binding.values(sub="system:serviceaccount:front:web")
+    without_account(binding)
+    _, first = diagnosed(binding, capsys)
+    assert first["fix"].endswith("--attach-policy-arn ARN")
+
+
+def test_of_two_roles_that_wait_for_a_missing_service_account_a_person_chooses(
+    binding: Binding, capsys: Output
+) -> None:
+    second = binding.make_role("second", binding.statement)
+    without_account(binding)
+    _, first = diagnosed(binding, capsys)
+    assert is_by_hand(first["fix"])
+    (_, choices) = alternatives(first["fix"])
+    for line in choices.splitlines():
+        cure(binding, line)
+        assert exchanged(binding) in (second, binding.role_arn)
+        assert exchanged(binding) in line
+        assert diagnosed(binding, capsys)[0] == []
+        without_account(binding)
+
+
+def test_a_role_that_irsa_made_for_a_missing_service_account_is_bound_anew(
+    binding: Binding, capsys: Output
+) -> None:
+    policy = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    binding.stage.irsa(
+        "create-sa", "own", "-n", binding.namespace, "-c", "demo", "--attach-policy-arn", policy
+    )
+    binding.stage.kube.delete(f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/own")
+    document = doctor(binding, capsys, "own", "-n", binding.namespace)
+    fix = document["findings"][0]["fix"]
+    assert problems(document)[0] == "service-account-missing"
+    assert "--attach-role-arn" in fix
+    cure(binding, fix)
+    assert problems(doctor(binding, capsys, "own", "-n", binding.namespace)) == []
+    verified = binding.stage.irsa("verify", "own", "-n", binding.namespace, "-c", "demo")
+    assert verified.code == 0, verified.out + verified.err

@@ -9,6 +9,7 @@ from typing import Any
 
 from irsa_cli.core.doctor.facts import EksFacts, Facts, NodeMetadata, Role, Subject, TrailEvent, VpcEndpoint
 from irsa_cli.core.objects.kinds import Container, Pod, Requirement, ServiceAccount, Volume, Webhook
+from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.trust_policy import WebIdentity, policy
@@ -52,9 +53,12 @@ def container(**fields: Any) -> Container:
     made = Container(
         "app",
         image="public.ecr.aws/aws-cli/aws-cli:2.17.0",
-        env=env(),
+        env=Environment(env()),
         mounts={"aws-iam-token": FOLDER},
     )
+    if isinstance(fields.get("env"), Mapping):
+        # As from Kubernetes: of what no cause declares, no value is kept.
+        fields["env"] = Environment(fields["env"])
     return replace(made, **fields)
 
 

@@ -8,12 +8,15 @@ one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from irsa_cli.core.binding.spec import BindingSpec
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import BoundaryState
 from irsa_cli.core.values.errors import Refused
 
+Spec = TypeVar("Spec", bound=BindingSpec)
 ALLOW_REMOVAL = "--allow-boundary-removal"
 
 
@@ -28,6 +31,13 @@ class BoundaryRules:
     default: str = ""
     required_by: str = ""
     may_remove: bool = False
+
+    def bound(self, spec: Spec) -> Spec:
+        """The spec with the boundary that its role gets where none is named; raises `Refused` for none."""
+        if spec.attach_role_arn:
+            return spec
+        self.check_made(spec.permissions_boundary, str(spec))
+        return replace(spec, permissions_boundary=spec.permissions_boundary or self.default)
 
     def check_made(self, boundary: str, what: str) -> None:
         """Raise `Refused` when a role would be made without a boundary and must have one."""

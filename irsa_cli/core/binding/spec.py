@@ -1,6 +1,8 @@
-"""What a user wishes for one ServiceAccount, and what is there of it: the two sides that a plan connects.
+"""What is wished for one ServiceAccount, and what is there of it: the two sides that a plan connects.
 
-The plan is made in `irsa_cli.core.planning.create`; reading what is there is in `irsa_cli.usecases`.
+`BindingSpec` is what somebody says, in a file or on the command line; `desired_state_of` makes of it what is
+to be true in one cluster. The plan is made in `irsa_cli.core.planning.create`; reading what is there is in
+`irsa_cli.usecases`.
 """
 
 from __future__ import annotations
@@ -8,26 +10,99 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from irsa_cli.core import wellknown
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.marks.lifecycle import Lifecycle
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState, RoleState
+from irsa_cli.core.plan.states import (
+    AUDIENCE_ANNOTATION,
+    CLUSTER_TAG,
+    MANAGED_BY_LABEL,
+    ROLE_ARN_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    SPEC_HASH_TAG,
+    STS_REGIONAL_ANNOTATION,
+    TOKEN_EXPIRATION_ANNOTATION,
+    NamespaceState,
+    ProviderState,
+    RoleState,
+    ServiceAccountState,
+)
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.trust_policy import WebIdentity
+from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
+from irsa_cli.core.wellknown import Resolved, Scope, WellKnown
 
 
 @dataclass(frozen=True)
-class DesiredState:
-    """What is to be true afterwards.
+class BindingSpec:
+    """What somebody says of a ServiceAccount and its role, each value checked by its own rule already.
+
+    Both a command line and an entry of a file are read into it. Durations in seconds; `policies` are ARNs as
+    they were given. What only a cluster can tell (partition, account) is still open.
+    """
+
+    namespace: str
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    policies: tuple[str, ...] = ()
+    well_known: tuple[WellKnown, ...] = ()
+    inline: Mapping[str, Document] = field(default_factory=dict)
+    attach_role_arn: str = ""
+    role_name: str = ""
+    role_path: str = ""
+    role_only: bool = False
+    subject_pattern: str = ""
+    subjects: tuple[str, ...] = ()
+    """Further subjects that the role admits: `system:serviceaccount:NAMESPACE:NAME`, wildcards or not."""
+    issuers: tuple[str, ...] = ()
+    """The issuers of further clusters that the role admits these subjects of."""
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each statement of the trust policy demands besides audience and subject."""
+    permissions_boundary: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    max_session_duration: int = 3600
+    audience: str = DEFAULT_AUDIENCE
+    sts_regional_endpoints: bool | None = None
+    token_expiration: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How far one run may go to make it true: what is said of the run, and not of the binding."""
+
+    create_namespace: bool = True
+    override: bool = False
+    """Whether a ServiceAccount that has another role is given this one."""
+    update_trust: bool = False
+    force: bool = False
+    """Whether a statement may be written that makes a restriction of one that is there worthless."""
+    associate: bool = False
+    gated: bool = False
+    """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""
+
+
+@dataclass(frozen=True)
+class DesiredState(Options):
+    """What is to be true afterwards in one cluster, and how far a run may go for it.
 
     `role` is None when an existing role is used (`--attach-role-arn`). `annotations` are all those
     the ServiceAccount is to have, the role's ARN included; a value of None means it must not be there.
+    A field is either in the `digest`, or in `NOT_IN_DIGEST`.
     """
 
     cluster: Cluster
@@ -41,15 +116,7 @@ class DesiredState:
     annotations: Mapping[str, str | None] = field(default_factory=dict)
     labels: Mapping[str, str | None] = field(default_factory=dict)
     subject_pattern: str = ""
-    create_namespace: bool = True
     role_only: bool = False
-    override: bool = False
-    update_trust: bool = False
-    force: bool = False
-    """Whether a statement may be written that makes a restriction of one that is there worthless."""
-    associate: bool = False
-    gated: bool = False
-    """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""
 
     @property
     def role_name(self) -> str:
@@ -67,9 +134,21 @@ class DesiredState:
         return WebIdentity(
             provider_arn=provider_arn(self.cluster.partition, self.role_account, self.cluster.issuer),
             issuer=self.cluster.issuer,
-            subject=subject(self.namespace, self.name),
+            subject=names.subject(self.namespace, self.name),
             audience=self.audience,
         )
+
+    @property
+    def new_namespace(self) -> NamespaceState:
+        """The namespace as a run makes it where it is missing, planned and rehearsed alike."""
+        return NamespaceState()
+
+    @property
+    def new_account(self) -> ServiceAccountState:
+        """The ServiceAccount as a run makes it where it is missing, planned and rehearsed alike."""
+        annotations = with_marks({key: value for key, value in self.annotations.items() if value is not None})
+        labels = {key: value for key, value in self.labels.items() if value is not None}
+        return ServiceAccountState(annotations={**annotations}, labels={MANAGED_BY_LABEL: "irsa", **labels})
 
 
 @dataclass(frozen=True)
@@ -138,8 +217,27 @@ def is_incomplete(desired: DesiredState, current: CurrentState) -> bool:
     return desired.role is not None and current.role is not None and not life_of(desired, current).is_over
 
 
+NOT_IN_DIGEST: Mapping[str, str] = {
+    "cluster": "a tag of the role tells it",
+    "namespace": "a tag of the role tells it",
+    "name": "a tag of the role tells it",
+    "role_arn": "it is the role that bears the digest; an annotation tells it, too",
+    "subject_pattern": "the trust policy tells it",
+    **dict.fromkeys(
+        ("create_namespace", "override", "update_trust", "force", "associate", "gated"),
+        "how far the run may go is no part of what it makes",
+    ),
+}
+"""The fields of `DesiredState` that are not in the digest, and why."""
+
+
 def digest(desired: DesiredState) -> str:
-    """What tells this wish from others for the same role: a digest of all that the run is to make."""
+    """What tells this wish from others for the same role: a digest of all that the run is to make.
+
+    A run that finds the role half made goes on with it when the digest is its own, and leaves it alone
+    otherwise. So what is on the role, its policies and the ServiceAccount belongs into it. A new field goes
+    in where it is given only: the digests of roles that are there stay what they are.
+    """
     assert desired.role is not None
     parts = {
         "role": [desired.role.path, desired.role.description, desired.role.max_session_duration],
@@ -154,3 +252,90 @@ def digest(desired: DesiredState) -> str:
         "roleOnly": desired.role_only,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def desired_state_of(
+    spec: BindingSpec,
+    cluster: Cluster,
+    options: Options | None = None,
+    trust_quota: int = policy.TRUST_LIMIT,
+) -> DesiredState:
+    """What the spec means for this cluster: names, ARNs and the trust policy filled in.
+
+    Raises `InvalidInput`, and `Refused` for a trust policy larger than the quota.
+    """
+    name = spec.role_name or names.default_role_name(cluster.name, cluster.arn, spec.namespace, spec.name)
+    path = spec.role_path or names.default_role_path(cluster.name)
+    own_arn = iam_arn(cluster.partition, cluster.account, f"role{path}{name}")
+    policies = wellknown.joined(
+        Resolved(spec.policies, spec.inline),
+        spec.well_known,
+        Scope(cluster.partition, cluster.region, cluster.account, cluster.name),
+    )
+    desired = DesiredState(
+        cluster=cluster,
+        namespace=spec.namespace,
+        name=spec.name,
+        role_arn=spec.attach_role_arn or own_arn,
+        audience=spec.audience,
+        policies=policies.policies,
+        inline=policies.inline,
+        annotations=annotations_of(spec, spec.attach_role_arn or own_arn),
+        labels=spec.labels,
+        subject_pattern=spec.subject_pattern,
+        role_only=spec.role_only,
+        **vars(options or Options()),
+    )
+    if spec.attach_role_arn:
+        return desired
+    role = _role(spec, desired, path)
+    trust_policy.check_size(desired.role_arn, role.trust, trust_quota)
+    made = replace(desired, role=role)
+    return replace(made, role=replace(role, tags={**role.tags, SPEC_HASH_TAG: digest(made)}))
+
+
+def annotations_of(spec: BindingSpec, role_arn: str) -> dict[str, str | None]:
+    """The annotations that the pod identity webhook reads, and the user's.
+
+    https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
+    """
+    found: dict[str, str | None] = {
+        ROLE_ARN_ANNOTATION: role_arn,
+        # An audience that was left behind would make pods ask for tokens that the trust policy refuses.
+        AUDIENCE_ANNOTATION: None if spec.audience == DEFAULT_AUDIENCE else spec.audience,
+        **spec.annotations,
+    }
+    if spec.sts_regional_endpoints is not None:
+        found[STS_REGIONAL_ANNOTATION] = str(spec.sts_regional_endpoints).lower()
+    if spec.token_expiration is not None:
+        found[TOKEN_EXPIRATION_ANNOTATION] = str(spec.token_expiration)
+    return found
+
+
+def _role(spec: BindingSpec, desired: DesiredState, path: str) -> RoleState:
+    """The role that is to be there, without the digest; raises `InvalidInput` when it won't admit its own."""
+    own = names.subject(spec.namespace, spec.subject_pattern or spec.name)
+    cluster = desired.cluster
+    providers = [desired.identity.provider_arn]
+    providers += [provider_arn(cluster.partition, cluster.account, issuer) for issuer in spec.issuers]
+    subjects = (own, *spec.subjects)
+    document = trust_policy.policy_of(providers, spec.audience, subjects, spec.conditions)
+    # Whether the conditions hold is a matter of the request that a pod makes.
+    plain = trust_policy.policy_of(providers, spec.audience, (own,), {}) if spec.conditions else document
+    if not spec.role_only and not trust_policy.admits(plain, desired.identity):
+        raise InvalidInput(
+            f"--subject-pattern '{spec.subject_pattern}' does not match {spec.name}",
+            reason="the ServiceAccount would get a role that it can't assume",
+        )
+    return RoleState(
+        path=path,
+        trust=document,
+        description=spec.description,
+        max_session_duration=spec.max_session_duration,
+        permissions_boundary=spec.permissions_boundary,
+        tags={
+            **spec.tags,
+            CLUSTER_TAG: cluster.arn,
+            SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}",
+        },
+    )

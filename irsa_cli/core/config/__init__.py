@@ -5,7 +5,7 @@ same fields and more. Which files there are, and reading them, is `irsa_cli.usec
 """
 
 from irsa_cli.core.config.documents import parse
-from irsa_cli.core.config.model import Binding, Config, OtherCluster, TrustSubject
+from irsa_cli.core.config.model import Binding, Config, OtherCluster
 from irsa_cli.core.config.selecting import Selection, distinct
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "Config",
     "OtherCluster",
     "Selection",
-    "TrustSubject",
     "distinct",
     "parse",
 ]

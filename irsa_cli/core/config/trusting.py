@@ -7,7 +7,7 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode
 
-from irsa_cli.core.config.model import OtherCluster, TrustSubject
+from irsa_cli.core.config.model import OtherCluster
 from irsa_cli.core.config.reader import Reader
 from irsa_cli.core.policies.conditions import operator_of
 from irsa_cli.core.policies.operators import COMPARISONS
@@ -37,7 +37,7 @@ def name_pattern(text: str) -> str:
     return names.subject_pattern(text) if {"*", "?"} & set(text) else names.service_account(text)
 
 
-def subjects(reader: Reader, node: Node, namespace: str) -> tuple[TrustSubject, ...]:
+def subjects(reader: Reader, node: Node, namespace: str) -> tuple[str, ...]:
     """The further ServiceAccounts that the role admits; `namespace` is the one of the entry."""
     found = []
     for item in reader.items(node, "subjects (namespace and name)"):
@@ -51,7 +51,7 @@ def subjects(reader: Reader, node: Node, namespace: str) -> tuple[TrustSubject, 
         if "namespace" in fields:
             there = reader.text(fields["namespace"], namespace_pattern)
         if name and there:
-            found.append(TrustSubject(there, name))
+            found.append(names.subject(there, name))
     return tuple(dict.fromkeys(found))
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document, dump
@@ -23,7 +24,7 @@ from irsa_cli.core.values.names import subject as subject_claim
 from irsa_cli.core.values.printable import visible
 
 EMPTY = f"the annotation {ROLE_ARN_ANNOTATION} is empty"
-ROLE_ENV, TOKEN_ENV = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
+ROLE_ENV, TOKEN_ENV = variable("AWS_ROLE_ARN"), variable("AWS_WEB_IDENTITY_TOKEN_FILE")
 TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
 """What the webhook calls the volume of its token."""
 
@@ -215,11 +216,16 @@ def _asks_for(pod: Pod, role: str) -> bool:
 
 def admit(facts: Facts, subject: Subject, role: str) -> str:
     """The command that adds the statement which the role's trust policy lacks, and annotates."""
+    return attach(facts, subject, role, more=" --update-trust")
+
+
+def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
+    """The command that binds the ServiceAccount to a role that is there; it makes what is missing."""
     audience = audience_of(facts, subject)
     extra = "" if audience == DEFAULT_AUDIENCE else f" --audience {shlex.quote(audience)}"
     return (
         f"irsa create-sa {subject.name} -n {subject.namespace} {facts.options}"
-        f" --attach-role-arn {shlex.quote(role)} --update-trust{extra}"
+        f" --attach-role-arn {shlex.quote(role)}{more}{extra}"
     )
 
 

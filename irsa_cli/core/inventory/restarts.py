@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from irsa_cli.core.doctor.causes.injection import has_pod_identity, opted_out
+from irsa_cli.core.doctor.clues.injection import has_pod_identity, opted_out
 from irsa_cli.core.doctor.facts import Subject
 from irsa_cli.core.doctor.subjects import ROLE_ENV, restart, users_of
 from irsa_cli.core.inventory.bindings import annotation_of

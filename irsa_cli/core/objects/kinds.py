@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from irsa_cli.core.objects.variables import Environment
+
 
 @dataclass(frozen=True)
 class ServiceAccount:
@@ -34,7 +36,7 @@ class ServiceAccount:
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a pod. The value of an environment variable is None where it comes from elsewhere.
+    """A container of a pod.
 
     `sources` are the Secrets and ConfigMaps that whole environments come from, as `secret/name`. `init`: it
     runs, and ends, before the others begin. `mounts` are by volume, and so are `parts`: the path in a volume
@@ -43,7 +45,7 @@ class Container:
 
     name: str
     image: str = ""
-    env: Mapping[str, str | None] = field(default_factory=dict)
+    env: Environment = field(default_factory=Environment)
     sources: tuple[str, ...] = ()
     mounts: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()

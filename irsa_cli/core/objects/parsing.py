@@ -1,12 +1,11 @@
 """Kubernetes' JSON as the values that causes are judged by: ServiceAccounts, pods, webhooks.
 
-Values of environment variables are kept only where a check needs them: a pod's environment may hold secrets.
+Which values of environment variables are kept is said in `variables`: a pod's environment may hold secrets.
 """
 
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -21,6 +20,7 @@ from irsa_cli.core.objects.kinds import (
     Volume,
     Webhook,
 )
+from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 
 Json = Mapping[str, Any]
@@ -28,27 +28,8 @@ Json = Mapping[str, Any]
 WEBHOOK_NAMES = ("pod-identity-webhook", "iam-for-pods")
 """What the webhook that injects web identities is called, on EKS and by its project."""
 
-_SHOWN_ENV = {
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_STS_REGIONAL_ENDPOINTS",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_EC2_METADATA_DISABLED",
-    "AWS_ENDPOINT_URL",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "NO_PROXY",
-    "no_proxy",
-}
-ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
-"""The ARN of a role: the name of a variable doesn't matter then."""
 HTTPS = 443
 """The port of STS."""
-HIDDEN = "(not shown)"
-"""Stands for the value of a variable that irsa doesn't look at."""
 
 
 def moment(text: Any) -> datetime | None:
@@ -148,7 +129,7 @@ def _container(body: Json) -> Container:
     return Container(
         name=body["name"],
         image=body.get("image", ""),
-        env={item["name"]: _value(item) for item in body.get("env") or []},
+        env=Environment({item["name"]: _value(item) for item in body.get("env") or []}),
         sources=tuple(_source(item) for item in body.get("envFrom") or []),
         mounts={item["name"]: item.get("mountPath", "") for item in body.get("volumeMounts") or []},
         parts={
@@ -162,13 +143,7 @@ def _container(body: Json) -> Container:
 
 
 def _value(item: Json) -> str | None:
-    if "valueFrom" in item:
-        return None
-    value = str(item.get("value", ""))
-    # A URL may have a password before its host.
-    named = item["name"] in _SHOWN_ENV and "@" not in value
-    shown = named or not value or ROLE.fullmatch(value)
-    return value if shown else HIDDEN
+    return None if "valueFrom" in item else str(item.get("value", ""))
 
 
 def _source(item: Json) -> str:

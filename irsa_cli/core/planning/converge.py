@@ -36,9 +36,8 @@ from irsa_cli.core.plan.states import (
     WEBHOOK_ANNOTATIONS,
 )
 from irsa_cli.core.planning.create import plan
-from irsa_cli.core.planning.differences import check_trust_size
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.trust import owned_statements
+from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.restrictions import Restriction
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -65,7 +64,7 @@ def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool =
 def _changes(desired: DesiredState, current: CurrentState, role: CurrentRole) -> RoleChanges:
     assert desired.role is not None
     document = _trust_after(desired, role)
-    check_trust_size(desired.role_arn, document, current.trust_quota)
+    trust_policy.check_size(desired.role_arn, document, current.trust_quota)
     _check_widening(desired, current, role.state.trust, document)
     tags = {**desired.role.tags, **tag_notes.foreign(role.state.tags, desired.role.tags)}
     if len(tags) > max(TAGS_LIMIT, len(role.state.tags)):

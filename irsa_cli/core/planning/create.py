@@ -16,11 +16,9 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
-    AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
     COMMIT_TAG,
     DONE,
-    MANAGED_BY_LABEL,
     NOBODY,
     PENDING,
     ROLE_ARN_ANNOTATION,
@@ -29,7 +27,6 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
     CommitState,
     DocumentState,
-    NamespaceState,
     OwnerState,
     Present,
     ProviderState,
@@ -106,7 +103,7 @@ def provider_changes(
 def _namespace_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     if current.namespace_exists or desired.role_only:
         return []
-    return [Change(Kind.NAMESPACE, (desired.namespace,), None, NamespaceState())]
+    return [Change(Kind.NAMESPACE, (desired.namespace,), None, desired.new_namespace)]
 
 
 def _role_changes(desired: DesiredState, current: CurrentState, *, last: bool) -> list[Change]:
@@ -223,17 +220,14 @@ def _service_account_changes(desired: DesiredState, current: CurrentState) -> li
     account = current.service_account
     if account is not None:
         return account_changes.patch(target, account, desired.annotations, desired.labels)
-    wanted = {key: value for key, value in desired.annotations.items() if value is not None}
-    annotations = with_marks(wanted)
-    desired_value = {key: value for key, value in desired.labels.items() if value is not None}
-    labels: dict[str, str | None] = {MANAGED_BY_LABEL: "irsa", **desired_value}
-    whole = ServiceAccountState(annotations={**annotations}, labels=labels)
+    whole = desired.new_account
     if not desired.gated:
         return [Change(Kind.SERVICE_ACCOUNT, target, None, whole)]
-    role = annotations.pop(ROLE_ARN_ANNOTATION)
+    annotations = dict(whole.annotations)
+    role = annotations[ROLE_ARN_ANNOTATION]
     del annotations[ROLE_MARK]
     # None, so that a rollback leaves it alone when another run has given it a role meanwhile.
-    bare = ServiceAccountState(annotations={**annotations, ROLE_ARN_ANNOTATION: None}, labels=labels)
+    bare = replace(whole, annotations={**annotations, ROLE_ARN_ANNOTATION: None})
     return [
         Change(Kind.SERVICE_ACCOUNT, target, None, bare),
         Change(
@@ -243,18 +237,3 @@ def _service_account_changes(desired: DesiredState, current: CurrentState) -> li
             ServiceAccountState(annotations=with_marks({ROLE_ARN_ANNOTATION: role})),
         ),
     ]
-
-
-def service_account_annotations(
-    role_arn: str, audience: str, default_audience: str, extra: Mapping[str, str]
-) -> dict[str, str | None]:
-    """The annotations that the pod identity webhook reads, and the user's.
-
-    https://github.com/aws/amazon-eks-pod-identity-webhook/blob/master/README.md
-    """
-    return {
-        ROLE_ARN_ANNOTATION: role_arn,
-        # An audience that was left behind would make pods ask for tokens that the trust policy refuses.
-        AUDIENCE_ANNOTATION: None if audience == default_audience else audience,
-        **extra,
-    }

@@ -14,13 +14,14 @@ from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.objects.workloads import Workload
 from irsa_cli.core.planning.delete import Deletion
 from irsa_cli.core.policies.policy import as_list, equal
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.errors import Refused
 
-ROLE_ENV = "AWS_ROLE_ARN"
+ROLE_ENV = variable("AWS_ROLE_ARN")
 SHOWN = 10
 """How many pods, or roles, are named at most."""
 

@@ -32,6 +32,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning import update_flags
 from irsa_cli.core.planning.update_flags import Flags
 from irsa_cli.core.policies import policy
+from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
@@ -100,7 +101,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
     if desired.role is None and current.role is not None:
         found = attached_trust.check(desired, current.role)
         if found.added is not None:
-            check_trust_size(desired.role_arn, found.after, current.trust_quota)
+            trust_policy.check_size(desired.role_arn, found.after, current.trust_quota)
 
 
 def check_provider(cluster: Cluster, audience: str, provider: ProviderState | None) -> None:
@@ -117,20 +118,6 @@ def check_provider(cluster: Cluster, audience: str, provider: ProviderState | No
             f"the OIDC provider does not accept the audience {audience}",
             reason=f"it accepts: {', '.join(provider.audiences) or 'none'}",
             next_steps=(f"{associate} --audience {audience}", "or run this again with --associate-oidc"),
-        )
-
-
-def check_trust_size(role: str, document: policy.Document, quota: int) -> None:
-    """Raise `Refused` for a trust policy that is larger than the account's quota (ACLSizePerRole)."""
-    size = policy.size(document)
-    if size > quota:
-        raise Refused(
-            f"the trust policy of {role} would be too large",
-            reason=f"{size} characters without white space; the account's quota is {quota}",
-            next_steps=(
-                "give some ServiceAccounts a role of their own, or use a --subject-pattern",
-                "or have the quota raised: Service Quotas, IAM, role trust policy length",
-            ),
         )
 
 

@@ -1,6 +1,6 @@
 """What a flaw of a trust policy is, and the flaws of a statement's principal: which OIDC provider it names.
 
-Conditions, and which statement was meant, are in `irsa_cli.core.doctor.causes.trust_flaws`.
+Conditions, and which statement was meant, are in `irsa_cli.core.doctor.clues.trust_flaws`.
 """
 
 from __future__ import annotations

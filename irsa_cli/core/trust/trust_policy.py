@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from irsa_cli.core.policies.operators import Truth
-from irsa_cli.core.policies.policy import Document, as_list, normalized
+from irsa_cli.core.policies.policy import Document, as_list, normalized, size
 from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
 from irsa_cli.core.trust import shared_statement
 from irsa_cli.core.trust.evaluation import Explanation, explain
@@ -23,6 +23,7 @@ __all__ = [
     "admits",
     "allowed",
     "audience_replacement",
+    "check_size",
     "contains",
     "denied",
     "found",
@@ -153,6 +154,20 @@ def with_replaced(document: Mapping[str, Any], old: Document, new: Document) -> 
         elif new not in statements:
             statements.append(new)
     return {**document, "Statement": statements}
+
+
+def check_size(role: str, document: Document, quota: int) -> None:
+    """Raise `Refused` for a trust policy that is larger than the account's quota (ACLSizePerRole)."""
+    length = size(document)
+    if length > quota:
+        raise Refused(
+            f"the trust policy of {role} would be too large",
+            reason=f"{length} characters without white space; the account's quota is {quota}",
+            next_steps=(
+                "give some ServiceAccounts a role of their own, or use a --subject-pattern",
+                "or have the quota raised: Service Quotas, IAM, role trust policy length",
+            ),
+        )
 
 
 def admits(document: Mapping[str, Any], identity: WebIdentity) -> bool:

@@ -1,8 +1,8 @@
 """How long a call may be repeated: the time limit of what is under way, and whether it was told to stop.
 
-A transaction's `Run` is one `Patience`, the command as a whole (`Command`) another. For the sake of which of
-them calls are made is said by `within`, which also tells whether an attempt of them was given up. Which
-failures are worth repeating is decided by who knows the service (`irsa_cli.aws.errors`,
+A transaction's `Run` is one `Patience`, the command as a whole (`CommandPatience`) another. For the sake of
+which of them calls are made is said by `within`, which also tells whether an attempt of them was given up.
+Which failures are worth repeating is decided by who knows the service (`irsa_cli.aws.errors`,
 `irsa_cli.kube.errors`). The calls themselves are made elsewhere.
 """
 
@@ -50,7 +50,7 @@ class Stopped(IrsaError):
     """The command was told to stop while a call of it was to be repeated."""
 
 
-class Command:
+class CommandPatience:
     """A command as a whole: its time limit in seconds, and whom it tells what it waits for."""
 
     persistent = False
@@ -100,21 +100,21 @@ class CallRecord:
         """
 
 
-_command = Command()
+_command = CommandPatience()
 _current: contextvars.ContextVar[CallRecord | None] = contextvars.ContextVar("calls", default=None)
 
 
-def begin(seconds: float, tell: Callable[[str], None]) -> Command:
+def begin(seconds: float, tell: Callable[[str], None]) -> CommandPatience:
     """Begin a command: what is called from now on outside of any transaction is called for its sake."""
     global _command
-    _command = Command(seconds, tell)
+    _command = CommandPatience(seconds, tell)
     return _command
 
 
 def over() -> None:
     """The command is over: calls that are made after it have no time limit of their own."""
     global _command
-    _command = Command()
+    _command = CommandPatience()
 
 
 def tell(text: str) -> None:
@@ -172,7 +172,7 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
         spent = time.monotonic() - started
         over = spent + wait > most or wait >= mine.remaining
         if not failure.transient or over or not (reached or mine.persistent or number < FEW):
-            if failure.transient and over and isinstance(mine, Command):
+            if failure.transient and over and isinstance(mine, CommandPatience):
                 mine.waited_for.add(failure.service)
             raise failure
         if spent >= TOLD_AFTER:
@@ -193,7 +193,7 @@ def _longest(mine: Patience, service: str) -> float:
     are not waited for as long again.
     """
     seconds = limits.retry_seconds()
-    in_vain = isinstance(mine, Command) and service in mine.waited_for
+    in_vain = isinstance(mine, CommandPatience) and service in mine.waited_for
     return seconds * ONCE_MORE if in_vain else seconds
 
 

@@ -14,7 +14,7 @@ from irsa_cli.aws import diagnosis as aws
 from irsa_cli.aws import iam as aws_iam
 from irsa_cli.aws.listing import list_roles
 from irsa_cli.aws.sts import assume
-from irsa_cli.core.doctor.causes.injection import AGENT
+from irsa_cli.core.doctor.clues.injection import AGENT
 from irsa_cli.core.doctor.facts import (
     Association,
     EksFacts,

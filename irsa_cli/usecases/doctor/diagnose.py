@@ -11,9 +11,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from irsa_cli.core.doctor.causes.lost import Seen
 from irsa_cli.core.doctor.causes.network import node_names
-from irsa_cli.core.doctor.causes.usage import namesakes
+from irsa_cli.core.doctor.clues.lost import Seen
+from irsa_cli.core.doctor.clues.usage import namesakes
 from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.doctor.facts import Association, Facts, NodeMetadata, Role, Subject, TrailEvent

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from irsa_cli.core.doctor import refusals
-from irsa_cli.core.doctor.causes.lost import Seen
 from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
+from irsa_cli.core.doctor.clues.lost import Seen
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.objects.kinds import RefusedPod
 from irsa_cli.core.objects.unreadable import Unreadable

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from irsa_cli.core.doctor.causes.lost import gone_names
-from irsa_cli.core.doctor.causes.meant import names_exactly
 from irsa_cli.core.doctor.causes.own_token import own_tokens, roles_named
 from irsa_cli.core.doctor.causes.pod_identity_names import is_similar
+from irsa_cli.core.doctor.clues.lost import gone_names
+from irsa_cli.core.doctor.clues.meant import names_exactly
 from irsa_cli.core.doctor.facts import (
     Association,
     EksFacts,
@@ -112,9 +112,9 @@ def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unre
 
 
 def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | Unreadable:
-    """The roles that admit the ServiceAccount, where the one it names is no good."""
+    """The roles that admit the ServiceAccount, where it is missing or the role it names is no good."""
     subject, cluster = facts.named, facts.cluster
-    if subject.account is None or isinstance(subject.account, Unreadable):
+    if isinstance(subject.account, Unreadable):
         return ()
     home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
     identity = replace(identity_of(facts, subject), provider_arn=home)

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from irsa_cli.core.doctor import refusals
-from irsa_cli.core.doctor.causes.injection import is_agent
+from irsa_cli.core.doctor.clues.injection import is_agent
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import Unreadable

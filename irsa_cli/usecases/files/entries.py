@@ -6,21 +6,20 @@ Which files and clusters there are is `irsa_cli.usecases.files.targets`' busines
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.spec import DesiredState, Options, desired_state_of
 from irsa_cli.core.config import Binding, OtherCluster
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.files.from_config import request_of
 from irsa_cli.usecases.files.kept_role import with_kept_role
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.targets import Place
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
-from irsa_cli.usecases.write.create_sa import bounded, desired_state_of
 
 
 @dataclass(frozen=True)
@@ -42,24 +41,24 @@ class Entries:
     def _desired(self, binding: Binding) -> DesiredState | IrsaError:
         cluster = self.connection.cluster
         try:
-            request = replace(
-                request_of(binding, self.place.target, self._issuers),
-                override=self.request.override,
-                force=self.request.force,
-                update_trust=self.request.update_trust and bool(binding.attach_role_arn),
-                verify=self.request.verify and not binding.role_only,
-                boundaries=self.request.boundaries,
-            )
-            if not binding.attach_role_arn:
-                request = bounded(request)
-            account = self.snapshot.account(binding.namespace, binding.name, needed=not binding.role_only)
-            request = with_kept_role(self.connection, request, account)
+            spec = self.request.boundaries.bound(with_issuers(binding, self._issuers))
+            account = self.snapshot.account(spec.namespace, spec.name, needed=not spec.role_only)
+            spec, options = with_kept_role(self.connection, spec, account), self._options(spec)
             try:
-                return desired_state_of(request, cluster)
+                return desired_state_of(spec, cluster, options)
             except Refused:  # By IAM's default quota; the account's own may be higher.
-                return desired_state_of(request, cluster, self.snapshot.trust_quota)
+                return desired_state_of(spec, cluster, options, self.snapshot.trust_quota)
         except IrsaError as error:
             return error
+
+    def _options(self, binding: Binding) -> Options:
+        """How far the run may go for one entry: what makes no sense for it is not asked."""
+        return Options(
+            override=self.request.override,
+            force=self.request.force,
+            update_trust=self.request.update_trust and bool(binding.attach_role_arn),
+            gated=self.request.verify and not binding.role_only,
+        )
 
     @cached_property
     def _issuers(self) -> dict[OtherCluster, str]:
@@ -81,3 +80,15 @@ class Entries:
                 log=self.connection.wire_log,
             )
         return describe(aws, name).cluster.issuer
+
+
+def with_issuers(binding: Binding, issuers: Mapping[OtherCluster, str]) -> Binding:
+    """The entry with the issuers of the further clusters that it names: written out there, or looked up.
+
+    Raises `InvalidInput` with the entry's place for a cluster whose issuer is not among them.
+    """
+    found = {cluster: cluster.issuer or issuers.get(cluster, "") for cluster in binding.clusters}
+    for cluster, issuer in found.items():
+        if not issuer:
+            raise InvalidInput(f"{binding.where}: the issuer of cluster {cluster.name} is not known")
+    return replace(binding, issuers=tuple(found.values()))

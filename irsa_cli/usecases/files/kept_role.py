@@ -7,60 +7,60 @@ Reading the ServiceAccount is the business of who calls this.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.current import NamedRole
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.binding.spec import BindingSpec, CurrentRole, CurrentServiceAccount
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, ServiceError
 from irsa_cli.usecases.command.connect import Connection
-from irsa_cli.usecases.write.create_sa import Request
+
+Spec = TypeVar("Spec", bound=BindingSpec)
 
 
-def with_kept_role(
-    connection: Connection, request: Request, account: CurrentServiceAccount | None
-) -> Request:
-    """The request with name and path of the role that the ServiceAccount has, where it gives no others.
+def with_kept_role(connection: Connection, spec: Spec, account: CurrentServiceAccount | None) -> Spec:
+    """The spec with name and path of the role that the ServiceAccount has, where it gives no others.
 
     A role that is named, and that was taken over without a ServiceAccount that names it, keeps its path. No
-    call is made where the role is the one that the request means anyway.
+    call is made where the role is the one that the spec means anyway.
     """
-    if request.attach_role_arn:
-        return request
+    if spec.attach_role_arn:
+        return spec
     present = account.annotations.get(ROLE_ARN_ANNOTATION, "") if account is not None else ""
-    kept = _with_present_role(connection, request, present) if present else request
-    if kept is not request or not request.role_name or request.role_path:
+    kept = _with_present_role(connection, spec, present) if present else spec
+    if kept is not spec or not spec.role_name or spec.role_path:
         return kept
-    if present.endswith(f":role{names.default_role_path(connection.cluster.name)}{request.role_name}"):
-        return request
-    return _with_path(connection, request)
+    if present.endswith(f":role{names.default_role_path(connection.cluster.name)}{spec.role_name}"):
+        return spec
+    return _with_path(connection, spec)
 
 
-def _with_present_role(connection: Connection, request: Request, present: str) -> Request:
+def _with_present_role(connection: Connection, spec: Spec, present: str) -> Spec:
     cluster = connection.cluster
     try:
         arn = role_arn(present)
     except InvalidInput:
-        return request
-    default = names.default_role_name(cluster.name, cluster.arn, request.namespace, request.name)
+        return spec
+    default = names.default_role_name(cluster.name, cluster.arn, spec.namespace, spec.name)
     name, path = arn.name, arn.resource.removeprefix("role").removesuffix(arn.name)
-    meant = (request.role_name or default, request.role_path or names.default_role_path(cluster.name))
-    compatible = request.role_name in ("", name) and request.role_path in ("", path)
+    meant = (spec.role_name or default, spec.role_path or names.default_role_path(cluster.name))
+    compatible = spec.role_name in ("", name) and spec.role_path in ("", path)
     if (name, path) == meant or not compatible:
-        return request
-    role = _own(connection, request, name)
-    return replace(request, role_name=name, role_path=path) if role and role.arn == present else request
+        return spec
+    role = _own(connection, spec, name)
+    return replace(spec, role_name=name, role_path=path) if role and role.arn == present else spec
 
 
-def _with_path(connection: Connection, request: Request) -> Request:
-    """The request with the path of the role that it names, where that is irsa's for the ServiceAccount."""
-    role = _own(connection, request, request.role_name)
-    return request if role is None else replace(request, role_path=role.state.path)
+def _with_path(connection: Connection, spec: Spec) -> Spec:
+    """The spec with the path of the role that it names, where that is irsa's for the ServiceAccount."""
+    role = _own(connection, spec, spec.role_name)
+    return spec if role is None else replace(spec, role_path=role.state.path)
 
 
-def _own(connection: Connection, request: Request, name: str) -> NamedRole | None:
+def _own(connection: Connection, spec: BindingSpec, name: str) -> NamedRole | None:
     """The role of that name, if it is irsa's for the ServiceAccount."""
     cluster = connection.cluster
     try:
@@ -72,4 +72,4 @@ def _own(connection: Connection, request: Request, name: str) -> NamedRole | Non
     if found is None:
         return None
     role = NamedRole.of(cluster, name, CurrentRole(found[0]))
-    return role if role.is_for(cluster, f"{request.namespace}/{request.name}") else None
+    return role if role.is_for(cluster, str(spec)) else None

@@ -176,11 +176,10 @@ def _rehearse(connection: Connection, desired: DesiredState) -> str | None:
     from irsa_cli.changes.service_account import service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
 
-    body = service_account_body(
-        desired.namespace, desired.name, dict(desired.labels), dict(desired.annotations)
-    )
+    made = desired.new_account
+    body = service_account_body(desired.namespace, desired.name, made.labels, made.annotations)
     try:
-        made = connection.kube.create_service_account(desired.namespace, body, dry_run=True)
+        answer = connection.kube.create_service_account(desired.namespace, body, dry_run=True)
     except ServiceError as error:
         if error.code == EXISTS:
             return ""
@@ -189,7 +188,7 @@ def _rehearse(connection: Connection, desired: DesiredState) -> str | None:
         if desired.create_namespace:
             _rehearse_namespace(connection, desired)
         return None
-    return str(made["metadata"].get("creationTimestamp", ""))
+    return str(answer["metadata"].get("creationTimestamp", ""))
 
 
 def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
@@ -197,7 +196,8 @@ def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
     from irsa_cli.kube.errors import EXISTS
 
     try:
-        connection.kube.create_namespace(namespace_body(desired.namespace), dry_run=True)
+        body = namespace_body(desired.namespace, desired.new_namespace)
+        connection.kube.create_namespace(body, dry_run=True)
     except ServiceError as error:
         if error.code != EXISTS:
             raise

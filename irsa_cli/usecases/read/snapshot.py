@@ -17,7 +17,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.states import NamespaceState, ProviderState
+from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import provider_changes
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import ServiceError
@@ -101,14 +101,14 @@ class Snapshot:
                 audiences = (DEFAULT_AUDIENCE,)
             changes += provider_changes(cluster, audiences, provider) if audiences else []
             provider = _after(provider, changes)
-        wanted = {desired.namespace for desired in desired_states if not desired.role_only}
+        wanted = {item.namespace: item.new_namespace for item in desired_states if not item.role_only}
         listed = _unless_denied(self._namespaces) if wanted else None
         # Who may not list them is told by the server when a ServiceAccount can't be made.
-        there = wanted if listed is None else {item["metadata"]["name"] for item in listed}
+        there = set(wanted) if listed is None else {item["metadata"]["name"] for item in listed}
         changes += [
-            Change(Kind.NAMESPACE, (name,), None, NamespaceState()) for name in sorted(wanted - there)
+            Change(Kind.NAMESPACE, (name,), None, wanted[name]) for name in sorted(wanted.keys() - there)
         ]
-        self._groundwork = Groundwork(Plan.of(changes), provider, frozenset(there | wanted))
+        self._groundwork = Groundwork(Plan.of(changes), provider, frozenset(there | wanted.keys()))
         return self._groundwork
 
     def _is_home(self, desired: DesiredState) -> bool:

@@ -8,9 +8,21 @@ from tests.scenarios.reported.cases import Score, reported
 from tests.scenarios.reported.pods import BY_NODE, TIMEOUT, TWICE, UNREADABLE
 from tests.scenarios.reported.trusts import GITHUB
 from tests.scenarios.reported.world import OLD_ID, SKIP, World
+from tests.scenarios.uncreating import make_workload, tell
 from tests.support.stage import Json, made
 
 REFUSED = "Error creating: pods NAME is forbidden"
+FORBIDDEN = f'pods "{NAME}-" is forbidden'
+VOLUME = "spec.volumes[0]"
+
+
+def refused_as_told(world: World, message: str, kind: str = "ReplicaSet") -> None:
+    """What makes pods of the ServiceAccount, with the event of a refusal that no cluster of today gives."""
+    template = {
+        "metadata": {"labels": {"app": NAME}},
+        "spec": {"serviceAccountName": NAME, "containers": [{"name": "app", "image": "app:1"}]},
+    }
+    tell(world, kind, make_workload(world, kind, NAME, template), message)
 
 
 def workload(world: World, kind: str, name: str, account: str, replicas: int = 1) -> None:
@@ -49,33 +61,38 @@ def agent_injected_after_the_webhook(world: World) -> None:
     f"{GITHUB}/helm/charts/pull/20891",
     f"{REFUSED}: unable to validate against any pod security policy: projected volumes are not allowed",
     "a policy of the cluster refuses the injected volume, so that no new pod comes up",
-    score=Score.UNTOLD,
+    "pod-not-created",
 )
 def policy_refuses_the_volume_of_a_deployment(world: World) -> None:
     world.no_pod()
-    workload(world, "Deployment", NAME, NAME)
+    why = f'{VOLUME}: Invalid value: "projected": projected volumes are not allowed to be used]'
+    refused_as_told(world, f"{FORBIDDEN}: unable to validate against any pod security policy: [{why}")
 
 
 @reported(
     f"{GITHUB}/grafana/loki/pull/8747",
     f"{REFUSED}: projected volumes are not allowed",
     "the chart's policy refuses the injected volume",
-    score=Score.UNTOLD,
+    "pod-not-created",
 )
 def policy_refuses_the_volume_of_a_stateful_set(world: World) -> None:
     world.no_pod()
-    workload(world, "StatefulSet", NAME, NAME)
+    why = f'[{VOLUME}: Invalid value: "projected": projected volumes are not allowed to be used]'
+    told = f"{FORBIDDEN}: PodSecurityPolicy: unable to admit pod: {why}"
+    refused_as_told(world, f"create Pod {NAME}-0 in StatefulSet {NAME} failed error: {told}", "StatefulSet")
 
 
 @reported(
     f"{GITHUB}/kubernetes/kops/issues/16802",
     "readinessProbe: Forbidden: may not be set for init containers without restartPolicy",
     "the old webhook drops a field that it does not know, so that no pod with a sidecar is created",
-    score=Score.UNTOLD,
+    "pod-not-created",
 )
 def old_webhook_drops_a_field(world: World) -> None:
     world.no_pod()
-    workload(world, "Deployment", NAME, NAME)
+    why = "may not be set for init containers without restartPolicy=Always"
+    field = "spec.initContainers[0].readinessProbe"
+    refused_as_told(world, f'Error creating: Pod "{NAME}-5d4f7c-x2x9k" is invalid: {field}: Forbidden: {why}')
 
 
 @reported(

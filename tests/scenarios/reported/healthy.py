@@ -351,7 +351,7 @@ def profile_of_the_web_identity(world: World) -> None:
 
 @healthy("no credentials file, by a name of nothing")
 def credentials_file_of_nothing(world: World) -> None:
-    world.with_env(AWS_SHARED_CREDENTIALS_FILE="/dev/null")
+    world.with_env(AWS_SHARED_CREDENTIALS_FILE="/dev/null", AWS_CONFIG_FILE="/dev/null")
 
 
 @healthy("a token that is projected by hand, its role from a ConfigMap", exit_code=1)

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from irsa_cli.core.config import Binding, OtherCluster, TrustSubject, parse
+from irsa_cli.core.config import Binding, OtherCluster, parse
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.wellknown import WellKnown
 
@@ -176,9 +176,7 @@ def test_bindings() -> None:
         False,
         3600,
     )
-    assert orders.subjects == (TrustSubject("shop", "worker-*"), TrustSubject("batch", "worker"))
-    assert orders.subjects[0].is_pattern
-    assert not orders.subjects[1].is_pattern
+    assert orders.subjects == ("system:serviceaccount:shop:worker-*", "system:serviceaccount:batch:worker")
     assert orders.clusters == (
         OtherCluster("shop-blue", "eu-west-1"),
         OtherCluster(issuer="https://oidc.example.com/id/A"),

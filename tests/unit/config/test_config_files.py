@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from irsa_cli.core.binding.spec import desired_state_of
 from irsa_cli.core.config import Binding, OtherCluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.files import reading
-from irsa_cli.usecases.files.from_config import request_of
+from irsa_cli.usecases.files.entries import with_issuers
 from irsa_cli.usecases.files.reading import read_configs
-from irsa_cli.usecases.write.create_sa import desired_state_of
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 CLUSTER = Cluster(
@@ -149,7 +148,7 @@ serviceAccounts:
     (tmp_path / "c.yaml").write_text(text)
     ((binding,),) = [config.bindings for config in read_configs([str(tmp_path / "c.yaml")])]
     issuers = {OtherCluster("blue"): "https://oidc.example.com/id/C"}
-    desired = desired_state_of(request_of(binding, Target("prod"), issuers), CLUSTER)
+    desired = desired_state_of(with_issuers(binding, issuers), CLUSTER)
     assert desired.role is not None
     assert desired.role_arn == "arn:aws-cn:iam::111122223333:role/apps/app-role"
     assert desired.policies == (
@@ -176,7 +175,7 @@ serviceAccounts:
 def test_a_cluster_whose_issuer_nobody_knows() -> None:
     binding = Binding("shop", "app", where="c.yaml:3", clusters=(OtherCluster("blue"),))
     with pytest.raises(InvalidInput, match=r"c\.yaml:3: the issuer of cluster blue is not known"):
-        request_of(binding, Target("prod"))
+        with_issuers(binding, {})
 
 
 @pytest.fixture

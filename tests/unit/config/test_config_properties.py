@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.config import Binding, OtherCluster, TrustSubject, parse
+from irsa_cli.core.config import Binding, OtherCluster, parse
 from irsa_cli.core.values.errors import InvalidInput
 from tests.unit.config.test_config import BINDINGS, CLUSTER_CONFIG
 
@@ -92,7 +92,12 @@ def _meant(entry: dict[str, Any]) -> Binding:
         description=entry.get("description", ""),
         max_session_duration=entry.get("maxSessionDuration", 3600),
         tags=entry.get("tags", {}),
-        subjects=tuple(dict.fromkeys(TrustSubject(**item) for item in entry.get("subjects", ()))),
+        subjects=tuple(
+            dict.fromkeys(
+                "system:serviceaccount:{namespace}:{name}".format(**item)
+                for item in entry.get("subjects", ())
+            )
+        ),
         clusters=tuple(dict.fromkeys(OtherCluster(**item) for item in entry.get("clusters", ()))),
         conditions=entry.get("trustConditions", {}),
         sts_regional_endpoints=entry.get("stsRegionalEndpoints"),

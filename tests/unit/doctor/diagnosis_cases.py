@@ -70,13 +70,8 @@ BARE = around(pods=(bare_pod(),))
 UNSHOWN = bare_pod(name="irsa-doctor-1", owner="")
 
 
-POD_IDENTITY = bare_pod(
-    containers=(
-        container(
-            env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}, mounts={}
-        ),
-    )
-)
+POD_IDENTITY_ENV = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}
+POD_IDENTITY = bare_pod(containers=(container(env=POD_IDENTITY_ENV, mounts={}),))
 
 
 APART: dict[str, Any] = {"name": "web-0", "labels": {}, "owner": "StatefulSet/web"}
@@ -94,7 +89,7 @@ def with_env(**variables: str | None) -> Change:
 
 def behind_proxy(**variables: str) -> Pod:
     """A pod with Pod Identity that has a proxy."""
-    there = {**POD_IDENTITY.containers[0].env, "HTTP_PROXY": "(not shown)", **variables}
+    there = {**POD_IDENTITY_ENV, "HTTP_PROXY": "http://proxy.example:3128", **variables}
     return replace(POD_IDENTITY, containers=(container(env=there, mounts={}),))
 
 
@@ -211,10 +206,11 @@ def pod_identity(**fields: object) -> Change:
 
 def own_token(named: str | None = ROLE, audience: str = STS, **fields: object) -> Change:
     """A ServiceAccount without annotation whose pod brings a role and a token of its own."""
-    mounted = container(env=env(named or f"{ROLE}-gone"), mounts={"own": "/var/run/secrets/own"})
-    mounted = replace(
-        mounted, env={**mounted.env, "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/own/token"}
-    )
+    variables = {
+        **env(named or f"{ROLE}-gone"),
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/own/token",
+    }
+    mounted = container(env=variables, mounts={"own": "/var/run/secrets/own"})
     return around(
         account=annotated(),
         role=Unreadable("names no role"),

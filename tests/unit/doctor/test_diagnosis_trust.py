@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.causes.role import overlap
-from irsa_cli.core.doctor.causes.trust_flaws import flaws
+from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.plan.states import ProviderState

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.doctor.causes.bare_pods import edit
-from irsa_cli.core.doctor.causes.containers import _use
+from irsa_cli.core.doctor.causes.pod_accounts import _use
 from irsa_cli.core.doctor.subjects import _restart
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.parsing import pod

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.refusals import Maker, failures, maker, refused
+from irsa_cli.core.objects.kinds import RefusedPod
 from irsa_cli.core.objects.unreadable import Unreadable
 from tests.unit.current import NOW, Change, around, bare_pod, pod, webhook, working
 from tests.unit.doctor.diagnosis_cases import MISSING, pod_identity
@@ -186,3 +188,58 @@ def test_where_events_decide() -> None:
     assert not can_decide(around(account=None, pods=())(working()))
     for pods in ((), (bare_pod(),), (pod(phase="Pending"),), (pod(ending=True),), Unreadable("no")):
         assert can_decide(around(pods=pods)(working()))
+
+
+PSP = 'pods "web-" is forbidden: '
+ANY = "unable to validate against any"
+
+
+@pytest.mark.parametrize(
+    ("why", "text", "fix"),
+    [
+        (
+            f"{PSP}{ANY} pod security policy: projected volumes are not allowed",
+            "projected volumes, in which the webhook brings",
+            "kubectl get podsecuritypolicies -o yaml",
+        ),
+        (
+            f'{PSP}{ANY} pod security policy: [spec.volumes[1]: Invalid value: "projected":'
+            " projected volumes are not allowed to be used]",
+            "projected volumes, in which the webhook brings",
+            "kubectl get podsecuritypolicies -o yaml",
+        ),
+        (
+            f'{PSP}PodSecurityPolicy: unable to admit pod: [spec.volumes[0]: Invalid value: "hostPath":'
+            " hostPath volumes are not allowed to be used]",
+            "hostPath volumes",
+            "kubectl get podsecuritypolicies -o yaml",
+        ),
+        (
+            f'{PSP}{ANY} security context constraint: [provider "restricted-v2": Forbidden: not usable,'
+            ' spec.volumes[0]: Invalid value: "projected": projected volumes are not allowed to be used]',
+            "projected volumes, in which the webhook brings",
+            "kubectl get securitycontextconstraints -o yaml",
+        ),
+        (
+            f"{PSP}{ANY} pod security policy: []",
+            "no policy for pods allows them",
+            "kubectl get podsecuritypolicies -o yaml",
+        ),
+        *(
+            (
+                f'Pod "web-x" is invalid: spec.initContainers[0].{field}: Forbidden: may not be set for init'
+                " containers without restartPolicy=Always",
+                "drops it",
+                "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations",
+            )
+            for field in ("readinessProbe", "livenessProbe", "lifecycle")
+        ),
+        (f"{PSP}somebody else's words on volumes", "the API server's words say why", "get events"),
+    ],
+)
+def test_refusals_by_policies_and_by_old_webhooks_are_told(why: str, text: str, fix: str) -> None:
+    item = RefusedPod("backend", "ReplicaSet/web-5d4f", why, root="Deployment/web", service_account="reader")
+    found = CAUSES["pod-not-created"].judge(around(pods=(), refused=(item,))(working()))
+    assert found.verdict is Verdict.PROBLEM
+    assert text in found.text
+    assert fix in found.fix

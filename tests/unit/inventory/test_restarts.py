@@ -6,6 +6,7 @@ import pytest
 
 from irsa_cli.core.inventory.restarts import Identity, identity_of, pods_of, restart_commands
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
+from irsa_cli.core.objects.variables import Environment
 
 ARN = "arn:aws:iam::111122223333:role/app"
 NOW = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
@@ -17,7 +18,7 @@ ROLE = {"AWS_ROLE_ARN": ARN, "AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}
 
 def pod(env: dict[str, str | None] | None = None, **fields: object) -> Pod:
     defaults = {"service_account": "app", "created": NOW + SECOND, "phase": "Running"}
-    containers = (Container("side"), Container("app", env=env or {}))
+    containers = (Container("side"), Container("app", env=Environment(env)))
     return Pod("backend", "app-0", containers=containers, **{**defaults, **fields})  # type: ignore[arg-type]
 
 

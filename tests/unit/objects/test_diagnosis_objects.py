@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa_cli.core.doctor.subjects import injected, is_bare, shown, unspaced
+from irsa_cli.core.doctor.subjects import ROLE_ENV, injected, is_bare, shown, unspaced
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Container, Volume
+from irsa_cli.core.objects.variables import Environment
 from irsa_cli.sandbox.kube import podwebhook
 from irsa_cli.sandbox.kube.objects import webhooks as sandbox_webhooks
 
@@ -37,7 +38,7 @@ def test_what_the_webhook_adds_is_seen() -> None:
     before, after = parsing.pod(pod), parsing.pod(webhook.mutate(pod, "backend"))
     assert is_bare(before)
     assert injected(after.containers[0])
-    assert after.containers[0].env["AWS_ROLE_ARN"] == ROLE
+    assert after.containers[0].env[ROLE_ENV] == ROLE
     assert after.volumes == (Volume("aws-iam-token", "sts.amazonaws.com"),)
     assert after.service_account == "reader"
 
@@ -47,7 +48,7 @@ def test_variables_and_environments_from_elsewhere() -> None:
     sources = [{"secretRef": {"name": "keys"}}, {"configMapRef": {"name": "settings"}, "prefix": "APP_"}]
     found = parsing.pod(body(containers=[{"name": "app", "env": listed, "envFrom": sources}]))
     expected = ("secret/keys", "configmap/settings (prefix APP_)")
-    assert found.containers == (Container("app", env={"AWS_ROLE_ARN": None}, sources=expected),)
+    assert found.containers == (Container("app", env=Environment({"AWS_ROLE_ARN": None}), sources=expected),)
 
 
 def entry(time: str, *keys: str) -> dict[str, Any]:

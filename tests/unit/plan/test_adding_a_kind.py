@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import irsa_cli
-
-PROGRAM = Path(irsa_cli.__file__).parent
-CONTRIBUTING = PROGRAM.parent / "CONTRIBUTING.md"
+from tests.support.edited_program import ROOT, edited, put, run_in
 
 STATE = '''@dataclass(frozen=True)
 class NoteState:
@@ -70,10 +64,10 @@ class NoteHandler(Unclaimed):
         return self._notes.get(change.target[0]) == change.after
 '''
 EDITS: dict[str, Callable[[str], str]] = {
-    "core/plan/kinds.py": lambda text: _put(text, "    ROLE = (", ROW),
-    "core/plan/states.py": lambda text: _put(text, "State = (\n    ", STATE),
-    "changes/__init__.py": lambda text: _put(
-        _put(text, "        Kind.ROLE: ", "        Kind.NOTE: NoteHandler(iam),\n        Kind.ROLE: "),
+    "core/plan/kinds.py": lambda text: put(text, "    ROLE = (", ROW),
+    "core/plan/states.py": lambda text: put(text, "State = (\n    ", STATE),
+    "changes/__init__.py": lambda text: put(
+        put(text, "        Kind.ROLE: ", "        Kind.NOTE: NoteHandler(iam),\n        Kind.ROLE: "),
         "from irsa_cli.changes.namespace",
         "from irsa_cli.changes.note import NoteHandler\nfrom irsa_cli.changes.namespace",
     ),
@@ -137,35 +131,12 @@ assert ChangeResult(change, "done").to_json()["after"] == {"text": "new"}
 
 
 def test_a_kind_is_added_by_the_files_that_are_listed_and_no_others(tmp_path: Path) -> None:
-    listed = re.search(r"^## A new kind of change\n(.*?)^## ", CONTRIBUTING.read_text(), re.M | re.S)
+    listed = re.search(
+        r"^## A new kind of change\n(.*?)^## ",
+        (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+        re.M | re.S,
+    )
     assert listed is not None
     files = re.findall(r"(?m)^\d\. `irsa_cli/([\w/…]+\.py)`", listed[1])
     assert {name.replace("…", "note") for name in files} == set(EDITS)
-    _copy(PROGRAM, tmp_path / "irsa_cli")
-    for name, edit in EDITS.items():
-        path = tmp_path / "irsa_cli" / name
-        text = path.read_text() if path.exists() else ""
-        path.unlink(missing_ok=True)  # It is a link to the file itself.
-        path.write_text(edit(text))
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path / "journals")],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "IRSA_CALL_TIMEOUT": "0.1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def _put(text: str, before: str, instead: str) -> str:
-    assert text.count(before) == 1, before
-    return text.replace(before, instead)
-
-
-def _copy(source: Path, to: Path) -> None:
-    """The program's files as links, in folders that are copies."""
-    for path in source.rglob("*.py"):
-        target = to / path.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(path)
+    run_in(edited(tmp_path, EDITS), SCRIPT, str(tmp_path / "journals"), call_timeout=0.1)

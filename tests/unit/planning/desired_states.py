@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.spec import BindingSpec, DesiredState, annotations_of
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     CLUSTER_TAG,
@@ -20,7 +20,6 @@ from irsa_cli.core.plan.states import (
     ProviderState,
     RoleState,
 )
-from irsa_cli.core.planning.create import service_account_annotations
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -54,7 +53,9 @@ def desired(**changed: Any) -> DesiredState:
             "role_arn": ROLE_ARN,
             "policies": POLICIES[:1],
             "audience": audience,
-            "annotations": service_account_annotations(ROLE_ARN, audience, DEFAULT_AUDIENCE, extra),
+            "annotations": annotations_of(
+                BindingSpec("backend", "reader", annotations=extra, audience=audience), ROLE_ARN
+            ),
             **changed,
         },
     )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.objects.kinds import Container, Pod
+from irsa_cli.core.objects.variables import Environment
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
@@ -272,8 +273,10 @@ BOUND = Bound(CLUSTER, *KEY, account=MADE, own=(OWN,))
 
 
 def pod(role: str | None, *, name: str = "app", phase: str = "Running") -> Pod:
-    env = {} if role == "" else {"AWS_ROLE_ARN": role}
-    return Pod("apps", "p", name, phase=phase, containers=(Container("c", env=env),), owner="Job/j")
+    env: dict[str, str | None] = {} if role == "" else {"AWS_ROLE_ARN": role}
+    return Pod(
+        "apps", "p", name, phase=phase, containers=(Container("c", env=Environment(env)),), owner="Job/j"
+    )
 
 
 def refusal(bound: Bound, users: Users, *living: str, **flags: bool) -> str:

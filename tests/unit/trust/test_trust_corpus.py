@@ -27,7 +27,7 @@ from typing import Any
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.doctor.causes.trust import TRUST_CAUSES
-from irsa_cli.core.doctor.causes.trust_flaws import flaws
+from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.inventory.bindings import BoundRole, binding_of
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.planning.adopt import adoption

@@ -1,68 +1,26 @@
 """The causes why IRSA doesn't work: each a small pure check over what was observed.
 
-`CAUSES` holds them all. What is observed is in `facts`, what a cause is in `finding`; the rest of the modules
-hold the causes of one part of the way from the cluster to the credentials.
+`CAUSES` holds them all: each module of this folder is imported, so that a cause is a file here and no line
+anywhere else. What is observed is in `facts`, what a cause is in `finding`, what several of them ask of the
+facts in `clues`.
 """
 
-from irsa_cli.core.doctor.causes import (
-    annotation,
-    answers,
-    bare_pods,
-    cluster,
-    containers,
-    environment,
-    late_containers,
-    network,
-    own_token,
-    pod_identity,
-    pod_identity_names,
-    pod_identity_pods,
-    provider,
-    role,
-    role_arn,
-    seen,
-    service_account,
-    settings,
-    trust,
-    uncreated,
-    webhook,
-    wide_trust,
-)
+import pkgutil
+from importlib import import_module
+
 from irsa_cli.core.doctor.finding import REGISTRY, Cause, Group
 
-_HOMES = (
-    cluster,
-    provider,
-    service_account,
-    annotation,
-    role_arn,
-    trust,
-    role,
-    wide_trust,
-    webhook,
-    pod_identity,
-    pod_identity_names,
-    pod_identity_pods,
-    bare_pods,
-    containers,
-    own_token,
-    late_containers,
-    environment,
-    settings,
-    network,
-    answers,
-    uncreated,
-    seen,
-)
+for _name in sorted(module.name for module in pkgutil.iter_modules(__path__, f"{__name__}.")):
+    import_module(_name)
+
 _GROUPS = tuple(Group)
-_MODULES = tuple(module.__name__ for module in _HOMES)
 
 
-def _place(cause: Cause) -> tuple[int, int]:
-    return _GROUPS.index(cause.group), _MODULES.index(cause.check.__module__)
+def _place(cause: Cause) -> tuple[int, int, str]:
+    return _GROUPS.index(cause.group), -cause.weight, cause.id
 
 
 CAUSES: dict[str, Cause] = {cause.id: cause for cause in sorted(REGISTRY.values(), key=_place)}
-"""All causes by identifier, in the order of the groups."""
+"""All causes by identifier: by group, the most probable one first. In which file one is doesn't matter."""
 
 __all__ = ["CAUSES", "Cause", "Group"]

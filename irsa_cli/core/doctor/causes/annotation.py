@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 import shlex
 
-from irsa_cli.core.doctor.causes.meant import admitting, choose, evidence
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, own_volume
 from irsa_cli.core.doctor.causes.pod_identity_names import unused
+from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
 from irsa_cli.core.doctor.facts import Association, Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
+    ROLE_ENV,
     account_of,
     annotate_anew,
     annotation_of,
@@ -139,8 +140,8 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
         for container in pod.containers:
             if own_volume(pod, container) is not None:
                 continue  # Its template sets both variables: the annotation had no part in it.
-            if injected(container) and container.env["AWS_ROLE_ARN"]:
-                return str(container.env["AWS_ROLE_ARN"]), f"pod {pod.name} was given it when it started"
+            if injected(container) and container.env[ROLE_ENV]:
+                return str(container.env[ROLE_ENV]), f"pod {pod.name} was given it when it started"
     return "", ""
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from irsa_cli.core.doctor.causes.exchanges import calls, in_words, newest, newest_by_role, run_long_enough
 from irsa_cli.core.doctor.causes.own_token import own_tokens
 from irsa_cli.core.doctor.causes.seen import to_see
-from irsa_cli.core.doctor.causes.trust_reading import require_admitted
+from irsa_cli.core.doctor.clues.exchanges import calls, in_words, newest, newest_by_role, run_long_enough
+from irsa_cli.core.doctor.clues.trust_reading import require_admitted
 from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
@@ -27,10 +27,13 @@ from irsa_cli.core.doctor.subjects import (
 )
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html"
+_WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
+_REGIONS = (variable("AWS_REGION"), variable("AWS_DEFAULT_REGION"))
 _THROTTLED = ("Throttling", "RequestLimitExceeded", "IDPCommunicationError", "TooManyRequests")
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException")
 _DISABLED = "RegionDisabled"
@@ -297,11 +300,11 @@ def _never(facts: Facts) -> Judgement:
 
 def _asks_elsewhere(facts: Facts, container: Container) -> bool:
     """Whether its variables may lead it to STS of another region, whose CloudTrail is not read."""
-    if container.env.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy":
+    if container.env.get(_WHICH_STS) == "legacy":
         return True
-    endpoint = container.env.get("AWS_ENDPOINT_URL_STS", facts.cluster.region)
+    endpoint = container.env.get(_STS_URL, facts.cluster.region)
     if facts.cluster.region not in (endpoint or ""):
         return True
     own = (None, "", facts.cluster.region)
-    regions = [container.env[name] for name in ("AWS_REGION", "AWS_DEFAULT_REGION") if name in container.env]
+    regions = [container.env[name] for name in _REGIONS if name in container.env]
     return any(region not in own for region in regions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from irsa_cli.core.doctor.causes.injection import (
+from irsa_cli.core.doctor.clues.injection import (
     NO_ENV,
     SKIP_CONTAINERS,
     SKIP_LABEL,

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 
 from irsa_cli.core.doctor.causes.bare_pods import edit
-from irsa_cli.core.doctor.causes.exchanges import is_admitted
+from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import TOKEN_ENV, account_of, annotate, injected_users, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable, have
+from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import STS_REGIONAL_ANNOTATION
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
+_WHICH_STS, _STS_URL = variable("AWS_STS_REGIONAL_ENDPOINTS"), variable("AWS_ENDPOINT_URL_STS")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _MINIMUM_CLI = (1, 16, 232)
 _REGIONAL_CLI = (1, 18)
@@ -94,16 +96,14 @@ def _endpoint(facts: Facts) -> Judgement:
         "one variable names the global endpoint, the other asks for the regional one",
         fix=edit(subject.namespace, found[0][0]),
         containers=where(found),
-        endpoint=f"AWS_ENDPOINT_URL_STS={found[0][1].env['AWS_ENDPOINT_URL_STS']}",
+        endpoint=f"AWS_ENDPOINT_URL_STS={found[0][1].env[_STS_URL]}",
         asked_for="AWS_STS_REGIONAL_ENDPOINTS=regional",
     )
 
 
 def _contradicts(container: Container) -> bool:
-    url = (container.env.get("AWS_ENDPOINT_URL_STS") or "").rstrip("/")
-    return (
-        url == "https://sts.amazonaws.com" and container.env.get("AWS_STS_REGIONAL_ENDPOINTS") == "regional"
-    )
+    url = (container.env.get(_STS_URL) or "").rstrip("/")
+    return url == "https://sts.amazonaws.com" and container.env.get(_WHICH_STS) == "regional"
 
 
 @cause(
@@ -140,7 +140,7 @@ def _by_old_sdk(facts: Facts) -> Judgement:
     found = [
         (pod, item)
         for pod, item in injected_users(subject)
-        if not item.env.get("AWS_ENDPOINT_URL_STS") and not _heeds_region(item)
+        if not item.env.get(_STS_URL) and not _heeds_region(item)
     ]
     pods = [pod for pod, _ in found]
     if not found or is_admitted(facts, pods):

@@ -7,7 +7,7 @@ of what is added so calls nothing of AWS. Containers that bring something of a w
 
 from __future__ import annotations
 
-from irsa_cli.core.doctor.causes.injection import (
+from irsa_cli.core.doctor.clues.injection import (
     POD_IDENTITY_ENV,
     SKIP_LABEL,
     has_pod_identity,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from irsa_cli.core.doctor.causes.exchanges import is_admitted
+from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names, users_of

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.causes.bare_pods import edit
-from irsa_cli.core.doctor.causes.trust_flaws import flaws
+from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import shlex
 
-from irsa_cli.core.doctor.causes.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
-from irsa_cli.core.doctor.causes.pod_identity_trust import (
+from irsa_cli.core.doctor.clues.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
+from irsa_cli.core.doctor.clues.pod_identity_trust import (
     SERVICE,
     Said,
     actions,

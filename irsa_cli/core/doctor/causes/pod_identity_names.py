@@ -8,9 +8,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from irsa_cli.core.doctor.causes.injection import NO_ENV
 from irsa_cli.core.doctor.causes.pod_identity import has_nothing, serves_pod_identity
-from irsa_cli.core.doctor.causes.usage import has_role, is_active, is_near
+from irsa_cli.core.doctor.clues.injection import NO_ENV
+from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
 from irsa_cli.core.doctor.facts import Association, Facts, OtherAssociation, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import account_of, listed, pod_names, restart, users_of

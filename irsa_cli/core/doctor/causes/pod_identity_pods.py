@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from irsa_cli.core.doctor.causes.bare_pods import edit
-from irsa_cli.core.doctor.causes.injection import (
+from irsa_cli.core.doctor.causes.pod_identity import NONE, has_nothing, runs_without
+from irsa_cli.core.doctor.clues.injection import (
     AGENT,
     NO_ENV,
     SKIP_CONTAINERS,
@@ -21,7 +22,6 @@ from irsa_cli.core.doctor.causes.injection import (
     opted_out,
     webhooks_of,
 )
-from irsa_cli.core.doctor.causes.pod_identity import NONE, has_nothing, runs_without
 from irsa_cli.core.doctor.facts import Association, Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import listed, pod_names, restart, users_of

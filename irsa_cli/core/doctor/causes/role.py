@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from irsa_cli.core.doctor.causes.trust_reading import require_admitted
+from irsa_cli.core.doctor.clues.trust_reading import require_admitted
 from irsa_cli.core.doctor.facts import Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import listed, make, role_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from irsa_cli.core.doctor.causes.meant import choose, evidence, naming, only_one
-from irsa_cli.core.doctor.causes.trust_reading import flaws_of, other_roles
+from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
+from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (

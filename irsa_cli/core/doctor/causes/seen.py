@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from irsa_cli.core.doctor.causes.injection import has_pod_identity, is_injected
 from irsa_cli.core.doctor.causes.uncreated import waits_for_pods
+from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, unknown
 from irsa_cli.core.doctor.subjects import account_of, pod_names, users_of

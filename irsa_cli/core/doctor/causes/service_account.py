@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 
+from irsa_cli.core.doctor.clues.meant import evidence, make_or_attach
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
@@ -14,7 +15,6 @@ from irsa_cli.core.doctor.subjects import (
     admit,
     is_bare,
     listed,
-    make,
     pod_names,
     restart,
     users_of,
@@ -35,8 +35,10 @@ ACCOUNT = Group.SERVICE_ACCOUNT
     98,
     title="There is no such ServiceAccount.",
     symptom="Pods that name it are not created; others use the ServiceAccount `default`.",
-    looks_at="GET serviceaccount, list of the namespace's and the cluster's ServiceAccounts",
-    remedy="Make it with its role: irsa create-sa. Or use the name that was meant.",
+    looks_at="GET serviceaccount, list of the namespace's and the cluster's ServiceAccounts, trust policies"
+    " of the account's roles",
+    remedy="Make it with its role: irsa create-sa, with --attach-role-arn where a role names it already. Or"
+    " use the name that was meant.",
     source="https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
 )
 def _missing(facts: Facts) -> Judgement:
@@ -51,9 +53,10 @@ def _missing(facts: Facts) -> Judgement:
     namespace = "" if subject.namespace_labels is not None else "; nor is there such a namespace"
     return problem(
         f"ServiceAccount {subject.full_name} does not exist{namespace}",
-        fix=make(facts, subject),
+        fix=make_or_attach(facts),
         asked_for=subject.full_name,
         resembling=listed(near) or "none",
+        **evidence(facts),
     )
 
 

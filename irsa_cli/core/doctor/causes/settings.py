@@ -10,18 +10,22 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from irsa_cli.core.doctor.causes.bare_pods import edit
-from irsa_cli.core.doctor.causes.exchanges import is_admitted
-from irsa_cli.core.doctor.causes.injection import POD_IDENTITY_ENV
+from irsa_cli.core.doctor.clues.exchanges import is_admitted
+from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, users_of, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.variables import Variable, variable
 
 _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-_FILE = "AWS_SHARED_CREDENTIALS_FILE"
+_FILE, _CONFIG = variable("AWS_SHARED_CREDENTIALS_FILE"), variable("AWS_CONFIG_FILE")
+_URL, _STS_URL = variable("AWS_ENDPOINT_URL"), variable("AWS_ENDPOINT_URL_STS")
+_IGNORED = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+_NO_PROXY = (variable("NO_PROXY"), variable("no_proxy"))
 _NOTHING = "/dev/null"
 """Names no file, so that none is read."""
 _AGENT = "169.254.170.23"
@@ -51,7 +55,7 @@ def _having(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, 
     source=f"{_SDK}/file-format.html",
 )
 def _profile(facts: Facts) -> Judgement:
-    found = _having(facts, lambda item: any(item.env.get(name, "") != "" for name in _PROFILES))
+    found = _having(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
     if not found:
         return ok("no container names a profile")
     return _unless_admitted(facts, found)(
@@ -85,7 +89,7 @@ def _credentials_file(facts: Facts) -> Judgement:
 
 def _has_configuration(container: Container) -> bool:
     """Whether it is told of a configuration, or has one mounted where SDKs look for it."""
-    if container.env.get("AWS_CONFIG_FILE", "") not in ("", _NOTHING):
+    if container.env.get(_CONFIG, "") not in ("", _NOTHING):
         return True
     return any("/.aws/" in f"{mount}/" for mount in container.mounts.values())
 
@@ -106,35 +110,35 @@ def _unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callab
     source=f"{_SDK}/feature-ss-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    found = _having(facts, lambda item: injected(item) and _leads_away(item, "AWS_ENDPOINT_URL"))
+    found = _having(facts, lambda item: injected(item) and _leads_away(item, _URL))
     if found:
         return problem(
             "it stands for the endpoint of every service that has none of its own, and STS has none",
             fix=edit(facts.named.namespace, found[0][0]),
             containers=where(found),
-            endpoint=_host(found[0][1], "AWS_ENDPOINT_URL"),
+            endpoint=_host(found[0][1], _URL),
         )
-    own = _having(facts, lambda item: injected(item) and _leads_away(item, "AWS_ENDPOINT_URL_STS"))
+    own = _having(facts, lambda item: injected(item) and _leads_away(item, _STS_URL))
     if own:
         return suspect(
             "whether it answers as STS does can't be seen from here",
             containers=where(own),
-            endpoint=_host(own[0][1], "AWS_ENDPOINT_URL_STS"),
+            endpoint=_host(own[0][1], _STS_URL),
         )
     return ok("containers call AWS' own endpoints")
 
 
-def _leads_away(container: Container, name: str) -> bool:
+def _leads_away(container: Container, name: Variable) -> bool:
     """Whether a variable makes the SDK call something that is not STS."""
-    if container.env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == "true" or name not in container.env:
+    if container.env.get(_IGNORED) == "true" or name not in container.env:
         return False
-    if name == "AWS_ENDPOINT_URL" and "AWS_ENDPOINT_URL_STS" in container.env:
+    if name == _URL and _STS_URL in container.env:
         return False
     host = _host(container, name)
     return bool(host) and not re.search(r"(^|\.)sts[.-].*\.(amazonaws\.com(\.cn)?|api\.aws)$", host)
 
 
-def _host(container: Container, name: str) -> str:
+def _host(container: Container, name: Variable) -> str:
     return urlsplit(container.env.get(name) or "").hostname or ""
 
 
@@ -212,7 +216,7 @@ def _proxied(container: Container) -> bool | None:
 
 
 def _no_proxy(container: Container) -> str | None:
-    found = [container.env[name] for name in ("NO_PROXY", "no_proxy") if name in container.env]
+    found = [container.env[name] for name in _NO_PROXY if name in container.env]
     return None if None in found else ",".join(str(text) for text in found)
 
 

@@ -1,7 +1,7 @@
 """Causes in the role's trust policy: each thing in it that can keep the token out.
 
-What is wrong in a policy is found by `irsa_cli.core.doctor.causes.trust_flaws`, for this token in
-`irsa_cli.core.doctor.causes.trust_reading`; here each flaw gets its explanation and its remedy.
+What is wrong in a policy is found by `irsa_cli.core.doctor.clues.trust_flaws`, for this token in
+`irsa_cli.core.doctor.clues.trust_reading`; here each flaw gets its explanation and its remedy.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import shlex
 from dataclasses import replace
 from datetime import datetime
 
-from irsa_cli.core.doctor.causes.trust_flaws import GENERATED
-from irsa_cli.core.doctor.causes.trust_reading import flaws_of, other_roles
+from irsa_cli.core.doctor.clues.trust_flaws import GENERATED
+from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
 from irsa_cli.core.doctor.facts import Facts, Role
 from irsa_cli.core.doctor.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import admit, identity_of, in_account, rewrite_trust, role_of

@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from irsa_cli.core.doctor.causes.injection import has_pod_identity, is_injected
-from irsa_cli.core.doctor.causes.usage import has_role, is_active, is_near
+from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
+from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
 from irsa_cli.core.doctor.facts import Association, Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import account_of, listed
@@ -29,6 +29,14 @@ _CALLING = re.compile(r"failed calling (?:admission )?webhook \"([A-Za-z0-9._-]+
 _DENIED = re.compile(r"admission webhook \"([A-Za-z0-9._-]+)\" denied")
 _QUOTA = re.compile(r"(?:exceeded|failed) quota: ([a-z0-9.-]+)")
 _STANDARD = re.compile(r"violates PodSecurity \"([a-z0-9.:-]+)\"")
+_POLICY = re.compile(
+    r"\bPodSecurityPolicy: "
+    r"|unable to validate against any (?:pod security policy|security context constraint)"
+)
+_KIND = re.compile(r"\b([A-Za-z0-9]+) volumes are not allowed")
+_OPENSHIFT = "security context constraint"
+_SIDECAR = re.compile(r"may not be set for init containers without restartPolicy")
+"""The API server has taken the template, so somebody dropped restartPolicy between it and the pod."""
 _TIMEOUT = "did not complete within"
 
 
@@ -177,6 +185,10 @@ def _by_admission(item: RefusedPod) -> _Reason:
     hooks = "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations"
     calling, denied, quota = _CALLING.search(why), _DENIED.search(why), _QUOTA.search(why)
     standard = _STANDARD.search(why)
+    if _SIDECAR.search(why):
+        return _Reason(
+            "a webhook that does not know restartPolicy of a sidecar drops it: too old a one", hooks
+        )
     if calling:
         return _Reason(f"the API server does not get an answer of webhook {calling[1]}", hooks)
     if _TIMEOUT in why:
@@ -189,7 +201,22 @@ def _by_admission(item: RefusedPod) -> _Reason:
     if standard:
         fix = f"kubectl get namespace {namespace} --show-labels"
         return _Reason(f"the namespace asks for Pod Security Standard {standard[1]}", fix)
+    if _KIND.search(why) or _POLICY.search(why):
+        return _by_policy(why)
     return _Reason("the API server's words say why", _events(item))
+
+
+def _by_policy(why: str) -> _Reason:
+    """By PodSecurityPolicies of old clusters, or SecurityContextConstraints of OpenShift."""
+    kind = "securitycontextconstraints" if _OPENSHIFT in why else "podsecuritypolicies"
+    volumes = _KIND.search(why)
+    if volumes and volumes[1] == "projected":
+        text = "no policy for pods allows them projected volumes, in which the webhook brings the token"
+    elif volumes:
+        text = f"no policy for pods allows them {volumes[1]} volumes"
+    else:
+        text = "no policy for pods allows them"
+    return _Reason(text, f"kubectl get {kind} -o yaml")
 
 
 def _makers(found: Iterable[RefusedPod]) -> str:

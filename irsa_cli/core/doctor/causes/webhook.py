@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from datetime import timedelta
 
-from irsa_cli.core.doctor.causes.injection import (
+from irsa_cli.core.doctor.causes.pod_identity import serves_pod_identity
+from irsa_cli.core.doctor.clues.injection import (
     NO_ENV,
     bare,
     excluding,
@@ -16,7 +17,6 @@ from irsa_cli.core.doctor.causes.injection import (
     selector_text,
     webhooks_of,
 )
-from irsa_cli.core.doctor.causes.pod_identity import serves_pod_identity
 from irsa_cli.core.doctor.facts import Association, Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import (

@@ -1,7 +1,7 @@
 """Who uses a ServiceAccount, and who was probably to: pods of the same application under another name.
 
 A pod that has an identity of its own, or whose ServiceAccount has a role, is a neighbour and was not to use
-this one. The cause that is made of it is in `irsa_cli.core.doctor.causes.containers`.
+this one. The cause that is made of it is in `irsa_cli.core.doctor.causes.pod_accounts`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from irsa_cli.core.doctor.causes.injection import has_pod_identity
+from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.subjects import is_bare
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
-from irsa_cli.core.doctor.subjects import annotate, annotate_anew, home_identity, listed
+from irsa_cli.core.doctor.subjects import annotate, annotate_anew, attach, home_identity, listed, make
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -92,3 +92,14 @@ def choose(facts: Facts, otherwise: str) -> str:
     if len(found) == 1:
         return annotate_anew(facts.named, found[0].arn)
     return "\n".join(f"# {annotate(facts.named, item.arn)}" for item in found[:5])
+
+
+def make_or_attach(facts: Facts) -> str:
+    """The command that makes the ServiceAccount: with the role that waits for it, else with a new one.
+
+    Of several roles a person has to choose: each is a comment.
+    """
+    found = [attach(facts, facts.named, item.arn) for item in naming(facts)]
+    if not found:
+        return make(facts, facts.named)
+    return found[0] if len(found) == 1 else "\n".join(f"# {line}" for line in found[:5])

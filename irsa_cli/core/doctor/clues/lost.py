@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from irsa_cli.core.doctor.causes.injection import has_pod_identity
-from irsa_cli.core.doctor.causes.usage import is_active, is_near
+from irsa_cli.core.doctor.clues.injection import has_pod_identity
+from irsa_cli.core.doctor.clues.usage import is_active, is_near
 from irsa_cli.core.doctor.facts import RoleSummary
 from irsa_cli.core.doctor.subjects import injected, is_bare
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount

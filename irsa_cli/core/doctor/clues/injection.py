@@ -11,12 +11,13 @@ from irsa_cli.core.doctor.subjects import account_of, argument, heeded, injected
 from irsa_cli.core.objects.kinds import Pod, Requirement, Webhook
 from irsa_cli.core.objects.parsing import selects
 from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.variables import variable
 
 PREFIX = "eks.amazonaws.com"
 SKIP_LABEL = f"{PREFIX}/skip-pod-identity-webhook"
 SKIP_CONTAINERS = f"{PREFIX}/skip-containers"
 AGENT = "eks-pod-identity-agent"
-POD_IDENTITY_ENV = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+POD_IDENTITY_ENV = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
 NO_ENV = "No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials."
 
 

@@ -1,13 +1,13 @@
 """What the trust policy of the annotation's role says to the token, for all causes that ask.
 
-What is wrong in a policy is found by `irsa_cli.core.doctor.causes.trust_flaws`; here it is told which
+What is wrong in a policy is found by `irsa_cli.core.doctor.clues.trust_flaws`; here it is told which
 provider is an old one, and what is rather the fault of the ServiceAccount's annotations.
 """
 
 from __future__ import annotations
 
-from irsa_cli.core.doctor.causes.meant import naming
-from irsa_cli.core.doctor.causes.trust_flaws import flaws
+from irsa_cli.core.doctor.clues.meant import naming
+from irsa_cli.core.doctor.clues.trust_flaws import flaws
 from irsa_cli.core.doctor.facts import Facts, Role
 from irsa_cli.core.doctor.subjects import audience_of, identity_of, provider_there, role_of
 from irsa_cli.core.objects.kinds import ServiceAccount

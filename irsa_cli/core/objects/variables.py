@@ -1,0 +1,108 @@
+"""A container's environment variables: the names of all of them, the values of those that somebody reads.
+
+A pod's environment may hold secrets, so the value of a variable is kept only where a module declares that it
+reads it, by `variable` at its top level. Asking for any other one is an error in irsa at once, whether the
+container has it or not: else a check would wait for a value that never comes. `None` stands for a value that
+comes from elsewhere (a Secret, a field of the pod).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+HIDDEN = "(not shown)"
+"""Stands for the value of a variable that irsa doesn't look at."""
+ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+"""The ARN of a role: it is kept whatever the variable's name is."""
+
+
+class Variable(str):
+    """The name of a variable whose value is read; `variable` makes one."""
+
+    __slots__ = ()
+
+
+_DECLARED: set[str] = set()
+
+
+def variable(name: str) -> Variable:
+    """Declare that this variable's value is read: readings keep it. It must hold no secret."""
+    _DECLARED.add(name)
+    return Variable(name)
+
+
+class UndeclaredVariable(LookupError):
+    """A module asks for the value of a variable and had not declared it when the container was read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the value of {name} is not kept: declare it by variable({name!r}) at the top of the module"
+        )
+
+
+class Environment:
+    """The variables of a container, in their order."""
+
+    __slots__ = ("_kept", "_names")
+
+    def __init__(self, variables: Mapping[str, str | None] | None = None) -> None:
+        """Keep of these what may be kept."""
+        given = variables or {}
+        self._names = tuple(given)
+        self._kept = {name: _shown(value) for name, value in given.items() if _is_kept(name, value)}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __getitem__(self, name: Variable) -> str | None:
+        if name not in self:
+            _require_declared(name)
+            raise KeyError(name)
+        return self.get(name)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Environment):
+            return NotImplemented
+        return (self._names, self._kept) == (other._names, other._kept)
+
+    def __hash__(self) -> int:
+        return hash(self._names)
+
+    def __repr__(self) -> str:
+        return f"Environment({ {name: self._kept.get(name, HIDDEN) for name in self} })"
+
+    def get(self, name: Variable, default: str | None = None) -> str | None:
+        """The value of a declared variable, `default` where the container has no such variable."""
+        _require_declared(name)
+        if name not in self:
+            return default
+        if name not in self._kept:  # It was declared after the container was read.
+            raise UndeclaredVariable(name)
+        return self._kept[name]
+
+    def is_set(self, name: str) -> bool:
+        """Whether there is such a variable that is not empty, as far as can be seen; of any name."""
+        return name in self and self._kept.get(name, HIDDEN) != ""
+
+    def naming(self, role: str) -> tuple[str, ...]:
+        """The variables, of any name, whose value is this ARN of a role."""
+        return tuple(name for name in self if self._kept.get(name) == role)
+
+
+def _require_declared(name: str) -> None:
+    if name not in _DECLARED:
+        raise UndeclaredVariable(name)
+
+
+def _is_kept(name: str, value: str | None) -> bool:
+    return name in _DECLARED or not value or ROLE.fullmatch(value) is not None
+
+
+def _shown(value: str | None) -> str | None:
+    # A URL may have a password before its host.
+    secret = value is not None and "@" in value and not ROLE.fullmatch(value)
+    return HIDDEN if secret else value

@@ -1,0 +1,152 @@
+"""What CONTRIBUTING.md says of a new cause is enough: added to a copy of the program, it is found."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import irsa_cli
+from irsa_cli.sandbox import Sandbox
+from tests.scenarios.breaking import Binding
+from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.doctoring import of
+from tests.support.stage import Json, Stage
+
+PROGRAM = Path(irsa_cli.__file__).parent
+CONTRIBUTING = PROGRAM.parent / "CONTRIBUTING.md"
+FILE = "core/doctor/causes/attempts.py"
+CAUSE = '''"""A cause in settings of a container: its SDK may try a call once only."""
+
+from irsa_cli.core.doctor.finding import Group, cause, ok, problem
+from irsa_cli.core.doctor.subjects import injected_users, where
+from irsa_cli.core.objects.variables import variable
+
+_ATTEMPTS = variable("AWS_MAX_ATTEMPTS")
+
+
+@cause(
+    "pod-no-retries",
+    Group.PODS,
+    41,
+    title="The container's SDK tries each call once only.",
+    symptom="Now and then: Throttling, or a connection that was reset, at the first call",
+    looks_at="AWS_MAX_ATTEMPTS of the pods' containers",
+    remedy="Take AWS_MAX_ATTEMPTS=1 out of the pod's template.",
+    source="https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html",
+)
+def _attempts(facts):
+    found = [(pod, item) for pod, item in injected_users(facts.named) if item.env.get(_ATTEMPTS) == "1"]
+    if not found:
+        return ok("SDKs try again")
+    return problem("the exchange of the token is tried once", fix="kubectl edit", containers=where(found))
+'''
+UNDECLARED = CAUSE.replace('variable("AWS_MAX_ATTEMPTS")', '"AWS_MAX_ATTEMPTS"')
+ALONE = """
+import sys
+import irsa_cli.cli.main
+assert not [name for name in sys.modules if name.startswith("irsa_cli.core.doctor")]
+from irsa_cli.core.doctor.causes import CAUSES
+print(*CAUSES)
+"""
+
+
+@pytest.fixture
+def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
+    """The sandbox's API is enough: causes are the same everywhere."""
+    return sandbox_stage(sandbox, "demo", tmp_path)
+
+
+def copied(to: Path, cause: str = "") -> Path:
+    """The folder of a copy of the program, its files as links, with one file more where there is a cause."""
+    for path in PROGRAM.rglob("*"):
+        if path.is_file() and path.suffix != ".pyc":
+            target = to / "irsa_cli" / path.relative_to(PROGRAM)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(path)
+    if cause:
+        (to / "irsa_cli" / FILE).write_text(cause)
+    return to
+
+
+def doctored(stage: Stage, program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run of the copy, as users run it."""
+    command = [
+        sys.executable,
+        "-m",
+        "irsa_cli",
+        "doctor",
+        *arguments,
+        "-c",
+        stage.cluster,
+        "-o",
+        "json",
+        "-q",
+    ]
+    env = {**stage.env(), "PYTHONPATH": str(program)}
+    return subprocess.run(command, cwd=program, env=env, capture_output=True, text=True, check=False)
+
+
+def with_attempts(binding: Binding, number: str) -> None:
+    binding.new_pod(container={"env": [{"name": "AWS_MAX_ATTEMPTS", "value": number}]})
+
+
+def test_a_cause_is_added_by_the_file_that_is_listed_and_no_other(binding: Binding, tmp_path: Path) -> None:
+    listed = re.search(r"^## A new cause\n(.*?)^## ", CONTRIBUTING.read_text(), re.M | re.S)
+    assert listed is not None
+    files = re.findall(r"(?m)^\d\. `irsa_cli/([\w/…]+\.py)`", listed[1])
+    assert [name.replace("…", "attempts") for name in files] == [FILE]
+    program = copied(tmp_path / "program", CAUSE)
+    for number, problems in (("1", ["pod-no-retries"]), ("5", [])):
+        with_attempts(binding, number)
+        document: Json = json.loads(doctored(binding.stage, program, *of(binding)).stdout)
+        assert [item["id"] for item in document["findings"] if item["verdict"] == "problem"] == problems
+
+
+def test_a_cause_that_declares_no_variable_does_not_wait_for_it_in_silence(
+    binding: Binding, tmp_path: Path
+) -> None:
+    program = copied(tmp_path / "program", UNDECLARED)
+    with_attempts(binding, "5")
+    ran = doctored(binding.stage, program, *of(binding))
+    assert ran.returncode not in (0, 5)
+    assert "declare it by variable" in ran.stdout + ran.stderr
+
+
+def alone(program: Path) -> list[str]:
+    """The causes of a program, in a process of its own; the command line alone has to load none of them."""
+    ended = subprocess.run(
+        [sys.executable, "-c", ALONE],
+        cwd=program.parent,
+        env={"PYTHONPATH": str(program)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.split()
+
+
+def test_a_file_is_found_where_the_program_is_an_archive(tmp_path: Path) -> None:
+    folder, archive = copied(tmp_path / "program", CAUSE), tmp_path / "irsa.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                file.write(path, path.relative_to(folder))
+    found = alone(archive)
+    assert found == alone(folder)
+    assert "pod-no-retries" in found
+
+
+def test_the_order_of_causes_does_not_hang_on_their_files(tmp_path: Path) -> None:
+    folder = copied(tmp_path / "program")
+    before = alone(folder)
+    causes = folder / "irsa_cli/core/doctor/causes"
+    first = causes / "wide_trust.py"
+    first.rename(causes / "a_wide_trust.py")
+    assert alone(folder) == before

@@ -1,0 +1,76 @@
+"""What CONTRIBUTING.md says of a new flag is enough: added to a copy of the program, one works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.edited_program import ROOT, edited, put, run_in
+
+OPTION = """@click.option(
+    "--namespace-label", multiple=True, callback=filled, metavar="K=V", help="Label of a new namespace."
+)
+@click.option(
+    "--audience",
+"""
+VALUE = """            namespace_labels=names.labels(pairs("--namespace-label", options["namespace_label"])),
+            role_only=options["role_only"],
+"""
+FIELD = "    namespace_labels: Mapping[str, str] = field(default_factory=dict)\n"
+WHY = '    "namespace_labels": "a namespace that is there keeps its labels",\n'
+
+
+def _spec(text: str) -> str:
+    text = put(text, '    attach_role_arn: str = ""\n', f'{FIELD}    attach_role_arn: str = ""\n')
+    text = put(text, "    role: RoleState | None = None\n", f"{FIELD}    role: RoleState | None = None\n")
+    text = put(
+        text,
+        "        labels=spec.labels,\n",
+        "        labels=spec.labels,\n        namespace_labels=spec.namespace_labels,\n",
+    )
+    text = put(text, "return NamespaceState()", "return NamespaceState(dict(self.namespace_labels))")
+    return put(text, '    "subject_pattern": "the', f'{WHY}    "subject_pattern": "the')
+
+
+EDITS: dict[str, Callable[[str], str]] = {
+    "cli/create_sa.py": lambda text: put(
+        put(text, '@click.option(\n    "--audience",\n', OPTION),
+        '            role_only=options["role_only"],\n',
+        VALUE,
+    ),
+    "core/binding/spec.py": _spec,
+}
+SCRIPT = """
+import sys
+from pathlib import Path
+
+import irsa_cli
+from tests.support.memory.playing import playing
+from tests.unit.usecases.commands import CREATE
+
+assert Path(irsa_cli.__file__).parent.parent == Path.cwd()
+folder = Path(sys.argv[1])
+folder.mkdir()
+with playing(folder) as play:
+    play.irsa("associate-oidc", "-c", "demo")
+    labelled = (*CREATE, "--namespace-label", "team=a", "-o", "json")
+    refused = play.irsa(*CREATE, "--namespace-label", "team", code=2)
+    assert "--namespace-label" in refused.err and not play.cloud.calls
+    namespace, *_ = play.irsa(*labelled, "--dry-run").json["changes"]
+    assert (namespace["kind"], namespace["after"]) == ("Namespace", {"labels": {"team": "a"}}), namespace
+    assert play.irsa(*labelled).json["outcome"] == "committed"
+    labels = play.cloud.kube.metadata("namespaces", "", "backend")["labels"]
+    assert labels == {"app.kubernetes.io/managed-by": "irsa", "team": "a"}, labels
+    assert play.irsa(*labelled).json["outcome"] == "unchanged"
+    assert play.irsa(*CREATE, "-o", "json").json["outcome"] == "unchanged"
+"""
+
+
+def test_a_flag_is_added_by_the_files_that_are_listed_and_no_others(tmp_path: Path) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = re.search(r"^## A new flag\n(.*?)^## ", text, re.M | re.S)
+    assert listed is not None
+    files = re.findall(r"(?m)^\d\. `irsa_cli/([\w/…]+\.py)`", listed[1])
+    assert files == list(EDITS)
+    run_in(edited(tmp_path / "program", EDITS), SCRIPT, str(tmp_path / "home"))
