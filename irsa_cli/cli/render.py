@@ -11,6 +11,7 @@ import click
 
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.wording import is_unicode, say
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import API_VERSION, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.printable import visible
@@ -123,24 +124,24 @@ def back_words(result: Result) -> str:
 
 
 def _outcome(result: Result) -> str:
-    facts = result.facts
-    if any("deleted" in (facts.get(key) or {}) for key in ("serviceAccount", "role", "provider")):
+    """What is true now. A result that was told before its command had its facts has none of them."""
+    facts, command = result.facts, result.command
+    account, role, provider = (facts.get(key) for key in ("serviceAccount", "role", "provider"))
+    if command in (Command.DELETE_SA, Command.DISASSOCIATE_OIDC):
         return _deleted(facts)
-    if "provider" in facts:
-        provider = facts["provider"]
+    if provider:
         return f"IAM accepts tokens of {provider['url']} for {', '.join(provider['audiences'])}."
-    if facts.get("serviceAccount") and "role" in facts:
-        account = facts["serviceAccount"]
-        who = f"{account['namespace']}/{account['name']}"
-        if "restart" in facts:
-            return _changed(who, facts)
-        if "adoption" in facts:
-            return f"The role of {who} is irsa's: {facts['role']['arn']}{_elsewhere(facts)}."
-        elsewhere = _elsewhere(facts) or ", for pods that start from now on"
-        return f"{who} has the role {facts['role']['arn']}{elsewhere}."
-    if "role" in facts:
-        return f"The role is {facts['role']['arn']}."
-    return ""
+    if not role:
+        return ""
+    if not account:
+        return f"The role is {role['arn']}."
+    who = f"{account['namespace']}/{account['name']}"
+    if command is Command.UPDATE_SA:
+        return _changed(who, facts)
+    if command is Command.ADOPT:
+        return f"The role of {who} is irsa's: {role['arn']}{_elsewhere(facts)}."
+    elsewhere = _elsewhere(facts) or ", for pods that start from now on"
+    return f"{who} has the role {role['arn']}{elsewhere}."
 
 
 def _deleted(facts: Mapping[str, Any]) -> str:

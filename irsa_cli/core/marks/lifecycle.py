@@ -87,24 +87,32 @@ class Lifecycle:
         """What ends it, on any machine; `options` are those that name the cluster."""
         if self.is_over:
             return ()
-        namespace, _, name = map(shlex.quote, self.account.partition("/"))
-        delete = f"irsa delete-sa {name} -n {namespace} {options}"
         recover = f"irsa recover {shlex.quote(self.transaction)}"
         again = "run the irsa create-sa command again that makes it (or irsa apply)"
         if self.stage is Stage.DELETING:
-            steps = (
-                f"{delete}  # goes on with the deletion",
-                f"{recover}  # on the machine where that ran: takes the deletion back",
+            back = (f"{recover}  # on the machine where that ran: takes the deletion back",)
+            return (
+                *self.deletion(options),
+                *(back if self.transaction else ()),
                 f"{again}: makes it whole again",
             )
-        else:
-            steps = (
-                f"{again}: goes on to the end",
-                f"{delete}  # deletes it, as soon as its run can't be at work any more",
-                # What somebody may count on is taken back by nobody who does not know the run.
-                *(() if self.named else (f"{recover} {options}  # takes back what that run made, likewise",)),
-            )
-        return tuple(step for step in steps if self.transaction or not step.startswith("irsa recover"))
+        # What somebody may count on is taken back by nobody who does not know the run.
+        back = (f"{recover} {options}  # takes back what that run made, likewise",)
+        return (
+            f"{again}: goes on to the end",
+            *self.deletion(options),
+            *(back if self.transaction and not self.named else ()),
+        )
+
+    def deletion(self, options: str) -> tuple[str, ...]:
+        """The command that deletes it, where all is not over; see `next_steps`."""
+        if self.is_over:
+            return ()
+        namespace, _, name = map(shlex.quote, self.account.partition("/"))
+        delete = f"irsa delete-sa {name} -n {namespace} {options}"
+        if self.stage is Stage.DELETING:
+            return (f"{delete}  # goes on with the deletion",)
+        return (f"{delete}  # deletes it, as soon as its run can't be at work any more",)
 
 
 def of(tags: Mapping[str, str], *, named: bool) -> Lifecycle:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.spec import (
@@ -36,8 +37,18 @@ from irsa_cli.core.values.arn import iam_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
 
-OVER = "complete, or for these"
 DEFAULT_SESSION = 3600
+
+
+class Aspect(Enum):
+    """What differs, where that decides what to do next."""
+
+    OWNER = "whose the role is"
+    UNDER_WAY = "the role is incomplete, or being deleted, for other wishes"
+    MADE_TOGETHER = "the role was made together with its ServiceAccount"
+    BOUNDARY = "the role's permissions boundary"
+    ROLE = "anything else of the role"
+    SERVICE_ACCOUNT = "the ServiceAccount"
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,7 @@ class Difference:
     present: str
     desired_value: str
     update: Flags | None = None
+    aspect: Aspect = Aspect.ROLE
 
     def __str__(self) -> str:
         return f"{self.what}: is {self.present}, wished {self.desired_value}"
@@ -129,9 +141,8 @@ def _role_differences(
     what = f"role {desired.role_name}"
     for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
         if present.tags.get(key) != desired_value.tags[key]:
-            yield Difference(
-                f"{what}, tag {key}", present.tags.get(key) or "not there", desired_value.tags[key]
-            )
+            there = present.tags.get(key) or "not there"
+            yield Difference(f"{what}, tag {key}", there, desired_value.tags[key], aspect=Aspect.OWNER)
             return  # Somebody else's role: how else it differs is of no interest.
     if not life.is_over and present.tags.get(
         SPEC_HASH_TAG, desired_value.tags.get(SPEC_HASH_TAG)
@@ -139,9 +150,19 @@ def _role_differences(
         if desired.role_only and not lifecycle.tells_itself(present.tags):
             # Whether that run has ended, the ServiceAccount tells, and the cluster is not asked.
             maker = life.transaction or NOBODY
-            yield Difference(what, f"made with its ServiceAccount by transaction {maker}", "made without one")
+            yield Difference(
+                what,
+                f"made with its ServiceAccount by transaction {maker}",
+                "made without one",
+                aspect=Aspect.MADE_TOGETHER,
+            )
             return
-        yield Difference(what, f"{life.stage.value}, for other wishes ({life.why})", OVER)
+        yield Difference(
+            what,
+            f"{life.stage.value}, for other wishes ({life.why})",
+            "complete, or for these",
+            aspect=Aspect.UNDER_WAY,
+        )
     if present.path != desired_value.path:
         yield Difference(f"{what}, path", present.path, desired_value.path)
     if not policy.equal(present.trust, desired_value.trust):
@@ -164,17 +185,24 @@ def _setting_differences(what: str, desired_value: RoleState, present: RoleState
             ("--max-session-duration", str(desired_value.max_session_duration)),
         )
     boundary = update_flags.of_boundary(desired_value.permissions_boundary)
-    for label, has, wants, flags in (
+    for label, has, wants, flags, aspect in (
         (
             "description",
             present.description,
             desired_value.description,
             ("--description", desired_value.description),
+            Aspect.ROLE,
         ),
-        ("permissions boundary", present.permissions_boundary, desired_value.permissions_boundary, boundary),
+        (
+            "permissions boundary",
+            present.permissions_boundary,
+            desired_value.permissions_boundary,
+            boundary,
+            Aspect.BOUNDARY,
+        ),
     ):
         if has != wants:
-            yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags)
+            yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags, aspect)
     for key, value in desired_value.tags.items():
         if key != SPEC_HASH_TAG and present.tags.get(key) != value:
             there = present.tags.get(key, "not there")
@@ -220,19 +248,21 @@ def _service_account_differences(
         has = account.annotations.get(key)
         if has is not None and has != value:
             flags = update_flags.of_annotation(key, value)
-            yield Difference(f"{what}, annotation {key}", has, value or "not there", flags)
+            there = value or "not there"
+            yield Difference(f"{what}, annotation {key}", has, there, flags, Aspect.SERVICE_ACCOUNT)
     for key, value in desired.labels.items():
         has = account.labels.get(key)
         if has is not None and has != value:
             label = None if value is None else ("--label", f"{key}={value}")
-            yield Difference(f"{what}, label {key}", has, value or "not there", label)
+            there = value or "not there"
+            yield Difference(f"{what}, label {key}", has, there, label, Aspect.SERVICE_ACCOUNT)
 
 
 def _updating(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> list[str]:
     """The one command that makes all of it as wished; where there is none, what it would leave."""
     if not _is_bound(desired, current):
         steps = ["run this again with what is there"]
-        if all(item.what.startswith("ServiceAccount ") for item in differences):
+        if all(item.aspect is Aspect.SERVICE_ACCOUNT for item in differences):
             steps.append("to write over it: run this again with --override-existing-serviceaccounts")
         return steps
     left = [item.what for item in differences if item.update is None]
@@ -245,7 +275,7 @@ def _updating(desired: DesiredState, current: CurrentState, differences: list[Di
     files = update_flags.files(flags)
     role = current.bound_role or current.role
     bounded = role.state.permissions_boundary if role is not None else ""
-    kept = any(item.what.endswith(", permissions boundary") and item.update == () for item in differences)
+    kept = any(item.aspect is Aspect.BOUNDARY and not item.update for item in differences)
     # What bounds a role is not proposed to go: a command that is pasted would have taken it away.
     keep = [f"its permissions boundary stays: name it, --permissions-boundary {bounded}"] if kept else []
     if not any(flags):
@@ -291,7 +321,8 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
     )
     its = update_flags.for_role(desired, named)
     what = f"ServiceAccount {desired.namespace}/{desired.name}, role"
-    yield Difference(what, f"{named}, which is irsa's for it", desired.role_arn, ())
+    there = f"{named}, which is irsa's for it"
+    yield Difference(what, there, desired.role_arn, (), Aspect.SERVICE_ACCOUNT)
     life = lifecycle.of(present.tags, named=True)
     yield from _role_differences(its, kept, role, life, account)
     yield from _service_account_differences(its, account)
@@ -313,21 +344,22 @@ def _refusal_of_ours(desired: DesiredState, current: CurrentState, differences: 
 
 def _refusal(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> Refused:
     steps = _updating(desired, current, differences)
+    aspects = {difference.aspect for difference in differences}
     account = current.service_account
     other = account.annotations.get(ROLE_ARN_ANNOTATION) if account else None
     moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
     if other not in (None, desired.role_arn) and not moved:
         steps = ["to give it the new role: run this again with --override-existing-serviceaccounts"]
-    elif any(difference.desired_value == "made without one" for difference in differences):
+    elif Aspect.MADE_TOGETHER in aspects:
         steps = [
             f"to change the role: irsa update-sa {desired.name} -n {desired.namespace}"
             f" -c {desired.cluster.name}",
             "to leave the ServiceAccount to somebody else: irsa apply, with roleOnly in its entry",
         ]
-    elif any(difference.desired_value == OVER for difference in differences):
+    elif Aspect.UNDER_WAY in aspects:
         where = f"-c {desired.cluster.name} -r {desired.cluster.region}"
         steps = [*life_of(desired, current).next_steps(where)]
-    elif current.role and any("tag irsa/" in difference.what for difference in differences):
+    elif current.role and Aspect.OWNER in aspects:
         # IAM finds roles by name alone: the one that is there may have another path than the wished one.
         resource = f"role{current.role.state.path}{desired.role_name}"
         there = iam_arn(desired.cluster.partition, desired.role_account, resource)

@@ -224,9 +224,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
         reason = _reason_to_spare(role, life)
     where = f"-c {seen.cluster.name} -r {seen.cluster.region}"
     why = f"{reason}: {life.why}" if life.named else reason or _why(seen, role, life)
-    steps = life.next_steps(where)
-    if not life.named:
-        steps = tuple(step for step in steps if step.startswith("irsa delete-sa"))
+    steps = life.next_steps(where) if life.named else life.deletion(where)
     return Standing(not reason, bool(reason), why, steps)
 
 

@@ -58,9 +58,10 @@ def _incomplete(facts: Facts) -> Judgement:
     if life.is_over:
         return ok("no run of irsa's is at work on the role, or was interrupted")
     again = f"{make(facts, facts.named)} # the command that made it, once more: ends with a whole role"
-    delete = [step for step in life.next_steps(facts.options) if step.startswith("irsa delete-sa")]
     return problem(
-        f"the role is {life.stage.value}: {life.why}", fix="\n".join((again, *delete)), role=role.arn
+        f"the role is {life.stage.value}: {life.why}",
+        fix="\n".join((again, *life.deletion(facts.options))),
+        role=role.arn,
     )
 
 
