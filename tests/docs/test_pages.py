@@ -74,8 +74,13 @@ def test_every_dependency_has_its_reason_and_no_other() -> None:
 
 def test_every_room_is_on_the_map() -> None:
     page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.partition("```text\n")[2].partition("```")[0]
     rooms = {path.parent.name for path in (ROOT / "irsa_cli").glob("*/__init__.py")}
-    assert {room for room in rooms if f"| `{room}/` |" not in page} == set()
+    assert rooms - {name for line in picture.splitlines() for name in line.split()} == set()
+    listed = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"(?m)^\| (`.*?) \|", page))))
+    for layer in ("core", "usecases"):
+        within = {path.parent.name for path in (ROOT / "irsa_cli" / layer).glob("*/__init__.py")}
+        assert within - listed == set()
 
 
 def test_every_make_target_and_test_folder_is_documented() -> None:
