@@ -6,6 +6,7 @@ Which room may import which is in import-linter's contracts (pyproject.toml).
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -62,3 +63,16 @@ def test_tests_are_in_a_room_of_the_same_name(layer: str) -> None:
     whole_commands = {"files", "read", "show", "write"}
     """Rooms of the use cases that are played as whole commands: tests/unit/usecases, tests/scenarios."""
     assert rooms - known <= whole_commands
+
+
+DOCUMENTS = [PROGRAM.parent / "CONTRIBUTING.md", *sorted((PROGRAM.parent / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_name_files_that_are_there(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    layers = "|".join(sorted(item.parent.name for item in PROGRAM.glob("*/__init__.py")))
+    named = re.findall(rf"`(?:irsa_cli/)?((?:{layers})/[\w/]+\.py)`", text)
+    tests = re.findall(r"`(tests/[\w/]+\.py)`", text)
+    assert [name for name in named if not (PROGRAM / name).exists()] == []
+    assert [name for name in tests if not (PROGRAM.parent / name).exists()] == []
