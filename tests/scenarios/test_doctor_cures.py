@@ -15,7 +15,6 @@ from tests.scenarios.doctoring import doctor, of, problems
 from tests.support.stage import Json, Stage
 
 BY_HAND = {
-    "no_service_account",
     "run_that_was_interrupted",
     "deletion_that_was_interrupted",
     "no_webhook",
