@@ -98,7 +98,7 @@ def _shared_role(stage: FaultStage) -> None:
 
 def _half_made(stage: FaultStage) -> None:
     """What a run on another machine left, which is to be gone on with."""
-    stage.interrupted_runs((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
+    stage.interrupt((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
     _lose_the_journal(stage)
 
 
@@ -107,15 +107,15 @@ def _lose_the_journal(stage: FaultStage) -> None:
 
 
 def _cut_off_in_the_middle(stage: FaultStage) -> None:
-    stage.interrupted_runs((*_CREATE, *_ONE, "--verify"), Call("kubernetes", "POST serviceaccounts", 1))
+    stage.interrupt((*_CREATE, *_ONE, "--verify"), Call("kubernetes", "POST serviceaccounts", 1))
 
 
 def _cut_off_before_the_end(stage: FaultStage) -> None:
-    stage.interrupted_runs((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
+    stage.interrupt((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
 
 
 def _cut_off_at_the_end(stage: FaultStage) -> None:
-    stage.interrupted_runs(
+    stage.interrupt(
         (*_CREATE, *_ONE, "--override-existing-serviceaccounts"),
         Call("kubernetes", "PATCH serviceaccounts", 0),
     )

@@ -44,7 +44,7 @@ class FaultStage(Stage):
     setting: "Setting"
     zygote: Zygote
     origin: Json
-    """The world before the run that `interrupted_runs` cut off."""
+    """The world before the run that `interrupt` cut off."""
 
     def env(self, user: str = "admin") -> dict[str, str]:
         """See `Stage.env`; AWS is reached by HTTPS."""
@@ -84,7 +84,7 @@ class FaultStage(Stage):
         self.sandbox.settle()
         assert running.code == 0, bytes(running.err).decode()
 
-    def interrupted_runs(self, arguments: tuple[str, ...], after: Call) -> None:
+    def interrupt(self, arguments: tuple[str, ...], after: Call) -> None:
         """Run irsa, and kill it when this call has been executed."""
         self.origin = self.world()
         running: list[Process] = []

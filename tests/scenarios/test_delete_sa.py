@@ -310,7 +310,7 @@ CUTS = [
 
 
 @pytest.fixture
-def interrupted_runs(stage: Stage, namespace: str, request: pytest.FixtureRequest) -> Json:
+def interrupted(stage: Stage, namespace: str, request: pytest.FixtureRequest) -> Json:
     """A binding whose deletion was killed; the world before it."""
     operation, skip, kind = request.param
     create(stage, namespace, *WISH)
@@ -321,10 +321,10 @@ def interrupted_runs(stage: Stage, namespace: str, request: pytest.FixtureReques
     return before
 
 
-@pytest.mark.parametrize("interrupted_runs", CUTS, indirect=True, ids=lambda cut: f"{cut[0]}-{cut[2]}")
+@pytest.mark.parametrize("interrupted", CUTS, indirect=True, ids=lambda cut: f"{cut[0]}-{cut[2]}")
 @pytest.mark.parametrize("way", ["back", "forward", "again", "elsewhere"])
 def test_a_deletion_that_was_cut_off_is_finished(
-    stage: Stage, namespace: str, interrupted_runs: Json, way: str
+    stage: Stage, namespace: str, interrupted: Json, way: str
 ) -> None:
     if way in ("back", "forward"):
         flags = ("--forward",) if way == "forward" else ()
@@ -336,9 +336,9 @@ def test_a_deletion_that_was_cut_off_is_finished(
     assert ran.code == 0, ran.err
     world = stage.world()
     if way == "back":
-        assert world == interrupted_runs
+        assert world == interrupted
     else:
-        assert world == {**without_account(interrupted_runs, namespace), "roles": {}}
+        assert world == {**without_account(interrupted, namespace), "roles": {}}
 
 
 def test_a_service_account_that_is_gone_does_not_come_back(

@@ -89,13 +89,13 @@ def provider_changes(
     """
     arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
     if provider is None:
-        desired_value = ProviderState(
+        desired_provider = ProviderState(
             url=cluster.issuer,
             audiences=list(audiences),
             thumbprints=list(thumbprints),
             tags={CLUSTER_TAG: cluster.arn, **(tags or {})},
         )
-        return [Change(Kind.PROVIDER, (arn,), None, desired_value)]
+        return [Change(Kind.PROVIDER, (arn,), None, desired_provider)]
     missing = [audience for audience in audiences if audience not in provider.audiences]
     return [Change(Kind.AUDIENCE, (arn, audience), None, Present()) for audience in missing]
 

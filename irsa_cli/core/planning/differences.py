@@ -132,7 +132,7 @@ def _differences(desired: DesiredState, current: CurrentState) -> Iterator[Diffe
 
 def _role_differences(
     desired: DesiredState,
-    desired_value: RoleState,
+    desired_role: RoleState,
     role: CurrentRole,
     life: Lifecycle,
     account: CurrentServiceAccount | None,
@@ -140,13 +140,13 @@ def _role_differences(
     present = role.state
     what = f"role {desired.role_name}"
     for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG):
-        if present.tags.get(key) != desired_value.tags[key]:
+        if present.tags.get(key) != desired_role.tags[key]:
             there = present.tags.get(key) or "not there"
-            yield Difference(f"{what}, tag {key}", there, desired_value.tags[key], aspect=Aspect.OWNER)
+            yield Difference(f"{what}, tag {key}", there, desired_role.tags[key], aspect=Aspect.OWNER)
             return  # Somebody else's role: how else it differs is of no interest.
     if not life.is_over and present.tags.get(
-        SPEC_HASH_TAG, desired_value.tags.get(SPEC_HASH_TAG)
-    ) != desired_value.tags.get(SPEC_HASH_TAG):
+        SPEC_HASH_TAG, desired_role.tags.get(SPEC_HASH_TAG)
+    ) != desired_role.tags.get(SPEC_HASH_TAG):
         if desired.role_only and not lifecycle.tells_itself(present.tags):
             # Whether that run has ended, the ServiceAccount tells, and the cluster is not asked.
             maker = life.transaction or NOBODY
@@ -163,47 +163,47 @@ def _role_differences(
             "complete, or for these",
             aspect=Aspect.UNDER_WAY,
         )
-    if present.path != desired_value.path:
-        yield Difference(f"{what}, path", present.path, desired_value.path)
-    if not policy.equal(present.trust, desired_value.trust):
+    if present.path != desired_role.path:
+        yield Difference(f"{what}, path", present.path, desired_role.path)
+    if not policy.equal(present.trust, desired_role.trust):
         yield Difference(
             f"{what}, trust policy",
             policy.dump(present.trust),
-            policy.dump(desired_value.trust),
+            policy.dump(desired_role.trust),
             update_flags.of_trust(desired, present.trust, account),
         )
-    yield from _setting_differences(what, desired_value, present)
+    yield from _setting_differences(what, desired_role, present)
     yield from _policy_differences(desired, what, role, committed=life.is_over)
 
 
-def _setting_differences(what: str, desired_value: RoleState, present: RoleState) -> Iterator[Difference]:
-    if present.max_session_duration != desired_value.max_session_duration:
+def _setting_differences(what: str, desired_role: RoleState, present: RoleState) -> Iterator[Difference]:
+    if present.max_session_duration != desired_role.max_session_duration:
         yield Difference(
             f"{what}, session duration",
             f"{present.max_session_duration} s",
-            f"{desired_value.max_session_duration} s",
-            ("--max-session-duration", str(desired_value.max_session_duration)),
+            f"{desired_role.max_session_duration} s",
+            ("--max-session-duration", str(desired_role.max_session_duration)),
         )
-    boundary = update_flags.of_boundary(desired_value.permissions_boundary)
+    boundary = update_flags.of_boundary(desired_role.permissions_boundary)
     for label, has, wants, flags, aspect in (
         (
             "description",
             present.description,
-            desired_value.description,
-            ("--description", desired_value.description),
+            desired_role.description,
+            ("--description", desired_role.description),
             Aspect.ROLE,
         ),
         (
             "permissions boundary",
             present.permissions_boundary,
-            desired_value.permissions_boundary,
+            desired_role.permissions_boundary,
             boundary,
             Aspect.BOUNDARY,
         ),
     ):
         if has != wants:
             yield Difference(f"{what}, {label}", has or "not set", wants or "not set", flags, aspect)
-    for key, value in desired_value.tags.items():
+    for key, value in desired_role.tags.items():
         if key != SPEC_HASH_TAG and present.tags.get(key) != value:
             there = present.tags.get(key, "not there")
             yield Difference(f"{what}, tag {key}", there, value, update_flags.of_tag(key, value))
@@ -305,19 +305,19 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
     named = account.annotations.get(ROLE_ARN_ANNOTATION, "")
     if named.rsplit("/", 1)[-1] == desired.role_name:
         return  # It is the wished one, in another place.
-    present, desired_value = role.state, desired.role
-    if any(present.tags.get(key) != desired_value.tags[key] for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG)):
+    present, desired_role = role.state, desired.role
+    if any(present.tags.get(key) != desired_role.tags[key] for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG)):
         return
     # An adopted role keeps its path and its trust policy. What has a default was hardly wished.
     kept = replace(
-        desired_value,
+        desired_role,
         path=present.path,
         trust=present.trust,
-        description=desired_value.description or present.description,
-        permissions_boundary=desired_value.permissions_boundary or present.permissions_boundary,
+        description=desired_role.description or present.description,
+        permissions_boundary=desired_role.permissions_boundary or present.permissions_boundary,
         max_session_duration=present.max_session_duration
-        if desired_value.max_session_duration == DEFAULT_SESSION
-        else desired_value.max_session_duration,
+        if desired_role.max_session_duration == DEFAULT_SESSION
+        else desired_role.max_session_duration,
     )
     its = update_flags.for_role(desired, named)
     what = f"ServiceAccount {desired.namespace}/{desired.name}, role"

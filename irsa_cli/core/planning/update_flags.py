@@ -23,9 +23,9 @@ from irsa_cli.core.policies import policy
 Flags = tuple[str, ...]
 
 
-def of_boundary(desired_value: str) -> Flags:
+def of_boundary(desired: str) -> Flags:
     """A permissions boundary; none where it would have to go, which is said and never pasted."""
-    return ("--permissions-boundary", desired_value) if desired_value else ()
+    return ("--permissions-boundary", desired) if desired else ()
 
 
 def of_tag(key: str, value: str) -> Flags | None:

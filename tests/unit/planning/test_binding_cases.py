@@ -280,8 +280,8 @@ def test_a_role_whose_service_account_can_not_tell_says_itself_that_it_is_done(c
     assert isinstance(created.after, RoleState)
     assert created.after.tags[COMMIT_TAG] == PENDING
     assert (last.kind, last.after) == (Kind.ROLE_COMMIT, CommitState(DONE))
-    interrupted_runs = role(desired_value, tags=created.after.tags)
-    rest = plan(desired_value, current(service_account=early, role=interrupted_runs))
+    incomplete = role(desired_value, tags=created.after.tags)
+    rest = plan(desired_value, current(service_account=early, role=incomplete))
     assert [change.kind for change in rest] == [Kind.ROLE_OWNER, Kind.ATTACHMENT, Kind.ROLE_COMMIT]
     done = role(desired_value, tags={**created.after.tags, COMMIT_TAG: DONE})
     refusal(desired_value, current(service_account=early, role=done))

@@ -18,7 +18,7 @@ from tests.unit.world import World
 HERE = ("-c", "demo", "--min-age", "0s")
 
 
-def interrupted_runs(play: Play, operation: str, *arguments: str) -> str:
+def interrupted(play: Play, operation: str, *arguments: str) -> str:
     """Kill a run right before a call: the journal is as it was then. Returns the run's name."""
     kept = play.folder / "kept"
     state = play.folder / "state"
@@ -47,7 +47,7 @@ def before(play: Play) -> World:
 
 
 def test_it_is_listed_and_taken_back(play: Play, before: World) -> None:
-    name = interrupted_runs(play, "AttachRolePolicy")
+    name = interrupted(play, "AttachRolePolicy")
     assert name in play.irsa("recover").out
     assert name in play.irsa("history").out
     left = play.world
@@ -60,7 +60,7 @@ def test_it_is_listed_and_taken_back(play: Play, before: World) -> None:
 
 
 def test_it_is_gone_on_with(play: Play, before: World) -> None:
-    name = interrupted_runs(play, "AttachRolePolicy")
+    name = interrupted(play, "AttachRolePolicy")
     play.irsa("recover", name, "--forward", "--dry-run")
     play.irsa("recover", name, "--forward", "--yes")
     ((role, there),) = play.world.roles.items()
@@ -70,14 +70,14 @@ def test_it_is_gone_on_with(play: Play, before: World) -> None:
 
 
 def test_what_was_to_be_proven_can_not_be_gone_on_with(play: Play, before: World) -> None:
-    name = interrupted_runs(play, "AttachRolePolicy", *CREATE, "--verify")
+    name = interrupted(play, "AttachRolePolicy", *CREATE, "--verify")
     left = play.world
     assert "--verify" in play.irsa("recover", name, "--forward", "--yes", code=4).err
     assert play.world == left
 
 
 def test_what_fails_going_on_is_told_with_both_ways_out(play: Play, before: World) -> None:
-    name = interrupted_runs(play, "AttachRolePolicy")
+    name = interrupted(play, "AttachRolePolicy")
     play.cloud.break_("AttachRolePolicy", DENIED, times=5)
     ran = play.irsa("recover", name, "--forward", "--yes", code=None)
     assert ran.code not in (0, 2)
@@ -88,7 +88,7 @@ def test_what_fails_going_on_is_told_with_both_ways_out(play: Play, before: Worl
 
 
 def test_what_can_not_be_taken_back_is_named_and_can_be_tried_again(play: Play, before: World) -> None:
-    name = interrupted_runs(play, "AttachRolePolicy")
+    name = interrupted(play, "AttachRolePolicy")
     play.cloud.break_("DeleteRole", DENIED, times=1000)
     assert "Role" in play.irsa("recover", name, "--yes", code=3).err
     play.cloud.faults.clear()
@@ -101,7 +101,7 @@ def test_an_unknown_one_is_wrong_usage(play: Play, before: World) -> None:
 
 
 def test_a_damaged_journal_hides_no_other(play: Play, before: World) -> None:
-    name = interrupted_runs(play, "AttachRolePolicy")
+    name = interrupted(play, "AttachRolePolicy")
     (play.folder / "state" / "20260101T000000000Z-00000000.jsonl").write_text("no journal\n")
     ran = play.irsa("recover", "--all", "--yes", code=None)
     assert "20260101T000000000Z-00000000" in ran.out + ran.err
@@ -113,7 +113,7 @@ def test_a_damaged_journal_hides_no_other(play: Play, before: World) -> None:
 def test_without_a_journal_it_is_found_by_its_marks(
     play: Play, before: World, tmp_path: Path, skip: str
 ) -> None:
-    name = interrupted_runs(play, skip)
+    name = interrupted(play, skip)
     left = play.world
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -132,9 +132,9 @@ def test_without_a_journal_it_is_found_by_its_marks(
 
 
 def test_without_a_journal_all_that_is_old_enough_is_taken_back(play: Play, before: World) -> None:
-    first = interrupted_runs(play, "AttachRolePolicy")
+    first = interrupted(play, "AttachRolePolicy")
     other = ("create-sa", "writer", "-n", "frontend", "-c", "demo", "--attach-policy-arn", S3)
-    second = interrupted_runs(play, "AttachRolePolicy", *other)
+    second = interrupted(play, "AttachRolePolicy", *other)
     shutil.rmtree(play.folder / "state")
     left = play.world
     ran = play.irsa("recover", "--all", "-c", "demo", "--yes", code=None)
@@ -157,7 +157,7 @@ def test_without_a_journal_what_is_finished_is_left_alone(play: Play) -> None:
 
 
 def test_a_namespace_that_is_lived_in_is_spared(play: Play, before: World) -> None:
-    name = interrupted_runs(play, "AttachRolePolicy")
+    name = interrupted(play, "AttachRolePolicy")
     shutil.rmtree(play.folder / "state")
     play.cloud.kube.put("configmaps", "backend", "theirs")
     ran = play.irsa("recover", name, *HERE, "--yes", code=None)
@@ -167,7 +167,7 @@ def test_a_namespace_that_is_lived_in_is_spared(play: Play, before: World) -> No
 
 
 def test_what_can_not_be_taken_back_without_a_journal_has_one_now(play: Play, before: World) -> None:
-    name = interrupted_runs(play, "AttachRolePolicy")
+    name = interrupted(play, "AttachRolePolicy")
     shutil.rmtree(play.folder / "state")
     play.cloud.break_("DeleteRole", DENIED, times=1000)
     play.irsa("recover", name, *HERE, "--yes", code=3)
@@ -179,11 +179,11 @@ def test_what_can_not_be_taken_back_without_a_journal_has_one_now(play: Play, be
 def test_a_deletion_that_was_cut_off_is_undone_or_finished(play: Play) -> None:
     bound(play)
     before = play.world
-    name = interrupted_runs(play, "DeleteRole", "delete-sa", *READER)
+    name = interrupted(play, "DeleteRole", "delete-sa", *READER)
     assert play.world != before
     play.irsa("recover", name, "--yes")
     assert play.world == before
-    name = interrupted_runs(play, "DeleteRole", "delete-sa", *READER)
+    name = interrupted(play, "DeleteRole", "delete-sa", *READER)
     play.irsa("recover", name, "--forward", "--yes")
     assert play.world.roles == {}
     assert ("backend", "reader") not in play.world.accounts
@@ -191,7 +191,7 @@ def test_a_deletion_that_was_cut_off_is_undone_or_finished(play: Play) -> None:
 
 def test_half_deleted_without_a_journal_is_shown_and_deleted_by_the_same_command(play: Play) -> None:
     bound(play)
-    interrupted_runs(play, "DeleteRole", "delete-sa", *READER)
+    interrupted(play, "DeleteRole", "delete-sa", *READER)
     shutil.rmtree(play.folder / "state")
     for role in play.world.roles:
         play.cloud.iam.world.roles[role].state.tags[TRANSACTION_TAG] = "20260101T000000000Z-00000000"
