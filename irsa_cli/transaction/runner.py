@@ -153,7 +153,11 @@ class _Runner:
         Others may have seen it, and go by it: it is not taken back because its answer, or a line of the
         journal, was lost.
         """
-        return bool(stage) and self._rollback.finish_unanswered(stage, self._run.transaction)
+        if not stage or not self._rollback.finish_unanswered(stage, self._run.transaction):
+            return False
+        for step in stage:
+            step.state = "done" if step.state == "failed" else step.state
+        return True
 
     def _pass_gate(self, gate: Callable[[], None]) -> None:
         self._run.check()

@@ -277,6 +277,7 @@ def test_a_journal_that_fills_up_behind_the_last_step_does_not_undo_the_end(
     with killed(content) as path, mock.patch.object(Journal, "event", full):
         report = onward(path, world)
     assert (report.outcome, report.error) == ("committed", None)
+    assert {item.state for item in report.changes} == {"done"}
 
 
 def test_a_listener_that_fails_stops_nothing(tmp_path: Path) -> None:
