@@ -111,8 +111,9 @@ class Work:
         return result
 
     def _gate(self, todo: Plan, proof: dict[str, Any]) -> Gate:
-        # Only what this run changes in IAM may still be spreading; a refusal of anything else is final.
-        fresh = any(change.kind.traits.service.spreads for change in todo)
+        # What this run changes in IAM may still be spreading, and what the one did that it goes on from; a
+        # refusal of anything else is final.
+        fresh = any(change.kind.traits.service.spreads or change.kind.traits.takes_over for change in todo)
 
         def prove(run: Run | None) -> None:
             pause = sleep if run is None else run.pause
