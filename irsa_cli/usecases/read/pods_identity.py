@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from irsa_cli.core.values.redaction import redacted
+
 if TYPE_CHECKING:
     from irsa_cli.core.doctor.facts import Association
     from irsa_cli.core.objects.unreadable import Unreadable
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.read.associations import Associations
 
 LATE_SECONDS = 2.0
-"""For how long an answer is waited for when all else is done."""
+"""For how long an answer is waited for when all else is done; once for a command, also for one about many."""
+
+_NO_ANSWER = "EKS has not answered yet"
 
 
 class Question:
@@ -31,6 +35,8 @@ class Question:
         self._connection = connection
         self._one = (namespace, name) if name else None
         self._lock, self._said = threading.Lock(), False
+        self._late = threading.Event()
+        """Set when an answer was waited for in vain: of many, that is done once."""
         self._found = self._begin(self._ask)
 
     def tell(self, result: Result, namespace: str, name: str, role_arn: str) -> None:
@@ -61,6 +67,7 @@ class Question:
         return not said
 
     def _of(self, namespace: str, name: str) -> Association | Unreadable | None:
+        from irsa_cli.core.objects.unreadable import Unreadable
         from irsa_cli.usecases.read.associations import association
 
         found: Association | Associations | Unreadable | None = self._found()
@@ -68,6 +75,8 @@ class Question:
             return found
         if (namespace, name) not in found:
             return None
+        if self._late.is_set():
+            return Unreadable(_NO_ANSWER)
         one: Association | Unreadable | None
         one = self._begin(lambda: association(self._connection, namespace, name))()
         return one
@@ -85,8 +94,12 @@ class Question:
         found: list[Any] = []
 
         def work() -> None:
+            from irsa_cli.core.objects.unreadable import Unreadable
+
             try:
                 found.append(ask())
+            except Exception as error:  # The command has done its part: no traceback into its output.
+                found.append(Unreadable(redacted(f"{type(error).__name__}: {error}")))
             finally:
                 done.set()
 
@@ -95,7 +108,8 @@ class Question:
         def answer() -> Any:
             from irsa_cli.core.objects.unreadable import Unreadable
 
-            done.wait(LATE_SECONDS)
-            return found[0] if found else Unreadable("EKS has not answered yet")
+            if not done.wait(0.0 if self._late.is_set() else LATE_SECONDS):
+                self._late.set()
+            return found[0] if found else Unreadable(_NO_ANSWER)
 
         return answer

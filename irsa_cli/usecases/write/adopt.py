@@ -63,9 +63,9 @@ def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
         return result, False
 
     result = until_settled(one, settings)
-    asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier)
+    asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     return result
 
 
@@ -169,10 +169,10 @@ def _one_of_all(
     found = adoption(pair, sharers(pair, accounts))
     settings.note(f"{pair.namespace}/{pair.name}")
     result = _carry_out(connection, pair, found, settings, context)
-    asked.tell(result, pair.namespace, pair.name, pair.role_arn)
-    result.notes = [f"{pair.namespace}/{pair.name}: {note}" for note in result.notes]
     if result.ended is Ended.COMMITTED:
         supersede(interrupted_runs(settings.state_dir, context.about))
+    asked.tell(result, pair.namespace, pair.name, pair.role_arn)
+    result.notes = [f"{pair.namespace}/{pair.name}: {note}" for note in result.notes]
     return result
 
 

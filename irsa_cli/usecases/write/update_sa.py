@@ -73,10 +73,10 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     asks = request.verify and not settings.dry_run
     asked = Question(connection, request.namespace, request.name) if asks else None
     result = until_settled(updating.attempt, settings)
-    if asked is not None and "role" in result.facts:
-        asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier)
+    if asked is not None and "role" in result.facts:
+        asked.tell(result, request.namespace, request.name, result.facts["role"]["arn"])
     return result
 
 
