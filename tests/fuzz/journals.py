@@ -1,6 +1,7 @@
 """Hostile journals: what a run wrote before it was cut off, with something in it that no run has written.
 
-Readers of single parts are tried in tests/unit/test_journal_of_others.py; these are whole commands.
+Readers of single parts are tried in tests/unit/transaction/test_journal_of_others.py; these are whole
+commands.
 """
 
 import json
@@ -51,7 +52,7 @@ class Bench:
         self.env = answers.environment(sandbox, folder)
         self.state = folder / "state"
 
-    def interrupted_runs(self) -> tuple[str, list[Json]]:
+    def cut_off(self) -> tuple[str, list[Json]]:
         """Have the world of a run that was cut off; returns its name and the lines of its journal."""
         self.sandbox.reset()
         shutil.rmtree(self.state, ignore_errors=True)
@@ -93,11 +94,11 @@ def fuzz(sandbox: Sandbox, folder: Path, count: int, seed: int) -> Figures:
     """Run commands on so many journals; those that write are given a new world."""
     figures, bench = Figures("journals"), Bench(sandbox, folder)
     with answers.impatient():
-        name, lines = bench.interrupted_runs()
+        name, lines = bench.cut_off()
         theirs, written = bench.theirs(), bench.sandbox.world()
         for number in range(count):
             if sandbox.world() != written:
-                name, lines = bench.interrupted_runs()
+                name, lines = bench.cut_off()
                 theirs, written = bench.theirs(), bench.sandbox.world()
             chance = random.Random(f"{seed}/{number}")
             data = content(chance, lines)

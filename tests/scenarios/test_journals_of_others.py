@@ -11,7 +11,7 @@ import pytest
 
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.scenarios.test_recover import ATTACHING, WISH, interrupted_runs, unfinished
+from tests.scenarios.test_recover import ATTACHING, WISH, cut_off, unfinished
 from tests.support.stage import READ_ONLY, Json, Stage
 
 Change = Callable[[Json], object]
@@ -60,7 +60,7 @@ def edit(stage: Stage, transaction: str, change: Change, name: str = "") -> str:
 
 def test_journals_that_are_not_understood_are_told_and_hide_no_other(small: Stage) -> None:
     before = small.world()
-    good = interrupted_runs(small, "app", "apps", *WISH, at=ATTACHING)
+    good = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     half = small.world()
     copies = {
         edit(small, good, change, f"20260101T1000{number:05}Z-0a1b2c3d"): case
@@ -94,7 +94,7 @@ def test_the_remains_of_a_journal_that_is_not_understood_are_found_by_the_propos
     small: Stage,
 ) -> None:
     before = small.world()
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=ATTACHING)
+    transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     edit(small, transaction, JOURNALS["an unknown kind"])
     ran = small.irsa("recover", transaction, "-o", "json")
     (step,) = ran.json["error"]["next"]

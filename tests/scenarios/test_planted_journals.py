@@ -13,7 +13,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.scenarios.test_recover import ATTACHING, WISH, interrupted_runs, unfinished
+from tests.scenarios.test_recover import ATTACHING, WISH, cut_off, unfinished
 from tests.support.stage import READ_ONLY, Json, Stage
 from tests.support.terminal import Terminal
 
@@ -232,7 +232,7 @@ def test_a_journal_does_not_decide_as_whom(small: Stage, option: str, value: str
 
 
 def test_a_journal_about_another_cluster_is_refused(small: Stage) -> None:
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=ATTACHING)
+    transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     half = small.world()
     path = small.folder / "state" / f"{transaction}.jsonl"
     path.write_text(path.read_text().replace(":cluster/demo", ":cluster/other", 1))
@@ -254,13 +254,13 @@ CHANGED: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("case", CHANGED)
 def test_what_others_may_have_written_is_refused_and_told(small: Stage, case: str) -> None:
     before = small.world()
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=ATTACHING)
+    transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     half, folder = small.world(), small.folder / "state"
     try:
         CHANGED[case](folder)
     except (
         PermissionError
-    ):  # Only root gives files away; `tests/unit/test_private_files.py` is for the others.
+    ):  # Only root gives files away; `tests/unit/transaction/test_private_files.py` is for the others.
         return
     for arguments in ((transaction,), ("--all",), ("--all", "--forward"), (transaction, "--yes")):
         ran = small.irsa("recover", *arguments)
@@ -279,7 +279,7 @@ def test_what_others_may_have_written_is_refused_and_told(small: Stage, case: st
 
 def test_one_that_is_refused_hides_no_other(small: Stage) -> None:
     before = small.world()
-    interrupted_runs(small, "app", "apps", *WISH, at=ATTACHING)
+    cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     plant(small, ATTACH)
     (small.folder / "state" / f"{PLANTED}.jsonl").chmod(0o666)
     ran = small.irsa("recover", "--all", "-o", "json")
@@ -360,7 +360,7 @@ aws_secret_access_key = {keys["AWS_SECRET_ACCESS_KEY"]}
 @pytest.mark.parametrize("answer", ["n", "y"])
 def test_at_a_terminal_the_plan_is_shown_and_asked_about(small: Stage, answer: str) -> None:
     before = small.world()
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=ATTACHING)
+    transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     half = small.world()
     command = [sys.executable, "-m", "irsa_cli", "recover", transaction]
     env = {**small.env(), "PYTHONPATH": str(ROOT)}
@@ -376,7 +376,7 @@ def test_at_a_terminal_the_plan_is_shown_and_asked_about(small: Stage, answer: s
 
 def test_with_yes_nobody_is_asked(small: Stage) -> None:
     before = small.world()
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=ATTACHING)
+    transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     command = [sys.executable, "-m", "irsa_cli", "recover", transaction, "--yes"]
     with Terminal(command, {**small.env(), "PYTHONPATH": str(ROOT)}, small.folder) as terminal:
         terminal.read("is going to be carried out:")

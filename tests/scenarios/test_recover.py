@@ -34,7 +34,7 @@ def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
     return sandbox_stage(sandbox, "demo", tmp_path)
 
 
-def interrupted_runs(stage: Stage, name: str, namespace: str, *arguments: str, at: Cut) -> str:
+def cut_off(stage: Stage, name: str, namespace: str, *arguments: str, at: Cut) -> str:
     """Run create-sa and kill it at a call; returns its transaction."""
     (stage.folder / "inline.json").write_text(json.dumps(DOCUMENT))
     service, operation, skip, kind = at
@@ -60,7 +60,7 @@ def is_as_wished(stage: Stage, name: str, namespace: str, *arguments: str) -> bo
 
 @pytest.mark.parametrize("at", CUTS, ids=lambda at: f"{at[1]}-{at[3]}")
 def test_a_run_that_was_killed_is_gone_on_with(stage: Stage, unique: str, at: Cut) -> None:
-    transaction = interrupted_runs(stage, "app", unique, *WISH, at=at)
+    transaction = cut_off(stage, "app", unique, *WISH, at=at)
     ran = stage.irsa("recover", transaction, "--forward", "-o", "json")
     assert (ran.code, ran.json["outcome"]) == (0, "committed"), ran.err
     assert is_as_wished(stage, "app", unique, *WISH)
@@ -70,7 +70,7 @@ def test_a_run_that_was_killed_is_gone_on_with(stage: Stage, unique: str, at: Cu
 
 @pytest.mark.parametrize("at", KUBERNETES_CUTS, ids=lambda at: f"{at[1]}-{at[3]}")
 def test_a_run_that_was_killed_at_kubernetes_is_gone_on_with(small: Stage, at: Cut) -> None:
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=at)
+    transaction = cut_off(small, "app", "apps", *WISH, at=at)
     ran = small.irsa("recover", transaction, "--forward")
     assert ran.code == 0, ran.err
     assert is_as_wished(small, "app", "apps", *WISH)
@@ -78,7 +78,7 @@ def test_a_run_that_was_killed_at_kubernetes_is_gone_on_with(small: Stage, at: C
 
 def test_a_run_that_was_killed_while_rolling_back_is_gone_on_with(small: Stage) -> None:
     small.sandbox.faults.add(Fault("iam", "PutRolePolicy", "error", times=4))
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=("iam", "DeleteRole", 0, "callback"))
+    transaction = cut_off(small, "app", "apps", *WISH, at=("iam", "DeleteRole", 0, "callback"))
     small.sandbox.faults.clear()
     assert not small.aws_world()["roles"]
     assert small.irsa("recover", transaction, "--forward").code == 0
@@ -88,7 +88,7 @@ def test_a_run_that_was_killed_while_rolling_back_is_gone_on_with(small: Stage) 
 def test_a_run_with_a_gate_is_not_gone_on_with(small: Stage) -> None:
     before = small.world()
     gated = (*WISH, "--verify")
-    transaction = interrupted_runs(
+    transaction = cut_off(
         small, "app", "apps", *gated, at=("sts", "AssumeRoleWithWebIdentity", 0, "callback")
     )
     after = small.world()
@@ -102,7 +102,7 @@ def test_a_run_with_a_gate_is_not_gone_on_with(small: Stage) -> None:
 
 def test_what_fails_on_the_way_forward_stays_and_both_ways_are_open(small: Stage) -> None:
     before = small.world()
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=("iam", "CreateRole", 0, "callback"))
+    transaction = cut_off(small, "app", "apps", *WISH, at=("iam", "CreateRole", 0, "callback"))
     small.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", match="SQS", times=None))
     ran = small.irsa("recover", transaction, "--forward", "-o", "json")
     assert (ran.code, ran.json["outcome"]) == (1, "unfinished")
@@ -122,7 +122,7 @@ def test_what_fails_on_the_way_forward_stays_and_both_ways_are_open(small: Stage
 
 
 def test_another_owner_of_the_role_is_not_robbed(small: Stage) -> None:
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=ATTACHING)
+    transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     assert small.create_sa("app", "apps", *WISH, "--state-dir", "elsewhere").code == 0
     after = small.world()
     ran = small.irsa("recover", transaction, "--forward")
@@ -131,7 +131,7 @@ def test_another_owner_of_the_role_is_not_robbed(small: Stage) -> None:
 
 
 def test_dry_runs_tell_both_ways_and_write_nothing(small: Stage) -> None:
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=ATTACHING)
+    transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     after = small.world()
     journal = (small.folder / "state" / f"{transaction}.jsonl").read_bytes()
     back = small.irsa("recover", transaction, "--dry-run", "-o", "json").json
@@ -155,7 +155,7 @@ def test_all_are_finished(small: Stage, way: tuple[str, ...]) -> None:
     before = small.world()
     names = ("one", "two")
     for name in names:
-        interrupted_runs(small, name, f"in-{name}", *WISH, at=ATTACHING)
+        cut_off(small, name, f"in-{name}", *WISH, at=ATTACHING)
     ran = small.irsa("recover", "--all", *way, "-o", "json")
     assert (ran.code, ran.json["exitCode"], ran.json["skipped"]) == (0, 0, []), ran.err
     expected = "committed" if way else "rolled-back"
@@ -170,7 +170,7 @@ def test_all_are_finished(small: Stage, way: tuple[str, ...]) -> None:
 
 def test_of_all_the_worst_tells_and_one_that_lives_is_skipped(small: Stage) -> None:
     assert small.associate().code == 0
-    first = interrupted_runs(small, "one", "in-one", *WISH, at=ATTACHING)
+    first = cut_off(small, "one", "in-one", *WISH, at=ATTACHING)
     seen = []
 
     def meanwhile() -> None:
@@ -193,7 +193,7 @@ def test_of_all_the_worst_tells_and_one_that_lives_is_skipped(small: Stage) -> N
 def test_a_signal_stops_it_between_two(small: Stage) -> None:
     before = small.world()
     for name in ("one", "two"):
-        interrupted_runs(small, name, f"in-{name}", *WISH, at=ATTACHING)
+        cut_off(small, name, f"in-{name}", *WISH, at=ATTACHING)
     small.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=lambda: small.signal(2)))
     ran = small.irsa("recover", "--all", "-o", "json")
     assert (ran.code, len(ran.json["items"])) == (130, 1), ran.err
@@ -204,7 +204,7 @@ def test_a_signal_stops_it_between_two(small: Stage) -> None:
 
 
 def test_a_signal_stops_the_way_forward_before_the_next_call(small: Stage) -> None:
-    transaction = interrupted_runs(small, "app", "apps", *WISH, at=("iam", "CreateRole", 0, "callback"))
+    transaction = cut_off(small, "app", "apps", *WISH, at=("iam", "CreateRole", 0, "callback"))
     small.sandbox.faults.add(Fault("iam", "PutRolePolicy", "callback", run=lambda: small.signal(15)))
     ran = small.irsa("recover", transaction, "--forward", "-o", "json")
     assert (ran.code, ran.json["outcome"]) == (143, "unfinished"), ran.err
@@ -237,13 +237,13 @@ def test_a_committed_run_whose_journal_could_not_say_so_stays(small: Stage) -> N
 
 def test_a_journal_that_cant_be_read_is_none_the_less_one(small: Stage) -> None:
     before = small.world()
-    lost = interrupted_runs(small, "lost", "apps", *WISH, at=ATTACHING)
+    lost = cut_off(small, "lost", "apps", *WISH, at=ATTACHING)
     (journal,) = (small.folder / "state").glob("*.jsonl")
     text = journal.read_text()
     # A later irsa wrote it. And the header of another run, which so had not begun, is torn.
     journal.write_text(text.replace('"version":1', '"version":2', 1))
     (small.folder / "state" / "20260601T120000000Z-0a1b2c3d.jsonl").write_text(text[:40])
-    interrupted_runs(small, "app", "apps", *WISH, at=ATTACHING)
+    cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     listed = small.irsa("recover")
     assert listed.code == 1, listed.err
     assert f"{lost}  unreadable   {journal} was written by irsa" in listed.out

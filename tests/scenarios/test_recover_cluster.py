@@ -59,7 +59,7 @@ def clean(request: pytest.FixtureRequest) -> None:
             forget(stage)
 
 
-def interrupted_runs(stage: Stage, name: str, namespace: str, *arguments: str, at: Cut) -> None:
+def cut_off(stage: Stage, name: str, namespace: str, *arguments: str, at: Cut) -> None:
     """Run create-sa, kill it at a call, and forget its journal."""
     service, operation, skip, kind = at
     fault = Fault(service, operation, kind, skip=skip, run=stage.kill)  # type: ignore[arg-type]
@@ -100,7 +100,7 @@ def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
 @pytest.mark.parametrize("at", CUTS, ids=lambda at: f"{at[1]}-{at[3]}")
 def test_a_run_killed_at_any_call_is_taken_back(stage: Stage, unique: str, at: Cut) -> None:
     before = stage.world()
-    interrupted_runs(stage, "app", unique, *EVERYTHING, at=at)
+    cut_off(stage, "app", unique, *EVERYTHING, at=at)
     recovered(stage)
     assert stage.world() == before
     assert found(stage, unique) == []
@@ -109,15 +109,13 @@ def test_a_run_killed_at_any_call_is_taken_back(stage: Stage, unique: str, at: C
 @pytest.mark.parametrize("at", KUBERNETES_CUTS, ids=lambda at: f"{at[1]}-{at[3]}")
 def test_a_run_killed_at_any_call_to_kubernetes_is_taken_back(small: Stage, at: Cut) -> None:
     before = small.world()
-    interrupted_runs(small, "app", "apps", *EVERYTHING, at=at)
+    cut_off(small, "app", "apps", *EVERYTHING, at=at)
     recovered(small)
     assert small.world() == before
 
 
 def test_a_run_whose_last_step_is_done_is_complete(small: Stage) -> None:
-    interrupted_runs(
-        small, "app", "apps", *EVERYTHING, at=("kubernetes", "PATCH serviceaccounts", 0, "callback")
-    )
+    cut_off(small, "app", "apps", *EVERYTHING, at=("kubernetes", "PATCH serviceaccounts", 0, "callback"))
     after = small.world()
     assert found(small) == []
     recovered(small)
@@ -154,7 +152,7 @@ def test_nothing_of_others_is_touched(stage: Stage, others: str) -> None:
     recovered(stage)
     assert stage.world() == before
     arguments = ("--attach-policy-arn", READ_ONLY, "--verify")
-    interrupted_runs(stage, "app", others, *arguments, at=BEFORE_THE_GATE)
+    cut_off(stage, "app", others, *arguments, at=BEFORE_THE_GATE)
     (item,) = found(stage, others)
     assert item["serviceAccounts"] == [f"{others}/app"]
     recovered(stage)
@@ -163,7 +161,7 @@ def test_nothing_of_others_is_touched(stage: Stage, others: str) -> None:
 
 def test_a_service_account_that_was_there_stays_as_it_is(stage: Stage, others: str) -> None:
     before = stage.world()
-    interrupted_runs(stage, "helm", others, "--attach-policy-arn", READ_ONLY, at=ATTACHING)
+    cut_off(stage, "helm", others, "--attach-policy-arn", READ_ONLY, at=ATTACHING)
     recovered(stage)
     assert stage.world() == before
 
@@ -174,7 +172,7 @@ def test_a_role_that_its_service_account_names_is_left_alone(stage: Stage, names
     planned = stage.create_sa("helm", namespace, "--dry-run", "-o", "json").json
     stage.make_account(namespace, "helm", annotations={ROLE_ARN: planned["role"]["arn"]})
     before = stage.world()
-    interrupted_runs(stage, "helm", namespace, "--attach-policy-arn", READ_ONLY, at=ATTACHING)
+    cut_off(stage, "helm", namespace, "--attach-policy-arn", READ_ONLY, at=ATTACHING)
     after = stage.world()
     recovered(stage)
     assert stage.world() == after
@@ -194,22 +192,22 @@ def test_a_role_that_its_service_account_names_is_left_alone(stage: Stage, names
 def test_roles_of_all_kinds_are_found(stage: Stage, others: str, arguments: tuple[str, ...]) -> None:
     before = stage.world()
     policies = ("--attach-policy-arn", READ_ONLY)
-    interrupted_runs(stage, "app", others, *arguments, *policies, at=ATTACHING)
+    cut_off(stage, "app", others, *arguments, *policies, at=ATTACHING)
     recovered(stage)
     assert stage.world() == before
 
 
 def test_what_two_runs_left_for_one_service_account_is_taken_back(stage: Stage, unique: str) -> None:
     before = stage.world()
-    interrupted_runs(stage, "app", unique, *EVERYTHING, at=CUTS[5])
-    interrupted_runs(stage, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
+    cut_off(stage, "app", unique, *EVERYTHING, at=CUTS[5])
+    cut_off(stage, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
     recovered(stage)
     assert stage.world() == before
 
 
 def test_a_young_run_is_left_alone_unless_told_otherwise(small: Stage, unique: str) -> None:
     before = small.world()
-    interrupted_runs(small, "app", unique, *EVERYTHING, at=ATTACHING)
+    cut_off(small, "app", unique, *EVERYTHING, at=ATTACHING)
     after = small.world()
     (item,) = found(small)
     assert "min-age" in item["skipped"]
@@ -224,7 +222,7 @@ def test_a_young_run_is_left_alone_unless_told_otherwise(small: Stage, unique: s
 
 
 def test_a_dry_run_and_a_list_write_nothing(small: Stage, unique: str) -> None:
-    interrupted_runs(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
+    cut_off(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
     after = small.world()
     (item,) = found(small)
     kinds = sorted(entry["kind"] for entry in item["remains"])
@@ -248,7 +246,7 @@ def test_a_dry_run_and_a_list_write_nothing(small: Stage, unique: str) -> None:
 
 
 def test_a_role_that_was_used_is_left_alone(small: Stage, unique: str) -> None:
-    interrupted_runs(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
+    cut_off(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
     made = f"{small.cluster}-{unique}-app"
     (role,) = [role for role in iam_of(small).roles.values() if role.name.startswith(made)]
     role.last_used = datetime.now(timezone.utc) + timedelta(hours=1)
@@ -267,7 +265,7 @@ def iam_of(stage: Stage) -> Any:
 
 def test_a_namespace_that_somebody_uses_is_left_alone_and_named(stage: Stage, unique: str) -> None:
     before = stage.world()
-    interrupted_runs(stage, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
+    cut_off(stage, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
     stage.make_account(unique, "theirs")
     ran = recover(stage, "--all", "--min-age", "0s", "-o", "json")
     (result,) = ran.json["items"]
@@ -284,7 +282,7 @@ def test_a_namespace_that_somebody_uses_is_left_alone_and_named(stage: Stage, un
 
 def test_a_recovery_that_was_killed_is_finished(small: Stage, unique: str) -> None:
     before = small.world()
-    interrupted_runs(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
+    cut_off(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
     small.sandbox.faults.add(Fault("iam", "DetachRolePolicy", "callback", skip=1, run=small.kill))
     assert recover(small, "--all", "--min-age", "0s").code == -9
     small.sandbox.settle()
@@ -298,7 +296,7 @@ def test_a_recovery_that_was_killed_is_finished(small: Stage, unique: str) -> No
 
 def test_a_recovery_that_was_killed_is_finished_from_anywhere(small: Stage, unique: str) -> None:
     before = small.world()
-    interrupted_runs(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
+    cut_off(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
     small.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=small.kill))
     assert recover(small, "--all", "--min-age", "0s").code == -9
     small.sandbox.settle()
@@ -309,7 +307,7 @@ def test_a_recovery_that_was_killed_is_finished_from_anywhere(small: Stage, uniq
 
 def test_a_recovery_that_fails_is_finished_by_its_journal(small: Stage, unique: str) -> None:
     before = small.world()
-    interrupted_runs(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
+    cut_off(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
     small.sandbox.faults.add(Fault("iam", "DeleteRole", "error", times=1))
     ran = recover(small, "--all", "--min-age", "0s", "-o", "json")
     assert ran.code == 3
@@ -340,7 +338,7 @@ def test_a_run_that_lives_elsewhere_and_ends_meanwhile_keeps_its_role(stage: Sta
     """It is young enough to live, and its last step comes between our look and our hand."""
     stage.make_namespace(unique)
     assert stage.associate().code == 0
-    interrupted_runs(stage, "app", unique, "--attach-policy-arn", READ_ONLY, at=ATTACHING)
+    cut_off(stage, "app", unique, "--attach-policy-arn", READ_ONLY, at=ATTACHING)
     (name,) = [name for name, role in stage.aws_world()["roles"].items() if "/irsa/" in role["arn"]]
     arn = stage.aws_world()["roles"][name]["arn"]
     before = stage.world()["roles"]
@@ -361,7 +359,7 @@ def test_a_service_account_that_nothing_else_is_left_of_has_to_be_named(stage: S
     stage.iam().untag_role(RoleName=name, TagKeys=["irsa/cluster", "irsa/transaction"])
     before = stage.world()
     arguments = ("--attach-role-arn", shared, "--update-trust", "--verify")
-    interrupted_runs(stage, "app", namespace, *arguments, at=BEFORE_THE_GATE)
+    cut_off(stage, "app", namespace, *arguments, at=BEFORE_THE_GATE)
     after = stage.world()
     recovered(stage)
     assert stage.world() == after
@@ -378,7 +376,7 @@ def test_another_cluster_is_none_of_our_business(sandbox: Sandbox, tmp_path: Pat
         stage.folder.mkdir()
         (stage.folder / "inline.json").write_text(json.dumps(DOCUMENT))
     before = here.world()
-    interrupted_runs(there, "app", "apps", *EVERYTHING, at=BEFORE_THE_GATE)
+    cut_off(there, "app", "apps", *EVERYTHING, at=BEFORE_THE_GATE)
     between = here.world()
     assert found(here) == []
     recovered(here)
@@ -400,7 +398,7 @@ def test_a_journal_on_this_machine_is_settled_with_it(small: Stage, unique: str)
 def test_a_signal_lets_one_be_finished_and_the_next_alone(small: Stage, unique: str) -> None:
     before = small.world()
     for name in ("one", "two"):
-        interrupted_runs(small, name, f"{unique}-{name}", *EVERYTHING, at=ATTACHING)
+        cut_off(small, name, f"{unique}-{name}", *EVERYTHING, at=ATTACHING)
     small.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=lambda: small.signal(15)))
     ran = recover(small, "--all", "--min-age", "0s", "-o", "json")
     assert (ran.code, ran.json["exitCode"]) == (143, 143)

@@ -74,7 +74,7 @@ error then names the role: its token was accepted).
 """
 TRIED = """\
 A working binding is broken in each of these ways, and exactly the cause has to be named: found, and no other.
-`current` are ways in what was read (judged when this page is written). `end to end` are those that are done
+`observed` are ways in what was read (judged when this page is written). `end to end` are those that are done
 to a binding in the sandbox and again on a real kube-apiserver, with the whole command; there the tests fail
 when a cause is missed or a false one is named. A working binding has to have none. Causes without a way are
 hints: from outside they can be suspected and not proven, and they are never a problem.

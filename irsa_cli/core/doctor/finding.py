@@ -1,6 +1,6 @@
 """What a cause is and what its check finds: verdict, evidence, fix.
 
-The causes themselves are in the other modules of this package, their order in
+The causes themselves, and their order, are in `irsa_cli.core.doctor.causes`; what they say together is in
 `irsa_cli.core.doctor.diagnosis`.
 """
 

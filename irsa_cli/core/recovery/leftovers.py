@@ -1,6 +1,6 @@
 """What runs leave in IAM and Kubernetes as values, and what a role tells of the run that made it.
 
-Which remains can be taken back is decided in `irsa_cli.core.recovery.judge`; reading and taking back are in
+Which remains can be taken back is decided in `irsa_cli.core.recovery.judge`; they are read in
 `irsa_cli.usecases.recovery.scan`.
 """
 

@@ -24,7 +24,7 @@ from irsa_cli.usecases.files.site import Site
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
 from irsa_cli.usecases.verification.verify import verify
 from irsa_cli.usecases.write.delete_sa import planned_deletion
-from irsa_cli.usecases.write.reconcile import left_behind, trust_notes
+from irsa_cli.usecases.write.reconcile import left_behind, may_be_spreading, trust_notes
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.read.pods_identity import Question
@@ -73,7 +73,7 @@ def _attempt(site: Site, desired_states: list[DesiredState], *, again: bool) -> 
     proof: dict[str, Any] = {}
     gated = [desired for desired in desired_states if desired.gated and len(plan)]
     asked = site.asked if gated else None
-    result = site.make(plan, _gate(site, gated, proof) if gated else None)
+    result = site.make(plan, _gate(site, gated, plan, proof) if gated else None)
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
     if result.ended is Ended.UNCHANGED:
@@ -119,14 +119,16 @@ def _refused(errors: Sequence[Refused]) -> Refused:
     )
 
 
-def _gate(site: Site, desired_states: Sequence[DesiredState], proof: dict[str, Any]) -> Gate:
+def _gate(site: Site, desired_states: Sequence[DesiredState], plan: Plan, proof: dict[str, Any]) -> Gate:
+    fresh = may_be_spreading(plan)
+
     def prove(run: Run | None) -> None:
         assert run is not None, "there is something to do"
         for desired in desired_states:
             found = verify(
                 site.connection,
                 desired,
-                seconds=run.remaining - 1,
+                seconds=run.remaining - 1 if fresh else 0,
                 pause=run.pause,
                 listen=site.settings.listen,
             )

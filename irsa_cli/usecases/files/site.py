@@ -275,7 +275,7 @@ class Site:
     ) -> None:
         """Of earlier runs for these that were cut off, nothing is left that the wishes are about.
 
-        `pruned`: nor of what no file desired_states. `tell`: say of which something else is left.
+        `pruned`: nor of what no file wishes. `tell`: say of which something else is left.
         """
         if self.settings.dry_run:
             return

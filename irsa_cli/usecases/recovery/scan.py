@@ -1,7 +1,7 @@
-"""Recovery without a journal: reading what runs have left in a cluster and its account, and taking it back.
+"""Recovery without a journal: reading what runs have left in a cluster and its account.
 
-What of it is half made is decided in `irsa_cli.core.recovery.judge`; how it is taken back in
-`irsa_cli.transaction`, by the same changes and guards as in a rollback.
+What of it is half made is decided in `irsa_cli.core.recovery.judge`; it is taken back in
+`irsa_cli.usecases.recovery.by_cluster`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The six steps of a ServiceAccount's identity, each from what was read or tried to a verdict on it.
 
 Reading is `irsa_cli.usecases.read.reads`'s business; which step comes when,
-`irsa_cli.usecases.verification.verify`'s.
+`irsa_cli.usecases.verification.verifier`'s.
 """
 
 from __future__ import annotations

@@ -44,6 +44,14 @@ ABANDONED_SECONDS = 900.0
 Planner = Callable[[DesiredState, CurrentState], Plan]
 
 
+def may_be_spreading(plan: Plan) -> bool:
+    """Whether STS may not know yet of what was changed in IAM: a refusal of anything else is final.
+
+    That is what this run changes there, and what an interrupted one did from which it goes on.
+    """
+    return any(change.kind.traits.service.spreads or change.kind.traits.takes_over for change in plan)
+
+
 @dataclass(frozen=True)
 class Work:
     """One wish and how it is to be brought about. `context` is what the journal says of the run.
@@ -111,9 +119,7 @@ class Work:
         return result
 
     def _gate(self, todo: Plan, proof: dict[str, Any]) -> Gate:
-        # What this run changes in IAM may still be spreading, and what the one did that it goes on from; a
-        # refusal of anything else is final.
-        fresh = any(change.kind.traits.service.spreads or change.kind.traits.takes_over for change in todo)
+        fresh = may_be_spreading(todo)
 
         def prove(run: Run | None) -> None:
             pause = sleep if run is None else run.pause

@@ -36,6 +36,7 @@ from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.pods_identity import Question
 from irsa_cli.usecases.verification.verify import verify
+from irsa_cli.usecases.write.reconcile import may_be_spreading
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,7 @@ class _Updating:
             role_arn=pair.role_arn,
             audience=self.request.update.audience or pair.audience,
         )
-        fresh = run is not None and any(change.kind.traits.service.spreads for change in todo)
-        seconds = run.remaining - 1 if run is not None and fresh else 0
+        seconds = run.remaining - 1 if run is not None and may_be_spreading(todo) else 0
         pause = sleep if run is None else run.pause
         self.verification.update(
             verify(self.connection, desired, seconds=seconds, pause=pause, listen=self.settings.listen)

@@ -32,6 +32,12 @@ def contexts(play: Play) -> list[dict[str, object]]:
     return [json.loads(path.read_text().splitlines()[0])["context"] for path in paths]
 
 
+def test_every_command_that_writes_has_a_case() -> None:
+    """`recover` has tests of its own: it is about what other commands have left."""
+    played = {case.arguments[0] for case in CASES.values()}
+    assert played >= {command.value for command in Command} - {Command.RECOVER.value}
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_every_journal_has_the_same_fields(play: Play, case: Case) -> None:
     arguments = case.begin(play)

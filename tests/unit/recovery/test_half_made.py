@@ -120,9 +120,7 @@ def binding(name: str) -> DesiredState:
     return tagged(desired_value)
 
 
-def interrupted_runs(
-    cloud: Cloud, desired_value: DesiredState, transaction: str, data: st.DataObject
-) -> bool:
+def cut_off(cloud: Cloud, desired_value: DesiredState, transaction: str, data: st.DataObject) -> bool:
     """Run until somewhere: all of some stages, and some of the next. Whether all was done."""
     todo = cloud.plan(desired_value)
     whole = data.draw(st.integers(0, len(todo.stages)), "stages")
@@ -142,7 +140,7 @@ def test_what_a_run_left_is_found_whole_and_nothing_else(
     desired_value: DesiredState, data: st.DataObject
 ) -> None:
     cloud = data.draw(clouds(desired_value))
-    ended = interrupted_runs(cloud, desired_value, FIRST, data)
+    ended = cut_off(cloud, desired_value, FIRST, data)
     assume(ended or not is_born_complete(cloud))
     found = Finder(cloud.seen()).find(0)
     event(f"ended {ended}, made {len(cloud.made)}, in use {is_in_use(cloud)}")
@@ -185,9 +183,9 @@ def test_what_two_runs_left_one_after_the_other_is_found_whole(
     desired_value: DesiredState, data: st.DataObject
 ) -> None:
     cloud = data.draw(clouds(desired_value))
-    if interrupted_runs(cloud, desired_value, FIRST, data):
+    if cut_off(cloud, desired_value, FIRST, data):
         return
-    ended = interrupted_runs(cloud, desired_value, SECOND, data)
+    ended = cut_off(cloud, desired_value, SECOND, data)
     assume(ended or not is_born_complete(cloud))
     found = Finder(cloud.seen()).find(0)
     if ended or is_in_use(cloud):
@@ -203,8 +201,8 @@ def test_what_is_taken_back_stands_on_nothing_that_stays(
 ) -> None:
     """One run at a time, in the order found, and each from its last stage to its first."""
     cloud = data.draw(clouds(desired_value))
-    interrupted_runs(cloud, desired_value, FIRST, data)
-    interrupted_runs(cloud, desired_value, SECOND, data)
+    cut_off(cloud, desired_value, FIRST, data)
+    cut_off(cloud, desired_value, SECOND, data)
     for leftovers in Finder(cloud.seen()).find(0):
         for stage in reversed(leftovers.stages):
             for piece in stage:

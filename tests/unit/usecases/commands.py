@@ -29,6 +29,7 @@ iam:
   - metadata: {{name: writer, namespace: frontend}}
     attachPolicyARNs: ["{SQS}"]
 """
+ONE = FILE.partition("  - metadata: {name: writer")[0].replace("  withOIDC: true\n", "")
 READ_S3 = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}
 
 
@@ -119,6 +120,7 @@ CASES: dict[str, Case] = {
     ),
     "create-sa of a role only": Case((*CREATE, "--role-only"), provider),
     "associate-oidc": Case(("associate-oidc", "-c", "demo"), nothing),
+    "disassociate-oidc": Case(("disassociate-oidc", "-c", "demo"), provider),
     "update-sa": Case(
         (
             "update-sa",
@@ -141,7 +143,9 @@ CASES: dict[str, Case] = {
     ),
     "delete-sa": Case(("delete-sa", *READER), bound),
     "delete-sa on a shared role": Case(("delete-sa", *READER), attached),
+    "delete -f": Case(("delete", "-f", "{file}"), bound, (("file", ONE),)),
     "adopt": Case(("adopt", *READER), by_hand),
+    "apply": Case(("apply", "-f", "{file}"), provider, (("file", ONE),)),
     "apply --atomic": Case(("apply", "-f", "{file}", "--atomic"), nothing, (("file", FILE),)),
     "apply --atomic --prune": Case(
         ("apply", "-f", "{file}", "--atomic", "--prune"), applied, (("file", FILE),)

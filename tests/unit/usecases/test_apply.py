@@ -245,3 +245,16 @@ def test_old_namespaces_are_nobodys_to_take_back(play: Play) -> None:
     play.irsa(*CREATE, "--associate-oidc", code=1)
     assert play.world.namespaces == {"backend"}
     assert play.world.roles == {}
+
+
+@pytest.mark.parametrize("how", [(), ("--atomic",)])
+def test_where_nothing_changes_in_iam_a_refusal_of_sts_is_final(play: Play, how: tuple[str, ...]) -> None:
+    by_hand(play)
+    play.cloud.kube.put("serviceaccounts", "backend", "reader", annotations={})
+    before = play.world
+    play.cloud.break_("AssumeRoleWithWebIdentity", DENIED, times=1000)
+    theirs = SHARED.replace("shared", "theirs")
+    one = SHARING.partition("  - metadata: {name: writer")[0].replace(SHARED, theirs)
+    play.irsa("apply", "-f", play.file(one), "--verify", "--timeout", "5s", *how, code=5)
+    assert play.cloud.calls.count("AssumeRoleWithWebIdentity") == 1
+    assert play.world == before
