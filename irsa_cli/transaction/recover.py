@@ -148,6 +148,21 @@ def roll_back(
     return leftovers
 
 
+def note_given_back(path: Path, roles: Collection[str]) -> None:
+    """Note that a rollback had taken all back that was done to these roles, when its journal failed.
+
+    Raises `JournalError` when the transaction's process still lives.
+    """
+    journal = Journal.reopen(path)
+    try:
+        for index, record in enumerate(read(path).records):
+            whole, target = record.change.object
+            if record.needs_undo and whole.traits.owner_decides and target[0] in roles:
+                journal.event("undone", index)
+    finally:
+        journal.close()
+
+
 class DeletionEnd(Enum):
     """What became of a deletion whose last step nobody can take back."""
 

@@ -260,3 +260,40 @@ def test_a_journal_that_cant_be_read_is_none_the_less_one(small: Stage) -> None:
     assert small.irsa("recover", "--all").code == 0
     assert small.irsa("recover").code == 0
     assert small.world() == before
+
+
+def rolled_back_without_a_word(stage: Stage) -> tuple[str, Json]:
+    """A deletion that was killed and taken back, whose journal tells nothing of the way back."""
+    assert stage.associate().code == 0
+    assert stage.create_sa("app", "apps", "--attach-policy-arn", POLICIES).code == 0
+    before = stage.world()
+    stage.sandbox.faults.add(Fault("iam", "DetachRolePolicy", "callback", skip=1, run=stage.kill))
+    assert stage.irsa("delete-sa", "app", "-n", "apps", "-c", stage.cluster).code == -9
+    stage.sandbox.settle()
+    (item,) = unfinished(stage)
+    journal = stage.folder / "state" / f"{item['transaction']}.jsonl"
+    told = journal.read_text()
+    assert stage.irsa("recover", item["transaction"]).code == 0
+    assert stage.world() == before
+    journal.write_text(told)
+    return item["transaction"], before
+
+
+def test_what_was_rolled_back_without_a_word_in_the_journal_is_rolled_back(small: Stage) -> None:
+    """The disk was full from some line on, and the rollback went on all the same."""
+    transaction, before = rolled_back_without_a_word(small)
+    ran = small.irsa("recover", transaction, "-o", "json")
+    assert (ran.code, ran.json["outcome"]) == (0, "rolled-back"), ran.err
+    assert small.world() == before
+    assert unfinished(small) == []
+
+
+def test_what_was_taken_away_after_a_rollback_is_not_given_back_by_its_journal(small: Stage) -> None:
+    transaction, _ = rolled_back_without_a_word(small)
+    name = small.role_of("apps", "app")["arn"].rsplit("/", 1)[-1]
+    small.iam().detach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
+    after = small.world()
+    ran = small.irsa("recover", transaction)
+    assert ran.code == 4, ran.err
+    assert "bears the mark of" in ran.err
+    assert small.world() == after

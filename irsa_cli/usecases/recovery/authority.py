@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from irsa_cli.aws import iam as reading
+from irsa_cli.changes import handlers
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
@@ -70,8 +71,11 @@ def check_cluster(story: Story, connection: Connection) -> None:
 
 def check_marks(
     story: Story, path: Path, todo: Sequence[Change], connection: Connection, *, forward: bool, named: bool
-) -> None:
+) -> frozenset[str]:
     """Raise `Refused` for a role that does not bear this transaction's mark, where it has to.
+
+    Returns the names of the roles that were given back already, without a word in the journal: they bear the
+    mark of before, which a rollback gives back last, and have all that the run had taken from them.
 
     A journal without this user's seal is believed of no role without the mark, and of no complete one (but
     where it is `named`). One with the seal is believed where its run marks no role (`update-sa`); else the
@@ -83,13 +87,21 @@ def check_marks(
             _check_mark(story, name, _role(name, connection), changes)
         if not forward and not named:
             _check_unused(story, todo, connection)
-    elif not forward:
-        owners = owners_before(item.change for item in story.records if not item.undone)
-        for name, changes in parts_of_roles(todo).items():
-            if name in owners:
-                state = _state_with_mark(story, path, name, connection)
-                if state is not None and state.tags.get(TRANSACTION_TAG, NOBODY) == owners[name]:
-                    _check_mark(story, name, state, changes)
+        return frozenset()
+    return frozenset() if forward else _given_back(story, path, todo, connection)
+
+
+def _given_back(story: Story, path: Path, todo: Sequence[Change], connection: Connection) -> frozenset[str]:
+    owners = owners_before(item.change for item in story.records if not item.undone)
+    found = set()
+    for name, changes in parts_of_roles(todo).items():
+        state = _state_with_mark(story, path, name, connection) if name in owners else None
+        if state is not None and state.tags.get(TRANSACTION_TAG, NOBODY) == owners[name]:
+            known = handlers(connection.iam, None)
+            if not all(known[change.kind].look(change.inverse, story.transaction) for change in changes):
+                _check_mark(story, name, state, changes)
+            found.add(name)
+    return frozenset(found)
 
 
 def _role(name: str, connection: Connection) -> RoleState | None:

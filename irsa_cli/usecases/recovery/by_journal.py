@@ -32,6 +32,7 @@ from irsa_cli.transaction.recover import (
     interrupted_runs,
     is_running,
     look_at_deletion,
+    note_given_back,
     roll_back,
     supersede,
 )
@@ -88,11 +89,11 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
             return early
         # Until here, and while connecting, nothing is written: to break off is safe.
         connection = work.connect(read(path))
-        work.authorise(path, connection, named=request.confirmed)
+        given_back = work.authorise(path, connection, named=request.confirmed)
         approve(request.approve, [work.plan(read(path))])
     stop = Stop(f"{transaction} --forward" if request.forward else transaction)
     with stoppable(stop, warning(settings, forward=request.forward)):
-        return attempt(transaction, lambda: work.carry_out(path, connection, stop))
+        return attempt(transaction, lambda: work.carry_out(path, connection, stop, given_back))
 
 
 def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
@@ -164,8 +165,8 @@ class _Work:
         if early is not None:
             return early
         connection = self.connect(read(path))
-        self.authorise(path, connection, named=False)
-        return self.carry_out(path, connection, stop)
+        given_back = self.authorise(path, connection, named=False)
+        return self.carry_out(path, connection, stop, given_back)
 
     def without_writing(self, path: Path) -> Result | None:
         """The result where there is nothing to do, or nothing is to be done."""
@@ -189,15 +190,19 @@ class _Work:
             result.notes.append(NOT_WRITTEN_HERE.format(story.transaction))
         return result
 
-    def authorise(self, path: Path, connection: Connection, *, named: bool) -> None:
-        """Raise `Refused` where the journal asks for more than its word is worth; see `Request`."""
+    def authorise(self, path: Path, connection: Connection, *, named: bool) -> frozenset[str]:
+        """Raise `Refused` where the journal asks for more than its word is worth; see `Request`.
+
+        Returns the names of the roles of which nothing is left to be taken back.
+        """
         story, forward = read(path), self.request.forward
         begun = [record.change for record in story.records if record.needs_undo]
         check_cluster(story, connection)
         with naming_caller(connection.aws.caller):
             todo = forward_changes(story) if forward else begun
-            check_marks(story, path, todo, connection, forward=forward, named=named)
+            given_back = check_marks(story, path, todo, connection, forward=forward, named=named)
         check_word(story, begun, named=named, forward=forward)
+        return given_back
 
     def connect(self, story: Story) -> Connection:
         # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
@@ -211,9 +216,12 @@ class _Work:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, check=lambda aws: None)
         return self.connections[target, kube]
 
-    def carry_out(self, path: Path, connection: Connection, stop: Stop) -> Result:
-        started, story = time.monotonic(), read(path)
+    def carry_out(self, path: Path, connection: Connection, stop: Stop, given_back: frozenset[str]) -> Result:
+        started = time.monotonic()
         stop.check()
+        if given_back:
+            note_given_back(path, given_back)
+        story = read(path)
         kube = (connection.target, True) in self.connections
         found = handlers(connection.iam, connection.kube if kube else None)
         with naming_caller(connection.aws.caller):
