@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from irsa_cli.changes.attachment import AttachmentHandler
 from irsa_cli.changes.inline_policy import InlinePolicyHandler
 from irsa_cli.changes.namespace import NamespaceHandler
-from irsa_cli.changes.owner import (
+from irsa_cli.changes.owners import (
     NamespaceOwnerHandler,
     ProviderOwnerHandler,
-    RoleCommitHandler,
     RoleOwnerHandler,
 )
 from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
 from irsa_cli.changes.role import RoleHandler
+from irsa_cli.changes.role_commit import RoleCommitHandler
 from irsa_cli.changes.role_parts import (
     BoundaryHandler,
     RoleTagsHandler,

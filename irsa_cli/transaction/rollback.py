@@ -1,7 +1,7 @@
 """The way back: stages in reverse order, each change until it is gone, or until it is not ours to touch.
 
-Whether somebody else counts on it is asked in `irsa_cli.transaction.in_use`; for how long what can't be seen
-may show yet is in `irsa_cli.transaction.waiting`.
+Whether somebody else counts on it is asked in `irsa_cli.transaction.contention`; for how long what can't be
+seen may show yet is in `irsa_cli.transaction.waiting`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from irsa_cli.core.plan.dismantling import waits
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.values.errors import Claimed, Conflict, DeadlineExceeded, MadeAgain, ServiceError, Waits
 from irsa_cli.core.values.patience import within
+from irsa_cli.transaction.contention.in_use import InUse, Survey, together
+from irsa_cli.transaction.contention.put_back import put_back
 from irsa_cli.transaction.events import Event, Leftover, Listener, Step, harmless
-from irsa_cli.transaction.in_use import InUse, Survey, together
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
 from irsa_cli.transaction.steps import Stages, Tracked, all_of, in_parallel
@@ -143,29 +144,10 @@ class Rollback:
         return [step for step in todo if step not in waiting]
 
     def _put_back(self, stages: Stages, run: Run, in_use: InUse, leftovers: list[Leftover]) -> None:
-        """Make again what was taken back, for who counts on it."""
-        for stage in stages:
-            undone = [
-                step
-                for step in stage
-                if step.record.undone
-                and in_use.keeps(step)
-                and not step.change.kind.traits.service.compares
-                and step.change.after is not None
-            ]
-            for step in undone:
-                step.record.undone = False
-            in_parallel(partial(self._put_back_step, run=run, in_use=in_use, leftovers=leftovers), undone)
-
-    def _put_back_step(self, step: Tracked, run: Run, in_use: InUse, leftovers: list[Leftover]) -> None:
-        error = in_use.error(step)
-        self.note("begin", step.index)
-        try:
-            with within(run):
-                self.handler(step.change).apply(step.change, run)
-        except Exception as failure:
-            error = failure
-        self._leave(step, error, leftovers)
+        for step, error in put_back(
+            stages, run, in_use, self.handler, lambda step: self.note("begin", step.index)
+        ):
+            self._leave(step, error, leftovers)
 
     def _leave(self, step: Tracked, error: Exception, leftovers: list[Leftover]) -> None:
         step.state = "left"

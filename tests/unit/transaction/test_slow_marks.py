@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from irsa_cli.changes.owner import _OwnerHandler
+from irsa_cli.changes.owners import _OwnerHandler
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import OwnerState
 from irsa_cli.core.values.errors import Conflict, ServiceError, Unseen

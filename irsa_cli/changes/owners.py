@@ -14,7 +14,7 @@ from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
 from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, spreading, telling
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.plan.states import COMMIT_TAG, NOBODY, TRANSACTION_TAG, CommitState, OwnerState
+from irsa_cli.core.plan.states import NOBODY, TRANSACTION_TAG, OwnerState
 from irsa_cli.core.values.errors import DeadlineExceeded, Outcome, ServiceError, Unseen
 from irsa_cli.kube.client import Json, Kube
 from irsa_cli.kube.errors import CONFLICT
@@ -180,50 +180,3 @@ class NamespaceOwnerHandler(_OwnerHandler):
 
 def _mark(metadata: Json) -> str:
     return str((metadata.get("annotations") or {}).get(TRANSACTION_TAG, NOBODY))
-
-
-class RoleCommitHandler(Unclaimed):
-    """The `irsa/commit` tag, None without one, of a role that the run owns; the target is `(role name,)`."""
-
-    def __init__(self, iam: IAMClient) -> None:
-        self._iam = iam
-
-    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`."""
-        name, value = change.target[0], _value_of(change.after)
-        with telling(Outcome.REFUSED):
-            present = self._tags(name)
-        if present is None or present.get(TRANSACTION_TAG) != run.transaction:
-            if claim is not None:
-                return Applied(changed=False)
-            raise conflict(change, "another run has taken the role over")
-        if present.get(COMMIT_TAG) == value:
-            return Applied(changed=False)
-
-        def write() -> Applied:
-            if value is None:
-                call(self._iam.untag_role, RoleName=name, TagKeys=[COMMIT_TAG])
-            else:
-                call(self._iam.tag_role, RoleName=name, Tags=[{"Key": COMMIT_TAG, "Value": value}])
-            return Applied(changed=True)
-
-        def found() -> Applied | None:
-            return Applied(changed=True) if self.look(change, run.transaction) else None
-
-        return settle(write, found)
-
-    def look(self, change: Change, transaction: str) -> bool:
-        """See `Handler.look`."""
-        tags = self._tags(change.target[0]) or {}
-        return (tags.get(TRANSACTION_TAG), tags.get(COMMIT_TAG)) == (
-            transaction,
-            _value_of(change.after),
-        )
-
-    def _tags(self, name: str) -> dict[str, str] | None:
-        found = reading.role_state(self._iam, name)
-        return None if found is None else found[0].tags
-
-
-def _value_of(state: object) -> str | None:
-    return None if state is None else expect(CommitState, state).value

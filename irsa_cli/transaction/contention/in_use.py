@@ -1,6 +1,7 @@
 """Whether somebody else counts on what a run made: another run that goes on from it, or that has ended.
 
-What is left alone for their sake, and put back, is in `irsa_cli.transaction.rollback`.
+What was taken back in the moment before they were seen is made again in
+`irsa_cli.transaction.contention.put_back`.
 """
 
 from __future__ import annotations
