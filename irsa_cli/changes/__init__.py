@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING
 from irsa_cli.changes.attachment import AttachmentHandler
 from irsa_cli.changes.inline_policy import InlinePolicyHandler
 from irsa_cli.changes.namespace import NamespaceHandler
-from irsa_cli.changes.owners import (
-    NamespaceOwnerHandler,
-    ProviderOwnerHandler,
-    RoleOwnerHandler,
-)
 from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
 from irsa_cli.changes.role import RoleHandler
 from irsa_cli.changes.role_commit import RoleCommitHandler
+from irsa_cli.changes.role_owner import RoleOwnerHandler
 from irsa_cli.changes.role_parts import (
     BoundaryHandler,
     RoleTagsHandler,
@@ -46,7 +42,6 @@ def handlers(iam: IAMClient, kube: Kube | None) -> Mapping[Kind, Handler]:
         Kind.INLINE_POLICY: InlinePolicyHandler(iam),
         Kind.TRUST_STATEMENT: TrustStatementHandler(iam),
         Kind.ROLE_OWNER: RoleOwnerHandler(iam),
-        Kind.PROVIDER_OWNER: ProviderOwnerHandler(iam),
         Kind.ROLE_COMMIT: RoleCommitHandler(iam),
         Kind.ROLE_SETTINGS: SettingsHandler(iam),
         Kind.BOUNDARY: BoundaryHandler(iam),
@@ -54,7 +49,6 @@ def handlers(iam: IAMClient, kube: Kube | None) -> Mapping[Kind, Handler]:
         Kind.TRUST_POLICY: TrustPolicyHandler(iam),
     }
     if kube is not None:
-        found[Kind.NAMESPACE_OWNER] = NamespaceOwnerHandler(kube)
         found[Kind.NAMESPACE] = NamespaceHandler(kube)
         found[Kind.SERVICE_ACCOUNT] = ServiceAccountHandler(kube)
     return found

@@ -292,16 +292,6 @@ CASES: dict[str, Case] = {
         with_role(),
         tags_edit(irsa=OTHER_RUN),
     ),
-    "a provider is taken over": Case(
-        Change(Kind.PROVIDER_OWNER, (PROVIDER,), OwnerState(EARLIER), OwnerState("")),
-        World(providers={PROVIDER: replace(provider_state(), tags={MARK: EARLIER})}),
-        provider_edit(tags={MARK: OTHER_RUN}),
-    ),
-    "a namespace is taken over": Case(
-        Change(Kind.NAMESPACE_OWNER, ("backend",), OwnerState(EARLIER), OwnerState("")),
-        with_namespace(EARLIER),
-        namespace_taken,
-    ),
     "a role's deletion begins": Case(
         of_role(Kind.ROLE_COMMIT, before=None, after=CommitState(DELETING)),
         with_role(owner=THIS_RUN),

@@ -74,7 +74,7 @@ def _make_provider(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
         Url=stage.issuer, ClientIDList=[AUDIENCE], ThumbprintList=[]
     )
     arn = stage.neutral(answer["OpenIDConnectProviderArn"])
-    return [("OIDCProvider", arn), ("ProviderOwner", arn), ("OIDCProviderAudience", f"{arn}/{AUDIENCE}")]
+    return [("OIDCProvider", arn), ("OIDCProviderAudience", f"{arn}/{AUDIENCE}")]
 
 
 def _attach(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
@@ -85,7 +85,7 @@ def _attach(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
 
 def _make_namespace(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
     stage.make_namespace(NAMESPACE)
-    return [(kind, NAMESPACE) for kind in ("Namespace", "NamespaceOwner")]
+    return [("Namespace", NAMESPACE)]
 
 
 def _make_account_again(stage: FaultStage, roles: Sequence[str]) -> list[Object]:

@@ -208,7 +208,7 @@ def _whatever_irsa_made_is_pruned() -> None:
 
 
 def _marks_go_onto_all_roles_of_the_path() -> None:
-    from irsa_cli.changes.owners import RoleOwnerHandler
+    from irsa_cli.changes.role_owner import RoleOwnerHandler
 
     whole = RoleOwnerHandler._write
 

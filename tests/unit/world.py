@@ -67,9 +67,6 @@ def observe(world: World, desired: DesiredState) -> CurrentState:
     provider = world.providers.get(desired.identity.provider_arn)
     return CurrentState(
         provider=provider,
-        # All providers that were made for a ServiceAccount are young in this world.
-        provider_maker=provider.tags.get(TRANSACTION_TAG, "") if provider is not None else "",
-        namespace_maker=world.makers.get(desired.namespace, ""),
         role=None if role is None else CurrentRole(role.state, frozenset(role.attached), role.inline),
         service_account=None
         if account is None
@@ -91,8 +88,6 @@ def apply(world: World, change: Change) -> World:
         Kind.TRUST_STATEMENT: _statement,
         Kind.SERVICE_ACCOUNT: _account,
         Kind.ROLE_OWNER: _role_owner,
-        Kind.PROVIDER_OWNER: _provider_owner,
-        Kind.NAMESPACE_OWNER: _namespace_owner,
         Kind.ROLE_COMMIT: _role_commit,
         Kind.ROLE_SETTINGS: _settings,
         Kind.BOUNDARY: _boundary,
@@ -169,17 +164,6 @@ def _trust(world: World, change: Change) -> None:
     assert isinstance(change.after, DocumentState)
     assert policy.equal(role.state.trust, change.before.document)
     role.state = replace(role.state, trust=change.after.document)
-
-
-def _provider_owner(world: World, change: Change) -> None:
-    (arn,) = change.target
-    world.providers[arn] = _tagged(world.providers[arn], TRANSACTION_TAG, *_owners(change))
-
-
-def _namespace_owner(world: World, change: Change) -> None:
-    before, after = _owners(change)
-    assert world.makers.get(change.target[0], NOBODY) == before
-    world.makers[change.target[0]] = after
 
 
 def _owners(change: Change) -> tuple[str, str]:

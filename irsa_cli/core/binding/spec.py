@@ -180,8 +180,7 @@ class CurrentState:
     Of a wish with `role_only`, the ServiceAccount is no part, and is there as evidence only: None where the
     cluster is not asked.
 
-    `provider_maker` and `namespace_maker` name the transaction that has made the provider or the
-    namespace so short a while ago that it may still take it back; empty otherwise.
+    `provider_is_young`: a run has made the provider so short a while ago that it may still roll it back.
     """
 
     provider: ProviderState | None
@@ -189,8 +188,7 @@ class CurrentState:
     service_account: CurrentServiceAccount | None
     namespace_exists: bool = True
     role_unreadable: str = ""
-    provider_maker: str = ""
-    namespace_maker: str = ""
+    provider_is_young: bool = False
     bound_role: CurrentRole | None = None
     """The role that the ServiceAccount has, where that is another one than is wished, and can be read."""
     trust_quota: int = policy.TRUST_LIMIT

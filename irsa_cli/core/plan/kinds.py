@@ -219,48 +219,6 @@ class Kind(str, Enum):
             shown_by=_SHOW_ROLE,
         ),
     )
-    PROVIDER_OWNER = (
-        "ProviderOwner",
-        Traits(
-            state=states.OwnerState,
-            target=("provider ARN",),
-            whole="PROVIDER",
-            service=Service.IAM,
-            proof=Proof.IS_MARK,
-            roles=no_role,
-            takes_over=True,
-            owner_decides=False,
-            ends_runs=False,
-            changes_trust=False,
-            for_all=False,
-            waits_for_whole=False,
-            made_anew=False,
-            described=described.as_takeover,
-            given_back="created again",
-            shown_by=_SHOW_PROVIDER,
-        ),
-    )
-    NAMESPACE_OWNER = (
-        "NamespaceOwner",
-        Traits(
-            state=states.OwnerState,
-            target=("namespace",),
-            whole="NAMESPACE",
-            service=Service.KUBERNETES,
-            proof=Proof.IS_MARK,
-            roles=no_role,
-            takes_over=True,
-            owner_decides=False,
-            ends_runs=False,
-            changes_trust=False,
-            for_all=False,
-            waits_for_whole=False,
-            made_anew=False,
-            described=described.as_takeover,
-            given_back="created again",
-            shown_by=_SHOW_NAMESPACE,
-        ),
-    )
     ROLE_COMMIT = (
         "RoleCommit",
         Traits(

@@ -146,13 +146,6 @@ def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]
     if current.role is not None and (is_incomplete(desired, current) or _is_to_tell(desired, current)):
         maker = OwnerState(current.role.state.tags.get(TRANSACTION_TAG, NOBODY))
         changes.append(Change(Kind.ROLE_OWNER, (desired.role_name,), maker, ours))
-    if current.provider_maker:
-        maker = OwnerState(current.provider_maker)
-        changes.append(Change(Kind.PROVIDER_OWNER, (desired.identity.provider_arn,), maker, ours))
-    if current.namespace_maker and not desired.role_only:
-        changes.append(
-            Change(Kind.NAMESPACE_OWNER, (desired.namespace,), OwnerState(current.namespace_maker), ours)
-        )
     return changes
 
 

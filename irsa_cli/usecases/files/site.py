@@ -295,7 +295,7 @@ class Site:
 
     def _is_ground(self, change: Change) -> bool:
         """Whether it is the provider that the files wish for the cluster itself."""
-        return self.place.with_oidc and change.kind in (Kind.PROVIDER, Kind.PROVIDER_OWNER)
+        return self.place.with_oidc and change.kind is Kind.PROVIDER
 
     def make(self, plan: Plan, gate: Gate | None = None) -> Result:
         """Carry a plan for all ServiceAccounts of the files out, or only show it."""

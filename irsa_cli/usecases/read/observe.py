@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
@@ -21,7 +20,7 @@ from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.lookup import current_account
 
 UNSETTLED_SECONDS = 900.0
-"""For how long the run that made a provider or a namespace may still be there to take it back."""
+"""For how long the run that made a provider may still be there to roll it back."""
 
 
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
@@ -37,22 +36,20 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         if not desired.role_only:
             account = pool.submit(_service_account, connection, desired)
             rehearsal = pool.submit(_rehearse, connection, desired)
-            namespace = pool.submit(_namespace_mark, connection, desired)
     found_role, unreadable = role.result()
     policies.result()
     found_account = _evidence(connection, desired, found_role) if desired.role_only else account.result()
-    found_provider, provider_maker = provider.result()
+    found_provider, provider_is_young = provider.result()
     # A ServiceAccount that is there needs no permission to create one.
-    now = None if desired.role_only or found_account is not None else rehearsal.result()
+    has_namespace = desired.role_only or found_account is not None or rehearsal.result()
     return CurrentState(
         provider=found_provider,
-        provider_maker=provider_maker,
+        provider_is_young=provider_is_young,
         role=found_role,
         role_unreadable=unreadable,
         service_account=found_account,
         bound_role=None if desired.role_only else _bound_role(connection, desired, found_account),
-        namespace_exists=desired.role_only or found_account is not None or now is not None,
-        namespace_maker="" if desired.role_only else _young(namespace.result(), now),
+        namespace_exists=has_namespace,
         trust_quota=_trust_quota(connection, desired, found_role),
     )
 
@@ -100,41 +97,17 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRol
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 
-def _provider(connection: Connection, desired: DesiredState) -> tuple[ProviderState | None, str]:
-    """The provider, and the run that may still take it back."""
+def _provider(connection: Connection, desired: DesiredState) -> tuple[ProviderState | None, bool]:
+    """The provider, and whether the run that made it may still roll it back."""
     if desired.role_account != connection.cluster.account:
-        return None, ""  # It lives in an account that this caller doesn't read.
+        return None, False  # It lives in an account that this caller doesn't read.
     found = reading.aged_provider(connection.iam, desired.identity.provider_arn)
     if found is None:
-        return None, ""
+        return None, False
     state, age = found
-    # What associate-oidc has made, it has made in one step, and doesn't take back.
-    young = SERVICE_ACCOUNT_TAG in state.tags and age < UNSETTLED_SECONDS
-    return state, state.tags.get(TRANSACTION_TAG, "") if young else ""
-
-
-def _namespace_mark(connection: Connection, desired: DesiredState) -> tuple[str, str]:
-    """The run that made the namespace, and when; empty when it was no run, or can't be read."""
-    try:
-        metadata = (connection.kube.namespace(desired.namespace) or {}).get("metadata", {})
-    except ServiceError as error:
-        if error.status == 403:
-            return "", ""
-        raise
-    return (metadata.get("annotations") or {}).get(TRANSACTION_TAG, ""), metadata.get("creationTimestamp", "")
-
-
-def _young(mark: tuple[str, str], now: str | None) -> str:
-    """The run that made a namespace, where that is so short a while ago that it may take it back."""
-    maker, created = mark
-    if not maker:
-        return ""
-    moment = _moment(now) if now else datetime.now(timezone.utc)
-    return maker if (moment - _moment(created)).total_seconds() < UNSETTLED_SECONDS else ""
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    # What associate-oidc has made, it has made in one step, and doesn't roll back.
+    made_for_account = SERVICE_ACCOUNT_TAG in state.tags and TRANSACTION_TAG in state.tags
+    return state, made_for_account and age < UNSETTLED_SECONDS
 
 
 def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRole | None, str]:
@@ -168,10 +141,10 @@ def _service_account(connection: Connection, desired: DesiredState) -> CurrentSe
     return None if present is None else current_account(present)
 
 
-def _rehearse(connection: Connection, desired: DesiredState) -> str | None:
+def _rehearse(connection: Connection, desired: DesiredState) -> bool:
     """Create the ServiceAccount for show (dryRun): finds missing RBAC before the first write.
 
-    Returns the server's time (empty when unknown), or None when there is no such namespace.
+    Returns whether there is such a namespace.
     """
     from irsa_cli.changes.service_account import service_account_body
     from irsa_cli.kube.errors import EXISTS, NOT_FOUND
@@ -179,16 +152,16 @@ def _rehearse(connection: Connection, desired: DesiredState) -> str | None:
     made = desired.new_account
     body = service_account_body(desired.namespace, desired.name, made.labels, made.annotations)
     try:
-        answer = connection.kube.create_service_account(desired.namespace, body, dry_run=True)
+        connection.kube.create_service_account(desired.namespace, body, dry_run=True)
     except ServiceError as error:
         if error.code == EXISTS:
-            return ""
+            return True
         if error.code != NOT_FOUND:
             raise
         if desired.create_namespace:
             _rehearse_namespace(connection, desired)
-        return None
-    return str(answer["metadata"].get("creationTimestamp", ""))
+        return False
+    return True
 
 
 def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:

@@ -130,10 +130,7 @@ STATES: dict[Kind, st.SearchStrategy[State]] = {
     Kind.ATTACHMENT: st.just(Present()),
     Kind.INLINE_POLICY: st.builds(DocumentState, document=documents),
     Kind.TRUST_STATEMENT: st.builds(DocumentState, document=statements()),
-    **dict.fromkeys(
-        (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER),
-        st.builds(OwnerState, transaction=st.text(ALNUM, max_size=8)),
-    ),
+    Kind.ROLE_OWNER: st.builds(OwnerState, transaction=st.text(ALNUM, max_size=8)),
     Kind.ROLE_SETTINGS: st.builds(
         SettingsState, description=texts, max_session_duration=st.integers(3600, 43200)
     ),

@@ -39,8 +39,6 @@ EVERY_KIND = Plan(
             Change(Kind.PROVIDER, (PROVIDER,), None, ProviderState("https://x", ["sts"], ["a1"], {"k": "v"})),
             Change(Kind.AUDIENCE, (PROVIDER, "sts"), None, Present()),
             Change(Kind.NAMESPACE, ("n",), None, NamespaceState({"team": "a"})),
-            Change(Kind.PROVIDER_OWNER, (PROVIDER,), OwnerState("t0"), OwnerState("")),
-            Change(Kind.NAMESPACE_OWNER, ("m",), OwnerState("t0"), OwnerState("")),
             Change(Kind.ROLE_OWNER, ("other",), OwnerState("nobody"), OwnerState("")),
         ),
         (
@@ -92,7 +90,7 @@ def test_a_journal_with_every_kind_is_read_as_it_was_meant() -> None:
         "undone",
         "done",
         "begun",
-        *["pending"] * 9,
+        *["pending"] * 7,
     ]
     assert [item.identity for item in story.records][:3] == [{}, {}, {"uid": "1"}]
 
@@ -122,8 +120,6 @@ KINDS_THEN = {
     "TrustStatement",
     "ServiceAccount",
     "RoleOwner",
-    "ProviderOwner",
-    "NamespaceOwner",
     "RoleCommit",
     "RoleSettings",
     "RoleBoundary",

@@ -313,18 +313,6 @@ def test_a_half_made_role_of_another_wish_is_refused() -> None:
     assert len(plan(other, current(role=finished, service_account=done))) == 0
 
 
-@pytest.mark.parametrize("kind", [Kind.PROVIDER_OWNER, Kind.NAMESPACE_OWNER])
-def test_what_another_run_may_take_back_becomes_ours_first(kind: Kind) -> None:
-    there = current(provider_maker="t9", namespace_maker="t9")
-    change = only(desired(), there, kind)
-    assert (change.before, change.after) == (OwnerState("t9"), OwnerState(""))
-    assert change in plan(desired(), there).stages[0]
-    # Where there is nothing to do, nothing is written.
-    done = account({ROLE_ARN_ANNOTATION: ROLE_ARN})
-    nothing = replace(there, role=role(desired(), *POLICIES[:1]), service_account=done)
-    assert len(plan(desired(), nothing)) == 0
-
-
 def attached(desired_value: DesiredState, *statements: Any) -> CurrentState:
     document = {"Version": "2012-10-17", "Statement": list(statements)}
     return current(role=CurrentRole(role_for(desired_value, trust=document, tags={})))

@@ -86,13 +86,11 @@ class Cloud:
         namespace = self.namespaces.get(desired.namespace)
         return CurrentState(
             provider=provider.state if provider else None,
-            provider_maker=provider.transaction if provider and provider.account else "",
             role=CurrentRole(role.state, role.attached, role.inline) if role else _existing(desired),
             service_account=CurrentServiceAccount(account.uid, "1", account.annotations, {})
             if account and not desired.role_only
             else None,
             namespace_exists=desired.role_only or namespace is not None or desired.namespace in self.others,
-            namespace_maker=namespace.transaction if namespace else "",
         )
 
     def plan(self, desired: DesiredState) -> Plan:
@@ -112,7 +110,7 @@ class Cloud:
         elif isinstance(after, ProviderState):
             self.provider = SeenProvider(first, replace(after, tags={**after.tags, **mark}), NOW)
         elif isinstance(after, OwnerState):
-            self._own(change, mark)
+            self._tag_role(change.target[0], mark)
         elif isinstance(after, CommitState):
             self._tag_role(first, {COMMIT_TAG: after.value})
         elif isinstance(after, ServiceAccountState):
@@ -127,16 +125,6 @@ class Cloud:
             role = self.roles[first]
             inline = {**role.inline, change.target[1]: after.document}
             self.roles[first] = replace(role, inline=inline)
-
-    def _own(self, change: Change, mark: dict[str, str]) -> None:
-        if change.kind is Kind.ROLE_OWNER:
-            self._tag_role(change.target[0], mark)
-        elif change.kind is Kind.NAMESPACE_OWNER:
-            name = change.target[0]
-            self.namespaces[name] = replace(self.namespaces[name], annotations=mark)
-        elif self.provider is not None:
-            state = self.provider.state
-            self.provider = replace(self.provider, state=replace(state, tags={**state.tags, **mark}))
 
     def _tag_role(self, name: str, tags: dict[str, str]) -> None:
         role = self.roles[name]

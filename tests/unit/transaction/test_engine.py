@@ -536,8 +536,7 @@ def test_a_role_whose_mark_can_not_be_read_is_waited_for_and_then_left(silences:
 
 def taking_over() -> Plan:
     """A run that goes on from what another one has begun."""
-    names = (Kind.ROLE_OWNER, Kind.PROVIDER_OWNER)
-    owners = [Change(kind, ("a",), OwnerState("other"), OwnerState("")) for kind in names]
+    owners = [Change(Kind.ROLE_OWNER, ("a",), OwnerState("other"), OwnerState(""))]
     policy = Change(Kind.ATTACHMENT, ("a", "p"), None, Present())
     account = Change(Kind.SERVICE_ACCOUNT, ("n", "a"), None, ServiceAccountState({}))
     return Plan((tuple(owners), (policy,), (account,)))
@@ -569,7 +568,7 @@ def test_marks_stay_where_another_run_is_at_work() -> None:
     stage = Stage(taking_over())
     stage.world.failures[Kind.SERVICE_ACCOUNT, ("n", "a")] = Failure.REFUSED
     stage.world.claim_of = lambda change, ours: "taken over" if change.kind is Kind.ROLE_OWNER else ""
-    assert len(stage.execute().leftovers) == 3
+    assert len(stage.execute().leftovers) == 2
     assert stage.world.undos == []
 
 
@@ -585,7 +584,7 @@ def test_who_goes_on_from_another_run_and_can_not_see_whether_it_has_ended_takes
     stage.world.claim_of = silent
     report = stage.execute()
     assert report.outcome == "incomplete"
-    assert len(report.leftovers) == 3
+    assert len(report.leftovers) == 2
     assert all(isinstance(item.error, Waits) for item in report.leftovers)
     assert stage.world.undos == []
 

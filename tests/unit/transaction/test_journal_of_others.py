@@ -56,7 +56,7 @@ PLAN = Plan.of(
     ],
     [
         Change(Kind.ROLE, ("r",), None, RoleState("/irsa/demo/", {"Statement": []}, tags={"a": "b"})),
-        Change(Kind.NAMESPACE_OWNER, ("m",), OwnerState("t0"), OwnerState("")),
+        Change(Kind.ROLE_OWNER, ("m",), OwnerState("t0"), OwnerState("")),
     ],
     [Change(Kind.ATTACHMENT, ("r", "arn:aws:iam::aws:policy/A"), None, Present())],
     [Change(Kind.SERVICE_ACCOUNT, ("n", "a"), None, ServiceAccountState({"k": "v", "gone": None}))],

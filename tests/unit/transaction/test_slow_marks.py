@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from irsa_cli.changes.owners import _OwnerHandler
+from irsa_cli.changes.role_owner import RoleOwnerHandler
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import OwnerState
 from irsa_cli.core.values.errors import Conflict, ServiceError, Unseen
@@ -15,7 +15,7 @@ from irsa_cli.transaction.protocol import Claim, Interrupted, Run
 TAKE = Change(Kind.ROLE_OWNER, ("r",), OwnerState("old"), OwnerState(""))
 
 
-class Mark(_OwnerHandler):
+class Mark(RoleOwnerHandler):
     """An object whose owner reads as given, the last one from then on."""
 
     def __init__(self, *owners: str) -> None:
@@ -72,13 +72,12 @@ def test_who_is_stopped_before_its_mark_shows_has_written_it() -> None:
         run.check()
 
 
-def test_a_mark_that_may_not_be_given_back_is_named() -> None:
+def test_a_mark_that_may_not_be_written_stops_the_run_and_one_that_may_not_be_given_back_is_named() -> None:
     class Denied(Mark):
-        required = False
-
         def _write(self, change: Change, owner: str) -> None:
             raise ServiceError("call", code="AccessDenied", service="iam", operation="TagX", status=403)
 
-    assert not Denied("old").apply(TAKE, Hurried()).changed
+    with pytest.raises(ServiceError):
+        Denied("old").apply(TAKE, Hurried())
     with pytest.raises(ServiceError):
         Denied("t1").apply(TAKE.inverse, Hurried(), Claim("t1"))

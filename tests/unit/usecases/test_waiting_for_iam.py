@@ -16,7 +16,7 @@ from irsa_cli.usecases.write.reconcile import Work
 
 MADE = Change(Kind.NAMESPACE, ("backend",), None, NamespaceState())
 ATTACHED = Change(Kind.ATTACHMENT, ("r", "arn:aws:iam::aws:policy/p"), None, Present())
-TAKEN_OVER = Change(Kind.NAMESPACE_OWNER, ("backend",), OwnerState("T0"), OwnerState(""))
+TAKEN_OVER = Change(Kind.ROLE_OWNER, ("r",), OwnerState("T0"), OwnerState(""))
 """The run before was interrupted: what it did in IAM may have been a moment ago."""
 
 

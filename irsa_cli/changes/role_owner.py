@@ -1,0 +1,93 @@
+"""Whose a role is: the mark of another run replaced by this run's, before this run builds on it.
+
+A run that is interrupted, or fails, leaves a role with its mark; its rollback, or `irsa recover`, takes back
+only what still bears it. So who goes on from such a role first makes it theirs. IAM has no compare-and-set:
+read, write, read again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.aws.errors import call
+from irsa_cli.changes.common import Unclaimed, conflict, expect, settle, spreading, telling
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.states import NOBODY, TRANSACTION_TAG, OwnerState
+from irsa_cli.core.values.errors import DeadlineExceeded, Outcome, Unseen
+from irsa_cli.transaction.protocol import Applied, Claim, Interrupted, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+
+class RoleOwnerHandler(Unclaimed):
+    """The transaction's tag of a role; the target is `(role name,)`."""
+
+    def __init__(self, iam: IAMClient) -> None:
+        self._iam = iam
+
+    def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
+        """See `Handler.apply`. A role that a third run owns by now is nobody's to take back."""
+        before, after = (_owner_of(state, run.transaction) for state in (change.before, change.after))
+        with telling(Outcome.REFUSED):
+            owner = self._owner(change)
+        if claim is not None and owner != before:
+            return Applied(changed=False)
+        if owner != before:
+            raise conflict(change, f"its owner is {owner or 'gone'}, not {before}")
+
+        def look() -> Applied | None:
+            return Applied(changed=True) if self._owner(change) == after else None
+
+        settle(lambda: self._set(change, after), look)
+        with telling(Outcome.UNKNOWN):
+            owner = self._owner(change)
+            if claim is not None or owner == after:
+                return Applied(changed=True)
+            waits = spreading(run)
+            try:
+                while owner == before and next(waits, False):
+                    owner = self._owner(change)
+            except (Interrupted, DeadlineExceeded):
+                return Applied(changed=True)  # It was answered; who asked to stop asks again.
+        if owner == before:
+            raise Unseen(f"{change.kind.value} {change.name} does not show", reason=f"its owner is {before}")
+        if owner != after:
+            raise conflict(change, f"another run took it at the same time: {owner or 'it is gone'}")
+        return Applied(changed=True)
+
+    def _set(self, change: Change, owner: str) -> Applied:
+        self._write(change, owner)
+        return Applied(changed=True)
+
+    def _write(self, change: Change, owner: str) -> None:
+        name = change.target[0]
+        if owner == NOBODY:
+            call(self._iam.untag_role, RoleName=name, TagKeys=[TRANSACTION_TAG])
+        else:
+            call(self._iam.tag_role, RoleName=name, Tags=[{"Key": TRANSACTION_TAG, "Value": owner}])
+
+    def look(self, change: Change, transaction: str) -> bool:
+        """See `Handler.look`."""
+        return self._owner(change) == _owner_of(change.after, transaction)
+
+    def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
+        """See `Handler.claimed`."""
+        if not ours:
+            return ""
+        owner = self._owner(change)
+        # Who had it before has not taken it over: the change was begun and never made, or has been taken
+        # back without a word in the journal.
+        if owner in (None, transaction, _owner_of(change.before, transaction)):
+            return ""
+        return f"transaction {owner} has taken {change.name} over"
+
+    def _owner(self, change: Change) -> str | None:
+        """Whose it is, None when it is gone."""
+        found = reading.role_state(self._iam, change.target[0])
+        return None if found is None else found[0].tags.get(TRANSACTION_TAG, NOBODY)
+
+
+def _owner_of(state: object, transaction: str) -> str:
+    return expect(OwnerState, state).transaction or transaction
