@@ -1,6 +1,6 @@
 """The way back: stages in reverse order, each change until it is gone, or until it is not ours to touch.
 
-Whether somebody else counts on it is asked in `irsa_cli.transaction.contention`; for how long what can't be
+Whether somebody else counts on it is asked in `irsa_cli.transaction.in_use`; for how long what can't be
 seen may show yet is in `irsa_cli.transaction.waiting`.
 """
 
@@ -17,9 +17,8 @@ from irsa_cli.core.plan.dismantling import waits
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.values.errors import Claimed, Conflict, DeadlineExceeded, MadeAgain, ServiceError, Waits
 from irsa_cli.core.values.patience import within
-from irsa_cli.transaction.contention.in_use import InUse, Survey, together
-from irsa_cli.transaction.contention.put_back import put_back
 from irsa_cli.transaction.events import Event, Leftover, Listener, Step, harmless
+from irsa_cli.transaction.in_use import InUse, Survey
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
 from irsa_cli.transaction.steps import Stages, Tracked, all_of, in_parallel
@@ -91,24 +90,18 @@ class Rollback:
     def undo(self, stages: Stages, transaction: str) -> list[Leftover]:
         """Take back what needs it; returns what could not be taken back.
 
-        Between the stages it is asked whether somebody else counts on what this run made: another run that
-        goes on from it, or has ended meanwhile. Then the rest stays, and what was taken away in the moment
-        before is put back: of two that each write first and then look, at least one sees the other.
+        Before the first it is asked whether somebody else counts on what this run made: another run that went
+        on from it, and may have ended. Then that stays.
         """
         run, steps = self._run(transaction), all_of(stages)
         _note_made_anew(steps, run)
-        survey = Survey(
-            steps, self.handler, run, seconds=self._seconds, late_seconds=self._windows.late_seconds
-        )
+        survey = Survey(steps, self.handler, run, late_seconds=self._windows.late_seconds)
         leftovers: list[Leftover] = []
-        in_use: InUse | None = None
-        asked = False
+        in_use = survey.ask() if any(step.record.needs_undo for step in steps) else None
         for number, stage in reversed(list(enumerate(stages))):
             todo: Sequence[Tracked] = [step for step in stage if step.record.needs_undo]
             if not todo:
                 continue
-            if not asked:
-                in_use, asked = survey.ask(), True
             todo = self._without_kept(todo, in_use, leftovers)
             todo = self._without_waiting(todo, steps, leftovers)
             earlier = sum(any(step.record.needs_undo for step in other) for other in stages[:number])
@@ -116,10 +109,6 @@ class Rollback:
             for later, part in zip(reversed(range(len(parts))), parts, strict=True):
                 turn = Turn.of(run, self._seconds, earlier + later)
                 in_parallel(partial(self._undo_step, turn=turn, leftovers=leftovers), part)
-            if in_use is None or in_use.unread or in_use.roles:
-                in_use = together(in_use, survey.ask())
-        if in_use is not None:
-            self._put_back(stages, run, in_use, leftovers)
         return leftovers
 
     def _without_kept(
@@ -142,12 +131,6 @@ class Rollback:
         for step in waiting:
             self._leave(step, _waiting(step, stuck[0]), leftovers)
         return [step for step in todo if step not in waiting]
-
-    def _put_back(self, stages: Stages, run: Run, in_use: InUse, leftovers: list[Leftover]) -> None:
-        for step, error in put_back(
-            stages, run, in_use, self.handler, lambda step: self.note("begin", step.index)
-        ):
-            self._leave(step, error, leftovers)
 
     def _leave(self, step: Tracked, error: Exception, leftovers: list[Leftover]) -> None:
         step.state = "left"

@@ -60,7 +60,6 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     second = [*policies, *_trust_changes(desired, current), *early]
     if first or second or losses or commit or last:
         first += _owner_changes(desired, current)
-        second += _repeated(desired, current)
     *work, tail = (first, second, losses, commit, last) if last else (first, second, losses, commit)
     stages = Plan.of(*work).stages
     # A gate stands before the last stage, and so behind all that the token needs: where the annotation
@@ -147,33 +146,6 @@ def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]
         maker = OwnerState(current.role.state.tags.get(TRANSACTION_TAG, NOBODY))
         changes.append(Change(Kind.ROLE_OWNER, (desired.role_name,), maker, ours))
     return changes
-
-
-def _repeated(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """The policies that are on a half-made role already: its maker may be about to take them off."""
-    role = current.role
-    if role is None or not is_incomplete(desired, current):
-        return []
-    there = [arn for arn in desired.policies if arn in role.attached]
-    changes = [Change(Kind.ATTACHMENT, (desired.role_name, arn), Present(), Present()) for arn in there]
-    changes += [
-        Change(
-            Kind.INLINE_POLICY, (desired.role_name, name), DocumentState(document), DocumentState(document)
-        )
-        for name, document in desired.inline.items()
-        if name in role.inline
-    ]
-    return changes
-
-
-def counts_on_others(desired: DesiredState, current: CurrentState, todo: Plan) -> bool:
-    """Whether the plan builds on what another run may be taking back at this moment.
-
-    Then what was read before is not enough: it has to be looked at again when the plan has been carried out.
-    """
-    return any(change.kind.traits.takes_over for change in todo) or (
-        desired.update_trust and len(todo) > 0 and not _trust_changes(desired, current)
-    )
 
 
 def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.results.result import Ended, Left, Result
+from irsa_cli.core.results.result import Left
 from irsa_cli.core.values.errors import Claimed, Conflict, MadeAgain, ServiceError, Unseen
 from irsa_cli.transaction.events import Leftover
 
@@ -20,12 +20,6 @@ def came_between(error: Exception | None) -> bool:
     if isinstance(error, ServiceError):
         return error.code in _TAKEN_AWAY
     return isinstance(error, Conflict | Unseen)
-
-
-def left_to_another(result: Result) -> bool:
-    """Whether all that a run has left is what another run counts on: that one may make it whole."""
-    ended = result.ended is Ended.INCOMPLETE and came_between(result.error)
-    return ended and all(item.in_use for item in result.left)
 
 
 def left(leftover: Leftover, transaction: str, cluster: str = "", way: str = "") -> Left:

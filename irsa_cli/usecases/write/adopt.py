@@ -54,13 +54,13 @@ def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
     earlier = going_on(settings, context, everything)
     asked = Question(connection, request.namespace, request.name)
 
-    def one() -> tuple[Result, bool]:
+    def one() -> Result:
         with naming_caller(connection.aws.caller):
             pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
             found = adoption(pair, sharers(pair, accounts or []))
         result = _carry_out(connection, pair, found, settings, context)
         result.notes += [UNSEEN] if accounts is None else []
-        return result, False
+        return result
 
     result = until_settled(one, settings)
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:

@@ -21,7 +21,6 @@ from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.converge import voids
-from irsa_cli.core.planning.create import counts_on_others
 from irsa_cli.core.recovery.leftovers import began
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.wide_trust import WideTrust
@@ -80,8 +79,8 @@ class Work:
     def _asked(self) -> Question:
         return self.asked or Question(self.connection, self.desired.namespace, self.desired.name)
 
-    def _attempt(self, *, first: bool) -> tuple[Result, bool]:
-        """One attempt, and whether it builds on what another run may be taking back."""
+    def _attempt(self, *, first: bool) -> Result:
+        """One attempt."""
         with naming_caller(self.connection.aws.caller):
             look = self.look if first and self.look is not None else self._look
             current = look(self.desired)
@@ -95,7 +94,7 @@ class Work:
             result.notes += gone_on_with(self.desired, current)
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             result.notes += left_behind(self.desired, current)
-        return result, counts_on_others(self.desired, current, todo)
+        return result
 
     def _warnings(self, current: CurrentState, todo: Plan) -> tuple[WideTrust, ...]:
         found = trust_warnings.of_desired_state(self.desired, current, todo)

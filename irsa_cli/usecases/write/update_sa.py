@@ -16,7 +16,6 @@ from irsa_cli.core.binding.ownership import check_ours
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Plan
-from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
@@ -111,8 +110,8 @@ class _Updating:
     context: RunContext
     verification: dict[str, Any] = field(default_factory=dict)
 
-    def attempt(self) -> tuple[Result, bool]:
-        """One attempt, and whether others may have come between its writes."""
+    def attempt(self) -> Result:
+        """One attempt."""
         with naming_caller(self.connection.aws.caller):
             pair, notes = self._read()
             todo = self._plan(pair)
@@ -126,8 +125,7 @@ class _Updating:
             result.warnings = trust_warnings.of_pair(pair, todo)
             result.notes += [*notes, *self._notes(pair)]
         result.verification = self.verification or None
-        # Each part is compared and set by itself: two runs may have set one part each of the other's.
-        return result, sum(change.kind.traits.service is not Service.KUBERNETES for change in todo) > 1
+        return result
 
     def _read(self) -> tuple[Pairing, list[str]]:
         """What is there, and what could not be looked at; raises `Refused` when it is not to be changed."""

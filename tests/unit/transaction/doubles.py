@@ -18,8 +18,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import State
 from irsa_cli.core.values.errors import Conflict, IrsaError, Outcome, ServiceError
 from irsa_cli.core.values.limits import DEFAULT_SECONDS
-from irsa_cli.transaction import protocol, reading, rollback, runner, waiting
-from irsa_cli.transaction.contention import in_use
+from irsa_cli.transaction import in_use, protocol, reading, rollback, runner, waiting
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
 

@@ -10,7 +10,7 @@ import pytest
 
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import Present
-from irsa_cli.core.results.result import ChangeResult, Ended, Left, Result
+from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.errors import Conflict, IrsaError, Refused, ServiceError, Unseen
 from irsa_cli.usecases.command import retry
 from irsa_cli.usecases.command.retry import ATTEMPTS, until_settled
@@ -19,7 +19,7 @@ from irsa_cli.usecases.command.settings import Settings
 BETWEEN = Conflict("somebody else was quicker")
 BROKEN = IrsaError("something else")
 ATTACHED = ChangeResult(Change(Kind.ATTACHMENT, ("r", "p"), None, Present()), "done")
-Attempt = Callable[[], tuple[Result, bool]]
+Attempt = Callable[[], Result]
 
 
 @pytest.fixture(autouse=True)
@@ -37,14 +37,15 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def attempts(*outcomes: Any) -> Attempt:
-    """Attempts that end so, one after the other: a result, one that is unsure, or an error."""
+    """Attempts that end so, one after the other: a result or an error."""
     waiting: Iterator[Any] = iter(outcomes)
 
-    def attempt() -> tuple[Result, bool]:
+    def attempt() -> Result:
         found = next(waiting)
         if isinstance(found, BaseException):
             raise found
-        return found if isinstance(found, tuple) else (found, False)
+        assert isinstance(found, Result)
+        return found
 
     return attempt
 
@@ -57,11 +58,6 @@ def lost_to(error: Exception = BETWEEN) -> Result:
     return Result(Ended.ROLLED_BACK, error=error)
 
 
-def left_to_others(what: str = "Role r", *, in_use: bool = True) -> Result:
-    left = [Left(what, "another run counts on it", "", in_use=in_use)]
-    return Result(Ended.INCOMPLETE, transaction="t1", left=left, error=BETWEEN)
-
-
 @pytest.mark.parametrize(
     "result",
     [
@@ -69,7 +65,7 @@ def left_to_others(what: str = "Role r", *, in_use: bool = True) -> Result:
         Result(Ended.UNCHANGED),
         Result(Ended.PLANNED),
         lost_to(BROKEN),
-        left_to_others(in_use=False),
+        Result(Ended.INCOMPLETE, error=BETWEEN),
     ],
 )
 def test_what_nobody_has_come_between_is_done_once(result: Result, settings: Settings, naps: Any) -> None:
@@ -117,55 +113,3 @@ def test_what_fails_the_first_time_is_raised(error: IrsaError, settings: Setting
     with pytest.raises(IrsaError) as caught:
         until_settled(attempts(error), settings)
     assert caught.value is error
-
-
-def test_who_builds_on_what_others_may_take_back_looks_again(settings: Settings) -> None:
-    """All is there yet: the first result stands."""
-    done = committed()
-    assert until_settled(attempts((done, True), Result(Ended.UNCHANGED)), settings) is done
-
-
-def test_what_others_have_taken_back_is_made_again(settings: Settings) -> None:
-    again = committed()
-    assert until_settled(attempts((committed(), True), again), settings) is again
-
-
-@pytest.mark.parametrize("second", [lost_to(BROKEN), Refused("it differs by now")])
-def test_what_others_have_taken_back_and_can_not_be_made_again_is_told(
-    second: Any, settings: Settings
-) -> None:
-    result = until_settled(attempts((committed(), True), second), settings)
-    assert result.ended is Ended.INCOMPLETE
-    assert [item.what for item in result.left] == ["PolicyAttachment r/p"]
-    assert result.error is not None
-
-
-def test_what_can_not_be_looked_at_again_stands_with_a_word(settings: Settings) -> None:
-    done = committed()
-    assert until_settled(attempts((done, True), BROKEN), settings) is done
-    assert "could not be looked at again" in done.notes[0]
-
-
-def test_who_is_stopped_while_looking_again_has_done_it(settings: Settings) -> None:
-    done = committed()
-    assert until_settled(attempts((done, True), KeyboardInterrupt()), settings) is done
-    assert "stopped" in done.notes[0]
-    with pytest.raises(KeyboardInterrupt):
-        until_settled(attempts(KeyboardInterrupt()), settings)
-
-
-def test_what_was_left_to_another_run_is_made_whole(settings: Settings) -> None:
-    done = committed()
-    assert until_settled(attempts(left_to_others(), done), settings) is done
-
-
-@pytest.mark.parametrize("second", [lost_to(BROKEN), left_to_others("Namespace n")])
-def test_what_was_left_to_another_run_is_told_where_it_is_not(second: Result, settings: Settings) -> None:
-    result = until_settled(attempts(left_to_others(), second), settings)
-    assert result.ended is Ended.INCOMPLETE
-    assert [item.what for item in result.left] == ["Role r", *(item.what for item in second.left)]
-
-
-def test_what_was_left_to_another_run_is_told_where_looking_fails(settings: Settings) -> None:
-    left = left_to_others()
-    assert until_settled(attempts(left, BROKEN), settings) is left

@@ -63,7 +63,7 @@ def together(one: InUse | None, other: InUse | None) -> InUse | None:
 
 
 class Survey:
-    """Asks, once and again, who counts on what the steps of a run have made."""
+    """Asks, before a rollback begins, who counts on what its run made; for a mark, `late_seconds` long."""
 
     def __init__(
         self,
@@ -71,17 +71,14 @@ class Survey:
         handler: Callable[[Change], Handler],
         run: Run,
         *,
-        seconds: float,
         late_seconds: float,
     ) -> None:
-        """`seconds` has the rollback in all; for `late_seconds` it waits for a mark that can't be read."""
         self._steps = steps
         self._handler = handler
         self._run = run
-        self._seconds = seconds
         self._late_seconds = late_seconds
         self._silent: dict[int, Exception] = {}
-        """Why nothing could be read of a step, when it was asked last."""
+        """Why nothing could be read of a step."""
 
     def ask(self) -> InUse | None:
         """Why somebody else counts on what the run made.
@@ -97,13 +94,10 @@ class Survey:
             except Exception as error:  # A bug in a handler tells nothing, too.
                 self._silent[step.index] = error
                 return
-            self._silent.pop(step.index, None)
             if why:
                 found.append((step, why))
 
-        # To wait for it again and again would cost the rollback its time.
-        again = self._run.remaining > self._seconds / 2
-        in_parallel(ask, [step for step in self._steps if again or step.index not in self._silent])
+        in_parallel(ask, self._steps)
         if not found:
             return self._unread()
         found.sort(key=lambda item: item[0].index)
