@@ -1,6 +1,6 @@
 """Whose an object is: the mark of another run replaced by this run's, before this run builds on it.
 
-A run that is cut off, or fails, leaves objects with its mark; its rollback, or `irsa recover`, takes
+A run that is interrupted, or fails, leaves objects with its mark; its rollback, or `irsa recover`, takes
 back only what still bears it. So who goes on from such an object first makes it theirs. In Kubernetes
 that is a compare-and-set. IAM has none: read, write, read again.
 """
@@ -44,7 +44,7 @@ class _OwnerHandler(Unclaimed):
         """Write the mark."""
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
-        """See `Handler.apply`. An object that a third run owns by now is nobody's to take back."""
+        """See `Handler.apply`. An object that a third run owns by now is nobody's to roll back."""
         before, after = (_owner_of(state, run.transaction) for state in (change.before, change.after))
         with telling(Outcome.REFUSED):
             owner = self._owner(change)

@@ -1,4 +1,4 @@
-"""The plan that leads from what is there to what is wished for one ServiceAccount.
+"""The plan that leads from what is there to what is desired for one ServiceAccount.
 
 `plan` is a pure function: it decides between doing, doing nothing and refusing. Carrying the plan out is in
 `irsa_cli.usecases`.
@@ -38,7 +38,7 @@ from irsa_cli.core.values.issuer import provider_arn
 
 
 def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | None = None) -> Plan:
-    """The changes that make the wish true; empty when it is true already.
+    """The changes that bring the desired state about; empty when it is there already.
 
     Raises `Refused` when something exists and differs, or when a precondition does not hold. With `changes`,
     the role that is there is changed by them, whatever differs.
@@ -139,7 +139,7 @@ def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
 
 
 def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """What another run has made, and may still take back, becomes this run's before anything builds on it."""
+    """What another run has made, and may still roll back, becomes this run's before anything builds on it."""
     ours = OwnerState("")
     changes = []
     # Only its owner may write on a role that it is complete.
@@ -157,7 +157,7 @@ def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]
 
 
 def _repeated(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """The policies that are on a half-made role already: its maker may be about to take them off."""
+    """The policies that are on an incomplete role already: its maker may be about to take them off."""
     role = current.role
     if role is None or not is_incomplete(desired, current):
         return []
@@ -174,7 +174,7 @@ def _repeated(desired: DesiredState, current: CurrentState) -> list[Change]:
 
 
 def counts_on_others(desired: DesiredState, current: CurrentState, todo: Plan) -> bool:
-    """Whether the plan builds on what another run may be taking back at this moment.
+    """Whether the plan builds on what another run may be rolling back at this moment.
 
     Then what was read before is not enough: it has to be looked at again when the plan has been carried out.
     """

@@ -21,7 +21,7 @@ def put_back(
     handler: Callable[[Change], Handler],
     note_begin: Callable[[Tracked], None],
 ) -> list[tuple[Tracked, Exception]]:
-    """Make again, stage by stage, what was taken back and is in use.
+    """Make again, stage by stage, what was rolled back and is in use.
 
     Returns each of these steps with what is to be told of it: for whom it stays, or why it could not be made
     again. What a server compares by itself nobody had counted on.

@@ -106,14 +106,14 @@ def _outcome(result: Result, done: Result | None, left: Result | None, settings:
 
 
 def _still_left(left: Result, result: Result) -> Result:
-    """As the wish is not true, what was left to another run has to be told of: that one may fail yet."""
+    """What was left to another run has to be told of while this one's desired state is not reached."""
     told = {item.what for item in left.left}
     return replace(left, left=[*left.left, *(item for item in result.left if item.what not in told)])
 
 
 def _doubtful(done: Result, error: Exception | None) -> Result:
-    """What was done stands, and something is missing again that another run has taken back meanwhile."""
-    why = f"another run has taken back what this one had found: {error}"
+    """What was done stands, and something is missing again that another run has rolled back meanwhile."""
+    why = f"another run has rolled back what this one had found: {error}"
     repair = "run the same command again"
     made = [change for change in done.changes if change.state in ("done", "unchanged")]
     left = [Left(f"{item.change.kind.value} {item.change.name}", why, repair) for item in made]

@@ -21,7 +21,7 @@ from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.lookup import current_account
 
 UNSETTLED_SECONDS = 900.0
-"""For how long the run that made a provider or a namespace may still be there to take it back."""
+"""For how long the run that made a provider or a namespace may still be there to roll it back."""
 
 
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
@@ -60,7 +60,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
 def _bound_role(
     connection: Connection, desired: DesiredState, account: CurrentServiceAccount | None
 ) -> CurrentRole | None:
-    """The role of the cluster's account that the ServiceAccount has in place of the wished one.
+    """The role of the cluster's account that the ServiceAccount has in place of the desired one.
 
     None where it can't be read: it only tells how to go on.
     """
@@ -78,14 +78,14 @@ def _bound_role(
 
 
 def is_account_needed(desired: DesiredState, role: CurrentRole | None) -> bool:
-    """Whether the ServiceAccount is to be read: it is wished, or it alone tells if the role is complete."""
+    """Whether the ServiceAccount is to be read: it is desired, or it alone tells if the role is complete."""
     return not desired.role_only or (role is not None and not lifecycle.tells_itself(role.state.tags))
 
 
 def _evidence(
     connection: Connection, desired: DesiredState, role: CurrentRole | None
 ) -> CurrentServiceAccount | None:
-    """The ServiceAccount of a role that is wished alone, if it is needed and the cluster is asked at all."""
+    """The ServiceAccount of a role that is desired alone, if it is needed and the cluster is asked at all."""
     asked = connection.asks_cluster and is_account_needed(desired, role)
     return _service_account(connection, desired) if asked else None
 
@@ -101,14 +101,14 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRol
 
 
 def _provider(connection: Connection, desired: DesiredState) -> tuple[ProviderState | None, str]:
-    """The provider, and the run that may still take it back."""
+    """The provider, and the run that may still roll it back."""
     if desired.role_account != connection.cluster.account:
         return None, ""  # It lives in an account that this caller doesn't read.
     found = reading.aged_provider(connection.iam, desired.identity.provider_arn)
     if found is None:
         return None, ""
     state, age = found
-    # What associate-oidc has made, it has made in one step, and doesn't take back.
+    # What associate-oidc has made, it has made in one step, and doesn't roll back.
     young = SERVICE_ACCOUNT_TAG in state.tags and age < UNSETTLED_SECONDS
     return state, state.tags.get(TRANSACTION_TAG, "") if young else ""
 
@@ -125,7 +125,7 @@ def _namespace_mark(connection: Connection, desired: DesiredState) -> tuple[str,
 
 
 def _young(mark: tuple[str, str], now: str | None) -> str:
-    """The run that made a namespace, where that is so short a while ago that it may take it back."""
+    """The run that made a namespace, where that is so short a while ago that it may roll it back."""
     maker, created = mark
     if not maker:
         return ""
