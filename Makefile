@@ -32,7 +32,7 @@ test: $(VENV)/.ready  ## All tests; E2E=required fails where the real control pl
 	  no) ;; \
 	  *) $(BIN)/python tools/envtest/build.py || echo "!!! e2e tests will NOT RUN: no real control plane" >&2 ;; \
 	esac
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-thorough: $(VENV)/.ready  ## The unit tests with sixteen times the examples of each property, others each time
 	IRSA_TEST_PROFILE=thorough $(BIN)/python -m pytest tests/unit -n $(WORKERS)

@@ -1,6 +1,6 @@
 """The vocabulary of reversible changes: one module for each kind of object, and how each is applied.
 
-In which order changes run, and when they are taken back, is `irsa_cli.transaction`'s business.
+In which order changes run, and when they are rolled back, is `irsa_cli.transaction`'s business.
 """
 
 from __future__ import annotations

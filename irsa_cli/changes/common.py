@@ -135,7 +135,7 @@ def conflict(change: Change, present: str) -> Conflict:
 
 
 def not_ours(change: Change, claim: Claim, present: str) -> Conflict:
-    """What is there was not made by the run that is being taken back."""
+    """What is there was not made by the run that is being rolled back."""
     return Conflict(
         f"{change.kind.value} {change.name} was left alone",
         reason=f"it is not what transaction {claim.transaction} made: {present}",

@@ -52,7 +52,7 @@ class NamespaceHandler(Unclaimed):
         metadata = present["metadata"]
         owner = metadata.get("annotations", {}).get(TRANSACTION_TAG)
         if owner not in (None, transaction):
-            # It may take it back yet. Who plans again makes it theirs first.
+            # It may roll it back yet. Who plans again makes it theirs first.
             raise conflict(change, f"transaction {owner} made it at the same time")
         return Applied(changed=owner == transaction, identity={"uid": metadata["uid"]})
 

@@ -64,7 +64,7 @@ class ProviderHandler(Unclaimed):
         return found is not None and found.changed
 
     def _bring_back(self, change: Change, arn: str, desired: ProviderState, run: Run) -> Applied:
-        """Make a provider whose deletion is taken back again, with the mark that it had, if any."""
+        """Make a provider whose deletion is rolled back again, with the mark that it had, if any."""
         state = reading.provider(self._iam, arn)
         if state is None:
             return self._create(change, desired, desired.tags.get(TRANSACTION_TAG, ""), run)
@@ -106,11 +106,11 @@ class ProviderHandler(Unclaimed):
         return None if state is None else self._own(state, desired, transaction)
 
     def _own(self, state: ProviderState, desired: ProviderState, transaction: str) -> Applied | None:
-        """The provider that is there, if this run made it, or nobody takes it back and it is as good."""
+        """The provider that is there, if this run made it, or nobody rolls it back and it is as good."""
         if state.tags.get(TRANSACTION_TAG) == transaction:
             return Applied(changed=True)
         if TRANSACTION_TAG in state.tags:
-            return None  # Another run's, which may take it back yet: who plans again makes it theirs first.
+            return None  # Another run's, which may roll it back yet: who plans again makes it theirs first.
         # Somebody else's provider is as good when it accepts what we need.
         return Applied(changed=False) if set(desired.audiences) <= set(state.audiences) else None
 

@@ -58,7 +58,7 @@ class RoleHandler(Unclaimed):
         )
 
     def _is_back(self, change: Change, name: str, desired: RoleState) -> bool:
-        """Whether a role whose deletion is taken back is there: it never went, or has been made again."""
+        """Whether a role whose deletion is rolled back is there: it never went, or has been made again."""
         found = reading.role_state(self._iam, name)
         if found is None:
             return False
@@ -79,7 +79,7 @@ class RoleHandler(Unclaimed):
         return self._found(change.target[0], transaction) is not None
 
     def claimed(self, change: Change, transaction: str, *, ours: bool) -> str:
-        """See `Handler.claimed`: another run that goes on from a half-made role puts its own tag on it."""
+        """See `Handler.claimed`: another run that goes on from an incomplete role puts its own tag on it."""
         if change.after is None:
             return ""
         found = reading.role_state(self._iam, change.target[0]) if ours else None
@@ -109,7 +109,7 @@ class RoleHandler(Unclaimed):
     def _own(self, found: tuple[RoleState, str], transaction: str) -> Applied | None:
         """The role that is there, if this run made it.
 
-        Another's, even one that is just as wished, may be taken back yet: who plans again makes it theirs.
+        Another's, even one that is just as desired, may be rolled back yet: who plans again makes it theirs.
         """
         if found[0].tags.get(TRANSACTION_TAG) != transaction:
             return None

@@ -48,7 +48,7 @@ class _PartHandler(Unclaimed):
         if role is None:
             if claim is None:
                 raise conflict(change, "the role is gone")
-            return Applied(changed=False)  # What is to be taken back went with it.
+            return Applied(changed=False)  # What is to be rolled back went with it.
         if self._has(role, change.after, change):
             return Applied(changed=False)
         if not self._may_change(role, change):

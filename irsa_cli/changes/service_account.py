@@ -86,9 +86,9 @@ class ServiceAccountHandler:
         return Applied(changed=True, identity={"uid": made["metadata"]["uid"]})
 
     def _found(self, change: Change, transaction: str) -> Applied | None:
-        """The ServiceAccount that is there, if it is the wished one; ours when it bears this run's mark.
+        """The ServiceAccount that is there, if it is the desired one; ours when it bears this run's mark.
 
-        One whose deletion is taken back bears its maker's. It is ours as well, unless it never went.
+        One whose deletion is rolled back bears its maker's. It is ours as well, unless it never went.
         """
         present = self._kube.service_account(*change.target)
         if present is None:
@@ -120,7 +120,7 @@ class ServiceAccountHandler:
             if claim is not None:
                 check_object_claim(change, metadata, claim)
             elif before.uid and metadata["uid"] != before.uid:
-                raise conflict(change, f"it was deleted and made again (uid {metadata['uid']})")
+                raise conflict(change, f"it was deleted and created again (uid {metadata['uid']})")
             if not _holds(metadata, before):
                 raise conflict(change, "its annotations or labels differ from what was there")
             try:
@@ -141,7 +141,7 @@ class ServiceAccountHandler:
         target = (change.target[0], change.target[1])
         uid, version, lost = before.uid or after.uid, before.resource_version, False
         if run.has_made(change.kind, *change.target):
-            uid = ""  # Its deletion was taken back: it is another object now.
+            uid = ""  # Its deletion was rolled back: it is another object now.
         for _ in range(ROUNDS):
             if not version:
                 with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
@@ -176,7 +176,7 @@ class ServiceAccountHandler:
             raise conflict(change, "it was deleted")
         metadata: Json = present["metadata"]
         if uid and metadata["uid"] != uid:
-            raise conflict(change, f"it was deleted and made again (uid {metadata['uid']})")
+            raise conflict(change, f"it was deleted and created again (uid {metadata['uid']})")
         return metadata
 
 
@@ -186,9 +186,9 @@ def _mark(metadata: Mapping[str, Any]) -> str:
 
 
 def _made_again(change: Change) -> MadeAgain:
-    """A ServiceAccount whose deletion was taken back: it is there, and is another one all the same."""
+    """A ServiceAccount whose deletion was rolled back: it is there, and is another one all the same."""
     return MadeAgain(
-        f"ServiceAccount {change.name} was made again, with another uid",
+        f"ServiceAccount {change.name} was created again, with another uid",
         reason="tokens of its running pods are not accepted any more: restart them",
     )
 

@@ -55,7 +55,7 @@ def harmless(listen: Listener) -> Listener:
 
 @dataclass(frozen=True)
 class Leftover:
-    """A change that could not be taken back, and why."""
+    """A change that could not be rolled back, and why."""
 
     change: Change
     error: Exception

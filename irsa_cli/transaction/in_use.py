@@ -1,6 +1,6 @@
 """Whether somebody else counts on what a run made: another run that goes on from it, or that has ended.
 
-What was taken back in the moment before they were seen is made again in
+What was rolled back in the moment before they were seen is made again in
 `irsa_cli.transaction.contention.put_back`.
 """
 
@@ -33,7 +33,7 @@ class InUse:
     roles: frozenset[str] = frozenset()
 
     def keeps(self, step: Tracked) -> bool:
-        """Whether it keeps a step from being taken back.
+        """Whether it keeps a step from being rolled back.
 
         Who has ended has had the objects' marks before this run took them: they are given back, to who does
         not take anything back any more.

@@ -30,7 +30,7 @@ class Applied:
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to take back what a run made: by its identity where the answer came, else by its mark."""
+    """The right to roll back what a run made: by its identity where the answer came, else by its mark."""
 
     transaction: str
     identity: Identity = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Run:
         self._signal = 0
         self._made: set[tuple[Kind, tuple[str, ...]]] = set()
         self.persistent = True
-        """See `irsa_cli.core.values.patience.Patience`: what is under way would have to be taken back."""
+        """See `irsa_cli.core.values.patience.Patience`: what is under way would have to be rolled back."""
         self.forgettable = True
         """Whether, when it has ended, there is nothing to tell of that a later signal must not cut off."""
 

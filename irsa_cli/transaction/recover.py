@@ -1,4 +1,4 @@
-"""Finishing transactions whose process is gone: reading their journals and taking back what was begun.
+"""Finishing transactions whose process is gone: reading their journals and rolling back what was begun.
 
 Going on with them instead is in `irsa_cli.transaction.runner`.
 """
@@ -44,21 +44,21 @@ def _is_of(story: Story, about: About, also: Collection[str]) -> bool:
 
 
 Covers = Callable[[Story, Change], bool]
-"""Whether what a change of a story is about is as a later run wished it, and none of it to be taken back."""
+"""Whether what a change of a story is about is as a later run asked for it, and is not to be rolled back."""
 
 
 def everything(_story: Story, _change: Change) -> bool:
-    """A later run that wished the same as the earlier one has left nothing of it."""
+    """A later run that asked for the same as the earlier one has left nothing of it."""
     return True
 
 
 def leaves(story: Story, covers: Covers) -> bool:
-    """Whether something has to be taken back all the same."""
+    """Whether something has to be rolled back all the same."""
     return any(item.needs_undo and not covers(story, item.change) for item in story.records)
 
 
 def supersede(paths: Iterable[Path], covers: Covers = everything) -> list[Path]:
-    """Note that a later run has made true what these began: nothing of that is to be taken back.
+    """Note that a later run has made true what these began: nothing of that is to be rolled back.
 
     Returns those of which something else has to be: they stay unfinished for its sake.
     """
@@ -102,14 +102,14 @@ def is_running(path: Path) -> bool:
 
 
 def takes_back(story: Story) -> str:
-    """The transaction whose marks tell what is to be taken back."""
+    """The transaction whose marks tell what is to be rolled back."""
     return str(story.context.get(TAKES_BACK) or story.transaction)
 
 
 def record_found(
     folder: Path, transaction: str, plan: Plan, found: Mapping[int, Identity], context: Mapping[str, Any]
 ) -> Path:
-    """Write a journal by which what was found (changes by their number in the plan) can be taken back.
+    """Write a journal by which what was found (changes by their number in the plan) can be rolled back.
 
     Raises `JournalError` when that can't be done.
     """
@@ -131,7 +131,7 @@ def roll_back(
     *,
     rollback_seconds: float = ROLLBACK_SECONDS,
 ) -> list[Leftover]:
-    """Take back what the transaction did; returns what could not be taken back.
+    """Roll back what the transaction did; returns what could not be rolled back.
 
     Raises `JournalError` when the transaction's process still lives, or did when `story` was read.
     """
@@ -164,13 +164,13 @@ def note_given_back(path: Path, roles: Collection[str]) -> None:
 
 
 class DeletionEnd(Enum):
-    """What became of a deletion whose last step nobody can take back."""
+    """What became of a deletion whose last step nobody can roll back."""
 
     OPEN = "open"
     """The last step is not done, or it is no such deletion."""
     ENDED = "ended"
     HALF = "half"
-    """The last step is done all the same, and earlier ones were taken back before that was known."""
+    """The last step is done all the same, and earlier ones were rolled back before that was known."""
 
 
 def look_at_deletion(
@@ -198,7 +198,7 @@ def look_at_deletion(
 
 
 def _may_have_ended(story: Story) -> bool:
-    """Whether the run may have come to its end, in a step that nobody can take back."""
+    """Whether the run may have come to its end, in a step that nobody can roll back."""
     last = story.stages[-1] if story.stages else []
     begun = all(item.change.after is None and item.needs_undo for item in last)
     return begun and any(item.change.kind.traits.made_anew for item in last)

@@ -88,7 +88,7 @@ class Rollback:
             return False
 
     def undo(self, stages: Stages, transaction: str) -> list[Leftover]:
-        """Take back what needs it; returns what could not be taken back.
+        """Roll back what needs it; returns what could not be rolled back.
 
         Before the first it is asked whether somebody else counts on what this run made: another run that went
         on from it, and may have ended. Then that stays.
@@ -124,7 +124,7 @@ class Rollback:
     def _without_waiting(
         self, todo: Sequence[Tracked], steps: Sequence[Tracked], leftovers: list[Leftover]
     ) -> list[Tracked]:
-        """Those of a stage that can be taken back although some of the later ones could not."""
+        """Those of a stage that can be rolled back although some of the later ones could not."""
         stuck = [item for item in leftovers if not item.is_only_told]
         left, plan = [item.change for item in stuck], [step.change for step in steps]
         waiting = [step for step in todo if waits(step.change, plan, left)]
@@ -167,7 +167,7 @@ class Rollback:
             applied, given_up = self._attempt(step.change.inverse, turn, claim)
             changed = changed or (applied is not None and applied.changed)
             tried = tried or given_up
-            # What was tried to be taken back was there to be seen. Until then an old reading may hide it.
+            # What was tried to be rolled back was there to be seen. Until then an old reading may hide it.
             until = look_until if changed or tried else max(look_until, spread_until)
             if applied is not None and (
                 time.monotonic() >= until or (applied.changed and happens_once(step.change))
@@ -210,7 +210,7 @@ def _note_made_anew(steps: Sequence[Tracked], run: Run) -> None:
 
 
 def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
-    """What this run has put onto an object of its own, and could not take back: nobody else's doing."""
+    """What this run has put onto an object of its own, and could not roll back: nobody else's doing."""
     if not step.change.kind.is_whole or step.change.action != "create":
         return None
     stuck = (item for item in leftovers if item.change.object == step.change.object and not item.is_only_told)
@@ -220,12 +220,12 @@ def _own_on_it(step: Tracked, leftovers: Sequence[Leftover]) -> Leftover | None:
 def _waiting(step: Tracked, first: Leftover) -> Waits:
     return Waits(
         f"{step.change.kind.value} {step.change.name} stays as it is",
-        reason=f"{first.change.kind.value} {first.change.name} has to be taken back before it",
+        reason=f"{first.change.kind.value} {first.change.name} has to be rolled back before it",
     )
 
 
 def _for_all_last(steps: Sequence[Tracked]) -> list[list[Tracked]]:
-    """The steps of a stage in up to two parts, in the order in which they are taken back."""
+    """The steps of a stage in up to two parts, in the order in which they are rolled back."""
     last = [step for step in steps if step.change.kind.traits.for_all]
     others = [step for step in steps if not step.change.kind.traits.for_all]
     return [part for part in (others, last) if part]

@@ -1,4 +1,4 @@
-"""Running a plan: stage by stage, every step journaled, everything taken back when one fails.
+"""Running a plan: stage by stage, every step journaled, everything rolled back when one fails.
 
 One runner for a plan that begins (`Transaction`) and for one whose process is gone (`roll_forward`). What a
 change does to the world is its handler's business (`irsa_cli.changes`), the way back is in
@@ -64,14 +64,14 @@ class Transaction:
         return tracking.report(self._stages, outcome, error, leftovers)
 
     def release(self, stays: Callable[[Change], bool]) -> None:
-        """Note what is not to be taken back any more, whatever becomes of the rest."""
+        """Note what is not to be rolled back any more, whatever becomes of the rest."""
         for step in all_of(self._stages):
             if step.record.needs_undo and stays(step.change):
                 step.record.changed = False
                 self._rollback.note("done", step.index, changed=False, identity={})
 
     def end(self) -> Report:
-        """End a plan that was carried out, and `ends_later`: what was not released is taken back.
+        """End a plan that was carried out, and `ends_later`: what was not released is rolled back.
 
         What somebody else counts on by then stays, too; the report tells it as a leftover.
         """
@@ -89,7 +89,7 @@ def roll_forward(
 ) -> Report:
     """Go on to the end of the plan; the report's outcome is `committed` or `unfinished`.
 
-    What the journal doesn't say is done is done now, and nothing is taken back, whatever happens: that is
+    What the journal doesn't say is done is done now, and nothing is rolled back, whatever happens: that is
     `irsa_cli.transaction.recover`'s business. `run` bears the transaction's own name, so that its marks are
     known again. Raises `JournalError` when its process still lives, or did when `story` was read.
     """
@@ -110,7 +110,7 @@ def roll_forward(
 
 
 def _commit(journal: Journal) -> None:
-    # The world is as wished from here on: a journal that can't say so doesn't make it less true.
+    # The world is as desired from here on: a journal that can't say so doesn't make it less true.
     with contextlib.suppress(JournalError):
         journal.event("outcome", outcome="committed")
 
@@ -148,9 +148,9 @@ class _Runner:
         return None
 
     def _has_committed(self, stage: Sequence[Tracked]) -> bool:
-        """Whether the last stage is done all the same, which makes the world as wished.
+        """Whether the last stage is done all the same, which makes the world as desired.
 
-        Others may have seen it, and go by it: it is not taken back because its answer, or a line of the
+        Others may have seen it, and go by it: it is not rolled back because its answer, or a line of the
         journal, was lost.
         """
         if not stage or not self._rollback.finish_unanswered(stage, self._run.transaction):
@@ -224,7 +224,7 @@ class _Runner:
             self._tell_failure(step, error, time.monotonic() - started)
             raise
         step.seconds = time.monotonic() - started
-        # What an earlier process has done of it is to be taken back as well.
+        # What an earlier process has done of it is to be rolled back as well.
         changed = applied.changed or step.earlier
         step.record.done, step.record.changed = True, changed
         step.record.identity = dict(applied.identity)

@@ -56,7 +56,7 @@ def of_plan(plan: Plan) -> list[list[Tracked]]:
 
 
 def of_journal(stages: Sequence[Sequence[Record]], last_sent: float) -> list[list[Tracked]]:
-    """The steps of a journal, to take back; what was sent was sent until `last_sent` (monotonic seconds)."""
+    """The steps of a journal, to roll back; what was sent was sent until `last_sent` (monotonic seconds)."""
     steps = _numbered(stages)
     for step in all_of(steps):
         record = step.record

@@ -16,7 +16,7 @@ FINISHED = ("committed", "rolled-back", "superseded")
 """Outcomes that leave nothing to do; `superseded`: a later run has made true what this one began."""
 
 UNFINISHED = "unfinished"
-"""The outcome of a report whose transaction is still neither committed nor taken back."""
+"""The outcome of a report whose transaction is still neither committed nor rolled back."""
 
 ENDS = (*FINISHED, "incomplete", UNFINISHED)
 """All outcomes that a journal may tell."""
@@ -25,7 +25,7 @@ STEPS = ("begin", "done", "refused", "undo", "undone")
 """What may become of a change; `undo` tells that taking it back has begun."""
 
 TAKES_BACK = "takesBack"
-"""In a journal's context: the transaction whose remains it takes back, where that isn't its own."""
+"""In a journal's context: the transaction whose remains it rolls back, where that isn't its own."""
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 """What a transaction may be called. It is a mark on objects: never the one of those that bear none."""

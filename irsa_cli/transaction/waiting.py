@@ -44,7 +44,7 @@ class Windows:
         return max((at + limits.PROPAGATION_SECONDS for at in written if at is not None), default=0.0)
 
     def note_taken_back(self, change: Change) -> None:
-        """A change was taken back just now."""
+        """A change was rolled back just now."""
         if change.kind.traits.changes_trust:
             self.trust_until = time.monotonic() + limits.PROPAGATION_SECONDS
 
@@ -57,7 +57,7 @@ def happens_once(change: Change) -> bool:
     """Whether a write that is executed late can't undo what a rollback has done in the meantime.
 
     Where the server compares, it changes nothing any more. Any other write that is still on its way strikes
-    again: a call is attempted more than once, and what was made and taken back has freed its name.
+    again: a call is attempted more than once, and what was made and rolled back has freed its name.
     """
     return change.before is not None and change.kind.traits.service.compares
 

@@ -32,7 +32,7 @@ def test_the_path_of_a_role_is_refused_as_such(stage: Stage, unique: str) -> Non
     ran = apply(stage, bindings(stage, reader(unique, rolePath="/teams/x/")))
     assert ran.code == 4, ran.err
     assert "IAM can't change the path of a role" in ran.err
-    assert "for other wishes" not in ran.err
+    assert "for another desired state" not in ran.err
     assert stage.world() == before
 
 

@@ -95,7 +95,7 @@ def test_one_that_was_cut_off_is_gone_on_with_and_not_taken_back(stage: Stage) -
     assert stage.associate("--audience", "vault").code == -9
     stage.sandbox.settle()
     # This one wishes less: the other may still be taken back.
-    assert "was cut off" in stage.associate().err
+    assert "was interrupted" in stage.associate().err
     assert len(stage.irsa("recover", "-o", "json").json["items"]) == 1
     assert stage.associate("--audience", "vault").code == 0
     made = stage.world()

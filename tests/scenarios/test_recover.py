@@ -112,7 +112,7 @@ def test_what_fails_on_the_way_forward_stays_and_both_ways_are_open(small: Stage
     assert states["app"] == "pending"
     (role,) = small.aws_world()["roles"].values()
     assert role["attached"] == [READ_ONLY]
-    back, forward = f"irsa recover {transaction}  # takes it back", f"irsa recover {transaction} --forward"
+    back, forward = f"irsa recover {transaction}  # rolls it back", f"irsa recover {transaction} --forward"
     assert back in ran.json["error"]["next"]
     assert any(step.startswith(forward) for step in ran.json["error"]["next"])
     assert "missing" in small.irsa("recover", transaction, "--forward").err

@@ -54,7 +54,7 @@ def role_with_a_role_name(stage: Stage) -> str:
     first = killed(stage, *create(stage, *WISH, "--role-name", "a"), at=("iam", "AttachRolePolicy"))
     ran = stage.irsa(*create(stage, "--attach-policy-arn", SQS, "--role-name", "b"))
     assert ran.code == 0, ran.err
-    assert f"irsa recover {first} takes back" in ran.err
+    assert f"irsa recover {first} rolls back" in ran.err
     assert "goes on" not in ran.err
     return first
 
@@ -103,7 +103,7 @@ def test_of_several_serviceaccounts_those_that_no_file_wishes_now_are_taken_back
     first = killed(small, "apply", "-f", "-", "--atomic", at=at, skip=1, stdin=two)
     ran = apply(small, one)
     assert ran.code == 0, ran.err
-    assert f"irsa recover {first} takes back" in ran.err
+    assert f"irsa recover {first} rolls back" in ran.err
     assert [item["transaction"] for item in unfinished(small)] == [first]
     after = small.role_of("default", "one")
     ran = small.irsa("recover", *way)

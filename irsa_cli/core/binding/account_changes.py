@@ -1,4 +1,4 @@
-"""The change that leads from a ServiceAccount that is there to the keys that are wished for it.
+"""The change that leads from a ServiceAccount that is there to the keys that are desired for it.
 
 Making one and deleting one are in `irsa_cli.core.planning.create` and `irsa_cli.core.planning.delete`.
 """
@@ -22,7 +22,7 @@ def patch(
     """Sets the keys that have another value, removes those whose value is None; empty when all agree.
 
     Bound to the object that was read, by uid and resourceVersion. What is written of the webhook's
-    annotations is marked as irsa's; one that has the wished value already is whose it was.
+    annotations is marked as irsa's; one that has the desired value already is whose it was.
     """
     differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
     marked = with_marks(differing)

@@ -25,7 +25,7 @@ from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import Refused
 
 RUN_TAGS = (TRANSACTION_TAG, COMMIT_TAG, SPEC_HASH_TAG)
-"""Tags that tell of runs; they are no part of what a user wishes."""
+"""Tags that tell of runs; they are no part of what a user asks for."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def check_path(name: str, before: RoleState, after: RoleState) -> None:
     """Raise `Refused` when the paths differ: IAM can't move a role."""
     if before.path != after.path:
         raise Refused(
-            f"role {name} has the path {before.path}, wished {after.path}",
+            f"role {name} has the path {before.path}, desired {after.path}",
             reason="IAM can't change the path of a role",
         )
 

@@ -1,4 +1,4 @@
-"""What is wished for one ServiceAccount, and what is there of it: the two sides that a plan connects.
+"""What is desired for one ServiceAccount, and what is there of it: the two sides that a plan connects.
 
 `BindingSpec` is what somebody says, in a file or on the command line; `desired_state_of` makes of it what is
 to be true in one cluster. The plan is made in `irsa_cli.core.planning.create`; reading what is there is in
@@ -177,7 +177,7 @@ class CurrentServiceAccount:
 class CurrentState:
     """What is there. `role_unreadable` says why a role of somebody else's could not be read.
 
-    Of a wish with `role_only`, the ServiceAccount is no part, and is there as evidence only: None where the
+    With `role_only` the ServiceAccount is no part of the desired state, only evidence: None where the
     cluster is not asked.
 
     `provider_is_young`: a run has made the provider so short a while ago that it may still roll it back.
@@ -190,13 +190,13 @@ class CurrentState:
     role_unreadable: str = ""
     provider_is_young: bool = False
     bound_role: CurrentRole | None = None
-    """The role that the ServiceAccount has, where that is another one than is wished, and can be read."""
+    """The role that the ServiceAccount has, where that is another one than is desired, and can be read."""
     trust_quota: int = policy.TRUST_LIMIT
     """Characters that the account allows a trust policy, without white space."""
 
 
 def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:
-    """How far the role has come that is there under the wished one's name."""
+    """How far the role has come that is there under the desired one's name."""
     tags = current.role.state.tags if current.role is not None else {}
     return lifecycle.of(tags, named=is_annotated(desired, current))
 
@@ -230,9 +230,9 @@ NOT_IN_DIGEST: Mapping[str, str] = {
 
 
 def digest(desired: DesiredState) -> str:
-    """What tells this wish from others for the same role: a digest of all that the run is to make.
+    """What tells this desired state from others for the same role: a digest of all that the run is to make.
 
-    A run that finds the role half made goes on with it when the digest is its own, and leaves it alone
+    A run that finds the role incomplete goes on with it when the digest is its own, and leaves it alone
     otherwise. So what is on the role, its policies and the ServiceAccount belongs into it. A new field goes
     in where it is given only: the digests of roles that are there stay what they are.
     """

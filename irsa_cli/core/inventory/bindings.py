@@ -92,7 +92,7 @@ class BindingStatus(str, Enum):
     DELETING = "deleting"
     """A role whose deletion was begun, whatever names it."""
     ROLE_ONLY = "role-only"
-    """A role whose run ended without annotating: it was made without a ServiceAccount, by wish.
+    """A role whose run ended without annotating: it was made without a ServiceAccount, on request.
 
     Its tag says the same when the ServiceAccount bore the ARN before that run, and is gone since.
     """

@@ -10,7 +10,7 @@ from irsa_cli.core.values.errors import Refused
 
 KEYS_ANNOTATION = "irsa/keys"
 """Annotation of a ServiceAccount: the labels and annotations that were applied, so that one that is no longer
-wished is known to be irsa's to remove. JSON: `{"annotations": [...], "labels": [...]}`."""
+desired is known to be irsa's to remove. JSON: `{"annotations": [...], "labels": [...]}`."""
 
 
 _LISTS = ("annotations", "labels")
@@ -56,5 +56,5 @@ def _read(text: str | None) -> dict[str, list[str]] | None:
 
 
 def _ordinary(keys: list[str]) -> list[str]:
-    """The keys that a user could have wished: whoever edits the note must not have others removed by it."""
+    """Keys that a user could have asked for: whoever edits the note must not have others removed by it."""
     return [key for key in keys if not key.startswith(("irsa/", "eks.amazonaws.com/"))]

@@ -90,14 +90,14 @@ class Lifecycle:
         recover = f"irsa recover {shlex.quote(self.transaction)}"
         again = "run the irsa create-sa command again that makes it (or irsa apply)"
         if self.stage is Stage.DELETING:
-            back = (f"{recover}  # on the machine where that ran: takes the deletion back",)
+            back = (f"{recover}  # on the machine where that ran: rolls the deletion back",)
             return (
                 *self.deletion(options),
                 *(back if self.transaction else ()),
-                f"{again}: makes it whole again",
+                f"{again}: completes it again",
             )
-        # What somebody may count on is taken back by nobody who does not know the run.
-        back = (f"{recover} {options}  # takes back what that run made, likewise",)
+        # What somebody may count on is rolled back by nobody who does not know the run.
+        back = (f"{recover} {options}  # rolls back what that run created, likewise",)
         return (
             f"{again}: goes on to the end",
             *self.deletion(options),

@@ -18,7 +18,7 @@ _OWN = "irsa/"
 
 
 def with_note(desired: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:
-    """The tags of a wish with the note of those that irsa sets; without it where there is no room for it.
+    """The desired tags with the note of those that irsa sets; without it where there is no room for it.
 
     What somebody else has set to the same value is not irsa's; on a role that irsa has made, it is.
     """
@@ -37,7 +37,7 @@ def with_note(desired: Mapping[str, str], there: Mapping[str, str]) -> dict[str,
 
 
 def foreign(there: Mapping[str, str], desired: Iterable[str]) -> dict[str, str]:
-    """The tags that are there, not wished, and not irsa's to take away."""
+    """The tags that are there, not desired, and not irsa's to take away."""
     names = {key.lower() for key in desired}
     noted = _noted(there)
     return {

@@ -25,7 +25,7 @@ It settles who made an object when the answer to our own create was lost.
 """
 
 SPEC_HASH_TAG = "irsa/spec-hash"
-"""Tag of a role: a digest of what the run that made it wished. A half-made one of another wish is refused."""
+"""Tag of a role: a digest of its desired state. An incomplete one for another desired state is refused."""
 COMMIT_TAG = "irsa/commit"
 """Tag of a role whose ServiceAccount can't tell whether the run that made it has ended (`--role-only`, or the
 ServiceAccount bore the role's ARN before): `pending` until all is done, then `done`. Other roles lack it: the
@@ -34,7 +34,7 @@ not name any more is then half deleted.
 """
 TRUST_TAG = "irsa/trust"
 """Tag of a role, and the beginning of further ones: digests of the subjects and providers that a file has
-wished for it beyond its own ServiceAccount and cluster, so that one that no file wishes any more is known to
+asked for on it beyond its own ServiceAccount and cluster, so that one that no file lists any more is known to
 be irsa's."""
 TAGS_TAG = "irsa/tags"
 """Tag of a role: digests of the keys of the tags that a file has set, so that only these go with the file."""

@@ -28,7 +28,7 @@ class Service(Enum):
     def compares(self) -> bool:
         """Whether the server does the compare-and-set.
 
-        What was taken back then, nobody had counted on; and a change of what is there that is executed late
+        What was rolled back then, nobody had counted on; and a change of what is there that is executed late
         finds something else and does nothing.
         """
         return self is Service.KUBERNETES
@@ -69,21 +69,21 @@ class Traits:
     takes_over: bool
     """Whether it makes what another run has begun this run's own."""
     owner_decides: bool
-    """Whether the object's mark tells who goes on from a role: without reading it, nothing is taken back."""
+    """Whether the object's mark tells who goes on from a role: without reading it, nothing is rolled back."""
     ends_runs: bool
     """Whether every run that ends well writes it last: who has it has ended."""
     changes_trust: bool
     """Whether it changes which roles count on an OIDC provider."""
     for_all: bool
-    """Whether it serves the whole cluster: roles count on it, so it is taken back after them."""
+    """Whether it serves the whole cluster: roles count on it, so it is rolled back after them."""
     waits_for_whole: bool
     """Whether it is given back only when the role that it is about has all its parts back."""
     made_anew: bool
-    """Whether one that is deleted and made again is another object: its deletion can't be taken back."""
+    """Whether one that is deleted and made again is another object: its deletion can't be rolled back."""
     described: Described
     """How a person is told what the change is about."""
     given_back: str
-    """What is said of a deletion that was taken back."""
+    """What is said of a deletion that was rolled back."""
     shown_by: str
     """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted."""
 

@@ -2,7 +2,7 @@
 
 Every field has a name of its own, at its state (`irsa_cli.core.plan.states`): what a journal holds does not
 depend on what classes and their attributes are called. What this version does not know is never passed
-over: to take back a change that is half understood could take away something of somebody else's. A field
+over: to roll back a change that is half understood could take away something of somebody else's. A field
 that says nothing (null, false, empty) is harmless, whatever it is called: that is how a newer version
 writes what a change does not use.
 

@@ -1,4 +1,4 @@
-"""The plan that makes a wish true whatever is there: what is missing is made, what differs is changed.
+"""The plan for a desired state, whatever is there: what is missing is created, what differs is changed.
 
 `irsa apply` plans so; `create-sa`, which refuses what differs, by `irsa_cli.core.planning.create` alone.
 Changed is only what is irsa's: a role that bears its tags, and on a ServiceAccount the keys that irsa has
@@ -45,9 +45,9 @@ from irsa_cli.core.values.names import TAGS_LIMIT, default_role_path
 
 
 def converge(desired: DesiredState, current: CurrentState, *, takes_over: bool = False) -> Plan:
-    """The changes that make the wish true; empty when it is true already.
+    """The changes that bring the desired state about; empty when it is there already.
 
-    Raises `Refused` for what is somebody else's, and for a role that is half made for other wishes, unless
+    Raises `Refused` for what is somebody else's, and for an incomplete role for another desired state, unless
     `takes_over`.
     """
     if current.service_account is not None and not desired.role_only:
@@ -90,7 +90,7 @@ def _own(desired: DesiredState, role: CurrentRole) -> owned_statements.Own:
 
 
 def voids(desired: DesiredState, current: CurrentState) -> tuple[Restriction, ...]:
-    """What somebody else has restricted in the trust policy of irsa's role, and the wish undoes."""
+    """What somebody else has restricted in the trust policy of irsa's role, and the desired state undoes."""
     role = current.role
     if desired.role is None or role is None:
         return ()
@@ -103,7 +103,7 @@ def _check_widening(desired: DesiredState, current: CurrentState, before: Docume
     if found:
         raise Refused(
             f"the trust policy of role {desired.role_name} was restricted by somebody else",
-            reason="the entry does not wish these conditions, and to write it would void them",
+            reason="the entry does not have these conditions, and writing it would remove them",
             details=(*(item.text for item in found), *becoming(before, after)),
             next_steps=(
                 "to keep them: write them into the entry as trustConditions (kind Bindings)",
@@ -131,7 +131,7 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
         and tags.get(SPEC_HASH_TAG) != desired.role.tags.get(SPEC_HASH_TAG)
     ):
         raise Refused(
-            f"role {desired.role_name} is {life.stage.value}, for other wishes",
+            f"role {desired.role_name} is {life.stage.value}, for another desired state",
             reason=life.why,
             next_steps=(
                 "wait for that run: 15 minutes after it began, this command takes the role over",
@@ -206,7 +206,7 @@ def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None
 
 
 def _with_notes(desired: DesiredState, role: CurrentRole | None) -> DesiredState:
-    """The wish with the tags that tell a later run what is irsa's of the trust policy and of the tags."""
+    """The desired state with the tags that tell a later run what of trust policy and tags is irsa's."""
     if desired.role is None:
         return desired
     there = role.state.tags if role is not None else {TRANSACTION_TAG: ""}
@@ -216,7 +216,7 @@ def _with_notes(desired: DesiredState, role: CurrentRole | None) -> DesiredState
 
 
 def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> DesiredState:
-    """The wish with the keys that are to go, and the note of those that are there."""
+    """The desired state with the keys that are to go, and the note of those that are there."""
     if desired.role_only:
         return desired
     keys = {
@@ -227,7 +227,7 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
     before = applied_keys(account.annotations if account is not None else {})
     labels: dict[str, str | None] = dict.fromkeys(before["labels"])
     if MANAGED_BY_LABEL in labels:
-        labels[MANAGED_BY_LABEL] = "irsa"  # As it was before it was wished to be something else.
+        labels[MANAGED_BY_LABEL] = "irsa"  # As it was before it was desired to be something else.
     return replace(
         desired,
         annotations={
@@ -240,7 +240,7 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
 
 
 def _former(account: CurrentServiceAccount | None) -> list[str]:
-    """The webhook's annotations that irsa has written: they go when they are not wished any more."""
+    """The webhook's annotations that irsa has written: they go when they are not desired any more."""
     if account is None:
         return []
     made, there = is_made(account), account.annotations

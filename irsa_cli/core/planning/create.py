@@ -1,4 +1,4 @@
-"""The plan that leads from what is there to what is wished for one ServiceAccount.
+"""The plan that leads from what is there to what is desired for one ServiceAccount.
 
 `plan` is a pure function: it decides between doing, doing nothing and refusing. Carrying the plan out is in
 `irsa_cli.usecases`.
@@ -38,7 +38,7 @@ from irsa_cli.core.values.issuer import provider_arn
 
 
 def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | None = None) -> Plan:
-    """The changes that make the wish true; empty when it is true already.
+    """The changes that bring the desired state about; empty when it is there already.
 
     Raises `Refused` when something exists and differs, or when a precondition does not hold. With `changes`,
     the role that is there is changed by them, whatever differs.
@@ -138,7 +138,7 @@ def _is_to_tell(desired: DesiredState, current: CurrentState) -> bool:
 
 
 def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """What another run has made, and may still take back, becomes this run's before anything builds on it."""
+    """What another run has made, and may still roll back, becomes this run's before anything builds on it."""
     ours = OwnerState("")
     changes = []
     # Only its owner may write on a role that it is complete.

@@ -136,7 +136,7 @@ def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
     """The statement that irsa adds for a ServiceAccount goes from a role that is somebody else's.
 
     Only one that bears irsa's mark, and of that only the subject, where others share it. It goes before the
-    annotation: that is what tells of the role, should the run be cut off in between.
+    annotation: that is what tells of the role, should the run be interrupted in between.
     """
     statement = trust_policy.marked_for(role.state.trust, bound.identity)
     if statement is None:

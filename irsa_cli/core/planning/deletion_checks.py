@@ -48,7 +48,7 @@ def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] 
     makers = sorted({mark for mark in _makers(bound) if mark in living})
     if makers:
         raise Refused(
-            f"transaction {makers[0]} is making {bound.full_name}, or was cut off a short while ago",
+            f"transaction {makers[0]} is creating {bound.full_name}, or was interrupted a short while ago",
             next_steps=(
                 "wait until it has ended, and run this again",
                 "or, when you know that it is gone: run this again with --force",

@@ -1,4 +1,4 @@
-"""Why a wish can't be made true: a precondition that does not hold, or something that exists and differs.
+"""Why a desired state can't be reached: a precondition does not hold, or something exists and differs.
 
 Pure; what is done where nothing stands in the way is in `irsa_cli.core.planning.create`.
 """
@@ -44,7 +44,7 @@ class Aspect(Enum):
     """What differs, where that decides what to do next."""
 
     OWNER = "whose the role is"
-    UNDER_WAY = "the role is incomplete, or being deleted, for other wishes"
+    UNDER_WAY = "the role is incomplete, or being deleted, for another desired state"
     MADE_TOGETHER = "the role was made together with its ServiceAccount"
     BOUNDARY = "the role's permissions boundary"
     ROLE = "anything else of the role"
@@ -53,7 +53,7 @@ class Aspect(Enum):
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that exists and isn't as wished; `update` are the flags of update-sa that make it so.
+    """Something that exists and isn't as desired; `update` are the flags of update-sa that make it so.
 
     None where there are none; nothing where another difference's do.
     """
@@ -65,7 +65,7 @@ class Difference:
     aspect: Aspect = Aspect.ROLE
 
     def __str__(self) -> str:
-        return f"{self.what}: is {self.present}, wished {self.desired_value}"
+        return f"{self.what}: is {self.present}, desired {self.desired_value}"
 
 
 def check(desired: DesiredState, current: CurrentState) -> None:
@@ -80,7 +80,7 @@ def check(desired: DesiredState, current: CurrentState) -> None:
 
 
 def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
-    """Raise `Refused` when something that the wish builds on is not there, or not as it must be."""
+    """Raise `Refused` when something that the desired state builds on is not there, or not as it must be."""
     if desired.role_account == desired.cluster.account and not desired.associate:
         check_provider(desired.cluster, desired.audience, current.provider)
     if not current.namespace_exists and not desired.create_namespace and not desired.role_only:
@@ -159,7 +159,7 @@ def _role_differences(
             return
         yield Difference(
             what,
-            f"{life.stage.value}, for other wishes ({life.why})",
+            f"{life.stage.value}, for another desired state ({life.why})",
             "complete, or for these",
             aspect=Aspect.UNDER_WAY,
         )
@@ -259,7 +259,7 @@ def _service_account_differences(
 
 
 def _updating(desired: DesiredState, current: CurrentState, differences: list[Difference]) -> list[str]:
-    """The one command that makes all of it as wished; where there is none, what it would leave."""
+    """The one command that makes all of it as desired; where there is none, what it would leave."""
     if not _is_bound(desired, current):
         steps = ["run this again with what is there"]
         if all(item.aspect is Aspect.SERVICE_ACCOUNT for item in differences):
@@ -304,11 +304,11 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
         return
     named = account.annotations.get(ROLE_ARN_ANNOTATION, "")
     if named.rsplit("/", 1)[-1] == desired.role_name:
-        return  # It is the wished one, in another place.
+        return  # It is the desired one, in another place.
     present, desired_role = role.state, desired.role
     if any(present.tags.get(key) != desired_role.tags[key] for key in (CLUSTER_TAG, SERVICE_ACCOUNT_TAG)):
         return
-    # An adopted role keeps its path and its trust policy. What has a default was hardly wished.
+    # An adopted role keeps its path and its trust policy. What has a default was hardly asked for.
     kept = replace(
         desired_role,
         path=present.path,
@@ -333,7 +333,7 @@ def _refusal_of_ours(desired: DesiredState, current: CurrentState, differences: 
     steps = _updating(desired, current, differences)
     if len(differences) == 1:
         where = f"{desired.name} -n {desired.namespace} -c {desired.cluster.name} -r {desired.cluster.region}"
-        steps = [f"it has what is wished by the role that is there: irsa describe-sa {where}"]
+        steps = [f"it has what is desired through the role that is there: irsa describe-sa {where}"]
     return Refused(
         f"{desired.namespace}/{desired.name} has another role of irsa's",
         reason="a second role is not made beside it",
@@ -360,7 +360,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
         where = f"-c {desired.cluster.name} -r {desired.cluster.region}"
         steps = [*life_of(desired, current).next_steps(where)]
     elif current.role and Aspect.OWNER in aspects:
-        # IAM finds roles by name alone: the one that is there may have another path than the wished one.
+        # IAM finds roles by name alone: the one that is there may have another path than the desired one.
         resource = f"role{current.role.state.path}{desired.role_name}"
         there = iam_arn(desired.cluster.partition, desired.role_account, resource)
         steps = [
@@ -368,7 +368,7 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
             f"to use the role that is there: --attach-role-arn {there}",
         ]
     return Refused(
-        f"{desired.namespace}/{desired.name} can't be made as wished: something is there and differs",
+        f"{desired.namespace}/{desired.name} can't reach its desired state: something is there and differs",
         details=[str(difference) for difference in differences],
         next_steps=steps,
     )

@@ -1,4 +1,4 @@
-"""Whether a wish that has come true leaves anything to take back of an earlier run's change; pure.
+"""Whether a desired state that was reached leaves anything to roll back of an earlier run's change; pure.
 
 What is done with that is in `irsa_cli.transaction.recover`.
 """
@@ -12,9 +12,9 @@ from irsa_cli.core.trust import trust_policy
 
 
 def satisfies(desired: DesiredState, change: Change) -> bool:
-    """Whether what a change is about is as wished, now that the wish is true.
+    """Whether what a change is about is as desired, now that the desired state is reached.
 
-    A role that the wish describes is wholly so, with its policies. Of another one the wish is only about the
+    A role that it describes is so as a whole, with its policies. Of another one it is only about the
     statement that admits its ServiceAccount.
     """
     if change.kind is Kind.TRUST_STATEMENT and desired.role is None:

@@ -77,7 +77,7 @@ def _left(role: CurrentRole | None, name: str, plan: Plan) -> _Left:
 def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> tuple[WideTrust, ...]:
     """What is wide in the trust policy of the role that a ServiceAccount gets.
 
-    For its own cluster and for those whose issuers are wished besides.
+    For its own cluster and for those whose issuers are desired besides.
     """
     found = _left(current.role, desired.role_name, plan)
     more = trusted_providers(desired.role.trust) if desired.role is not None else frozenset()

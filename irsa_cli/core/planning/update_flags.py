@@ -1,4 +1,4 @@
-"""The flags of `irsa update-sa` that make something as it is wished; None for what it does not change.
+"""The flags of `irsa update-sa` that make something as it is desired; None for what it does not change.
 
 For a create-sa that is refused: it names one command with all that differs, or none. Pure.
 """
@@ -52,7 +52,7 @@ def of_annotation(key: str, value: str | None) -> Flags | None:
 
 
 def of_audience(desired: DesiredState, account: CurrentServiceAccount | None) -> Flags:
-    """The audience of the pods' tokens, where the ServiceAccount asks for another one than is wished."""
+    """The audience of the pods' tokens, where the ServiceAccount asks for another one than is desired."""
     if account is None or Injection.read(account.annotations).audience == desired.audience:
         return ()
     return ("--audience", desired.audience, *(("--associate-oidc",) if desired.associate else ()))
@@ -86,6 +86,6 @@ def files(flags: Sequence[Flags]) -> list[str]:
 
 
 def for_role(desired: DesiredState, role_arn: str) -> DesiredState:
-    """The same wish for the role that the ServiceAccount has, which keeps its place and its trust policy."""
+    """The same for the role that the ServiceAccount has, which keeps its place and its trust policy."""
     annotations = {**desired.annotations, ROLE_ARN_ANNOTATION: role_arn}
     return replace(desired, role_arn=role_arn, annotations=annotations)

@@ -22,7 +22,7 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 DEFAULT_SECONDS = 86400
 """How long a pod's token lives when nothing else is said; EKS gives no longer one."""
 MINIMUM_SECONDS = 600
-"""Kubernetes gives no shorter one; the webhook raises a smaller wish to it."""
+"""Kubernetes gives no shorter one; the webhook raises a smaller one to it."""
 
 # The webhook is written in Go: what its ParseBool takes for false, and its ParseInt at all.
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")

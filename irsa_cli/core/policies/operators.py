@@ -118,7 +118,7 @@ def _segments(pieces: tuple[Piece, ...]) -> tuple[_Segment, ...]:
 def _matches(value: str, pieces: tuple[Piece, ...]) -> bool:
     """Whether a value fits a pattern. Each part between stars is taken where it is found first.
 
-    That never has to be taken back, so the time is that of a search, whatever the pattern is.
+    That never has to be rolled back, so the time is that of a search, whatever the pattern is.
     """
     first, *others = _segments(pieces)
     if not others:

@@ -62,7 +62,7 @@ def parts_of_roles(changes: Iterable[Change]) -> dict[str, list[Change]]:
 
 
 def beyond_marks(plan: Collection[Change], begun: Iterable[Change]) -> list[Change]:
-    """Those of a run's changes that can't be taken back on the strength of marks alone.
+    """Those of a run's changes that can't be rolled back on the strength of marks alone.
 
     What a run has made bears its mark, and to delete it takes away no more than that run gave. To give
     something back (a policy, a role, a trust policy, an annotation) is the journal's word, and nothing else.

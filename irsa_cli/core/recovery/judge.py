@@ -1,4 +1,4 @@
-"""Which remains of runs are half made and can be taken back: the decision, run by run.
+"""Which remains of runs are incomplete and can be rolled back: the decision, run by run.
 
 Pure. What was read, and what a single role's state tells, is in `irsa_cli.core.recovery.leftovers`.
 """
@@ -37,7 +37,7 @@ Key = tuple[Kind, tuple[str, ...]]
 
 
 class Finder:
-    """Decides what of `seen` is half made; `ended` are runs whose journals say that they have committed."""
+    """Decides what of `seen` is incomplete; `ended` are runs whose journals say that they have committed."""
 
     def __init__(self, seen: SeenLeftovers, ended: Collection[str] = ()) -> None:
         self._seen = seen
@@ -45,7 +45,7 @@ class Finder:
         self._facts = _Facts(seen)
 
     def find(self, minimum_age: float) -> list[Leftovers]:
-        """The remains of all runs, in the order in which they are to be taken back.
+        """The remains of all runs, in the order in which they are to be rolled back.
 
         Each is judged as if those before it that are old enough were gone.
         """
@@ -66,16 +66,16 @@ class Finder:
     def leftovers(
         self, transaction: str, gone: Collection[Key] = (), *, named: bool = False
     ) -> Leftovers | None:
-        """What is left of one run, None when nothing that may be half made bears its mark.
+        """What is left of one run, None when nothing that may be incomplete bears its mark.
 
-        `gone` was taken back meanwhile. `named`: the user has named this very run, so that a ServiceAccount
+        `gone` was rolled back meanwhile. `named`: the user has named this very run, so that a ServiceAccount
         without a role is known to be its work.
         """
         judge = _Judge(self._facts, transaction, frozenset(gone), named=named)
         return judge.spared_as_ended() if transaction in self._ended else judge.leftovers()
 
     def incomplete(self) -> set[str]:
-        """The names of the roles that are half made: what is on them has to be read."""
+        """The names of the roles that are incomplete: what is on them has to be read."""
         return {name for name, standing in self._facts.standings.items() if standing.incomplete}
 
     def _transactions(self) -> list[str]:
@@ -97,9 +97,9 @@ class _Facts:
         incomplete = [role for role in seen.roles if self.standings[role.name].incomplete]
         self.incomplete_arns = {role.arn for role in incomplete}
         self.unfinished = {role.account for role in incomplete}
-        """ServiceAccounts whose role is half made, whichever run made it last."""
+        """ServiceAccounts whose role is incomplete, whichever run made it last."""
         self.settled = {role.account for role in seen.roles if role not in incomplete} - self.unfinished
-        """ServiceAccounts that have, or had, a role of their own, and none that is half made."""
+        """ServiceAccounts that have, or had, a role of their own, and none that is incomplete."""
         self.inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
         self.inhabited |= {name.partition("/")[0] for name in self.settled}
         """Namespaces in which a ServiceAccount has a role, or had one that is still there."""
@@ -214,7 +214,7 @@ class _Judge:
         return [namespace for namespace in self._own_namespaces if not self._contents(namespace)]
 
     def _contents(self, namespace: SeenNamespace) -> set[str]:
-        """What is in a namespace besides what is taken back before it."""
+        """What is in a namespace besides what is rolled back before it."""
         going = {
             _name_in(account)
             for account in self._seen.accounts
@@ -249,7 +249,7 @@ class _Judge:
 
     @cached_property
     def _trusting(self) -> set[str]:
-        """The roles that trust the provider and are not taken back before it."""
+        """The roles that trust the provider and are not rolled back before it."""
         own = {role.name for role in self._own_roles if self._standings[role.name].incomplete}
         gone = {target[0] for kind, target in self._gone if kind is Kind.ROLE}
         return set(self._seen.trusting) - own - gone
@@ -260,14 +260,14 @@ class _Judge:
 
     @property
     def _provider_waits(self) -> bool:
-        """Whether only roles that are half made, of other runs, keep the provider."""
+        """Whether only roles that are incomplete, of other runs, keep the provider."""
         trusting = self._trusting
         incomplete = (self._standings.get(name, Standing()).incomplete for name in trusting)
         return self._own_provider is not None and bool(trusting) and all(incomplete)
 
     @property
     def _waits(self) -> bool:
-        """Whether something could be taken back as soon as the remains of other runs are."""
+        """Whether something could be rolled back as soon as the remains of other runs are."""
         names = (namespace.name for namespace in self._own_namespaces if self._contents(namespace))
         return self._provider_waits or any(name in self._facts.bare_namespaces for name in names)
 
@@ -278,7 +278,7 @@ class _Judge:
                 yield Spared(Kind.ROLE, role.name, standing.why, standing.next_steps)
         for account in self._bare:
             if account not in self._certain:
-                why = "nothing shows that it never had a role; to take it back, name the run"
+                why = "nothing shows that it never had a role; to roll it back, name the run"
                 yield Spared(Kind.SERVICE_ACCOUNT, account.full_name, why)
         for namespace in self._own_namespaces:
             if contents := self._contents(namespace):

@@ -1,6 +1,6 @@
 """What runs leave in IAM and Kubernetes as values, and what a role tells of the run that made it.
 
-Which remains can be taken back is decided in `irsa_cli.core.recovery.judge`; they are read in
+Which remains can be rolled back is decided in `irsa_cli.core.recovery.judge`; they are read in
 `irsa_cli.usecases.recovery.scan`.
 """
 
@@ -144,7 +144,7 @@ class SeenLeftovers:
     def role_of(self, account: SeenAccount) -> str:
         """The ARN of the role that a ServiceAccount has; '' also where a run made both, and the role is gone.
 
-        So it looks when a run could take back its role and not the ServiceAccount, and its journal is lost.
+        So it looks when a run could roll back its role and not the ServiceAccount, and its journal is lost.
         """
         own = f"arn:{self.cluster.partition}:iam::{self.cluster.account}:role"
         own += default_role_path(self.cluster.name)
@@ -159,7 +159,7 @@ class SeenLeftovers:
 
 @dataclass(frozen=True)
 class Piece:
-    """Something half made: the change that made it, and which incarnation of the object is there."""
+    """Something incomplete: the change that made it, and which incarnation of the object is there."""
 
     change: Change
     identity: Mapping[str, str] = field(default_factory=dict)
@@ -180,7 +180,7 @@ class Spared:
 class Leftovers:
     """What is left of one run. `age` in seconds: of the youngest piece, or of the run if that is younger.
 
-    `stages` are as in a plan: taken back from the last to the first. `missing` are the last steps that the
+    `stages` are as in a plan: rolled back from the last to the first. `missing` are the last steps that the
     run lacks: one that is done all the same tells that it lives.
     """
 
@@ -192,17 +192,17 @@ class Leftovers:
     spared: tuple[Spared, ...] = ()
     missing: tuple[Change, ...] = ()
     waits: bool = False
-    """Whether something that is left alone can be taken back when other runs' remains are gone."""
+    """Whether something that is left alone can be rolled back when other runs' remains are gone."""
 
     @property
     def pieces(self) -> Iterator[Piece]:
-        """All that would be taken back, in the order in which it was made."""
+        """All that would be rolled back, in the order in which it was made."""
         return (piece for stage in self.stages for piece in stage)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What a role is: half made (`why`), left alone although it looks so (`why`), or complete."""
+    """What a role is: incomplete (`why`), left alone although it looks so (`why`), or complete."""
 
     incomplete: bool = False
     spared: bool = False
@@ -211,7 +211,7 @@ class Standing:
 
 
 def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
-    """Whether a role can be taken back, or its deletion gone on with, without anybody missing it.
+    """Whether a role can be rolled back, or its deletion gone on with, without anybody missing it.
 
     What a ServiceAccount names stays, however far it has come: it may be at work already.
     """
@@ -234,7 +234,7 @@ def _in_use(seen: SeenLeftovers, role: SeenRole) -> str:
 
 
 def _why(seen: SeenLeftovers, role: SeenRole, life: Lifecycle) -> str:
-    """Why it is taken back."""
+    """Why it is rolled back."""
     if lifecycle.tells_itself(role.state.tags):
         return life.why
     there = next((item for item in seen.accounts if item.full_name == role.account), None)

@@ -60,7 +60,7 @@ def told(item: Spared) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """What runs have left in a cluster, in the order in which it would be taken back.
+    """What runs have left in a cluster, in the order in which it would be rolled back.
 
     `running` are transactions whose processes live on this machine; what is younger than `minimum_age`
     (seconds) may belong to one that lives elsewhere.
@@ -76,7 +76,7 @@ class Found:
         return leftovers.age < self.minimum_age
 
     def why_not(self, leftovers: Leftovers) -> str:
-        """Why nothing of these remains is taken back, '' when something is."""
+        """Why nothing of these remains is rolled back, '' when something is."""
         if leftovers.transaction in self.running:
             return "its process is still running on this machine"
         if not leftovers.stages:

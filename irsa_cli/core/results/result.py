@@ -33,7 +33,7 @@ class Ended(str, Enum):
     FAILED = "failed"
     """It failed before anything was attempted."""
     UNFINISHED = "unfinished"
-    """`recover --forward` could not go on to the end; nothing was taken back."""
+    """`recover --forward` could not go on to the end; nothing was rolled back."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _camel(key: str) -> str:
 
 @dataclass(frozen=True)
 class Left:
-    """Something that the rollback could not take back, and the command that does."""
+    """Something that the rollback could not roll back, and the command that does."""
 
     what: str
     why: str

@@ -1,7 +1,7 @@
-"""Which statements of a role's trust policy are irsa's own to change, and the policy with these as wished.
+"""Which statements of a role's trust policy are irsa's own to change, and the policy with these as desired.
 
 irsa's own are the statements for the entry's ServiceAccount by its cluster's provider, and for those subjects
-and providers that a file has wished for the role before: a tag of the role tells them. All others stay byte
+and providers that a file has asked for on the role before: a tag of the role tells them. All others stay byte
 for byte. Joining a subject to a statement and parting with it is `irsa_cli.core.trust.shared_statement`'s
 business.
 """
@@ -44,7 +44,7 @@ class Own:
 
     @classmethod
     def of(cls, identity: WebIdentity, desired: Mapping[str, Any], tags: Mapping[str, str]) -> Own:
-        """By what is wished now, and what the role's tags say was wished before."""
+        """By what is desired now, and what the role's tags say was desired before."""
         before = {mark for text in _values(tags).values() for mark in text.split()}
         return cls(identity, frozenset(before | _marks(identity, desired)), TRANSACTION_TAG in tags)
 
@@ -68,7 +68,7 @@ class Own:
 
 
 def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) -> Document:
-    """The policy with irsa's statements as wished, in the place of those that are there; the rest stays."""
+    """The policy with irsa's statements as desired, in the place of those that are there; the rest stays."""
     kept: list[Any] = []
     shared: list[int] = []
     place = None
@@ -79,7 +79,7 @@ def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) 
             and "Sid" in item
             and any(trust_policy.found({"Statement": [item]}, one) for one in desired["Statement"])
         ):
-            rest = item  # As wished, but for the mark: that was written before the role was irsa's.
+            rest = item  # As desired, but for the mark: that was written before the role was irsa's.
         if rest is not item:
             place = len(kept) if place is None else place
             shared += [len(kept)] if rest is not None else []
@@ -104,7 +104,7 @@ def with_own(document: Mapping[str, Any], desired: Mapping[str, Any], own: Own) 
 def voided(document: Mapping[str, Any], after: Mapping[str, Any], own: Own) -> tuple[Restriction, ...]:
     """What somebody else has restricted in irsa's part of a trust policy, and no longer is in `after`.
 
-    Conditions that a file has wished for the role are irsa's: they go with the file.
+    Conditions that a file has asked for are irsa's: they go with the file.
     """
     return tuple(item for item in widened(document, after) if _mark(item.test) not in own.marks)
 
@@ -133,7 +133,7 @@ def _values(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def tags(identity: WebIdentity, desired: Mapping[str, Any]) -> dict[str, str]:
-    """The tags that tell a later run what was wished beyond the entry's own ServiceAccount and cluster."""
+    """The tags that tell a later run what was asked for beyond the entry's own ServiceAccount and cluster."""
     marks = sorted(_marks(identity, desired))
     parts = [marks[start : start + _PER_TAG] for start in range(0, len(marks), _PER_TAG)]
     return {

@@ -84,7 +84,7 @@ class InvalidInput(IrsaError):
 
 
 class Refused(IrsaError):
-    """What exists differs from what is wished, or a precondition doesn't hold; nothing was attempted."""
+    """What exists differs from what is desired, or a precondition doesn't hold; nothing was attempted."""
 
     exit_code = ExitCode.REFUSED
 
@@ -107,9 +107,9 @@ class Unseen(IrsaError):
 
 
 class Claimed(Conflict):
-    """Somebody else counts on what is to be taken back; it was left alone, and is theirs now.
+    """Somebody else counts on what is to be rolled back; it was left alone, and is theirs now.
 
-    `ended`: that run has come to its end, and will not take it back either.
+    `ended`: that run has come to its end, and will not roll it back either.
     """
 
     def __init__(self, message: str, *, reason: str = "", ended: bool = False) -> None:
@@ -118,11 +118,11 @@ class Claimed(Conflict):
 
 
 class MadeAgain(Conflict):
-    """It could only be made anew, as another object: nothing is left to take back, and it has to be told."""
+    """It could only be made anew, as another object: nothing is left to roll back, and it has to be told."""
 
 
 class Waits(IrsaError):
-    """It can be taken back only together with something else that could not be: by the journal."""
+    """It can be rolled back only together with something else that could not be: by the journal."""
 
 
 class DeadlineExceeded(IrsaError):

@@ -23,7 +23,7 @@ from irsa_cli.core.values.errors import IrsaError, Outcome, ServiceError
 T = TypeVar("T")
 
 FEW = 4
-"""Attempts of a call that reaches nobody, while nothing is under way that would have to be taken back."""
+"""Attempts of a call that reaches nobody, while nothing is under way that would have to be rolled back."""
 FIRST_WAIT, LONGEST_WAIT = 0.2, 4.0
 TOLD_AFTER, TOLD_EVERY = 2.0, 10.0
 ONCE_MORE = 1 / 16

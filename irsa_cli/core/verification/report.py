@@ -146,7 +146,7 @@ class Verification:
 
 
 def agreed(verification: Verification) -> Verification:
-    """The verification with what contradicts STS taken back: STS decides, an evaluation explains.
+    """The verification with what contradicts STS withdrawn: STS decides, an evaluation explains.
 
     The role's trust policy can have changed between our reading of it and the exchange.
     """

@@ -37,7 +37,7 @@ Values = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class WellKnown:
-    """A policy of the catalogue and the parameters that somebody wishes it with."""
+    """A policy of the catalogue and the parameters that somebody wants it with."""
 
     name: str
     parameters: Values = field(default_factory=dict)

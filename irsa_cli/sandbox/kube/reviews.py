@@ -23,7 +23,7 @@ _MIN_SECONDS = 600
 def request_token(
     issuer: TokenIssuer, account: JsonObject, wanted: JsonObject, find: Callable[[str, str], JsonObject]
 ) -> JsonObject:
-    """Answer a TokenRequest for `account`; 404 for a missing bound object, 400, 409 or 422 for a bad wish.
+    """Answer a TokenRequest for `account`; 404 for a missing bound object, 400, 409 or 422 for a bad request.
 
     `find` gets the bound object by its kind and name.
     """

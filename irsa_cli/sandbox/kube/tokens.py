@@ -21,7 +21,7 @@ from irsa_cli.sandbox.kube.objects.schema import JsonObject
 
 API_AUDIENCE = "https://kubernetes.default.svc"
 MAX_SECONDS = 24 * 3600
-"""The longest life of a token on EKS; longer wishes are cut down to it."""
+"""The longest life of a token on EKS; longer ones are cut down to it."""
 
 
 class TokenIssuer:

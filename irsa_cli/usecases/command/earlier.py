@@ -17,7 +17,7 @@ from irsa_cli.usecases.command.settings import Settings
 def going_on(
     settings: Settings, context: RunContext, covers: Covers, also: Collection[str] = ()
 ) -> list[Path]:
-    """The journals of runs for the same object that were cut off, and what this run makes of them is said.
+    """The journals of interrupted runs for the same object; what this run makes of them is said.
 
     `covers` tells what is left of them when this run has ended well. Commands as in `interrupted_runs`.
     """
@@ -26,13 +26,13 @@ def going_on(
         if leaves(read(path), covers):
             settings.note(other_desired_state(path))
         else:
-            settings.note(f"An earlier run ({path.stem}) was cut off; this one goes on from what it left.")
+            settings.note(f"An earlier run ({path.stem}) was interrupted; this one goes on from there.")
     return found
 
 
 def other_desired_state(path: Path) -> str:
-    """What is said of a run that was cut off and left something that this one is not about."""
+    """What is said of a run that was interrupted and left something that this one is not about."""
     return (
-        f"An earlier run ({path.stem}) that asked for something else was cut off:"
-        f" {command_of(path)} takes back what only that one needs."
+        f"An earlier run ({path.stem}) that asked for something else was interrupted:"
+        f" {command_of(path)} rolls back what only that one needs."
     )

@@ -23,7 +23,7 @@ def came_between(error: Exception | None) -> bool:
 
 
 def left(leftover: Leftover, transaction: str, cluster: str = "", way: str = "") -> Left:
-    """A leftover with the command that takes it back, or that shows it when it may be somebody else's.
+    """A leftover with the command that rolls it back, or that shows it when it may be somebody else's.
 
     `way`: the options by which the run's recovery reaches the cluster; see
     `irsa_cli.core.recovery.authority`.
@@ -47,7 +47,7 @@ def left(leftover: Leftover, transaction: str, cluster: str = "", way: str = "")
 def look_command(change: Change) -> str:
     """The command of AWS or Kubernetes that shows a person what a change is about.
 
-    None that deletes: what could not be taken back, because somebody else has changed it, may be theirs.
+    None that deletes: what could not be rolled back, because somebody else has changed it, may be theirs.
     """
     target = [shlex.quote(part) for part in change.target]
     command = change.kind.traits.shown_by.format(first=target[0], last=target[-1])

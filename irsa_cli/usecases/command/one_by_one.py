@@ -50,7 +50,7 @@ def attempt(transaction: str, work: Callable[[], Result]) -> Result:
 
 def warning(settings: Settings, *, forward: bool) -> Callable[[str], None]:
     """What is said when the first signal comes."""
-    what = "the call under way is waited for" if forward else "this transaction is taken back first"
+    what = "the call under way is waited for" if forward else "this transaction is rolled back first"
     return lambda _: settings.note(f"stopping: {what} (once more to stop at once)")
 
 

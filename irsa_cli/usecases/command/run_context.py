@@ -21,7 +21,7 @@ class RunContext:
 
     `service_account` is `namespace/name`, what stands for several, or None for what is the cluster's own.
     `request` tells it from runs that want something else of the same. `takes_back` is the transaction whose
-    leftovers it takes back, where that is not its own.
+    leftovers it rolls back, where that is not its own.
     """
 
     command: Command

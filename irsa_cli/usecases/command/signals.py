@@ -123,4 +123,6 @@ def _watch(heard: int, run: Run, warn: Callable[[str], None]) -> None:
     number = os.read(heard, 1)
     if number:
         run.interrupt(number[0])
-        warn("stopping: the call under way is waited for, then all is taken back (once more to stop at once)")
+        warn(
+            "stopping: the call under way is waited for, then all is rolled back (once more to stop at once)"
+        )

@@ -1,4 +1,4 @@
-"""`irsa apply` and `irsa diff`: makes true what configuration files wish, and nothing else.
+"""`irsa apply` and `irsa diff`: applies what configuration files ask for, and nothing else.
 
 One transaction for each ServiceAccount, many at the same time; or with `atomic` one for all. What both build
 on (the OIDC provider, namespaces) is laid first. Deleting is in `irsa_cli.usecases.files.delete_files`, what
@@ -29,7 +29,7 @@ from irsa_cli.usecases.files.targets import Place, places
 
 
 def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
-    """Make true what the files wish; an error of one ServiceAccount does not end the others."""
+    """Apply what the files ask for; an error of one ServiceAccount does not end the others."""
     pace = Pace(request.parallel)
 
     def listen(call: Any) -> None:

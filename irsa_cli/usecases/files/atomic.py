@@ -1,4 +1,4 @@
-"""`irsa apply --atomic`: everything that the files wish of one cluster, in one transaction.
+"""`irsa apply --atomic`: everything that the files ask for in one cluster, in one transaction.
 
 What each ServiceAccount needs is planned as by itself (`irsa_cli.core.planning.converge`); the plans are
 put side by side (`irsa_cli.core.plan.merging`).
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def apply_at_once(site: Site, desired_states: list[DesiredState]) -> Result:
-    """Plan for all, and carry it out; raises `Refused` when one of them can't be as wished.
+    """Plan for all, and carry it out; raises `Refused` when one of them can't be as desired.
 
     `desired_states` is filled with what the files mean.
     """
@@ -115,7 +115,9 @@ def _refused(errors: Sequence[Refused]) -> Refused:
     details = [line for error in errors for line in (str(error), *(f"  {item}" for item in error.details))]
     steps = dict.fromkeys(step for error in errors for step in error.next_steps)
     return Refused(
-        f"{len(errors)} of the ServiceAccounts can't be made as wished", details=details, next_steps=[*steps]
+        f"{len(errors)} of the ServiceAccounts can't reach their desired state",
+        details=details,
+        next_steps=[*steps],
     )
 
 

@@ -39,7 +39,7 @@ class Request:
 
 
 def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
-    """Delete what irsa made of the bindings in the files; what is not there is as wished."""
+    """Delete what irsa made of the bindings in the files; what is not there is as desired."""
     pace = Pace(request.parallel)
 
     def listen(call: Any) -> None:

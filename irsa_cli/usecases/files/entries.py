@@ -1,4 +1,4 @@
-"""What the entries of configuration files mean in one cluster: a wish for each of them.
+"""What the entries of configuration files mean in one cluster: a desired state for each of them.
 
 Which files and clusters there are is `irsa_cli.usecases.files.targets`' business, making it true that of
 `irsa_cli.usecases.files.apply`.

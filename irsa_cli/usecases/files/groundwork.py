@@ -1,8 +1,8 @@
 """The groundwork of `irsa apply`: what its ServiceAccounts build on, in a transaction that ends after theirs.
 
 Its journal stays open until all have ended: a process that is killed in between leaves a transaction that
-`irsa recover` finds. What a ServiceAccount that is as wished counts on is released from it at once. At the
-end, namespaces that nobody needs are taken back. The provider and its audiences stay: the files wish them for
+`irsa recover` finds. What a ServiceAccount that is as desired counts on is released from it at once. At the
+end, namespaces that nobody needs are rolled back. The provider and its audiences stay: files ask for them for
 the cluster itself, and another run that has seen them may be about to make roles that trust them.
 
 What the groundwork of a file is, is found by `irsa_cli.usecases.read.snapshot`.
@@ -67,12 +67,12 @@ class Laid:
         return self.result.ended is Ended.COMMITTED
 
     def release(self, desired: DesiredState) -> None:
-        """What this wish needs stays: it has come true."""
+        """What this desired state needs stays: it has been reached."""
         if self.is_whole:
             self._transaction.release(lambda change: satisfies(desired, change))
 
     def end(self, *, wholly: bool) -> None:
-        """Take back what nobody needs. `wholly`: all that builds on it is as wished, and needs all of it."""
+        """Roll back what nobody needs. `wholly`: all that builds on it is as desired, and needs all of it."""
         try:
             if self.is_whole:
                 self._transaction.release(lambda change: wholly or change.kind.traits.for_all)
@@ -81,7 +81,7 @@ class Laid:
             self._journal.close()
 
     def _tell(self, report: Report, *, wholly: bool) -> None:
-        """What has become of it: taken back, or done and staying, or (exit code 3) not taken back."""
+        """What has become of it: rolled back, or done and staying, or (exit code 3) not rolled back."""
         # What somebody else has changed, or put something into, is needed.
         stuck = [item for item in report.leftovers if not isinstance(item.error, Conflict)]
         used = {id(item.change): item.error for item in report.leftovers if item not in stuck}
@@ -93,7 +93,7 @@ class Laid:
         stays = [item for item in result.changes if item.state == "done"]
         if stuck:
             result.ended = Ended.INCOMPLETE
-            result.error = IrsaError("the groundwork could not be taken back completely")
+            result.error = IrsaError("the shared parts could not be rolled back completely")
             result.left = [left(item, result.transaction, self._cluster, self._way) for item in stuck]
         elif not stays and any(item.state == "undone" for item in result.changes):
             result.ended = Ended.ROLLED_BACK
@@ -104,7 +104,7 @@ class Laid:
 def _named(item: ChangeResult, used: Mapping[int, Exception]) -> dict[str, str]:
     """Something that is done and stays, and why."""
     change: Change = item.change
-    why = "the files wish it for the cluster itself" if change.kind.traits.for_all else "it is needed"
+    why = "the files ask for it, for the whole cluster" if change.kind.traits.for_all else "it is needed"
     return {
         "what": f"{change.kind.value} {change.name}",
         "why": str(used[id(change)]) if id(change) in used else why,

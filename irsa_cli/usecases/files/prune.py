@@ -1,4 +1,4 @@
-"""What `irsa apply --prune` deletes: what irsa made and no file wishes, and roles that are left from before.
+"""What `irsa apply --prune` deletes: what irsa made and no file lists, and roles that are left from before.
 
 How they are deleted is `irsa_cli.usecases.write.delete_sa`'s business.
 """
@@ -36,7 +36,7 @@ def prune_candidates(
     selection: Selection,
     roles: Mapping[str, str],
 ) -> list[list[Request]]:
-    """What irsa made for this cluster and no file wishes any more, in stages.
+    """What irsa made for this cluster and no file lists any more, in stages.
 
     `desired` are the ServiceAccounts of all entries, `roles` the ARNs of the roles that they have by now:
     others that irsa made for one of these are left from before. Roles are looked for in all paths. Those that

@@ -24,7 +24,7 @@ class Request:
     force: bool = False
     verify: bool = False
     prune: bool = False
-    """Whether bindings that irsa made here and no file wishes are deleted."""
+    """Whether bindings that irsa made here and no file lists are deleted."""
     boundary: str = ""
     """The permissions boundary of all roles, whatever the files say; '' leaves it to them."""
     boundaries: BoundaryRules = field(default_factory=BoundaryRules)

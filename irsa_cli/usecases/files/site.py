@@ -62,11 +62,11 @@ class Site:
     settings: Settings
     connection: Connection
     unfinished: dict[str, list[Path]] = field(default_factory=dict)
-    """Journals of runs for a ServiceAccount of this cluster that were cut off."""
+    """Journals of runs for a ServiceAccount of this cluster that were interrupted."""
     name: str = ""
     """What tells this cluster from the others of the run; '' where there are none."""
     roles: dict[str, str] = field(default_factory=dict)
-    """The ARNs of the roles of the entries that are as wished by now, or would be in a dry run."""
+    """The ARNs of the roles of the entries that are as desired by now, or would be in a dry run."""
 
     @classmethod
     def open(
@@ -138,7 +138,7 @@ class Site:
         pace: Pace,
         note: Callable[[Item], None],
     ) -> None:
-        """A transaction for each, on the groundwork; what one that is as wished builds on stays."""
+        """A transaction for each, on the groundwork; what one that is as desired builds on stays."""
         by_name = {str(binding): desired for binding, desired in desired_states}
 
         def noted(item: Item) -> None:
@@ -152,7 +152,7 @@ class Site:
             self._run(works, snapshot, pace, noted)
 
     def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
-        """Delete what no file wishes any more, after showing it."""
+        """Delete what no file lists any more, after showing it."""
         stages = self.prune_candidates(self.roles)
         if any(stages) and not self._stopped():
             deletions = Deletions(self.connection, self.settings, name=self.name)
@@ -170,7 +170,7 @@ class Site:
         )
         if any(found):
             names = ", ".join(sorted(item.title for stage in found for item in stage))
-            self.settings.note(f"No file wishes these any more, and irsa made them: {names}")
+            self.settings.note(f"No file lists these any more, and irsa created them: {names}")
         return found
 
     def _run(
@@ -273,9 +273,9 @@ class Site:
         pruned: bool = False,
         tell: bool = True,
     ) -> None:
-        """Of earlier runs for these that were cut off, nothing is left that the wishes are about.
+        """Of earlier runs for these that were interrupted, nothing is left that the desired states are about.
 
-        `pruned`: nor of what no file wishes. `tell`: say of which something else is left.
+        `pruned`: nor of what no file lists. `tell`: say of which something else is left.
         """
         if self.settings.dry_run:
             return
@@ -294,7 +294,7 @@ class Site:
                 self.settings.note(other_desired_state(path))
 
     def _is_ground(self, change: Change) -> bool:
-        """Whether it is the provider that the files wish for the cluster itself."""
+        """Whether it is the provider that the files ask for for the cluster itself."""
         return self.place.with_oidc and change.kind is Kind.PROVIDER
 
     def make(self, plan: Plan, gate: Gate | None = None) -> Result:
@@ -331,7 +331,7 @@ class _Ground:
             self.laid.release(desired)
 
     def end(self, *, wholly: bool) -> None:
-        """See `Laid.end`; what was taken back is told."""
+        """See `Laid.end`; what was rolled back is told."""
         if self.laid is None:
             return
         before = self.laid.result.changes

@@ -1,4 +1,4 @@
-"""Which clusters configuration files are about, and what they wish in each."""
+"""Which clusters configuration files are about, and what they ask for in each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from irsa_cli.usecases.command.connect import Target
 
 @dataclass(frozen=True)
 class Place:
-    """One cluster, and what the files wish there.
+    """One cluster, and what the files ask for there.
 
     `bindings` are those that were selected, `names` (`namespace/name`) those of all entries.
     """

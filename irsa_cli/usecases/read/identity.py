@@ -135,7 +135,7 @@ class NamedServiceAccount:
             ) from error
 
     def _cures(self, error: ServiceError, seconds: int | None) -> tuple[str, ...]:
-        """What to do about a refusal; the lifetime is the caller's own wish, and no fault of the role."""
+        """What to do about a refusal; the lifetime is the caller's own choice, and no fault of the role."""
         if seconds is not None and error.code == "ValidationError" and "DurationSeconds" in error.reason:
             return (
                 "ask for a shorter --duration; without it STS gives an hour",

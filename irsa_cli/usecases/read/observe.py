@@ -57,7 +57,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
 def _bound_role(
     connection: Connection, desired: DesiredState, account: CurrentServiceAccount | None
 ) -> CurrentRole | None:
-    """The role of the cluster's account that the ServiceAccount has in place of the wished one.
+    """The role of the cluster's account that the ServiceAccount has in place of the desired one.
 
     None where it can't be read: it only tells how to go on.
     """
@@ -75,14 +75,14 @@ def _bound_role(
 
 
 def is_account_needed(desired: DesiredState, role: CurrentRole | None) -> bool:
-    """Whether the ServiceAccount is to be read: it is wished, or it alone tells if the role is complete."""
+    """Whether the ServiceAccount is to be read: it is desired, or it alone tells if the role is complete."""
     return not desired.role_only or (role is not None and not lifecycle.tells_itself(role.state.tags))
 
 
 def _evidence(
     connection: Connection, desired: DesiredState, role: CurrentRole | None
 ) -> CurrentServiceAccount | None:
-    """The ServiceAccount of a role that is wished alone, if it is needed and the cluster is asked at all."""
+    """The ServiceAccount of a role that is desired alone, if it is needed and the cluster is asked at all."""
     asked = connection.asks_cluster and is_account_needed(desired, role)
     return _service_account(connection, desired) if asked else None
 

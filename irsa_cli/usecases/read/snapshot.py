@@ -1,4 +1,4 @@
-"""What is there for many wishes of one cluster, read in few calls: lists instead of one call for each.
+"""What is there for many bindings of one cluster, read in few calls: lists instead of one call for each.
 
 A snapshot grows old while the work goes on. That is harmless: every change compares before it writes, and
 who finds something else there looks again by `irsa_cli.usecases.read.observe`.
@@ -32,7 +32,7 @@ WORKERS = 16
 
 @dataclass(frozen=True)
 class Groundwork:
-    """What all wishes build on: the changes that make it, and what is there when they are made."""
+    """What all desired states build on: the changes that make it, and what is there when they are made."""
 
     plan: Plan
     provider: ProviderState | None
@@ -42,7 +42,7 @@ class Groundwork:
 class Snapshot:
     """One cluster and its account at one moment. Safe to use from several threads; for a `with` block.
 
-    Where the caller may not list, what is wished is read one by one; so are all roles with `one_by_one`: a
+    Where the caller may not list, what is desired is read one by one; so are all roles with `one_by_one`: a
     list of one path does not show that a name is taken in another one.
     """
 
@@ -90,7 +90,7 @@ class Snapshot:
         return reading.trust_quota(self._connection.iam)
 
     def lay_ground(self, desired_states: Sequence[DesiredState], *, associate: bool) -> Groundwork:
-        """What has to be there before any of the wishes: the provider with its audiences, the namespaces."""
+        """What has to be there before all of them: the provider with its audiences, the namespaces."""
         cluster, provider = self._connection.cluster, self._provider.result()
         changes: list[Change] = []
         if associate:
@@ -115,7 +115,7 @@ class Snapshot:
         return desired.role_account == self._connection.cluster.account
 
     def observe(self, desired: DesiredState) -> CurrentState:
-        """What is there for one wish, its groundwork laid.
+        """What is there for one desired state, its groundwork laid.
 
         Raises `IrsaError` for a policy that does not exist.
         """

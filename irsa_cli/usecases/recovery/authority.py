@@ -143,7 +143,7 @@ def _check_unused(story: Story, todo: Iterable[Change], connection: Connection) 
             raise Refused(
                 f"transaction {story.transaction} is not carried out",
                 reason=f"role {name} is complete, and the journal was not written here",
-                next_steps=("irsa delete-sa NAME  # deletes it, when that is wished",),
+                next_steps=("irsa delete-sa NAME  # deletes it, if that is what you want",),
             )
 
 

@@ -1,7 +1,7 @@
 """`irsa recover --cluster`: recovery without a journal, from what runs have left in IAM and Kubernetes.
 
 What is there is read in `irsa_cli.usecases.recovery.scan`, and judged in `irsa_cli.core.recovery.judge`. It
-is taken back as in any rollback: by the inverse changes, with the run's mark as the claim, and a journal of
+is rolled back as in any rollback: by the inverse changes, with the run's mark as the claim, and a journal of
 its own.
 """
 
@@ -56,7 +56,7 @@ def find_leftovers(request: Request, settings: Settings, log: WireLog) -> Found:
 
 
 def take_back(transaction: str, request: Request, settings: Settings, log: WireLog) -> Result:
-    """Take back what one run has left.
+    """Roll back what one run has left.
 
     Raises `Refused` when its run may still live, or when all of it is left alone.
     """
@@ -69,7 +69,7 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
     why_not = scene.found.why_not(leftovers)
     if why_not:
         raise Refused(
-            f"{transaction} is not taken back",
+            f"{transaction} is not rolled back",
             reason=why_not,
             details=[told(item) for item in leftovers.spared] if leftovers.stages else (),
             next_steps=[step for item in leftovers.spared for step in item.next_steps],
@@ -82,7 +82,7 @@ def take_back(transaction: str, request: Request, settings: Settings, log: WireL
 
 
 def take_back_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
-    """Take back what all runs have left, but for those that may still live."""
+    """Roll back what all runs have left, but for those that may still live."""
     scene = _Scene.read(request, settings, log)
     done, gone = Recoveries(), set[Key]()
     chosen = [scene.plan(item) for item in scene.found.leftovers if not scene.found.why_not(item)]

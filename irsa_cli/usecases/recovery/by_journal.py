@@ -193,7 +193,7 @@ class _Work:
     def authorise(self, path: Path, connection: Connection, *, named: bool) -> frozenset[str]:
         """Raise `Refused` where the journal asks for more than its word is worth; see `Request`.
 
-        Returns the names of the roles of which nothing is left to be taken back.
+        Returns the names of the roles of which nothing is left to be rolled back.
         """
         story, forward = read(path), self.request.forward
         begun = [record.change for record in story.records if record.needs_undo]
@@ -271,7 +271,7 @@ def _gone(story: Story) -> str:
 
 
 def _check_forward(story: Story) -> None:
-    back = f"{recover_command(story.transaction, story.to_paste)}  # takes it back"
+    back = f"{recover_command(story.transaction, story.to_paste)}  # rolls it back"
     if story.context.get(TAKES_BACK):
         raise Refused(
             f"transaction {story.transaction} was itself a recovery",
@@ -296,7 +296,7 @@ def forward_changes(story: Story) -> list[Change]:
 
 
 def backward_changes(story: Story) -> list[Change]:
-    """What takes back all that was begun, in the order in which it is taken back."""
+    """What rolls back all that was begun, in the order in which it is rolled back."""
     return [item.change.inverse for item in reversed(list(story.records)) if item.needs_undo]
 
 
@@ -314,7 +314,7 @@ def planned(
 
 
 def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, cluster: Cluster) -> Result:
-    """How taking back ended; `transaction` is the one that was taken back."""
+    """How rolling back ended; `transaction` is the one that was rolled back."""
 
     def state(record: Record) -> str:
         if any(item.change is record.change for item in leftovers):
@@ -327,7 +327,7 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
         transaction=transaction,
         changes=[ChangeResult(record.change, state(record)) for record in story.records],
         left=[left(item, story.transaction, cluster.name, way_of(story.to_paste)) for item in leftovers],
-        error=IrsaError("the transaction could not be taken back completely") if leftovers else None,
+        error=IrsaError("the transaction could not be rolled back completely") if leftovers else None,
     )
 
 
@@ -336,7 +336,7 @@ def _forward_result(report: Report, story: Story) -> Result:
     if error is not None and isinstance(error, IrsaError):
         steps = (
             f"{recover_command(story.transaction, story.to_paste, '--forward')}  # goes on",
-            f"{recover_command(story.transaction, story.to_paste)}  # takes it back",
+            f"{recover_command(story.transaction, story.to_paste)}  # rolls it back",
         )
         error = error.but(next_steps=(*error.next_steps, *steps))
     return Result(

@@ -1,6 +1,6 @@
 """Recovery without a journal: reading what runs have left in a cluster and its account.
 
-What of it is half made is decided in `irsa_cli.core.recovery.judge`; it is taken back in
+What of it is incomplete is decided in `irsa_cli.core.recovery.judge`; it is rolled back in
 `irsa_cli.usecases.recovery.by_cluster`.
 """
 
@@ -79,7 +79,7 @@ def _role(found: FoundRole) -> SeenRole:
 
 
 def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers:
-    """With the policies of half-made roles, and with what is in the namespaces that runs have made."""
+    """With the policies of incomplete roles, and with what is in the namespaces that runs have made."""
     incomplete = Finder(seen).incomplete()
     inhabited = {account.namespace for account in seen.accounts if seen.role_of(account)}
 

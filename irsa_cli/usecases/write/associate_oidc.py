@@ -63,7 +63,7 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
 
 
 def _covers(request: Request, _story: Story, change: Change) -> bool:
-    """Whether what an earlier run did is wished by this one: it made no audience that isn't."""
+    """Whether what an earlier run did is asked for by this one: it made no audience that isn't."""
     made = change.after.audiences if isinstance(change.after, ProviderState) else change.target[1:]
     return set(made) <= set(request.audiences)
 
@@ -81,14 +81,14 @@ def _check_present(request: Request, present: ProviderState | None, arn: str) ->
     on_provider = f"--open-id-connect-provider-arn {shlex.quote(arn)}"
     if request.thumbprints and sorted(request.thumbprints) != sorted(present.thumbprints):
         present_ones, desired_ones = ", ".join(present.thumbprints) or "none", ", ".join(request.thumbprints)
-        details.append(f"thumbprints: are {present_ones}, wished {desired_ones}")
+        details.append(f"thumbprints: {present_ones}, desired {desired_ones}")
         desired = shlex.join(request.thumbprints)
         steps.append(
             f"aws iam update-open-id-connect-provider-thumbprint {on_provider} --thumbprint-list {desired}"
         )
     for key, value in request.tags.items():
         if present.tags.get(key) != value:
-            details.append(f"tag {key}: is {present.tags.get(key, 'not there')}, wished {value}")
+            details.append(f"tag {key}: is {present.tags.get(key, 'not there')}, desired {value}")
             tag = shlex.quote(f"Key={key},Value={value}")
             steps.append(f"aws iam tag-open-id-connect-provider {on_provider} --tags {tag}")
     if details:

@@ -30,7 +30,7 @@ class Request:
 
 
 def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
-    """Make the ServiceAccount and its role as wished, in one transaction."""
+    """Make the ServiceAccount and its role as desired, in one transaction."""
     spec = request.boundaries.bound(request.spec)
     wanted = (*spec.policies, spec.permissions_boundary, spec.attach_role_arn)
     connection = connect(
@@ -50,7 +50,7 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     except Refused as error:
         if not earlier:
             raise
-        ways = (f"{command_of(path)}  # takes back the run that was cut off" for path in earlier)
+        ways = (f"{command_of(path)}  # rolls the interrupted run back" for path in earlier)
         raise error.but(next_steps=(*error.next_steps, *ways)) from error
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier, made)

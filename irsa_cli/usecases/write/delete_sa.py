@@ -115,7 +115,7 @@ def planned_deletion(connection: Connection, request: Request, settings: Setting
 
 @dataclass
 class _Deleting:
-    """The work on one binding; `earlier` are the journals of deletions of it that were cut off.
+    """The work on one binding; `earlier` are the journals of deletions of it that were interrupted.
 
     `seen` are the roles that it had at any look: somebody else may take the annotation away meanwhile.
     """

@@ -1,4 +1,4 @@
-"""Making one ServiceAccount's wish true: look, plan, act, and again when another run came between.
+"""Bringing one ServiceAccount to its desired state: look, plan, act, and again when another run came between.
 
 What is planned differs from command to command (`irsa_cli.core.planning.create`,
 `irsa_cli.core.planning.converge`), how it is looked at first, too. Running a plan is
@@ -38,7 +38,7 @@ from irsa_cli.usecases.read.pods_identity import Question
 from irsa_cli.usecases.verification.verify import verify
 
 ABANDONED_SECONDS = 900.0
-"""A role that is half made by a run that began so long ago may be taken over, whatever that run wished."""
+"""A role that was left incomplete by a run that began so long ago may be taken over, whatever it was for."""
 
 Planner = Callable[[DesiredState, CurrentState], Plan]
 
@@ -53,7 +53,7 @@ def may_be_spreading(plan: Plan) -> bool:
 
 @dataclass(frozen=True)
 class Work:
-    """One wish and how it is to be brought about. `context` is what the journal says of the run.
+    """One desired state and how it is to be brought about. `context` is what the journal says of the run.
 
     `look` reads what is there the first time; when another run came between, everything is read anew.
     """
@@ -159,7 +159,7 @@ def gone_on_with(desired: DesiredState, current: CurrentState) -> list[str]:
     if not is_incomplete(desired, current):
         return []
     life = life_of(desired, current)
-    whole = "makes it whole again" if life.stage is Stage.DELETING else "goes on from there"
+    whole = "completes it again" if life.stage is Stage.DELETING else "goes on from there"
     return [f"the role was {life.stage.value} ({life.why}): this run {whole}"]
 
 

@@ -86,16 +86,16 @@ def _digest(update: Update) -> str:
 
 
 def _earlier(settings: Settings, context: RunContext) -> list[Path]:
-    """The journals of runs for the same request that were cut off; those for others are told of."""
+    """The journals of runs for the same request that were interrupted; those for others are told of."""
     same: list[Path] = []
     for path in interrupted_runs(settings.state_dir, context.about):
         if read(path).context.get("request") == context.request:
-            settings.note(f"An earlier run ({path.stem}) was cut off; this one goes on from what it left.")
+            settings.note(f"An earlier run ({path.stem}) was interrupted; this one goes on from there.")
             same.append(path)
         else:
             settings.note(
-                f"An earlier run ({path.stem}) that asked for something else was cut off:"
-                f" {command_of(path)} takes it back, with --forward it is finished."
+                f"An earlier run ({path.stem}) that asked for something else was interrupted:"
+                f" {command_of(path)} rolls it back, with --forward it is finished."
             )
     return same
 

@@ -390,7 +390,7 @@ def test_a_role_at_another_path_is_not_half_made() -> None:
     arn = f"arn:aws:iam::{CLUSTER.account}:role/{desired_value.role_name}"
     error = refusal(desired_value, current(role=present, service_account=account({ROLE_ARN_ANNOTATION: arn})))
     assert any("path: is /," in detail for detail in error.details)
-    assert not any("for other wishes" in detail for detail in error.details)
+    assert not any("for another desired state" in detail for detail in error.details)
 
 
 def test_without_the_cluster_nobody_knows_whether_a_role_with_a_service_account_is_complete() -> None:

@@ -157,7 +157,7 @@ def test_a_role_that_is_half_made_for_other_wishes(takes_over: bool) -> None:
     world.roles[desired_value.role_name] = Role(half)
     current = observe(world, desired_value)
     if not takes_over:
-        with pytest.raises(Refused, match="incomplete, for other wishes"):
+        with pytest.raises(Refused, match="incomplete, for another desired state"):
             converge(desired_value, current)
         return
     assert is_true(desired_value, after(world, converge(desired_value, current, takes_over=True)))

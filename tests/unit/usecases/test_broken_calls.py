@@ -101,7 +101,7 @@ def unnamed(world: World) -> World:
 
 def ended_as_told(case: Known, play: Play, ran: Ran, where: str) -> None:
     """Exit code 0: all of it is done; 1: nothing of it. 3: a ServiceAccount had to be made again."""
-    assert ran.code in (0, 1) or (ran.code == 3 and "was made again" in ran.err), f"{where}: {ran}"
+    assert ran.code in (0, 1) or (ran.code == 3 and "was created again" in ran.err), f"{where}: {ran}"
     expected = case.before if ran.code else case.after
     assert unnamed(play.world) == unnamed(expected), f"{where}: {ran}"
 
@@ -162,7 +162,7 @@ def test_who_is_killed_after_a_write_can_be_recovered(known: Knowing, name: str,
         with killed(case, operation, number, folders) as play:
             ran = play.irsa("recover", "--all", "--yes", code=None)
             where = f"{operation} {number}: {ran}"
-            assert ran.code == 0 or (ran.code == 3 and "was made again" in ran.err), where
+            assert ran.code == 0 or (ran.code == 3 and "was created again" in ran.err), where
             assert unnamed(play.world) in (unnamed(case.before), unnamed(case.after)), where
             play.irsa("recover", "--all", "--yes")
             assert play.cloud.writes == [], where

@@ -49,7 +49,7 @@ def _new(facts: Facts) -> Judgement:
     symptom="User: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is not authorized to perform: ACTION",
     looks_at=f"iam GetRole (the tags {COMMIT_TAG} and irsa/transaction)",
     remedy="Wait for that run. Where it was interrupted, run the same irsa create-sa again: it goes on to the"
-    " end, and makes a role whole again whose deletion was begun. irsa delete-sa deletes it.",
+    " end, and completes a role again whose deletion had begun. irsa delete-sa deletes it.",
     source=f"{_IAM}/access_iam-tags.html",
 )
 def _incomplete(facts: Facts) -> Judgement:

@@ -177,9 +177,9 @@ def _token_errors(volumes: list[JsonObject]) -> list[status.FieldError]:
     return errors
 
 
-def grace_of(pod: JsonObject, wished: int | None) -> int:
+def grace_of(pod: JsonObject, desired: int | None) -> int:
     """Seconds that a deleted pod stays: none where no node runs it."""
     if not pod["spec"].get("nodeName"):
         return 0
     own: int = pod["spec"].get("terminationGracePeriodSeconds", _SECONDS)
-    return own if wished is None else wished
+    return own if desired is None else desired
