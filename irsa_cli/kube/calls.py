@@ -1,7 +1,7 @@
 """One call to a Kubernetes API and one list: raw JSON, a time limit, pages, and the log.
 
-Which calls irsa makes is in `irsa_cli.kube.reading` and `irsa_cli.kube.client`; which failure means what in
-`irsa_cli.kube.errors`.
+Which calls irsa makes is in `irsa_cli.kube.reading`, `irsa_cli.kube.leases` and `irsa_cli.kube.client`; which
+failure means what in `irsa_cli.kube.errors`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol, TypeVar
 
 import kubernetes.client
 from kubernetes.client.exceptions import ApiException
@@ -22,6 +25,7 @@ from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, endless, translate
 from irsa_cli.kube.shapes import check
 
 Json = dict[str, Any]
+T = TypeVar("T")
 CONNECT_SECONDS = 5
 PAGES = 10_000
 """Pages of one list that are read at most."""
@@ -35,6 +39,18 @@ class WireLog(Protocol):
     def __call__(self, operation: str, status: int, seconds: float, code: str, /) -> None: ...  # noqa: D102
 
 
+@dataclass(frozen=True)
+class Dated:
+    """An answer, and what the API server's clock said when it was given."""
+
+    body: Json
+    date: datetime | None
+    """Of the `Date` header: UTC, whole seconds, rounded down; None where there is none that can be read.
+
+    https://www.rfc-editor.org/rfc/rfc9110#name-date
+    """
+
+
 class Calls:
     """How irsa speaks to one cluster's API. Thread-safe."""
 
@@ -46,8 +62,12 @@ class Calls:
 
     def _call(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Json:
         """One call, repeated while it fails in a way that passes (`irsa_cli.core.values.patience`)."""
+        return self._dated(operation, method, *args, **kwargs).body
 
-        def attempt() -> Json:
+    def _dated(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Dated:
+        """The same, with the server's clock."""
+
+        def attempt() -> Dated:
             try:
                 return self._attempt(operation, method, *args, **kwargs)
             except Exception as error:
@@ -71,16 +91,17 @@ class Calls:
 
         return self._call(operation, read)
 
-    def _attempt(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Json:
+    def _attempt(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Dated:
         started = time.monotonic()
         heard: dict[str, Any] = {"status": 0, "code": ""}
 
-        def ask() -> Json:
+        def ask() -> Dated:
             answer = method(
                 *args, _preload_content=False, _request_timeout=(CONNECT_SECONDS, self._seconds), **kwargs
             )
             heard["status"] = answer.status
-            return check(operation, json.loads(answer.data), rehearsed="dry_run" in kwargs)
+            body = check(operation, json.loads(answer.data), rehearsed="dry_run" in kwargs)
+            return Dated(body, _clock(answer.headers.get("Date")))
 
         try:
             return bounded(ask)
@@ -125,11 +146,20 @@ class Calls:
             more = {"_continue": token}
 
 
+def _clock(text: str | None) -> datetime | None:
+    """A `Date` header's moment, None for what is none."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+        return moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None
+
+
 def _items(answer: Json) -> list[Json]:
     return answer.get("items") or []
 
 
-def or_none(read: Callable[[], Json]) -> Json | None:
+def or_none(read: Callable[[], T]) -> T | None:
     """What `read` returns, None when it raises that there is no such object."""
     try:
         return read()

@@ -1,8 +1,8 @@
 """One cluster's API as far as irsa needs it: namespaces, ServiceAccounts, their tokens, and pods for show.
 
 How a call is made is in `irsa_cli.kube.calls`, what is only read in `irsa_cli.kube.reading` and
-`irsa_cli.kube.contents`, compare-and-set in `irsa_cli.changes`; which failure means what in
-`irsa_cli.kube.errors`.
+`irsa_cli.kube.contents`, Leases in `irsa_cli.kube.leases`, compare-and-set in `irsa_cli.changes`; which
+failure means what in `irsa_cli.kube.errors`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 
 import kubernetes.client
 
-from irsa_cli.kube.calls import Json, WireLog, or_none
+from irsa_cli.kube.calls import Dated, Json, WireLog, or_none
 from irsa_cli.kube.contents import Contents, read_contents
+from irsa_cli.kube.leases import Leases
 from irsa_cli.kube.reading import Reading
 
-__all__ = ["Json", "Kube", "TokenAnswer", "WireLog"]
+__all__ = ["Dated", "Json", "Kube", "TokenAnswer", "WireLog"]
 
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -30,7 +31,7 @@ class TokenAnswer:
     expires: datetime
 
 
-class Kube(Reading):
+class Kube(Reading, Leases):
     """One cluster's API, as far as irsa needs it. Thread-safe."""
 
     def __init__(self, api_client: Any, log: WireLog = lambda *_: None) -> None:

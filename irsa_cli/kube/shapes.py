@@ -20,12 +20,14 @@ _KINDS = {
     "serviceaccounts": "ServiceAccount",
     "serviceaccounts/token": "TokenRequest",
     "pods": "Pod",
+    "leases": "Lease",
 }
 _MODELS = {
     "namespaces": "V1Namespace",
     "serviceaccounts": "V1ServiceAccount",
     "serviceaccounts/token": "AuthenticationV1TokenRequest",
     "pods": "V1Pod",
+    "leases": "V1Lease",
     "events": "CoreV1Event",
     "mutatingwebhookconfigurations": "V1MutatingWebhookConfiguration",
     "networkpolicies": "V1NetworkPolicy",
@@ -37,7 +39,7 @@ _MODELS = {
     "replicationcontrollers": "V1ReplicationController",
     "statefulsets": "V1StatefulSet",
 }
-_NAMESPACED = ("serviceaccounts", "pods", "networkpolicies", "events")
+_NAMESPACED = ("serviceaccounts", "pods", "leases", "networkpolicies", "events")
 _FREELY_NAMED = ("events",)
 """Kinds whose names need not be names of DNS."""
 _NEEDED: Mapping[str, tuple[str, ...]] = {
