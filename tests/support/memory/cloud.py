@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -245,6 +246,7 @@ class MemoryCloud:
                 stack.enter_context(mock.patch.object(owner, name, value))
 
             stack.enter_context(mock.patch.dict(os.environ, _ENVIRONMENT, clear=False))
+            patch(self.kube, "clock", clock.time)
             patch(AwsSession, "_make", _make)
             patch(kube_connection, "from_eks", lambda found, token: _kube_client())
             patch(Run, "pause", clock.pause)
@@ -295,6 +297,10 @@ class _Clock:
     def __init__(self) -> None:
         self._skipped = 0.0
         self._lock = threading.Lock()
+
+    def __deepcopy__(self, _: Any) -> _Clock:
+        """A cloud that is copied has its time in common with the other."""
+        return self
 
     def monotonic(self) -> float:
         return time.monotonic() + self._skipped
@@ -352,8 +358,9 @@ def _client(service: str) -> Any:
 class _Answer:
     """An answer as the Kubernetes client hands it on."""
 
-    def __init__(self, status: int, body: Json) -> None:
+    def __init__(self, status: int, body: Json, at: datetime | None = None) -> None:
         self.status, self.reason = status, str(body.get("reason", ""))
+        self.headers = {"Date": format_datetime(at, usegmt=True)} if at else {}
         self.data = json.dumps(body).encode()
 
     def getheaders(self) -> dict[str, str]:
@@ -371,7 +378,8 @@ class _Rest:
     ) -> _Answer:
         cloud = _CURRENT[-1]
         try:
-            return _Answer(200, cloud.kubernetes(read_request(method, url, query_params or [], body)))
+            asked = read_request(method, url, query_params or [], body)
+            return _Answer(200, cloud.kubernetes(asked), cloud.kube.now)
         except Refusal as error:
             words = {"kind": "Status", "reason": error.code, "message": "refused in memory"}
             raise ApiException(http_resp=_Answer(error.status, words)) from error

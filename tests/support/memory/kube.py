@@ -1,15 +1,17 @@
-"""A Kubernetes API as values: namespaces, ServiceAccounts with tokens, and whatever else is put into them.
+"""A Kubernetes API as values: namespaces, ServiceAccounts with tokens, Leases, and whatever else there is.
 
 It answers requests as the API server does, as far as irsa asks: uids, versions, preconditions, merge patches,
-rehearsals (dryRun), lists of any kind, and discovery.
+replacing, rehearsals (dryRun), lists of any kind, by labels too, and discovery. What is written
+bears the time of that (managedFields), by this cluster's clock.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +25,8 @@ KINDS = {
     "serviceaccounts": "ServiceAccount",
 }
 """Namespaced kinds of the core group that discovery tells of."""
-NAMED = {"namespaces": "Namespace", **KINDS}
+NAMED = {"namespaces": "Namespace", "leases": "Lease", **KINDS}
+GROUPS = {"leases": "coordination.k8s.io/v1"}
 Key = tuple[str, str, str]
 """Resource, namespace ('' for a namespace itself), name."""
 
@@ -39,11 +42,13 @@ class Asked:
     subresource: str
     rehearsed: bool
     body: Json
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of a list: those that an object must have, with these values."""
 
     @property
     def operation(self) -> str:
         """As faults and the log name it: `create serviceaccounts`, `rehearse serviceaccounts` (dryRun)."""
-        verbs = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
+        verbs = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
         verb = verbs.get(self.method) or ("get" if self.name else "list")
         verb = "rehearse" if self.rehearsed else verb
         what = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
@@ -55,7 +60,14 @@ class MemoryKube:
 
     def __init__(self) -> None:
         self.objects: dict[Key, Json] = {}
+        self.clock: Callable[[], float] = time.time
+        """The cluster's: seconds since 1970."""
         self._version = 0
+
+    @property
+    def now(self) -> datetime:
+        """What the cluster's clock says, in whole seconds."""
+        return datetime.fromtimestamp(int(self.clock()), timezone.utc)
 
     def put(
         self, resource: str, namespace: str, name: str, body: Json | None = None, **metadata: Any
@@ -64,7 +76,8 @@ class MemoryKube:
         made = copy.deepcopy(body or {})
         self._version += 1
         made["metadata"] = {
-            "creationTimestamp": moment(),
+            "creationTimestamp": _text(self.now),
+            "managedFields": self._written(),
             **(made.get("metadata") or {}),
             "name": name,
             "uid": f"uid-{self._version}",
@@ -72,7 +85,7 @@ class MemoryKube:
             **({"namespace": namespace} if namespace else {}),
             **metadata,
         }
-        made |= {"apiVersion": "v1", "kind": NAMED[resource]}
+        made |= {"apiVersion": GROUPS.get(resource, "v1"), "kind": NAMED[resource]}
         self.objects[resource, namespace, name] = made
         return made
 
@@ -87,7 +100,13 @@ class MemoryKube:
             return _discovery(asked.resource)
         if asked.subresource == "token":
             return self._token(asked)
-        work = {"GET": self._get, "POST": self._create, "PATCH": self._patch, "DELETE": self._delete}
+        work = {
+            "GET": self._get,
+            "POST": self._create,
+            "PUT": self._replace,
+            "PATCH": self._patch,
+            "DELETE": self._delete,
+        }
         return copy.deepcopy(work[asked.method](asked))
 
     def _get(self, asked: Asked) -> Json:
@@ -96,11 +115,13 @@ class MemoryKube:
         items = [
             body
             for (resource, namespace, _), body in self.objects.items()
-            if resource == asked.resource and asked.namespace in ("", namespace)
+            if resource == asked.resource
+            and asked.namespace in ("", namespace)
+            and asked.labels.items() <= (body["metadata"].get("labels") or {}).items()
         ]
         return {
             "kind": f"{NAMED.get(asked.resource, '')}List",
-            "apiVersion": "v1",
+            "apiVersion": GROUPS.get(asked.resource, "v1"),
             "metadata": {},
             "items": items,
         }
@@ -117,6 +138,21 @@ class MemoryKube:
             del self.objects[asked.resource, namespace, name]
         return made
 
+    def _replace(self, asked: Asked) -> Json:
+        there = self._there(asked)
+        old, new = there["metadata"], copy.deepcopy(asked.body)
+        if new["metadata"].get("resourceVersion", old["resourceVersion"]) != old["resourceVersion"]:
+            raise Refusal("Conflict", 409)
+        self._version += 1
+        new["metadata"] |= {key: old[key] for key in ("name", "namespace", "uid", "creationTimestamp")}
+        new["metadata"] |= {"resourceVersion": str(self._version), "managedFields": self._written()}
+        there.clear()
+        there.update(new)
+        return there
+
+    def _written(self) -> list[Json]:
+        return [{"manager": "irsa", "operation": "Update", "time": _text(self.now)}]
+
     def _patch(self, asked: Asked) -> Json:
         there = self._there(asked)
         patch = copy.deepcopy(asked.body)
@@ -125,7 +161,7 @@ class MemoryKube:
             raise Refusal("Conflict", 409)
         self._version += 1
         _merge(there, patch)
-        there["metadata"]["resourceVersion"] = str(self._version)
+        there["metadata"] |= {"resourceVersion": str(self._version), "managedFields": self._written()}
         return there
 
     def _delete(self, asked: Asked) -> Json:
@@ -171,12 +207,18 @@ def read_request(method: str, url: str, query: Sequence[tuple[str, str]], body: 
     if rest[0] == "namespaces" and len(rest) > 2:
         namespace, rest = rest[1], rest[2:]
     resource, name, subresource = (*rest, "", "")[:3]
-    return Asked(method, resource, namespace, name, subresource, rehearsed, plain)
+    terms = [term for key, text in query if key == "labelSelector" for term in text.split(",")]
+    labels = {key: value for key, _, value in (term.partition("=") for term in terms)}
+    return Asked(method, resource, namespace, name, subresource, rehearsed, plain, labels)
 
 
 def moment(**ago: float) -> str:
     """A time as the API writes it; `hours=1` is an hour from now."""
-    return (datetime.now(timezone.utc) + timedelta(**ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _text(datetime.now(timezone.utc) + timedelta(**ago))
+
+
+def _text(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _plain(body: Any) -> Any:
