@@ -12,6 +12,7 @@ from time import sleep
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import Conflict
 from irsa_cli.usecases.command.leftovers import came_between
+from irsa_cli.usecases.command.look_again import with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import told_to_stop
 
@@ -52,7 +53,7 @@ def until_settled(attempt: Callable[[], Result], settings: Settings) -> Result:
     attempts = Attempts(settings)
     for number in attempts:
         try:
-            result = attempt()
+            result = with_its_locks(attempt, settings.hold)
         except Conflict as error:
             if number == ATTEMPTS:
                 raise
