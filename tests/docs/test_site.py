@@ -187,3 +187,15 @@ def test_the_reader_s_system_decides_between_light_and_dark() -> None:
         "(prefers-color-scheme: light)",
         "(prefers-color-scheme: dark)",
     ]
+
+
+def test_the_first_page_links_to_every_page() -> None:
+    listed = set(re.findall(r"\]\(([^)#]+\.md)", (DOCS / "index.md").read_text(encoding="utf-8")))
+    assert {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} - listed == {"index.md"}
+
+
+def test_the_readme_links_to_every_how_to() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [
+        path.name for path in (DOCS / "how-to").glob("*.md") if f"](docs/how-to/{path.name})" not in readme
+    ] == []

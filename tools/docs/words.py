@@ -65,7 +65,6 @@ OLD = (
 NOT_YET = frozenset(
     {
         "CONTRIBUTING.md",
-        "README.md",
         "docs/explanation/architecture.md",
         "docs/explanation/reliability.md",
         "docs/explanation/six-steps.md",
