@@ -71,7 +71,6 @@ NOT_YET = frozenset(
         "docs/explanation/transaction.md",
         "docs/how-to/ci.md",
         "docs/how-to/permissions.md",
-        "docs/how-to/recover.md",
         "docs/reference/causes.md",
         "docs/reference/commands.md",
         "docs/reference/config.md",
