@@ -61,7 +61,8 @@ docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 	$(BIN)/python tools/docs/commands.py --check
 	$(BIN)/python tools/docs/config_schema.py --check
 	$(BIN)/python tools/docs/well_known_policies.py --check
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python tools/docs/words.py --check
+	$(BIN)/python -m zensical build --strict --clean
 
 faults: $(VENV)/.ready  ## Break every call of every command in every way, and runs at the same time (SAMPLE=seconds)
 	@test "$(STAGE)" = sandbox || $(BIN)/python tools/envtest/build.py
@@ -91,4 +92,4 @@ format: $(VENV)/.ready  ## Format the code
 	$(BIN)/ruff format .
 
 clean:  ## Remove what was built
-	rm -rf $(VENV) site coverage.json .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis tools/envtest/bin
+	rm -rf $(VENV) site .cache coverage.json .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis tools/envtest/bin

@@ -32,7 +32,7 @@ HEAD = """\
 
 Why IRSA does not work: what `irsa doctor` looks for. `irsa doctor --explain ID` shows one of them,
 `--explain all` lists them; neither asks anybody. How to use it is in
-[It doesn't work](../how-to/doesnt-work.md).
+[Diagnose a pod without its role](../how-to/doesnt-work.md).
 
 Each check ends with one of three verdicts:
 
