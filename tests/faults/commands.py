@@ -103,11 +103,13 @@ def _half_made(stage: FaultStage) -> None:
 
 
 def _lose_the_journal(stage: FaultStage) -> None:
+    """Go on much later, where nothing of it is known."""
     shutil.rmtree(stage.state)
+    stage.let_locks_end()
 
 
 def _cut_off_in_the_middle(stage: FaultStage) -> None:
-    stage.interrupt((*_CREATE, *_ONE, "--verify"), Call("kubernetes", "POST serviceaccounts", 1))
+    stage.interrupt((*_CREATE, *_ONE, "--verify"), Call("kubernetes", "POST serviceaccounts", 2))
 
 
 def _cut_off_before_the_end(stage: FaultStage) -> None:

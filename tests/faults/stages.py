@@ -19,6 +19,7 @@ from irsa_cli.sandbox.exchange import Endpoint, Exchange
 from irsa_cli.sandbox.server import Server
 from irsa_cli.sandbox.tls import make_tls
 from tests.faults.injections import INJECTIONS, Call
+from tests.faults.leases import lasting
 from tests.faults.proxy import ProxyFront
 from tests.faults.zygote import Process, Zygote
 from tests.support.assets import find_assets, missing
@@ -34,6 +35,10 @@ ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/" + "FA017" * 6 + "00"
 SID = "IrsaSID"
 """What stands in a neutral world for the Sid of irsa's statement on a role of others."""
 TOKEN_SECONDS = 300.0
+LOCK_SECONDS = 4.0
+"""For how long a lock holds that is not renewed; one of a run that is dead is over some seconds later."""
+LOCKS = {"IRSA_LOCK_DURATION": f"{LOCK_SECONDS:g}", "IRSA_LOCK_TIMEOUT": "30s"}
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 IMMORTAL = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -47,8 +52,20 @@ class FaultStage(Stage):
     """The world before the run that `interrupt` cut off."""
 
     def env(self, user: str = "admin") -> dict[str, str]:
-        """See `Stage.env`; AWS is reached by HTTPS."""
-        return {**super().env(user), **self.setting.aws_env}
+        """See `Stage.env`; AWS is reached by HTTPS, and locks are short."""
+        return {**super().env(user), **self.setting.aws_env, **LOCKS}
+
+    def leases(self) -> list[Json]:
+        """The Leases by which runs hold locks; they are no part of the world."""
+        found: list[Json] = self.kube.get(LEASES).body["items"]
+        return found
+
+    def let_locks_end(self) -> None:
+        """Let so much time pass that the locks of runs that are dead are over, in no time."""
+        found = self.leases()
+        assert not lasting(found, LOCK_SECONDS), lasting(found, LOCK_SECONDS)
+        for lease in found:
+            assert self.kube.delete(f"{LEASES}/{lease['metadata']['name']}").status == 200
 
     @property
     def state(self) -> Path:
@@ -195,6 +212,7 @@ class RealSetting(Setting):
 
     def _clean(self) -> None:
         self._sandbox.add_cluster(self._spec)
+        self._plane.admin.delete(LEASES)
         # What is foreign is made once, and again when it was harmed.
         intact = self._foreign is not None and self._foreign.is_standing()
         if not intact:
