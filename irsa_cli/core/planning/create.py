@@ -148,6 +148,16 @@ def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]
     return changes
 
 
+def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
+    """What the plan builds on, and its maker may roll back yet: the provider that another run has just made.
+
+    As changes that change nothing, for who asks which locks it takes to count on it.
+    """
+    if current.provider is None or not current.provider_is_young:
+        return []
+    return [Change(Kind.PROVIDER, (desired.identity.provider_arn,), current.provider, current.provider)]
+
+
 def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     if desired.role is None:
         return []

@@ -21,6 +21,7 @@ from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.converge import voids
+from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.recovery.leftovers import began
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.wide_trust import WideTrust
@@ -85,6 +86,8 @@ class Work:
             look = self.look if first and self.look is not None else self._look
             current = look(self.desired)
         todo = self.planner(self.desired, current)
+        if self.settings.hold is not None and len(todo):
+            self.settings.hold.secure([*todo, *counted_on(self.desired, current)])
         warnings = self._warnings(current, todo)
         result = self._carry_out(todo)
         result.warnings = warnings if result.error is None else ()
