@@ -8,6 +8,7 @@ What is planned differs from command to command (`irsa_cli.core.planning.create`
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count
 from time import sleep, time
@@ -82,12 +83,15 @@ class Work:
 
     def _attempt(self, *, first: bool) -> Result:
         """One attempt."""
-        with naming_caller(self.connection.aws.caller):
+        hold = self.settings.hold
+        with naming_caller(self.connection.aws.caller), ThreadPoolExecutor(1) as pool:
+            busy = pool.submit(hold.busy) if hold is not None else None
             look = self.look if first and self.look is not None else self._look
             current = look(self.desired)
+            others = busy.result() if busy is not None else ()
         todo = self.planner(self.desired, current)
-        if self.settings.hold is not None and len(todo):
-            self.settings.hold.secure([*todo, *counted_on(self.desired, current)])
+        if hold is not None and len(todo):
+            hold.secure(todo, counted_on=counted_on(self.desired, current), busy=others)
         warnings = self._warnings(current, todo)
         result = self._carry_out(todo)
         result.warnings = warnings if result.error is None else ()
