@@ -38,10 +38,14 @@ class Leases(Calls):
         return self._dated("create leases", self._coordination.create_namespaced_lease, namespace, body)
 
     def replace_lease(self, namespace: str, name: str, body: Json) -> Dated:
-        """PUT a Lease, if it is still the one whose `metadata.resourceVersion` the body has.
+        """PUT a Lease, if it is still the one whose `uid` and `resourceVersion` the body's metadata have.
 
-        `CONFLICT`: it has been written since; `NOT_FOUND`: it is gone.
+        `CONFLICT`: it has been written since, is gone, or is another one by now. A PUT without the uid would
+        make it anew where it is gone, whatever its version: that raises `ValueError`, and nothing is sent.
+        https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/coordination/lease/strategy.go
         """
+        if not all(body["metadata"].get(key) for key in ("uid", "resourceVersion")):
+            raise ValueError("a Lease is replaced by its uid and its version only")
         replace = self._coordination.replace_namespaced_lease
         return self._dated("update leases", replace, name, namespace, body)
 

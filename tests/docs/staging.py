@@ -53,6 +53,22 @@ def rules(path: Path = PERMISSIONS / "rbac.yaml") -> list[Rule]:
     ]
 
 
+def lock_rules(path: Path = PERMISSIONS / "rbac.yaml", namespace: str = "") -> list[Rule]:
+    """The rules about Leases of the documented Roles, in their own namespaces or in this one."""
+    return [
+        Rule(
+            tuple(rule["verbs"]),
+            tuple(rule["resources"]),
+            namespace or role["metadata"]["namespace"],
+            groups=tuple(rule["apiGroups"]),
+        )
+        for role in rbac(path)
+        if role["kind"] == "Role"
+        for rule in role["rules"]
+        if "leases" in rule["resources"]
+    ]
+
+
 def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
     """A policy that lacks one action; what it denies, it denies still."""
     statements = []
@@ -155,7 +171,7 @@ def _limited_caller(sandbox: Sandbox) -> dict[str, str]:
     """A caller who may do everything documented but attach policies."""
     associate(sandbox)
     sandbox.add_user("ci", policy=without(iam_policy(), "iam:AttachRolePolicy"))
-    sandbox.grant(CLUSTER, "ci", rules=rules())
+    sandbox.grant(CLUSTER, "ci", rules=[*rules(), *lock_rules()])
     return sandbox.env(user="ci")
 
 

@@ -306,7 +306,7 @@ def caller(
 
 def _admit(sandbox: Sandbox, policy: dict[str, Any], rules: Sequence[Rule]) -> None:
     sandbox.add_user("ci", policy=policy)
-    sandbox.grant(staging.CLUSTER, "ci", rules=rules)
+    sandbox.grant(staging.CLUSTER, "ci", rules=[*rules, *staging.lock_rules()])
 
 
 def _administrator(sandbox: Sandbox) -> KubeClient:
@@ -367,8 +367,8 @@ def test_every_documented_permission_is_tried() -> None:
 
 def test_every_role_is_bound_to_the_documented_group() -> None:
     objects = staging.rbac()
-    roles = {item["metadata"]["name"] for item in objects if item["kind"] == "ClusterRole"}
-    bindings = [item for item in objects if item["kind"] == "ClusterRoleBinding"]
+    roles = {item["metadata"]["name"] for item in objects if item["kind"].endswith("Role")}
+    bindings = [item for item in objects if item["kind"].endswith("RoleBinding")]
     assert {binding["roleRef"]["name"] for binding in bindings} == roles
     group = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "irsa"}
     assert all(binding["subjects"] == [group] for binding in bindings)

@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.main import run
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.sandbox import Sandbox
 from tests.docs import staging
+from tests.support import locking
 from tests.support.controlplane import ControlPlane
 from tests.support.eks import bearer
 from tests.support.kubeclient import Answer, Json, KubeClient
+from tests.support.kubes import kube_of
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 POD = {
@@ -27,6 +30,9 @@ POD = {
     "metadata": {"name": "evil"},
     "spec": {"containers": [{"name": "c", "image": "i"}]},
 }
+OWN = "backend"
+"""The namespace of rbac-namespaced.yaml, in whose place the test's is put; `default`, of the locks, stays."""
+LEASES = "/apis/coordination.k8s.io/v1/namespaces"
 EVERYTHING = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
 
 
@@ -97,6 +103,14 @@ def attempts(who: Intruder) -> list[Attempt]:
         found.append(Attempt("GET", "/api/v1/secrets", headers=headers))
     account = f"system:serviceaccount:kube-system:{who.victim}"
     found.append(Attempt("GET", "/api/v1/secrets", headers={"Impersonate-User": account}))
+    for place in (who.other, "kube-system", "kube-node-lease"):
+        lease = {"metadata": {"name": "evil"}, "spec": {"holderIdentity": "evil"}}
+        found += [
+            Attempt("POST", f"{LEASES}/{place}/leases", lease),
+            Attempt("PUT", f"{LEASES}/{place}/leases/evil", lease),
+            Attempt("GET", f"{LEASES}/{place}/leases/kube-scheduler"),
+            Attempt("DELETE", f"{LEASES}/{place}/leases/kube-scheduler"),
+        ]
     for place in places:
         base = f"/api/v1/namespaces/{place}"
         role = {"metadata": {"name": "evil"}, "rules": EVERYTHING}
@@ -147,14 +161,15 @@ def _objects(name: str, group: str, namespace: str) -> Iterator[tuple[str, Json]
         kind = f"{item['kind'].lower()}s"
         for subject in item.get("subjects", []):
             subject["name"] = group
-        if item["kind"].startswith("Cluster"):
-            item["metadata"]["name"] += f"-{group}"
-            if "roleRef" in item:
-                item["roleRef"]["name"] += f"-{group}"
-            yield f"{RBAC}/{kind}", item
-        else:
+        documented = item["metadata"].get("namespace")
+        if documented == OWN:
             item["metadata"]["namespace"] = namespace
             yield f"{RBAC}/namespaces/{namespace}/{kind}", item
+            continue
+        item["metadata"]["name"] += f"-{group}"
+        if "roleRef" in item:
+            item["roleRef"]["name"] += f"-{group}"
+        yield f"{RBAC}/{f'namespaces/{documented}/' if documented else ''}{kind}", item
 
 
 @pytest.fixture
@@ -220,6 +235,20 @@ def test_the_administrator_can_do_what_is_tried(enter: Callable[..., Intruder]) 
     who = enter("rbac-namespaced.yaml")
     assert len(_successes(who.plane.admin, [*attempts(who)][:3])) == 3
     assert all(attempt.by(who.plane.admin).status < 300 for attempt in [*beyond(who).values()][:5])
+
+
+@pytest.mark.parametrize("file", ["rbac.yaml", "rbac-namespaced.yaml"])
+def test_locks_are_taken_in_the_namespace_of_the_file_only(
+    enter: Callable[..., Intruder], unique: str, file: str
+) -> None:
+    who = enter(file)
+    place, other = ("default", who.own) if file == "rbac.yaml" else (who.own, "default")
+    kube = kube_of(who.client)
+    _until_granted(who.client, f"{LEASES}/{place}/leases/none")
+    locking.all_of_it(kube, place, unique)
+    with pytest.raises(ServiceError) as caught:
+        locking.take(kube, other, unique)
+    assert (caught.value.code, caught.value.status) == ("Forbidden", 403)
 
 
 def test_by_namespace_nothing_beyond_it_is_reached(enter: Callable[..., Intruder]) -> None:

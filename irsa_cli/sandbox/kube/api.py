@@ -2,7 +2,7 @@
 
 It serves what irsa calls, and what somebody may put into a namespace to see what irsa does: the kinds in
 `kinds`, tokens of ServiceAccounts, SelfSubjectAccessReview, API discovery, the issuer's documents and the
-version. No watch, no labelSelector, no server-side apply, no PUT, no managedFields. A bare server differs
+version. No watch, no server-side apply; PUT and managedFields of Leases only. A bare server differs
 when `controllers` is on: see `store.Store`.
 """
 
@@ -72,7 +72,7 @@ class KubeApi:
         self._store = Store(controllers=controllers)
         self._admission = Admission(self._store, webhook_region, webhook_ca, associated)
         self._admission.install()
-        self._resources = Resources(self._store, self._admission)
+        self._resources = Resources(self._store, self._admission, self._authorizer)
         self._tokens = TokenIssuer(issuer, signing_key)
 
     @property
@@ -130,7 +130,7 @@ class KubeApi:
             return self._token(request, route)
         if (route.group, route.full_resource) == SELF_REVIEWS:
             return self._access_review(request, route, who)
-        return self._resources.answer(request, route)
+        return self._resources.answer(request, route, who)
 
     def _identify(self, request: Request) -> Identity:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

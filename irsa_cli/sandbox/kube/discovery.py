@@ -52,13 +52,17 @@ def _kinds(group: str) -> list[Kind]:
     return [kind for (place, _), kind in sorted(KINDS.items()) if place == group]
 
 
+def _verbs(kind: Kind) -> list[str]:
+    return [*_VERBS, "update"] if kind.replaced else _VERBS
+
+
 def _resources(group: str) -> JsonObject:
     resources: list[dict[str, Any]] = []
     for kind in _kinds(group):
         common = {"namespaced": kind.namespaced, "singularName": kind.singular}
         names = {"shortNames": list(kind.short_names)} if kind.short_names else {}
         resources.append(
-            {"name": kind.resource, **common, "kind": kind.kind, "verbs": _VERBS, **names},
+            {"name": kind.resource, **common, "kind": kind.kind, "verbs": _verbs(kind), **names},
         )
         if kind in _SUBRESOURCES:
             name, _, _, of_kind, verbs = _SUBRESOURCES[kind]
@@ -105,7 +109,7 @@ def _aggregated_resource(kind: Kind) -> JsonObject:
         "responseKind": {"group": kind.group, "version": "v1", "kind": kind.kind},
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
-        "verbs": _VERBS,
+        "verbs": _verbs(kind),
     }
     if kind.short_names:
         entry["shortNames"] = list(kind.short_names)

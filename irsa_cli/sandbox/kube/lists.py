@@ -14,15 +14,18 @@ from werkzeug.wrappers import Request
 from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.objects.kinds import Kind
 from irsa_cli.sandbox.kube.objects.schema import JsonObject
+from irsa_cli.sandbox.kube.selectors import label_test
 
 _META = "meta.k8s.io/v1"
-_UNSERVED = ("labelSelector", "watch")
+_UNSERVED = ("watch",)
 
 
 def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonObject]) -> JsonObject:
     """The list, or the page of it, that `request` asks for; `version` is the store's resourceVersion."""
     refuse_unserved(request)
     objects = _selected(kind, request.args.get("fieldSelector", ""), objects)
+    fits = label_test(request.args.get("labelSelector", ""))
+    objects = [obj for obj in objects if fits(obj["metadata"].get("labels", {}))]
     limit = _read_limit(request.args.get("limit", "0"))
     metadata: dict[str, Any] = {"resourceVersion": version}
     if request.args.get("continue"):
@@ -31,7 +34,8 @@ def answer_list(request: Request, kind: Kind, version: str, objects: list[JsonOb
         objects = [obj for obj in objects if _key(obj) >= start]
     if 0 < limit < len(objects):
         metadata["continue"] = _token(version, _key(objects[limit - 1]) + "\0")
-        if not request.args.get("fieldSelector"):  # How many of the rest are selected nobody has counted.
+        # How many of the rest are selected nobody has counted.
+        if not any(request.args.get(key) for key in ("fieldSelector", "labelSelector")):
             metadata["remainingItemCount"] = len(objects) - limit
         objects = objects[:limit]
     if wants(request, "PartialObjectMetadataList", _META):

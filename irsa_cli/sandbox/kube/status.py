@@ -162,6 +162,12 @@ def unsupported_patch_type() -> ApiError:
     return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 
+def version_missing(resource: str, name: str, *, group: str = "") -> ApiError:
+    """422 to an update that does not say which version it is of."""
+    why = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
+    return invalid(resource, name, [why], group=group)
+
+
 def unreadable_version(version: str) -> ApiError:
     """500, as a real server has it: a resourceVersion that is not a number."""
     return ApiError(500, "", f'strconv.ParseUint: parsing "{version}": invalid syntax')

@@ -73,6 +73,12 @@ def read_patch(request: Request) -> JsonObject:
     return _parse(read_bytes(request), "error decoding patch: not a JSON object")
 
 
+def read_manager(request: Request) -> str:
+    """Whom managedFields name: who the query says writes, else the beginning of the User-Agent."""
+    agent = request.headers.get("User-Agent", "").split("/")[0]
+    return request.args.get("fieldManager") or agent or "unknown"
+
+
 def read_dry_run(request: Request, verb: str) -> bool:
     """Whether the query says `dryRun=All`; 422 for any other value."""
     return _is_dry_run(request.args.getlist("dryRun"), f"{verb}Options")
@@ -118,6 +124,13 @@ def typed_response(request: Request, body: JsonObject, mimetype: str) -> Respons
     if request.headers.get("Accept") and not request.accept_mimetypes.best_match([mimetype]):
         raise status.not_acceptable(mimetype)
     return json_response(body, mimetype=mimetype)
+
+
+def check_named(obj: JsonObject, name: str) -> None:
+    """400 when the body of an update names no object; `name` is that of the path."""
+    if not obj["metadata"].get("name"):
+        why = f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        raise status.bad_request(why)
 
 
 def check_place(obj: JsonObject, namespace: str, name: str = "") -> None:

@@ -140,9 +140,14 @@ class MemoryKube:
         return made
 
     def _replace(self, asked: Asked) -> Json:
-        there = self._there(asked)
-        old, new = there["metadata"], copy.deepcopy(asked.body)
-        if new["metadata"].get("resourceVersion", old["resourceVersion"]) != old["resourceVersion"]:
+        new = copy.deepcopy(asked.body)
+        there = self.objects.get((asked.resource, asked.namespace, asked.name))
+        old = there["metadata"] if there else {}
+        if new["metadata"].get("uid", old.get("uid")) != old.get("uid"):
+            raise Refusal("Conflict", 409)
+        if there is None:
+            return self._create(asked)
+        if new["metadata"].get("resourceVersion") != old["resourceVersion"]:
             raise Refusal("Conflict", 409)
         self._version += 1
         new["metadata"] |= {key: old[key] for key in ("name", "namespace", "uid", "creationTimestamp")}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.objects import pods, webhooks
+from irsa_cli.sandbox.kube.objects import leases, pods, webhooks
 from irsa_cli.sandbox.kube.objects.schema import BYTES, OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
 
 _REFERENCE_FIELDS = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
@@ -31,7 +31,8 @@ class Kind:
     `answers_deleted`: a DELETE answers the object, not a Status. `kept` are fields that only the server (or
     a subresource) writes, `frozen` those that nobody changes, with the reason given to those who try.
     `fill_in` sets defaults, `problems` tells what is wrong beyond the metadata. `selectable` are the fields
-    that a fieldSelector may name beside the object's name and namespace.
+    that a fieldSelector may name beside the object's name and namespace. `replaced`: a PUT is served, which
+    makes the object where there is none; `noted`: its managedFields are kept.
     """
 
     kind: str
@@ -46,6 +47,8 @@ class Kind:
     fill_in: Callable[[JsonObject], None] = _nothing
     problems: Callable[[JsonObject], list[status.FieldError]] = _no_problems
     selectable: tuple[str, ...] = ()
+    replaced: bool = False
+    noted: bool = False
 
     @property
     def version(self) -> str:
@@ -138,17 +141,12 @@ SECRETS = Kind(
 LEASES = Kind(
     "Lease",
     "leases",
-    {
-        **OBJECT,
-        "spec": {
-            "holderIdentity": str,
-            "leaseDurationSeconds": int,
-            "acquireTime": str,
-            "renewTime": str,
-            "leaseTransitions": int,
-        },
-    },
-    group="coordination.k8s.io",
+    leases.LEASE,
+    group=leases.GROUP,
+    fill_in=leases.fill_in,
+    problems=leases.problems,
+    replaced=True,
+    noted=True,
 )
 _OBJECT_FIELDS = tuple(f"involvedObject.{part}" for part in _REFERENCE_FIELDS)
 EVENTS = Kind(

@@ -6,8 +6,10 @@ The types of what all objects have, and of requests that are no objects; those o
 
 import base64
 import binascii
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 JsonObject = dict[str, Any]
@@ -41,10 +43,21 @@ class Bytes:
     """A string that is base64."""
 
 
-RAW, BYTES = Raw(), Bytes()
-Schema = type | ListOf | MapOf | Raw | Bytes | Mapping[str, Any]
+@dataclass(frozen=True)
+class Int32:
+    """A whole number of 32 bits."""
 
-METADATA: Schema = {
+
+@dataclass(frozen=True)
+class MicroTime:
+    """A time with exactly six digits after the second, in any zone; kept in UTC."""
+
+
+RAW, BYTES, INT32, MICRO_TIME = Raw(), Bytes(), Int32(), MicroTime()
+Schema = type | ListOf | MapOf | Raw | Bytes | Int32 | MicroTime | Mapping[str, Any]
+_MICRO_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6})(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+METADATA: Mapping[str, Any] = {
     "name": str,
     "generateName": str,
     "namespace": str,
@@ -121,6 +134,26 @@ def _read_bytes(value: object, path: str) -> str:
     return text
 
 
+def _read_int32(value: object, path: str) -> int:
+    number: int = _read_scalar(int, value, path)
+    if not -(2**31) <= number < 2**31:
+        raise WrongTypeError(f"json: cannot unmarshal number {number} into field {path} of type int32")
+    return number
+
+
+def _read_micro_time(value: object, path: str) -> str:
+    text: str = _read_scalar(str, value, path)
+    found = _MICRO_TIME.fullmatch(text)
+    try:
+        if found is None:
+            raise ValueError
+        moment = datetime.fromisoformat(found[1] + found[2].replace("Z", "+00:00"))
+    except ValueError:
+        layout = "2006-01-02T15:04:05.000000Z07:00"
+        raise WrongTypeError(f'parsing time "{text}" as "{layout}": cannot parse it') from None
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def _read_object(schema: Mapping[str, Any], value: object, path: str) -> JsonObject:
     if not isinstance(value, dict):
         raise _wrong(value, "object", path or "(root)")
@@ -141,8 +174,8 @@ def read(schema: Schema, value: object, path: str = "") -> Any:
     """
     if value is None or isinstance(schema, Raw):
         return value
-    if isinstance(schema, Bytes):
-        return _read_bytes(value, path)
+    if isinstance(schema, Bytes | Int32 | MicroTime):
+        return _SPECIAL[type(schema)](value, path)
     if isinstance(schema, type):
         return _read_scalar(schema, value, path)
     if isinstance(schema, Mapping):
@@ -154,6 +187,13 @@ def read(schema: Schema, value: object, path: str = "") -> Any:
     if not isinstance(value, dict):
         raise _wrong(value, "object", path)
     return {key: "" if item is None else read(schema.value, item, path) for key, item in value.items()}
+
+
+_SPECIAL: Mapping[type, Callable[[object, str], Any]] = {
+    Bytes: _read_bytes,
+    Int32: _read_int32,
+    MicroTime: _read_micro_time,
+}
 
 
 def merge(target: object, patch: object) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 from irsa_cli.sandbox.kube import status
 from irsa_cli.sandbox.kube.objects import names
 from irsa_cli.sandbox.kube.objects.kinds import CONFIG_MAPS, KINDS, NAMESPACES, PODS, SERVICE_ACCOUNTS, Kind
+from irsa_cli.sandbox.kube.objects.ownership import noted
 from irsa_cli.sandbox.kube.objects.pods import grace_of
 from irsa_cli.sandbox.kube.objects.schema import JsonObject
 
@@ -42,6 +43,13 @@ def timestamp(moment: datetime | None = None) -> str:
 def random_end() -> str:
     """Five characters that make a generated name new."""
     return "".join(secrets.choice(_RANDOM) for _ in range(5))
+
+
+def _note(kind: Kind, old: JsonObject | None, new: JsonObject, manager: str) -> None:
+    """Set who has written what of `new`."""
+    new["metadata"].pop("managedFields", None)
+    if kind.noted and (entries := noted(old, new, manager, timestamp())):
+        new["metadata"]["managedFields"] = entries
 
 
 def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
@@ -109,12 +117,15 @@ class Store:
                 raise status.not_found(kind.resource, name, group=kind.group)
             return copy.deepcopy(found)
 
-    def create(self, kind: Kind, namespace: str, obj: JsonObject, *, dry_run: bool = False) -> JsonObject:
+    def create(
+        self, kind: Kind, namespace: str, obj: JsonObject, *, dry_run: bool = False, manager: str = "sandbox"
+    ) -> JsonObject:
         """Store `obj` under a new uid; 404 for a missing namespace, 403 for one that ends, 409, 422."""
         with self._lock:
             if kind.namespaced:
                 self.require_namespace(namespace, kind.resource, obj["metadata"].get("name", ""), kind.group)
             new = self._new_object(kind, namespace, obj)
+            _note(kind, None, new, manager)
             name = new["metadata"].get("name", "")
             errors = _errors(kind, new)
             if errors:
@@ -133,6 +144,39 @@ class Store:
                 self.create(CONFIG_MAPS, name, {"metadata": {"name": "kube-root-ca.crt"}})
             return copy.deepcopy(new)
 
+    def replace(
+        self,
+        kind: Kind,
+        namespace: str,
+        obj: JsonObject,
+        check_create: Callable[[], None],
+        *,
+        dry_run: bool = False,
+        manager: str = "sandbox",
+    ) -> tuple[JsonObject, bool]:
+        """Put `obj` where one of its name is, or is not: tells whether it was created.
+
+        Who names a uid means that object: 409 for another one, and when there is none. Else what is not there
+        is created, whatever version was named, after `check_create`. 409 for a stale resourceVersion, 422.
+        """
+        with self._lock:
+            metadata = obj["metadata"]
+            name, uid = metadata["name"], metadata.get("uid", "")
+            there = self._objects[kind].get((namespace, name))
+            found = there["metadata"]["uid"] if there else ""
+            if uid and uid != found:
+                why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
+                raise status.conflict(kind.resource, name, why, group=kind.group)
+            if there is None:
+                check_create()
+                new = {**obj, "metadata": {k: v for k, v in metadata.items() if k != "resourceVersion"}}
+                return self.create(kind, namespace, new, dry_run=dry_run, manager=manager), True
+            if metadata.get("resourceVersion", "") in ("", "0"):
+                raise status.version_missing(kind.resource, name, group=kind.group)
+            new = {**obj, "kind": kind.kind, "apiVersion": kind.api_version}
+            new["metadata"] = {**metadata, "namespace": namespace}
+            return self.update(kind, namespace, name, lambda _: new, dry_run=dry_run, manager=manager), False
+
     def update(
         self,
         kind: Kind,
@@ -142,6 +186,7 @@ class Store:
         *,
         part: str = "",
         dry_run: bool = False,
+        manager: str = "sandbox",
     ) -> JsonObject:
         """Replace an object by `change` of it; 404, 409 for a stale resourceVersion, 422.
 
@@ -157,6 +202,7 @@ class Store:
             else:
                 new = _with_server_fields(kind, old, new)
                 kind.fill_in(new)
+                _note(kind, old, new, manager)
             errors = [*_immutable_errors(kind, old, new), *_errors(kind, new)]
             if errors:
                 raise status.invalid(kind.kind, new["metadata"].get("name", ""), errors, group=kind.group)
