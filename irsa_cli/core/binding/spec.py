@@ -179,8 +179,6 @@ class CurrentState:
 
     With `role_only` the ServiceAccount is no part of the desired state, only evidence: None where the
     cluster is not asked.
-
-    `provider_is_young`: a run has made the provider so short a while ago that it may still roll it back.
     """
 
     provider: ProviderState | None
@@ -188,7 +186,6 @@ class CurrentState:
     service_account: CurrentServiceAccount | None
     namespace_exists: bool = True
     role_unreadable: str = ""
-    provider_is_young: bool = False
     bound_role: CurrentRole | None = None
     """The role that the ServiceAccount has, where that is another one than is desired, and can be read."""
     trust_quota: int = policy.TRUST_LIMIT

@@ -27,6 +27,7 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
     CommitState,
     DocumentState,
+    NamespaceState,
     OwnerState,
     Present,
     ProviderState,
@@ -146,6 +147,23 @@ def _owner_changes(desired: DesiredState, current: CurrentState) -> list[Change]
         maker = OwnerState(current.role.state.tags.get(TRANSACTION_TAG, NOBODY))
         changes.append(Change(Kind.ROLE_OWNER, (desired.role_name,), maker, ours))
     return changes
+
+
+def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
+    """What the plan builds on and does not change, and the run that makes it may roll back yet.
+
+    As changes that change nothing, by which the locks are found that such a run holds.
+    """
+    found: list[Change] = []
+    if current.provider is not None:
+        arn = desired.identity.provider_arn
+        found.append(Change(Kind.PROVIDER, (arn,), current.provider, current.provider))
+    if current.namespace_exists and not desired.role_only:
+        found.append(Change(Kind.NAMESPACE, (desired.namespace,), NamespaceState(), NamespaceState()))
+    if current.role is not None and desired.role is None:
+        trust = DocumentState(current.role.state.trust)
+        found.append(Change(Kind.TRUST_POLICY, (desired.role_name,), trust, trust))
+    return found
 
 
 def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change]:

@@ -6,7 +6,7 @@ What a project asks of all its runs (`.irsa.yaml`) is in `irsa_cli.usecases.comm
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -31,8 +31,22 @@ class LockOptions:
 class HeldLocks(Fence, Protocol):
     """What a run holds; see `irsa_cli.usecases.locks`."""
 
-    def secure(self, changes: Iterable[Change], /) -> None:
-        """Hold what these changes need; raises `LookAgain` when that was not held before."""
+    def busy(self) -> frozenset[str]:
+        """What other runs have locks for, as `secure` takes it."""
+        ...
+
+    def secure(
+        self,
+        changes: Iterable[Change],
+        /,
+        *,
+        counted_on: Iterable[Change] = (),
+        busy: Collection[str] = (),
+    ) -> None:
+        """Hold what these changes need, and what they count on where others are `busy` with it.
+
+        Raises `LookAgain` when that was not held before.
+        """
         ...
 
     def complete(self) -> bool:

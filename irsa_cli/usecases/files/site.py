@@ -230,9 +230,9 @@ class Site:
         lock = binding_lock(desired.namespace, desired.name)
 
         def work(held: Settings) -> Result:
-            look, asked = snapshot.observe, self.asked
+            looks = (snapshot.observe, snapshot.observe_anew)
             context = self._context(binding)
-            one = Work(self.connection, desired, converge, held, context, look, asked)
+            one = Work(self.connection, desired, converge, held, context, *looks, self.asked)
             return self._settled(str(binding), one)
 
         item = self._item(binding, lambda: when_needed(self.locks, settings, [lock], work))

@@ -6,7 +6,7 @@ One lock by itself is in `irsa_cli.usecases.locks.taking`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import uniform
@@ -83,9 +83,23 @@ class Hold:
 
     # Taking
 
-    def secure(self, changes: Iterable[Change]) -> None:
-        """Hold what a plan needs; raises `LookAgain` when that was not held while the plan was made."""
-        if self._more({*self.needs(changes), *self.late}):
+    def busy(self) -> frozenset[str]:
+        """The names of the Leases of other runs; none is looked for before this one holds anything."""
+        return self.taker.held_by_others() if self.held else frozenset()
+
+    def secure(
+        self,
+        changes: Iterable[Change],
+        *,
+        counted_on: Iterable[Change] = (),
+        busy: Collection[str] = (),
+    ) -> None:
+        """Hold what a plan needs, and what it counts on where another run is `busy` with that.
+
+        Raises `LookAgain` when that was not held while the plan was made.
+        """
+        waited_for = (lock for lock in self.needs(counted_on) if lock.name in busy)
+        if self._more({*self.needs(changes), *self.late, *waited_for}):
             raise LookAgain
 
     def complete(self) -> bool:

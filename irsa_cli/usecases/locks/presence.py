@@ -60,7 +60,7 @@ class Presence:
         self._lock = lock
         for path in self._path.parent.glob("*.lock"):
             if path != self._path and _is_old(path):
-                _is_left(path)
+                _is_left(path, remove=True)
 
     def end(self, *, left: bool = False) -> None:
         """Let go of the file; it stays where a Lease may be `left`, to tell that nobody holds that."""
@@ -72,21 +72,22 @@ class Presence:
 
 
 def is_dead(state_dir: Path, state: LeaseState) -> bool:
-    """Whether the holder's process is known to be gone; its file is then removed."""
+    """Whether the holder's process is known to be gone. Its file stays for a day: it may have held more."""
     if not is_plain(state.run) or state.annotations.get(HOST) != socket.gethostname():
         return False
-    return _is_left(_file_of(state_dir, state.run))
+    return _is_left(_file_of(state_dir, state.run), remove=False)
 
 
-def _is_left(path: Path) -> bool:
-    """Whether it is there and nobody's any more; then it is removed."""
+def _is_left(path: Path, *, remove: bool) -> bool:
+    """Whether it is there and nobody's any more; it is removed while nobody else can lock it."""
     try:
         os.close(open_own(path))
         lock = FileLock(path, mode=0o600)
         lock.acquire(timeout=0)
     except (OSError, Refused, Timeout):
         return False
-    _remove(path)
+    if remove:
+        _remove(path)
     lock.release()
     return True
 

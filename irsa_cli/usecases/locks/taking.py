@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from irsa_cli.core.marks.locks.lease import LeaseState, Timing, Writer, renewed
+from irsa_cli.core.marks.locks.lease import (
+    CLUSTER_LABEL,
+    MANAGED_BY,
+    MANAGER,
+    LeaseState,
+    Timing,
+    Writer,
+    renewed,
+)
 from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.values import attempts
 from irsa_cli.core.values.clock import boot_seconds
@@ -165,6 +173,19 @@ class Taker:
         """Whether nobody holds it any more: by the server's clock, by watching it, or as its run is dead."""
         margin = self.timing.margin
         return state.is_over(now, margin) or idle > state.seconds + margin or is_dead(self.state_dir, state)
+
+    def held_by_others(self) -> frozenset[str]:
+        """The names of the Leases that other runs of this cluster have, ended ones among them.
+
+        Raises as `take` does.
+        """
+        labels = f"{MANAGED_BY}={MANAGER},{CLUSTER_LABEL}={self.writer.cluster}"
+        try:
+            found = self.leases.leases(self.namespace, labels)
+        except ServiceError as error:
+            raise denied(error, self.namespace) from error
+        states = map(LeaseState.read, found)
+        return frozenset(state.name for state in states if state.holder not in ("", self.identity))
 
     def renew(self, held: HeldLock) -> None:
         """Write it once more; what fails in a way that passes is tried again by whoever asks for it."""

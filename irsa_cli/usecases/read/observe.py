@@ -11,16 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.marks import lifecycle
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ProviderState
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.read.lookup import current_account
-
-UNSETTLED_SECONDS = 900.0
-"""For how long the run that made a provider may still be there to roll it back."""
 
 
 def observe(connection: Connection, desired: DesiredState) -> CurrentState:
@@ -39,12 +36,10 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
     found_role, unreadable = role.result()
     policies.result()
     found_account = _evidence(connection, desired, found_role) if desired.role_only else account.result()
-    found_provider, provider_is_young = provider.result()
     # A ServiceAccount that is there needs no permission to create one.
     has_namespace = desired.role_only or found_account is not None or rehearsal.result()
     return CurrentState(
-        provider=found_provider,
-        provider_is_young=provider_is_young,
+        provider=provider.result(),
         role=found_role,
         role_unreadable=unreadable,
         service_account=found_account,
@@ -97,17 +92,10 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRol
     return reading.trust_quota(connection.iam) if size > policy.TRUST_LIMIT else policy.TRUST_LIMIT
 
 
-def _provider(connection: Connection, desired: DesiredState) -> tuple[ProviderState | None, bool]:
-    """The provider, and whether the run that made it may still roll it back."""
+def _provider(connection: Connection, desired: DesiredState) -> ProviderState | None:
     if desired.role_account != connection.cluster.account:
-        return None, False  # It lives in an account that this caller doesn't read.
-    found = reading.aged_provider(connection.iam, desired.identity.provider_arn)
-    if found is None:
-        return None, False
-    state, age = found
-    # What associate-oidc has made, it has made in one step, and doesn't roll back.
-    made_for_account = SERVICE_ACCOUNT_TAG in state.tags and TRANSACTION_TAG in state.tags
-    return state, made_for_account and age < UNSETTLED_SECONDS
+        return None  # It lives in an account that this caller doesn't read.
+    return reading.provider(connection.iam, desired.identity.provider_arn)
 
 
 def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRole | None, str]:

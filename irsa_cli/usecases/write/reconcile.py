@@ -8,8 +8,8 @@ What is planned differs from command to command (`irsa_cli.core.planning.create`
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import count
 from time import sleep, time
 from typing import Any
 
@@ -21,15 +21,17 @@ from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.converge import voids
+from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.recovery.leftovers import began
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.wide_trust import WideTrust
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.execute import Gate, perform
+from irsa_cli.usecases.command.look_again import LookAgain
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
@@ -55,7 +57,8 @@ def may_be_spreading(plan: Plan) -> bool:
 class Work:
     """One desired state and how it is to be brought about. `context` is what the journal says of the run.
 
-    `look` reads what is there the first time; when another run came between, everything is read anew.
+    `look` reads what is there the first time, `look_anew` once the locks are held that the plan needs; when
+    another run came between, everything is read anew.
     """
 
     connection: Connection
@@ -64,14 +67,24 @@ class Work:
     settings: Settings
     context: RunContext
     look: Callable[[DesiredState], CurrentState] | None = None
+    look_anew: Callable[[DesiredState], CurrentState] | None = None
     asked: Question | None = None
     """What was asked of EKS for several; one that is to be verified asks for itself."""
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
-        attempts, desired = count(), self.desired
+        desired, looks = self.desired, [self.look or self._look]
         asked = self._asked() if desired.gated and not self.settings.dry_run else None
-        result = until_settled(lambda: self._attempt(first=next(attempts) == 0), self.settings)
+
+        def attempt() -> Result:
+            look, looks[0] = looks[0], self._look
+            try:
+                return self._attempt(look)
+            except (LookAgain, Refused):
+                looks[0] = self.look_anew or self._look
+                raise
+
+        result = until_settled(attempt, self.settings)
         if asked is not None:
             asked.tell(result, desired.namespace, desired.name, desired.role_arn)
         return result
@@ -79,12 +92,16 @@ class Work:
     def _asked(self) -> Question:
         return self.asked or Question(self.connection, self.desired.namespace, self.desired.name)
 
-    def _attempt(self, *, first: bool) -> Result:
+    def _attempt(self, look: Callable[[DesiredState], CurrentState]) -> Result:
         """One attempt."""
-        with naming_caller(self.connection.aws.caller):
-            look = self.look if first and self.look is not None else self._look
+        hold = self.settings.hold
+        with naming_caller(self.connection.aws.caller), ThreadPoolExecutor(1) as pool:
+            busy = pool.submit(hold.busy) if hold is not None else None
             current = look(self.desired)
+            others = busy.result() if busy is not None else ()
         todo = self.planner(self.desired, current)
+        if hold is not None and len(todo):
+            hold.secure(todo, counted_on=counted_on(self.desired, current), busy=others)
         warnings = self._warnings(current, todo)
         result = self._carry_out(todo)
         result.warnings = warnings if result.error is None else ()

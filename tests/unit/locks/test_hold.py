@@ -1,5 +1,6 @@
 """Locks on a cluster in memory: taken, waited for, taken over, renewed, lost and given back."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -171,13 +172,27 @@ def test_without_the_servers_clock_it_is_watched(table: Table, monkeypatch: pyte
 def test_a_dead_process_of_this_machine_is_not_waited_for(table: Table) -> None:
     first, second = table.run("r1"), table.run("r2", 0.0)
     first.presence.show()
-    first.hold.take([A])
+    first.hold.take([A, ROLE])
     with pytest.raises(Refused):
         second.hold.take([A])
     first.presence.end(left=True)  # As a process that is gone has it.
     second.hold.take([A])
-    assert table.holder(A) == "r2"
-    assert not list((table.folder / "state" / "locks").glob("r1*"))
+    second.hold.take([ROLE])
+    assert table.holder(A) == table.holder(ROLE) == "r2"
+
+
+def test_files_of_the_dead_are_removed_after_a_day(table: Table) -> None:
+    first, second, living = table.run("r1"), table.run("r2"), table.run("r3")
+    for run in (first, living):
+        run.presence.show()
+    first.presence.end(left=True)
+    folder = table.folder / "state" / "locks"
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    second.presence.show()
+    assert {path.name for path in folder.iterdir()} == {"r2.lock", "r3.lock"}
+    second.presence.end()
+    assert {path.name for path in folder.iterdir()} == {"r3.lock"}
 
 
 def test_a_process_of_another_machine_is_never_called_dead(table: Table) -> None:
