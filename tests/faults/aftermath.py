@@ -97,6 +97,15 @@ class Aftermath:
         ended = self.command.deletes and essence(world, self.before) == self.desired
         return not any(codes) and (ended or not differences(self.before, world)), story
 
+    def recover_all(self) -> tuple[list[str], str]:
+        """Recover each unfinished run when the world is as desired: it has to stay so."""
+        story = ""
+        for path in unfinished(self.stage):
+            ending, process = self.irsa(self.stage, ("recover", path.stem, "-o", "json"), patient=True)
+            story += f"\nrecover: {tell(self.before, self._settled(), ending, process)}"
+        spoilt = essence(self.stage.world(), self.before) != self.desired
+        return ["recovering took away what another run has made"] if spoilt else [], story
+
     def _remains(self) -> tuple[bool, str]:
         """What was complete stays; everything else is as before the first run that left something."""
         complete = essence(self.stage.world(), self.before) == self.desired

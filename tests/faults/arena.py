@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -21,17 +21,21 @@ from tests.faults.conductor import Conductor
 from tests.faults.desired_states import AUDIENCE, SHARED
 from tests.faults.injections import kill
 from tests.faults.judge import Ending, Json, Object
+from tests.faults.leases import lasting, left_by_all
 from tests.faults.mending import Mending
 from tests.faults.places import Places
+from tests.faults.ran import Ran
 from tests.faults.schedule import Schedule
-from tests.faults.schedule_judge import Judgement, Ran, judge
-from tests.faults.stages import FaultStage, stages
+from tests.faults.schedule_judge import Judgement, judge
+from tests.faults.stages import LOCK_SECONDS, FaultStage, stages
 from tests.faults.story import tell_schedule
 from tests.faults.zygote import Process, Zygote
 from tests.support.stage import ACCOUNT, EVERYTHING, READ_ONLY, ROLE_ARN
 
 MOST_RUNS = 4
-CALM = ("--timeout", "20s", "--rollback-timeout", "15s", "-o", "json")
+CALM = ("--timeout", "45s", "--rollback-timeout", "15s", "-o", "json")
+WAITED = "another run is at work on "
+"""How the error begins of a run that has waited in vain for a lock."""
 HASTE = ("--timeout", "10s", "--rollback-timeout", "3s", "-o", "json")
 
 
@@ -84,15 +88,20 @@ class Arena:
         self._prepare(places)
         before = stage.world()
         self._sandbox.calls.clear()
-        processes = self._perform(schedule, places)
+        processes, paused = self._perform(schedule, places)
         stage.settle()
-        runs, calls = self._runs(places, processes), list(self._sandbox.calls)
+        runs, calls = self._runs(places, processes, paused), list(self._sandbox.calls)
         self._sandbox.faults.clear()
         after = stage.world()
+        leases = stage.leases()
         judgement = judge(before, after, runs, calls)
+        judgement.leaks += lasting(leases, LOCK_SECONDS)
+        if not any(run.struck for run in runs):
+            judgement.leaks += [f"{lease['metadata']['name']} is left" for lease in leases]
         story = tell_schedule(schedule, runs, calls, before, after, [process.err for process in processes])
         harmed = stage.harmed()
         mending = self._mend(places, before, runs, judgement)
+        mending.problems += left_by_all(stage.leases(), leases)
         harmed = sorted({*harmed, *stage.harmed()})
         shutil.rmtree(stage.folder)
         result = Result(schedule, judgement, mending.problems, time.monotonic() - started, harmed=harmed)
@@ -128,7 +137,8 @@ class Arena:
             self._sandbox.add_user(places.user(run), policy=EVERYTHING)
             self._sandbox.grant(stage.cluster, places.user(run), groups=("system:masters",))
 
-    def _perform(self, schedule: Schedule, places: Places) -> list[Process]:
+    def _perform(self, schedule: Schedule, places: Places) -> tuple[list[Process], Collection[int]]:
+        """The runs, which have ended, and the numbers of those that stood still for a while."""
         runs = range(len(schedule.parts))
         holds = {run: 0.7 * places.call_seconds(run) for run in runs}
         callers = {places.key(run): run for run in runs}
@@ -138,7 +148,9 @@ class Arena:
         def perform(run: int) -> Process:
             part = schedule.parts[run]
             conductor.wait_to_start(run)
-            limits = HASTE if part.strikes else CALM
+            limits: Sequence[str] = HASTE if part.strikes else CALM
+            if part.lock_timeout is not None:
+                limits = (*limits, "--lock-timeout", f"{part.lock_timeout:g}s")
             words = (*part.desired.arguments, "-c", places.stage.cluster, *limits)
             process = self._start(run, places, words, lossy=places.kills(run))
             conductor.began(run, process)
@@ -149,7 +161,7 @@ class Arena:
         with ThreadPoolExecutor(len(runs)) as pool:
             processes = list(pool.map(perform, runs))
         conductor.close()
-        return processes
+        return processes, conductor.paused
 
     def _start(
         self,
@@ -163,13 +175,16 @@ class Arena:
         env, folder = places.env(run, call_seconds), places.stage.folder
         return self._zygotes[run].start(words, env, folder, lossy=lossy, mutant=self._mutant)
 
-    def _runs(self, places: Places, processes: Sequence[Process]) -> list[Ran]:
+    def _runs(self, places: Places, processes: Sequence[Process], paused: Collection[int]) -> list[Ran]:
         struck = {fault.caller for fault in self._sandbox.faults.struck}
+        struck |= {places.key(run) for run in paused}
+        calls = list(self._sandbox.calls)
         outputs = [_document(process) for process in processes]
         known = {output["transaction"] for output in outputs if output.get("transaction")}
         runs = []
         for run, part in enumerate(places.schedule.parts):
             transaction = outputs[run].get("transaction")
+            mine = [call for call in calls if call.caller == places.key(run)]
             unknown = set(places.unfinished(run)) - known
             runs.append(
                 Ran(
@@ -179,6 +194,9 @@ class Arena:
                     killed=places.kills(run),
                     marks=frozenset({transaction} if transaction else unknown),
                     caller=places.key(run),
+                    began=min((call.started for call in mine), default=0.0),
+                    ended=max((call.ended for call in mine), default=0.0),
+                    waited=part.lock_timeout if _says_it_waited(outputs[run]) else None,
                 )
             )
         return runs
@@ -198,6 +216,10 @@ def _wait(process: Process) -> Process:
         kill(process)
         process.told_twice = True
     return process
+
+
+def _says_it_waited(output: Json) -> bool:
+    return str((output.get("error") or {}).get("message", "")).startswith(WAITED)
 
 
 def _document(process: Process) -> Json:

@@ -19,11 +19,14 @@ from irsa_cli.sandbox import Fault, Sandbox
 from tests.faults.aftermath import PATIENCE, Aftermath, journals, tell, unfinished
 from tests.faults.cases import Case, Recording, choose
 from tests.faults.commands import COMMANDS, Command
-from tests.faults.injections import CALL_SECONDS, DISK_FULL, WAYS, Call, kill
+from tests.faults.injections import CALL_SECONDS, DISK_FULL, PAUSES, WAYS, Call, kill
 from tests.faults.judge import BAD, TRANSACTION, Ending, Json, Verdict, differences, essence, judge
+from tests.faults.leases import lasting, left_by_all, left_in_silence
 from tests.faults.meddling import MEDDLED, Theirs, meddle
-from tests.faults.stages import FaultStage, stages
+from tests.faults.pausing import OTHER, Pause
+from tests.faults.stages import LOCK_SECONDS, FaultStage, stages
 from tests.faults.zygote import Process, Zygote
+from tests.support.stage import EVERYTHING
 
 RUN_SECONDS = 60.0
 """A run that takes longer is stuck."""
@@ -78,6 +81,8 @@ class Bench:
         self._sandbox = self._stack.enter_context(Sandbox())
         self._zygote = Zygote()
         self._stack.callback(self._zygote.close)
+        self._another = self._zygote.twin()
+        self._stack.callback(self._another.close)
         self._setting = self._stack.enter_context(stages(self._name, self._sandbox))
         return self
 
@@ -100,7 +105,7 @@ class Bench:
         before, lines = stage.world(), sum(len(path.read_bytes().splitlines()) for path in journals(stage))
         if case is not None:
             self._arm(case.injection, case.call, case.before)
-        ending, _ = self._irsa(stage, (*command.words(stage), *limits), call_seconds)
+        ending, _ = self._irsa(stage, (*command.words(stage), *limits), call_seconds, command.env)
         calls = [(call.service, call.operation) for call in self._sandbox.calls]
         stage.settle()
         assert case is not None or not stage.harmed(), f"{command.name} harms {stage.harmed()}"
@@ -112,13 +117,17 @@ class Bench:
         self._mutant = mutant
         command = COMMANDS[case.command]
         stage = self._fresh(command)
+        if case.injection in PAUSES:
+            return self._play_paused(case, recording, stage, started)
         before = stage.world()
         theirs = self._break(case, stage, recording)
         limit = None
         if case.injection == DISK_FULL:
             limit = ([0, *recording.journal])[case.call.skip] + 10  # A torn line, as a full disk leaves it.
         words = (*command.words(stage), *HASTE)
-        ending, process = self._irsa(stage, words, CALL_SECONDS, file_limit=limit, lossy=case.kills)
+        ending, process = self._irsa(
+            stage, words, CALL_SECONDS, command.env, file_limit=limit, lossy=case.kills
+        )
         stage.settle()
         self._sandbox.faults.clear()
         self._sandbox.lag = 0.0
@@ -127,6 +136,12 @@ class Bench:
         world = stage.world()
         verdict = _verdict(case, before, recording.desired, world, ending, theirs)
         story = tell(before, world, ending, process)
+        leases = stage.leases()
+        may_stay = case.kills or ending.code is None or case.call.operation == "POST leases"
+        kept = [
+            *lasting(leases, LOCK_SECONDS),
+            *left_in_silence(leases, may_stay=may_stay, said=bytes(process.err)),
+        ]
         harmed = stage.harmed()
         after, recovered, rest = "", True, ""
         if not theirs:
@@ -138,12 +153,49 @@ class Bench:
             if not known:
                 recovered, story = False, f"{story}\nno journal knows of what it left"
         harmed = sorted({*harmed, *stage.harmed()})
+        if kept := [*kept, *(left_by_all(stage.leases(), leases) if not theirs else [])]:
+            verdict = Verdict.LEAK
+            rest += "".join(f"\na lock: {text}" for text in kept)
         if harmed:
             verdict = Verdict.HARM
             rest += "".join(f"\nforeign, and not as it was: {kind} {name}" for kind, name in harmed)
         shutil.rmtree(stage.folder)
         result = Result(case, verdict, after, recovered, time.monotonic() - started)
         return replace(result, story=story + rest) if result.failed else result
+
+    def _play_paused(self, case: Case, recording: Recording, stage: FaultStage, started: float) -> Result:
+        """Play a case in which the run is stopped, and another one ends meanwhile."""
+        command = COMMANDS[case.command]
+        self._sandbox.add_user(OTHER, policy=EVERYTHING)
+        self._sandbox.grant(stage.cluster, OTHER, groups=("system:masters",))
+        words = command.words(stage)
+
+        def another() -> Process:
+            env = {**stage.env(OTHER), "IRSA_CALL_TIMEOUT": str(PATIENT_CALL_SECONDS), **CALM}
+            env["IRSA_STATE_DIR"] = str(stage.folder / "elsewhere")
+            return self._another.start((*words, *PATIENCE), env, stage.folder, mutant=self._mutant)
+
+        pause = Pause(stage, self._current, another, answered=PAUSES[case.injection])
+        self._process = None
+        self._sandbox.faults.add(pause.fault(case.call))
+        ending, process = self._irsa(stage, (*words, *HASTE), CALL_SECONDS, command.env)
+        pause.wait()
+        stage.settle()
+        self._sandbox.faults.clear()
+        story = tell(pause.before, stage.world(), ending, process) + pause.story
+        verdict, problems = pause.judge(recording.desired, ending, list(self._sandbox.calls))
+        problems += left_in_silence(stage.leases(), may_stay=False, said=bytes(process.err))
+        aftermath = Aftermath(self._again, stage, command, pause.before, recording.desired)
+        if pause.took_over and command.marked:
+            spoilt, more = aftermath.recover_all()
+            problems, story = problems + spoilt, story + more
+        recovered, more = aftermath.play("again")
+        problems += [f"{kind} {name} is foreign, and not as it was" for kind, name in stage.harmed()]
+        shutil.rmtree(stage.folder)
+        verdict = Verdict.LEAK if problems and verdict not in BAD else verdict
+        story += more + "".join(f"\nproblem: {problem}" for problem in problems)
+        result = Result(case, verdict, "again", recovered, time.monotonic() - started)
+        return replace(result, story=story) if result.failed else result
 
     @staticmethod
     def _is_known(stage: FaultStage, before: Json, desired: Json, world: Json) -> bool:

@@ -22,6 +22,7 @@ from tests.faults.injections import (
     OF_PASSAGE,
     OF_WRITES,
     PASSAGE_OF_READS,
+    PAUSES,
     SECOND,
     SECOND_SIGNAL,
     Call,
@@ -131,6 +132,7 @@ def matrix(stage: str, recording: Recording) -> Iterator[Case]:
             *ways.in_turn(call),
             *_lagging(name, call),
             *_meddling(name, call, back=False),
+            *_pausing(name, call),
         ):
             yield Case(stage, name, injection, call, before=before)
     for rollback in recording.rollbacks:
@@ -212,6 +214,14 @@ def _meddling(command: str, call: Call, *, back: bool) -> Sequence[str]:
     meddler = MEDDLERS.get((call.service, call.operation))
     fits = meddler is not None and not COMMANDS[command].recovers and (back or not meddler.in_rollback)
     return (MEDDLED,) if fits else ()
+
+
+def _pausing(command: str, call: Call) -> Sequence[str]:
+    """In both ways at the writes of what is thorough, else in one, in turn."""
+    if not is_write(call) or COMMANDS[command].recovers or not COMMANDS[command].locks:
+        return ()
+    ways = tuple(PAUSES)
+    return ways if COMMANDS[command].thorough else (ways[zlib.crc32(str(call).encode()) % len(ways)],)
 
 
 def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:

@@ -5,11 +5,12 @@ A new command that writes joins by one line in `COMMANDS`.
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from tests.faults.injections import ESSENTIAL, Call
 from tests.faults.stages import FaultStage
+from tests.faults.zygote import RENEWING
 from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN
 
 NAMESPACE = "apps"
@@ -49,6 +50,11 @@ class Command:
     """How `create-sa` has made the binding that it deletes."""
     makes: bool = True
     """Whether it makes what it is about anew where another command has deleted that."""
+
+    locks: bool = True
+    """Whether it holds a lock: what does not use the cluster's API has none."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What is in its environment besides."""
 
     def words(self, stage: FaultStage) -> tuple[str, ...]:
         """The command line on a stage."""
@@ -207,6 +213,7 @@ COMMANDS = {
         Command(
             "associate-oidc",
             ("associate-oidc",),
+            locks=False,
             failing="500",
             marked=False,
             thorough=True,
@@ -219,6 +226,14 @@ COMMANDS = {
             (_provider, _namespace),
             thorough=True,
             followers=("delete-sa", "apply", "update-sa", "adopt", "recover-all"),
+        ),
+        Command(
+            "renewing",
+            (*_CREATE, *_ONE, "--verify"),
+            (_provider, _namespace),
+            like_others=True,
+            followers=("delete-sa", "apply"),
+            env={RENEWING: "0.05"},
         ),
         Command(
             "existing",
@@ -389,6 +404,7 @@ COMMANDS = {
             "disassociate",
             ("disassociate-oidc",),
             (_own_provider,),
+            locks=False,
             failing="500",
             marked=False,
             deletes=True,

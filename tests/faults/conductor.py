@@ -3,17 +3,23 @@
 Nothing sleeps here: what waits does so for calls and ends of other runs, for a bounded time.
 """
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from irsa_cli.sandbox import Fault
 from irsa_cli.sandbox.exchange import Label
 from irsa_cli.sandbox.faults import Faults
 from tests.faults.injections import INJECTIONS, Call
-from tests.faults.schedule import Schedule
+from tests.faults.schedule import PAUSES, Schedule
+from tests.faults.stages import LOCK_SECONDS
 from tests.faults.zygote import Process
 
+PAUSE_SECONDS = LOCK_SECONDS + 4.0
+"""A lock is taken over by then: it is over some seconds after its end, and is looked at from time to time."""
 START_SECONDS = 20.0
 """A run is started after this time at the latest."""
 
@@ -50,6 +56,8 @@ class Conductor:
         self._processes: dict[int, Process] = {}
         self._ended: set[int] = set()
         self._closed = False
+        self.paused: set[int] = set()
+        """The runs that stood still for a while."""
 
     def listen(self, label: Label) -> None:
         """Note a call, hold it, and arm what is to strike it."""
@@ -64,10 +72,28 @@ class Conductor:
             if (hold.run, hold.at) == (run, number):
                 self._hold(run, hold.other, hold.calls)
         for strike in self._schedule.parts[run].strikes:
-            if strike.at == number:
+            if strike.at == number and strike.injection in PAUSES:
+                self._pause(run, answered=strike.injection == "paused-answered")
+            elif strike.at == number:
                 call = Call(label.service, label.operation, 0)
                 aimed = Aimed(self._faults, label.caller)
                 INJECTIONS[strike.injection].arm(call, lambda: self._process(run), aimed)
+
+    def _pause(self, run: int, *, answered: bool) -> None:
+        """Stop the run; the call that it is at is executed when it goes on, or is `answered` before."""
+        self.paused.add(run)
+        pid = self._process(run).pid
+        _signal(pid, signal.SIGSTOP)
+
+        def go_on() -> None:
+            others = set(self._callers.values()) - {run}
+            self._wait(lambda: others <= self._ended, PAUSE_SECONDS)
+            _signal(pid, signal.SIGCONT)
+
+        if answered:
+            threading.Thread(target=go_on, daemon=True).start()
+        else:
+            go_on()
 
     def _hold(self, run: int, other: int, calls: int) -> None:
         until = self._made[other] + calls
@@ -105,3 +131,8 @@ class Conductor:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -309,5 +309,8 @@ WAYS = {
 }
 KILLING = ("kill-before", "kill-after", "sigterm-twice", SECOND_SIGNAL)
 """After these the process may be gone without a word, and what it has not synced with it."""
+PAUSES = {"paused": False, "paused-answered": True}
+"""The process stands still for longer than its locks hold, and another run takes over and ends; whether the
+call that it was at is answered before that, or executed after it. See `pausing`."""
 DISK_FULL = "disk-full"
 """Not a fault of a call: the journal can't grow beyond one of its lines."""

@@ -13,7 +13,8 @@ from tests.faults.aftermath import PATIENCE
 from tests.faults.desired_states import differ
 from tests.faults.judge import Json
 from tests.faults.places import Places
-from tests.faults.schedule_judge import Fate, Judgement, Ran, kept, remaining, spoilt, to_repeat
+from tests.faults.ran import Fate, Ran
+from tests.faults.schedule_judge import Judgement, kept, remaining, spoilt, to_repeat
 from tests.faults.story import tell_after
 from tests.faults.zygote import Process
 

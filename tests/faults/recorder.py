@@ -9,6 +9,7 @@ from tests.faults.cases import REPEATED, SIGNAL, Case, Recording, Rollback, numb
 from tests.faults.commands import Command, is_write
 from tests.faults.injections import Call
 from tests.faults.judge import essence
+from tests.faults.zygote import RENEWING
 
 TRIES = 5
 """How often a run is tried that fails before its call: its time limits are short on a busy machine."""
@@ -18,7 +19,7 @@ def record(bench: Bench, command: Command) -> Recording:
     """Run a command once without a fault, and as often as it takes with a write broken."""
     ran = bench.run_clean(command)
     assert ran.ending.code == 0, f"{command.name} fails without a fault: {ran.ending}"
-    calls = tuple(number(ran.calls))
+    calls = tuple(call for call in number(ran.calls) if _comes_each_time(call, command))
     desired = essence(ran.after, ran.before)
     writes = [call for call in calls if is_write(call)]
     sizes = sizes_of(ran.journal) if ran.journal else ()
@@ -50,11 +51,18 @@ def _rollback(bench: Bench, command: Command, broken: Call, breaking: str, code:
         raise AssertionError(f"{command.name} does not come to {broken} within the matrix's time limits")
     if ran.ending.code != code:
         return None
-    found = _following(calls, broken, breaking)
+    found = _following(calls, broken, breaking, command)
     return found if breaking != SIGNAL or any(is_write(call) for call in found.calls) else None
 
 
-def _following(calls: Sequence[Call], broken: Call, breaking: str) -> Rollback:
+def _comes_each_time(call: Call, command: Command) -> bool:
+    """Not so the renewal of a lock: it depends on how long the run took."""
+    if call.operation != "PUT leases":
+        return True
+    return call.skip == 0 and (command.recovers or RENEWING in command.env)
+
+
+def _following(calls: Sequence[Call], broken: Call, breaking: str, command: Command) -> Rollback:
     """The calls that follow a broken one; the same again is broken, too, unless by a signal."""
     first = calls.index(broken) + 1
     repeated: Counter[tuple[str, str]] = Counter()
@@ -63,7 +71,7 @@ def _following(calls: Sequence[Call], broken: Call, breaking: str) -> Rollback:
         operation = (call.service, call.operation)
         repeated[operation] += 1
         again = breaking != SIGNAL and operation == (broken.service, broken.operation)
-        if not again and repeated[operation] <= REPEATED:
+        if not again and repeated[operation] <= REPEATED and _comes_each_time(call, command):
             chosen.append((call, before))
     return Rollback(broken, breaking, tuple(call for call, _ in chosen), tuple(at for _, at in chosen))
 

@@ -14,6 +14,11 @@ from tests.faults.injections import INJECTIONS
 ACCOUNTS = tuple(f"{NAMESPACE}/{name}" for name in ("app", "web", "job", "mail"))
 AFTER = ("again", "elsewhere", "recover", "remains")
 """What makes good what the runs left; see `mending`."""
+PAUSES = ("paused", "paused-answered")
+"""The run stands still for longer than its locks hold, or until all others have ended; see `conductor`."""
+HASTY, HASTY_SECONDS = 0.15, 0.7
+"""How many runs do not wait for long enough for the others' locks, and how long they wait."""
+STRIKES = (*INJECTIONS, *PAUSES, *PAUSES)
 TO_THE_END = 99
 """A number of calls that no run makes."""
 
@@ -28,7 +33,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Strike:
-    """An injection at a run's `at`-th call (from 0)."""
+    """An injection, or a pause, at a run's `at`-th call (from 0)."""
 
     injection: str
     at: int
@@ -51,6 +56,8 @@ class Part:
     desired: DesiredState
     start: Start | None = None
     strikes: tuple[Strike, ...] = ()
+    lock_timeout: float | None = None
+    """Seconds for which it waits for a lock, where that is not for long enough."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +132,9 @@ def _part(random: Random, number: int, desired: DesiredState, *, quiet: bool) ->
         Start(random.randrange(number), random.choice([0, 0, *range(1, 16), TO_THE_END])) if number else None
     )
     count = 0 if quiet else random.choices([0, 1, 2], [5, 3, 1])[0]
-    strikes = (Strike(random.choice(list(INJECTIONS)), _call(random)) for _ in range(count))
-    return Part(desired, start, tuple(strikes))
+    strikes = [Strike(random.choice(STRIKES), _call(random)) for _ in range(count)]
+    hasty = random.random() < HASTY and not strikes
+    return Part(desired, start, tuple(strikes), HASTY_SECONDS if hasty else None)
 
 
 def _call(random: Random) -> int:

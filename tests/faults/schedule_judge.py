@@ -6,7 +6,6 @@ Pure functions. Who wishes what, and when it is true, is in `desired_states`; ho
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
 from irsa_cli.sandbox.model import Call
 from tests.faults.desired_states import (
@@ -14,77 +13,29 @@ from tests.faults.desired_states import (
     DesiredState,
     belongs,
     changes,
-    differ,
     missing,
     not_admitted,
     rivals,
     roles_of,
 )
-from tests.faults.judge import INCOMPLETE, TRANSACTION, Ending, Json, Object
+from tests.faults.judge import TRANSACTION, Json, Object
+from tests.faults.ran import Fate, Ran
+from tests.faults.serial import unexplained
 
-TAKEN_BACK = (1, 4, 5, 130, 143)
-REFUSED = 4
 LOOK, WRITE = "GetRole", "UpdateAssumeRolePolicy"
-
-
-class Fate(Enum):
-    """How a run ended, as far as its exit code tells."""
-
-    WON = "won"
-    CLEAN = "clean"
-    """A failure that says that all was taken back."""
-    NAMED = "named"
-    """Exit 3: something is left, and named."""
-    CUT = "cut off"
-    """Killed by us."""
-    STUCK = "stuck"
-    SENSELESS = "senseless"
-    """A bug, an exit code that promises nothing, or leftovers without the command that repairs them."""
-
-
-@dataclass(frozen=True)
-class Ran:
-    """One run that ended. `struck`: a fault that was meant for it, or a signal, hit it.
-
-    `marks` are the ids of its transactions as far as they are known, `caller` its access key.
-    """
-
-    desired: DesiredState
-    ending: Ending
-    struck: bool = False
-    killed: bool = False
-    marks: frozenset[str] = frozenset()
-    caller: str = ""
-
-    @property
-    def fate(self) -> Fate:
-        """How it ended."""
-        code = self.ending.code
-        if code is None:
-            return Fate.STUCK
-        if self.killed and code < 0:
-            return Fate.CUT
-        if self.ending.crashed:
-            return Fate.SENSELESS
-        if code == 0:
-            return Fate.WON
-        if code in TAKEN_BACK or (self.struck and code in (-2, -15)):
-            return Fate.CLEAN
-        named = len(self.ending.left) == len(self.ending.repairs) > 0 and all(self.ending.repairs)
-        return Fate.NAMED if code == INCOMPLETE and named else Fate.SENSELESS
 
 
 @dataclass
 class Judgement:
-    """What was found. `windows`: what no client can avoid; `gave_up`: runs that failed by others' faults."""
+    """What was found. `windows`: what no client can avoid; `waited`: runs that waited in vain for a lock."""
 
     fates: Counter[Fate] = field(default_factory=Counter)
     lies: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
     unfair: list[str] = field(default_factory=list)
-    """Runs that failed and nothing explains it."""
+    """Why no order of the runs, one after the other, explains how they ended."""
     windows: list[str] = field(default_factory=list)
-    gave_up: int = 0
+    waited: int = 0
 
     @property
     def failed(self) -> bool:
@@ -101,15 +52,21 @@ def judge(before: Json, after: Json, runs: Sequence[Ran], calls: Sequence[Call] 
         found.lies += untrue([run.desired for run in winners], before, after, _left_behind(runs))
     found.leaks += [f"{kind} {name}" for kind, name in leaks(before, after, runs)]
     _sort_out_windows(found, runs, calls)
-    for run in runs:
-        if run.fate in (Fate.CLEAN, Fate.NAMED) and not run.struck:
-            _judge_failure(run, runs, calls, found)
+    found.waited = sum(run.waited is not None for run in runs)
+    found.unfair += unexplained(runs, lambda run: not missing(run.desired, before, after, _besides(runs)))
     return found
 
 
+def _besides(runs: Sequence[Ran]) -> list[DesiredState]:
+    return [*(run.desired for run in runs if run.fate is Fate.WON), *_left_behind(runs)]
+
+
 def _sort_out_windows(found: Judgement, runs: Sequence[Ran], calls: Sequence[Call]) -> None:
+    struck = {run.caller for run in runs if run.struck or run.killed}
     for run in runs:
-        if run.desired.shared and swallowing(run, calls):
+        # Locks keep runs apart but for calls that were late, or under way when their run was stopped.
+        loose = [call for call in calls if run.struck or call.caller == run.caller or call.caller in struck]
+        if run.desired.shared and swallowing(run, loose):
             piece = f"TrustStatement {SHARED}/{run.desired.subject}"
             for texts in (found.lies, found.leaks):
                 unavoidable = [text for text in texts if text in (not_admitted(run.desired), piece)]
@@ -206,23 +163,6 @@ def _mark(piece: Object, world: Json) -> str | None:
         return None
     values: dict[str, str] = thing["tags"] if "tags" in thing else thing["annotations"]
     return values.get(TRANSACTION)
-
-
-def _judge_failure(run: Ran, runs: Sequence[Ran], calls: Sequence[Call], found: Judgement) -> None:
-    """A run that nothing was done to has to win, or to be refused for another wish."""
-    against = [other for other in runs if differ(run.desired, other.desired)]
-    troubled = any(other.struck or other.killed for other in runs if other is not run)
-    told = f"{run.desired.account}: exit {run.ending.code}, left {list(run.ending.left)}"
-    if troubled:
-        found.gave_up += not (against and run.ending.code == REFUSED)
-    elif run.desired.shared and swallowing(run, calls):
-        found.windows.append(f"its statement was overwritten: {told}")
-    elif not against:
-        found.unfair.append(f"nothing explains the end of {told}")
-    elif run.ending.code != REFUSED:
-        found.unfair.append(f"a run with another wish has to end with 4: {told}")
-    elif not any(other.fate is Fate.WON for other in against):
-        found.unfair.append(f"nobody won against {told}")
 
 
 def to_repeat(before: Json, after: Json, runs: Sequence[Ran]) -> list[Ran]:

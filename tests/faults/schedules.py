@@ -9,13 +9,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.faults.arena import Arena, Result
 from tests.faults.mutants import MUTANTS
+from tests.faults.ran import Fate
 from tests.faults.schedule import Schedule, schedule
-from tests.faults.schedule_judge import Fate
 from tests.faults.workers import leave_with_parent
 
 _ARENA: list[Arena] = []
 HEAD = (
-    *("schedules", "won", "clean", "named", "cut off", "gave up"),
+    *("schedules", "won", "clean", "named", "cut off", "waited"),
     *("windows", "leaks", "lies", "unfair", "harm", "not recovered", "seconds each"),
 )
 
@@ -101,7 +101,7 @@ def _line(name: str, results: Sequence[Result]) -> str:
     judged = [result.judgement for result in results]
     fates = [sum(judgement.fates[fate] for judgement in judged) for fate in COUNTED]
     counts = [
-        sum(judgement.gave_up for judgement in judged),
+        sum(judgement.waited for judgement in judged),
         *(
             sum(bool(getattr(judgement, kind)) for judgement in judged)
             for kind in ("windows", "leaks", "lies")

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from irsa_cli.sandbox.model import Call
 from tests.faults.desired_states import changes
 from tests.faults.judge import Json
+from tests.faults.ran import Ran
 from tests.faults.schedule import Schedule
-from tests.faults.schedule_judge import Ran
 from tests.faults.zygote import Process
 
 LAST_LINES = 12

@@ -19,7 +19,8 @@ from tests.faults.desired_states import (
     rivals,
 )
 from tests.faults.judge import TRANSACTION, Ending, Json
-from tests.faults.schedule_judge import Fate, Judgement, Ran, judge, kept, remaining, spoilt, to_repeat
+from tests.faults.ran import Fate, Ran
+from tests.faults.schedule_judge import Judgement, judge, kept, remaining, spoilt, to_repeat
 from tests.faults.worlds import (
     BEFORE,
     bound,

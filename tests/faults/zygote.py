@@ -33,6 +33,8 @@ RETRY_SECONDS = 1.5
 PROPAGATION_SECONDS = 1.5
 """What is left of irsa's `PROPAGATION_SECONDS`; the sandbox's IAM lags for less."""
 
+RENEWING = "FAULTS_RENEWING_SECONDS"
+"""A variable of the environment: locks are renewed that often; a run is too short for it otherwise."""
 WARM = ("irsa_cli", "botocore.httpsession", "botocore.retries.standard", "kubernetes.client", "rich.console")
 
 
@@ -206,11 +208,23 @@ def _become(order: Mapping[str, Any], out: int, err: int) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["limit"], order["limit"]))
     gc.disable()  # A run is short, and looking at the memory is copying it.
     clock.listen()
+    if RENEWING in os.environ:
+        _renew_each(float(os.environ[RENEWING]))
     if order["lossy"]:
         lose_what_is_not_synced()
     if order["mutant"]:
         MUTANTS[order["mutant"]]()
     sys.argv = ["irsa", *order["arguments"]]
+
+
+def _renew_each(seconds: float) -> None:
+    from irsa_cli.usecases.locks.renewal import LockRenewal
+
+    def go_on(self: Any) -> None:
+        while not self._ended.wait(seconds):
+            self.renew(list(self._held()))
+
+    setattr(LockRenewal, "_go_on", go_on)  # noqa: B010 - mypy takes it for a slip
 
 
 def _open_streams() -> None:
