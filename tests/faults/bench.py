@@ -119,7 +119,7 @@ class Bench:
         stage = self._fresh(command)
         if case.injection in PAUSES:
             return self._play_paused(case, recording, stage, started)
-        before = stage.world()
+        before, there = stage.world(), stage.leases()
         theirs = self._break(case, stage, recording)
         limit = None
         if case.injection == DISK_FULL:
@@ -137,10 +137,11 @@ class Bench:
         verdict = _verdict(case, before, recording.desired, world, ending, theirs)
         story = tell(before, world, ending, process)
         leases = stage.leases()
-        may_stay = case.kills or ending.code is None or case.call.operation == "POST leases"
+        unknown = case.call.operation in ("POST leases", "PUT leases")
+        may_stay = case.kills or ending.code is None or unknown
         kept = [
             *lasting(leases, LOCK_SECONDS),
-            *left_in_silence(leases, may_stay=may_stay, said=bytes(process.err)),
+            *left_in_silence(leases, there, may_stay=may_stay, said=bytes(process.err)),
         ]
         harmed = stage.harmed()
         after, recovered, rest = "", True, ""
@@ -178,15 +179,17 @@ class Bench:
         pause = Pause(stage, self._current, another, answered=PAUSES[case.injection])
         self._process = None
         self._sandbox.faults.add(pause.fault(case.call))
-        ending, process = self._irsa(stage, (*words, *HASTE), CALL_SECONDS, command.env)
+        # With time enough, so that nothing but the lock that it has lost ends it.
+        ending, process = self._irsa(stage, (*words, *PATIENCE), CALL_SECONDS, command.env)
         pause.wait()
         stage.settle()
         self._sandbox.faults.clear()
         story = tell(pause.before, stage.world(), ending, process) + pause.story
-        verdict, problems = pause.judge(recording.desired, ending, list(self._sandbox.calls))
+        calls = [] if not command.thorough else list(self._sandbox.calls)
+        verdict, problems = pause.judge(recording.desired, ending, calls)
         problems += left_in_silence(stage.leases(), may_stay=False, said=bytes(process.err))
         aftermath = Aftermath(self._again, stage, command, pause.before, recording.desired)
-        if pause.took_over and command.marked:
+        if pause.took_over and command.marked and not command.deletes:
             spoilt, more = aftermath.recover_all()
             problems, story = problems + spoilt, story + more
         recovered, more = aftermath.play("again")

@@ -151,7 +151,8 @@ def of_stage(case: Case) -> str:
 
 def _in_rollback(command: str, rollback: Rollback, call: Call, ways: "_Ways") -> Sequence[str]:
     if rollback.breaking == SIGNAL:
-        return (SECOND_SIGNAL,)
+        # When locks are given back all is taken back: a signal is then the first one again.
+        return (SECOND_SIGNAL,) if not call.operation.endswith(" leases") else ()
     return (*ways.of(call), *ways.in_turn(call), *_meddling(command, call, back=True))
 
 

@@ -6,6 +6,7 @@ Nothing sleeps here: what waits does so for calls and ends of other runs, for a 
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -18,8 +19,10 @@ from tests.faults.schedule import PAUSES, Schedule
 from tests.faults.stages import LOCK_SECONDS
 from tests.faults.zygote import Process
 
-PAUSE_SECONDS = LOCK_SECONDS + 4.0
+PAUSE_SECONDS = LOCK_SECONDS + 5.5
 """A lock is taken over by then: it is over some seconds after its end, and is looked at from time to time."""
+RENEWAL = "PUT leases"
+"""It is not held: whose lock can't be renewed for long rightly stops."""
 START_SECONDS = 20.0
 """A run is started after this time at the latest."""
 
@@ -53,6 +56,7 @@ class Conductor:
         self._hold_seconds = hold_seconds
         self._changed = threading.Condition()
         self._made = dict.fromkeys(callers.values(), 0)
+        self._of_operation: Counter[tuple[int, str]] = Counter()
         self._processes: dict[int, Process] = {}
         self._ended: set[int] = set()
         self._closed = False
@@ -67,9 +71,12 @@ class Conductor:
         with self._changed:
             number = self._made[run]
             self._made[run] += 1
+            same = self._of_operation[run, label.operation]
+            self._of_operation[run, label.operation] += 1
             self._changed.notify_all()
-        for hold in self._schedule.holds:
-            if (hold.run, hold.at) == (run, number):
+        for hold in self._schedule.holds if label.operation != RENEWAL else ():
+            place = same if hold.operation == label.operation else number if not hold.operation else None
+            if (hold.run, hold.at) == (run, place):
                 self._hold(run, hold.other, hold.calls)
         for strike in self._schedule.parts[run].strikes:
             if strike.at == number and strike.injection in PAUSES:

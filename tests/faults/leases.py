@@ -36,14 +36,17 @@ def lasting(leases: Sequence[Json], seconds: float) -> list[str]:
     return found
 
 
-def left_in_silence(leases: Sequence[Json], *, may_stay: bool, said: bytes) -> list[str]:
+def left_in_silence(
+    leases: Sequence[Json], before: Sequence[Json] = (), *, may_stay: bool, said: bytes
+) -> list[str]:
     """The Leases that a run has left and should not: it was not killed, its calls were answered, no word.
 
-    `may_stay`: it was killed, or its calls about Leases were broken. `said` is what it said of it.
+    `may_stay`: it was killed, or it does not know whether it has taken a lock. `said` is what it said of it.
+    Those that were there `before` and are as they were are another run's.
     """
     if may_stay or GIVEN_UP in said:
         return []
-    return [f"{name_of(lease)} is left" for lease in leases]
+    return [f"{name_of(lease)} is left" for lease in _written(leases, before)]
 
 
 def left_by_all(leases: Sequence[Json], before: Sequence[Json]) -> list[str]:
@@ -51,9 +54,10 @@ def left_by_all(leases: Sequence[Json], before: Sequence[Json]) -> list[str]:
 
     Of these, each is as it was: whoever took one over has given it back.
     """
+    return [f"{name_of(lease)} is left in the end" for lease in _written(leases, before)]
+
+
+def _written(leases: Sequence[Json], before: Sequence[Json]) -> list[Json]:
+    """Those that are not as they were."""
     old = {(name_of(lease), lease["metadata"]["resourceVersion"]) for lease in before}
-    return [
-        f"{name_of(lease)} is left in the end"
-        for lease in leases
-        if (name_of(lease), lease["metadata"]["resourceVersion"]) not in old
-    ]
+    return [lease for lease in leases if (name_of(lease), lease["metadata"]["resourceVersion"]) not in old]

@@ -242,6 +242,44 @@ def _all_bindings_are_ok() -> None:
     setattr(ListedBinding, "status", property(lambda self: BindingStatus.OK, lambda self, value: None))  # noqa: B010
 
 
+def _locks_are_never_renewed() -> None:
+    from irsa_cli.usecases.locks.taking import Taker
+
+    _replace(Taker, "renew", lambda self, held: None)
+
+
+def _locks_are_taken_from_the_living() -> None:
+    from irsa_cli.usecases.locks.taking import Taker
+
+    _replace(Taker, "_is_free", lambda self, *what: True)
+
+
+def _another_runs_lock_is_given_back() -> None:
+    from irsa_cli.usecases.locks.taking import Taker
+
+    def release(self: Taker, held: Any) -> None:
+        found = self.leases.lease(self.namespace, held.lock.name)
+        if found is not None:
+            place = found.body["metadata"]
+            self.leases.delete_lease(
+                self.namespace, held.lock.name, uid=place["uid"], version=place["resourceVersion"]
+            )
+
+    _replace(Taker, "release", release)
+
+
+def _without_its_lock_a_run_goes_on() -> None:
+    from irsa_cli.usecases.locks.hold import Hold
+
+    _replace(Hold, "check", lambda self, *, back: None)
+
+
+def _locks_are_not_given_back() -> None:
+    from irsa_cli.usecases.locks.taking import Taker
+
+    _replace(Taker, "release", lambda self, held: None)
+
+
 def _replace(place: Any, name: str, value: Any) -> None:
     assert hasattr(place, name), f"{place} has no {name} any more"
     setattr(place, name, value)
@@ -273,5 +311,10 @@ MUTANTS: dict[str, Callable[[], None]] = {
         _marks_go_onto_all_roles_of_the_path,
         _other_providers_go_with_the_clusters,
         _all_bindings_are_ok,
+        _locks_are_never_renewed,
+        _locks_are_taken_from_the_living,
+        _another_runs_lock_is_given_back,
+        _without_its_lock_a_run_goes_on,
+        _locks_are_not_given_back,
     )
 }

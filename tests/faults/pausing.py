@@ -99,7 +99,11 @@ class Pause:
         return "\n".join(["", f"the other one: exit {self._other.code}", *(f"  | {line}" for line in lines)])
 
     def judge(self, desired: Json, ending: Ending, calls: Sequence[Done]) -> tuple[Verdict, list[str]]:
-        """The verdict on the first run, and what is wrong with how both ended; `desired` is an `essence`."""
+        """The verdict on the first run, and what is wrong with how both ended; `desired` is an `essence`.
+
+        `calls` of a run that makes one write after the other: of several at the same time, those that were
+        on their way when it was stopped go out when it goes on.
+        """
         world = self._stage.world()
         # A run that does not end well has to leave everything as the other one left it.
         before = self.before if ending.code == 0 else self.after

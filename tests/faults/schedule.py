@@ -47,6 +47,8 @@ class Hold:
     at: int
     other: int
     calls: int
+    operation: str = ""
+    """Where it is given, the call is the `at`-th of this operation."""
 
 
 @dataclass(frozen=True)

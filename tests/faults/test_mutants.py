@@ -41,9 +41,18 @@ NOTICED: list[tuple[str, str, Call, Call | None, Verdict, str]] = [
     ("a-reading-that-fails-settles-the-write", "lost-and-revoked", CREATE_ROLE, None, LEAK, ""),
     ("signals-raise", "sigterm", ATTACH, None, LEAK, ""),
     ("second-signals-are-swallowed", "sigterm-twice", ATTACH, None, STUCK, ""),
+    ("without-its-lock-a-run-goes-on", "paused-answered", CREATE_ROLE, None, LEAK, ""),
+    ("locks-are-not-given-back", "503-once", CREATE_ROLE, None, LEAK, ""),
     ("all-bindings-are-ok", "kill-after", ATTACH, None, CUT, "get-sa"),
 ]
 
+
+OF_SCHEDULES = {
+    "locks-are-never-renewed",
+    "locks-are-taken-from-the-living",
+    "another-runs-lock-is-given-back",
+}
+"""What only several runs tell: see `test_schedules`."""
 
 # What harms objects that are none of the run's business: the mutant, the command, the case.
 HARMFUL: list[tuple[str, str, str, Call]] = [
@@ -66,7 +75,7 @@ def recordings(workers: Workers) -> Mapping[str, Recording]:
 
 
 def test_every_mutant_has_to_be_noticed() -> None:
-    assert {name for name, *_ in (*NOTICED, *HARMFUL)} == MUTANTS.keys()
+    assert {name for name, *_ in (*NOTICED, *HARMFUL)} | OF_SCHEDULES == MUTANTS.keys()
 
 
 @pytest.mark.parametrize(

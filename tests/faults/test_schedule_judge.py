@@ -245,34 +245,6 @@ def test_how_runs_end(run: Ran, fate: Fate) -> None:
     )
 
 
-STRUCK = ran(WEB, 1, struck=True)
-
-
-@pytest.mark.parametrize(
-    ("runs", "unfair", "gave_up"),
-    [
-        ([ran(OWN), ran(OWN, 1)], 1, 0),
-        ([ran(OWN), ran(OWN, 4)], 1, 0),
-        ([ran(OWN), ran(OTHER, 4)], 0, 0),
-        ([ran(OWN), ran(OTHER, 1)], 1, 0),
-        ([ran(OWN), ran(OTHER, 3, "Namespace apps")], 1, 0),
-        ([ran(OWN), ran(OTHER, 1, struck=True)], 0, 0),
-        ([ran(OWN), ran(OWN, 1), STRUCK], 0, 1),
-        ([ran(OWN), ran(OTHER, 4), STRUCK], 0, 0),
-        ([ran(OWN), ran(OWN, 1), ran(WEB, -9, killed=True)], 0, 1),
-    ],
-)
-def test_a_run_to_which_nothing_was_done_wins_or_is_refused(
-    runs: list[Ran], unfair: int, gave_up: int
-) -> None:
-    found = judged(bound(BEFORE, OWN), *runs)
-    assert (len(found.unfair), found.gave_up) == (unfair, gave_up)
-
-
-def test_somebody_has_to_win() -> None:
-    assert len(judged(BEFORE, ran(OWN, 4), ran(OTHER, 4)).unfair) == 2
-
-
 def call(caller: str, operation: str, started: float, ended: float) -> Call:
     return Call("iam", operation, SHARED, 200, "", started, ended, caller)
 
@@ -312,10 +284,12 @@ WEB_ATTACHED = DesiredState("apps/web", shared=True)
 )
 def test_a_statement_that_another_run_wrote_over_unseen(calls: Sequence[Call], windows: bool) -> None:
     world = with_account(bound(BEFORE, WEB_ATTACHED), ATTACH, "mark")
-    runs = [ran(ATTACH, caller="a"), ran(WEB_ATTACHED, caller="b")]
+    runs = [ran(ATTACH, caller="a"), ran(WEB_ATTACHED, caller="b", struck=True)]
     found = judge(BEFORE, world, runs, calls)
     assert bool(found.windows) == windows
     assert bool(found.lies) != windows
+    # Where nothing was done to either, the role's lock keeps them apart.
+    assert judge(BEFORE, world, [replace(run, struck=False) for run in runs], calls).lies
 
 
 def test_a_statement_that_comes_back_when_another_run_writes_what_it_read() -> None:
