@@ -23,7 +23,7 @@ from tests.faults.injections import kill
 from tests.faults.judge import Ending, Json, Object
 from tests.faults.leases import lasting, left_by_all
 from tests.faults.mending import Mending
-from tests.faults.places import Places
+from tests.faults.places import CALM_SECONDS, Places
 from tests.faults.ran import Ran
 from tests.faults.schedule import Schedule
 from tests.faults.schedule_judge import Judgement, judge
@@ -140,7 +140,7 @@ class Arena:
     def _perform(self, schedule: Schedule, places: Places) -> tuple[list[Process], Collection[int]]:
         """The runs, which have ended, and the numbers of those that stood still for a while."""
         runs = range(len(schedule.parts))
-        holds = {run: 0.7 * places.call_seconds(run) for run in runs}
+        holds = {run: 0.7 * min(places.call_seconds(run), CALM_SECONDS) for run in runs}
         callers = {places.key(run): run for run in runs}
         conductor = Conductor(schedule, self._sandbox.faults, callers, holds)
         self._sandbox.listen(conductor.listen)
@@ -148,7 +148,7 @@ class Arena:
         def perform(run: int) -> Process:
             part = schedule.parts[run]
             conductor.wait_to_start(run)
-            limits: Sequence[str] = HASTE if part.strikes else CALM
+            limits: Sequence[str] = CALM if part.stands_still or not part.strikes else HASTE
             if part.lock_timeout is not None:
                 limits = (*limits, "--lock-timeout", f"{part.lock_timeout:g}s")
             words = (*part.desired.arguments, "-c", places.stage.cluster, *limits)

@@ -33,6 +33,8 @@ RUN_SECONDS = 60.0
 PATIENT_CALL_SECONDS = 10.0
 CALM = {"IRSA_RETRY_TIMEOUT": "20"}
 """For runs in which nothing is broken: what fails there does because the machine is busy."""
+PAUSE_TIMEOUT = "30"
+"""Seconds for which a run that stands still waits for an answer, or repeats a call."""
 HASTE = ("--timeout", "6s", "--rollback-timeout", "3s", "-o", "json")
 
 
@@ -180,7 +182,8 @@ class Bench:
         self._process = None
         self._sandbox.faults.add(pause.fault(case.call))
         # With time enough, so that nothing but the lock that it has lost ends it.
-        ending, process = self._irsa(stage, (*words, *PATIENCE), CALL_SECONDS, command.env)
+        env = {**command.env, "IRSA_RETRY_TIMEOUT": PAUSE_TIMEOUT}
+        ending, process = self._irsa(stage, (*words, *PATIENCE), float(PAUSE_TIMEOUT), env)
         pause.wait()
         stage.settle()
         self._sandbox.faults.clear()

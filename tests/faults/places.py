@@ -10,6 +10,8 @@ from tests.faults.injections import CALL_SECONDS, KILLING
 from tests.faults.schedule import Schedule
 from tests.faults.stages import FaultStage
 
+PAUSE_SECONDS = 25.0
+"""The same for one that stands still, so that nothing but its lock ends it when it goes on."""
 CALM_SECONDS = 4.0
 """The time limit for one call of a run to which nothing is done: calls are held for less."""
 
@@ -40,11 +42,15 @@ class Places:
             "AWS_SDK_UA_APP_ID": self.key(run),
             "IRSA_STATE_DIR": str(self.state(run)),
             "IRSA_CALL_TIMEOUT": str(call_seconds or self.call_seconds(run)),
+            **({"IRSA_RETRY_TIMEOUT": str(PAUSE_SECONDS)} if self.schedule.parts[run].stands_still else {}),
         }
 
     def call_seconds(self, run: int) -> float:
         """How long it waits for the answer to one call."""
-        return CALL_SECONDS if self.schedule.parts[run].strikes else CALM_SECONDS
+        part = self.schedule.parts[run]
+        if part.stands_still:
+            return PAUSE_SECONDS
+        return CALL_SECONDS if part.strikes else CALM_SECONDS
 
     def kills(self, run: int) -> bool:
         """Whether something may end it without a word."""

@@ -21,7 +21,8 @@ def record(bench: Bench, command: Command) -> Recording:
     assert ran.ending.code == 0, f"{command.name} fails without a fault: {ran.ending}"
     calls = tuple(call for call in number(ran.calls) if _comes_each_time(call, command))
     desired = essence(ran.after, ran.before)
-    writes = [call for call in calls if is_write(call)]
+    # A lock that is not given back fails nothing, and one that can't be had has nothing to be taken back.
+    writes = [call for call in calls if is_write(call) and not call.operation.endswith(" leases")]
     sizes = sizes_of(ran.journal) if ran.journal else ()
     rollbacks = tuple(_rollbacks(bench, command, writes)) if command.failing else ()
     return Recording(command.name, calls, desired, sizes, len(sizes) - ran.lines_before, rollbacks)
@@ -30,7 +31,12 @@ def record(bench: Bench, command: Command) -> Recording:
 def _rollbacks(bench: Bench, command: Command, writes: Sequence[Call]) -> Iterator[Rollback]:
     """The longest rollback that a failing write brings about, and the longest upon a signal."""
     for breaking, code in ((command.failing, 1), (SIGNAL, 130)):
-        found = (_rollback(bench, command, write, breaking, code) for write in reversed(writes))
+        tries = TRIES if breaking != SIGNAL else 1
+        found = (
+            _rollback(bench, command, write, breaking, code)
+            for _ in range(tries)
+            for write in reversed(writes)
+        )
         rollback = next(filter(None, found), None)
         assert rollback or breaking == SIGNAL, f"{command.name} is never taken back"
         if rollback:

@@ -61,6 +61,11 @@ class Part:
     lock_timeout: float | None = None
     """Seconds for which it waits for a lock, where that is not for long enough."""
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether it does, and nothing else is done to it."""
+        return bool(self.strikes) and all(strike.injection in PAUSES for strike in self.strikes)
+
 
 @dataclass(frozen=True)
 class Schedule:
