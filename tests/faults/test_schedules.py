@@ -72,7 +72,7 @@ TAKEN_OVER = Schedule(
         Part(LONG, Start(0, 8)),
         Part(LONG, Start(1, TO_THE_END)),
     ),
-    (Hold(1, 0, 2, TO_THE_END, "TagRole"), Hold(1, 1, 2, TO_THE_END, "POST serviceaccounts")),
+    (Hold(1, 0, 2, TO_THE_END, "TagRole"), Hold(1, 0, 2, TO_THE_END, "AttachRolePolicy")),
 )
 """The first run goes on while the second, which has taken its lock over, is at work."""
 
