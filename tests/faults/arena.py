@@ -34,6 +34,7 @@ from tests.support.stage import ACCOUNT, EVERYTHING, READ_ONLY, ROLE_ARN
 
 MOST_RUNS = 4
 CALM = ("--timeout", "45s", "--rollback-timeout", "15s", "-o", "json")
+ENDING = "the namespace is being deleted"
 WAITED = "another run is at work on "
 """How the error begins of a run that has waited in vain for a lock."""
 HASTE = ("--timeout", "10s", "--rollback-timeout", "3s", "-o", "json")
@@ -197,6 +198,7 @@ class Arena:
                     began=min((call.started for call in mine), default=0.0),
                     ended=max((call.ended for call in mine), default=0.0),
                     waited=part.lock_timeout if _says_it_waited(outputs[run]) else None,
+                    met_the_end=ENDING in _error(outputs[run], "details"),
                 )
             )
         return runs
@@ -219,7 +221,11 @@ def _wait(process: Process) -> Process:
 
 
 def _says_it_waited(output: Json) -> bool:
-    return str((output.get("error") or {}).get("message", "")).startswith(WAITED)
+    return _error(output, "message").startswith(WAITED)
+
+
+def _error(output: Json, key: str) -> str:
+    return str((output.get("error") or {}).get(key, ""))
 
 
 def _document(process: Process) -> Json:

@@ -42,6 +42,8 @@ class Ran:
     ended: float = float("inf")
     waited: float | None = None
     """For how many seconds it says to have waited in vain for another run's lock."""
+    met_the_end: bool = False
+    """Whether it says that its namespace is being deleted: a real one ends some time after it was told to."""
 
     @property
     def fate(self) -> Fate:

@@ -13,6 +13,8 @@ from tests.faults.ran import Fate, Ran
 REFUSED = 4
 LEAVING = (Fate.WON, Fate.CUT, Fate.NAMED)
 """Ends of runs of which something may be there afterwards."""
+TAKEN_BACK = (Fate.CLEAN, Fate.NAMED, Fate.CUT)
+"""Ends of runs that may have taken back what they made."""
 TOLERANCE = 0.1
 """Seconds by which a run may have waited for less than it says: it does not count before its first call."""
 
@@ -59,6 +61,9 @@ def _senseless(run: Ran, before: Sequence[Ran], runs: Sequence[Ran]) -> Iterator
         others = [other for other in runs if other is not run and _meet(run, other)]
         if not others or run.ended - run.began < run.waited - TOLERANCE:
             yield f"nobody held a lock for {run.waited:g} s: {told}"
+    elif run.met_the_end:
+        if not any(other.struck and other.fate in TAKEN_BACK and _meet(run, other) for other in runs):
+            yield f"nobody has taken the namespace back: {told}"
     elif run.ending.code != REFUSED:
         yield f"nothing was done to it: {told}"
     elif not any(other.fate in LEAVING and differ(run.desired, other.desired) for other in before):
@@ -66,5 +71,5 @@ def _senseless(run: Ran, before: Sequence[Ran], runs: Sequence[Ran]) -> Iterator
 
 
 def _meet(run: Ran, other: Ran) -> bool:
-    """Whether one could have held a lock that the other waited for; the locks of the killed outlive them."""
+    """Whether one could have been in the way of the other; the locks of the killed outlive them."""
     return other.began < run.ended and (other.ended > run.began or other.struck or other.killed)

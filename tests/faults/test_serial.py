@@ -92,6 +92,14 @@ def test_who_waited_in_vain_has_waited_for_somebody(waits: Ran, other: Ran, fair
     assert explained(waits, other) is fair
 
 
+def test_a_namespace_that_ends_was_taken_back_by_somebody() -> None:
+    met = ran(WEB, 1, met_the_end=True)
+    assert explained(met, ran(OWN, 1, struck=True))
+    assert explained(met, ran(OWN, -9, struck=True))
+    assert not explained(met, ran(OWN, struck=True))
+    assert not explained(met, ran(OWN))
+
+
 @given(st.lists(st.sampled_from([OWN, WEB, replace(WEB, account="apps/job")]), min_size=1, max_size=4))
 def test_runs_that_do_not_differ_all_win(desired_states: list[DesiredState]) -> None:
     assert explained(*map(ran, desired_states))
