@@ -186,7 +186,7 @@ class Arena:
         for run, part in enumerate(places.schedule.parts):
             transaction = outputs[run].get("transaction")
             mine = [call for call in calls if call.caller == places.key(run)]
-            unknown = set(places.unfinished(run)) - known
+            unknown = set(places.transactions(run)) - known
             runs.append(
                 Ran(
                     part.desired,

@@ -56,6 +56,10 @@ class Places:
         """Whether something may end it without a word."""
         return any(strike.injection in KILLING for strike in self.schedule.parts[run].strikes)
 
+    def transactions(self, run: int) -> list[str]:
+        """The transactions in its folder; one that was killed when all was done has nothing left to do."""
+        return sorted(path.stem for path in self.state(run).glob("*.jsonl"))
+
     def unfinished(self, run: int) -> list[str]:
         """The transactions in its folder in which something is left to do."""
         found = []

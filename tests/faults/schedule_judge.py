@@ -20,7 +20,7 @@ from tests.faults.desired_states import (
 )
 from tests.faults.judge import TRANSACTION, Json, Object
 from tests.faults.ran import Fate, Ran
-from tests.faults.serial import unexplained
+from tests.faults.serial import REFUSED, met_unlocked, unexplained
 
 LOOK, WRITE = "GetRole", "UpdateAssumeRolePolicy"
 
@@ -53,6 +53,9 @@ def judge(before: Json, after: Json, runs: Sequence[Ran], calls: Sequence[Call] 
     found.leaks += [f"{kind} {name}" for kind, name in leaks(before, after, runs)]
     _sort_out_windows(found, runs, calls)
     found.waited = sum(run.waited is not None for run in runs)
+    for run in runs:
+        if run.ending.code not in (0, REFUSED) and not run.struck and met_unlocked(run, runs):
+            found.windows.append(f"without a lock: {run.desired.account}: exit {run.ending.code}")
     found.unfair += unexplained(runs, lambda run: not missing(run.desired, before, after, _besides(runs)))
     return found
 

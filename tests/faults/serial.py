@@ -64,10 +64,18 @@ def _senseless(run: Ran, before: Sequence[Ran], runs: Sequence[Ran]) -> Iterator
     elif run.met_the_end:
         if not any(other.struck and other.fate in TAKEN_BACK and _meet(run, other) for other in runs):
             yield f"nobody has taken the namespace back: {told}"
+    elif run.ending.code != REFUSED and met_unlocked(run, runs):
+        return  # The window of transaction.md: a run without the cluster's API takes no lock.
     elif run.ending.code != REFUSED:
         yield f"nothing was done to it: {told}"
     elif not any(other.fate in LEAVING and differ(run.desired, other.desired) for other in before):
         yield f"no other wish came before it: {told}"
+
+
+def met_unlocked(run: Ran, runs: Sequence[Ran]) -> bool:
+    """Whether it met another run for the same ServiceAccount, and one of them held no lock."""
+    others = (other for other in runs if other is not run and other.desired.account == run.desired.account)
+    return any(_meet(run, other) and (run.desired.role_only or other.desired.role_only) for other in others)
 
 
 def _meet(run: Ran, other: Ran) -> bool:

@@ -92,6 +92,15 @@ def test_who_waited_in_vain_has_waited_for_somebody(waits: Ran, other: Ran, fair
     assert explained(waits, other) is fair
 
 
+def test_runs_without_a_lock_may_be_in_each_others_way() -> None:
+    unlocked = replace(OWN, role_only=True)
+    assert explained(ran(unlocked, 3), ran(unlocked))
+    assert explained(ran(OWN, 1), ran(unlocked))
+    assert not explained(ran(unlocked, 4), ran(unlocked))
+    assert not explained(ran(unlocked, 1), ran(WEB))
+    assert not explained(ran(unlocked, 1, began=5), ran(unlocked, ended=1))
+
+
 def test_a_namespace_that_ends_was_taken_back_by_somebody() -> None:
     met = ran(WEB, 1, met_the_end=True)
     assert explained(met, ran(OWN, 1, struck=True))
