@@ -37,7 +37,7 @@ SID = "IrsaSID"
 TOKEN_SECONDS = 300.0
 LOCK_SECONDS = 4.0
 """For how long a lock holds that is not renewed; one of a run that is dead is over some seconds later."""
-LOCKS = {"IRSA_LOCK_DURATION": f"{LOCK_SECONDS:g}", "IRSA_LOCK_TIMEOUT": "30s"}
+LOCKS = {"IRSA_LOCK": "1", "IRSA_LOCK_DURATION": f"{LOCK_SECONDS:g}", "IRSA_LOCK_TIMEOUT": "30s"}
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 IMMORTAL = ("default", "kube-node-lease", "kube-public", "kube-system")
 
