@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.binding import make_binding
 from tests.scenarios.breaking import AUDIENCE, NAME, STS, Binding
-from tests.scenarios.breaks import ACTION, associate, bring_token
+from tests.scenarios.breaks import ACTION, BREAKS, associate, bring_token
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import admitted, alternatives, assumed, cure, is_by_hand, prove, token_of
 from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
@@ -548,3 +548,19 @@ def test_a_role_that_irsa_made_for_a_missing_service_account_is_bound_anew(
     assert problems(doctor(binding, capsys, "own", "-n", binding.namespace)) == []
     verified = binding.stage.irsa("verify", "own", "-n", binding.namespace, "-c", "demo")
     assert verified.code == 0, verified.out + verified.err
+
+
+@pytest.mark.parametrize("command", ["doctor", "verify"])
+def test_what_is_proposed_has_the_options_of_the_run(command: str, binding: Binding) -> None:
+    BREAKS["no_provider"][1](binding)
+    stage = binding.stage
+    ran = stage.irsa(command, *of(binding), "-c", stage.cluster, "-r", stage.region)
+    assert f"irsa associate-oidc -c {stage.cluster} -r {stage.region}" in ran.out
+
+
+def test_what_a_refusal_proposes_has_the_options_of_the_run(binding: Binding) -> None:
+    binding.annotate(None)
+    stage = binding.stage
+    ran = stage.irsa("credentials", *of(binding), "-c", stage.cluster, "-r", stage.region)
+    given = f"-c {stage.cluster} -r {stage.region}"
+    assert f"irsa create-sa {NAME} -n {binding.namespace} {given} --attach-policy-arn ARN" in ran.err

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from irsa_cli.core.doctor.causes.network import node_names
 from irsa_cli.core.doctor.clues.lost import Seen
 from irsa_cli.core.doctor.clues.usage import namesakes
+from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.doctor.facts import Association, Facts, NodeMetadata, Role, Subject, TrailEvent
@@ -24,9 +25,10 @@ from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.reach import Reach
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.namespaces import check_namespace
-from irsa_cli.usecases.command.pasting import pasted_options
+from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.doctor.aws import DoctorReads
 from irsa_cli.usecases.doctor.events import absent, with_refusals
 from irsa_cli.usecases.doctor.iam import account_named, with_iam
@@ -54,7 +56,7 @@ def diagnose(request: Request, log: WireLog) -> Diagnosis:
     """Observe and judge; raises `IrsaError` when not even the cluster can be found."""
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     with DoctorReads(connection, request.readers) as reads:
-        doctor = _Doctor(connection, reads, pasted_options(request.target))
+        doctor = _Doctor(connection, reads, reach_of(request.target))
         if request.kind:
             return _of_user(doctor, request)
         if request.name:
@@ -89,7 +91,7 @@ def _as_heeded(subject: Subject) -> Subject:
 class _Doctor:
     connection: Connection
     reads: DoctorReads
-    options: str
+    reach: Reach
 
     def one(self, namespace: str, name: str) -> Diagnosis:
         """One ServiceAccount, with everything that can be known of it."""
@@ -124,9 +126,7 @@ class _Doctor:
         subject = facts.named
         account = self._unread(subject, findings)
         if account:
-            verify = " ".join(
-                filter(None, ("irsa verify", subject.name, "-n", subject.namespace, self.options))
-            )
+            verify = of_account(facts, "verify", subject)
             yield (
                 f"the role is in account {account}: --iam-assume-role names a role there by which it is read;"
                 f" without reading anything there, {verify} tries the exchange"
@@ -154,8 +154,8 @@ class _Doctor:
             account = self._unread(subject, item.findings)
             if account:
                 unread.setdefault(account, []).append(subject.full_name)
-        where = f"-n {namespace}" if namespace else ""
-        verify = " ".join(filter(None, ("irsa verify -A", where, self.options)))
+        where = f" -n {namespace}" if namespace else ""
+        verify = self.reach.for_irsa(f"verify -A{where}")
         for account, names in unread.items():
             yield (
                 f"account {account}, where the roles of {listed(names)} are, is not read: --iam-assume-role"
@@ -316,7 +316,7 @@ class _Doctor:
         return Facts(
             cluster=cluster,
             now=datetime.now(timezone.utc),
-            options=self.options,
+            reach=self.reach,
             eks=reads.eks().result(),
             provider=reads.provider(cluster.account).result(),
             providers=reads.provider_arns().result(),

@@ -11,20 +11,18 @@ import shlex
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, own_volume
 from irsa_cli.core.doctor.causes.pod_identity_names import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
+from irsa_cli.core.doctor.commands import annotate_anew, make, restart, unannotate
 from irsa_cli.core.doctor.facts import Association, Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     account_of,
-    annotate_anew,
     annotation_of,
     audience_of,
     injected,
     listed,
-    make,
     pod_names,
     provider_there,
-    restart,
     role_of,
     shown,
 )
@@ -88,16 +86,16 @@ def _key(facts: Facts) -> Judgement:
         raise CannotTell("no annotation resembles the role's; see annotation-missing")
     return problem(
         "the pod webhook looks for another key",
-        fix=_rename(subject, account, found[0]),
+        fix=_rename(facts, account, found[0]),
         key=listed(map(shown, found)),
         expected=ROLE_ARN_ANNOTATION,
     )
 
 
-def _rename(subject: Subject, account: ServiceAccount, key: str) -> str:
+def _rename(facts: Facts, account: ServiceAccount, key: str) -> str:
     """The commands that write the annotation by its right key; one that means something else stays."""
     more = f" {shlex.quote(f'{key}-')}" if _is_near(key) else ""
-    return annotate_anew(subject, account.annotations[key], more=more)
+    return annotate_anew(facts, account.annotations[key], more=more)
 
 
 def _annotated_pods(subject: Subject) -> list[str]:
@@ -126,7 +124,7 @@ def _place(facts: Facts) -> Judgement:
         raise CannotTell("no pod bears the annotation; see annotation-missing")
     return problem(
         "the pod webhook reads the annotation of the ServiceAccount only",
-        fix=annotate_anew(subject, pods[0].annotations[ROLE_ARN_ANNOTATION]),
+        fix=annotate_anew(facts, pods[0].annotations[ROLE_ARN_ANNOTATION]),
         annotated=f"pod {pod_names(pods)}",
         expected=f"ServiceAccount {subject.full_name}",
     )
@@ -168,7 +166,7 @@ def _removed(facts: Facts) -> Judgement:
     manager = account.labels.get(MANAGED_BY_LABEL, "")
     return problem(
         "the ServiceAccount has no role any more" + (f"; {manager} manages it" if manager else ""),
-        fix=annotate_anew(subject, role),
+        fix=annotate_anew(facts, role),
         annotation="none",
         earlier=f"{role} ({told_by})",
     )
@@ -229,20 +227,18 @@ def _audience(facts: Facts) -> Judgement:
         raise CannotTell("the issuer has no OIDC provider")
     if annotated in provider.audiences or annotated in str(role_of(subject).trust):
         return ok("the provider or the role knows the annotation's audience", audience=annotated)
-    key = AUDIENCE_ANNOTATION
     return problem(
         "neither the provider nor the role's trust policy knows this audience",
-        fix="\n".join(
-            (f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} {key}-", *_anew(subject))
-        ),
+        fix="\n".join((unannotate(facts, AUDIENCE_ANNOTATION), *_anew(facts))),
         annotation=shown(annotated),
         provider=listed(provider.audiences) or "none",
     )
 
 
-def _anew(subject: Subject) -> list[str]:
+def _anew(facts: Facts) -> list[str]:
     """The commands that have its pods made anew, where it has some."""
+    subject = facts.named
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     return restart(
-        subject, [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+        facts.reach, [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
     ).splitlines()

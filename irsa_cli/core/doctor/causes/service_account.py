@@ -6,19 +6,13 @@ What its annotations say is in `irsa_cli.core.doctor.causes.annotation`.
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.meant import evidence, make_or_attach
+from irsa_cli.core.doctor.commands import admit, of_account, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
-from irsa_cli.core.doctor.subjects import (
-    account_of,
-    admit,
-    is_bare,
-    listed,
-    pod_names,
-    restart,
-    users_of,
-)
+from irsa_cli.core.doctor.subjects import account_of, is_bare, listed, pod_names, users_of
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -85,7 +79,7 @@ def _namespace(facts: Facts) -> Judgement:
         raise CannotTell("there is none of this name elsewhere; see service-account-missing")
     return problem(
         "a ServiceAccount of this name, with a role, is elsewhere",
-        fix=f"irsa doctor {subject.name} -n {found[0].namespace} {facts.options}",
+        fix=of_account(facts, "doctor", replace(subject, namespace=found[0].namespace)),
         asked_for=subject.full_name,
         there_is=listed(item.full_name for item in found),
     )
@@ -115,7 +109,7 @@ def _renamed(facts: Facts) -> Judgement:
     fix = "\n".join(f"# {line}" for line in commands) if len(commands) > 1 else commands[0]
     return problem(
         "it names no role, and nobody has the name that the role admits",
-        fix=f"{fix}\n{restart(subject, pods)}" if len(commands) == 1 else fix,
+        fix=f"{fix}\n{restart(facts.reach, pods)}" if len(commands) == 1 else fix,
         role=role.arn,
         the_role_admits=f"{subject.namespace}/{name}",
         there_is=subject.full_name,

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from irsa_cli.core.doctor.causes.bare_pods import edit
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV
+from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, users_of, where
@@ -114,7 +114,7 @@ def _endpoint(facts: Facts) -> Judgement:
     if found:
         return problem(
             "it stands for the endpoint of every service that has none of its own, and STS has none",
-            fix=edit(facts.named.namespace, found[0][0]),
+            fix=edit(facts, found[0][0]),
             containers=where(found),
             endpoint=_host(found[0][1], _URL),
         )
@@ -196,7 +196,7 @@ def _proxy(facts: Facts) -> Judgement:
         return suspect("NO_PROXY comes from elsewhere, or names a network", containers=where(found))
     return problem(
         f"HTTP_PROXY is set, and NO_PROXY does not name {_AGENT}",
-        fix=edit(facts.named.namespace, sure[0][0]),
+        fix=edit(facts, sure[0][0]),
         containers=where(sure),
         no_proxy=_no_proxy(sure[0][1]) or "none",
     )
@@ -237,7 +237,7 @@ def _sdk(facts: Facts) -> Judgement:
     if old:
         return problem(
             "this AWS CLI does not know EKS Pod Identity",
-            fix=edit(facts.named.namespace, old[0][0]),
+            fix=edit(facts, old[0][0]),
             containers=where(old),
             image=old[0][1].image,
             needed=">= 1.30.0 or 2.15.0",
