@@ -114,3 +114,14 @@ def test_a_command_that_takes_the_role_off_names_words() -> None:
     """See `irsa_cli.core.planning.delete`."""
     words = shlex.split(unannotate(Bound(CLUSTER, EVIL, EVIL)))
     assert "touch" not in words
+
+
+@pytest.mark.parametrize(("cause", "change"), CASES)
+def test_no_fix_that_is_pasted_as_a_whole_undoes_what_it_does(cause: str, change: Change) -> None:
+    """What ends a contradiction the other way, or gives a binding up, is a comment."""
+    commands = [
+        shlex.split(line, comments=True) for line in CAUSES[cause].judge(change(working())).fix.splitlines()
+    ]
+    done = {" ".join(words[:2]) for words in commands if words}
+    assert "irsa delete-sa" not in done
+    assert "aws iam delete-role" not in done

@@ -59,10 +59,12 @@ def _incomplete(facts: Facts) -> Judgement:
     life = lifecycle.of(role.tags, named=True)
     if life.is_over:
         return ok("no run of irsa's is at work on the role, or was interrupted")
+    deletion = life.deletion(facts.reach.irsa)
     again = f"{make(facts, facts.named)} # the command that made it, once more: ends with a whole role"
     return problem(
         f"the role is {life.stage.value}: {life.why}",
-        fix="\n".join((again, *life.deletion(facts.reach.irsa))),
+        # Pasted, only the first does something: to give the role up is a decision.
+        fix="\n".join((again, "# or, to give it up:", *(f"# {line}" for line in deletion))),
         role=role.arn,
     )
 
