@@ -13,7 +13,7 @@ from irsa_cli.core.doctor.causes.pod_identity_names import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
 from irsa_cli.core.doctor.commands import annotate_anew, make, restart, unannotate
 from irsa_cli.core.doctor.facts import Association, Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     account_of,
@@ -27,7 +27,7 @@ from irsa_cli.core.doctor.subjects import (
     shown,
 )
 from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     MANAGED_BY_LABEL,
@@ -40,6 +40,9 @@ _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 ACCOUNT = Group.SERVICE_ACCOUNT
+
+
+BY_ASSOCIATION = "it needs none: it has its role by an EKS Pod Identity association"
 
 
 def _resembling_keys(account: ServiceAccount) -> list[str]:
@@ -84,6 +87,8 @@ def _key(facts: Facts) -> Judgement:
     found = _resembling_keys(account)
     if not found:
         raise CannotTell("no annotation resembles the role's; see annotation-missing")
+    if isinstance(subject.association, Association):
+        return ok(BY_ASSOCIATION)
     return problem(
         "the pod webhook looks for another key",
         fix=_rename(facts, account, found[0]),
@@ -122,6 +127,8 @@ def _place(facts: Facts) -> Judgement:
     pods = [pod for pod in have(subject.pods) if pod.name in _annotated_pods(subject)]
     if not pods:
         raise CannotTell("no pod bears the annotation; see annotation-missing")
+    if isinstance(subject.association, Association):
+        return ok(BY_ASSOCIATION)
     return problem(
         "the pod webhook reads the annotation of the ServiceAccount only",
         fix=annotate_anew(facts, pods[0].annotations[ROLE_ARN_ANNOTATION]),
@@ -163,6 +170,10 @@ def _removed(facts: Facts) -> Judgement:
     role, told_by = _was_annotated(subject)
     if not role:
         raise CannotTell("nothing tells that there was one; see annotation-missing")
+    if isinstance(subject.association, Association):
+        return ok(BY_ASSOCIATION)
+    if isinstance(subject.association, Unreadable):
+        return _may_be_associated(subject.association, earlier=f"{role} ({told_by})")
     manager = account.labels.get(MANAGED_BY_LABEL, "")
     return problem(
         "the ServiceAccount has no role any more" + (f"; {manager} manages it" if manager else ""),
@@ -178,7 +189,8 @@ def _removed(facts: Facts) -> Judgement:
     97,
     title="The ServiceAccount names no role.",
     symptom="No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials.",
-    looks_at="the ServiceAccount's annotations, trust policies of the account's roles",
+    looks_at="the ServiceAccount's annotations, eks ListPodIdentityAssociations, trust policies of the"
+    " account's roles",
     remedy="Annotate it with the role's ARN, or make a role: irsa create-sa.",
     source=_ASSOCIATE,
 )
@@ -188,7 +200,7 @@ def _annotation(facts: Facts) -> Judgement:
     if account is None:
         return ok("the ServiceAccount names a role", role=annotation_of(subject))
     if isinstance(subject.association, Association):
-        return ok("it needs none: it has its role by an EKS Pod Identity association")
+        return ok(BY_ASSOCIATION)
     if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
         raise CannotTell("another cause explains it: annotation-key, annotation-place or annotation-removed")
     if own_tokens(subject):
@@ -199,12 +211,19 @@ def _annotation(facts: Facts) -> Judgement:
         raise CannotTell("another cause explains it: service-account-renamed")
     if unused(facts) and not admitting(subject):
         raise CannotTell("another cause explains it: pod-identity-other-name")
+    if isinstance(subject.association, Unreadable):
+        return _may_be_associated(subject.association, **evidence(facts))
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",
         fix=choose(facts, make(facts, subject)),
         annotations=listed(sorted(account.annotations)) or "none",
         **evidence(facts),
     )
+
+
+def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
+    text = "it names no role, and whether it has one by an EKS Pod Identity association can't be read"
+    return suspect(f"{text}: {hidden.why}", **more)
 
 
 @cause(

@@ -270,7 +270,7 @@ def has_nothing(pod: Pod) -> bool:
 def _gone(facts: Facts) -> Judgement:
     if _association(facts) is not None:
         return ok("its association is there")
-    found = [pod for pod in users_of(facts.named) if _was_associated(pod)]
+    found = [pod for pod in users_of(facts.named) if was_associated(pod)]
     if not found:
         return ok("no pod asks EKS Pod Identity for credentials")
     return problem(
@@ -281,7 +281,7 @@ def _gone(facts: Facts) -> Judgement:
     )
 
 
-def _was_associated(pod: Pod) -> bool:
+def was_associated(pod: Pod) -> bool:
     """Whether the webhook gave a pod the variables of an association; others use the same variable, too."""
     mounted = any(volume.name == _TOKEN_VOLUME for volume in pod.volumes)
     urls = [item.env.get(POD_IDENTITY_ENV) or "" for item in pod.containers]

@@ -6,7 +6,7 @@ import re
 import shlex
 
 from irsa_cli.core.doctor.commands import in_account
-from irsa_cli.core.doctor.facts import Association, Facts
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
     audience_of,
@@ -82,13 +82,15 @@ def _is_needed(facts: Facts) -> bool:
     if subject is None:
         return _named(facts) != ()
     account = subject.account
-    if not isinstance(account, ServiceAccount) or not isinstance(subject.association, Association):
+    if not isinstance(account, ServiceAccount) or subject.association is None:
         return True
     # A pod may bring a token of its own, besides.
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    return ROLE_ARN_ANNOTATION in account.annotations or any(
+    needed = ROLE_ARN_ANNOTATION in account.annotations or any(
         injected(item) for pod in pods if pod.service_account == subject.name for item in pod.containers
     )
+    # Else an association gives the role, and needs none; where it can't be read, nobody knows.
+    return needed or have(subject.association) is None
 
 
 def _associate(facts: Facts) -> str:

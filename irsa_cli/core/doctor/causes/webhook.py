@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import timedelta
 
-from irsa_cli.core.doctor.causes.pod_identity import serves_pod_identity
+from irsa_cli.core.doctor.causes.pod_identity import serves_pod_identity, was_associated
 from irsa_cli.core.doctor.clues.injection import (
     NO_ENV,
     bare,
@@ -19,7 +19,7 @@ from irsa_cli.core.doctor.clues.injection import (
 )
 from irsa_cli.core.doctor.commands import annotate_anew, eks, restart, unannotate, webhook_shown
 from irsa_cli.core.doctor.facts import Association, Facts, Role
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     account_of,
@@ -29,6 +29,7 @@ from irsa_cli.core.doctor.subjects import (
     listed,
     pod_names,
     shown,
+    users_of,
 )
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -191,7 +192,9 @@ def _prefix(facts: Facts) -> Judgement:
 )
 def _association(facts: Facts) -> Judgement:
     subject = facts.named
-    found = have(subject.association)
+    if isinstance(subject.association, Unreadable):
+        return _unread(facts, subject.association)
+    found = subject.association
     if found is None:
         return ok("there is no Pod Identity association for it")
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
@@ -209,6 +212,19 @@ def _association(facts: Facts) -> Judgement:
         fix=_keep_one(facts, found),
         association=f"{found.id} {found.role_arn}",
         annotation=wanted,
+    )
+
+
+def _unread(facts: Facts, hidden: Unreadable) -> Judgement:
+    """Where associations can't be read, pods that ask EKS Pod Identity tell that there is one, or was."""
+    subject = facts.named
+    annotation_of(subject)
+    found = [pod for pod in users_of(subject) if was_associated(pod)]
+    if not found:
+        return unknown(hidden.why)
+    return suspect(
+        f"its pods ask EKS Pod Identity for credentials, and their association can't be read: {hidden.why}",
+        pods=pod_names(found),
     )
 
 
