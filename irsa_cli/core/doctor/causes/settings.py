@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum
 from urllib.parse import urlsplit
 
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
@@ -17,7 +18,7 @@ from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, prob
 from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, users_of, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
-from irsa_cli.core.objects.variables import Variable, variable
+from irsa_cli.core.objects.variables import HIDDEN, variable
 
 _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
@@ -25,6 +26,10 @@ _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 _FILE, _CONFIG = variable("AWS_SHARED_CREDENTIALS_FILE"), variable("AWS_CONFIG_FILE")
 _URL, _STS_URL = variable("AWS_ENDPOINT_URL"), variable("AWS_ENDPOINT_URL_STS")
 _IGNORED = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+# https://docs.aws.amazon.com/general/latest/gr/sts.html, and interface endpoints of a VPC.
+_AWS_STS = re.compile(
+    r"(?:[a-z0-9-]+\.)*sts(?:-fips)?(?:\.[a-z0-9-]+)*\.(?:amazonaws\.com(?:\.cn)?|api\.aws)", re.ASCII
+)
 _NO_PROXY = (variable("NO_PROXY"), variable("no_proxy"))
 _NOTHING = "/dev/null"
 """Names no file, so that none is read."""
@@ -110,36 +115,72 @@ def _unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callab
     source=f"{_SDK}/feature-ss-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    found = _having(facts, lambda item: injected(item) and _leads_away(item, _URL))
+    found = _having(facts, lambda item: injected(item) and _leads(item) is _Endpoint.AWAY)
     if found:
+        variable, address = _endpoint_of(found[0][1])
+        host = _host(address or "")
+        wrong = variable == _URL and host
         return problem(
-            "it stands for the endpoint of every service that has none of its own, and STS has none",
+            "it stands for the endpoint of every service that has none of its own, and STS has none"
+            if wrong
+            else "what stands for the endpoint of STS is no address",
             fix=edit(facts, found[0][0]),
             containers=where(found),
-            endpoint=_host(found[0][1], _URL),
+            endpoint=host or f"{variable} names no host",
         )
-    own = _having(facts, lambda item: injected(item) and _leads_away(item, _STS_URL))
-    if own:
-        return suspect(
-            "whether it answers as STS does can't be seen from here",
-            containers=where(own),
-            endpoint=_host(own[0][1], _STS_URL),
-        )
-    return ok("containers call AWS' own endpoints")
+    hidden = _having(facts, lambda item: injected(item) and _leads(item) is _Endpoint.HIDDEN)
+    own = hidden or _having(facts, lambda item: injected(item) and _leads(item) is _Endpoint.OWN)
+    if not own:
+        return ok("containers call AWS' own endpoints")
+    variable, address = _endpoint_of(own[0][1])
+    text = "where a container's calls to STS go comes from elsewhere, and is not read"
+    return _unless_admitted(facts, own)(
+        text if hidden else "whether it answers as STS does can't be seen from here",
+        containers=where(own),
+        endpoint=_host(address or "") or f"{variable}, or what has it ignored",
+    )
 
 
-def _leads_away(container: Container, name: Variable) -> bool:
-    """Whether a variable makes the SDK call something that is not STS."""
-    if container.env.get(_IGNORED) == "true" or name not in container.env:
-        return False
-    if name == _URL and _STS_URL in container.env:
-        return False
-    host = _host(container, name)
-    return bool(host) and not re.search(r"(^|\.)sts[.-].*\.(amazonaws\.com(\.cn)?|api\.aws)$", host)
+class _Endpoint(Enum):
+    """Where a container's variables lead the exchange of its token."""
+
+    STS = "an endpoint of AWS for it"
+    AWAY = "something that is surely none"
+    OWN = "somebody's own, named for STS"
+    HIDDEN = "not read"
 
 
-def _host(container: Container, name: Variable) -> str:
-    return urlsplit(container.env.get(name) or "").hostname or ""
+def _leads(container: Container) -> _Endpoint:
+    variable, address = _endpoint_of(container)
+    ignored = container.env.get(_IGNORED, "")
+    if not variable or (ignored or "").lower() == "true":
+        return _Endpoint.STS
+    if address is None or ignored is None:
+        return _Endpoint.HIDDEN
+    host = _host(address)
+    if _AWS_STS.fullmatch(host):
+        return _Endpoint.STS
+    return _Endpoint.OWN if variable == _STS_URL and host else _Endpoint.AWAY
+
+
+def _endpoint_of(container: Container) -> tuple[str, str | None]:
+    """The variable that decides where STS is called, '' for none, and its value, None where that is hidden.
+
+    SDKs pass over an empty one.
+    """
+    for name in (_STS_URL, _URL):
+        value = container.env.get(name, "")
+        if value != "":
+            return name, None if value == HIDDEN else value
+    return "", ""
+
+
+def _host(address: str) -> str:
+    """The host of an address, '' where it names none or is no address at all."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 @cause(
