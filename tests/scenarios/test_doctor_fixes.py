@@ -532,6 +532,27 @@ def test_of_two_roles_that_wait_for_a_missing_service_account_a_person_chooses(
         without_account(binding)
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["by name", "among all"])
+def test_a_missing_service_account_with_an_association_is_made_without_a_role(
+    named: bool, binding: Binding, capsys: Output
+) -> None:
+    binding.annotate(None)
+    associate(binding)
+    binding.new_pod()
+    without_account(binding)
+    binding.aws("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=binding.provider)
+    document = doctor(binding, capsys, *(of(binding) if named else ("-n", binding.namespace)))
+    whole = document if named else document["serviceAccounts"][0]
+    assert problems(document) + ([] if named else problems(whole)) == ["service-account-missing"]
+    first = found(whole, "service-account-missing")
+    assert first["fix"] == f"kubectl -n {binding.namespace} create serviceaccount {NAME}"
+    assert f"{binding.namespace}-pi" in json.dumps(first["evidence"])
+    cure(binding, first["fix"])
+    binding.restart_pod()
+    assert diagnosed(binding, capsys)[0] == []
+    assert prove(binding)
+
+
 def test_a_role_that_irsa_made_for_a_missing_service_account_is_bound_anew(
     binding: Binding, capsys: Output
 ) -> None:

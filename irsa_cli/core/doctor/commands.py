@@ -108,6 +108,16 @@ def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
     return of_account(facts, "create-sa", subject, f"--attach-role-arn {shlex.quote(role)}{more}{extra}")
 
 
+def create(facts: Facts) -> str:
+    """The commands that make the ServiceAccount alone, and its namespace where that is not there either."""
+    subject = facts.named
+    name, namespace = shlex.quote(subject.name), shlex.quote(subject.namespace)
+    commands = [facts.reach.kubectl(f"create serviceaccount {name}", subject.namespace)]
+    if subject.namespace_labels is None:
+        commands.insert(0, facts.reach.kubectl(f"create namespace {namespace}"))
+    return "\n".join(commands)
+
+
 def make(facts: Facts, subject: Subject) -> str:
     """The command that makes a role of the ServiceAccount's own."""
     return of_account(facts, "create-sa", subject, "--attach-policy-arn ARN")

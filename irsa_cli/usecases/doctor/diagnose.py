@@ -212,7 +212,7 @@ class _Doctor:
         ]
         subjects = self._subjects(wanted, pods.result(), associated)
         gone = {*seen.orphaned(), *absent(self.reads, seen, namespace)}
-        subjects += self._gone(sorted(gone), pods.result())
+        subjects += self._gone(sorted(gone), pods.result(), associated)
         known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
         accounts = tuple(self._examine(facts, subject, known) for subject in subjects)
         return replace(
@@ -229,13 +229,23 @@ class _Doctor:
         own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)
         return examined(facts, tuple(own))
 
-    def _gone(self, names: list[tuple[str, str]], pods: tuple[Pod, ...] | Unreadable) -> Iterator[Subject]:
+    def _gone(
+        self,
+        names: list[tuple[str, str]],
+        pods: tuple[Pod, ...] | Unreadable,
+        associations: dict[tuple[str, str], Association] | Unreadable,
+    ) -> Iterator[Subject]:
         """ServiceAccounts that pods run as, or wait for, and that are not there: asked once more of each."""
         for namespace, name in names:
             if self.reads.account(namespace, name).result() is None:
                 labels = self.reads.namespace_labels(namespace).result()
                 subject = Subject(namespace, name, labels, account=None, role=NO_ROLE)
-                yield replace(subject, pods=_of_namespace(pods, namespace), events=ONE_AT_A_TIME)
+                yield replace(
+                    subject,
+                    pods=_of_namespace(pods, namespace),
+                    association=self._association((namespace, name), associations),
+                    events=ONE_AT_A_TIME,
+                )
 
     def _subjects(
         self,
@@ -271,7 +281,7 @@ class _Doctor:
             pods=_of_namespace(pods, namespace),
             nodes=nodes.result(),
             probe=self.reads.probe(namespace, name).result(),
-            association=self._association(account, associations),
+            association=self._association((namespace, name), associations),
             network_policies=self.reads.network_policies(namespace).result(),
             events=ONE_AT_A_TIME,
         )
@@ -286,13 +296,13 @@ class _Doctor:
 
     def _association(
         self,
-        account: ServiceAccount,
+        names: tuple[str, str],
         associations: dict[tuple[str, str], Association] | Unreadable,
     ) -> Association | Unreadable | None:
-        """The ServiceAccount's own, with all that EKS tells of it; few have one."""
-        if isinstance(associations, Unreadable) or (account.namespace, account.name) not in associations:
+        """A ServiceAccount's own, with all that EKS tells of it; few have one."""
+        if isinstance(associations, Unreadable) or names not in associations:
             return associations if isinstance(associations, Unreadable) else None
-        return self.reads.association(account.namespace, account.name).result()
+        return self.reads.association(*names).result()
 
     def _begin_cluster(self) -> None:
         reads = self.reads

@@ -20,7 +20,7 @@ from irsa_cli.core.doctor.subjects import (
     unspaced,
 )
 from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 
@@ -82,11 +82,12 @@ def _is_needed(facts: Facts) -> bool:
     if subject is None:
         return _named(facts) != ()
     account = subject.account
-    if not isinstance(account, ServiceAccount) or subject.association is None:
+    if isinstance(account, Unreadable) or subject.association is None:
         return True
+    annotations = {} if account is None else account.annotations
     # A pod may bring a token of its own, besides.
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    needed = ROLE_ARN_ANNOTATION in account.annotations or any(
+    needed = ROLE_ARN_ANNOTATION in annotations or any(
         injected(item) for pod in pods if pod.service_account == subject.name for item in pod.containers
     )
     # Else an association gives the role, and needs none; where it can't be read, nobody knows.
