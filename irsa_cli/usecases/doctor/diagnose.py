@@ -7,7 +7,7 @@ judged by it (`irsa_cli.core.doctor.diagnosis`).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
@@ -32,11 +32,16 @@ from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.doctor.aws import DoctorReads
 from irsa_cli.usecases.doctor.events import absent, with_refusals
 from irsa_cli.usecases.doctor.iam import account_named, with_iam
+from irsa_cli.usecases.doctor.kube import WORKERS
 from irsa_cli.usecases.read.users_of_pods import account_used
 
 NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
 NAMESAKES = 3
 """In how many other namespaces pods of a ServiceAccount of the same name are looked for."""
+BY_ASSOCIATION = "which ServiceAccounts have their role by EKS Pod Identity"
+BY_ROLE = "which ServiceAccounts roles are meant for"
+BY_POD = "which ServiceAccounts pods run as"
+BY_EVENT = "which ServiceAccounts that are gone pods wait for"
 ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one", follows=True)
 
 
@@ -70,6 +75,15 @@ def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
     name = account_used(doctor.connection, request.kind, request.namespace, request.name)
     found = doctor.one(request.namespace, name)
     return replace(found, notes=(f"{what} uses ServiceAccount {request.namespace}/{name}", *found.notes))
+
+
+def _hidden(found: Mapping[str, object]) -> dict[str, str]:
+    """Of what was looked by, what could not be read: what is not known for that, and a sentence with why."""
+    return {
+        what: f"{what} is not known: {item.why}"
+        for what, item in found.items()
+        if isinstance(item, Unreadable)
+    }
 
 
 def _of_namespace(pods: tuple[Pod, ...] | Unreadable, namespace: str) -> tuple[Pod, ...] | Unreadable:
@@ -210,14 +224,24 @@ class _Doctor:
             if (item.annotations.get(ROLE_ARN_ANNOTATION) or item in lost or seen.has_association(item))
             and namespace in ("", item.namespace)
         ]
+        waited_for = absent(self.reads, seen, namespace)
+        gone = {*seen.orphaned(), *(waited_for if isinstance(waited_for, tuple) else ())}
         subjects = self._subjects(wanted, pods.result(), associated)
-        gone = {*seen.orphaned(), *absent(self.reads, seen, namespace)}
         subjects += self._gone(sorted(gone), pods.result(), associated)
-        known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
-        accounts = tuple(self._examine(facts, subject, known) for subject in subjects)
-        return replace(
-            whole, accounts=accounts, notes=tuple(self._other_accounts(namespace, subjects, accounts))
+        accounts = self._examined(facts, subjects, having(findings, Verdict.PROBLEM))
+        hidden = _hidden(
+            {BY_ASSOCIATION: associated, BY_ROLE: seen.roles, BY_POD: seen.pods, BY_EVENT: waited_for}
         )
+        notes = (*hidden.values(), *self._other_accounts(namespace, subjects, accounts))
+        return replace(whole, accounts=accounts, unread=tuple(hidden), notes=notes)
+
+    def _examined(
+        self, facts: Facts, subjects: list[Subject], wrong: tuple[Finding, ...]
+    ) -> tuple[Examined, ...]:
+        """All of them, each by itself, at the same time: what each is in need of has to be read first."""
+        known = {item.cause.id for item in wrong}
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return tuple(pool.map(lambda subject: self._examine(facts, subject, known), subjects))
 
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
@@ -236,6 +260,10 @@ class _Doctor:
         associations: dict[tuple[str, str], Association] | Unreadable,
     ) -> Iterator[Subject]:
         """ServiceAccounts that pods run as, or wait for, and that are not there: asked once more of each."""
+        for namespace, name in names:  # Begin with all before the first one is waited for.
+            self.reads.account(namespace, name)
+            self.reads.namespace_labels(namespace)
+            self._begin_association((namespace, name), associations)
         for namespace, name in names:
             if self.reads.account(namespace, name).result() is None:
                 labels = self.reads.namespace_labels(namespace).result()
@@ -260,6 +288,7 @@ class _Doctor:
             self.reads.network_policies(item.namespace)
             subject = Subject(item.namespace, item.name, account=item)
             self._begin_role(subject)
+            self._begin_association((item.namespace, item.name), associations)
             if len(accounts) == 1:
                 self._events(subject)
         found = [_as_heeded(self._subject(item, pods, nodes, associations)) for item in accounts]
@@ -293,6 +322,12 @@ class _Doctor:
         found = () if isinstance(pods, Unreadable) else pods
         mine = [pod for pod in found if (pod.namespace, pod.service_account) in using]
         return self.reads.nodes(tuple(node_names(mine)))
+
+    def _begin_association(
+        self, names: tuple[str, str], associations: dict[tuple[str, str], Association] | Unreadable
+    ) -> None:
+        if isinstance(associations, dict) and names in associations:
+            self.reads.association(*names)
 
     def _association(
         self,
