@@ -294,11 +294,17 @@ def completeness(found: Future[RoleState | None], arn: str, reach: Reach) -> tup
 
 
 def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[VerificationStep, ...]:
-    """That pods get other credentials, where an EKS Pod Identity association gives them another role."""
+    """That pods get other credentials, where an EKS Pod Identity association gives them another role.
+
+    Where its role was not told, nobody knows: nothing is proven of pods then.
+    """
     if not isinstance(others, Association) or not pods_differ(others, arn):
         return ()
     sent = f"ListPodIdentityAssociations of {cluster.name}"
-    check = Check("credentials", FAILED if others.role_arn else NOT_CHECKED, taken_over(others))
+    check = Check("credentials", FAILED, taken_over(others))
+    if not others.role_arn:
+        text = f"pods get the credentials of EKS Pod Identity ({others.id}), whose role EKS did not tell"
+        check = Check("credentials", NOT_CHECKED, text)
     return (VerificationStep(Name.PODS, sent, (check,)),)
 
 
