@@ -14,6 +14,8 @@ from tests.support.thoroughness import examples
 from tests.unit.current import Change, around, bare_pod, container, env, pod, working
 from tests.unit.doctor.diagnosis_cases import behind_proxy, pod_identity, with_env
 
+OWN_KEYS = env(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y", AWS_ENDPOINT_URL="minio")
+"""A sidecar that calls storage which is not AWS's."""
 SKIP = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
 
 
@@ -56,6 +58,7 @@ def test_what_is_suspect_is_no_problem_and_no_all_clear(cause: str, change: Chan
         with_env(AWS_ENDPOINT_URL="http://minio", AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true"),
         with_env(AWS_ENDPOINT_URL="http://minio", AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="True"),
         with_env(AWS_ENDPOINT_URL=""),
+        around(pods=(pod(containers=(container(), container(name="backup", env=OWN_KEYS))),)),
         with_env(AWS_ENDPOINT_URL_STS="https://sts.amazonaws.com", AWS_STS_REGIONAL_ENDPOINTS="legacy"),
         with_env(AWS_ENDPOINT_URL_STS="https://vpce-1.sts.eu-west-1.vpce.amazonaws.com"),
         with_env(AWS_ENDPOINT_URL_STS="https://sts.cn-north-1.amazonaws.com.cn"),

@@ -31,6 +31,7 @@ _AWS_STS = re.compile(
     r"(?:[a-z0-9-]+\.)*sts(?:-fips)?(?:\.[a-z0-9-]+)*\.(?:amazonaws\.com(?:\.cn)?|api\.aws)", re.ASCII
 )
 _NO_PROXY = (variable("NO_PROXY"), variable("no_proxy"))
+_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 _NOTHING = "/dev/null"
 """Names no file, so that none is read."""
 _AGENT = "169.254.170.23"
@@ -115,7 +116,7 @@ def _unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callab
     source=f"{_SDK}/feature-ss-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    found = _having(facts, lambda item: injected(item) and _leads(item) is _Endpoint.AWAY)
+    found = _having(facts, lambda item: _leads(item) is _Endpoint.AWAY)
     if found:
         variable, address = _endpoint_of(found[0][1])
         host = _host(address or "")
@@ -128,8 +129,8 @@ def _endpoint(facts: Facts) -> Judgement:
             containers=where(found),
             endpoint=host or f"{variable} names no host",
         )
-    hidden = _having(facts, lambda item: injected(item) and _leads(item) is _Endpoint.HIDDEN)
-    own = hidden or _having(facts, lambda item: injected(item) and _leads(item) is _Endpoint.OWN)
+    hidden = _having(facts, lambda item: _leads(item) is _Endpoint.HIDDEN)
+    own = hidden or _having(facts, lambda item: _leads(item) is _Endpoint.OWN)
     if not own:
         return ok("containers call AWS' own endpoints")
     variable, address = _endpoint_of(own[0][1])
@@ -144,16 +145,19 @@ def _endpoint(facts: Facts) -> Judgement:
 class _Endpoint(Enum):
     """Where a container's variables lead the exchange of its token."""
 
-    STS = "an endpoint of AWS for it"
+    STS = "an endpoint of AWS for it, or nowhere"
     AWAY = "something that is surely none"
     OWN = "somebody's own, named for STS"
     HIDDEN = "not read"
 
 
 def _leads(container: Container) -> _Endpoint:
+    """Where it calls STS; one that has keys of its own, or no web identity, does not at all."""
     variable, address = _endpoint_of(container)
     ignored = container.env.get(_IGNORED, "")
-    if not variable or (ignored or "").lower() == "true":
+    if not variable or not injected(container) or set(container.env) >= _KEYS:
+        return _Endpoint.STS
+    if (ignored or "").lower() == "true":
         return _Endpoint.STS
     if address is None or ignored is None:
         return _Endpoint.HIDDEN
