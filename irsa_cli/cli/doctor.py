@@ -63,7 +63,8 @@ def command(**options: Any) -> int:
     and all ServiceAccounts that have a role, or lost it. Changes nothing; a pod that is created for show is
     not made (dryRun=All). Exit code 5: something is wrong; 1: nothing is as far as it could be looked at,
     but ServiceAccount, role, trust policy or provider could not, or no running pod with this identity was
-    seen. What else can't be told is shown, and is no problem.
+    seen; without NAME also where it could not be found out who has a role. What else can't be told is shown,
+    and is no problem.
     """
     from irsa_cli.cli.session import Speaking
 

@@ -14,7 +14,9 @@ from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceA
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.reach import PLAIN, Reach
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class Role:
     def name(self) -> str:
         """The name without the path."""
         return self.arn.rsplit("/", 1)[-1]
+
+    @property
+    def account(self) -> str:
+        """The account that it lives in."""
+        return Arn.parse(self.arn).account
 
 
 @dataclass(frozen=True)
@@ -191,8 +198,8 @@ class Facts:
 
     cluster: Cluster
     now: datetime
-    options: str = ""
-    """The options by which the user named the cluster, for commands to paste."""
+    reach: Reach = PLAIN
+    """How commands to paste reach the same cluster and account."""
     eks: EksFacts | Unreadable = EksFacts()
     provider: ProviderState | Unreadable | None = None
     providers: tuple[str, ...] | Unreadable = ()
