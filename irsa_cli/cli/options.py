@@ -255,7 +255,38 @@ def run_options(function: F) -> F:
                 help="How long taking back may last. [default: 60s]",
             ),
             option("--approve", is_flag=True, help="Accepted as eksctl has it; running is the default here."),
+            lock_options,
             state_dir_option,
+        ],
+    )
+
+
+def lock_options(function: F) -> F:
+    """The lock by which one run at a time changes a ServiceAccount and its role."""
+    return _apply(
+        function,
+        [
+            click.option(
+                "--lock-timeout",
+                cls=Once,
+                type=Duration(zero=True),
+                envvar="IRSA_LOCK_TIMEOUT",
+                help="How long to wait for another run's lock; 0 refuses at once."
+                " [default: .irsa.yaml's, else 60s]",
+            ),
+            click.option(
+                "--lock-namespace",
+                cls=Once,
+                type=Checked("namespace", "names.namespace"),
+                envvar="IRSA_LOCK_NAMESPACE",
+                help="Where the locks are, the same for all runs. [default: .irsa.yaml's, else default]",
+            ),
+            click.option(
+                "--no-lock",
+                is_flag=True,
+                envvar="IRSA_NO_LOCK",
+                help="Take no lock: two runs at the same time are kept apart by their marks only.",
+            ),
         ],
     )
 
