@@ -282,10 +282,11 @@ def lock_options(function: F) -> F:
                 help="Where the locks are, the same for all runs. [default: .irsa.yaml's, else default]",
             ),
             click.option(
-                "--no-lock",
-                is_flag=True,
-                envvar="IRSA_NO_LOCK",
-                help="Take no lock: two runs at the same time are kept apart by their marks only.",
+                "--lock/--no-lock",
+                default=None,
+                envvar="IRSA_LOCK",
+                help="Lock each ServiceAccount while it is changed, so that runs with --lock wait for each other."
+                " [default: .irsa.yaml's, else no lock]",
             ),
         ],
     )

@@ -77,7 +77,7 @@ def take_lock_options(options: dict[str, Any]) -> LockOptions:
         return lock_options(
             namespace=options.pop("lock_namespace"),
             timeout=options.pop("lock_timeout"),
-            enabled=not options.pop("no_lock"),
+            enabled=options.pop("lock"),
         )
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
