@@ -261,6 +261,15 @@ def run_options(function: F) -> F:
     )
 
 
+lock_namespace_option = click.option(
+    "--lock-namespace",
+    cls=Once,
+    type=Checked("namespace", "names.namespace"),
+    envvar="IRSA_LOCK_NAMESPACE",
+    help="Where the locks are, the same for all runs. [default: .irsa.yaml's, else default]",
+)
+
+
 def lock_options(function: F) -> F:
     """The lock by which one run at a time changes a ServiceAccount and its role."""
     return _apply(
@@ -274,13 +283,7 @@ def lock_options(function: F) -> F:
                 help="How long to wait for another run's lock; 0 refuses at once."
                 " [default: .irsa.yaml's, else 60s]",
             ),
-            click.option(
-                "--lock-namespace",
-                cls=Once,
-                type=Checked("namespace", "names.namespace"),
-                envvar="IRSA_LOCK_NAMESPACE",
-                help="Where the locks are, the same for all runs. [default: .irsa.yaml's, else default]",
-            ),
+            lock_namespace_option,
             click.option(
                 "--lock/--no-lock",
                 default=None,

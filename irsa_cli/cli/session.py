@@ -83,6 +83,11 @@ def take_lock_options(options: dict[str, Any]) -> LockOptions:
         raise click.UsageError(str(error)) from error
 
 
+def take_lock_namespace(options: dict[str, Any]) -> str:
+    """Take the option of `lock_namespace_option`: where the locks are that a command looks at."""
+    return take_lock_options({**options, "lock_timeout": None, "no_lock": False}).namespace
+
+
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
     """Take the options of `run_options` out of a command's options; also whether exit code 6 is wanted."""
     from irsa_cli.usecases.command.settings import Settings
