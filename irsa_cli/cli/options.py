@@ -288,7 +288,7 @@ def lock_options(function: F) -> F:
                 "--lock/--no-lock",
                 default=None,
                 envvar="IRSA_LOCK",
-                help="Lock each ServiceAccount while it is changed, so that runs with --lock wait for each other."
+                help="Lock what is changed, so that runs with --lock wait for each other."
                 " [default: .irsa.yaml's, else no lock]",
             ),
         ],

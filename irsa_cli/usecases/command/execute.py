@@ -20,7 +20,7 @@ from irsa_cli.transaction.folder import check_place, prune
 from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.runner import Transaction
-from irsa_cli.transaction.story import new_transaction_id
+from irsa_cli.transaction.story import LOCK, new_transaction_id
 from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.leftovers import left
@@ -133,6 +133,8 @@ def open_journal(
 ) -> Journal:
     """The journal of a run, with the plan on disk; raises `JournalError`."""
     facts = context.to_journal(gated=gate is not None)
+    if settings.hold is not None:
+        facts[LOCK] = settings.hold.holder
     return Journal.open(settings.state_dir, run.transaction, plan, facts)
 
 

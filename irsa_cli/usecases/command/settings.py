@@ -31,6 +31,11 @@ class LockOptions:
 class HeldLocks(Fence, Protocol):
     """What a run holds; see `irsa_cli.usecases.locks`."""
 
+    @property
+    def holder(self) -> str:
+        """Who holds it, as the Leases have it."""
+        ...
+
     def secure(self, changes: Iterable[Change], /) -> None:
         """Hold what these changes need; raises `LookAgain` when that was not held before."""
         ...

@@ -20,6 +20,8 @@ from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having
 from irsa_cli.core.doctor.facts import Association, Facts, NodeMetadata, Role, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed, role_arn_of
+from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -55,12 +57,14 @@ class Request:
     readers: tuple[str, ...] = ()
     kind: str = ""
     """What `name` names: '' for the ServiceAccount itself, else what uses it."""
+    lock_namespace: str = "default"
+    """Where the locks of runs are."""
 
 
 def diagnose(request: Request, log: WireLog) -> Diagnosis:
     """Observe and judge; raises `IrsaError` when not even the cluster can be found."""
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
-    with DoctorReads(connection, request.readers) as reads:
+    with DoctorReads(connection, request.readers, request.lock_namespace) as reads:
         doctor = _Doctor(connection, reads, reach_of(request.target))
         if request.kind:
             return _of_user(doctor, request)
@@ -114,7 +118,7 @@ class _Doctor:
         account = reads.account(namespace, name)
         labels, pods = reads.namespace_labels(namespace), reads.pods(namespace)
         probe, association = reads.probe(namespace, name), reads.association(namespace, name)
-        policies = reads.network_policies(namespace)
+        policies, lock = reads.network_policies(namespace), reads.lock(namespace, name)
         subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
         events = self._events(subject)
         role = self._role(subject)
@@ -128,6 +132,7 @@ class _Doctor:
             association=association.result(),
             network_policies=policies.result(),
             events=events.result(),
+            lock=lock.result(),
         )
         facts = self._with_elsewhere(replace(facts, subject=_as_heeded(subject)))
         facts = with_refusals(reads, with_iam(reads, facts))
@@ -201,6 +206,7 @@ class _Doctor:
             check_namespace(self.connection, namespace)
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
         roles = self.reads.roles()
+        self.reads.locks()
         facts = replace(self._cluster(), within=namespace)
         findings = judge(facts)
         whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
@@ -273,6 +279,7 @@ class _Doctor:
                     pods=_of_namespace(pods, namespace),
                     association=self._association((namespace, name), associations),
                     events=ONE_AT_A_TIME,
+                    lock=self._lock(namespace, name),
                 )
 
     def _subjects(
@@ -313,7 +320,14 @@ class _Doctor:
             association=self._association((namespace, name), associations),
             network_policies=self.reads.network_policies(namespace).result(),
             events=ONE_AT_A_TIME,
+            lock=self._lock(namespace, name),
         )
+
+    def _lock(self, namespace: str, name: str) -> SeenLock | Unreadable | None:
+        """The lock of one of many."""
+        found = self.reads.locks().result()
+        lease = Lock(LockScope.BINDING, f"{namespace}/{name}").name
+        return found if isinstance(found, Unreadable) else found.get(lease)
 
     def _nodes(
         self, pods: tuple[Pod, ...] | Unreadable, using: Collection[tuple[str, str]]

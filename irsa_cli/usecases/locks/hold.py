@@ -81,6 +81,11 @@ class Hold:
     around: Hold | None = None
     held: dict[Lock, HeldLock] = field(default_factory=dict)
 
+    @property
+    def holder(self) -> str:
+        """See `HeldLocks`."""
+        return self.taker.identity
+
     # Taking
 
     def secure(self, changes: Iterable[Change]) -> None:

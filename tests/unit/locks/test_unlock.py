@@ -306,3 +306,33 @@ def test_who_may_not_list_is_told_what_is_missing(table: Table, holder: tuple[st
     told = table.unlock(*holder, code=4)
     assert "this caller may not list Leases" in told.err
     assert table.names == {A.name}
+
+
+def lock_found(document: Json, name: str = "a") -> Json:
+    """What doctor says of the lock, of one ServiceAccount or of one of all."""
+    findings = document["findings"] + [
+        item
+        for account in document["serviceAccounts"]
+        if account["name"] == name
+        for item in account["findings"]
+    ]
+    (found,) = [item for item in findings if item["id"] == "run-at-work"]
+    return dict(found)
+
+
+@pytest.mark.parametrize("named", [("a", "-n", "ns"), ()])
+@pytest.mark.parametrize(("age", "words"), [(0, "a run is at work"), (51, "an interrupted run")])
+def test_doctor_tells_of_it(table: Table, named: tuple[str, ...], age: float, words: str) -> None:
+    kube = table.play.cloud.kube
+    kube.put("namespaces", "", "ns")
+    arn = "arn:aws:iam::111122223333:role/r"
+    kube.put("serviceaccounts", "ns", "a", annotations={"eks.amazonaws.com/role-arn": arn})
+    table.hold("r1", A)
+    table.seconds += age
+    found = lock_found(table.play.irsa("doctor", *named, "-c", "demo", "-o", "json", code=None).json)
+    assert (words in found["text"], found["hint"]) == (True, True)
+    asked = [item for item in table.play.cloud.calls if "leases" in item]
+    assert asked == (["get leases"] if named else ["list leases"])
+    table.play.cloud.break_(asked[0], Refusal("Forbidden", 403))
+    denied = lock_found(table.play.irsa("doctor", *named, "-c", "demo", "-o", "json", code=None).json)
+    assert (denied["verdict"], denied["hint"]) == ("can't tell", False)

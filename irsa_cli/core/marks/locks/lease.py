@@ -69,6 +69,11 @@ class Holder:
         return f"{self.run}_{_safe(self.user)}@{_safe(self.host)}"
 
 
+def run_of(identity: str) -> str:
+    """The run that an identity names."""
+    return identity.partition("_")[0]
+
+
 def _safe(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "-", text)[:60].strip("-.") or "unknown"
 
@@ -107,7 +112,7 @@ class LeaseState:
     @property
     def run(self) -> str:
         """The holder's run, as far as irsa has named it."""
-        return self.holder.partition("_")[0]
+        return run_of(self.holder)
 
     def is_over(self, now: datetime | None, margin: float) -> bool:
         """Whether nobody holds it (any more): both moments are of the server's clock. Unknown is no."""
