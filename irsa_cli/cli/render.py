@@ -34,11 +34,10 @@ def show(result: Result, output: str, *, quiet: bool) -> None:
 
 
 _LOCKS = {
-    "held": "at work, holds its lock: {}",
-    "interrupted": "interrupted, its lock is not renewed any more: {}",
-    "released": "holds no lock any more",
+    "held": "(at work, holds its lock: {})",
+    "interrupted": "(interrupted, its lock is not renewed any more: {})",
 }
-"""Of an unfinished run: what is known of its lock, and who has it."""
+"""Of an unfinished run: what is known of its lock, and who has it. One that is released needs no word."""
 
 
 def show_stories(found: Journals, output: str, *, none: str) -> None:
@@ -73,9 +72,9 @@ def show_stories(found: Journals, output: str, *, none: str) -> None:
         line = (
             f"{story.transaction}  {story.outcome or 'unfinished':<11}  {story.context.get('command', '?')}"
         )
-        say(f"{line}  {story.target.get('cluster', '?')}  {what}".rstrip())
-        if lock := found.locks.get(story.transaction):
-            say(f"  {_LOCKS[lock.value].format(story.lock_holder)}")
+        lock = found.locks.get(story.transaction)
+        told = _LOCKS.get(lock.value, "").format(story.lock_holder) if lock else ""
+        say("  ".join(filter(None, (line, story.target.get("cluster", "?"), what, told))))
     if not stories and not unreadable:
         click.echo(none)
 
