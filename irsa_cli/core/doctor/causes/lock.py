@@ -31,7 +31,7 @@ def _at_work(facts: Facts) -> Judgement:
         return hint("a run has locked it, and whether that run is at work is not known", **said)
     if not seen.ended:
         return hint("a run is at work on it: what is shown here may be different in a moment", **said)
-    finish = " ".join(filter(None, ("irsa recover", facts.options)))
+    finish = facts.reach.for_irsa("recover")
     return hint(
         "an interrupted run: its lock has ended and was not released", **said, what_it_has_left=finish
     )
