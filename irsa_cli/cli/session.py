@@ -85,7 +85,7 @@ def take_lock_options(options: dict[str, Any]) -> LockOptions:
 
 def take_lock_namespace(options: dict[str, Any]) -> str:
     """Take the option of `lock_namespace_option`: where the locks are that a command looks at."""
-    return take_lock_options({**options, "lock_timeout": None, "no_lock": False}).namespace
+    return take_lock_options({**options, "lock_timeout": None, "lock": None}).namespace
 
 
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:

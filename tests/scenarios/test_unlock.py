@@ -17,7 +17,7 @@ class Locked:
 
     def __init__(self, stage: Stage, namespace: str) -> None:
         self.stage, self.namespace = stage, namespace
-        self.env = {"IRSA_LOCK_NAMESPACE": namespace, "IRSA_LOCK_DURATION": LASTING}
+        self.env = {"IRSA_LOCK": "1", "IRSA_LOCK_NAMESPACE": namespace, "IRSA_LOCK_DURATION": LASTING}
 
     def irsa(self, *arguments: str, user: str = "admin", **env: str) -> Ran:
         return self.stage.irsa(*arguments, "-c", self.stage.cluster, user=user, **{**self.env, **env})
@@ -112,7 +112,7 @@ def test_the_machine_that_killed_it_knows_at_once(locked: Locked) -> None:
     holder = locked.killed()
     assert locked.irsa("unlock", holder, IRSA_LOCK_DURATION="45").code == 0
     assert locked.locks() == []
-    assert locked.history()[-1] == "released"
+    assert locked.history()[-1] == "interrupted"
 
 
 def test_least_permissions(locked: Locked) -> None:

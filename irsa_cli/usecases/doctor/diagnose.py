@@ -20,8 +20,6 @@ from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having
 from irsa_cli.core.doctor.facts import Association, Facts, NodeMetadata, Role, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.subjects import listed, role_arn_of
-from irsa_cli.core.marks.locks.names import Lock, LockScope
-from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -279,7 +277,7 @@ class _Doctor:
                     pods=_of_namespace(pods, namespace),
                     association=self._association((namespace, name), associations),
                     events=ONE_AT_A_TIME,
-                    lock=self._lock(namespace, name),
+                    lock=self.reads.lock_among_all(namespace, name),
                 )
 
     def _subjects(
@@ -320,14 +318,8 @@ class _Doctor:
             association=self._association((namespace, name), associations),
             network_policies=self.reads.network_policies(namespace).result(),
             events=ONE_AT_A_TIME,
-            lock=self._lock(namespace, name),
+            lock=self.reads.lock_among_all(namespace, name),
         )
-
-    def _lock(self, namespace: str, name: str) -> SeenLock | Unreadable | None:
-        """The lock of one of many."""
-        found = self.reads.locks().result()
-        lease = Lock(LockScope.BINDING, f"{namespace}/{name}").name
-        return found if isinstance(found, Unreadable) else found.get(lease)
 
     def _nodes(
         self, pods: tuple[Pod, ...] | Unreadable, using: Collection[tuple[str, str]]

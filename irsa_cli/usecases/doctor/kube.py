@@ -153,6 +153,12 @@ class KubeReads:
 
         return self._once("locks", work)
 
+    def lock_among_all(self, namespace: str, name: str) -> SeenLock | Unreadable | None:
+        """The lock of one of many ServiceAccounts."""
+        found = self.locks().result()
+        lease = Lock(LockScope.BINDING, f"{namespace}/{name}").name
+        return found if isinstance(found, Unreadable) else found.get(lease)
+
     def webhooks(self) -> Future[tuple[Webhook, ...] | Unreadable]:
         """The webhooks that inject web identities."""
         return self._once("webhooks", self._webhooks)
