@@ -12,6 +12,7 @@ from irsa_cli.cli.options import (
     cluster_options,
     filled,
     kube_options,
+    lock_namespace_option,
     namespace_option,
     output_options,
 )
@@ -53,6 +54,7 @@ Examples:
     metavar="ID",
     help="Explain one cause, and ask nobody; 'all' lists them.",
 )
+@lock_namespace_option
 @output_options
 def command(**options: Any) -> int:
     """Find out why a ServiceAccount does not get its role.
@@ -79,14 +81,15 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.session import take_target
+    from irsa_cli.cli.session import take_lock_namespace, take_target
     from irsa_cli.usecases.doctor.diagnose import Request
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
     kind, name = _what(options["name"] or "")
     namespace = options["namespace"] or ("default" if name else "")
-    return Request(take_target(options), namespace, name, options["readers"], kind)
+    place = take_lock_namespace(options)
+    return Request(take_target(options), namespace, name, options["readers"], kind, place)
 
 
 def _what(text: str) -> tuple[str, str]:

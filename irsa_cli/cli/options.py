@@ -255,7 +255,42 @@ def run_options(function: F) -> F:
                 help="How long taking back may last. [default: 60s]",
             ),
             option("--approve", is_flag=True, help="Accepted as eksctl has it; running is the default here."),
+            lock_options,
             state_dir_option,
+        ],
+    )
+
+
+lock_namespace_option = click.option(
+    "--lock-namespace",
+    cls=Once,
+    type=Checked("namespace", "names.namespace"),
+    envvar="IRSA_LOCK_NAMESPACE",
+    help="Where the locks are, the same for all runs. [default: .irsa.yaml's, else default]",
+)
+
+
+def lock_options(function: F) -> F:
+    """The lock by which one run at a time changes a ServiceAccount and its role."""
+    return _apply(
+        function,
+        [
+            click.option(
+                "--lock-timeout",
+                cls=Once,
+                type=Duration(zero=True),
+                envvar="IRSA_LOCK_TIMEOUT",
+                help="How long to wait for another run's lock; 0 refuses at once."
+                " [default: .irsa.yaml's, else 60s]",
+            ),
+            lock_namespace_option,
+            click.option(
+                "--lock/--no-lock",
+                default=None,
+                envvar="IRSA_LOCK",
+                help="Lock what is changed, so that runs with --lock wait for each other."
+                " [default: .irsa.yaml's, else no lock]",
+            ),
         ],
     )
 

@@ -21,6 +21,7 @@ from irsa_cli.cli.options import (
     cluster_options,
     filled,
     kube_options,
+    lock_options,
     output_options,
     state_dir_option,
 )
@@ -79,6 +80,7 @@ _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
     default=60.0,
     help="How long taking one transaction back may last. [default: 60s]",
 )
+@lock_options
 @state_dir_option
 @output_options
 def command(**options: Any) -> int:
@@ -89,7 +91,7 @@ def command(**options: Any) -> int:
     ran. Other cluster options stand in for those of the run.
     """
     from irsa_cli.cli.progress import Progress
-    from irsa_cli.cli.session import Speaking, state_dir
+    from irsa_cli.cli.session import Speaking, state_dir, take_lock_options
     from irsa_cli.usecases.command.settings import Settings
 
     speaking = Speaking.take(options)
@@ -103,6 +105,7 @@ def command(**options: Any) -> int:
         dry_run=options["dry_run"],
         listen=progress.listen,
         note=progress.note,
+        lock=take_lock_options(options),
     )
     if options["cluster"] or options["issuer_url"]:
         return _by_cluster(options, settings, speaking, progress)
@@ -137,7 +140,7 @@ def _list(settings: Settings, speaking: Speaking) -> int:
 
     found = unfinished_of(settings.state_dir)
     none = "No unfinished transactions on this machine."
-    show_stories(found.stories, found.unreadable, speaking.output, none=none)
+    show_stories(found, speaking.output, none=none)
     return worst([int(error.exit_code) for error in found.unreadable.values()])
 
 

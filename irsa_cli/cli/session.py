@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from irsa_cli.core.results.result import Result
     from irsa_cli.core.values.patience import CommandPatience
     from irsa_cli.usecases.command.connect import Target
-    from irsa_cli.usecases.command.settings import Settings
+    from irsa_cli.usecases.command.settings import LockOptions, Settings
 
 T = TypeVar("T")
 
@@ -68,11 +68,32 @@ def take_target(options: dict[str, Any]) -> Target:
     return Target(cluster, **{name: options.pop(name, None) for name in names})
 
 
+def take_lock_options(options: dict[str, Any]) -> LockOptions:
+    """Take the options of `lock_options`; what is not given is as the project's `.irsa.yaml` has it."""
+    from irsa_cli.core.values.errors import InvalidInput
+    from irsa_cli.usecases.command.project_settings import lock_options
+
+    try:
+        return lock_options(
+            namespace=options.pop("lock_namespace"),
+            timeout=options.pop("lock_timeout"),
+            enabled=options.pop("lock"),
+        )
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+
+
+def take_lock_namespace(options: dict[str, Any]) -> str:
+    """Take the option of `lock_namespace_option`: where the locks are that a command looks at."""
+    return take_lock_options({**options, "lock_timeout": None, "lock": None}).namespace
+
+
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
     """Take the options of `run_options` out of a command's options; also whether exit code 6 is wanted."""
     from irsa_cli.usecases.command.settings import Settings
 
     options.pop("approve")
+    lock = take_lock_options(options)
     detailed = options.pop("detailed_exitcode")
     progress.seconds = options["timeout"]
     settings = Settings(
@@ -82,6 +103,7 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
         dry_run=options.pop("dry_run"),
         listen=progress.listen,
         note=progress.note,
+        lock=lock,
     )
     if detailed and not settings.dry_run:
         raise click.UsageError("--detailed-exitcode needs --dry-run")

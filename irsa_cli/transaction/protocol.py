@@ -44,15 +44,33 @@ class Interrupted(IrsaError):
         self.number = number
 
 
+class Fence(Protocol):
+    """What a run must hold to write. Safe to use from several threads."""
+
+    def check(self, *, back: bool) -> None:
+        """Raise `LockLost` when nothing may be written; `back`: nor be taken back."""
+        ...
+
+
 class Run:
     """One run of a plan: its name, its deadline (monotonic seconds), and whether it was asked to stop.
 
-    `limit` is the time limit as its user knows it, where some of it was over before the run. Safe to use
-    from several threads.
+    `limit` is the time limit as its user knows it, where some of it was over before the run. `fence` is the
+    lock that it holds; `back`: it takes back. Safe to use from several threads.
     """
 
-    def __init__(self, transaction: str, seconds: float, limit: float | None = None) -> None:
+    def __init__(
+        self,
+        transaction: str,
+        seconds: float,
+        limit: float | None = None,
+        *,
+        fence: Fence | None = None,
+        back: bool = False,
+    ) -> None:
         self.transaction = transaction
+        self.fence = fence
+        self._back = back
         self._until = time.monotonic() + seconds
         self._limit = seconds if limit is None else limit
         self._stop = threading.Event()
@@ -84,6 +102,11 @@ class Run:
         """Wait, and raise as `check` does when the run is asked to stop meanwhile."""
         self._stop.wait(max(0.0, min(seconds, self.remaining)))
         self.check()
+
+    def assure(self) -> None:
+        """Raise `LockLost` when the run has lost its lock."""
+        if self.fence is not None:
+            self.fence.check(back=self._back)
 
     def made(self, change: Change) -> None:
         """Note that this run created the change's target."""

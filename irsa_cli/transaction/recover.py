@@ -17,7 +17,7 @@ from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.events import Leftover, Listener, outcome_of
 from irsa_cli.transaction.folder import journals, looks_finished
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
-from irsa_cli.transaction.protocol import Handler, Identity
+from irsa_cli.transaction.protocol import Fence, Handler, Identity
 from irsa_cli.transaction.reading import last_sent, read
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.story import TAKES_BACK, About, Story
@@ -130,6 +130,7 @@ def roll_back(
     listen: Listener,
     *,
     rollback_seconds: float = ROLLBACK_SECONDS,
+    fence: Fence | None = None,
 ) -> list[Leftover]:
     """Roll back what the transaction did; returns what could not be rolled back.
 
@@ -140,7 +141,7 @@ def roll_back(
         if read(path) != story:
             raise JournalError(f"transaction {path.stem} went on meanwhile", reason="look at it again")
         stages = tracking.of_journal(story.stages, last_sent(path))
-        rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds)
+        rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=fence)
         leftovers = rollback.undo(stages, takes_back(story))
         rollback.note("outcome", outcome=outcome_of(leftovers))
     finally:

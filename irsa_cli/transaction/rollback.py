@@ -21,7 +21,7 @@ from irsa_cli.transaction.contention.in_use import InUse, Survey, together
 from irsa_cli.transaction.contention.put_back import put_back
 from irsa_cli.transaction.events import Event, Leftover, Listener, Step, harmless
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.protocol import Applied, Claim, Handler, Run
+from irsa_cli.transaction.protocol import Applied, Claim, Fence, Handler, Run
 from irsa_cli.transaction.steps import Stages, Tracked, all_of, in_parallel
 from irsa_cli.transaction.waiting import ROLLBACK_SECONDS, Turn, Windows, happens_once, pauses
 
@@ -36,7 +36,9 @@ class Rollback:
         listen: Listener,
         *,
         seconds: float = ROLLBACK_SECONDS,
+        fence: Fence | None = None,
     ) -> None:
+        self._fence = fence
         self._handlers = handlers
         self._journal = journal
         self._listen = harmless(listen)
@@ -56,7 +58,7 @@ class Rollback:
     def _run(self, transaction: str) -> Run:
         """The rollback as a run, with a deadline of its own."""
         if self._started is None:
-            self._started = Run(transaction, self._seconds)
+            self._started = Run(transaction, self._seconds, fence=self._fence, back=True)
         return self._started
 
     def finish_unanswered(self, stage: Sequence[Tracked], transaction: str) -> bool:

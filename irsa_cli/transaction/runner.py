@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, Outcome, ServiceError
+from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, LockLost, Outcome, ServiceError
 from irsa_cli.core.values.patience import within
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.events import Event, Listener, Report, Step, harmless, outcome_of
@@ -47,7 +47,7 @@ class Transaction:
         self._transaction = run.transaction
         self._listen = harmless(listen)
         self._stages = tracking.of_plan(plan)
-        self._rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds)
+        self._rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=run.fence)
         self._runner = _Runner(self._stages, self._rollback, journal, run, listen, gate)
 
     def execute(self) -> Report:
@@ -101,7 +101,8 @@ def roll_forward(
         for step in all_of(stages):
             if step.earlier and step.noted and step.change.action == "create":
                 run.made(step.change)  # IAM may still be spreading it.
-        error = _Runner(stages, Rollback(handlers, journal, listen), journal, run, listen).execute()
+        rollback = Rollback(handlers, journal, listen, fence=run.fence)
+        error = _Runner(stages, rollback, journal, run, listen).execute()
         if error is None:
             _commit(journal)
         return tracking.report(stages, "committed" if error is None else UNFINISHED, error, [])
@@ -174,6 +175,7 @@ class _Runner:
 
     def _go(self, step: Tracked) -> None:
         self._run.check()
+        self._run.assure()
         if self._is_deleted_later(step):
             step.state = "unchanged"
         elif not self._is_there(step):
@@ -245,7 +247,7 @@ class _Runner:
                 step.record.refused = True
                 self._rollback.note("refused", step.index)
         # A stop comes between two calls: it tells nothing of a call before it that nobody answered.
-        elif given_up or not isinstance(error, Interrupted | DeadlineExceeded):
+        elif given_up or not isinstance(error, Interrupted | DeadlineExceeded | LockLost):
             step.unanswered = time.monotonic()
 
     def _tell_failure(self, step: Tracked, error: Exception, seconds: float) -> None:

@@ -92,3 +92,7 @@ class Turn:
     def pause(self, seconds: float) -> None:
         """See `irsa_cli.core.values.patience.Patience`."""
         self.run.pause(seconds)
+
+    def assure(self) -> None:
+        """See `irsa_cli.core.values.patience.Patience`."""
+        self.run.assure()

@@ -252,6 +252,9 @@ class Stopping:
     def pause(self, seconds: float) -> None:
         raise IrsaError("stopped")
 
+    def assure(self) -> None:
+        """It holds no lock."""
+
 
 def test_a_stop_is_heard_between_two_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     stopped = pytest.raises(IrsaError, match="stopped")

@@ -11,9 +11,10 @@ from yaml import MappingNode
 
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Reader
-from irsa_cli.core.values import arn
+from irsa_cli.core.values import arn, names
+from irsa_cli.core.values.errors import InvalidInput
 
-_FIELDS = ("permissionsBoundary", "requirePermissionsBoundary")
+_FIELDS = ("permissionsBoundary", "requirePermissionsBoundary", "lock", "lockNamespace", "lockTimeout")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,17 @@ class Project:
     source: str = ""
     permissions_boundary: str = ""
     require_permissions_boundary: bool = False
+    lock: bool = False
+    """Whether runs lock what they change."""
+    lock_namespace: str = ""
+    lock_timeout: float | None = None
+    """Seconds that a run waits for a lock; None where the file does not say."""
+
+
+def _lock_timeout(seconds: int) -> int:
+    if not 0 <= seconds <= 86400:
+        raise InvalidInput(f"{seconds} is no time to wait for a lock", reason="expected 0 to 86400 seconds")
+    return seconds
 
 
 def parse_project(text: str, source: str) -> Project:
@@ -31,15 +43,22 @@ def parse_project(text: str, source: str) -> Project:
     documents = compose(text, source)
     for node in documents[1:]:
         reader.problem(node, "one document is expected")
-    boundary, required = "", False
+    boundary, required, lock, namespace = "", False, False, ""
+    timeout: float | None = None
     for node in documents[:1]:
         if not isinstance(node, MappingNode):
-            reader.problem(node, f"expected a mapping with {' and '.join(_FIELDS)}")
+            reader.problem(node, f"expected a mapping with {', '.join(_FIELDS)}")
             continue
         fields = reader.fields(node, _FIELDS, ".irsa.yaml", {})
         if "permissionsBoundary" in fields:
             boundary = reader.text(fields["permissionsBoundary"], arn.check_policy) or ""
         if "requirePermissionsBoundary" in fields:
             required = bool(reader.boolean(fields["requirePermissionsBoundary"]))
+        if "lock" in fields:
+            lock = bool(reader.boolean(fields["lock"]))
+        if "lockNamespace" in fields:
+            namespace = reader.text(fields["lockNamespace"], names.namespace) or ""
+        if "lockTimeout" in fields:
+            timeout = reader.whole_number(fields["lockTimeout"], _lock_timeout)
     reader.finish()
-    return Project(source, boundary, required)
+    return Project(source, boundary, required, lock, namespace, timeout)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState
@@ -153,7 +154,8 @@ class Subject:
     is an association. `nodes` are those of its pods, by name, as far as EC2 knows them. `agents` are the
     agent's pods, None where they tell nothing; `other_associations` those for nearly its name, or for its
     name in another namespace, read where it has no role. `refused` are pods of the namespace that could not
-    be created, None where that was not read: pods with this identity run.
+    be created, None where that was not read: pods with this identity run. `lock` is the Lease of the binding,
+    held or not released.
     """
 
     namespace: str
@@ -180,6 +182,7 @@ class Subject:
     auth_endpoints: tuple[VpcEndpoint, ...] | Unreadable = Unreadable("there is no Pod Identity association")
     network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()
     events: tuple[TrailEvent, ...] | Unreadable = ()
+    lock: SeenLock | Unreadable | None = None
 
     @property
     def full_name(self) -> str:

@@ -129,6 +129,10 @@ class DeadlineExceeded(IrsaError):
     """The run's `--timeout` was reached before its next call."""
 
 
+class LockLost(IrsaError):
+    """The run holds its lock no more, or can't know whether it does: it must not write."""
+
+
 class Outcome(Enum):
     """What a failed call says about the write that it carried."""
 

@@ -13,6 +13,10 @@ RETRY_VARIABLE = "IRSA_RETRY_TIMEOUT"
 RETRY_SECONDS = 35.0
 """For how long a call that fails in a way that passes is repeated."""
 
+LOCK_VARIABLE = "IRSA_LOCK_DURATION"
+LOCK_SECONDS = 45.0
+"""For how long a lock holds that is not renewed."""
+
 PROPAGATION_SECONDS = 30.0
 """For how long IAM may not yet know, in one place, what it has confirmed in another.
 
@@ -28,6 +32,11 @@ def call_seconds() -> float:
 def retry_seconds() -> float:
     """Seconds for which a call that fails is repeated; raises `InvalidInput` for a value that is none."""
     return _seconds(RETRY_VARIABLE, RETRY_SECONDS, 0.0, 3600.0)
+
+
+def lock_seconds() -> float:
+    """Seconds that a lock holds without renewal; raises `InvalidInput` for a value that is none."""
+    return _seconds(LOCK_VARIABLE, LOCK_SECONDS, 2.0, 3600.0)
 
 
 def _seconds(variable: str, default: float, least: float, most: float) -> float:

@@ -45,6 +45,10 @@ class Patience(Protocol):
         """Wait; raises when it is told to stop, or when its time is over."""
         ...
 
+    def assure(self) -> None:
+        """Raise when it must not write (any more): asked before each attempt of a write."""
+        ...
+
 
 class Stopped(IrsaError):
     """The command was told to stop while a call of it was to be repeated."""
@@ -86,6 +90,9 @@ class CommandPatience:
         """See `Patience.pause`."""
         if self._stop.wait(max(0.0, seconds)):
             raise Stopped("interrupted", code="Interrupted")
+
+    def assure(self) -> None:
+        """See `Patience.assure`; what is no part of a run holds no lock that it could lose."""
 
 
 class CallRecord:
@@ -156,6 +163,8 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
     mine, started, number, lost = current(), time.monotonic(), 0, False
     while True:
         number += 1
+        if writes:
+            _assure(mine, lost=lost)
         try:
             return attempt()
         except ServiceError as error:
@@ -184,6 +193,16 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
             if lost and writes:
                 give_up()  # Who is stopped in the pause has to look for it.
             raise
+
+
+def _assure(mine: Patience, *, lost: bool) -> None:
+    """Ask whether it may be written; who may not has to look for what an attempt before did."""
+    try:
+        mine.assure()
+    except IrsaError:
+        if lost:
+            give_up()
+        raise
 
 
 def _longest(mine: Patience, service: str) -> float:

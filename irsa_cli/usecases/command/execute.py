@@ -20,7 +20,7 @@ from irsa_cli.transaction.folder import check_place, prune
 from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.runner import Transaction
-from irsa_cli.transaction.story import new_transaction_id
+from irsa_cli.transaction.story import LOCK, new_transaction_id
 from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.leftovers import left
@@ -76,13 +76,16 @@ def perform(
     """Carry a plan out, or only show it; one without changes is proven by its gate and nothing else.
 
     The one way by which a command writes. `carry_out` is `execute` unless the transaction ends otherwise.
-    Raises `JournalError` when it can't even start, and what the gate raises where there is nothing to do.
+    Raises `JournalError` when it can't even start, `LookAgain` when the plan was made without a lock that it
+    needs, and what the gate raises where there is nothing to do.
     """
     cluster = connection.cluster
     if settings.dry_run and len(plan):
         changes = [ChangeResult(change, "planned") for change in plan]
         result = Result(Ended.PLANNED, cluster=cluster, changes=changes)
     elif len(plan):
+        if settings.hold is not None:
+            settings.hold.secure(plan)
         result = (carry_out or execute)(plan, connection, settings, context, gate)
         result.error = with_caller(result.error, connection.aws.caller)
     else:
@@ -121,7 +124,8 @@ def execute(
 
 def new_run(settings: Settings) -> Run:
     """A run that begins now; what the command has taken until now counts for its time limit."""
-    return Run(new_transaction_id(), settings.timeout - settings.seconds, settings.timeout)
+    seconds = settings.timeout - settings.seconds
+    return Run(new_transaction_id(), seconds, settings.timeout, fence=settings.hold)
 
 
 def open_journal(
@@ -129,6 +133,8 @@ def open_journal(
 ) -> Journal:
     """The journal of a run, with the plan on disk; raises `JournalError`."""
     facts = context.to_journal(gated=gate is not None)
+    if settings.hold is not None:
+        facts[LOCK] = settings.hold.holder
     return Journal.open(settings.state_dir, run.transaction, plan, facts)
 
 

@@ -15,6 +15,7 @@ from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.config.project import Project, parse_project
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.usecases.command.settings import LockOptions
 
 NAME = ".irsa.yaml"
 BOUNDARY, REQUIRE = "IRSA_PERMISSIONS_BOUNDARY", "IRSA_REQUIRE_PERMISSIONS_BOUNDARY"
@@ -38,6 +39,17 @@ def rules_of(environment: Mapping[str, str], project: Project, *, may_remove: bo
     if _is_on(environment.get(REQUIRE, "")):
         required_by = REQUIRE
     return BoundaryRules(default, required_by, may_remove)
+
+
+def lock_options(*, namespace: str | None, timeout: float | None, enabled: bool | None) -> LockOptions:
+    """How runs lock: as given, else as the project has it; raises `InvalidInput`."""
+    project, default = read_project(Path.cwd()), LockOptions()
+    found = project.lock_timeout if timeout is None else timeout
+    return LockOptions(
+        project.lock if enabled is None else enabled,
+        namespace or project.lock_namespace or default.namespace,
+        default.timeout if found is None else found,
+    )
 
 
 def _is_on(text: str) -> bool:

@@ -14,6 +14,7 @@ from irsa_cli.core.results.result import Ended, Left, Result
 from irsa_cli.core.values.errors import Conflict, IrsaError, Refused
 from irsa_cli.transaction.recover import supersede
 from irsa_cli.usecases.command.leftovers import came_between, left_to_another
+from irsa_cli.usecases.command.look_again import with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import told_to_stop
 
@@ -56,7 +57,7 @@ def until_settled(attempt: Callable[[], tuple[Result, bool]], settings: Settings
     attempts = Attempts(settings)
     for number in attempts:
         try:
-            result, unsure = attempt()
+            result, unsure = with_its_locks(attempt, settings.hold)
         except KeyboardInterrupt:
             if done is None:
                 raise

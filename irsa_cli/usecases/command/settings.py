@@ -6,14 +6,43 @@ What a project asks of all its runs (`.irsa.yaml`) is in `irsa_cli.usecases.comm
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+from irsa_cli.core.plan.changes import Change
 from irsa_cli.transaction.events import Listener
+from irsa_cli.transaction.protocol import Fence
 from irsa_cli.usecases.command.signals import RunGroup
 
 Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class LockOptions:
+    """Whether runs take locks, in which namespace, and for how long (seconds) they wait for one."""
+
+    enabled: bool = False
+    namespace: str = "default"
+    timeout: float = 60.0
+
+
+class HeldLocks(Fence, Protocol):
+    """What a run holds; see `irsa_cli.usecases.locks`."""
+
+    @property
+    def holder(self) -> str:
+        """Who holds it, as the Leases have it."""
+        ...
+
+    def secure(self, changes: Iterable[Change], /) -> None:
+        """Hold what these changes need; raises `LookAgain` when that was not held before."""
+        ...
+
+    def complete(self) -> bool:
+        """Hold what is only taken when it is needed; whether that was not held before."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,6 +57,9 @@ class Settings:
     note: Note = lambda text: None
     group: RunGroup | None = None
     """The runs that this one is one of; signals are heard, and journals are pruned, for all of them."""
+    lock: LockOptions = field(default_factory=LockOptions)
+    hold: HeldLocks | None = None
+    """The locks that are held by now, None where none are taken."""
     started: float = field(default_factory=time.monotonic)
 
     @property

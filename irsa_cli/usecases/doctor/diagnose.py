@@ -55,12 +55,14 @@ class Request:
     readers: tuple[str, ...] = ()
     kind: str = ""
     """What `name` names: '' for the ServiceAccount itself, else what uses it."""
+    lock_namespace: str = "default"
+    """Where the locks of runs are."""
 
 
 def diagnose(request: Request, log: WireLog) -> Diagnosis:
     """Observe and judge; raises `IrsaError` when not even the cluster can be found."""
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
-    with DoctorReads(connection, request.readers) as reads:
+    with DoctorReads(connection, request.readers, request.lock_namespace) as reads:
         doctor = _Doctor(connection, reads, reach_of(request.target))
         if request.kind:
             return _of_user(doctor, request)
@@ -114,7 +116,7 @@ class _Doctor:
         account = reads.account(namespace, name)
         labels, pods = reads.namespace_labels(namespace), reads.pods(namespace)
         probe, association = reads.probe(namespace, name), reads.association(namespace, name)
-        policies = reads.network_policies(namespace)
+        policies, lock = reads.network_policies(namespace), reads.lock(namespace, name)
         subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
         events = self._events(subject)
         role = self._role(subject)
@@ -128,6 +130,7 @@ class _Doctor:
             association=association.result(),
             network_policies=policies.result(),
             events=events.result(),
+            lock=lock.result(),
         )
         facts = self._with_elsewhere(replace(facts, subject=_as_heeded(subject)))
         facts = with_refusals(reads, with_iam(reads, facts))
@@ -201,6 +204,7 @@ class _Doctor:
             check_namespace(self.connection, namespace)
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
         roles = self.reads.roles()
+        self.reads.locks()
         facts = replace(self._cluster(), within=namespace)
         findings = judge(facts)
         whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
@@ -273,6 +277,7 @@ class _Doctor:
                     pods=_of_namespace(pods, namespace),
                     association=self._association((namespace, name), associations),
                     events=ONE_AT_A_TIME,
+                    lock=self.reads.lock_among_all(namespace, name),
                 )
 
     def _subjects(
@@ -313,6 +318,7 @@ class _Doctor:
             association=self._association((namespace, name), associations),
             network_policies=self.reads.network_policies(namespace).result(),
             events=ONE_AT_A_TIME,
+            lock=self.reads.lock_among_all(namespace, name),
         )
 
     def _nodes(

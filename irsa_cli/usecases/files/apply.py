@@ -8,6 +8,7 @@ on (the OIDC provider, namespaces) is laid first. Deleting is in `irsa_cli.useca
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.results.command import Command
+from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.transaction.folder import prune
 from irsa_cli.usecases.command.caller import with_caller
@@ -26,6 +29,7 @@ from irsa_cli.usecases.files.atomic import apply_at_once
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.site import ALL, GOOD, GROUNDWORK, Site, Tell
 from irsa_cli.usecases.files.targets import Place, places
+from irsa_cli.usecases.locks.locks import Locks, binding_lock
 
 
 def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
@@ -44,9 +48,11 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     sites = [Site.open(place, request, settings, listen, among=len(where)) for place in where]
     done = AppliedList(notices=[notice for config in request.configs for notice in config.notices])
     group = RunGroup()
-    with stoppable(group, settings.note):
+    with stoppable(group, settings.note), ExitStack() as taking:
         for site in sites:
-            run = replace(site, settings=replace(settings, group=group))
+            grouped = replace(settings, group=group)
+            locks = taking.enter_context(Locks.of(site.connection, grouped, Command.APPLY))
+            run = replace(site, settings=grouped, locks=locks)
             if request.atomic:
                 _all_or_nothing(run, done, tell)
             else:
@@ -60,7 +66,13 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
 def _all_or_nothing(site: Site, done: AppliedList, tell: Tell) -> None:
     """One transaction for all of it."""
     desired_states: list[DesiredState] = []
-    result = result_of(lambda: apply_at_once(site, desired_states))
+    wanted = [binding_lock(item.namespace, item.name) for item in site.place.bindings]
+
+    def work() -> Result:
+        with site.holding(wanted) as held:
+            return apply_at_once(held, desired_states)
+
+    result = result_of(work)
     if result.ended in GOOD:
         names = (ALL, GROUNDWORK, *map(str, site.place.bindings))
         site.settle(names, desired_states, pruned=site.request.prune)

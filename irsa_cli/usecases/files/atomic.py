@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
@@ -19,6 +20,7 @@ from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.execute import Gate
 from irsa_cli.usecases.command.leftovers import came_between
+from irsa_cli.usecases.command.look_again import with_its_locks
 from irsa_cli.usecases.command.retry import Attempts
 from irsa_cli.usecases.files.site import Site
 from irsa_cli.usecases.read.snapshot import WORKERS, Snapshot
@@ -37,7 +39,8 @@ def apply_at_once(site: Site, desired_states: list[DesiredState]) -> Result:
     """
     attempts = Attempts(site.settings)
     for number in attempts:
-        result = _attempt(site, desired_states, again=number > 1)
+        attempt = partial(_attempt, site, desired_states, again=number > 1)
+        result = with_its_locks(attempt, site.settings.hold)
         if attempts.is_last or result.ended is not Ended.ROLLED_BACK or not came_between(result.error):
             return result
         attempts.look_again(result.error)

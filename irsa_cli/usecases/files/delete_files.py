@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Result
 from irsa_cli.transaction.folder import prune
 from irsa_cli.usecases.command.caller import with_caller
@@ -22,6 +24,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.files.advice import in_terms_of_files
 from irsa_cli.usecases.files.targets import Place, place_name, places
+from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.write import delete_sa
 
 Tell = Callable[[Item], None]
@@ -57,8 +60,10 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
     with stoppable(group, settings.note):
         for place, connection in sites:
             name = place_name(connection.cluster, among=len(where))
-            deletions = Deletions(connection, replace(settings, group=group), request.force, name, files=True)
-            deletions.run(_requests(place), done, pace, request.parallel, tell)
+            grouped = replace(settings, group=group)
+            with Locks.of(connection, grouped, Command.DELETE_SA) as locks:
+                deletions = Deletions(connection, grouped, request.force, name, files=True, locks=locks)
+                deletions.run(_requests(place), done, pace, request.parallel, tell)
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds
     return done
@@ -96,6 +101,7 @@ class Deletions:
     """What tells this cluster from the others of the run; '' where there are none."""
     files: bool = False
     """Whether it is `irsa delete -f`, which has `--force`."""
+    locks: Locks | None = None
 
     def run(
         self,
@@ -128,4 +134,8 @@ class Deletions:
         return ended(cluster, request.title, result, place=self.name)
 
     def _delete(self, request: delete_sa.Request, settings: Settings) -> Result:
+        lock = binding_lock(request.namespace, request.name)
+        return when_needed(self.locks, settings, [lock], partial(self._delete_held, request))
+
+    def _delete_held(self, request: delete_sa.Request, settings: Settings) -> Result:
         return delete_sa.delete_binding(self.connection, request, settings)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.config import Binding
+from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.planning.satisfies import satisfies
@@ -28,6 +30,7 @@ from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import Connection, WireLog, check_partitions, connect
 from irsa_cli.usecases.command.earlier import other_desired_state
 from irsa_cli.usecases.command.execute import Gate, perform
+from irsa_cli.usecases.command.look_again import with_its_locks
 from irsa_cli.usecases.command.parallel import Pace, result_of, run_all
 from irsa_cli.usecases.command.parallel import ended as ended_item
 from irsa_cli.usecases.command.run_context import RunContext
@@ -39,6 +42,7 @@ from irsa_cli.usecases.files.groundwork import Laid
 from irsa_cli.usecases.files.prune import is_prune_candidate, prune_candidates
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.targets import Place, place_name
+from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read.pods_identity import Question
 from irsa_cli.usecases.read.snapshot import Groundwork, Snapshot
 from irsa_cli.usecases.write import delete_sa
@@ -63,6 +67,8 @@ class Site:
     connection: Connection
     unfinished: dict[str, list[Path]] = field(default_factory=dict)
     """Journals of runs for a ServiceAccount of this cluster that were interrupted."""
+    locks: Locks | None = None
+    """The locks of the run here; None before it begins."""
     name: str = ""
     """What tells this cluster from the others of the run; '' where there are none."""
     roles: dict[str, str] = field(default_factory=dict)
@@ -84,7 +90,8 @@ class Site:
         for path, story in stories(settings.state_dir):
             if not story.finished and story.context.get("cluster") == cluster.arn:
                 found.setdefault(str(story.context.get("serviceAccount")), []).append(path)
-        return cls(place, request, settings, connection, found, place_name(cluster, among=among))
+        name = place_name(cluster, among=among)
+        return cls(place, request, settings, connection, found, name=name)
 
     def guarded(self, done: AppliedList, tell: Tell, work: Callable[[], None]) -> None:
         """Do a part; when it can't be begun, what was done before it is still to be told."""
@@ -98,19 +105,36 @@ class Site:
             tell(item)
 
     def one_by_one(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
-        """A transaction for each ServiceAccount; those that use another's role come last."""
+        """A transaction for each ServiceAccount; those that use another's role come last.
 
+        What the groundwork changes is locked until all have ended.
+        """
+        with self.holding() as site, naming_caller(self.connection.aws.caller):
+            with_its_locks(lambda: site._one_by_one(done, pace, tell), site.settings.hold)
+
+    @contextmanager
+    def holding(self, wanted: Iterable[Lock] = ()) -> Iterator[Site]:
+        """The same site while these locks are held, and what its plans need besides."""
+        if self.locks is None:
+            yield self
+            return
+        with self.locks.holding(self.settings, wanted) as settings:
+            yield replace(self, settings=settings)
+
+    def _one_by_one(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
         def note(item: Item) -> None:
             done.items.append(item)
             tell(item)
 
-        with naming_caller(self.connection.aws.caller), Snapshot(self.connection) as snapshot:
+        with Snapshot(self.connection) as snapshot:
             desired_states, broken = self._desired_states(snapshot)
-            for item in broken:
-                note(item)
             ground = snapshot.lay_ground(
                 [desired for _, desired in desired_states], associate=self.place.with_oidc
             )
+            if self.settings.hold is not None and len(ground.plan):
+                self.settings.hold.secure(ground.plan)
+            for item in broken:
+                note(item)
             laid = self._lay(ground, note)
             if not laid.ready:
                 done.pending += self._titles(binding for binding, _ in desired_states)
@@ -155,7 +179,7 @@ class Site:
         """Delete what no file lists any more, after showing it."""
         stages = self.prune_candidates(self.roles)
         if any(stages) and not self._stopped():
-            deletions = Deletions(self.connection, self.settings, name=self.name)
+            deletions = Deletions(self.connection, self.settings, name=self.name, locks=self.locks)
             deletions.run(stages, done, pace, self.request.parallel, tell)
         good = all(item.result.ended in GOOD for item in self._here(done))
         if self.request.prune and not done.pending and good:
@@ -203,10 +227,15 @@ class Site:
     def _one(self, binding: Binding, desired: DesiredState, snapshot: Snapshot) -> Item:
         settings = replace(self.settings, started=time.monotonic())
         converge = partial(self.converge, named=bool(binding.permissions_boundary))
-        work = Work(
-            self.connection, desired, converge, settings, self._context(binding), snapshot.observe, self.asked
-        )
-        item = self._item(binding, lambda: self._settled(str(binding), work))
+        lock = binding_lock(desired.namespace, desired.name)
+
+        def work(held: Settings) -> Result:
+            looks = (snapshot.observe, snapshot.observe_anew)
+            context = self._context(binding)
+            one = Work(self.connection, desired, converge, held, context, *looks, self.asked)
+            return self._settled(str(binding), one)
+
+        item = self._item(binding, lambda: when_needed(self.locks, settings, [lock], work))
         if item.result.ended in (*GOOD, Ended.PLANNED):
             self.roles[str(binding)] = desired.role_arn
         return item

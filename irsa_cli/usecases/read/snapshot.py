@@ -7,7 +7,7 @@ who finds something else there looks again by `irsa_cli.usecases.read.observe`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,6 +24,7 @@ from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.lookup import current_account
 from irsa_cli.usecases.read.observe import is_account_needed, no_such_policy, read_role
 
 T = TypeVar("T")
@@ -119,13 +120,30 @@ class Snapshot:
 
         Raises `IrsaError` for a policy that does not exist.
         """
-        role, unreadable = self._role(desired)
+        return self._current(desired, self._role(desired), self.account)
+
+    def observe_anew(self, desired: DesiredState) -> CurrentState:
+        """The same; the role and the ServiceAccount as they are now, and not as the lists had them."""
+        account = self._pool.submit(self._connection.kube.service_account, desired.namespace, desired.name)
+
+        def current(_namespace: str, _name: str) -> CurrentServiceAccount | None:
+            return None if (body := account.result()) is None else current_account(body)
+
+        return self._current(desired, read_role(self._connection, desired), current)
+
+    def _current(
+        self,
+        desired: DesiredState,
+        found: tuple[CurrentRole | None, str],
+        account: Callable[[str, str], CurrentServiceAccount | None],
+    ) -> CurrentState:
+        role, unreadable = found
         self._check_policies(desired)
         current = CurrentState(
             provider=self._groundwork.provider if self._is_home(desired) else None,
             role=role,
             role_unreadable=unreadable,
-            service_account=self.account(desired.namespace, desired.name)
+            service_account=account(desired.namespace, desired.name)
             if is_account_needed(desired, role)
             else None,
             namespace_exists=True,

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from irsa_cli.changes import handlers
+from irsa_cli.core.marks.locks.needed import recovery_locks
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.recovery.judge import Finder, Key, key_of
 from irsa_cli.core.recovery.leftovers import MINIMUM_AGE, Leftovers
@@ -21,6 +22,7 @@ from irsa_cli.core.recovery.report import Found, Recoveries, Skipped, told
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Left, Result
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.transaction.events import Leftover
 from irsa_cli.transaction.folder import check_place, stories
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import is_running, record_found, roll_back, supersede, takes_back
@@ -31,6 +33,7 @@ from irsa_cli.usecases.command.one_by_one import Stop, attempt, warning
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.locks.locks import locked
 from irsa_cli.usecases.recovery.by_journal import (
     Approve,
     agreed,
@@ -156,12 +159,7 @@ class _Scene:
         if self.settings.dry_run:
             result = self.plan(leftovers)
         else:
-            path = self._journal(leftovers)
-            story = read(path)
-            found = handlers(self.connection.iam, self.connection.kube)
-            seconds = self.settings.rollback_timeout
-            with naming_caller(self.connection.aws.caller):
-                kept = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
+            story, kept = self._roll_back(leftovers, stop)
             result = back_result(story, kept, leftovers.transaction, self.connection.cluster)
             result.changes = [item for item in result.changes if item.state != "pending"]
             _tell_spared(result, leftovers)
@@ -170,6 +168,25 @@ class _Scene:
         result.cluster, result.facts = self.connection.cluster, _facts(leftovers)
         result.seconds = time.monotonic() - started
         return result
+
+    def _roll_back(self, leftovers: Leftovers, stop: Stop) -> tuple[Story, list[Leftover]]:
+        """Take the changes back, with the locks of all that they are about."""
+        connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
+        wanted = recovery_locks(changes, connection.cluster)
+        found = handlers(connection.iam, connection.kube)
+        with locked(connection, self.settings, Command.RECOVER, wanted, pause=stop.pause) as settings:
+            path = self._journal(leftovers)
+            story = read(path)
+            with naming_caller(connection.aws.caller):
+                kept = roll_back(
+                    path,
+                    story,
+                    found,
+                    settings.listen,
+                    rollback_seconds=settings.rollback_timeout,
+                    fence=settings.hold,
+                )
+        return story, kept
 
     def _journal(self, leftovers: Leftovers) -> Path:
         """The run's own journal where it is on this machine, as it tells more; else a new one.

@@ -6,18 +6,21 @@ Finding what runs have left where there is no journal is in `irsa_cli.usecases.r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from irsa_cli.changes import handlers
+from irsa_cli.core.marks.locks.needed import recovery_locks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState
 from irsa_cli.core.plan.traits import Service
 from irsa_cli.core.recovery.authority import recover_command, way_of
 from irsa_cli.core.recovery.report import Recoveries, Skipped
+from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
@@ -44,6 +47,8 @@ from irsa_cli.usecases.command.leftovers import left
 from irsa_cli.usecases.command.one_by_one import Stop, advised, advising, attempt, warning
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.locks.hold import Pause
+from irsa_cli.usecases.locks.locks import locked
 from irsa_cli.usecases.recovery.authority import (
     NOT_WRITTEN_HERE,
     check_cluster,
@@ -89,11 +94,13 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
             return early
         # Until here, and while connecting, nothing is written: to break off is safe.
         connection = work.connect(read(path))
-        given_back = work.authorise(path, connection, named=request.confirmed)
-        approve(request.approve, [work.plan(read(path))])
-    stop = Stop(f"{transaction} --forward" if request.forward else transaction)
-    with stoppable(stop, warning(settings, forward=request.forward)):
-        return attempt(transaction, lambda: work.carry_out(path, connection, stop, given_back))
+        with work.locked(path, connection) as held:
+            given_back = work.authorise(path, connection, named=request.confirmed)
+            approve(request.approve, [work.plan(read(path))])
+            stop = Stop(f"{transaction} --forward" if request.forward else transaction)
+            with stoppable(stop, warning(settings, forward=request.forward)):
+                carry_out = partial(work.carry_out, path, connection, stop, given_back, held)
+                return attempt(transaction, carry_out)
 
 
 def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
@@ -165,8 +172,17 @@ class _Work:
         if early is not None:
             return early
         connection = self.connect(read(path))
-        given_back = self.authorise(path, connection, named=False)
-        return self.carry_out(path, connection, stop, given_back)
+        with self.locked(path, connection, stop.pause) as held:
+            given_back = self.authorise(path, connection, named=False)
+            return self.carry_out(path, connection, stop, given_back, held)
+
+    @contextmanager
+    def locked(self, path: Path, connection: Connection, pause: Pause | None = None) -> Iterator[Settings]:
+        """While the locks are held of all that the journal is about."""
+        story = read(path)
+        wanted = recovery_locks((record.change for record in story.records), connection.cluster)
+        with locked(connection, self.settings, Command.RECOVER, wanted, pause=pause) as held:
+            yield held
 
     def without_writing(self, path: Path) -> Result | None:
         """The result where there is nothing to do, or nothing is to be done."""
@@ -216,7 +232,9 @@ class _Work:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, check=lambda aws: None)
         return self.connections[target, kube]
 
-    def carry_out(self, path: Path, connection: Connection, stop: Stop, given_back: frozenset[str]) -> Result:
+    def carry_out(
+        self, path: Path, connection: Connection, stop: Stop, given_back: frozenset[str], settings: Settings
+    ) -> Result:
         started = time.monotonic()
         stop.check()
         if given_back:
@@ -231,7 +249,7 @@ class _Work:
             if ended is DeletionEnd.ENDED:
                 result = _deleted(story)
             elif self.request.forward or ended is DeletionEnd.HALF:
-                stop.current = run = Run(story.transaction, self.settings.timeout)
+                stop.current = run = Run(story.transaction, settings.timeout, fence=settings.hold)
                 report = roll_forward(path, read(path), found, run, self.settings.listen)
                 stop.current = None
                 result = _forward_result(report, story)
@@ -240,8 +258,14 @@ class _Work:
                 )
                 result.error = with_caller(result.error, connection.aws.caller)
             else:
-                seconds = self.settings.rollback_timeout
-                leftovers = roll_back(path, story, found, self.settings.listen, rollback_seconds=seconds)
+                leftovers = roll_back(
+                    path,
+                    story,
+                    found,
+                    settings.listen,
+                    rollback_seconds=settings.rollback_timeout,
+                    fence=settings.hold,
+                )
                 result = back_result(story, leftovers, story.transaction, connection.cluster)
         committed = result.ended is Ended.COMMITTED
         if committed and story.about is not None:

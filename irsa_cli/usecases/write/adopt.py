@@ -29,6 +29,7 @@ from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import stoppable
+from irsa_cli.usecases.locks.locks import Locks, binding_lock, locked
 from irsa_cli.usecases.read.lookup import current_account
 from irsa_cli.usecases.read.pairing import UNSEEN, read_pairing, sharers, with_role
 from irsa_cli.usecases.read.pods_identity import Question
@@ -50,6 +51,13 @@ class Request:
 def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
     """Take over the role of one ServiceAccount; raises `Refused` for one that is not to be taken over."""
     connection = _connect(request, settings, log)
+    lock = binding_lock(request.namespace, request.name)
+    with locked(connection, settings, Command.ADOPT, [lock]) as held:
+        return _adopt(connection, request, held)
+
+
+def _adopt(connection: Connection, request: Request, settings: Settings) -> Result:
+    """The same where the cluster is connected, and the lock held."""
     context = _context(connection, request.namespace, request.name)
     earlier = going_on(settings, context, everything)
     asked = Question(connection, request.namespace, request.name)
@@ -84,14 +92,16 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
         with ThreadPoolExecutor(PARALLEL) as pool:
             read = list(pool.map(partial(_with_role, connection), pairs))
     stop = Stop("--all")
-    with stoppable(stop, warning(settings, forward=False)):
+    taking = Locks.of(connection, settings, Command.ADOPT)
+    with taking as locks, stoppable(stop, warning(settings, forward=False)):
         for pair, error in read:
             if stop.number:
                 break
             if error is None and not _is_free(pair, done):
                 continue
-            one = partial(_one_of_all, connection, settings, pair, error, accounts, asked)
-            result = attempt("", one)
+            one = partial(_one_of_all, connection, pair, error, accounts, asked)
+            lock = binding_lock(pair.namespace, pair.name)
+            result = attempt("", partial(locks.run, one, settings, [lock], stop.pause))
             done.items.append(_told(result, pair))
             stop.number = stop.number or result.signal
     done.signal = stop.number
@@ -157,14 +167,16 @@ def _is_free(pair: Pairing, done: Adoptions) -> bool:
 
 def _one_of_all(
     connection: Connection,
-    settings: Settings,
     pair: Pairing,
     error: IrsaError | None,
     accounts: list[Json],
     asked: Question,
+    settings: Settings,
 ) -> Result:
     if error is not None:
         raise error
+    if settings.hold is not None:
+        pair = with_role(connection, pair)  # It was read before the lock was held.
     context = _context(connection, pair.namespace, pair.name)
     found = adoption(pair, sharers(pair, accounts))
     settings.note(f"{pair.namespace}/{pair.name}")

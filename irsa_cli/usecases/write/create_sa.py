@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
-from irsa_cli.core.binding.spec import BindingSpec, Options, desired_state_of
+from irsa_cli.core.binding.spec import BindingSpec, DesiredState, Options, desired_state_of
 from irsa_cli.core.planning.create import plan
 from irsa_cli.core.planning.satisfies import satisfies
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.recover import command_of, supersede
-from irsa_cli.usecases.command.connect import Target, WireLog, check_partitions, connect
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, check_partitions, connect
 from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.write.reconcile import Work
 
 
@@ -41,6 +42,13 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     )
     desired = desired_state_of(spec, connection.cluster, request.options)
     connection.announce(settings.note)
+    lock = binding_lock(desired.namespace, desired.name)
+    with locked(connection, settings, Command.CREATE_SA, [lock]) as held:
+        return _create(connection, desired, held)
+
+
+def _create(connection: Connection, desired: DesiredState, settings: Settings) -> Result:
+    """The same where the cluster is connected, and the lock held."""
     context = RunContext.of(Command.CREATE_SA, connection, f"{desired.namespace}/{desired.name}")
     made = lambda story, change: satisfies(desired, change)  # noqa: E731 - asked before and after
     earlier = going_on(settings, context, made, also=("apply", "delete-sa"))

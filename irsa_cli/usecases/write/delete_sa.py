@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.earlier import going_on
 from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.leftovers import came_between
+from irsa_cli.usecases.command.look_again import with_its_locks
 from irsa_cli.usecases.command.retry import Attempts
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import find
 from irsa_cli.usecases.read.users import journals_of, living, sharers_of, users_of
@@ -80,11 +83,13 @@ def delete_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     """
     connection = connect(request.target, kube=not request.role_only, log=log, check=lambda aws: None)
     connection.announce(settings.note)
-    return delete_binding(connection, request, settings)
+    lock = binding_lock(request.namespace, request.name)
+    with locked(connection, settings, Command.DELETE_SA, when_needed=[lock]) as held:
+        return delete_binding(connection, request, held)
 
 
 def delete_binding(connection: Connection, request: Request, settings: Settings) -> Result:
-    """The same where the cluster is connected already."""
+    """The same where the cluster is connected already; `settings` have the lock."""
     context = _context(connection, request)
     gone = lambda story, change: _takes(request, change)  # noqa: E731 - asked before and after
     earlier = going_on(settings, context, gone)
@@ -132,7 +137,7 @@ class _Deleting:
         attempts = Attempts(self.settings, ATTEMPTS)
         for _ in attempts:
             try:
-                result = self._attempt(before)
+                result = with_its_locks(partial(self._attempt, before), self.settings.hold)
             except IrsaError:
                 if before is None or before.ended is Ended.ROLLED_BACK:
                     raise  # Nothing is left of what was attempted.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import count
 from time import sleep, time
 from typing import Any
 
@@ -25,12 +24,13 @@ from irsa_cli.core.planning.create import counts_on_others
 from irsa_cli.core.recovery.leftovers import began
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.wide_trust import WideTrust
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.execute import Gate, perform
+from irsa_cli.usecases.command.look_again import LookAgain
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
@@ -56,7 +56,8 @@ def may_be_spreading(plan: Plan) -> bool:
 class Work:
     """One desired state and how it is to be brought about. `context` is what the journal says of the run.
 
-    `look` reads what is there the first time; when another run came between, everything is read anew.
+    `look` reads what is there the first time, `look_anew` once the locks are held that the plan needs; when
+    another run came between, everything is read anew.
     """
 
     connection: Connection
@@ -65,14 +66,24 @@ class Work:
     settings: Settings
     context: RunContext
     look: Callable[[DesiredState], CurrentState] | None = None
+    look_anew: Callable[[DesiredState], CurrentState] | None = None
     asked: Question | None = None
     """What was asked of EKS for several; one that is to be verified asks for itself."""
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
-        attempts, desired = count(), self.desired
+        desired, looks = self.desired, [self.look or self._look]
         asked = self._asked() if desired.gated and not self.settings.dry_run else None
-        result = until_settled(lambda: self._attempt(first=next(attempts) == 0), self.settings)
+
+        def attempt() -> tuple[Result, bool]:
+            look, looks[0] = looks[0], self._look
+            try:
+                return self._attempt(look)
+            except (LookAgain, Refused):
+                looks[0] = self.look_anew or self._look
+                raise
+
+        result = until_settled(attempt, self.settings)
         if asked is not None:
             asked.tell(result, desired.namespace, desired.name, desired.role_arn)
         return result
@@ -80,10 +91,9 @@ class Work:
     def _asked(self) -> Question:
         return self.asked or Question(self.connection, self.desired.namespace, self.desired.name)
 
-    def _attempt(self, *, first: bool) -> tuple[Result, bool]:
+    def _attempt(self, look: Callable[[DesiredState], CurrentState]) -> tuple[Result, bool]:
         """One attempt, and whether it builds on what another run may be rolling back."""
         with naming_caller(self.connection.aws.caller):
-            look = self.look if first and self.look is not None else self._look
             current = look(self.desired)
         todo = self.planner(self.desired, current)
         warnings = self._warnings(current, todo)

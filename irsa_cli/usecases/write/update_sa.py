@@ -32,6 +32,7 @@ from irsa_cli.usecases.command.execute import perform
 from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.locks.locks import binding_lock, locked
 from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.pods_identity import Question
@@ -67,6 +68,13 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         ),
     )
     connection.announce(settings.note)
+    lock = binding_lock(request.namespace, request.name)
+    with locked(connection, settings, Command.UPDATE_SA, [lock]) as held:
+        return _update(connection, request, held)
+
+
+def _update(connection: Connection, request: Request, settings: Settings) -> Result:
+    """The same where the cluster is connected, and the lock held."""
     account = f"{request.namespace}/{request.name}"
     context = RunContext.of(Command.UPDATE_SA, connection, account, request=_digest(request.update))
     earlier = _earlier(settings, context)

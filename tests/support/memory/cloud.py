@@ -130,7 +130,7 @@ class MemoryCloud:
 
     @property
     def writes(self) -> list[str]:
-        """The calls that write."""
+        """The calls that write what runs are about; locks are none of that."""
         reading = (
             "Get",
             "List",
@@ -142,7 +142,16 @@ class MemoryCloud:
             "Lookup",
             "rehearse ",
         )
-        return [item for item in self.calls if not item.startswith(reading) and "/token" not in item]
+        return [
+            item
+            for item in self.calls
+            if not item.startswith(reading) and "/token" not in item and not item.endswith(" leases")
+        ]
+
+    @property
+    def locks(self) -> list[str]:
+        """The names of the Leases that are there."""
+        return [name for kind, _, name in self.kube.objects if kind == "leases"]
 
     # Between the clients and the services
 

@@ -19,11 +19,11 @@ import pytest
 
 from tests.support.memory import MemoryCloud
 from tests.support.memory.cloud import Fault
-from tests.support.memory.iam import MemoryIam
+from tests.support.memory.iam import MemoryIam, Refusal
 from tests.support.memory.kube import MemoryKube
 from tests.support.memory.playing import DENIED, LOST_AFTER, LOST_BEFORE, Killed, Play, Ran, playing
 from tests.support.thoroughness import THOROUGH
-from tests.unit.usecases.commands import CASES
+from tests.unit.usecases.commands import CASES, S3
 from tests.unit.world import World
 
 RUN = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}")
@@ -153,6 +153,52 @@ def test_where_an_answer_is_lost_all_is_done_or_taken_back(
         with begun(case, next(folders)) as play:
             play.cloud.break_(operation, how, skip=number)
             ended_as_told(case, play, play.irsa(*case.arguments, code=None), f"{operation} {number}")
+
+
+LOCKED = [name for name in CASES if "role only" not in name and "oidc" not in name]
+"""Those that reach the cluster."""
+
+
+@pytest.mark.parametrize("name", LOCKED)
+def test_at_the_end_no_lock_is_left(known: Knowing, name: str, tmp_path: Path) -> None:
+    case = known(name)
+    with begun(case, tmp_path / "home") as play:
+        play.irsa(*case.arguments, "--lock")
+        assert play.cloud.calls.count("create leases") == play.cloud.calls.count("delete leases") > 0
+        assert play.cloud.locks == []
+        assert list((tmp_path / "home" / "state" / "locks").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", LOCKED)
+def test_where_no_lock_can_be_had_nothing_is_written(known: Knowing, name: str, tmp_path: Path) -> None:
+    case, folders = known(name), paths(tmp_path)
+    for how, code in ((DENIED, 4), (LOST_BEFORE, 1)):
+        with begun(case, next(folders)) as play:
+            play.cloud.break_("create leases", how, times=1000)
+            ran = play.irsa(*case.arguments, "--lock", code=code)
+            assert play.cloud.writes == []
+            assert play.world == case.before
+            assert ("--no-lock" in ran.err) == (how is DENIED)
+            play.irsa(*case.arguments, "--no-lock")
+            assert unnamed(play.world) == unnamed(case.after)
+            assert play.cloud.locks == []
+
+
+@pytest.mark.parametrize("how", [LOST_BEFORE, LOST_AFTER, DENIED])
+@pytest.mark.parametrize("name", LOCKED)
+def test_a_lock_that_can_not_be_given_back_is_only_told(
+    known: Knowing, name: str, how: str | Refusal, tmp_path: Path
+) -> None:
+    case = known(name)
+    with begun(case, tmp_path / "home") as play:
+        play.cloud.break_("delete leases", how, times=1000)
+        ran = play.irsa(*case.arguments, "--lock")
+        assert unnamed(play.world) == unnamed(case.after)
+        assert "could not be given back" in ran.err
+        play.cloud.faults.clear()
+        # The next run of this machine knows that nobody holds them.
+        play.irsa("recover", "--all", "--yes", "--lock")
+        play.irsa("create-sa", "other", "-n", "backend", "-c", "demo", "--attach-policy-arn", S3, "--lock")
 
 
 @pytest.mark.parametrize("name", CASES)

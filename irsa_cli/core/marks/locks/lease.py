@@ -1,0 +1,227 @@
+"""What a Lease says: who holds it, for what, since when, and whether that is over by the server's own clock.
+
+https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from irsa_cli.core.marks.locks.names import Lock, distinct
+from irsa_cli.core.values.printable import visible
+
+Json = dict[str, Any]
+MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "irsa"
+CLUSTER_LABEL = "irsa/cluster"
+COMMAND, LOCKED, HOST, USER = "irsa/command", "irsa/locked", "irsa/host", "irsa/user"
+_SHOWN = 200
+"""Characters of a text of somebody else's that are shown."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """For how long a Lease holds, in seconds, and what follows from that.
+
+    `renew`: it is renewed that often. `stop`: without a renewal for so long, nothing new is written; `back`:
+    nor is anything taken back. `margin`: a Lease is over only so long after its end, as clocks tell whole
+    seconds.
+    """
+
+    lease: float = 45.0
+
+    @property
+    def renew(self) -> float:
+        """Seconds between two renewals."""
+        return self.lease * 10 / 45
+
+    @property
+    def stop(self) -> float:
+        """Seconds after the last renewal in which a run may go on."""
+        return self.lease * 20 / 45
+
+    @property
+    def back(self) -> float:
+        """Seconds after the last renewal in which a run may take back what it did."""
+        return self.lease * 35 / 45
+
+    @property
+    def margin(self) -> float:
+        """Seconds after its end in which a Lease is not taken over yet."""
+        return max(2.0, self.lease * 5 / 45)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A run that holds locks: its name, and who runs it where."""
+
+    run: str
+    user: str
+    host: str
+
+    @property
+    def identity(self) -> str:
+        """As a Lease has it, in characters that need no quoting."""
+        return f"{self.run}_{_safe(self.user)}@{_safe(self.host)}"
+
+
+def run_of(identity: str) -> str:
+    """The run that an identity names."""
+    return identity.partition("_")[0]
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", text)[:60].strip("-.") or "unknown"
+
+
+@dataclass(frozen=True)
+class LeaseState:
+    """A Lease that was read. Texts in it are others': they are shown by `told` only."""
+
+    name: str
+    uid: str
+    version: str
+    holder: str
+    seconds: float
+    since: str
+    written: datetime | None
+    """When it was last written, by the server's clock; None where it does not say."""
+    transitions: int
+    annotations: Mapping[str, str]
+
+    @classmethod
+    def read(cls, body: Json) -> LeaseState:
+        """Of a Lease as the server gives it."""
+        metadata, spec = body["metadata"], body.get("spec") or {}
+        return cls(
+            name=metadata["name"],
+            uid=metadata["uid"],
+            version=metadata["resourceVersion"],
+            holder=spec.get("holderIdentity") or "",
+            seconds=float(spec.get("leaseDurationSeconds") or 0),
+            since=spec.get("acquireTime") or "",
+            written=_last_written(metadata.get("managedFields") or ()),
+            transitions=int(spec.get("leaseTransitions") or 0),
+            annotations=metadata.get("annotations") or {},
+        )
+
+    @property
+    def run(self) -> str:
+        """The holder's run, as far as irsa has named it."""
+        return run_of(self.holder)
+
+    def is_over(self, now: datetime | None, margin: float) -> bool:
+        """Whether nobody holds it (any more): both moments are of the server's clock. Unknown is no."""
+        if not self.holder:
+            return True
+        if now is None or self.written is None:
+            return False
+        return now > self.written + timedelta(seconds=self.seconds + margin)
+
+    def is_renewed(self, now: datetime | None, timing: Timing) -> bool | None:
+        """Whether its holder lives and renews it, None where the server's clock does not tell."""
+        if now is None or self.written is None:
+            return None
+        return bool(self.holder) and now <= self.written + timedelta(seconds=self.seconds + timing.margin)
+
+    @property
+    def told(self) -> str:
+        """Who holds it, doing what, since when, and until when at least."""
+        command = self.annotations.get(COMMAND, "")
+        doing = f" for {shown(command)}" if command else ""
+        since = f" since {shown(short_time(self.since))}" if self.since else ""
+        until = ""
+        if self.written is not None:
+            end = self.written + timedelta(seconds=self.seconds)
+            until = f", until {end:%H:%M:%S} UTC unless it is renewed"
+        return f"{shown(self.holder)} holds it{doing}{since}{until}"
+
+
+def shown(text: str) -> str:
+    """A text of somebody else's, as it may be shown."""
+    return visible(text)[:_SHOWN]
+
+
+def short_time(text: str) -> str:
+    """A time of the API (RFC 3339) without its fractions of a second."""
+    return re.sub(r"T(\d\d:\d\d:\d\d)(\.\d+)?Z$", r" \1 UTC", text)
+
+
+def _last_written(managed: Iterable[Json]) -> datetime | None:
+    """The time of the last write, as the server noted it."""
+    found = [moment for item in managed if (moment := _moment(item.get("time") or ""))]
+    return max(found, default=None)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+
+
+def selector(cluster_arn: str, cluster_name: str) -> str:
+    """The labels by which the Leases of a cluster's runs are listed."""
+    return f"{MANAGED_BY}={MANAGER},{CLUSTER_LABEL}={cluster_label(cluster_arn, cluster_name)}"
+
+
+def cluster_label(arn: str, name: str) -> str:
+    """What tells a cluster in a label, which takes neither every name nor any ARN."""
+    return distinct(name, arn)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """What a run writes into the Leases that it takes. `command` has no values in it that may be secrets."""
+
+    holder: Holder
+    timing: Timing
+    cluster: str
+    """The cluster's label."""
+    command: str
+
+    def body(self, lock: Lock, now: datetime, before: Json | None = None) -> Json:
+        """A new Lease, or the one that is there, taken over.
+
+        With its uid and its version, so that the server writes it only where it is still that one.
+        """
+        there = before["metadata"] if before is not None else {}
+        kept = {key: there[key] for key in ("uid", "resourceVersion") if key in there}
+        transitions = LeaseState.read(before).transitions + 1 if before is not None else 0
+        return {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {
+                "name": lock.name,
+                **kept,
+                "labels": {MANAGED_BY: MANAGER, CLUSTER_LABEL: self.cluster},
+                "annotations": {
+                    COMMAND: self.command,
+                    LOCKED: lock.words,
+                    HOST: self.holder.host,
+                    USER: self.holder.user,
+                },
+            },
+            "spec": {
+                "holderIdentity": self.holder.identity,
+                "leaseDurationSeconds": math.ceil(self.timing.lease),
+                "acquireTime": micro_time(now),
+                "renewTime": micro_time(now),
+                "leaseTransitions": transitions,
+            },
+        }
+
+
+def renewed(body: Json, now: datetime) -> Json:
+    """The Lease that a run holds, with the time of its renewal; the server's notes are left out."""
+    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return {**body, "metadata": metadata, "spec": {**body["spec"], "renewTime": micro_time(now)}}
+
+
+def micro_time(now: datetime) -> str:
+    """A moment as Kubernetes' MicroTime."""
+    return now.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

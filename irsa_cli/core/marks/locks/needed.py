@@ -1,0 +1,60 @@
+"""Which locks the changes of a plan need: those of what several bindings have in common, and of bindings.
+
+Kinds of change are not named here: what an object is told by, its traits tell (`irsa_cli.core.plan.traits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, RoleState
+from irsa_cli.core.values.cluster import Cluster
+
+
+def shared_locks(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
+    """The locks of what others may count on, too.
+
+    That is namespaces and providers that are made, marked or deleted, roles that are deleted, and roles that
+    were there before and whose trust policy is changed.
+    """
+    every = tuple(changes)
+    made = {change.object for change in every if change.kind.is_whole and change.before is None}
+    return frozenset(lock for change in every for lock in _shared(change, made, cluster))
+
+
+def _shared(change: Change, made: set[tuple[Kind, tuple[str, ...]]], cluster: Cluster) -> Iterator[Lock]:
+    kind, target = change.object
+    if kind is Kind.NAMESPACE:
+        yield Lock(LockScope.NAMESPACE, target[0])
+    elif kind is Kind.PROVIDER:
+        yield Lock(LockScope.PROVIDER, target[0])
+    elif kind is Kind.ROLE:
+        deleted = change.kind.is_whole and change.after is None
+        trusts = change.kind.traits.changes_trust and change.object not in made
+        if deleted or trusts:
+            yield Lock.of_role(cluster.account, target[0], cluster.partition)
+
+
+def locks_of(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
+    """All locks that a plan needs."""
+    every = tuple(changes)
+    return shared_locks(every, cluster) | frozenset(_bindings(every))
+
+
+def recovery_locks(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
+    """All that may be touched by taking these changes back, or by going on with them."""
+    every = tuple(changes)
+    back = [change.inverse for change in every]
+    return locks_of(every, cluster) | shared_locks(back, cluster)
+
+
+def _bindings(changes: Iterable[Change]) -> Iterator[Lock]:
+    """Those of the ServiceAccounts that changes are about, and of those for which roles are made."""
+    for change in changes:
+        if change.kind is Kind.SERVICE_ACCOUNT:
+            yield Lock(LockScope.BINDING, change.name)
+        for state in (change.before, change.after):
+            if isinstance(state, RoleState) and state.tags.get(SERVICE_ACCOUNT_TAG):
+                yield Lock(LockScope.BINDING, state.tags[SERVICE_ACCOUNT_TAG])

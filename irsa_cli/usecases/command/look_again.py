@@ -1,0 +1,37 @@
+"""Looking and planning anew with the locks that a plan turned out to need.
+
+Which those are, and how they are taken, is in `irsa_cli.usecases.locks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from irsa_cli.core.values.errors import Conflict, Refused
+from irsa_cli.usecases.command.settings import HeldLocks
+
+T = TypeVar("T")
+
+ROUNDS = 5
+"""How often a plan may need other locks than the one before."""
+
+
+class LookAgain(Exception):
+    """More is held now than when it was looked at: what was seen may not hold any more."""
+
+
+def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
+    """Do it, anew each time when its plan needs more locks than were held while it was made.
+
+    What is refused is looked at with the lock as well: another run may be at work on it just now.
+    """
+    for _ in range(ROUNDS):
+        try:
+            return attempt()
+        except LookAgain:
+            continue
+        except Refused:
+            if hold is None or not hold.complete():
+                raise
+    raise Conflict("what is there changes again and again while it is looked at")

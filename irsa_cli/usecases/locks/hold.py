@@ -1,0 +1,223 @@
+"""What a run holds: several locks in one order, more when its plan is known, all given back at its end.
+
+One lock by itself is in `irsa_cli.usecases.locks.taking`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from random import uniform
+
+from irsa_cli.core.marks.locks.lease import LeaseState
+from irsa_cli.core.marks.locks.names import Lock
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.values.clock import boot_seconds
+from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.usecases.command.look_again import LookAgain
+from irsa_cli.usecases.command.settings import Note
+from irsa_cli.usecases.locks.refusals import held as refused
+from irsa_cli.usecases.locks.refusals import lost
+from irsa_cli.usecases.locks.taking import HeldLock, Taker, Watched
+
+PARALLEL = 16
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 2.0
+Pause = Callable[[float], None]
+"""Waits so many seconds; raises when the run is told to stop."""
+
+
+@dataclass
+class Registry:
+    """The locks of all that runs in this process: two of its threads are kept apart as two runs are."""
+
+    _owners: dict[Lock, Hold] = field(default_factory=dict)
+    _held: dict[Lock, HeldLock] = field(default_factory=dict)
+    _mutex: threading.Lock = field(default_factory=threading.Lock)
+    uncertain: bool = False
+    """Whether a Lease of this run's may be there when it has ended."""
+
+    def claim(self, lock: Lock, owner: Hold) -> bool:
+        """Whether no other thread has it, or is about to take it."""
+        with self._mutex:
+            return self._owners.setdefault(lock, owner) is owner
+
+    def note(self, held: HeldLock) -> None:
+        """It is held."""
+        with self._mutex:
+            self._held[held.lock] = held
+
+    def forget(self, lock: Lock, owner: Hold) -> None:
+        """It is held no more."""
+        with self._mutex:
+            if self._owners.get(lock) is owner:
+                del self._owners[lock]
+                self._held.pop(lock, None)
+
+    def held(self) -> list[HeldLock]:
+        """All that is held."""
+        with self._mutex:
+            return list(self._held.values())
+
+
+@dataclass
+class Hold:
+    """What one transaction holds. It is also what keeps the run from writing without it (`Fence`).
+
+    `needs` tells which locks the changes of a plan need, `late` is taken as soon as there is one, and what
+    `around` holds is not taken again. `begin` is called before a lock is taken. `cluster` is its name.
+    """
+
+    taker: Taker
+    registry: Registry
+    begin: Callable[[], None]
+    needs: Callable[[Iterable[Change]], Iterable[Lock]]
+    cluster: str
+    timeout: float
+    pause: Pause
+    note: Note
+    late: frozenset[Lock] = frozenset()
+    around: Hold | None = None
+    held: dict[Lock, HeldLock] = field(default_factory=dict)
+
+    @property
+    def holder(self) -> str:
+        """See `HeldLocks`."""
+        return self.taker.identity
+
+    # Taking
+
+    def secure(self, changes: Iterable[Change]) -> None:
+        """Hold what a plan needs; raises `LookAgain` when that was not held while the plan was made."""
+        if self._more({*self.needs(changes), *self.late}):
+            raise LookAgain
+
+    def complete(self) -> bool:
+        """Hold what is only taken when it is needed; whether that was not held before."""
+        return self._more(self.late)
+
+    def holds(self, lock: Lock) -> bool:
+        """Whether it is held, here or by what is around this."""
+        return lock in self.held or (self.around is not None and self.around.holds(lock))
+
+    def _more(self, locks: Iterable[Lock]) -> bool:
+        """Take those that are not held, in order; whether there are any."""
+        missing = [lock for lock in locks if not self.holds(lock)]
+        if not missing:
+            return False
+        behind = [lock for lock in self.held if lock > min(missing)]
+        self._give_back(behind)
+        self.take([*missing, *behind])
+        return True
+
+    def take(self, locks: Iterable[Lock]) -> None:
+        """Take all of them, in order; waits for other runs, and raises `Refused` when that takes too long."""
+        wanted, until = (
+            sorted(lock for lock in set(locks) if not self.holds(lock)),
+            boot_seconds() + self.timeout,
+        )
+        watched = {lock: Watched() for lock in wanted}
+        while missing := [lock for lock in wanted if lock not in self.held]:
+            states = self._attempt(missing, watched)
+            if not states:
+                return
+            first = min(states)
+            # Who waits holds nothing that sorts behind what it waits for: so none waits in a circle.
+            self._give_back([lock for lock in wanted if lock in self.held and lock > first])
+            self._wait(first, states[first], watched[first], until)
+
+    def _attempt(self, locks: list[Lock], watched: dict[Lock, Watched]) -> dict[Lock, LeaseState | None]:
+        """Try all at once; returns those that others hold (None: another thread of this process)."""
+        if len(locks) == 1:
+            found = [self._attempt_one(locks[0], watched[locks[0]])]
+        else:
+            with ThreadPoolExecutor(PARALLEL) as pool:
+                futures = [pool.submit(self._attempt_one, lock, watched[lock]) for lock in locks]
+            found = [future.result() for future in futures]
+        return {
+            lock: None if isinstance(state, bool) else state
+            for lock, state in zip(locks, found, strict=True)
+            if state is not True
+        }
+
+    def _attempt_one(self, lock: Lock, watched: Watched) -> LeaseState | bool:
+        """True: it is held now; else who holds it (False: another thread)."""
+        self.begin()
+        if not self.registry.claim(lock, self):
+            return False
+        try:
+            found = self.taker.take(lock, watched)
+        except BaseException:
+            self.registry.uncertain = True  # It may be made yet.
+            self.registry.forget(lock, self)
+            raise
+        if isinstance(found, LeaseState):
+            self.registry.forget(lock, self)
+            return found
+        self.held[lock] = found
+        self.registry.note(found)
+        return True
+
+    def _wait(self, lock: Lock, state: LeaseState | None, watched: Watched, until: float) -> None:
+        """Wait for a lock until it is held."""
+        started, wait, told = boot_seconds(), FIRST_PAUSE, ""
+        while True:
+            now = boot_seconds()
+            if state is not None:
+                if now >= until:
+                    raise refused(lock, state, self.cluster, now - started)
+                if state.holder != told:
+                    told = state.holder
+                    seconds = until - now
+                    self.note(f"Waiting for {lock.words}, for {seconds:.0f} s at most: {state.told}")
+            self.pause(max(0.0, min(uniform(wait / 2, wait), until - now) if state else wait / 5))  # noqa: S311
+            wait = min(wait * 1.5, LONGEST_PAUSE)
+            found = self._attempt_one(lock, watched)
+            if found is True:
+                return
+            state = found if isinstance(found, LeaseState) else None
+
+    # Holding
+
+    def check(self, *, back: bool) -> None:
+        """See `irsa_cli.transaction.protocol.Fence`.
+
+        What was not renewed for too long is renewed here, if it is still this run's: the server compares.
+        """
+        if self.around is not None:
+            self.around.check(back=back)
+        timing = self.taker.timing
+        longest = timing.back if back else timing.stop
+        for held in list(self.held.values()):
+            if not held.lost and boot_seconds() - held.written > longest:
+                self.taker.renew(held)
+            age = boot_seconds() - held.written
+            if held.lost or age > longest:
+                raise lost(held.lock, held.lost or f"it could not be renewed for {age:.0f} s")
+
+    # Giving back
+
+    def release(self) -> None:
+        """Give all back; what can't be is told, and ends by itself."""
+        self._give_back(list(self.held))
+
+    def _give_back(self, locks: Iterable[Lock]) -> None:
+        todo = [self.held.pop(lock) for lock in locks]
+        if len(todo) == 1:
+            self._give_back_one(todo[0])
+        elif todo:
+            with ThreadPoolExecutor(PARALLEL) as pool:
+                list(pool.map(self._give_back_one, todo))
+
+    def _give_back_one(self, held: HeldLock) -> None:
+        self.registry.forget(held.lock, self)
+        try:
+            self.taker.release(held)
+        except ServiceError as error:
+            self.registry.uncertain = True
+            seconds = self.taker.timing.lease
+            self.note(
+                f"Note: the lock of {held.lock.words} could not be given back ({error});"
+                f" it ends by itself in {seconds:.0f} s."
+            )

@@ -1,0 +1,164 @@
+"""The locks of one command in one cluster: whether it takes any, and holding them around its transactions.
+
+How they are taken is in `irsa_cli.usecases.locks.hold`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from irsa_cli.core.marks.locks.lease import Timing, Writer, cluster_label
+from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks.needed import locks_of
+from irsa_cli.core.results.command import Command
+from irsa_cli.core.values import limits
+from irsa_cli.core.values.patience import current
+from irsa_cli.transaction.protocol import Interrupted
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.command.signals import told_to_stop
+from irsa_cli.usecases.locks.hold import Hold, Pause, Registry
+from irsa_cli.usecases.locks.presence import Presence, this_holder
+from irsa_cli.usecases.locks.renewal import LockRenewal
+from irsa_cli.usecases.locks.taking import Taker
+
+T = TypeVar("T")
+
+UNREACHED = "Without a lock: this run does not use the cluster's API."
+
+
+def binding_lock(namespace: str, name: str) -> Lock:
+    """The lock of a ServiceAccount and what is its own, whether it is made or not."""
+    return Lock(LockScope.BINDING, f"{namespace}/{name}")
+
+
+@dataclass
+class Locks:
+    """The locks of one command in one cluster; `taker` is None where it takes none."""
+
+    connection: Connection
+    taker: Taker | None
+    presence: Presence | None = None
+    registry: Registry = field(default_factory=Registry)
+    renewal: LockRenewal | None = None
+
+    @classmethod
+    @contextmanager
+    def of(cls, connection: Connection, settings: Settings, command: Command) -> Iterator[Locks]:
+        """While the command works in this cluster; what it goes on without is said once."""
+        if not _takes_any(connection, settings):
+            yield cls(connection, None)
+            return
+        holder, cluster = this_holder(), connection.cluster
+        timing = Timing(limits.lock_seconds())
+        label = cluster_label(cluster.arn, cluster.name)
+        writer = Writer(holder, timing, label, f"irsa {command.value}")
+        taker = Taker(connection.kube, settings.lock.namespace, writer, settings.state_dir)
+        presence = Presence(settings.state_dir, holder.run)
+        locks = cls(connection, taker, presence)
+        locks.renewal = LockRenewal(taker, locks.registry.held)
+        try:
+            yield locks
+        finally:
+            locks.renewal.end()
+            presence.end(left=locks.registry.uncertain)
+
+    @contextmanager
+    def holding(
+        self,
+        settings: Settings,
+        wanted: Iterable[Lock] = (),
+        *,
+        when_needed: Iterable[Lock] = (),
+        pause: Pause | None = None,
+    ) -> Iterator[Settings]:
+        """The settings of a run that holds what is wanted, and takes more when its plan needs it.
+
+        `when_needed`: what it takes as soon as its plan has a change at all. What `settings` hold already is
+        not taken again.
+        """
+        if self.taker is None:
+            yield settings
+            return
+        hold = Hold(
+            self.taker,
+            self.registry,
+            self._begin,
+            lambda changes: locks_of(changes, self.connection.cluster),
+            self.connection.cluster.name,
+            settings.lock.timeout,
+            pause or _pause(settings),
+            settings.note,
+            late=frozenset(when_needed),
+            around=settings.hold if isinstance(settings.hold, Hold) else None,
+        )
+        try:
+            hold.take(wanted)
+            yield replace(settings, hold=hold)
+        finally:
+            hold.release()
+
+    def _begin(self) -> None:
+        """What has to be there before the first lock is taken."""
+        if self.presence is not None and self.renewal is not None:
+            self.presence.show()
+            self.renewal.begin()
+
+    def run(
+        self, work: Callable[[Settings], T], settings: Settings, wanted: Iterable[Lock], pause: Pause
+    ) -> T:
+        """Do some work with these locks: see `holding`."""
+        with self.holding(settings, wanted, pause=pause) as held:
+            return work(held)
+
+
+@contextmanager
+def locked(
+    connection: Connection,
+    settings: Settings,
+    command: Command,
+    wanted: Iterable[Lock] = (),
+    *,
+    when_needed: Iterable[Lock] = (),
+    pause: Pause | None = None,
+) -> Iterator[Settings]:
+    """For a command with one transaction: see `Locks.holding`."""
+    with (
+        Locks.of(connection, settings, command) as locks,
+        locks.holding(settings, wanted, when_needed=when_needed, pause=pause) as held,
+    ):
+        yield held
+
+
+def when_needed(
+    locks: Locks | None, settings: Settings, wanted: Iterable[Lock], work: Callable[[Settings], T]
+) -> T:
+    """Do one of many, which takes its locks as soon as it has something to change."""
+    if locks is None:
+        return work(settings)
+    with locks.holding(settings, when_needed=wanted) as held:
+        return work(held)
+
+
+def _takes_any(connection: Connection, settings: Settings) -> bool:
+    if settings.dry_run or not settings.lock.enabled:
+        return False
+    if not connection.asks_cluster:
+        settings.note(UNREACHED)
+    return connection.asks_cluster
+
+
+def _pause(settings: Settings) -> Callable[[float], None]:
+    """How a run waits for a lock: a signal ends that at once, as nothing is written."""
+    if settings.group is not None:
+        return settings.group.pause
+
+    def pause(seconds: float) -> None:
+        if number := told_to_stop():
+            raise Interrupted(number)
+        current().pause(seconds)
+
+    return pause

@@ -1,0 +1,243 @@
+"""One lock: taking it when it is free, renewing it, and giving it back. Nothing here waits.
+
+Everything is compare-and-set on the Lease's version: of two that take the same at once, the server lets one.
+Waiting, and several locks, are in `irsa_cli.usecases.locks.hold`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from irsa_cli.core.marks.locks.lease import LeaseState, Timing, Writer, renewed
+from irsa_cli.core.marks.locks.names import Lock
+from irsa_cli.core.values import attempts
+from irsa_cli.core.values.clock import boot_seconds
+from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.patience import within
+from irsa_cli.kube.calls import Dated, Json
+from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
+from irsa_cli.kube.leases import Leases
+from irsa_cli.usecases.locks.presence import is_dead
+from irsa_cli.usecases.locks.refusals import denied
+
+ROUNDS = 5
+"""How often a Lease is looked at that others write at the same time, before it counts as held."""
+RELEASE_SECONDS = 5.0
+"""For how long giving one back may take: it ends by itself, too."""
+
+
+@dataclass
+class HeldLock:
+    """A lock that this run holds: its Lease as it was written last, and when that was (boot clock)."""
+
+    lock: Lock
+    body: Json
+    written: float
+    lost: str = ""
+    """Why it is this run's no more."""
+    mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, answer: Dated, at: float) -> None:
+        """It was written by a call that was begun at a moment."""
+        self.body, self.written = answer.body, at
+
+
+@dataclass
+class Watched:
+    """A Lease of another run's while this one watches it."""
+
+    begun: float = 0.0
+    """When this run tried to make it for the first time."""
+    version: str = ""
+    seen: float = 0.0
+    """When (boot clock) this version was seen first."""
+
+    def unchanged(self, version: str, now: float) -> float:
+        """Seconds for which nobody has written it."""
+        if version != self.version:
+            self.version, self.seen = version, now
+        return now - self.seen
+
+
+class _Quick:
+    """Calls that are made once, or twice where there is time: what they do is done again later anyhow."""
+
+    persistent = False
+
+    def __init__(self, seconds: float) -> None:
+        self._until = boot_seconds() + seconds
+
+    @property
+    def remaining(self) -> float:
+        return self._until - boot_seconds()
+
+    def pause(self, seconds: float) -> None:
+        threading.Event().wait(max(0.0, min(seconds, self.remaining)))
+
+    def assure(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Taker:
+    """Takes locks for one run, in one namespace of one cluster."""
+
+    leases: Leases
+    namespace: str
+    writer: Writer
+    state_dir: Path
+
+    @property
+    def timing(self) -> Timing:
+        """For how long they hold."""
+        return self.writer.timing
+
+    @property
+    def identity(self) -> str:
+        """Who holds them."""
+        return self.writer.holder.identity
+
+    def take(self, lock: Lock, watched: Watched) -> HeldLock | LeaseState:
+        """Take a lock, or tell who holds it.
+
+        Raises `Refused` for a caller who may not, and `ServiceError` when nobody answers.
+        """
+        try:
+            return self._take(lock, watched)
+        except ServiceError as error:
+            raise denied(error, self.namespace) from error
+
+    def _take(self, lock: Lock, watched: Watched) -> HeldLock | LeaseState:
+        state: LeaseState | None = None
+        for _ in range(ROUNDS):
+            if not watched.version and (made := self._create(lock, watched)):
+                return made
+            asked = boot_seconds()
+            found = self.leases.lease(self.namespace, lock.name)
+            if found is None:
+                watched.version = ""
+                continue
+            state = LeaseState.read(found.body)
+            idle = watched.unchanged(state.version, asked)
+            if state.holder == self.identity:
+                # The answer to an earlier attempt was lost.
+                return HeldLock(lock, found.body, watched.begun or asked)
+            if not self._is_free(state, found.date, idle):
+                return state
+            if taken := self._take_over(lock, found.body):
+                return taken
+        if state is None:
+            raise ServiceError(
+                f"the Lease {lock.name} is made and deleted again and again",
+                code=CONFLICT,
+                service="kubernetes",
+                operation="create leases",
+            )
+        return state
+
+    def _create(self, lock: Lock, watched: Watched) -> HeldLock | None:
+        started = boot_seconds()
+        watched.begun = watched.begun or started
+        try:
+            answer = self.leases.create_lease(self.namespace, self.writer.body(lock, _now()))
+        except ServiceError as error:
+            if error.code != EXISTS:
+                raise
+            return None
+        return HeldLock(lock, answer.body, started)
+
+    def _take_over(self, lock: Lock, body: Json) -> HeldLock | None:
+        started = boot_seconds()
+        try:
+            mine = self.writer.body(lock, _now(), body)
+            answer = self.leases.replace_lease(self.namespace, lock.name, mine)
+        except ServiceError as error:
+            if error.code not in (CONFLICT, NOT_FOUND):
+                raise
+            return None
+        return HeldLock(lock, answer.body, started)
+
+    def _is_free(self, state: LeaseState, now: datetime | None, idle: float) -> bool:
+        """Whether nobody holds it any more: by the server's clock, by watching it, or as its run is dead."""
+        margin = self.timing.margin
+        return state.is_over(now, margin) or idle > state.seconds + margin or is_dead(self.state_dir, state)
+
+    def renew(self, held: HeldLock) -> None:
+        """Write it once more; what fails in a way that passes is tried again by whoever asks for it."""
+        with held.mutex:
+            if held.lost:
+                return
+            seconds = self.timing.renew
+            try:
+                attempts.bounded(lambda: _quickly(seconds, lambda: self._renew(held)), seconds)
+            except (ServiceError, attempts.Overran):
+                return
+
+    def _renew(self, held: HeldLock) -> None:
+        for _ in range(2):
+            started = boot_seconds()
+            try:
+                body = renewed(held.body, _now())
+                held.note(self.leases.replace_lease(self.namespace, held.lock.name, body), started)
+                return
+            except ServiceError as error:
+                if error.code not in (CONFLICT, NOT_FOUND):
+                    raise
+            found = self.leases.lease(self.namespace, held.lock.name)
+            state = None if found is None else LeaseState.read(found.body)
+            if found is None or state is None or state.uid != held.body["metadata"]["uid"]:
+                held.lost = "somebody has deleted it" if state is None else state.told
+                return
+            if state.holder != self.identity:
+                held.lost = state.told
+                return
+            held.body = found.body  # An attempt before, whose answer was lost, has written it.
+
+    def release(self, held: HeldLock) -> None:
+        """Give it back, if it is still this run's; raises `ServiceError` where that can't be done.
+
+        What is left then ends by itself.
+        """
+        if held.lost:
+            return
+        try:
+            attempts.bounded(lambda: _quickly(RELEASE_SECONDS, lambda: self._release(held)), RELEASE_SECONDS)
+        except attempts.Overran as error:
+            raise ServiceError(
+                "kubernetes delete leases",
+                code="Overran",
+                service="kubernetes",
+                operation="delete leases",
+                reason=str(error),
+            ) from error
+
+    def _release(self, held: HeldLock) -> None:
+        body = held.body
+        for _ in range(ROUNDS):
+            place = body["metadata"]
+            try:
+                self.leases.delete_lease(
+                    self.namespace, held.lock.name, uid=place["uid"], version=place["resourceVersion"]
+                )
+                return
+            except ServiceError as error:
+                if error.code != CONFLICT:
+                    raise
+            found = self.leases.lease(self.namespace, held.lock.name)
+            if found is None or LeaseState.read(found.body).holder != self.identity:
+                return
+            body = found.body  # It was renewed in between.
+
+
+def _quickly(seconds: float, work: Callable[[], None]) -> None:
+    with within(_Quick(seconds)):
+        work()
+
+
+def _now() -> datetime:
+    """For people who read the Lease; nothing is decided by this machine's clock."""
+    return datetime.now(timezone.utc)

@@ -1,0 +1,65 @@
+"""What a Lease says: who holds it, until when by the server's clock, and in which words that is told."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer, renewed
+from irsa_cli.core.marks.locks.names import Lock, LockScope
+
+LOCK = Lock(LockScope.BINDING, "backend/app")
+NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=timezone.utc)
+TIMING = Timing()
+
+
+def writer(run: str = "r1", user: str = "alice", host: str = "laptop") -> Writer:
+    return Writer(Holder(run, user, host), TIMING, "demo-0", "irsa create-sa")
+
+
+def lease(written: datetime | None = NOW, **spec: object) -> dict[str, object]:
+    body = writer().body(LOCK, NOW)
+    managed = [{"time": written.strftime("%Y-%m-%dT%H:%M:%SZ")}] if written else []
+    metadata = {**body["metadata"], "uid": "u", "resourceVersion": "7", "managedFields": managed}
+    return {**body, "metadata": metadata, "spec": {**body["spec"], **spec}}
+
+
+def test_the_longer_times_follow_from_the_duration() -> None:
+    assert (TIMING.renew, TIMING.stop, TIMING.back, TIMING.margin) == (10, 20, 35, 5)
+    assert all(0 < t.renew < t.stop < t.back < t.lease < t.lease + t.margin for t in (Timing(2), Timing(600)))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "over"), [(0, False), (45, False), (50, False), (51, True), (-100, False), (None, False)]
+)
+def test_it_is_over_by_the_servers_clock_only(seconds: float | None, over: bool) -> None:
+    now = None if seconds is None else NOW + timedelta(seconds=seconds)
+    assert LeaseState.read(lease()).is_over(now, TIMING.margin) is over
+
+
+def test_what_is_not_known_is_not_over() -> None:
+    state = LeaseState.read(lease(written=None))
+    assert not state.is_over(NOW + timedelta(days=1), TIMING.margin)
+    assert state.is_renewed(NOW, TIMING) is None
+
+
+def test_what_nobody_holds_is_over() -> None:
+    assert LeaseState.read(lease(holderIdentity="")).is_over(None, TIMING.margin)
+
+
+def test_who_takes_it_over_keeps_its_identity_and_counts() -> None:
+    before = lease(leaseTransitions=3)
+    mine = writer("r2").body(LOCK, NOW, before)
+    assert (mine["metadata"]["uid"], mine["metadata"]["resourceVersion"]) == ("u", "7")
+    assert mine["spec"]["leaseTransitions"] == 4
+    assert mine["spec"]["holderIdentity"] == "r2_alice@laptop"
+    again = renewed(before, NOW + timedelta(seconds=10))
+    assert again["spec"]["renewTime"] == "2026-06-01T12:00:10.000000Z"
+    assert again["spec"]["acquireTime"] == "2026-06-01T12:00:00.000000Z"
+
+
+def test_the_holders_words_do_nothing() -> None:
+    assert Holder("r1", "DOMAIN\\al ice;", "höst\n").identity == "r1_DOMAIN-al-ice@h-st"
+    hostile = lease(holderIdentity="x\x1b[2J::error::")
+    told = LeaseState.read(hostile).told
+    assert "\x1b" not in told
+    assert "until 12:00:45 UTC" in told
