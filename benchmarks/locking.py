@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.measuring import irsa, measure, report, sequential
+from benchmarks.measuring import LATENCY, alone, irsa, measure, report, sequential
 from irsa_cli.sandbox import Sandbox
 
-LATENCY = 0.06
 ROUNDS = 3
 ACCOUNTS = 200
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
@@ -67,14 +65,5 @@ def _apply(env: Mapping[str, str], flags: tuple[str, ...]) -> float:
         return measure([irsa(), "apply", "-f", str(path), "-q", *flags], env).seconds
 
 
-def main() -> int:
-    """Measure; 1 when a limit does not hold."""
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as state:
-        keep = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-        env = {**keep, **sandbox.env(), "IRSA_STATE_DIR": state}
-        measure([irsa(), "associate-oidc", "-c", "demo"], env)
-        return 0 if all(results(sandbox, env)) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alone(results))
