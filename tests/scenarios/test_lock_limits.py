@@ -12,6 +12,7 @@ import pytest
 
 from irsa_cli.core.marks.locks.lease import Timing
 from irsa_cli.sandbox import Fault, Sandbox
+from irsa_cli.usecases.command.leftovers import SAME_AGAIN
 from tests.scenarios.conftest import sandbox_stage
 from tests.support.stage import READ_ONLY, Json, Ran, Stage
 
@@ -136,6 +137,27 @@ def test_who_stood_still_while_another_took_over_writes_no_more(locking: Locking
     assert locking.stage.role_of(locking.namespace, "app")["attached"] == [READ_ONLY]
     assert locking.create("-o", "json").json["outcome"] == "unchanged"
     assert locking.leases() == []
+
+
+def test_who_has_lost_its_lock_does_not_propose_to_undo_what_another_has_finished(locking: Locking) -> None:
+    """No mark tells whose an update of a complete role is."""
+    assert locking.create().code == 0
+    update = ("update-sa", *locking.app, "--set-policy-arns", SQS)
+    seen: list[Ran] = []
+
+    def meanwhile() -> None:
+        process = locking.stage._process
+        os.kill(process.pid, signal.SIGSTOP)
+        seen.append(locking.elsewhere(*update))
+        os.kill(process.pid, signal.SIGCONT)
+
+    locking.at("AttachRolePolicy", meanwhile)
+    first = locking.irsa(*update, "-o", "json")
+    assert (seen[0].code, first.code) == (0, 3), seen[0].err + first.err
+    assert {item["repair"] for item in first.json["left"]} == {SAME_AGAIN}
+    assert "irsa recover" not in first.err
+    assert locking.irsa(*update).code == 0
+    assert locking.stage.role_of(locking.namespace, "app")["attached"] == [SQS]
 
 
 def test_who_can_not_renew_stops_and_takes_back(own: Locking) -> None:
