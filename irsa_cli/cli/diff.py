@@ -30,7 +30,7 @@ def command(**options: Any) -> int:
             "approve": False,
             "lock_timeout": None,
             "lock_namespace": None,
-            "no_lock": False,
+            "lock": None,
             "state_dir": None,
             "timeout": 300.0,
             "rollback_timeout": 60.0,

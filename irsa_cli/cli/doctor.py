@@ -12,6 +12,7 @@ from irsa_cli.cli.options import (
     cluster_options,
     filled,
     kube_options,
+    lock_namespace_option,
     namespace_option,
     output_options,
 )
@@ -53,6 +54,7 @@ Examples:
     metavar="ID",
     help="Explain one cause, and ask nobody; 'all' lists them.",
 )
+@lock_namespace_option
 @output_options
 def command(**options: Any) -> int:
     """Find out why a ServiceAccount does not get its role.
@@ -63,7 +65,8 @@ def command(**options: Any) -> int:
     and all ServiceAccounts that have a role, or lost it. Changes nothing; a pod that is created for show is
     not made (dryRun=All). Exit code 5: something is wrong; 1: nothing is as far as it could be looked at,
     but ServiceAccount, role, trust policy or provider could not, or no running pod with this identity was
-    seen. What else can't be told is shown, and is no problem.
+    seen; without NAME also where it could not be found out who has a role. What else can't be told is shown,
+    and is no problem.
     """
     from irsa_cli.cli.session import Speaking
 
@@ -78,14 +81,15 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any]) -> Request:
-    from irsa_cli.cli.session import take_target
+    from irsa_cli.cli.session import take_lock_namespace, take_target
     from irsa_cli.usecases.doctor.diagnose import Request
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
     kind, name = _what(options["name"] or "")
     namespace = options["namespace"] or ("default" if name else "")
-    return Request(take_target(options), namespace, name, options["readers"], kind)
+    place = take_lock_namespace(options)
+    return Request(take_target(options), namespace, name, options["readers"], kind, place)
 
 
 def _what(text: str) -> tuple[str, str]:

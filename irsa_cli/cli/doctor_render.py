@@ -189,9 +189,11 @@ def _hidden(diagnosis: Diagnosis) -> str:
         return f"of what decides, {_checks(undecided)} could not be made"
     if not diagnosis.listed:
         return "the ServiceAccounts could not be listed"
+    missed = sum(item.verdict is Verdict.UNKNOWN for item in diagnosis.accounts)
+    if diagnosis.unread and not missed:
+        return f"{diagnosis.unread[0]} is not known"
     if not diagnosis.accounts:
         return "the OIDC provider could not be read"
-    missed = sum(item.verdict is Verdict.UNKNOWN for item in diagnosis.accounts)
     return f"{missed} of {len(diagnosis.accounts)} ServiceAccounts could not be judged"
 
 

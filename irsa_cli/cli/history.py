@@ -16,7 +16,7 @@ def command(**options: Any) -> int:
     """List the transactions of this machine.
 
     The newest is last, each with how it ended. Nothing is asked of AWS or Kubernetes: what is listed
-    is what the journals hold.
+    is what the journals hold; of an unfinished one also whether its process is at work and holds its lock.
     """
     from irsa_cli.cli.render import show_stories
     from irsa_cli.cli.session import Speaking, state_dir
@@ -25,5 +25,5 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     found = all_of(state_dir(options["state_dir"]))
     none = "No transactions on this machine."
-    show_stories(found.stories, found.unreadable, speaking.output, none=none)
+    show_stories(found, speaking.output, none=none)
     return 0

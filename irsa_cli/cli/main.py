@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "credentials": ("credentials", "Print temporary credentials of the ServiceAccount's role."),
     "policies": ("policies", "Show the policies that are known by name."),
     "recover": ("recover", "Take back a transaction that was cut off, or go on with it."),
+    "unlock": ("unlock", "List the locks of a cluster's runs, or remove those of a run that is dead."),
     "history": ("history", "List the transactions of this machine."),
     "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),
 }

@@ -261,6 +261,15 @@ def run_options(function: F) -> F:
     )
 
 
+lock_namespace_option = click.option(
+    "--lock-namespace",
+    cls=Once,
+    type=Checked("namespace", "names.namespace"),
+    envvar="IRSA_LOCK_NAMESPACE",
+    help="Where the locks are, the same for all runs. [default: .irsa.yaml's, else default]",
+)
+
+
 def lock_options(function: F) -> F:
     """The lock by which one run at a time changes a ServiceAccount and its role."""
     return _apply(
@@ -274,18 +283,13 @@ def lock_options(function: F) -> F:
                 help="How long to wait for another run's lock; 0 refuses at once."
                 " [default: .irsa.yaml's, else 60s]",
             ),
+            lock_namespace_option,
             click.option(
-                "--lock-namespace",
-                cls=Once,
-                type=Checked("namespace", "names.namespace"),
-                envvar="IRSA_LOCK_NAMESPACE",
-                help="Where the locks are, the same for all runs. [default: .irsa.yaml's, else default]",
-            ),
-            click.option(
-                "--no-lock",
-                is_flag=True,
-                envvar="IRSA_NO_LOCK",
-                help="Take no lock: two runs at the same time are kept apart by their marks only.",
+                "--lock/--no-lock",
+                default=None,
+                envvar="IRSA_LOCK",
+                help="Lock what is changed, so that runs with --lock wait for each other."
+                " [default: .irsa.yaml's, else no lock]",
             ),
         ],
     )

@@ -140,7 +140,7 @@ def _list(settings: Settings, speaking: Speaking) -> int:
 
     found = unfinished_of(settings.state_dir)
     none = "No unfinished transactions on this machine."
-    show_stories(found.stories, found.unreadable, speaking.output, none=none)
+    show_stories(found, speaking.output, none=none)
     return worst([int(error.exit_code) for error in found.unreadable.values()])
 
 

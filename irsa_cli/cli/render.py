@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +18,7 @@ from irsa_cli.core.values.printable import visible
 from irsa_cli.core.values.redaction import redacted
 
 if TYPE_CHECKING:
-    from irsa_cli.usecases.recovery.history import Story
+    from irsa_cli.usecases.recovery.history import Journals, Story
 
 
 def show(result: Result, output: str, *, quiet: bool) -> None:
@@ -33,18 +33,28 @@ def show(result: Result, output: str, *, quiet: bool) -> None:
             click.echo(line, err=True)
 
 
-def show_stories(
-    stories: Sequence[Story], unreadable: Mapping[str, Exception], output: str, *, none: str
-) -> None:
-    """Print transactions that were read from journals, one a line; `none` is said when there are none.
+_LOCKS = {
+    "held": "(at work, holds its lock: {})",
+    "interrupted": "(interrupted, its lock is not renewed any more: {})",
+}
+"""Of an unfinished run: what is known of its lock, and who has it. One that is released needs no word."""
 
-    `unreadable` are those whose journals could not be read, and why.
-    """
+
+def show_stories(found: Journals, output: str, *, none: str) -> None:
+    """Print transactions that were read from journals, one a line; `none` is said when there are none."""
+    stories, unreadable = found.stories, found.unreadable
     if output != "text":
         document = {
             "apiVersion": API_VERSION,
             "kind": "TransactionList",
-            "items": [{**story.to_json(), "outcome": story.outcome or "unfinished"} for story in stories],
+            "items": [
+                {
+                    **story.to_json(),
+                    "outcome": story.outcome or "unfinished",
+                    "lock": _lock_json(found, story),
+                }
+                for story in stories
+            ],
             "unreadable": [
                 {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
                 for name, error in unreadable.items()
@@ -62,9 +72,17 @@ def show_stories(
         line = (
             f"{story.transaction}  {story.outcome or 'unfinished':<11}  {story.context.get('command', '?')}"
         )
-        say(f"{line}  {story.target.get('cluster', '?')}  {what}".rstrip())
+        lock = found.locks.get(story.transaction)
+        told = _LOCKS.get(lock.value, "").format(story.lock_holder) if lock else ""
+        say("  ".join(filter(None, (line, story.target.get("cluster", "?"), what, told))))
     if not stories and not unreadable:
         click.echo(none)
+
+
+def _lock_json(found: Journals, story: Story) -> dict[str, str] | None:
+    """The lock of an unfinished run; None without one, or where nothing is known of it."""
+    lock = found.locks.get(story.transaction)
+    return None if lock is None else {"holder": story.lock_holder, "state": lock.value}
 
 
 def show_document(document: Mapping[str, Any], output: str) -> None:

@@ -77,10 +77,15 @@ def take_lock_options(options: dict[str, Any]) -> LockOptions:
         return lock_options(
             namespace=options.pop("lock_namespace"),
             timeout=options.pop("lock_timeout"),
-            enabled=not options.pop("no_lock"),
+            enabled=options.pop("lock"),
         )
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
+
+
+def take_lock_namespace(options: dict[str, Any]) -> str:
+    """Take the option of `lock_namespace_option`: where the locks are that a command looks at."""
+    return take_lock_options({**options, "lock_timeout": None, "lock": None}).namespace
 
 
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:

@@ -51,6 +51,14 @@ class Dated:
     """
 
 
+@dataclass(frozen=True)
+class DatedList:
+    """All objects of a list, and what the API server's clock said when the first of its pages was given."""
+
+    items: list[Json]
+    date: datetime | None
+
+
 class Calls:
     """How irsa speaks to one cluster's API. Thread-safe."""
 
@@ -115,6 +123,10 @@ class Calls:
             self._log(operation, heard["status"], time.monotonic() - started, heard["code"])
 
     def _list(self, operation: str, method: Callable[..., Any], *args: Any) -> list[Json]:
+        """All objects of a list."""
+        return self._dated_list(operation, method, *args).items
+
+    def _dated_list(self, operation: str, method: Callable[..., Any], *args: Any) -> DatedList:
         """All objects of a list, page by page.
 
         A list that goes on for so long that the server has forgotten its snapshot (410) is read again at
@@ -126,18 +138,21 @@ class Calls:
         except ServiceError as error:
             if error.code != EXPIRED:
                 raise
-        return _items(self._call(operation, method, *args))
+        answer = self._dated(operation, method, *args)
+        return DatedList(_items(answer.body), answer.date)
 
-    def _pages(self, operation: str, method: Callable[..., Any], *args: Any) -> list[Json]:
+    def _pages(self, operation: str, method: Callable[..., Any], *args: Any) -> DatedList:
         found: list[Json] = []
+        first: Dated | None = None
         seen: set[str] = set()
         more: dict[str, str] = {}
         while True:
-            answer = self._call(operation, method, *args, limit=PAGE, **more)
-            found += _items(answer)
-            token = (answer.get("metadata") or {}).get("continue")
+            answer = self._dated(operation, method, *args, limit=PAGE, **more)
+            first = first or answer
+            found += _items(answer.body)
+            token = (answer.body.get("metadata") or {}).get("continue")
             if not token:
-                return found
+                return DatedList(found, first.date)
             if token in seen or len(seen) >= PAGES:
                 raise endless(operation)
             if current().remaining <= 0:

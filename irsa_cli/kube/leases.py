@@ -12,7 +12,7 @@ from functools import partial
 import kubernetes.client
 
 from irsa_cli.core.values.errors import ServiceError
-from irsa_cli.kube.calls import Calls, Dated, Json, or_none
+from irsa_cli.kube.calls import Calls, Dated, DatedList, Json, or_none
 from irsa_cli.kube.errors import NOT_FOUND
 
 
@@ -30,8 +30,12 @@ class Leases(Calls):
 
     def leases(self, namespace: str, selector: str) -> list[Json]:
         """All Leases of a namespace whose labels fit, in all pages; items bear no kind and apiVersion."""
+        return self.dated_leases(namespace, selector).items
+
+    def dated_leases(self, namespace: str, selector: str) -> DatedList:
+        """The same, with the server's clock."""
         read = partial(self._coordination.list_namespaced_lease, namespace, label_selector=selector)
-        return self._list("list leases", read)
+        return self._dated_list("list leases", read)
 
     def create_lease(self, namespace: str, body: Json) -> Dated:
         """POST a Lease. `EXISTS`: there is one of the name; `NOT_FOUND`: there is no such namespace."""

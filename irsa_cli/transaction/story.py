@@ -27,6 +27,9 @@ STEPS = ("begin", "done", "refused", "undo", "undone")
 TAKES_BACK = "takesBack"
 """In a journal's context: the transaction whose remains it rolls back, where that isn't its own."""
 
+LOCK = "lock"
+"""In a journal's context: who holds the locks of the run, as its Leases say; not there without locks."""
+
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 """What a transaction may be called. It is a mark on objects: never the one of those that bear none."""
 
@@ -116,6 +119,12 @@ class Story:
         """The cluster, and how it was reached; empty where the journal does not tell."""
         target: Mapping[str, str | None] = self.context.get("target", {})
         return target
+
+    @property
+    def lock_holder(self) -> str:
+        """Who holds, or held, the locks of the run; '' for one without locks."""
+        holder = self.context.get(LOCK)
+        return holder if isinstance(holder, str) else ""
 
     @property
     def to_paste(self) -> Mapping[str, str | None]:

@@ -20,7 +20,11 @@ from tests.scenarios.doctoring import doctor, of
 from tests.scenarios.uncreating import PODS_FOLDER, mounted_twice, uncreated
 from tests.support.stage import Json
 
-PAGE = (ROOT / "docs/how-to/doesnt-work.md").read_text(encoding="utf-8").partition("## What doctor needs")[2]
+PAGE = (
+    (ROOT / "docs/how-to/doesnt-work.md")
+    .read_text(encoding="utf-8")
+    .partition("## What irsa doctor needs")[2]
+)
 LISTED = [
     *re.findall(r"`((?:eks|ec2|cloudtrail):\w+)`", PAGE),
     *(f"iam:{name}" for name in re.findall(r"`((?:Get|List)\w+)`", PAGE)),
@@ -33,6 +37,7 @@ RULES = [
     Rule(("list",), ("replicasets", "statefulsets", "daemonsets"), groups=("apps",)),
     Rule(("list",), ("jobs", "cronjobs"), groups=("batch",)),
     Rule(("create",), ("pods",)),
+    Rule(("get",), ("leases",), "default", groups=("coordination.k8s.io",)),
 ]
 
 

@@ -272,7 +272,8 @@ def caller(
 def _try(caller: Caller, operation: Operation, policy: object, rules: tuple[Rule, ...]) -> bool:
     assert isinstance(policy, dict)
     caller.sandbox.add_user("ci", policy=policy)
-    caller.sandbox.grant(staging.CLUSTER, "ci", rules=rules)
+    locks = staging.lock_rules(staging.PERMISSIONS / "change-rbac.yaml")
+    caller.sandbox.grant(staging.CLUSTER, "ci", rules=[*rules, *locks])
     caller.become("ci")
     return operation(caller)
 

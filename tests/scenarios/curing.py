@@ -70,6 +70,9 @@ def _kubectl(binding: Binding, words: list[str]) -> None:
         for pair in (word for word in words[5:] if not word.startswith("--")):
             key, equals, value = pair.partition("=")
             binding.annotate(value if equals else None, key if equals else key.removesuffix("-"))
+    elif "create" in words:
+        assert words[:4] == ["-n", binding.namespace, "create", "serviceaccount"], words
+        binding.stage.make_account(binding.namespace, words[4])
     else:
         assert words[2:4] == ["delete", "pod"], words
         binding.restart_pod()

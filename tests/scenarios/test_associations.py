@@ -198,3 +198,22 @@ def test_apply_with_verify_notes_what_takes_over(more: tuple[str, ...], stage: S
     assert asked(stage) == 2, "all at once, then the one with its role"
     assert stage.irsa("apply", "-f", str(file), *more).code == 0
     assert asked(stage) == 2, "without --verify nothing is asked"
+
+
+@pytest.mark.parametrize("which", [("-A",), (NAME,)], ids=["of all", "by name"])
+@pytest.mark.parametrize("same", [True, False], ids=["the same role", "another role"])
+def test_verify_does_not_call_pods_right_whose_role_is_not_told(
+    same: bool, which: tuple[str, ...], stage: Stage, namespace: str
+) -> None:
+    role = create(stage, namespace, "-o", "json").json["role"]["arn"]
+    other = associate(stage, namespace, role if same else "")
+    verify = ("verify", *which, "-n", namespace, "-c", stage.cluster)
+    seen = stage.irsa(*verify)
+    assert seen.code == (0 if same else 5), seen.out
+    assert same or other in seen.out
+    fault: Json = FAULTS["forbidden"]
+    stage.sandbox.faults.add(Fault("eks", "DescribePodIdentityAssociation", **fault, times=None))
+    hidden = stage.irsa(*verify)
+    assert hidden.code == 1, hidden.out
+    assert "undetermined" in hidden.out.lower()
+    assert "whose role EKS did not tell" in hidden.out

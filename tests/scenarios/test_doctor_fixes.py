@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.binding import make_binding
 from tests.scenarios.breaking import AUDIENCE, NAME, STS, Binding
-from tests.scenarios.breaks import ACTION, associate, bring_token
+from tests.scenarios.breaks import ACTION, BREAKS, associate, bring_token
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.curing import admitted, alternatives, assumed, cure, is_by_hand, prove, token_of
 from tests.scenarios.doctoring import doctor, of, problems, run_doctor, untold
@@ -532,6 +532,27 @@ def test_of_two_roles_that_wait_for_a_missing_service_account_a_person_chooses(
         without_account(binding)
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["by name", "among all"])
+def test_a_missing_service_account_with_an_association_is_made_without_a_role(
+    named: bool, binding: Binding, capsys: Output
+) -> None:
+    binding.annotate(None)
+    associate(binding)
+    binding.new_pod()
+    without_account(binding)
+    binding.aws("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=binding.provider)
+    document = doctor(binding, capsys, *(of(binding) if named else ("-n", binding.namespace)))
+    whole = document if named else document["serviceAccounts"][0]
+    assert problems(document) + ([] if named else problems(whole)) == ["service-account-missing"]
+    first = found(whole, "service-account-missing")
+    assert first["fix"] == f"kubectl -n {binding.namespace} create serviceaccount {NAME}"
+    assert f"{binding.namespace}-pi" in json.dumps(first["evidence"])
+    cure(binding, first["fix"])
+    binding.restart_pod()
+    assert diagnosed(binding, capsys)[0] == []
+    assert prove(binding)
+
+
 def test_a_role_that_irsa_made_for_a_missing_service_account_is_bound_anew(
     binding: Binding, capsys: Output
 ) -> None:
@@ -548,3 +569,19 @@ def test_a_role_that_irsa_made_for_a_missing_service_account_is_bound_anew(
     assert problems(doctor(binding, capsys, "own", "-n", binding.namespace)) == []
     verified = binding.stage.irsa("verify", "own", "-n", binding.namespace, "-c", "demo")
     assert verified.code == 0, verified.out + verified.err
+
+
+@pytest.mark.parametrize("command", ["doctor", "verify"])
+def test_what_is_proposed_has_the_options_of_the_run(command: str, binding: Binding) -> None:
+    BREAKS["no_provider"][1](binding)
+    stage = binding.stage
+    ran = stage.irsa(command, *of(binding), "-c", stage.cluster, "-r", stage.region)
+    assert f"irsa associate-oidc -c {stage.cluster} -r {stage.region}" in ran.out
+
+
+def test_what_a_refusal_proposes_has_the_options_of_the_run(binding: Binding) -> None:
+    binding.annotate(None)
+    stage = binding.stage
+    ran = stage.irsa("credentials", *of(binding), "-c", stage.cluster, "-r", stage.region)
+    given = f"-c {stage.cluster} -r {stage.region}"
+    assert f"irsa create-sa {NAME} -n {binding.namespace} {given} --attach-policy-arn ARN" in ran.err

@@ -14,6 +14,7 @@ from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.trust_policy import WebIdentity, policy
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.reach import Reach
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
 ACCOUNT = "111122223333"
@@ -139,7 +140,7 @@ def working() -> Facts:
     return Facts(
         cluster=CLUSTER,
         now=NOW,
-        options="-c demo",
+        reach=Reach("-c demo"),
         eks=EksFacts("1.36", vpc="vpc-1"),
         provider=ProviderState(ISSUER, ["sts.amazonaws.com"]),
         providers=(PROVIDER,),

@@ -14,7 +14,7 @@ from irsa_cli.core.config.reader import Reader
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 
-_FIELDS = ("permissionsBoundary", "requirePermissionsBoundary", "lockNamespace", "lockTimeout")
+_FIELDS = ("permissionsBoundary", "requirePermissionsBoundary", "lock", "lockNamespace", "lockTimeout")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Project:
     source: str = ""
     permissions_boundary: str = ""
     require_permissions_boundary: bool = False
+    lock: bool = False
+    """Whether runs lock what they change."""
     lock_namespace: str = ""
     lock_timeout: float | None = None
     """Seconds that a run waits for a lock; None where the file does not say."""
@@ -41,7 +43,7 @@ def parse_project(text: str, source: str) -> Project:
     documents = compose(text, source)
     for node in documents[1:]:
         reader.problem(node, "one document is expected")
-    boundary, required, namespace = "", False, ""
+    boundary, required, lock, namespace = "", False, False, ""
     timeout: float | None = None
     for node in documents[:1]:
         if not isinstance(node, MappingNode):
@@ -52,9 +54,11 @@ def parse_project(text: str, source: str) -> Project:
             boundary = reader.text(fields["permissionsBoundary"], arn.check_policy) or ""
         if "requirePermissionsBoundary" in fields:
             required = bool(reader.boolean(fields["requirePermissionsBoundary"]))
+        if "lock" in fields:
+            lock = bool(reader.boolean(fields["lock"]))
         if "lockNamespace" in fields:
             namespace = reader.text(fields["lockNamespace"], names.namespace) or ""
         if "lockTimeout" in fields:
             timeout = reader.whole_number(fields["lockTimeout"], _lock_timeout)
     reader.finish()
-    return Project(source, boundary, required, namespace, timeout)
+    return Project(source, boundary, required, lock, namespace, timeout)

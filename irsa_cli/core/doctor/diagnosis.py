@@ -65,8 +65,9 @@ class Diagnosis:
 
     Of one ServiceAccount (`account`): `findings` has it all. Of a whole cluster: `findings` has what concerns
     the cluster, `accounts` the ServiceAccounts that name a role, `undecided` what can't be told of the
-    cluster although all hangs on it; `listed` tells whether the ServiceAccounts could be listed. With an
-    `error` nothing could be looked at.
+    cluster although all hangs on it; `listed` tells whether the ServiceAccounts could be listed, `unread`
+    what is not known of those that have a role or lost it, for what could not be read. With an `error`
+    nothing could be looked at.
     """
 
     cluster: Cluster | None
@@ -75,6 +76,7 @@ class Diagnosis:
     accounts: tuple[Examined, ...] = ()
     undecided: tuple[Finding, ...] = ()
     listed: bool = True
+    unread: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     error: Exception | None = None
     signal: int = 0
@@ -91,6 +93,8 @@ class Diagnosis:
         if self.account is not None:
             return not self.account.undecided
         # What the cluster's provider decides is said of each ServiceAccount that needs it.
+        if self.error is not None or self.unread:
+            return False
         if not self.accounts:
             return self.listed and not self.undecided
         return all(item.verdict is not Verdict.UNKNOWN for item in self.accounts)
@@ -119,6 +123,7 @@ class Diagnosis:
                 {**_account_json(item), "findings": [finding_json(found) for found in item.findings]}
                 for item in self.accounts
             ],
+            "complete": self.is_complete,
             "notes": list(self.notes),
             "error": None if self.error is None else error_json(self.error),
         }

@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.reach import PLAIN, Reach
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ class Role:
     def name(self) -> str:
         """The name without the path."""
         return self.arn.rsplit("/", 1)[-1]
+
+    @property
+    def account(self) -> str:
+        """The account that it lives in."""
+        return Arn.parse(self.arn).account
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,8 @@ class Subject:
     is an association. `nodes` are those of its pods, by name, as far as EC2 knows them. `agents` are the
     agent's pods, None where they tell nothing; `other_associations` those for nearly its name, or for its
     name in another namespace, read where it has no role. `refused` are pods of the namespace that could not
-    be created, None where that was not read: pods with this identity run.
+    be created, None where that was not read: pods with this identity run. `lock` is the Lease of the binding,
+    held or not released.
     """
 
     namespace: str
@@ -173,6 +182,7 @@ class Subject:
     auth_endpoints: tuple[VpcEndpoint, ...] | Unreadable = Unreadable("there is no Pod Identity association")
     network_policies: tuple[NetworkPolicy, ...] | Unreadable = ()
     events: tuple[TrailEvent, ...] | Unreadable = ()
+    lock: SeenLock | Unreadable | None = None
 
     @property
     def full_name(self) -> str:
@@ -191,8 +201,8 @@ class Facts:
 
     cluster: Cluster
     now: datetime
-    options: str = ""
-    """The options by which the user named the cluster, for commands to paste."""
+    reach: Reach = PLAIN
+    """How commands to paste reach the same cluster and account."""
     eks: EksFacts | Unreadable = EksFacts()
     provider: ProviderState | Unreadable | None = None
     providers: tuple[str, ...] | Unreadable = ()

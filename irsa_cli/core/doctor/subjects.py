@@ -5,7 +5,6 @@ Each raises `CannotTell` where what it is asked for is not there: a check that d
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -15,7 +14,6 @@ from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.objects.variables import variable
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.pod.injection import Injection
-from irsa_cli.core.policies.policy import Document, dump
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.errors import InvalidInput
@@ -173,81 +171,6 @@ def listed(items: Iterable[str], limit: int = 5) -> str:
     found = list(dict.fromkeys(items))
     more = f" and {len(found) - limit} more" if len(found) > limit else ""
     return ", ".join(found[:limit]) + more
-
-
-def restart(subject: Subject, pods: Iterable[Pod]) -> str:
-    """The commands that have pods made anew, one for each workload."""
-    commands = dict.fromkeys(_restart(subject.namespace, pod) for pod in pods)
-    return "\n".join(list(commands)[:5])
-
-
-def _restart(namespace: str, pod: Pod) -> str:
-    kind, _, name = pod.owner.partition("/")
-    if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
-        name = name.removesuffix(f"-{pod.labels['pod-template-hash']}")
-        return f"kubectl -n {namespace} rollout restart {shlex.quote(f'deployment/{name}')}"
-    if kind in ("StatefulSet", "DaemonSet"):
-        return f"kubectl -n {namespace} rollout restart {shlex.quote(f'{kind.lower()}/{name}')}"
-    return f"kubectl -n {namespace} delete pod {shlex.quote(pod.name)}" + (
-        "" if kind else " # and create it again"
-    )
-
-
-def annotate(subject: Subject, value: str, key: str = ROLE_ARN_ANNOTATION) -> str:
-    """The command that sets an annotation to a role's ARN, which has no space or invisible character."""
-    pair = shlex.quote(f"{key}={unspaced(value)}")
-    return f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} --overwrite {pair}"
-
-
-def annotate_anew(subject: Subject, value: str, key: str = ROLE_ARN_ANNOTATION, *, more: str = "") -> str:
-    """The same with the commands that have those pods made anew which don't have this role yet.
-
-    `more` is appended to the first command: other annotations that it writes or takes away.
-    """
-    pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    users = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
-    stale = [pod for pod in users if not _asks_for(pod, unspaced(value))]
-    return "\n".join(filter(None, (annotate(subject, value, key) + more, restart(subject, stale))))
-
-
-def _asks_for(pod: Pod, role: str) -> bool:
-    return any(item.env.get(ROLE_ENV) == role for item in pod.containers)
-
-
-def admit(facts: Facts, subject: Subject, role: str) -> str:
-    """The command that adds the statement which the role's trust policy lacks, and annotates."""
-    return attach(facts, subject, role, more=" --update-trust")
-
-
-def attach(facts: Facts, subject: Subject, role: str, *, more: str = "") -> str:
-    """The command that binds the ServiceAccount to a role that is there; it makes what is missing."""
-    audience = audience_of(facts, subject)
-    extra = "" if audience == DEFAULT_AUDIENCE else f" --audience {shlex.quote(audience)}"
-    return (
-        f"irsa create-sa {subject.name} -n {subject.namespace} {facts.options}"
-        f" --attach-role-arn {shlex.quote(role)}{more}{extra}"
-    )
-
-
-def rewrite_trust(facts: Facts, role: Role, document: Document) -> str:
-    """The command that writes a role's trust policy, in the role's own account."""
-    return in_account(
-        facts,
-        role.arn,
-        f"aws iam update-assume-role-policy --role-name {shlex.quote(role.name)}"
-        f" --policy-document {shlex.quote(dump(document))}",
-    )
-
-
-def in_account(facts: Facts, arn: str, command: str) -> str:
-    """An AWS command, with the account that it has to be run in where that is not the cluster's."""
-    account = Arn.parse(arn).account
-    return command if account == facts.cluster.account else f"{command} # in account {account}"
-
-
-def make(facts: Facts, subject: Subject) -> str:
-    """The command that makes a role of the ServiceAccount's own."""
-    return f"irsa create-sa {subject.name} -n {subject.namespace} {facts.options} --attach-policy-arn ARN"
 
 
 def shown(text: str) -> str:

@@ -27,6 +27,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.results.result import API_VERSION, error_json
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.reach import PLAIN, Reach
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Description:
     boundary: Policy | None = None
     pods: tuple[PodIdentity, ...] | Unreadable = ()
     association: Association | Unreadable | None = None
+    reach: Reach = PLAIN
+    """How commands to paste reach the same cluster."""
 
     @property
     def injection(self) -> Injection:
@@ -75,7 +78,7 @@ class Description:
     @property
     def restart(self) -> tuple[str, ...]:
         """The commands that have pods made anew that need it."""
-        return () if isinstance(self.pods, Unreadable) else restart_commands(self.account, self.pods)
+        return () if isinstance(self.pods, Unreadable) else restart_commands(self.reach, self.pods)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Whether it may be carried out is decided in `irsa_cli.core.planning.deletion_che
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -198,7 +199,8 @@ def _left(bound: Bound, account: CurrentServiceAccount) -> list[str]:
 
 def unannotate(bound: Bound) -> str:
     """The command that takes the role off a ServiceAccount."""
-    return f"kubectl annotate serviceaccount {bound.name} -n {bound.namespace} {ROLE_ARN_ANNOTATION}-"
+    name, namespace = shlex.quote(bound.name), shlex.quote(bound.namespace)
+    return f"kubectl annotate serviceaccount {name} -n {namespace} {ROLE_ARN_ANNOTATION}-"
 
 
 def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> CurrentServiceAccount:

@@ -61,7 +61,8 @@ class VerificationOutcome(str, Enum):
 
 UNSEEN = ("webhook", "pods", "their token's file")
 """What is between the exchange and the credentials of a pod, and is not looked at: `irsa doctor` does."""
-_DECISIVE = (Name.EXCHANGE, Name.IDENTITY, Name.CHAIN)
+_DECISIVE = (Name.EXCHANGE, Name.IDENTITY, Name.CHAIN, Name.PODS)
+"""The steps that prove it; that of pods is there only where EKS Pod Identity is known to take them over."""
 DECIDING = (Name.TOKEN, *_DECISIVE)
 """The steps that must be gone through for a verdict: those that prove it, and the token that they need."""
 

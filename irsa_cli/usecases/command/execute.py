@@ -13,14 +13,14 @@ from dataclasses import replace
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, LockLost
 from irsa_cli.core.values.redaction import redacted
 from irsa_cli.transaction.events import Event, Report, Step
 from irsa_cli.transaction.folder import check_place, prune
 from irsa_cli.transaction.journal import Journal, RefusedJournal
 from irsa_cli.transaction.protocol import Interrupted, Run
 from irsa_cli.transaction.runner import Transaction
-from irsa_cli.transaction.story import new_transaction_id
+from irsa_cli.transaction.story import LOCK, new_transaction_id
 from irsa_cli.usecases.command.caller import with_caller
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.leftovers import left
@@ -124,7 +124,7 @@ def execute(
 
 def new_run(settings: Settings) -> Run:
     """A run that begins now; what the command has taken until now counts for its time limit."""
-    seconds = settings.timeout - settings.seconds
+    seconds = settings.timeout - settings.spent
     return Run(new_transaction_id(), seconds, settings.timeout, fence=settings.hold)
 
 
@@ -133,6 +133,8 @@ def open_journal(
 ) -> Journal:
     """The journal of a run, with the plan on disk; raises `JournalError`."""
     facts = context.to_journal(gated=gate is not None)
+    if settings.hold is not None:
+        facts[LOCK] = settings.hold.holder
     return Journal.open(settings.state_dir, run.transaction, plan, facts)
 
 
@@ -176,12 +178,13 @@ def result_of_report(
 ) -> Result:
     """How a transaction ended, for the user."""
     signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
+    lost = any(isinstance(item.error, LockLost) for item in report.leftovers)
     return Result(
         Ended(report.outcome),
         cluster=cluster,
         transaction=transaction,
         changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
-        left=[left(item, transaction, cluster.name, way) for item in report.leftovers],
+        left=[left(item, transaction, cluster.name, way, lock_lost=lost) for item in report.leftovers],
         error=report.error,
         signal=signal_number,
         seconds=settings.seconds,

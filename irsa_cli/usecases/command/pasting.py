@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
+from irsa_cli.core.values.reach import Reach
 from irsa_cli.usecases.command.connect import Target
 
 
@@ -19,4 +21,18 @@ def pasted_options(target: Target) -> str:
         "--kubeconfig": target.kubeconfig,
         "--context": target.context,
     }
+    return _given(flags)
+
+
+def reach_of(target: Target) -> Reach:
+    """The same for each tool that irsa proposes commands of, as far as it has such options."""
+    return Reach(
+        pasted_options(target),
+        kubectl_options=_given({"--kubeconfig": target.kubeconfig, "--context": target.context}),
+        aws_options=_given({"--profile": target.profile}),
+        assumed=target.assume_role or "",
+    )
+
+
+def _given(flags: Mapping[str, str | None]) -> str:
     return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags.items() if value)

@@ -41,12 +41,12 @@ def rules_of(environment: Mapping[str, str], project: Project, *, may_remove: bo
     return BoundaryRules(default, required_by, may_remove)
 
 
-def lock_options(*, namespace: str | None, timeout: float | None, enabled: bool) -> LockOptions:
+def lock_options(*, namespace: str | None, timeout: float | None, enabled: bool | None) -> LockOptions:
     """How runs lock: as given, else as the project has it; raises `InvalidInput`."""
     project, default = read_project(Path.cwd()), LockOptions()
     found = project.lock_timeout if timeout is None else timeout
     return LockOptions(
-        enabled,
+        project.lock if enabled is None else enabled,
         namespace or project.lock_namespace or default.namespace,
         default.timeout if found is None else found,
     )

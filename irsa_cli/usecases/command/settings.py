@@ -23,13 +23,23 @@ Note = Callable[[str], None]
 class LockOptions:
     """Whether runs take locks, in which namespace, and for how long (seconds) they wait for one."""
 
-    enabled: bool = True
+    enabled: bool = False
     namespace: str = "default"
     timeout: float = 60.0
 
 
 class HeldLocks(Fence, Protocol):
     """What a run holds; see `irsa_cli.usecases.locks`."""
+
+    @property
+    def holder(self) -> str:
+        """Who holds it, as the Leases have it."""
+        ...
+
+    @property
+    def waited(self) -> float:
+        """Seconds for which it was waited for other runs' locks."""
+        ...
 
     def busy(self) -> frozenset[str]:
         """What other runs have locks for, as `secure` takes it."""
@@ -75,3 +85,8 @@ class Settings:
     def seconds(self) -> float:
         """Seconds since the command started."""
         return time.monotonic() - self.started
+
+    @property
+    def spent(self) -> float:
+        """Seconds of the time limit that are over: waiting for locks has a limit of its own."""
+        return self.seconds - (0.0 if self.hold is None else self.hold.waited)

@@ -44,8 +44,8 @@ class DoctorReads(KubeReads):
     `readers` are roles by which IAM and CloudTrail of other accounts are read. For a `with` block.
     """
 
-    def __init__(self, connection: Connection, readers: Iterable[str] = ()) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Connection, readers: Iterable[str], lock_namespace: str) -> None:
+        super().__init__(connection, lock_namespace)
         self._connection = connection
         self._readers = {Arn.parse(text).account: text for text in readers}
         self._shared = Reads(connection, self._readers.values())

@@ -7,13 +7,14 @@ judged by it (`irsa_cli.core.doctor.diagnosis`).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from irsa_cli.core.doctor.causes.network import node_names
 from irsa_cli.core.doctor.clues.lost import Seen
 from irsa_cli.core.doctor.clues.usage import namesakes
+from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, examined, having, judge
 from irsa_cli.core.doctor.facts import Association, Facts, NodeMetadata, Role, Subject, TrailEvent
@@ -24,17 +25,23 @@ from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.issuer import provider_arn
+from irsa_cli.core.values.reach import Reach
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.namespaces import check_namespace
-from irsa_cli.usecases.command.pasting import pasted_options
+from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.doctor.aws import DoctorReads
 from irsa_cli.usecases.doctor.events import absent, with_refusals
 from irsa_cli.usecases.doctor.iam import account_named, with_iam
+from irsa_cli.usecases.doctor.kube import WORKERS
 from irsa_cli.usecases.read.users_of_pods import account_used
 
 NO_ROLE = Unreadable("the ServiceAccount names no role", follows=True)
 NAMESAKES = 3
 """In how many other namespaces pods of a ServiceAccount of the same name are looked for."""
+BY_ASSOCIATION = "which ServiceAccounts have their role by EKS Pod Identity"
+BY_ROLE = "which ServiceAccounts roles are meant for"
+BY_POD = "which ServiceAccounts pods run as"
+BY_EVENT = "which ServiceAccounts that are gone pods wait for"
 ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time: name one", follows=True)
 
 
@@ -48,13 +55,15 @@ class Request:
     readers: tuple[str, ...] = ()
     kind: str = ""
     """What `name` names: '' for the ServiceAccount itself, else what uses it."""
+    lock_namespace: str = "default"
+    """Where the locks of runs are."""
 
 
 def diagnose(request: Request, log: WireLog) -> Diagnosis:
     """Observe and judge; raises `IrsaError` when not even the cluster can be found."""
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
-    with DoctorReads(connection, request.readers) as reads:
-        doctor = _Doctor(connection, reads, pasted_options(request.target))
+    with DoctorReads(connection, request.readers, request.lock_namespace) as reads:
+        doctor = _Doctor(connection, reads, reach_of(request.target))
         if request.kind:
             return _of_user(doctor, request)
         if request.name:
@@ -68,6 +77,15 @@ def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
     name = account_used(doctor.connection, request.kind, request.namespace, request.name)
     found = doctor.one(request.namespace, name)
     return replace(found, notes=(f"{what} uses ServiceAccount {request.namespace}/{name}", *found.notes))
+
+
+def _hidden(found: Mapping[str, object]) -> dict[str, str]:
+    """Of what was looked by, what could not be read: what is not known for that, and a sentence with why."""
+    return {
+        what: f"{what} is not known: {item.why}"
+        for what, item in found.items()
+        if isinstance(item, Unreadable)
+    }
 
 
 def _of_namespace(pods: tuple[Pod, ...] | Unreadable, namespace: str) -> tuple[Pod, ...] | Unreadable:
@@ -89,7 +107,7 @@ def _as_heeded(subject: Subject) -> Subject:
 class _Doctor:
     connection: Connection
     reads: DoctorReads
-    options: str
+    reach: Reach
 
     def one(self, namespace: str, name: str) -> Diagnosis:
         """One ServiceAccount, with everything that can be known of it."""
@@ -98,7 +116,7 @@ class _Doctor:
         account = reads.account(namespace, name)
         labels, pods = reads.namespace_labels(namespace), reads.pods(namespace)
         probe, association = reads.probe(namespace, name), reads.association(namespace, name)
-        policies = reads.network_policies(namespace)
+        policies, lock = reads.network_policies(namespace), reads.lock(namespace, name)
         subject = Subject(namespace, name, account=account.result(), role=NO_ROLE)
         events = self._events(subject)
         role = self._role(subject)
@@ -112,6 +130,7 @@ class _Doctor:
             association=association.result(),
             network_policies=policies.result(),
             events=events.result(),
+            lock=lock.result(),
         )
         facts = self._with_elsewhere(replace(facts, subject=_as_heeded(subject)))
         facts = with_refusals(reads, with_iam(reads, facts))
@@ -124,9 +143,7 @@ class _Doctor:
         subject = facts.named
         account = self._unread(subject, findings)
         if account:
-            verify = " ".join(
-                filter(None, ("irsa verify", subject.name, "-n", subject.namespace, self.options))
-            )
+            verify = of_account(facts, "verify", subject)
             yield (
                 f"the role is in account {account}: --iam-assume-role names a role there by which it is read;"
                 f" without reading anything there, {verify} tries the exchange"
@@ -154,8 +171,8 @@ class _Doctor:
             account = self._unread(subject, item.findings)
             if account:
                 unread.setdefault(account, []).append(subject.full_name)
-        where = f"-n {namespace}" if namespace else ""
-        verify = " ".join(filter(None, ("irsa verify -A", where, self.options)))
+        where = f" -n {namespace}" if namespace else ""
+        verify = self.reach.for_irsa(f"verify -A{where}")
         for account, names in unread.items():
             yield (
                 f"account {account}, where the roles of {listed(names)} are, is not read: --iam-assume-role"
@@ -187,6 +204,7 @@ class _Doctor:
             check_namespace(self.connection, namespace)
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
         roles = self.reads.roles()
+        self.reads.locks()
         facts = replace(self._cluster(), within=namespace)
         findings = judge(facts)
         whole = Diagnosis(self.connection.cluster, findings, undecided=undecided(facts, findings))
@@ -210,14 +228,24 @@ class _Doctor:
             if (item.annotations.get(ROLE_ARN_ANNOTATION) or item in lost or seen.has_association(item))
             and namespace in ("", item.namespace)
         ]
+        waited_for = absent(self.reads, seen, namespace)
+        gone = {*seen.orphaned(), *(waited_for if isinstance(waited_for, tuple) else ())}
         subjects = self._subjects(wanted, pods.result(), associated)
-        gone = {*seen.orphaned(), *absent(self.reads, seen, namespace)}
-        subjects += self._gone(sorted(gone), pods.result())
-        known = {item.cause.id for item in having(findings, Verdict.PROBLEM)}
-        accounts = tuple(self._examine(facts, subject, known) for subject in subjects)
-        return replace(
-            whole, accounts=accounts, notes=tuple(self._other_accounts(namespace, subjects, accounts))
+        subjects += self._gone(sorted(gone), pods.result(), associated)
+        accounts = self._examined(facts, subjects, having(findings, Verdict.PROBLEM))
+        hidden = _hidden(
+            {BY_ASSOCIATION: associated, BY_ROLE: seen.roles, BY_POD: seen.pods, BY_EVENT: waited_for}
         )
+        notes = (*hidden.values(), *self._other_accounts(namespace, subjects, accounts))
+        return replace(whole, accounts=accounts, unread=tuple(hidden), notes=notes)
+
+    def _examined(
+        self, facts: Facts, subjects: list[Subject], wrong: tuple[Finding, ...]
+    ) -> tuple[Examined, ...]:
+        """All of them, each by itself, at the same time: what each is in need of has to be read first."""
+        known = {item.cause.id for item in wrong}
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return tuple(pool.map(lambda subject: self._examine(facts, subject, known), subjects))
 
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
@@ -229,13 +257,28 @@ class _Doctor:
         own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)
         return examined(facts, tuple(own))
 
-    def _gone(self, names: list[tuple[str, str]], pods: tuple[Pod, ...] | Unreadable) -> Iterator[Subject]:
+    def _gone(
+        self,
+        names: list[tuple[str, str]],
+        pods: tuple[Pod, ...] | Unreadable,
+        associations: dict[tuple[str, str], Association] | Unreadable,
+    ) -> Iterator[Subject]:
         """ServiceAccounts that pods run as, or wait for, and that are not there: asked once more of each."""
+        for namespace, name in names:  # Begin with all before the first one is waited for.
+            self.reads.account(namespace, name)
+            self.reads.namespace_labels(namespace)
+            self._begin_association((namespace, name), associations)
         for namespace, name in names:
             if self.reads.account(namespace, name).result() is None:
                 labels = self.reads.namespace_labels(namespace).result()
                 subject = Subject(namespace, name, labels, account=None, role=NO_ROLE)
-                yield replace(subject, pods=_of_namespace(pods, namespace), events=ONE_AT_A_TIME)
+                yield replace(
+                    subject,
+                    pods=_of_namespace(pods, namespace),
+                    association=self._association((namespace, name), associations),
+                    events=ONE_AT_A_TIME,
+                    lock=self.reads.lock_among_all(namespace, name),
+                )
 
     def _subjects(
         self,
@@ -250,6 +293,7 @@ class _Doctor:
             self.reads.network_policies(item.namespace)
             subject = Subject(item.namespace, item.name, account=item)
             self._begin_role(subject)
+            self._begin_association((item.namespace, item.name), associations)
             if len(accounts) == 1:
                 self._events(subject)
         found = [_as_heeded(self._subject(item, pods, nodes, associations)) for item in accounts]
@@ -271,9 +315,10 @@ class _Doctor:
             pods=_of_namespace(pods, namespace),
             nodes=nodes.result(),
             probe=self.reads.probe(namespace, name).result(),
-            association=self._association(account, associations),
+            association=self._association((namespace, name), associations),
             network_policies=self.reads.network_policies(namespace).result(),
             events=ONE_AT_A_TIME,
+            lock=self.reads.lock_among_all(namespace, name),
         )
 
     def _nodes(
@@ -284,15 +329,21 @@ class _Doctor:
         mine = [pod for pod in found if (pod.namespace, pod.service_account) in using]
         return self.reads.nodes(tuple(node_names(mine)))
 
+    def _begin_association(
+        self, names: tuple[str, str], associations: dict[tuple[str, str], Association] | Unreadable
+    ) -> None:
+        if isinstance(associations, dict) and names in associations:
+            self.reads.association(*names)
+
     def _association(
         self,
-        account: ServiceAccount,
+        names: tuple[str, str],
         associations: dict[tuple[str, str], Association] | Unreadable,
     ) -> Association | Unreadable | None:
-        """The ServiceAccount's own, with all that EKS tells of it; few have one."""
-        if isinstance(associations, Unreadable) or (account.namespace, account.name) not in associations:
+        """A ServiceAccount's own, with all that EKS tells of it; few have one."""
+        if isinstance(associations, Unreadable) or names not in associations:
             return associations if isinstance(associations, Unreadable) else None
-        return self.reads.association(account.namespace, account.name).result()
+        return self.reads.association(*names).result()
 
     def _begin_cluster(self) -> None:
         reads = self.reads
@@ -316,7 +367,7 @@ class _Doctor:
         return Facts(
             cluster=cluster,
             now=datetime.now(timezone.utc),
-            options=self.options,
+            reach=self.reach,
             eks=reads.eks().result(),
             provider=reads.provider(cluster.account).result(),
             providers=reads.provider_arns().result(),

@@ -30,7 +30,7 @@ def with_refusals(reads: KubeReads, facts: Facts) -> Facts:
     return replace(facts, subject=replace(facts.named, refused=found))
 
 
-def absent(reads: KubeReads, seen: Seen, namespace: str) -> tuple[tuple[str, str], ...]:
+def absent(reads: KubeReads, seen: Seen, namespace: str) -> tuple[tuple[str, str], ...] | Unreadable:
     """The ServiceAccounts that have a role, are not there, and for lack of which pods are not created.
 
     Of a namespace, or ('') of all. Nothing is read where every ServiceAccount is there.
@@ -38,7 +38,7 @@ def absent(reads: KubeReads, seen: Seen, namespace: str) -> tuple[tuple[str, str
     gone = {names for names in seen.gone() if namespace in ("", names[0])}
     told = reads.failures(namespace or None).result() if gone else ()
     if isinstance(told, Unreadable):
-        return ()
+        return told
     wanted = {(item.namespace, missing_account(item.why)) for item in told}
     return tuple(names for names in sorted(gone & wanted) if _is_waited_for(reads, names, namespace))
 

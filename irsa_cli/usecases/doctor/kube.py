@@ -14,6 +14,9 @@ from typing import Any, TypeVar
 
 from irsa_cli.core.doctor import refusals
 from irsa_cli.core.doctor.clues.injection import is_agent
+from irsa_cli.core.marks.locks.lease import LeaseState, selector
+from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -37,12 +40,13 @@ _CONTAINER_SECURITY = {
 class KubeReads:
     """Reads of one cluster's API that run in the background; the same thing is read once.
 
-    For a `with` block.
+    `lock_namespace` is where the locks of runs are. For a `with` block.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, lock_namespace: str) -> None:
         self._pool = ThreadPoolExecutor(WORKERS)
         self._kube = connection.kube
+        self._cluster, self._lock_namespace = connection.cluster, lock_namespace
         self._lock = threading.Lock()
         self._futures: dict[object, Future[Any]] = {}
 
@@ -127,6 +131,33 @@ class KubeReads:
             return parsing.pod(self._kube.create_pod(namespace, _probe(namespace, name), dry_run=True))
 
         return self._once(("probe", namespace, name), work)
+
+    def lock(self, namespace: str, name: str) -> Future[SeenLock | Unreadable | None]:
+        """The lock of a ServiceAccount, None where nobody has one."""
+
+        def work() -> SeenLock | None:
+            lease = Lock(LockScope.BINDING, f"{namespace}/{name}").name
+            found = self._kube.lease(self._lock_namespace, lease)
+            return None if found is None else SeenLock(LeaseState.read(found.body), found.date)
+
+        return self._once(("lock", namespace, name), work)
+
+    def locks(self) -> Future[Mapping[str, SeenLock] | Unreadable]:
+        """All locks of the cluster's runs, by the names of their Leases."""
+
+        def work() -> Mapping[str, SeenLock]:
+            labels = selector(self._cluster.arn, self._cluster.name)
+            found = self._kube.dated_leases(self._lock_namespace, labels)
+            states = map(LeaseState.read, found.items)
+            return {state.name: SeenLock(state, found.date) for state in states}
+
+        return self._once("locks", work)
+
+    def lock_among_all(self, namespace: str, name: str) -> SeenLock | Unreadable | None:
+        """The lock of one of many ServiceAccounts."""
+        found = self.locks().result()
+        lease = Lock(LockScope.BINDING, f"{namespace}/{name}").name
+        return found if isinstance(found, Unreadable) else found.get(lease)
 
     def webhooks(self) -> Future[tuple[Webhook, ...] | Unreadable]:
         """The webhooks that inject web identities."""

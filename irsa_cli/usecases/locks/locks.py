@@ -27,7 +27,6 @@ from irsa_cli.usecases.locks.taking import Taker
 
 T = TypeVar("T")
 
-UNLOCKED = "Without a lock (--no-lock): two runs for one ServiceAccount are kept apart by their marks only."
 UNREACHED = "Without a lock: this run does not use the cluster's API."
 
 
@@ -145,15 +144,11 @@ def when_needed(
 
 
 def _takes_any(connection: Connection, settings: Settings) -> bool:
-    if settings.dry_run:
+    if settings.dry_run or not settings.lock.enabled:
         return False
-    if not settings.lock.enabled:
-        settings.note(UNLOCKED)
-    elif not connection.asks_cluster:
+    if not connection.asks_cluster:
         settings.note(UNREACHED)
-    else:
-        return True
-    return False
+    return connection.asks_cluster
 
 
 def _pause(settings: Settings) -> Callable[[float], None]:

@@ -78,6 +78,26 @@ def is_dead(state_dir: Path, state: LeaseState) -> bool:
     return _is_left(_file_of(state_dir, state.run), remove=False)
 
 
+def is_alive(state_dir: Path, run: str) -> bool | None:
+    """Whether a run's process lives, None where it has left no file: it has given its locks back, then.
+
+    Nothing is changed by asking.
+    """
+    path = _file_of(state_dir, run)
+    try:
+        if not is_plain(run):
+            return None
+        os.close(open_own(path))
+        lock = FileLock(path, mode=0o600)
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except (OSError, Refused):
+        return None
+    lock.release()
+    return False
+
+
 def _is_left(path: Path, *, remove: bool) -> bool:
     """Whether it is there and nobody's any more; it is removed while nobody else can lock it."""
     try:

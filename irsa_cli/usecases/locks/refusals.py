@@ -28,6 +28,21 @@ def held(lock: Lock, state: LeaseState, cluster: str, waited: float) -> Refused:
     )
 
 
+def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
+    """The error of a call of `irsa unlock`: a missing permission is named, and where to find it."""
+    if error.status != 403:
+        return error
+    verb = error.operation.partition(" ")[0]
+    return Refused(
+        f"this caller may not {verb} Leases (coordination.k8s.io) in namespace {namespace}",
+        reason=error.reason,
+        next_steps=(
+            "grant list and delete on leases there: docs/how-to/permissions.md has the Role",
+            "or name the namespace where the locks are: --lock-namespace NAMESPACE",
+        ),
+    )
+
+
 def denied(error: ServiceError, namespace: str) -> IrsaError:
     """The error of a call about a Lease: a missing permission, or a missing place, ends the run early."""
     if error.status not in (403, 404, 405):

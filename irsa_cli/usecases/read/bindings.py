@@ -9,6 +9,7 @@ each AWS account, and the roles as `irsa_cli.aws.details` reads them. None is ma
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.associations import Associations, associations, taken_over
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
@@ -104,13 +106,13 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
             details = (*error.details, f"irsa made the role {item.role_arn} for it{told}")
             error = error.but(details=details, next_steps=(*error.next_steps, *item.next_steps))
             continue
-        where = f"{name} -n {namespace} -c {connection.cluster.name}"
+        reach, where = reach_of(connection.target), f"{shlex.quote(name)} -n {shlex.quote(namespace)}"
         error = error.but(
             details=(*error.details, f"irsa made the role {item.role_arn} for it, and only the role"),
             next_steps=(
                 "irsa apply -f FILE  # changes the role, by an entry with roleOnly: true",
-                f"irsa delete-sa {where} --role-only  # deletes it",
-                f"irsa get-sa {where} -o yaml  # shows it",
+                reach.for_irsa(f"delete-sa {where}", "--role-only  # deletes it"),
+                reach.for_irsa(f"get-sa {where}", "-o yaml  # shows it"),
             ),
         )
     return error

@@ -22,6 +22,7 @@ from irsa_cli.core.pod.renewal import Lifetime
 from irsa_cli.core.trust import claims
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import InvalidInput, Refused, ServiceError, Unverified
+from irsa_cli.usecases.command.pasting import reach_of
 
 if TYPE_CHECKING:
     from irsa_cli.core.pod.role_credentials import RoleCredentials
@@ -147,8 +148,8 @@ class NamedServiceAccount:
         )
 
     def _command(self, command: str) -> str:
-        cluster = shlex.quote(self.connection.cluster.name)
-        return f"irsa {command} {self.name} -n {self.namespace} -c {cluster}"
+        name, namespace = shlex.quote(self.name), shlex.quote(self.namespace)
+        return reach_of(self.connection.target).for_irsa(f"{command} {name} -n {namespace}")
 
     def missing(self) -> Refused:
         """The error for one that doesn't exist, with what the caller may see of others."""
@@ -180,9 +181,10 @@ class NamedServiceAccount:
         """The error; a missing permission with the rule that would give it, and how to make that rule."""
         if error.status != 403:
             return error
-        rule = (
-            f"kubectl -n {self.namespace} create role irsa-exec --verb={verb} --resource={resource}"
-            f" --resource-name={self.name}  # and bind it to the caller"
+        rule = reach_of(self.connection.target).kubectl(
+            f"create role irsa-exec --verb={verb} --resource={resource}"
+            f" --resource-name={shlex.quote(self.name)}  # and bind it to the caller",
+            self.namespace,
         )
         return error.but(
             details=(*error.details, f"in namespace {self.namespace}, for {self.name}"),

@@ -2,30 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
+from irsa_cli.core.marks.locks.lease import run_of
 from irsa_cli.transaction import folder as journals
 from irsa_cli.transaction.journal import JournalError
+from irsa_cli.transaction.recover import is_running
 from irsa_cli.transaction.story import Story
+from irsa_cli.usecases.locks.presence import is_alive
 
-__all__ = ["Journals", "Story", "all_of", "unfinished_of"]
+__all__ = ["Journals", "RunLock", "Story", "all_of", "unfinished_of"]
+
+
+class RunLock(str, Enum):
+    """What this machine knows of the lock of an unfinished run; the value is what `-o json` shows."""
+
+    HELD = "held"
+    """Its process is at work, and renews it."""
+    INTERRUPTED = "interrupted"
+    """Its process is gone and has not released it: nobody renews it any more."""
+    RELEASED = "released"
+    """It was given back, or removed."""
 
 
 @dataclass(frozen=True)
 class Journals:
-    """Transactions by their journals, oldest first, and why others could not be read, by their names."""
+    """Transactions by their journals, oldest first, and why others could not be read, by their names.
+
+    `locks` are those of unfinished runs that had one, by the transactions' names, as far as they are known.
+    """
 
     stories: Sequence[Story]
     unreadable: Mapping[str, JournalError]
+    locks: Mapping[str, RunLock]
 
 
 def all_of(folder: Path) -> Journals:
     """All transactions of this machine."""
-    return Journals(journals.history(folder), journals.unreadable(folder))
+    found = journals.history(folder)
+    return Journals(found, journals.unreadable(folder), _locks(folder, found))
 
 
 def unfinished_of(folder: Path) -> Journals:
     """Those that are neither committed nor rolled back."""
-    return Journals([story for _, story in journals.unfinished(folder)], journals.unreadable(folder))
+    found = [story for _, story in journals.unfinished(folder)]
+    return Journals(found, journals.unreadable(folder), _locks(folder, found))
+
+
+def _locks(folder: Path, stories: Iterable[Story]) -> dict[str, RunLock]:
+    found = {
+        story.transaction: _lock(folder, story)
+        for story in stories
+        if story.lock_holder and not story.finished
+    }
+    return {name: lock for name, lock in found.items() if lock is not None}
+
+
+def _lock(folder: Path, story: Story) -> RunLock | None:
+    """What is known of the lock, without asking the cluster; None: nothing.
+
+    A process has several transactions (`irsa apply`): each gives its locks back when its journal ends.
+    """
+    alive = is_alive(folder, run_of(story.lock_holder))
+    if alive is not True:
+        return RunLock.RELEASED if alive is None else RunLock.INTERRUPTED
+    try:
+        return RunLock.HELD if is_running(folder / f"{story.transaction}.jsonl") else RunLock.RELEASED
+    except JournalError:
+        return None

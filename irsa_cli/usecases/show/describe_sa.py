@@ -26,6 +26,7 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.associations import association, taken_over
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
@@ -83,7 +84,12 @@ class _Describing:
             return None
         arn = named_role(account)
         found = self._without_role(account) if arn is None else self._with_role(account, arn, others)
-        return replace(found, pods=_identities(account, pods.result()), association=others.result())
+        return replace(
+            found,
+            pods=_identities(account, pods.result()),
+            association=others.result(),
+            reach=reach_of(self.request.target),
+        )
 
     def _account(self) -> ServiceAccount | None:
         namespace, name = self.request.namespace, self.request.name

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from irsa_cli.core.plan.states import ProviderState, RoleState
     from irsa_cli.core.trust.jwt import Keys
     from irsa_cli.core.values.cluster import Cluster
+    from irsa_cli.core.values.reach import Reach
     from irsa_cli.kube.client import TokenAnswer
 
 OK, FAILED, NOT_CHECKED = StepStatus.OK, StepStatus.FAILED, StepStatus.NOT_CHECKED
@@ -132,7 +133,7 @@ def _signature(text: str, keys: Keys | IrsaError, what: str, whose: str) -> Chec
 
 
 def provider(
-    found: Future[ProviderState | None], cluster: Cluster, account: str, audience: str
+    found: Future[ProviderState | None], cluster: Cluster, account: str, audience: str, reach: Reach
 ) -> VerificationStep:
     """Whether IAM in the role's account knows the issuer, for this audience."""
     arn = provider_arn(cluster.partition, account, cluster.issuer)
@@ -143,7 +144,7 @@ def provider(
         return VerificationStep(Name.PROVIDER, sent, (open_check("provider", error),))
     if state is None:
         text = f"account {account} has no OIDC provider for {cluster.issuer}"
-        command = f"irsa associate-oidc -c {cluster.name}"
+        command = reach.for_irsa("associate-oidc")
         if account != cluster.account:
             command = (
                 f"aws iam create-open-id-connect-provider --url {shlex.quote(cluster.issuer)}"
@@ -162,7 +163,18 @@ def provider(
         Name.PROVIDER,
         sent,
         (there, wrong),
-        (f"irsa associate-oidc -c {cluster.name} --audience {shlex.quote(audience)}",),
+        (_accept(cluster, account, audience, reach),),
+    )
+
+
+def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:
+    """The command by which the provider of an account accepts an audience, too."""
+    if account == cluster.account:
+        return reach.for_irsa("associate-oidc", f"--audience {shlex.quote(audience)}")
+    arn = shlex.quote(provider_arn(cluster.partition, account, cluster.issuer))
+    return (
+        f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn}"
+        f" --client-id {shlex.quote(audience)}  # in account {account}, where the role is"
     )
 
 
@@ -265,7 +277,7 @@ def chained(result: str | IrsaError, arn: str) -> VerificationStep:
     return VerificationStep(Name.CHAIN, sent, (open_check("credentials", result),))
 
 
-def completeness(found: Future[RoleState | None], arn: str, cluster: Cluster) -> tuple[VerificationStep, ...]:
+def completeness(found: Future[RoleState | None], arn: str, reach: Reach) -> tuple[VerificationStep, ...]:
     """That the run which makes or deletes the role is not over, whatever STS says to the token."""
     try:
         role = found.result()
@@ -277,16 +289,22 @@ def completeness(found: Future[RoleState | None], arn: str, cluster: Cluster) ->
     if life.is_over:
         return ()
     check = Check("run", FAILED, f"the role is {life.stage.value}: {life.why}")
-    advice = life.next_steps(f"-c {cluster.name} -r {cluster.region}")
+    advice = life.next_steps(reach.irsa)
     return (VerificationStep(Name.COMPLETENESS, f"the tags of {arn}", (check,), advice),)
 
 
 def pods(others: Association | Unreadable | None, arn: str, cluster: Cluster) -> tuple[VerificationStep, ...]:
-    """That pods get other credentials, where an EKS Pod Identity association gives them another role."""
+    """That pods get other credentials, where an EKS Pod Identity association gives them another role.
+
+    Where its role was not told, nobody knows: nothing is proven of pods then.
+    """
     if not isinstance(others, Association) or not pods_differ(others, arn):
         return ()
     sent = f"ListPodIdentityAssociations of {cluster.name}"
-    check = Check("credentials", FAILED if others.role_arn else NOT_CHECKED, taken_over(others))
+    check = Check("credentials", FAILED, taken_over(others))
+    if not others.role_arn:
+        text = f"pods get the credentials of EKS Pod Identity ({others.id}), whose role EKS did not tell"
+        check = Check("credentials", NOT_CHECKED, text)
     return (VerificationStep(Name.PODS, sent, (check,)),)
 
 

@@ -19,6 +19,7 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.verification.report import Permission, Verification, VerificationStep, agreed
+from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import steps
 
@@ -95,9 +96,10 @@ class Verifier:
         """Go through the steps for a ServiceAccount whose annotations name a role."""
         from irsa_cli.aws.sts import SESSION_NAME
 
-        started = monotonic()
+        started, reach = monotonic(), reach_of(self.connection.target)
         audience, arn = self.wanted.audience or injection.audience, injection.role_arn
         cluster, subject = self.connection.cluster, names.subject(namespace, name)
+        account = role_arn(arn).account
         self._begin(arn)
         self._begin_association(namespace, name)
         answer = attempt(lambda: self._token(namespace, name, audience))
@@ -126,13 +128,11 @@ class Verifier:
                         self.reads.public_keys(),
                         self.reads.cluster_keys(),
                     ),
-                    steps.provider(
-                        self.reads.provider(role_arn(arn).account), cluster, role_arn(arn).account, audience
-                    ),
+                    steps.provider(self.reads.provider(account), cluster, account, audience, reach),
                     trusted,
                     steps.exchange(exchanged, arn, endpoint, SESSION_NAME, trusted),
                     *after,
-                    *steps.completeness(self.reads.role(arn), arn, cluster),
+                    *steps.completeness(self.reads.role(arn), arn, reach),
                     *steps.pods(others, arn, cluster),
                 ),
                 tuple(permissions),

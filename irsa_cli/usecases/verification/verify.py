@@ -24,7 +24,7 @@ from irsa_cli.transaction.events import Event, Listener, Step
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
 from irsa_cli.usecases.command.namespaces import check_namespace
-from irsa_cli.usecases.command.pasting import pasted_options
+from irsa_cli.usecases.command.pasting import pasted_options, reach_of
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import steps
@@ -197,7 +197,7 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     with Reads(connection) as reads:
         provider, role = reads.provider(account), reads.role(arn)
         found = [
-            steps.provider(provider, cluster, account, desired.audience),
+            steps.provider(provider, cluster, account, desired.audience, reach_of(connection.target)),
             steps.trust(role, arn, identity),
         ]
     for step in found:

@@ -49,7 +49,7 @@ OF_CLUSTER = [
 OF_SUBJECT = [
     *("namespace_labels", "account", "role", "provider", "candidates", "pods", "probe", "association"),
     *("association_role", "agent", "auth_endpoints", "network_policies", "nodes", "events", "elsewhere"),
-    *("target_role", "agents", "other_associations", "refused"),
+    *("target_role", "agents", "other_associations", "refused", "lock"),
 ]
 NO_REGION = {key: value for key, value in env().items() if not key.endswith("REGION")}
 

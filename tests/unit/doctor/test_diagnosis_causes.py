@@ -65,6 +65,7 @@ NEVER_A_PROBLEM = {
     "pod-network-policy",
     "sts-never-asked",
     "sts-refused",
+    "run-at-work",
 }
 """Causes that can be hinted at from outside, and not proven."""
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects import parsing
+from tests.support.thoroughness import examples
 from tests.unit.current import Change, around, bare_pod, container, env, pod, working
 from tests.unit.doctor.diagnosis_cases import behind_proxy, pod_identity, with_env
 
+OWN_KEYS = env(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y", AWS_ENDPOINT_URL="minio")
+"""A sidecar that calls storage which is not AWS's."""
 SKIP = {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
 
 
@@ -25,6 +30,14 @@ def verdicts(change: Change) -> dict[str, Verdict]:
         ("pod-profile", with_env(AWS_PROFILE=None)),
         ("pod-credentials-file", with_env(AWS_SHARED_CREDENTIALS_FILE="/secrets/aws")),
         ("pod-endpoint", with_env(AWS_ENDPOINT_URL_STS="http://proxy.internal")),
+        ("pod-endpoint", with_env(AWS_ENDPOINT_URL_STS=None)),
+        ("pod-endpoint", with_env(AWS_ENDPOINT_URL=None)),
+        ("pod-endpoint", with_env(AWS_ENDPOINT_URL="http://user:secret@minio")),
+        ("pod-endpoint", with_env(AWS_ENDPOINT_URL="http://minio", AWS_ENDPOINT_URL_STS=None)),
+        (
+            "pod-endpoint",
+            with_env(AWS_ENDPOINT_URL="http://minio", AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=None),
+        ),
         ("pod-identity-proxy", pod_identity(pods=(behind_proxy(NO_PROXY="169.254.0.0/16"),))),
     ],
 )
@@ -43,6 +56,14 @@ def test_what_is_suspect_is_no_problem_and_no_all_clear(cause: str, change: Chan
         with_env(AWS_ENDPOINT_URL="https://sts.eu-west-1.amazonaws.com"),
         with_env(AWS_ENDPOINT_URL="http://minio", AWS_ENDPOINT_URL_STS="https://sts.eu-west-1.amazonaws.com"),
         with_env(AWS_ENDPOINT_URL="http://minio", AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true"),
+        with_env(AWS_ENDPOINT_URL="http://minio", AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="True"),
+        with_env(AWS_ENDPOINT_URL=""),
+        around(pods=(pod(containers=(container(), container(name="backup", env=OWN_KEYS))),)),
+        with_env(AWS_ENDPOINT_URL_STS="https://sts.amazonaws.com", AWS_STS_REGIONAL_ENDPOINTS="legacy"),
+        with_env(AWS_ENDPOINT_URL_STS="https://vpce-1.sts.eu-west-1.vpce.amazonaws.com"),
+        with_env(AWS_ENDPOINT_URL_STS="https://sts.cn-north-1.amazonaws.com.cn"),
+        with_env(AWS_ENDPOINT_URL_STS="https://sts.eu-west-1.api.aws"),
+        with_env(AWS_ENDPOINT_URL=None, AWS_ENDPOINT_URL_STS="https://sts.eu-west-1.amazonaws.com"),
         with_env(AWS_EC2_METADATA_DISABLED="true"),
         with_env(HTTPS_PROXY="x"),
         pod_identity(pods=(behind_proxy(NO_PROXY="10.0.0.0/8,169.254.170.23"),)),
@@ -73,3 +94,42 @@ def test_containers_that_begin_a_pod_are_read_and_passwords_are_not() -> None:
     found = parsing.pod(body)
     assert [item.init for item in found.containers] == [True]
     assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AWS_ENDPOINT_URL": "http://[bad"},
+        {"AWS_ENDPOINT_URL_STS": "http://[bad"},
+        {"AWS_ENDPOINT_URL": "minio.storage:9000"},
+        {"AWS_ENDPOINT_URL": "http://minio", "AWS_ENDPOINT_URL_STS": ""},
+        {"AWS_ENDPOINT_URL": "https://sts.amazonaws.com.example"},
+        {"AWS_ENDPOINT_URL": "https://xsts.eu-west-1.amazonaws.com"},
+    ],
+)
+def test_an_endpoint_that_is_none_of_sts_is_a_problem(variables: dict[str, str | None]) -> None:
+    assert verdicts(with_env(**variables))["pod-endpoint"] is Verdict.PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL", None),
+        ("AWS_ENDPOINT_URL_STS", None),
+        ("AWS_ENDPOINT_URL_STS", "https://user:secret@proxy.internal/path?key=secret"),
+    ],
+)
+def test_an_endpoint_behind_which_sts_has_answered_is_no_alarm(name: str, value: str | None) -> None:
+    facts = with_env(**{name: value})(working())
+    found = judge(facts)
+    (judged,) = (item for item in found if item.cause.id == "pod-endpoint")
+    assert judged.verdict is Verdict.UNKNOWN
+    assert undecided(facts, found) == ()
+    assert "secret" not in str(judged)
+
+
+@given(st.text(max_size=60) | st.from_regex(r"https?://[^\x00]{0,20}", fullmatch=True))
+@settings(max_examples=examples(200))
+def test_no_endpoint_is_too_strange_to_be_judged(text: str) -> None:
+    verdicts(with_env(AWS_ENDPOINT_URL=text))
+    verdicts(with_env(AWS_ENDPOINT_URL_STS=text))

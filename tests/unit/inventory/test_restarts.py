@@ -7,6 +7,7 @@ import pytest
 from irsa_cli.core.inventory.restarts import Identity, identity_of, pods_of, restart_commands
 from irsa_cli.core.objects.kinds import Container, Pod, ServiceAccount
 from irsa_cli.core.objects.variables import Environment
+from irsa_cli.core.values.reach import PLAIN
 
 ARN = "arn:aws:iam::111122223333:role/app"
 NOW = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
@@ -68,8 +69,8 @@ def test_one_command_for_each_workload() -> None:
         pod(created=NOW - SECOND, owner="StatefulSet/db"),
         pod({**ROLE}, owner="DaemonSet/agent"),
     ]
-    assert restart_commands(ACCOUNT, pods_of(ACCOUNT, old)) == (
+    assert restart_commands(PLAIN, pods_of(ACCOUNT, old)) == (
         "kubectl -n backend rollout restart deployment/web",
         "kubectl -n backend rollout restart statefulset/db",
     )
-    assert restart_commands(ACCOUNT, ()) == ()
+    assert restart_commands(PLAIN, ()) == ()

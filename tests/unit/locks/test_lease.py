@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer, held_by, renewed
+from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer, renewed
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 
 LOCK = Lock(LockScope.BINDING, "backend/app")
@@ -63,10 +63,3 @@ def test_the_holders_words_do_nothing() -> None:
     told = LeaseState.read(hostile).told
     assert "\x1b" not in told
     assert "until 12:00:45 UTC" in told
-
-
-def test_leases_are_found_by_their_holder() -> None:
-    bodies = [lease(), lease(holderIdentity="r2_bob@ci"), lease(holderIdentity="")]
-    assert [item.holder for item in held_by(bodies, "r2")] == ["r2_bob@ci"]
-    assert [item.holder for item in held_by(bodies, "r2_bob@ci")] == ["r2_bob@ci"]
-    assert held_by(bodies, "") == []

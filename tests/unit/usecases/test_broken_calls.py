@@ -163,7 +163,7 @@ LOCKED = [name for name in CASES if "role only" not in name and "oidc" not in na
 def test_at_the_end_no_lock_is_left(known: Knowing, name: str, tmp_path: Path) -> None:
     case = known(name)
     with begun(case, tmp_path / "home") as play:
-        play.irsa(*case.arguments)
+        play.irsa(*case.arguments, "--lock")
         assert play.cloud.calls.count("create leases") == play.cloud.calls.count("delete leases") > 0
         assert play.cloud.locks == []
         assert list((tmp_path / "home" / "state" / "locks").iterdir()) == []
@@ -175,7 +175,7 @@ def test_where_no_lock_can_be_had_nothing_is_written(known: Knowing, name: str, 
     for how, code in ((DENIED, 4), (LOST_BEFORE, 1)):
         with begun(case, next(folders)) as play:
             play.cloud.break_("create leases", how, times=1000)
-            ran = play.irsa(*case.arguments, code=code)
+            ran = play.irsa(*case.arguments, "--lock", code=code)
             assert play.cloud.writes == []
             assert play.world == case.before
             assert ("--no-lock" in ran.err) == (how is DENIED)
@@ -192,13 +192,13 @@ def test_a_lock_that_can_not_be_given_back_is_only_told(
     case = known(name)
     with begun(case, tmp_path / "home") as play:
         play.cloud.break_("delete leases", how, times=1000)
-        ran = play.irsa(*case.arguments)
+        ran = play.irsa(*case.arguments, "--lock")
         assert unnamed(play.world) == unnamed(case.after)
         assert "could not be given back" in ran.err
         play.cloud.faults.clear()
         # The next run of this machine knows that nobody holds them.
-        play.irsa("recover", "--all", "--yes")
-        play.irsa("create-sa", "other", "-n", "backend", "-c", "demo", "--attach-policy-arn", S3)
+        play.irsa("recover", "--all", "--yes", "--lock")
+        play.irsa("create-sa", "other", "-n", "backend", "-c", "demo", "--attach-policy-arn", S3, "--lock")
 
 
 @pytest.mark.parametrize("name", CASES)

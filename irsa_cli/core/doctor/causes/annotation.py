@@ -11,25 +11,23 @@ import shlex
 from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, own_volume
 from irsa_cli.core.doctor.causes.pod_identity_names import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
+from irsa_cli.core.doctor.commands import annotate_anew, make, restart, unannotate
 from irsa_cli.core.doctor.facts import Association, Facts, Subject
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     account_of,
-    annotate_anew,
     annotation_of,
     audience_of,
     injected,
     listed,
-    make,
     pod_names,
     provider_there,
-    restart,
     role_of,
     shown,
 )
 from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     MANAGED_BY_LABEL,
@@ -42,6 +40,9 @@ _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _ASSOCIATE = f"{_EKS}/associate-service-account-role.html"
 ACCOUNT = Group.SERVICE_ACCOUNT
+
+
+BY_ASSOCIATION = "it needs none: it has its role by an EKS Pod Identity association"
 
 
 def _resembling_keys(account: ServiceAccount) -> list[str]:
@@ -86,18 +87,20 @@ def _key(facts: Facts) -> Judgement:
     found = _resembling_keys(account)
     if not found:
         raise CannotTell("no annotation resembles the role's; see annotation-missing")
+    if isinstance(subject.association, Association):
+        return ok(BY_ASSOCIATION)
     return problem(
         "the pod webhook looks for another key",
-        fix=_rename(subject, account, found[0]),
+        fix=_rename(facts, account, found[0]),
         key=listed(map(shown, found)),
         expected=ROLE_ARN_ANNOTATION,
     )
 
 
-def _rename(subject: Subject, account: ServiceAccount, key: str) -> str:
+def _rename(facts: Facts, account: ServiceAccount, key: str) -> str:
     """The commands that write the annotation by its right key; one that means something else stays."""
     more = f" {shlex.quote(f'{key}-')}" if _is_near(key) else ""
-    return annotate_anew(subject, account.annotations[key], more=more)
+    return annotate_anew(facts, account.annotations[key], more=more)
 
 
 def _annotated_pods(subject: Subject) -> list[str]:
@@ -124,9 +127,11 @@ def _place(facts: Facts) -> Judgement:
     pods = [pod for pod in have(subject.pods) if pod.name in _annotated_pods(subject)]
     if not pods:
         raise CannotTell("no pod bears the annotation; see annotation-missing")
+    if isinstance(subject.association, Association):
+        return ok(BY_ASSOCIATION)
     return problem(
         "the pod webhook reads the annotation of the ServiceAccount only",
-        fix=annotate_anew(subject, pods[0].annotations[ROLE_ARN_ANNOTATION]),
+        fix=annotate_anew(facts, pods[0].annotations[ROLE_ARN_ANNOTATION]),
         annotated=f"pod {pod_names(pods)}",
         expected=f"ServiceAccount {subject.full_name}",
     )
@@ -165,10 +170,14 @@ def _removed(facts: Facts) -> Judgement:
     role, told_by = _was_annotated(subject)
     if not role:
         raise CannotTell("nothing tells that there was one; see annotation-missing")
+    if isinstance(subject.association, Association):
+        return ok(BY_ASSOCIATION)
+    if isinstance(subject.association, Unreadable):
+        return _may_be_associated(subject.association, earlier=f"{role} ({told_by})")
     manager = account.labels.get(MANAGED_BY_LABEL, "")
     return problem(
         "the ServiceAccount has no role any more" + (f"; {manager} manages it" if manager else ""),
-        fix=annotate_anew(subject, role),
+        fix=annotate_anew(facts, role),
         annotation="none",
         earlier=f"{role} ({told_by})",
     )
@@ -180,7 +189,8 @@ def _removed(facts: Facts) -> Judgement:
     97,
     title="The ServiceAccount names no role.",
     symptom="No AWS_ROLE_ARN in the pods; the SDK falls back to the node's role, or finds no credentials.",
-    looks_at="the ServiceAccount's annotations, trust policies of the account's roles",
+    looks_at="the ServiceAccount's annotations, eks ListPodIdentityAssociations, trust policies of the"
+    " account's roles",
     remedy="Annotate it with the role's ARN, or make a role: irsa create-sa.",
     source=_ASSOCIATE,
 )
@@ -190,7 +200,7 @@ def _annotation(facts: Facts) -> Judgement:
     if account is None:
         return ok("the ServiceAccount names a role", role=annotation_of(subject))
     if isinstance(subject.association, Association):
-        return ok("it needs none: it has its role by an EKS Pod Identity association")
+        return ok(BY_ASSOCIATION)
     if _resembling_keys(account) or _annotated_pods(subject) or _was_annotated(subject)[0]:
         raise CannotTell("another cause explains it: annotation-key, annotation-place or annotation-removed")
     if own_tokens(subject):
@@ -201,12 +211,19 @@ def _annotation(facts: Facts) -> Judgement:
         raise CannotTell("another cause explains it: service-account-renamed")
     if unused(facts) and not admitting(subject):
         raise CannotTell("another cause explains it: pod-identity-other-name")
+    if isinstance(subject.association, Unreadable):
+        return _may_be_associated(subject.association, **evidence(facts))
     return problem(
         f"it has no annotation {ROLE_ARN_ANNOTATION}",
         fix=choose(facts, make(facts, subject)),
         annotations=listed(sorted(account.annotations)) or "none",
         **evidence(facts),
     )
+
+
+def _may_be_associated(hidden: Unreadable, **more: str) -> Judgement:
+    text = "it names no role, and whether it has one by an EKS Pod Identity association can't be read"
+    return suspect(f"{text}: {hidden.why}", **more)
 
 
 @cause(
@@ -229,20 +246,18 @@ def _audience(facts: Facts) -> Judgement:
         raise CannotTell("the issuer has no OIDC provider")
     if annotated in provider.audiences or annotated in str(role_of(subject).trust):
         return ok("the provider or the role knows the annotation's audience", audience=annotated)
-    key = AUDIENCE_ANNOTATION
     return problem(
         "neither the provider nor the role's trust policy knows this audience",
-        fix="\n".join(
-            (f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} {key}-", *_anew(subject))
-        ),
+        fix="\n".join((unannotate(facts, AUDIENCE_ANNOTATION), *_anew(facts))),
         annotation=shown(annotated),
         provider=listed(provider.audiences) or "none",
     )
 
 
-def _anew(subject: Subject) -> list[str]:
+def _anew(facts: Facts) -> list[str]:
     """The commands that have its pods made anew, where it has some."""
+    subject = facts.named
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     return restart(
-        subject, [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+        facts.reach, [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
     ).splitlines()

@@ -5,12 +5,14 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 from irsa_cli.core.doctor.causes.own_token import own_tokens
 from irsa_cli.core.doctor.causes.seen import to_see
 from irsa_cli.core.doctor.clues.exchanges import calls, in_words, newest, newest_by_role, run_long_enough
 from irsa_cli.core.doctor.clues.trust_reading import require_admitted
+from irsa_cli.core.doctor.commands import in_account, restart
 from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
@@ -21,7 +23,7 @@ from irsa_cli.core.doctor.subjects import (
     listed,
     pod_names,
     provider_there,
-    restart,
+    role_account,
     role_of,
     users_of,
 )
@@ -59,7 +61,12 @@ def _duration(facts: Facts) -> Judgement:
         return ok("no session was asked for that is too long", allowed=f"{role.max_session_duration} s")
     return problem(
         "the newest call asked for too much",
-        fix=f"aws iam update-role --role-name {role.name} --max-session-duration {min(event.seconds, 43200)}",
+        fix=in_account(
+            facts,
+            role.account,
+            f"iam update-role --role-name {shlex.quote(role.name)}"
+            f" --max-session-duration {min(event.seconds, 43200)}",
+        ),
         asked_for=f"{event.seconds} s at {event.time.isoformat()}",
         allowed=f"{role.max_session_duration} s",
     )
@@ -90,7 +97,11 @@ def _region(facts: Facts) -> Judgement:
         return ok("STS is active in the region", last=event.time.isoformat())
     return problem(
         "the newest call was refused for that reason",
-        fix=f"aws account enable-region --region-name {facts.cluster.region}",
+        fix=in_account(
+            facts,
+            role_account(facts),
+            f"account enable-region --region-name {shlex.quote(facts.cluster.region)}",
+        ),
         error=in_words(event),
         region=facts.cluster.region,
     )
@@ -112,7 +123,7 @@ def _expired(facts: Facts) -> Judgement:
         return ok("the newest call had a fresh token", last=event.time.isoformat())
     return problem(
         "the newest call had an old token",
-        fix=restart(facts.named, users_of(facts.named)),
+        fix=restart(facts.reach, users_of(facts.named)),
         error=in_words(event),
     )
 
@@ -259,7 +270,7 @@ def _throttled(facts: Facts) -> Judgement:
         return ok("the newest call was not throttled", last=last.time.isoformat())
     return problem(
         "the newest call was refused for that reason",
-        fix=f"kubectl -n {facts.named.namespace} get pods # how many start at once",
+        fix=facts.reach.kubectl("get pods # how many start at once", facts.named.namespace),
         errors=f"{len(found)}, the newest {in_words(last)}",
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from irsa_cli.core.doctor.clues.injection import (
     NO_ENV,
     SKIP_CONTAINERS,
@@ -12,6 +10,7 @@ from irsa_cli.core.doctor.clues.injection import (
     opted_out,
     skipped,
 )
+from irsa_cli.core.doctor.commands import edit, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
 from irsa_cli.core.doctor.subjects import (
@@ -21,10 +20,8 @@ from irsa_cli.core.doctor.subjects import (
     is_bare,
     listed,
     pod_names,
-    restart,
     users_of,
 )
-from irsa_cli.core.objects.kinds import Pod
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
@@ -37,10 +34,9 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     pods = bare(facts, identifier)
     if not pods:
         return ok("no pod lacks its web identity for this reason")
-    subject = facts.named
     started = [pod.created.isoformat() for pod in pods if pod.created is not None]
     return problem(
-        text, fix=restart(subject, pods), pods=pod_names(pods), started=listed(started), expected=expected
+        text, fix=restart(facts.reach, pods), pods=pod_names(pods), started=listed(started), expected=expected
     )
 
 
@@ -125,7 +121,7 @@ def _opt_out(facts: Facts) -> Judgement:
     key = SKIP_LABEL if SKIP_LABEL in whole[0].labels else SKIP_CONTAINERS
     return problem(
         "they are marked so",
-        fix=edit(subject.namespace, whole[0]),
+        fix=edit(facts, whole[0]),
         pods=pod_names(whole),
         found=f"{key}={whole[0].labels.get(key) or whole[0].annotations.get(key, '')}",
     )
@@ -140,12 +136,3 @@ def _some_containers(subject: Subject) -> Judgement:
                 "some containers are passed over on purpose", pod=pod.name, containers=listed(names)
             )
     return ok("no pod asks to be passed over")
-
-
-def edit(namespace: str, pod: Pod) -> str:
-    """The command that opens what a pod is made from."""
-    kind, _, name = pod.owner.partition("/")
-    if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
-        kind, name = "deployment", name.removesuffix(f"-{pod.labels['pod-template-hash']}")
-    what = shlex.quote(kind.lower() or "pod")
-    return f"kubectl -n {namespace} edit {what} {shlex.quote(name or pod.name)}"

@@ -40,7 +40,11 @@ def _unsupported(facts: Facts) -> Judgement:
     if have(facts.eks).on_outposts:
         return problem(
             "it is a local cluster on AWS Outposts, and IRSA is not available there",
-            fix=f"aws eks describe-cluster --name {facts.cluster.name} --query cluster.outpostConfig",
+            fix=facts.reach.aws(
+                f"eks describe-cluster --name {shlex.quote(facts.cluster.name)}"
+                " --query cluster.outpostConfig",
+                facts.cluster.region,
+            ),
             cluster=facts.cluster.arn,
         )
     return ok("its kind of cluster has IRSA")
@@ -68,7 +72,7 @@ def _documents(facts: Facts) -> Judgement:
         )
     return problem(
         "STS fetches them to verify tokens, and gets what this machine gets",
-        fix=f"curl -i {facts.cluster.issuer.rstrip('/')}/.well-known/openid-configuration",
+        fix=f"curl -i {shlex.quote(facts.cluster.issuer.rstrip('/'))}/.well-known/openid-configuration",
         answer=published.why,
     )
 
@@ -90,7 +94,8 @@ def _keys(facts: Facts) -> Judgement:
         return ok("every key of the cluster is published", keys=listed(sorted(own)))
     return problem(
         "tokens are signed with a key that STS can't find",
-        fix=f"kubectl get --raw /openid/v1/jwks # publish this as the jwks_uri of {facts.cluster.issuer}",
+        fix=facts.reach.kubectl("get --raw /openid/v1/jwks")
+        + f" # publish this as the jwks_uri of {facts.cluster.issuer}",
         cluster=listed(sorted(own)),
         published=listed(sorted(published)) or "none",
     )
@@ -117,8 +122,10 @@ def _endpoint_policy(facts: Facts) -> Judgement:
     if refusing:
         return problem(
             "an endpoint's policy does not allow the unsigned call",
-            fix=f"aws ec2 modify-vpc-endpoint --region {facts.cluster.region}"
-            f" --vpc-endpoint-id {shlex.quote(refusing[0])} --reset-policy",
+            fix=facts.reach.aws(
+                f"ec2 modify-vpc-endpoint --vpc-endpoint-id {shlex.quote(refusing[0])} --reset-policy",
+                facts.cluster.region,
+            ),
             endpoint=listed(refusing),
             needed=f"Allow, Principal *, Action {ACTION}",
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from irsa_cli.core.doctor.causes.bare_pods import edit
 from irsa_cli.core.doctor.causes.own_token import own_volume
+from irsa_cli.core.doctor.commands import edit, restart
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
@@ -16,7 +16,6 @@ from irsa_cli.core.doctor.subjects import (
     injected,
     injected_users,
     listed,
-    restart,
     users_of,
     where,
 )
@@ -50,7 +49,7 @@ def _role(facts: Facts) -> Judgement:
     text = "their template sets another role, which the webhook leaves as it is"
     return problem(
         text if fixed else "they were given another role",
-        fix=edit(subject.namespace, fixed[0][0]) if fixed else restart(subject, [pod for pod, _ in found]),
+        fix=edit(facts, fixed[0][0]) if fixed else restart(facts.reach, [pod for pod, _ in found]),
         containers=where(found),
         they_ask_for=listed(str(item.env[ROLE_ENV]) for _, item in found),
         annotation=wanted,
@@ -98,8 +97,8 @@ def _audience(facts: Facts) -> Judgement:
     if not found:
         return ok("the pods' tokens have the right audience", audience=wanted)
     fixed = [name for name in found if _brings_token(pods[name])]
-    by_hand = edit(subject.namespace, pods[fixed[0] if fixed else next(iter(found))])
-    again = restart(subject, [pods[name] for name in found])
+    by_hand = edit(facts, pods[fixed[0] if fixed else next(iter(found))])
+    again = restart(facts.reach, [pods[name] for name in found])
     text = "their template mounts a token of another audience, which the webhook leaves as it is"
     return problem(
         text if fixed else "they were started with another audience",
@@ -157,7 +156,7 @@ def _partial(facts: Facts) -> Judgement:
     there = ROLE_ENV if ROLE_ENV in found[0][1].env else TOKEN_ENV
     return problem(
         "a container has one of two variables",
-        fix=edit(subject.namespace, found[0][0]),
+        fix=edit(facts, found[0][0]),
         containers=where(found),
         there_is=there,
         missing=TOKEN_ENV if there == ROLE_ENV else ROLE_ENV,

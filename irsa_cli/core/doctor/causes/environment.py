@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from irsa_cli.core.doctor.causes.bare_pods import edit
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
+from irsa_cli.core.doctor.commands import annotate, edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
-from irsa_cli.core.doctor.subjects import TOKEN_ENV, account_of, annotate, injected_users, listed, where
+from irsa_cli.core.doctor.subjects import TOKEN_ENV, account_of, injected_users, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import Unreadable, have
 from irsa_cli.core.objects.variables import variable
@@ -71,7 +71,7 @@ def _china(facts: Facts) -> Judgement:
         return ok("containers know their region")
     return problem(
         "without a region the SDK asks STS of another partition",
-        fix=edit(subject.namespace, found[0][0]),
+        fix=edit(facts, found[0][0]),
         containers=where(found),
         expected=f"AWS_DEFAULT_REGION={facts.cluster.region}",
     )
@@ -94,7 +94,7 @@ def _endpoint(facts: Facts) -> Judgement:
         return ok("no container contradicts itself about the endpoint of STS")
     return problem(
         "one variable names the global endpoint, the other asks for the regional one",
-        fix=edit(subject.namespace, found[0][0]),
+        fix=edit(facts, found[0][0]),
         containers=where(found),
         endpoint=f"AWS_ENDPOINT_URL_STS={found[0][1].env[_STS_URL]}",
         asked_for="AWS_STS_REGIONAL_ENDPOINTS=regional",
@@ -128,7 +128,7 @@ def _global_endpoint(facts: Facts) -> Judgement:
     return suspect(
         "the VPC has an endpoint for STS in its region, and the annotation keeps the pods from using it",
         annotation=f"{STS_REGIONAL_ANNOTATION}=false",
-        remedy=annotate(subject, "true", STS_REGIONAL_ANNOTATION),
+        remedy=annotate(facts, "true", STS_REGIONAL_ANNOTATION),
     )
 
 
@@ -184,7 +184,7 @@ def _windows(facts: Facts) -> Judgement:
         return ok("no Windows pod has Linux paths")
     return problem(
         "the webhook takes a pod without nodeSelector for a Linux pod",
-        fix=edit(subject.namespace, found[0][0]),
+        fix=edit(facts, found[0][0]),
         containers=where(found),
         file=str(found[0][1].env[TOKEN_ENV]),
         expected="nodeSelector kubernetes.io/os: windows",
@@ -224,7 +224,7 @@ def _unreadable(facts: Facts) -> Judgement:
         )
     return problem(
         "this version of Kubernetes gives the file to root alone",
-        fix=edit(subject.namespace, found[0][0]),
+        fix=edit(facts, found[0][0]),
         containers=where(found),
         version=have(facts.eks).version,
         expected="fsGroup: 65534",
@@ -259,7 +259,7 @@ def _sdk(facts: Facts) -> Judgement:
     if old:
         return problem(
             "this AWS CLI does not know web identities",
-            fix=edit(facts.named.namespace, old[0][0]),
+            fix=edit(facts, old[0][0]),
             containers=where(old),
             image=old[0][1].image,
             needed=">= " + ".".join(map(str, _MINIMUM_CLI)),

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from irsa_cli.core.doctor.causes.bare_pods import edit
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
+from irsa_cli.core.doctor.commands import edit, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
@@ -22,7 +22,6 @@ from irsa_cli.core.doctor.subjects import (
     identity_of,
     injected,
     listed,
-    rewrite_trust,
     shown,
 )
 from irsa_cli.core.objects.kinds import Container, Pod, Volume
@@ -158,7 +157,7 @@ def _places(found: Iterable[OwnToken]) -> str:
 
 def _judged(facts: Facts, item: OwnToken) -> Judgement | None:
     """What is wrong with one container's role and token; None when nothing is."""
-    by_hand = edit(facts.named.namespace, item.pod)
+    by_hand = edit(facts, item.pod)
     said = {"container": item.place, "role": shown(item.role), "audience": shown(item.volume.audience or "")}
     if not _is_role(item.role):
         return problem(f"its {ROLE_ENV} is not the ARN of a role", fix=by_hand, **said)

@@ -8,18 +8,11 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from irsa_cli.core.doctor.causes.bare_pods import edit
 from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_of_app, made_by_it, neighbours, strays
+from irsa_cli.core.doctor.commands import admit, edit, owner_of, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
-from irsa_cli.core.doctor.subjects import (
-    account_of,
-    admit,
-    annotation_of,
-    listed,
-    pod_names,
-    restart,
-)
+from irsa_cli.core.doctor.subjects import account_of, annotation_of, listed, pod_names
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import have
 
@@ -80,7 +73,7 @@ def _stray(facts: Facts, found: tuple[Pod, ...]) -> Judgement:
     here = first in mine and (first.service_account == "default" or is_of_app(first, subject.name))
     return problem(
         text,
-        fix=_use(subject.namespace, subject.name, first) if here else _admit_other(facts, first),
+        fix=_use(facts, first) if here else _admit_other(facts, first),
         pods=pod_names(found),
         they_use=listed(sorted({_account_name(subject, pod) for pod in found})),
         expected=subject.name if mine or used else subject.full_name,
@@ -95,13 +88,12 @@ def _account_name(subject: Subject, pod: Pod) -> str:
 def _admit_other(facts: Facts, pod: Pod) -> str:
     """The commands that let the ServiceAccount that the pods use have the role, and have them made anew."""
     other = replace(facts.named, namespace=pod.namespace, name=pod.service_account, account=None)
-    return "\n".join((admit(facts, other, annotation_of(facts.named)), restart(other, [pod])))
+    return "\n".join((admit(facts, other, annotation_of(facts.named)), restart(facts.reach, [pod])))
 
 
-def _use(namespace: str, name: str, pod: Pod) -> str:
-    kind, _, owner = pod.owner.partition("/")
-    if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
-        kind, owner = "Deployment", owner.removesuffix(f"-{pod.labels['pod-template-hash']}")
+def _use(facts: Facts, pod: Pod) -> str:
+    kind, owner = owner_of(pod)
     if kind in ("Deployment", "StatefulSet", "DaemonSet"):
-        return f"kubectl -n {namespace} set serviceaccount {kind.lower()} {shlex.quote(owner)} {name}"
-    return edit(namespace, pod)
+        what = f"set serviceaccount {kind.lower()} {shlex.quote(owner)} {shlex.quote(facts.named.name)}"
+        return facts.reach.kubectl(what, facts.named.namespace)
+    return edit(facts, pod)

@@ -16,17 +16,10 @@ from irsa_cli.core.doctor.clues.pod_identity_trust import (
     said_to_role,
     said_to_service,
 )
+from irsa_cli.core.doctor.commands import eks, in_account, restart, rewrite_trust
 from irsa_cli.core.doctor.facts import Association, Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import (
-    in_account,
-    is_bare,
-    listed,
-    pod_names,
-    restart,
-    rewrite_trust,
-    users_of,
-)
+from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names, users_of
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.policies import policy
@@ -61,7 +54,7 @@ def _trust(facts: Facts) -> Judgement:
     if role is None:
         return problem(
             "the association's role does not exist",
-            fix=f"aws eks list-pod-identity-associations --cluster-name {facts.cluster.name}",
+            fix=eks(facts, "list-pod-identity-associations"),
             role=association.role_arn,
         )
     said = said_to_service(role.trust, facts, association)
@@ -78,10 +71,10 @@ def _judged(facts: Facts, role: Role, said: tuple[Said, ...], fix: str) -> Judge
     refused = list(lacking(said, Answer.NO))
     if refused:
         denied = any(item.why.startswith("a Deny") for item in refused)
-        look = f"aws iam get-role --role-name {shlex.quote(role.name)} # look at its Deny"
+        look = f"iam get-role --role-name {shlex.quote(role.name)} # look at its Deny"
         return problem(
             "; ".join(dict.fromkeys(item.why for item in refused)),
-            fix=in_account(facts, role.arn, look) if denied else fix,
+            fix=in_account(facts, role.account, look) if denied else fix,
             role=role.arn,
             missing=listed(item.action for item in refused),
         )
@@ -135,7 +128,7 @@ def _target(facts: Facts) -> Judgement:
     if role is None:
         return problem(
             "the association's target role does not exist",
-            fix=f"aws eks list-pod-identity-associations --cluster-name {facts.cluster.name}",
+            fix=eks(facts, "list-pod-identity-associations"),
             role=association.target_role_arn,
         )
     wanted: policy.Document = {
@@ -164,11 +157,9 @@ def _agent(facts: Facts) -> Judgement:
         return ok(NONE)
     if have(facts.named.agent):
         return ok("the cluster has the agent that hands out credentials")
-    cluster = facts.cluster
     return problem(
         "nothing answers pods that ask for their credentials",
-        fix=f"aws eks create-addon --cluster-name {cluster.name} --region {cluster.region}"
-        f" --addon-name {AGENT}",
+        fix=eks(facts, "create-addon", f"--addon-name {AGENT}"),
         addon=f"{AGENT}: not there",
     )
 
@@ -211,13 +202,11 @@ def _platform(facts: Facts) -> Judgement:
     found = [pod for pod in users if runs_without(pod)]
     if not found:
         return ok("no pod of it runs on Fargate or Windows")
-    cluster = facts.cluster
     # Pods of the same ServiceAccount that run elsewhere have their credentials by the association.
     verb = "delete" if len(found) == len(users) else "describe"
     commands = [
-        f"aws eks {verb}-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
-        f" --association-id {shlex.quote(association.id)}",
-        *(restart(facts.named, found).splitlines() if verb == "delete" else ()),
+        eks(facts, f"{verb}-pod-identity-association", f"--association-id {shlex.quote(association.id)}"),
+        *(restart(facts.reach, found).splitlines() if verb == "delete" else ()),
     ]
     return problem(
         "the agent of EKS Pod Identity does not run on Fargate and Windows",
@@ -250,7 +239,7 @@ def _older(facts: Facts) -> Judgement:
         return ok("no pod without credentials is older than the association", made=made.isoformat())
     return problem(
         "they have no credentials, and pods created now would get the association's",
-        fix=restart(facts.named, found),
+        fix=restart(facts.reach, found),
         pods=pod_names(found),
         started=listed(pod.created.isoformat() for pod in found if pod.created),
         expected=f"started after {made.isoformat()}",
@@ -281,18 +270,18 @@ def has_nothing(pod: Pod) -> bool:
 def _gone(facts: Facts) -> Judgement:
     if _association(facts) is not None:
         return ok("its association is there")
-    found = [pod for pod in users_of(facts.named) if _was_associated(pod)]
+    found = [pod for pod in users_of(facts.named) if was_associated(pod)]
     if not found:
         return ok("no pod asks EKS Pod Identity for credentials")
     return problem(
         "they were made while there was one, and keep its variables as long as they run",
-        fix=restart(facts.named, found),
+        fix=restart(facts.reach, found),
         pods=pod_names(found),
         association="none",
     )
 
 
-def _was_associated(pod: Pod) -> bool:
+def was_associated(pod: Pod) -> bool:
     """Whether the webhook gave a pod the variables of an association; others use the same variable, too."""
     mounted = any(volume.name == _TOKEN_VOLUME for volume in pod.volumes)
     urls = [item.env.get(POD_IDENTITY_ENV) or "" for item in pod.containers]

@@ -11,9 +11,10 @@ from dataclasses import replace
 from irsa_cli.core.doctor.causes.pod_identity import has_nothing, serves_pod_identity
 from irsa_cli.core.doctor.clues.injection import NO_ENV
 from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
+from irsa_cli.core.doctor.commands import eks, restart
 from irsa_cli.core.doctor.facts import Association, Facts, OtherAssociation, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import account_of, listed, pod_names, restart, users_of
+from irsa_cli.core.doctor.subjects import account_of, listed, pod_names, users_of
 from irsa_cli.core.objects.unreadable import have
 
 _SOURCE = "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html"
@@ -73,7 +74,7 @@ def _other_name(facts: Facts) -> Judgement:
     pods = [pod for pod in users_of(subject) if has_nothing(pod)]
     return problem(
         "it names no role, and nobody uses the ServiceAccount that has the association",
-        fix=f"{_associate(facts, lost)}\n{restart(subject, pods)}".rstrip(),
+        fix=f"{_associate(facts, lost)}\n{restart(facts.reach, pods)}".rstrip(),
         **_of(lost),
         there_is=subject.full_name,
         pods=pod_names(pods),
@@ -89,18 +90,20 @@ def _of(others: tuple[OtherAssociation, ...]) -> dict[str, str]:
 
 def _associate(facts: Facts, lost: tuple[OtherAssociation, ...]) -> str:
     """The command that associates the role; one to look first, where its trust policy would not do."""
-    cluster, other = facts.cluster, lost[0]
-    where = f"--cluster-name {cluster.name} --region {cluster.region}"
+    other, subject = lost[0], facts.named
     if len(lost) > 1 or not isinstance(other.association, Association) or not other.association.role_arn:
-        return f"aws eks list-pod-identity-associations {where}"
-    command = (
-        f"aws eks create-pod-identity-association {where} --namespace {facts.named.namespace}"
-        f" --service-account {facts.named.name} --role-arn {shlex.quote(other.association.role_arn)}"
+        return eks(facts, "list-pod-identity-associations")
+    command = eks(
+        facts,
+        "create-pod-identity-association",
+        f"--namespace {shlex.quote(subject.namespace)} --service-account {shlex.quote(subject.name)}"
+        f" --role-arn {shlex.quote(other.association.role_arn)}",
     )
     if _would_serve(facts, other):
         return command
     name = shlex.quote(other.association.role_arn.rsplit("/", 1)[-1])
-    return f"aws iam get-role --role-name {name} # its trust policy has to admit this one\n# {command}"
+    look = facts.reach.aws(f"iam get-role --role-name {name}")
+    return f"{look} # its trust policy has to admit this one\n# {command}"
 
 
 def _would_serve(facts: Facts, other: OtherAssociation) -> bool:

@@ -5,11 +5,9 @@ What is wrong with an association itself is in `irsa_cli.core.doctor.causes.pod_
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from datetime import timedelta
 
-from irsa_cli.core.doctor.causes.bare_pods import edit
 from irsa_cli.core.doctor.causes.pod_identity import NONE, has_nothing, runs_without
 from irsa_cli.core.doctor.clues.injection import (
     AGENT,
@@ -22,14 +20,15 @@ from irsa_cli.core.doctor.clues.injection import (
     opted_out,
     webhooks_of,
 )
+from irsa_cli.core.doctor.commands import edit, restart, webhook_shown
 from irsa_cli.core.doctor.facts import Association, Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
-from irsa_cli.core.doctor.subjects import listed, pod_names, restart, users_of
+from irsa_cli.core.doctor.subjects import listed, pod_names, users_of
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
-_AGENTS = f"kubectl -n kube-system get pods -o wide --selector app.kubernetes.io/name={AGENT}"
+_AGENTS = f"get pods -o wide --selector app.kubernetes.io/name={AGENT}"
 _UNKNOWN_YET = timedelta(minutes=2)
 """How long the webhook may not know of an association."""
 
@@ -63,19 +62,19 @@ def _agent_down(facts: Facts) -> Judgement:
     bad = [pod for pod in agents if not _is_up(pod)]
     alone = [pod for pod in placed if pod.node not in served]
     if alone or (users and not served):
-        return _down(alone or users, agents)
+        return _down(facts, alone or users, agents)
     if bad and len(placed) < len(users):
         text = "not all pods of the agent run, and the node of a pod is not known"
         return unknown(text, **_of(bad))
     return ok("the agent runs where its pods do")
 
 
-def _down(pods: list[Pod], agents: tuple[Pod, ...]) -> Judgement:
+def _down(facts: Facts, pods: list[Pod], agents: tuple[Pod, ...]) -> Judgement:
     nodes = {pod.node for pod in pods if pod.node}
     there = [pod for pod in agents if (not nodes or pod.node in nodes) and not _is_up(pod)]
     return problem(
         "nothing answers pods there that ask for their credentials",
-        fix=_AGENTS,
+        fix=facts.reach.kubectl(_AGENTS, "kube-system"),
         pods=pod_names(pods),
         **({"nodes": listed(sorted(nodes))} if nodes else {}),
         **(_of(there) if there else {"agent": "no pod of it is on these nodes"}),
@@ -136,14 +135,13 @@ def _by_probe(
     subject = facts.named
     configuration, why = _passed_over(facts, found[0])
     if configuration:
-        fix = f"kubectl get mutatingwebhookconfiguration {shlex.quote(configuration)} -o yaml"
-        return problem(why, fix=fix, **evidence)
+        return problem(why, fix=webhook_shown(facts, configuration), **evidence)
     if isinstance(subject.probe, Unreadable):
         text = "they have no credentials, and whether new ones would get some can't be seen"
         return suspect(text, **evidence, the_API_server_says=subject.probe.why)
     if has_pod_identity(subject.probe):
         text = "the webhook missed them, and pods created now would get the variables"
-        return problem(text, fix=restart(subject, found), **evidence)
+        return problem(text, fix=restart(facts.reach, found), **evidence)
     if association.created and facts.now - association.created < _UNKNOWN_YET:
         return suspect("the association is so new that the webhook may not know of it yet", **evidence)
     raise CannotTell("neither they nor a pod created for show got the variables; see webhook-failing")
@@ -171,7 +169,7 @@ def _opted_out(facts: Facts, found: list[Pod], users: list[Pod]) -> Judgement:
     key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
     return problem(
         "they ask the webhook to pass them over",
-        fix=edit(facts.named.namespace, pod),
+        fix=edit(facts, pod),
         pods=pod_names(found),
         found=f"{key}={pod.labels.get(key) or pod.annotations.get(key, '')}",
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from irsa_cli.core.doctor.facts import Association, Facts
+from irsa_cli.core.doctor.commands import in_account
+from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
 from irsa_cli.core.doctor.subjects import (
     audience_of,
@@ -19,7 +20,7 @@ from irsa_cli.core.doctor.subjects import (
     unspaced,
 )
 from irsa_cli.core.objects.kinds import ServiceAccount
-from irsa_cli.core.objects.unreadable import CannotTell, have
+from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.plan.states import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, host_path
 
@@ -81,17 +82,20 @@ def _is_needed(facts: Facts) -> bool:
     if subject is None:
         return _named(facts) != ()
     account = subject.account
-    if not isinstance(account, ServiceAccount) or not isinstance(subject.association, Association):
+    if isinstance(account, Unreadable) or subject.association is None:
         return True
+    annotations = {} if account is None else account.annotations
     # A pod may bring a token of its own, besides.
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
-    return ROLE_ARN_ANNOTATION in account.annotations or any(
+    needed = ROLE_ARN_ANNOTATION in annotations or any(
         injected(item) for pod in pods if pod.service_account == subject.name for item in pod.containers
     )
+    # Else an association gives the role, and needs none; where it can't be read, nobody knows.
+    return needed or have(subject.association) is None
 
 
 def _associate(facts: Facts) -> str:
-    return f"irsa associate-oidc {facts.options}"
+    return facts.reach.for_irsa("associate-oidc")
 
 
 @cause(
@@ -144,8 +148,12 @@ def _other_account(facts: Facts) -> Judgement:
         return ok("the issuer has an OIDC provider in the role's account", account=account)
     return problem(
         "STS looks for the provider in the role's account",
-        fix=f"aws iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
-        f" --client-id-list {audience_of(facts, facts.subject)} # in account {account}",
+        fix=in_account(
+            facts,
+            account,
+            f"iam create-open-id-connect-provider --url {shlex.quote(facts.cluster.issuer)}"
+            f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}",
+        ),
         role=f"account {account}",
         cluster=f"account {facts.cluster.account}",
     )
@@ -215,8 +223,8 @@ def _add_audience(facts: Facts, audience: str) -> str:
     arn = provider_of(facts, facts.subject)
     if audience == DEFAULT_AUDIENCE and arn == provider_of(facts, None):
         return _associate(facts)
-    command = "aws iam add-client-id-to-open-id-connect-provider"
-    return f"{command} --open-id-connect-provider-arn {arn} --client-id {shlex.quote(audience)}"
+    what = f"--open-id-connect-provider-arn {shlex.quote(arn)} --client-id {shlex.quote(audience)}"
+    return in_account(facts, role_account(facts), f"iam add-client-id-to-open-id-connect-provider {what}")
 
 
 def _is_annotated(facts: Facts) -> bool:
@@ -250,7 +258,7 @@ def _quota(facts: Facts) -> Judgement:
         return ok("there is room for the provider", providers=str(count), quota=str(quota))
     return problem(
         "the provider is missing and can't be made before others are deleted",
-        fix="aws iam list-open-id-connect-providers",
+        fix=facts.reach.aws("iam list-open-id-connect-providers"),
         providers=str(count),
         quota=str(quota),
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 from irsa_cli.core.doctor.clues.trust_reading import require_admitted
+from irsa_cli.core.doctor.commands import in_account, make
 from irsa_cli.core.doctor.facts import Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import listed, make, role_of
+from irsa_cli.core.doctor.subjects import listed, role_of
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.objects.unreadable import have
 from irsa_cli.core.plan.states import COMMIT_TAG
@@ -57,10 +59,12 @@ def _incomplete(facts: Facts) -> Judgement:
     life = lifecycle.of(role.tags, named=True)
     if life.is_over:
         return ok("no run of irsa's is at work on the role, or was interrupted")
+    deletion = life.deletion(facts.reach.irsa)
     again = f"{make(facts, facts.named)} # the command that made it, once more: ends with a whole role"
     return problem(
         f"the role is {life.stage.value}: {life.why}",
-        fix="\n".join((again, *life.deletion(facts.options))),
+        # Pasted, only the first does something: to give the role up is a decision.
+        fix="\n".join((again, "# or, to give it up:", *(f"# {line}" for line in deletion))),
         role=role.arn,
     )
 
@@ -88,7 +92,7 @@ def _boundary(facts: Facts) -> Judgement:
         return ok("the boundary leaves something of what the policies allow", boundary=role.boundary)
     return problem(
         "no action is in both the boundary and the role's policies",
-        fix=f"aws iam get-policy --policy-arn {role.boundary} # allow there what the role needs",
+        fix=in_account(facts, role.account, f"iam get-policy --policy-arn {shlex.quote(role.boundary)}"),
         policies=listed(sorted(allowed)),
         boundary=listed(sorted(within)) or "nothing",
     )

@@ -7,18 +7,10 @@ import shlex
 
 from irsa_cli.core.doctor.clues.meant import choose, evidence, naming, only_one
 from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
+from irsa_cli.core.doctor.commands import annotate_anew, make
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
-from irsa_cli.core.doctor.subjects import (
-    EMPTY,
-    annotate_anew,
-    annotation_of,
-    make,
-    role_arn_of,
-    role_of,
-    shown,
-    unspaced,
-)
+from irsa_cli.core.doctor.subjects import EMPTY, annotation_of, role_arn_of, role_of, shown, unspaced
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.values.arn import Arn, role_arn
@@ -50,7 +42,7 @@ def _whitespace(facts: Facts) -> Judgement:
         raise CannotTell("without its stray characters it is no ARN either; see annotation-arn")
     return problem(
         "the ARN is taken with every character",
-        fix=annotate_anew(subject, clean),
+        fix=annotate_anew(facts, clean),
         annotation=shown(value),
         expected=clean,
     )
@@ -92,7 +84,7 @@ def _arn(facts: Facts) -> Judgement:
     meant = _guess(facts, clean)
     if policy is not None and not naming(facts):
         return problem(f"{text}: it is a policy", fix=_with_policy(facts, clean), **said)
-    fix = annotate_anew(subject, meant) if meant else choose(facts, _anew(facts, subject))
+    fix = annotate_anew(facts, meant) if meant else choose(facts, _anew(facts, subject))
     return problem(text, fix=fix, **said, **({"expected": meant} if meant else {}))
 
 
@@ -143,7 +135,7 @@ def _partition(facts: Facts) -> Judgement:
     there = only_one(facts) or (subject.role if isinstance(subject.role, Role) else None)
     return problem(
         "credentials never cross partitions",
-        fix=annotate_anew(subject, str(right) if there is None else there.arn),
+        fix=annotate_anew(facts, str(right) if there is None else there.arn),
         annotation=str(arn),
         cluster=facts.cluster.partition,
     )
@@ -174,7 +166,7 @@ def _account(facts: Facts) -> Judgement:
         return ok("nothing says that a role of the cluster's account is meant", account=arn.account)
     return problem(
         "a role of this name that admits the ServiceAccount is in the cluster's account",
-        fix=annotate_anew(subject, same[0]),
+        fix=annotate_anew(facts, same[0]),
         annotation=str(arn),
         role=same[0],
     )
@@ -234,7 +226,7 @@ def _path(facts: Facts) -> Judgement:
         return ok("the ARN is the role's, letter by letter")
     return problem(
         "IAM finds roles by name alone, STS by the whole ARN",
-        fix=annotate_anew(subject, role.arn),
+        fix=annotate_anew(facts, role.arn),
         annotation=str(arn),
         role=role.arn,
     )

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from irsa_cli.core.doctor.causes.uncreated import waits_for_pods
 from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
+from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, unknown
 from irsa_cli.core.doctor.subjects import account_of, pod_names, users_of
@@ -58,5 +59,4 @@ def _unseen(facts: Facts, text: str, **evidence: str) -> Judgement:
 
 def to_see(facts: Facts) -> str:
     """The command that proves what can be proved without a pod."""
-    subject = facts.named
-    return " ".join(filter(None, ("irsa verify", subject.name, "-n", subject.namespace, facts.options)))
+    return of_account(facts, "verify", facts.named)

@@ -6,19 +6,13 @@ What its annotations say is in `irsa_cli.core.doctor.causes.annotation`.
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.meant import evidence, make_or_attach
-from irsa_cli.core.doctor.facts import Facts, Subject
+from irsa_cli.core.doctor.commands import admit, create, of_account, restart
+from irsa_cli.core.doctor.facts import Association, Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
-from irsa_cli.core.doctor.subjects import (
-    account_of,
-    admit,
-    is_bare,
-    listed,
-    pod_names,
-    restart,
-    users_of,
-)
+from irsa_cli.core.doctor.subjects import account_of, is_bare, listed, pod_names, users_of
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -36,9 +30,9 @@ ACCOUNT = Group.SERVICE_ACCOUNT
     title="There is no such ServiceAccount.",
     symptom="Pods that name it are not created; others use the ServiceAccount `default`.",
     looks_at="GET serviceaccount, list of the namespace's and the cluster's ServiceAccounts, trust policies"
-    " of the account's roles",
-    remedy="Make it with its role: irsa create-sa, with --attach-role-arn where a role names it already. Or"
-    " use the name that was meant.",
+    " of the account's roles, eks ListPodIdentityAssociations",
+    remedy="Make it with its role: irsa create-sa, with --attach-role-arn where a role names it already; by"
+    " itself, where an EKS Pod Identity association waits for it. Or use the name that was meant.",
     source="https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
 )
 def _missing(facts: Facts) -> Judgement:
@@ -51,13 +45,19 @@ def _missing(facts: Facts) -> Judgement:
     here = [item.name for item in others if item.namespace == subject.namespace]
     near = difflib.get_close_matches(subject.name, here, n=3, cutoff=0.7)
     namespace = "" if subject.namespace_labels is not None else "; nor is there such a namespace"
+    association = subject.association
     return problem(
         f"ServiceAccount {subject.full_name} does not exist{namespace}",
-        fix=make_or_attach(facts),
+        fix=create(facts) if isinstance(association, Association) else make_or_attach(facts),
         asked_for=subject.full_name,
         resembling=listed(near) or "none",
-        **evidence(facts),
+        **(_of(association) if isinstance(association, Association) else evidence(facts)),
     )
+
+
+def _of(association: Association) -> dict[str, str]:
+    """The association that waits for the ServiceAccount: with it, that has its role."""
+    return {"association": f"{association.id} {association.role_arn}".rstrip()}
 
 
 def _elsewhere(accounts: tuple[ServiceAccount, ...], subject: Subject) -> list[ServiceAccount]:
@@ -85,7 +85,7 @@ def _namespace(facts: Facts) -> Judgement:
         raise CannotTell("there is none of this name elsewhere; see service-account-missing")
     return problem(
         "a ServiceAccount of this name, with a role, is elsewhere",
-        fix=f"irsa doctor {subject.name} -n {found[0].namespace} {facts.options}",
+        fix=of_account(facts, "doctor", replace(subject, namespace=found[0].namespace)),
         asked_for=subject.full_name,
         there_is=listed(item.full_name for item in found),
     )
@@ -115,7 +115,7 @@ def _renamed(facts: Facts) -> Judgement:
     fix = "\n".join(f"# {line}" for line in commands) if len(commands) > 1 else commands[0]
     return problem(
         "it names no role, and nobody has the name that the role admits",
-        fix=f"{fix}\n{restart(subject, pods)}" if len(commands) == 1 else fix,
+        fix=f"{fix}\n{restart(facts.reach, pods)}" if len(commands) == 1 else fix,
         role=role.arn,
         the_role_admits=f"{subject.namespace}/{name}",
         there_is=subject.full_name,

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum
 from urllib.parse import urlsplit
 
-from irsa_cli.core.doctor.causes.bare_pods import edit
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV
+from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, users_of, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
-from irsa_cli.core.objects.variables import Variable, variable
+from irsa_cli.core.objects.variables import HIDDEN, variable
 
 _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
@@ -25,7 +26,12 @@ _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 _FILE, _CONFIG = variable("AWS_SHARED_CREDENTIALS_FILE"), variable("AWS_CONFIG_FILE")
 _URL, _STS_URL = variable("AWS_ENDPOINT_URL"), variable("AWS_ENDPOINT_URL_STS")
 _IGNORED = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+# https://docs.aws.amazon.com/general/latest/gr/sts.html, and interface endpoints of a VPC.
+_AWS_STS = re.compile(
+    r"(?:[a-z0-9-]+\.)*sts(?:-fips)?(?:\.[a-z0-9-]+)*\.(?:amazonaws\.com(?:\.cn)?|api\.aws)", re.ASCII
+)
 _NO_PROXY = (variable("NO_PROXY"), variable("no_proxy"))
+_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 _NOTHING = "/dev/null"
 """Names no file, so that none is read."""
 _AGENT = "169.254.170.23"
@@ -110,36 +116,75 @@ def _unless_admitted(facts: Facts, found: list[tuple[Pod, Container]]) -> Callab
     source=f"{_SDK}/feature-ss-endpoints.html",
 )
 def _endpoint(facts: Facts) -> Judgement:
-    found = _having(facts, lambda item: injected(item) and _leads_away(item, _URL))
+    found = _having(facts, lambda item: _leads(item) is _Endpoint.AWAY)
     if found:
+        variable, address = _endpoint_of(found[0][1])
+        host = _host(address or "")
+        wrong = variable == _URL and host
         return problem(
-            "it stands for the endpoint of every service that has none of its own, and STS has none",
-            fix=edit(facts.named.namespace, found[0][0]),
+            "it stands for the endpoint of every service that has none of its own, and STS has none"
+            if wrong
+            else "what stands for the endpoint of STS is no address",
+            fix=edit(facts, found[0][0]),
             containers=where(found),
-            endpoint=_host(found[0][1], _URL),
+            endpoint=host or f"{variable} names no host",
         )
-    own = _having(facts, lambda item: injected(item) and _leads_away(item, _STS_URL))
-    if own:
-        return suspect(
-            "whether it answers as STS does can't be seen from here",
-            containers=where(own),
-            endpoint=_host(own[0][1], _STS_URL),
-        )
-    return ok("containers call AWS' own endpoints")
+    hidden = _having(facts, lambda item: _leads(item) is _Endpoint.HIDDEN)
+    own = hidden or _having(facts, lambda item: _leads(item) is _Endpoint.OWN)
+    if not own:
+        return ok("containers call AWS' own endpoints")
+    variable, address = _endpoint_of(own[0][1])
+    text = "where a container's calls to STS go comes from elsewhere, and is not read"
+    return _unless_admitted(facts, own)(
+        text if hidden else "whether it answers as STS does can't be seen from here",
+        containers=where(own),
+        endpoint=_host(address or "") or f"{variable}, or what has it ignored",
+    )
 
 
-def _leads_away(container: Container, name: Variable) -> bool:
-    """Whether a variable makes the SDK call something that is not STS."""
-    if container.env.get(_IGNORED) == "true" or name not in container.env:
-        return False
-    if name == _URL and _STS_URL in container.env:
-        return False
-    host = _host(container, name)
-    return bool(host) and not re.search(r"(^|\.)sts[.-].*\.(amazonaws\.com(\.cn)?|api\.aws)$", host)
+class _Endpoint(Enum):
+    """Where a container's variables lead the exchange of its token."""
+
+    STS = "an endpoint of AWS for it, or nowhere"
+    AWAY = "something that is surely none"
+    OWN = "somebody's own, named for STS"
+    HIDDEN = "not read"
 
 
-def _host(container: Container, name: Variable) -> str:
-    return urlsplit(container.env.get(name) or "").hostname or ""
+def _leads(container: Container) -> _Endpoint:
+    """Where it calls STS; one that has keys of its own, or no web identity, does not at all."""
+    variable, address = _endpoint_of(container)
+    ignored = container.env.get(_IGNORED, "")
+    if not variable or not injected(container) or set(container.env) >= _KEYS:
+        return _Endpoint.STS
+    if (ignored or "").lower() == "true":
+        return _Endpoint.STS
+    if address is None or ignored is None:
+        return _Endpoint.HIDDEN
+    host = _host(address)
+    if _AWS_STS.fullmatch(host):
+        return _Endpoint.STS
+    return _Endpoint.OWN if variable == _STS_URL and host else _Endpoint.AWAY
+
+
+def _endpoint_of(container: Container) -> tuple[str, str | None]:
+    """The variable that decides where STS is called, '' for none, and its value, None where that is hidden.
+
+    SDKs pass over an empty one.
+    """
+    for name in (_STS_URL, _URL):
+        value = container.env.get(name, "")
+        if value != "":
+            return name, None if value == HIDDEN else value
+    return "", ""
+
+
+def _host(address: str) -> str:
+    """The host of an address, '' where it names none or is no address at all."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 @cause(
@@ -196,7 +241,7 @@ def _proxy(facts: Facts) -> Judgement:
         return suspect("NO_PROXY comes from elsewhere, or names a network", containers=where(found))
     return problem(
         f"HTTP_PROXY is set, and NO_PROXY does not name {_AGENT}",
-        fix=edit(facts.named.namespace, sure[0][0]),
+        fix=edit(facts, sure[0][0]),
         containers=where(sure),
         no_proxy=_no_proxy(sure[0][1]) or "none",
     )
@@ -237,7 +282,7 @@ def _sdk(facts: Facts) -> Judgement:
     if old:
         return problem(
             "this AWS CLI does not know EKS Pod Identity",
-            fix=edit(facts.named.namespace, old[0][0]),
+            fix=edit(facts, old[0][0]),
             containers=where(old),
             image=old[0][1].image,
             needed=">= 1.30.0 or 2.15.0",

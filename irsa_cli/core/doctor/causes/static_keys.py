@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from irsa_cli.core.doctor.causes.bare_pods import edit
+from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import (
-    injected,
-    listed,
-    users_of,
-    where,
-)
+from irsa_cli.core.doctor.subjects import injected, listed, users_of, where
 from irsa_cli.core.objects.kinds import Container, Pod
 
 _CHAIN = "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
@@ -38,7 +33,7 @@ def _static(facts: Facts) -> Judgement:
         found = [pair for pair in found if pair not in beside]
         return problem(
             "SDKs take keys in the environment first",
-            fix=edit(subject.namespace, found[0][0]),
+            fix=edit(facts, found[0][0]),
             containers=where(found),
             variables=listed(key for key in _KEYS if key in found[0][1].env),
         )

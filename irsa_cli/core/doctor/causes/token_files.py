@@ -5,17 +5,11 @@ A token that a template brings itself, with its role, is judged in `irsa_cli.cor
 
 from __future__ import annotations
 
-from irsa_cli.core.doctor.causes.bare_pods import edit
 from irsa_cli.core.doctor.causes.own_token import volume_at
+from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
-from irsa_cli.core.doctor.subjects import (
-    TOKEN_ENV,
-    TOKEN_VOLUME,
-    injected_users,
-    listed,
-    where,
-)
+from irsa_cli.core.doctor.subjects import TOKEN_ENV, TOKEN_VOLUME, injected_users, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
 
 _WEBHOOK = "https://github.com/aws/amazon-eks-pod-identity-webhook#readme"
@@ -39,7 +33,7 @@ def _volume(facts: Facts) -> Judgement:
     pod, item = found[0]
     return problem(
         f"no volume that holds a token is mounted at {item.env[TOKEN_ENV]}",
-        fix=edit(subject.namespace, pod),
+        fix=edit(facts, pod),
         containers=where(found),
         volumes=listed(volume.name for volume in pod.volumes) or "none",
     )
@@ -84,7 +78,7 @@ def _kept(facts: Facts) -> Judgement:
         return ok("no token's file is mounted by subPath")
     return problem(
         "kubelet renews the volume, and not what is mounted of it by subPath",
-        fix=edit(subject.namespace, found[0][0]),
+        fix=edit(facts, found[0][0]),
         containers=where(found),
         file=str(found[0][1].env[TOKEN_ENV]),
     )

@@ -13,9 +13,10 @@ from datetime import datetime
 
 from irsa_cli.core.doctor.clues.trust_flaws import GENERATED
 from irsa_cli.core.doctor.clues.trust_reading import flaws_of, other_roles
+from irsa_cli.core.doctor.commands import admit, in_account, make, rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Role
 from irsa_cli.core.doctor.finding import REGISTRY, Check, Group, Judgement, cause, ok, problem, unknown
-from irsa_cli.core.doctor.subjects import admit, identity_of, in_account, rewrite_trust, role_of
+from irsa_cli.core.doctor.subjects import identity_of, role_of
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.web_identity import WebIdentity
 from irsa_cli.core.trust import trust_policy
@@ -92,8 +93,8 @@ def _write(facts: Facts, role: Role, document: policy.Document) -> str:
 
 def _look(facts: Facts, role: Role) -> str:
     """Where only a person can tell what the policy is to say."""
-    command = f"aws iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
-    return in_account(facts, role.arn, command)
+    command = f"iam get-role --role-name {shlex.quote(role.name)} --query Role.AssumeRolePolicyDocument"
+    return in_account(facts, role.account, command)
 
 
 def _generated(facts: Facts, flaw: Flaw) -> str:
@@ -264,11 +265,9 @@ def _quota(facts: Facts) -> Judgement:
     needed = policy.size(trust_policy.with_statement(role.trust, wanted))
     if not flaws_of(facts) or needed <= limit:
         return ok("the trust policy fits", size=str(size), quota=str(limit))
-    own = facts.named
     return problem(
         "the statement that the role lacks does not fit into its trust policy",
-        fix=f"irsa create-sa {own.name} -n {own.namespace} {facts.options} --attach-policy-arn ARN"
-        " --override-existing-serviceaccounts",
+        fix=f"{make(facts, facts.named)} --override-existing-serviceaccounts",
         size=str(size),
         with_the_statement=str(needed),
         quota=str(limit),

@@ -17,6 +17,7 @@ from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, s
 from irsa_cli.core.doctor.subjects import account_of, listed
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
+from irsa_cli.core.values.reach import Reach
 
 _ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
 _MISSING = re.compile(
@@ -166,23 +167,25 @@ def _reason(facts: Facts, item: RefusedPod) -> _Reason:
     wanted = missing_account(why)
     if wanted and wanted != subject.name:
         text = f"they ask for ServiceAccount {wanted}, which is not there"
-        return _Reason(text, _set_account(item, subject.name))
+        return _Reason(text, _set_account(facts, item))
     if wanted:
         text = "they were refused while there was no such ServiceAccount; it is there now"
-        return _Reason(text, _restart(item))
+        return _Reason(text, _restart(facts.reach, item))
     mount = _MOUNT.search(why)
     if mount:
         text = f"their template mounts something at {mount[1]}, where a webhook mounts something, too"
-        return _Reason(text, _edit(item))
+        return _Reason(text, _edit(facts.reach, item))
     volume = _VOLUME.search(why)
     if volume:
-        return _Reason(f"their template has a volume {volume[1]}, as a webhook adds one", _edit(item))
-    return _by_admission(item)
+        return _Reason(
+            f"their template has a volume {volume[1]}, as a webhook adds one", _edit(facts.reach, item)
+        )
+    return _by_admission(facts.reach, item)
 
 
-def _by_admission(item: RefusedPod) -> _Reason:
+def _by_admission(reach: Reach, item: RefusedPod) -> _Reason:
     why, namespace = item.why, item.namespace
-    hooks = "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations"
+    hooks = reach.kubectl("get mutatingwebhookconfigurations,validatingwebhookconfigurations")
     calling, denied, quota = _CALLING.search(why), _DENIED.search(why), _QUOTA.search(why)
     standard = _STANDARD.search(why)
     if _SIDECAR.search(why):
@@ -196,17 +199,17 @@ def _by_admission(item: RefusedPod) -> _Reason:
     if denied:
         return _Reason(f"webhook {denied[1]} denies them", hooks)
     if quota:
-        fix = f"kubectl -n {namespace} get resourcequota {shlex.quote(quota[1])} -o yaml"
+        fix = reach.kubectl(f"get resourcequota {shlex.quote(quota[1])} -o yaml", namespace)
         return _Reason(f"the namespace's quota {quota[1]} does not let them in", fix)
     if standard:
-        fix = f"kubectl get namespace {namespace} --show-labels"
+        fix = reach.kubectl(f"get namespace {shlex.quote(namespace)} --show-labels")
         return _Reason(f"the namespace asks for Pod Security Standard {standard[1]}", fix)
     if _KIND.search(why) or _POLICY.search(why):
-        return _by_policy(why)
-    return _Reason("the API server's words say why", _events(item))
+        return _by_policy(reach, why)
+    return _Reason("the API server's words say why", _events(reach, item))
 
 
-def _by_policy(why: str) -> _Reason:
+def _by_policy(reach: Reach, why: str) -> _Reason:
     """By PodSecurityPolicies of old clusters, or SecurityContextConstraints of OpenShift."""
     kind = "securitycontextconstraints" if _OPENSHIFT in why else "podsecuritypolicies"
     volumes = _KIND.search(why)
@@ -216,7 +219,7 @@ def _by_policy(why: str) -> _Reason:
         text = f"no policy for pods allows them {volumes[1]} volumes"
     else:
         text = "no policy for pods allows them"
-    return _Reason(text, f"kubectl get {kind} -o yaml")
+    return _Reason(text, reach.kubectl(f"get {kind} -o yaml"))
 
 
 def _makers(found: Iterable[RefusedPod]) -> str:
@@ -235,31 +238,32 @@ def _kind(item: RefusedPod) -> tuple[str, str]:
     return kind, shlex.quote(name)
 
 
-def _events(item: RefusedPod) -> str:
+def _events(reach: Reach, item: RefusedPod) -> str:
     kind, _, name = item.maker.partition("/")
     selector = f"reason=FailedCreate,involvedObject.kind={kind},involvedObject.name={name}"
-    return f"kubectl -n {item.namespace} get events --field-selector {shlex.quote(selector)}"
+    return reach.kubectl(f"get events --field-selector {shlex.quote(selector)}", item.namespace)
 
 
-def _restart(item: RefusedPod) -> str:
+def _restart(reach: Reach, item: RefusedPod) -> str:
     kind, name = _kind(item)
     if kind not in _ROLLED:
-        return _events(item)  # Its controller tries again by itself.
-    return f"kubectl -n {item.namespace} rollout restart {kind.lower()}/{name}"
+        return _events(reach, item)  # Its controller tries again by itself.
+    return reach.kubectl(f"rollout restart {kind.lower()}/{name}", item.namespace)
 
 
-def _set_account(item: RefusedPod, account: str) -> str:
+def _set_account(facts: Facts, item: RefusedPod) -> str:
     kind, name = _kind(item)
     if kind not in _ROLLED:
-        return _edit(item)
-    return f"kubectl -n {item.namespace} set serviceaccount {kind.lower()} {name} {account}"
+        return _edit(facts.reach, item)
+    account = shlex.quote(facts.named.name)
+    return facts.reach.kubectl(f"set serviceaccount {kind.lower()} {name} {account}", item.namespace)
 
 
-def _edit(item: RefusedPod) -> str:
+def _edit(reach: Reach, item: RefusedPod) -> str:
     """The command that opens what the pods are made from; the template of a Job can't be changed."""
     kind, name = _kind(item)
     if kind in (*_ROLLED, "CronJob", "ReplicaSet", "ReplicationController"):
-        return f"kubectl -n {item.namespace} edit {kind.lower()} {name}"
+        return reach.kubectl(f"edit {kind.lower()} {name}", item.namespace)
     if kind == "Job":
-        return f"kubectl -n {item.namespace} get job {name} -o yaml # make it anew"
-    return _events(item)
+        return reach.kubectl(f"get job {name} -o yaml # make it anew", item.namespace)
+    return _events(reach, item)

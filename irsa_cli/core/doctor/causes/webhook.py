@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import timedelta
 
-from irsa_cli.core.doctor.causes.pod_identity import serves_pod_identity
+from irsa_cli.core.doctor.causes.pod_identity import serves_pod_identity, was_associated
 from irsa_cli.core.doctor.clues.injection import (
     NO_ENV,
     bare,
@@ -17,19 +17,19 @@ from irsa_cli.core.doctor.clues.injection import (
     selector_text,
     webhooks_of,
 )
+from irsa_cli.core.doctor.commands import annotate_anew, eks, restart, unannotate, webhook_shown
 from irsa_cli.core.doctor.facts import Association, Facts, Role
-from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     account_of,
-    annotate_anew,
     annotation_of,
     heeded,
     identity_of,
     listed,
     pod_names,
-    restart,
     shown,
+    users_of,
 )
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -63,7 +63,7 @@ def _missing(facts: Facts) -> Judgement:
         return ok("the webhook is configured", configuration=listed(item.configuration for item in found))
     return problem(
         "no MutatingWebhookConfiguration of the cluster injects web identities",
-        fix="kubectl get mutatingwebhookconfigurations pod-identity-webhook",
+        fix=facts.reach.kubectl("get mutatingwebhookconfigurations pod-identity-webhook"),
         expected="pod-identity-webhook",
         found="none",
     )
@@ -87,8 +87,7 @@ def _namespace(facts: Facts) -> Judgement:
     labels = have(subject.namespace_labels) or {}
     return problem(
         "the namespace's labels do not match the webhook's namespaceSelector",
-        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(configuration)}"
-        " -o yaml # its namespaceSelector",
+        fix=f"{webhook_shown(facts, configuration)} # its namespaceSelector",
         selector=wanted,
         labels=listed(f"{key}={value}" for key, value in sorted(labels.items())) or "none",
     )
@@ -119,7 +118,7 @@ def _failing(facts: Facts) -> Judgement:
         return _unprobed(facts, webhooks, subject.probe)
     if not is_shown(facts, subject.probe):
         raise CannotTell("the webhook looks at labels, which the pod that was created for show does not have")
-    return _failed(webhooks[0], "a pod created for show, with this ServiceAccount, got nothing")
+    return _failed(facts, webhooks[0], "a pod created for show, with this ServiceAccount, got nothing")
 
 
 def _knows_association(facts: Facts) -> bool:
@@ -139,17 +138,17 @@ def _unprobed(facts: Facts, webhooks: tuple[Webhook, ...], probe: Unreadable) ->
     """Where no pod could be created for show: because of the webhook itself, or for another reason."""
     for item in webhooks:
         if f'calling webhook "{item.name}"' in probe.why:
-            return _failed(item, "pods can't be created: the API server does not reach it")
+            return _failed(facts, item, "pods can't be created: the API server does not reach it")
         if item.ca_ends is not None and item.ca_ends < facts.now:
-            return _failed(item, "the API server can't know it by an authority that has expired")
+            return _failed(facts, item, "the API server can't know it by an authority that has expired")
     raise CannotTell(probe.why)
 
 
-def _failed(item: Webhook, text: str) -> Judgement:
+def _failed(facts: Facts, item: Webhook, text: str) -> Judgement:
     ends = {} if item.ca_ends is None else {"its_authority_is_good_until": item.ca_ends.isoformat()}
     return problem(
         text,
-        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(item.configuration)} -o yaml",
+        fix=webhook_shown(facts, item.configuration),
         webhook=item.url or item.service,
         failurePolicy=item.failure_policy,
         **ends,
@@ -174,7 +173,7 @@ def _prefix(facts: Facts) -> Judgement:
         return ok("the webhook looks for the annotation that is there")
     return problem(
         "the webhook runs with another prefix",
-        fix=annotate_anew(subject, value, f"{prefix}/role-arn"),
+        fix=annotate_anew(facts, value, f"{prefix}/role-arn"),
         annotation=ROLE_ARN_ANNOTATION,
         expected=f"{prefix}/role-arn",
     )
@@ -193,7 +192,9 @@ def _prefix(facts: Facts) -> Judgement:
 )
 def _association(facts: Facts) -> Judgement:
     subject = facts.named
-    found = have(subject.association)
+    if isinstance(subject.association, Unreadable):
+        return _unread(facts, subject.association)
+    found = subject.association
     if found is None:
         return ok("there is no Pod Identity association for it")
     if isinstance(subject.account, ServiceAccount) and ROLE_ARN_ANNOTATION not in subject.account.annotations:
@@ -214,6 +215,19 @@ def _association(facts: Facts) -> Judgement:
     )
 
 
+def _unread(facts: Facts, hidden: Unreadable) -> Judgement:
+    """Where associations can't be read, pods that ask EKS Pod Identity tell that there is one, or was."""
+    subject = facts.named
+    annotation_of(subject)
+    found = [pod for pod in users_of(subject) if was_associated(pod)]
+    if not found:
+        return unknown(hidden.why)
+    return suspect(
+        f"its pods ask EKS Pod Identity for credentials, and their association can't be read: {hidden.why}",
+        pods=pod_names(found),
+    )
+
+
 def _keep_one(facts: Facts, association: Association) -> str:
     """What ends the contradiction: what leaves the pods the role that they have, the rest as comments.
 
@@ -223,17 +237,13 @@ def _keep_one(facts: Facts, association: Association) -> str:
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     mine = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
     by_association = [pod for pod in mine if has_pod_identity(pod)]
-    cluster = facts.cluster
-    delete = (
-        f"aws eks delete-pod-identity-association --cluster-name {cluster.name} --region {cluster.region}"
-        f" --association-id {shlex.quote(association.id)}"
-    )
+    delete = eks(facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
     annotated = annotation_of(subject)
     stale = [pod for pod in mine if not any(item.env.get(ROLE_ENV) == annotated for item in pod.containers)]
-    for_annotation = [delete, *restart(subject, stale).splitlines()]
-    drop = f"kubectl -n {subject.namespace} annotate serviceaccount {subject.name} {ROLE_ARN_ANNOTATION}-"
+    for_annotation = [delete, *restart(facts.reach, stale).splitlines()]
+    drop = unannotate(facts, ROLE_ARN_ANNOTATION)
     by_annotation = [pod for pod in mine if is_injected(pod)]
-    for_association = [drop, *restart(subject, by_annotation).splitlines()]
+    for_association = [drop, *restart(facts.reach, by_annotation).splitlines()]
     keeps_association = bool(by_association) if _serves(facts) else False
     if not by_association and not by_annotation:
         keeps_association = _serves(facts) and not _admits(facts)
@@ -276,8 +286,7 @@ def _objects(facts: Facts) -> Judgement:
     item = webhooks_of(facts)[0]
     return problem(
         "the pods' labels do not match the webhook's objectSelector",
-        fix=f"kubectl get mutatingwebhookconfiguration {shlex.quote(item.configuration)}"
-        " -o yaml # its objectSelector",
+        fix=f"{webhook_shown(facts, item.configuration)} # its objectSelector",
         pods=pod_names(pods),
         selector=selector_text(item.object_selector),
     )

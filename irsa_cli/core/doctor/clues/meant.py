@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from irsa_cli.core.doctor.commands import annotate, annotate_anew, attach, make
 from irsa_cli.core.doctor.facts import Facts, RoleSummary, Subject
-from irsa_cli.core.doctor.subjects import annotate, annotate_anew, attach, home_identity, listed, make
+from irsa_cli.core.doctor.subjects import home_identity, listed
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.policies.web_identity import WebIdentity
@@ -90,8 +91,8 @@ def choose(facts: Facts, otherwise: str) -> str:
     if not found:
         return otherwise
     if len(found) == 1:
-        return annotate_anew(facts.named, found[0].arn)
-    return "\n".join(f"# {annotate(facts.named, item.arn)}" for item in found[:5])
+        return annotate_anew(facts, found[0].arn)
+    return "\n".join(f"# {annotate(facts, item.arn)}" for item in found[:5])
 
 
 def make_or_attach(facts: Facts) -> str:

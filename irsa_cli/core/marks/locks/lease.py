@@ -69,6 +69,11 @@ class Holder:
         return f"{self.run}_{_safe(self.user)}@{_safe(self.host)}"
 
 
+def run_of(identity: str) -> str:
+    """The run that an identity names."""
+    return identity.partition("_")[0]
+
+
 def _safe(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "-", text)[:60].strip("-.") or "unknown"
 
@@ -107,7 +112,7 @@ class LeaseState:
     @property
     def run(self) -> str:
         """The holder's run, as far as irsa has named it."""
-        return self.holder.partition("_")[0]
+        return run_of(self.holder)
 
     def is_over(self, now: datetime | None, margin: float) -> bool:
         """Whether nobody holds it (any more): both moments are of the server's clock. Unknown is no."""
@@ -127,20 +132,21 @@ class LeaseState:
     def told(self) -> str:
         """Who holds it, doing what, since when, and until when at least."""
         command = self.annotations.get(COMMAND, "")
-        doing = f" for {_shown(command)}" if command else ""
-        since = f" since {_shown(_clock(self.since))}" if self.since else ""
+        doing = f" for {shown(command)}" if command else ""
+        since = f" since {shown(short_time(self.since))}" if self.since else ""
         until = ""
         if self.written is not None:
             end = self.written + timedelta(seconds=self.seconds)
             until = f", until {end:%H:%M:%S} UTC unless it is renewed"
-        return f"{_shown(self.holder)} holds it{doing}{since}{until}"
+        return f"{shown(self.holder)} holds it{doing}{since}{until}"
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """A text of somebody else's, as it may be shown."""
     return visible(text)[:_SHOWN]
 
 
-def _clock(text: str) -> str:
+def short_time(text: str) -> str:
     """A time of the API (RFC 3339) without its fractions of a second."""
     return re.sub(r"T(\d\d:\d\d:\d\d)(\.\d+)?Z$", r" \1 UTC", text)
 
@@ -156,12 +162,6 @@ def _moment(text: str) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     except ValueError:
         return None
-
-
-def held_by(bodies: Iterable[Json], holder: str) -> list[LeaseState]:
-    """The Leases that a holder holds, by its whole identity or by its run's name."""
-    states = (LeaseState.read(body) for body in bodies)
-    return [state for state in states if state.holder and holder in (state.holder, state.run)]
 
 
 def selector(cluster_arn: str, cluster_name: str) -> str:

@@ -1,0 +1,103 @@
+"""A Lease as it was seen, beside the server's clock: whether it is held or has ended, for people and as JSON.
+
+What a Lease says is in `irsa_cli.core.marks.locks.lease`. Texts in it are others'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from irsa_cli.core.marks.locks.lease import (
+    COMMAND,
+    HOST,
+    LOCKED,
+    USER,
+    LeaseState,
+    Timing,
+    short_time,
+    shown,
+)
+from irsa_cli.core.values import limits
+
+LONGEST = 3600.0
+"""Seconds that a lock can be made to last (`IRSA_LOCK_DURATION`)."""
+
+
+@dataclass(frozen=True)
+class SeenLock:
+    """A Lease, and what the server's clock said when it was read (None: it said nothing)."""
+
+    state: LeaseState
+    date: datetime | None
+
+    @property
+    def timing(self) -> Timing:
+        """How often its holder renews it, and what follows from that; a senseless duration counts as ours."""
+        seconds = self.state.seconds
+        return Timing(min(seconds, LONGEST) if seconds > 0 else limits.LOCK_SECONDS)
+
+    @property
+    def ended(self) -> bool | None:
+        """Whether nobody holds it any more, None where the server's clock does not tell."""
+        if self.state.holder and (self.date is None or self.state.written is None):
+            return None
+        return self.state.is_over(self.date, self.timing.margin)
+
+    @property
+    def end(self) -> datetime | None:
+        """When it ends unless it is renewed (server's clock), None where that is not known."""
+        written = self.state.written
+        return None if written is None else written + timedelta(seconds=self.state.seconds)
+
+    @property
+    def locked(self) -> str:
+        """What it locks, in its holder's words."""
+        return shown(self.state.annotations.get(LOCKED) or self.state.name)
+
+    @property
+    def holder(self) -> str:
+        """Who holds it, for people."""
+        return shown(self.state.holder) or "nobody"
+
+    @property
+    def doing(self) -> str:
+        """The command that holds it, as its holder says."""
+        return shown(self.state.annotations.get(COMMAND, "")) or "unknown command"
+
+    @property
+    def since(self) -> str:
+        """When it was taken, as its holder says."""
+        return shown(short_time(self.state.since)) or "unknown"
+
+    @property
+    def until(self) -> str:
+        """Until when it is held, or since when no more."""
+        moment = "unknown" if self.end is None else f"{self.end:%Y-%m-%d %H:%M:%S} UTC"
+        if self.ended:
+            return f"ended at {moment} and was not released"
+        return f"held until {moment} unless it is renewed"
+
+    def to_json(self) -> dict[str, Any]:
+        """As `-o json` shows it."""
+        state, notes = self.state, self.state.annotations
+        return {
+            "lease": state.name,
+            "locked": notes.get(LOCKED),
+            "holder": state.holder,
+            "run": state.run,
+            "user": notes.get(USER),
+            "host": notes.get(HOST),
+            "command": notes.get(COMMAND),
+            "since": state.since or None,
+            "renewed": None if state.written is None else state.written.isoformat(),
+            "until": None if self.end is None else self.end.isoformat(),
+            "ended": self.ended,
+        }
+
+
+def of_holder(seen: Iterable[SeenLock], holder: str) -> list[SeenLock]:
+    """Those that a holder has, by its whole identity or by its run's name."""
+    return [item for item in seen if item.state.holder and holder in (item.state.holder, item.state.run)]

@@ -1,0 +1,181 @@
+"""`irsa unlock`: the locks of a cluster's runs, and removing those of a holder that is known to be dead.
+
+Removed is only what its holder does not renew, by uid and version: the server compares. How runs take and
+renew locks is in `irsa_cli.usecases.locks.taking`.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from irsa_cli.core.marks.locks.lease import LeaseState, selector
+from irsa_cli.core.marks.locks.seen import SeenLock, of_holder
+from irsa_cli.core.results.locks import LockList, Removal, Unlocked
+from irsa_cli.core.values.clock import boot_seconds
+from irsa_cli.core.values.errors import IrsaError, Outcome, Refused, ServiceError
+from irsa_cli.core.values.patience import current
+from irsa_cli.kube.errors import CONFLICT
+from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
+from irsa_cli.usecases.command.settings import Note
+from irsa_cli.usecases.locks.presence import is_dead
+from irsa_cli.usecases.locks.refusals import not_permitted
+
+LOOKS = 8
+"""How often a holder that may live is looked at while it is watched."""
+SHOWN = 20
+"""How many other locks are named at most."""
+
+Approve = Callable[[Sequence[SeenLock]], bool]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which cluster, as whom, and in which namespace its locks are.
+
+    `approve` is asked before the locks are watched; `state_dir` tells which runs of this machine are dead.
+    """
+
+    target: Target
+    namespace: str
+    state_dir: Path
+    approve: Approve = lambda _: True
+    dry_run: bool = False
+    note: Note = lambda _: None
+
+
+def find_locks(request: Request, log: WireLog) -> LockList:
+    """The locks of the cluster's runs, by their holders. Raises `Refused` for a caller who may not list."""
+    place = _Place.of(request, log)
+    found = sorted(place.look(), key=lambda item: (item.state.holder, item.state.name))
+    return LockList(place.connection.cluster, request.namespace, tuple(found))
+
+
+def unlock(holder: str, request: Request, log: WireLog) -> Unlocked:
+    """Remove all locks of a holder, which is told by its whole identity or by its run's name.
+
+    Raises `Refused` for a holder that has none, for one that renews them, and where it is not confirmed;
+    nothing is removed then.
+    """
+    place = _Place.of(request, log)
+    seen = place.look()
+    mine = of_holder(seen, holder)
+    if not mine:
+        raise _unheld(holder, seen, request)
+    if not request.dry_run and not request.approve(mine):
+        raise Refused("nothing was removed", reason="it was not confirmed")
+    done = Unlocked(place.connection.cluster, request.namespace, holder, request.dry_run)
+    left = mine if _is_known_dead(mine, request) else place.watch(holder, mine)
+    names = {item.state.name for item in left}
+    done.items = [(item, Removal.GONE) for item in mine if item.state.name not in names]
+    if request.dry_run:
+        done.items += [(item, Removal.PLANNED) for item in left]
+    else:
+        place.remove(left, done)
+    return done
+
+
+def _is_known_dead(mine: Sequence[SeenLock], request: Request) -> bool:
+    """Whether its process ran here, and is gone. A dry run does not ask, as that removes the run's file."""
+    return not request.dry_run and is_dead(request.state_dir, mine[0].state)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a cluster's locks are."""
+
+    connection: Connection
+    namespace: str
+    note: Note
+
+    @classmethod
+    def of(cls, request: Request, log: WireLog) -> _Place:
+        connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
+        connection.announce(request.note)
+        return cls(connection, request.namespace, request.note)
+
+    def look(self) -> list[SeenLock]:
+        """All locks of the cluster's runs, with the server's clock."""
+        cluster = self.connection.cluster
+        labels = selector(cluster.arn, cluster.name)
+        try:
+            found = self.connection.kube.dated_leases(self.namespace, labels)
+        except ServiceError as error:
+            raise not_permitted(error, self.namespace) from error
+        return [SeenLock(LeaseState.read(body), found.date) for body in found.items]
+
+    def watch(self, holder: str, first: Sequence[SeenLock]) -> list[SeenLock]:
+        """Those that are still the holder's, and that it has not renewed for so long that it writes no more.
+
+        What has ended by the server's clock needs no watching. Raises `Refused` as soon as one is renewed.
+        """
+        mine = list(first)
+        seconds = max((item.timing.stop for item in mine if not item.ended), default=0.0)
+        begun = boot_seconds()
+        if seconds:
+            self.note(f"Watching for {seconds:.0f} s whether {mine[0].holder} renews its locks")
+        while (left := begun + seconds - boot_seconds()) > 0:
+            current().pause(min(left, seconds / LOOKS))
+            known = {item.state.name: item for item in mine}
+            mine = of_holder(self.look(), holder)
+            for item in mine:
+                before = known.get(item.state.name)
+                if before is None or before.state.version != item.state.version:
+                    raise _renewed(item)
+        return mine
+
+    def remove(self, left: Sequence[SeenLock], done: Unlocked) -> None:
+        """Delete them one by one; what ends that is in the outcome, beside what was removed until then."""
+        first = number = len(done.items)
+        done.items += [(item, Removal.KEPT) for item in left]
+        try:
+            for number, item in enumerate(left, first):
+                done.items[number] = (item, Removal.UNKNOWN)
+                self._delete(item.state)
+                done.items[number] = (item, Removal.REMOVED)
+        except ServiceError as error:
+            item, known = done.items[number][0], error.outcome is not Outcome.UNKNOWN
+            if known:
+                done.items[number] = (item, Removal.KEPT)
+            is_renewed = known and error.code == CONFLICT
+            done.error = _renewed(item) if is_renewed else not_permitted(error, self.namespace)
+        except KeyboardInterrupt as stop:
+            done.signal = stop.args[0] if stop.args else int(signal.SIGINT)
+            done.error = IrsaError("interrupted while locks were removed", code="Interrupted")
+
+    def _delete(self, state: LeaseState) -> None:
+        """Delete one. Raises `ServiceError`: `CONFLICT` where it was written since it was seen."""
+        kube = self.connection.kube
+        kube.delete_lease(self.namespace, state.name, uid=state.uid, version=state.version)
+
+
+def _renewed(item: SeenLock) -> Refused:
+    """Its holder lives."""
+    return Refused(
+        f"{item.holder} renews its locks: it is at work",
+        reason=f"the lock of {item.locked} was written while it was watched",
+        details=(f"{item.doing}, since {item.since}",),
+        next_steps=("wait until it has ended, or stop it there: it then gives its locks back",),
+    )
+
+
+def _unheld(holder: str, seen: Sequence[SeenLock], request: Request) -> Refused:
+    """Nobody of that name has a lock; those who have some are named."""
+    holders: dict[str, list[str]] = {}
+    for item in seen:
+        holders.setdefault(item.holder, []).append(item.locked)
+    held = [f"{who}: {', '.join(what)}" for who, what in sorted(holders.items())]
+    more = [f"and {len(held) - SHOWN} more"] if len(held) > SHOWN else []
+    where = f"{request.target.cluster}, namespace {request.namespace}"
+    return Refused(
+        f"{holder} holds no lock in {where}",
+        reason="these are held, or have ended" if held else "no run holds one",
+        details=[*held[:SHOWN], *more],
+        next_steps=(
+            f"irsa unlock -c {shlex.quote(request.target.cluster)}  # lists them",
+            "locks in another namespace are found there: --lock-namespace NAMESPACE",
+        ),
+    )

@@ -1,0 +1,135 @@
+"""`irsa doctor` without a name: what it could not look for is told, and many are seen to at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irsa_cli.aws import diagnosis as aws
+from irsa_cli.sandbox import Rule, Sandbox
+from tests.scenarios.breaking import NAME, Binding
+from tests.scenarios.breaks import associate
+from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.doctoring import problems, run_doctor
+from tests.scenarios.uncreating import no_pod, uncreated
+from tests.support.stage import EVERYTHING, Json, Stage
+
+Output = pytest.CaptureFixture[str]
+IN_THE_CLUSTER = [
+    Rule(("get", "list"), ("serviceaccounts", "pods", "namespaces", "events")),
+    Rule(("create",), ("pods",)),
+    Rule(("list",), ("mutatingwebhookconfigurations",), groups=("admissionregistration.k8s.io",)),
+    Rule(("list",), ("networkpolicies",), groups=("networking.k8s.io",)),
+]
+SECONDS = 20
+"""How long a read waits for another one that is to be made at the same time; not at all where it is."""
+
+
+@pytest.fixture
+def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
+    """The sandbox's API is enough: what is refused is AWS's, or by a rule that both know."""
+    return sandbox_stage(sandbox, "demo", tmp_path)
+
+
+def may_not(binding: Binding, *actions: str) -> str:
+    """An administrator who may not call these."""
+    deny = {"Effect": "Deny", "Action": list(actions), "Resource": "*"}
+    policy = {**EVERYTHING, "Statement": [EVERYTHING["Statement"], deny]}
+    binding.stage.sandbox.add_user("half", policy=policy)
+    binding.stage._grant("half", IN_THE_CLUSTER)
+    return "half"
+
+
+def all_of(binding: Binding, capsys: Output, user: str = "admin") -> Json:
+    return run_doctor(binding.stage, capsys, "-n", binding.namespace, user=user)
+
+
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [
+        ("eks:ListPodIdentityAssociations", "have their role by EKS Pod Identity"),
+        ("iam:ListRoles", "roles are meant for"),
+    ],
+)
+def test_whom_nobody_could_look_for_is_not_called_right(
+    action: str, text: str, binding: Binding, capsys: Output
+) -> None:
+    binding.new_pod()
+    whole = all_of(binding, capsys)
+    assert (whole["exitCode"], whole["complete"], whole["notes"]) == (0, True, [])
+    user = may_not(binding, action)
+    half = all_of(binding, capsys, user)
+    assert problems(half) == []
+    assert (half["exitCode"], half["complete"]) == (1, False)
+    (note,) = half["notes"]
+    assert text in note
+    assert action in note
+    ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster, user=user)
+    assert f"in what could be looked at; which ServiceAccounts {text} is not known (exit 1)" in ran.out
+
+
+def test_a_problem_goes_before_what_could_not_be_looked_for(binding: Binding, capsys: Output) -> None:
+    binding.values(aud="other")
+    half = all_of(binding, capsys, may_not(binding, "eks:ListPodIdentityAssociations"))
+    assert (half["exitCode"], half["complete"]) == (5, False)
+
+
+def test_of_one_by_name_the_document_says_so_too(binding: Binding, capsys: Output) -> None:
+    binding.new_pod()
+    arguments = (NAME, "-n", binding.namespace)
+    user = may_not(binding, "iam:GetRole")
+    assert run_doctor(binding.stage, capsys, *arguments)["complete"]
+    assert not run_doctor(binding.stage, capsys, *arguments, user=user)["complete"]
+
+
+def test_events_that_are_hidden_do_not_tell_that_nobody_waits(binding: Binding, capsys: Output) -> None:
+    no_pod(binding)
+    binding.stage.kube.delete(f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{NAME}")
+    uncreated(binding, "web")
+    seen = all_of(binding, capsys)
+    assert [item["name"] for item in seen["serviceAccounts"]] == [NAME]
+    user = binding.stage.restricted(
+        (("get", "list"), ("serviceaccounts", "pods", "namespaces")), (("create",), ("pods",))
+    )
+    half = all_of(binding, capsys, user)
+    assert (half["serviceAccounts"], half["exitCode"], half["complete"]) == ([], 1, False)
+    (note,) = half["notes"]
+    assert "events" in note
+
+
+@pytest.mark.parametrize("read", ["association", "role"])
+def test_what_each_needs_is_read_at_the_same_time(
+    read: str, binding: Binding, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binding.annotate(None)
+    binding.values(sub="system:serviceaccount:front:web")  # Else its role is read, too.
+    associate(binding)
+    binding.stage.make_account(binding.namespace, "second")
+    principal = {"Service": "pods.eks.amazonaws.com"}
+    actions = ["sts:AssumeRole", "sts:TagSession"]
+    role = binding.make_role("second", {"Effect": "Allow", "Principal": principal, "Action": actions})
+    binding.aws("eks").create_pod_identity_association(
+        clusterName=binding.stage.cluster,
+        namespace=binding.namespace,
+        serviceAccount="second",
+        roleArn=role,
+    )
+    met = threading.Barrier(2, timeout=SECONDS)
+    monkeypatch.setattr(aws, read, together(met, getattr(aws, read)))
+    document = all_of(binding, capsys)
+    assert document["error"] is None
+    assert sorted(item["name"] for item in document["serviceAccounts"]) == [NAME, "second"]
+
+
+def together(met: threading.Barrier, work: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, when another one is under way as well."""
+
+    def wait(*arguments: Any) -> Any:
+        met.wait()
+        return work(*arguments)
+
+    return wait

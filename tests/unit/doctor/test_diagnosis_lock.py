@@ -1,0 +1,72 @@
+"""What doctor says of a lock: a run at work, an interrupted one, and what of that can't be known."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from irsa_cli.core.doctor.diagnosis import judge
+from irsa_cli.core.doctor.finding import Finding, Verdict
+from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer
+from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks.seen import SeenLock
+from irsa_cli.core.objects.unreadable import Unreadable
+from tests.unit.current import NOW, around, working
+
+
+def seen(
+    age: float, *, holder: str | None = None, date: bool = True, command: str = "irsa apply"
+) -> SeenLock:
+    """The binding's lock, written so many seconds ago."""
+    body = Writer(Holder("r1", "alice", "ci"), Timing(), "demo-0", command).body(
+        Lock(LockScope.BINDING, "backend/reader"), NOW
+    )
+    if holder is not None:
+        body["spec"]["holderIdentity"] = holder
+    written: datetime = NOW - timedelta(seconds=age)
+    body["metadata"] |= {
+        "uid": "u",
+        "resourceVersion": "1",
+        "managedFields": [{"time": written.strftime("%Y-%m-%dT%H:%M:%SZ")}],
+    }
+    return SeenLock(LeaseState.read(body), NOW if date else None)
+
+
+def finding(lock: SeenLock | Unreadable | None) -> Finding:
+    (found,) = [item for item in judge(around(lock=lock)(working())) if item.cause.id == "run-at-work"]
+    return found
+
+
+@pytest.mark.parametrize("lock", [None, seen(0, holder="")])
+def test_what_nobody_holds_is_in_order(lock: SeenLock | None) -> None:
+    assert finding(lock).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("lock", "words"),
+    [
+        (seen(0), "a run is at work on it"),
+        (seen(50), "a run is at work on it"),
+        (seen(51), "an interrupted run: its lock has ended and was not released"),
+        (seen(51, date=False), "whether that run is at work is not known"),
+    ],
+)
+def test_what_is_locked_is_a_hint_and_no_problem(lock: SeenLock, words: str) -> None:
+    found = finding(lock)
+    assert words in found.judgement.text
+    assert (found.verdict, found.judgement.hints, found.judgement.decides) == (Verdict.UNKNOWN, True, False)
+    evidence = dict(found.judgement.evidence)
+    assert evidence["holder"] == "r1_alice@ci"
+    assert evidence["command"] == "irsa apply"
+    assert (evidence.get("what it has left") == "irsa recover -c demo") == words.startswith("an interrupted")
+
+
+def test_what_may_not_be_read_is_a_note_only() -> None:
+    found = finding(Unreadable("not permitted"))
+    judged = found.judgement
+    assert (judged.text, judged.hints, judged.decides) == ("not permitted", False, False)
+
+
+def test_the_holders_words_do_nothing() -> None:
+    found = finding(seen(0, holder="x\x1b[2J\n::error::", command="\x1b]0;x\x07"))
+    assert "\x1b" not in str(found.judgement.evidence)
+    assert "\n" not in str(dict(found.judgement.evidence)["holder"])
