@@ -1,4 +1,7 @@
-"""Two runs at once: whoever fails, the one that ended with 0 has what it was promised."""
+"""Two runs at once, without a lock: whoever fails, the one that ended with 0 has what it was promised.
+
+With locks, one waits for the other: tests/scenarios/test_locks.py.
+"""
 
 import json
 from collections.abc import Callable
@@ -6,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from irsa_cli.sandbox import Fault
-from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Ran, Stage
+from tests.support.stage import ACCOUNT, NO_LOCK, READ_ONLY, ROLE_ARN, Ran, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 POLICY = ("--attach-policy-arn", READ_ONLY)
@@ -30,7 +33,7 @@ def meanwhile(
 def other(stage: Stage, name: str, namespace: str, *arguments: str) -> Ran:
     """A run on another machine: it has no journal of ours."""
     state = str(stage.folder / f"state-{name}-elsewhere")
-    return stage.create_sa(name, namespace, *arguments, IRSA_STATE_DIR=state)
+    return stage.create_sa(name, namespace, *arguments, IRSA_STATE_DIR=state, **NO_LOCK)
 
 
 def fail_last(stage: Stage, calls: int) -> None:
