@@ -288,8 +288,8 @@ def lock_options(function: F) -> F:
                 "--lock/--no-lock",
                 default=None,
                 envvar="IRSA_LOCK",
-                help="Lock what is changed, so that runs with --lock wait for each other."
-                " [default: .irsa.yaml's, else no lock]",
+                help="Lock what is changed, so that runs that change the same wait for each other."
+                " [default: .irsa.yaml's, else --lock]",
             ),
         ],
     )

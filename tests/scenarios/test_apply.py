@@ -52,7 +52,9 @@ def writes(stage: Stage) -> list[str]:
     return [
         call.operation
         for call in stage.sandbox.calls
-        if call.service in ("iam", "kubernetes") and call.operation.startswith(WRITES)
+        if call.service in ("iam", "kubernetes")
+        and call.operation.startswith(WRITES)
+        and not call.operation.endswith(" leases")
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Json, Ran, Stage
+from tests.support.stage import ACCOUNT, NO_LOCK, READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 OTHERS = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -349,7 +349,7 @@ def test_a_service_account_that_is_gone_does_not_come_back(
     small.foreign = stage.foreign
     assert small.associate().code == 0
     assert small.create_sa("app", "apps", "--attach-policy-arn", READ_ONLY).code == 0
-    gone = Fault("kubernetes", "DELETE serviceaccounts", "callback", skip=1, run=small.kill)
+    gone = Fault("kubernetes", "DELETE serviceaccounts", "callback", skip=2, run=small.kill)
     sandbox.faults.add(gone)
     assert delete(small, "apps").code == -9
     sandbox.settle()
@@ -362,7 +362,8 @@ def test_a_service_account_that_is_gone_does_not_come_back(
 
 
 def other(stage: Stage, namespace: str) -> Ran:
-    return delete(stage, namespace, IRSA_STATE_DIR=str(stage.folder / "state-elsewhere"))
+    """A run on another machine, which takes no lock."""
+    return delete(stage, namespace, IRSA_STATE_DIR=str(stage.folder / "state-elsewhere"), **NO_LOCK)
 
 
 @pytest.mark.parametrize("at", ["TagRole", "DetachRolePolicy", "DeleteRole"])
@@ -392,7 +393,7 @@ def test_who_makes_it_again_while_it_goes_has_it_whole(stage: Stage, namespace: 
     found: list[Ran] = []
     state = str(stage.folder / "state-elsewhere")
     run: Callable[[], None] = lambda: found.append(  # noqa: E731
-        stage.create_sa("app", namespace, *desired, IRSA_STATE_DIR=state)
+        stage.create_sa("app", namespace, *desired, IRSA_STATE_DIR=state, **NO_LOCK)
     )
     stage.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=run))
     ran = delete(stage, namespace)

@@ -181,7 +181,7 @@ def test_a_role_whose_owner_can_not_be_read_for_a_while_is_not_taken_from_it(sma
     assert unfinished(small) == []
 
 
-MADE_AGAIN = [None, ("POST serviceaccounts", 0), ("DELETE serviceaccounts", 1)]
+MADE_AGAIN = [None, ("POST serviceaccounts", 0), ("DELETE serviceaccounts", 2)]
 
 
 @pytest.mark.parametrize("lost", MADE_AGAIN, ids=["answered", "create-lost", "delete-lost"])
@@ -199,7 +199,7 @@ def test_a_serviceaccount_that_was_made_again_is_told_and_gets_its_role_back(
     before = small.world()
     small.sandbox.faults.add(
         Fault(
-            "kubernetes", "DELETE serviceaccounts", "error", match="two", skip=1, times=None, code="Forbidden"
+            "kubernetes", "DELETE serviceaccounts", "error", match="two", skip=2, times=None, code="Forbidden"
         )
     )
     if lost is not None:

@@ -25,6 +25,10 @@ Json = dict[str, Any]
 ROLE_ARN = "eks.amazonaws.com/role-arn"
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 ACCOUNT = "111122223333"
+LOCK_SECONDS = "4"
+"""For how long a lock holds that is not renewed: whom nobody knows to be dead is waited for as long."""
+VERBS = ("get", "list", "create", "update", "delete")
+NO_LOCK = {"IRSA_NO_LOCK": "1"}
 EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
 
@@ -79,7 +83,16 @@ class Stage:
     def env(self, user: str = "admin") -> dict[str, str]:
         """The environment of a run: nothing of the developer's own reaches through."""
         inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
-        return {**inherited, **self._sandbox_env(user), "IRSA_STATE_DIR": str(self.folder / "state")}
+        state = {"IRSA_STATE_DIR": str(self.folder / "state"), "IRSA_LOCK_DURATION": LOCK_SECONDS}
+        return {**inherited, **self._sandbox_env(user), **state}
+
+    def leases(self) -> list[Json]:
+        """The locks that are there, held or not, in the namespace of all locks."""
+        selector = "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dirsa"
+        answer = self.kube.get(f"/apis/coordination.k8s.io/v1/namespaces/default/leases?{selector}")
+        assert answer.status == 200, answer.text
+        found: list[Json] = answer.body["items"]
+        return found
 
     def _sandbox_env(self, user: str = "admin") -> dict[str, str]:
         return self.sandbox.env(account=self.account_id, region=self.region, user=user)
@@ -150,11 +163,13 @@ class Stage:
     def restricted(self, *rules: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
         """The name of a new IAM user who may do all in AWS, and in Kubernetes only `(verbs, resources)`.
 
-        A real API server remembers a token for some seconds, so no two tests use the same user.
+        It may take locks, too. A real API server remembers a token for some seconds, so no two tests use the
+        same user.
         """
         user = f"u-{uuid.uuid4().hex[:12]}"
         self.sandbox.add_user(user, policy=EVERYTHING)
-        self._grant(user, [Rule(verbs, resources) for verbs, resources in rules])
+        locks = Rule(VERBS, ("leases",), groups=("coordination.k8s.io",))
+        self._grant(user, [*(Rule(verbs, resources) for verbs, resources in rules), locks])
         return user
 
     def account(self, namespace: str, name: str) -> Json | None:

@@ -24,7 +24,7 @@ class Project:
     source: str = ""
     permissions_boundary: str = ""
     require_permissions_boundary: bool = False
-    lock: bool = False
+    lock: bool = True
     """Whether runs lock what they change."""
     lock_namespace: str = ""
     lock_timeout: float | None = None

@@ -23,7 +23,7 @@ Note = Callable[[str], None]
 class LockOptions:
     """Whether runs take locks, in which namespace, and for how long (seconds) they wait for one."""
 
-    enabled: bool = False
+    enabled: bool = True
     namespace: str = "default"
     timeout: float = 60.0
 
