@@ -1,4 +1,4 @@
-"""What a lock costs: create-sa and apply of many, with `--lock` and without, in one run.
+"""What a lock costs: create-sa and apply of many, with locks and without, in one run.
 
 `python -m benchmarks.locking` prints the ratios. What is measured beside it is in `benchmarks.run`.
 """
@@ -16,6 +16,7 @@ from irsa_cli.sandbox import Sandbox
 
 ROUNDS = 3
 ACCOUNTS = 200
+WITHOUT, WITH = ("--no-lock",), ("--lock",)
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 
 
@@ -23,21 +24,21 @@ def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
     """Measure both; whether the limits hold."""
     sandbox.latency = LATENCY
     calls, trips, seconds = {}, {}, {}
-    for flags in ((), ("--lock",)):
+    for flags in (WITHOUT, WITH):
         times = []
         for number in range(ROUNDS):
             sandbox.calls.clear()
-            name = f"one-{len(flags)}-{number}"
+            name = f"one{flags[0]}-{number}"
             command = [irsa(), "create-sa", name, "-c", "demo", "--attach-policy-arn", POLICY, "-q", *flags]
             times.append(measure(command, env).seconds)
         found = list(sandbox.calls)
         calls[flags], trips[flags], seconds[flags] = len(found), sequential(found), min(times)
-    many = {flags: _apply(env, flags) for flags in ((), ("--lock",))}
+    many = {flags: _apply(env, flags) for flags in (WITHOUT, WITH)}
     sandbox.latency = 0.0
-    more, later = calls["--lock",] - calls[()], trips["--lock",] - trips[()]
-    share = many["--lock",] / many[()]
-    print(f"      create-sa {seconds[()]:.2f} s, with a lock {seconds['--lock',]:.2f} s")
-    print(f"      apply of {ACCOUNTS} new {many[()]:.1f} s, with locks {many['--lock',]:.1f} s")
+    more, later = calls[WITH] - calls[WITHOUT], trips[WITH] - trips[WITHOUT]
+    share = many[WITH] / many[WITHOUT]
+    print(f"      create-sa {seconds[WITHOUT]:.2f} s, with a lock {seconds[WITH]:.2f} s")
+    print(f"      apply of {ACCOUNTS} new {many[WITHOUT]:.1f} s, with locks {many[WITH]:.1f} s")
     return [
         report("calls more with a lock", f"{more}", "3", holds=more <= 3),
         report("sequential round trips more", f"{later}", "1", holds=later <= 1),
@@ -48,7 +49,7 @@ def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
 def _apply(env: Mapping[str, str], flags: tuple[str, ...]) -> float:
     accounts = [
         {
-            "metadata": {"name": f"many-{len(flags)}-{number}", "namespace": "default"},
+            "metadata": {"name": f"many{flags[0]}-{number}", "namespace": "default"},
             "attachPolicyARNs": [POLICY],
         }
         for number in range(ACCOUNTS)

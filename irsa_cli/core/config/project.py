@@ -43,7 +43,7 @@ def parse_project(text: str, source: str) -> Project:
     documents = compose(text, source)
     for node in documents[1:]:
         reader.problem(node, "one document is expected")
-    boundary, required, lock, namespace = "", False, False, ""
+    boundary, required, lock, namespace = "", False, True, ""
     timeout: float | None = None
     for node in documents[:1]:
         if not isinstance(node, MappingNode):

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from irsa_cli.core.binding import account_changes, attached_trust
@@ -154,16 +154,24 @@ def counted_on(desired: DesiredState, current: CurrentState) -> list[Change]:
 
     As changes that change nothing, by which the locks are found that such a run holds.
     """
-    found: list[Change] = []
-    if current.provider is not None:
-        arn = desired.identity.provider_arn
-        found.append(Change(Kind.PROVIDER, (arn,), current.provider, current.provider))
-    if current.namespace_exists and not desired.role_only:
-        found.append(Change(Kind.NAMESPACE, (desired.namespace,), NamespaceState(), NamespaceState()))
+    found = groundwork_counted_on(
+        desired.identity.provider_arn,
+        current.provider,
+        [desired.namespace] if current.namespace_exists and not desired.role_only else [],
+    )
     if current.role is not None and desired.role is None:
         trust = DocumentState(current.role.state.trust)
         found.append(Change(Kind.TRUST_POLICY, (desired.role_name,), trust, trust))
     return found
+
+
+def groundwork_counted_on(
+    arn: str, provider: ProviderState | None, namespaces: Iterable[str]
+) -> list[Change]:
+    """A provider (its ARN) and namespaces that are there, as changes that change nothing."""
+    found = [Change(Kind.PROVIDER, (arn,), provider, provider)] if provider is not None else []
+    there = NamespaceState()
+    return found + [Change(Kind.NAMESPACE, (name,), there, there) for name in namespaces]
 
 
 def _policy_changes(desired: DesiredState, current: CurrentState) -> list[Change]:

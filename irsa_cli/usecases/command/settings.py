@@ -41,6 +41,15 @@ class HeldLocks(Fence, Protocol):
         """Seconds for which it was waited for other runs' locks."""
         ...
 
+    def take_meanwhile(self) -> None:
+        """Take what is taken while it is looked what is there."""
+        ...
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether any is held, or taken meanwhile."""
+        ...
+
     def busy(self) -> frozenset[str]:
         """What other runs have locks for, as `secure` takes it."""
         ...
@@ -55,7 +64,7 @@ class HeldLocks(Fence, Protocol):
     ) -> None:
         """Hold what these changes need, and what they count on where others are `busy` with it.
 
-        Raises `LookAgain` when that was not held before.
+        Raises `LookAgain` when that was not held while it was looked, and that makes a difference.
         """
         ...
 

@@ -38,7 +38,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.advice import in_terms_of_files
 from irsa_cli.usecases.files.delete_files import Deletions
 from irsa_cli.usecases.files.entries import Entries
-from irsa_cli.usecases.files.groundwork import Laid
+from irsa_cli.usecases.files.groundwork import Ground, Laid
 from irsa_cli.usecases.files.prune import is_prune_candidate, prune_candidates
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.targets import Place, place_name
@@ -73,6 +73,8 @@ class Site:
     """What tells this cluster from the others of the run; '' where there are none."""
     roles: dict[str, str] = field(default_factory=dict)
     """The ARNs of the roles of the entries that are as desired by now, or would be in a dry run."""
+    others: set[str] = field(default_factory=set)
+    """What other runs had locks for when it was looked what is there."""
     told: set[str] = field(default_factory=set)
     """What is going to be pruned, as it was told: with its locks it is looked at again."""
 
@@ -133,8 +135,10 @@ class Site:
             ground = snapshot.lay_ground(
                 [desired for _, desired in desired_states], associate=self.place.with_oidc
             )
-            if self.settings.hold is not None and len(ground.plan):
-                self.settings.hold.secure(ground.plan)
+            if (hold := self.settings.hold) is not None:
+                self.others.clear()
+                self.others.update(hold.busy())
+                hold.secure(ground.plan, counted_on=ground.there, busy=self.others)
             for item in broken:
                 note(item)
             laid = self._lay(ground, note)
@@ -159,7 +163,7 @@ class Site:
     def _build(
         self,
         desired_states: Sequence[tuple[Binding, DesiredState]],
-        laid: _Ground,
+        laid: Ground,
         snapshot: Snapshot,
         pace: Pace,
         note: Callable[[Item], None],
@@ -236,7 +240,7 @@ class Site:
         def work(held: Settings) -> Result:
             looks = (snapshot.observe, snapshot.observe_anew)
             context = self._context(binding)
-            one = Work(self.connection, desired, converge, held, context, *looks, self.asked)
+            one = Work(self.connection, desired, converge, held, context, *looks, self.asked, self.others)
             return self._settled(str(binding), one)
 
         item = self._item(binding, lambda: when_needed(self.locks, settings, [lock], work))
@@ -277,9 +281,9 @@ class Site:
     def _context(self, binding: object) -> RunContext:
         return RunContext.of(Command.APPLY, self.connection, str(binding))
 
-    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> _Ground:
+    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> Ground:
         """Make what all build on, or only show it."""
-        laid = _Ground(self.settings)
+        laid = Ground(self.settings)
         if not len(ground.plan):
             return laid
         settings = replace(self.settings, started=time.monotonic())
@@ -348,34 +352,6 @@ class Site:
     def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
         """What each entry means here, or why it can't be meant."""
         return Entries(self.place, self.request, self.connection, snapshot).desired_states()
-
-
-@dataclass
-class _Ground:
-    """The groundwork of one cluster: `ready` to be built on, and `laid` by this run where it was needed."""
-
-    settings: Settings
-    ready: bool = True
-    laid: Laid | None = None
-
-    def release(self, desired: DesiredState) -> None:
-        """See `Laid.release`."""
-        if self.laid is not None:
-            self.laid.release(desired)
-
-    def end(self, *, wholly: bool) -> None:
-        """See `Laid.end`; what was rolled back is told."""
-        if self.laid is None:
-            return
-        before = self.laid.result.changes
-        self.laid.end(wholly=wholly)
-        gone = [
-            f"{item.change.kind.value} {item.change.name}"
-            for item, was in zip(self.laid.result.changes, before, strict=True)
-            if item.state == "undone" and was.state == "done"
-        ]
-        if gone:
-            self.settings.note(f"Taken back, as nothing needs it: {', '.join(gone)}")
 
 
 def _arns(binding: Binding) -> Iterator[str]:

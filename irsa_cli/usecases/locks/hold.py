@@ -13,6 +13,7 @@ from random import uniform
 
 from irsa_cli.core.marks.locks.lease import LeaseState
 from irsa_cli.core.marks.locks.names import Lock
+from irsa_cli.core.marks.locks.needed import is_all_new
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.values.clock import boot_seconds
 from irsa_cli.core.values.errors import ServiceError
@@ -65,8 +66,9 @@ class Registry:
 class Hold:
     """What one transaction holds. It is also what keeps the run from writing without it (`Fence`).
 
-    `needs` tells which locks the changes of a plan need, `late` is taken as soon as there is one, and what
-    `around` holds is not taken again. `begin` is called before a lock is taken. `cluster` is its name.
+    `needs` tells which locks the changes of a plan need, `late` is taken as soon as there is one, `meanwhile`
+    while it is looked what is there, and what `around` holds is not taken again. `begin` is called before a
+    lock is taken. `cluster` is its name.
     """
 
     taker: Taker
@@ -78,10 +80,15 @@ class Hold:
     pause: Pause
     note: Note
     late: frozenset[Lock] = frozenset()
+    meanwhile: frozenset[Lock] = frozenset()
     around: Hold | None = None
     held: dict[Lock, HeldLock] = field(default_factory=dict)
     waited: float = 0.0
     """See `HeldLocks`."""
+    _without: bool = False
+    """Whether it was looked before all was held."""
+    _waited_before: float = 0.0
+    """What `waited` was when it was looked."""
 
     @property
     def holder(self) -> str:
@@ -90,9 +97,19 @@ class Hold:
 
     # Taking
 
+    @property
+    def is_begun(self) -> bool:
+        """See `HeldLocks`."""
+        return bool(self.held or self.meanwhile)
+
     def busy(self) -> frozenset[str]:
-        """The names of the Leases of other runs; none is looked for before this one holds anything."""
-        return self.taker.held_by_others() if self.held else frozenset()
+        """See `HeldLocks`."""
+        return self.taker.held_by_others()
+
+    def take_meanwhile(self) -> None:
+        """Take what is taken while it is looked what is there; see `secure`."""
+        self._waited_before = self.waited
+        self._without = self._more(self.meanwhile)
 
     def secure(
         self,
@@ -103,10 +120,18 @@ class Hold:
     ) -> None:
         """Hold what a plan needs, and what it counts on where another run is `busy` with that.
 
-        Raises `LookAgain` when that was not held while the plan was made.
+        That another run is at work on just this is waited for also when there is nothing to change.
+
+        Raises `LookAgain` when that was not held while it was looked what is there, except for a plan that
+        only creates, and for which nobody was waited: the servers compare each of its changes themselves.
         """
-        waited_for = (lock for lock in self.needs(counted_on) if lock.name in busy)
-        if self._more({*self.needs(changes), *self.late, *waited_for}):
+        plan = tuple(changes)
+        waited_for = {lock for lock in (*self.needs(counted_on), *self.late) if lock.name in busy}
+        needed = {*self.needs(plan), *(self.late if plan else ()), *waited_for}
+        taken = self._more(needed) or self._without
+        compared = is_all_new(plan) and not waited_for and self.waited == self._waited_before
+        self._without, self._waited_before = False, self.waited
+        if taken and not compared:
             raise LookAgain
 
     def complete(self) -> bool:

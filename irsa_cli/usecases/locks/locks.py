@@ -6,6 +6,7 @@ How they are taken is in `irsa_cli.usecases.locks.hold`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -27,6 +28,9 @@ from irsa_cli.usecases.locks.taking import Taker
 
 T = TypeVar("T")
 
+RELEASING = 8
+"""How many give back what they held at the same time, while others go on."""
+
 UNREACHED = "Without a lock: this run does not use the cluster's API."
 
 
@@ -44,6 +48,7 @@ class Locks:
     presence: Presence | None = None
     registry: Registry = field(default_factory=Registry)
     renewal: LockRenewal | None = None
+    releasing: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(RELEASING))
 
     @classmethod
     @contextmanager
@@ -63,6 +68,7 @@ class Locks:
         try:
             yield locks
         finally:
+            locks.releasing.shutdown()
             locks.renewal.end()
             presence.end(left=locks.registry.uncertain)
 
@@ -73,12 +79,15 @@ class Locks:
         wanted: Iterable[Lock] = (),
         *,
         when_needed: Iterable[Lock] = (),
+        meanwhile: Iterable[Lock] = (),
         pause: Pause | None = None,
+        wait: bool = True,
     ) -> Iterator[Settings]:
         """The settings of a run that holds what is wanted, and takes more when its plan needs it.
 
-        `when_needed`: what it takes as soon as its plan has a change at all. What `settings` hold already is
-        not taken again.
+        `when_needed`: what it takes as soon as its plan has a change at all. `meanwhile`: what it takes while
+        it looks what is there. What `settings` hold already is not taken again. Without `wait`, all is given
+        back at the latest when the command has ended in this cluster.
         """
         if self.taker is None:
             yield settings
@@ -93,13 +102,17 @@ class Locks:
             pause or _pause(settings),
             settings.note,
             late=frozenset(when_needed),
+            meanwhile=frozenset(meanwhile),
             around=settings.hold if isinstance(settings.hold, Hold) else None,
         )
         try:
             hold.take(wanted)
             yield replace(settings, hold=hold)
         finally:
-            hold.release()
+            if wait:
+                hold.release()
+            else:
+                self.releasing.submit(hold.release)
 
     def _begin(self) -> None:
         """What has to be there before the first lock is taken."""
@@ -123,12 +136,13 @@ def locked(
     wanted: Iterable[Lock] = (),
     *,
     when_needed: Iterable[Lock] = (),
+    meanwhile: Iterable[Lock] = (),
     pause: Pause | None = None,
 ) -> Iterator[Settings]:
     """For a command with one transaction: see `Locks.holding`."""
     with (
         Locks.of(connection, settings, command) as locks,
-        locks.holding(settings, wanted, when_needed=when_needed, pause=pause) as held,
+        locks.holding(settings, wanted, when_needed=when_needed, meanwhile=meanwhile, pause=pause) as held,
     ):
         yield held
 
@@ -139,7 +153,7 @@ def when_needed(
     """Do one of many, which takes its locks as soon as it has something to change."""
     if locks is None:
         return work(settings)
-    with locks.holding(settings, when_needed=wanted) as held:
+    with locks.holding(settings, when_needed=wanted, wait=False) as held:
         return work(held)
 
 

@@ -18,7 +18,7 @@ from irsa_cli.aws import listing
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
-from irsa_cli.core.planning.create import provider_changes
+from irsa_cli.core.planning.create import groundwork_counted_on, provider_changes
 from irsa_cli.core.policies import policy
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
@@ -38,6 +38,8 @@ class Groundwork:
     plan: Plan
     provider: ProviderState | None
     namespaces: frozenset[str]
+    there: tuple[Change, ...] = ()
+    """What is there of it already, as changes that change nothing."""
 
 
 class Snapshot:
@@ -59,8 +61,8 @@ class Snapshot:
         cluster, iam = connection.cluster, connection.iam
         self._path = default_role_path(cluster.name)
         self._roles = self._pool.submit(listing.list_roles, iam, self._path)
-        arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
-        self._provider = self._pool.submit(reading.provider, iam, arn)
+        self._provider_arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+        self._provider = self._pool.submit(reading.provider, iam, self._provider_arn)
         self._accounts = self._pool.submit(connection.kube.service_accounts)
         self._namespaces = self._pool.submit(connection.kube.namespaces)
 
@@ -109,7 +111,10 @@ class Snapshot:
         changes += [
             Change(Kind.NAMESPACE, (name,), None, wanted[name]) for name in sorted(wanted.keys() - there)
         ]
-        self._groundwork = Groundwork(Plan.of(changes), provider, frozenset(there | wanted.keys()))
+        found = groundwork_counted_on(self._provider_arn, self._provider.result(), wanted.keys() & there)
+        self._groundwork = Groundwork(
+            Plan.of(changes), provider, frozenset(there | wanted.keys()), tuple(found)
+        )
         return self._groundwork
 
     def _is_home(self, desired: DesiredState) -> bool:

@@ -43,12 +43,12 @@ def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     desired = desired_state_of(spec, connection.cluster, request.options)
     connection.announce(settings.note)
     lock = binding_lock(desired.namespace, desired.name)
-    with locked(connection, settings, Command.CREATE_SA, [lock]) as held:
+    with locked(connection, settings, Command.CREATE_SA, meanwhile=[lock]) as held:
         return _create(connection, desired, held)
 
 
 def _create(connection: Connection, desired: DesiredState, settings: Settings) -> Result:
-    """The same where the cluster is connected, and the lock held."""
+    """The same where the cluster is connected."""
     context = RunContext.of(Command.CREATE_SA, connection, f"{desired.namespace}/{desired.name}")
     made = lambda story, change: satisfies(desired, change)  # noqa: E731 - asked before and after
     earlier = going_on(settings, context, made, also=("apply", "delete-sa"))

@@ -7,7 +7,7 @@ What is planned differs from command to command (`irsa_cli.core.planning.create`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import sleep, time
@@ -70,6 +70,8 @@ class Work:
     look_anew: Callable[[DesiredState], CurrentState] | None = None
     asked: Question | None = None
     """What was asked of EKS for several; one that is to be verified asks for itself."""
+    others: Collection[str] = ()
+    """What other runs had locks for when it was looked for several."""
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between, or may have taken away what was found."""
@@ -95,12 +97,15 @@ class Work:
     def _attempt(self, look: Callable[[DesiredState], CurrentState]) -> Result:
         """One attempt."""
         hold = self.settings.hold
-        with naming_caller(self.connection.aws.caller), ThreadPoolExecutor(1) as pool:
-            busy = pool.submit(hold.busy) if hold is not None else None
+        with naming_caller(self.connection.aws.caller), ThreadPoolExecutor(2) as pool:
+            taken = pool.submit(hold.take_meanwhile) if hold is not None else None
+            busy = pool.submit(hold.busy) if hold is not None and hold.is_begun else None
             current = look(self.desired)
-            others = busy.result() if busy is not None else ()
+            if taken is not None:
+                taken.result()
+            others = busy.result() if busy is not None else self.others
         todo = self.planner(self.desired, current)
-        if hold is not None and len(todo):
+        if hold is not None:
             hold.secure(todo, counted_on=counted_on(self.desired, current), busy=others)
         warnings = self._warnings(current, todo)
         result = self._carry_out(todo)

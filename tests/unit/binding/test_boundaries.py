@@ -93,6 +93,9 @@ def test_the_nearest_file_counts(tmp_path: Path) -> None:
     assert read_project(below) == Project(str(tmp_path / NAME), ONE, require_permissions_boundary=True)
     (tmp_path / "a" / NAME).write_text("")
     assert read_project(below) == Project(str(tmp_path / "a" / NAME))
+    assert read_project(below).lock
+    (below / NAME).write_text("lock: false\n")
+    assert not read_project(below).lock
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "large", "latin", "open"])

@@ -48,7 +48,7 @@ def test_every_journal_has_the_same_fields(play: Play, case: Case) -> None:
     for context in found:
         command = Command("delete-sa" if context["command"] == "delete-sa" else arguments[0].split()[0])
         more = {"request"} if command is Command.UPDATE_SA else set()
-        assert set(context) == {"command", "cluster", "serviceAccount", "target", "gated"} | more
+        assert set(context) == {"command", "cluster", "serviceAccount", "target", "gated", "lock"} | more
         assert context["command"] == command.value
         target = context["target"]
         assert isinstance(target, dict)

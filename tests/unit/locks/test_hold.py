@@ -13,6 +13,9 @@ import pytest
 
 from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer
 from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks.needed import is_all_new
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import NamespaceState, Present
 from irsa_cli.core.values.errors import IrsaError, LockLost, Refused
 from irsa_cli.usecases.command.look_again import LookAgain
 from irsa_cli.usecases.command.settings import Settings
@@ -26,6 +29,8 @@ from tests.support.memory.iam import Refusal
 
 A, B = Lock(LockScope.BINDING, "ns/a"), Lock(LockScope.BINDING, "ns/b")
 SPACE, ROLE = Lock(LockScope.NAMESPACE, "ns"), Lock(LockScope.ROLE, "arn:aws:iam::111122223333:role/r")
+CREATION = Change(Kind.NAMESPACE, ("ns",), None, NamespaceState())
+DELETION = CREATION.inverse
 
 
 @dataclass
@@ -249,15 +254,66 @@ def test_what_a_plan_needs_besides_is_taken_in_order_and_looked_at_again(table: 
     run = table.run("r1", late=frozenset([A]))
     table.needed = [ROLE]
     with pytest.raises(LookAgain):
-        run.hold.secure([])
+        run.hold.secure([DELETION])
     assert run.held == [A, ROLE]
     table.needed = [SPACE]
     with pytest.raises(LookAgain):
-        run.hold.secure([])
+        run.hold.secure([DELETION])
     assert run.held == [A, SPACE, ROLE]
-    run.hold.secure([])
+    run.hold.secure([DELETION])
     assert not run.hold.complete()
     assert table.cloud.calls.count("delete leases") == 1  # ROLE sorts behind SPACE.
+
+
+def test_what_only_creates_is_not_looked_at_again(table: Table) -> None:
+    """The servers find out when a name is taken by now."""
+    run = table.run("r1", meanwhile=frozenset([A]))
+    table.needed = [SPACE]
+    run.hold.take_meanwhile()
+    run.hold.secure([CREATION])
+    assert run.held == [A, SPACE]
+
+
+def test_what_was_waited_for_is_looked_at_again(table: Table) -> None:
+    first, second = table.run("r1"), table.run("r2", meanwhile=frozenset([A]))
+    first.hold.take([A])
+    table.meanwhile = first.hold.release
+    second.hold.take_meanwhile()
+    with pytest.raises(LookAgain):
+        second.hold.secure([CREATION])
+    second.hold.take_meanwhile()
+    second.hold.secure([CREATION])
+
+
+def test_that_nothing_is_to_be_changed_is_true_only_with_the_lock(table: Table) -> None:
+    run = table.run("r1", meanwhile=frozenset([A]))
+    run.hold.take_meanwhile()
+    with pytest.raises(LookAgain):
+        run.hold.secure([])
+    run.hold.take_meanwhile()
+    run.hold.secure([])
+    assert run.held == [A]
+
+
+def test_what_is_counted_on_is_waited_for_where_another_run_is_at_work_on_it(table: Table) -> None:
+    first, second = table.run("r1"), table.run("r2", late=frozenset([A]))
+    first.hold.take([SPACE])
+    busy = second.hold.busy()
+    assert busy == {SPACE.name}
+    table.needed = [SPACE]
+    table.meanwhile = first.hold.release
+    with pytest.raises(LookAgain):
+        second.hold.secure([], counted_on=[CREATION], busy=busy)
+    assert second.held == [SPACE]
+
+
+def test_new_are_creations_and_what_is_put_onto_them() -> None:
+    policy = Change(Kind.AUDIENCE, ("ns", "sts.amazonaws.com"), None, Present())
+    assert is_all_new([CREATION])
+    assert not is_all_new([])
+    assert not is_all_new([DELETION])
+    assert not is_all_new([CREATION, policy])  # Of a provider that was there before.
+    assert not is_all_new([CREATION, Change(Kind.NAMESPACE, ("other",), NamespaceState(), None)])
 
 
 def test_what_is_around_is_not_taken_again(table: Table) -> None:

@@ -120,7 +120,10 @@ def test_a_role_of_somebody_elses_is_not_written_without_the_flag(play: Play) ->
 
 
 def test_another_run_that_has_made_the_same_meanwhile_is_no_failure(play: Play) -> None:
-    """It begins and ends while this one is about to make the role: all of it is done then."""
+    """It holds no lock, begins and ends while this one is about to make the role: all of it is done then.
+
+    Only the namespace is told of, which both need (3).
+    """
     provider(play)
     before = copy.deepcopy((play.cloud.iam, play.cloud.kube))
     play.irsa(*CREATE)
@@ -131,7 +134,8 @@ def test_another_run_that_has_made_the_same_meanwhile_is_no_failure(play: Play) 
         play.cloud.iam, play.cloud.kube = done
 
     play.cloud.meanwhile("CreateRole", end)
-    play.irsa(*CREATE, "--state-dir", str(play.folder / "elsewhere"))
+    ran = play.irsa(*CREATE, "--state-dir", str(play.folder / "elsewhere"), code=None)
+    assert ran.code in (0, 3)
     assert set(play.world.roles) == set(world.roles)
     assert play.world.accounts == world.accounts
 

@@ -37,6 +37,16 @@ def _shared(change: Change, made: set[tuple[Kind, tuple[str, ...]]], cluster: Cl
             yield Lock.of_role(cluster.account, target[0], cluster.partition)
 
 
+def is_all_new(changes: Iterable[Change]) -> bool:
+    """Whether there are changes, and each creates an object, or is about one that they create.
+
+    A name (or an issuer) is taken once, so the create calls themselves find out when a plan is out of date.
+    """
+    every = tuple(changes)
+    made = {change.object for change in every if change.kind.is_whole and change.before is None}
+    return bool(every) and all(change.object in made for change in every)
+
+
 def locks_of(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
     """All locks that a plan needs."""
     every = tuple(changes)
