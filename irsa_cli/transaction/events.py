@@ -9,9 +9,11 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.values.errors import Claimed, MadeAgain
+from irsa_cli.core.values.errors import Claimed, LockLost, MadeAgain
+from irsa_cli.transaction.story import TAKEN_OVER
 
 
 class Step(Enum):
@@ -66,8 +68,14 @@ class Leftover:
         return isinstance(self.error, MadeAgain) or (isinstance(self.error, Claimed) and self.error.ended)
 
 
+def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:
+    """How a rollback ended, for the journal; and that the lock was another run's by then, where it was."""
+    taken = any(isinstance(item.error, LockLost) and item.error.taken_over for item in leftovers)
+    return {"outcome": outcome_of(leftovers), **({TAKEN_OVER: True} if taken else {})}
+
+
 def outcome_of(leftovers: Sequence[Leftover]) -> str:
-    """How a rollback ended, for the journal.
+    """How a rollback ended.
 
     It is over also where what is left only has to be told: it was made again, or another run that has come to
     its end uses it.

@@ -22,7 +22,16 @@ from irsa_cli.core.plan.written import UnknownState, UnreadableChange, mapping, 
 from irsa_cli.transaction.journal import SEAL, VERSION, JournalError, bytes_of, refused
 from irsa_cli.transaction.private import NotPrivate, open_own
 from irsa_cli.transaction.seal import is_sealed
-from irsa_cli.transaction.story import ENDS, STEPS, TAKES_BACK, Record, Story, is_plain, is_transaction
+from irsa_cli.transaction.story import (
+    ENDS,
+    STEPS,
+    TAKEN_OVER,
+    TAKES_BACK,
+    Record,
+    Story,
+    is_plain,
+    is_transaction,
+)
 
 LARGEST = 64 * 1024 * 1024
 """Bytes; a plan for a thousand ServiceAccounts needs a few million."""
@@ -193,6 +202,7 @@ def _replay(story: Story, records: Sequence[Record], event: Mapping[str, Any]) -
         if outcome not in ENDS:
             raise UnknownState(f"the outcome {outcome!r}")
         story.outcome = outcome
+        story.taken_over = story.taken_over or bool(event.get(TAKEN_OVER))
         return
     if name not in STEPS:
         raise UnknownState(f"the step {name!r}")

@@ -14,7 +14,7 @@ from typing import Any
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.recovery.authority import recover_command
 from irsa_cli.transaction import steps as tracking
-from irsa_cli.transaction.events import Leftover, Listener, outcome_of
+from irsa_cli.transaction.events import Leftover, Listener, end_of
 from irsa_cli.transaction.folder import journals, looks_finished
 from irsa_cli.transaction.journal import Journal, JournalError, RefusedJournal
 from irsa_cli.transaction.protocol import Fence, Handler, Identity
@@ -143,7 +143,7 @@ def roll_back(
         stages = tracking.of_journal(story.stages, last_sent(path))
         rollback = Rollback(handlers, journal, listen, seconds=rollback_seconds, fence=fence)
         leftovers = rollback.undo(stages, takes_back(story))
-        rollback.note("outcome", outcome=outcome_of(leftovers))
+        rollback.note("outcome", **end_of(leftovers))
     finally:
         journal.close()
     return leftovers

@@ -16,7 +16,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.values.errors import Conflict, DeadlineExceeded, LockLost, Outcome, ServiceError
 from irsa_cli.core.values.patience import within
 from irsa_cli.transaction import steps as tracking
-from irsa_cli.transaction.events import Event, Listener, Report, Step, harmless, outcome_of
+from irsa_cli.transaction.events import Event, Listener, Report, Step, end_of, harmless
 from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run
 from irsa_cli.transaction.reading import last_sent, read
@@ -59,7 +59,7 @@ class Transaction:
             return tracking.report(self._stages, "committed", None, [])
         self._listen(Event(Step.ROLLBACK, error=error))
         leftovers = self._rollback.undo(self._stages, self._transaction)
-        self._rollback.note("outcome", outcome=outcome_of(leftovers))
+        self._rollback.note("outcome", **end_of(leftovers))
         outcome = "incomplete" if leftovers else "rolled-back"
         return tracking.report(self._stages, outcome, error, leftovers)
 
@@ -80,7 +80,7 @@ class Transaction:
         stuck = any(not isinstance(item.error, Conflict) for item in leftovers)
         undone = bool(steps) and all(step.record.undone for step in steps)
         outcome = "incomplete" if stuck else "rolled-back" if undone else "committed"
-        self._rollback.note("outcome", outcome=outcome)
+        self._rollback.note("outcome", **{**end_of(leftovers), "outcome": outcome})
         return tracking.report(self._stages, outcome, None, leftovers)
 
 

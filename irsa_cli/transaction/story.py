@@ -27,6 +27,9 @@ STEPS = ("begin", "done", "refused", "undo", "undone")
 TAKES_BACK = "takesBack"
 """In a journal's context: the transaction whose remains it rolls back, where that isn't its own."""
 
+TAKEN_OVER = "takenOver"
+"""In the line of an outcome: that another run has taken over the lock, and may have gone on from there."""
+
 LOCK = "lock"
 """In a journal's context: who holds the locks of the run, as its Leases say; not there without locks."""
 
@@ -99,6 +102,8 @@ class Story:
     context: Mapping[str, Any]
     stages: list[list[Record]]
     outcome: str = ""
+    taken_over: bool = False
+    """Whether another run has taken its lock over while it was not finished."""
     sealed: bool = False
     """Whether this user's irsa has written it, on this machine."""
 

@@ -156,6 +156,10 @@ def test_who_has_lost_its_lock_does_not_propose_to_undo_what_another_has_finishe
     assert (seen[0].code, first.code) == (0, 3), seen[0].err + first.err
     assert {item["repair"] for item in first.json["left"]} == {SAME_AGAIN}
     assert "irsa recover" not in first.err
+    again = locking.stage.irsa("recover", "--all", "--yes")
+    assert again.code == 4, again.err
+    assert "has taken over the lock" in again.err
+    assert locking.stage.role_of(locking.namespace, "app")["attached"] == [SQS]
     assert locking.irsa(*update).code == 0
     assert locking.stage.role_of(locking.namespace, "app")["attached"] == [SQS]
 
@@ -184,7 +188,7 @@ def test_who_can_not_renew_stops_and_takes_back(own: Locking) -> None:
 def test_who_may_not_lock_is_told_what_to_do_and_has_written_nothing(locking: Locking) -> None:
     before = locking.stage.world()
     user = locking.stage.restricted(
-        (("get", "create", "patch", "delete"), ("serviceaccounts",)), (("get",), ("namespaces",))
+        (("get", "create", "patch", "delete"), ("serviceaccounts",)), (("get",), ("namespaces",)), locks=False
     )
     ran = locking.irsa("create-sa", *locking.app, *POLICY, user=user)
     assert ran.code == 4, ran.err

@@ -160,16 +160,16 @@ class Stage:
             aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def restricted(self, *rules: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
+    def restricted(self, *rules: tuple[tuple[str, ...], tuple[str, ...]], locks: bool = True) -> str:
         """The name of a new IAM user who may do all in AWS, and in Kubernetes only `(verbs, resources)`.
 
-        It may take locks, too. A real API server remembers a token for some seconds, so no two tests use the
+        With `locks` it may take locks, too. A real API server remembers a token for some seconds, so no two tests use the
         same user.
         """
         user = f"u-{uuid.uuid4().hex[:12]}"
         self.sandbox.add_user(user, policy=EVERYTHING)
-        locks = Rule(VERBS, ("leases",), groups=("coordination.k8s.io",))
-        self._grant(user, [*(Rule(verbs, resources) for verbs, resources in rules), locks])
+        more = [Rule(VERBS, ("leases",), groups=("coordination.k8s.io",))] if locks else []
+        self._grant(user, [*(Rule(verbs, resources) for verbs, resources in rules), *more])
         return user
 
     def account(self, namespace: str, name: str) -> Json | None:

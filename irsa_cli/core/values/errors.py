@@ -130,7 +130,14 @@ class DeadlineExceeded(IrsaError):
 
 
 class LockLost(IrsaError):
-    """The run holds its lock no more, or can't know whether it does: it must not write."""
+    """The run holds its lock no more, or can't know whether it does: it must not write.
+
+    `taken_over`: it is known that it does not. Another run may have gone on from what this one has left.
+    """
+
+    def __init__(self, message: str, *, reason: str = "", taken_over: bool = False) -> None:
+        super().__init__(message, reason=reason)
+        self.taken_over = taken_over
 
 
 class Outcome(Enum):

@@ -239,7 +239,8 @@ class Hold:
                 self.taker.renew(held)
             age = boot_seconds() - held.written
             if held.lost or age > longest:
-                raise lost(held.lock, held.lost or f"it could not be renewed for {age:.0f} s")
+                why = held.lost or f"it could not be renewed for {age:.0f} s"
+                raise lost(held.lock, why, taken_over=bool(held.lost))
 
     # Giving back
 

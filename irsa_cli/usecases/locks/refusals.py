@@ -60,6 +60,6 @@ def denied(error: ServiceError, namespace: str) -> IrsaError:
     )
 
 
-def lost(lock: Lock, why: str) -> LockLost:
+def lost(lock: Lock, why: str, *, taken_over: bool) -> LockLost:
     """The lock is another's by now, or nobody knows."""
-    return LockLost(f"the lock of {lock.words} is lost", reason=why)
+    return LockLost(f"the lock of {lock.words} is lost", reason=why, taken_over=taken_over)

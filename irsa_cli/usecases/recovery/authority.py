@@ -37,6 +37,7 @@ from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.recover import takes_back
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.connect import Connection, Target
+from irsa_cli.usecases.command.leftovers import SAME_AGAIN
 
 NOT_WRITTEN_HERE = "the journal of {} was not written by your irsa on this machine"
 
@@ -156,6 +157,25 @@ def _is_complete(name: str, state: RoleState, connection: Connection) -> bool:
     present = connection.kube.service_account(namespace, account) if slash else None
     annotations = (present or {}).get("metadata", {}).get("annotations") or {}
     return bool(annotations.get(ROLE_ARN_ANNOTATION) == arn)
+
+
+def check_lock(story: Story, *, named: bool, forward: bool) -> None:
+    """Raise `Refused` for a run whose lock another one has taken over: that one may have ended well.
+
+    No mark tells whose an update of a complete role is. `named`: as in `check_word`.
+    """
+    if not story.taken_over or named:
+        return
+    more = ("--forward",) if forward else ()
+    raise Refused(
+        f"another run has taken over the lock of transaction {story.transaction}",
+        reason="it may have gone on from what this one left: to recover this one could undo its work",
+        next_steps=(
+            SAME_AGAIN,
+            f"{recover_command(story.transaction, story.to_paste, *more, '--dry-run')}  # shows all of it",
+            f"{recover_command(story.transaction, story.to_paste, *more, '--yes')}  # does it all the same",
+        ),
+    )
 
 
 def check_word(story: Story, begun: Iterable[Change], *, named: bool, forward: bool) -> None:

@@ -52,6 +52,7 @@ from irsa_cli.usecases.locks.locks import locked
 from irsa_cli.usecases.recovery.authority import (
     NOT_WRITTEN_HERE,
     check_cluster,
+    check_lock,
     check_marks,
     check_way,
     check_word,
@@ -214,6 +215,7 @@ class _Work:
         story, forward = read(path), self.request.forward
         begun = [record.change for record in story.records if record.needs_undo]
         check_cluster(story, connection)
+        check_lock(story, named=named, forward=forward)
         with naming_caller(connection.aws.caller):
             todo = forward_changes(story) if forward else begun
             given_back = check_marks(story, path, todo, connection, forward=forward, named=named)
