@@ -94,7 +94,7 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
     """One line for each on standard output, what there is to say of it on standard error."""
     from irsa_cli.cli.plan_text import plan_lines
     from irsa_cli.cli.render import messages, show_document
-    from irsa_cli.cli.wording import say
+    from irsa_cli.cli.wording import put, say
     from irsa_cli.core.results.result import Ended
 
     if output != "text":
@@ -112,10 +112,10 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
             say(f"{account['namespace']}/{account['name']}  {ended}  {role}")
             lines = plan_lines(result) if result.ended is Ended.PLANNED else ()
             for line in lines:
-                click.echo(f"  {line}")
+                put(f"  {line}")
         if not quiet or result.error is not None or result.left:
             for line in messages(result, about=f"{account['namespace']}/{account['name']}: "):
-                click.echo(f"  {line}", err=True)
+                put(f"  {line}", err=True)
     if output == "text":
         for passed in done.passed:
             say(f"{passed.account}  passed over: {passed.why}")

@@ -10,7 +10,7 @@ import click
 from irsa_cli.cli.plan_text import change_lines
 from irsa_cli.cli.render import messages, show, show_document
 from irsa_cli.cli.unshown import showing
-from irsa_cli.cli.wording import mark, say
+from irsa_cli.cli.wording import mark, put, say
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.printable import visible
 
@@ -68,7 +68,7 @@ def finish_applied(done: AppliedList | Result, speaking: Speaking, *, dry_run: b
 def _show(done: AppliedList, output: str, *, quiet: bool) -> None:
     if output == "text":
         for line in _text(done):
-            click.echo(line)
+            put(line)
     else:
         show_document(done.to_json(), output)
     for line in _messages(done, quiet=quiet):

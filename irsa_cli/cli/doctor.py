@@ -121,15 +121,16 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
     from irsa_cli.cli.doctor_render import lines
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
+    from irsa_cli.cli.wording import put
     from irsa_cli.core.verification.report import VerificationReport
 
     if speaking.output == "text":
         for line in lines(diagnosis, everything=speaking.verbose):
-            click.echo(line)
+            put(line)
     else:
         show_document(diagnosis.to_json(), speaking.output)
     for line in messages(VerificationReport(None, error=diagnosis.error)):
-        click.echo(line, err=True)
+        put(line, err=True)
 
 
 def _explain(identifier: str, output: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Container, Iterable, Iterator
 
+from irsa_cli.cli.screen import is_unicode
 from irsa_cli.core.doctor.causes.seen import UNSEEN
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
@@ -19,8 +20,7 @@ _FEW = 6
 
 
 def _mark(verdict: Verdict) -> str:
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    return (_MARKS if encoding.startswith("utf") else _PLAIN)[verdict]
+    return (_MARKS if is_unicode(sys.stdout) else _PLAIN)[verdict]
 
 
 def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:

@@ -13,7 +13,7 @@ import click
 
 from irsa_cli import __version__
 from irsa_cli.cli.unshown import Unshown
-from irsa_cli.core.values.printable import visible
+from irsa_cli.cli.wording import say
 from irsa_cli.core.values.redaction import without_secrets
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
@@ -129,9 +129,9 @@ def _wrong_usage(error: click.ClickException) -> None:
         click.echo(err=True)
     # An error of files has lines of its own; those of a value are none.
     lines: Sequence[str] = getattr(error, "lines", None) or [error.format_message()]
-    click.echo(visible(without_secrets(f"Error: {lines[0]}")), err=True)
+    say(without_secrets(f"Error: {lines[0]}"), err=True)
     for line in lines[1:]:
-        click.echo(visible(without_secrets(f"  {line}")), err=True)
+        say(without_secrets(f"  {line}"), err=True)
 
 
 def _unwritable(error: BaseException | None) -> None:
@@ -139,7 +139,7 @@ def _unwritable(error: BaseException | None) -> None:
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         what = error.filename or "the output can't be written"
         with suppress(OSError):
-            click.echo(visible(f"Error: {what}: {error.strerror or error}"), err=True)
+            say(f"Error: {what}: {error.strerror or error}", err=True)
     # What is left in the buffer would fail once more at the interpreter's end, with an exit code of its own.
     # https://docs.python.org/3/library/signal.html#note-on-sigpipe
     with suppress(OSError):

@@ -13,7 +13,7 @@ import click
 from irsa_cli.cli.plan_text import change_lines, plan_lines
 from irsa_cli.cli.progress import KIND_WIDTH
 from irsa_cli.cli.render import messages, show_document
-from irsa_cli.cli.wording import describe, mark, say
+from irsa_cli.cli.wording import describe, mark, put, say
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.printable import visible
 
@@ -42,10 +42,10 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> None:
             say(f"{_named(result)}  {_words(result)}")
             if result.ended is Ended.PLANNED:
                 for line in plan_lines(result):
-                    click.echo(f"  {line}")
+                    put(f"  {line}")
         if not quiet or result.error is not None or result.left:
             for line in messages(result):
-                click.echo(f"  {line}", err=True)
+                put(f"  {line}", err=True)
     if output == "text":
         for skipped in done.skipped:
             say(f"{skipped.transaction}  skipped: {skipped.why}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.plan_text import plan_lines
-from irsa_cli.cli.wording import is_unicode, say
+from irsa_cli.cli.screen import is_unicode
+from irsa_cli.cli.wording import put, say
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import API_VERSION, Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
@@ -25,12 +26,12 @@ def show(result: Result, output: str, *, quiet: bool) -> None:
     """Print the result; in every form an error is told on standard error, too."""
     if output == "text":
         for line in text_lines(result):
-            click.echo(line)
+            put(line)
     else:
         show_document(result.to_json(), output)
     if not quiet or result.error is not None or result.left:
         for line in messages(result):
-            click.echo(line, err=True)
+            put(line, err=True)
 
 
 def show_stories(

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import click
 
 from irsa_cli.cli.render import error_lines, next_lines, show_document
-from irsa_cli.cli.wording import is_unicode, say
+from irsa_cli.cli.screen import is_unicode
+from irsa_cli.cli.wording import say
 from irsa_cli.core.verification.report import (
     Name,
     Permission,
