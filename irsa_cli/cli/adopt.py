@@ -84,7 +84,7 @@ def command(**options: Any) -> int:
     outcome.detailed = detailed
     with showing(outcome.exit_code, only_shows=settings.dry_run):
         if isinstance(outcome, Result):
-            show(outcome, speaking.output, quiet=speaking.quiet)
+            show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
         else:
             _show_all(outcome, speaking.output, quiet=speaking.quiet)
     return outcome.exit_code
@@ -110,7 +110,7 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
         if output == "text":
             ended = words.get(result.ended, result.ended.value)
             say(f"{account['namespace']}/{account['name']}  {ended}  {role}")
-            lines = plan_lines(result) if result.ended is Ended.PLANNED else ()
+            lines = plan_lines(result, whole=True) if result.ended is Ended.PLANNED else ()
             for line in lines:
                 put(f"  {line}")
         if not quiet or result.error is not None or result.left:

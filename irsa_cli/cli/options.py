@@ -286,7 +286,10 @@ def output_options(function: F) -> F:
             ),
             click.option("-q", "--quiet", is_flag=True, help="No progress; errors and the result only."),
             click.option(
-                "-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time."
+                "-v",
+                "--verbose",
+                is_flag=True,
+                help="Show each call to AWS and Kubernetes with its time, and every value of a plan.",
             ),
         ],
     )

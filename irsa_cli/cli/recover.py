@@ -215,7 +215,7 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking,
     planned = isinstance(outcome, Result) and outcome.ended is Ended.PLANNED
     with showing(outcome.exit_code, only_shows=planned):
         if isinstance(outcome, Result):
-            show(outcome, speaking.output, quiet=speaking.quiet)
+            show(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         else:
-            show_recoveries(outcome, speaking.output, quiet=speaking.quiet)
+            show_recoveries(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
     return outcome.exit_code

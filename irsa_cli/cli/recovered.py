@@ -33,7 +33,7 @@ _WORDS = {
 }
 
 
-def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> None:
+def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
     """Print how each transaction ended; errors on standard error."""
     if output != "text":
         show_document(done.to_json(), output)
@@ -41,7 +41,7 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> None:
         if output == "text":
             say(f"{_named(result)}  {_words(result)}")
             if result.ended is Ended.PLANNED:
-                for line in plan_lines(result):
+                for line in plan_lines(result, whole=verbose):
                     put(f"  {line}")
         if not quiet or result.error is not None or result.left:
             for line in messages(result):
@@ -60,7 +60,7 @@ def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
         yield from (visible(f"  Note: {note}") for note in result.notes)
         for change in (item.change for item in result.changes):
             if whole:
-                yield from change_lines([change])
+                yield from change_lines([change], whole=True)
             else:
                 yield visible(f"  {mark(change.action)} {change.kind.value:<{KIND_WIDTH}} {describe(change)}")
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.recovery.history import Story
 
 
-def show(result: Result, output: str, *, quiet: bool) -> None:
+def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> None:
     """Print the result; in every form an error is told on standard error, too."""
     if output == "text":
-        for line in text_lines(result):
+        for line in text_lines(result, whole=verbose):
             put(line)
     else:
         show_document(result.to_json(), output)
@@ -103,10 +103,10 @@ def as_yaml(document: Mapping[str, Any]) -> str:
     return text if text.replace("\n", "").isprintable() else dump(plain=True)
 
 
-def text_lines(result: Result) -> Iterator[str]:
-    """What is told on standard output."""
+def text_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
+    """What is told on standard output; `whole`: of a plan every value."""
     if result.ended is Ended.PLANNED:
-        yield from plan_lines(result)
+        yield from plan_lines(result, whole=whole)
     elif result.ended is Ended.COMMITTED:
         yield visible(f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip())
     elif result.ended is Ended.UNCHANGED:
