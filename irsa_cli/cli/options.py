@@ -270,6 +270,9 @@ state_dir_option = click.option(
 )
 
 
+no_headers_option = click.option("--no-headers", is_flag=True, help="Tables without their first line.")
+
+
 def output_options(function: F) -> F:
     """How a command speaks."""
     formats = click.Choice(["text", "json", "yaml"])

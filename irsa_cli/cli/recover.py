@@ -21,6 +21,7 @@ from irsa_cli.cli.options import (
     cluster_options,
     filled,
     kube_options,
+    no_headers_option,
     output_options,
     state_dir_option,
 )
@@ -79,6 +80,7 @@ _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
     default=60.0,
     help="How long taking one transaction back may last. [default: 60s]",
 )
+@no_headers_option
 @state_dir_option
 @output_options
 def command(**options: Any) -> int:
@@ -108,7 +110,7 @@ def command(**options: Any) -> int:
         return _by_cluster(options, settings, speaking, progress)
     if options["transaction"] or options["everything"]:
         return _by_journal(options, settings, speaking, progress)
-    return _list(settings, speaking)
+    return _list(settings, speaking, headers=not options["no_headers"])
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -130,14 +132,18 @@ def _check(options: dict[str, Any]) -> None:
             raise click.UsageError(f"--{flag.replace('_', '-')} needs a transaction, or --all")
 
 
-def _list(settings: Settings, speaking: Speaking) -> int:
-    from irsa_cli.cli.render import show_stories
+def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
+    from irsa_cli.cli.stories_render import show_stories
+    from irsa_cli.cli.wording import say
     from irsa_cli.core.results.result import worst
     from irsa_cli.usecases.recovery.history import unfinished_of
 
     found = unfinished_of(settings.state_dir)
     none = "No unfinished transactions on this machine."
-    show_stories(found.stories, found.unreadable, speaking.output, none=none)
+    show_stories(found.stories, found.unreadable, speaking.output, none=none, headers=headers)
+    if found.stories and speaking.output == "text" and not speaking.quiet:
+        say("Next:", err=True)
+        say(f"  irsa recover {found.stories[-1].transaction}  # rolls it back; --forward goes on", err=True)
     return worst([int(error.exit_code) for error in found.unreadable.values()])
 
 

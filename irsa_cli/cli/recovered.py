@@ -5,6 +5,7 @@ The result of a single transaction is shown as every result is, by `irsa_cli.cli
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from irsa_cli.core.values.printable import visible
 if TYPE_CHECKING:
     from irsa_cli.core.recovery.leftovers import Leftovers
     from irsa_cli.core.recovery.report import Found, Recoveries
+    from irsa_cli.core.values.cluster import Cluster
 
 _WORDS = {
     Ended.ROLLED_BACK: "taken back",
@@ -90,9 +92,20 @@ def show_found(found: Found, output: str) -> int:
     name = found.cluster.name
     if not found.leftovers:
         click.echo(f"No run has left anything unfinished in {name}.")
-    elif any(not found.why_not(leftovers) for leftovers in found.leftovers):
-        click.echo(f"To take it back: irsa recover --cluster {name} ID, or --all")
+    for leftovers in found.leftovers:
+        if not found.why_not(leftovers):
+            say("Next:", err=True)
+            step = f"irsa recover {leftovers.transaction} {_place(found.cluster)}"
+            say(f"  {step}  # rolls it back; or --all", err=True)
+            break
     return 0
+
+
+def _place(cluster: Cluster) -> str:
+    """The options that name a cluster."""
+    if cluster.arn.startswith("arn:"):
+        return shlex.join(["-c", cluster.name, "-r", cluster.region])
+    return shlex.join(["--issuer-url", cluster.issuer, "--account", cluster.account])
 
 
 def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import click
 
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.screen import is_unicode
-from irsa_cli.cli.wording import put, say
+from irsa_cli.cli.wording import put
 from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import API_VERSION, Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.printable import visible
 from irsa_cli.core.values.redaction import redacted
-
-if TYPE_CHECKING:
-    from irsa_cli.usecases.recovery.history import Story
 
 
 def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> None:
@@ -32,40 +29,6 @@ def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> 
     if not quiet or result.error is not None or result.left:
         for line in messages(result):
             put(line, err=True)
-
-
-def show_stories(
-    stories: Sequence[Story], unreadable: Mapping[str, Exception], output: str, *, none: str
-) -> None:
-    """Print transactions that were read from journals, one a line; `none` is said when there are none.
-
-    `unreadable` are those whose journals could not be read, and why.
-    """
-    if output != "text":
-        document = {
-            "apiVersion": API_VERSION,
-            "kind": "TransactionList",
-            "items": [{**story.to_json(), "outcome": story.outcome or "unfinished"} for story in stories],
-            "unreadable": [
-                {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
-                for name, error in unreadable.items()
-            ],
-        }
-        show_document(document, output)
-        return
-    for name, error in unreadable.items():
-        say(f"{name}  {'refused' if isinstance(error, Refused) else 'unreadable':<11}  {error}")
-        if isinstance(error, Refused):
-            for step in error.next_steps:
-                say(f"  {step}", err=True)
-    for story in stories:
-        what = story.context.get("serviceAccount") or ""
-        line = (
-            f"{story.transaction}  {story.outcome or 'unfinished':<11}  {story.context.get('command', '?')}"
-        )
-        say(f"{line}  {story.target.get('cluster', '?')}  {what}".rstrip())
-    if not stories and not unreadable:
-        click.echo(none)
 
 
 def show_document(document: Mapping[str, Any], output: str) -> None:

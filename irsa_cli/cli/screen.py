@@ -24,6 +24,7 @@ _HEADS = {
 }
 """The colour of the word that a line begins with."""
 _ASCII = str.maketrans({"✓": "=", "✗": "x", "…": "...", "·": "-", "→": "->"})
+_LEAST_INDENT = 8
 _LONGEST_INDENT = 6
 
 
@@ -72,6 +73,29 @@ def fitted(head: str, name: str, tail: str, stream: TextIO, *, width: int) -> st
     if room is not None:
         width = max(len(name), min(width, room - len(head) - len(tail) - 3))
     return f"{head} {name:<{width}}  {tail}"
+
+
+def hanging(head: str, text: str, stream: TextIO) -> list[str]:
+    """A text beside its `head`: on a terminal its words in lines below each other, else in one line.
+
+    No word is broken; where one has no room beside the head, the lines below the first begin further left.
+    """
+    room = columns(stream)
+    if room is None or len(head) + len(text) <= room or len(head) > room // 2:
+        return [f"{head}{text}".rstrip()]
+    import textwrap
+
+    longest = max(map(len, text.split()))
+    indent = max(min(len(head), room - longest), min(len(head), _LEAST_INDENT))
+    lines = textwrap.wrap(
+        text,
+        room,
+        initial_indent=" " * len(head),
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [f"{head}{lines[0][len(head) :]}".rstrip(), *lines[1:]]
 
 
 def painted(line: str) -> str:

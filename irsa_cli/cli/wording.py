@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from irsa_cli.core.plan.changes import Change
 
 _MARKS = {"create": "+", "update": "~", "delete": "-", "ok": "✓", "failed": "✗", "waiting": "…"}
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _PLAIN = {**_MARKS, "ok": "=", "failed": "x", "waiting": "..."}
 
 
@@ -47,3 +48,10 @@ def back_again(change: Change) -> str:
 def describe(change: Change) -> str:
     """What a change is about, as a person would name it."""
     return change.description
+
+
+def age(seconds: float) -> str:
+    """A span of time in its largest unit, as kubectl shows ages."""
+    whole = max(0, int(seconds))
+    size, unit = next(((size, unit) for size, unit in _UNITS if whole >= size), _UNITS[-1])
+    return f"{whole // size}{unit}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -267,7 +268,7 @@ def test_what_others_may_have_written_is_refused_and_told(small: Stage, case: st
         assert ran.code == 4, (arguments, ran.err)
         assert "may not be your own" in ran.err
     assert small.world() == half
-    assert f"{transaction}  refused" in small.irsa("history").out
+    assert re.search(rf"^{transaction} +\d+\w +refused ", small.irsa("history").out, re.MULTILINE)
     listed = small.irsa("recover", "-o", "json")
     assert (listed.code, [item["refused"] for item in listed.json["unreadable"]]) == (4, [True])
     for path in (folder.parent, folder, *folder.glob("*.jsonl")):

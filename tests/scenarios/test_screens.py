@@ -96,15 +96,31 @@ CASES = [
     Case("dumb", refusing, NEW, code=1, env={**UTF8, "TERM": "dumb"}),
     Case("ci", refusing, NEW, code=1, env={**UTF8, "CI": "true"}),
     Case("60-columns", refusing, NEW, code=1, columns=60),
+    Case("plan", nothing, (*NEW, "--dry-run")),
+    Case("apply-20", files, ("apply", "-f", "cluster.yaml", "--parallel", "1")),
+    Case("apply-plan", files, ("apply", "-f", "cluster.yaml", "--dry-run", "--include", "jobs/worker-0*")),
+    Case("get-sa", broken, ("get-sa", "-c", "demo"), columns=120),
+    Case("get-sa-wide", broken, ("get-sa", "-c", "demo", "-o", "wide"), columns=120),
+    Case("get-sa-60", broken, ("get-sa", "-c", "demo"), columns=60),
+    Case("get-sa-interrupted", interrupted, ("get-sa", "-c", "demo"), columns=120),
+    Case("describe-sa", made, ("describe-sa", "s3-reader", *OF)),
+    Case("describe-sa-interrupted", interrupted, ("describe-sa", "s3-reader", *OF), code=4),
+    Case("verify", made, ("verify", "s3-reader", *OF)),
+    Case("verify-all", broken, ("verify", "-A", "-c", "demo"), code=5),
+    Case("doctor", broken, ("doctor", "orphan", *OF), code=5),
+    Case("recover", interrupted, ("recover",)),
+    Case("recover-cluster", interrupted, ("recover", "-c", "demo", "--min-age", "0")),
+    Case("history", broken, ("history",)),
     Case("wrong-usage", nothing, ("create-sa", "x", "-c", "demo", "--timeout", "soon"), code=2),
 ]
 
 
 @pytest.fixture
-def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's own Kubernetes API, with the cluster's provider."""
+def desk(sandbox: Sandbox, tmp_path: Path) -> Stage:
+    """The sandbox's own Kubernetes API, with the cluster's provider and a namespace: one change comes after another."""
     stage = sandbox_stage(sandbox, "demo", tmp_path)
     assert stage.associate().code == 0
+    stage.make_namespace("backend")
     return stage
 
 
@@ -115,10 +131,10 @@ def environment(stage: Stage, env: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_screen_is_as_it_is_kept(small: Stage, case: Case) -> None:
-    case.stage(small)
+def test_a_screen_is_as_it_is_kept(desk: Stage, case: Case) -> None:
+    case.stage(desk)
     command = [sys.executable, "-m", "irsa_cli", *case.arguments]
-    code, pieces = watch(command, environment(small, case.env), small.folder, columns=case.columns)
+    code, pieces = watch(command, environment(desk, case.env), desk.folder, columns=case.columns)
     found = shown(drawn(pieces, case.columns))
     assert code == case.code, found
     kept = FOLDER / f"{case.name}.txt"
@@ -127,12 +143,12 @@ def test_a_screen_is_as_it_is_kept(small: Stage, case: Case) -> None:
     assert found == kept.read_text(encoding="utf-8")
 
 
-def test_colours_in_a_pipe_are_there_on_demand_only(small: Stage) -> None:
-    refusing(small)
+def test_colours_in_a_pipe_are_there_on_demand_only(desk: Stage) -> None:
+    refusing(desk)
     command = [sys.executable, "-m", "irsa_cli", *NEW]
 
     def run(**env: str) -> str:
-        everything = environment(small, {**UTF8, **env})
+        everything = environment(desk, {**UTF8, **env})
         return subprocess.run(command, env=everything, capture_output=True, text=True, check=False).stderr
 
     assert "\x1b" not in run()
