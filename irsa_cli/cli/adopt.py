@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -34,7 +35,7 @@ Examples:
 """
 
 
-@click.command("adopt", epilog=_EPILOG)
+@click.command("adopt", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument()
 @click.option("--all", "everything", is_flag=True, help="All ServiceAccounts with a role that is nobody's.")
 @click.option(
@@ -103,7 +104,7 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
         Ended.COMMITTED: "adopted",
         Ended.PLANNED: "would be adopted",
         Ended.UNCHANGED: "irsa's already",
-        Ended.ROLLED_BACK: "taken back",
+        Ended.ROLLED_BACK: "rolled back",
     }
     for result in done.items:
         account, role = result.facts["serviceAccount"], result.facts["role"]["arn"]

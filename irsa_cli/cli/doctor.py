@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -32,7 +33,7 @@ Examples:
 """
 
 
-@click.command("doctor", epilog=_EPILOG)
+@click.command("doctor", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("name", required=False)
 @namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None

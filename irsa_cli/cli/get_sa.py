@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -30,7 +31,7 @@ Examples:
 """
 
 
-@click.command("get-sa", epilog=_EPILOG)
+@click.command("get-sa", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument()
 @namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
@@ -65,7 +66,7 @@ Examples:
 @click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
 def command(**options: Any) -> int:
-    """List the ServiceAccounts that name a role, whoever made them, and what each is worth.
+    """List the ServiceAccounts that name a role, whoever made them, and the state of each.
 
     Also the roles of irsa's without a ServiceAccount. For each: role, who made it, its policies, and whether
     its trust policy admits the ServiceAccount. What is wrong with one, or can't be read, is said in its line,

@@ -6,10 +6,18 @@ from typing import Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import no_headers_option, output_options, state_dir_option
 
+_EPILOG = """
+\b
+Examples:
+  irsa history
+  irsa history -o json
+"""
 
-@click.command("history")
+
+@click.command("history", cls=HelpedCommand, epilog=_EPILOG)
 @no_headers_option
 @state_dir_option
 @output_options

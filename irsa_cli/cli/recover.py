@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     DURATION,
     Duration,
@@ -39,7 +40,7 @@ _EPILOG = """
 \b
 Examples:
   irsa recover                                    # lists what is unfinished on this machine
-  irsa recover 20260601T120000000Z-0a1b2c3d       # takes it back
+  irsa recover 20260601T120000000Z-0a1b2c3d       # rolls it back
   irsa recover 20260601T120000000Z-0a1b2c3d --forward
   irsa recover --cluster prod                     # lists what runs on other machines have left
   irsa recover --cluster prod --all
@@ -48,15 +49,15 @@ _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
 _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
 
 
-@click.command("recover", epilog=_EPILOG)
+@click.command("recover", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("transaction", required=False, callback=filled)
 @click.option("--all", "everything", is_flag=True, help="All that is unfinished, instead of one.")
-@click.option("--dry-run", is_flag=True, help="Show what would be taken back (or done), and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be rolled back (or done), and do nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do what would be shown, without a question on a terminal.")
 @click.option(
     "--forward",
     is_flag=True,
-    help="Go on to the desired state, by the journal, instead of taking back.",
+    help="Go on to the desired state, by the journal, instead of rolling back.",
 )
 @click.option(
     "--min-age",
@@ -78,13 +79,13 @@ _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
     cls=Once,
     type=DURATION,
     default=60.0,
-    help="How long taking one transaction back may last. [default: 60s]",
+    help="How long rolling one transaction back may take. [default: 60s]",
 )
 @no_headers_option
 @state_dir_option
 @output_options
 def command(**options: Any) -> int:
-    """Take back a transaction that was cut off, or go on with it.
+    """Roll back an interrupted transaction, or go on with it.
 
     Without TRANSACTION and --all, what is unfinished is listed. It is found by the journals of this
     machine, or with --cluster by what runs have left in the cluster and its account, wherever they

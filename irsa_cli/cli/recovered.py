@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from irsa_cli.core.values.cluster import Cluster
 
 _WORDS = {
-    Ended.ROLLED_BACK: "taken back",
+    Ended.ROLLED_BACK: "rolled back",
     Ended.COMMITTED: "done",
     Ended.PLANNED: "nothing was changed (dry run)",
     Ended.UNFINISHED: "still unfinished",
-    Ended.INCOMPLETE: "not taken back completely",
+    Ended.INCOMPLETE: "not rolled back completely",
     Ended.REFUSED: "refused",
     Ended.FAILED: "failed, nothing was changed",
     Ended.UNCHANGED: "nothing to do",
@@ -120,7 +120,7 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
         yield from (f"    to end it: {step}" for step in spared.next_steps)
     why_not = found.why_not(leftovers)
     if why_not and leftovers.stages:
-        yield f"  not taken back: {why_not}"
+        yield f"  not rolled back: {why_not}"
 
 
 def _age(seconds: float) -> str:

@@ -74,7 +74,7 @@ def text_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
         yield visible(f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip())
     elif result.ended is Ended.UNCHANGED:
         outcome = visible(_outcome(result))
-        yield f"Nothing to do: everything is as wished. {outcome}" if outcome else "Nothing to do."
+        yield f"Nothing to do: everything is as desired. {outcome}" if outcome else "Nothing to do."
     elif result.ended is Ended.ROLLED_BACK and result.error is None:
         yield f"{back_words(result)}."
 
@@ -83,7 +83,7 @@ def back_words(result: Result) -> str:
     """What a rollback has done as a whole: of a deletion, it gives."""
     again = [item.change for item in result.changes if item.state == "undone" and item.change.after is None]
     if not again:
-        return "Everything that the transaction did was taken back"
+        return "Everything that the transaction did was rolled back"
     return f"What the transaction had taken away is there again ({len(again)} attached or created again)"
 
 
@@ -201,15 +201,15 @@ def _aftermath(result: Result) -> Iterator[str]:
         yield from _unfinished(result)
     elif result.ended in (Ended.ROLLED_BACK, Ended.FAILED, Ended.REFUSED) and result.error is not None:
         undone = [item.change for item in result.changes if item.state == "undone"]
-        back = "Everything was taken back"
+        back = "Everything was rolled back"
         if any(change.after is None for change in undone):
             back = "Everything is as it was before: what was taken away was attached or created again"
         yield f"{back if undone else 'Nothing was changed'} (exit {code})."
 
 
 def _unfinished(result: Result) -> Iterator[str]:
-    """What of a plan is done, and what isn't, where nothing is taken back."""
-    yield f"Nothing was taken back: the transaction is unfinished (exit {result.exit_code})."
+    """What of a plan is done, and what isn't, where nothing is rolled back."""
+    yield f"Nothing was rolled back: the transaction is unfinished (exit {result.exit_code})."
     for item in result.changes:
         state = "done   " if item.state in ("done", "unchanged") else "missing"
         yield f"  {state}  {item.change.kind.value} {item.change.name}"

@@ -6,7 +6,6 @@ Asked by everything that prints; how a line is worded is `irsa_cli.cli.wording`'
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TextIO
 
 import click
@@ -64,7 +63,11 @@ def is_live(stream: TextIO) -> bool:
 
 def columns(stream: TextIO) -> int | None:
     """How many columns a line may have; None where lines are for programs, and are not broken."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
+    if not stream.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def fitted(head: str, name: str, tail: str, stream: TextIO, *, width: int) -> str:

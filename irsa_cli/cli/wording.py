@@ -42,7 +42,7 @@ def mark(what: str) -> str:
 
 def back_again(change: Change) -> str:
     """What has become of a change that a rollback has undone: to give something is never called to take."""
-    return "taken back" if change.after is not None else change.kind.traits.given_back
+    return "rolled back" if change.after is not None else change.kind.traits.given_back
 
 
 def describe(change: Change) -> str:

@@ -117,7 +117,7 @@ CASES = [
 
 @pytest.fixture
 def desk(sandbox: Sandbox, tmp_path: Path) -> Stage:
-    """The sandbox's own Kubernetes API, with the cluster's provider and a namespace: one change comes after another."""
+    """The sandbox's own Kubernetes API, with the cluster's provider and a namespace: changes come in turn."""
     stage = sandbox_stage(sandbox, "demo", tmp_path)
     assert stage.associate().code == 0
     stage.make_namespace("backend")
