@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import click
 
 from irsa_cli.cli.screen import fitted, is_live, painted, plain
 from irsa_cli.cli.wording import back_again, describe, mark, put
+from irsa_cli.core.values.doing import Doing, heard_by
 from irsa_cli.core.values.printable import visible
 from irsa_cli.core.values.redaction import redacted, without_secrets
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from irsa_cli.cli.spinner import Spinner
     from irsa_cli.usecases.command.events import Event, WireCall
 
+EVERY = 10.0
+"""Seconds between two lines that tell how far long work is, where there is no spinner."""
 KIND_WIDTH = 16
 LONGEST_CODE = 100
 NAME_WIDTH = 52
@@ -32,7 +36,7 @@ READING_SECONDS = 600.0
 class Progress:
     """Listens to a transaction and tells it line by line. Safe to use from several threads."""
 
-    def __init__(self, *, quiet: bool, verbose: bool) -> None:
+    def __init__(self, *, quiet: bool, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
         self._verbose = verbose
         self._lock = threading.Lock()
@@ -40,6 +44,9 @@ class Progress:
         self.seconds = READING_SECONDS
         """The time limit of the whole command."""
         self.live = is_live(sys.stderr) and not quiet
+        self._clock = clock
+        self._count = ""
+        self._told = clock()
 
     def __enter__(self) -> Progress:
         if self.live:
@@ -47,13 +54,33 @@ class Progress:
 
             self._status = Spinner()
             self._status.start()
+        self._told = self._clock()
+        heard_by(self.doing)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        heard_by(None)
         if self._status is not None:
             self._status.stop()
+
+    def doing(self, what: Doing) -> None:
+        """Show how far long work is: beside the spinner, else in a line every ten seconds at most."""
+        if what.total:
+            self._count = str(what) if what.done < what.total else ""
+            text = self._count
+        else:
+            text = ", ".join(filter(None, (self._count, str(what))))
+        if self._status is not None:
+            self._spin(visible(text))
+            return
+        with self._lock:
+            now = self._clock()
+            late = now - self._told >= EVERY
+            self._told = now if late else self._told
+        if late and text and not self._quiet:
+            self._say(visible(f"  {mark('waiting')} {text}"))
 
     def note(self, text: str) -> None:
         """Say something about the run."""
@@ -90,7 +117,7 @@ class Progress:
         elif event.step is Step.GATE:
             self._spin("Verifying")
         elif event.step is Step.WAITING:
-            self._say(visible(f"  {mark('waiting')} waiting: {event.text}"))
+            self.doing(Doing(f"waiting {event.text}"))
         elif event.step is Step.GATE_PASSED:
             self._say(_row(mark("ok"), "Verified", "STS accepts the token", _took(event.seconds)))
         elif event.step is Step.ROLLBACK:

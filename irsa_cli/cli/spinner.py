@@ -6,6 +6,7 @@ What is said there is `irsa_cli.cli.progress`'s business. Imports rich: imported
 from __future__ import annotations
 
 import sys
+import time
 
 from rich.console import Console
 from rich.live import Live
@@ -28,8 +29,11 @@ class Spinner:
             highlight=False,
         )
         name = "dots" if is_unicode(sys.stderr) else "line"
-        self._turning = Turning(name, _line(""), style="green")
-        self._live = Live(self._turning, console=self._console, refresh_per_second=12.5, transient=True)
+        self._turning = Turning(name, style="green")
+        self._text, self._started = "", time.monotonic()
+        self._live = Live(
+            get_renderable=self._drawn, console=self._console, refresh_per_second=12.5, transient=True
+        )
 
     def start(self) -> None:
         """Show it."""
@@ -41,13 +45,15 @@ class Spinner:
 
     def update(self, text: str) -> None:
         """Say something else beside it."""
-        self._turning.update(text=_line(text))
+        self._text = text
+
+    def _drawn(self) -> Turning:
+        """One line, with the time so far: what would wrap could not be cleared whole."""
+        seconds = int(time.monotonic() - self._started)
+        told = f"{self._text} ({seconds} s)".lstrip() if seconds else self._text
+        self._turning.update(text=Text(told, no_wrap=True, overflow="ellipsis"))
+        return self._turning
 
     def print(self, text: str) -> None:
         """Print a line above it; the line may have colours."""
         self._console.print(Text.from_ansi(text), soft_wrap=True)
-
-
-def _line(text: str) -> Text:
-    """One line: what would wrap could not be cleared whole."""
-    return Text(text, no_wrap=True, overflow="ellipsis")

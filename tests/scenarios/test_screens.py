@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -154,6 +155,25 @@ def test_colours_in_a_pipe_are_there_on_demand_only(desk: Stage) -> None:
     assert "\x1b" not in run()
     assert "\x1b[31m\x1b[1mError:\x1b[0m" in run(FORCE_COLOR="1")
     assert "\x1b" not in run(FORCE_COLOR="1", NO_COLOR="1")
+
+
+def seen(desk: Stage, *arguments: str) -> str:
+    """All that a terminal was sent, what was there for a moment, too."""
+    command = [sys.executable, "-m", "irsa_cli", *arguments]
+    code, pieces = watch(command, environment(desk, UTF8), desk.folder)
+    assert code == 0, pieces
+    return b"".join(pieces).decode()
+
+
+def test_who_waits_for_iam_sees_for_how_long(desk: Stage) -> None:
+    desk.sandbox.lag = 2.5
+    assert re.search(r"waiting for IAM to show .*, \d+ s of \d+ s", seen(desk, *NEW, "--verify"))
+
+
+def test_who_applies_many_sees_how_many_are_done(desk: Stage) -> None:
+    files(desk)
+    said = seen(desk, "apply", "-f", "cluster.yaml")
+    assert re.search(r"\b\d+ of 20 ServiceAccounts", said)
 
 
 def test_no_screen_is_kept_that_nothing_shows() -> None:
