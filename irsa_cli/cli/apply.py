@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, kube_options, output_options, run_options
 from irsa_cli.cli.role_options import allow_boundary_removal_option, take_boundary_rules
 
@@ -33,12 +34,12 @@ def apply_options(command: Any) -> Any:
             "--override-existing-serviceaccounts",
             "override",
             is_flag=True,
-            help="Let ServiceAccounts that have somebody else's role change to the wished one.",
+            help="Let ServiceAccounts that have somebody else's role change to the one in the file.",
         ),
         click.option(
             "--prune",
             is_flag=True,
-            help="Delete what irsa made in these clusters and no file wishes any more.",
+            help="Delete what irsa made in these clusters and no file has any more.",
         ),
         click.option(
             "--update-trust",
@@ -65,7 +66,7 @@ def apply_options(command: Any) -> Any:
     return command
 
 
-@click.command("apply", epilog=_EPILOG)
+@click.command("apply", cls=HelpedCommand, epilog=_EPILOG)
 @file_options
 @place_options
 @kube_options
@@ -78,9 +79,9 @@ def apply_options(command: Any) -> Any:
 @run_options
 @output_options
 def command(**options: Any) -> int:
-    """Make true what configuration files wish: what is missing is made, what differs is changed.
+    """Apply configuration files: create what is missing, change what differs.
 
-    One transaction for each ServiceAccount, many at the same time: an error of one takes only that one
+    One transaction for each ServiceAccount, many at the same time: an error of one rolls only that one
     back. What agrees costs no write. Reads eksctl's ClusterConfig and irsa's own Bindings.
     """
     return run(options, verify=options.pop("verify"))

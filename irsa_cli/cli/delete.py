@@ -8,10 +8,18 @@ from typing import Any
 import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import kube_options, output_options, run_options
 
+_EPILOG = """
+\b
+Examples:
+  irsa delete -f cluster.yaml --dry-run
+  irsa delete -f cluster.yaml --include 'backend/*'
+"""
 
-@click.command("delete")
+
+@click.command("delete", cls=HelpedCommand, epilog=_EPILOG)
 @file_options
 @place_options
 @kube_options
@@ -21,7 +29,7 @@ from irsa_cli.cli.options import kube_options, output_options, run_options
 def command(**options: Any) -> int:
     """Delete what irsa made of the ServiceAccounts in configuration files.
 
-    One transaction for each, as `irsa delete-sa` does it. What is not there is as wished. Namespaces and
+    One transaction for each, as `irsa delete-sa` does it. What is not there needs nothing. Namespaces and
     the OIDC provider stay.
     """
     from irsa_cli.cli.applied import finish_applied, told

@@ -136,7 +136,7 @@ def finish(
     result = outcome_of(work, speaking, progress, one=True)
     result.detailed = detailed
     with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
-        show(result, speaking.output, quiet=speaking.quiet)
+        show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
     return result.exit_code
 
 
