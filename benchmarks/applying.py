@@ -6,13 +6,12 @@ Also on its own: `python -m benchmarks.applying`.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.measuring import LATENCY, irsa, measure, report
+from benchmarks.measuring import LATENCY, alone, irsa, measure, report
 from irsa_cli.sandbox import Sandbox
 
 ACCOUNTS = 200
@@ -79,14 +78,5 @@ def _is_write(service: str, operation: str) -> bool:
     return service == "iam" and not operation.startswith(("Get", "List"))
 
 
-def main() -> int:
-    """Measure only this; 1 when a limit does not hold."""
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as state:
-        keep = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-        env = {**keep, **sandbox.env(), "IRSA_STATE_DIR": state}
-        measure([irsa(), "associate-oidc", "-c", "demo"], env)
-        return 0 if all(results(sandbox, env)) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alone(results))

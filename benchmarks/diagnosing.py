@@ -5,12 +5,10 @@ Called by `benchmarks.run`; `python -m benchmarks.diagnosing` measures this part
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Mapping
 
-from benchmarks.measuring import LATENCY, irsa, measure, report, sequential
+from benchmarks.measuring import LATENCY, alone, irsa, measure, report, sequential
 from irsa_cli.sandbox import Call, Sandbox
 
 ROUNDS = 7
@@ -48,14 +46,5 @@ def results(sandbox: Sandbox, env: Mapping[str, str]) -> list[bool]:
     ]
 
 
-def main() -> int:
-    """Measure this part alone; 1 when a limit does not hold."""
-    keep = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as state:
-        env = {**keep, **sandbox.env(), "IRSA_STATE_DIR": state}
-        measure([irsa(), "associate-oidc", "-c", "demo"], env)
-        return 0 if all(results(sandbox, env)) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alone(results))

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,7 @@ from typing import Any
 
 import boto3
 
-from benchmarks.measuring import LATENCY, irsa, measure, report, sequential
+from benchmarks.measuring import LATENCY, alone, irsa, measure, report, sequential
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.trust_policy import WebIdentity, policy
 from irsa_cli.sandbox import Sandbox
@@ -131,14 +129,5 @@ def _policies(count: int) -> Iterator[tuple[dict[str, Any], WebIdentity]]:
         yield document, identity
 
 
-def main() -> int:
-    """Measure this alone; 1 when a limit does not hold."""
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as state:
-        keep = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-        env = {**keep, **sandbox.env(), "IRSA_STATE_DIR": state}
-        measure([irsa(), "associate-oidc", "-c", "demo"], env)
-        return 0 if all(results(sandbox, env)) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alone(results))

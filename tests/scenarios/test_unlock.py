@@ -8,7 +8,7 @@ from irsa_cli.sandbox import Fault, Rule
 from tests.support.stage import EVERYTHING, READ_ONLY, Json, Ran, Stage
 
 POLICY = ("--attach-policy-arn", READ_ONLY)
-LASTING = "2"
+LASTING = "6"
 """Seconds that a lock lasts here without renewal."""
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, LockLost
 from irsa_cli.core.values.redaction import redacted
 from irsa_cli.transaction.events import Event, Report, Step
 from irsa_cli.transaction.folder import check_place, prune
@@ -124,7 +124,7 @@ def execute(
 
 def new_run(settings: Settings) -> Run:
     """A run that begins now; what the command has taken until now counts for its time limit."""
-    seconds = settings.timeout - settings.seconds
+    seconds = settings.timeout - settings.spent
     return Run(new_transaction_id(), seconds, settings.timeout, fence=settings.hold)
 
 
@@ -178,12 +178,13 @@ def result_of_report(
 ) -> Result:
     """How a transaction ended, for the user."""
     signal_number = report.error.number if isinstance(report.error, Interrupted) else 0
+    lost = any(isinstance(item.error, LockLost) for item in report.leftovers)
     return Result(
         Ended(report.outcome),
         cluster=cluster,
         transaction=transaction,
         changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
-        left=[left(item, transaction, cluster.name, way) for item in report.leftovers],
+        left=[left(item, transaction, cluster.name, way, lock_lost=lost) for item in report.leftovers],
         error=report.error,
         signal=signal_number,
         seconds=settings.seconds,

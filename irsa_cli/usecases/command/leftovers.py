@@ -12,6 +12,8 @@ from irsa_cli.core.results.result import Ended, Left, Result
 from irsa_cli.core.values.errors import Claimed, Conflict, MadeAgain, ServiceError, Unseen
 from irsa_cli.transaction.events import Leftover
 
+SAME_AGAIN = "run the same irsa command again: it goes on from what is there, or says what differs"
+
 _TAKEN_AWAY = ("NoSuchEntity", "NotFound")
 
 
@@ -28,11 +30,14 @@ def left_to_another(result: Result) -> bool:
     return ended and all(item.in_use for item in result.left)
 
 
-def left(leftover: Leftover, transaction: str, cluster: str = "", way: str = "") -> Left:
+def left(
+    leftover: Leftover, transaction: str, cluster: str = "", way: str = "", *, lock_lost: bool = False
+) -> Left:
     """A leftover with the command that rolls it back, or that shows it when it may be somebody else's.
 
     `way`: the options by which the run's recovery reaches the cluster; see
-    `irsa_cli.core.recovery.authority`.
+    `irsa_cli.core.recovery.authority`. `lock_lost`: another run may have gone on from it, and ended well, so
+    to roll it back is not proposed.
     """
     if isinstance(leftover.error, Claimed) and cluster:
         repair = f"irsa recover --cluster {cluster}{way}  # lists what no run has finished; this is in use"
@@ -44,6 +49,8 @@ def left(leftover: Leftover, transaction: str, cluster: str = "", way: str = "")
         namespace, name = leftover.change.target
         repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them, to start them again"
         return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
+    if lock_lost:
+        return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, SAME_AGAIN)
     # What was taken away is in the journal, and nowhere else.
     look = isinstance(leftover.error, Conflict) and leftover.change.after is not None
     repair = look_command(leftover.change) if look else f"irsa recover {transaction}{way}"

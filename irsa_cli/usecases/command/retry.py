@@ -38,7 +38,7 @@ class Attempts:
     @property
     def is_last(self) -> bool:
         """Whether what this attempt finds stands: it is the last one, time is up, or the user said stop."""
-        spent = self._settings.seconds >= self._settings.timeout
+        spent = self._settings.spent >= self._settings.timeout
         return self.number == self._most or spent or bool(told_to_stop())
 
     def look_again(self, error: Exception | None) -> None:

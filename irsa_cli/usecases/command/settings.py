@@ -36,6 +36,11 @@ class HeldLocks(Fence, Protocol):
         """Who holds it, as the Leases have it."""
         ...
 
+    @property
+    def waited(self) -> float:
+        """Seconds for which it was waited for other runs' locks."""
+        ...
+
     def secure(self, changes: Iterable[Change], /) -> None:
         """Hold what these changes need; raises `LookAgain` when that was not held before."""
         ...
@@ -66,3 +71,8 @@ class Settings:
     def seconds(self) -> float:
         """Seconds since the command started."""
         return time.monotonic() - self.started
+
+    @property
+    def spent(self) -> float:
+        """Seconds of the time limit that are over: waiting for locks has a limit of its own."""
+        return self.seconds - (0.0 if self.hold is None else self.hold.waited)

@@ -73,6 +73,8 @@ class Site:
     """What tells this cluster from the others of the run; '' where there are none."""
     roles: dict[str, str] = field(default_factory=dict)
     """The ARNs of the roles of the entries that are as desired by now, or would be in a dry run."""
+    told: set[str] = field(default_factory=set)
+    """What is going to be pruned, as it was told: with its locks it is looked at again."""
 
     @classmethod
     def open(
@@ -194,7 +196,9 @@ class Site:
         )
         if any(found):
             names = ", ".join(sorted(item.title for stage in found for item in stage))
-            self.settings.note(f"No file lists these any more, and irsa created them: {names}")
+            if names not in self.told:
+                self.settings.note(f"No file lists these any more, and irsa created them: {names}")
+            self.told.add(names)
         return found
 
     def _run(

@@ -80,6 +80,8 @@ class Hold:
     late: frozenset[Lock] = frozenset()
     around: Hold | None = None
     held: dict[Lock, HeldLock] = field(default_factory=dict)
+    waited: float = 0.0
+    """See `HeldLocks`."""
 
     @property
     def holder(self) -> str:
@@ -125,7 +127,11 @@ class Hold:
             first = min(states)
             # Who waits holds nothing that sorts behind what it waits for: so none waits in a circle.
             self._give_back([lock for lock in wanted if lock in self.held and lock > first])
-            self._wait(first, states[first], watched[first], until)
+            started = boot_seconds()
+            try:
+                self._wait(first, states[first], watched[first], until)
+            finally:
+                self.waited += boot_seconds() - started
 
     def _attempt(self, locks: list[Lock], watched: dict[Lock, Watched]) -> dict[Lock, LeaseState | None]:
         """Try all at once; returns those that others hold (None: another thread of this process)."""

@@ -13,7 +13,7 @@ from irsa_cli.aws.role_credentials import assume
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.cli.token import when
 from irsa_cli.core.values.errors import Refused, ServiceError
-from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.connect import Connection, Target
 from irsa_cli.usecases.read import identity
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 
@@ -25,7 +25,8 @@ def account(annotations: dict[str, str] | None) -> NamedServiceAccount:
     """A ServiceAccount as the cluster shows it; None: as if somebody had removed the annotations' field."""
     found = {"metadata": {"annotations": annotations}}
     kube = SimpleNamespace(service_account=lambda namespace, name: found)
-    connection = SimpleNamespace(kube=kube, cluster=SimpleNamespace(name="demo"))
+    cluster = SimpleNamespace(name="demo")
+    connection = SimpleNamespace(kube=kube, cluster=cluster, target=Target("demo"))
     return NamedServiceAccount(cast("Connection", connection), "backend", "reader")
 
 

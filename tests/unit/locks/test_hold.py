@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,7 @@ from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 from irsa_cli.core.values.errors import IrsaError, LockLost, Refused
 from irsa_cli.usecases.command.look_again import LookAgain
+from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks import hold as holding
 from irsa_cli.usecases.locks import taking
 from irsa_cli.usecases.locks.hold import Hold, Registry
@@ -118,7 +119,12 @@ def test_another_run_waits_and_then_goes_on(table: Table) -> None:
     first, second = table.run("r1"), table.run("r2", folder="other")
     first.hold.take([A])
     table.meanwhile = lambda: first.hold.release() if table.waits == 3 else None
+    started = table.seconds
     second.hold.take([A])
+    # It does not count for the run's own time limit.
+    assert second.hold.waited == pytest.approx(table.seconds - started)
+    spent = replace(Settings(table.folder), hold=second.hold)
+    assert spent.spent == pytest.approx(spent.seconds - second.hold.waited, abs=1.0)
     assert table.holder(A) == "r2"
     assert len(second.said) == 1
     assert "Waiting for ServiceAccount ns/a" in second.said[0]

@@ -169,6 +169,16 @@ def test_pruned_is_what_irsa_made_and_no_file_wishes(play: Play) -> None:
     assert set(outcomes(play, "apply", "-f", file, "--prune").values()) == {"unchanged"}
 
 
+@pytest.mark.parametrize("flags", [(), ("--atomic",)], ids=["one by one", "atomic"])
+def test_what_is_pruned_is_told_once_also_when_it_is_looked_at_again_with_its_locks(
+    play: Play, flags: tuple[str, ...]
+) -> None:
+    applied(play)
+    ran = play.irsa("apply", "-f", play.file(FILE), "--prune", "--lock", *flags)
+    assert ran.err.count("No file lists these any more") == 1
+    assert play.cloud.locks == []
+
+
 def test_not_pruned_is_what_was_not_selected(play: Play) -> None:
     applied(play)
     found = outcomes(play, "apply", "-f", play.file(FILE), "--prune", "--exclude", "attic/*")
