@@ -35,7 +35,7 @@ def command(**options: Any) -> int:
             **options,
             "dry_run": True,
             "detailed_exitcode": True,
-            "approve": False,
+            "yes": False,
             "state_dir": None,
             "timeout": 300.0,
             "rollback_timeout": 60.0,

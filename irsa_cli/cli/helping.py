@@ -61,7 +61,6 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         "dry_run",
         "detailed_exitcode",
         "yes",
-        "approve",
         "timeout",
         "rollback_timeout",
         "state_dir",

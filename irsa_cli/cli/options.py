@@ -254,7 +254,14 @@ def run_options(function: F) -> F:
                 default=60.0,
                 help="How long the rollback may take. [default: 60s]",
             ),
-            option("--approve", is_flag=True, help="Accepted as eksctl has it; running is the default here."),
+            option(
+                "-y",
+                "--yes",
+                "--approve",
+                "yes",
+                is_flag=True,
+                help="Delete without a question; --approve as eksctl has it. Nothing else is ever asked.",
+            ),
             state_dir_option,
         ],
     )

@@ -83,6 +83,7 @@ def perform(
         changes = [ChangeResult(change, "planned") for change in plan]
         result = Result(Ended.PLANNED, cluster=cluster, changes=changes)
     elif len(plan):
+        settings.check_confirmed(settings.confirm_plan(plan))
         result = (carry_out or execute)(plan, connection, settings, context, gate)
         result.error = with_caller(result.error, connection.aws.caller)
     else:

@@ -6,10 +6,12 @@ What a project asks of all its runs (`.irsa.yaml`) is in `irsa_cli.usecases.comm
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.values.errors import Refused
 from irsa_cli.transaction.events import Listener
 from irsa_cli.usecases.command.signals import RunGroup
 
@@ -26,9 +28,18 @@ class Settings:
     dry_run: bool = False
     listen: Listener = lambda event: None
     note: Note = lambda text: None
+    confirm_plan: Callable[[Plan], bool] = lambda plan: True
+    """Whether a plan may be carried out; who is asked, and about which plans, is the caller's business."""
+    confirm_names: Callable[[str, Sequence[str]], bool] = lambda heading, names: True
+    """Whether all of these, under a heading, may be deleted."""
     group: RunGroup | None = None
     """The runs that this one is one of; signals are heard, and journals are pruned, for all of them."""
     started: float = field(default_factory=time.monotonic)
+
+    def check_confirmed(self, answer: bool) -> None:
+        """Raise `Refused` where the user does not want it."""
+        if not answer:
+            raise Refused("nothing is deleted", reason="it was not confirmed")
 
     @property
     def seconds(self) -> float:

@@ -155,6 +155,10 @@ class Site:
         """Delete what no file wishes any more, after showing it."""
         stages = self.prune_candidates(self.roles)
         if any(stages) and not self._stopped():
+            names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
+            heading = f"No file has these any more, and irsa made them in {self.connection.cluster.name}:"
+            self.settings.check_confirmed(self.settings.confirm_names(heading, names))
+        if any(stages) and not self._stopped():
             deletions = Deletions(self.connection, self.settings, name=self.name)
             deletions.run(stages, done, pace, self.request.parallel, tell)
         good = all(item.result.ended in GOOD for item in self._here(done))
@@ -170,7 +174,7 @@ class Site:
         )
         if any(found):
             names = ", ".join(sorted(item.title for stage in found for item in stage))
-            self.settings.note(f"No file wishes these any more, and irsa made them: {names}")
+            self.settings.note(f"No file has these any more, and irsa made them: {names}")
         return found
 
     def _run(
