@@ -90,10 +90,13 @@ def command(**options: Any) -> int:
 def run(options: dict[str, Any], *, verify: bool = False) -> int:
     """Apply, or show what would be applied."""
     from irsa_cli.cli.applied import finish_applied, told
+    from irsa_cli.cli.confirming import demand_yes
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings
     from irsa_cli.usecases.files.apply import apply
 
+    if options["prune"]:
+        demand_yes(options, "--prune")
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     settings, detailed = take_settings(options, progress)

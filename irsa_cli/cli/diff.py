@@ -35,7 +35,7 @@ def command(**options: Any) -> int:
             **options,
             "dry_run": True,
             "detailed_exitcode": True,
-            "approve": False,
+            "yes": False,
             "lock_timeout": None,
             "lock_namespace": None,
             "lock": None,

@@ -5,6 +5,7 @@ The result on standard output is `irsa_cli.cli.render`'s business.
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -150,7 +151,7 @@ class Progress:
         try:
             for line in lines:
                 put(line, err=True)
-            return click.confirm(question, err=True)
+            return _answer(question)
         except click.Abort:
             return False
         finally:
@@ -167,6 +168,17 @@ class Progress:
                 self._status.print(painted(plain(text, sys.stderr)))
             else:
                 put(text, err=True)
+
+
+def _answer(question: str) -> bool:
+    """Ask; the interrupt key ends the question at once, also where a run hears signals for itself."""
+    if threading.current_thread() is not threading.main_thread():
+        return click.confirm(question, err=True)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm(question, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _took(seconds: float) -> str:

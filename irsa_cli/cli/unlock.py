@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     cluster_options,
     filled,
@@ -38,7 +39,7 @@ Examples:
 """
 
 
-@click.command("unlock", epilog=_EPILOG)
+@click.command("unlock", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("holder", required=False, callback=filled)
 @click.option("--dry-run", is_flag=True, help="Show which locks would be removed, and remove none.")
 @click.option("--yes", "-y", is_flag=True, help="Remove them without a question on a terminal.")

@@ -109,3 +109,31 @@ def _named(item: ChangeResult, used: Mapping[int, Exception]) -> dict[str, str]:
         "what": f"{change.kind.value} {change.name}",
         "why": str(used[id(change)]) if id(change) in used else why,
     }
+
+
+@dataclass
+class Ground:
+    """The groundwork of one cluster: `ready` to be built on, and `laid` by this run where it was needed."""
+
+    settings: Settings
+    ready: bool = True
+    laid: Laid | None = None
+
+    def release(self, desired: DesiredState) -> None:
+        """See `Laid.release`."""
+        if self.laid is not None:
+            self.laid.release(desired)
+
+    def end(self, *, wholly: bool) -> None:
+        """See `Laid.end`; what was rolled back is told."""
+        if self.laid is None:
+            return
+        before = self.laid.result.changes
+        self.laid.end(wholly=wholly)
+        gone = [
+            f"{item.change.kind.value} {item.change.name}"
+            for item, was in zip(self.laid.result.changes, before, strict=True)
+            if item.state == "undone" and was.state == "done"
+        ]
+        if gone:
+            self.settings.note(f"Taken back, as nothing needs it: {', '.join(gone)}")

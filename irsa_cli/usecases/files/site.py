@@ -38,7 +38,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.advice import in_terms_of_files
 from irsa_cli.usecases.files.delete_files import Deletions
 from irsa_cli.usecases.files.entries import Entries
-from irsa_cli.usecases.files.groundwork import Laid
+from irsa_cli.usecases.files.groundwork import Ground, Laid
 from irsa_cli.usecases.files.prune import is_prune_candidate, prune_candidates
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.targets import Place, place_name
@@ -116,11 +116,16 @@ class Site:
 
     @contextmanager
     def holding(self, wanted: Iterable[Lock] = ()) -> Iterator[Site]:
-        """The same site while these locks are held, and what its plans need besides."""
+        """The same site while these locks are held, and what its plans need besides.
+
+        Where somebody may be asked about deletions they are taken after the answer: once there is a plan.
+        """
         if self.locks is None:
             yield self
             return
-        with self.locks.holding(self.settings, wanted) as settings:
+        late = self.settings.asks and self.request.prune
+        now, later = ((), wanted) if late else (wanted, ())
+        with self.locks.holding(self.settings, now, when_needed=later) as settings:
             yield replace(self, settings=settings)
 
     def _one_by_one(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
@@ -159,7 +164,7 @@ class Site:
     def _build(
         self,
         desired_states: Sequence[tuple[Binding, DesiredState]],
-        laid: _Ground,
+        laid: Ground,
         snapshot: Snapshot,
         pace: Pace,
         note: Callable[[Item], None],
@@ -177,17 +182,26 @@ class Site:
         for works in ([[item] for item in making], _by_role(using)):
             self._run(works, snapshot, pace, noted)
 
+    def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:
+        """Have it confirmed, where there is somebody to ask, that these are deleted."""
+        names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
+        heading = f"No file lists these any more, and irsa created them in {self.connection.cluster.name}:"
+        self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
+
     def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
         """Delete what no file lists any more, after showing it."""
-        stages = self.prune_candidates(self.roles)
+        stages = self.prune_candidates(self.roles, tell=not self.settings.asks)
         if any(stages) and not self._stopped():
+            self._confirm(stages)
             deletions = Deletions(self.connection, self.settings, name=self.name, locks=self.locks)
             deletions.run(stages, done, pace, self.request.parallel, tell)
         good = all(item.result.ended in GOOD for item in self._here(done))
         if self.request.prune and not done.pending and good:
             self.settle([ALL], [], pruned=True)
 
-    def prune_candidates(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
+    def prune_candidates(
+        self, roles: Mapping[str, str], *, tell: bool = True
+    ) -> list[list[delete_sa.Request]]:
         """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
         if not self.request.prune:
             return []
@@ -196,7 +210,7 @@ class Site:
         )
         if any(found):
             names = ", ".join(sorted(item.title for stage in found for item in stage))
-            if names not in self.told:
+            if tell and names not in self.told:
                 self.settings.note(f"No file lists these any more, and irsa created them: {names}")
             self.told.add(names)
         return found
@@ -277,9 +291,9 @@ class Site:
     def _context(self, binding: object) -> RunContext:
         return RunContext.of(Command.APPLY, self.connection, str(binding))
 
-    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> _Ground:
+    def _lay(self, ground: Groundwork, note: Callable[[Item], None]) -> Ground:
         """Make what all build on, or only show it."""
-        laid = _Ground(self.settings)
+        laid = Ground(self.settings)
         if not len(ground.plan):
             return laid
         settings = replace(self.settings, started=time.monotonic())
@@ -348,34 +362,6 @@ class Site:
     def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
         """What each entry means here, or why it can't be meant."""
         return Entries(self.place, self.request, self.connection, snapshot).desired_states()
-
-
-@dataclass
-class _Ground:
-    """The groundwork of one cluster: `ready` to be built on, and `laid` by this run where it was needed."""
-
-    settings: Settings
-    ready: bool = True
-    laid: Laid | None = None
-
-    def release(self, desired: DesiredState) -> None:
-        """See `Laid.release`."""
-        if self.laid is not None:
-            self.laid.release(desired)
-
-    def end(self, *, wholly: bool) -> None:
-        """See `Laid.end`; what was rolled back is told."""
-        if self.laid is None:
-            return
-        before = self.laid.result.changes
-        self.laid.end(wholly=wholly)
-        gone = [
-            f"{item.change.kind.value} {item.change.name}"
-            for item, was in zip(self.laid.result.changes, before, strict=True)
-            if item.state == "undone" and was.state == "done"
-        ]
-        if gone:
-            self.settings.note(f"Taken back, as nothing needs it: {', '.join(gone)}")
 
 
 def _arns(binding: Binding) -> Iterator[str]:
