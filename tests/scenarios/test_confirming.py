@@ -11,7 +11,7 @@ import pytest
 from irsa_cli.sandbox import Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.support.stage import READ_ONLY, Stage
-from tests.support.terminal import Terminal
+from tests.support.terminal import INTERRUPT, Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: demo, region: eu-west-1}\n"
@@ -122,3 +122,18 @@ def test_what_deletes_nothing_is_never_asked_about(small: Stage) -> None:
     with at_terminal(small, detach) as terminal:
         assert terminal.read("Delete this|Done")[0] == "Done"
         assert terminal.end() == 0
+
+
+@pytest.mark.parametrize(("arguments", "shown", "before"), DELETIONS)
+def test_the_interrupt_key_at_the_question_means_no_at_once(
+    small: Stage, arguments: tuple[str, ...], shown: str, before: Before | None
+) -> None:
+    if before:
+        before(small)
+    world = small.world()
+    with at_terminal(small, arguments) as terminal:
+        terminal.read(r"Delete this\? \[y/N\]")
+        terminal.type(INTERRUPT)
+        terminal.read("it was not confirmed")
+        assert terminal.end() == 4
+    assert small.world() == world
