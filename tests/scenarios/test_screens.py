@@ -75,9 +75,20 @@ def files(stage: Stage) -> None:
     stage.make_namespace("jobs")
 
 
+def fewer(stage: Stage) -> None:
+    """Three were applied, and the file lists one of them by now."""
+    files(stage)
+    path = stage.folder / "cluster.yaml"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    for count in (3, 1):
+        path.write_text("".join(lines[: count - 20]), encoding="utf-8")
+        if count == 3:
+            assert stage.irsa("apply", "-f", "cluster.yaml").code == 0
+
+
 @dataclass(frozen=True)
 class Case:
-    """A command, at which stage, at which terminal, and its exit code."""
+    """A command, at which stage, at which terminal, and its exit code; `answer` is typed when it asks."""
 
     name: str
     stage: Callable[[Stage], None]
@@ -85,6 +96,7 @@ class Case:
     code: int = 0
     env: dict[str, str] = field(default_factory=lambda: UTF8)
     columns: int = 100
+    answer: str = ""
 
 
 OF = ("-n", "backend", "-c", "demo")
@@ -100,6 +112,14 @@ CASES = [
     Case("plan", nothing, (*NEW, "--dry-run")),
     Case("apply-20", files, ("apply", "-f", "cluster.yaml", "--parallel", "1")),
     Case("apply-plan", files, ("apply", "-f", "cluster.yaml", "--dry-run", "--include", "jobs/worker-0*")),
+    Case("delete-sa", made, ("delete-sa", "s3-reader", *OF), answer="y", columns=140),
+    Case("delete-sa-no", made, ("delete-sa", "s3-reader", *OF), answer="n", code=4),
+    Case("delete-files", fewer, ("delete", "-f", "cluster.yaml"), answer="y"),
+    Case("prune", fewer, ("apply", "-f", "cluster.yaml", "--prune", "--parallel", "1"), answer="y"),
+    Case("prune-no", fewer, ("apply", "-f", "cluster.yaml", "--prune"), answer="n", code=4),
+    Case(
+        "prune-atomic-no", fewer, ("apply", "-f", "cluster.yaml", "--prune", "--atomic"), answer="n", code=4
+    ),
     Case("get-sa", broken, ("get-sa", "-c", "demo"), columns=120),
     Case("get-sa-wide", broken, ("get-sa", "-c", "demo", "-o", "wide"), columns=120),
     Case("get-sa-60", broken, ("get-sa", "-c", "demo"), columns=60),
@@ -135,7 +155,9 @@ def environment(stage: Stage, env: dict[str, str]) -> dict[str, str]:
 def test_a_screen_is_as_it_is_kept(desk: Stage, case: Case) -> None:
     case.stage(desk)
     command = [sys.executable, "-m", "irsa_cli", *case.arguments]
-    code, pieces = watch(command, environment(desk, case.env), desk.folder, columns=case.columns)
+    code, pieces = watch(
+        command, environment(desk, case.env), desk.folder, columns=case.columns, answer=case.answer
+    )
     found = shown(drawn(pieces, case.columns))
     assert code == case.code, found
     kept = FOLDER / f"{case.name}.txt"

@@ -38,18 +38,24 @@ _MASKS = (
 
 
 def watch(
-    command: Sequence[str], env: Mapping[str, str], folder: Path, *, columns: int = 100
+    command: Sequence[str], env: Mapping[str, str], folder: Path, *, columns: int = 100, answer: str = ""
 ) -> tuple[int, list[bytes]]:
-    """Run a command at a terminal of `columns`; its exit code, and what the terminal was sent."""
+    """Run a command at a terminal of `columns`; its exit code, and what the terminal was sent.
+
+    `answer` is typed once it asks for yes or no.
+    """
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
     process = subprocess.Popen(
         command, env=env, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )
     os.close(theirs)
-    pieces = []
+    pieces: list[bytes] = []
     while piece := _read(ours):
         pieces.append(piece)
+        if answer and b"[y/N]: " in b"".join(pieces):
+            os.write(ours, f"{answer}\n".encode())
+            answer = ""
     os.close(ours)
     return process.wait(60), pieces
 
