@@ -7,6 +7,7 @@ as kubectl and the AWS CLI do it. What finds out by itself what goes (`apply --p
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 
 def can_ask() -> bool:
-    """Whether there is a person to ask."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    """Whether there is a person to ask: some CI systems have a terminal, at which nobody sits."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
 
 
 def demand_yes(options: Mapping[str, Any], what: str) -> None:

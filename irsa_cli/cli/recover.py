@@ -7,7 +7,6 @@ What it does is in `irsa_cli.usecases.recovery.by_journal` (by the journals of t
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -193,7 +192,9 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 def _asks(options: dict[str, Any]) -> bool:
     """Whether a person can be asked, and is."""
-    return sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
+    from irsa_cli.cli.confirming import can_ask
+
+    return can_ask() and not options["yes"]
 
 
 def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence[Result]], bool]:
