@@ -16,6 +16,7 @@ from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.aws.paging import pages
 from irsa_cli.core.inventory.bindings import BoundRole, ReadRole
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -58,7 +59,14 @@ def read_roles(iam: IAMClient, names: Collection[str]) -> dict[str, ReadRole]:
                 raise
     with ThreadPoolExecutor(PARALLEL) as pool:
         rest = [name for name in names if name not in found]
-        return found | dict(zip(rest, pool.map(lambda name: _read_role(iam, name), rest), strict=True))
+        count = Count("roles", len(rest))
+
+        def read(name: str) -> ReadRole:
+            role = _read_role(iam, name)
+            count.one()
+            return role
+
+        return found | dict(zip(rest, pool.map(read, rest), strict=True))
 
 
 def _read_pages(iam: IAMClient, names: Collection[str], found: dict[str, ReadRole]) -> bool:

@@ -16,6 +16,7 @@ from irsa_cli.aws.iam import NOT_THERE, role_of, server_time
 from irsa_cli.aws.paging import pages
 from irsa_cli.core.plan.states import RoleState
 from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -86,8 +87,15 @@ def find_roles(iam: IAMClient, names: Sequence[str]) -> list[FoundRole]:
     """These roles with tags and use, as many at the same time as IAM bears; those that are gone left out."""
     if not names:
         return []
+    count = Count("roles", len(names))
+
+    def find(name: str) -> FoundRole | None:
+        role = find_role(iam, name)
+        count.one()
+        return role
+
     with ThreadPoolExecutor(PARALLEL) as pool:
-        found = list(pool.map(lambda name: find_role(iam, name), names))
+        found = list(pool.map(find, names))
     return [role for role in found if role is not None]
 
 

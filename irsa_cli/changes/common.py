@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from irsa_cli.aws.iam import EXISTS
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import TRANSACTION_TAG
-from irsa_cli.core.values import limits
+from irsa_cli.core.values import doing, limits
 from irsa_cli.core.values.errors import Conflict, Outcome, ServiceError
 from irsa_cli.core.values.patience import give_up
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -80,6 +80,7 @@ def spreading(run: Run) -> Iterator[bool]:
     """
     waited, wait = 0.0, 0.25
     while waited < limits.PROPAGATION_SECONDS:
+        doing.waiting("IAM to show what was written", waited, limits.PROPAGATION_SECONDS)
         run.pause(wait)
         waited, wait = waited + wait, min(wait * 2, 4.0)
         yield True

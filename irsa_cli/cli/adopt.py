@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -34,7 +35,7 @@ Examples:
 """
 
 
-@click.command("adopt", epilog=_EPILOG)
+@click.command("adopt", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument()
 @click.option("--all", "everything", is_flag=True, help="All ServiceAccounts with a role that is nobody's.")
 @click.option(
@@ -84,7 +85,7 @@ def command(**options: Any) -> int:
     outcome.detailed = detailed
     with showing(outcome.exit_code, only_shows=settings.dry_run):
         if isinstance(outcome, Result):
-            show(outcome, speaking.output, quiet=speaking.quiet)
+            show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
         else:
             _show_all(outcome, speaking.output, quiet=speaking.quiet)
     return outcome.exit_code
@@ -94,7 +95,7 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
     """One line for each on standard output, what there is to say of it on standard error."""
     from irsa_cli.cli.plan_text import plan_lines
     from irsa_cli.cli.render import messages, show_document
-    from irsa_cli.cli.wording import say
+    from irsa_cli.cli.wording import put, say
     from irsa_cli.core.results.result import Ended
 
     if output != "text":
@@ -103,19 +104,19 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
         Ended.COMMITTED: "adopted",
         Ended.PLANNED: "would be adopted",
         Ended.UNCHANGED: "irsa's already",
-        Ended.ROLLED_BACK: "taken back",
+        Ended.ROLLED_BACK: "rolled back",
     }
     for result in done.items:
         account, role = result.facts["serviceAccount"], result.facts["role"]["arn"]
         if output == "text":
             ended = words.get(result.ended, result.ended.value)
             say(f"{account['namespace']}/{account['name']}  {ended}  {role}")
-            lines = plan_lines(result) if result.ended is Ended.PLANNED else ()
+            lines = plan_lines(result, whole=True) if result.ended is Ended.PLANNED else ()
             for line in lines:
-                click.echo(f"  {line}")
+                put(f"  {line}")
         if not quiet or result.error is not None or result.left:
             for line in messages(result, about=f"{account['namespace']}/{account['name']}: "):
-                click.echo(f"  {line}", err=True)
+                put(f"  {line}", err=True)
     if output == "text":
         for passed in done.passed:
             say(f"{passed.account}  passed over: {passed.why}")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.plan_text import change_lines
+from irsa_cli.cli.plan_text import change_lines, totals
 from irsa_cli.cli.render import messages, show, show_document
 from irsa_cli.cli.unshown import showing
-from irsa_cli.cli.wording import mark, say
+from irsa_cli.cli.wording import mark, put, say
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.printable import visible
 
@@ -23,8 +23,8 @@ _WORDS = {
     Ended.COMMITTED: "done",
     Ended.UNCHANGED: "unchanged",
     Ended.PLANNED: "to change",
-    Ended.ROLLED_BACK: "taken back",
-    Ended.INCOMPLETE: "not taken back completely",
+    Ended.ROLLED_BACK: "rolled back",
+    Ended.INCOMPLETE: "not rolled back completely",
     Ended.REFUSED: "refused",
     Ended.FAILED: "failed, nothing was changed",
     Ended.UNFINISHED: "unfinished",
@@ -59,28 +59,30 @@ def finish_applied(done: AppliedList | Result, speaking: Speaking, *, dry_run: b
     """Show how it ended, for all or before any was begun; returns the exit code."""
     with showing(done.exit_code, only_shows=dry_run):
         if isinstance(done, Result):
-            show(done, speaking.output, quiet=speaking.quiet)
+            show(done, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         else:
-            _show(done, speaking.output, quiet=speaking.quiet)
+            _show(done, speaking)
     return int(done.exit_code)
 
 
-def _show(done: AppliedList, output: str, *, quiet: bool) -> None:
-    if output == "text":
-        for line in _text(done):
-            click.echo(line)
+def _show(done: AppliedList, speaking: Speaking) -> None:
+    if speaking.output == "text":
+        for line in _text(done, whole=speaking.verbose):
+            put(line)
     else:
-        show_document(done.to_json(), output)
-    for line in _messages(done, quiet=quiet):
+        show_document(done.to_json(), speaking.output)
+    for line in _messages(done, quiet=speaking.quiet):
         say(line, err=True)
 
 
-def _text(done: AppliedList) -> Iterator[str]:
+def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
     pending = [item for item in done.items if item.result.ended is Ended.PLANNED]
     for item in pending:
         named = item.place or item.cluster in item.name
         yield visible(f"{item.title}:" if named else f"{item.cluster} {item.name}:")
-        yield from change_lines(change.change for change in item.result.changes)
+        yield from change_lines((change.change for change in item.result.changes), whole=whole)
+    if pending:
+        yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
     yield summary(done)
     if pending:
         yield "Nothing was changed (dry run)."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, kube_options, output_options, run_options
 from irsa_cli.cli.role_options import allow_boundary_removal_option, take_boundary_rules
 
@@ -33,12 +34,12 @@ def apply_options(command: Any) -> Any:
             "--override-existing-serviceaccounts",
             "override",
             is_flag=True,
-            help="Let ServiceAccounts that have somebody else's role change to the wished one.",
+            help="Let ServiceAccounts that have somebody else's role change to the one in the file.",
         ),
         click.option(
             "--prune",
             is_flag=True,
-            help="Delete what irsa made in these clusters and no file wishes any more.",
+            help="Delete what irsa made in these clusters and no file has any more.",
         ),
         click.option(
             "--update-trust",
@@ -65,7 +66,7 @@ def apply_options(command: Any) -> Any:
     return command
 
 
-@click.command("apply", epilog=_EPILOG)
+@click.command("apply", cls=HelpedCommand, epilog=_EPILOG)
 @file_options
 @place_options
 @kube_options
@@ -78,9 +79,9 @@ def apply_options(command: Any) -> Any:
 @run_options
 @output_options
 def command(**options: Any) -> int:
-    """Make true what configuration files wish: what is missing is made, what differs is changed.
+    """Apply configuration files: create what is missing, change what differs.
 
-    One transaction for each ServiceAccount, many at the same time: an error of one takes only that one
+    One transaction for each ServiceAccount, many at the same time: an error of one rolls only that one
     back. What agrees costs no write. Reads eksctl's ClusterConfig and irsa's own Bindings.
     """
     return run(options, verify=options.pop("verify"))
@@ -89,10 +90,13 @@ def command(**options: Any) -> int:
 def run(options: dict[str, Any], *, verify: bool = False) -> int:
     """Apply, or show what would be applied."""
     from irsa_cli.cli.applied import finish_applied, told
+    from irsa_cli.cli.confirming import demand_yes
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings
     from irsa_cli.usecases.files.apply import apply
 
+    if options["prune"]:
+        demand_yes(options, "--prune")
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     settings, detailed = take_settings(options, progress)

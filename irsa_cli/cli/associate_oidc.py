@@ -6,10 +6,18 @@ from typing import Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, cluster_options, filled, output_options, pairs, run_options
 
+_EPILOG = """
+\b
+Examples:
+  irsa associate-oidc -c prod
+  irsa associate-oidc -c prod --dry-run
+"""
 
-@click.command("associate-oidc")
+
+@click.command("associate-oidc", cls=HelpedCommand, epilog=_EPILOG)
 @cluster_options
 @click.option(
     "--audience",

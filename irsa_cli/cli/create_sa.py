@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -47,7 +48,7 @@ def _names(name: str, check: str) -> Checked:
     return Checked(name, f"names.{check}")
 
 
-@click.command("create-sa", epilog=_EPILOG)
+@click.command("create-sa", cls=HelpedCommand, epilog=_EPILOG)
 @binding_options
 @cluster_options
 @kube_options
@@ -165,8 +166,8 @@ def command(**options: Any) -> int:
     """Give a ServiceAccount its own IAM role, in one transaction.
 
     Makes the role (with a trust policy for exactly this ServiceAccount), attaches the policies, and
-    creates or annotates the ServiceAccount. A failure at any point takes everything back. Run again
-    with the same wishes, it does nothing; what exists and differs is reported and never overwritten.
+    creates or annotates the ServiceAccount. A failure at any point rolls everything back. Run again
+    with the same options, it does nothing; what exists and differs is reported and never overwritten.
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, finish, take_settings

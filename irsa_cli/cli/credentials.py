@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.identity import account_of, settled, speaking_options, who_options
 from irsa_cli.cli.options import DURATION, Once
 
@@ -36,7 +37,7 @@ Examples:
 """
 
 
-@click.command("credentials", epilog=_EPILOG)
+@click.command("credentials", cls=HelpedCommand, epilog=_EPILOG)
 @who_options
 @click.option(
     "--format",

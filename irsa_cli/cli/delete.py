@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import kube_options, output_options, run_options
 
+if TYPE_CHECKING:
+    from irsa_cli.core.results.applied import AppliedList
 
-@click.command("delete")
+_EPILOG = """
+\b
+Examples:
+  irsa delete -f cluster.yaml --dry-run
+  irsa delete -f cluster.yaml --include 'backend/*' --yes
+"""
+
+
+@click.command("delete", cls=HelpedCommand, epilog=_EPILOG)
 @file_options
 @place_options
 @kube_options
@@ -21,16 +32,18 @@ from irsa_cli.cli.options import kube_options, output_options, run_options
 def command(**options: Any) -> int:
     """Delete what irsa made of the ServiceAccounts in configuration files.
 
-    One transaction for each, as `irsa delete-sa` does it. What is not there is as wished. Namespaces and
+    One transaction for each, as `irsa delete-sa` does it. What is not there needs nothing. Namespaces and
     the OIDC provider stay.
     """
     from irsa_cli.cli.applied import finish_applied, told
+    from irsa_cli.cli.confirming import demand_yes
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.files.delete_files import Request, delete_files
     from irsa_cli.usecases.files.targets import places
 
+    demand_yes(options, "delete -f")
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     settings, detailed = take_settings(options, progress)
@@ -38,12 +51,19 @@ def command(**options: Any) -> int:
     configs, selection = take_files(options)
     request = Request(configs, target, selection, options["parallel"], options["force"])
     try:
-        places(configs, target, selection)
+        where = places(configs, target, selection)
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
     if not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
     tell = (lambda item: None) if settings.dry_run else lambda item: progress.ended(told(item))
-    done = outcome_of(lambda: delete_files(request, settings, progress.wire, tell), speaking, progress)
+
+    def work() -> AppliedList:
+        names = [f"{place.target.cluster} {binding}" for place in where for binding in place.bindings]
+        heading = "What irsa created for these is going to be deleted (--dry-run shows it):"
+        settings.check_confirmed(lambda: settings.confirm_names(heading, names))
+        return delete_files(request, settings, progress.wire, tell)
+
+    done = outcome_of(work, speaking, progress)
     done.detailed = detailed
     return finish_applied(done, speaking, dry_run=settings.dry_run)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -29,7 +30,7 @@ Examples:
 """
 
 
-@click.command("delete-sa", epilog=_EPILOG)
+@click.command("delete-sa", cls=HelpedCommand, epilog=_EPILOG)
 @binding_options
 @cluster_options
 @kube_options

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     cluster_options,
@@ -28,7 +29,7 @@ Examples:
 """
 
 
-@click.command("describe-sa", epilog=_EPILOG)
+@click.command("describe-sa", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument(required=True)
 @namespace_option("Namespace of NAME. [default: default]")
 @cluster_options

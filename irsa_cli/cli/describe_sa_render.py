@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from irsa_cli.cli.screen import hanging
 from irsa_cli.cli.wording import mark
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
 from irsa_cli.core.inventory.describe_document import Description, Policy
@@ -14,7 +16,7 @@ from irsa_cli.core.inventory.restarts import Identity, PodIdentity
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.trust.evaluation import StatementVerdict
+from irsa_cli.core.values.printable import visible
 
 _WIDTH = 14
 _NONE = "none"
@@ -28,7 +30,7 @@ def lines(found: Description) -> Iterator[str]:
     wide = ", and its trust policy is wide" if binding.wide else ""
     yield f"{mark('ok' if good else 'failed')} {binding.full_name}: {binding.status.value}{wide}"
     if binding.reason:
-        yield f"  {binding.reason}"
+        yield from hanging("  ", visible(binding.reason), sys.stdout)
     yield from (f"  next: {step}" for step in binding.next_steps)
     yield from _account(found)
     yield from _role(found)
@@ -109,7 +111,7 @@ def _trust(found: Description) -> Iterator[str]:
         return
     statements = as_list(role.trust.get("Statement", []))
     for verdict in explanation.verdicts:
-        yield _verdict(verdict)
+        yield from hanging(f"  {verdict.name:<{_WIDTH}} ", visible(verdict.means), sys.stdout)
         if verdict.failure is None:
             yield from (_row("", f"  {line}") for line in _conditions(statements[verdict.index]))
 
@@ -120,8 +122,8 @@ def _warnings(found: Description) -> Iterator[str]:
         return
     yield "Warnings"
     for item in found.binding.wide:
-        yield _row(item.severity.value, f"{item.statement} {item.reason}")
-        yield _row("", item.suggestion)
+        for head, text in ((item.severity.value, f"{item.statement} {item.reason}"), ("", item.suggestion)):
+            yield from hanging(f"  {head:<{_WIDTH}} ", visible(text), sys.stdout)
 
 
 def _conditions(statement: Mapping[str, Any]) -> Iterator[str]:
@@ -136,10 +138,6 @@ def _conditions(statement: Mapping[str, Any]) -> Iterator[str]:
 
 def _listed(values: Any) -> str:
     return ", ".join(map(str, as_list(values)))
-
-
-def _verdict(verdict: StatementVerdict) -> str:
-    return _row(verdict.name, verdict.means)
 
 
 def _pods(found: Description) -> Iterator[str]:

@@ -8,10 +8,18 @@ import click
 
 from irsa_cli.cli.apply import apply_options, run
 from irsa_cli.cli.file_options import file_options, place_options
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import kube_options, output_options
 
+_EPILOG = """
+\b
+Examples:
+  irsa diff -f cluster.yaml
+  irsa diff -f bindings/ -c prod --prune
+"""
 
-@click.command("diff")
+
+@click.command("diff", cls=HelpedCommand, epilog=_EPILOG)
 @file_options
 @place_options
 @kube_options
@@ -27,7 +35,7 @@ def command(**options: Any) -> int:
             **options,
             "dry_run": True,
             "detailed_exitcode": True,
-            "approve": False,
+            "yes": False,
             "lock_timeout": None,
             "lock_namespace": None,
             "lock": None,

@@ -6,10 +6,18 @@ from typing import Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import cluster_options, output_options, run_options
 
+_EPILOG = """
+\b
+Examples:
+  irsa disassociate-oidc -c prod --dry-run
+  irsa disassociate-oidc -c prod
+"""
 
-@click.command("disassociate-oidc")
+
+@click.command("disassociate-oidc", cls=HelpedCommand, epilog=_EPILOG)
 @cluster_options
 @click.option(
     "--force",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -33,7 +34,7 @@ Examples:
 """
 
 
-@click.command("doctor", epilog=_EPILOG)
+@click.command("doctor", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("name", required=False)
 @namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
@@ -125,15 +126,16 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
     from irsa_cli.cli.doctor_render import lines
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.verify_render import messages
+    from irsa_cli.cli.wording import put
     from irsa_cli.core.verification.report import VerificationReport
 
     if speaking.output == "text":
         for line in lines(diagnosis, everything=speaking.verbose):
-            click.echo(line)
+            put(line)
     else:
         show_document(diagnosis.to_json(), speaking.output)
     for line in messages(VerificationReport(None, error=diagnosis.error)):
-        click.echo(line, err=True)
+        put(line, err=True)
 
 
 def _explain(identifier: str, output: str) -> int:

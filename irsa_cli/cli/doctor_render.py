@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Container, Iterable, Iterator
 
+from irsa_cli.cli.screen import hanging, is_unicode
 from irsa_cli.core.doctor.causes.seen import UNSEEN
 from irsa_cli.core.doctor.diagnosis import Diagnosis, Examined, having
 from irsa_cli.core.doctor.finding import Cause, Finding, Verdict
@@ -19,8 +20,7 @@ _FEW = 6
 
 
 def _mark(verdict: Verdict) -> str:
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    return (_MARKS if encoding.startswith("utf") else _PLAIN)[verdict]
+    return (_MARKS if is_unicode(sys.stdout) else _PLAIN)[verdict]
 
 
 def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
@@ -80,10 +80,10 @@ def _waiting(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
 def _problem(finding: Finding) -> Iterator[str]:
     cause, judgement = finding.cause, finding.judgement
     yield f"{_mark(Verdict.PROBLEM)} {cause.id}: {cause.title}"
-    yield _row("why", judgement.text)
+    yield from _prose("why", judgement.text)
     for name, value in judgement.evidence:
         yield _row(name, value)
-    yield _row("looked at", cause.looks_at)
+    yield from _prose("looked at", cause.looks_at)
     yield from _fix(finding)
     yield _row("source", cause.source)
 
@@ -91,12 +91,17 @@ def _problem(finding: Finding) -> Iterator[str]:
 def _fix(finding: Finding) -> Iterator[str]:
     commands = finding.judgement.fix.splitlines()
     yield from (_row("to fix" if number == 0 else "", text) for number, text in enumerate(commands))
-    yield _row("remedy", finding.cause.remedy)
+    yield from _prose("remedy", finding.cause.remedy)
 
 
 def _row(name: str, value: str) -> str:
     """A line of a problem. What others wrote must not steer the terminal, or look like a line of its own."""
     return f"    {name:<{_WIDTH}} {visible(value)}".rstrip()
+
+
+def _prose(name: str, value: str) -> list[str]:
+    """A row whose text is nothing to be copied: on a terminal its words are in lines below each other."""
+    return hanging(f"    {name:<{_WIDTH}} ", visible(value), sys.stdout)
 
 
 def _unknown(findings: tuple[Finding, ...], *, everything: bool) -> Iterator[str]:
@@ -216,9 +221,9 @@ def _checks(findings: tuple[Finding, ...]) -> str:
 def explanation(cause: Cause) -> Iterator[str]:
     """One cause, as `--explain` shows it."""
     yield f"{cause.id}: {cause.title}"
-    yield _row("symptom", cause.symptom)
-    yield _row("looked at", cause.looks_at)
-    yield _row("remedy", cause.remedy)
+    yield from _prose("symptom", cause.symptom)
+    yield from _prose("looked at", cause.looks_at)
+    yield from _prose("remedy", cause.remedy)
     yield _row("source", cause.source)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.identity import account_of, settled, speaking_options, who_options
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Examples:
 """
 
 
-class Dashed(click.Command):
+class Dashed(HelpedCommand):
     """A command whose line ends with `-- COMMAND...`, of which nothing is read as an option of ours."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

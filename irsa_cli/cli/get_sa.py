@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, name_argument, namespace_option
+from irsa_cli.cli.helping import HelpedCommand
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    name_argument,
+    namespace_option,
+    no_headers_option,
+)
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
@@ -22,7 +31,7 @@ Examples:
 """
 
 
-@click.command("get-sa", epilog=_EPILOG)
+@click.command("get-sa", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument()
 @namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
@@ -44,6 +53,7 @@ Examples:
     type=Checked("arn", "arn.check_role"),
     help="Role by which the IAM of another account is read, where roles are in one (repeat).",
 )
+@no_headers_option
 @click.option("--ignore-not-found", is_flag=True, help="NAME that is not there is no error.")
 @click.option(
     "-o",
@@ -56,7 +66,7 @@ Examples:
 @click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
 def command(**options: Any) -> int:
-    """List the ServiceAccounts that name a role, whoever made them, and what each is worth.
+    """List the ServiceAccounts that name a role, whoever made them, and the state of each.
 
     Also the roles of irsa's without a ServiceAccount. For each: role, who made it, its policies, and whether
     its trust policy admits the ServiceAccount. What is wrong with one, or can't be read, is said in its line,
@@ -64,9 +74,9 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.session import Speaking
 
-    speaking = Speaking.take(options)
+    speaking, headless = Speaking.take(options), options.pop("no_headers")
     found = _get(_request(options), speaking)
-    _show(found, speaking)
+    _show(found, speaking, headers=not headless)
     return int(found.exit_code)
 
 
@@ -100,16 +110,17 @@ def _get(request: Request, speaking: Speaking) -> BindingList:
     return BindingList(outcome)
 
 
-def _show(found: BindingList, speaking: Speaking) -> None:
-    from irsa_cli.cli.get_sa_render import lines
+def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
+    from irsa_cli.cli.get_sa_render import steps, table
     from irsa_cli.cli.render import show_document
+    from irsa_cli.cli.table import show_table
     from irsa_cli.cli.verify_render import messages
     from irsa_cli.cli.wording import say
     from irsa_cli.core.verification.report import VerificationReport
 
     if speaking.output in ("text", "wide"):
-        for line in lines(found.items, wide=speaking.output == "wide"):
-            say(line)
+        head, rows = table(found.items, wide=speaking.output == "wide")
+        show_table(head if headers else (), rows)
         if not found.items and found.error is None and not speaking.quiet:
             click.echo("No ServiceAccount names a role, and irsa has made none.", err=True)
     else:
@@ -117,4 +128,7 @@ def _show(found: BindingList, speaking: Speaking) -> None:
     for note in found.notes:
         say(f"Note: {note}", err=True)
     for line in messages(VerificationReport(None, error=found.error)):
+        say(line, err=True)
+    ending = [*steps(found.items)] if speaking.output in ("text", "wide") else []
+    for line in ("Next:", *(f"  {step}" for step in ending)) if ending else ():
         say(line, err=True)

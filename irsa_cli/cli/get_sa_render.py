@@ -1,11 +1,14 @@
-"""Bindings as a table, one line each, so that grep, awk and sort can work on it."""
+"""Bindings as a table: in a pipe one line each, so that grep, awk and sort can work on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 
-from irsa_cli.core.inventory.bindings import BoundRole, ListedBinding
+import click
+
+from irsa_cli.cli.wording import age
+from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.marks.makers import UNKNOWN
 from irsa_cli.core.trust.wide_trust import in_one_line
 from irsa_cli.core.values.printable import visible
@@ -26,19 +29,34 @@ _WIDE = (
 )
 _NAMED = 2
 """Policies that are named in the narrow table; of more the number is told."""
-_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+_COLOURS = {
+    BindingStatus.OK: "green",
+    BindingStatus.ROLE_ONLY: "green",
+    BindingStatus.UNCERTAIN: "yellow",
+    BindingStatus.POD_IDENTITY: "yellow",
+}
 
 
-def lines(bindings: Iterable[ListedBinding], *, wide: bool) -> Iterator[str]:
-    """The table with its head; nothing when there is no binding."""
+def table(bindings: Iterable[ListedBinding], *, wide: bool) -> tuple[Sequence[str], list[list[str]]]:
+    """The head and the rows; their cells are safe to be shown, the status has its colour."""
     now = datetime.now(timezone.utc)
-    rows = [_wide(item, now) if wide else _narrow(item, now) for item in bindings]
-    if not rows:
-        return
-    table = [_WIDE if wide else _HEAD, *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        yield "   ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+    rows = []
+    for item in bindings:
+        *cells, status = map(visible, _wide(item, now) if wide else _narrow(item, now))
+        word = item.status.value
+        rows.append(
+            [*cells, f"{click.style(word, fg=_COLOURS.get(item.status, 'red'))}{status[len(word) :]}"]
+        )
+    return (_WIDE if wide else _HEAD), rows
+
+
+def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
+    """The command that ends each run or deletion that was interrupted, or is still under way."""
+    for item in bindings:
+        commands = [step for step in item.next_steps if step.startswith("irsa ")]
+        if commands:
+            first = next((step for step in commands if step.startswith("irsa recover ")), commands[0])
+            yield visible(f"{first.partition('  #')[0]}  # {item.full_name}: {item.status.value}")
 
 
 def _narrow(item: ListedBinding, now: datetime) -> tuple[str, ...]:
@@ -87,18 +105,8 @@ def _unless_hidden(item: ListedBinding, policies: str) -> str:
 
 def _status(item: ListedBinding) -> str:
     wide = f"wide: {in_one_line(item.wide)}" if item.wide else ""
-    told = ": ".join(filter(None, (item.status.value, item.reason, wide)))
-    return (
-        f"{told}; what ends it: irsa describe-sa {item.name} -n {item.namespace}" if item.next_steps else told
-    )
+    return ": ".join(filter(None, (item.status.value, item.reason, wide)))
 
 
 def _age(item: ListedBinding, now: datetime) -> str:
     return NOTHING if item.created is None else age((now - item.created).total_seconds())
-
-
-def age(seconds: float) -> str:
-    """A span of time in its largest unit, as kubectl shows ages."""
-    whole = max(0, int(seconds))
-    size, unit = next(((size, unit) for size, unit in _UNITS if whole >= size), _UNITS[-1])
-    return f"{whole // size}{unit}"

@@ -6,10 +6,19 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.options import output_options, state_dir_option
+from irsa_cli.cli.helping import HelpedCommand
+from irsa_cli.cli.options import no_headers_option, output_options, state_dir_option
+
+_EPILOG = """
+\b
+Examples:
+  irsa history
+  irsa history -o json
+"""
 
 
-@click.command("history")
+@click.command("history", cls=HelpedCommand, epilog=_EPILOG)
+@no_headers_option
 @state_dir_option
 @output_options
 def command(**options: Any) -> int:
@@ -18,12 +27,12 @@ def command(**options: Any) -> int:
     The newest is last, each with how it ended. Nothing is asked of AWS or Kubernetes: what is listed
     is what the journals hold; of an unfinished one also whether its process is at work and holds its lock.
     """
-    from irsa_cli.cli.render import show_stories
     from irsa_cli.cli.session import Speaking, state_dir
+    from irsa_cli.cli.stories_render import show_stories
     from irsa_cli.usecases.recovery.history import all_of
 
     speaking = Speaking.take(options)
     found = all_of(state_dir(options["state_dir"]))
     none = "No transactions on this machine."
-    show_stories(found, speaking.output, none=none)
+    show_stories(found, speaking.output, none=none, headers=not options["no_headers"])
     return 0

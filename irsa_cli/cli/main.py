@@ -12,8 +12,9 @@ from contextlib import suppress
 import click
 
 from irsa_cli import __version__
+from irsa_cli.cli.helping import HelpedGroup
 from irsa_cli.cli.unshown import Unshown
-from irsa_cli.core.values.printable import visible
+from irsa_cli.cli.wording import say
 from irsa_cli.core.values.redaction import without_secrets
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
@@ -23,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "create-sa": ("create_sa", "Give a ServiceAccount its own IAM role, in one transaction."),
     "get-sa": (
         "get_sa",
-        "List the ServiceAccounts that name a role, whoever made them, and what each is worth.",
+        "List the ServiceAccounts that name a role, whoever made them, and the state of each.",
     ),
     "describe-sa": (
         "describe_sa",
@@ -31,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "apply": (
         "apply",
-        "Make true what configuration files wish: what is missing is made, what differs is changed.",
+        "Apply configuration files: create what is missing, change what differs.",
     ),
     "diff": (
         "diff",
@@ -51,14 +52,33 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("token", "Print a token of the ServiceAccount, as a pod of it would get."),
     "credentials": ("credentials", "Print temporary credentials of the ServiceAccount's role."),
     "policies": ("policies", "Show the policies that are known by name."),
-    "recover": ("recover", "Take back a transaction that was cut off, or go on with it."),
+    "recover": ("recover", "Roll back an interrupted transaction, or go on with it."),
     "unlock": ("unlock", "List the locks of a cluster's runs, or remove those of a run that is dead."),
     "history": ("history", "List the transactions of this machine."),
     "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),
+    "docs": ("docs", "Read the documentation of this version."),
+    "help": ("help_", "Show the help of a command."),
+    "version": ("version", "Show the version of irsa, of Python and of the system."),
 }
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Create and change": (
+        "associate-oidc",
+        "create-sa",
+        "update-sa",
+        "adopt",
+        "delete-sa",
+        "disassociate-oidc",
+    ),
+    "Look": ("get-sa", "describe-sa", "policies"),
+    "Prove and diagnose": ("verify", "doctor", "exec", "token", "credentials"),
+    "Files": ("apply", "diff", "delete"),
+    "Operate": ("recover", "unlock", "history", "sandbox"),
+    "About irsa": ("docs", "help", "version"),
+}
+"""Each command, under what it is for; in this order `irsa --help` lists them."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(HelpedGroup):
     """A group whose commands are imported when they are run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -74,21 +94,23 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        """List the commands by what they are for, without importing them."""
+        widest = max(map(len, COMMANDS))
+        for heading, names in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<{widest}}", COMMANDS[name][1]) for name in names])
 
 
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Documentation: docs/ in the source, exit codes in docs/reference/exit-codes.md.",
+    epilog="irsa help COMMAND shows a command's options and examples, irsa docs the documentation.",
 )
 @click.version_option(__version__, "--version", prog_name="irsa")
 def irsa() -> None:
     """Give a Kubernetes ServiceAccount on Amazon EKS its own IAM role (IRSA).
 
-    All of it happens in one transaction: it is either done, or taken back.
+    All of it happens in one transaction: it is either committed, or rolled back.
     """
 
 
@@ -130,9 +152,9 @@ def _wrong_usage(error: click.ClickException) -> None:
         click.echo(err=True)
     # An error of files has lines of its own; those of a value are none.
     lines: Sequence[str] = getattr(error, "lines", None) or [error.format_message()]
-    click.echo(visible(without_secrets(f"Error: {lines[0]}")), err=True)
+    say(without_secrets(f"Error: {lines[0]}"), err=True)
     for line in lines[1:]:
-        click.echo(visible(without_secrets(f"  {line}")), err=True)
+        say(without_secrets(f"  {line}"), err=True)
 
 
 def _unwritable(error: BaseException | None) -> None:
@@ -140,7 +162,7 @@ def _unwritable(error: BaseException | None) -> None:
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         what = error.filename or "the output can't be written"
         with suppress(OSError):
-            click.echo(visible(f"Error: {what}: {error.strerror or error}"), err=True)
+            say(f"Error: {what}: {error.strerror or error}", err=True)
     # What is left in the buffer would fail once more at the interpreter's end, with an exit code of its own.
     # https://docs.python.org/3/library/signal.html#note-on-sigpipe
     with suppress(OSError):

@@ -245,16 +245,23 @@ def run_options(function: F) -> F:
                 cls=Once,
                 type=DURATION,
                 default=300.0,
-                help="Give up and take everything back after this time. [default: 5m]",
+                help="Give up and roll everything back after this time. [default: 5m]",
             ),
             option(
                 "--rollback-timeout",
                 cls=Once,
                 type=DURATION,
                 default=60.0,
-                help="How long taking back may last. [default: 60s]",
+                help="How long the rollback may take. [default: 60s]",
             ),
-            option("--approve", is_flag=True, help="Accepted as eksctl has it; running is the default here."),
+            option(
+                "-y",
+                "--yes",
+                "--approve",
+                "yes",
+                is_flag=True,
+                help="Delete without a question; --approve as eksctl has it. Nothing else is ever asked.",
+            ),
             lock_options,
             state_dir_option,
         ],
@@ -305,6 +312,9 @@ state_dir_option = click.option(
 )
 
 
+no_headers_option = click.option("--no-headers", is_flag=True, help="Tables without their first line.")
+
+
 def output_options(function: F) -> F:
     """How a command speaks."""
     formats = click.Choice(["text", "json", "yaml"])
@@ -321,7 +331,10 @@ def output_options(function: F) -> F:
             ),
             click.option("-q", "--quiet", is_flag=True, help="No progress; errors and the result only."),
             click.option(
-                "-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time."
+                "-v",
+                "--verbose",
+                is_flag=True,
+                help="Show each call to AWS and Kubernetes with its time, and every value of a plan.",
             ),
         ],
     )

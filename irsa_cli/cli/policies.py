@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedGroup
 from irsa_cli.cli.options import Checked, Once, filled
 
 if TYPE_CHECKING:
@@ -21,8 +22,15 @@ _output = click.option(
     help="Form of the result on standard output. [default: text]",
 )
 
+_EPILOG = """
+\b
+Examples:
+  irsa policies show external-dns
+  irsa policies show external-dns --partition aws-cn -o json
+"""
 
-@click.group("policies")
+
+@click.group("policies", cls=HelpedGroup)
 def command() -> None:
     """Show the policies that are known by name.
 
@@ -31,7 +39,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", epilog="\b\nExamples:\n  irsa policies list")
 @_output
 def listing(output: str) -> None:
     """List the policies."""
@@ -49,7 +57,7 @@ def listing(output: str) -> None:
         click.echo(f"{policy.name:<{width}}  {policy.title}")
 
 
-@command.command("show")
+@command.command("show", epilog=_EPILOG)
 @click.argument("name")
 @click.option(
     "--partition",

@@ -5,56 +5,83 @@ The result on standard output is `irsa_cli.cli.render`'s business.
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.wording import back_again, describe, mark
+from irsa_cli.cli.screen import fitted, is_live, painted, plain
+from irsa_cli.cli.wording import back_again, describe, mark, put
+from irsa_cli.core.values.doing import Doing, heard_by
 from irsa_cli.core.values.printable import visible
 from irsa_cli.core.values.redaction import redacted, without_secrets
 
 if TYPE_CHECKING:
+    from irsa_cli.cli.spinner import Spinner
     from irsa_cli.usecases.command.events import Event, WireCall
 
+EVERY = 10.0
+"""Seconds between two lines that tell how far long work is, where there is no spinner."""
 KIND_WIDTH = 16
 LONGEST_CODE = 100
 NAME_WIDTH = 52
 READING_SECONDS = 600.0
 """The time limit of a command that has no `--timeout`."""
-_STYLES = {"+": "green", "✓": "green", "~": "yellow", "-": "yellow", "✗": "red"}
 
 
 class Progress:
     """Listens to a transaction and tells it line by line. Safe to use from several threads."""
 
-    def __init__(self, *, quiet: bool, verbose: bool) -> None:
+    def __init__(self, *, quiet: bool, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
         self._verbose = verbose
         self._lock = threading.Lock()
-        self._status: Any = None
+        self._status: Spinner | None = None
         self.seconds = READING_SECONDS
         """The time limit of the whole command."""
-        self.live = sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb"
+        self.live = is_live(sys.stderr) and not quiet
+        self._clock = clock
+        self._count = ""
+        self._told = clock()
 
     def __enter__(self) -> Progress:
         if self.live:
-            from rich.console import Console
+            from irsa_cli.cli.spinner import Spinner
 
-            console = Console(stderr=True)
-            self._status = console.status("")
+            self._status = Spinner()
             self._status.start()
+        self._told = self._clock()
+        heard_by(self.doing)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        heard_by(None)
         if self._status is not None:
             self._status.stop()
+
+    def doing(self, what: Doing) -> None:
+        """Show how far long work is: beside the spinner, else in a line every ten seconds at most."""
+        if what.total:
+            self._count = str(what) if what.done < what.total else ""
+            text = self._count
+        else:
+            text = ", ".join(filter(None, (self._count, str(what))))
+        if self._status is not None:
+            self._spin(visible(text))
+            return
+        with self._lock:
+            now = self._clock()
+            late = now - self._told >= EVERY
+            self._told = now if late else self._told
+        if late and text and not self._quiet:
+            self._say(visible(f"  {mark('waiting')} {text}"))
 
     def note(self, text: str) -> None:
         """Say something about the run."""
@@ -91,7 +118,7 @@ class Progress:
         elif event.step is Step.GATE:
             self._spin("Verifying")
         elif event.step is Step.WAITING:
-            self._say(visible(f"  … waiting: {event.text}"))
+            self.doing(Doing(f"waiting {event.text}"))
         elif event.step is Step.GATE_PASSED:
             self._say(_row(mark("ok"), "Verified", "STS accepts the token", _took(event.seconds)))
         elif event.step is Step.ROLLBACK:
@@ -123,8 +150,8 @@ class Progress:
             self._status.stop()
         try:
             for line in lines:
-                click.echo(line, err=True)
-            return click.confirm(question, err=True)
+                put(line, err=True)
+            return _answer(question)
         except click.Abort:
             return False
         finally:
@@ -138,10 +165,20 @@ class Progress:
     def _say(self, text: str) -> None:
         with self._lock:
             if self._status is not None:
-                style = _STYLES.get(text[2:3], "") if text.startswith("  ") else ""
-                self._status.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+                self._status.print(painted(plain(text, sys.stderr)))
             else:
-                click.echo(text, err=True)
+                put(text, err=True)
+
+
+def _answer(question: str) -> bool:
+    """Ask; the interrupt key ends the question at once, also where a run hears signals for itself."""
+    if threading.current_thread() is not threading.main_thread():
+        return click.confirm(question, err=True)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm(question, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _took(seconds: float) -> str:
@@ -149,4 +186,5 @@ def _took(seconds: float) -> str:
 
 
 def _row(sign: str, kind: str, what: str, tail: str) -> str:
-    return visible(f"  {sign} {kind:<{KIND_WIDTH}} {what:<{NAME_WIDTH}}  {tail}")
+    head = f"  {sign} {kind:<{KIND_WIDTH}}"
+    return fitted(head, visible(what), visible(tail), sys.stderr, width=NAME_WIDTH)

@@ -7,13 +7,13 @@ What it does is in `irsa_cli.usecases.recovery.by_journal` (by the journals of t
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     DURATION,
     Duration,
@@ -22,6 +22,7 @@ from irsa_cli.cli.options import (
     filled,
     kube_options,
     lock_options,
+    no_headers_option,
     output_options,
     state_dir_option,
 )
@@ -39,7 +40,7 @@ _EPILOG = """
 \b
 Examples:
   irsa recover                                    # lists what is unfinished on this machine
-  irsa recover 20260601T120000000Z-0a1b2c3d       # takes it back
+  irsa recover 20260601T120000000Z-0a1b2c3d       # rolls it back
   irsa recover 20260601T120000000Z-0a1b2c3d --forward
   irsa recover --cluster prod                     # lists what runs on other machines have left
   irsa recover --cluster prod --all
@@ -48,15 +49,15 @@ _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
 _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
 
 
-@click.command("recover", epilog=_EPILOG)
+@click.command("recover", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("transaction", required=False, callback=filled)
 @click.option("--all", "everything", is_flag=True, help="All that is unfinished, instead of one.")
-@click.option("--dry-run", is_flag=True, help="Show what would be taken back (or done), and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be rolled back (or done), and do nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do what would be shown, without a question on a terminal.")
 @click.option(
     "--forward",
     is_flag=True,
-    help="Go on to the desired state, by the journal, instead of taking back.",
+    help="Go on to the desired state, by the journal, instead of rolling back.",
 )
 @click.option(
     "--min-age",
@@ -78,13 +79,14 @@ _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
     cls=Once,
     type=DURATION,
     default=60.0,
-    help="How long taking one transaction back may last. [default: 60s]",
+    help="How long rolling one transaction back may take. [default: 60s]",
 )
 @lock_options
+@no_headers_option
 @state_dir_option
 @output_options
 def command(**options: Any) -> int:
-    """Take back a transaction that was cut off, or go on with it.
+    """Roll back an interrupted transaction, or go on with it.
 
     Without TRANSACTION and --all, what is unfinished is listed. It is found by the journals of this
     machine, or with --cluster by what runs have left in the cluster and its account, wherever they
@@ -111,7 +113,7 @@ def command(**options: Any) -> int:
         return _by_cluster(options, settings, speaking, progress)
     if options["transaction"] or options["everything"]:
         return _by_journal(options, settings, speaking, progress)
-    return _list(settings, speaking)
+    return _list(settings, speaking, headers=not options["no_headers"])
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -133,14 +135,18 @@ def _check(options: dict[str, Any]) -> None:
             raise click.UsageError(f"--{flag.replace('_', '-')} needs a transaction, or --all")
 
 
-def _list(settings: Settings, speaking: Speaking) -> int:
-    from irsa_cli.cli.render import show_stories
+def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
+    from irsa_cli.cli.stories_render import show_stories
+    from irsa_cli.cli.wording import say
     from irsa_cli.core.results.result import worst
     from irsa_cli.usecases.recovery.history import unfinished_of
 
     found = unfinished_of(settings.state_dir)
     none = "No unfinished transactions on this machine."
-    show_stories(found, speaking.output, none=none)
+    show_stories(found, speaking.output, none=none, headers=headers)
+    if found.stories and speaking.output == "text" and not speaking.quiet:
+        say("Next:", err=True)
+        say(f"  irsa recover {found.stories[-1].transaction}  # rolls it back; --forward goes on", err=True)
     return worst([int(error.exit_code) for error in found.unreadable.values()])
 
 
@@ -186,7 +192,9 @@ def _by_cluster(options: dict[str, Any], settings: Settings, speaking: Speaking,
 
 def _asks(options: dict[str, Any]) -> bool:
     """Whether a person can be asked, and is."""
-    return sys.stdin.isatty() and sys.stderr.isatty() and not options["yes"]
+    from irsa_cli.cli.confirming import can_ask
+
+    return can_ask() and not options["yes"]
 
 
 def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence[Result]], bool]:
@@ -218,7 +226,7 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking,
     planned = isinstance(outcome, Result) and outcome.ended is Ended.PLANNED
     with showing(outcome.exit_code, only_shows=planned):
         if isinstance(outcome, Result):
-            show(outcome, speaking.output, quiet=speaking.quiet)
+            show(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         else:
-            show_recoveries(outcome, speaking.output, quiet=speaking.quiet)
+            show_recoveries(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
     return outcome.exit_code

@@ -5,6 +5,7 @@ The result of a single transaction is shown as every result is, by `irsa_cli.cli
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,27 +14,28 @@ import click
 from irsa_cli.cli.plan_text import change_lines, plan_lines
 from irsa_cli.cli.progress import KIND_WIDTH
 from irsa_cli.cli.render import messages, show_document
-from irsa_cli.cli.wording import describe, mark, say
+from irsa_cli.cli.wording import describe, mark, put, say
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.printable import visible
 
 if TYPE_CHECKING:
     from irsa_cli.core.recovery.leftovers import Leftovers
     from irsa_cli.core.recovery.report import Found, Recoveries
+    from irsa_cli.core.values.cluster import Cluster
 
 _WORDS = {
-    Ended.ROLLED_BACK: "taken back",
+    Ended.ROLLED_BACK: "rolled back",
     Ended.COMMITTED: "done",
     Ended.PLANNED: "nothing was changed (dry run)",
     Ended.UNFINISHED: "still unfinished",
-    Ended.INCOMPLETE: "not taken back completely",
+    Ended.INCOMPLETE: "not rolled back completely",
     Ended.REFUSED: "refused",
     Ended.FAILED: "failed, nothing was changed",
     Ended.UNCHANGED: "nothing to do",
 }
 
 
-def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> None:
+def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
     """Print how each transaction ended; errors on standard error."""
     if output != "text":
         show_document(done.to_json(), output)
@@ -41,11 +43,11 @@ def show_recoveries(done: Recoveries, output: str, *, quiet: bool) -> None:
         if output == "text":
             say(f"{_named(result)}  {_words(result)}")
             if result.ended is Ended.PLANNED:
-                for line in plan_lines(result):
-                    click.echo(f"  {line}")
+                for line in plan_lines(result, whole=verbose):
+                    put(f"  {line}")
         if not quiet or result.error is not None or result.left:
             for line in messages(result):
-                click.echo(f"  {line}", err=True)
+                put(f"  {line}", err=True)
     if output == "text":
         for skipped in done.skipped:
             say(f"{skipped.transaction}  skipped: {skipped.why}")
@@ -60,7 +62,7 @@ def intended_lines(planned: Sequence[Result], *, whole: bool) -> Iterator[str]:
         yield from (visible(f"  Note: {note}") for note in result.notes)
         for change in (item.change for item in result.changes):
             if whole:
-                yield from change_lines([change])
+                yield from change_lines([change], whole=True)
             else:
                 yield visible(f"  {mark(change.action)} {change.kind.value:<{KIND_WIDTH}} {describe(change)}")
 
@@ -90,9 +92,20 @@ def show_found(found: Found, output: str) -> int:
     name = found.cluster.name
     if not found.leftovers:
         click.echo(f"No run has left anything unfinished in {name}.")
-    elif any(not found.why_not(leftovers) for leftovers in found.leftovers):
-        click.echo(f"To take it back: irsa recover --cluster {name} ID, or --all")
+    for leftovers in found.leftovers:
+        if not found.why_not(leftovers):
+            say("Next:", err=True)
+            step = f"irsa recover {leftovers.transaction} {_place(found.cluster)}"
+            say(f"  {step}  # rolls it back; or --all", err=True)
+            break
     return 0
+
+
+def _place(cluster: Cluster) -> str:
+    """The options that name a cluster."""
+    if cluster.arn.startswith("arn:"):
+        return shlex.join(["-c", cluster.name, "-r", cluster.region])
+    return shlex.join(["--issuer-url", cluster.issuer, "--account", cluster.account])
 
 
 def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
@@ -107,7 +120,7 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
         yield from (f"    to end it: {step}" for step in spared.next_steps)
     why_not = found.why_not(leftovers)
     if why_not and leftovers.stages:
-        yield f"  not taken back: {why_not}"
+        yield f"  not rolled back: {why_not}"
 
 
 def _age(seconds: float) -> str:

@@ -5,84 +5,30 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from irsa_cli.cli.plan_text import plan_lines
-from irsa_cli.cli.wording import is_unicode, say
+from irsa_cli.cli.screen import is_unicode
+from irsa_cli.cli.wording import put
 from irsa_cli.core.results.command import Command
-from irsa_cli.core.results.result import API_VERSION, Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.printable import visible
 from irsa_cli.core.values.redaction import redacted
 
-if TYPE_CHECKING:
-    from irsa_cli.usecases.recovery.history import Journals, Story
 
-
-def show(result: Result, output: str, *, quiet: bool) -> None:
+def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> None:
     """Print the result; in every form an error is told on standard error, too."""
     if output == "text":
-        for line in text_lines(result):
-            click.echo(line)
+        for line in text_lines(result, whole=verbose):
+            put(line)
     else:
         show_document(result.to_json(), output)
     if not quiet or result.error is not None or result.left:
         for line in messages(result):
-            click.echo(line, err=True)
-
-
-_LOCKS = {
-    "held": "(at work, holds its lock: {})",
-    "interrupted": "(interrupted, its lock is not renewed any more: {})",
-}
-"""Of an unfinished run: what is known of its lock, and who has it. One that is released needs no word."""
-
-
-def show_stories(found: Journals, output: str, *, none: str) -> None:
-    """Print transactions that were read from journals, one a line; `none` is said when there are none."""
-    stories, unreadable = found.stories, found.unreadable
-    if output != "text":
-        document = {
-            "apiVersion": API_VERSION,
-            "kind": "TransactionList",
-            "items": [
-                {
-                    **story.to_json(),
-                    "outcome": story.outcome or "unfinished",
-                    "lock": _lock_json(found, story),
-                }
-                for story in stories
-            ],
-            "unreadable": [
-                {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
-                for name, error in unreadable.items()
-            ],
-        }
-        show_document(document, output)
-        return
-    for name, error in unreadable.items():
-        say(f"{name}  {'refused' if isinstance(error, Refused) else 'unreadable':<11}  {error}")
-        if isinstance(error, Refused):
-            for step in error.next_steps:
-                say(f"  {step}", err=True)
-    for story in stories:
-        what = story.context.get("serviceAccount") or ""
-        line = (
-            f"{story.transaction}  {story.outcome or 'unfinished':<11}  {story.context.get('command', '?')}"
-        )
-        lock = found.locks.get(story.transaction)
-        told = _LOCKS.get(lock.value, "").format(story.lock_holder) if lock else ""
-        say("  ".join(filter(None, (line, story.target.get("cluster", "?"), what, told))))
-    if not stories and not unreadable:
-        click.echo(none)
-
-
-def _lock_json(found: Journals, story: Story) -> dict[str, str] | None:
-    """The lock of an unfinished run; None without one, or where nothing is known of it."""
-    lock = found.locks.get(story.transaction)
-    return None if lock is None else {"holder": story.lock_holder, "state": lock.value}
+            put(line, err=True)
 
 
 def show_document(document: Mapping[str, Any], output: str) -> None:
@@ -120,15 +66,15 @@ def as_yaml(document: Mapping[str, Any]) -> str:
     return text if text.replace("\n", "").isprintable() else dump(plain=True)
 
 
-def text_lines(result: Result) -> Iterator[str]:
-    """What is told on standard output."""
+def text_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
+    """What is told on standard output; `whole`: of a plan every value."""
     if result.ended is Ended.PLANNED:
-        yield from plan_lines(result)
+        yield from plan_lines(result, whole=whole)
     elif result.ended is Ended.COMMITTED:
         yield visible(f"Done in {result.seconds:.1f} s. {_outcome(result)}".rstrip())
     elif result.ended is Ended.UNCHANGED:
         outcome = visible(_outcome(result))
-        yield f"Nothing to do: everything is as wished. {outcome}" if outcome else "Nothing to do."
+        yield f"Nothing to do: everything is as desired. {outcome}" if outcome else "Nothing to do."
     elif result.ended is Ended.ROLLED_BACK and result.error is None:
         yield f"{back_words(result)}."
 
@@ -137,7 +83,7 @@ def back_words(result: Result) -> str:
     """What a rollback has done as a whole: of a deletion, it gives."""
     again = [item.change for item in result.changes if item.state == "undone" and item.change.after is None]
     if not again:
-        return "Everything that the transaction did was taken back"
+        return "Everything that the transaction did was rolled back"
     return f"What the transaction had taken away is there again ({len(again)} attached or created again)"
 
 
@@ -255,15 +201,15 @@ def _aftermath(result: Result) -> Iterator[str]:
         yield from _unfinished(result)
     elif result.ended in (Ended.ROLLED_BACK, Ended.FAILED, Ended.REFUSED) and result.error is not None:
         undone = [item.change for item in result.changes if item.state == "undone"]
-        back = "Everything was taken back"
+        back = "Everything was rolled back"
         if any(change.after is None for change in undone):
             back = "Everything is as it was before: what was taken away was attached or created again"
         yield f"{back if undone else 'Nothing was changed'} (exit {code})."
 
 
 def _unfinished(result: Result) -> Iterator[str]:
-    """What of a plan is done, and what isn't, where nothing is taken back."""
-    yield f"Nothing was taken back: the transaction is unfinished (exit {result.exit_code})."
+    """What of a plan is done, and what isn't, where nothing is rolled back."""
+    yield f"Nothing was rolled back: the transaction is unfinished (exit {result.exit_code})."
     for item in result.changes:
         state = "done   " if item.state in ("done", "unchanged") else "missing"
         yield f"  {state}  {item.change.kind.value} {item.change.name}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from irsa_cli.cli.helping import HelpedGroup
 from irsa_cli.cli.options import filled
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _latency = click.option(
 )
 
 
-@click.group("sandbox")
+@click.group("sandbox", cls=HelpedGroup)
 def command() -> None:
     """Run AWS and EKS on this machine, for trying and testing.
 
@@ -45,7 +46,7 @@ def command() -> None:
     """
 
 
-@command.command("up")
+@command.command("up", epilog="\b\nExamples:\n  irsa sandbox up > sandbox.env")
 @_cluster
 @_latency
 def up(clusters: tuple[str, ...], latency: float) -> None:
@@ -60,7 +61,11 @@ def up(clusters: tuple[str, ...], latency: float) -> None:
         stop.wait()
 
 
-@command.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@command.command(
+    "run",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="\b\nExamples:\n  irsa sandbox run -- sh -c 'irsa associate-oidc -c demo && irsa get-sa -c demo'",
+)
 @_cluster
 @_latency
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
@@ -74,7 +79,7 @@ def run(clusters: tuple[str, ...], latency: float, arguments: tuple[str, ...]) -
     return 128 - ended.returncode if ended.returncode < 0 else ended.returncode
 
 
-@command.command("demo")
+@command.command("demo", epilog="\b\nExamples:\n  irsa sandbox demo")
 def demo() -> int:
     """Show the main job from end to end: cluster, role, ServiceAccount, credentials, rollback."""
     from irsa_cli.cli.demo import main

@@ -90,12 +90,13 @@ def take_lock_namespace(options: dict[str, Any]) -> str:
 
 def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings, bool]:
     """Take the options of `run_options` out of a command's options; also whether exit code 6 is wanted."""
+    from irsa_cli.cli.confirming import Confirmation
     from irsa_cli.usecases.command.settings import Settings
 
-    options.pop("approve")
     lock = take_lock_options(options)
     detailed = options.pop("detailed_exitcode")
     progress.seconds = options["timeout"]
+    confirmation = Confirmation(progress, yes=options.pop("yes"), dry_run=options["dry_run"])
     settings = Settings(
         state_dir=state_dir(options.pop("state_dir")),
         timeout=options.pop("timeout"),
@@ -104,6 +105,9 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
         listen=progress.listen,
         note=progress.note,
         lock=lock,
+        asks=confirmation.asks,
+        confirm_plan=confirmation.of_plan,
+        confirm_names=confirmation.of_names,
     )
     if detailed and not settings.dry_run:
         raise click.UsageError("--detailed-exitcode needs --dry-run")
@@ -136,7 +140,7 @@ def finish(
     result = outcome_of(work, speaking, progress, one=True)
     result.detailed = detailed
     with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
-        show(result, speaking.output, quiet=speaking.quiet)
+        show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
     return result.exit_code
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.identity import account_of, settled, who_options
 from irsa_cli.cli.options import DURATION, Checked, Once, output_options
 
@@ -23,8 +24,15 @@ if TYPE_CHECKING:
 _MOMENTS = ("iat", "nbf", "exp", "auth_time")
 """Claims that are moments, in Unix seconds (RFC 7519, section 4.1)."""
 
+_EPILOG = """
+\b
+Examples:
+  irsa token s3-reader -n backend -c prod --decode
+  irsa token s3-reader -n backend -c prod --audience vault
+"""
 
-@click.command("token")
+
+@click.command("token", cls=HelpedCommand, epilog=_EPILOG)
 @who_options
 @click.option("--decode", is_flag=True, help="Print what is in the token instead: its header and claims.")
 @click.option(

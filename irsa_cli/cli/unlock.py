@@ -5,13 +5,13 @@ What it does is in `irsa_cli.usecases.locks.unlock`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     cluster_options,
     filled,
@@ -38,7 +38,7 @@ Examples:
 """
 
 
-@click.command("unlock", epilog=_EPILOG)
+@click.command("unlock", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("holder", required=False, callback=filled)
 @click.option("--dry-run", is_flag=True, help="Show which locks would be removed, and remove none.")
 @click.option("--yes", "-y", is_flag=True, help="Remove them without a question on a terminal.")
@@ -81,6 +81,7 @@ def command(**options: Any) -> int:
 
 
 def _request(options: dict[str, Any], progress: Progress) -> Request:
+    from irsa_cli.cli.confirming import can_ask
     from irsa_cli.cli.session import state_dir, take_lock_namespace, take_target
     from irsa_cli.usecases.locks.unlock import Request
 
@@ -90,7 +91,7 @@ def _request(options: dict[str, Any], progress: Progress) -> Request:
         take_target(options),
         take_lock_namespace(options),
         state_dir(options["state_dir"]),
-        _approval(progress, asks=not options["yes"] and sys.stdin.isatty() and sys.stderr.isatty()),
+        _approval(progress, asks=not options["yes"] and can_ask()),
         options["dry_run"],
         progress.note,
     )

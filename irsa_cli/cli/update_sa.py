@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -46,7 +47,7 @@ Examples:
 """
 
 
-@click.command("update-sa", epilog=_EPILOG)
+@click.command("update-sa", cls=HelpedCommand, epilog=_EPILOG)
 @binding_options
 @cluster_options
 @kube_options

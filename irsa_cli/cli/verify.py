@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -35,7 +36,7 @@ Examples:
 FORMATS = ("text", "json", "yaml", "junit", "sarif")
 
 
-@click.command("verify", epilog=_EPILOG)
+@click.command("verify", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument()
 @click.option("-A", "--all", "everything", is_flag=True, help="Every ServiceAccount that has a role.")
 @namespace_option(

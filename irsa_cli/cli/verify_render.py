@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import click
 
 from irsa_cli.cli.render import error_lines, next_lines, show_document
-from irsa_cli.cli.wording import is_unicode, say
+from irsa_cli.cli.screen import hanging, is_unicode
+from irsa_cli.cli.wording import say
+from irsa_cli.core.values.printable import visible
 from irsa_cli.core.verification.report import (
     Name,
     Permission,
@@ -78,10 +80,14 @@ def _one(report: VerificationReport) -> Iterator[str]:
 
 
 def _step(step: VerificationStep) -> Iterator[str]:
-    yield f"  {_mark(step.status)} {TITLES[step.name]:<{_WIDTH + 2}} {step.sent}"
+    yield from _row(f"  {_mark(step.status)} {TITLES[step.name]:<{_WIDTH + 2}} ", step.sent)
     for check in step.checks:
-        yield f"      {_mark(check.status)} {check.what:<{_WIDTH}} {check.text}"
+        yield from _row(f"      {_mark(check.status)} {check.what:<{_WIDTH}} ", check.text)
     yield from (f"      > {line}" for line in step.advice)
+
+
+def _row(head: str, text: str) -> list[str]:
+    return hanging(head, visible(text), sys.stdout)
 
 
 def _permission(item: Permission) -> str:
@@ -110,7 +116,7 @@ def _many(report: VerificationReport) -> Iterator[str]:
     for item in report.items:
         tail = item.role_arn if item.outcome is VerificationOutcome.VERIFIED else item.problem
         mark = _mark(_AS_STATUS[item.outcome])
-        yield f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  {tail}"
+        yield from _row(f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  ", tail)
         yield from (f"      Note: {note}" for note in item.notes)
     counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in VerificationOutcome)
     total = len(report.items)

@@ -73,10 +73,10 @@ def test_results_fit_the_schema(irsa: RunIrsa) -> None:
     assert (planned["summary"], code, planned["exitCode"]) == ({"planned": 2}, 6, 6)
     done, code = irsa("apply")
     assert (done["summary"], code) == ({"committed": 2, "failed": 1}, 1)
-    again, code = irsa("apply", "--include", "*/good", "--prune")
+    again, code = irsa("apply", "--include", "*/good", "--prune", "--yes")
     assert (again["summary"], code) == ({"unchanged": 1}, 0)
     atomic, code = irsa("apply", "--include", "*/good", "--atomic")
     assert (atomic["summary"], code) == ({"unchanged": 1}, 0)
-    deleted, code = irsa("delete", "--include", "*/good")
+    deleted, code = irsa("delete", "--yes", "--include", "*/good")
     assert (deleted["summary"], code) == ({"committed": 1}, 0)
     assert deleted["notices"]

@@ -393,7 +393,7 @@ COMMANDS = {
         ),
         Command(
             "apply-prune",
-            ("apply", "-f", "new.json", "--atomic", "--prune", "--include", f"{NAMESPACE}/*"),
+            ("apply", "-f", "new.json", "--atomic", "--prune", "--yes", "--include", f"{NAMESPACE}/*"),
             (_provider, _namespace, _file, _bound(*_ONE)),
             marked=False,
             ways=ESSENTIAL,

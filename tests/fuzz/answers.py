@@ -217,7 +217,7 @@ WRITERS = (
     Command(("delete-sa", *_APP, *_JSON), _BOUND),
     Command(("apply", "-f", "one.json", *_JSON), (_ASSOCIATE,)),
     Command(("apply", "-f", "one.json", *_JSON), _BOUND),
-    Command(("delete", "-f", "one.json", *_JSON), _BOUND),
+    Command(("delete", "--yes", "-f", "one.json", *_JSON), _BOUND),
     Command(("disassociate-oidc", "-c", "demo", *_JSON), (_ASSOCIATE,)),
 )
 CONFIG = {

@@ -57,7 +57,7 @@ DOCUMENTS: tuple[Any, ...] = (
 COMMANDS = (
     ("diff", "-f", "one.yaml"),
     ("apply", "-f", "one.yaml", "--dry-run"),
-    ("delete", "-f", "one.yaml", "--dry-run", "-o", "json"),
+    ("delete", "--yes", "-f", "one.yaml", "--dry-run", "-o", "json"),
     ("diff", "-f", "one.yaml", "--include", "*/app", "-o", "json"),
 )
 

@@ -228,12 +228,12 @@ def test_the_last_of_a_namespace_are_pruned_alone(stage: Stage, unique: str) -> 
     nothing = config(stage)
     chosen = ("--prune", "--include", f"{unique}/*")
     assert stage.irsa("diff", "-f", "-", *chosen, stdin=nothing).code == 6
-    ran = apply(stage, nothing, *chosen)
+    ran = apply(stage, nothing, "--yes", *chosen)
     assert ran.code == 0, ran.err
     assert stage.account(unique, "reader") is None
     assert stage.account(f"{unique}-2", "worker") is not None
     assert apply(stage, nothing, "--include", f"{unique}/*").code == 2
-    assert apply(stage, nothing, "--prune", "--include", "[").code == 2
+    assert apply(stage, nothing, "--prune", "--yes", "--include", "[").code == 2
 
 
 def test_several_subjects_share_one_statement(stage: Stage, unique: str) -> None:
@@ -299,7 +299,7 @@ def test_many_join_the_trust_of_a_role_that_is_somebody_elses(stage: Stage, uniq
     assert [
         len(value) for value in ours["Condition"]["StringEquals"].values() if isinstance(value, list)
     ] == [4]
-    ran = stage.irsa("delete", "-f", "-", stdin=config(stage, *entries))
+    ran = stage.irsa("delete", "--yes", "-f", "-", stdin=config(stage, *entries))
     assert ran.code == 0, ran.err
     role = stage.iam().get_role(RoleName=f"{unique}-r")["Role"]
     assert role["AssumeRolePolicyDocument"]["Statement"] == [THEIRS]
@@ -314,7 +314,7 @@ def test_many_that_part_leave_the_one_statement_that_a_role_must_have(stage: Sta
         {**json.loads(document), "Statement": stage.role_of(unique, "app-0")["trust"]["Statement"][1:]}
     )
     stage.iam().update_assume_role_policy(RoleName=f"{unique}-r", PolicyDocument=ours)
-    ran = stage.irsa("delete", "-f", "-", stdin=config(stage, *entries))
+    ran = stage.irsa("delete", "--yes", "-f", "-", stdin=config(stage, *entries))
     assert ran.code == 0, ran.err
     assert ran.err.count("is the only one, and") == 1
     (last,) = stage.iam().get_role(RoleName=f"{unique}-r")["Role"]["AssumeRolePolicyDocument"]["Statement"]
@@ -383,7 +383,13 @@ def test_what_is_wrong_in_a_file_ends_the_run_before_the_first_call(stage: Stage
     assert not [call for call in stage.sandbox.calls if call.service in ("iam", "eks")]
 
 
-@pytest.mark.parametrize("arguments", [(), ("--prune",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--prune", "--yes"),
+    ],
+)
 @pytest.mark.parametrize("text", ["", "---\n"])
 def test_standard_input_that_holds_nothing_is_no_wish(
     stage: Stage, text: str, arguments: tuple[str, ...]

@@ -92,7 +92,7 @@ def test_what_prune_may_not_delete_is_deleted_by_the_proposed_command(stage: Sta
         "spec": {"serviceAccountName": "reader", "containers": [{"name": "c", "image": "i"}]},
     }
     stage.kube.create(f"/api/v1/namespaces/{unique}/pods", pod)
-    ran = apply(stage, config(stage), "--prune", "--include", f"{unique}/*", "-o", "json")
+    ran = apply(stage, config(stage), "--prune", "--yes", "--include", f"{unique}/*", "-o", "json")
     assert ran.code == 4, ran.err
     steps = ran.json["items"][0]["result"]["error"]["next"]
     command = next(step for step in steps if "irsa delete-sa" in step).partition(": ")[2]
@@ -162,7 +162,7 @@ def test_two_clusters_in_one_file_are_told_apart(two: tuple[Stage, Stage], uniqu
     lines = [line for line in (*rows, *heads) if line != "Next:"]
     assert len(lines) >= 4
     assert all("twin (eu-west-1, " in line or "twin (eu-central-1, " in line for line in lines), lines
-    gone = west.irsa("delete", "-f", "-", stdin=text)
+    gone = west.irsa("delete", "--yes", "-f", "-", stdin=text)
     assert gone.code == 0, gone.err
     assert f"twin (eu-central-1, {west.account_id}) {unique}/reader" in gone.err
 

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.scenarios.binding import make_binding
 from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Json, Ran, Stage
@@ -364,3 +365,34 @@ def test_update_sa_is_not_proposed_for_an_account_without_a_role(
     (step,) = (step for step in ran.json["error"]["next"] if "run this again with --" in step)
     again = stage.create_sa("app", namespace, *POLICY, *flags, step.split()[-1])
     assert again.code == 0, again.err
+
+
+@pytest.mark.parametrize(
+    ("maker", "metadata", "path"),
+    [
+        (
+            "Helm",
+            {
+                "labels": {"app.kubernetes.io/managed-by": "Helm"},
+                "annotations": {"meta.helm.sh/release-name": "app"},
+            },
+            ("serviceAccount", "annotations"),
+        ),
+        ("Argo CD", {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}, ("metadata", "annotations")),
+        ("Flux", {"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}, ("metadata", "annotations")),
+    ],
+)
+def test_who_else_manages_the_service_account_is_told_with_what_is_to_be_put_there(
+    stage: Stage, namespace: str, maker: str, metadata: Json, path: tuple[str, str]
+) -> None:
+    stage.make_account(namespace, "app", **metadata)
+    ran = stage.create_sa("app", namespace, "-o", "json")
+    assert ran.code == 0, ran.err
+    (note,) = [text for text in ran.json["notes"] if "managed by" in text]
+    assert f"is managed by {maker}: " in note
+    document = yaml.safe_load(note[note.index(f"{path[0]}: ") :])
+    account = stage.account(namespace, "app")
+    assert account is not None
+    assert document[path[0]][path[1]] == {ROLE_ARN: account["annotations"][ROLE_ARN]}
+    again = stage.create_sa("app", namespace, "-o", "json")
+    assert not any("managed by" in text for text in again.json["notes"])

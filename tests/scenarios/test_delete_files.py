@@ -10,7 +10,7 @@ from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Ran, Stage
 
 
 def delete(stage: Stage, text: str, *arguments: str) -> Ran:
-    return stage.irsa("delete", "-f", "-", *arguments, stdin=text)
+    return stage.irsa("delete", "--yes", "-f", "-", *arguments, stdin=text)
 
 
 def test_what_was_applied_is_deleted(stage: Stage, unique: str) -> None:
@@ -59,9 +59,9 @@ def test_prune_takes_what_no_file_wishes_and_irsa_made(stage: Stage, unique: str
     assert stage.account(unique, "worker") is not None
     # Other tests' bindings on the same API server are not this test's to prune.
     mine = ("--include", f"{unique}/*")
-    shown = apply(stage, only, "--prune", *mine, "--dry-run", "-o", "json")
+    shown = apply(stage, only, "--prune", "--yes", *mine, "--dry-run", "-o", "json")
     assert shown.json["summary"] == {"unchanged": 1, "planned": 1}
-    ran = apply(stage, only, "--prune", *mine, "-o", "json")
+    ran = apply(stage, only, "--prune", "--yes", *mine, "-o", "json")
     assert ran.code == 0, ran.err
     assert f"{unique}/worker" in ran.err
     assert stage.world() == kept
@@ -81,7 +81,7 @@ def test_what_can_not_be_read_is_not_taken_for_nothing_to_prune(
     policy = json.dumps({"Version": "2012-10-17", "Statement": denied})
     stage.iam().put_user_policy(UserName=user, PolicyName="deny", PolicyDocument=policy)
     before = stage.world()
-    flags = ("--prune", *atomic, "--include", f"{unique}/*", "-o", "json")
+    flags = ("--prune", "--yes", *atomic, "--include", f"{unique}/*", "-o", "json")
     ran = apply(stage, config(stage, reader(unique)), *flags, user=user)
     assert ran.code == 1
     assert "Can't tell what is to be pruned" in ran.out
@@ -102,7 +102,7 @@ def test_others_roles_that_can_not_be_read_keep_nothing_from_being_pruned(
         stage.iam().create_role(RoleName=role, AssumeRolePolicyDocument=document)
     assert apply(stage, config(stage, reader(unique), worker(unique))).code == 0
     stage.make_account(unique, "theirs", annotations={ROLE_ARN: f"arn:aws:iam::{account}:role/{role}"})
-    ran = apply(stage, config(stage, reader(unique)), "--prune", "--include", f"{unique}/*")
+    ran = apply(stage, config(stage, reader(unique)), "--prune", "--yes", "--include", f"{unique}/*")
     assert ran.code == 0, ran.err
     assert stage.account(unique, "worker") is None
 
@@ -112,7 +112,7 @@ def test_prune_is_part_of_an_atomic_apply(stage: Stage, unique: str) -> None:
     before = stage.world()
     text = config(stage, entry("reader", unique, attachPolicyARNs=[READ_ONLY], description="x"))
     text = text.replace("description: x", "tags: {a: b}")
-    flags = ("--prune", "--atomic", "--include", f"{unique}/*")
+    flags = ("--prune", "--yes", "--atomic", "--include", f"{unique}/*")
     stage.sandbox.faults.add(Fault("iam", "DeleteRole", "error", status=403, code="AccessDenied"))
     ran = apply(stage, text, *flags)
     assert ran.code == 1, ran.err
@@ -129,7 +129,7 @@ def test_the_network_is_never_pruned(stage: Stage, name: str) -> None:
     assert apply(stage, text).code == 0
     before = stage.world()
     nothing = config(stage, entry("x", "kube-system", roleOnly=True, attachPolicyARNs=[READ_ONLY]))
-    ran = apply(stage, nothing, "--prune", "--include", "kube-system/*", "-o", "json")
+    ran = apply(stage, nothing, "--prune", "--yes", "--include", "kube-system/*", "-o", "json")
     assert ran.code == 0, ran.err
     roles = {tuple(role["tags"].items()) for role in stage.world()["roles"].values()}
     assert {tuple(role["tags"].items()) for role in before["roles"].values()} <= roles
@@ -140,7 +140,9 @@ def test_what_was_done_is_told_when_pruning_can_not_be_begun(stage: Stage, uniqu
     assert stage.associate().code == 0
     listing = Fault("kubernetes", "GET serviceaccounts", "error", times=None, skip=1, status=403)
     stage.sandbox.faults.add(listing)
-    ran = apply(stage, config(stage, reader(unique)), "--prune", "--include", f"{unique}/*", "-o", "json")
+    ran = apply(
+        stage, config(stage, reader(unique)), "--prune", "--yes", "--include", f"{unique}/*", "-o", "json"
+    )
     assert ran.json["kind"] == "ResultList", ran.err
     assert ran.json["summary"]["committed"] == 2
     assert ran.code == (1 if "failed" in ran.json["summary"] else 0)

@@ -187,8 +187,7 @@ def test_a_run_that_was_cut_off_can_be_taken_back(stage: Stage, namespace: str) 
     before = stage.world()
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
     assert stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY).code == -9
-    listed = stage.irsa("recover")
-    transaction = listed.out.split()[0]
+    transaction = stage.irsa("recover", "--no-headers").out.split()[0]
     recovered = stage.irsa("recover", transaction)
     assert recovered.code == 0, recovered.err
     assert stage.world() == before

@@ -119,13 +119,14 @@ def test_from_files_it_is_a_row_that_is_refused(stage: Stage, namespace: str, ma
     ):
         both = config(stage, theirs_entry, entry("ours", namespace, attachPolicyARNs=[READ_ONLY]))
         apply(stage, config(stage, entry("ours", namespace, attachPolicyARNs=[READ_ONLY])))
-        ran = stage.irsa("delete", "-f", "-", "-o", "json", stdin=both)
+        ran = stage.irsa("delete", "--yes", "-f", "-", "-o", "json", stdin=both)
         assert (ran.code, ran.json["summary"]) == (4, {"refused": 1, "committed": 1}), ran.err
         assert stage.world() == theirs
     ran = apply(
         stage,
         config(stage, entry("x", "default", roleOnly=True, attachPolicyARNs=[READ_ONLY])),
         "--prune",
+        "--yes",
         "--include",
         f"{namespace}/*",
     )
@@ -237,6 +238,7 @@ def test_what_somebody_gave_irsas_service_account_since_is_theirs(stage: Stage, 
         stage,
         config(stage, entry("x", "default", roleOnly=True, attachPolicyARNs=[READ_ONLY])),
         "--prune",
+        "--yes",
         "--include",
         f"{namespace}/*",
     )

@@ -128,7 +128,7 @@ def test_a_signal_at_each_call_leaves_only_what_the_result_names(small: Stage) -
             check_names_all(ran, before, small.world())
         if small.world() != before:
             assert "No unfinished" in small.irsa("recover").out
-            assert small.irsa("delete", "-f", "-", stdin=text).code == 0
+            assert small.irsa("delete", "--yes", "-f", "-", stdin=text).code == 0
             assert small.irsa("disassociate-oidc", "-c", small.cluster).code == 0
             for name in ("one", "two"):
                 small.kube.delete(f"/api/v1/namespaces/{name}")

@@ -82,7 +82,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
     "delete-sa": ("delete-sa", "APP"),
     "apply": ("apply", "-f", "app.json"),
     "apply --atomic": ("apply", "-f", "app.json", "--atomic"),
-    "delete -f": ("delete", "-f", "app.json"),
+    "delete -f": ("delete", "--yes", "-f", "app.json"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -267,7 +268,7 @@ def test_what_others_may_have_written_is_refused_and_told(small: Stage, case: st
         assert ran.code == 4, (arguments, ran.err)
         assert "may not be your own" in ran.err
     assert small.world() == half
-    assert f"{transaction}  refused" in small.irsa("history").out
+    assert re.search(rf"^{transaction} +\d+\w +refused ", small.irsa("history").out, re.MULTILINE)
     listed = small.irsa("recover", "-o", "json")
     assert (listed.code, [item["refused"] for item in listed.json["unreadable"]]) == (4, [True])
     for path in (folder.parent, folder, *folder.glob("*.jsonl")):
@@ -327,7 +328,7 @@ def test_a_deletion_that_is_taken_back_is_shown_before_and_never_called_taken_ba
     assert "+ PolicyAttachment AmazonS3ReadOnlyAccess" in intended
     assert done
     attached = [line for line in ran.err.splitlines() if "PolicyAttachment" in line]
-    assert not any("taken back" in line for line in attached)
+    assert not any("rolled back" in line for line in attached)
     assert "is there again" in ran.out
     assert {name: role["attached"] for name, role in small.world()["roles"].items()} == {
         name: role["attached"] for name, role in made.items()
@@ -369,7 +370,7 @@ def test_at_a_terminal_the_plan_is_shown_and_asked_about(small: Stage, answer: s
         terminal.read("- Role .*demo-apps-app")
         terminal.read(r"Do this\? \[y/N\]")
         terminal.type(f"{answer}\n")
-        terminal.read("taken back" if answer == "y" else "it was not confirmed")
+        terminal.read("rolled back" if answer == "y" else "it was not confirmed")
         assert terminal.end() == (0 if answer == "y" else 4)
     assert small.world() == (before if answer == "y" else half)
 
@@ -380,6 +381,6 @@ def test_with_yes_nobody_is_asked(small: Stage) -> None:
     command = [sys.executable, "-m", "irsa_cli", "recover", transaction, "--yes"]
     with Terminal(command, {**small.env(), "PYTHONPATH": str(ROOT)}, small.folder) as terminal:
         terminal.read("is going to be carried out:")
-        terminal.read("Everything that the transaction did was taken back")
+        terminal.read("Everything that the transaction did was rolled back")
         assert terminal.end() == 0
     assert small.world() == before

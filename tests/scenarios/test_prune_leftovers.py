@@ -10,7 +10,7 @@ from tests.support.stage import Json, Ran, Stage
 
 def prune(stage: Stage, unique: str, text: str, *flags: str) -> Ran:
     """Other tests' bindings on the same API server are not this test's to prune."""
-    return apply(stage, text, "--prune", "--include", f"{unique}*/*", "-o", "json", *flags)
+    return apply(stage, text, "--prune", "--yes", "--include", f"{unique}*/*", "-o", "json", *flags)
 
 
 def own_role(stage: Stage, name: str) -> Json | None:
@@ -166,7 +166,7 @@ def test_delete_from_a_file_takes_all_of_a_binding(stage: Stage, unique: str) ->
     second = config(stage, reader(unique, roleName=f"{unique}-2"))
     assert apply(stage, second).code == 0
     first = config(stage, reader(unique, roleName=f"{unique}-1"))
-    ran = stage.irsa("delete", "-f", "-", stdin=first)
+    ran = stage.irsa("delete", "--yes", "-f", "-", stdin=first)
     assert ran.code == 0, ran.err
     assert stage.account(unique, "reader") is None
     assert own_role(stage, f"{unique}-1") is None

@@ -118,8 +118,8 @@ def test_the_same_files_again_leave_nothing_to_recover(small: Stage, atomic: tup
     two, one = both(small)
     assert apply(small, two).code == 0
     at = ("iam", "DetachRolePolicy")
-    killed(small, "apply", "-f", "-", "--atomic", "--prune", *MINE, at=at, stdin=one)
-    ran = apply(small, one, "--prune", *MINE, *atomic)
+    killed(small, "apply", "-f", "-", "--atomic", "--prune", "--yes", *MINE, at=at, stdin=one)
+    ran = apply(small, one, "--prune", "--yes", *MINE, *atomic)
     assert ran.code == 0, ran.err
     assert "asked for something else" not in ran.err
     assert len(roles(small)) == 1
@@ -204,7 +204,7 @@ def test_a_serviceaccount_that_was_made_again_is_told_and_gets_its_role_back(
     )
     if lost is not None:
         small.sandbox.faults.add(Fault("kubernetes", lost[0], "reset-after", match="one", skip=lost[1]))
-    ran = apply(small, config(small), "--atomic", "--prune", *MINE, "-o", "json")
+    ran = apply(small, config(small), "--atomic", "--prune", "--yes", *MINE, "-o", "json")
     assert ran.code == 3, ran.err
     struck = [fault.kind for fault in small.sandbox.faults.struck]
     assert ("reset-after" in struck) == (lost is not None)

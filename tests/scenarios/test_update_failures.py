@@ -141,7 +141,7 @@ def test_a_run_that_was_cut_off_is_taken_back_or_finished_from_its_journal(
     before = stage.world()
     stage.sandbox.faults.add(Fault("iam", "DetachRolePolicy", "callback", run=stage.kill))
     assert update(stage, namespace, *EVERYTHING).code == -9
-    transaction = stage.irsa("recover").out.split()[0]
+    transaction = stage.irsa("recover", "--no-headers").out.split()[0]
     ran = stage.irsa("recover", transaction, *(("--forward",) if forward else ()))
     assert ran.code == 0, ran.err
     if not forward:

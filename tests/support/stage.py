@@ -163,8 +163,8 @@ class Stage:
     def restricted(self, *rules: tuple[tuple[str, ...], tuple[str, ...]], locks: bool = True) -> str:
         """The name of a new IAM user who may do all in AWS, and in Kubernetes only `(verbs, resources)`.
 
-        With `locks` it may take locks, too. A real API server remembers a token for some seconds, so no two tests use the
-        same user.
+        With `locks` it may take locks, too. A real API server remembers a token for some seconds, so no two
+        tests use the same user.
         """
         user = f"u-{uuid.uuid4().hex[:12]}"
         self.sandbox.add_user(user, policy=EVERYTHING)

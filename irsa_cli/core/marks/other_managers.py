@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from irsa_cli.core.marks import makers
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 
 _UNDOES = "takes away what irsa has changed, these tags included"
 _ROLES: Mapping[str, str] = {
@@ -51,3 +52,20 @@ def account(name: str, maker: str) -> Iterator[str]:
             f"ServiceAccount {name} is managed by {maker}: {when} writes it again, and may undo what irsa"
             " changes there"
         )
+
+
+def annotated(name: str, maker: str, role_arn: str) -> Iterator[str]:
+    """What its maker will do to a ServiceAccount's annotation, and what is to be put where it keeps that.
+
+    The last part is YAML on one line, to be pasted. Charts have `serviceAccount.annotations` in their values
+    by convention (https://helm.sh/docs/chart_best_practices/rbac); other tools write manifests.
+    """
+    when = makers.writes_again(maker)
+    if not when or maker == makers.EKSCTL:
+        return
+    where, key = ("values", "serviceAccount") if maker == makers.HELM else ("manifest", "metadata")
+    yaml = f'{key}: {{annotations: {{{ROLE_ARN_ANNOTATION}: "{role_arn}"}}}}'
+    yield (
+        f"ServiceAccount {name} is managed by {maker}: {when} may drop the annotation;"
+        f" put into its {where}: {yaml}"
+    )

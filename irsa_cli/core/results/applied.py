@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,14 @@ class AppliedList:
     signal: int = 0
     seconds: float = 0.0
     detailed: bool = False
+
+    def order(self, start: int, names: Iterable[str]) -> None:
+        """Bring the items from number `start` on, which are noted as they end, into the order of `names`.
+
+        What is not among them goes first: it is what the others build on.
+        """
+        number = {name: index for index, name in enumerate(names)}
+        self.items[start:] = sorted(self.items[start:], key=lambda item: number.get(item.name, -1))
 
     @property
     def exit_code(self) -> int:

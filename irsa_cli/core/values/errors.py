@@ -89,6 +89,10 @@ class Refused(IrsaError):
     exit_code = ExitCode.REFUSED
 
 
+class NotConfirmed(Refused):
+    """Whoever was asked does not want it: final, whatever another look would find."""
+
+
 class Unverified(IrsaError):
     """The token of the ServiceAccount was not accepted for the role."""
 

@@ -82,6 +82,10 @@ class CommandPatience:
         """See `Patience.remaining`."""
         return self._until - time.monotonic()
 
+    def extend(self, seconds: float) -> None:
+        """So many seconds do not count for its time limit."""
+        self._until += seconds
+
     def stop(self) -> None:
         """No call is repeated any more."""
         self._stop.set()
@@ -116,6 +120,11 @@ def begin(seconds: float, tell: Callable[[str], None]) -> CommandPatience:
     global _command
     _command = CommandPatience(seconds, tell)
     return _command
+
+
+def extend(seconds: float) -> None:
+    """So many seconds of the command that is under way do not count: a person has thought."""
+    _command.extend(seconds)
 
 
 def over() -> None:

@@ -84,6 +84,7 @@ def perform(
         changes = [ChangeResult(change, "planned") for change in plan]
         result = Result(Ended.PLANNED, cluster=cluster, changes=changes)
     elif len(plan):
+        settings.check_confirmed(lambda: settings.confirm_plan(plan))  # First: who thinks holds no lock.
         if settings.hold is not None:
             settings.hold.secure(plan)
         result = (carry_out or execute)(plan, connection, settings, context, gate)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from irsa_cli.core.values.errors import Conflict, Refused
+from irsa_cli.core.values.errors import Conflict, NotConfirmed, Refused
 from irsa_cli.usecases.command.settings import HeldLocks
 
 T = TypeVar("T")
@@ -31,6 +31,8 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
             return attempt()
         except LookAgain:
             continue
+        except NotConfirmed:
+            raise  # With a lock it would be asked again, and kept while somebody thinks.
         except Refused:
             if hold is None or not hold.complete():
                 raise

@@ -18,6 +18,7 @@ from irsa_cli.aws.session import WireCall
 from irsa_cli.core.results.applied import Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.command.execute import recording, standing
 
@@ -70,6 +71,7 @@ def run_all(
 ) -> Iterator[tuple[int, T]]:
     """Do all of it, and yield results with their places as they come in; none is begun once `stopped`."""
     waiting = iter(enumerate(works))
+    count = Count("ServiceAccounts", len(works))
     running: dict[Future[T], int] = {}
     with ThreadPoolExecutor(most) as pool:
         while True:
@@ -84,6 +86,7 @@ def run_all(
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
                 pace.done()
+                count.one()
                 yield running.pop(future), future.result()
 
 

@@ -6,12 +6,14 @@ What a project asks of all its runs (`.irsa.yaml`) is in `irsa_cli.usecases.comm
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.values.errors import NotConfirmed
+from irsa_cli.core.values.patience import extend
 from irsa_cli.transaction.events import Listener
 from irsa_cli.transaction.protocol import Fence
 from irsa_cli.usecases.command.signals import RunGroup
@@ -83,17 +85,36 @@ class Settings:
     dry_run: bool = False
     listen: Listener = lambda event: None
     note: Note = lambda text: None
+    asks: bool = False
+    """Whether somebody is asked before a deletion, and shown what goes then."""
+    confirm_plan: Callable[[Plan], bool] = lambda plan: True
+    """Whether a plan may be carried out; who is asked, and about which plans, is the caller's business."""
+    confirm_names: Callable[[str, Sequence[str]], bool] = lambda heading, names: True
+    """Whether all of these, under a heading, may be deleted."""
     group: RunGroup | None = None
     """The runs that this one is one of; signals are heard, and journals are pruned, for all of them."""
     lock: LockOptions = field(default_factory=LockOptions)
     hold: HeldLocks | None = None
     """The locks that are held by now, None where none are taken."""
     started: float = field(default_factory=time.monotonic)
+    thought: list[tuple[float, float]] = field(default_factory=list)
+    """When somebody thought about a question, as `time.monotonic` has it."""
+
+    def check_confirmed(self, confirm: Callable[[], bool]) -> None:
+        """Ask; raises `NotConfirmed` where the user does not want it. The time they think does not count."""
+        began = time.monotonic()
+        answer = confirm()
+        ended = time.monotonic()
+        self.thought.append((began, ended))
+        extend(ended - began)
+        if not answer:
+            raise NotConfirmed("nothing is deleted", reason="it was not confirmed")
 
     @property
     def seconds(self) -> float:
-        """Seconds since the command started."""
-        return time.monotonic() - self.started
+        """Seconds since the command started, without those in which somebody thought about a question."""
+        thought = sum(ended - began for began, ended in tuple(self.thought) if began >= self.started)
+        return time.monotonic() - self.started - thought
 
     @property
     def spent(self) -> float:

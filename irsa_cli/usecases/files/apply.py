@@ -56,7 +56,9 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
             if request.atomic:
                 _all_or_nothing(run, done, tell)
             else:
+                start = len(done.items)
                 run.guarded(done, tell, partial(run.one_by_one, done, pace, tell))
+                done.order(start, map(str, site.place.bindings))
                 run.guarded(done, tell, partial(run.prune, done, pace, tell))
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds

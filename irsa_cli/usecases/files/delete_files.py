@@ -117,10 +117,12 @@ class Deletions:
         for stage in stages:
             works = [lambda request=request: self._one(request) for request in stage]
             begun = set()
+            start = len(done.items)
             for number, item in run_all(works, pace, parallel, stopped):
                 begun.add(number)
                 done.items.append(item)
                 tell(item)
+            done.order(start, [request.title for request in stage])
             pending = [item.title for number, item in enumerate(stage) if number not in begun]
             done.pending += [f"{self.name} {title}".strip() for title in pending]
 

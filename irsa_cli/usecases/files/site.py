@@ -118,11 +118,16 @@ class Site:
 
     @contextmanager
     def holding(self, wanted: Iterable[Lock] = ()) -> Iterator[Site]:
-        """The same site while these locks are held, and what its plans need besides."""
+        """The same site while these locks are held, and what its plans need besides.
+
+        Where somebody may be asked about deletions they are taken after the answer: once there is a plan.
+        """
         if self.locks is None:
             yield self
             return
-        with self.locks.holding(self.settings, wanted) as settings:
+        late = self.settings.asks and self.request.prune
+        now, later = ((), wanted) if late else (wanted, ())
+        with self.locks.holding(self.settings, now, when_needed=later) as settings:
             yield replace(self, settings=settings)
 
     def _one_by_one(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
@@ -181,17 +186,26 @@ class Site:
         for works in ([[item] for item in making], _by_role(using)):
             self._run(works, snapshot, pace, noted)
 
+    def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:
+        """Have it confirmed, where there is somebody to ask, that these are deleted."""
+        names = [f"{self.name} {item.title}".strip() for stage in stages for item in stage]
+        heading = f"No file lists these any more, and irsa created them in {self.connection.cluster.name}:"
+        self.settings.check_confirmed(lambda: self.settings.confirm_names(heading, names))
+
     def prune(self, done: AppliedList, pace: Pace, tell: Tell) -> None:
         """Delete what no file lists any more, after showing it."""
-        stages = self.prune_candidates(self.roles)
+        stages = self.prune_candidates(self.roles, tell=not self.settings.asks)
         if any(stages) and not self._stopped():
+            self._confirm(stages)
             deletions = Deletions(self.connection, self.settings, name=self.name, locks=self.locks)
             deletions.run(stages, done, pace, self.request.parallel, tell)
         good = all(item.result.ended in GOOD for item in self._here(done))
         if self.request.prune and not done.pending and good:
             self.settle([ALL], [], pruned=True)
 
-    def prune_candidates(self, roles: Mapping[str, str]) -> list[list[delete_sa.Request]]:
+    def prune_candidates(
+        self, roles: Mapping[str, str], *, tell: bool = True
+    ) -> list[list[delete_sa.Request]]:
         """What `--prune` deletes here; told before it is done. `roles` are those that entries have by now."""
         if not self.request.prune:
             return []
@@ -200,7 +214,7 @@ class Site:
         )
         if any(found):
             names = ", ".join(sorted(item.title for stage in found for item in stage))
-            if names not in self.told:
+            if tell and names not in self.told:
                 self.settings.note(f"No file lists these any more, and irsa created them: {names}")
             self.told.add(names)
         return found

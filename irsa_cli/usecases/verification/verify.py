@@ -18,6 +18,7 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, Unverified
 from irsa_cli.core.verification.report import StepStatus, Verification, VerificationReport
 from irsa_cli.transaction.events import Event, Listener, Step
@@ -114,8 +115,15 @@ def _many(verifier: Verifier, request: Request) -> tuple[Verification, ...]:
             check_namespace(verifier.connection, request.namespace)
         accounts = listing.result()
     annotated = [item for item in accounts if ROLE_ARN_ANNOTATION in _annotations(item)]
+    count = Count("ServiceAccounts", len(annotated))
+
+    def one(item: Json) -> Verification:
+        found = _of_list(verifier, item)
+        count.one()
+        return found
+
     with ThreadPoolExecutor(WORKERS) as pool:
-        return tuple(pool.map(lambda item: _of_list(verifier, item), annotated))
+        return tuple(pool.map(one, annotated))
 
 
 def _annotations(item: Json) -> dict[str, str]:
@@ -152,14 +160,17 @@ def verify(
     """
     from irsa_cli.aws.sts import exchange
 
-    until = monotonic() + min(seconds, PROPAGATION_SECONDS)
+    most = min(seconds, PROPAGATION_SECONDS)
+    started = monotonic()
+    until = started + most
     wait = iter(_waits())
 
     def again(error: ServiceError) -> bool:
         step = next(wait)
         if monotonic() + step > until:
             return False
-        listen(Event(Step.WAITING, text=f"STS says {error.code}, IAM may still be spreading the role"))
+        so_far = f"{monotonic() - started:.0f} s of {most:.0f} s"
+        listen(Event(Step.WAITING, text=f"for IAM to show the role, {so_far} (STS says {error.code})"))
         pause(step)
         return True
 

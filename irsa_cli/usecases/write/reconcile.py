@@ -16,8 +16,9 @@ from typing import Any
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding import attached_trust
 from irsa_cli.core.binding.spec import CurrentState, DesiredState, is_incomplete, life_of
+from irsa_cli.core.marks import makers, other_managers
 from irsa_cli.core.marks.lifecycle import Stage
-from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
 from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.converge import voids
@@ -116,6 +117,7 @@ class Work:
             result.notes += gone_on_with(self.desired, current)
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
             result.notes += left_behind(self.desired, current)
+            result.notes += managed_elsewhere(self.desired, current, todo)
         return result
 
     def _warnings(self, current: CurrentState, todo: Plan) -> tuple[WideTrust, ...]:
@@ -183,6 +185,15 @@ def gone_on_with(desired: DesiredState, current: CurrentState) -> list[str]:
     life = life_of(desired, current)
     whole = "completes it again" if life.stage is Stage.DELETING else "goes on from there"
     return [f"the role was {life.stage.value} ({life.why}): this run {whole}"]
+
+
+def managed_elsewhere(desired: DesiredState, current: CurrentState, todo: Plan) -> list[str]:
+    """What a tool that manages the ServiceAccount will do to the annotation that is written now."""
+    account = current.service_account
+    if account is None or not any(change.kind is Kind.SERVICE_ACCOUNT for change in todo):
+        return []
+    maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
+    return [*other_managers.annotated(f"{desired.namespace}/{desired.name}", maker, desired.role_arn)]
 
 
 def trust_notes(desired: DesiredState, current: CurrentState) -> list[str]:

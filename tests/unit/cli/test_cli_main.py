@@ -96,6 +96,9 @@ sys.exit(code)
         ["create-sa", "--help"],
         ["associate-oidc", "--help"],
         ["create-sa", "--nonsense"],
+        ["help", "create-sa"],
+        ["version"],
+        ["docs"],
     ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:

@@ -202,4 +202,4 @@ def test_the_common_options_have_their_defaults() -> None:
         60.0,
         "text",
     )
-    assert not any(seen[flag] for flag in ("dry_run", "detailed_exitcode", "approve", "quiet", "verbose"))
+    assert not any(seen[flag] for flag in ("dry_run", "detailed_exitcode", "yes", "quiet", "verbose"))

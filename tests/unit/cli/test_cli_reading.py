@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
+import click
 import pytest
 
-from irsa_cli.cli.get_sa_render import age, lines
+from irsa_cli.cli.get_sa_render import steps, table
 from irsa_cli.cli.main import run
+from irsa_cli.cli.table import table_lines
+from irsa_cli.cli.wording import age
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -59,7 +63,7 @@ def binding(
 
 
 def cells(item: ListedBinding, *, wide: bool = False) -> list[str]:
-    head, row = list(lines([item], wide=wide))
+    head, row = map(click.unstyle, table_lines(*table([item], wide=wide), None))
     found = row.split()
     assert len(found) == len(head.split())
     return found
@@ -84,4 +88,14 @@ def test_a_line_has_a_word_in_each_column_whatever_the_annotation_is() -> None:
 
 
 def test_no_head_without_lines() -> None:
-    assert list(lines([], wide=False)) == []
+    assert table_lines(*table([], wide=False), None) == []
+
+
+def test_what_ends_an_interrupted_run_is_a_command_to_paste() -> None:
+    told = ("run it again", "irsa delete-sa app -n backend -c c  # deletes it", "irsa recover ID -c c  # so")
+    item = replace(binding(ARN, None, BindingStatus.INCOMPLETE), next_steps=told)
+    other = replace(item, name="other", next_steps=told[:2])
+    assert list(steps([item, other, binding(ARN, None)])) == [
+        "irsa recover ID -c c  # backend/app: incomplete",
+        "irsa delete-sa app -n backend -c c  # backend/other: incomplete",
+    ]

@@ -233,8 +233,9 @@ def test_without_confirmation_nothing_is_removed(table: Table) -> None:
         return False
 
     table.monkeypatch.setattr("irsa_cli.cli.progress.Progress.ask", ask)
+    table.monkeypatch.delenv("CI", raising=False)
     for stream in ("stdin", "stderr"):
-        table.monkeypatch.setattr(f"irsa_cli.cli.unlock.sys.{stream}", Terminal())
+        table.monkeypatch.setattr(f"sys.{stream}", Terminal())
     arguments = ["unlock", "r1", "-c", "demo", "-q"]
     assert run(arguments) == 4
     assert "r1_alice@ci" in asked[0][0]

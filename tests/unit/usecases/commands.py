@@ -143,12 +143,12 @@ CASES: dict[str, Case] = {
     ),
     "delete-sa": Case(("delete-sa", *READER), bound),
     "delete-sa on a shared role": Case(("delete-sa", *READER), attached),
-    "delete -f": Case(("delete", "-f", "{file}"), bound, (("file", ONE),)),
+    "delete -f": Case(("delete", "--yes", "-f", "{file}"), bound, (("file", ONE),)),
     "adopt": Case(("adopt", *READER), by_hand),
     "apply": Case(("apply", "-f", "{file}"), provider, (("file", ONE),)),
     "apply --atomic": Case(("apply", "-f", "{file}", "--atomic"), nothing, (("file", FILE),)),
     "apply --atomic --prune": Case(
-        ("apply", "-f", "{file}", "--atomic", "--prune"), applied, (("file", FILE),)
+        ("apply", "-f", "{file}", "--atomic", "--prune", "--yes"), applied, (("file", FILE),)
     ),
 }
 WHOLE = tuple(CASES)

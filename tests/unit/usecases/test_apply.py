@@ -106,7 +106,7 @@ def test_those_on_a_role_of_somebody_elses_share_its_statement(play: Play) -> No
     (ours,) = statements[len(before) :]
     assert "system:serviceaccount:backend:reader" in str(ours)
     assert "system:serviceaccount:backend:writer" in str(ours)
-    outcomes(play, "delete", "-f", play.file(SHARING))
+    outcomes(play, "delete", "--yes", "-f", play.file(SHARING))
     assert play.world.roles["shared"].state.trust["Statement"] == before
     assert ("backend", "writer") not in play.world.accounts
     assert play.world.accounts["backend", "reader"].annotations == {"team": "a"}
@@ -162,15 +162,15 @@ def test_pruned_is_what_irsa_made_and_no_file_wishes(play: Play) -> None:
     play.cloud.kube.put("serviceaccounts", "theirs", "app", annotations={ROLE_ARN_ANNOTATION: SHARED})
     before = play.world
     file = play.file(FILE)
-    play.irsa("apply", "-f", file, "--prune", "--dry-run")
+    play.irsa("apply", "-f", file, "--prune", "--yes", "--dry-run")
     assert play.world == before
-    found = outcomes(play, "apply", "-f", file, "--prune")
+    found = outcomes(play, "apply", "-f", file, "--prune", "--yes")
     assert {"backend/old", "attic/older"} <= set(found)
     after = play.world
     assert set(before.accounts) - set(after.accounts) == {("backend", "old"), ("attic", "older")}
     assert len(after.roles) == len(before.roles) - 2
     assert after.accounts["theirs", "app"] == before.accounts["theirs", "app"]
-    assert set(outcomes(play, "apply", "-f", file, "--prune").values()) == {"unchanged"}
+    assert set(outcomes(play, "apply", "-f", file, "--prune", "--yes").values()) == {"unchanged"}
 
 
 @pytest.mark.parametrize("flags", [(), ("--atomic",)], ids=["one by one", "atomic"])
@@ -178,14 +178,14 @@ def test_what_is_pruned_is_told_once_also_when_it_is_looked_at_again_with_its_lo
     play: Play, flags: tuple[str, ...]
 ) -> None:
     applied(play)
-    ran = play.irsa("apply", "-f", play.file(FILE), "--prune", "--lock", *flags)
+    ran = play.irsa("apply", "-f", play.file(FILE), "--prune", "--yes", "--lock", *flags)
     assert ran.err.count("No file lists these any more") == 1
     assert play.cloud.locks == []
 
 
 def test_not_pruned_is_what_was_not_selected(play: Play) -> None:
     applied(play)
-    found = outcomes(play, "apply", "-f", play.file(FILE), "--prune", "--exclude", "attic/*")
+    found = outcomes(play, "apply", "-f", play.file(FILE), "--prune", "--yes", "--exclude", "attic/*")
     assert "backend/old" in found
     assert ("attic", "older") in play.world.accounts
 
@@ -195,7 +195,7 @@ def test_not_pruned_is_what_was_only_adopted(play: Play) -> None:
     play.irsa("adopt", "reader", "-n", "backend", "-c", "demo")
     before = play.world
     empty = FILE.split("  serviceAccounts:")[0] + "  serviceAccounts: []\n"
-    outcomes(play, "apply", "-f", play.file(empty), "--prune")
+    outcomes(play, "apply", "-f", play.file(empty), "--prune", "--yes")
     assert play.world == before
 
 
@@ -204,7 +204,7 @@ def test_nothing_is_pruned_where_something_can_not_be_read(play: Play) -> None:
     before = play.world
     play.cloud.break_("GetRole", DENIED, times=100)
     play.cloud.break_("GetAccountAuthorizationDetails", DENIED, times=100)
-    ran = play.irsa("apply", "-f", play.file(FILE), "--prune", code=None)
+    ran = play.irsa("apply", "-f", play.file(FILE), "--prune", "--yes", code=None)
     assert ran.code != 0
     assert set(play.world.accounts) == set(before.accounts)
     assert set(play.world.roles) == set(before.roles)
@@ -218,7 +218,7 @@ def test_a_role_that_is_left_from_before_is_pruned(play: Play) -> None:
     arguments = ("apply", "-f", play.file(SHARING), "--update-trust", "--override-existing-serviceaccounts")
     outcomes(play, *arguments)
     assert former in play.world.roles
-    outcomes(play, *arguments, "--prune")
+    outcomes(play, *arguments, "--prune", "--yes")
     assert former not in play.world.roles
     assert role_of(play, "backend", WRITER) == "shared"
 
@@ -231,16 +231,18 @@ def test_nothing_is_deleted_that_is_in_use(play: Play) -> None:
     }
     play.cloud.kube.put("pods", "backend", "app-1", pod)
     before = play.world
-    found = outcomes(play, "delete", "-f", play.file(FILE), code=4)
+    found = outcomes(play, "delete", "--yes", "-f", play.file(FILE), code=4)
     assert found["backend/reader"] == "refused"
     assert found["frontend/writer"] == "committed"
     assert play.world.accounts["backend", "reader"] == before.accounts["backend", "reader"]
-    assert outcomes(play, "delete", "-f", play.file(FILE), "--force")["backend/reader"] == "committed"
+    assert (
+        outcomes(play, "delete", "--yes", "-f", play.file(FILE), "--force")["backend/reader"] == "committed"
+    )
     assert ("backend", "reader") not in play.world.accounts
 
 
 def test_what_is_not_there_is_as_wished(play: Play) -> None:
-    assert set(outcomes(play, "delete", "-f", play.file(FILE)).values()) == {"unchanged"}
+    assert set(outcomes(play, "delete", "--yes", "-f", play.file(FILE)).values()) == {"unchanged"}
 
 
 @pytest.mark.parametrize("flags", [(), ("--atomic",)], ids=["one by one", "atomic"])
@@ -248,7 +250,7 @@ def test_a_deletion_that_fails_leaves_everything(play: Play, flags: tuple[str, .
     applied(play)
     before = play.world
     play.cloud.break_("DeleteRole", DENIED, times=10)
-    play.irsa("apply", "-f", play.file(FILE), "--prune", *flags, code=1)
+    play.irsa("apply", "-f", play.file(FILE), "--prune", "--yes", *flags, code=1)
     assert play.world == before
 
 

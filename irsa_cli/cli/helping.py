@@ -1,0 +1,115 @@
+"""How help is laid out: options under headings, commands in groups, and what a mistyped one may mean.
+
+What an option means is said where it is defined. Imported for `irsa --help`, so it imports little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import click
+
+_HEADINGS: Mapping[str, tuple[str, ...]] = {
+    "Options": (),
+    "Role": (
+        "attach_policy_arn",
+        "detach_policy_arn",
+        "set_policy_arns",
+        "inline_policy",
+        "remove_inline_policy",
+        "well_known_policy",
+        "attach_role_arn",
+        "update_trust",
+        "force",
+        "role_name",
+        "role_path",
+        "role_only",
+        "permissions_boundary",
+        "no_permissions_boundary",
+        "allow_boundary_removal",
+        "boundary",
+        "max_session_duration",
+        "description",
+        "tags",
+        "remove_tag",
+        "subject_pattern",
+    ),
+    "ServiceAccount": (
+        "name_option",
+        "namespace",
+        "label",
+        "annotation",
+        "audience",
+        "sts_regional_endpoints",
+        "token_expiration",
+        "create_namespace",
+        "override",
+    ),
+    "Files": ("files", "include", "exclude", "parallel"),
+    "Target": (
+        "cluster",
+        "region",
+        "profile",
+        "assume_role",
+        "issuer_url",
+        "account",
+        "kubeconfig",
+        "context",
+        "readers",
+    ),
+    "Run": (
+        "dry_run",
+        "detailed_exitcode",
+        "yes",
+        "timeout",
+        "rollback_timeout",
+        "lock",
+        "lock_timeout",
+        "lock_namespace",
+        "state_dir",
+    ),
+    "Output": ("output", "no_headers", "quiet", "verbose", "help"),
+}
+_HEADING = {name: heading for heading, names in _HEADINGS.items() for name in names}
+
+
+class HelpedCommand(click.Command):
+    """A command whose options stand under headings in its help."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, those of the command itself first."""
+        found: dict[str, list[tuple[str, str]]] = {heading: [] for heading in _HEADINGS}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                found[_HEADING.get(param.name or "", "Options")].append(record)
+        for heading, records in found.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+class HelpedGroup(click.Group):
+    """A group whose commands lay out their help as `HelpedCommand`, and that knows what was meant."""
+
+    command_class = HelpedCommand
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; one that there is not gets the names of those that are alike."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = alike(args[0], self.list_commands(ctx))
+            if not near or "Did you mean" in error.message:
+                raise
+            raise click.UsageError(f"{error.message.rstrip('.')}. {near}", ctx) from error
+
+
+def alike(text: str, names: Iterable[str]) -> str:
+    """The question whether one of the names was meant that are like a text; '' where none is."""
+    import difflib
+
+    near = difflib.get_close_matches(text, list(names), n=2, cutoff=0.7)
+    return f"Did you mean {' or '.join(near)}?" if near else ""

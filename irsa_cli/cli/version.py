@@ -1,0 +1,50 @@
+"""`irsa version`: which irsa this is, and what runs it."""
+
+from __future__ import annotations
+
+import platform
+
+import click
+
+from irsa_cli import __version__
+from irsa_cli.cli.helping import HelpedCommand
+from irsa_cli.cli.options import Once
+
+_EPILOG = """
+\b
+Examples:
+  irsa version
+  irsa version -o json
+"""
+
+
+@click.command("version", cls=HelpedCommand, epilog=_EPILOG)
+@click.option(
+    "-o",
+    "--output",
+    cls=Once,
+    type=click.Choice(["text", "json", "yaml"]),
+    default="text",
+    help="Form of the result on standard output. [default: text]",
+)
+def command(output: str) -> int:
+    """Show the version of irsa, of Python and of the system.
+
+    Asks nobody.
+    """
+    if output == "text":
+        click.echo(f"irsa {__version__} (Python {platform.python_version()}, {platform.system()})")
+        return 0
+    from irsa_cli.cli.render import show_document
+    from irsa_cli.core.results.result import API_VERSION
+
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": "Version",
+        "version": __version__,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+    }
+    show_document(document, output)
+    return 0

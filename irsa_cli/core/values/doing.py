@@ -1,0 +1,68 @@
+"""How far the long work of a command is: told by who does it, heard by who shows it.
+
+There is one command a process, so what hears is kept here. How it looks is `irsa_cli.cli.progress`' business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What is being done: `done` of `total` things, or, with a total of 0, what the text says."""
+
+    text: str
+    done: int = 0
+    total: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.done} of {self.total} {self.text}" if self.total else self.text
+
+
+Hear = Callable[[Doing], None]
+
+
+def _nobody(_doing: Doing) -> None:
+    """Nobody looks."""
+
+
+_hear: Hear = _nobody
+
+
+def heard_by(hear: Hear | None) -> None:
+    """Who hears of it from now on; None: nobody."""
+    global _hear
+    _hear = hear or _nobody
+
+
+def _tell(doing: Doing) -> None:
+    """Tell it; that nobody can be shown it (a terminal that is gone, say) is no failure of the work."""
+    with contextlib.suppress(Exception):
+        _hear(doing)
+
+
+def waiting(for_what: str, seconds: float, most: float) -> None:
+    """Tell what is waited for: for so many seconds by now, of at most so many."""
+    _tell(Doing(f"waiting for {for_what}, {seconds:.0f} s of {most:.0f} s"))
+
+
+class Count:
+    """Tells how many of many are done; for several threads."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total, self._done = what, total, 0
+        self._lock = threading.Lock()
+        if total > 1:
+            _tell(Doing(what, 0, total))
+
+    def one(self) -> None:
+        """One more is done."""
+        with self._lock:
+            self._done += 1
+            done = self._done
+        if self._total > 1:
+            _tell(Doing(self._what, done, self._total))

@@ -1,0 +1,202 @@
+"""What a person sees: commands at a real terminal, their screens as files in tests/scenarios/screens.
+
+`IRSA_WRITE_SCREENS=1 pytest tests/scenarios/test_screens.py` writes the files anew; look at the difference.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from irsa_cli.sandbox import Fault, Sandbox
+from tests.scenarios.conftest import sandbox_stage
+from tests.support.screen import REGENERATE, drawn, shown, watch
+from tests.support.stage import READ_ONLY, Stage
+
+FOLDER = Path(__file__).parent / "screens"
+ROOT = Path(__file__).resolve().parents[2]
+NEW = ("create-sa", "s3-reader", "-n", "backend", "-c", "demo", "--attach-policy-arn", READ_ONLY)
+UTF8 = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONUTF8": "1"}
+ASCII = {"TERM": "xterm-256color", "LANG": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+
+
+def nothing(_stage: Stage) -> None:
+    """A cluster with a provider, and nothing else."""
+
+
+def made(stage: Stage) -> None:
+    """One binding that works."""
+    assert stage.irsa(*NEW).code == 0
+
+
+def refusing(stage: Stage) -> None:
+    """IAM refuses to attach the policy."""
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", times=None))
+
+
+def stuck(stage: Stage) -> None:
+    """And refuses to delete what was made."""
+    refusing(stage)
+    stage.sandbox.faults.add(Fault("iam", "DeleteRole", "error", times=None))
+
+
+def interrupted(stage: Stage) -> None:
+    """A run was killed."""
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "reset-after", run=stage.kill))
+    assert stage.irsa(*NEW).code == -9
+    stage.sandbox.settle()
+
+
+def broken(stage: Stage) -> None:
+    """One binding works; another one's role is gone."""
+    made(stage)
+    arn = "arn:aws:iam::111122223333:role/irsa/demo/a-role-with-quite-a-long-name-that-is-not-there"
+    stage.make_account("backend", "orphan", annotations={"eks.amazonaws.com/role-arn": arn})
+
+
+def files(stage: Stage) -> None:
+    """A file with twenty ServiceAccounts."""
+    entries = "".join(
+        f"  - {{metadata: {{name: worker-{n:02}, namespace: jobs}}, attachPolicyARNs: [{READ_ONLY}]}}\n"
+        for n in range(20)
+    )
+    text = (
+        "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: demo, region: eu-west-1}\n"
+        f"iam:\n  withOIDC: true\n  serviceAccounts:\n{entries}"
+    )
+    (stage.folder / "cluster.yaml").write_text(text, encoding="utf-8")
+    stage.make_namespace("jobs")
+
+
+def fewer(stage: Stage) -> None:
+    """Three were applied, and the file lists one of them by now."""
+    files(stage)
+    path = stage.folder / "cluster.yaml"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    for count in (3, 1):
+        path.write_text("".join(lines[: count - 20]), encoding="utf-8")
+        if count == 3:
+            assert stage.irsa("apply", "-f", "cluster.yaml").code == 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, at which stage, at which terminal, and its exit code; `answer` is typed when it asks."""
+
+    name: str
+    stage: Callable[[Stage], None]
+    arguments: tuple[str, ...]
+    code: int = 0
+    env: dict[str, str] = field(default_factory=lambda: UTF8)
+    columns: int = 100
+    answer: str = ""
+
+
+OF = ("-n", "backend", "-c", "demo")
+CASES = [
+    Case("success", nothing, NEW),
+    Case("rolled-back", refusing, NEW, code=1),
+    Case("incomplete", stuck, NEW, code=3),
+    Case("no-colour", refusing, NEW, code=1, env={**UTF8, "NO_COLOR": "1"}),
+    Case("ascii", refusing, NEW, code=1, env=ASCII),
+    Case("dumb", refusing, NEW, code=1, env={**UTF8, "TERM": "dumb"}),
+    Case("ci", refusing, NEW, code=1, env={**UTF8, "CI": "true"}),
+    Case("60-columns", refusing, NEW, code=1, columns=60),
+    Case("plan", nothing, (*NEW, "--dry-run")),
+    Case("apply-20", files, ("apply", "-f", "cluster.yaml", "--parallel", "1")),
+    Case("apply-plan", files, ("apply", "-f", "cluster.yaml", "--dry-run", "--include", "jobs/worker-0*")),
+    Case("delete-sa", made, ("delete-sa", "s3-reader", *OF), answer="y", columns=140),
+    Case("delete-sa-no", made, ("delete-sa", "s3-reader", *OF), answer="n", code=4),
+    Case("delete-files", fewer, ("delete", "-f", "cluster.yaml"), answer="y"),
+    Case("prune", fewer, ("apply", "-f", "cluster.yaml", "--prune", "--parallel", "1"), answer="y"),
+    Case("prune-no", fewer, ("apply", "-f", "cluster.yaml", "--prune"), answer="n", code=4),
+    Case(
+        "prune-atomic-no", fewer, ("apply", "-f", "cluster.yaml", "--prune", "--atomic"), answer="n", code=4
+    ),
+    Case("get-sa", broken, ("get-sa", "-c", "demo"), columns=120),
+    Case("get-sa-wide", broken, ("get-sa", "-c", "demo", "-o", "wide"), columns=120),
+    Case("get-sa-60", broken, ("get-sa", "-c", "demo"), columns=60),
+    Case("get-sa-interrupted", interrupted, ("get-sa", "-c", "demo"), columns=120),
+    Case("describe-sa", made, ("describe-sa", "s3-reader", *OF)),
+    Case("describe-sa-interrupted", interrupted, ("describe-sa", "s3-reader", *OF), code=4),
+    Case("verify", made, ("verify", "s3-reader", *OF)),
+    Case("verify-all", broken, ("verify", "-A", "-c", "demo"), code=5),
+    Case("doctor", broken, ("doctor", "orphan", *OF), code=5),
+    Case("recover", interrupted, ("recover",)),
+    Case("recover-cluster", interrupted, ("recover", "-c", "demo", "--min-age", "0")),
+    Case("history", broken, ("history",)),
+    Case("wrong-usage", nothing, ("create-sa", "x", "-c", "demo", "--timeout", "soon"), code=2),
+]
+
+
+@pytest.fixture
+def desk(sandbox: Sandbox, tmp_path: Path) -> Stage:
+    """The sandbox's own Kubernetes API, with the cluster's provider and a namespace: changes come in turn."""
+    stage = sandbox_stage(sandbox, "demo", tmp_path)
+    assert stage.associate().code == 0
+    stage.make_namespace("backend")
+    return stage
+
+
+def environment(stage: Stage, env: dict[str, str]) -> dict[str, str]:
+    """The stage's, with what a terminal's user has set, and nothing of who runs the tests."""
+    own = {key: value for key, value in stage.env().items() if key not in ("LANG", "CI", "NO_COLOR")}
+    return {**own, "PYTHONPATH": str(ROOT), **env}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_screen_is_as_it_is_kept(desk: Stage, case: Case) -> None:
+    case.stage(desk)
+    command = [sys.executable, "-m", "irsa_cli", *case.arguments]
+    code, pieces = watch(
+        command, environment(desk, case.env), desk.folder, columns=case.columns, answer=case.answer
+    )
+    found = shown(drawn(pieces, case.columns))
+    assert code == case.code, found
+    kept = FOLDER / f"{case.name}.txt"
+    if os.environ.get(REGENERATE):
+        kept.write_text(found, encoding="utf-8")
+    assert found == kept.read_text(encoding="utf-8")
+
+
+def test_colours_in_a_pipe_are_there_on_demand_only(desk: Stage) -> None:
+    refusing(desk)
+    command = [sys.executable, "-m", "irsa_cli", *NEW]
+
+    def run(**env: str) -> str:
+        everything = environment(desk, {**UTF8, **env})
+        return subprocess.run(command, env=everything, capture_output=True, text=True, check=False).stderr
+
+    assert "\x1b" not in run()
+    assert "\x1b[31m\x1b[1mError:\x1b[0m" in run(FORCE_COLOR="1")
+    assert "\x1b" not in run(FORCE_COLOR="1", NO_COLOR="1")
+
+
+def seen(desk: Stage, *arguments: str) -> str:
+    """All that a terminal was sent, what was there for a moment, too."""
+    command = [sys.executable, "-m", "irsa_cli", *arguments]
+    code, pieces = watch(command, environment(desk, UTF8), desk.folder)
+    assert code == 0, pieces
+    return b"".join(pieces).decode()
+
+
+def test_who_waits_for_iam_sees_for_how_long(desk: Stage) -> None:
+    desk.sandbox.lag = 2.5
+    assert re.search(r"waiting for IAM to show .*, \d+ s of \d+ s", seen(desk, *NEW, "--verify"))
+
+
+def test_who_applies_many_sees_how_many_are_done(desk: Stage) -> None:
+    files(desk)
+    said = seen(desk, "apply", "-f", "cluster.yaml")
+    assert re.search(r"\b\d+ of 20 ServiceAccounts", said)
+
+
+def test_no_screen_is_kept_that_nothing_shows() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == {case.name for case in CASES}

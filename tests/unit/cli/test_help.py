@@ -1,0 +1,126 @@
+"""Help: commands in groups, options under headings, examples that can be run, what a mistyped name meant."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from irsa_cli import __version__
+from irsa_cli.cli.main import COMMANDS, GROUPS, irsa
+
+TOP = click.Context(irsa, info_name="irsa", **irsa.context_settings)
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def _commands(group: click.Group, parent: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
+    for name in group.list_commands(parent):
+        found = group.get_command(parent, name)
+        assert found is not None
+        context = click.Context(found, info_name=name, parent=parent)
+        if isinstance(found, click.Group):
+            yield from _commands(found, context)
+        else:
+            yield found, context
+
+
+ALL = [pytest.param(*item, id=item[1].command_path) for item in _commands(irsa, TOP)]
+
+
+def _examples(command: click.Command) -> list[list[str]]:
+    """The command lines of the examples, without what a shell reads of them."""
+    text = (command.epilog or "").partition("Examples:\n")[2].replace("\\\n", " ")
+    lines = [re.split(r"\s[|>#]\s?", line)[0] for line in text.splitlines() if not line.startswith("  #")]
+    found = [re.search(r"\birsa .*", line.removesuffix(')"')) for line in lines if line.strip()]
+    return [shlex.split(line[0]) if line else [] for line in found]
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files that examples name."""
+    for name in ("cluster.yaml", "queue.json"):
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    (tmp_path / "bindings").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(("command", "context"), ALL)
+def test_each_command_has_examples_that_it_understands(
+    command: click.Command, context: click.Context
+) -> None:
+    examples = _examples(command)
+    assert examples
+    for words in examples:
+        name = context.command_path.split()
+        assert words[: len(name)] == name
+        command.make_context(name[-1], words[len(name) :], parent=context.parent)
+
+
+def test_each_command_is_in_one_group() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
+    said = CliRunner().invoke(irsa, ["--help"]).output
+    headings = re.findall(r"(?m)^(\w[^\n]*):$", said)
+    assert headings == ["Options", *GROUPS]
+
+
+@pytest.mark.parametrize(("command", "context"), ALL)
+def test_each_option_is_under_one_heading(command: click.Command, context: click.Context) -> None:
+    said = command.get_help(context)
+    for option in command.get_params(context):
+        if isinstance(option, click.Option) and not option.hidden:
+            assert len(re.findall(rf"(?m)^  (?:-\S+, )*{option.opts[-1]}\b(?!-)", said)) == 1, option.name
+    headings = re.findall(r"(?m)^(\w[\w ]*):$", said.partition("Examples:")[0])
+    order = ["Options", "Role", "ServiceAccount", "Files", "Target", "Run", "Output"]
+    assert headings == [heading for heading in order if heading in headings]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["creat-sa"], "create-sa"),
+        (["recovr"], "recover"),
+        (["help", "histroy"], "history"),
+        (["policies", "shw"], "show"),
+        (["create-sa", "--dry-rn"], "--dry-run"),
+    ],
+)
+def test_a_mistyped_name_is_answered_with_the_right_one(arguments: list[str], meant: str) -> None:
+    ran = CliRunner().invoke(irsa, arguments)
+    assert ran.exit_code == 2
+    assert re.search(rf"Did you mean .*{meant}", ran.output)
+
+
+def test_a_name_that_is_like_none_is_answered_with_none() -> None:
+    ran = CliRunner().invoke(irsa, ["zzz"])
+    assert ran.exit_code == 2
+    assert "Did you mean" not in ran.output
+
+
+@pytest.mark.parametrize("words", [[], ["create-sa"], ["policies", "show"]])
+def test_help_prints_what_the_option_prints(words: list[str]) -> None:
+    by_command = CliRunner().invoke(irsa, ["help", *words], prog_name="irsa").output
+    assert by_command == CliRunner().invoke(irsa, [*words, "--help"], prog_name="irsa").output
+
+
+def test_version_as_a_document() -> None:
+    document = json.loads(CliRunner().invoke(irsa, ["version", "-o", "json"]).output)
+    assert (document["kind"], document["version"]) == ("Version", __version__)
+    assert CliRunner().invoke(irsa, ["version"]).output.startswith(f"irsa {__version__} ")
+
+
+def test_each_page_of_the_documentation_can_be_read() -> None:
+    listed = CliRunner().invoke(irsa, ["docs"]).output
+    for path in (ROOT / "docs").rglob("*.md"):
+        name = path.relative_to(ROOT / "docs").with_suffix("").as_posix()
+        assert f"\n{name} " in listed
+        assert CliRunner().invoke(irsa, ["docs", name]).output == path.read_text(encoding="utf-8")
+    ran = CliRunner().invoke(irsa, ["docs", "how-to/recove"])
+    assert ran.exit_code == 2
+    assert "how-to/recover" in ran.output

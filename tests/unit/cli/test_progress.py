@@ -1,0 +1,88 @@
+"""How far long work is: counted by who does it, told beside the spinner, or in few lines without one."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from irsa_cli.cli.progress import EVERY, Progress
+from irsa_cli.core.values import doing
+from irsa_cli.core.values.doing import Count, Doing
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_without_a_terminal_there_is_a_line_every_ten_seconds(
+    capsys: pytest.CaptureFixture[str], quiet: bool
+) -> None:
+    clock = Clock()
+    with Progress(quiet=quiet, verbose=False, clock=clock):
+        count = Count("ServiceAccounts", 40)
+        for second in range(35):
+            clock.now = float(second)
+            count.one()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == (0 if quiet else 35 // EVERY)
+    if not quiet:
+        assert [line.split()[1:] for line in lines] == [
+            f"{number} of 40 ServiceAccounts".split() for number in (11, 21, 31)
+        ]
+
+
+def test_what_is_waited_for_stands_beside_what_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    with Progress(quiet=False, verbose=False, clock=clock):
+        count = Count("ServiceAccounts", 4)
+        count.one()
+        clock.now = EVERY
+        doing.waiting("IAM to show the role", 8, 90)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("1 of 4 ServiceAccounts, waiting for IAM to show the role, 8 s of 90 s")
+
+
+def test_nobody_hears_before_and_after() -> None:
+    heard: list[Doing] = []
+    doing.heard_by(heard.append)
+    doing.heard_by(None)
+    Count("roles", 3).one()
+    assert heard == []
+
+
+def test_one_thing_is_not_counted_and_who_can_not_be_told_stops_nothing() -> None:
+    def deaf(_doing: Doing) -> None:
+        raise OSError("the terminal is gone")
+
+    heard: list[Doing] = []
+    doing.heard_by(heard.append)
+    Count("roles", 1).one()
+    doing.heard_by(deaf)
+    Count("roles", 2).one()
+    doing.heard_by(None)
+    assert heard == []
+
+
+def test_several_threads_count_each_thing_once() -> None:
+    heard: list[Doing] = []
+    doing.heard_by(heard.append)
+    count = Count("roles", 50)
+
+    def ten() -> None:
+        for _ in range(10):
+            count.one()
+
+    threads = [threading.Thread(target=ten) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    doing.heard_by(None)
+    assert sorted(item.done for item in heard) == list(range(51))
