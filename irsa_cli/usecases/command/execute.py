@@ -5,12 +5,12 @@ How a plan is made is its command's business, how it runs that of `irsa_cli.tran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 
-from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, LockLost
@@ -72,10 +72,12 @@ def perform(
     gate: Gate | None = None,
     *,
     carry_out: CarryOut | None = None,
+    counted_on: Iterable[Change] = (),
 ) -> Result:
     """Carry a plan out, or only show it; one without changes is proven by its gate and nothing else.
 
-    The one way by which a command writes. `carry_out` is `execute` unless the transaction ends otherwise.
+    The one way by which a command writes. `carry_out` is `execute` unless the transaction ends otherwise;
+    `counted_on` is what the plan builds on: it is waited for where other runs are at work on it.
     Raises `JournalError` when it can't even start, `LookAgain` when the plan was made without a lock that it
     needs, and what the gate raises where there is nothing to do.
     """
@@ -86,7 +88,8 @@ def perform(
     elif len(plan):
         settings.check_confirmed(lambda: settings.confirm_plan(plan))  # First: who thinks holds no lock.
         if settings.hold is not None:
-            settings.hold.secure(plan)
+            busy = settings.hold.busy() if counted_on else ()
+            settings.hold.secure(plan, counted_on=counted_on, busy=busy)
         result = (carry_out or execute)(plan, connection, settings, context, gate)
         result.error = with_caller(result.error, connection.aws.caller)
     else:

@@ -76,9 +76,8 @@ def _attempt(site: Site, desired_states: list[DesiredState], *, again: bool) -> 
     proof: dict[str, Any] = {}
     gated = [desired for desired in desired_states if desired.gated and len(plan)]
     asked = site.asked if gated else None
-    if (hold := site.settings.hold) is not None:
-        hold.secure(plan, counted_on=ground.there, busy=hold.busy())
-    result = site.make(plan, _gate(site, gated, plan, proof) if gated else None)
+    gate = _gate(site, gated, plan, proof) if gated else None
+    result = site.make(plan, gate, counted_on=ground.there)
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
     if result.ended is Ended.UNCHANGED:

@@ -348,10 +348,11 @@ class Site:
         """Whether it is the provider that the files ask for for the cluster itself."""
         return self.place.with_oidc and change.kind is Kind.PROVIDER
 
-    def make(self, plan: Plan, gate: Gate | None = None) -> Result:
+    def make(self, plan: Plan, gate: Gate | None = None, counted_on: Iterable[Change] = ()) -> Result:
         """Carry a plan for all ServiceAccounts of the files out, or only show it."""
         settings = replace(self.settings, started=time.monotonic())
-        return perform(plan, self.connection, settings, self._context(ALL), gate)
+        context = self._context(ALL)
+        return perform(plan, self.connection, settings, context, gate, counted_on=counted_on)
 
     def _desired_states(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, DesiredState]], list[Item]]:
         """What each entry means here; and the entries that can't be meant."""
