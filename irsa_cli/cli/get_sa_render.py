@@ -51,11 +51,16 @@ def table(bindings: Iterable[ListedBinding], *, wide: bool) -> tuple[Sequence[st
 
 
 def steps(bindings: Iterable[ListedBinding]) -> Iterator[str]:
-    """The command that ends each run or deletion that was interrupted, or is still under way."""
+    """The command that ends each run or deletion that was interrupted, or is still under way.
+
+    Nobody is sent to delete what is not being deleted: `describe-sa` tells what there is to choose from.
+    """
     for item in bindings:
         commands = [step for step in item.next_steps if step.startswith("irsa ")]
         if commands:
             first = next((step for step in commands if step.startswith("irsa recover ")), commands[0])
+            if item.status is not BindingStatus.DELETING:
+                first = first.replace("irsa delete-sa ", "irsa describe-sa ", 1)
             yield visible(f"{first.partition('  #')[0]}  # {item.full_name}: {item.status.value}")
 
 

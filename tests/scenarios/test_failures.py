@@ -128,7 +128,7 @@ def test_a_verification_waits_until_iam_has_spread_the_role(stage: Stage, namesp
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "--verify", "-o", "json")
     assert ran.code == 0, ran.err
     assert ran.json["verification"]["subject"] == f"system:serviceaccount:{namespace}:reader"
-    assert "waiting" in ran.err
+    assert "Verified         STS accepts the token" in ran.err
 
 
 def test_a_rollback_that_fails_names_what_is_left_and_recover_finishes_it(

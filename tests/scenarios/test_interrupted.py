@@ -176,9 +176,10 @@ def test_nobody_changes_it(small: Stage, state: State) -> None:
 
 def test_get_sa_and_describe_sa_and_verify_say_it_in_words(small: Stage) -> None:
     incomplete_and_named(small)
-    line = small.irsa("get-sa", *of(small)).out.splitlines()[1]
-    assert "incomplete: run " in line
-    assert f"irsa describe-sa {NAME} -n {NAMESPACE}" in line
+    listed = small.irsa("get-sa", *of(small))
+    assert "incomplete: run " in listed.out.splitlines()[1]
+    assert f"irsa describe-sa {NAME} -n {NAMESPACE} -c {small.cluster}" in listed.err
+    assert "irsa delete-sa" not in listed.err
     described = small.irsa("describe-sa", *of(small)).out
     assert "irsa delete-sa" in described
     verified = small.irsa("verify", *of(small))

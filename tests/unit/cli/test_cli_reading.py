@@ -95,7 +95,9 @@ def test_what_ends_an_interrupted_run_is_a_command_to_paste() -> None:
     told = ("run it again", "irsa delete-sa app -n backend -c c  # deletes it", "irsa recover ID -c c  # so")
     item = replace(binding(ARN, None, BindingStatus.INCOMPLETE), next_steps=told)
     other = replace(item, name="other", next_steps=told[:2])
-    assert list(steps([item, other, binding(ARN, None)])) == [
+    deleting = replace(other, name="third", status=BindingStatus.DELETING)
+    assert list(steps([item, other, deleting, binding(ARN, None)])) == [
         "irsa recover ID -c c  # backend/app: incomplete",
-        "irsa delete-sa app -n backend -c c  # backend/other: incomplete",
+        "irsa describe-sa app -n backend -c c  # backend/other: incomplete",
+        "irsa delete-sa app -n backend -c c  # backend/third: deleting",
     ]
