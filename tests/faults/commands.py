@@ -115,7 +115,7 @@ def _lose_the_journal(stage: FaultStage) -> None:
 
 
 def _cut_off_in_the_middle(stage: FaultStage) -> None:
-    stage.interrupt((*_CREATE, *_ONE, "--verify"), Call("kubernetes", "POST serviceaccounts", 2))
+    stage.interrupt((*_CREATE, *_ONE, "--verify"), Call("kubernetes", "POST serviceaccounts", 1))
 
 
 def _cut_off_before_the_end(stage: FaultStage) -> None:
