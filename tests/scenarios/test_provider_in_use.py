@@ -9,7 +9,7 @@ import pytest
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.support.stage import READ_ONLY, Json, Ran, Stage
+from tests.support.stage import NO_LOCK, READ_ONLY, Json, Ran, Stage
 
 POLICY = ("--attach-policy-arn", READ_ONLY)
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
@@ -30,10 +30,11 @@ def killed(stage: Stage, operation: str, *arguments: str) -> None:
     stage.sandbox.settle()
 
 
-def elsewhere(stage: Stage, *arguments: str) -> int:
+def elsewhere(stage: Stage, *arguments: str, **env: str) -> int:
     """Run create-sa for another ServiceAccount on a machine without journals of ours; its exit code."""
     state = str(stage.folder / "elsewhere")
-    return stage.create_sa("b", "apps", "--attach-policy-arn", SQS, *arguments, IRSA_STATE_DIR=state).code
+    policy = ("--attach-policy-arn", SQS)
+    return stage.create_sa("b", "apps", *policy, *arguments, IRSA_STATE_DIR=state, **env).code
 
 
 def recover(stage: Stage, *arguments: str) -> Ran:
@@ -118,7 +119,7 @@ def test_apply_that_fails_leaves_the_provider_to_who_came_meanwhile(
     def meanwhile() -> None:
         if not codes:
             codes.append(-1)
-            codes.append(elsewhere(small, "--verify"))
+            codes.append(elsewhere(small, "--verify", **NO_LOCK))  # With a lock it would wait for this one.
 
     fault = Fault(
         service,

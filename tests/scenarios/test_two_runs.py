@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from irsa_cli.sandbox import Fault
-from tests.support.stage import ACCOUNT, NO_LOCK, READ_ONLY, ROLE_ARN, Ran, Stage
+from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN, Ran, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 POLICY = ("--attach-policy-arn", READ_ONLY)
@@ -52,7 +52,7 @@ def beside(stage: Stage, threads: ThreadPoolExecutor) -> Beside:
 def other(stage: Stage, name: str, namespace: str, *arguments: str) -> Ran:
     """A run on another machine: it has no journal of ours."""
     state = str(stage.folder / f"state-{name}-elsewhere")
-    return stage.create_sa(name, namespace, *arguments, IRSA_STATE_DIR=state, **NO_LOCK)
+    return stage.create_sa(name, namespace, *arguments, IRSA_STATE_DIR=state)
 
 
 @pytest.mark.parametrize("flags", [(), ("--verify",)])

@@ -28,7 +28,7 @@ ACCOUNT = "111122223333"
 LOCK_SECONDS = "4"
 """For how long a lock holds that is not renewed: whom nobody knows to be dead is waited for as long."""
 VERBS = ("get", "list", "create", "update", "delete")
-NO_LOCK = {"IRSA_NO_LOCK": "1"}
+NO_LOCK = {"IRSA_LOCK": "0"}
 EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
 
