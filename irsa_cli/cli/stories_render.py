@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.recovery.history import Journals, Story
 
 _STORIES = ("TRANSACTION", "AGE", "STATE", "COMMAND", "CLUSTER", "SERVICEACCOUNT")
-_LOCKS = {"held": ", at work", "interrupted": ", interrupted"}
-"""Of an unfinished run: what is known of its lock. One that is released needs no word."""
+_LOCKS = {"held": "at work", "interrupted": "interrupted"}
+"""What is said of an unfinished run in place of its outcome, where its lock tells more."""
 _STATES = {"committed": "green", "rolled-back": "yellow", "superseded": "yellow"}
 
 
@@ -71,7 +71,9 @@ def _lock_json(found: Journals, story: Story) -> dict[str, str] | None:
 def _told(found: Journals, story: Story) -> list[str]:
     """A transaction as a row; of an unfinished one also what is known of its lock."""
     lock = found.locks.get(story.transaction)
-    state = (story.outcome or "unfinished") + (_LOCKS.get(lock.value, "") if lock is not None else "")
+    state = story.outcome or "unfinished"
+    if lock is not None:
+        state = _LOCKS.get(lock.value, state)
     cells = [story.transaction, _age(story.transaction), state, story.context.get("command", "?")]
     cells += [story.target.get("cluster") or "?", story.context.get("serviceAccount") or "-"]
     shown = [visible(str(cell)) for cell in cells]

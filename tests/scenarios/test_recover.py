@@ -20,9 +20,9 @@ CUTS = [
 ]
 """Where runs are killed; `callback` executes the call all the same."""
 KUBERNETES_CUTS = [
-    ("kubernetes", "POST namespaces", 2, "callback"),
-    ("kubernetes", "POST serviceaccounts", 2, "reset-before"),
-    ("kubernetes", "POST serviceaccounts", 2, "callback"),
+    ("kubernetes", "POST namespaces", 1, "callback"),
+    ("kubernetes", "POST serviceaccounts", 1, "reset-before"),
+    ("kubernetes", "POST serviceaccounts", 1, "callback"),
 ]
 Cut = tuple[str, str, int, str]
 ATTACHING = CUTS[2]

@@ -38,10 +38,10 @@ CUTS = [
 ]
 """Where runs are killed: at a call of which so many are skipped; `callback` executes it all the same."""
 KUBERNETES_CUTS = [
-    # Behind their rehearsals, of which there are two: one of them with the locks.
-    ("kubernetes", "POST namespaces", 2, "reset-before"),
-    ("kubernetes", "POST namespaces", 2, "callback"),
-    ("kubernetes", "POST serviceaccounts", 2, "callback"),
+    # Behind their rehearsals.
+    ("kubernetes", "POST namespaces", 1, "reset-before"),
+    ("kubernetes", "POST namespaces", 1, "callback"),
+    ("kubernetes", "POST serviceaccounts", 1, "callback"),
     ("kubernetes", "PATCH serviceaccounts", 0, "reset-before"),
 ]
 Cut = tuple[str, str, int, str]

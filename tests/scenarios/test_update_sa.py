@@ -389,11 +389,11 @@ def test_a_role_that_is_being_made_is_refused(stage: Stage, namespace: str) -> N
 def test_a_second_signal_stops_at_once_also_when_the_first_came_too_late(
     stage: Stage, namespace: str
 ) -> None:
-    """The first one meets the last write, after which nothing is left to stop but the look at it."""
+    """The first one meets the last write, after which nothing is left to stop but giving the lock back."""
 
     def first() -> None:
         stage.sandbox.faults.add(
-            Fault("iam", "GetRole", "callback", run=lambda: stage.signal(signal.SIGTERM))
+            Fault("kubernetes", "DELETE leases", "callback", run=lambda: stage.signal(signal.SIGTERM))
         )
         stage.signal(signal.SIGTERM)
 
