@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import (
-    Checked,
-    Once,
-    cluster_options,
-    kube_options,
-    name_argument,
-    namespace_option,
-    output_options,
-    run_options,
-)
+from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options, run_options
+from irsa_cli.cli.selecting import all_namespaces_option, check_many, name_argument, namespace_option
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
@@ -37,7 +29,13 @@ Examples:
 
 @click.command("adopt", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument()
-@click.option("--all", "everything", is_flag=True, help="All ServiceAccounts with a role that is nobody's.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All whose role nobody manages, of -n or of all namespaces.",
+)
+@all_namespaces_option("The same, of all namespaces.")
 @click.option(
     "--role-name",
     cls=Once,
@@ -67,9 +65,10 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     settings, detailed = take_settings(options, progress)
-    name, everything = options["name"] or "", options["everything"]
+    check_many(options)
+    name, everything = options["name"] or "", options["everything"] or options["everywhere"]
     if bool(name) == everything:
-        raise click.UsageError("give the ServiceAccount's NAME, or --all")
+        raise click.UsageError("give the ServiceAccount's NAME, or --all or -A")
     if options["role_name"] and everything:
         raise click.UsageError("--role-name is for one ServiceAccount, and --all is for all")
     reaches = options["kubeconfig"] or options["context"] or options["role_name"]

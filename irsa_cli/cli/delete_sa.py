@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import (
-    Checked,
-    Once,
-    binding_options,
-    cluster_options,
-    kube_options,
-    output_options,
-    run_options,
-)
-from irsa_cli.cli.role_options import one_name
+from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options, run_options
+from irsa_cli.cli.selecting import binding_options
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.delete_sa import Request
@@ -83,7 +75,7 @@ def _request(options: dict[str, Any]) -> Request:
     return Request(
         target=take_target(options),
         namespace=options["namespace"],
-        name=one_name(options["name"], options["name_option"]),
+        name=options["name"],
         role_name=options["role_name"] or "",
         keep_account=options["keep_sa"],
         keep_role=options["keep_role"],

@@ -14,8 +14,14 @@ from irsa_cli.cli.options import (
     filled,
     kube_options,
     lock_namespace_option,
-    namespace_option,
     output_options,
+)
+from irsa_cli.cli.selecting import (
+    all_namespaces_option,
+    check_many,
+    name_argument,
+    namespace_option,
+    selector_option,
 )
 
 if TYPE_CHECKING:
@@ -30,15 +36,34 @@ Examples:
   irsa doctor s3-reader -n backend -c prod
   irsa doctor pod/reader-6d4cf56db6-x2x9k -n backend -c prod
   irsa doctor -c prod
+  irsa doctor -n backend -l tier=web -c prod
   irsa doctor --explain trust-subject
 """
 
 
+class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
+    """The name of a ServiceAccount, or what uses it as `_what` reads it; stays as it is."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the text."""
+        try:
+            _what(str(value))
+            if not value:
+                Checked("name", "names.service_account").convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(error.message, param, ctx)
+        return str(value)
+
+
 @click.command("doctor", cls=HelpedCommand, epilog=_EPILOG)
-@click.argument("name", required=False)
+@name_argument(kind=AccountOrUser())
 @namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
+@all_namespaces_option("All namespaces, without NAME; the default there.")
+@selector_option
 @cluster_options
 @kube_options
 @click.option(
@@ -87,10 +112,14 @@ def _request(options: dict[str, Any]) -> Request:
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    check_many(options)
+    if options["everywhere"] and options["name"]:
+        raise click.UsageError("--all-namespaces is for many ServiceAccounts: it contradicts NAME")
     kind, name = _what(options["name"] or "")
     namespace = options["namespace"] or ("default" if name else "")
     place = take_lock_namespace(options)
-    return Request(take_target(options), namespace, name, options["readers"], kind, place)
+    chosen = options["selector"] or ""
+    return Request(take_target(options), namespace, name, options["readers"], kind, place, chosen)
 
 
 def _what(text: str) -> tuple[str, str]:
@@ -103,7 +132,7 @@ def _what(text: str) -> tuple[str, str]:
         raise click.BadParameter(
             f"'{word}' makes no pods; pod/NAME or deployment/NAME does", param_hint="NAME"
         )
-    if name or text:
+    if text:
         Checked("name", "names.service_account").convert(name, None, None)
     return kind, name
 

@@ -11,7 +11,6 @@ from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
-    binding_options,
     cluster_options,
     filled,
     kube_options,
@@ -27,11 +26,11 @@ from irsa_cli.cli.role_options import (
     edits,
     inline_policies,
     max_session_option,
-    one_name,
     pod_options,
     policy_arns,
     take_boundary_rules,
 )
+from irsa_cli.cli.selecting import binding_options
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.update_request import Update
@@ -163,7 +162,7 @@ def _request(options: dict[str, Any]) -> Request:
 
     _check_reachable(options)
     target = take_target(options)
-    name = one_name(options.pop("name"), options.pop("name_option"))
+    name = options.pop("name")
     try:
         update = _update(options)
     except InvalidInput as error:

@@ -168,7 +168,7 @@ def test_verify_says_what_it_proved_and_what_it_did_not_look_at(binding: Binding
     assert f"Verified: a token of {binding.namespace}/{NAME} is exchanged for {binding.role_arn}" in last
     command = last.partition("were not looked at: irsa ")[2]
     assert binding.stage.irsa(*command.split()).code == 0
-    for many in (["-A"], ["-A", "-n", binding.namespace]):
+    for many in (["-A"], ["--all", "-n", binding.namespace]):
         last = binding.stage.irsa("verify", *many, "-c", "demo").out.splitlines()[-1]
         assert last.startswith("Verified: a token is exchanged for the role.")
         command = last.partition("were not looked at: irsa ")[2]
@@ -308,7 +308,7 @@ def test_another_account_is_proposed_for_many_too(within: bool, binding: Binding
     assert ran.code == 1
     (note,) = [line for line in ran.out.splitlines() if line.startswith("Note: ")]
     assert f"account {FOREIGN}, where the roles of {binding.namespace}/{NAME} are, is not read" in note
-    assert verifying(note) == ["verify", "-A", *where, "-c", "demo"]
+    assert verifying(note) == ["verify", *(("--all", *where) if within else ("-A",)), "-c", "demo"]
     assert binding.stage.irsa(*verifying(note)).code == 0
     read = binding.stage.irsa("doctor", *where, "-c", "demo", "--iam-assume-role", reader)
     assert (read.code, "Note: " in read.out) == (0, False)
