@@ -51,6 +51,7 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "Target": (
         "cluster",
         "region",
+        "any_region",
         "profile",
         "assume_role",
         "issuer_url",

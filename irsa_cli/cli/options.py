@@ -128,6 +128,11 @@ def _apply(function: F, decorators: Sequence[Callable[[F], F]]) -> F:
     return function
 
 
+any_region_option = click.option(
+    "--any-region", is_flag=True, help="Look for the cluster in all regions, where it is not in this one."
+)
+
+
 def cluster_options(function: F) -> F:
     """Which cluster, as whom."""
     option = click.option
@@ -149,6 +154,7 @@ def cluster_options(function: F) -> F:
                 metavar="REGION",
                 help="AWS region of the cluster. [default: as the AWS CLI finds it]",
             ),
+            any_region_option,
             option(
                 "-p",
                 "--profile",

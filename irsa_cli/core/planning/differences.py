@@ -87,6 +87,9 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
         raise Refused(
             f"namespace {desired.namespace} does not exist",
             reason="--no-create-namespace was given",
+            details=(f"namespaces with a similar name: {', '.join(current.similar_namespaces)}",)
+            if current.similar_namespaces
+            else (),
             next_steps=(f"kubectl create namespace {desired.namespace}",),
         )
     if desired.role is None and current.role is None and not current.role_unreadable:

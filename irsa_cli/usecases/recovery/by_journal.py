@@ -156,7 +156,8 @@ def target_of(story: Story) -> Target:
             f"transaction {story.transaction} can't be finished",
             reason="its journal does not tell which cluster it was about",
         )
-    return Target(told["cluster"] or "", **{key: told.get(key) for key in TARGET_KEYS if key != "cluster"})
+    options: dict[str, Any] = {key: told.get(key) for key in TARGET_KEYS if key != "cluster"}
+    return Target(told["cluster"] or "", **options)
 
 
 @dataclass
