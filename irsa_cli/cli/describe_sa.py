@@ -30,25 +30,28 @@ Examples:
 @cluster_options
 @kube_options
 @click.option(
-    "--policies", "documents", is_flag=True, help="With the documents of all its policies, as -o wide."
+    "--policies",
+    "documents",
+    is_flag=True,
+    help="Include the documents of all its policies, as -o wide does.",
 )
 @click.option(
     "--iam-assume-role",
     "readers",
     multiple=True,
     type=Checked("arn", "arn.check_role"),
-    help="Role by which the IAM of another account is read, where the role is in one (repeat).",
+    help="Role for reading the IAM of another account that has the role (repeat).",
 )
-@click.option("--ignore-not-found", is_flag=True, help="NAME that is not there is no error.")
+@click.option("--ignore-not-found", is_flag=True, help="A NAME that does not exist is no error.")
 @output_option("text", "wide", "json", "yaml", "name")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; errors and the result only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
 def command(**options: Any) -> int:
     """Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods.
 
-    Whoever made it. For each statement of the trust policy: that it admits the ServiceAccount, or the first
-    thing in it that fails. For each pod: whether it has the role, or must be restarted to get it. Changes
-    nothing.
+    It does not matter who made it. For each statement of the trust policy, it shows that the statement admits
+    the ServiceAccount, or the first part that fails. For each pod, it shows whether the pod has the role, or
+    must be restarted to get it. Changes nothing.
     """
     from irsa_cli.cli.session import Speaking
 

@@ -62,7 +62,7 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 @namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
-@all_namespaces_option("All namespaces, without NAME; the default there.")
+@all_namespaces_option("All namespaces; the default without NAME.")
 @selector_option
 @cluster_options
 @kube_options
@@ -71,28 +71,29 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
     "readers",
     multiple=True,
     type=Checked("arn", "arn.check_role"),
-    help="Role by which IAM and CloudTrail of another account are read, where roles are in one (repeat).",
+    help="Role for reading IAM and CloudTrail of another account that has roles (repeat).",
 )
 @click.option(
     "--explain",
     cls=Once,
     callback=filled,
     metavar="ID",
-    help="Explain one cause, and ask nobody; 'all' lists them.",
+    help="Explain one cause, without calling anything; 'all' lists them.",
 )
 @lock_namespace_option
 @output_options
 def command(**options: Any) -> int:
     """Find out why a ServiceAccount does not get its role.
 
-    Looks from outside at everything between the cluster's issuer and the pods' environment, names what is
-    wrong, the most probable cause first, and says how to put it right. NAME is the ServiceAccount's, or
-    pod/NAME, deployment/NAME (or another kind that makes pods) of what uses it. Without NAME: the cluster,
-    and all ServiceAccounts that have a role, or lost it. Changes nothing; a pod that is created for show is
-    not made (dryRun=All). Exit code 5: something is wrong; 1: nothing is as far as it could be looked at,
-    but ServiceAccount, role, trust policy or provider could not, or no running pod with this identity was
-    seen; without NAME also where it could not be found out who has a role. What else can't be told is shown,
-    and is no problem.
+    Checks from outside everything between the cluster's issuer and the pods' environment, names what is
+    wrong, the most probable cause first, and says how to fix it. NAME is the ServiceAccount, or pod/NAME,
+    deployment/NAME (or another kind that makes pods) that uses it. Without NAME, it checks the cluster and
+    all ServiceAccounts that have a role, or have lost it. Changes nothing: it only rehearses the creation of
+    a pod (dryRun=All).
+
+    Exit code 5: something is wrong. Exit code 1: nothing wrong was found, but the ServiceAccount, role, trust
+    policy or provider could not be checked, or no running pod with this identity was seen; without NAME, also
+    when it is not known who has a role. Everything else that is not known is shown, and is no problem.
     """
     from irsa_cli.cli.session import Speaking
 

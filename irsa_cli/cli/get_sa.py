@@ -53,21 +53,21 @@ Examples:
 @click.option(
     "--all-paths",
     is_flag=True,
-    help="Look for irsa's own roles outside of /irsa/CLUSTER/, too: lists all roles of the account.",
+    help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account.",
 )
 @click.option(
     "--iam-assume-role",
     "readers",
     multiple=True,
     type=Checked("arn", "arn.check_role"),
-    help="Role by which the IAM of another account is read, where roles are in one (repeat).",
+    help="Role for reading the IAM of another account that has roles (repeat).",
 )
 @no_headers_option
 @click.option(
     "-w",
     "--watch",
     is_flag=True,
-    help="Go on reading, and print the lines that change, until Ctrl-C (exit code 130).",
+    help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).",
 )
 @click.option(
     "--interval",
@@ -75,16 +75,16 @@ Examples:
     type=DURATION,
     help="With --watch: how long to wait between two readings. [default: 10s]",
 )
-@click.option("--ignore-not-found", is_flag=True, help="NAME that is not there is no error.")
+@click.option("--ignore-not-found", is_flag=True, help="A NAME that does not exist is no error.")
 @output_option("text", "wide", "json", "yaml", "name")
 @click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
 def command(**options: Any) -> int:
     """List the ServiceAccounts that name a role, whoever made them, and the state of each.
 
-    Also the roles of irsa's without a ServiceAccount. For each: role, who made it, its policies, and whether
-    its trust policy admits the ServiceAccount. What is wrong with one, or can't be read, is said in its line,
-    and hides no other. Changes nothing.
+    Also lists the roles that irsa manages without a ServiceAccount. Each line shows the role, who made it,
+    its policies, and whether its trust policy admits the ServiceAccount. If something is wrong with one, or
+    can't be read, its line says so, and the others are listed all the same. Changes nothing.
     """
     from irsa_cli.cli.session import Speaking
 

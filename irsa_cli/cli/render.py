@@ -110,7 +110,7 @@ def _outcome(result: Result) -> str:
     if command is Command.UPDATE_SA:
         return _changed(who, facts)
     if command is Command.ADOPT:
-        return f"The role of {who} is irsa's: {role['arn']}{_elsewhere(facts)}."
+        return f"The role of {who} is managed by irsa: {role['arn']}{_elsewhere(facts)}."
     elsewhere = _elsewhere(facts) or ", for pods that start from now on"
     return f"{who} has the role {role['arn']}{elsewhere}."
 

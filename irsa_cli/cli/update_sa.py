@@ -140,9 +140,9 @@ Examples:
 def command(**options: Any) -> int:
     """Change a ServiceAccount's role, policies or annotations, and nothing else.
 
-    What no flag names stays as it is, inline policies and permissions boundary included. The role has to be
-    irsa's, for this ServiceAccount (see irsa adopt). What is added comes before what is taken away, and a
-    failure at any point takes everything back.
+    What no flag names stays as it is, including inline policies and the permissions boundary. irsa has to
+    manage the role for this ServiceAccount (see irsa adopt). Additions come before removals, and a failure at
+    any point rolls everything back.
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, finish, take_settings
@@ -168,7 +168,7 @@ def _request(options: dict[str, Any]) -> Request:
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
     if update.is_empty:
-        raise click.UsageError("nothing to change is named (irsa update-sa --help lists what there is)")
+        raise click.UsageError("no change is named (irsa update-sa --help lists the flags)")
     if options["associate"] and update.audience is None:
         raise click.UsageError("--associate-oidc needs --audience (else: irsa associate-oidc)")
     return Request(

@@ -41,9 +41,9 @@ FORMATS = ("text", "json", "yaml", "name", "junit", "sarif")
     "--all",
     "everything",
     is_flag=True,
-    help="All ServiceAccounts that have a role, of -n or of all namespaces.",
+    help="All ServiceAccounts that have a role, in -n or in all namespaces.",
 )
-@all_namespaces_option("The same, of all namespaces.")
+@all_namespaces_option("The same, in all namespaces.")
 @selector_option
 @namespace_option(
     "Namespace of NAME, or the only one with --all or -l. [default: default; all with --all or -l]",
@@ -90,7 +90,7 @@ FORMATS = ("text", "json", "yaml", "name", "junit", "sarif")
     "--chain",
     multiple=True,
     type=Checked("arn", "arn.check_role"),
-    help="Become this role with the credentials, and go on with its (role chaining; repeat).",
+    help="Assume this role with the credentials, and continue with its own (role chaining; repeat).",
 )
 @click.option(
     "--iam-assume-role",
@@ -105,10 +105,10 @@ FORMATS = ("text", "json", "yaml", "name", "junit", "sarif")
 def command(**options: Any) -> int:
     """Prove that a ServiceAccount can use its role, or say what keeps it from it.
 
-    Does from outside what a pod's SDK does: takes a token, looks at its claims and signature, at the OIDC
-    provider and at the trust policy (which statement admits it, or what fails in each), exchanges it at STS
-    and asks AWS whose the credentials are. Changes nothing. Exit code 5: something is wrong; 1: nothing is,
-    but it could not be tried to the end.
+    Does from outside what a pod's SDK does. It takes a token, checks its claims and signature, the OIDC
+    provider and the trust policy (which statement admits it, or what fails in each), exchanges the token at
+    STS and asks AWS whose the credentials are. Changes nothing. Exit code 5: something is wrong; 1: nothing
+    wrong was found, but not every step could be tried.
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking

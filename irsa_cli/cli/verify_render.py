@@ -102,7 +102,7 @@ def _verdict(item: Verification) -> str:
         return f"{proved} {_sentence(unseen(item.look))}"
     if item.outcome is VerificationOutcome.FAILED:
         return f"Failed: {item.problem} {took}"
-    return f"Undetermined: nothing is wrong as far as it could be looked at; {item.problem} {took}"
+    return f"Undetermined: nothing is wrong as far as it could be checked; {item.problem} {took}"
 
 
 def _sentence(text: str) -> str:

@@ -122,7 +122,7 @@ def test_what_can_not_be_asked_is_said_and_fails_nothing(what: str, stage: Stage
     assert ran.code == 0, ran.err
     assert ran.json["verification"]["roleSession"]
     assert "podIdentity" not in ran.json
-    assert "whether EKS Pod Identity takes it over was not looked at" in str(ran.json["notes"])
+    assert "whether EKS Pod Identity takes precedence was not checked" in str(ran.json["notes"])
 
 
 def test_a_run_that_fails_says_nothing_of_associations(stage: Stage, namespace: str) -> None:

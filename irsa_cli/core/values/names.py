@@ -193,7 +193,7 @@ def service_account_annotations(pairs: dict[str, str]) -> dict[str, str]:
     for key in pairs:
         _qualified_key(key, "annotation key")
         if key.startswith(("eks.amazonaws.com/", "irsa/")):
-            raise InvalidInput(f"annotation '{key}' is irsa's to set", reason="use the flag made for it")
+            raise InvalidInput(f"annotation '{key}' is set by irsa", reason="use the flag made for it")
     if sum(len(k.encode()) + len(v.encode()) for k, v in pairs.items()) > 200 * 1024:
         raise InvalidInput("the annotations are too large", reason="Kubernetes takes 256 KiB an object")
     return pairs

@@ -180,7 +180,7 @@ def _bindings(
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
     if isinstance(others, Unreadable) and bound:
-        notes = [f"EKS Pod Identity associations were not looked at: {others.why}"]
+        notes = [f"EKS Pod Identity associations were not checked: {others.why}"]
     else:
         notes = []
     notes += [*_unlisted(own), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]
@@ -209,7 +209,7 @@ def _by_account(
 def _unlisted(own: object) -> list[str]:
     if not isinstance(own, Unreadable):
         return []
-    return [f"roles of irsa's without a ServiceAccount were not looked for: {own.why}"]
+    return [f"managed roles without a ServiceAccount were not looked for: {own.why}"]
 
 
 def _hidden(role: Unreadable) -> str:

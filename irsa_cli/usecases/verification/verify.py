@@ -205,7 +205,7 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     if error.service != "sts":
         return
     cluster, arn = connection.cluster, desired.role_arn
-    nothing = IrsaError("the token is not looked at again")
+    nothing = IrsaError("the token is not checked again")
     identity = steps.identity_of(
         cluster, arn, names.subject(desired.namespace, desired.name), desired.audience, nothing
     )
