@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -92,14 +93,18 @@ def command(**options: Any) -> int:
     _check_watch(options, speaking)
     request = _request(options)
     found = _get(request, speaking)
-    _show(found, speaking, headers=not headless)
     if not options["watch"] or found.error is not None or found.signal:
+        _show(found, speaking, headers=not headless)
         return int(found.exit_code)
     from irsa_cli.cli.watching import watch
 
     quietly = replace(speaking, quiet=True) if not speaking.verbose else speaking
     wide = speaking.output == "wide"
-    return watch(found, lambda: _get(request, quietly), options["interval"] or 10.0, wide=wide)
+    try:
+        _show(found, speaking, headers=not headless)
+        watch(found, lambda: _get(request, quietly), options["interval"] or 10.0, wide=wide)
+    except KeyboardInterrupt as stop:
+        return 128 + int(stop.args[0] if stop.args else signal.SIGINT)
 
 
 def _check_watch(options: dict[str, Any], speaking: Speaking) -> None:

@@ -104,7 +104,8 @@ class LazyGroup(HelpedGroup):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="irsa help COMMAND shows a command's options and examples, irsa docs the documentation.",
+    epilog="irsa help COMMAND shows a command's options and examples, irsa docs the documentation."
+    "\n\n\b\nExamples:\n  irsa help create-sa\n  irsa docs tutorial",
 )
 @click.version_option(__version__, "--version", prog_name="irsa")
 def irsa() -> None:

@@ -18,12 +18,12 @@ _output = output_option("text", "json", "yaml", "name")
 _EPILOG = """
 \b
 Examples:
-  irsa policies show external-dns
-  irsa policies show external-dns --partition aws-cn -o json
+  irsa policies show externalDNS
+  irsa policies show externalDNS --partition aws-cn -o json
 """
 
 
-@click.group("policies", cls=HelpedGroup)
+@click.group("policies", cls=HelpedGroup, epilog="\b\nExamples:\n  irsa policies list -o name")
 def command() -> None:
     """Show the policies that are known by name.
 

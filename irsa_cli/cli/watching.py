@@ -5,11 +5,10 @@ How a line looks is in `irsa_cli.cli.get_sa_render`.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -55,21 +54,18 @@ def watch(
     *,
     wide: bool,
     wait: Callable[[float], object] = time.sleep,
-) -> int:
-    """Print what changes after `first`, until a signal ends it; returns 128 + the signal's number.
+) -> NoReturn:
+    """Print what changes after `first`, until a signal ends it with a `KeyboardInterrupt`.
 
     A reading that fails is told, once as long as it is the same, and tried again.
     """
     seen, failed = ToldLines(wide), ""
     seen.changed(first.items)
     while True:
-        try:
-            wait(seconds)
-            found = read()
-        except KeyboardInterrupt as stop:
-            return 128 + (stop.args[0] if stop.args else signal.SIGINT)
+        wait(seconds)
+        found = read()
         if found.signal:
-            return int(found.exit_code)
+            raise KeyboardInterrupt(found.signal)
         if found.error is not None:
             if str(found.error) != failed:
                 say(f"Warning: could not read again, and goes on trying: {found.error}", err=True)

@@ -33,12 +33,16 @@ def watched(first: BindingList, *more: BindingList) -> int:
             raise KeyboardInterrupt(int(signal.SIGINT))
         return found
 
-    return watch(first, read, 10.0, wide=False, wait=lambda seconds: None)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        watch(first, read, 10.0, wide=False, wait=lambda seconds: None)
+    return int(stopped.value.args[0])
 
 
 def test_only_what_changes_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     other = replace(OK, role=BoundRole(ARN, "AROA", {}, NOW, inline=("more",)))
-    assert watched(listed(OK), listed(OK), listed(other), listed(other), listed(), listed(OK)) == 130
+    assert (
+        watched(listed(OK), listed(OK), listed(other), listed(other), listed(), listed(OK)) == signal.SIGINT
+    )
     lines = capsys.readouterr().out.splitlines()
     assert ["more" in line for line in lines] == [True, True, False]
     assert lines[1].split()[-1] == "gone"
@@ -46,7 +50,7 @@ def test_only_what_changes_is_printed(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_reading_that_fails_is_told_once_and_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
     failed = BindingList(error=IrsaError("no answer"))
-    assert watched(listed(OK), failed, failed, listed()) == 130
+    assert watched(listed(OK), failed, failed, listed()) == signal.SIGINT
     said = capsys.readouterr()
     assert said.err.count("no answer") == 1
     assert said.out.split()[-1] == "gone"
@@ -54,4 +58,4 @@ def test_a_reading_that_fails_is_told_once_and_tried_again(capsys: pytest.Captur
 
 def test_a_signal_while_reading_ends_it() -> None:
     stopped = BindingList(error=IrsaError("interrupted"), signal=int(signal.SIGTERM))
-    assert watched(listed(), stopped) == 143
+    assert watched(listed(), stopped) == signal.SIGTERM
