@@ -14,8 +14,6 @@ import click
 from irsa_cli import __version__
 from irsa_cli.cli.helping import HelpedGroup
 from irsa_cli.cli.unshown import Unshown
-from irsa_cli.cli.wording import say
-from irsa_cli.core.values.redaction import without_secrets
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
 # imports no command; a test holds the two together.
@@ -145,6 +143,9 @@ def _wrong_usage(error: click.ClickException) -> None:
 
     A line of theirs must not become one of ours: CI systems take `::error::` at its beginning for a command.
     """
+    from irsa_cli.cli.wording import say  # Here, as `irsa --help` needs neither.
+    from irsa_cli.core.values.redaction import without_secrets
+
     if isinstance(error, click.UsageError) and error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)
         if error.ctx.command.get_help_option(error.ctx) is not None:
@@ -161,6 +162,8 @@ def _wrong_usage(error: click.ClickException) -> None:
 def _unwritable(error: BaseException | None) -> None:
     """Say what can't be written (or read), and give the output up; a reader that has gone needs no word."""
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        from irsa_cli.cli.wording import say
+
         what = error.filename or "the output can't be written"
         with suppress(OSError):
             say(f"Error: {what}: {error.strerror or error}", err=True)

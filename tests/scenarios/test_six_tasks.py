@@ -1,7 +1,7 @@
 """The tasks of the tutorial, done by reading only what the program itself prints.
 
-Each command is an example of a help text, or what the output before it says under `Next:`; the test takes it from
-there. docs/explanation/six-tasks.md is the transcript: `IRSA_WRITE_PAGES=1` writes it again.
+Each command is an example of a help text, or what the output before it says under `Next:`; the test takes it
+from there. docs/explanation/six-tasks.md is the transcript: `IRSA_WRITE_PAGES=1` writes it again.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from tests.docs.console import ROOT, Shell, matches
 
 PAGE = ROOT / "docs" / "explanation" / "six-tasks.md"
 SQS = "arn:aws:iam::aws:policy/AmazonSQSFullAccess"
-POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "%s"}]}'
+POLICY = (
+    '{"Version": "2012-10-17", "Statement":'
+    ' [{"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "%s"}]}'
+)
 HEAD = """\
 # Six tasks without the documentation
 
-<!-- Written by tests/scenarios/test_six_tasks.py: IRSA_WRITE_PAGES=1 pytest tests/scenarios/test_six_tasks.py -->
+<!-- Written by tests/scenarios/test_six_tasks.py with IRSA_WRITE_PAGES=1 in the environment. -->
 
-The tasks of the [tutorial](../tutorial.md), done by a test that reads only what irsa prints. Each command is an example
-of a help text or a line under `Next:` in the output before it. The user brings the name of the cluster, `demo`, and what
-the ServiceAccount needs.
+The tasks of the [tutorial](../tutorial.md), done by a test that reads only what irsa prints. Each command
+is an example of a help text or a line under `Next:` in the output before it. The user brings the name of
+the cluster, `demo`, and what the ServiceAccount needs.
 """
 
 
@@ -47,8 +50,9 @@ class Transcript:
         shown = self.last
         if "Examples:" in shown:
             shown = f"{shown.splitlines()[0]}\n…\n  Examples:{shown.partition('Examples:')[2]}"
-        status = f"$ echo $?\n{code}\n" if code else ""
-        self.parts.append(f"{why}\n\n```text\n$ {command}\n{shown}{status}```\n")
+        status = f"Exit code {code}.\n" if code else ""
+        said = f"```sh\n{command}\n```\n\n```text\n{shown}```"
+        self.parts.append("\n".join([why, "", said, *(["", status] if status else [""])]))
         return self.last
 
     def next(self) -> str:
@@ -95,7 +99,7 @@ def play(told: Transcript) -> None:
     told.type(delete.removesuffix(" --dry-run"), "Its second example.")
 
 
-BLOCK = re.compile(r"```text\n\$ (?P<command>[^\n]*)\n(?P<output>.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```text\n(?P<output>.*?)```", re.DOTALL)
 
 
 def test_the_tutorials_tasks_need_no_documentation(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -111,5 +115,4 @@ def test_the_tutorials_tasks_need_no_documentation(sandbox: Sandbox, tmp_path: P
     kept = PAGE.read_text(encoding="utf-8")
     assert BLOCK.sub("", kept) == BLOCK.sub("", text)
     for shown, printed in zip(BLOCK.finditer(kept), BLOCK.finditer(text), strict=True):
-        assert shown["command"] == printed["command"]
-        assert matches(shown["output"], printed["output"]), shown["command"]
+        assert matches(shown["output"], printed["output"]), printed["output"]
