@@ -200,7 +200,7 @@ def test_apply_with_verify_notes_what_takes_over(more: tuple[str, ...], stage: S
     assert asked(stage) == 2, "without --verify nothing is asked"
 
 
-@pytest.mark.parametrize("which", [("-A",), (NAME,)], ids=["of all", "by name"])
+@pytest.mark.parametrize("which", [("--all",), (NAME,)], ids=["of all", "by name"])
 @pytest.mark.parametrize("same", [True, False], ids=["the same role", "another role"])
 def test_verify_does_not_call_pods_right_whose_role_is_not_told(
     same: bool, which: tuple[str, ...], stage: Stage, namespace: str

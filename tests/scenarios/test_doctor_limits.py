@@ -296,9 +296,9 @@ def test_explaining_asks_nobody(cluster: Stage) -> None:
     assert cluster.sandbox.calls == []
 
 
-def test_a_cluster_that_is_not_there_ends_with_1(cluster: Stage) -> None:
+def test_a_cluster_that_is_not_there_ends_with_4(cluster: Stage) -> None:
     ran = cluster.irsa("doctor", "-c", "nowhere", "-o", "json")
-    assert ran.code == 1
+    assert ran.code == 4
     assert ran.json["error"]["code"] == "ResourceNotFoundException"
     assert "nowhere" in ran.err
 
