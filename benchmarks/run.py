@@ -46,7 +46,7 @@ def start_up(env: Mapping[str, str]) -> list[bool]:
     bare = best["pass"]
     print(f"      python -c pass: {bare * 1000:.0f} ms")
     results = []
-    for name, limit in (("version", 5), ("help", 8)):
+    for name, limit in (("version", 5), ("help", 5)):
         ratio = best[name] / bare
         value = f"{ratio:.1f}x ({best[name] * 1000:.0f} ms)"
         results.append(report(f"irsa --{name} / python -c pass", value, f"{limit}x", holds=ratio <= limit))

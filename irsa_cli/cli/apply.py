@@ -34,7 +34,7 @@ def apply_options(command: Any) -> Any:
             "--override-existing-serviceaccounts",
             "override",
             is_flag=True,
-            help="Let ServiceAccounts that have somebody else's role change to the one in the file.",
+            help="Let ServiceAccounts that have another, unmanaged role change to the one in the file.",
         ),
         click.option(
             "--prune",

@@ -150,7 +150,7 @@ def _pods(found: Description) -> Iterator[str]:
     width = max((len(item.pod.name) for item in found.pods), default=0)
     yield from (f"  {item.pod.name:<{width}}  {_pod(item)}" for item in found.pods)
     if found.restart:
-        yield "To have the pods made anew:"
+        yield "To restart the pods:"
         yield from (f"  {command}" for command in found.restart)
 
 

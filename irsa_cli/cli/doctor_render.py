@@ -62,7 +62,7 @@ def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]
     waiting = _waiting(found) if not everything else ()
     yield from _unknown(tuple(item for item in untold if item not in waiting), everything=everything)
     if waiting:
-        yield f"{_mark(Verdict.UNKNOWN)} {_checks(waiting)} wait for that to be put right (-v shows them)"
+        yield f"{_mark(Verdict.UNKNOWN)} {_checks(waiting)} wait for that to be fixed (-v shows them)"
     good = having(found, Verdict.OK)
     if everything:
         yield from (f"{_mark(Verdict.OK)} {item.cause.id}: {visible(item.judgement.text)}" for item in good)
@@ -83,7 +83,7 @@ def _problem(finding: Finding) -> Iterator[str]:
     yield from _prose("why", judgement.text)
     for name, value in judgement.evidence:
         yield _row(name, value)
-    yield from _prose("looked at", cause.looks_at)
+    yield from _prose("checked", cause.looks_at)
     yield from _fix(finding)
     yield _row("source", cause.source)
 
@@ -154,7 +154,7 @@ def _verdict(diagnosis: Diagnosis) -> str:
     if not count:
         if not hidden:
             return _hinted(diagnosis) or "Nothing wrong was found."
-        said = f"Nothing wrong was found in what could be looked at; {hidden} (exit {diagnosis.exit_code})."
+        said = f"Nothing wrong was found in what could be checked; {hidden} (exit {diagnosis.exit_code})."
         return said + _look(diagnosis)
     first = diagnosis.problems[0].cause.id
     more = "" if count == 1 else f" Begin with {first}."
@@ -222,7 +222,7 @@ def explanation(cause: Cause) -> Iterator[str]:
     """One cause, as `--explain` shows it."""
     yield f"{cause.id}: {cause.title}"
     yield from _prose("symptom", cause.symptom)
-    yield from _prose("looked at", cause.looks_at)
+    yield from _prose("checked", cause.looks_at)
     yield from _prose("remedy", cause.remedy)
     yield _row("source", cause.source)
 

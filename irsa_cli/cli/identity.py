@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import cluster_options, kube_options, name_argument, namespace_option
+from irsa_cli.cli.options import cluster_options, kube_options
+from irsa_cli.cli.selecting import name_argument, namespace_option
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking

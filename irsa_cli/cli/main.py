@@ -14,8 +14,6 @@ import click
 from irsa_cli import __version__
 from irsa_cli.cli.helping import HelpedGroup
 from irsa_cli.cli.unshown import Unshown
-from irsa_cli.cli.wording import say
-from irsa_cli.core.values.redaction import without_secrets
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
 # imports no command; a test holds the two together.
@@ -45,14 +43,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "disassociate-oidc": ("disassociate_oidc", "Delete the cluster's OIDC provider from IAM."),
     "update-sa": ("update_sa", "Change a ServiceAccount's role, policies or annotations, and nothing else."),
-    "adopt": ("adopt", "Take over a role that eksctl, Terraform or a hand has made."),
+    "adopt": ("adopt", "Adopt a role that eksctl, Terraform or a person has made."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),
     "token": ("token", "Print a token of the ServiceAccount, as a pod of it would get."),
     "credentials": ("credentials", "Print temporary credentials of the ServiceAccount's role."),
     "policies": ("policies", "Show the policies that are known by name."),
-    "recover": ("recover", "Roll back an interrupted transaction, or go on with it."),
+    "recover": ("recover", "Roll back an interrupted transaction, or continue it."),
     "unlock": ("unlock", "List the locks of a cluster's runs, or remove those of a run that is dead."),
     "history": ("history", "List the transactions of this machine."),
     "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),
@@ -104,7 +102,8 @@ class LazyGroup(HelpedGroup):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="irsa help COMMAND shows a command's options and examples, irsa docs the documentation.",
+    epilog="irsa help COMMAND shows a command's options and examples, irsa docs the documentation."
+    "\n\n\b\nExamples:\n  irsa help create-sa\n  irsa docs tutorial",
 )
 @click.version_option(__version__, "--version", prog_name="irsa")
 def irsa() -> None:
@@ -144,6 +143,9 @@ def _wrong_usage(error: click.ClickException) -> None:
 
     A line of theirs must not become one of ours: CI systems take `::error::` at its beginning for a command.
     """
+    from irsa_cli.cli.wording import say  # Here, as `irsa --help` needs neither.
+    from irsa_cli.core.values.redaction import without_secrets
+
     if isinstance(error, click.UsageError) and error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)
         if error.ctx.command.get_help_option(error.ctx) is not None:
@@ -160,6 +162,8 @@ def _wrong_usage(error: click.ClickException) -> None:
 def _unwritable(error: BaseException | None) -> None:
     """Say what can't be written (or read), and give the output up; a reader that has gone needs no word."""
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        from irsa_cli.cli.wording import say
+
         what = error.filename or "the output can't be written"
         with suppress(OSError):
             say(f"Error: {what}: {error.strerror or error}", err=True)

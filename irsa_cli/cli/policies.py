@@ -8,29 +8,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedGroup
-from irsa_cli.cli.options import Checked, Once, filled
+from irsa_cli.cli.options import Checked, Once, filled, output_option
 
 if TYPE_CHECKING:
     from irsa_cli.core.wellknown import Resolved, WellKnownPolicy
 
-_output = click.option(
-    "-o",
-    "--output",
-    cls=Once,
-    type=click.Choice(["text", "json", "yaml"]),
-    default="text",
-    help="Form of the result on standard output. [default: text]",
-)
+_output = output_option("text", "json", "yaml", "name")
 
 _EPILOG = """
 \b
 Examples:
-  irsa policies show external-dns
-  irsa policies show external-dns --partition aws-cn -o json
+  irsa policies show externalDNS
+  irsa policies show externalDNS --partition aws-cn -o json
 """
 
 
-@click.group("policies", cls=HelpedGroup)
+@click.group("policies", cls=HelpedGroup, epilog="\b\nExamples:\n  irsa policies list -o name")
 def command() -> None:
     """Show the policies that are known by name.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from irsa_cli.cli.outputs import in_other_form
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.screen import is_unicode
 from irsa_cli.cli.wording import put
@@ -32,11 +33,17 @@ def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> 
 
 
 def show_document(document: Mapping[str, Any], output: str) -> None:
-    """Print a document as JSON or YAML."""
+    """Print a document as JSON or YAML, its names, or what a jsonpath finds in it."""
+    text = document_text(document, output)
+    if text or output in ("json", "yaml"):
+        click.echo(text)
+
+
+def document_text(document: Mapping[str, Any], output: str) -> str:
+    """A document in a form that is not text, without the end of its last line."""
     if output == "json":
-        click.echo(json.dumps(document, indent=2))
-    else:
-        click.echo(as_yaml(document), nl=False)
+        return json.dumps(document, indent=2)
+    return as_yaml(document).removesuffix("\n") if output == "yaml" else in_other_form(document, output)
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:
@@ -103,7 +110,7 @@ def _outcome(result: Result) -> str:
     if command is Command.UPDATE_SA:
         return _changed(who, facts)
     if command is Command.ADOPT:
-        return f"The role of {who} is irsa's: {role['arn']}{_elsewhere(facts)}."
+        return f"The role of {who} is managed by irsa: {role['arn']}{_elsewhere(facts)}."
     elsewhere = _elsewhere(facts) or ", for pods that start from now on"
     return f"{who} has the role {role['arn']}{elsewhere}."
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.options import Checked, F, Once, filled, listed
+from irsa_cli.cli.options import Checked, Duration, F, Once, filled, listed
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.boundaries import BoundaryRules
@@ -42,9 +42,8 @@ def max_session_option(default: str) -> Callable[[F], F]:
     return click.option(
         "--max-session-duration",
         cls=Once,
-        type=click.IntRange(3600, 43200),
-        metavar="SECONDS",
-        help=f"Longest session of the role, 3600 to 43200.{default}",
+        type=Duration(within=("1h", "12h")),
+        help=f"Longest session of the role, 1h to 12h.{default}",
     )
 
 
@@ -58,9 +57,8 @@ def pod_options(function: F) -> F:
     expiration = click.option(
         "--token-expiration",
         cls=Once,
-        type=click.IntRange(600, 86400),
-        metavar="SECONDS",
-        help="Lifetime of the pods' tokens, 600 to 86400.",
+        type=Duration(within=("10m", "24h")),
+        help="Lifetime of the pods' tokens, 10m to 24h.",
     )
     return endpoints(expiration(function))
 
@@ -75,15 +73,6 @@ def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
     except InvalidInput as error:
         details = "".join(f"\n  {line}" for line in error.details)
         raise click.UsageError(f"{error}{details}") from error
-
-
-def one_name(argument: str | None, option: str | None) -> str:
-    """The ServiceAccount's name, given as NAME or as --name."""
-    if argument and option and argument != option:
-        raise click.UsageError(f"the name is given twice: {argument} and --name {option}")
-    if not argument and not option:
-        raise click.UsageError("Missing argument 'NAME' (the ServiceAccount's name).")
-    return argument or option or ""
 
 
 def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:

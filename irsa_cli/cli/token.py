@@ -5,7 +5,6 @@ Getting one is in `irsa_cli.usecases.read.identity`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
@@ -84,7 +83,7 @@ def _lifetime(seconds: float) -> int:
 
 
 def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
-    from irsa_cli.cli.render import as_yaml
+    from irsa_cli.cli.render import document_text
     from irsa_cli.core.trust.claims import read
     from irsa_cli.core.values.printable import visible
 
@@ -99,9 +98,7 @@ def _shown(account: NamedServiceAccount, token: Token, audience: str, output: st
         "expires": utc(token.lifetime.expires),
     }
     document |= {"header": found.header, "claims": found.claims} if decode else {"token": token.text}
-    if output == "json":
-        return json.dumps(document, indent=2)
-    return as_yaml(document).rstrip("\n")
+    return document_text(document, output)
 
 
 def utc(moment: float) -> str:

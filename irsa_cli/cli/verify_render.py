@@ -45,15 +45,15 @@ _WIDTH = 14
 
 def show(report: VerificationReport, output: str) -> None:
     """Print the report in the form that was asked for."""
-    if output in ("json", "yaml"):
-        show_document(report.to_json(), output)
-    elif output in ("junit", "sarif"):
+    if output in ("junit", "sarif"):
         from irsa_cli.cli import verify_reports
 
         click.echo(getattr(verify_reports, output)(report), nl=False)
-    else:
+    elif output == "text":
         for line in _many(report) if report.many else _one(report):
             say(line)
+    else:
+        show_document(report.to_json(), output)
 
 
 def messages(report: VerificationReport) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _verdict(item: Verification) -> str:
         return f"{proved} {_sentence(unseen(item.look))}"
     if item.outcome is VerificationOutcome.FAILED:
         return f"Failed: {item.problem} {took}"
-    return f"Undetermined: nothing is wrong as far as it could be looked at; {item.problem} {took}"
+    return f"Undetermined: nothing is wrong as far as it could be checked; {item.problem} {took}"
 
 
 def _sentence(text: str) -> str:

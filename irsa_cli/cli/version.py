@@ -8,7 +8,7 @@ import click
 
 from irsa_cli import __version__
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import Once
+from irsa_cli.cli.options import output_option
 
 _EPILOG = """
 \b
@@ -19,14 +19,7 @@ Examples:
 
 
 @click.command("version", cls=HelpedCommand, epilog=_EPILOG)
-@click.option(
-    "-o",
-    "--output",
-    cls=Once,
-    type=click.Choice(["text", "json", "yaml"]),
-    default="text",
-    help="Form of the result on standard output. [default: text]",
-)
+@output_option("text", "json", "yaml")
 def command(output: str) -> int:
     """Show the version of irsa, of Python and of the system.
 

@@ -16,11 +16,14 @@ from irsa_cli.kube.calls import Calls, Json, or_none
 class Reading(Calls):
     """Calls that change nothing. Items of lists bear no kind and apiVersion, as the API gives them."""
 
-    def service_accounts(self, namespace: str | None = None) -> list[Json]:
-        """All ServiceAccounts of a namespace, or of the cluster."""
+    def service_accounts(self, namespace: str | None = None, selector: str = "") -> list[Json]:
+        """The ServiceAccounts of a namespace, or of the cluster: all, or those of a label selector."""
+        wanted = {"label_selector": selector} if selector else {}
+        operation = "list serviceaccounts"
         if namespace is None:
-            return self._list("list serviceaccounts", self._core.list_service_account_for_all_namespaces)
-        return self._list("list serviceaccounts", self._core.list_namespaced_service_account, namespace)
+            everywhere = self._core.list_service_account_for_all_namespaces
+            return self._list(operation, partial(everywhere, **wanted))
+        return self._list(operation, partial(self._core.list_namespaced_service_account, **wanted), namespace)
 
     def namespaces(self) -> list[Json]:
         """All namespaces."""

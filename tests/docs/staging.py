@@ -232,7 +232,7 @@ def _of_a_stack(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
-def _trust(provider: str, namespace: str, name: str) -> dict[str, Any]:
+def trust_of(provider: str, namespace: str, name: str) -> dict[str, Any]:
     """A trust policy that admits a ServiceAccount of the provider's cluster."""
     issuer = provider.partition("oidc-provider/")[2]
     subject = {f"{issuer}:sub": f"system:serviceaccount:{namespace}:{name}"}
@@ -248,7 +248,9 @@ def _trust(provider: str, namespace: str, name: str) -> dict[str, Any]:
 def bind(sandbox: Sandbox, namespace: str, names: Sequence[str], policy: str) -> None:
     """A new namespace with ServiceAccounts, each with a role of its name, as made by hand."""
     provider = associate(sandbox)
-    sandbox.put_roles(RoleSpec(name, _trust(provider, namespace, name), policies=(policy,)) for name in names)
+    sandbox.put_roles(
+        RoleSpec(name, trust_of(provider, namespace, name), policies=(policy,)) for name in names
+    )
     arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{name}"} for name in names}
     sandbox.put_service_accounts(CLUSTER, namespace, arns)
 
@@ -259,7 +261,7 @@ def _bindings_of_others(sandbox: Sandbox) -> dict[str, str]:
     tags = {"alpha.eksctl.io/iamserviceaccount-name": "backend/uploads"}
     policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
     names = {"uploads": "eksctl-demo-uploads-Role1", "reports": "reports", "orders": "orders"}
-    uploads, report = (_trust(provider, "backend", name) for name in ("uploads", "report"))
+    uploads, report = (trust_of(provider, "backend", name) for name in ("uploads", "report"))
     sandbox.put_roles(
         [
             RoleSpec(names["uploads"], uploads, tags=tags, policies=(policy,)),
@@ -273,7 +275,7 @@ def _bindings_of_others(sandbox: Sandbox) -> dict[str, str]:
 
 def _of_terraform(sandbox: Sandbox) -> dict[str, str]:
     """ServiceAccount web/shop, whose role Terraform has made."""
-    trust = _trust(associate(sandbox), "web", "shop")
+    trust = trust_of(associate(sandbox), "web", "shop")
     sandbox.put_roles([RoleSpec("shop", trust, tags={"ManagedBy": "terraform"})])
     account(sandbox, "web", "shop", "arn:aws:iam::111122223333:role/shop")
     return {}

@@ -146,7 +146,7 @@ def result(
         ((*CREATE, *SHARED), "refused", 4),
         ((*CREATE, *SHARED, "--update-trust"), "committed", 0),
         ((*CREATE, "--attach-policy-arn", f"{READ_ONLY}x"), "failed", 1),
-        (("associate-oidc", "-c", "missing", "-o", "json"), "failed", 1),
+        (("associate-oidc", "-c", "missing", "-o", "json"), "refused", 4),
     ],
 )
 def test_results_fit_the_schema(

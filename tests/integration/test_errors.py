@@ -76,7 +76,7 @@ def test_eks_denies_describe_cluster(stage: Stage) -> None:
 
 def test_no_such_cluster_names_the_region_and_the_clusters_there(stage: Stage) -> None:
     ran = stage.irsa("create-sa", "reader", "-c", "dmeo", "-o", "json")
-    assert ran.code == 1
+    assert ran.code == 4
     assert "eu-west-1" in ran.json["error"]["message"]
     assert "demo" in "".join(ran.json["error"]["details"])
 

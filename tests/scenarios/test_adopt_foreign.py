@@ -119,7 +119,7 @@ def test_what_cant_be_known_is_taken_over_and_said(
     stage.make_account(namespace, NAME, annotations={ROLE_ARN: arn})
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
-    assert any("can't be known" in note for note in ran.json["notes"])
+    assert any("not known" in note for note in ran.json["notes"])
 
 
 def test_what_is_not_admitted_is_let_in_as_proposed(stage: Stage, namespace: str, unique: str) -> None:

@@ -122,7 +122,7 @@ def test_what_can_not_be_asked_is_said_and_fails_nothing(what: str, stage: Stage
     assert ran.code == 0, ran.err
     assert ran.json["verification"]["roleSession"]
     assert "podIdentity" not in ran.json
-    assert "whether EKS Pod Identity takes it over was not looked at" in str(ran.json["notes"])
+    assert "whether EKS Pod Identity takes precedence was not checked" in str(ran.json["notes"])
 
 
 def test_a_run_that_fails_says_nothing_of_associations(stage: Stage, namespace: str) -> None:
@@ -200,7 +200,7 @@ def test_apply_with_verify_notes_what_takes_over(more: tuple[str, ...], stage: S
     assert asked(stage) == 2, "without --verify nothing is asked"
 
 
-@pytest.mark.parametrize("which", [("-A",), (NAME,)], ids=["of all", "by name"])
+@pytest.mark.parametrize("which", [("--all",), (NAME,)], ids=["of all", "by name"])
 @pytest.mark.parametrize("same", [True, False], ids=["the same role", "another role"])
 def test_verify_does_not_call_pods_right_whose_role_is_not_told(
     same: bool, which: tuple[str, ...], stage: Stage, namespace: str

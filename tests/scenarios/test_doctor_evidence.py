@@ -141,7 +141,7 @@ def test_what_waits_for_a_cause_is_one_line(binding: Binding) -> None:
     binding.new_pod()
     few = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     everything = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "-v")
-    assert "checks wait for that to be put right (-v shows them)" in few.out
+    assert "checks wait for that to be fixed (-v shows them)" in few.out
     assert "there is no role" not in few.out.partition("✗ role-missing")[2].partition("\n")[2]
     assert "checks wait" not in everything.out
 
@@ -166,12 +166,12 @@ def test_verify_says_what_it_proved_and_what_it_did_not_look_at(binding: Binding
     ran = binding.stage.irsa("verify", *of(binding), "-c", "demo")
     last = ran.out.splitlines()[-1]
     assert f"Verified: a token of {binding.namespace}/{NAME} is exchanged for {binding.role_arn}" in last
-    command = last.partition("were not looked at: irsa ")[2]
+    command = last.partition("were not checked: irsa ")[2]
     assert binding.stage.irsa(*command.split()).code == 0
-    for many in (["-A"], ["-A", "-n", binding.namespace]):
+    for many in (["-A"], ["--all", "-n", binding.namespace]):
         last = binding.stage.irsa("verify", *many, "-c", "demo").out.splitlines()[-1]
         assert last.startswith("Verified: a token is exchanged for the role.")
-        command = last.partition("were not looked at: irsa ")[2]
+        command = last.partition("were not checked: irsa ")[2]
         assert binding.stage.irsa(*command.split()).code == 0
 
 
@@ -180,7 +180,7 @@ def test_what_verify_proposes_reads_the_other_account_too(binding: Binding) -> N
     provide(binding)
     ran = binding.stage.irsa("verify", *of(binding), "-c", "demo", "--iam-assume-role", reader)
     assert ran.code == 0, ran.out
-    command = ran.out.splitlines()[-1].partition("were not looked at: irsa ")[2]
+    command = ran.out.splitlines()[-1].partition("were not checked: irsa ")[2]
     assert f"--iam-assume-role {reader}" in command
     assert binding.stage.irsa(*command.split()).code == 0
 
@@ -260,7 +260,7 @@ def test_what_follows_from_a_cause_is_folded_into_it(broken: str, binding: Bindi
     assert f"✗ {cause}: " in ran.out
     unknown = [line for line in ran.out.splitlines() if "can't tell: " in line]
     assert not any(FOLLOWING[broken] in line for line in unknown)
-    assert "that to be put right (-v shows them)" in ran.out
+    assert "that to be fixed (-v shows them)" in ran.out
     assert "Note: " not in ran.out
     everything = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "-v")
     assert FOLLOWING[broken] in everything.out
@@ -308,7 +308,7 @@ def test_another_account_is_proposed_for_many_too(within: bool, binding: Binding
     assert ran.code == 1
     (note,) = [line for line in ran.out.splitlines() if line.startswith("Note: ")]
     assert f"account {FOREIGN}, where the roles of {binding.namespace}/{NAME} are, is not read" in note
-    assert verifying(note) == ["verify", "-A", *where, "-c", "demo"]
+    assert verifying(note) == ["verify", *(("--all", *where) if within else ("-A",)), "-c", "demo"]
     assert binding.stage.irsa(*verifying(note)).code == 0
     read = binding.stage.irsa("doctor", *where, "-c", "demo", "--iam-assume-role", reader)
     assert (read.code, "Note: " in read.out) == (0, False)

@@ -296,9 +296,9 @@ def test_explaining_asks_nobody(cluster: Stage) -> None:
     assert cluster.sandbox.calls == []
 
 
-def test_a_cluster_that_is_not_there_ends_with_1(cluster: Stage) -> None:
+def test_a_cluster_that_is_not_there_ends_with_4(cluster: Stage) -> None:
     ran = cluster.irsa("doctor", "-c", "nowhere", "-o", "json")
-    assert ran.code == 1
+    assert ran.code == 4
     assert ran.json["error"]["code"] == "ResourceNotFoundException"
     assert "nowhere" in ran.err
 
@@ -323,7 +323,7 @@ def test_what_could_not_be_looked_at_is_not_called_right(cluster: Stage) -> None
     assert ran.code == 1
     assert f"? back/{NAME}" in ran.out
     assert f"missing permission: iam:GetRole on {binding.role} (15 checks)" in ran.out
-    assert "could be looked at; 1 of 1 ServiceAccounts could not be judged (exit 1)" in ran.out
+    assert "could be checked; 1 of 1 ServiceAccounts could not be judged (exit 1)" in ran.out
     one = cluster.irsa("doctor", NAME, "-n", "back", "-c", "demo", user="lister")
     assert one.code == 1
     assert "of what decides, 17 checks could not be made (exit 1)" in one.out

@@ -69,7 +69,7 @@ def test_whom_nobody_could_look_for_is_not_called_right(
     assert text in note
     assert action in note
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster, user=user)
-    assert f"in what could be looked at; which ServiceAccounts {text} is not known (exit 1)" in ran.out
+    assert f"in what could be checked; which ServiceAccounts {text} is not known (exit 1)" in ran.out
 
 
 def test_a_problem_goes_before_what_could_not_be_looked_for(binding: Binding, capsys: Output) -> None:

@@ -60,7 +60,7 @@ def test_what_nobody_needs_is_taken_back(stage: Stage, unique: str, case: str) -
     assert stage.world() == before
     assert ground(ran)["outcome"] == "rolled-back"
     assert {change["state"] for change in ground(ran)["changes"]} == {"undone"}
-    assert f"Taken back, as nothing needs it: Namespace {unique}" in ran.err
+    assert f"Rolled back, as nothing needs it: Namespace {unique}" in ran.err
     assert "No unfinished" in stage.irsa("recover").out
 
 

@@ -158,7 +158,7 @@ def test_who_has_lost_its_lock_does_not_propose_to_undo_what_another_has_finishe
     assert "irsa recover" not in first.err
     again = locking.stage.irsa("recover", "--all", "--yes")
     assert again.code == 4, again.err
-    assert "has taken over the lock" in again.err
+    assert "holds the lock" in again.err
     assert locking.stage.role_of(locking.namespace, "app")["attached"] == [SQS]
     assert locking.irsa(*update).code == 0
     assert locking.stage.role_of(locking.namespace, "app")["attached"] == [SQS]

@@ -317,7 +317,7 @@ def test_errors_that_keep_it_from_beginning(stage: Stage, namespace: str, role: 
     stage.make_account(namespace, "bare")
     ran = verify(stage, namespace, name="bare")
     assert (ran.code, ran.json["error"]["code"]) == (4, "Refused")
-    assert stage.irsa("verify", "reader", "-n", namespace, "-c", "nowhere").code == 1
+    assert stage.irsa("verify", "reader", "-n", namespace, "-c", "nowhere").code == 4
 
 
 def test_create_sa_explains_a_refusal_by_the_trust_policy(stage: Stage, namespace: str) -> None:

@@ -10,7 +10,7 @@ from tests.support.stage import ROLE_ARN, Json, Ran, Stage
 
 def verify_all(stage: Stage, namespace: str, *arguments: str, user: str = "admin") -> Ran:
     """Run `irsa verify -A` for a namespace: a real cluster also holds what other tests have left."""
-    return stage.irsa("verify", "-A", "-n", namespace, "-c", stage.cluster, "-q", *arguments, user=user)
+    return stage.irsa("verify", "--all", "-n", namespace, "-c", stage.cluster, "-q", *arguments, user=user)
 
 
 def second_account(stage: Stage, namespace: str, name: str, arn: str) -> str:

@@ -185,6 +185,8 @@ class CurrentState:
     role: CurrentRole | None
     service_account: CurrentServiceAccount | None
     namespace_exists: bool = True
+    similar_namespaces: tuple[str, ...] = ()
+    """Where it does not exist: those whose names are like its own, as far as they can be listed."""
     role_unreadable: str = ""
     bound_role: CurrentRole | None = None
     """The role that the ServiceAccount has, where that is another one than is desired, and can be read."""

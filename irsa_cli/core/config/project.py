@@ -59,6 +59,6 @@ def parse_project(text: str, source: str) -> Project:
         if "lockNamespace" in fields:
             namespace = reader.text(fields["lockNamespace"], names.namespace) or ""
         if "lockTimeout" in fields:
-            timeout = reader.whole_number(fields["lockTimeout"], _lock_timeout)
+            timeout = reader.duration(fields["lockTimeout"], _lock_timeout)
     reader.finish()
     return Project(source, boundary, required, lock, namespace, timeout)

@@ -142,14 +142,14 @@ def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:
     explanation = explain(state.trust, identity)
     if explanation.answer is not Answer.NO:
         # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
-        said = "whether the trust policy admits the ServiceAccount can't be known from here"
+        said = "it is not known from here whether the trust policy admits the ServiceAccount"
         return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
     where = f"{pair.name} -n {pair.namespace} -c {pair.cluster.name} -r {pair.cluster.region}"
     steps = [f"irsa doctor {where}  # why"] if pair.is_annotated else []
-    steps.append(f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # lets it in")
+    steps.append(f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # admits it")
     raise Refused(
         f"the trust policy of {pair.role_arn} does not admit {identity.subject}",
-        reason="a role that its ServiceAccount can't assume is not taken over",
+        reason="a role that its ServiceAccount can't assume is not adopted",
         details=tuple(explanation.text),
         next_steps=tuple(steps),
     )
@@ -178,7 +178,7 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
 
 def _told_of_others(others: tuple[str, ...]) -> Iterator[str]:
     if others:
-        yield f"the trust policy lets in others, too: {admitted.shortened(others)}"
+        yield f"the trust policy admits others, too: {admitted.shortened(others)}"
 
 
 def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ...]:

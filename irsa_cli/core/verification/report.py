@@ -171,7 +171,7 @@ def agreed(verification: Verification) -> Verification:
 
 def unseen(look: str) -> str:
     """What was not looked at, and the command that does."""
-    return f"{', '.join(UNSEEN[:-1])} and {UNSEEN[-1]} were not looked at: {look}"
+    return f"{', '.join(UNSEEN[:-1])} and {UNSEEN[-1]} were not checked: {look}"
 
 
 def _not_looked_at(look: str) -> dict[str, Any] | None:

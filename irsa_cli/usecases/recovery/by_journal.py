@@ -156,7 +156,8 @@ def target_of(story: Story) -> Target:
             f"transaction {story.transaction} can't be finished",
             reason="its journal does not tell which cluster it was about",
         )
-    return Target(told["cluster"] or "", **{key: told.get(key) for key in TARGET_KEYS if key != "cluster"})
+    options: dict[str, Any] = {key: told.get(key) for key in TARGET_KEYS if key != "cluster"}
+    return Target(told["cluster"] or "", **options)
 
 
 @dataclass
@@ -256,7 +257,7 @@ class _Work:
                 stop.current = None
                 result = _forward_result(report, story)
                 result.notes += (
-                    [f"{_gone(story)}: the deletion is gone on with"] if ended is DeletionEnd.HALF else []
+                    [f"{_gone(story)}: the deletion is continued"] if ended is DeletionEnd.HALF else []
                 )
                 result.error = with_caller(result.error, connection.aws.caller)
             else:
@@ -306,7 +307,7 @@ def _check_forward(story: Story) -> None:
         )
     if story.context.get("gated"):
         raise Refused(
-            f"transaction {story.transaction} can't be gone on with from its journal",
+            f"transaction {story.transaction} can't be continued from its journal",
             reason="with --verify, the token is to be proven before the last step",
             next_steps=(
                 f"run the same irsa {story.context.get('command', '')} command again:"

@@ -28,7 +28,7 @@ class Score(str, Enum):
     """No problem, and the confirmed cause is named as what may be wrong and can't be told."""
     UNTOLD = "can't tell"
     """No problem; that what decides could not be seen is said, and the exit code is not 0."""
-    OUTSIDE = "not looked at"
+    OUTSIDE = "not checked"
     """Exit code 0, since the pod gets its role: the failure is in what doctor says it does not look at."""
     MISSED = "missed"
     """The exit code is 0, and nothing leads to the cause."""

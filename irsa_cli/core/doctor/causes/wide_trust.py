@@ -20,7 +20,7 @@ _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
     "role-wide-trust",
     Group.ROLE,
     5,
-    title="The trust policy lets in more than the ServiceAccounts that it names.",
+    title="The trust policy admits more than the ServiceAccounts that it names.",
     symptom="none: others may get the role, too",
     looks_at="iam GetRole (trust policy, permissions boundary), the role's policies",
     remedy="Name the ServiceAccounts by StringEquals on ISSUER:sub, and the audience by StringEquals on"
@@ -34,7 +34,7 @@ def _wide(facts: Facts) -> Judgement:
     much = power(policies, policies, role.boundary)
     found = wide_trusts(role.trust, (provider_of(facts, subject),), audience_of(facts, subject), power=much)
     if not found:
-        return ok("the trust policy lets in nobody whom it does not name")
+        return ok("the trust policy admits nobody whom it does not name")
     return unknown(
         f"nothing is broken, but the trust policy is wide: {in_one_line(found)}",
         role=role.arn,

@@ -157,7 +157,7 @@ def _judge(
     wanted = ", ".join(f"'{value}'" for value in tested.wanted)
     got = tested.got if isinstance(tested.got, tuple) else None
     if tested.truth is None:
-        return None, f"{tested.operator} {tested.key} asks for {wanted}, which can't be known from here"
+        return None, f"{tested.operator} {tested.key} asks for {wanted}, which is not known from here"
     has = " and ".join(f"'{value}'" for value in got) if got is not None else "no such key"
     return False, f"{tested.operator} {tested.key} asks for {wanted}, the request has {has}"
 
