@@ -315,5 +315,5 @@ ANY = st.recursive(
 def test_whatever_a_document_is_judging_it_does_not_fail(document: dict[str, Any]) -> None:
     for item in judge(document, context()):
         assert item.rule.id in RULES
-        assert item.rule.about is Area.TRUST
+        assert item.rule.area is Area.TRUST
     power((), {"p": document})

@@ -27,8 +27,8 @@ _SOUND: dict[str, Any] = {**_NOTED, **_ADMITS}
 
 
 def _rule(name: str, severity: Severity, title: str, reason: str, fix: str, source: str, **more: Any) -> Rule:
-    about = more.get("about", Area.BINDING)
-    return Rule(name, severity, about, title, reason, fix, source, more["before"], more.get("after", _SOUND))
+    area = more.get("area", Area.BINDING)
+    return Rule(name, severity, area, title, reason, fix, source, more["before"], more.get("after", _SOUND))
 
 
 ADMITTED_NOT_ANNOTATED = _rule(
@@ -92,7 +92,7 @@ PROVIDER_WITHOUT_CLUSTER = _rule(
     "The account accepts tokens of an issuer that nobody looks after any more.",
     "delete it: aws iam delete-open-id-connect-provider --open-id-connect-provider-arn ARN",
     f"{_EKS}/enable-iam-roles-for-service-accounts.html",
-    about=Area.DRIFT,
+    area=Area.DRIFT,
     before={"provider": PROVIDER, "cluster": None},
     after={"provider": PROVIDER, "cluster": "prod"},
 )
@@ -103,7 +103,7 @@ DEAD_ISSUER = _rule(
     "Nobody should be admitted by it, and nobody will notice when somebody is.",
     "remove the statement, or delete the role where it has no other one",
     f"{_EKS}/enable-iam-roles-for-service-accounts.html",
-    about=Area.DRIFT,
+    area=Area.DRIFT,
     before={"role": {"arn": _ROLE, "trusts": PROVIDER}, "cluster": None},
     after={"role": {"arn": _ROLE, "trusts": PROVIDER}, "cluster": "prod"},
 )
@@ -114,7 +114,7 @@ CHANGED = _rule(
     "Somebody has changed whom it admits, and no file and no plan says so.",
     "see what differs: irsa diff -f FILE; then irsa apply -f FILE",
     f"{_IAM}/id_roles_manage_modify.html",
-    about=Area.DRIFT,
+    area=Area.DRIFT,
     before={"role": {"tags": {"irsa/service-account": "prod/app"}, "admits": ["prod/app", "prod/other"]}},
     after={"role": {"tags": {"irsa/service-account": "prod/app"}, "admits": ["prod/app"]}},
 )
@@ -125,7 +125,7 @@ UNUSED = _rule(
     "What nobody uses serves only somebody who finds it.",
     "delete it: irsa delete-sa NAME -n NAMESPACE -c CLUSTER",
     f"{_AWS}/IAM/latest/APIReference/API_RoleLastUsed.html",
-    about=Area.DRIFT,
+    area=Area.DRIFT,
     before={"role": {"arn": _ROLE, "lastUsed": "400 days ago"}},
     after={"role": {"arn": _ROLE, "lastUsed": "yesterday"}},
 )

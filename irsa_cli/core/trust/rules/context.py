@@ -11,7 +11,7 @@ from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 SUBJECT = "system:serviceaccount:"
-_EKS = "oidc-provider/oidc.eks."
+_EKS = ("oidc-provider/oidc.eks.", "oidc-provider/oidc-eks.")
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,15 @@ class TrustContext:
 
     `providers` are the ARNs of the clusters' OIDC providers whose tokens are judged; for any document
     `cluster_providers` finds them. `existing` are the audiences of each OIDC provider that the account has,
-    by its ARN, `clusters` those that are there, by the same. `power` is what the role may do, where that is
-    much (`irsa_cli.core.trust.rules.power`).
+    by its ARN (None: not known), `clusters` those that are there, by the same. `power` is what the role may
+    do, where that is much (`irsa_cli.core.trust.rules.power`).
     """
 
     providers: tuple[str, ...] = ()
     audience: str = DEFAULT_AUDIENCE
     role: str = ""
     power: str = ""
-    existing: Mapping[str, tuple[str, ...]] | None = None
+    existing: Mapping[str, tuple[str, ...] | None] | None = None
     clusters: Mapping[str, KnownCluster] | None = None
 
 
@@ -49,7 +49,9 @@ def cluster_providers(document: Mapping[str, Any], known: Mapping[str, Any] | No
     return tuple(
         arn
         for arn in found
-        if _EKS in arn or arn in (known or {}) or any(SUBJECT in value for value in _subjects(document, arn))
+        if any(host in arn for host in _EKS)
+        or arn in (known or {})
+        or any(SUBJECT in value for value in _subjects(document, arn))
     )
 
 

@@ -44,7 +44,7 @@ class Rule:
 
     id: str
     severity: Severity
-    about: Area
+    area: Area
     title: str
     reason: str
     fix: str

@@ -6,12 +6,12 @@ from irsa_cli.core.trust.rules.binding_rules import BINDING_RULES
 from irsa_cli.core.trust.rules.rule import ORDER, Area, Rule
 from irsa_cli.core.trust.rules.trust_rules import TRUST_RULES
 
-_ABOUT = tuple(Area)
+_AREAS = tuple(Area)
 
 RULES: dict[str, Rule] = {
     rule.id: rule
     for rule in sorted(
         (*TRUST_RULES, *BINDING_RULES),
-        key=lambda rule: (_ABOUT.index(rule.about), -ORDER.index(rule.severity)),
+        key=lambda rule: (_AREAS.index(rule.area), -ORDER.index(rule.severity)),
     )
 }
