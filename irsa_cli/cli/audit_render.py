@@ -58,7 +58,11 @@ def summary(report: AuditReport) -> str:
     selection, estate = report.selection, report.audit.estate if report.audit else None
     counts = [f"{number} {level.value}" for level in reversed(ORDER) if (number := selection.count(level))]
     found = ", ".join(counts) or "no risk"
-    of = f" in {len(estate.roles)} roles and {len(estate.clusters)} clusters" if estate else ""
+    of = (
+        f" in {_many(len(estate.roles), 'role')} and {_many(len(estate.clusters), 'cluster')}"
+        if estate
+        else ""
+    )
     rest = [
         f"{number} {what}"
         for number, what in (
@@ -90,7 +94,12 @@ def who_can_lines(report: WhoCanReport) -> Iterator[str]:
         yield visible(f"{path_line(item.path)}; {item.allowed.by} allows it on {on}{conditions}")
     accounts = {(item.path.way.cluster, name) for item in report.found for name in item.path.way.accounts}
     what = f"{report.action}{f' on {report.resource}' if report.resource else ''}"
-    yield visible(f"{len(accounts) or 'no'} ServiceAccounts can {what}, by {len(report.found)} ways")
+    who = _many(len(accounts), "ServiceAccount")
+    yield visible(f"{who} can {what}, by {_many(len(report.found), 'way')}")
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 # Rules

@@ -194,6 +194,6 @@ def test_who_can(irsa: Irsa, account: Sandbox) -> None:
     assert roles == {arn_of("w3")}
     assert ran.json["items"][0]["allowedBy"].startswith(ADMIN)
     text = irsa("who-can", "s3:DeleteBucket", "arn:aws:s3:::b").out
-    assert text.splitlines()[-1].endswith("ServiceAccounts can s3:DeleteBucket on arn:aws:s3:::b, by 1 ways")
+    assert text.splitlines()[-1].endswith("ServiceAccounts can s3:DeleteBucket on arn:aws:s3:::b, by 1 way")
     assert irsa("who-can", "s3:*").code == 2
     assert client(account, "iam") is not None

@@ -78,7 +78,13 @@ class Audit:
     def _unread(self) -> Iterator[str]:
         if self.estate.providers is None:
             yield "the OIDC providers were not read: whether one is gone is not known"
+        for arn, audiences in sorted((self.estate.providers or {}).items()):
+            if audiences is None:
+                yield f"the audiences of the OIDC provider {arn} are not known"
         for cluster in self.estate.clusters:
+            associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
+            if lacking := [item.full_name for item in associations if not item.role_arn]:
+                yield f"the roles of {len(lacking)} associations of cluster {cluster.name} are not known"
             if not cluster.issuer:
                 yield f"the issuer of cluster {cluster.name} is not known: which roles its tokens get neither"
             for what, found in (

@@ -70,7 +70,7 @@ SUBJECT_GONE = _rule(
 SHADOWED = _rule(
     "shadowed-by-pod-identity",
     Severity.LOW,
-    "An EKS Pod Identity association takes precedence over the annotation.",
+    "The annotation has no effect, as an EKS Pod Identity association takes precedence.",
     "Pods that are created now get the role of the association, whatever the annotation says.",
     "remove the annotation, or the association: aws eks delete-pod-identity-association",
     f"{_EKS}/pod-identities.html",
