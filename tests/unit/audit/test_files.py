@@ -80,7 +80,7 @@ def test_the_documents_of_a_cluster_and_an_account() -> None:
     assert found.accounts == {ACCOUNT}
     audit = Audit(found)
     assert [item.rule.id for item in audit.risks] == ["no-subject"]
-    assert audit.unseen == ()
+    assert audit.unseen == ("associations of cluster c whose roles are not known: 1",)
 
 
 def test_what_no_file_has_is_not_called_fine() -> None:

@@ -317,3 +317,9 @@ def test_whatever_a_document_is_judging_it_does_not_fail(document: dict[str, Any
         assert item.rule.id in RULES
         assert item.rule.area is Area.TRUST
     power((), {"p": document})
+
+
+def test_a_pattern_with_many_meanings_is_told_once() -> None:
+    subject = f"system:serviceaccount:{'?' * 20}"
+    (found,) = judge(policy(web({"StringEquals": {AUD: STS}, "StringLike": {SUB: subject}})), context())
+    assert found.rule.id == "pattern-crosses-colon"

@@ -84,7 +84,7 @@ class Audit:
         for cluster in self.estate.clusters:
             associations = () if isinstance(cluster.associations, Unreadable) else cluster.associations
             if lacking := [item.full_name for item in associations if not item.role_arn]:
-                yield f"the roles of {len(lacking)} associations of cluster {cluster.name} are not known"
+                yield f"associations of cluster {cluster.name} whose roles are not known: {len(lacking)}"
             if not cluster.issuer:
                 yield f"the issuer of cluster {cluster.name} is not known: which roles its tokens get neither"
             for what, found in (

@@ -18,7 +18,7 @@ from irsa_cli.core.trust.rules.rule import Risk, worst_first
 from irsa_cli.core.trust.rules.width import of_subjects
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
-LARGEST = 20_000
+LARGEST = 8192
 """Characters of a trust policy that can be one: IAM takes 4,096 at most, without white space."""
 
 

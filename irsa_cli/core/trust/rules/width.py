@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from irsa_cli.core.trust.rules.look import Look
-from irsa_cli.core.trust.rules.rule import Risk, risk
+from irsa_cli.core.trust.rules.rule import ORDER, Risk, risk
 from irsa_cli.core.trust.rules.statements import allowing, is_positive, name_of, place_of
 from irsa_cli.core.trust.rules.trust_rules import EVERY_SUBJECT, NO_CONDITION, NO_SUBJECT, ONLY_NEGATIVE
 
@@ -22,10 +22,14 @@ def of_subjects(look: Look) -> Iterator[tuple[int, Risk]]:
         if index in look.anybody:
             yield index, _of_all(look, index, tight)
             continue
+        worst: dict[str, Risk] = {}
         for pattern, pair in look.patterns:
             if all(index in look.admitting(subject) for subject in pair.witnesses):
-                place = place_of(index, "Condition")
-                yield index, pair.risk(name_of(index, item), pattern, tight, place)
+                found = pair.risk(name_of(index, item), pattern, tight, place_of(index, "Condition"))
+                # A wildcard that may stand for a colon has several meanings: the worst one is told.
+                if pattern not in worst or ORDER.index(found.severity) > ORDER.index(worst[pattern].severity):
+                    worst[pattern] = found
+        yield from ((index, found) for found in worst.values())
 
 
 def _of_all(look: Look, index: int, tight: str) -> Risk:
