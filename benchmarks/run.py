@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping
 
 from benchmarks import applying, diagnosing, proof
+from benchmarks.auditing import auditing
 from benchmarks.measuring import LATENCY, irsa, measure, report, sequential
 from benchmarks.reading import reading
 from irsa_cli.sandbox import Call, Sandbox
@@ -119,6 +120,7 @@ def main() -> int:
         results += diagnosing.results(sandbox, env)
         results += applying.results(sandbox, env)
     results += reading(keep)
+    results += auditing()
     side_by_side()
     return 0 if all(results) else 1
 

@@ -281,8 +281,34 @@ def _of_terraform(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
+def _account_to_audit(sandbox: Sandbox) -> dict[str, str]:
+    """In namespace backend: `reports`, admitted in every namespace, and `orders`, whose role is gone."""
+    provider = associate(sandbox)
+    wide = trust_of(provider, "*", "reports")
+    (statement,) = wide["Statement"]
+    equals = statement["Condition"]["StringEquals"]
+    (subject,) = (key for key in equals if key.endswith(":sub"))
+    statement["Condition"]["StringLike"] = {subject: equals.pop(subject)}
+    policy = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    lambdas = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    sandbox.put_roles(
+        [
+            RoleSpec("reports", wide, policies=(policy,)),
+            RoleSpec("thumbnails", {"Version": "2012-10-17", "Statement": [lambdas]}, policies=(policy,)),
+        ]
+    )
+    arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{name}"} for name in ("reports", "orders")}
+    sandbox.put_service_accounts(CLUSTER, "backend", arns)
+    return {}
+
+
 STAGES: Mapping[str, Stage] = {
     "docs/how-to/adopt.md": _of_a_stack,
+    "docs/how-to/audit.md": _account_to_audit,
     "docs/how-to/delete.md": _of_terraform,
     "docs/how-to/doesnt-work.md": _annotated_with_another_s_role,
     "docs/how-to/existing-role.md": _existing_role,

@@ -1,6 +1,6 @@
 """The warnings of commands that write: how wide the trust policy of a role is as the plan leaves it.
 
-Pure. What is wide is decided in `irsa_cli.core.trust.width`.
+Pure. What is wide is decided in `irsa_cli.core.trust.rules.judge`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.power import power
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.principal_flaws import trusted_providers
-from irsa_cli.core.trust.wide_trust import WideTrust
-from irsa_cli.core.trust.width import wide_trusts
+from irsa_cli.core.trust.rules.judge import wide_trusts
+from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.trust.rules.rule import Risk
 
 
 @dataclass
@@ -74,7 +74,7 @@ def _left(role: CurrentRole | None, name: str, plan: Plan) -> _Left:
     return found
 
 
-def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> tuple[WideTrust, ...]:
+def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> tuple[Risk, ...]:
     """What is wide in the trust policy of the role that a ServiceAccount gets.
 
     For its own cluster and for those whose issuers are desired besides.
@@ -85,7 +85,7 @@ def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -
     return wide_trusts(found.trust, providers, desired.audience, role=desired.role_arn, power=found.power)
 
 
-def of_pair(pair: Pairing, plan: Plan) -> tuple[WideTrust, ...]:
+def of_pair(pair: Pairing, plan: Plan) -> tuple[Risk, ...]:
     """The same for a ServiceAccount and its role that are there; nothing where the role was not read."""
     if pair.role is None:
         return ()

@@ -13,7 +13,7 @@ from typing import Any
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import State
 from irsa_cli.core.results.command import Command
-from irsa_cli.core.trust.wide_trust import WideTrust
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError, ServiceError
 from irsa_cli.core.values.redaction import redacted
@@ -97,7 +97,7 @@ class Result:
     verification: Mapping[str, Any] | None = None
     left: list[Left] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    warnings: tuple[WideTrust, ...] = ()
+    warnings: tuple[Risk, ...] = ()
     error: Exception | None = None
     signal: int = 0
     seconds: float = 0.0

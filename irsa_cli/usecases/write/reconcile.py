@@ -25,7 +25,7 @@ from irsa_cli.core.planning.converge import voids
 from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.recovery.leftovers import began
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.trust.wide_trust import WideTrust
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.transaction.protocol import Run
@@ -125,7 +125,7 @@ class Work:
             result.notes += managed_elsewhere(self.desired, current, todo)
         return result
 
-    def _warnings(self, current: CurrentState, todo: Plan) -> tuple[WideTrust, ...]:
+    def _warnings(self, current: CurrentState, todo: Plan) -> tuple[Risk, ...]:
         found = trust_warnings.of_desired_state(self.desired, current, todo)
         if not found or self.desired.role is not None or current.role is None:
             return found

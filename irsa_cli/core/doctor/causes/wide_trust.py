@@ -1,6 +1,6 @@
 """A hint in the role's trust policy: it lets in more than was named. That breaks nothing, and is no problem.
 
-What is wide is decided in `irsa_cli.core.trust.width`; a whole account is looked at elsewhere.
+What is wide is decided in `irsa_cli.core.trust.rules.judge`; a whole account is looked at elsewhere.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, unknown
 from irsa_cli.core.doctor.subjects import audience_of, provider_of, role_of
 from irsa_cli.core.objects.unreadable import Unreadable
-from irsa_cli.core.policies.power import power
-from irsa_cli.core.trust.wide_trust import in_one_line
-from irsa_cli.core.trust.width import wide_trusts
+from irsa_cli.core.trust.rules.judge import wide_trusts
+from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.trust.rules.rule import in_one_line
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 

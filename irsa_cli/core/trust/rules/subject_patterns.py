@@ -1,6 +1,6 @@
 """Patterns of subjects: which namespaces and names one means, and ServiceAccounts that fit it.
 
-Whether a policy lets them in is found in `irsa_cli.core.trust.width`.
+Whether a policy lets them in is found in `irsa_cli.core.trust.rules.width`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,15 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from irsa_cli.core.trust.wide_trust import Rule, WideTrust, finding
+from irsa_cli.core.trust.rules.rule import Risk, Rule, risk
+from irsa_cli.core.trust.rules.trust_rules import (
+    CROSSES_COLON,
+    EVERY_NAME,
+    EVERY_NAMESPACE,
+    EVERY_SUBJECT,
+    NAME_PATTERN,
+    NAMESPACE_PATTERN,
+)
 
 SERVICE_ACCOUNT = "system:serviceaccount:"
 
@@ -42,10 +50,14 @@ def _example(glob: str) -> str:
 
 @dataclass(frozen=True)
 class Pair:
-    """The namespaces and the names that a pattern of subjects means, both as patterns."""
+    """The namespaces and the names that a pattern of subjects means, both as patterns.
+
+    `crosses`: one of its wildcards stands for the colon between them.
+    """
 
     namespace: str
     name: str
+    crosses: bool = False
 
     @property
     def is_wide(self) -> bool:
@@ -65,27 +77,27 @@ class Pair:
     def rule(self) -> Rule:
         """What is wide of it."""
         if _is_all(self.namespace):
-            return Rule.EVERY_SUBJECT if _is_all(self.name) else Rule.EVERY_NAMESPACE
+            return EVERY_SUBJECT if _is_all(self.name) else EVERY_NAMESPACE
         if _is_wild(self.namespace):
-            return Rule.NAMESPACE_PATTERN
-        return Rule.EVERY_NAME if _is_all(self.name) else Rule.NAME_PATTERN
+            return CROSSES_COLON if self.crosses else NAMESPACE_PATTERN
+        return EVERY_NAME if _is_all(self.name) else NAME_PATTERN
 
-    def finding(self, statement: str, pattern: str, suggestion: str) -> WideTrust:
-        """The finding of a statement that has the pattern; `suggestion` makes it tight."""
-        return finding(self.rule, statement, f"admits by '{pattern}' {self._whom}", suggestion)
+    def risk(self, statement: str, pattern: str, suggestion: str, path: tuple[str | int, ...]) -> Risk:
+        """The risk of a statement that has the pattern; `suggestion` makes it tight."""
+        return risk(self.rule, statement, f"admits by '{pattern}' {self._whom}", suggestion, path=path)
 
     @property
     def _whom(self) -> str:
-        if self.rule is Rule.EVERY_SUBJECT:
+        if self.rule is EVERY_SUBJECT:
             return "every ServiceAccount of the cluster"
-        if self.rule is Rule.EVERY_NAME:
+        if self.rule is EVERY_NAME:
             return f"every ServiceAccount of namespace {self.namespace}, also those that are made later"
-        if self.rule is Rule.NAME_PATTERN:
+        if self.rule is NAME_PATTERN:
             return f"every ServiceAccount of namespace {self.namespace} like it, {_example(self.name)} too"
         names = f"the ServiceAccount {self.name}"
         if _is_wild(self.name):
             names = "every ServiceAccount" + ("" if _is_all(self.name) else f" like {self.name}")
-        if self.rule is Rule.EVERY_NAMESPACE:
+        if self.rule is EVERY_NAMESPACE:
             return f"{names} of every namespace, also of those that others make"
         return f"{names} of each namespace like {self.namespace}, {_example(self.namespace)} too"
 
@@ -105,7 +117,7 @@ def pairs(pattern: str) -> tuple[Pair, ...]:
             for place, sign in enumerate(rest):
                 if sign in "*?":
                     star = sign if sign == "*" else ""
-                    found[Pair(rest[:place] + star, star + rest[place + 1 :])] = None
+                    found[Pair(rest[:place] + star, star + rest[place + 1 :], crosses=True)] = None
     return tuple(pair for pair in found if pair.namespace and pair.name)
 
 

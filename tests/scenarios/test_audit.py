@@ -1,0 +1,199 @@
+"""`irsa audit` and `irsa who-can` on the sandbox: a planted account, live and from files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from irsa_cli.cli.main import run
+from irsa_cli.sandbox import Sandbox
+from tests.docs.console import ROOT
+from tests.scenarios.auditing import NEVER_USED, client, plant, write_files
+from tests.support.estates import ADMIN, arn_of, planted
+from tests.support.stage import Ran
+
+SCHEMA = json.loads((ROOT / "docs/reference/audit.schema.json").read_text(encoding="utf-8"))
+Irsa = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def account(running_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The planted account; no test here writes."""
+    running_sandbox.reset()
+    plant(running_sandbox)
+    yield running_sandbox
+    running_sandbox.reset()
+
+
+@pytest.fixture
+def irsa(
+    account: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Irsa:
+    """Runs irsa in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in account.env().items():
+        monkeypatch.setenv(name, value)
+
+    def ran(*arguments: str) -> Ran:
+        capsys.readouterr()
+        code = run([*arguments])
+        told = capsys.readouterr()
+        return Ran(code, told.out, told.err)
+
+    return ran
+
+
+def found(document: Any) -> list[tuple[str, str, str]]:
+    """Role, rule and severity of each risk."""
+    return sorted((item["role"], item["id"], item["severity"]) for item in document["items"])
+
+
+def expected() -> list[tuple[str, str, str]]:
+    risks = [
+        (item.role.arn, rule, severity)
+        for item in planted()
+        for rule, severity in item.breaks
+        if item.role.name != NEVER_USED
+    ]
+    lost = (arn_of("no-such-role"), "role-gone", "low")
+    return sorted([*risks, lost, ("", "provider-without-cluster", "low")])
+
+
+def test_every_planted_risk_is_found_and_nothing_else(irsa: Irsa, account: Sandbox) -> None:
+    account.calls.clear()
+    ran = irsa("audit", "-o", "json")
+    assert ran.code == 0, ran.err
+    jsonschema.validate(ran.json, SCHEMA)
+    assert found(ran.json) == expected()
+    assert ran.json["metadata"]["notes"] == []
+    counts = Counter(call.operation for call in account.calls)
+    assert counts["GetAccountAuthorizationDetails"] == 1
+    assert counts["GetRole"] == counts["GetPolicy"] == counts["SimulatePrincipalPolicy"] == 0
+    assert sum(counts.values()) < 60
+
+
+def test_from_files_the_same_is_found_without_a_call(irsa: Irsa, account: Sandbox, tmp_path: Path) -> None:
+    write_files(account, tmp_path)
+    live = irsa("audit", "-o", "json").json
+    account.calls.clear()
+    ran = irsa("audit", "--from", str(tmp_path), "-o", "json")
+    assert ran.code == 0, ran.err
+    assert account.calls == []
+    assert ran.json == live
+
+
+def test_one_line_each_the_most_severe_first(irsa: Irsa) -> None:
+    lines = irsa("audit").out.splitlines()
+    assert lines[0].startswith(f"critical no-subject: {arn_of('w3')}: statement 1 does not test")
+    words = [line.split()[0] for line in lines[:-1]]
+    assert words == sorted(words, key=["critical", "high", "medium", "low"].index)
+    assert "in 133 roles and 4 clusters" in lines[-1]
+    told = irsa("audit", "--role", arn_of("w8"), "-v").out
+    assert "    statement 1 gives it to prod/by-association" in told
+    assert "    to fix: name the ServiceAccounts" in told
+
+
+def test_a_role_and_a_service_account(irsa: Irsa) -> None:
+    ran = irsa("audit", "--role", arn_of("w8"), "-o", "json")
+    assert [item["id"] for item in ran.json["items"]] == ["every-name"]
+    (path,) = ran.json["paths"]
+    assert (path["cluster"], path["by"], path["statement"]) == ("shop-prod", "web-identity", "statement 1")
+    assert "prod/silent" in path["serviceAccounts"]
+    ran = irsa("audit", "--service-account", "prod/w31", "-o", "json")
+    ways = {(path["role"], path["by"]) for path in ran.json["paths"]}
+    assert (arn_of("w31"), "web-identity") in ways
+    assert (arn_of("other"), "pod-identity") in ways
+    assert irsa("audit", "--role", arn_of("none")).code == 4
+    assert irsa("audit", "--service-account", "prod/none").code == 4
+
+
+def test_the_exit_code_tells_where_it_is_asked_to(irsa: Irsa) -> None:
+    assert irsa("audit", "--fail-on", "critical", "-q").code == 5
+    assert irsa("audit", "--fail-on", "low", "--role", arn_of("tight1"), "-q").code == 0
+    assert irsa("audit", "--fail-on", "high", "--role", arn_of("w9"), "-q").code == 0
+
+
+def test_a_baseline_leaves_what_is_new(irsa: Irsa, tmp_path: Path) -> None:
+    whole = irsa("audit", "-o", "json")
+    one = next(item for item in whole.json["items"] if item["role"] == arn_of("w8"))
+    less = {**whole.json, "items": [item for item in whole.json["items"] if item is not one]}
+    (tmp_path / "b.json").write_text(
+        json.dumps({**less, "items": [item for item in less["items"] if item["role"] != arn_of("w8")]})
+    )
+    ran = irsa("audit", "--baseline", "b.json", "-o", "json", "--fail-on", "medium")
+    assert found(ran.json) == [(arn_of("w8"), "every-name", "medium")]
+    assert ran.code == 5
+    assert ran.json["metadata"]["summary"]["inBaseline"] == len(whole.json["items"]) - 1
+    (tmp_path / "b.json").write_text("{}")
+    assert irsa("audit", "--baseline", "b.json").code == 2
+
+
+def test_what_a_project_accepts_is_not_shown_until_its_day(irsa: Irsa, tmp_path: Path) -> None:
+    entry = "- {rule: every-name, role: '*role/w8', reason: known, until: DAY}\n"
+    (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', '2999-01-01')}")
+    ran = irsa("audit", "-o", "json", "--role", arn_of("w8"), "--fail-on", "low")
+    assert (ran.code, ran.json["items"]) == (0, [])
+    assert ran.json["accepted"][0]["acceptedBecause"] == "known"
+    (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', '2020-01-01')}")
+    ran = irsa("audit", "-o", "json", "--role", arn_of("w8"))
+    assert len(ran.json["items"]) == 1
+    assert "has ended on 2020-01-01: known" in ran.err
+    (tmp_path / ".irsa.yaml").write_text("audit: {ignore: [{rule: nothing, reason: ' ', until: soon}]}\n")
+    ran = irsa("audit")
+    assert ran.code == 2
+    assert "there is no rule 'nothing'" in ran.err
+
+
+def test_what_can_not_be_read_is_said_and_hides_no_other(irsa: Irsa, account: Sandbox) -> None:
+    ran = irsa(
+        "audit", "-c", "shop-prod", "-c", "none", "-o", "json", "--role", arn_of("tight1"), "--fail-on", "low"
+    )
+    assert ran.code == 1
+    assert "cluster none of eu-west-1 was not read" in ran.err
+    assert ran.json["metadata"]["clusters"] == ["shop-prod"]
+
+
+def test_each_form_that_pipelines_read(irsa: Irsa) -> None:
+    count = len(irsa("audit", "-o", "json").json["items"])
+    rows = list(csv.DictReader(io.StringIO(irsa("audit", "-o", "csv").out)))
+    assert len(rows) == count
+    assert rows[0]["severity"] == "critical"
+    (log,) = json.loads(irsa("audit", "-o", "sarif").out)["runs"]
+    assert len(log["results"]) == count
+    rules = [rule["id"] for rule in log["tool"]["driver"]["rules"]]
+    assert all(rules[item["ruleIndex"]] == item["ruleId"] for item in log["results"])
+    suite = ElementTree.fromstring(irsa("audit", "-o", "junit").out)[0]
+    broken = {item["id"] for item in irsa("audit", "-o", "json").json["items"]}
+    assert suite.get("failures") == str(len(broken))
+    table = [line for line in irsa("audit", "-o", "markdown").out.splitlines() if line.startswith("| ")]
+    assert len(table) == count + 2
+
+
+def test_explaining_asks_nobody(irsa: Irsa, account: Sandbox) -> None:
+    account.calls.clear()
+    assert "system:serviceaccount:*:*" in irsa("audit", "--explain", "every-subject").out
+    assert len(irsa("audit", "--explain", "all").out.splitlines()) > 30
+    assert irsa("audit", "--explain", "nothing").code == 2
+    assert account.calls == []
+
+
+def test_who_can(irsa: Irsa, account: Sandbox) -> None:
+    ran = irsa("who-can", "s3:DeleteBucket", "-o", "json")
+    assert ran.code == 0, ran.err
+    jsonschema.validate(ran.json, SCHEMA)
+    roles = {item["role"] for item in ran.json["items"]}
+    assert roles == {arn_of("w3")}
+    assert ran.json["items"][0]["allowedBy"].startswith(ADMIN)
+    text = irsa("who-can", "s3:DeleteBucket", "arn:aws:s3:::b").out
+    assert text.splitlines()[-1].endswith("ServiceAccounts can s3:DeleteBucket on arn:aws:s3:::b, by 1 way")
+    assert irsa("who-can", "s3:*").code == 2
+    assert client(account, "iam") is not None
