@@ -295,14 +295,14 @@ def test_by_namespace_irsa_does_its_work(
     _be(sandbox, "admin", tmp_path, monkeypatch)
     assert run(["associate-oidc", "-c", "real", "-q"]) == 0
     _allow_cluster(sandbox, who, tmp_path, monkeypatch)
-    where = ("-n", who.own, "-c", "real", "-q")
+    where = ("-n", who.own, "--lock-namespace", who.own, "-c", "real", "-q")
     policy = ("--attach-policy-arn", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
     made = ("create-sa", "app", *policy, "--verify", "--no-create-namespace", *where)
     assert run([*made]) == 0
     assert run([*made]) == 0
     assert run(["delete-sa", "app", *where]) == 0
-    elsewhere = ("create-sa", "app", *policy, "--no-create-namespace", "-n", who.other, "-c", "real", "-q")
-    assert run([*elsewhere]) != 0
+    elsewhere = ("-n", who.other, *where[2:])
+    assert run(["create-sa", "app", *policy, "--no-create-namespace", *elsewhere]) != 0
 
 
 def _be(sandbox: Sandbox, user: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ class Bench:
 
     def write(self, name: str, content: bytes) -> None:
         """Have this journal, and no other."""
-        for path in self.state.iterdir():
+        for path in self.state.glob("*.jsonl*"):
             path.unlink()
         (self.state / f"{name}.jsonl").write_bytes(content)
         (self.state / f"{name}.jsonl").chmod(0o600)

@@ -386,6 +386,7 @@ def test_a_role_that_is_being_made_is_refused(stage: Stage, namespace: str) -> N
     assert stage.world() == before
 
 
+@pytest.mark.parametrize("stage", ["sandbox"], indirect=True)  # Nothing comes between irsa and a real server.
 def test_a_second_signal_stops_at_once_also_when_the_first_came_too_late(
     stage: Stage, namespace: str
 ) -> None:

@@ -15,7 +15,13 @@ from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 from irsa_cli.core.marks.locks.needed import is_all_new
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import NamespaceState, Present
+from irsa_cli.core.plan.states import (
+    ROLE_ARN_ANNOTATION,
+    NamespaceState,
+    Present,
+    RoleState,
+    ServiceAccountState,
+)
 from irsa_cli.core.values.errors import IrsaError, LockLost, Refused
 from irsa_cli.usecases.command.look_again import LookAgain
 from irsa_cli.usecases.command.settings import Settings
@@ -314,6 +320,15 @@ def test_new_are_creations_and_what_is_put_onto_them() -> None:
     assert not is_all_new([DELETION])
     assert not is_all_new([CREATION, policy])  # Of a provider that was there before.
     assert not is_all_new([CREATION, Change(Kind.NAMESPACE, ("other",), NamespaceState(), None)])
+
+
+def test_a_service_account_is_all_new_only_together_with_its_role() -> None:
+    arn = "arn:aws:iam::111122223333:role/r"
+    state = ServiceAccountState(annotations={ROLE_ARN_ANNOTATION: arn}, labels={})
+    account = Change(Kind.SERVICE_ACCOUNT, ("ns", "app"), None, state)
+    role = Change(Kind.ROLE, ("r",), None, RoleState(path="/", trust={}))
+    assert is_all_new([role, account])
+    assert not is_all_new([account])  # The role may be deleted by now.
 
 
 def test_what_is_around_is_not_taken_again(table: Table) -> None:

@@ -41,10 +41,12 @@ def is_all_new(changes: Iterable[Change]) -> bool:
     """Whether there are changes, and each creates an object, or is about one that they create.
 
     A name (or an issuer) is taken once, so the create calls themselves find out when a plan is out of date.
+    They do not find out that a role is gone which a new ServiceAccount is to have: it has to be new, too.
     """
     every = tuple(changes)
     made = {change.object for change in every if change.kind.is_whole and change.before is None}
-    return bool(every) and all(change.object in made for change in every)
+    roles = {target[0] for kind, target in made if kind is Kind.ROLE}
+    return bool(every) and all(change.object in made and change.roles <= roles for change in every)
 
 
 def locks_of(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]:
