@@ -12,17 +12,24 @@ from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.nearest import near
 
 
-def regions_of(session: boto3.Session, partition: str) -> tuple[str, ...]:
-    """The regions of a partition."""
-    return tuple(session.get_available_regions("ec2", partition))
+def regions_of(session: boto3.Session, partition: str = "") -> tuple[str, ...]:
+    """The regions of a partition, or of all.
+
+    By the file that botocore has read already to find endpoints: `get_available_regions` would read a whole
+    service's model for it, which takes as long as all else that a short run does.
+    """
+    known = session._session.get_data("endpoints")["partitions"]
+    return tuple(
+        name for item in known if partition in ("", item["partition"]) for name in item.get("regions", {})
+    )
 
 
 def check_region(session: boto3.Session, region: str) -> None:
     """Raise `InvalidInput` for a region that there is not, with those whose names are like it."""
-    known = [name for item in session.get_available_partitions() for name in regions_of(session, item)]
+    known = regions_of(session)
     if region in known:
         return
-    similar = near(region, known) or near(region, known, 5)
+    similar = near(region, known)
     raise InvalidInput(
         f"there is no AWS region {region} that botocore {botocore.__version__} knows",
         details=(f"regions with a similar name: {', '.join(similar)}",) if similar else (),

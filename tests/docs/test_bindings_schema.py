@@ -65,7 +65,7 @@ def test_lists_fit_the_schema(irsa: RunIrsa) -> None:
     found = [(item["serviceAccount"]["name"], item["status"]) for item in document["items"]]
     assert found == [("app", "ok"), ("only", "role-only"), ("junk", "bad-arn")]
     assert irsa("get-sa", "nobody", "-c", "demo")["error"]["code"] == "Refused"
-    assert irsa("get-sa", "-c", "nowhere")["exitCode"] == 1
+    assert irsa("get-sa", "-c", "nowhere")["exitCode"] == 4
 
 
 def test_descriptions_fit_the_schema(irsa: RunIrsa) -> None:

@@ -79,7 +79,7 @@ def of_another_wish(play: Play) -> None:
 
 REFUSALS: dict[str, tuple[Callable[[Play], None], tuple[str, ...], int]] = {
     "without a provider": (nothing, CREATE, 4),
-    "an unknown cluster": (nothing, ("create-sa", "reader", "-c", "other", "--attach-policy-arn", S3), 1),
+    "an unknown cluster": (nothing, ("create-sa", "reader", "-c", "other", "--attach-policy-arn", S3), 4),
     "another policy": (bound, (*CREATE[:-1], SQS), 4),
     "changed by hand": (changed_by_hand, CREATE, 4),
     "the ServiceAccount has another role": (other_role, CREATE, 4),
