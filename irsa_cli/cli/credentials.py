@@ -31,19 +31,19 @@ _EPILOG = """
 \b
 Examples:
   eval "$(irsa credentials s3-reader -n backend -c prod)"
-  irsa credentials s3-reader -n backend -c prod --format json
+  irsa credentials s3-reader -n backend -c prod -o json
   # In ~/.aws/config, in a profile of its own:
-  credential_process = irsa credentials s3-reader -n backend -c prod -p admin --format credential-process
+  credential_process = irsa credentials s3-reader -n backend -c prod -p admin -o credential-process
 """
 
 
 @click.command("credentials", cls=HelpedCommand, epilog=_EPILOG)
 @who_options
 @click.option(
-    "--format",
-    "form",
+    "-o",
+    "--output",
     cls=Once,
-    type=click.Choice(["env", "json", "credential-process"]),
+    type=click.Choice(["env", "json", "yaml", "credential-process"]),
     default="env",
     help="export lines for a shell, a document, or what an AWS profile's credential_process prints."
     " [default: env]",
@@ -63,8 +63,8 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.session import Speaking
 
-    speaking = Speaking.take({"output": "text", **options})
-    seconds, form = _lifetime(options.pop("duration")), options.pop("form")
+    speaking = Speaking.take(options)
+    seconds = _lifetime(options.pop("duration"))
     if sys.stdout.isatty() and not speaking.quiet:
         click.echo("irsa: these are secrets, and your terminal may keep them", err=True)
 
@@ -73,9 +73,9 @@ def command(**options: Any) -> int:
         account = account_of(options, speaking)
         injection = account.settings_with_role()
         found = account.credentials(injection, seconds=seconds)
-        return FORMS[form](Given(account, injection.role_arn, found))
+        return FORMS[speaking.output](Given(account, injection.role_arn, found))
 
-    click.echo(settled(work, speaking))
+    click.echo(settled(work, speaking, "CredentialsList"))
     return 0
 
 
@@ -133,11 +133,19 @@ class Given:
         }
         return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
 
-    def document(self) -> str:
+    def json(self) -> str:
         """A document in the manner of irsa's others."""
-        document = {
-            "apiVersion": "irsa/v1",
-            "kind": "Credentials",
+        return self._document("json")
+
+    def yaml(self) -> str:
+        """The same as YAML."""
+        return self._document("yaml")
+
+    def _document(self, output: str) -> str:
+        from irsa_cli.cli.render import document_text
+        from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+
+        item = {
             "serviceAccount": {"namespace": self.account.namespace, "name": self.account.name},
             "role": {"arn": self.role_arn},
             "roleSession": self.credentials.role_session,
@@ -146,7 +154,9 @@ class Given:
             "sessionToken": self.credentials.session_token,
             "expires": self.expiration,
         }
-        return json.dumps(document, indent=2)
+        cluster = self.account.connection.cluster
+        envelope = Envelope(DocumentKind.CREDENTIALS, ReadOutcome.OK, cluster=cluster, items=[item])
+        return document_text(envelope, output).rstrip("\n")
 
     def process(self) -> str:
         """What SDKs expect of a credential_process.
@@ -165,6 +175,7 @@ class Given:
 
 FORMS: Mapping[str, Callable[[Given], str]] = {
     "env": Given.env,
-    "json": Given.document,
+    "json": Given.json,
+    "yaml": Given.yaml,
     "credential-process": Given.process,
 }

@@ -90,7 +90,7 @@ def _show(described: Described, speaking: Speaking) -> None:
     from irsa_cli.core.verification.report import VerificationReport
 
     if speaking.output != "text":
-        show_document(described.to_json(), speaking.output)
+        show_document(described.envelope(), speaking.output)
     elif described.found is not None:
         for line in lines(described.found):
             say(line)

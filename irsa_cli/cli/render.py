@@ -13,6 +13,7 @@ from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.screen import is_unicode
 from irsa_cli.cli.wording import put
 from irsa_cli.core.results.command import Command
+from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.printable import visible
@@ -25,18 +26,27 @@ def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> 
         for line in text_lines(result, whole=verbose):
             put(line)
     else:
-        show_document(result.to_json(), output)
+        show_document(result.envelope(), output)
     if not quiet or result.error is not None or result.left:
         for line in messages(result):
             put(line, err=True)
 
 
-def show_document(document: Mapping[str, Any], output: str) -> None:
-    """Print a document as JSON or YAML."""
-    if output == "json":
-        click.echo(json.dumps(document, indent=2))
-    else:
-        click.echo(as_yaml(document), nl=False)
+def show_document(envelope: Envelope, output: str, command: str | None = None) -> None:
+    """Print a document as JSON or YAML; `command` is the one that runs unless it is given."""
+    click.echo(document_text(envelope, output, command), nl=False)
+
+
+def document_text(envelope: Envelope, output: str, command: str | None = None) -> str:
+    """A document as JSON or YAML, with the end of its last line."""
+    document = envelope.to_json(_running() if command is None else command)
+    return as_yaml(document) if output == "yaml" else f"{json.dumps(document, indent=2)}\n"
+
+
+def _running() -> str:
+    """The command that runs, as its user called it, without `irsa`; '' where none does."""
+    context = click.get_current_context(silent=True)
+    return "" if context is None else context.command_path.partition(" ")[2]
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:

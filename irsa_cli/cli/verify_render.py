@@ -46,7 +46,7 @@ _WIDTH = 14
 def show(report: VerificationReport, output: str) -> None:
     """Print the report in the form that was asked for."""
     if output in ("json", "yaml"):
-        show_document(report.to_json(), output)
+        show_document(report.envelope(), output)
     elif output in ("junit", "sarif"):
         from irsa_cli.cli import verify_reports
 

@@ -73,7 +73,7 @@ def test_both_want_the_same(stage: Stage, namespace: str, beside: Beside) -> Non
     second = beside("iam", "CreateRole", lambda: other(stage, "app", namespace, *POLICY, "-o", "json"))
     first = stage.create_sa("app", namespace, *POLICY, "--lock")
     assert [first.code, second.result().code] == [0, 0], first.err + second.result().err
-    assert second.result().json["outcome"] == "unchanged"
+    assert second.result().metadata["outcome"] == "unchanged"
     assert stage.role_of(namespace, "app")["attached"] == [READ_ONLY]
     assert len(stage.world()["roles"]) == len(before["roles"]) + 1
 

@@ -97,7 +97,7 @@ def roles_of(stage: Stage, name: str) -> dict[str, Json]:
 
 def refused(answer: Answer) -> str:
     """What a command means that refuses: by the word for the role, or because there is none."""
-    error = answer.document["error"]
+    (error,) = answer.document["errors"]
     said = re.search(r"is (incomplete|deleting)", error["message"])
     if said:
         return said[1]
@@ -131,7 +131,7 @@ def verify(stage: Stage, name: str) -> str:
 def doctor(stage: Stage, name: str) -> str:
     found = {
         item["id"]: item["text"]
-        for item in ask(stage, "doctor", *of(name)).document["findings"]
+        for item in ask(stage, "doctor", *of(name)).document["items"][0]["findings"]
         if item["verdict"] == "problem"
     }
     if "role-incomplete" in found:
@@ -155,7 +155,7 @@ def recover(stage: Stage, name: str) -> str:
     roles = set(roles_of(stage, name))
     items = ask(stage, "recover").document["items"]
     for item in items:
-        for piece in (*item["remains"], *item["leftAlone"]):
+        for piece in (*item["objects"], *item["leftAlone"]):
             if piece["kind"] == "Role" and piece["target"] in roles:
                 return DELETING if "began to delete" in piece.get("why", item["why"]) else INCOMPLETE
     return COMPLETE if roles else ABSENT

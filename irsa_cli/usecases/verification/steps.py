@@ -330,7 +330,7 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
     for item in results:
         if item.missing:
             missing = ", ".join(item.missing)
-            text = f"can't tell: the simulation says {item.decision}, without values for {missing}"
+            text = f"unknown: the simulation says {item.decision}, without values for {missing}"
             yield Permission(kind, item.action, NOT_CHECKED, text, item.resource)
         elif item.allowed:
             yield Permission(kind, item.action, OK, "allowed by IAM's simulation", item.resource)
