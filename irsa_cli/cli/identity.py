@@ -80,14 +80,13 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
 
 def _tell(error: Exception, speaking: Speaking, kind: str, code: int) -> None:
     """Why there is nothing to print: on standard error, and as the document that was asked for."""
-    from irsa_cli.cli.render import error_lines, next_lines, show_document
-    from irsa_cli.cli.wording import put
+    from irsa_cli.cli.render import show_document, show_failure
     from irsa_cli.core.results.envelope import DocumentKind, failed
 
     if kind and speaking.output in ("json", "yaml"):
         show_document(failed(DocumentKind(kind), error, code), speaking.output)
-    for line in (*error_lines(error), *next_lines(error)):
-        put(line, err=True)
+    if code < 128:  # Who has interrupted it knows that.
+        show_failure(error)
 
 
 def _terminate(number: int, _frame: object) -> None:

@@ -15,7 +15,7 @@ from irsa_cli.cli.wording import put
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.printable import visible
 from irsa_cli.core.values.redaction import redacted
 
@@ -30,6 +30,13 @@ def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> 
     if not quiet or result.error is not None or result.left:
         for line in messages(result):
             put(line, err=True)
+
+
+def show_failure(error: Exception) -> None:
+    """Say on standard error why a command did nothing."""
+    ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+    for line in messages(Result(ended, error=error)):
+        put(line, err=True)
 
 
 def show_document(envelope: Envelope, output: str, command: str | None = None) -> None:

@@ -73,7 +73,6 @@ NOT_YET = frozenset(
         "docs/reference/causes.md",
         "docs/reference/commands.md",
         "docs/reference/exit-codes.md",
-        "docs/reference/json-output.md",
         "docs/reference/names-and-tags.md",
         "docs/reference/well-known-policies.md",
         "irsa adopt --help",
