@@ -25,7 +25,7 @@ def test_all_of_a_binding(stage: Stage, namespace: str) -> None:
     before = stage.world()
     ran = describe(stage, namespace, "app")
     found = ran.item
-    assert (ran.code, found["status"], found["owner"], found["kind"]) == (0, "ok", "irsa", "Binding")
+    assert (ran.code, found["status"], found["owner"], ran.json["kind"]) == (0, "ok", "irsa", "BindingList")
     assert found["role"]["arn"] == role["arn"]
     assert found["role"]["maxSessionDuration"] == 7200
     assert found["role"]["tags"]["team"] == "data"
@@ -37,7 +37,7 @@ def test_all_of_a_binding(stage: Stage, namespace: str) -> None:
     (statement,) = found["trust"]
     assert (statement["applies"], statement["failure"]) == (True, None)
     assert found["serviceAccount"]["annotations"][ROLE_ARN] == role["arn"]
-    assert (found["pods"], found["restart"], found["notes"]) == ([], [], [])
+    assert (found["pods"], found["restart"], ran.metadata["notes"]) == ([], [], [])
     assert stage.world() == before
     documents = describe(stage, namespace, "app", "--policies").item["role"]
     managed, inline = documents["policies"]

@@ -78,7 +78,7 @@ def test_pods_under_a_near_name_are_let_in(
     cure(binding, let_in)
     binding.stage.kube.delete(pod_path(binding, "web-0"), {"gracePeriodSeconds": 0})
     add_pod(binding, "web-0", near)
-    assert run_doctor(binding.stage, capsys, near, "-n", binding.namespace)["exitCode"] == 0
+    assert run_doctor(binding.stage, capsys, near, "-n", binding.namespace)["metadata"]["exitCode"] == 0
 
 
 def test_the_namesake_in_another_namespace(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,7 +135,7 @@ def test_the_role_of_a_name_that_is_gone(binding: Binding, capsys: pytest.Captur
     cure(binding, fix_of(document).splitlines()[0])
     binding.stage.kube.delete(pod_path(binding, "web-0"), {"gracePeriodSeconds": 0})
     add_pod(binding, "web-0", new)
-    assert run_doctor(binding.stage, capsys, new, "-n", binding.namespace)["exitCode"] == 0
+    assert run_doctor(binding.stage, capsys, new, "-n", binding.namespace)["metadata"]["exitCode"] == 0
 
 
 def test_what_waits_for_a_cause_is_one_line(binding: Binding) -> None:

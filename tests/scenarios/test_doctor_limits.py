@@ -46,7 +46,7 @@ def test_a_role_of_another_account_needs_a_provider_there(
     reader = move_role_to(binding, FOREIGN)
     hidden = doctor(binding, capsys, *of(binding))
     assert problems(hidden) == []
-    assert hidden["exitCode"] == 1
+    assert hidden["metadata"]["exitCode"] == 1
     assert {"provider-account", "role-missing", "trust-subject"} <= untold(hidden)
     seen = doctor(binding, capsys, *of(binding), "--iam-assume-role", reader)
     assert problems(seen) == ["provider-account"]
@@ -56,7 +56,7 @@ def test_a_role_of_another_account_needs_a_provider_there(
     assert problems(cured) == []
     assert not {"provider-account", "role-missing", "trust-subject"} & untold(cured)
     assert "annotation-account" not in untold(cured)
-    assert cured["exitCode"] == 0
+    assert cured["metadata"]["exitCode"] == 0
     binding.stage.sandbox.note_exchange(
         binding.stage.cluster, binding.subject, f"arn:aws:iam::{FOREIGN}:role/app", "ExpiredTokenException"
     )

@@ -201,4 +201,4 @@ def test_of_a_namespace_those_with_an_association_are_looked_at(one: Binding, ca
     document = run_doctor(one.stage, capsys, "-n", one.namespace)
     (account,) = document["items"][1:]
     wrong = [item["id"] for item in account["findings"] if item["verdict"] == "problem"]
-    assert (account["name"], wrong) == (NAME, ["pod-identity-agent-down"])
+    assert (account["serviceAccount"]["name"], wrong) == (NAME, ["pod-identity-agent-down"])

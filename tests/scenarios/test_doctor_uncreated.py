@@ -110,10 +110,10 @@ def test_another_application_that_asks_for_what_is_not_there_is_no_cause(
 ) -> None:
     uncreated(binding, "cache", "cache-sa")
     used = doctor(binding, capsys, *of(binding))
-    assert (problems(used), used["exitCode"]) == ([], 0)
+    assert (problems(used), used["metadata"]["exitCode"]) == ([], 0)
     no_pod(binding)
     unused = doctor(binding, capsys, *of(binding))
-    assert (problems(unused), unused["exitCode"]) == ([], 1)
+    assert (problems(unused), unused["metadata"]["exitCode"]) == ([], 1)
 
 
 def test_a_webhook_of_others_that_fails(binding: Binding, capsys: Output) -> None:
@@ -188,7 +188,7 @@ def test_events_that_may_not_be_read_are_not_none(binding: Binding, capsys: Outp
     user = binding.stage.restricted()
     binding.stage._grant(user, READING)
     hidden = doctor(binding, capsys, *of(binding), user=user)
-    assert (problems(hidden), hidden["exitCode"]) == ([], 1)
+    assert (problems(hidden), hidden["metadata"]["exitCode"]) == ([], 1)
     assert CAUSE in untold(hidden)
     assert "events" in found(hidden)["text"]
     binding.stage._grant(user, [*READING, EVENTS])

@@ -88,7 +88,7 @@ def test_policies_that_the_caller_may_not_read(stage: Stage, namespace: str) -> 
     ran = get_sa(stage, namespace, user=_user(stage, dict.fromkeys(denied, "*")))
     assert statuses(ran) == {**OK, **BAD}
     assert items(ran)["reader"]["role"]["policies"] is None
-    assert "iam:ListRoles" in ran.item["notes"][0]
+    assert "iam:ListRoles" in ran.metadata["notes"][0]
 
 
 def _user(stage: Stage, denied: dict[str, str]) -> str:
