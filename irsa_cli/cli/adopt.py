@@ -99,7 +99,7 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
     from irsa_cli.core.results.result import Ended
 
     if output != "text":
-        show_document(done.to_json(), output)
+        show_document(done.envelope(), output)
     words = {
         Ended.COMMITTED: "adopted",
         Ended.PLANNED: "would be adopted",

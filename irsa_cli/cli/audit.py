@@ -157,7 +157,7 @@ def _show(report: AuditReport, speaking: Speaking) -> None:
         for line in audit_render.lines(report, evidence=speaking.verbose) if report.audit else ():
             put(line)
     elif speaking.output in ("json", "yaml"):
-        show_document(report.to_json(), speaking.output)
+        show_document(report.envelope(), speaking.output)
     else:
         click.echo(audit_reports.FORMS[speaking.output](report), nl=False)
     for note in report.notes:
@@ -170,6 +170,7 @@ def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.audit_render import explanation, overview, rule_json
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.wording import put
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
     from irsa_cli.core.trust.rules.table import RULES
 
     if identifier != "all" and identifier not in RULES:
@@ -178,7 +179,8 @@ def _explain(identifier: str, output: str) -> int:
         )
     rules = list(RULES.values()) if identifier == "all" else [RULES[identifier]]
     if output in ("json", "yaml"):
-        show_document({"rules": [rule_json(rule) for rule in rules]}, output)
+        items = [rule_json(rule) for rule in rules]
+        show_document(Envelope(DocumentKind.RULES, ReadOutcome.OK, items=items), output)
         return 0
     if output != "text":
         raise click.UsageError("--explain is shown as text, json or yaml")

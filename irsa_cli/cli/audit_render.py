@@ -126,7 +126,7 @@ def explanation(rule: Rule) -> Iterator[str]:
 
 
 def rule_json(rule: Rule) -> dict[str, Any]:
-    """A rule as `-o json` shows it."""
+    """A rule as an item of a `RuleList`."""
     return {
         "id": rule.id,
         "severity": rule.severity.value,

@@ -18,7 +18,7 @@ from irsa_cli.cli.verify_reports import SARIF_SCHEMA
 from irsa_cli.core.config.audit_ignores import AuditIgnore
 from irsa_cli.core.inventory.audit.report import AuditReport
 from irsa_cli.core.inventory.audit.selection import fingerprint
-from irsa_cli.core.results.result import error_json
+from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
 from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.values.printable import visible

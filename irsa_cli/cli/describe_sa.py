@@ -20,7 +20,7 @@ _EPILOG = """
 Examples:
   irsa describe-sa s3-reader -n backend -c prod
   irsa describe-sa s3-reader -n backend -c prod -o wide
-  irsa describe-sa s3-reader -n backend -c prod -o jsonpath='{.role.arn}'
+  irsa describe-sa s3-reader -n backend -c prod -o jsonpath='{.items[0].role.arn}'
 """
 
 
@@ -93,7 +93,7 @@ def _show(described: Described, speaking: Speaking) -> None:
     from irsa_cli.core.verification.report import VerificationReport
 
     if speaking.output not in ("text", "wide"):
-        show_document(described.to_json(), speaking.output)
+        show_document(described.envelope(), speaking.output)
     elif described.found is not None:
         for line in lines(described.found):
             say(line)

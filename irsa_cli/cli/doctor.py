@@ -163,7 +163,7 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
         for line in lines(diagnosis, everything=speaking.verbose):
             put(line)
     else:
-        show_document(diagnosis.to_json(), speaking.output)
+        show_document(diagnosis.envelope(), speaking.output)
     for line in messages(VerificationReport(None, error=diagnosis.error)):
         put(line, err=True)
 
@@ -171,12 +171,11 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
 def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.doctor_render import explanation, overview
     from irsa_cli.cli.render import show_document
-    from irsa_cli.core.doctor.diagnosis import cause_json, causes_json
+    from irsa_cli.core.doctor.diagnosis import causes_envelope
 
     causes = _named(identifier)
     if output != "text":
-        document = causes_json(causes) if identifier == "all" else cause_json(causes[0])
-        show_document(document, output)
+        show_document(causes_envelope(causes), output)
         return 0
     for line in overview(causes) if identifier == "all" else explanation(causes[0]):
         click.echo(line)

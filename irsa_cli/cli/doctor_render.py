@@ -107,7 +107,7 @@ def _prose(name: str, value: str) -> list[str]:
 def _unknown(findings: tuple[Finding, ...], *, everything: bool) -> Iterator[str]:
     """What can't be told, the causes of one reason together."""
     for reason, items in _by_reason(findings).items():
-        yield f"{_mark(Verdict.UNKNOWN)} can't tell: {visible(reason)}"
+        yield f"{_mark(Verdict.UNKNOWN)} unknown: {visible(reason)}"
         yield f"    {_named(items, everything=everything)}"
         evidence = dict.fromkeys(pair for item in items for pair in item.judgement.evidence)
         yield from (_row(name, value) for name, value in evidence)
@@ -136,7 +136,7 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
     undecided = () if account.problems else account.undecided
     for reason, items in _by_reason(undecided).items():
         why = "as above" if reason in said else visible(reason)
-        yield f"    {account.full_name}: can't tell: {why} ({_named(items)})"
+        yield f"    {account.full_name}: unknown: {why} ({_named(items)})"
 
 
 def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:

@@ -157,7 +157,7 @@ def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
         if not found.items and found.error is None and not speaking.quiet:
             click.echo("No ServiceAccount names a role, and irsa has made none.", err=True)
     else:
-        show_document(found.to_json(), speaking.output)
+        show_document(found.envelope(), speaking.output)
     for note in found.notes:
         say(f"Note: {note}", err=True)
     for line in messages(VerificationReport(None, error=found.error)):

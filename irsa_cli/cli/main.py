@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import takewhile
 
 import click
 
@@ -121,6 +123,7 @@ def irsa() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. No traceback reaches the user."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         # Texts of others may have characters that the stream has not: that is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
@@ -131,21 +134,27 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
-        _wrong_usage(error)
+        _wrong_usage(error, arguments)
         return error.exit_code
     except click.Abort:
+        _show_failure(130, arguments, "interrupted", code="Interrupted")
         return 130
     except Unshown as error:
         _unwritable(error.__cause__)
         return error.code
     except OSError as error:
+        if error.filename:
+            said = f"{error.filename}: {error.strerror or error}"
+            _show_failure(1, arguments, said, code="IrsaError")
         _unwritable(error)
         return 1
     return code if isinstance(code, int) else 0
 
 
-def _wrong_usage(error: click.ClickException) -> None:
+def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
     """Say what is wrong with the command line, as click does, whatever is in the values that are wrong.
+
+    Who asked for JSON or YAML gets a document, too.
 
     A line of theirs must not become one of ours: CI systems take `::error::` at its beginning for a command.
     """
@@ -163,6 +172,39 @@ def _wrong_usage(error: click.ClickException) -> None:
     say(without_secrets(f"Error: {lines[0]}"), err=True)
     for line in lines[1:]:
         say(without_secrets(f"  {line}"), err=True)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = "" if context is None else context.command_path.partition(" ")[2]
+    _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
+
+
+_FORM = re.compile(r"(?:--output=|-[a-zA-Z]*?o=?)(json|yaml)")
+
+
+def wanted_form(arguments: Sequence[str]) -> str:
+    """`json` or `yaml` where a command line asks for it, though it can't be read as a whole; else ''."""
+    own = list(takewhile(lambda text: text != "--", arguments))
+    for text, following in zip(own, [*own[1:], ""], strict=True):
+        if following in ("json", "yaml") and (text == "--output" or re.fullmatch("-[a-zA-Z]*o", text)):
+            return following
+        if found := _FORM.fullmatch(text):
+            return found[1]
+    return ""
+
+
+def _show_failure(
+    exit_code: int, arguments: Sequence[str], message: str, *details: str, code: str, command: str = ""
+) -> None:
+    """Print the document of a command that has not begun, where JSON or YAML was asked for."""
+    output = wanted_form(arguments)
+    if not output:
+        return
+    from irsa_cli.cli.render import show_document
+    from irsa_cli.core.results.envelope import DocumentKind, failed
+    from irsa_cli.core.values.errors import IrsaError
+
+    error = IrsaError(message, details=details, code=code)
+    with suppress(OSError):
+        show_document(failed(DocumentKind.RESULTS, error, exit_code), output, command)
 
 
 def _unwritable(error: BaseException | None) -> None:

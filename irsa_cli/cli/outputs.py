@@ -48,25 +48,31 @@ class OutputForm(click.ParamType):  # type: ignore[type-arg]
         return text
 
 
+def is_document(output: str) -> bool:
+    """Whether a form shows a document, also one that has only errors."""
+    return output in ("json", "yaml") or output.startswith(JSONPATH)
+
+
 def names(document: Mapping[str, Any]) -> Iterator[str]:
-    """The name of each item of a document, or its own: NAMESPACE/NAME of ServiceAccounts, else what it is."""
-    items = document.get("items", document.get("serviceAccounts"))
-    for item in items or [document]:
-        name = _name(item)
-        if name:
-            yield name
+    """The name of each item of a document: NAMESPACE/NAME of ServiceAccounts, else what it is.
+
+    An item about several ServiceAccounts that is nothing else has the names of all; none comes twice.
+    """
+    found = (name for item in document["items"] for name in _names(item))
+    yield from dict.fromkeys(found)
 
 
-def _name(item: Mapping[str, Any]) -> str:
+def _names(item: Mapping[str, Any]) -> Iterator[str]:
     account = item.get("serviceAccount")
-    if isinstance(account, Mapping) and account.get("name"):
-        return f"{account['namespace']}/{account['name']}" if account.get("namespace") else account["name"]
+    if account and account.get("name"):
+        yield f"{account['namespace']}/{account['name']}"
+        return
     for key in ("transaction", "holder", "name", "id"):
         if isinstance(item.get(key), str) and item[key]:
-            found = item[key]
-            space = item.get("namespace")
-            return f"{space}/{found}" if key == "name" and isinstance(space, str) and space else str(found)
-    return account if isinstance(account, str) else ""
+            yield item[key]
+            return
+    for each in item.get("serviceAccounts", ()):
+        yield f"{each['namespace']}/{each['name']}"
 
 
 Template = list["str | Path | Loop"]

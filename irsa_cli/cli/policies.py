@@ -38,12 +38,12 @@ def listing(output: str) -> None:
     """List the policies."""
     from irsa_cli.cli.render import show_document
     from irsa_cli.core import wellknown
-    from irsa_cli.core.results.result import API_VERSION
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
     policies = [wellknown.get(name) for name in wellknown.names()]
     if output != "text":
         items = [_facts(policy) for policy in policies]
-        show_document({"apiVersion": API_VERSION, "kind": "WellKnownPolicyList", "items": items}, output)
+        show_document(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=items), output)
         return
     width = max(len(policy.name) for policy in policies)
     for policy in policies:
@@ -75,7 +75,7 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
     """
     from irsa_cli.cli.render import show_document
     from irsa_cli.core import wellknown
-    from irsa_cli.core.results.result import API_VERSION
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.core.wellknown import WellKnown
 
@@ -90,11 +90,13 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
             click.echo(line)
         return
     facts = {**_facts(policy), "policyARNs": list(found.policies), "document": found.inline.get(name)}
-    show_document({"apiVersion": API_VERSION, "kind": "WellKnownPolicy", **facts}, output)
+    show_document(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=[facts]), output)
 
 
 def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
     """What the catalogue says of a policy, whatever its parameters are."""
+    from irsa_cli.core.values.names import account_json
+
     parameters = [
         {
             "name": item.name,
@@ -108,7 +110,7 @@ def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
     return {
         "name": policy.name,
         "title": policy.title,
-        "serviceAccount": policy.service_account or None,
+        "serviceAccount": account_json(policy.service_account),
         "source": policy.source,
         "version": policy.version,
         "date": policy.date,

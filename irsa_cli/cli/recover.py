@@ -145,11 +145,12 @@ def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
 
     found = unfinished_of(settings.state_dir)
     none = "No unfinished transactions on this machine."
-    show_stories(found, speaking.output, none=none, headers=headers)
+    code = worst([int(error.exit_code) for error in found.unreadable.values()])
+    show_stories(found, speaking.output, none=none, headers=headers, exit_code=code)
     if found.stories and speaking.output == "text" and not speaking.quiet:
         say("Next:", err=True)
         say(f"  irsa recover {found.stories[-1].transaction}  # rolls it back; --forward goes on", err=True)
-    return worst([int(error.exit_code) for error in found.unreadable.values()])
+    return code
 
 
 def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:

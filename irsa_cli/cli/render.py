@@ -14,8 +14,9 @@ from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.screen import is_unicode
 from irsa_cli.cli.wording import put
 from irsa_cli.core.results.command import Command
+from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.printable import visible
 from irsa_cli.core.values.redaction import redacted
 
@@ -26,24 +27,41 @@ def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> 
         for line in text_lines(result, whole=verbose):
             put(line)
     else:
-        show_document(result.to_json(), output)
+        show_document(result.envelope(), output)
     if not quiet or result.error is not None or result.left:
         for line in messages(result):
             put(line, err=True)
 
 
-def show_document(document: Mapping[str, Any], output: str) -> None:
-    """Print a document as JSON or YAML, its names, or what a jsonpath finds in it."""
-    text = document_text(document, output)
+def show_failure(error: Exception) -> None:
+    """Say on standard error why a command did nothing."""
+    ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+    for line in messages(Result(ended, error=error)):
+        put(line, err=True)
+
+
+def show_document(envelope: Envelope, output: str, command: str | None = None) -> None:
+    """Print a document as JSON or YAML, its names, or what a jsonpath finds in it.
+
+    `command` is the one that runs unless it is given.
+    """
+    text = document_text(envelope, output, command)
     if text or output in ("json", "yaml"):
         click.echo(text)
 
 
-def document_text(document: Mapping[str, Any], output: str) -> str:
+def document_text(envelope: Envelope, output: str, command: str | None = None) -> str:
     """A document in a form that is not text, without the end of its last line."""
+    document = envelope.to_json(_running() if command is None else command)
     if output == "json":
         return json.dumps(document, indent=2)
     return as_yaml(document).removesuffix("\n") if output == "yaml" else in_other_form(document, output)
+
+
+def _running() -> str:
+    """The command that runs, as its user called it, without `irsa`; '' where none does."""
+    context = click.get_current_context(silent=True)
+    return "" if context is None else context.command_path.partition(" ")[2]
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:

@@ -53,7 +53,7 @@ def show(report: VerificationReport, output: str) -> None:
         for line in _many(report) if report.many else _one(report):
             say(line)
     else:
-        show_document(report.to_json(), output)
+        show_document(report.envelope(), output)
 
 
 def messages(report: VerificationReport) -> Iterator[str]:

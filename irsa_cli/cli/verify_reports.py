@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from irsa_cli import __version__
-from irsa_cli.core.results.result import error_json
+from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.values.printable import visible
 from irsa_cli.core.verification.report import (
     DECIDING,

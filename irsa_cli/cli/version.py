@@ -29,15 +29,13 @@ def command(output: str) -> int:
         click.echo(f"irsa {__version__} (Python {platform.python_version()}, {platform.system()})")
         return 0
     from irsa_cli.cli.render import show_document
-    from irsa_cli.core.results.result import API_VERSION
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
-    document = {
-        "apiVersion": API_VERSION,
-        "kind": "Version",
+    facts = {
         "version": __version__,
         "python": platform.python_version(),
         "system": platform.system(),
         "machine": platform.machine(),
     }
-    show_document(document, output)
+    show_document(Envelope(DocumentKind.VERSIONS, ReadOutcome.OK, items=[facts]), output)
     return 0

@@ -79,7 +79,7 @@ def _show(report: WhoCanReport, speaking: Speaking) -> None:
         for line in who_can_lines(report) if report.error is None else ():
             put(line)
     else:
-        show_document(report.to_json(), speaking.output)
+        show_document(report.envelope(), speaking.output)
     for note in report.notes:
         say(f"Note: {note}", err=True)
     for line in messages(VerificationReport(None, error=report.error)):

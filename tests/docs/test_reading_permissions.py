@@ -43,7 +43,8 @@ class Caller:
 
     def describe(self, *arguments: str) -> dict[str, Any]:
         """The description of the ServiceAccount."""
-        return self.json("describe-sa", "app-0", "-n", "backend", *arguments)
+        (found,) = self.json("describe-sa", "app-0", "-n", "backend", *arguments)["items"]
+        return dict(found)
 
 
 Operation = Callable[[Caller], bool]
@@ -51,7 +52,7 @@ Operation = Callable[[Caller], bool]
 
 def list_all(caller: Caller) -> bool:
     """get-sa says of all that they are all right, and nothing is left out."""
-    found = caller.json("get-sa")
+    found = caller.json("get-sa")["metadata"]
     return found["exitCode"] == 0 and found["summary"]["ok"] == MANY and not found["notes"]
 
 
@@ -63,7 +64,7 @@ def list_by_pages(caller: Caller) -> bool:
 
 def get_one(caller: Caller) -> bool:
     """get-sa with a name."""
-    found = caller.json("get-sa", "app-0", "-n", "backend")
+    found = caller.json("get-sa", "app-0", "-n", "backend")["metadata"]
     return bool(found["exitCode"] == 0 and found["summary"]["ok"] == 1)
 
 

@@ -37,9 +37,9 @@ def test_a_cluster_that_is_not_there_is_answered_with_near_names(here: Stage) ->
     before = here.world()
     ran = here.irsa("create-sa", "reader", "-c", "dmeo", *POLICY, "-o", "json")
     assert ran.code == 4
-    assert ran.json["error"]["message"] == "there is no cluster dmeo in eu-west-1"
-    assert "clusters with a similar name: demo" in ran.json["error"]["details"]
-    assert any("--any-region" in step for step in ran.json["error"]["next"])
+    assert ran.error["message"] == "there is no cluster dmeo in eu-west-1"
+    assert "clusters with a similar name: demo" in ran.error["details"]
+    assert any("--any-region" in step for step in ran.error["next"])
     assert here.world() == before
 
 
@@ -52,7 +52,7 @@ def test_a_cluster_in_another_region_is_looked_for_on_request(here: Stage, names
     ran = here.irsa("create-sa", "reader", "-c", "payments", "--any-region", "-n", namespace, *POLICY)
     assert ran.code == 0, ran.err
     found = here.irsa("get-sa", "-c", "payments", "--any-region", "-o", "json")
-    assert found.json["cluster"]["region"] == "us-west-2"
+    assert found.metadata["cluster"]["region"] == "us-west-2"
     # A command to paste names the region that was found.
     refused = here.irsa(
         "update-sa", "lost", "-n", namespace, "-c", "payments", "--any-region", "--tags", "a=b"
@@ -65,15 +65,15 @@ def test_a_cluster_in_another_region_is_looked_for_on_request(here: Stage, names
 def test_a_cluster_that_is_nowhere(here: Stage) -> None:
     ran = here.irsa("get-sa", "-c", "nowhere", "--any-region", "-o", "json")
     assert ran.code == 4
-    assert "no cluster nowhere in any region of aws" in ran.json["error"]["message"]
+    assert "no cluster nowhere in any region of aws" in ran.error["message"]
 
 
 def test_a_cluster_in_several_regions(here: Stage, sandbox: Sandbox) -> None:
     sandbox.add_cluster(ClusterSpec("payments", "eu-north-1"))
     ran = here.irsa("get-sa", "-c", "payments", "--any-region", "-o", "json")
     assert ran.code == 4
-    assert ran.json["error"]["details"] == ["it is in eu-north-1, us-west-2"]
-    assert ran.json["error"]["next"] == [
+    assert ran.error["details"] == ["it is in eu-north-1, us-west-2"]
+    assert ran.error["next"] == [
         "add --region eu-north-1",
         "or --region us-west-2",
     ]
@@ -90,8 +90,8 @@ def test_where_a_cluster_may_not_be_asked_for_is_said(here: Stage, sandbox: Sand
     sandbox.add_user("blind", policy=policy)
     ran = here.irsa("get-sa", "-c", "payments", "--any-region", "-o", "json", user="blind")
     assert ran.code == 4
-    assert "was not found in any region of aws that can be read" in ran.json["error"]["message"]
-    assert any("us-west-2" in detail for detail in ran.json["error"]["details"])
+    assert "was not found in any region of aws that can be read" in ran.error["message"]
+    assert any("us-west-2" in detail for detail in ran.error["details"])
 
 
 def test_a_namespace_with_a_near_name(stage: Stage, namespace: str) -> None:
@@ -101,11 +101,11 @@ def test_a_namespace_with_a_near_name(stage: Stage, namespace: str) -> None:
     before = stage.world()
     planned = stage.create_sa("reader", mistyped, *POLICY, "--dry-run", "-o", "json")
     note = f"namespace {mistyped} does not exist and is created: did you mean {namespace}-backend"
-    assert any(said.startswith(note) for said in planned.json["notes"])
+    assert any(said.startswith(note) for said in planned.item["notes"])
     refused = stage.create_sa("reader", mistyped, *POLICY, "--no-create-namespace", "-o", "json")
     assert refused.code == 4
     named = f"namespaces with a similar name: {namespace}-backend"
-    assert any(said.startswith(named) for said in refused.json["error"]["details"])
+    assert any(said.startswith(named) for said in refused.error["details"])
     assert stage.world() == before
     for command in ("verify", "doctor"):
         ran = stage.irsa(command, *(("--all",) * (command == "verify")), "-n", mistyped, "-c", stage.cluster)

@@ -18,7 +18,7 @@ ONE = {
     "verify": (),
     "doctor": (),
     "token": ("--decode",),
-    "credentials": ("--format", "json"),
+    "credentials": ("-o", "json"),
     "exec": ("--", "true"),
 }
 
@@ -71,7 +71,7 @@ def test_names_and_a_jsonpath(stage: Stage, namespace: str) -> None:
     ]
     path = 'jsonpath={range .items[?(@.status!="ok")]}{.serviceAccount.name}{"\\n"}{end}'
     assert stage.irsa("get-sa", *where, "-o", path).out == "other\n"
-    ran = stage.irsa("describe-sa", "reader", *where, "-o", "jsonpath={.role.arn}")
+    ran = stage.irsa("describe-sa", "reader", *where, "-o", "jsonpath={.items[0].role.arn}")
     assert ran.out.startswith("arn:aws:iam::")
     wide = stage.irsa("describe-sa", "reader", *where, "-o", "wide").out
     assert wide == stage.irsa("describe-sa", "reader", *where, "--policies").out

@@ -39,7 +39,7 @@ Each check ends with one of three verdicts:
 - `ok`: this is not it.
 - `problem`: this is wrong. The evidence shows what is there and what should be; `to fix` is a command to
   paste. Where only a person can decide, it is the command that shows or opens what is wrong.
-- `can't tell`: what it needs is not there or could not be read, and the output says why. What is not
+- `unknown`: what it needs is not there or could not be read, and the output says why. What is not
   known is no problem: the exit code is 5 when there is a problem. It is 1 when there is none, but
   ServiceAccount, role, trust policy or provider could not be checked (`service-account-missing`,
   `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust` and
@@ -49,7 +49,7 @@ Each check ends with one of three verdicts:
   `token-malformed`) or was never asked (`sts-never-asked`), pods that the application made on `default`
   (`pod-service-account`). Else it is 0, and the last line names what to look at if the application fails.
 
-Problems are shown by weight, the most probable one first. A check that depends on another says "can't tell"
+Problems are shown by weight, the most probable one first. A check that depends on another says "unknown"
 until that one is in order: where there is no role, nothing is said of its trust policy.
 
 ## What is not checked
@@ -86,8 +86,8 @@ the sandbox, the whole command is run on it, and a test fails when a score gets 
 
 - `exact`: the first problem is the confirmed cause.
 - `among others`: it is a problem, and another one is named before it.
-- `hint`: no problem, and the cause is named under "can't tell" (and is not for a binding that works).
-- `can't tell`: no problem; what could not be seen is said, and the exit code is not 0.
+- `hint`: no problem, and the cause is named under "unknown" (and is not for a binding that works).
+- `unknown`: no problem; what could not be seen is said, and the exit code is not 0.
 - `not checked`: exit code 0, since the pod gets its role; what fails is its application, its permissions or
   another role, which doctor [does not check](#what-is-not-checked).
 - `missed`: exit code 0, and nothing leads to the cause.

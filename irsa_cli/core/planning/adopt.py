@@ -34,13 +34,14 @@ from irsa_cli.core.plan.states import (
     TagsState,
 )
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.results.result import API_VERSION, Result, cluster_json, worst
+from irsa_cli.core.results.envelope import Envelope
+from irsa_cli.core.results.result import Result, results_envelope, worst
 from irsa_cli.core.trust import admitted
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.trust_policy import contains, statement
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.names import TAGS_LIMIT, default_role_path
+from irsa_cli.core.values.names import TAGS_LIMIT, account_json, default_role_path
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Adoption:
     def to_json(self) -> dict[str, Any]:
         """The part of a result that is about the adoption."""
         return {
-            "maker": self.maker,
-            "accountMaker": self.account_maker,
+            "roleMadeBy": self.maker,
+            "serviceAccountMadeBy": self.account_maker,
             "others": list(self.others),
             "kept": list(self.kept),
             "release": list(self.release),
@@ -241,13 +242,13 @@ class Adoptions:
             item.detailed = self.detailed
         return worst([int(item.exit_code) for item in self.items])
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "AdoptionList",
-            "exitCode": self.exit_code,
-            "cluster": cluster_json(self.cluster),
-            "items": [item.to_json() for item in self.items],
-            "passed": [{"serviceAccount": item.account, "why": item.why} for item in self.passed],
-        }
+        skipped = [{"serviceAccount": account_json(item.account), "why": item.why} for item in self.passed]
+        return results_envelope(
+            self.items,
+            exit_code=self.exit_code,
+            all_begun=not self.signal,
+            cluster=self.cluster,
+            facts={"skipped": skipped},
+        )

@@ -241,3 +241,10 @@ def audience(text: str) -> str:
 def thumbprint(text: str) -> str:
     """Check a thumbprint: the SHA-1 of a certificate in 40 hexadecimal digits."""
     return _check(text, re.compile(r"[0-9A-Fa-f]{40}", re.ASCII), 40, "thumbprint", "40 hexadecimal digits")
+
+
+def account_json(full_name: str | None) -> dict[str, str] | None:
+    """A ServiceAccount by `NAMESPACE/NAME`; null for any other text."""
+    namespace, slash, name = (full_name or "").partition("/")
+    plain = slash and namespace and name and not {" ", "("} & set(full_name or "")
+    return {"namespace": namespace, "name": name} if plain else None

@@ -24,6 +24,7 @@ from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction.events import Leftover, Report
 from irsa_cli.transaction.folder import find, unfinished, unreadable
 from irsa_cli.transaction.journal import JournalError
@@ -377,8 +378,10 @@ def _forward_result(report: Report, story: Story) -> Result:
 
 def facts_of(story: Story, *, committed: bool = False) -> dict[str, Any]:
     """The ServiceAccount and its role, as the run would have told them itself."""
-    namespace, slash, name = str(story.context.get("serviceAccount") or "").partition("/")
-    facts: dict[str, Any] = {"serviceAccount": {"namespace": namespace, "name": name}} if slash else {}
+    facts: dict[str, Any] = {"scope": story.scope.value}
+    account = account_json(story.context.get("serviceAccount"))
+    if account is not None:
+        facts["serviceAccount"] = account
     makes_role = any(item.change.kind is Kind.ROLE and item.change.before is None for item in story.records)
     for record in story.records:
         state = record.change.after

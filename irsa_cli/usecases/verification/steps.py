@@ -27,8 +27,8 @@ from irsa_cli.core.verification.report import Check, Name, Permission, StepStatu
 from irsa_cli.usecases.read.associations import note_of, taken_over
 
 if TYPE_CHECKING:
-    from irsa_cli.aws.permissions import ReadCall
-    from irsa_cli.aws.simulation import Simulated
+    from irsa_cli.aws.permissions.calls import ReadCall
+    from irsa_cli.aws.permissions.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
     from irsa_cli.core.plan.states import ProviderState, RoleState
     from irsa_cli.core.trust.jwt import Keys
@@ -330,7 +330,7 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
     for item in results:
         if item.missing:
             missing = ", ".join(item.missing)
-            text = f"can't tell: the simulation says {item.decision}, without values for {missing}"
+            text = f"unknown: the simulation says {item.decision}, without values for {missing}"
             yield Permission(kind, item.action, NOT_CHECKED, text, item.resource)
         elif item.allowed:
             yield Permission(kind, item.action, OK, "allowed by IAM's simulation", item.resource)

@@ -112,7 +112,7 @@ def test_help_prints_what_the_option_prints(words: list[str]) -> None:
 
 def test_version_as_a_document() -> None:
     document = json.loads(CliRunner().invoke(irsa, ["version", "-o", "json"]).output)
-    assert (document["kind"], document["version"]) == ("Version", __version__)
+    assert (document["kind"], document["items"][0]["version"]) == ("VersionList", __version__)
     assert CliRunner().invoke(irsa, ["version"]).output.startswith(f"irsa {__version__} ")
 
 

@@ -67,8 +67,11 @@ def test_texts_of_others_are_shown_safely() -> None:
         ({"items": []}, []),
         ({"items": [{"transaction": "T", "serviceAccount": None}]}, ["T"]),
         ({"items": [{"name": "external-dns"}]}, ["external-dns"]),
-        ({"serviceAccount": {"namespace": "a", "name": "x"}}, ["a/x"]),
-        ({"error": {}}, []),
+        ({"items": [{"serviceAccount": None, "status": "ok"}]}, []),
+        (
+            {"items": [{"serviceAccounts": [{"namespace": "a", "name": "x"}]}] * 2},
+            ["a/x"],
+        ),
     ],
 )
 def test_names(document: dict[str, Any], expected: list[str]) -> None:

@@ -163,5 +163,5 @@ def test_another_account_is_wrong_only_where_that_was_seen(change: Change, verdi
 
 def test_the_verdict_of_a_service_account_is_in_the_document() -> None:
     hidden = around(role=WHY)(working())
-    assert one(hidden).to_json()["serviceAccount"]["verdict"] == "can't tell"
-    assert [item["verdict"] for item in many(hidden).to_json()["serviceAccounts"]] == ["can't tell"]
+    assert one(hidden).envelope().to_json()["items"][0]["verdict"] == "unknown"
+    assert [item["verdict"] for item in many(hidden).envelope().to_json()["items"][1:]] == ["unknown"]

@@ -1,12 +1,12 @@
 """What `irsa audit` and `irsa who-can` say, as one document each.
 
-How it looks as text is in `irsa_cli.cli.audit_render`. docs/reference/audit.schema.json describes the JSON,
+How it looks as text is in `irsa_cli.cli.audit_render`. docs/reference/output.schema.json describes the JSON,
 and is a promise to scripts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,10 @@ from irsa_cli.core.inventory.audit.auditing import Audit
 from irsa_cli.core.inventory.audit.selection import RiskSelection, fingerprint
 from irsa_cli.core.inventory.audit.ways import RolePath
 from irsa_cli.core.inventory.audit.who_can import Can
-from irsa_cli.core.results.result import API_VERSION, error_json
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
-from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.errors import ExitCode
+from irsa_cli.core.values.names import account_json
 
 
 @dataclass(frozen=True)
@@ -42,77 +43,90 @@ class AuditReport:
     @property
     def exit_code(self) -> int:
         """5 for a risk from `fail_on` on; 1 where there is none and not all was read; else 0."""
-        if self.signal:
-            return 128 + self.signal
-        if self.error is not None:
-            return _code_of(self.error)
+        if self.signal or self.error is not None:
+            return exit_code_of(self.error, self.signal)
         if self.fail_on is None:
             return ExitCode.DONE
         if self.selection.reaches(self.fail_on):
             return ExitCode.UNVERIFIED
         return ExitCode.FAILED if self.audit and self.audit.unseen else ExitCode.DONE
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        clusters = [cluster.name for cluster in self.audit.estate.clusters] if self.audit else []
-        summary = {level.value: self.selection.count(level) for level in reversed(ORDER)}
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "Audit",
-            "metadata": {
-                "command": "audit",
-                "exitCode": int(self.exit_code),
-                "clusters": clusters,
-                "summary": {
-                    **summary,
-                    "accepted": len(self.selection.accepted),
-                    "inBaseline": self.selection.known,
-                    "roles": len(self.audit.estate.roles) if self.audit else 0,
-                },
-                "notes": list(self.notes),
+        named = _arns(self.audit)
+        accepted = [
+            {**risk_json(item, named), "acceptedBecause": why.reason, "until": str(why.until)}
+            for item, why in self.selection.accepted
+        ]
+        paths = {} if self.paths is None else {"paths": [path_json(path, named) for path in self.paths]}
+        return Envelope(
+            DocumentKind.RISKS,
+            ReadOutcome.of(self.error),
+            self.exit_code,
+            items=[risk_json(item, named) for item in self.selection.shown],
+            summary={level.value: self.selection.count(level) for level in reversed(ORDER)},
+            notes=self.notes,
+            errors=whole(self.error),
+            facts={
+                "clusters": _clusters_json(self.audit),
+                "roles": len(self.audit.estate.roles) if self.audit else 0,
+                "inBaseline": self.selection.known,
+                "accepted": accepted,
+                **paths,
             },
-            "items": [risk_json(item) for item in self.selection.shown],
-            "accepted": [
-                {**risk_json(item), "acceptedBecause": why.reason, "until": str(why.until)}
-                for item, why in self.selection.accepted
-            ],
-            **({} if self.paths is None else {"paths": list(map(path_json, self.paths))}),
-            "errors": _errors(self.error),
+        )
+
+
+Arns = Mapping[str, str]
+"""The ARNs of clusters by their names, '' where one is not known."""
+
+
+def _arns(audit: Audit | None) -> Arns:
+    return {cluster.name: cluster.arn for cluster in audit.estate.clusters} if audit else {}
+
+
+def _clusters_json(audit: Audit | None) -> list[dict[str, str | None]]:
+    """The clusters that were read, as far as they are known."""
+    return [
+        {
+            "name": cluster.name,
+            "arn": cluster.arn or None,
+            "region": cluster.region or None,
+            "account": cluster.account or None,
+            "issuer": cluster.issuer or None,
         }
+        for cluster in (audit.estate.clusters if audit else ())
+    ]
 
 
-def _code_of(error: Exception) -> int:
-    return error.exit_code if isinstance(error, IrsaError) else ExitCode.FAILED
+def _cluster_json(name: str, arns: Arns) -> dict[str, str | None] | None:
+    return {"name": name, "arn": arns.get(name) or None} if name else None
 
 
-def _errors(error: Exception | None) -> list[Any]:
-    return [] if error is None else [error_json(error)]
-
-
-def risk_json(item: Risk) -> dict[str, Any]:
-    """A risk as `-o json` shows it."""
+def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
+    """A risk as an item of a `RiskList`."""
     return {
         **item.to_json(),
         "fingerprint": fingerprint(item),
         "title": item.rule.title,
-        "cluster": item.cluster,
-        "serviceAccount": item.account,
+        "cluster": _cluster_json(item.cluster, arns),
+        "serviceAccount": account_json(item.account),
         "path": list(item.path),
         "source": item.rule.source,
         "evidence": list(item.evidence),
     }
 
 
-def path_json(path: RolePath) -> dict[str, Any]:
-    """A path to a role as `-o json` shows it."""
+def path_json(path: RolePath, arns: Arns) -> dict[str, Any]:
+    """A path to a role as an item of a `RolePathList`."""
     return {
-        "role": path.role,
-        "cluster": path.way.cluster,
-        "serviceAccounts": sorted(path.way.accounts),
+        "role": {"arn": path.role},
+        "cluster": _cluster_json(path.way.cluster, arns),
+        "serviceAccounts": [account_json(name) for name in sorted(path.way.accounts)],
         "by": path.way.by.value,
         "statement": path.way.statement,
         "through": [
-            {"role": hop.source, "allowedBy": hop.allowed_by, "admittedBy": hop.admitted_by}
+            {"role": {"arn": hop.source}, "allowedBy": hop.allowed_by, "admittedBy": hop.admitted_by}
             for hop in path.hops
         ],
         "cycle": path.cycle,
@@ -139,38 +153,31 @@ class WhoCanReport:
     @property
     def exit_code(self) -> int:
         """0 whoever may do it: a list that could be made is no failure."""
-        if self.signal:
-            return 128 + self.signal
-        return ExitCode.DONE if self.error is None else _code_of(self.error)
+        return exit_code_of(self.error, self.signal)
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        clusters = [cluster.name for cluster in self.audit.estate.clusters] if self.audit else []
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "WhoCan",
-            "metadata": {
-                "command": "who-can",
-                "exitCode": int(self.exit_code),
-                "clusters": clusters,
+        sure, named = sum(not item.conditions for item in self.found), _arns(self.audit)
+        return Envelope(
+            DocumentKind.ROLE_PATHS,
+            ReadOutcome.of(self.error),
+            self.exit_code,
+            items=[can_json(item, named) for item in self.found],
+            summary={"sure": sure, "conditional": len(self.found) - sure},
+            notes=self.notes,
+            errors=whole(self.error),
+            facts={
+                "clusters": _clusters_json(self.audit),
                 "action": self.action,
                 "resource": self.resource or None,
-                "summary": {"sure": _sure(self.found), "conditional": len(self.found) - _sure(self.found)},
-                "notes": list(self.notes),
             },
-            "items": list(map(can_json, self.found)),
-            "errors": _errors(self.error),
-        }
+        )
 
 
-def _sure(found: Iterable[Can]) -> int:
-    return sum(not item.conditions for item in found)
-
-
-def can_json(item: Can) -> dict[str, Any]:
-    """Who may do it by one path, as `-o json` shows it."""
+def can_json(item: Can, arns: Arns) -> dict[str, Any]:
+    """Who may do it by one path, as an item of a `RolePathList`."""
     return {
-        **path_json(item.path),
+        **path_json(item.path, arns),
         "allowedBy": item.allowed.by,
         "resources": list(item.allowed.resources),
         "if": list(item.conditions),

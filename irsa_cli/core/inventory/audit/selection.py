@@ -73,7 +73,7 @@ def read_baseline(text: str, source: str) -> frozenset[str]:
     """The fingerprints of an audit that was printed as JSON; raises `InvalidInput` for another document."""
     try:
         document = json.loads(text)
-        if document["kind"] != "Audit":
+        if document["kind"] != "RiskList":
             raise TypeError
         return frozenset(str(item["fingerprint"]) for item in document["items"])
     except (ValueError, KeyError, TypeError, RecursionError):

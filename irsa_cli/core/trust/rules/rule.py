@@ -101,12 +101,12 @@ class Risk:
         whose = f"the trust policy of {self.role}" if self.role else "the trust policy"
         return f"{whose} is wide ({self.text}); {self.suggestion}"
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         """The risk as `-o json` shows it among warnings."""
         return {
             "id": self.rule.id,
             "severity": self.severity.value,
-            "role": self.role,
+            "role": {"arn": self.role} if self.role else None,
             "statement": self.statement,
             "reason": self.reason,
             "suggestion": self.suggestion,

@@ -1,7 +1,7 @@
 """Which operations of AWS only read: by their names, but for those whose names don't tell.
 
 What only hands out credentials, tokens or presigned addresses counts as reading: it changes nothing, and irsa
-neither shows nor keeps them. Making a call is `irsa_cli.aws.permissions`' business.
+neither shows nor keeps them. Making a call is `irsa_cli.aws.permissions.calls`' business.
 """
 
 from __future__ import annotations

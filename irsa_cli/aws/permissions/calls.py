@@ -1,7 +1,7 @@
-"""What a role may do, by really calling AWS with its credentials; by simulation: `irsa_cli.aws.simulation`.
+"""What a role may do, by really calling AWS with its credentials.
 
-Calls are limited to operations that read (`irsa_cli.aws.reading_operations`); nothing of what they answer is
-kept but how much it was.
+Calls are limited to operations that read (`irsa_cli.aws.permissions.reading_operations`); nothing of what
+they answer is kept but how much it was. By simulation: `irsa_cli.aws.permissions.simulation`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import botocore.validate
 from botocore import xform_name
 
 from irsa_cli.aws.errors import call
-from irsa_cli.aws.reading_operations import why_not
+from irsa_cli.aws.permissions.reading_operations import why_not
 from irsa_cli.core.values.errors import InvalidInput
 
 if TYPE_CHECKING:

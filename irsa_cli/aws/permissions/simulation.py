@@ -1,6 +1,6 @@
 """What a role may do by IAM's simulation of its policies, told what is known of a pod's call.
 
-Really calling AWS is `irsa_cli.aws.permissions`' business; what an answer amounts to is
+Really calling AWS is `irsa_cli.aws.permissions.calls`' business; what an answer amounts to is
 `irsa_cli.usecases.verification.steps`'.
 """
 
