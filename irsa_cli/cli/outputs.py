@@ -53,26 +53,32 @@ def is_document(output: str) -> bool:
     return output in ("json", "yaml") or output.startswith(JSONPATH)
 
 
+_NAMED_BY = {
+    "TransactionList": "transaction",
+    "LeftoverList": "transaction",
+    "LockList": "holder",
+    "WellKnownPolicyList": "name",
+    "CauseList": "id",
+    "RuleList": "id",
+}
+"""What names the items of a document that are no ServiceAccounts."""
+
+
 def names(document: Mapping[str, Any]) -> Iterator[str]:
-    """The name of each item of a document: NAMESPACE/NAME of ServiceAccounts, else what it is.
+    """The name of each item of a document, none twice: what its next command takes as an argument.
 
-    An item about several ServiceAccounts that is nothing else has the names of all; none comes twice.
+    NAMESPACE/NAME of the ServiceAccounts that an item is about; where it is about none, its transaction.
     """
-    found = (name for item in document["items"] for name in _names(item))
-    yield from dict.fromkeys(found)
+    key = _NAMED_BY.get(document["kind"])
+    found = ([item[key]] if key else _accounts(item) for item in document["items"])
+    yield from dict.fromkeys(name for each in found for name in each)
 
 
-def _names(item: Mapping[str, Any]) -> Iterator[str]:
+def _accounts(item: Mapping[str, Any]) -> list[str]:
     account = item.get("serviceAccount")
-    if account and account.get("name"):
-        yield f"{account['namespace']}/{account['name']}"
-        return
-    for key in ("transaction", "holder", "name", "id"):
-        if isinstance(item.get(key), str) and item[key]:
-            yield item[key]
-            return
-    for each in item.get("serviceAccounts", ()):
-        yield f"{each['namespace']}/{each['name']}"
+    accounts = [account] if account else item.get("serviceAccounts", ())
+    named = [f"{each['namespace']}/{each['name']}" for each in accounts]
+    return named or [name for name in [item.get("transaction")] if name]
 
 
 Template = list["str | Path | Loop"]

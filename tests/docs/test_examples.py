@@ -15,6 +15,7 @@ from irsa_cli.cli.main import irsa
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.docs import staging
 from tests.docs.console import Shell
+from tests.scenarios.auditing import write_files
 
 S3 = "--attach-policy-arn arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 PROVIDER = "irsa associate-oidc -c demo -q"
@@ -34,6 +35,8 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "irsa update-sa": (*BOUND, APP, WORKER),
     "irsa verify": BOUND,
     "irsa doctor": BOUND,
+    "irsa audit": BOUND,
+    "irsa who-can": BOUND,
     "irsa exec": BOUND,
     "irsa token": BOUND,
     "irsa credentials": BOUND,
@@ -124,6 +127,9 @@ def prepared(name: str, sandbox: Sandbox, folder: Path) -> Shell:
     for line in BEFORE.get(name, ()):
         said, code = shell.run(line.removeprefix("! "))
         assert code == (3 if line.startswith("! ") else 0), f"{line}\n{said}"
+    if name in ("irsa audit", "irsa who-can"):
+        (shell.folder / "account").mkdir()
+        write_files(sandbox, shell.folder / "account")
     return shell
 
 

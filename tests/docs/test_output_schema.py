@@ -175,7 +175,7 @@ def test_verifications(bound: RunIrsa) -> None:
     for arguments, outcome, code in [
         (("app", *asked), "failed", 5),
         (("app", "--audience", "other"), "failed", 5),
-        (("-A", "-n", "default"), "verified", 0),
+        (("--all", "-n", "default"), "verified", 0),
     ]:
         ran = bound("verify", "-c", "demo", *arguments)
         assert (ran.json["kind"], ran.item["outcome"], ran.code) == ("VerificationList", outcome, code)

@@ -14,7 +14,8 @@ DOCUMENT: dict[str, Any] = {
         {"serviceAccount": {"namespace": "a", "name": "x"}, "status": "ok", "next": []},
         {"serviceAccount": {"namespace": "b", "name": "y"}, "status": "no-role", "next": ["irsa help"]},
     ],
-    "error": None,
+    "errors": [],
+    "none": None,
     "count": 2,
 }
 
@@ -34,7 +35,7 @@ DOCUMENT: dict[str, Any] = {
         ('{range .items[*]}{.serviceAccount.name}{"\\t"}{.status}{"\\n"}{end}', "x\tok\ny\tno-role\n"),
         ("{range .items[*]}{.status},{range .next[*]}<{@}>{end}{end}", "ok,no-role,<irsa help>"),
         ("{.nothing.there}", ""),
-        ("{.error} {.count}", "null 2"),
+        ("{.none} {.count}", "null 2"),
         ("{.items[0].serviceAccount}", '{"namespace": "a", "name": "x"}'),
         ("kind: {.kind}", "kind: BindingList"),
         ("{'it is '}{.kind}", "it is BindingList"),
@@ -57,22 +58,31 @@ def test_texts_of_others_are_shown_safely() -> None:
     shown = in_other_form({"items": [{"name": "a\x1b[31m\nb"}]}, "jsonpath={.items[*].name}")
     assert "\x1b" not in shown
     assert "\n" not in shown
-    assert "\x1b" not in in_other_form({"items": [{"name": "a\x1b[31mb"}]}, "name")
+    assert "\x1b" not in in_other_form({"kind": "CauseList", "items": [{"id": "a\x1b[31mb"}]}, "name")
+
+
+APP = {"serviceAccount": {"namespace": "a", "name": "x"}}
 
 
 @pytest.mark.parametrize(
-    ("document", "expected"),
+    ("kind", "items", "expected"),
     [
-        (DOCUMENT, ["a/x", "b/y"]),
-        ({"items": []}, []),
-        ({"items": [{"transaction": "T", "serviceAccount": None}]}, ["T"]),
-        ({"items": [{"name": "external-dns"}]}, ["external-dns"]),
-        ({"items": [{"serviceAccount": None, "status": "ok"}]}, []),
+        ("BindingList", DOCUMENT["items"], ["a/x", "b/y"]),
+        ("BindingList", [], []),
+        ("DiagnosisList", [{"serviceAccount": None, "role": None}, APP], ["a/x"]),
         (
-            {"items": [{"serviceAccounts": [{"namespace": "a", "name": "x"}]}] * 2},
-            ["a/x"],
+            "ResultList",
+            [{**APP, "transaction": "T"}, {"serviceAccount": None, "transaction": "U"}],
+            ["a/x", "U"],
         ),
+        ("ResultList", [{"serviceAccount": None, "transaction": None}], []),
+        ("RolePathList", [{"serviceAccounts": [APP["serviceAccount"]]}] * 2, ["a/x"]),
+        ("TransactionList", [{**APP, "transaction": "T"}], ["T"]),
+        ("LeftoverList", [{"serviceAccounts": [APP["serviceAccount"]], "transaction": "T"}], ["T"]),
+        ("LockList", [{**APP, "holder": "1-a"}] * 2, ["1-a"]),
+        ("WellKnownPolicyList", [{**APP, "name": "external-dns"}], ["external-dns"]),
+        ("CauseList", [{"id": "pod-unseen"}], ["pod-unseen"]),
     ],
 )
-def test_names(document: dict[str, Any], expected: list[str]) -> None:
-    assert list(names(document)) == expected
+def test_names(kind: str, items: list[dict[str, Any]], expected: list[str]) -> None:
+    assert list(names({"kind": kind, "items": items})) == expected
