@@ -137,3 +137,25 @@ def test_a_run_that_was_interrupted_behind_an_early_annotation_is_gone_on_with(
     stage.sandbox.settle(hurry=True)
     assert other(stage, "app", namespace, *POLICY).code == 0
     assert stage.role_of(namespace, "app")["attached"] == [READ_ONLY]
+
+
+def test_two_that_apply_many_in_opposite_orders_wait_for_each_other_and_never_in_a_circle(
+    stage: Stage, namespace: str, threads: ThreadPoolExecutor
+) -> None:
+    """Each takes the locks of what comes next ahead: the other one's, sooner or later."""
+    entries = [
+        {"metadata": {"name": f"app-{number}", "namespace": namespace}, "attachPolicyARNs": [READ_ONLY]}
+        for number in range(24)
+    ]
+    document = {"apiVersion": "irsa/v1", "kind": "Bindings"}
+    runs: list[Future[Ran]] = []
+    for name, items in (("first", entries), ("second", entries[::-1])):
+        path = stage.folder / f"{name}.json"
+        path.write_text(json.dumps({**document, "serviceAccounts": items}))
+        state = str(stage.folder / f"state-{name}")
+        arguments = ("apply", "-f", str(path), "-c", stage.cluster, "--parallel", "3", "-o", "json")
+        runs.append(threads.submit(stage.irsa, *arguments, IRSA_STATE_DIR=state))
+    assert [run.result().code for run in runs] == [0, 0], [run.result().err for run in runs]
+    found = json.loads(stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster, "-o", "json").out)
+    assert len(found["items"]) == len(entries)
+    assert not [lease for lease in stage.leases() if f"{namespace}/app-" in json.dumps(lease)]

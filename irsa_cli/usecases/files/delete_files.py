@@ -137,7 +137,7 @@ class Deletions:
 
     def _delete(self, request: delete_sa.Request, settings: Settings) -> Result:
         lock = binding_lock(request.namespace, request.name)
-        return when_needed(self.locks, settings, [lock], partial(self._delete_held, request))
+        return when_needed(self.locks, settings, lock, partial(self._delete_held, request))
 
     def _delete_held(self, request: delete_sa.Request, settings: Settings) -> Result:
         return delete_sa.delete_binding(self.connection, request, settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from irsa_cli.usecases.files.groundwork import Ground, Laid
 from irsa_cli.usecases.files.prune import is_prune_candidate, prune_candidates
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.targets import Place, place_name
+from irsa_cli.usecases.locks.ahead import LocksAhead
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.read.pods_identity import Question
 from irsa_cli.usecases.read.snapshot import Groundwork, Snapshot
@@ -79,7 +80,7 @@ class Site:
         cls, place: Place, request: Request, settings: Settings, log: WireLog, *, among: int = 1
     ) -> Site:
         """Connect; an ARN of another partition ends the run before the first call."""
-        wanted = [arn for item in place.bindings for arn in _arns(item)]
+        wanted = place.arns
         wanted += filter(None, (request.boundaries.default,))
         connection = connect(
             place.target, kube=True, log=log, check=lambda aws: check_partitions(wanted, aws)
@@ -222,16 +223,31 @@ class Site:
         pace: Pace,
         note: Callable[[Item], None],
     ) -> None:
-        def work(items: Sequence[tuple[Binding, DesiredState]]) -> list[Item]:
-            return [
-                self._one(binding, desired, snapshot) for binding, desired in items if not self._stopped()
-            ]
-
         _ = self.asked  # Before several threads want it, as nothing guards its making.
-        jobs = [lambda items=items: work(items) for items in works]
-        for _, items in run_all(jobs, pace, self.request.parallel, self._stopped):
-            for item in items:
-                note(item)
+        most = self.request.parallel
+        with self._ahead([item for items in works for _, item in items], snapshot, most) as ahead:
+
+            def work(items: Sequence[tuple[Binding, DesiredState]]) -> list[Item]:
+                return [
+                    self._one(binding, desired, snapshot, ahead)
+                    for binding, desired in items
+                    if not self._stopped()
+                ]
+
+            jobs = [lambda items=items: work(items) for items in works]
+            for _, items in run_all(jobs, pace, most, self._stopped):
+                for item in items:
+                    note(item)
+
+    def _ahead(
+        self, desired_states: Sequence[DesiredState], snapshot: Snapshot, most: int
+    ) -> AbstractContextManager[LocksAhead | None]:
+        """The locks of those that are new for certain, taken beside the work on those before them."""
+        if self.locks is None:
+            return nullcontext()
+        new = [item for item in desired_states if snapshot.is_unlisted(item)]
+        wanted = [binding_lock(item.namespace, item.name) for item in new]
+        return self.locks.ahead(self.settings, wanted, most)
 
     def _stopped(self) -> bool:
         return self.settings.group is not None and self.settings.group.number != 0
@@ -242,7 +258,9 @@ class Site:
         asks = self.request.verify and not self.settings.dry_run
         return Question(self.connection) if asks else None
 
-    def _one(self, binding: Binding, desired: DesiredState, snapshot: Snapshot) -> Item:
+    def _one(
+        self, binding: Binding, desired: DesiredState, snapshot: Snapshot, ahead: LocksAhead | None
+    ) -> Item:
         settings = replace(self.settings, started=time.monotonic())
         converge = partial(self.converge, named=bool(binding.permissions_boundary))
         lock = binding_lock(desired.namespace, desired.name)
@@ -253,7 +271,7 @@ class Site:
             one = Work(self.connection, desired, converge, held, context, *looks, self.asked, self.others)
             return self._settled(str(binding), one)
 
-        item = self._item(binding, lambda: when_needed(self.locks, settings, [lock], work))
+        item = self._item(binding, lambda: when_needed(self.locks, settings, lock, work, ahead))
         if item.result.ended in (*GOOD, Ended.PLANNED):
             self.roles[str(binding)] = desired.role_arn
         return item
@@ -330,11 +348,7 @@ class Site:
 
         def is_over(story: Story, change: Change) -> bool:
             gone = pruned and is_prune_candidate(change, story, self.place.names, self.request.selection)
-            return (
-                gone
-                or self._is_ground(change)
-                or any(satisfies(desired, change) for desired in desired_states)
-            )
+            return gone or self._is_ground(change) or any(satisfies(item, change) for item in desired_states)
 
         for path in supersede(paths, is_over):
             if tell:
@@ -363,11 +377,6 @@ class Site:
     def desired_states(self, snapshot: Snapshot) -> list[DesiredState | IrsaError]:
         """What each entry means here, or why it can't be meant."""
         return Entries(self.place, self.request, self.connection, snapshot).desired_states()
-
-
-def _arns(binding: Binding) -> Iterator[str]:
-    yield from binding.policies
-    yield from filter(None, (binding.permissions_boundary, binding.attach_role_arn))
 
 
 def _raising(error: IrsaError) -> Callable[[], Result]:

@@ -23,6 +23,16 @@ class Place:
     names: frozenset[str]
     with_oidc: bool
 
+    @property
+    def arns(self) -> list[str]:
+        """Those of policies and roles that the selected ones name."""
+        return [
+            arn
+            for item in self.bindings
+            for arn in (*item.policies, item.permissions_boundary, item.attach_role_arn)
+            if arn
+        ]
+
 
 def places(configs: Sequence[Config], target: Target, selection: Selection) -> list[Place]:
     """The clusters that the files are about; raises `InvalidInput` where one isn't known.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import uniform
 
@@ -16,7 +17,7 @@ from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.marks.locks.needed import is_all_new
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.values.clock import boot_seconds
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.usecases.command.look_again import LookAgain
 from irsa_cli.usecases.command.settings import Note
 from irsa_cli.usecases.locks.refusals import held as refused
@@ -87,6 +88,8 @@ class Hold:
     """See `HeldLocks`."""
     _without: bool = False
     """Whether it was looked before all was held."""
+    _ahead: bool = False
+    """Whether what is looked at first is older than what is held."""
     _waited_before: float = 0.0
     """What `waited` was when it was looked."""
 
@@ -100,7 +103,7 @@ class Hold:
     @property
     def is_begun(self) -> bool:
         """See `HeldLocks`."""
-        return bool(self.held or self.meanwhile)
+        return bool((self.held and not self._ahead) or self.meanwhile)
 
     def busy(self) -> frozenset[str]:
         """See `HeldLocks`."""
@@ -109,7 +112,14 @@ class Hold:
     def take_meanwhile(self) -> None:
         """Take what is taken while it is looked what is there; see `secure`."""
         self._waited_before = self.waited
-        self._without = self._more(self.meanwhile)
+        self._without = self._more(self.meanwhile) or self._ahead
+
+    def take_ahead(self) -> None:
+        """Take what a change will need, if it is free. What goes wrong here is met again by who needs it."""
+        self._ahead = True
+        for lock in self.late:
+            with suppress(IrsaError):
+                self._attempt_one(lock, Watched())
 
     def secure(
         self,
@@ -130,7 +140,7 @@ class Hold:
         needed = {*self.needs(plan), *(self.late if plan else ()), *waited_for}
         taken = self._more(needed) or self._without
         compared = is_all_new(plan) and not waited_for and self.waited == self._waited_before
-        self._without, self._waited_before = False, self.waited
+        self._without, self._ahead, self._waited_before = False, False, self.waited
         if taken and not compared:
             raise LookAgain
 

@@ -5,7 +5,7 @@ How they are taken is in `irsa_cli.usecases.locks.hold`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +21,7 @@ from irsa_cli.transaction.protocol import Interrupted
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import told_to_stop
+from irsa_cli.usecases.locks.ahead import LocksAhead
 from irsa_cli.usecases.locks.hold import Hold, Pause, Registry
 from irsa_cli.usecases.locks.presence import Presence, this_holder
 from irsa_cli.usecases.locks.renewal import LockRenewal
@@ -82,18 +83,37 @@ class Locks:
         meanwhile: Iterable[Lock] = (),
         pause: Pause | None = None,
         wait: bool = True,
+        ready: Hold | None = None,
     ) -> Iterator[Settings]:
         """The settings of a run that holds what is wanted, and takes more when its plan needs it.
 
         `when_needed`: what it takes as soon as its plan has a change at all. `meanwhile`: what it takes while
         it looks what is there. What `settings` hold already is not taken again. Without `wait`, all is given
-        back at the latest when the command has ended in this cluster.
+        back at the latest when the command has ended in this cluster. `ready` is held or to be held already.
         """
         if self.taker is None:
             yield settings
             return
-        hold = Hold(
-            self.taker,
+        hold = ready or self._hold(self.taker, settings, when_needed, meanwhile, pause)
+        try:
+            hold.take(wanted)
+            yield replace(settings, hold=hold)
+        finally:
+            if wait:
+                hold.release()
+            else:
+                self.releasing.submit(hold.release)
+
+    def _hold(
+        self,
+        taker: Taker,
+        settings: Settings,
+        when_needed: Iterable[Lock],
+        meanwhile: Iterable[Lock] = (),
+        pause: Pause | None = None,
+    ) -> Hold:
+        return Hold(
+            taker,
             self.registry,
             self._begin,
             lambda changes: locks_of(changes, self.connection.cluster),
@@ -105,14 +125,17 @@ class Locks:
             meanwhile=frozenset(meanwhile),
             around=settings.hold if isinstance(settings.hold, Hold) else None,
         )
-        try:
-            hold.take(wanted)
-            yield replace(settings, hold=hold)
-        finally:
-            if wait:
-                hold.release()
-            else:
-                self.releasing.submit(hold.release)
+
+    def ahead(self, settings: Settings, wanted: Sequence[Lock], most: int) -> LocksAhead:
+        """Take these beside the works that need them in this order, of which `most` are done at once."""
+        taker = self.taker
+
+        def make(lock: Lock) -> Hold:
+            assert taker is not None
+            return self._hold(taker, settings, [lock], pause=found.pause)
+
+        found = LocksAhead(wanted if taker is not None else (), make, most, _pause(settings))
+        return found
 
     def _begin(self) -> None:
         """What has to be there before the first lock is taken."""
@@ -148,12 +171,17 @@ def locked(
 
 
 def when_needed(
-    locks: Locks | None, settings: Settings, wanted: Iterable[Lock], work: Callable[[Settings], T]
+    locks: Locks | None,
+    settings: Settings,
+    lock: Lock,
+    work: Callable[[Settings], T],
+    ahead: LocksAhead | None = None,
 ) -> T:
-    """Do one of many, which takes its locks as soon as it has something to change."""
+    """Do one of many, which takes its lock as soon as it has something to change, or has it `ahead`."""
     if locks is None:
         return work(settings)
-    with locks.holding(settings, when_needed=wanted, wait=False) as held:
+    ready, pause = (ahead.of(lock), ahead.pause) if ahead is not None else (None, None)
+    with locks.holding(settings, when_needed=[lock], pause=pause, wait=False, ready=ready) as held:
         return work(held)
 
 

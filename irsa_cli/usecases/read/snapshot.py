@@ -156,9 +156,9 @@ class Snapshot:
         return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
 
     def _role(self, desired: DesiredState) -> tuple[CurrentRole | None, str]:
-        return (None, "") if self._is_unlisted(desired) else read_role(self._connection, desired)
+        return (None, "") if self.is_unlisted(desired) else read_role(self._connection, desired)
 
-    def _is_unlisted(self, desired: DesiredState) -> bool:
+    def is_unlisted(self, desired: DesiredState) -> bool:
         """Whether the list of the cluster's path is enough to tell that there is no such role.
 
         Names are unique in an account whatever the path, so it tells nothing of a name that the user gives.
