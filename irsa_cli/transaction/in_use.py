@@ -1,7 +1,7 @@
 """Whether somebody else counts on what a run made: another run that goes on from it, or that has ended.
 
-Locks keep runs apart while they work. This is for what comes later, or without a lock: a run that is recovered
-after another one has gone on from what it left.
+Locks keep runs apart while they work. This is for what comes later, or without a lock: for a run that is
+recovered after another one has gone on from what it left.
 """
 
 from __future__ import annotations
