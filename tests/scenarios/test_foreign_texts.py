@@ -10,7 +10,7 @@ from tests.support.stage import ROLE_ARN, Stage
 FORGED = "x\n  ✓ prod/api  verified      arn:aws:iam::111122223333:role/prod\x1b[2K"
 COMMANDS = {
     "verify": ("verify", "evil"),
-    "verify -A": ("verify", "-A"),
+    "verify --all": ("verify", "--all"),
     "get-sa": ("get-sa",),
     "get-sa wide": ("get-sa", "-o", "wide"),
     "describe-sa": ("describe-sa", "evil"),
