@@ -1,6 +1,7 @@
 """RBAC's roles and bindings: their fields, and what the API server checks of them.
 
-They are objects like any other here: who may do what is said to the sandbox (`authorizer`), not read from them.
+They are objects like any other here: who may do what is said to the sandbox (`authorizer`), and not
+read from them.
 https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/
 """
 
