@@ -123,6 +123,10 @@ class Becoming:
         found = [taker for binding in bindings for taker in target.by(binding)]
         return tuple(sorted(found, key=_place))
 
+    def by(self, binding: RbacBinding, namespace: str, name: str, pods: int | None = None) -> Iterator[Taker]:
+        """Who may become it by one binding that holds there."""
+        return _Target(self, namespace, name, pods).by(binding)
+
     def unseen(self, namespace: str) -> tuple[str, ...]:
         """What was not read, or is not known, and may let somebody become ServiceAccounts of a namespace."""
         policies = (item for item in self.index.policies if self.index.holds_in(item, namespace))
