@@ -27,6 +27,7 @@ from irsa_cli.core.inventory.rbac.objects import (
 )
 from irsa_cli.core.inventory.rbac.takeovers import RUNS, TAKEOVERS, Named
 from irsa_cli.core.objects.unreadable import Unreadable
+from tests.support.ran import schema
 from tests.support.rbacs import NAMES, allows, some_rbac, some_requests
 from tests.support.thoroughness import examples
 
@@ -237,3 +238,8 @@ def test_a_role_is_looked_at_once() -> None:
     becoming = Becoming(RbacIndex(rbac_objects(lists)))
     ref = becoming.index.by_namespace["one"][0].role
     assert becoming.openings(ref) is becoming.openings(replace(ref))
+
+
+def test_the_schema_knows_each_way() -> None:
+    known = schema()["$defs"]["taker"]["properties"]["rights"]["items"]["properties"]["way"]["enum"]
+    assert known == ["everything", *dict.fromkeys(way.id for way in TAKEOVERS)]
