@@ -55,9 +55,10 @@ def _rule(rule: RbacRule) -> str:
 
 
 def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) -> Iterator[str]:
-    """Who may become it, a line each: from IAM principals, as far as they are known, to the roles it has."""
+    """Who may become it, a line each: from IAM principals, as far as they are known, to its roles (ARNs)."""
     takers = [item for item in found.takers if not item[0].is_part]
-    end = f" -> {_some(list(roles))}" if roles else ""
+    named = _some([arn.rsplit("/", 1)[-1] for arn in roles])
+    end = f" -> {'role' if len(roles) == 1 else 'roles'} {named}" if roles else ""
     for taker, principals in takers:
         yield visible(f"{_chain(taker, principals)} -> {account}{end}: {_acts(taker)}{_conditions(taker)}")
     parts = len({taker.subject for taker, _ in found.takers}) - len({taker.subject for taker, _ in takers})

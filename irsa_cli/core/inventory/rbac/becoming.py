@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from irsa_cli.core.inventory.rbac.evaluation import (
     ALL,
     MASTERS,
+    SUPERUSERS,
     KubeRequest,
     RbacIndex,
     account_requester,
@@ -121,6 +122,9 @@ class Becoming:
         target = _Target(self, namespace, name, pods)
         bindings = (*self.index.everywhere, *self.index.in_namespace(namespace))
         found = [taker for binding in bindings for taker in target.by(binding)]
+        if any(item.subject == MASTERS and item.is_sure for item in found if item.binding != SUPERUSERS):
+            # A binding that says so is what people know, and look for.
+            found = [item for item in found if item.binding != SUPERUSERS]
         return tuple(sorted(found, key=_place))
 
     def by(self, binding: RbacBinding, namespace: str, name: str, pods: int | None = None) -> Iterator[Taker]:
