@@ -115,10 +115,8 @@ class ClusterAccess:
     @property
     def unseen(self) -> tuple[str, ...]:
         """What was not read, a line each."""
-        parts = {"the EKS access entries": self.entries, f"the ConfigMap {AWS_AUTH}": self.aws_auth}
-        lines = [
-            f"{name} were not read: {it.why}" for name, it in parts.items() if isinstance(it, Unreadable)
-        ]
+        parts = {"the EKS access entries were": self.entries, f"the ConfigMap {AWS_AUTH} was": self.aws_auth}
+        lines = [f"{name} not read: {it.why}" for name, it in parts.items() if isinstance(it, Unreadable)]
         why = dict.fromkeys(entry.hidden for entry in self._all if entry.hidden)
         for text in why:
             count = sum(entry.hidden == text for entry in self._all)
@@ -173,7 +171,9 @@ def _accounts(data: Mapping[str, Any]) -> Iterable[AccessEntry]:
     for item in _items(data, "mapAccounts"):
         number = _text(item)
         yield AccessEntry(
-            f"account {number}", f"arn:aws:iam::{number}:{{{{any}}}}", by=f"{AWS_AUTH} mapAccounts"
+            f"arn:aws:iam::{number}:root",
+            f"arn:{{{{partition}}}}:iam::{number}:{{{{any}}}}",
+            by=f"{AWS_AUTH} mapAccounts",
         )
 
 
