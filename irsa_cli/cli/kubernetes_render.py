@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from irsa_cli.core.inventory.rbac.becoming import Act, Taker
+from irsa_cli.core.inventory.rbac.becoming import AccountTaker, Act
 from irsa_cli.core.inventory.rbac.objects import RbacBinding, RbacRule
 from irsa_cli.core.inventory.rbac.principals import Principal
-from irsa_cli.core.inventory.rbac.report import InKubernetes, Permission
+from irsa_cli.core.inventory.rbac.report import InKubernetes, KubePermission
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.printable import visible
 
@@ -31,7 +31,7 @@ def may_lines(found: InKubernetes) -> Iterator[str]:
         yield "nothing"
 
 
-def _permission(item: Permission) -> str:
+def _permission(item: KubePermission) -> str:
     rules, binding = item.grant.rules, item.grant.binding
     if rules is None:
         what = "nothing, as the role is not there"
@@ -70,21 +70,21 @@ def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) ->
         yield "nobody"
 
 
-def _chain(taker: Taker, principals: Sequence[Principal]) -> str:
+def _chain(taker: AccountTaker, principals: Sequence[Principal]) -> str:
     if taker.subject.kind == "IAM":
         return taker.subject.name
     named = [f"{item.arn} ({item.by})" for item in principals]
     return f"{_some(named)} -> {taker.subject}" if named else str(taker.subject)
 
 
-def _acts(taker: Taker) -> str:
+def _acts(taker: AccountTaker) -> str:
     acts = _shown(taker)
     rules = sorted({act.rule for act in acts})
     numbers = f"{'rule' if len(rules) == 1 else 'rules'} {_some(list(map(str, rules)))}"
     return f"{_some([_right(act) for act in acts])} ({_by(taker.binding)} {numbers})"
 
 
-def _shown(taker: Taker) -> Sequence[Act]:
+def _shown(taker: AccountTaker) -> Sequence[Act]:
     """The acts that hang on nothing else, or all where each of them does."""
     return [act for act in taker.acts if not act.conditions] or taker.acts
 
@@ -101,7 +101,7 @@ def _by(binding: RbacBinding) -> str:
     return f"{binding}, {binding.role}"
 
 
-def _conditions(taker: Taker) -> str:
+def _conditions(taker: AccountTaker) -> str:
     if taker.is_sure:
         return ""
     known = dict.fromkeys("; ".join(act.conditions) for act in taker.acts)

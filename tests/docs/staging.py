@@ -69,6 +69,25 @@ def lock_rules(path: Path = PERMISSIONS / "rbac.yaml", namespace: str = "") -> l
     ]
 
 
+def single_rules(path: Path) -> tuple[Rule, ...]:
+    """The rules of a file for who only looks, a rule for each verb and resource.
+
+    The Role of kube-system names the one ConfigMap, which the sandbox' rules can't.
+    """
+    found = [
+        Rule((verb,), (resource,), groups=rule.groups)
+        for rule in rules(path)
+        for verb in rule.verbs
+        for resource in rule.resources
+    ]
+    return (*found, Rule(("get",), ("configmaps",), "kube-system"))
+
+
+def look_at_aws_auth(sandbox: Sandbox) -> None:
+    """Let the cluster look at access entries and at aws-auth, too."""
+    sandbox.describe_cluster_as(CLUSTER, accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+
+
 def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
     """A policy that lacks one action; what it denies, it denies still."""
     statements = []

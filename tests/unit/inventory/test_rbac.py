@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa_cli.core.inventory.rbac.becoming import Becoming, Taker
+from irsa_cli.core.inventory.rbac.becoming import AccountTaker, Becoming
 from irsa_cli.core.inventory.rbac.evaluation import (
     MASTERS,
     KubeRequest,
@@ -64,7 +64,7 @@ def rule(verbs: str, resources: str, groups: str = "", names: str = "") -> dict[
     }
 
 
-def takers(lists: Any, name: str = "app", pods: int | None = None) -> list[Taker]:
+def takers(lists: Any, name: str = "app", pods: int | None = None) -> list[AccountTaker]:
     """Who may become it, without the superusers."""
     found = Becoming(RbacIndex(rbac_objects(lists))).takers("one", name, pods)
     return [item for item in found if item.subject != MASTERS]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from irsa_cli.core.inventory.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.inventory.audit.reach import Reachable
 from irsa_cli.core.inventory.audit.trusts import Trusts
-from irsa_cli.core.inventory.rbac.becoming import Becoming, Taker
+from irsa_cli.core.inventory.rbac.becoming import AccountTaker, Becoming
 from irsa_cli.core.inventory.rbac.objects import BROAD, RbacBinding
 from irsa_cli.core.inventory.rbac.report import InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -71,7 +71,7 @@ class InCluster:
     def _risk(self, cluster: AuditedCluster, binding: RbacBinding, held: Held) -> Iterator[Risk]:
         becoming = self._of(cluster)
         names: list[str] = []
-        ways: dict[int, tuple[Taker, ...]] = {}
+        ways: dict[int, tuple[AccountTaker, ...]] = {}
         for space in sorted(held) if not binding.namespace else [binding.namespace]:
             for name, found in self._in_namespace(becoming, cluster, binding, held.get(space, {})):
                 names.append(name)
@@ -101,7 +101,7 @@ class InCluster:
         cluster: AuditedCluster,
         binding: RbacBinding,
         accounts: Mapping[str, tuple[str, ...]],
-    ) -> Iterator[tuple[str, tuple[Taker, ...]]]:
+    ) -> Iterator[tuple[str, tuple[AccountTaker, ...]]]:
         """The ServiceAccounts of a namespace that everybody may become.
 
         What a rule says of all of them is asked once; of those that it names, each.
@@ -111,7 +111,7 @@ class InCluster:
         openings = becoming.openings(binding.role).openings
         named = {name for opening in openings for name in opening.names}
         pods = {} if isinstance(cluster.pods, Unreadable) else cluster.pods
-        known: dict[bool, tuple[Taker, ...]] = {}
+        known: dict[bool, tuple[AccountTaker, ...]] = {}
         for full_name in sorted(accounts):
             space, _, name = full_name.partition("/")
             runs = bool(pods.get(full_name))
@@ -144,7 +144,7 @@ def _is_broad(binding: RbacBinding) -> bool:
     return any(subject.name in BROAD for subject in binding.subjects)
 
 
-def _sure(takers: Iterable[Taker]) -> tuple[Taker, ...]:
+def _sure(takers: Iterable[AccountTaker]) -> tuple[AccountTaker, ...]:
     return tuple(item for item in takers if item.subject.name in BROAD and item.is_sure)
 
 

@@ -59,7 +59,7 @@ class Act:
 
 
 @dataclass(frozen=True)
-class Taker:
+class AccountTaker:
     """A subject that may become the ServiceAccount, by a binding. `acts` are never empty."""
 
     subject: RbacSubject
@@ -114,7 +114,7 @@ class Becoming:
             self._openings[ref] = found
         return found
 
-    def takers(self, namespace: str, name: str, pods: int | None = None) -> tuple[Taker, ...]:
+    def takers(self, namespace: str, name: str, pods: int | None = None) -> tuple[AccountTaker, ...]:
         """Who may become it: sure ones first, parts of Kubernetes last.
 
         `pods` is how many pods of it run, None where that is not known.
@@ -127,7 +127,9 @@ class Becoming:
             found = [item for item in found if item.binding != SUPERUSERS]
         return tuple(sorted(found, key=_place))
 
-    def by(self, binding: RbacBinding, namespace: str, name: str, pods: int | None = None) -> Iterator[Taker]:
+    def by(
+        self, binding: RbacBinding, namespace: str, name: str, pods: int | None = None
+    ) -> Iterator[AccountTaker]:
         """Who may become it by one binding that holds there."""
         return _Target(self, namespace, name, pods).by(binding)
 
@@ -139,7 +141,7 @@ class Becoming:
         return tuple(dict.fromkeys((*self.index.objects.unseen, *unknown)))
 
 
-def _place(taker: Taker) -> tuple[bool, bool, RbacSubject, str]:
+def _place(taker: AccountTaker) -> tuple[bool, bool, RbacSubject, str]:
     return taker.is_part, not taker.is_sure, taker.subject, str(taker.binding)
 
 
@@ -152,7 +154,7 @@ class _Target:
     name: str
     pods: int | None
 
-    def by(self, binding: RbacBinding) -> Iterator[Taker]:
+    def by(self, binding: RbacBinding) -> Iterator[AccountTaker]:
         """Those who may by a binding; the ServiceAccount itself is none."""
         found = self.becoming.openings(binding.role)
         if not found.openings:
@@ -166,7 +168,7 @@ class _Target:
             else:
                 acts = tuple(self._acts(binding, subject, found.openings))
             if acts:
-                yield Taker(subject, binding, acts)
+                yield AccountTaker(subject, binding, acts)
 
     def _acts(self, binding: RbacBinding, subject: RbacSubject, openings: Iterable[Opening]) -> Iterator[Act]:
         for opening in openings:

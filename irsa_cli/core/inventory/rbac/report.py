@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from irsa_cli.core.inventory.rbac.becoming import Act, Becoming, Taker
+from irsa_cli.core.inventory.rbac.becoming import AccountTaker, Act, Becoming
 from irsa_cli.core.inventory.rbac.evaluation import Grant, RbacIndex, account_requester
 from irsa_cli.core.inventory.rbac.objects import RbacObjects, RbacSubject
 from irsa_cli.core.inventory.rbac.principals import ClusterAccess, Principal
 
 
 @dataclass(frozen=True)
-class Permission:
+class KubePermission:
     """What a binding gives a ServiceAccount, and as whom it does: itself, or a group that it is in."""
 
     subject: RbacSubject
@@ -38,8 +38,8 @@ class InKubernetes:
     `takers` may become it, each with the IAM principals that are behind the subject.
     """
 
-    permissions: tuple[Permission, ...] = ()
-    takers: tuple[tuple[Taker, tuple[Principal, ...]], ...] = ()
+    permissions: tuple[KubePermission, ...] = ()
+    takers: tuple[tuple[AccountTaker, tuple[Principal, ...]], ...] = ()
     unseen: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -57,7 +57,9 @@ def in_kubernetes(
     """What a ServiceAccount may do in its cluster, and who may become it; `pods`: how many of it run."""
     index = becoming.index
     who = account_requester(namespace, name)
-    permissions = tuple(Permission(_as_whom(who.subjects, grant), grant) for grant in index.grants_of(who))
+    permissions = tuple(
+        KubePermission(_as_whom(who.subjects, grant), grant) for grant in index.grants_of(who)
+    )
     takers = becoming.takers(namespace, name, pods)
     unseen = (*becoming.unseen(namespace), *access.unseen)
     return InKubernetes(permissions, tuple((item, access.behind(item.subject)) for item in takers), unseen)
@@ -72,7 +74,7 @@ def becoming_of(objects: RbacObjects, access: ClusterAccess) -> Becoming:
     return Becoming(RbacIndex(objects, access.bindings))
 
 
-def taker_json(taker: Taker, principals: tuple[Principal, ...]) -> dict[str, Any]:
+def taker_json(taker: AccountTaker, principals: tuple[Principal, ...]) -> dict[str, Any]:
     """Who may become it, as `-o json` shows it."""
     role = taker.binding.role
     return {
