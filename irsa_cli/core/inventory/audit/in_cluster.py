@@ -19,8 +19,8 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.trust.rules import binding_rules as rules
 from irsa_cli.core.trust.rules.rule import SHOWN, Risk, risk
 
-Held = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""The roles of ServiceAccounts (namespace/name) by their namespaces."""
+Held = Mapping[str, Mapping[str, list[list[str]]]]
+"""The roles of ServiceAccounts (namespace/name), in some lists, by their namespaces."""
 
 
 @dataclass
@@ -58,22 +58,24 @@ class InCluster:
 
     def _held(self, cluster: AuditedCluster, account: str, role: str) -> Held:
         """Who has which roles in a cluster, as far as it is asked about."""
-        found: dict[str, dict[str, list[str]]] = {}
+        # Many roles admit the same ServiceAccounts: those of one set are looked at once.
+        sets: dict[int, tuple[frozenset[str], list[str]]] = {}
         for arn, ways in self.reach.ways.items():
-            if role in ("", arn):
-                for way in ways:
-                    if way.cluster == cluster.name:
-                        for name in way.accounts if not account else way.accounts & {account}:
-                            space = found.setdefault(name.partition("/")[0], {})
-                            space.setdefault(name, []).append(arn)
-        return {space: {name: tuple(arns) for name, arns in names.items()} for space, names in found.items()}
+            for way in ways if role in ("", arn) else ():
+                if way.cluster == cluster.name:
+                    sets.setdefault(id(way.accounts), (way.accounts, []))[1].append(arn)
+        found: dict[str, dict[str, list[list[str]]]] = {}
+        for accounts, arns in sets.values():
+            for name in accounts & {account} if account else accounts:
+                found.setdefault(name.partition("/")[0], {}).setdefault(name, []).append(arns)
+        return found
 
     def _risk(self, cluster: AuditedCluster, binding: RbacBinding, held: Held) -> Iterator[Risk]:
         becoming = self._of(cluster)
         names: list[str] = []
         ways: dict[int, tuple[AccountTaker, ...]] = {}
         for space in sorted(held) if not binding.namespace else [binding.namespace]:
-            for name, found in self._in_namespace(becoming, cluster, binding, held.get(space, {})):
+            for name, found in self._in_namespace(becoming, cluster, binding, held.get(space, ())):
                 names.append(name)
                 ways[id(found)] = found
         if not names:
@@ -82,8 +84,8 @@ class InCluster:
         acts = dict.fromkeys(str(act.right) for taker in takers for act in taker.acts if not act.conditions)
         subjects = dict.fromkeys(str(taker.subject) for taker in takers)
         reason = (
-            f"lets {' and '.join(subjects)} become {_some(names)}, which have AWS roles, by the right to"
-            f" {_some(list(acts))}"
+            f"lets {' and '.join(subjects)} become ServiceAccounts with AWS roles ({_some(names)})"
+            f" by the right to {_some(list(acts))}"
         )
         item = risk(
             rules.BROAD_GROUP,
@@ -92,22 +94,20 @@ class InCluster:
             cluster=cluster.name,
             evidence=(f"{binding.role}", *(f"{name} may be had" for name in names[:SHOWN])),
         )
-        arns = (arn for name in names for arn in held[name.partition("/")[0]][name])
-        yield item.behind(self._worst(arns))
+        lists = {id(arns): arns for name in names for arns in held[name.partition("/")[0]][name]}
+        yield item.behind(self._worst(arn for arns in lists.values() for arn in arns))
 
     def _in_namespace(
         self,
         becoming: Becoming,
         cluster: AuditedCluster,
         binding: RbacBinding,
-        accounts: Mapping[str, tuple[str, ...]],
+        accounts: Iterable[str],
     ) -> Iterator[tuple[str, tuple[AccountTaker, ...]]]:
         """The ServiceAccounts of a namespace that everybody may become.
 
         What a rule says of all of them is asked once; of those that it names, each.
         """
-        if not accounts:
-            return
         openings = becoming.openings(binding.role).openings
         named = {name for opening in openings for name in opening.names}
         pods = {} if isinstance(cluster.pods, Unreadable) else cluster.pods
