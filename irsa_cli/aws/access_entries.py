@@ -35,7 +35,7 @@ def _entry(eks: EKSClient, cluster: str, arn: str) -> AccessEntry:
         return AccessEntry(
             arn, hidden=error.details[0] if error.details else f"{error.message}: {error.reason}"
         )
-    return AccessEntry(arn, found.get("username", ""), tuple(found.get("kubernetesGroups", ())), policies)
+    return AccessEntry(arn, found.get("username") or "", tuple(found.get("kubernetesGroups") or ()), policies)
 
 
 def _policies(eks: EKSClient, cluster: str, arn: str) -> list[EntryPolicy]:
@@ -44,7 +44,7 @@ def _policies(eks: EKSClient, cluster: str, arn: str) -> list[EntryPolicy]:
     return [
         EntryPolicy(
             item["policyArn"].rpartition("/")[2],
-            tuple(item["accessScope"].get("namespaces", ()))
+            tuple(item["accessScope"].get("namespaces") or ())
             if item["accessScope"].get("type") == "namespace"
             else (),
         )
