@@ -16,6 +16,14 @@ from irsa_cli.core.inventory.audit.auditing import Audit
 from irsa_cli.core.inventory.audit.estate import AuditedAccount, AuditedCluster, Estate
 from irsa_cli.core.inventory.audit.who_can import who_can
 from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.inventory.rbac.objects import (
+    RbacBinding,
+    RbacObjects,
+    RbacRole,
+    RbacRule,
+    RbacSubject,
+    RoleRef,
+)
 from irsa_cli.core.policies.policy import Document
 from tests.support.estates import ADMIN, READ, SA, account, admits, arn_of, cluster, estate, role
 
@@ -44,7 +52,30 @@ def large() -> Estate:
 
 
 def _cluster(name: str) -> AuditedCluster:
-    return cluster(name, *_accounts(int(name[1:])))
+    return cluster(name, *_accounts(int(name[1:])), rbac=_rbac())
+
+
+def _rbac() -> RbacObjects:
+    """Ten bindings in each namespace and 200 in the whole cluster, of 100 roles; some are for everybody."""
+    rules = (RbacRule(("create", "get"), ("", "apps"), ("pods", "deployments")),)
+    roles = tuple(RbacRole(RoleRef("ClusterRole", f"role-{number}"), rules) for number in range(100))
+    refs = [role.ref for role in roles]
+    users = tuple((RbacSubject("User", f"user-{number}"),) for number in range(200))
+    everybody = (RbacSubject("Group", "system:authenticated"),)
+    everywhere = [
+        RbacBinding("ClusterRoleBinding", f"b-{number}", refs[number % 100], users[number])
+        for number in range(200)
+    ]
+    limited = [
+        RbacBinding("RoleBinding", f"b-{number}", refs[number], users[number], f"ns-{space}")
+        for space in range(SPACES)
+        for number in range(10)
+    ]
+    limited += [
+        RbacBinding("RoleBinding", "all", refs[0], everybody, f"ns-{space}") for space in range(0, SPACES, 10)
+    ]
+    everywhere.append(RbacBinding("ClusterRoleBinding", "all", refs[0], everybody))
+    return RbacObjects((), roles, tuple(limited), tuple(everywhere))
 
 
 def _accounts(place: int) -> Iterator[AuditedAccount]:

@@ -36,7 +36,7 @@ Examples:
     cls=Once,
     callback=filled,
     metavar="NS/NAME",
-    help="Only this ServiceAccount: which roles it becomes, and what is unsafe in them.",
+    help="Only this ServiceAccount: which roles it becomes, who may become it, and what is unsafe in that.",
 )
 @click.option(
     "--role",
@@ -91,11 +91,11 @@ Examples:
 def command(**options: Any) -> int:
     """Find out which pods can become which role in a whole account, and what of it is unsafe.
 
-    Reads all roles and OIDC providers of the account, and ServiceAccounts, pods and EKS Pod Identity
-    associations of its clusters. Names each trust policy that is too wide, each ServiceAccount whose
-    annotation and whose roles differ, and what is left over; the most severe first. What could not be read is
-    said, and is never called fine. Changes nothing. Exit code 5: --fail-on has found something; 1: it has
-    not, and not all could be read.
+    Reads all roles and OIDC providers of the account, and ServiceAccounts, pods, EKS Pod Identity
+    associations, roles and bindings of its clusters. Names each trust policy that is too wide, each
+    ServiceAccount whose annotation and whose roles differ, or that everybody may become, and what is left
+    over; the most severe first. What could not be read is said, and is never called fine. Changes nothing.
+    Exit code 5: --fail-on has found something; 1: it has not, and not all could be read.
     """
     from irsa_cli.cli.session import Speaking
 

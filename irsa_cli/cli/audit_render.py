@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from irsa_cli.cli.kubernetes_render import may_lines, taker_lines
 from irsa_cli.core.inventory.audit.report import AuditReport, WhoCanReport
 from irsa_cli.core.inventory.audit.ways import RolePath
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, Severity
@@ -33,12 +34,27 @@ def lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
         yield visible(path_line(path))
     if report.paths is not None:
         yield ""
+    yield from _in_kubernetes(report)
     for item in report.selection.shown:
         yield risk_line(item)
         if evidence:
             yield from (f"    {visible(line)}" for line in (*item.evidence, f"to fix: {item.suggestion}"))
             yield f"    source: {item.rule.source}"
     yield summary(report)
+
+
+def _in_kubernetes(report: AuditReport) -> Iterator[str]:
+    """What a ServiceAccount may do in its clusters, and who may become it; chains lead on to its roles."""
+    if report.audit is None or not report.audit.scope.account:
+        return
+    account = report.audit.scope.account
+    for cluster, found in report.audit.in_kubernetes.items():
+        ways = [path.role for path in report.paths or () if path.way.cluster == cluster and not path.cycle]
+        yield f"In Kubernetes, {visible(account)} of {visible(cluster)} may do"
+        yield from (f"  {line}" for line in may_lines(found))
+        yield "Who may become it"
+        yield from (f"  {line}" for line in taker_lines(found, account, list(dict.fromkeys(ways))))
+        yield ""
 
 
 def risk_line(item: Risk) -> str:

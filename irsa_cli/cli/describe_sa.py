@@ -51,7 +51,8 @@ def command(**options: Any) -> int:
 
     It does not matter who made it. For each statement of the trust policy, it shows that the statement admits
     the ServiceAccount, or the first part that fails. For each pod, it shows whether the pod has the role, or
-    must be restarted to get it. Changes nothing.
+    must be restarted to get it. It shows what the ServiceAccount may do in Kubernetes, and who may become it
+    and so gets its role. Changes nothing.
     """
     from irsa_cli.cli.session import Speaking
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from irsa_cli.cli.kubernetes_render import may_lines, taker_lines
 from irsa_cli.cli.screen import hanging
 from irsa_cli.cli.wording import mark
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
@@ -37,6 +38,7 @@ def lines(found: Description) -> Iterator[str]:
     yield from _trust(found)
     yield from _warnings(found)
     yield from _pods(found)
+    yield from _kubernetes(found)
 
 
 def _row(name: str, value: str) -> str:
@@ -152,6 +154,17 @@ def _pods(found: Description) -> Iterator[str]:
     if found.restart:
         yield "To restart the pods:"
         yield from (f"  {command}" for command in found.restart)
+
+
+def _kubernetes(found: Description) -> Iterator[str]:
+    yield "In Kubernetes"
+    for line in may_lines(found.kubernetes):
+        yield from hanging("  ", line, sys.stdout)
+    yield "Who may become it"
+    good = found.binding.status is BindingStatus.OK
+    roles = [found.binding.role_arn] if good else []
+    for line in taker_lines(found.kubernetes, found.binding.full_name, roles):
+        yield from hanging("  ", line, sys.stdout)
 
 
 def _pod(item: PodIdentity) -> str:

@@ -88,6 +88,22 @@ class Reading(Calls):
                 return []
             raise
 
+    def rbac(self, resource: str) -> list[Json]:
+        """All roles or bindings of the cluster of one kind: `roles`, `clusterrolebindings`, …."""
+        rbac = kubernetes.client.RbacAuthorizationV1Api(self._api)
+        methods = {
+            "roles": rbac.list_role_for_all_namespaces,
+            "clusterroles": rbac.list_cluster_role,
+            "rolebindings": rbac.list_role_binding_for_all_namespaces,
+            "clusterrolebindings": rbac.list_cluster_role_binding,
+        }
+        return self._list(f"list {resource}", methods[resource])
+
+    def config_map(self, namespace: str, name: str) -> Json | None:
+        """A ConfigMap, None when there is none (or no such namespace)."""
+        read = self._core.read_namespaced_config_map
+        return or_none(lambda: self._call("get configmaps", read, name, namespace))
+
     def jwks(self) -> Json:
         """The public keys (a JSON Web Key Set) with which the cluster's ServiceAccount tokens are verified.
 

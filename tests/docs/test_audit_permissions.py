@@ -15,12 +15,7 @@ from tests.docs import staging
 
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 POLICY = staging.iam_policy(staging.PERMISSIONS / "audit-policy.json")
-RULES = tuple(
-    Rule((verb,), (resource,), groups=rule.groups)
-    for rule in staging.rules(staging.PERMISSIONS / "audit-rbac.yaml")
-    for verb in rule.verbs
-    for resource in rule.resources
-)
+RULES = staging.single_rules(staging.PERMISSIONS / "audit-rbac.yaml")
 Audit = Callable[[], bool]
 
 
@@ -28,7 +23,8 @@ Audit = Callable[[], bool]
 def audit(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Audit:
-    """Whether an audit as the limited caller reads all there is: no note says that something was not."""
+    """Whether audits as the limited caller read all there is: no note says that something was not."""
+    staging.look_at_aws_auth(sandbox)
     staging.bind(sandbox, "backend", ["app"], READ_ONLY)
     staging.client(sandbox, "eks").create_pod_identity_association(
         clusterName=staging.CLUSTER,
@@ -41,8 +37,12 @@ def audit(
         monkeypatch.setenv(name, value)
 
     def complete() -> bool:
+        whole = ["audit", "-q", "-o", "json"]
+        return all(without_notes(*whole, *more) for more in ((), ("--service-account", "backend/app")))
+
+    def without_notes(*arguments: str) -> bool:
         capsys.readouterr()
-        code = run(["audit", "-q", "-o", "json"])
+        code = run([*arguments])
         found: dict[str, Any] = json.loads(capsys.readouterr().out)
         return code == 0 and found["metadata"]["notes"] == []
 

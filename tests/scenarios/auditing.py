@@ -15,6 +15,7 @@ from irsa_cli.sandbox import ClusterSpec, RoleSpec, Sandbox
 from tests.support.eks import bearer
 from tests.support.estates import (
     DECLARED,
+    OPEN_TO_ALL,
     PODS,
     READ,
     SA,
@@ -26,6 +27,12 @@ from tests.support.estates import (
 )
 from tests.support.kubeclient import MERGE_PATCH, KubeClient
 
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+KINDS = {
+    "ServiceAccount": "/api/v1",
+    "Pod": "/api/v1",
+    **dict.fromkeys(("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"), RBAC),
+}
 CLUSTERS = ("shop-prod", "shop-dev", "tools")
 NEVER_USED = "w24"
 """The sandbox's roles were made just now."""
@@ -65,6 +72,12 @@ def plant(sandbox: Sandbox, tight: int = 100) -> dict[str, str]:
         "shop-prod", "ok", {f"tight{number}": _annotated(f"tight{number}") for number in range(tight)}
     )
     sandbox.put_service_accounts("shop-dev", "prod", {"w18": _annotated("w18")})
+    with _kube(sandbox, "shop-dev") as kube:
+        for kind, bodies in OPEN_TO_ALL.items():
+            for body in bodies:
+                place = body["metadata"].get("namespace")
+                path = f"{RBAC}/namespaces/{place}" if place else RBAC
+                assert kube.create(f"{path}/{kind.lower()}s", body).status == 201
     for name, given in (("w31", "other"), ("by-association", "w21-free")):
         eks.create_pod_identity_association(
             clusterName="shop-prod", namespace="prod", serviceAccount=name, roleArn=arn_of(given)
@@ -126,12 +139,22 @@ def _write_cluster(sandbox: Sandbox, eks: Any, name: str, folder: Path) -> None:
     for place, item in enumerate(listed["associations"]):
         found = eks.describe_pod_identity_association(clusterName=name, associationId=item["associationId"])
         _write(folder / f"association-{place}.json", found)
+    _write_entries(eks, name, folder)
     with _kube(sandbox, name) as kube:
-        for kind in ("ServiceAccount", "Pod"):
-            found = kube.request("GET", f"/api/v1/{kind.lower()}s").body
+        for kind, path in KINDS.items():
+            found = kube.request("GET", f"{path}/{kind.lower()}s").body
             # kubectl says of each object what it is; the API says it of the list only.
             items = [{"kind": kind, **item} for item in found["items"]]
             _write(folder / f"{kind}.json", {"kind": f"{kind}List", "items": items})
+
+
+def _write_entries(eks: Any, name: str, folder: Path) -> None:
+    listed = eks.list_access_entries(clusterName=name)
+    _write(folder / "entries.json", listed)
+    for place, arn in enumerate(listed["accessEntries"]):
+        asked = {"clusterName": name, "principalArn": arn}
+        _write(folder / f"entry-{place}.json", eks.describe_access_entry(**asked))
+        _write(folder / f"policies-{place}.json", eks.list_associated_access_policies(**asked))
 
 
 def _write(path: Path, document: Any) -> None:

@@ -14,6 +14,7 @@ from irsa_cli.core.inventory.audit.estate import (
     Estate,
 )
 from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.inventory.rbac.objects import RBAC_GROUP, rbac_objects
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
 
@@ -237,8 +238,26 @@ def planted() -> Iterator[Planted]:
     yield plant("w31", admits("shop-prod", f"{SA}prod:w31"), breaks="shadowed-by-pod-identity=low")
 
 
-BESIDE = ("node-role-fallback", "provider-without-cluster", "role-gone")
+BESIDE = ("node-role-fallback", "provider-without-cluster", "role-gone", "everybody-may-become")
 """What else is planted, and is about no role."""
+OPEN_TO_ALL: dict[str, list[dict[str, Any]]] = {
+    "Role": [],
+    "ClusterRole": [
+        {
+            "metadata": {"name": "runner"},
+            "rules": [{"verbs": ["create"], "apiGroups": [""], "resources": ["pods"]}],
+        }
+    ],
+    "RoleBinding": [
+        {
+            "metadata": {"name": "everybody", "namespace": "prod"},
+            "roleRef": {"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": "runner"},
+            "subjects": [{"apiGroup": RBAC_GROUP, "kind": "Group", "name": "system:authenticated"}],
+        }
+    ],
+    "ClusterRoleBinding": [],
+}
+"""RBAC of shop-dev: whoever the cluster knows may make pods in the namespace prod."""
 DECLARED = ("w11", "w12", "w13", "w15", "w16", "w18", "w19", "w20", "w24", "w27", "w28", "w31")
 
 
@@ -266,7 +285,7 @@ def account_with_risks(tight: int = 100) -> Estate:
         associations=associations,
         pods={"prod/silent": 2, "prod/w18": 1, "kube-system/x": 9, "prod/by-association": 1},
     )
-    development = cluster("shop-dev", account("w18", "w18"))
+    development = cluster("shop-dev", account("w18", "w18"), rbac=rbac_objects(OPEN_TO_ALL))
     third = cluster("tools")
     found = estate(roles, (production, development, third))
     dead = {provider_of("dead"): (STS,)}

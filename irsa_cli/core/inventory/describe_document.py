@@ -6,7 +6,7 @@ docs/reference/output.schema.json describes the JSON, and is a promise to script
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.doctor.facts import Association
@@ -19,6 +19,7 @@ from irsa_cli.core.inventory.list_document import (
     role_json,
     time_json,
 )
+from irsa_cli.core.inventory.rbac.report import InKubernetes
 from irsa_cli.core.inventory.restarts import PodIdentity, restart_commands
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
@@ -63,6 +64,8 @@ class Description:
     boundary: Policy | None = None
     pods: tuple[PodIdentity, ...] | Unreadable = ()
     association: Association | Unreadable | None = None
+    kubernetes: InKubernetes = field(default_factory=InKubernetes)
+    """What it may do in its cluster, and who may become it."""
     reach: Reach = PLAIN
     """How commands to paste reach the same cluster."""
 
@@ -95,6 +98,8 @@ class Description:
             for policy in documents
             if isinstance(policy.document, Unreadable)
         ]
+        if unseen := self.kubernetes.unseen:
+            hidden.append(f"what it may do in Kubernetes, or who may become it: {'; '.join(unseen)}")
         return tuple(dict.fromkeys(hidden))
 
     def to_json(self) -> dict[str, Any]:
@@ -115,6 +120,7 @@ class Description:
             "provider": self._provider_json(),
             "pods": None if isinstance(self.pods, Unreadable) else [pod_json(item) for item in self.pods],
             "restart": list(self.restart),
+            "kubernetes": self.kubernetes.to_json(),
         }
 
     def _role_json(self) -> dict[str, Any]:

@@ -7,23 +7,29 @@ not is part of what is returned.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from irsa_cli.aws import account, details
 from irsa_cli.aws.session import AwsSession, WireLog
-from irsa_cli.core.inventory.audit.estate import AuditedAccount, AuditedAssociation, AuditedCluster, Estate
+from irsa_cli.core.inventory.audit.estate import AuditedCluster, Estate
 from irsa_cli.core.inventory.audit.objects import audited_account, pods_of
 from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.inventory.rbac.objects import RbacObjects
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, connect
+from irsa_cli.usecases.read.rbac import read_access, read_rbac
 from irsa_cli.usecases.read.readable import read
+
+if TYPE_CHECKING:
+    from irsa_cli.kube.client import Kube
 
 PARALLEL = 4
 """Clusters that are read at the same time."""
@@ -34,6 +40,7 @@ class LiveSource:
     """Which account and clusters. `clusters` are named ones, else all of the regions are looked for.
 
     `regions` are those beside the caller's own; `readers` roles by which the IAM of other accounts is read.
+    `principals`: also read which IAM principals get into the clusters, some calls for each of them.
     """
 
     clusters: tuple[str, ...] = ()
@@ -41,6 +48,7 @@ class LiveSource:
     profile: str | None = None
     assume_role: str | None = None
     readers: tuple[str, ...] = ()
+    principals: bool = False
 
 
 def read_live(source: LiveSource, log: WireLog) -> Estate:
@@ -135,26 +143,30 @@ def _in_region(source: LiveSource, session: AwsSession, log: WireLog) -> _Region
 def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -> AuditedCluster:
     target = Target(name, session.region, source.profile, source.assume_role)
     connection = connect(target, kube=True, log=log, check=lambda aws: None)
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(4) as pool:
         _ = connection.aws.client("eks")
         associations = pool.submit(read, lambda: account.associations(connection.aws.client("eks"), name))
         kube = read(lambda: connection.kube)
+        access = pool.submit(read_access, connection) if source.principals else None
         if isinstance(kube, Unreadable):
-            return _of(connection, kube, kube, associations.result())
-        pods = pool.submit(read, lambda: pods_of(kube.pods()))
-        accounts = read(lambda: tuple(map(audited_account, kube.service_accounts())))
-        return _of(connection, accounts, pods.result(), associations.result())
+            unread = RbacObjects(kube, kube, kube, kube)
+            found = replace(_of(connection), accounts=kube, pods=kube, rbac=unread)
+        else:
+            found = _of_objects(connection, kube, pool)
+        found = replace(found, associations=associations.result())
+        return replace(found, access=access.result()) if access else found
 
 
-def _of(
-    connection: Connection,
-    accounts: tuple[AuditedAccount, ...] | Unreadable,
-    pods: Mapping[str, int] | Unreadable,
-    associations: tuple[AuditedAssociation, ...] | Unreadable,
-) -> AuditedCluster:
+def _of_objects(connection: Connection, kube: Kube, pool: ThreadPoolExecutor) -> AuditedCluster:
+    pods = pool.submit(read, lambda: pods_of(kube.pods()))
+    rbac = pool.submit(read_rbac, kube)
+    accounts = read(lambda: tuple(map(audited_account, kube.service_accounts())))
+    return replace(_of(connection), accounts=accounts, pods=pods.result(), rbac=rbac.result())
+
+
+def _of(connection: Connection) -> AuditedCluster:
     cluster = connection.cluster
-    where = (cluster.name, cluster.issuer, cluster.region, cluster.account, cluster.arn)
-    return AuditedCluster(*where, accounts, pods, associations)
+    return AuditedCluster(cluster.name, cluster.issuer, cluster.region, cluster.account, cluster.arn)
 
 
 def _with_clusters(found: Estate, regions: Iterable[_Region]) -> Estate:

@@ -6,7 +6,7 @@ What follows is found in `irsa_cli.core.inventory.audit`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -52,7 +52,9 @@ def audit(request: Request, log: WireLog) -> AuditReport:
     """Audit an account; raises `IrsaError` when nothing can be read."""
     ignores = read_project(Path.cwd()).ignores
     baseline = _baseline(request.baseline) if request.baseline else frozenset()
-    found = Audit(request.source.read(log), request.scope)
+    # Which IAM principals get into a cluster matters where it is asked who may become one ServiceAccount.
+    live = replace(request.source.live, principals=bool(request.scope.account))
+    found = Audit(replace(request.source, live=live).read(log), request.scope)
     _check(found)
     today = (found.estate.now or datetime.now(timezone.utc)).date()
     selection = select(

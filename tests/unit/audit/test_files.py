@@ -54,6 +54,18 @@ OBJECTS = {
         },
     ],
 }
+RBAC = {
+    "kind": "List",
+    "items": [
+        {"kind": kind, "metadata": {"name": "r", "namespace": "prod"}, **more}
+        for kind, more in (
+            ("Role", {"rules": None}),
+            ("ClusterRole", {"rules": [{"verbs": ["create"], "apiGroups": [""], "resources": ["pods"]}]}),
+            ("RoleBinding", {"roleRef": {"kind": "ClusterRole", "name": "r"}, "subjects": None}),
+            ("ClusterRoleBinding", {"roleRef": {"kind": "ClusterRole", "name": "gone"}}),
+        )
+    ],
+}
 ASSOCIATIONS = {"associations": [{"namespace": "prod", "serviceAccount": "app", "associationId": "a-1"}]}
 
 
@@ -65,7 +77,7 @@ def estate(*documents: Any, folder: str = "") -> Estate:
 def test_the_documents_of_a_cluster_and_an_account() -> None:
     providers = {"OpenIDConnectProviderList": [{"Arn": provider_of("c")}]}
     one = {"Url": issuer_of("c"), "ClientIDList": ["sts.amazonaws.com"]}
-    found = estate(ROLES, CLUSTER, OBJECTS, ASSOCIATIONS, providers, one, {"clusters": ["c"]})
+    found = estate(ROLES, CLUSTER, OBJECTS, RBAC, ASSOCIATIONS, providers, one, {"clusters": ["c"]})
     (role,) = found.roles
     assert (role.arn, role.attached, role.tags) == (arn_of("r"), (READ,), {"a": "b"})
     assert role.last_used is not None
@@ -86,7 +98,7 @@ def test_the_documents_of_a_cluster_and_an_account() -> None:
 def test_what_no_file_has_is_not_called_fine() -> None:
     audit = Audit(estate(ROLES, CLUSTER))
     assert [item.rule.id for item in audit.risks] == ["no-subject"]
-    assert len(audit.unseen) == 4
+    assert len(audit.unseen) == 5
     assert all("no file has them" in line for line in audit.unseen[1:])
 
 
@@ -133,6 +145,10 @@ ANY = st.recursive(
             "association",
             "cluster",
             "clusters",
+            "accessEntries",
+            "accessEntry",
+            "associatedAccessPolicies",
+            "data",
             "OpenIDConnectProviderList",
             "ClientIDList",
         ]

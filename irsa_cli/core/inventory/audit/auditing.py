@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from heapq import nsmallest
@@ -10,9 +10,11 @@ from heapq import nsmallest
 from irsa_cli.core.inventory.audit.declared import Declared
 from irsa_cli.core.inventory.audit.drift import UNUSED_DAYS, Drift
 from irsa_cli.core.inventory.audit.estate import Estate
+from irsa_cli.core.inventory.audit.in_cluster import InCluster
 from irsa_cli.core.inventory.audit.reach import Reachable
 from irsa_cli.core.inventory.audit.trusts import Trusts
 from irsa_cli.core.inventory.audit.ways import Way
+from irsa_cli.core.inventory.rbac.report import InKubernetes
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.trust.rules.rule import ORDER, Area, Risk
 
@@ -43,10 +45,30 @@ class Audit:
     def risks(self) -> tuple[Risk, ...]:
         """All risks in the scope: by severity, then by rule, role and place."""
         found = [self._whom(item) for item in self._all() if self._is_asked(item)]
+        found += self.in_cluster.risks(self.scope.account, self.scope.role)
         return tuple(sorted(found, key=_place))
 
+    @cached_property
+    def in_cluster(self) -> InCluster:
+        """Who may become which ServiceAccount by rights in its cluster."""
+        return InCluster(self.estate, self.reach, self._trusts)
+
+    @cached_property
+    def _trusts(self) -> Trusts:
+        return Trusts(self.estate)
+
+    @cached_property
+    def in_kubernetes(self) -> Mapping[str, InKubernetes]:
+        """The ServiceAccount that is asked about in each cluster that has it, by the cluster's name."""
+        subject = "system:serviceaccount:" + self.scope.account.replace("/", ":", 1)
+        return {
+            cluster.name: self.in_cluster.of(cluster, self.scope.account)
+            for cluster in self.estate.clusters
+            if subject in self.reach.index(cluster).accounts
+        }
+
     def _all(self) -> Iterator[Risk]:
-        yield from Trusts(self.estate).risks()
+        yield from self._trusts.risks()
         yield from Declared(self.estate, self.reach).risks()
         yield from Drift(self.estate, self.reach, self.scope.unused_days).risks()
 
@@ -73,7 +95,14 @@ class Audit:
     @cached_property
     def unseen(self) -> tuple[str, ...]:
         """What was not read, and so is not called fine."""
-        return tuple(dict.fromkeys([*self.estate.unseen, *self._unread(), *Trusts(self.estate).too_large()]))
+        lines = [*self.estate.unseen, *self._unread(), *self._rights_unread(), *self._trusts.too_large()]
+        return tuple(dict.fromkeys(lines))
+
+    def _rights_unread(self) -> Iterator[str]:
+        for cluster in self.estate.clusters:
+            principals = cluster.access.unseen if self.scope.account else ()
+            for line in (*cluster.rbac.unseen, *principals):
+                yield f"cluster {cluster.name}: {line}"
 
     def _unread(self) -> Iterator[str]:
         if self.estate.providers is None:

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from irsa_cli.core.inventory.audit.estate import AuditedAssociation, AuditedCluster, Estate
 from irsa_cli.core.inventory.audit.objects import audited_account, pods_of
 from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.inventory.rbac.documents import RbacFiles
 from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document, as_list
@@ -46,6 +47,7 @@ class _Cluster:
     accounts: list[Json] | None = None
     pods: list[Json] | None = None
     associations: list[Json] | None = None
+    rbac: RbacFiles = field(default_factory=RbacFiles)
 
 
 @dataclass
@@ -104,7 +106,9 @@ def _parsed(file: AuditFile) -> Json:
 _KNOWN = (
     "expected the output of aws iam get-account-authorization-details, list-open-id-connect-providers or"
     " get-open-id-connect-provider, aws eks describe-cluster, list-clusters, list-pod-identity-associations"
-    " or describe-pod-identity-association, or kubectl get sa,pods -A -o json"
+    " or describe-pod-identity-association, list-access-entries, describe-access-entry or"
+    " list-associated-access-policies, or kubectl get"
+    " sa,pods,roles,rolebindings,clusterroles,clusterrolebindings -A -o json"
 )
 
 
@@ -151,6 +155,7 @@ def _take_objects(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> N
         cluster.accounts = [*(cluster.accounts or ()), *accounts]
     if pods or "PodList" in kinds:
         cluster.pods = [*(cluster.pods or ()), *pods]
+    cluster.rbac.take_objects(items, kinds)
 
 
 def _take_associations(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
@@ -172,6 +177,10 @@ def _take_names(found: _Gathered, _: _Cluster, __: str, document: Json) -> None:
     found.listed = [*(found.listed or ()), *map(str, as_list(document["clusters"]))]
 
 
+def _take_config_map(_: _Gathered, cluster: _Cluster, __: str, document: Json) -> None:
+    cluster.rbac.take_config_map(document)
+
+
 _FORMS: dict[str, Callable[[_Gathered, _Cluster, str, Json], None]] = {
     "RoleDetailList": _take_roles,
     "OpenIDConnectProviderList": _take_providers,
@@ -181,6 +190,10 @@ _FORMS: dict[str, Callable[[_Gathered, _Cluster, str, Json], None]] = {
     "association": _take_association,
     "cluster": _take_cluster,
     "clusters": _take_names,
+    "data": _take_config_map,
+    "accessEntries": lambda _, cluster, __, document: cluster.rbac.take_listed(document),
+    "accessEntry": lambda _, cluster, __, document: cluster.rbac.take_entry(document),
+    "associatedAccessPolicies": lambda _, cluster, __, document: cluster.rbac.take_policies(document),
 }
 
 
@@ -256,7 +269,7 @@ def _providers(found: _Gathered) -> dict[str, tuple[str, ...] | None] | None:
 def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
     for gathered in found.clusters.values():
         said = (gathered.described, gathered.accounts, gathered.pods, gathered.associations)
-        if not any(item not in (None, {}) for item in said):
+        if not any(item not in (None, {}) for item in said) and gathered.rbac.is_empty:
             continue
         described = gathered.described
         arn = str(described.get("arn", ""))
@@ -271,7 +284,15 @@ def _clusters(found: _Gathered) -> Iterator[AuditedCluster]:
             NOT_GIVEN if gathered.accounts is None else tuple(_of(found, gathered.accounts, audited_account)),
             NOT_GIVEN if gathered.pods is None else _pods(found, gathered.pods),
             NOT_GIVEN if gathered.associations is None else _associations(found, gathered.associations),
+            gathered.rbac.rbac,
+            gathered.rbac.access(_mode(described)),
         )
+
+
+def _mode(described: Json) -> str:
+    """How the cluster lets IAM principals in, '' where no file says it."""
+    config = described.get("accessConfig")
+    return str(config.get("authenticationMode", "")) if isinstance(config, dict) else ""
 
 
 def _of(found: _Gathered, items: Iterable[Json], read: Callable[[Any], T]) -> Iterator[T]:

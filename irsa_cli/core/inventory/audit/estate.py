@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import cached_property
 
 from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.inventory.rbac.objects import RbacObjects
+from irsa_cli.core.inventory.rbac.principals import ClusterAccess
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust.rules.context import KnownCluster
@@ -59,7 +61,8 @@ class AuditedCluster:
     """A cluster, as far as it was read; its name is the only one among those that were.
 
     `pods` counts the living pods of each ServiceAccount (namespace/name). `issuer` is '' where it is not
-    known, as in files that do not say it: then its tokens are no provider's.
+    known, as in files that do not say it: then its tokens are no provider's. `access` are the IAM principals
+    that get into it; where nobody has asked for them, there are none.
     """
 
     name: str
@@ -70,6 +73,8 @@ class AuditedCluster:
     accounts: tuple[AuditedAccount, ...] | Unreadable = ()
     pods: Mapping[str, int] | Unreadable = field(default_factory=dict)
     associations: tuple[AuditedAssociation, ...] | Unreadable = ()
+    rbac: RbacObjects = field(default_factory=RbacObjects)
+    access: ClusterAccess = field(default_factory=ClusterAccess)
 
     @cached_property
     def host_path(self) -> str:

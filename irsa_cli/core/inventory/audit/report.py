@@ -73,8 +73,21 @@ class AuditReport:
                 "inBaseline": self.selection.known,
                 "accepted": accepted,
                 **paths,
+                **self._in_kubernetes(named),
             },
         )
+
+    def _in_kubernetes(self, arns: Arns) -> dict[str, Any]:
+        """The ServiceAccount that was asked about, in each cluster that has it."""
+        if self.audit is None or not self.audit.scope.account:
+            return {}
+        account = account_json(self.audit.scope.account)
+        return {
+            "kubernetes": [
+                {"cluster": _cluster_json(name, arns), "serviceAccount": account, **found.to_json()}
+                for name, found in self.audit.in_kubernetes.items()
+            ]
+        }
 
 
 Arns = Mapping[str, str]

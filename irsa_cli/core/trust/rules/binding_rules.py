@@ -49,6 +49,16 @@ ANNOTATED_REFUSED = _rule(
     f"{_EKS}/associate-service-account-role.html",
     before={**_NOTED, "role": {"arn": _ROLE, "admits": []}},
 )
+BROAD_GROUP = _rule(
+    "everybody-may-become",
+    Severity.HIGH,
+    "Everybody in a cluster, or nearly so, may become a ServiceAccount that has a role.",
+    "Who makes a pod or a token of a ServiceAccount, or enters its pod, has its AWS role.",
+    "bind the role to those who need it, and not to a group that everybody is in",
+    "https://kubernetes.io/docs/concepts/security/rbac-good-practices/",
+    before={"roleBinding": {"subjects": ["Group system:authenticated"], "allows": "create pods"}, **_SOUND},
+    after={"roleBinding": {"subjects": ["Group deployers"], "allows": "create pods"}, **_SOUND},
+)
 ROLE_GONE = _rule(
     "role-gone",
     Severity.LOW,
@@ -131,6 +141,7 @@ UNUSED = _rule(
 )
 
 BINDING_RULES = (
+    BROAD_GROUP,
     ADMITTED_NOT_ANNOTATED,
     SUBJECT_GONE,
     ANNOTATED_REFUSED,
