@@ -47,7 +47,7 @@ class Trusts:
         )
         if not (found := judge(role.trust, context)):
             return ()
-        much = self._power(role)
+        much = self.power(role)
         return tuple(item.behind(much) for item in found)
 
     @cached_property
@@ -57,7 +57,8 @@ class Trusts:
         found = {arn: self.estate.cluster_of(arn) for arn in named | set(self.estate.providers or ())}
         return {arn: cluster.known for arn, cluster in found.items() if cluster is not None}
 
-    def _power(self, role: BoundRole) -> str:
+    def power(self, role: BoundRole) -> str:
+        """What is much of what a role may do, in words; '' where nothing is."""
         documents = {name: granted(document) for name, document in sorted(role.documents.items())}
         for arn in role.attached:
             documents[arn] = self._of_policy(arn)
