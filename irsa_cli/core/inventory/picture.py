@@ -49,13 +49,15 @@ class Picture:
         ways = []
         for arn, number in numbers.items():
             for way in self._ways(arn):
-                names = frozenset((way.cluster, name) for name in way.accounts)
-                ways.append([number, crowds.of(names), way.by.value, way.statement, list(way.conditions)])
+                crowd = crowds.of((way.cluster, way.accounts))
+                ways.append([number, crowd, way.by.value, way.statement, list(way.conditions)])
         made = [
             {**self._role_json(arn), "policies": [policies.of(item) for item in self._policies(arn)]}
             for arn in numbers
         ]
-        members = [sorted(accounts.of(item) for item in sorted(names)) for names in crowds.places]
+        members = [
+            [accounts.of((cluster, name)) for name in sorted(names)] for cluster, names in crowds.places
+        ]
         return {
             "accounts": [[cluster, *name.split("/", 1)] for cluster, name in accounts.places],
             "crowds": members,
