@@ -190,6 +190,9 @@ def test_each_form_that_pipelines_read(irsa: Irsa) -> None:
     assert len(log["results"]) == count
     rules = [rule["id"] for rule in log["tool"]["driver"]["rules"]]
     assert all(rules[item["ruleIndex"]] == item["ruleId"] for item in log["results"])
+    names = {rule["name"] for rule in log["tool"]["driver"]["rules"]}
+    assert len(names) == len(rules)
+    assert all(name.isalnum() for name in names)
     suite = ElementTree.fromstring(irsa("audit", "-o", "junit").out)[0]
     broken = {item["id"] for item in irsa("audit", "-o", "json").json["items"]}
     assert suite.get("failures") == str(len(broken))
