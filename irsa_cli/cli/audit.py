@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from irsa_cli.core.inventory.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import Request
 
-FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown")
+FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown", "html")
 LEVELS = ("low", "medium", "high", "critical")
 _EPILOG = """
 \b
@@ -24,6 +24,7 @@ Examples:
   irsa audit -c prod -c staging --min-severity medium
   irsa audit --service-account backend/s3-reader
   irsa audit --from account/ -o sarif > audit.sarif
+  irsa audit -o html > audit.html
   irsa audit -o json > baseline.json; irsa audit --baseline baseline.json --fail-on high
   irsa audit --explain no-subject
 """
@@ -158,6 +159,10 @@ def _show(report: AuditReport, speaking: Speaking) -> None:
             put(line)
     elif speaking.output in ("json", "yaml"):
         show_document(report.envelope(), speaking.output)
+    elif speaking.output == "html":
+        from irsa_cli.cli.audit_page.page import as_html
+
+        click.echo(as_html(report), nl=False)
     else:
         click.echo(audit_reports.FORMS[speaking.output](report), nl=False)
     for note in report.notes:

@@ -139,6 +139,7 @@ def as_sarif(report: AuditReport) -> str:
         "tool": {
             "driver": {
                 "name": "irsa",
+                "fullName": f"irsa audit {__version__}",
                 "version": __version__,
                 "rules": [_rule(rule) for rule in RULES.values()],
             }
@@ -154,6 +155,7 @@ def as_sarif(report: AuditReport) -> str:
 def _rule(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id,
+        "name": f"Audit{rule.id.title().replace('-', '')}",
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.reason},
         "help": {"text": f"{rule.reason} To fix: {rule.fix}."},

@@ -106,6 +106,18 @@ def test_one_line_each_the_most_severe_first(irsa: Irsa) -> None:
     assert "    to fix: name the ServiceAccounts" in told
 
 
+def test_as_a_page_with_everything_in_it(irsa: Irsa) -> None:
+    ran = irsa("audit", "-o", "html")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("<!doctype html>")
+    data = json.loads(ran.out.partition('id="data">')[2].partition("</script>")[0])
+    risks = sorted((item["role"], item["rule"], item["severity"]) for item in data["risks"])
+    assert risks == expected()
+    one = irsa("audit", "--role", arn_of("w8"), "-o", "html").out
+    picture = json.loads(one.partition('id="data">')[2].partition("</script>")[0])["picture"]
+    assert [item["arn"] for item in picture["roles"]] == [arn_of("w8")]
+
+
 def test_a_role_and_a_service_account(irsa: Irsa) -> None:
     ran = irsa("audit", "--role", arn_of("w8"), "-o", "json")
     assert [item["id"] for item in ran.json["items"]] == ["every-name"]
@@ -179,6 +191,9 @@ def test_each_form_that_pipelines_read(irsa: Irsa) -> None:
     assert len(log["results"]) == count
     rules = [rule["id"] for rule in log["tool"]["driver"]["rules"]]
     assert all(rules[item["ruleIndex"]] == item["ruleId"] for item in log["results"])
+    names = {rule["name"] for rule in log["tool"]["driver"]["rules"]}
+    assert len(names) == len(rules)
+    assert all(name.isalnum() for name in names)
     suite = ElementTree.fromstring(irsa("audit", "-o", "junit").out)[0]
     broken = {item["id"] for item in irsa("audit", "-o", "json").json["items"]}
     assert suite.get("failures") == str(len(broken))

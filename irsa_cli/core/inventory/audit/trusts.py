@@ -58,7 +58,7 @@ class Trusts:
         return {arn: cluster.known for arn, cluster in found.items() if cluster is not None}
 
     def power(self, role: BoundRole) -> str:
-        """What of a role's permissions is much, '' where nothing is."""
+        """What is much of what a role may do, in words; '' where nothing is."""
         documents = {name: granted(document) for name, document in sorted(role.documents.items())}
         for arn in role.attached:
             documents[arn] = self._of_policy(arn)

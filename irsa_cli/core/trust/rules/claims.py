@@ -25,6 +25,11 @@ from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 _ALWAYS = ("aws:securetransport", "aws:viaawsservice")
 """What holds for every token that STS is shown."""
+_FOR_AWS = frozenset((DEFAULT_AUDIENCE, "openshift"))
+"""The audiences of tokens that are made for AWS: OpenShift on AWS gives its operators its own one.
+
+rosa's providers take both, and its trust policies test the subject only.
+"""
 
 
 def of_claims(
@@ -55,8 +60,8 @@ def of_claims(
 def _audience(
     look: Look, index: int, item: Statement, subject: str, accepted: Collection[str] | None
 ) -> Iterator[Risk]:
-    if accepted is not None and len(accepted) < 2:
-        return  # The provider takes one audience only: STS refuses all others before it asks the policy.
+    if accepted is not None and (len(accepted) < 2 or _FOR_AWS.issuperset(accepted)):
+        return  # STS refuses all other audiences before it asks the policy.
     name, place = name_of(index, item), place_of(index, "Condition")
     if index in look.admitting(subject, NO_AUDIENCE):
         reason = (

@@ -18,8 +18,12 @@ _HAD = re.compile(
     r"|[^/]+\.(?:github\.io|gitlab\.io|pages\.dev|netlify\.app|vercel\.app|herokuapp\.com|azurewebsites\.net)"
 )
 """Hosts on which a name is free again when its owner deletes it. CloudFront draws its names: not here."""
-_KEPT = ("rh-oidc.s3.us-east-1.amazonaws.com",)
-"""Buckets of those who run clusters for others: Red Hat's, of OpenShift on AWS."""
+_KEPT = ("rh-oidc.s3.us-east-1.amazonaws.com", "rh-oidc-staging.s3.us-east-1.amazonaws.com")
+"""Buckets of those who run clusters for others: Red Hat's, of OpenShift on AWS.
+
+A bucket of one's own (rosa's unmanaged configuration, kOps' discovery store) is no such: whether it is still
+there is not to be seen in IAM, and the tokens of its next owner are as good as those of the first.
+"""
 
 
 def of_providers(document: Mapping[str, Any], context: TrustContext) -> Iterator[Risk]:
