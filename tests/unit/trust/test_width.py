@@ -253,7 +253,7 @@ def test_what_the_role_may_do_makes_it_worse() -> None:
         (found,) = wide(statement, power=power([ADMIN]), role="arn:r")
         assert found.severity is after
         assert found.reason.endswith(", and behind it is AdministratorAccess")
-        assert found.to_json()["role"] == "arn:r"
+        assert found.to_json()["role"] == {"arn": "arn:r"}
 
 
 def test_the_worst_comes_first_and_each_provider_is_looked_at() -> None:
