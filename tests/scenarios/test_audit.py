@@ -69,7 +69,8 @@ def expected() -> list[tuple[str, str, str]]:
         if item.role.name != NEVER_USED
     ]
     lost = (arn_of("no-such-role"), "role-gone", "low")
-    return sorted([*risks, lost, ("", "provider-without-cluster", "low")])
+    beside = [("", "provider-without-cluster", "low"), ("", "annotation-no-role", "medium")]
+    return sorted([*risks, lost, *beside])
 
 
 def test_every_planted_risk_is_found_and_nothing_else(irsa: Irsa, account: Sandbox) -> None:
