@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.audit_options import source_options
+from irsa_cli.cli.audit_options import LEVELS, risk_options, source_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, filled
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from irsa_cli.core.inventory.audit.report import AuditReport
     from irsa_cli.usecases.audit.run import Request
 
-FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown", "html")
-LEVELS = ("low", "medium", "high", "critical")
 _EPILOG = """
 \b
 Examples:
@@ -53,24 +51,12 @@ Examples:
     default=90,
     help="Days after which a role counts as unused. [default: 90]",
 )
-@click.option(
-    "--min-severity",
-    cls=Once,
-    type=click.Choice(LEVELS),
-    default="low",
-    help="Show nothing below it. [default: low]",
-)
+@risk_options("html")
 @click.option(
     "--fail-on",
     cls=Once,
     type=click.Choice(LEVELS),
     help="Exit 5 when a risk of this severity or a worse one is shown.",
-)
-@click.option(
-    "--baseline",
-    cls=Once,
-    type=click.Path(exists=True, dir_okay=False),
-    help="Show only what is not in this file, an earlier audit's -o json.",
 )
 @click.option(
     "--explain",
@@ -79,15 +65,6 @@ Examples:
     metavar="RULE",
     help="Explain one rule, and ask nobody; 'all' lists them.",
 )
-@click.option(
-    "-o",
-    "--output",
-    cls=Once,
-    type=click.Choice(FORMATS),
-    default="text",
-    help="Form of the result on standard output. [default: text]",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the evidence, and each call to AWS and Kubernetes.")
 def command(**options: Any) -> int:
     """Find out which pods can become which role in a whole account, and what of it is unsafe.
@@ -148,27 +125,22 @@ def _run(request: Request, speaking: Speaking) -> AuditReport:
 
 
 def _show(report: AuditReport, speaking: Speaking) -> None:
-    from irsa_cli.cli import audit_render, audit_reports
-    from irsa_cli.cli.render import show_document
-    from irsa_cli.cli.verify_render import messages
-    from irsa_cli.cli.wording import put, say
-    from irsa_cli.core.verification.report import VerificationReport
+    from irsa_cli.cli import audit_render
+    from irsa_cli.cli.audit_reports import show_report
 
-    if speaking.output == "text":
-        for line in audit_render.lines(report, evidence=speaking.verbose) if report.audit else ():
-            put(line)
-    elif speaking.output in ("json", "yaml"):
-        show_document(report.envelope(), speaking.output)
-    elif speaking.output == "html":
-        from irsa_cli.cli.audit_page.page import as_html
+    if speaking.output == "html":
+        _show_page(report)
+        return
+    lines = audit_render.lines(report, evidence=speaking.verbose) if report.audit else iter(())
+    show_report(report, lines, speaking.output)
 
-        click.echo(as_html(report), nl=False)
-    else:
-        click.echo(audit_reports.FORMS[speaking.output](report), nl=False)
-    for note in report.notes:
-        say(f"Note: {note}", err=True)
-    for line in messages(VerificationReport(None, error=report.error)):
-        say(line, err=True)
+
+def _show_page(report: AuditReport) -> None:
+    from irsa_cli.cli.audit_page.page import as_html
+    from irsa_cli.cli.audit_reports import show_messages
+
+    click.echo(as_html(report), nl=False)
+    show_messages(report)
 
 
 def _explain(identifier: str, output: str) -> int:

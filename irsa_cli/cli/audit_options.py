@@ -1,4 +1,4 @@
-"""The options that `irsa audit` and `irsa who-can` share: which account, live or from files."""
+"""The options that `irsa audit`, `irsa who-can` and `irsa lint` share: accounts, risks, forms."""
 
 from __future__ import annotations
 
@@ -15,11 +15,56 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown")
+LEVELS = ("low", "medium", "high", "critical")
+
+
+def risk_options(*more: str) -> Callable[[F], F]:
+    """Which risks are shown, and in which form, `more` ones among them; `--fail-on` is each command's own."""
+
+    def decorated(function: F) -> F:
+        for decorate in reversed((*_RISK_OPTIONS, _output_option(more), _QUIET)):
+            function = decorate(function)
+        return function
+
+    return decorated
+
+
 def source_options(function: F) -> F:
     """Where the account is read from."""
     for decorate in reversed(_OPTIONS):
         function = decorate(function)
     return function
+
+
+_RISK_OPTIONS: list[Callable[[Any], Any]] = [
+    click.option(
+        "--min-severity",
+        cls=Once,
+        type=click.Choice(LEVELS),
+        default="low",
+        help="Show nothing below it. [default: low]",
+    ),
+    click.option(
+        "--baseline",
+        cls=Once,
+        type=click.Path(exists=True, dir_okay=False),
+        help="Show only what is not in this file, an earlier run's -o json.",
+    ),
+]
+
+_QUIET: Callable[[Any], Any] = click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
+
+
+def _output_option(more: tuple[str, ...]) -> Callable[[Any], Any]:
+    return click.option(
+        "-o",
+        "--output",
+        cls=Once,
+        type=click.Choice((*FORMATS, *more)),
+        default="text",
+        help="Form of the result on standard output. [default: text]",
+    )
 
 
 _OPTIONS: list[Callable[[Any], Any]] = [

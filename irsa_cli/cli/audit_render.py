@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.kubernetes_render import may_lines, taker_lines
-from irsa_cli.core.inventory.audit.report import AuditReport, WhoCanReport
+from irsa_cli.core.inventory.audit.report import AuditReport, RiskReport, WhoCanReport, many
 from irsa_cli.core.inventory.audit.ways import RolePath
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Rule, Severity
 from irsa_cli.core.values.printable import visible
@@ -35,6 +35,11 @@ def lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
     if report.paths is not None:
         yield ""
     yield from _in_kubernetes(report)
+    yield from risk_lines(report, evidence=evidence)
+
+
+def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
+    """The risks, a line each, and how many there are."""
     for item in report.selection.shown:
         yield risk_line(item)
         if evidence:
@@ -64,21 +69,19 @@ def risk_line(item: Risk) -> str:
 
 
 def where(item: Risk) -> str:
-    """The role that a risk is about, for the beginning of a line."""
+    """The place and the role that a risk is about, for the beginning of a line."""
+    if item.place is not None:
+        subject = item.place.subject
+        return f"{item.place}: {f'{subject}: ' if subject else ''}"
     named = item.role and item.role not in item.sentence
     return f"{item.role}: " if named else ""
 
 
-def summary(report: AuditReport) -> str:
+def summary(report: RiskReport) -> str:
     """The last line: how many of which severity, and of what."""
-    selection, estate = report.selection, report.audit.estate if report.audit else None
+    selection = report.selection
     counts = [f"{number} {level.value}" for level in reversed(ORDER) if (number := selection.count(level))]
     found = ", ".join(counts) or "no risk"
-    of = (
-        f" in {_many(len(estate.roles), 'role')} and {_many(len(estate.clusters), 'cluster')}"
-        if estate
-        else ""
-    )
     rest = [
         f"{number} {what}"
         for number, what in (
@@ -87,8 +90,8 @@ def summary(report: AuditReport) -> str:
         )
         if number
     ]
-    unseen = "; not all was read" if report.audit and report.audit.unseen else ""
-    return f"{found}{of}{f' ({chr(59).join(rest)})' if rest else ''}{unseen}"
+    unseen = "; not all was read" if report.unseen else ""
+    return f"{found}{report.judged}{f' ({chr(59).join(rest)})' if rest else ''}{unseen}"
 
 
 def path_line(path: RolePath) -> str:
@@ -110,12 +113,8 @@ def who_can_lines(report: WhoCanReport) -> Iterator[str]:
         yield visible(f"{path_line(item.path)}; {item.allowed.by} allows it on {on}{conditions}")
     accounts = {(item.path.way.cluster, name) for item in report.found for name in item.path.way.accounts}
     what = f"{report.action}{f' on {report.resource}' if report.resource else ''}"
-    who = _many(len(accounts), "ServiceAccount")
-    yield visible(f"{who} can {what}, by {_many(len(report.found), 'way')}")
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+    who = many(len(accounts), "ServiceAccount")
+    yield visible(f"{who} can {what}, by {many(len(report.found), 'way')}")
 
 
 # Rules

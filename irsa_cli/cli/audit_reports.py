@@ -8,15 +8,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
+
+import click
 
 from irsa_cli import __version__
 from irsa_cli.cli.audit_render import summary, where
 from irsa_cli.cli.verify_reports import SARIF_SCHEMA
 from irsa_cli.core.config.audit_ignores import AuditIgnore
-from irsa_cli.core.inventory.audit.report import AuditReport
+from irsa_cli.core.inventory.audit.report import RiskReport
 from irsa_cli.core.inventory.audit.selection import fingerprint
 from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
@@ -33,6 +36,9 @@ _COLUMNS = (
     "fix",
     "source",
     "fingerprint",
+    "file",
+    "line",
+    "column",
 )
 _LEVELS = {
     Severity.CRITICAL: "error",
@@ -43,7 +49,7 @@ _LEVELS = {
 _SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.5"}
 
 
-def as_csv(report: AuditReport) -> str:
+def as_csv(report: RiskReport) -> str:
     """Comma-separated values (RFC 4180) with a head; no cell is a formula to a spreadsheet.
 
     https://owasp.org/www-community/attacks/CSV_Injection
@@ -62,6 +68,11 @@ def as_csv(report: AuditReport) -> str:
             item.suggestion,
             item.rule.source,
             fingerprint(item),
+            *(
+                (item.place.file, str(item.place.line), str(item.place.column))
+                if item.place
+                else ("", "", "")
+            ),
         )
         writer.writerow(map(_cell, row))
     return text.getvalue()
@@ -72,9 +83,9 @@ def _cell(text: str) -> str:
     return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown
 
 
-def as_markdown(report: AuditReport) -> str:
+def as_markdown(report: RiskReport) -> str:
     """A table for a pull request or a wiki."""
-    head = ["# irsa audit", "", _plain(summary(report)), ""]
+    head = [f"# {report.title}", "", _plain(summary(report)), ""]
     if not report.selection.shown:
         return "\n".join([*head, *_notes(report)])
     rows = ["| severity | rule | finding | fix |", "| --- | --- | --- | --- |"]
@@ -86,7 +97,7 @@ def as_markdown(report: AuditReport) -> str:
     return "\n".join([*head, *rows, "", *_notes(report)])
 
 
-def _notes(report: AuditReport) -> list[str]:
+def _notes(report: RiskReport) -> list[str]:
     return [*(f"- Note: {_plain(note)}" for note in report.notes), ""] if report.notes else []
 
 
@@ -95,10 +106,10 @@ def _plain(text: str) -> str:
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#~" else sign for sign in visible(text))
 
 
-def as_junit(report: AuditReport) -> str:
+def as_junit(report: RiskReport) -> str:
     """JUnit XML: a case for each rule; it fails with all that breaks the rule."""
-    root = ElementTree.Element("testsuites", name="irsa audit")
-    suite = ElementTree.SubElement(root, "testsuite", name="irsa audit")
+    root = ElementTree.Element("testsuites", name=report.title)
+    suite = ElementTree.SubElement(root, "testsuite", name=report.title)
     failures = 0
     for rule in RULES.values():
         case = ElementTree.SubElement(suite, "testcase", classname=f"irsa.{rule.area.value}", name=rule.id)
@@ -110,7 +121,7 @@ def as_junit(report: AuditReport) -> str:
             found.text = "\n".join(
                 visible(f"{item.severity.value}: {where(item)}{item.sentence}") for item in broken
             )
-    errors = [*([str(report.error)] if report.error else []), *(report.audit.unseen if report.audit else ())]
+    errors = [*([str(report.error)] if report.error else []), *report.unseen]
     for text in errors:
         case = ElementTree.SubElement(suite, "testcase", classname="irsa.read", name=visible(text))
         ElementTree.SubElement(case, "error", message=visible(text))
@@ -122,7 +133,7 @@ def as_junit(report: AuditReport) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def as_sarif(report: AuditReport) -> str:
+def as_sarif(report: RiskReport) -> str:
     """SARIF 2.1.0: a result for each risk, those that are accepted as suppressed.
 
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
@@ -169,19 +180,15 @@ _IDS = list(RULES)
 
 
 def _result(item: Risk) -> dict[str, Any]:
-    # Code scanning shows only what is at a place in some file; there is none, so the object's name has to do.
-    place = _place(item)
     return {
         "ruleId": item.rule.id,
         "ruleIndex": _IDS.index(item.rule.id),
         "level": _LEVELS[item.severity],
-        "message": {"text": visible(f"{where(item)}{item.sentence}. To fix: {item.suggestion}")},
+        "message": {"text": visible(f"{_whose(item)}{item.sentence}. To fix: {item.suggestion}")},
         "locations": [
             {
-                "physicalLocation": {"artifactLocation": {"uri": place}, "region": {"startLine": 1}},
-                "logicalLocations": [
-                    {"fullyQualifiedName": visible(item.role or item.statement), "kind": "resource"}
-                ],
+                "physicalLocation": _physical(item),
+                "logicalLocations": [{"fullyQualifiedName": visible(_logical(item)), "kind": "resource"}],
             }
         ],
         "partialFingerprints": {"irsaRisk/v1": fingerprint(item)},
@@ -194,6 +201,36 @@ def _suppressed(item: Risk, why: AuditIgnore) -> dict[str, Any]:
     return {**_result(item), "suppressions": [suppression]}
 
 
+def _whose(item: Risk) -> str:
+    """Whose it is; the place stands beside the message."""
+    if item.place is None:
+        return where(item)
+    return f"{item.place.subject}: " if item.place.subject else ""
+
+
+def _logical(item: Risk) -> str:
+    subject = item.place.subject if item.place else ""
+    return item.role or subject or item.statement
+
+
+def _physical(item: Risk) -> dict[str, Any]:
+    """The place in a file.
+
+    Code scanning shows only what is at a place in some file; of an account there is none, so the
+    object's name has to do.
+    """
+    if item.place is None:
+        return {"artifactLocation": {"uri": _place(item)}, "region": {"startLine": 1}}
+    region = {"startLine": item.place.line, "startColumn": item.place.column}
+    return {"artifactLocation": {"uri": _uri(item.place.file)}, "region": region}
+
+
+def _uri(path: str) -> str:
+    """A path as a URI: relative ones to where irsa was run."""
+    head = "file://" if path.startswith("/") else ""
+    return head + quote(path.removeprefix("./").encode("utf-8", "surrogateescape"))
+
+
 def _place(item: Risk) -> str:
     """A path that stands for the object, in characters that need no escape in a URI."""
     if item.role:
@@ -204,9 +241,36 @@ def _place(item: Risk) -> str:
     return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "/._-") else "_" for sign in name)
 
 
-FORMS: dict[str, Callable[[AuditReport], str]] = {
+FORMS: dict[str, Callable[[RiskReport], str]] = {
     "csv": as_csv,
     "sarif": as_sarif,
     "junit": as_junit,
     "markdown": as_markdown,
 }
+
+
+def show_report(report: RiskReport, lines: Iterator[str], form: str) -> None:
+    """Print a report in a form (`lines` are its text), what was not judged, and the error that ended it."""
+    from irsa_cli.cli.render import show_document
+    from irsa_cli.cli.wording import put
+
+    if form == "text":
+        for line in lines:
+            put(line)
+    elif form in ("json", "yaml"):
+        show_document(report.envelope(), form)
+    else:
+        click.echo(FORMS[form](report), nl=False)
+    show_messages(report)
+
+
+def show_messages(report: RiskReport) -> None:
+    """Print what was not judged, and the error that ended it."""
+    from irsa_cli.cli.verify_render import messages
+    from irsa_cli.cli.wording import say
+    from irsa_cli.core.verification.report import VerificationReport
+
+    for note in report.notes:
+        say(f"Note: {note}", err=True)
+    for line in messages(VerificationReport(None, error=report.error)):
+        say(line, err=True)

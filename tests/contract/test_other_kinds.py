@@ -146,7 +146,7 @@ def test_roles_and_bindings(cluster: Cluster, namespace: str, unique: str) -> No
     rules = [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]
     made = cluster.admin.create(roles, {"metadata": {"name": "a:b C"}, "rules": rules})
     assert (made.status, made.body["rules"]) == (201, rules)
-    binding = {
+    binding: Json = {
         "metadata": {"name": "b"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "gone"},
         "subjects": [
@@ -173,7 +173,7 @@ def test_a_binding_says_to_what_and_for_whom(cluster: Cluster, namespace: str) -
     path = f"{RBAC}/namespaces/{namespace}/rolebindings"
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"}
     subject = {"kind": "ServiceAccount", "name": "app"}
-    body = {"metadata": {"name": "b"}, "roleRef": role, "subjects": [subject]}
+    body: Json = {"metadata": {"name": "b"}, "roleRef": role, "subjects": [subject]}
     assert cluster.admin.create(path, body).status == 201
     everywhere = {**body, "roleRef": {**role, "kind": "ClusterRole"}}
     answer = cluster.admin.create(f"{RBAC}/clusterrolebindings", everywhere)

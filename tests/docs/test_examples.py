@@ -44,6 +44,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "irsa unlock": BOUND,
     "irsa history": BOUND,
 }
+PROVIDER_ARN = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
 CODES = {
     "irsa doctor": (0, 1),  # 1: no pod of the ServiceAccount is running.
     "irsa recover --forward": (0, 4),  # The example before it has rolled it back.
@@ -65,6 +66,9 @@ iam:
     attachPolicyARNs: ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]
 """,
     "app.py": "print('app')\n",
+    "trust-policy.json": json.dumps(staging.trust_of(PROVIDER_ARN, "backend", "s3-reader")),
+    "plan.json": '{"format_version": "1.2", "terraform_version": "1.9.8"}',
+    "baseline.json": '{"kind": "RiskList", "items": []}',
 }
 
 
@@ -122,8 +126,9 @@ def prepared(name: str, sandbox: Sandbox, folder: Path) -> Shell:
     stub.chmod(0o755)
     for file, text in FILES.items():
         (shell.folder / file).write_text(text, encoding="utf-8")
-    (shell.folder / "bindings").mkdir()
-    (shell.folder / "bindings" / "a.yaml").write_text(FILES["cluster.yaml"], encoding="utf-8")
+    for name_of_folder in ("bindings", "manifests", "cdk.out"):
+        (shell.folder / name_of_folder).mkdir()
+        (shell.folder / name_of_folder / "a.yaml").write_text(FILES["cluster.yaml"], encoding="utf-8")
     for line in BEFORE.get(name, ()):
         said, code = shell.run(line.removeprefix("! "))
         assert code == (3 if line.startswith("! ") else 0), f"{line}\n{said}"

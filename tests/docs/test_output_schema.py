@@ -17,6 +17,7 @@ from irsa_cli.core.inventory.bindings import BindingStatus
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.docs import staging
+from tests.docs.console import ROOT
 from tests.support.ran import Ran, promised
 
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
@@ -214,6 +215,10 @@ def test_audits(bound: RunIrsa) -> None:
     )
     assert len(bound("audit", "--explain", "no-subject").items) == 1
     assert bound("audit", "--explain", "all").json["kind"] == "RuleList"
+    linted = bound("lint", str(ROOT / "tests/unit/audit/linted"))
+    assert (linted.json["kind"], linted.metadata["outcome"], linted.code) == ("RiskList", "ok", 5)
+    assert {file["name"].rpartition("/")[2] for file in linted.metadata["files"]} >= {"parameters.yaml"}
+    assert all(item["place"] for item in linted.items)
     can = bound("who-can", "s3:GetObject")
     assert (can.json["kind"], can.metadata["action"], can.code) == ("RolePathList", "s3:GetObject", 0)
     assert {"namespace": "default", "name": "app"} in can.items[0]["serviceAccounts"]

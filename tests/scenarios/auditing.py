@@ -15,6 +15,7 @@ from irsa_cli.sandbox import ClusterSpec, RoleSpec, Sandbox
 from tests.support.eks import bearer
 from tests.support.estates import (
     DECLARED,
+    NO_ROLE,
     OPEN_TO_ALL,
     PODS,
     READ,
@@ -62,6 +63,7 @@ def plant(sandbox: Sandbox, tight: int = 100) -> dict[str, str]:
         _put(sandbox, iam, found)
     accounts = {name: _annotated(name) for name in DECLARED}
     accounts |= {"silent": {}, "lost": _annotated("no-such-role")}
+    accounts["misspelt"] = {"eks.amazonaws.com/role-arn": NO_ROLE}
     sandbox.put_service_accounts("shop-prod", "prod", {**accounts, "by-association": {}})
     with _kube(sandbox, "shop-prod") as kube:
         # Each namespace has one of its own making.

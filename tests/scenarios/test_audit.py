@@ -69,7 +69,11 @@ def expected() -> list[tuple[str, str, str]]:
         if item.role.name != NEVER_USED
     ]
     lost = (arn_of("no-such-role"), "role-gone", "low")
-    beside = [("", "provider-without-cluster", "low"), ("", "everybody-may-become", "high")]
+    beside = [
+        ("", "provider-without-cluster", "low"),
+        ("", "everybody-may-become", "high"),
+        ("", "annotation-no-role", "medium"),
+    ]
     return sorted([*risks, lost, *beside])
 
 

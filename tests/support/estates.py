@@ -238,7 +238,13 @@ def planted() -> Iterator[Planted]:
     yield plant("w31", admits("shop-prod", f"{SA}prod:w31"), breaks="shadowed-by-pod-identity=low")
 
 
-BESIDE = ("node-role-fallback", "provider-without-cluster", "role-gone", "everybody-may-become")
+BESIDE = (
+    "annotation-no-role",
+    "node-role-fallback",
+    "provider-without-cluster",
+    "role-gone",
+    "everybody-may-become",
+)
 """What else is planted, and is about no role."""
 OPEN_TO_ALL: dict[str, list[dict[str, Any]]] = {
     "Role": [],
@@ -258,6 +264,7 @@ OPEN_TO_ALL: dict[str, list[dict[str, Any]]] = {
     "ClusterRoleBinding": [],
 }
 """RBAC of shop-dev: whoever the cluster knows may make pods in the namespace prod."""
+NO_ROLE = f"arn:aws:iam::{ACCOUNT}:user/w1"
 DECLARED = ("w11", "w12", "w13", "w15", "w16", "w18", "w19", "w20", "w24", "w27", "w28", "w31")
 
 
@@ -269,6 +276,7 @@ def account_with_risks(tight: int = 100) -> Estate:
         account("silent"),
         account("lost", "no-such-role"),
         account("by-association"),
+        AuditedAccount("prod", "misspelt", NO_ROLE),
     ]
     good = [f"tight{number}" for number in range(tight)]
     roles = [role(name, admits("shop-prod", f"{SA}ok:{name}")) for name in good]

@@ -23,9 +23,10 @@ HEAD = """\
 
 <!-- Written by tools/docs/audit_rules.py from the rules in irsa_cli/core/trust/rules: change them there. -->
 
-What `irsa audit` finds, and what `create-sa`, `apply`, `get-sa`, `describe-sa`, `adopt` and `doctor` warn of:
-one table of rules. `irsa audit --explain ID` shows one of them, `--explain all` lists them; neither asks
-anybody. How to use it is in [Audit an account](../how-to/audit.md).
+What `irsa audit` and `irsa lint` find, and what `create-sa`, `apply`, `get-sa`, `describe-sa`, `adopt` and
+`doctor` warn of: one table of rules. `irsa audit --explain ID` shows one of them, `--explain all` lists them;
+neither asks anybody. How to use it is in [Audit an account](../how-to/audit.md) and
+[Check files before they are live](../how-to/lint.md).
 
 The severity is one step higher, up to `critical`, if the role's policies make its holder an administrator or
 let him become one ([below](#permissions-that-raise-the-severity)). What could not be read breaks no rule, and

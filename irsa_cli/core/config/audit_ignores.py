@@ -14,15 +14,15 @@ from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.trust.rules.table import RULES
 from irsa_cli.core.values.errors import InvalidInput
 
-_FIELDS = ("rule", "role", "cluster", "serviceAccount", "reason", "until")
+_FIELDS = ("rule", "role", "cluster", "serviceAccount", "file", "reason", "until")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class AuditIgnore:
-    """Risks that are accepted: of this rule, and where role, cluster and ServiceAccount match the patterns.
+    """Risks that are accepted: of this rule, and where all that is given matches; '' matches all.
 
-    '' matches all. After the day `until` it does not count any more.
+    Of a file, the role is what the file calls it. After the day `until` it does not count any more.
     """
 
     rule: str
@@ -31,10 +31,17 @@ class AuditIgnore:
     role: str = ""
     cluster: str = ""
     account: str = ""
+    file: str = ""
 
     def matches(self, risk: Risk) -> bool:
         """Whether a risk is meant, whatever day it is."""
-        pairs = ((self.role, risk.role), (self.cluster, risk.cluster), (self.account, risk.account))
+        file, subject = (risk.place.file, risk.place.subject) if risk.place else ("", "")
+        pairs = (
+            (self.role, risk.role or subject),
+            (self.cluster, risk.cluster),
+            (self.account, risk.account),
+            (self.file, file),
+        )
         return risk.rule.id == self.rule and all(not wanted or like(got, wanted) for wanted, got in pairs)
 
 
@@ -89,4 +96,5 @@ def _read(reader: Reader, node: Node) -> AuditIgnore | None:
         texts.get("role", ""),
         texts.get("cluster", ""),
         texts.get("serviceAccount", ""),
+        texts.get("file", ""),
     )

@@ -1,4 +1,4 @@
-"""Finding and reading the files of an offline audit.
+"""Finding and reading the files of an offline audit, and baselines.
 
 What is in them is `irsa_cli.core.inventory.audit.documents`' business.
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from irsa_cli.core.inventory.audit.documents import AuditFile, estate_of
 from irsa_cli.core.inventory.audit.estate import Estate
+from irsa_cli.core.inventory.audit.selection import read_baseline
 from irsa_cli.core.values.errors import InvalidInput
 
 LARGEST = 512 * 2**20
@@ -46,3 +47,12 @@ def _text(path: Path) -> str:
         raise InvalidInput(f"{path} is no text", reason="expected JSON in UTF-8") from None
     except OSError as error:
         raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None
+
+
+def baseline_of(path: Path) -> frozenset[str]:
+    """The fingerprints in a baseline; raises `InvalidInput` for a file that is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} can't be read", reason=str(error)) from None
+    return read_baseline(text, str(path))

@@ -13,12 +13,12 @@ from pathlib import Path
 from irsa_cli.core.inventory.audit.auditing import Audit, AuditScope
 from irsa_cli.core.inventory.audit.estate import Estate
 from irsa_cli.core.inventory.audit.report import AuditReport, WhoCanReport
-from irsa_cli.core.inventory.audit.selection import read_baseline, select
+from irsa_cli.core.inventory.audit.selection import select
 from irsa_cli.core.inventory.audit.ways import RolePath
 from irsa_cli.core.inventory.audit.who_can import who_can
 from irsa_cli.core.trust.rules.rule import Severity
-from irsa_cli.core.values.errors import InvalidInput, Refused
-from irsa_cli.usecases.audit.files import read_files
+from irsa_cli.core.values.errors import Refused
+from irsa_cli.usecases.audit.files import baseline_of, read_files
 from irsa_cli.usecases.audit.live import LiveSource, read_live
 from irsa_cli.usecases.command.connect import WireLog
 from irsa_cli.usecases.command.project_settings import read_project
@@ -51,7 +51,7 @@ class Request:
 def audit(request: Request, log: WireLog) -> AuditReport:
     """Audit an account; raises `IrsaError` when nothing can be read."""
     ignores = read_project(Path.cwd()).ignores
-    baseline = _baseline(request.baseline) if request.baseline else frozenset()
+    baseline = baseline_of(request.baseline) if request.baseline else frozenset()
     # Which IAM principals get into a cluster matters where it is asked who may become one ServiceAccount.
     live = replace(request.source.live, principals=bool(request.scope.account))
     found = Audit(replace(request.source, live=live).read(log), request.scope)
@@ -65,14 +65,6 @@ def audit(request: Request, log: WireLog) -> AuditReport:
 
 
 _ALL = AuditScope()
-
-
-def _baseline(path: Path) -> frozenset[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} can't be read", reason=str(error)) from None
-    return read_baseline(text, str(path))
 
 
 def _check(found: Audit) -> None:

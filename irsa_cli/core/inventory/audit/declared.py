@@ -6,7 +6,7 @@ Nothing is said of what was not read: roles of other accounts, clusters whose Se
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from irsa_cli.core.inventory.audit.estate import AuditedAccount, AuditedCluster, Estate
 from irsa_cli.core.inventory.audit.reach import Reachable, size_of
@@ -19,6 +19,8 @@ from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.look import Look
 from irsa_cli.core.trust.rules.rule import Risk, Rule, risk
 from irsa_cli.core.trust.rules.statements import allowing, name_of
+from irsa_cli.core.values.arn import check_role
+from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
 
 SYSTEM = "kube-system"
@@ -86,6 +88,12 @@ class Declared:
         account: AuditedAccount,
         admitted: dict[tuple[str, str], frozenset[str]],
     ) -> Iterator[Risk]:
+        try:
+            check_role(account.role_arn)
+        except InvalidInput as error:
+            reason = f"has an annotation that names no role: {error.message}"
+            yield replace(self._risk(rules.NO_ROLE_NAMED, cluster, account, reason), role="")
+            return
         parts = account.role_arn.split(":")
         if len(parts) < 6 or parts[4] not in self.estate.accounts:
             return

@@ -8,16 +8,56 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from irsa_cli.core.inventory.audit.auditing import Audit
 from irsa_cli.core.inventory.audit.selection import RiskSelection, fingerprint
 from irsa_cli.core.inventory.audit.ways import RolePath
 from irsa_cli.core.inventory.audit.who_can import Can
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
-from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
+from irsa_cli.core.trust.rules.rule import ORDER, FilePlace, Risk, Severity
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import account_json
+
+
+class RiskReport(Protocol):
+    """What is shown of risks, wherever they were found: in an account, or in files."""
+
+    @property
+    def title(self) -> str:
+        """Whose report it is."""
+
+    @property
+    def selection(self) -> RiskSelection:
+        """The risks that are shown."""
+
+    @property
+    def judged(self) -> str:
+        """How much was judged, for the end of a line."""
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not judged, and so is not called fine."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not judged, and what has ended."""
+
+    @property
+    def error(self) -> Exception | None:
+        """Why nothing could be judged."""
+
+    @property
+    def exit_code(self) -> int:
+        """How it ends."""
+
+    def envelope(self) -> Envelope:
+        """The document that `-o json` and `-o yaml` print."""
+
+
+def many(number: int, what: str) -> str:
+    """So many of something, for people."""
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -34,11 +74,25 @@ class AuditReport:
     error: Exception | None = None
     signal: int = 0
 
+    title = "irsa audit"
+
+    @property
+    def judged(self) -> str:
+        """How much was judged, for the end of a line."""
+        if self.audit is None:
+            return ""
+        estate = self.audit.estate
+        return f" in {many(len(estate.roles), 'role')} and {many(len(estate.clusters), 'cluster')}"
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not read, and so is not called fine."""
+        return self.audit.unseen if self.audit else ()
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What was not read, and what has ended."""
-        unseen = self.audit.unseen if self.audit else ()
-        return (*unseen, *self.selection.notes)
+        return (*self.unseen, *self.selection.notes)
 
     @property
     def exit_code(self) -> int:
@@ -49,7 +103,7 @@ class AuditReport:
             return ExitCode.DONE
         if self.selection.reaches(self.fail_on):
             return ExitCode.UNVERIFIED
-        return ExitCode.FAILED if self.audit and self.audit.unseen else ExitCode.DONE
+        return ExitCode.FAILED if self.unseen else ExitCode.DONE
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
@@ -125,8 +179,20 @@ def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
         "cluster": _cluster_json(item.cluster, arns),
         "serviceAccount": account_json(item.account),
         "path": list(item.path),
+        "place": _place_json(item.place),
         "source": item.rule.source,
         "evidence": list(item.evidence),
+    }
+
+
+def _place_json(place: FilePlace | None) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "subject": place.subject or None,
     }
 
 

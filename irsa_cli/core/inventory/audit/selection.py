@@ -15,7 +15,9 @@ from irsa_cli.core.values.errors import InvalidInput
 
 def fingerprint(risk: Risk) -> str:
     """What tells a risk again in the next audit: its rule and its place, and not how bad it is by then."""
-    place = (risk.rule.id, risk.role, risk.cluster, risk.account, risk.statement)
+    place: tuple[str, ...] = (risk.rule.id, risk.role, risk.cluster, risk.account, risk.statement)
+    if risk.place is not None:  # Lines move.
+        place = (*place, risk.place.file, risk.place.subject)
     # JSON of others can have half of a character in a name.
     return hashlib.sha256("\0".join(place).encode(errors="surrogatepass")).hexdigest()[:16]
 

@@ -68,6 +68,21 @@ ROLE_GONE = _rule(
     f"{_EKS}/associate-service-account-role.html",
     before={**_NOTED, "role": None},
 )
+NO_ROLE_NAMED = _rule(
+    "annotation-no-role",
+    Severity.MEDIUM,
+    "A ServiceAccount's annotation is no ARN of a role.",
+    "Its pods get no credentials by it, and fall back to what the node may do.",
+    "write the role's ARN: arn:aws:iam::ACCOUNT:role/NAME",
+    f"{_EKS}/associate-service-account-role.html",
+    before={
+        "serviceAccount": {
+            "namespace": "prod",
+            "name": "app",
+            "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:user/app"},
+        }
+    },
+)
 SUBJECT_GONE = _rule(
     "subject-gone",
     Severity.MEDIUM,
@@ -144,6 +159,7 @@ BINDING_RULES = (
     BROAD_GROUP,
     ADMITTED_NOT_ANNOTATED,
     SUBJECT_GONE,
+    NO_ROLE_NAMED,
     ANNOTATED_REFUSED,
     ROLE_GONE,
     SHADOWED,

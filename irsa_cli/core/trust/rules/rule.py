@@ -57,6 +57,19 @@ SHOWN = 3
 
 
 @dataclass(frozen=True)
+class FilePlace:
+    """A place in a file, counted from 1. `subject` is what of the file is meant: a resource, an object."""
+
+    file: str
+    line: int
+    column: int
+    subject: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
 class Risk:
     """One place where a rule is broken: the reason in one sentence, and what ends it.
 
@@ -77,6 +90,8 @@ class Risk:
     account: str = ""
     evidence: tuple[str, ...] = ()
     """What was compared, a line each."""
+    place: FilePlace | None = None
+    """Where it stands, of what was read from a file before it is live."""
 
     def behind(self, power: str) -> Risk:
         """The same with what the role may do, where that is much: then it is worse."""

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 
 from irsa_cli.core.trust.rules.look import Look
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, risk
-from irsa_cli.core.trust.rules.statements import allowing, is_positive, name_of, place_of
+from irsa_cli.core.trust.rules.statements import (
+    Statement,
+    allowing,
+    is_positive,
+    name_of,
+    place_of,
+    tests_of,
+)
 from irsa_cli.core.trust.rules.trust_rules import EVERY_SUBJECT, NO_CONDITION, NO_SUBJECT, ONLY_NEGATIVE
 
 
@@ -25,11 +32,21 @@ def of_subjects(look: Look) -> Iterator[tuple[int, Risk]]:
         worst: dict[str, Risk] = {}
         for pattern, pair in look.patterns:
             if all(index in look.admitting(subject) for subject in pair.witnesses):
-                found = pair.risk(name_of(index, item), pattern, tight, place_of(index, "Condition"))
+                found = pair.risk(name_of(index, item), pattern, tight, _place(look, index, item, pattern))
                 # A wildcard that may stand for a colon has several meanings: the worst one is told.
                 if pattern not in worst or ORDER.index(found.severity) > ORDER.index(worst[pattern].severity):
                     worst[pattern] = found
         yield from ((index, found) for found in worst.values())
+
+
+def _place(look: Look, index: int, item: Statement, pattern: str) -> tuple[str | int, ...]:
+    """Where the statement has the pattern; its conditions where it is admitted by another's."""
+    for operator, key, values in tests_of(item):
+        if key.lower() == f"{look.issuer}:sub".lower() and pattern in values:
+            written = item["Condition"][operator][key]
+            more = (values.index(pattern),) if isinstance(written, list) else ()
+            return place_of(index, "Condition", operator, key, *more)
+    return place_of(index, "Condition")
 
 
 def _of_all(look: Look, index: int, tight: str) -> Risk:
@@ -38,6 +55,8 @@ def _of_all(look: Look, index: int, tight: str) -> Risk:
     name, every = name_of(index, item), "admits every ServiceAccount of the cluster"
     tests = list(look.values("sub", [item]))
     place = place_of(index, "Condition") if item.get("Condition") else place_of(index)
+    if wild := [value for _, values in tests for value in values if "*" in value]:
+        place = _place(look, index, item, wild[0])
     if not item.get("Condition"):
         rule, reason = NO_CONDITION, f"has no condition: it {every}, with a token for any audience"
     elif not tests:
@@ -45,6 +64,6 @@ def _of_all(look: Look, index: int, tight: str) -> Risk:
     elif not any(is_positive(operator) for operator, _ in tests):
         rule, reason = ONLY_NEGATIVE, f"says only whom it keeps out: it {every} but those"
     else:
-        named = ", ".join(f"'{value}'" for _, values in tests for value in values if "*" in value)
+        named = ", ".join(f"'{value}'" for value in wild)
         rule, reason = EVERY_SUBJECT, f"{every}, by {named or 'a test that holds for all'}"
     return risk(rule, name, reason, tight, path=place)
