@@ -107,6 +107,14 @@ def test_a_hostile_aws_auth_is_not_read_and_said_to_be(text: Any) -> None:
     assert access.unseen[0].startswith("the ConfigMap aws-auth was not read: ")
 
 
+def test_a_user_name_of_many_placeholders_costs_no_more_than_its_size() -> None:
+    found = aws_auth(mapUsers='- {userarn: a, username: "' + "{{x}}a" * 500 + '!"}')
+    assert not isinstance(found, Unreadable)
+    started = time.process_time()
+    assert ClusterAccess((), found).behind(RbacSubject("User", "a" * 2000)) == ()
+    assert time.process_time() - started < 2
+
+
 @settings(max_examples=examples(200), deadline=None)
 @given(st.dictionaries(st.sampled_from(["mapRoles", "mapUsers", "mapAccounts"]), st.text(max_size=30)))
 def test_any_text_is_read_or_said_not_to_be(data: dict[str, str]) -> None:

@@ -17,6 +17,7 @@ from irsa_cli.core.config.nodes import compose, is_unset, text_of
 from irsa_cli.core.inventory.rbac.access_policies import ACCESS_POLICY
 from irsa_cli.core.inventory.rbac.objects import BROAD, RbacBinding, RbacSubject, RoleRef
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.operators import like
 from irsa_cli.core.values.errors import InvalidInput
 
 AWS_AUTH = "aws-auth"
@@ -81,9 +82,10 @@ class ClusterAccess:
         return {subject: tuple(each) for subject, each in found.items()}
 
     @cached_property
-    def _templates(self) -> tuple[tuple[re.Pattern[str], Principal], ...]:
+    def _templates(self) -> tuple[tuple[str, Principal], ...]:
+        """User names with `*` in place of what is not known."""
         return tuple(
-            (re.compile(".*".join(map(re.escape, parts))), Principal(entry.arn, entry.by))
+            ("*".join(parts), Principal(entry.arn, entry.by))
             for entry in self._all
             if len(parts := _PLACEHOLDER.split(entry.username)) > 1
         )
@@ -97,7 +99,7 @@ class ClusterAccess:
         named = self._by_subject.get(subject, ())
         if subject.kind != "User":
             return named
-        matching = (item for form, item in self._templates if form.fullmatch(subject.name))
+        matching = (item for form, item in self._templates if like(subject.name, form))
         return tuple(dict.fromkeys((*named, *matching)))
 
     @cached_property
