@@ -18,6 +18,7 @@ from irsa_cli.cli.options import (
     run_options,
 )
 from irsa_cli.cli.role_options import (
+    allow_wide_trust_option,
     attach_policy_option,
     description_option,
     inline_policies,
@@ -133,6 +134,7 @@ def _names(name: str, check: str) -> Checked:
     metavar="PATTERN",
     help="Admit all ServiceAccounts of the namespace whose name matches (wildcards * and ?).",
 )
+@allow_wide_trust_option
 @pod_options
 @click.option(
     "--create-namespace/--no-create-namespace",
@@ -235,6 +237,7 @@ def _options(options: dict[str, Any]) -> Options:
         update_trust=options["update_trust"],
         force=options["force"],
         associate=options["associate"],
+        allow_wide_trust=options["allow_wide_trust"],
         gated=options["verify"],
     )
 

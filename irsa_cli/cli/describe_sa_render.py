@@ -124,7 +124,8 @@ def _warnings(found: Description) -> Iterator[str]:
         return
     yield "Warnings"
     for item in found.binding.wide:
-        for head, text in ((item.severity.value, f"{item.statement} {item.reason}"), ("", item.suggestion)):
+        told = ((item.severity.value, item.sentence), ("", item.suggestion), ("", item.explained_by))
+        for head, text in told:
             yield from hanging(f"  {head:<{_WIDTH}} ", visible(text), sys.stdout)
 
 

@@ -32,6 +32,12 @@ allow_boundary_removal_option = click.option(
     help="Let a permissions boundary go that a role has now; else it is refused.",
 )
 
+allow_wide_trust_option = click.option(
+    "--allow-wide-trust",
+    is_flag=True,
+    help="Let a trust policy be made that is too wide (a risk of severity high or more); else it is refused.",
+)
+
 description_option = click.option(
     "--description", cls=Once, type=Checked("text", "names.description"), help="Description of the role."
 )

@@ -21,6 +21,7 @@ from irsa_cli.cli.options import (
 )
 from irsa_cli.cli.role_options import (
     allow_boundary_removal_option,
+    allow_wide_trust_option,
     attach_policy_option,
     description_option,
     edits,
@@ -87,6 +88,7 @@ Examples:
 )
 @click.option("--no-permissions-boundary", is_flag=True, help="Remove the role's permissions boundary.")
 @allow_boundary_removal_option
+@allow_wide_trust_option
 @max_session_option("")
 @description_option
 @click.option(
@@ -178,6 +180,7 @@ def _request(options: dict[str, Any]) -> Request:
         update=update,
         associate=options["associate"],
         verify=options["verify"],
+        allow_wide_trust=options["allow_wide_trust"],
         boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.scenarios.foreign import admitting, issuer_of, make_role
-from tests.scenarios.test_apply import apply, config, entry
+from tests.scenarios.test_apply import apply, bindings, config, entry
 from tests.scenarios.updating import SNS
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
@@ -63,13 +63,24 @@ def test_create_sa_says_whom_a_pattern_admits(
     assert "Warning:" not in stage.create_sa(NAME, namespace, *options, "-q").err
 
 
-def test_administrator_behind_a_pattern_is_worse(stage: Stage, namespace: str) -> None:
-    ran = stage.create_sa(
-        NAME, namespace, "--attach-policy-arn", ADMIN, "--subject-pattern", "*", "-o", "json"
-    )
-    assert ran.code == 0, ran.err
-    assert result_of(ran) == [("every-name", "high")]
-    assert "and behind it is AdministratorAccess" in ran.err
+def test_administrator_behind_a_pattern_is_refused_unless_it_is_allowed(stage: Stage, namespace: str) -> None:
+    options = ("--attach-policy-arn", ADMIN, "--subject-pattern", "*", "-o", "json")
+    before = stage.world()
+    for more in ((), ("--dry-run",)):
+        ran = stage.create_sa(NAME, namespace, *options, *more)
+        assert (ran.code, ran.error["code"]) == (4, "Refused")
+        assert "would be too wide" in ran.error["message"]
+        assert ran.error["details"][0].startswith("high every-name: statement 1 admits by")
+        assert "why: irsa audit --explain every-name" in ran.error["next"]
+        assert ran.error["next"][-1].endswith("--allow-wide-trust")
+    assert stage.world() == before
+    for more in (("--allow-wide-trust", "--dry-run"), ("--allow-wide-trust",), ()):
+        # What is there already is not made.
+        ran = stage.create_sa(NAME, namespace, *options, *more)
+        assert ran.code == 0, ran.err
+        assert result_of(ran) == [("every-name", "high")]
+        assert "and behind it is AdministratorAccess" in ran.err
+        assert "; irsa audit --explain every-name\n" in ran.err
     alone = stage.create_sa("alone", namespace, "--attach-policy-arn", ADMIN, "-o", "json")
     assert result_of(alone) == []
 
@@ -137,6 +148,33 @@ def test_apply_and_diff(stage: Stage, namespace: str, unique: str, more: tuple[s
     assert "Warning:" not in apply(stage, text, "-q", *more).err
 
 
+def test_apply_makes_no_wide_trust_unless_it_is_allowed(stage: Stage, namespace: str) -> None:
+    wide = entry("wide", namespace, subjects=[{"namespace": "*", "name": "wide"}])
+    text = bindings(stage, entry("tight", namespace), wide)
+    assert stage.irsa("diff", "-f", "-", stdin=text).code == 4
+    ran = apply(stage, text, "--atomic", "-o", "json")
+    assert ran.code == 4
+    assert "every-namespace" in ran.out
+    ran = apply(stage, text, "-o", "json")
+    assert ran.code == 4
+    assert ran.of(namespace, "tight")["outcome"] == "committed"
+    refused = ran.of(namespace, "wide")
+    assert refused["outcome"] == "refused"
+    error = ran.error_of(refused)
+    assert error["details"][0].startswith("high every-namespace: ")
+    assert error["next"][-1] == "if it has to be so: run this again with --allow-wide-trust"
+    assert stage.irsa("diff", "-f", "-", "--allow-wide-trust", stdin=text).code == 6
+    ran = apply(stage, text, "-o", "json", "--allow-wide-trust")
+    assert ran.code == 0, ran.err
+    assert warned(ran.of(namespace, "wide")) == [("every-namespace", "high")]
+    # A change of something else, and no change, need not be allowed again.
+    changed = bindings(stage, entry("tight", namespace), {**wide, "description": "x"})
+    for again in (changed, changed):
+        ran = apply(stage, again, "-o", "json")
+        assert ran.code == 0, ran.err
+        assert warned(ran.of(namespace, "wide")) == [("every-namespace", "high")]
+
+
 def test_update_sa(stage: Stage, namespace: str) -> None:
     stage.create_sa(NAME, namespace, "--attach-policy-arn", READ_ONLY, "--subject-pattern", "*")
     where = (NAME, "-n", namespace, "-c", stage.cluster, "-o", "json")
@@ -144,7 +182,11 @@ def test_update_sa(stage: Stage, namespace: str) -> None:
     assert result_of(stage.irsa("update-sa", *where, "--attach-policy-arn", SNS, "--dry-run")) == expected
     assert result_of(stage.irsa("update-sa", *where, "--attach-policy-arn", SNS)) == expected
     worse = [("every-name", "high")]
-    assert result_of(stage.irsa("update-sa", *where, "--attach-policy-arn", ADMIN)) == worse
+    admin = ("--attach-policy-arn", ADMIN)
+    refused = stage.irsa("update-sa", *where, *admin)
+    assert (refused.code, refused.error["details"][0][:17]) == (4, "high every-name: ")
+    assert stage.irsa("update-sa", *where, *admin, "--dry-run").code == 4
+    assert result_of(stage.irsa("update-sa", *where, *admin, "--allow-wide-trust")) == worse
     assert result_of(stage.irsa("update-sa", *where, "--detach-policy-arn", ADMIN)) == expected
 
 
@@ -161,12 +203,14 @@ def test_adopt_and_what_reads(stage: Stage, namespace: str, unique: str) -> None
     assert warned(listed) == [("every-namespace", "high")]
     for form in ("text", "wide"):
         row = stage.irsa("get-sa", *where, "-o", form).out.splitlines()[1]
-        assert "   ok: wide: high: statement 1 admits by 'system:serviceaccount:*:app'" in row
+        text = "   ok: wide: high every-namespace: statement 1 admits by 'system:serviceaccount:*:app'"
+        assert text in row
 
     described = stage.irsa("describe-sa", *where)
     head, _, rest = described.out.partition("Warnings\n")
     assert ": ok, and its trust policy is wide" in head
     assert "  high           statement 1 admits by" in rest
+    assert "irsa audit --explain every-namespace" in rest
     assert warned(stage.irsa("describe-sa", *where, "-o", "json").item) == [("every-namespace", "high")]
 
     stage.iam().put_role_policy(
@@ -176,10 +220,18 @@ def test_adopt_and_what_reads(stage: Stage, namespace: str, unique: str) -> None
             {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}}
         ),
     )
+    verified = stage.irsa("verify", *where, "-o", "json")
+    assert (verified.code, verified.item["outcome"]) == (0, "verified")
+    assert warned(verified.item) == [("every-namespace", "high")]
+    for options in (where, ("-A", "-c", stage.cluster)):
+        lines = stage.irsa("verify", *options).out
+        assert "Warning: the trust policy of" in lines
+        assert "irsa audit --explain every-namespace" in lines
+
     diagnosed = stage.irsa("doctor", *where, "-o", "json")
     (hint,) = [item for item in diagnosed.item["findings"] if item["id"] == "role-wide-trust"]
     assert hint["verdict"] == "unknown"
-    assert "critical: statement 1" in hint["text"]
+    assert "critical every-namespace: statement 1" in hint["text"]
     assert "iam:* by the policy all" in hint["text"]
     # A hint is no problem; that nothing is wrong is not said either, as no pod was seen.
     assert (diagnosed.item["verdict"], diagnosed.code) == ("unknown", 1)
@@ -190,5 +242,6 @@ def test_what_is_tight_is_called_ok(stage: Stage, namespace: str) -> None:
     where = (NAME, "-n", namespace, "-c", stage.cluster)
     assert stage.irsa("get-sa", *where).out.splitlines()[1].endswith("   ok")
     assert "wide" not in stage.irsa("describe-sa", *where).out
+    assert "wide" not in stage.irsa("verify", *where).out
     findings = stage.irsa("doctor", *where, "-o", "json").item["findings"]
     assert [item["verdict"] for item in findings if item["id"] == "role-wide-trust"] == ["ok"]

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, exit_code_of, whole
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError
 from irsa_cli.core.verification.steps import (
@@ -82,6 +83,8 @@ class Verification:
     seconds: float = 0.0
     look: str = ""
     """The command that looks at what is between the exchange and the pods."""
+    warnings: tuple[Risk, ...] = ()
+    """What is wide in the role's trust policy: that keeps nobody's pods from their credentials."""
 
     @property
     def full_name(self) -> str:
@@ -142,6 +145,7 @@ class Verification:
             "proved": self.proved or None,
             "notChecked": _not_checked(self.look),
             "notes": list(self.notes),
+            "warnings": [item.to_json() for item in self.warnings],
         }
 
 

@@ -20,6 +20,8 @@ from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, 
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.trust.claims import Claims, read
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
+from irsa_cli.core.trust.rules.judge import wide_trusts
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import iam_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
@@ -223,6 +225,17 @@ def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> V
     return VerificationStep(
         Name.TRUST, sent, (Check("role", OK, "it exists"), *lines), statements=explanation.verdicts
     )
+
+
+def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
+    """What is wide in the trust policy; nothing where it can't be read, which its step tells."""
+    try:
+        state = found.result()
+    except IrsaError:
+        return ()
+    if state is None:
+        return ()
+    return wide_trusts(state.trust, (identity.provider_arn,), identity.audience, role=arn)
 
 
 def exchange(

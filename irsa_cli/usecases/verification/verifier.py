@@ -138,6 +138,7 @@ class Verifier:
                 ),
                 tuple(permissions),
                 (*_notes(cluster, injection), *steps.of_pod_identity(others, arn)),
+                warnings=steps.wide(self.reads.role(arn), arn, identity),
                 seconds=monotonic() - started,
                 look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
             )

@@ -273,7 +273,7 @@ def test_the_worst_comes_first_and_each_provider_is_looked_at() -> None:
 def test_a_line_of_a_list_has_the_worst_of_many() -> None:
     found = wide(allow(), *(allow(pattern(f"{SA}n:{letter}*")) for letter in "abcde"))
     line = in_one_line(found)
-    assert line.startswith("high: statement 1 has no condition")
+    assert line.startswith("high no-condition: statement 1 has no condition")
     assert line.endswith("; and 3 more")
     assert in_one_line(()) == ""
 

@@ -39,4 +39,5 @@ def _wide(facts: Facts) -> Judgement:
         f"nothing is broken, but the trust policy is wide: {in_one_line(found)}",
         role=role.arn,
         tighter="; ".join(dict.fromkeys(item.suggestion for item in found)),
+        explained="; ".join(dict.fromkeys(item.explained_by for item in found)),
     )

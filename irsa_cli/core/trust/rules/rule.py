@@ -111,10 +111,20 @@ class Risk:
         return f"{self.severity.value}: {self.sentence}"
 
     @property
+    def named(self) -> str:
+        """The risk for people, with its rule."""
+        return f"{self.severity.value} {self.rule.id}: {self.sentence}"
+
+    @property
+    def explained_by(self) -> str:
+        """The command that explains its rule."""
+        return f"irsa audit --explain {self.rule.id}"
+
+    @property
     def told(self) -> str:
-        """The risk with the role that it is about, and what to do."""
+        """The risk with the role that it is about, what to do, and where it is explained."""
         whose = f"the trust policy of {self.role}" if self.role else "the trust policy"
-        return f"{whose} is wide ({self.text}); {self.suggestion}"
+        return f"{whose} is wide ({self.text}); {self.suggestion}; {self.explained_by}"
 
     def to_json(self) -> dict[str, Any]:
         """The risk as `-o json` shows it among warnings."""
@@ -131,7 +141,7 @@ class Risk:
 def in_one_line(found: Sequence[Risk]) -> str:
     """The risks for a line of a list: the worst ones, and how many more there are; '' for none."""
     more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return "; ".join([*(item.text for item in found[:SHOWN]), *more])
+    return "; ".join([*(item.named for item in found[:SHOWN]), *more])
 
 
 def risk(rule: Rule, statement: str, reason: str, suggestion: str = "", **more: Any) -> Risk:
