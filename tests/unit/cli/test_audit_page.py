@@ -152,7 +152,7 @@ def test_the_picture_connects_accounts_roles_and_permissions() -> None:
     (way,) = [way for way in picture["ways"] if way[0] == number]
     names = {tuple(picture["accounts"][item]) for item in picture["crowds"][way[1]]}
     assert ("shop-prod", "prod", "silent") in names
-    assert len(names) == len(estates.DECLARED) + 4 + 3
+    assert len(names) == len(estates.DECLARED) + 5 + 3
 
 
 def test_crowds_are_shared_so_that_it_does_not_grow_with_pairs() -> None:
