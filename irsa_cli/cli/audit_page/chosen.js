@@ -2,6 +2,7 @@
 "use strict";
 
 const MOST_LINES = 30;
+const MOST_MEMBERS = 300;
 
 function showChosen(focused, state, change) {
   const box = byId("chosen");
@@ -35,7 +36,9 @@ function membersOf(item, change) {
     return [policyKey(place), PICTURE.policies[place].name];
   });
   names.sort((one, other) => one[1].localeCompare(other[1], "en", { numeric: true }));
-  return make("div", { class: "members" }, ...names.map(([focus, name]) => button(name, () => change({ focus }))));
+  const first = names.slice(0, MOST_MEMBERS).map(([focus, name]) => button(name, () => change({ focus })));
+  const more = names.length - first.length;
+  return make("div", { class: "members" }, ...first, more ? `and ${more} more: search for them` : null);
 }
 
 function factsOfItem(item) {

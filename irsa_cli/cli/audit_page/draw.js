@@ -4,13 +4,19 @@
 const ROW = 46;
 const MOST_ROWS = 400;
 const EDGES = [[27, 36.5], [63.5, 73]];
+// What has been drawn last, and what each address has led to: a step back finds the same item again.
+let last = [];
+const chosenAt = new Map();
 const NOBODY = { accounts: new Set(), roles: new Set(), policies: new Set() };
 
 function showPicture(state, change) {
   const had = byId("picture").contains(document.activeElement) ? document.activeElement.dataset.key : null;
   const base = grouped(connected(pickedBy(state.focus ? "" : state.search), state), NOBODY);
-  const focused = state.focus ? focusOf(state.focus, base) : null;
+  const address = fragmentOf(state);
+  if (state.focus && !chosenAt.has(address)) chosenAt.set(address, focusOf(state.focus, base));
+  const focused = state.focus ? chosenAt.get(address) : null;
   const drawn = focused ? grouped(connected(focused.picked, { ...state, levels: new Set(LEVELS) }), focused.picked) : base;
+  last = drawn.columns;
   const { rows, height } = placed(drawn.columns, drawn.lines);
   const high = Math.min(height, MOST_ROWS) * ROW;
   drawn.columns.forEach((column, number) => showColumn(column, number, rows[number], high, state, change));
@@ -33,10 +39,16 @@ function showPicture(state, change) {
 // What a key means: one place, or all those of an item that is drawn as one.
 function focusOf(key, base) {
   const kinds = ["accounts", "roles", "policies"];
-  for (const [number, column] of base.columns.entries()) {
-    const item = column.find((found) => found.key === key);
-    if (item) return { ...item, number, picked: { ...NOBODY, [kinds[number]]: new Set(item.places) } };
+  // What is drawn as one depends on what else is drawn: an item is what it was where it has been chosen.
+  for (const columns of [last, base.columns]) {
+    for (const [number, column] of columns.entries()) {
+      const item = column.find((found) => found.key === key);
+      if (item) return { ...item, number, picked: { ...NOBODY, [kinds[number]]: new Set(item.places) } };
+    }
   }
+  const start = key.startsWith("ns:") ? `sa:${key.slice(3)}/` : key.startsWith("cluster:") ? `sa:${key.slice(8)}/` : "";
+  const places = start ? [...ACCOUNT_KEYS.keys()].filter((place) => ACCOUNT_KEYS[place].startsWith(start)) : [];
+  if (places.length) return { key, number: 0, places, picked: { ...NOBODY, accounts: new Set(places) } };
   const all = [[ACCOUNT_KEYS, (name) => name], [PICTURE.roles, (role) => `role:${role.arn}`], [[...PICTURE.policies.keys()], policyKey]];
   for (const [number, [things, keyOf]] of all.entries()) {
     const place = things.findIndex((thing) => keyOf(thing) === key);
@@ -79,6 +91,7 @@ function accountText(item) {
   const [cluster, namespace, name] = PICTURE.accounts[item.places[0]];
   const where = CLUSTERS.size > 1 ? `cluster ${cluster}` : "";
   if (item.places.length === 1) return [`${namespace}/${name}`, where || "ServiceAccount", false];
+  if (item.key.startsWith("cluster:")) return [`cluster ${cluster}`, many(item.places.length, "ServiceAccount"), false];
   return [`${namespace}/*`, [many(item.places.length, "ServiceAccount"), where].filter(Boolean).join(", "), false];
 }
 

@@ -1,8 +1,10 @@
-// The items that are drawn: what is many is drawn as one, ServiceAccounts by namespace, roles and policies where they
-// have the same neighbours and nothing that has to be seen alone.
+// The items that are drawn: what is many is drawn as one, ServiceAccounts by namespace (by cluster, where that is many,
+// too), roles and policies where they have the same neighbours and look alike.
 "use strict";
 
 const MANY = 40;
+const MANY_NAMESPACES = 120;
+const MOST_OPENED = 200;
 const CLUSTERS = new Set(PICTURE.accounts.map(([cluster]) => cluster));
 
 const isMuch = (place) => PICTURE.roles[place].severity === "critical" || Boolean(PICTURE.roles[place].power);
@@ -13,13 +15,12 @@ function grouped(part, opened) {
   const roles = [...part.policies.keys()];
   const left = accountItems([...accounts], opened);
   const near = neighbours(roles, (place) => (part.ways.get(place) || []).map(([, found]) => found), left);
-  const hopping = new Set(PICTURE.hops.flatMap(([from, to]) => [from, to]));
   const middle = items(roles, {
     key: (place) => `role:${PICTURE.roles[place].arn}`,
     alike: (place) =>
-      (roles.length <= MANY || hopping.has(place) || opened.roles.has(place))
+      roles.length <= MANY || opened.roles.has(place)
         ? null
-        : `${near.get(place)}|${PICTURE.roles[place].severity}|${isMuch(place)}`,
+        : [near.get(place), PICTURE.roles[place].severity, isMuch(place), hopsOf(place)].join("|"),
     kind: "roles",
   });
   const holders = new Map();
@@ -49,14 +50,20 @@ function policyKey(place) {
   return `policy:${holder.arn} ${policy.name}`;
 }
 
+// Whether a role becomes others, or others it: those stand apart.
+const hopsOf = (place) => `${HOPS_FROM[place].length > 0}${HOPS_TO[place].length > 0}`;
+
 function accountItems(places, opened) {
+  const spaces = new Set(places.map((place) => PICTURE.accounts[place].slice(0, 2).join("/")));
   return items(places, {
     key: (place) => ACCOUNT_KEYS[place],
     alike: (place) => {
       const [cluster, namespace] = PICTURE.accounts[place];
-      return places.length <= MANY || opened.accounts.has(place) ? null : `${cluster}/${namespace}`;
+      const isOpened = opened.accounts.has(place);
+      if (places.length <= MANY || (isOpened && opened.accounts.size <= MOST_OPENED)) return null;
+      return spaces.size <= MANY_NAMESPACES || isOpened ? `ns:${cluster}/${namespace}` : `cluster:${cluster}`;
     },
-    kind: "ns",
+    kind: "accounts",
   });
 }
 
@@ -65,7 +72,7 @@ function items(places, { key, alike, kind }) {
   const found = new Map();
   for (const place of places) {
     const common = alike(place);
-    const name = common === null ? key(place) : `${kind}:${kind === "ns" ? common : shortened(common)}`;
+    const name = common === null ? key(place) : kind === "accounts" ? common : `${kind}:${shortened(common)}`;
     const there = found.get(name);
     if (there) there.places.push(place);
     else found.set(name, { key: name, kind, places: [place] });
@@ -118,7 +125,8 @@ function linesOf(part, left, middle, right) {
     }
   }
   for (const [from, to, , conditions] of PICTURE.hops) {
-    if (part.policies.has(from) && part.policies.has(to)) {
+    const same = middle.of.get(from) === middle.of.get(to);
+    if (part.policies.has(from) && part.policies.has(to) && !same) {
       line(3, middle.of.get(from), middle.of.get(to), isMuch(to), conditions.length > 0);
     }
   }

@@ -94,20 +94,21 @@ class Picture:
 
     def namespaces_of(self, arn: str) -> list[str]:
         """The namespaces whose ServiceAccounts become the role today."""
-        return sorted(
-            {
-                namespace
-                for way in self.audit.reach.ways.get(arn, ())
-                for namespace in self._namespaces(way.accounts)
-            }
-        )
+        if arn not in self._seen:
+            found = [self._namespaces(way) for way in self.audit.reach.ways.get(arn, ())]
+            self._seen[arn] = sorted(frozenset().union(*found))
+        return self._seen[arn]
 
-    _seen: dict[frozenset[str], frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
+    _seen: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
+    _of_sets: dict[int, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
+    """By the identity of sets, which the audit keeps: comparing large ones would cost more."""
 
-    def _namespaces(self, names: frozenset[str]) -> frozenset[str]:
-        if names not in self._seen:
-            self._seen[names] = frozenset(name.partition("/")[0] for name in names)
-        return self._seen[names]
+    def _namespaces(self, way: Way) -> frozenset[str]:
+        known = self._of_sets.get(id(way.accounts))
+        if known is None:
+            known = frozenset(name.partition("/")[0] for name in way.accounts)
+            self._of_sets[id(way.accounts)] = known
+        return known
 
     def _ways(self, arn: str) -> Iterator[Way]:
         for way in self.audit.reach.ways.get(arn, ()):

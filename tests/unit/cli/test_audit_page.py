@@ -117,6 +117,38 @@ def test_its_scripts_make_no_markup_and_ask_nobody() -> None:
         assert len(text.splitlines()) <= 250
 
 
+def luminance(colour: str) -> float:
+    """https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_texts_and_lines_stand_out_in_light_and_dark() -> None:
+    style = (files("irsa_cli.cli.audit_page") / "page.css").read_text(encoding="ascii")
+    schemes = [
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+        for block in re.findall(r":root \{(.*?)\}", style, re.S)
+    ]
+    assert len(schemes) == 3
+    for scheme in schemes:
+        for text in ("text", "muted", "accent", "mark"):
+            for back in ("back", "panel", "chosen"):
+                assert contrast(scheme[text], scheme[back]) >= 4.5, (text, back)
+        assert contrast(scheme["warn-text"], scheme["warn-back"]) >= 4.5
+        assert contrast(scheme["line"], scheme["back"]) >= 3
+    badges = re.findall(r"\.badge\.\w+ \{ background: (#\w{6}); color: (#\w{6}); \}", style)
+    assert len(badges) == 4
+    assert all(contrast(*pair) >= 4.5 for pair in badges)
+
+
 def test_everything_that_was_found_is_on_it() -> None:
     estate = replace(account_with_risks(3), unseen=("the pods of cluster x were not read: why",))
     audit = Audit(estate)
