@@ -81,12 +81,13 @@ def command(**options: Any) -> int:
     identifier = options.pop("explain")
     if identifier is not None:
         return _explain(identifier, speaking.output)
-    report = _run(_request(options), speaking)
+    with_fixes = speaking.verbose or speaking.output in ("json", "yaml")
+    report = _run(_request(options, with_fixes=with_fixes), speaking)
     _show(report, speaking)
     return int(report.exit_code)
 
 
-def _request(options: dict[str, Any]) -> Request:
+def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
     from pathlib import Path
 
     from irsa_cli.cli.audit_options import take_source
@@ -107,6 +108,7 @@ def _request(options: dict[str, Any]) -> Request:
         Severity(fail_on) if fail_on else None,
         Path(baseline) if baseline else None,
         options["reach"],
+        with_fixes,
     )
 
 

@@ -44,6 +44,7 @@ def risk_lines(report: RiskReport, *, evidence: bool) -> Iterator[str]:
         yield risk_line(item)
         if evidence:
             yield from (f"    {visible(line)}" for line in (*item.evidence, f"to fix: {item.suggestion}"))
+            yield from _fix(item)
             yield f"    source: {item.rule.source}"
     yield summary(report)
 
@@ -60,6 +61,15 @@ def _in_kubernetes(report: AuditReport) -> Iterator[str]:
         yield "Who may become it"
         yield from (f"  {line}" for line in taker_lines(found, account, list(dict.fromkeys(ways))))
         yield ""
+
+
+def _fix(item: Risk) -> Iterator[str]:
+    """What can be pasted: a command, or the corrected trust policy."""
+    if item.command:
+        yield f"    command: {visible(item.command)}"
+    if item.corrected is not None:
+        yield "    corrected trust policy:"
+        yield from (f"      {visible(line)}" for line in json.dumps(item.corrected, indent=2).splitlines())
 
 
 def risk_line(item: Risk) -> str:

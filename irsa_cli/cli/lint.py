@@ -56,12 +56,13 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.session import Speaking
 
     speaking = Speaking.take(options)
-    report = _run(_request(options))
+    with_fixes = speaking.verbose or speaking.output in ("json", "yaml")
+    report = _run(_request(options, with_fixes=with_fixes))
     _show(report, speaking)
     return int(report.exit_code)
 
 
-def _request(options: dict[str, Any]) -> Request:
+def _request(options: dict[str, Any], *, with_fixes: bool) -> Request:
     from pathlib import Path
 
     from irsa_cli.core.trust.rules.rule import Severity
@@ -74,6 +75,7 @@ def _request(options: dict[str, Any]) -> Request:
         Severity(options["min_severity"]),
         None if options["fail_on"] == NEVER else Severity(options["fail_on"]),
         Path(baseline) if baseline else None,
+        with_fixes,
     )
 
 

@@ -122,6 +122,35 @@ def test_as_a_page_with_everything_in_it(irsa: Irsa) -> None:
     assert [item["arn"] for item in picture["roles"]] == [arn_of("w8")]
 
 
+def test_a_fix_is_a_command_or_the_corrected_trust_policy(irsa: Irsa, tmp_path: Path) -> None:
+    def fix(name: str, rule: str) -> Any:
+        items = irsa("audit", "--role", arn_of(name), "-o", "json").items
+        return next(item["fix"] for item in items if item["id"] == rule)
+
+    named = fix("w26", "admitted-not-annotated")
+    assert named["command"].startswith("irsa create-sa silent -n prod -c shop-prod --attach-role-arn arn:")
+    assert named["document"] is None
+    assert fix("w27", "annotated-refused")["command"] == "irsa doctor w27 -n prod -c shop-prod"
+    # Each of these ServiceAccounts names its role, and has to be admitted afterwards.
+    for name, rule in (
+        ("w11", "no-audience"),
+        ("w12", "extra-audience"),
+        ("w13", "for-all-values"),
+        ("w15", "every-name"),
+        ("w16", "all-sts-actions"),
+        ("w19", "provider-gone"),
+        ("w20", "other-services"),
+    ):
+        document = fix(name, rule)["document"]
+        assert f"system:serviceaccount:prod:{name}" in json.dumps(document)
+        (tmp_path / "fixed.json").write_text(json.dumps(document), encoding="utf-8")
+        assert irsa("lint", "fixed.json", "--fail-on", "low").code == 0
+    told = irsa("audit", "--role", arn_of("w26"), "-v").out
+    assert "    command: irsa create-sa silent" in told
+    # Nobody names w4: whom its pattern is meant for, nobody knows.
+    assert fix("w4", "every-subject") == {"command": None, "document": None}
+
+
 def test_a_role_and_a_service_account(irsa: Irsa) -> None:
     ran = irsa("audit", "--role", arn_of("w8"), "-o", "json")
     assert [item["id"] for item in ran.json["items"]] == ["every-name"]

@@ -74,9 +74,9 @@ def test_administrator_behind_a_pattern_is_refused_unless_it_is_allowed(stage: S
         assert "why: irsa audit --explain every-name" in ran.error["next"]
         assert ran.error["next"][-1].endswith("--allow-wide-trust")
     assert stage.world() == before
-    for flags in (("--allow-wide-trust", "--dry-run"), ("--allow-wide-trust",), ()):
+    for words in (("--allow-wide-trust", "--dry-run"), ("--allow-wide-trust",), ()):
         # What is there already is not made.
-        ran = stage.create_sa(NAME, namespace, *options, *flags)
+        ran = stage.create_sa(NAME, namespace, *options, *words)
         assert ran.code == 0, ran.err
         assert result_of(ran) == [("every-name", "high")]
         assert "and behind it is AdministratorAccess" in ran.err

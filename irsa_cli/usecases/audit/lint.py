@@ -39,6 +39,7 @@ class Request:
     at_least: Severity = Severity.LOW
     fail_on: Severity | None = None
     baseline: Path | None = None
+    with_fixes: bool = False
 
 
 def lint(request: Request) -> LintReport:
@@ -46,7 +47,9 @@ def lint(request: Request) -> LintReport:
     ignores = read_project(Path.cwd()).ignores
     baseline = baseline_of(request.baseline) if request.baseline else frozenset()
     files, unread, skipped = _read(request)
-    found = [item for file in files for each in file.found for item in judged(each)]
+    found = [
+        item for file in files for each in file.found for item in judged(each, with_fixes=request.with_fixes)
+    ]
     risks = sorted((item for item in found if isinstance(item, Risk)), key=_place)
     selection = select(
         risks,

@@ -16,6 +16,7 @@ from irsa_cli.core.inventory.audit.report import AuditReport, WhoCanReport
 from irsa_cli.core.inventory.audit.selection import select
 from irsa_cli.core.inventory.audit.ways import RolePath
 from irsa_cli.core.inventory.audit.who_can import who_can
+from irsa_cli.core.inventory.fixes import Fixes
 from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.audit.files import baseline_of, read_files
@@ -38,7 +39,10 @@ class AuditSource:
 
 @dataclass(frozen=True)
 class Request:
-    """What to audit, and what to show of it. `with_paths`: also who becomes which role."""
+    """What to audit, and what to show of it.
+
+    `with_paths`: also who becomes which role; `with_fixes`: also commands and corrected documents.
+    """
 
     source: AuditSource
     scope: AuditScope = field(default_factory=AuditScope)
@@ -46,6 +50,7 @@ class Request:
     fail_on: Severity | None = None
     baseline: Path | None = None
     with_paths: bool = False
+    with_fixes: bool = False
 
 
 def audit(request: Request, log: WireLog) -> AuditReport:
@@ -60,6 +65,9 @@ def audit(request: Request, log: WireLog) -> AuditReport:
     selection = select(
         found.risks, at_least=request.at_least, ignores=ignores, baseline=baseline, today=today
     )
+    if request.with_fixes:
+        fixes = Fixes(found.estate)
+        selection = replace(selection, shown=tuple(map(fixes.of, selection.shown)))
     paths = tuple(_paths(found)) if request.with_paths or request.scope != _ALL else None
     return AuditReport(found, selection, paths, request.fail_on)
 

@@ -384,6 +384,13 @@ def test_a_hostile_file_costs_no_more_than_its_size(text: str) -> None:
     assert time.process_time() - begun < 30
 
 
+def test_the_corrected_policy_is_there_where_a_file_can_tell_it() -> None:
+    report = run(FOLDER / "wide" / "trust.json", with_fixes=True)
+    assert [item.corrected is None for item in report.selection.shown] == [True, False]
+    report = run(FOLDER / "wide" / "parameters.yaml", with_fixes=True)
+    assert [item.corrected for item in report.selection.shown] == [None, None]
+
+
 def test_the_hook_of_pre_commit_runs() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     program, *words = hook["entry"].split()

@@ -180,6 +180,7 @@ def risk_json(item: Risk, arns: Arns) -> dict[str, Any]:
         "serviceAccount": account_json(item.account),
         "path": list(item.path),
         "place": _place_json(item.place),
+        "fix": {"command": item.command or None, "document": item.corrected},
         "source": item.rule.source,
         "evidence": list(item.evidence),
     }

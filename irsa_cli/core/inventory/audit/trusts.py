@@ -35,17 +35,20 @@ class Trusts:
             if size_of(role) > LARGEST:
                 yield f"the trust policy of {role.arn} is larger than IAM takes: it was not judged"
 
-    def of(self, role: BoundRole) -> tuple[Risk, ...]:
-        """The risks of one role."""
+    def context(self, role: BoundRole) -> TrustContext:
+        """What is known around the trust policy of a role."""
         providers = cluster_providers(role.trust, self._clusters)
         clusters = {arn: self._clusters[arn] for arn in providers if arn in self._clusters}
-        context = TrustContext(
+        return TrustContext(
             providers,
             role=role.arn,
             existing=self.estate.providers,
             clusters=clusters if self.estate.clusters else None,
         )
-        if not (found := judge(role.trust, context)):
+
+    def of(self, role: BoundRole) -> tuple[Risk, ...]:
+        """The risks of one role."""
+        if not (found := judge(role.trust, self.context(role))):
             return ()
         much = self.power(role)
         return tuple(item.behind(much) for item in found)

@@ -9,9 +9,10 @@ from typing import Any
 
 from irsa_cli.core.inventory.lint.found import Found, LintedAccount, LintedTrust, Unjudged
 from irsa_cli.core.inventory.lint.gaps import Gaps, has_gap, is_gap
-from irsa_cli.core.inventory.lint.intrinsics import PROVIDER_HEAD
+from irsa_cli.core.inventory.lint.intrinsics import PROVIDER_HEAD, is_known
 from irsa_cli.core.policies.policy import as_list, size
 from irsa_cli.core.policies.web_identity import ACTION
+from irsa_cli.core.trust.correction import Meant, corrected
 from irsa_cli.core.trust.rules.binding_rules import NO_ROLE_NAMED
 from irsa_cli.core.trust.rules.context import SUBJECT, TrustContext, cluster_providers
 from irsa_cli.core.trust.rules.judge import LARGEST, judge
@@ -36,20 +37,20 @@ _ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")
 _PARTS = ("Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition")
 
 
-def judged(found: Found) -> Iterator[Risk | Unjudged]:
+def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudged]:
     """The risks of what was found, each with its place, and what is not known of it."""
     if isinstance(found, Unjudged):
         yield found
     elif isinstance(found, LintedAccount):
         yield from _of_account(found)
     else:
-        yield from _of_trust(found)
+        yield from _of_trust(found, with_fixes=with_fixes)
 
 
 # Trust policies
 
 
-def _of_trust(found: LintedTrust) -> Iterator[Risk | Unjudged]:
+def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudged]:
     document = found.document
     if is_gap(document):
         yield _unjudged(found, (), f"the trust policy {_LATER}: {found.gaps.shown(document)}")
@@ -73,6 +74,9 @@ def _of_trust(found: LintedTrust) -> Iterator[Risk | Unjudged]:
         path = _written(found, item.path)
         placed = replace(item, account=found.account, path=path, place=found.placed.place(path))
         told = found.refined(placed) if found.refined else placed
+        if with_fixes and not found.refined and is_known(document):
+            # Whom a pattern is meant for is not known here.
+            told = replace(told, corrected=corrected(document, item, context, Meant()))
         once = (told.rule.id, told.reason, str(told.place))
         if found.refined and once in told_once:
             continue  # A file asks once for what the statement of each cluster has.

@@ -92,6 +92,10 @@ class Risk:
     """What was compared, a line each."""
     place: FilePlace | None = None
     """Where it stands, of what was read from a file before it is live."""
+    command: str = ""
+    """What ends it, to paste; '' where there is no such command, or nobody asked."""
+    corrected: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    """The trust policy without it, where one is known and was asked for."""
 
     def behind(self, power: str) -> Risk:
         """The same with what the role may do, where that is much: then it is worse."""
