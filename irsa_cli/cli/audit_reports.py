@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +23,7 @@ from irsa_cli.core.inventory.audit.selection import fingerprint
 from irsa_cli.core.results.envelope import error_json
 from irsa_cli.core.trust.rules.rule import Risk, Rule, Severity
 from irsa_cli.core.trust.rules.table import RULES
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.printable import json_text, visible
 
 _COLUMNS = (
     "severity",
@@ -160,7 +159,7 @@ def as_sarif(report: RiskReport) -> str:
     }
     if report.error is not None:
         run["properties"] = {"error": error_json(report.error)}
-    return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    return json_text({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

@@ -187,7 +187,7 @@ _FORM = re.compile(r"(?:--output=|-[a-zA-Z]*?o=?)(json|yaml)")
 def wanted_form(arguments: Sequence[str]) -> str:
     """`json` or `yaml` where a command line asks for it, though it can't be read as a whole; else ''."""
     own = list(takewhile(lambda text: text != "--", arguments))
-    for text, following in zip(own, [*own[1:], ""], strict=True):
+    for text, following in zip(own, [*own, ""][1:], strict=True):
         if following in ("json", "yaml") and (text == "--output" or re.fullmatch("-[a-zA-Z]*o", text)):
             return following
         if found := _FORM.fullmatch(text):

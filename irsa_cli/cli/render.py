@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +16,7 @@ from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError, Refused
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.printable import json_text, visible, yaml_text
 from irsa_cli.core.values.redaction import redacted
 
 
@@ -54,7 +53,7 @@ def document_text(envelope: Envelope, output: str, command: str | None = None) -
     """A document in a form that is not text, without the end of its last line."""
     document = envelope.to_json(_running() if command is None else command)
     if output == "json":
-        return json.dumps(document, indent=2)
+        return json_text(document)
     return as_yaml(document).removesuffix("\n") if output == "yaml" else in_other_form(document, output)
 
 
@@ -67,7 +66,7 @@ def _running() -> str:
 def as_yaml(document: Mapping[str, Any]) -> str:
     """A document as YAML, in characters that standard output has.
 
-    No text begins a line of its own: CI systems take `::error::` there for a command.
+    No text begins a line of its own, or has `##` in it: CI systems take `::error::` and `##[` for commands.
     """
     import yaml
 
@@ -75,7 +74,7 @@ def as_yaml(document: Mapping[str, Any]) -> str:
         """Writes a text on one line, in quotes where it could be more than a text."""
 
     def one_line(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        odd = not text.isprintable() or text.lstrip().startswith(":")
+        odd = not text.isprintable() or text.lstrip().startswith(":") or "##" in text
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
 
     Dumper.add_representer(str, one_line)
@@ -88,7 +87,7 @@ def as_yaml(document: Mapping[str, Any]) -> str:
 
     text = dump(plain=not is_unicode(sys.stdout))
     # What is invisible is written as its code point; YAML itself lets some of it be.
-    return text if text.replace("\n", "").isprintable() else dump(plain=True)
+    return yaml_text(text if text.replace("\n", "").isprintable() else dump(plain=True))
 
 
 def text_lines(result: Result, *, whole: bool = False) -> Iterator[str]:

@@ -173,6 +173,7 @@ def test_a_service_account_is_an_object(text: str | None, account: dict[str, str
         ("get-sa json", ""),
         ("exec app -- irsa get-sa -o json", ""),
         ("get-sa -o", ""),
+        ("", ""),
     ],
 )
 def test_the_form_of_a_wrong_command_line_is_known(line: str, form: str) -> None:
