@@ -9,7 +9,8 @@ LIMIT ?= 2280
 SCHEDULES ?= 200
 JOBS ?= 8
 SEED ?= 1
-WORKERS ?= auto
+# Tests wait as often as they compute.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help
