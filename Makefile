@@ -9,7 +9,8 @@ LIMIT ?= 2280
 SCHEDULES ?= 200
 JOBS ?= 8
 SEED ?= 1
-WORKERS ?= auto
+# Tests wait as often as they compute.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help
@@ -61,6 +62,7 @@ docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 	$(BIN)/python tools/docs/commands.py --check
 	$(BIN)/python tools/docs/config_schema.py --check
 	$(BIN)/python tools/docs/well_known_policies.py --check
+	$(BIN)/python tools/docs/audit_rules.py --check
 	$(BIN)/python tools/docs/words.py --check
 	$(BIN)/python -m zensical build --strict --clean
 

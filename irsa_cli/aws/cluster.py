@@ -9,18 +9,24 @@ import base64
 import binascii
 import shlex
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.aws.errors import call
+from irsa_cli.aws.paging import pages
 from irsa_cli.aws.session import AwsSession
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
 from irsa_cli.core.values.issuer import check_issuer
+from irsa_cli.core.values.nearest import near
 
 # In these states EKS serves the Kubernetes API and keeps the issuer.
 _USABLE = ("ACTIVE", "UPDATING")
+_NOT_FOUND = "ResourceNotFoundException"
+_MOST_NAMED = 20
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ def describe(aws: AwsSession, name: str) -> EksCluster:
     try:
         found = call(aws.client("eks").describe_cluster, name=name).get("cluster")
     except ServiceError as error:
-        if error.code == "ResourceNotFoundException":
+        if error.code == _NOT_FOUND:
             raise _missing(aws, name, error) from error
         raise
     if not found or found.get("name", name) != name or "arn" not in found:
@@ -76,16 +82,70 @@ def describe(aws: AwsSession, name: str) -> EksCluster:
     )
 
 
-def _missing(aws: AwsSession, name: str, error: ServiceError) -> IrsaError:
-    """No such cluster: the wrong region is the usual reason, so say which one was asked."""
+class NoCluster(Refused):
+    """There is no cluster of that name in the region."""
+
+
+def _missing(aws: AwsSession, name: str, error: ServiceError) -> NoCluster:
+    """No such cluster: a slip or the wrong region is the usual reason, so say what is there."""
     try:
-        others = call(aws.client("eks").list_clusters)["clusters"]
-    except ServiceError:
+        lists = pages(aws.client("eks").list_clusters, "nextToken", "nextToken")
+        others = sorted(item for page in lists for item in page["clusters"])
+    except IrsaError:
         others = []
-    return IrsaError(
+    similar = near(name, others)
+    if similar:
+        details: tuple[str, ...] = (f"clusters with a similar name: {', '.join(similar)}",)
+    else:
+        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+        details = (f"clusters there: {', '.join(others[:_MOST_NAMED])}{more}",) if others else ()
+    return NoCluster(
         f"there is no cluster {name} in {aws.region}",
-        reason=error.reason,
-        details=(f"clusters there: {', '.join(others)}",) if others else (),
-        next_steps=("check --cluster, --region and --profile",),
+        details=details,
+        next_steps=(
+            "check --cluster, --region and --profile",
+            f"or add --any-region: looks for it in all regions of {aws.partition}",
+        ),
         code=error.code,
+    )
+
+
+def find_region(aws: AwsSession, name: str) -> str:
+    """The one other region of the partition in which the caller has a cluster of that name.
+
+    Raises `Refused` where there is none, or more than one; a region that can't be read is not one without it.
+    """
+    regions = [region for region in aws.regions if region != aws.region]
+
+    def asked(region: str) -> ServiceError | None:
+        try:
+            call(aws.moved_to(region).client("eks").describe_cluster, name=name)
+        except ServiceError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = dict(zip(regions, pool.map(asked, regions), strict=True))
+    found = sorted(region for region, error in answers.items() if error is None)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Refused(
+            f"clusters of the name {name} are in several regions of {aws.partition}",
+            details=(f"it is in {', '.join(found)}",),
+            next_steps=(f"add --region {found[0]}", *(f"or --region {region}" for region in found[1:])),
+        )
+    unread: dict[str, list[str]] = {}
+    for region, error in answers.items():
+        if error is not None and error.code != _NOT_FOUND:
+            unread.setdefault(error.code, []).append(region)
+    if unread:
+        raise NoCluster(
+            f"cluster {name} was not found in any region of {aws.partition} that can be read",
+            details=[f"not read ({code}): {', '.join(where)}" for code, where in sorted(unread.items())],
+            next_steps=("check --cluster and --profile, or name the region: --region REGION",),
+        )
+    raise NoCluster(
+        f"there is no cluster {name} in any region of {aws.partition}",
+        next_steps=("check --cluster and --profile",),
     )

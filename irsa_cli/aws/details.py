@@ -16,6 +16,7 @@ from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.aws.paging import pages
 from irsa_cli.core.inventory.bindings import BoundRole, ReadRole
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.values.doing import Count
 from irsa_cli.core.values.errors import ServiceError
 
@@ -84,6 +85,24 @@ def _read_pages(iam: IAMClient, names: Collection[str], found: dict[str, ReadRol
         if not missing:
             break
     return True
+
+
+def read_account(iam: IAMClient) -> tuple[list[BoundRole], dict[str, Document]]:
+    """All roles of the account, and the documents of its managed policies by ARN, page by page.
+
+    Of AWS's own policies those that are attached. Raises `ServiceError`.
+    """
+    roles: list[BoundRole] = []
+    policies: dict[str, Document] = {}
+    read = iam.get_account_authorization_details
+    kinds = ["Role", "LocalManagedPolicy", "AWSManagedPolicy"]
+    for page in pages(read, "Marker", "Marker", Filter=kinds, MaxItems=PAGE):
+        roles += map(_detailed, page.get("RoleDetailList", []))
+        for policy in page.get("Policies", []):
+            for version in policy.get("PolicyVersionList", []):
+                if version.get("IsDefaultVersion"):
+                    policies[policy["Arn"]] = version["Document"]
+    return roles, policies
 
 
 def _number_of_roles(iam: IAMClient) -> int:

@@ -6,6 +6,7 @@ instance); nothing here reads or keeps them.
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import time
@@ -21,6 +22,7 @@ from botocore.awsrequest import AWSResponse
 
 from irsa_cli import __version__
 from irsa_cli.aws.errors import OVERRAN, check_origin, translate
+from irsa_cli.aws.regions import check_region, regions_of
 from irsa_cli.core.pod.own_calls import AGENT
 from irsa_cli.core.values import attempts
 from irsa_cli.core.values.errors import IrsaError
@@ -79,13 +81,15 @@ class AwsSession:
                 next_steps=("add --region REGION",),
                 code="NoRegion",
             )
+        self._region = str(self._session.region_name)
+        check_region(self._session, self._region)
         if assume_role:
             self._assume(assume_role)
 
     @property
     def region(self) -> str:
         """The region that regional calls go to."""
-        return str(self._session.region_name)
+        return self._region
 
     @property
     def partition(self) -> str:
@@ -94,6 +98,17 @@ class AwsSession:
             return str(self._session.get_partition_for_region(self.region))
         except botocore.exceptions.BotoCoreError:
             return "aws"
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions of its partition."""
+        return regions_of(self._session, self.partition)
+
+    def moved_to(self, region: str) -> AwsSession:
+        """The same caller in another region."""
+        other = copy.copy(self)
+        other._region, other._lock, other._clients = region, threading.Lock(), {}
+        return other
 
     @overload
     def client(self, service: Literal["iam"]) -> IAMClient: ...
@@ -149,7 +164,7 @@ class AwsSession:
             **options,
         )
         try:
-            client = self._session.client(service, config=config, **keys or {})  # type: ignore[call-overload]
+            client = self._session.client(service, region_name=self._region, config=config, **keys or {})  # type: ignore[call-overload]
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise translate(error, service, "Client", "") from error
         self._watch(client)

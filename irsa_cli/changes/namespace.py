@@ -88,7 +88,7 @@ class NamespaceHandler(Unclaimed):
 
 
 def namespace_body(name: str, state: NamespaceState, transaction: str = "") -> Json:
-    """A namespace as it is POSTed, marked as irsa's; '' is the transaction of a rehearsal."""
+    """A namespace as it is POSTed, marked as managed by irsa; '' is the transaction of a rehearsal."""
     metadata = {
         "name": name,
         "labels": {MANAGED_BY_LABEL: "irsa", **state.labels},

@@ -84,7 +84,7 @@ class RoleHandler(Unclaimed):
             return ""
         found = reading.role_state(self._iam, change.target[0]) if ours else None
         owner = transaction if found is None else found[0].tags.get(TRANSACTION_TAG, NOBODY)
-        return "" if owner == transaction else f"transaction {owner} has taken {change.name} over"
+        return "" if owner == transaction else f"transaction {owner} has claimed {change.name}"
 
     def _create(self, name: str, desired: RoleState, transaction: str) -> Applied:
         # What AWS itself has put onto a role that is made again (`aws:cloudformation:…`) nobody else may.

@@ -33,7 +33,7 @@ class RoleCommitHandler(Unclaimed):
         if present is None or present.get(TRANSACTION_TAG) != run.transaction:
             if claim is not None:
                 return Applied(changed=False)
-            raise conflict(change, "another run has taken the role over")
+            raise conflict(change, "another run has continued with the role")
         if present.get(COMMIT_TAG) == value:
             return Applied(changed=False)
 

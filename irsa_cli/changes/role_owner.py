@@ -81,7 +81,7 @@ class RoleOwnerHandler(Unclaimed):
         # back without a word in the journal.
         if owner in (None, transaction, _owner_of(change.before, transaction)):
             return ""
-        return f"transaction {owner} has taken {change.name} over"
+        return f"transaction {owner} has claimed {change.name}"
 
     def _owner(self, change: Change) -> str | None:
         """Whose it is, None when it is gone."""

@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import (
-    Checked,
-    Once,
-    cluster_options,
-    kube_options,
-    name_argument,
-    namespace_option,
-    output_options,
-    run_options,
-)
+from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options, run_options
+from irsa_cli.cli.selecting import all_namespaces_option, check_many, name_argument, namespace_option
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
@@ -37,12 +29,18 @@ Examples:
 
 @click.command("adopt", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument()
-@click.option("--all", "everything", is_flag=True, help="All ServiceAccounts with a role that is nobody's.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All whose role nobody manages, in -n or in all namespaces.",
+)
+@all_namespaces_option("The same, in all namespaces.")
 @click.option(
     "--role-name",
     cls=Once,
     type=Checked("name", "names.role"),
-    help="Take this role over for NAME, whether NAME is there and annotated with it or not.",
+    help="Adopt this role for NAME, whether or not NAME exists and is annotated with it.",
 )
 @namespace_option(
     "Namespace of NAME; with --all, only this one. [default: default, with --all all]", default=None
@@ -52,11 +50,12 @@ Examples:
 @run_options
 @output_options
 def command(**options: Any) -> int:
-    """Take over a role that eksctl, Terraform or a hand has made.
+    """Adopt a role that eksctl, Terraform or a person has made.
 
-    The role of an annotated ServiceAccount gets the tags by which irsa knows its own; its name, trust policy
-    and policies stay as they are. What is not as irsa would have made it is said: whom the trust policy lets
-    in besides, who else writes the role, and how to release it from a CloudFormation stack.
+    The role of an annotated ServiceAccount gets the tags by which irsa knows what it manages. Its name, trust
+    policy and policies stay as they are. The output shows what irsa would have made differently: whom else
+    the trust policy admits, which other tool writes the role, and how to release it from a CloudFormation
+    stack.
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.render import show
@@ -67,9 +66,10 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     settings, detailed = take_settings(options, progress)
-    name, everything = options["name"] or "", options["everything"]
+    check_many(options)
+    name, everything = options["name"] or "", options["everything"] or options["everywhere"]
     if bool(name) == everything:
-        raise click.UsageError("give the ServiceAccount's NAME, or --all")
+        raise click.UsageError("give the ServiceAccount's NAME, or --all or -A")
     if options["role_name"] and everything:
         raise click.UsageError("--role-name is for one ServiceAccount, and --all is for all")
     reaches = options["kubeconfig"] or options["context"] or options["role_name"]
@@ -99,11 +99,11 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
     from irsa_cli.core.results.result import Ended
 
     if output != "text":
-        show_document(done.to_json(), output)
+        show_document(done.envelope(), output)
     words = {
         Ended.COMMITTED: "adopted",
         Ended.PLANNED: "would be adopted",
-        Ended.UNCHANGED: "irsa's already",
+        Ended.UNCHANGED: "managed by irsa already",
         Ended.ROLLED_BACK: "rolled back",
     }
     for result in done.items:
@@ -119,6 +119,6 @@ def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:
                 put(f"  {line}", err=True)
     if output == "text":
         for passed in done.passed:
-            say(f"{passed.account}  passed over: {passed.why}")
+            say(f"{passed.account}  skipped: {passed.why}")
         if not done.items:
             click.echo("There is nothing to adopt.")

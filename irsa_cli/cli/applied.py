@@ -70,7 +70,7 @@ def _show(done: AppliedList, speaking: Speaking) -> None:
         for line in _text(done, whole=speaking.verbose):
             put(line)
     else:
-        show_document(done.to_json(), speaking.output)
+        show_document(done.envelope(), speaking.output)
     for line in _messages(done, quiet=speaking.quiet):
         say(line, err=True)
 
@@ -109,4 +109,4 @@ def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
         for stays in result.facts.get("stays", ()):
             yield f"{item.name}: {stays['what']} is done and stays: {stays['why']}"
     if done.pending:
-        yield f"Not begun: {', '.join(done.pending)}"
+        yield f"Not begun: {', '.join(item.title for item in done.pending)}"

@@ -10,7 +10,11 @@ import click
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, kube_options, output_options, run_options
-from irsa_cli.cli.role_options import allow_boundary_removal_option, take_boundary_rules
+from irsa_cli.cli.role_options import (
+    allow_boundary_removal_option,
+    allow_wide_trust_option,
+    take_boundary_rules,
+)
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.files.request import Request
@@ -34,7 +38,7 @@ def apply_options(command: Any) -> Any:
             "--override-existing-serviceaccounts",
             "override",
             is_flag=True,
-            help="Let ServiceAccounts that have somebody else's role change to the one in the file.",
+            help="Let ServiceAccounts that have another, unmanaged role change to the one in the file.",
         ),
         click.option(
             "--prune",
@@ -55,6 +59,7 @@ def apply_options(command: Any) -> Any:
             " [default: the files', else IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
         ),
         allow_boundary_removal_option,
+        allow_wide_trust_option,
         click.option(
             "--force",
             is_flag=True,
@@ -129,6 +134,7 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         override=options["override"],
         update_trust=options["update_trust"],
         force=options["force"],
+        allow_wide_trust=options["allow_wide_trust"],
         verify=verify,
         prune=options["prune"],
         boundary=options["boundary"] or "",

@@ -10,7 +10,6 @@ from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
-    binding_options,
     cluster_options,
     filled,
     kube_options,
@@ -19,15 +18,16 @@ from irsa_cli.cli.options import (
     run_options,
 )
 from irsa_cli.cli.role_options import (
+    allow_wide_trust_option,
     attach_policy_option,
     description_option,
     inline_policies,
     max_session_option,
-    one_name,
     pod_options,
     policy_arns,
     take_boundary_rules,
 )
+from irsa_cli.cli.selecting import binding_options
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.spec import Options
@@ -102,7 +102,7 @@ def _names(name: str, check: str) -> Checked:
     type=Checked("arn", "arn.check_policy"),
     help="Permissions boundary of the role. [default: IRSA_PERMISSIONS_BOUNDARY, else .irsa.yaml's]",
 )
-@max_session_option(" [default: 3600]")
+@max_session_option(" [default: 1h]")
 @description_option
 @click.option(
     "--tags",
@@ -134,6 +134,7 @@ def _names(name: str, check: str) -> Checked:
     metavar="PATTERN",
     help="Admit all ServiceAccounts of the namespace whose name matches (wildcards * and ?).",
 )
+@allow_wide_trust_option
 @pod_options
 @click.option(
     "--create-namespace/--no-create-namespace",
@@ -199,7 +200,7 @@ def _request(options: dict[str, Any]) -> Request:
 
     _check_combinations(options)
     target = take_target(options)
-    name = one_name(options.pop("name"), options.pop("name_option"))
+    name = options.pop("name")
     try:
         spec = BindingSpec(
             name=name,
@@ -236,6 +237,7 @@ def _options(options: dict[str, Any]) -> Options:
         update_trust=options["update_trust"],
         force=options["force"],
         associate=options["associate"],
+        allow_wide_trust=options["allow_wide_trust"],
         gated=options["verify"],
     )
 

@@ -19,6 +19,7 @@ import click
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.identity import account_of, settled, speaking_options, who_options
 from irsa_cli.cli.options import DURATION, Once
+from irsa_cli.cli.outputs import OutputForm
 
 if TYPE_CHECKING:
     from irsa_cli.core.pod.role_credentials import RoleCredentials
@@ -31,19 +32,19 @@ _EPILOG = """
 \b
 Examples:
   eval "$(irsa credentials s3-reader -n backend -c prod)"
-  irsa credentials s3-reader -n backend -c prod --format json
+  irsa credentials s3-reader -n backend -c prod -o json
   # In ~/.aws/config, in a profile of its own:
-  credential_process = irsa credentials s3-reader -n backend -c prod -p admin --format credential-process
+  credential_process = irsa credentials s3-reader -n backend -c prod -p admin -o credential-process
 """
 
 
 @click.command("credentials", cls=HelpedCommand, epilog=_EPILOG)
 @who_options
 @click.option(
-    "--format",
-    "form",
+    "-o",
+    "--output",
     cls=Once,
-    type=click.Choice(["env", "json", "credential-process"]),
+    type=OutputForm(("env", "json", "yaml", "credential-process")),
     default="env",
     help="export lines for a shell, a document, or what an AWS profile's credential_process prints."
     " [default: env]",
@@ -63,8 +64,8 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.session import Speaking
 
-    speaking = Speaking.take({"output": "text", **options})
-    seconds, form = _lifetime(options.pop("duration")), options.pop("form")
+    speaking = Speaking.take(options)
+    seconds = _lifetime(options.pop("duration"))
     if sys.stdout.isatty() and not speaking.quiet:
         click.echo("irsa: these are secrets, and your terminal may keep them", err=True)
 
@@ -73,9 +74,11 @@ def command(**options: Any) -> int:
         account = account_of(options, speaking)
         injection = account.settings_with_role()
         found = account.credentials(injection, seconds=seconds)
-        return FORMS[form](Given(account, injection.role_arn, found))
+        given = Given(account, injection.role_arn, found)
+        form = FORMS.get(speaking.output)
+        return form(given) if form else given.document(speaking.output)
 
-    click.echo(settled(work, speaking))
+    click.echo(settled(work, speaking, "CredentialsList"))
     return 0
 
 
@@ -133,11 +136,12 @@ class Given:
         }
         return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
 
-    def document(self) -> str:
+    def document(self, output: str) -> str:
         """A document in the manner of irsa's others."""
-        document = {
-            "apiVersion": "irsa/v1",
-            "kind": "Credentials",
+        from irsa_cli.cli.render import document_text
+        from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+
+        item = {
             "serviceAccount": {"namespace": self.account.namespace, "name": self.account.name},
             "role": {"arn": self.role_arn},
             "roleSession": self.credentials.role_session,
@@ -146,7 +150,9 @@ class Given:
             "sessionToken": self.credentials.session_token,
             "expires": self.expiration,
         }
-        return json.dumps(document, indent=2)
+        cluster = self.account.connection.cluster
+        envelope = Envelope(DocumentKind.CREDENTIALS, ReadOutcome.OK, cluster=cluster, items=[item])
+        return document_text(envelope, output)
 
     def process(self) -> str:
         """What SDKs expect of a credential_process.
@@ -164,7 +170,7 @@ class Given:
 
 
 FORMS: Mapping[str, Callable[[Given], str]] = {
+    # All others are forms of the document.
     "env": Given.env,
-    "json": Given.document,
     "credential-process": Given.process,
 }

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import (
-    Checked,
-    Once,
-    binding_options,
-    cluster_options,
-    kube_options,
-    output_options,
-    run_options,
-)
-from irsa_cli.cli.role_options import one_name
+from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options, run_options
+from irsa_cli.cli.selecting import binding_options
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.delete_sa import Request
@@ -38,25 +30,23 @@ Examples:
     "--role-name",
     cls=Once,
     type=Checked("name", "names.role"),
-    help="Name of the role, where it has another one than irsa gives, and no annotation tells it.",
+    help="Name of the role, if irsa did not choose the name and no annotation shows it.",
 )
-@click.option("--keep-sa", is_flag=True, help="Keep the ServiceAccount; it loses its role.")
+@click.option("--keep-sa", is_flag=True, help="Keep the ServiceAccount, without a role.")
 @click.option("--keep-role", is_flag=True, help="Keep the role with its policies.")
 @click.option(
     "--role-only", is_flag=True, help="Delete a role that was made with --role-only; see create-sa."
 )
-@click.option("--force", is_flag=True, help="Delete it even if pods, or others, use it, or may.")
-@click.option(
-    "--ignore-not-found", is_flag=True, help="When there is nothing to delete, end with exit code 0."
-)
+@click.option("--force", is_flag=True, help="Delete it even if pods or others use it, or may use it.")
+@click.option("--ignore-not-found", is_flag=True, help="End with exit code 0 if there is nothing to delete.")
 @run_options
 @output_options
 def command(**options: Any) -> int:
     """Delete a ServiceAccount's role, and what irsa made with it, in one transaction.
 
-    What irsa made goes: the role with its policies, and the ServiceAccount. A ServiceAccount that irsa
-    only annotated stays, without the annotation; a role that it only used stays, without the statement
-    that irsa added. The namespace stays. A failure at any point takes everything back.
+    Deletes what irsa made: the role with its policies, and the ServiceAccount. A ServiceAccount that irsa
+    only annotated stays, without the annotation. A role that irsa only used stays, without the statement
+    that irsa added. The namespace stays. A failure at any point rolls everything back.
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, finish, take_settings
@@ -83,7 +73,7 @@ def _request(options: dict[str, Any]) -> Request:
     return Request(
         target=take_target(options),
         namespace=options["namespace"],
-        name=one_name(options["name"], options["name_option"]),
+        name=options["name"],
         role_name=options["role_name"] or "",
         keep_account=options["keep_sa"],
         keep_role=options["keep_role"],

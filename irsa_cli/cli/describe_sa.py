@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import (
-    Checked,
-    cluster_options,
-    kube_options,
-    name_argument,
-    namespace_option,
-    output_options,
-)
+from irsa_cli.cli.options import Checked, cluster_options, kube_options, output_option
+from irsa_cli.cli.selecting import name_argument, namespace_option
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
@@ -25,7 +19,8 @@ _EPILOG = """
 \b
 Examples:
   irsa describe-sa s3-reader -n backend -c prod
-  irsa describe-sa s3-reader -n backend -c prod --policies
+  irsa describe-sa s3-reader -n backend -c prod -o wide
+  irsa describe-sa s3-reader -n backend -c prod -o jsonpath='{.items[0].role.arn}'
 """
 
 
@@ -34,25 +29,34 @@ Examples:
 @namespace_option("Namespace of NAME. [default: default]")
 @cluster_options
 @kube_options
-@click.option("--policies", "documents", is_flag=True, help="With the documents of all its policies.")
+@click.option(
+    "--policies",
+    "documents",
+    is_flag=True,
+    help="Include the documents of all its policies, as -o wide does.",
+)
 @click.option(
     "--iam-assume-role",
     "readers",
     multiple=True,
     type=Checked("arn", "arn.check_role"),
-    help="Role by which the IAM of another account is read, where the role is in one (repeat).",
+    help="Role for reading the IAM of another account that has the role (repeat).",
 )
-@click.option("--ignore-not-found", is_flag=True, help="NAME that is not there is no error.")
-@output_options
+@click.option("--ignore-not-found", is_flag=True, help="A NAME that does not exist is no error.")
+@output_option("text", "wide", "json", "yaml", "name")
+@click.option("-q", "--quiet", is_flag=True, help="No progress; errors and the result only.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
 def command(**options: Any) -> int:
     """Show all of a ServiceAccount that names a role: the role, why it is admitted, policies, pods.
 
-    Whoever made it. For each statement of the trust policy: that it admits the ServiceAccount, or the first
-    thing in it that fails. For each pod: whether it has the role, or must be restarted to get it. Changes
-    nothing.
+    It does not matter who made it. For each statement of the trust policy, it shows that the statement admits
+    the ServiceAccount, or the first part that fails. For each pod, it shows whether the pod has the role, or
+    must be restarted to get it. It shows what the ServiceAccount may do in Kubernetes, and who may become it
+    and so gets its role. Changes nothing.
     """
     from irsa_cli.cli.session import Speaking
 
+    options["documents"] = options["documents"] or options["output"] == "wide"
     speaking = Speaking.take(options)
     found = _describe(_request(options), speaking)
     _show(found, speaking)
@@ -89,8 +93,8 @@ def _show(described: Described, speaking: Speaking) -> None:
     from irsa_cli.cli.wording import say
     from irsa_cli.core.verification.report import VerificationReport
 
-    if speaking.output != "text":
-        show_document(described.to_json(), speaking.output)
+    if speaking.output not in ("text", "wide"):
+        show_document(described.envelope(), speaking.output)
     elif described.found is not None:
         for line in lines(described.found):
             say(line)

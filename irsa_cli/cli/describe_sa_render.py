@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from irsa_cli.cli.kubernetes_render import may_lines, taker_lines
 from irsa_cli.cli.screen import hanging
 from irsa_cli.cli.wording import mark
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole
@@ -37,6 +38,7 @@ def lines(found: Description) -> Iterator[str]:
     yield from _trust(found)
     yield from _warnings(found)
     yield from _pods(found)
+    yield from _kubernetes(found)
 
 
 def _row(name: str, value: str) -> str:
@@ -122,7 +124,8 @@ def _warnings(found: Description) -> Iterator[str]:
         return
     yield "Warnings"
     for item in found.binding.wide:
-        for head, text in ((item.severity.value, f"{item.statement} {item.reason}"), ("", item.suggestion)):
+        told = ((item.severity.value, item.sentence), ("", item.suggestion), ("", item.explained_by))
+        for head, text in told:
             yield from hanging(f"  {head:<{_WIDTH}} ", visible(text), sys.stdout)
 
 
@@ -150,8 +153,19 @@ def _pods(found: Description) -> Iterator[str]:
     width = max((len(item.pod.name) for item in found.pods), default=0)
     yield from (f"  {item.pod.name:<{width}}  {_pod(item)}" for item in found.pods)
     if found.restart:
-        yield "To have the pods made anew:"
+        yield "To restart the pods:"
         yield from (f"  {command}" for command in found.restart)
+
+
+def _kubernetes(found: Description) -> Iterator[str]:
+    yield "In Kubernetes"
+    for line in may_lines(found.kubernetes):
+        yield from hanging("  ", line, sys.stdout)
+    yield "Who may become it"
+    good = found.binding.status is BindingStatus.OK
+    roles = [found.binding.role_arn] if good else []
+    for line in taker_lines(found.kubernetes, found.binding.full_name, roles):
+        yield from hanging("  ", line, sys.stdout)
 
 
 def _pod(item: PodIdentity) -> str:

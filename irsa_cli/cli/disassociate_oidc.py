@@ -22,7 +22,7 @@ Examples:
 @click.option(
     "--force",
     is_flag=True,
-    help="Delete it even if irsa did not make it, roles trust it, or that can't be known.",
+    help="Delete it even if irsa did not make it, or roles trust it or may trust it.",
 )
 @run_options
 @output_options

@@ -14,8 +14,14 @@ from irsa_cli.cli.options import (
     filled,
     kube_options,
     lock_namespace_option,
-    namespace_option,
     output_options,
+)
+from irsa_cli.cli.selecting import (
+    all_namespaces_option,
+    check_many,
+    name_argument,
+    namespace_option,
+    selector_option,
 )
 
 if TYPE_CHECKING:
@@ -30,15 +36,34 @@ Examples:
   irsa doctor s3-reader -n backend -c prod
   irsa doctor pod/reader-6d4cf56db6-x2x9k -n backend -c prod
   irsa doctor -c prod
+  irsa doctor -n backend -l tier=web -c prod
   irsa doctor --explain trust-subject
 """
 
 
+class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
+    """The name of a ServiceAccount, or what uses it as `_what` reads it; stays as it is."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the text."""
+        try:
+            _what(str(value))
+            if not value:
+                Checked("name", "names.service_account").convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(error.message, param, ctx)
+        return str(value)
+
+
 @click.command("doctor", cls=HelpedCommand, epilog=_EPILOG)
-@click.argument("name", required=False)
+@name_argument(kind=AccountOrUser())
 @namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
+@all_namespaces_option("All namespaces; the default without NAME.")
+@selector_option
 @cluster_options
 @kube_options
 @click.option(
@@ -46,28 +71,29 @@ Examples:
     "readers",
     multiple=True,
     type=Checked("arn", "arn.check_role"),
-    help="Role by which IAM and CloudTrail of another account are read, where roles are in one (repeat).",
+    help="Role for reading IAM and CloudTrail of another account that has roles (repeat).",
 )
 @click.option(
     "--explain",
     cls=Once,
     callback=filled,
     metavar="ID",
-    help="Explain one cause, and ask nobody; 'all' lists them.",
+    help="Explain one cause, without calling anything; 'all' lists them.",
 )
 @lock_namespace_option
 @output_options
 def command(**options: Any) -> int:
     """Find out why a ServiceAccount does not get its role.
 
-    Looks from outside at everything between the cluster's issuer and the pods' environment, names what is
-    wrong, the most probable cause first, and says how to put it right. NAME is the ServiceAccount's, or
-    pod/NAME, deployment/NAME (or another kind that makes pods) of what uses it. Without NAME: the cluster,
-    and all ServiceAccounts that have a role, or lost it. Changes nothing; a pod that is created for show is
-    not made (dryRun=All). Exit code 5: something is wrong; 1: nothing is as far as it could be looked at,
-    but ServiceAccount, role, trust policy or provider could not, or no running pod with this identity was
-    seen; without NAME also where it could not be found out who has a role. What else can't be told is shown,
-    and is no problem.
+    Checks from outside everything between the cluster's issuer and the pods' environment, names what is
+    wrong, the most probable cause first, and says how to fix it. NAME is the ServiceAccount, or pod/NAME,
+    deployment/NAME (or another kind that makes pods) that uses it. Without NAME, it checks the cluster and
+    all ServiceAccounts that have a role, or have lost it. Changes nothing: it only rehearses the creation of
+    a pod (dryRun=All).
+
+    Exit code 5: something is wrong. Exit code 1: nothing wrong was found, but the ServiceAccount, role, trust
+    policy or provider could not be checked, or no running pod with this identity was seen; without NAME, also
+    when it is not known who has a role. Everything else that is not known is shown, and is no problem.
     """
     from irsa_cli.cli.session import Speaking
 
@@ -87,10 +113,14 @@ def _request(options: dict[str, Any]) -> Request:
 
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    check_many(options)
+    if options["everywhere"] and options["name"]:
+        raise click.UsageError("--all-namespaces is for many ServiceAccounts: it contradicts NAME")
     kind, name = _what(options["name"] or "")
     namespace = options["namespace"] or ("default" if name else "")
     place = take_lock_namespace(options)
-    return Request(take_target(options), namespace, name, options["readers"], kind, place)
+    chosen = options["selector"] or ""
+    return Request(take_target(options), namespace, name, options["readers"], kind, place, chosen)
 
 
 def _what(text: str) -> tuple[str, str]:
@@ -103,7 +133,7 @@ def _what(text: str) -> tuple[str, str]:
         raise click.BadParameter(
             f"'{word}' makes no pods; pod/NAME or deployment/NAME does", param_hint="NAME"
         )
-    if name or text:
+    if text:
         Checked("name", "names.service_account").convert(name, None, None)
     return kind, name
 
@@ -133,7 +163,7 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
         for line in lines(diagnosis, everything=speaking.verbose):
             put(line)
     else:
-        show_document(diagnosis.to_json(), speaking.output)
+        show_document(diagnosis.envelope(), speaking.output)
     for line in messages(VerificationReport(None, error=diagnosis.error)):
         put(line, err=True)
 
@@ -141,12 +171,11 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
 def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.doctor_render import explanation, overview
     from irsa_cli.cli.render import show_document
-    from irsa_cli.core.doctor.diagnosis import cause_json, causes_json
+    from irsa_cli.core.doctor.diagnosis import causes_envelope
 
     causes = _named(identifier)
     if output != "text":
-        document = causes_json(causes) if identifier == "all" else cause_json(causes[0])
-        show_document(document, output)
+        show_document(causes_envelope(causes), output)
         return 0
     for line in overview(causes) if identifier == "all" else explanation(causes[0]):
         click.echo(line)

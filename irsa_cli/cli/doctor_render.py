@@ -62,7 +62,7 @@ def _findings(findings: Iterable[Finding], *, everything: bool) -> Iterator[str]
     waiting = _waiting(found) if not everything else ()
     yield from _unknown(tuple(item for item in untold if item not in waiting), everything=everything)
     if waiting:
-        yield f"{_mark(Verdict.UNKNOWN)} {_checks(waiting)} wait for that to be put right (-v shows them)"
+        yield f"{_mark(Verdict.UNKNOWN)} {_checks(waiting)} wait for that to be fixed (-v shows them)"
     good = having(found, Verdict.OK)
     if everything:
         yield from (f"{_mark(Verdict.OK)} {item.cause.id}: {visible(item.judgement.text)}" for item in good)
@@ -83,7 +83,7 @@ def _problem(finding: Finding) -> Iterator[str]:
     yield from _prose("why", judgement.text)
     for name, value in judgement.evidence:
         yield _row(name, value)
-    yield from _prose("looked at", cause.looks_at)
+    yield from _prose("checked", cause.looks_at)
     yield from _fix(finding)
     yield _row("source", cause.source)
 
@@ -107,7 +107,7 @@ def _prose(name: str, value: str) -> list[str]:
 def _unknown(findings: tuple[Finding, ...], *, everything: bool) -> Iterator[str]:
     """What can't be told, the causes of one reason together."""
     for reason, items in _by_reason(findings).items():
-        yield f"{_mark(Verdict.UNKNOWN)} can't tell: {visible(reason)}"
+        yield f"{_mark(Verdict.UNKNOWN)} unknown: {visible(reason)}"
         yield f"    {_named(items, everything=everything)}"
         evidence = dict.fromkeys(pair for item in items for pair in item.judgement.evidence)
         yield from (_row(name, value) for name, value in evidence)
@@ -136,7 +136,7 @@ def _summary(account: Examined, said: Container[str]) -> Iterator[str]:
     undecided = () if account.problems else account.undecided
     for reason, items in _by_reason(undecided).items():
         why = "as above" if reason in said else visible(reason)
-        yield f"    {account.full_name}: can't tell: {why} ({_named(items)})"
+        yield f"    {account.full_name}: unknown: {why} ({_named(items)})"
 
 
 def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
@@ -154,7 +154,7 @@ def _verdict(diagnosis: Diagnosis) -> str:
     if not count:
         if not hidden:
             return _hinted(diagnosis) or "Nothing wrong was found."
-        said = f"Nothing wrong was found in what could be looked at; {hidden} (exit {diagnosis.exit_code})."
+        said = f"Nothing wrong was found in what could be checked; {hidden} (exit {diagnosis.exit_code})."
         return said + _look(diagnosis)
     first = diagnosis.problems[0].cause.id
     more = "" if count == 1 else f" Begin with {first}."
@@ -222,7 +222,7 @@ def explanation(cause: Cause) -> Iterator[str]:
     """One cause, as `--explain` shows it."""
     yield f"{cause.id}: {cause.title}"
     yield from _prose("symptom", cause.symptom)
-    yield from _prose("looked at", cause.looks_at)
+    yield from _prose("checked", cause.looks_at)
     yield from _prose("remedy", cause.remedy)
     yield _row("source", cause.source)
 

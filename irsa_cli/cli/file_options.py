@@ -70,7 +70,7 @@ def file_options(function: F) -> F:
 
 def place_options(function: F) -> F:
     """Which cluster where the files don't say it, and as whom."""
-    from irsa_cli.cli.options import Checked
+    from irsa_cli.cli.options import Checked, any_region_option
 
     options = [
         click.option(
@@ -88,6 +88,7 @@ def place_options(function: F) -> F:
             metavar="REGION",
             help="AWS region, where they name none.",
         ),
+        any_region_option,
         click.option(
             "-p",
             "--profile",
@@ -110,10 +111,14 @@ def place_options(function: F) -> F:
 
 def take_place(options: dict[str, Any]) -> Target:
     """Take the options of `place_options` and `kube_options` out of a command's options."""
+    from irsa_cli.cli.session import region_teller
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
-    return Target(options.pop("cluster") or "", **{name: options.pop(name, None) for name in names})
+    tell = region_teller(any_region=options.pop("any_region"))
+    return Target(
+        options.pop("cluster") or "", tell_region=tell, **{name: options.pop(name, None) for name in names}
+    )
 
 
 def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:

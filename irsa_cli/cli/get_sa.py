@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
+    DURATION,
     Checked,
     Once,
     cluster_options,
     kube_options,
+    no_headers_option,
+    output_option,
+)
+from irsa_cli.cli.selecting import (
+    all_namespaces_option,
+    check_many,
     name_argument,
     namespace_option,
-    no_headers_option,
+    selector_option,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +36,9 @@ _EPILOG = """
 Examples:
   irsa get-sa -c prod
   irsa get-sa -n backend -c prod -o wide
-  irsa get-sa -c prod -o json | jq '.items[] | select(.status != "ok")'
+  irsa get-sa -n backend -c prod --watch
+  irsa get-sa -A -l app.kubernetes.io/part-of=shop -c prod
+  irsa get-sa -c prod -o jsonpath='{range .items[?(@.status!="ok")]}{.serviceAccount.name}{"\\n"}{end}'
 """
 
 
@@ -36,48 +47,71 @@ Examples:
 @namespace_option(
     "Namespace of NAME, or the only one without NAME. [default: default; all without NAME]", default=None
 )
-@click.option(
-    "-A", "--all-namespaces", "everywhere", is_flag=True, help="All namespaces; the default without NAME."
-)
+@all_namespaces_option("All namespaces; the default without NAME.")
+@selector_option
 @cluster_options
 @kube_options
 @click.option(
     "--all-paths",
     is_flag=True,
-    help="Look for irsa's own roles outside of /irsa/CLUSTER/, too: lists all roles of the account.",
+    help="Look for managed roles outside /irsa/CLUSTER/, too: lists all roles of the account.",
 )
 @click.option(
     "--iam-assume-role",
     "readers",
     multiple=True,
     type=Checked("arn", "arn.check_role"),
-    help="Role by which the IAM of another account is read, where roles are in one (repeat).",
+    help="Role for reading the IAM of another account that has roles (repeat).",
 )
 @no_headers_option
-@click.option("--ignore-not-found", is_flag=True, help="NAME that is not there is no error.")
 @click.option(
-    "-o",
-    "--output",
-    cls=Once,
-    type=click.Choice(["text", "wide", "json", "yaml"]),
-    default="text",
-    help="Form of the result on standard output. [default: text]",
+    "-w",
+    "--watch",
+    is_flag=True,
+    help="Keep reading, and print the lines that change, until Ctrl-C (exit code 130).",
 )
+@click.option(
+    "--interval",
+    cls=Once,
+    type=DURATION,
+    help="With --watch: how long to wait between two readings. [default: 10s]",
+)
+@click.option("--ignore-not-found", is_flag=True, help="A NAME that does not exist is no error.")
+@output_option("text", "wide", "json", "yaml", "name")
 @click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
 def command(**options: Any) -> int:
     """List the ServiceAccounts that name a role, whoever made them, and the state of each.
 
-    Also the roles of irsa's without a ServiceAccount. For each: role, who made it, its policies, and whether
-    its trust policy admits the ServiceAccount. What is wrong with one, or can't be read, is said in its line,
-    and hides no other. Changes nothing.
+    Also lists the roles that irsa manages without a ServiceAccount. Each line shows the role, who made it,
+    its policies, and whether its trust policy admits the ServiceAccount. If something is wrong with one, or
+    can't be read, its line says so, and the others are listed all the same. Changes nothing.
     """
     from irsa_cli.cli.session import Speaking
 
     speaking, headless = Speaking.take(options), options.pop("no_headers")
-    found = _get(_request(options), speaking)
-    _show(found, speaking, headers=not headless)
-    return int(found.exit_code)
+    _check_watch(options, speaking)
+    request = _request(options)
+    found = _get(request, speaking)
+    if not options["watch"] or found.error is not None or found.signal:
+        _show(found, speaking, headers=not headless)
+        return int(found.exit_code)
+    from irsa_cli.cli.watching import watch
+
+    quietly = replace(speaking, quiet=True) if not speaking.verbose else speaking
+    wide = speaking.output == "wide"
+    try:
+        _show(found, speaking, headers=not headless)
+        watch(found, lambda: _get(request, quietly), options["interval"] or 10.0, wide=wide)
+    except KeyboardInterrupt as stop:
+        return 128 + int(stop.args[0] if stop.args else signal.SIGINT)
+
+
+def _check_watch(options: dict[str, Any], speaking: Speaking) -> None:
+    if options["watch"] and speaking.output not in ("text", "wide"):
+        raise click.UsageError("--watch prints lines: it is for -o text and -o wide")
+    if options["interval"] is not None and not options["watch"]:
+        raise click.UsageError("--interval needs --watch")
 
 
 def _request(options: dict[str, Any]) -> Request:
@@ -86,13 +120,12 @@ def _request(options: dict[str, Any]) -> Request:
     from irsa_cli.usecases.show.get_sa import Request
 
     name, namespace, everywhere = options["name"] or "", options["namespace"] or "", options["everywhere"]
-    if everywhere and namespace:
-        raise click.UsageError("--namespace and --all-namespaces contradict each other")
+    check_many(options)
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
     if name and not everywhere:
         namespace = namespace or "default"
-    scope = BindingsScope(namespace, name, everywhere=options["all_paths"])
+    scope = BindingsScope(namespace, name, options["all_paths"], options["selector"] or "")
     return Request(take_target(options), scope, options["readers"], options["ignore_not_found"])
 
 
@@ -124,7 +157,7 @@ def _show(found: BindingList, speaking: Speaking, *, headers: bool) -> None:
         if not found.items and found.error is None and not speaking.quiet:
             click.echo("No ServiceAccount names a role, and irsa has made none.", err=True)
     else:
-        show_document(found.to_json(), speaking.output)
+        show_document(found.envelope(), speaking.output)
     for note in found.notes:
         say(f"Note: {note}", err=True)
     for line in messages(VerificationReport(None, error=found.error)):

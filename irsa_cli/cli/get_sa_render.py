@@ -10,7 +10,7 @@ import click
 from irsa_cli.cli.wording import age
 from irsa_cli.core.inventory.bindings import BindingStatus, BoundRole, ListedBinding
 from irsa_cli.core.marks.makers import UNKNOWN
-from irsa_cli.core.trust.wide_trust import in_one_line
+from irsa_cli.core.trust.rules.rule import in_one_line
 from irsa_cli.core.values.printable import visible
 
 NOTHING = "-"

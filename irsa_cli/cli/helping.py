@@ -37,6 +37,8 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "ServiceAccount": (
         "name_option",
         "namespace",
+        "everywhere",
+        "selector",
         "label",
         "annotation",
         "audience",
@@ -49,6 +51,7 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "Target": (
         "cluster",
         "region",
+        "any_region",
         "profile",
         "assume_role",
         "issuer_url",
@@ -68,7 +71,7 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         "lock_namespace",
         "state_dir",
     ),
-    "Output": ("output", "no_headers", "quiet", "verbose", "help"),
+    "Output": ("output", "no_headers", "watch", "interval", "quiet", "verbose", "help"),
 }
 _HEADING = {name: heading for heading, names in _HEADINGS.items() for name in names}
 

@@ -1,6 +1,6 @@
 """What `exec`, `token` and `credentials` share: whose identity, errors before there is anything to print.
 
-These commands print what they were asked for and nothing else, so they have no result document.
+These commands print what they were asked for and nothing else; as JSON or YAML it is a document as any other.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import cluster_options, kube_options, name_argument, namespace_option
+from irsa_cli.cli.options import cluster_options, kube_options
+from irsa_cli.cli.selecting import name_argument, namespace_option
 
 if TYPE_CHECKING:
     from irsa_cli.cli.session import Speaking
@@ -49,28 +50,45 @@ def account_of(options: dict[str, Any], speaking: Speaking) -> NamedServiceAccou
     return NamedServiceAccount(connection, options.pop("namespace"), options.pop("name"))
 
 
-def settled(work: Callable[[], T], speaking: Speaking) -> T:
-    """The outcome of work that only reads; an error is told, and ends the command with its exit code."""
-    from irsa_cli.cli.render import show
-    from irsa_cli.core.results.result import Ended, Result
-    from irsa_cli.core.values.errors import IrsaError, Refused
+def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
+    """The outcome of work that only reads; an error is told, and ends the command with its exit code.
+
+    `kind` is the kind of the document that tells it as JSON or YAML, for a command that has those.
+    """
+    from irsa_cli.core.results.envelope import exit_code_of
+    from irsa_cli.core.values.errors import IrsaError
 
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
         signal.signal(signal.SIGTERM, _terminate)
+    number, failure = 0, Exception()
     try:
         return work()
     except click.ClickException:
         raise
     except IrsaError as error:
-        result = Result(Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED, error=error)
+        failure = error
     except KeyboardInterrupt as stop:
-        raise click.exceptions.Exit(128 + (stop.args[0] if stop.args else signal.SIGINT)) from None
+        number = stop.args[0] if stop.args else int(signal.SIGINT)
+        failure = IrsaError("interrupted", code="Interrupted")
     except Exception as error:
         if speaking.verbose:
             traceback.print_exc()
-        result = Result(Ended.FAILED, error=error)
-    show(result, speaking.output, quiet=True)
-    raise click.exceptions.Exit(result.exit_code)
+        failure = error
+    code = int(exit_code_of(failure, number))
+    _tell(failure, speaking, kind, code)
+    raise click.exceptions.Exit(code)
+
+
+def _tell(error: Exception, speaking: Speaking, kind: str, code: int) -> None:
+    """Why there is nothing to print: on standard error, and as the document that was asked for."""
+    from irsa_cli.cli.outputs import is_document
+    from irsa_cli.cli.render import show_document, show_failure
+    from irsa_cli.core.results.envelope import DocumentKind, failed
+
+    if kind and is_document(speaking.output):
+        show_document(failed(DocumentKind(kind), error, code), speaking.output)
+    if code < 128:  # Who has interrupted it knows that.
+        show_failure(error)
 
 
 def _terminate(number: int, _frame: object) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import takewhile
 
 import click
 
 from irsa_cli import __version__
 from irsa_cli.cli.helping import HelpedGroup
 from irsa_cli.cli.unshown import Unshown
-from irsa_cli.cli.wording import say
-from irsa_cli.core.values.redaction import without_secrets
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
 # imports no command; a test holds the two together.
@@ -45,14 +45,23 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "disassociate-oidc": ("disassociate_oidc", "Delete the cluster's OIDC provider from IAM."),
     "update-sa": ("update_sa", "Change a ServiceAccount's role, policies or annotations, and nothing else."),
-    "adopt": ("adopt", "Take over a role that eksctl, Terraform or a hand has made."),
+    "adopt": ("adopt", "Adopt a role that eksctl, Terraform or a person has made."),
     "verify": ("verify", "Prove that a ServiceAccount can use its role, or say what keeps it from it."),
     "doctor": ("doctor", "Find out why a ServiceAccount does not get its role."),
+    "audit": (
+        "audit",
+        "Find out which pods can become which role in a whole account, and what of it is unsafe.",
+    ),
+    "who-can": ("who_can", "Find out which pods may do something in AWS."),
+    "lint": (
+        "lint",
+        "Find in files what would be unsafe in who may become which role, before it is live.",
+    ),
     "exec": ("exec_", "Run a local command as a pod of the ServiceAccount would run."),
     "token": ("token", "Print a token of the ServiceAccount, as a pod of it would get."),
     "credentials": ("credentials", "Print temporary credentials of the ServiceAccount's role."),
     "policies": ("policies", "Show the policies that are known by name."),
-    "recover": ("recover", "Roll back an interrupted transaction, or go on with it."),
+    "recover": ("recover", "Roll back an interrupted transaction, or continue it."),
     "unlock": ("unlock", "List the locks of a cluster's runs, or remove those of a run that is dead."),
     "history": ("history", "List the transactions of this machine."),
     "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),
@@ -70,6 +79,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "disassociate-oidc",
     ),
     "Look": ("get-sa", "describe-sa", "policies"),
+    "Audit": ("audit", "who-can", "lint"),
     "Prove and diagnose": ("verify", "doctor", "exec", "token", "credentials"),
     "Files": ("apply", "diff", "delete"),
     "Operate": ("recover", "unlock", "history", "sandbox"),
@@ -104,7 +114,8 @@ class LazyGroup(HelpedGroup):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="irsa help COMMAND shows a command's options and examples, irsa docs the documentation.",
+    epilog="irsa help COMMAND shows a command's options and examples, irsa docs the documentation."
+    "\n\n\b\nExamples:\n  irsa help create-sa\n  irsa docs tutorial",
 )
 @click.version_option(__version__, "--version", prog_name="irsa")
 def irsa() -> None:
@@ -116,6 +127,7 @@ def irsa() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. No traceback reaches the user."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         # Texts of others may have characters that the stream has not: that is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
@@ -126,24 +138,33 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
-        _wrong_usage(error)
+        _wrong_usage(error, arguments)
         return error.exit_code
     except click.Abort:
+        _show_failure(130, arguments, "interrupted", code="Interrupted")
         return 130
     except Unshown as error:
         _unwritable(error.__cause__)
         return error.code
     except OSError as error:
+        if error.filename:
+            said = f"{error.filename}: {error.strerror or error}"
+            _show_failure(1, arguments, said, code="IrsaError")
         _unwritable(error)
         return 1
     return code if isinstance(code, int) else 0
 
 
-def _wrong_usage(error: click.ClickException) -> None:
+def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
     """Say what is wrong with the command line, as click does, whatever is in the values that are wrong.
+
+    Who asked for JSON or YAML gets a document, too.
 
     A line of theirs must not become one of ours: CI systems take `::error::` at its beginning for a command.
     """
+    from irsa_cli.cli.wording import say  # Here, as `irsa --help` needs neither.
+    from irsa_cli.core.values.redaction import without_secrets
+
     if isinstance(error, click.UsageError) and error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)
         if error.ctx.command.get_help_option(error.ctx) is not None:
@@ -155,11 +176,46 @@ def _wrong_usage(error: click.ClickException) -> None:
     say(without_secrets(f"Error: {lines[0]}"), err=True)
     for line in lines[1:]:
         say(without_secrets(f"  {line}"), err=True)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = "" if context is None else context.command_path.partition(" ")[2]
+    _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
+
+
+_FORM = re.compile(r"(?:--output=|-[a-zA-Z]*?o=?)(json|yaml)")
+
+
+def wanted_form(arguments: Sequence[str]) -> str:
+    """`json` or `yaml` where a command line asks for it, though it can't be read as a whole; else ''."""
+    own = list(takewhile(lambda text: text != "--", arguments))
+    for text, following in zip(own, [*own, ""][1:], strict=True):
+        if following in ("json", "yaml") and (text == "--output" or re.fullmatch("-[a-zA-Z]*o", text)):
+            return following
+        if found := _FORM.fullmatch(text):
+            return found[1]
+    return ""
+
+
+def _show_failure(
+    exit_code: int, arguments: Sequence[str], message: str, *details: str, code: str, command: str = ""
+) -> None:
+    """Print the document of a command that has not begun, where JSON or YAML was asked for."""
+    output = wanted_form(arguments)
+    if not output:
+        return
+    from irsa_cli.cli.render import show_document
+    from irsa_cli.core.results.envelope import DocumentKind, failed
+    from irsa_cli.core.values.errors import IrsaError
+
+    error = IrsaError(message, details=details, code=code)
+    with suppress(OSError):
+        show_document(failed(DocumentKind.RESULTS, error, exit_code), output, command)
 
 
 def _unwritable(error: BaseException | None) -> None:
     """Say what can't be written (or read), and give the output up; a reader that has gone needs no word."""
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        from irsa_cli.cli.wording import say
+
         what = error.filename or "the output can't be written"
         with suppress(OSError):
             say(f"Error: {what}: {error.strerror or error}", err=True)

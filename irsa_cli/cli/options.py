@@ -6,7 +6,6 @@ the flag's name before any call.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -70,19 +69,24 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
     """Seconds, or a duration as Go writes it (`90s`, `25m`, `1h30m`); converted to seconds."""
 
     name = "duration"
-    _FORM = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 
-    def __init__(self, *, zero: bool = False) -> None:
-        """`zero`: no time at all is a duration, too."""
+    def __init__(self, *, zero: bool = False, within: tuple[str, str] | None = None) -> None:
+        """`zero`: no time at all is a duration, too. `within`: shortest and longest, whole seconds."""
         self._zero = zero
+        self._within = within
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read the duration."""
-        match = self._FORM.fullmatch(str(value))
-        if match is None or not str(value):
+        from irsa_cli.core.values.limits import seconds_of
+
+        total = seconds_of(str(value))
+        if total is None:
             self.fail(f"'{value}' is not a duration (examples: 90s, 25m, 1h30m)", param, ctx)
-        hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        total = hours * 3600 + minutes * 60 + seconds
+        if self._within is not None:
+            least, most = (seconds_of(text) or 0.0 for text in self._within)
+            if not least <= total <= most or total != int(total):
+                self.fail(f"'{value}' is not between {' and '.join(self._within)}", param, ctx)
+            return int(total)
         if not 0 < total <= 86400 and not (self._zero and total == 0):
             self.fail(f"'{value}' is not between 0 and 24 hours", param, ctx)
         return total
@@ -124,35 +128,9 @@ def _apply(function: F, decorators: Sequence[Callable[[F], F]]) -> F:
     return function
 
 
-def name_argument(*, required: bool = False) -> Callable[[F], F]:
-    """NAME, the ServiceAccount's."""
-    return click.argument("name", required=required, type=Checked("name", "names.service_account"))
-
-
-def namespace_option(
-    help_text: str = "Its namespace. [default: default]", default: str | None = "default"
-) -> Callable[[F], F]:
-    """The ServiceAccount's namespace; what it is without the option is said in the text."""
-    return click.option(
-        "-n",
-        "--namespace",
-        cls=Once,
-        type=Checked("namespace", "names.namespace"),
-        default=default,
-        help=help_text,
-    )
-
-
-def binding_options(function: F) -> F:
-    """Which ServiceAccount: NAME or --name, and --namespace."""
-    name = click.option(
-        "--name",
-        "name_option",
-        cls=Once,
-        type=Checked("name", "names.service_account"),
-        help="Name of the ServiceAccount, as NAME.",
-    )
-    return _apply(function, [name_argument(), name, namespace_option()])
+any_region_option = click.option(
+    "--any-region", is_flag=True, help="Look for the cluster in all regions, where it is not in this one."
+)
 
 
 def cluster_options(function: F) -> F:
@@ -176,6 +154,7 @@ def cluster_options(function: F) -> F:
                 metavar="REGION",
                 help="AWS region of the cluster. [default: as the AWS CLI finds it]",
             ),
+            any_region_option,
             option(
                 "-p",
                 "--profile",
@@ -315,20 +294,26 @@ state_dir_option = click.option(
 no_headers_option = click.option("--no-headers", is_flag=True, help="Tables without their first line.")
 
 
+def output_option(*forms: str) -> Callable[[F], F]:
+    """The form of what is printed: one of these, or what a jsonpath finds in the JSON document."""
+    from irsa_cli.cli.outputs import OutputForm
+
+    return click.option(
+        "-o",
+        "--output",
+        cls=Once,
+        type=OutputForm(forms),
+        default="text",
+        help="Form of the result on standard output. [default: text]",
+    )
+
+
 def output_options(function: F) -> F:
     """How a command speaks."""
-    formats = click.Choice(["text", "json", "yaml"])
     return _apply(
         function,
         [
-            click.option(
-                "-o",
-                "--output",
-                cls=Once,
-                type=formats,
-                default="text",
-                help="Form of the result on standard output. [default: text]",
-            ),
+            output_option("text", "json", "yaml", "name"),
             click.option("-q", "--quiet", is_flag=True, help="No progress; errors and the result only."),
             click.option(
                 "-v",

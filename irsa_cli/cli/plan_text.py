@@ -46,7 +46,7 @@ def totals(changes: Iterable[Change], *, whole: bool = False) -> str:
     shown = [change for change in found if whole or not _is_mark(change)]
     count = Counter(change.action for change in shown)
     marks = len(found) - len(shown)
-    hidden = f", and {marks} mark{'s' if marks != 1 else ''} of irsa's own (-v shows them)" if marks else ""
+    hidden = f", and {marks} mark{'s' if marks != 1 else ''} of irsa (-v shows them)" if marks else ""
     counted = ", ".join(f"{count[action]} to {action}" for action in _ACTIONS)
     return f"Plan: {counted}{hidden}."
 

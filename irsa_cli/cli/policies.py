@@ -8,29 +8,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedGroup
-from irsa_cli.cli.options import Checked, Once, filled
+from irsa_cli.cli.options import Checked, Once, filled, output_option
 
 if TYPE_CHECKING:
     from irsa_cli.core.wellknown import Resolved, WellKnownPolicy
 
-_output = click.option(
-    "-o",
-    "--output",
-    cls=Once,
-    type=click.Choice(["text", "json", "yaml"]),
-    default="text",
-    help="Form of the result on standard output. [default: text]",
-)
+_output = output_option("text", "json", "yaml", "name")
 
 _EPILOG = """
 \b
 Examples:
-  irsa policies show external-dns
-  irsa policies show external-dns --partition aws-cn -o json
+  irsa policies show externalDNS
+  irsa policies show externalDNS --partition aws-cn -o json
 """
 
 
-@click.group("policies", cls=HelpedGroup)
+@click.group("policies", cls=HelpedGroup, epilog="\b\nExamples:\n  irsa policies list -o name")
 def command() -> None:
     """Show the policies that are known by name.
 
@@ -45,12 +38,12 @@ def listing(output: str) -> None:
     """List the policies."""
     from irsa_cli.cli.render import show_document
     from irsa_cli.core import wellknown
-    from irsa_cli.core.results.result import API_VERSION
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
     policies = [wellknown.get(name) for name in wellknown.names()]
     if output != "text":
         items = [_facts(policy) for policy in policies]
-        show_document({"apiVersion": API_VERSION, "kind": "WellKnownPolicyList", "items": items}, output)
+        show_document(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=items), output)
         return
     width = max(len(policy.name) for policy in policies)
     for policy in policies:
@@ -82,7 +75,7 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
     """
     from irsa_cli.cli.render import show_document
     from irsa_cli.core import wellknown
-    from irsa_cli.core.results.result import API_VERSION
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.core.wellknown import WellKnown
 
@@ -97,11 +90,13 @@ def show(name: str, partition: str, parameters: tuple[str, ...], output: str) ->
             click.echo(line)
         return
     facts = {**_facts(policy), "policyARNs": list(found.policies), "document": found.inline.get(name)}
-    show_document({"apiVersion": API_VERSION, "kind": "WellKnownPolicy", **facts}, output)
+    show_document(Envelope(DocumentKind.POLICIES, ReadOutcome.OK, items=[facts]), output)
 
 
 def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
     """What the catalogue says of a policy, whatever its parameters are."""
+    from irsa_cli.core.values.names import account_json
+
     parameters = [
         {
             "name": item.name,
@@ -115,7 +110,7 @@ def _facts(policy: WellKnownPolicy) -> dict[str, Any]:
     return {
         "name": policy.name,
         "title": policy.title,
-        "serviceAccount": policy.service_account or None,
+        "serviceAccount": account_json(policy.service_account),
         "source": policy.source,
         "version": policy.version,
         "date": policy.date,

@@ -51,19 +51,21 @@ _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
 
 @click.command("recover", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("transaction", required=False, callback=filled)
-@click.option("--all", "everything", is_flag=True, help="All that is unfinished, instead of one.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Everything that is unfinished, instead of one transaction."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be rolled back (or done), and do nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do what would be shown, without a question on a terminal.")
 @click.option(
     "--forward",
     is_flag=True,
-    help="Go on to the desired state, by the journal, instead of rolling back.",
+    help="Continue to the desired state, by the journal, instead of rolling back.",
 )
 @click.option(
     "--min-age",
     cls=Once,
     type=Duration(zero=True),
-    help="With --cluster: leave younger runs alone, they may still live. [default: 10m]",
+    help="With --cluster: leave younger runs alone, as they may still be running. [default: 10m]",
 )
 @cluster_options
 @kube_options
@@ -86,11 +88,11 @@ _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
 @state_dir_option
 @output_options
 def command(**options: Any) -> int:
-    """Roll back an interrupted transaction, or go on with it.
+    """Roll back an interrupted transaction, or continue it.
 
-    Without TRANSACTION and --all, what is unfinished is listed. It is found by the journals of this
-    machine, or with --cluster by what runs have left in the cluster and its account, wherever they
-    ran. Other cluster options stand in for those of the run.
+    Without TRANSACTION and --all, it lists what is unfinished. It finds that by the journals of this machine,
+    or with --cluster by what runs have left in the cluster and its account, wherever they ran. Other cluster
+    options replace those of the run.
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, state_dir, take_lock_options
@@ -143,11 +145,12 @@ def _list(settings: Settings, speaking: Speaking, *, headers: bool) -> int:
 
     found = unfinished_of(settings.state_dir)
     none = "No unfinished transactions on this machine."
-    show_stories(found, speaking.output, none=none, headers=headers)
+    code = worst([int(error.exit_code) for error in found.unreadable.values()])
+    show_stories(found, speaking.output, none=none, headers=headers, exit_code=code)
     if found.stories and speaking.output == "text" and not speaking.quiet:
         say("Next:", err=True)
         say(f"  irsa recover {found.stories[-1].transaction}  # rolls it back; --forward goes on", err=True)
-    return worst([int(error.exit_code) for error in found.unreadable.values()])
+    return code
 
 
 def _by_journal(options: dict[str, Any], settings: Settings, speaking: Speaking, progress: Progress) -> int:

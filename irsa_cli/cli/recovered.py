@@ -38,7 +38,7 @@ _WORDS = {
 def show_recoveries(done: Recoveries, output: str, *, quiet: bool, verbose: bool = False) -> None:
     """Print how each transaction ended; errors on standard error."""
     if output != "text":
-        show_document(done.to_json(), output)
+        show_document(done.envelope(), output)
     for result in done.items:
         if output == "text":
             say(f"{_named(result)}  {_words(result)}")
@@ -84,7 +84,7 @@ def _named(result: Result) -> str:
 def show_found(found: Found, output: str) -> int:
     """Print what runs have left in a cluster. Returns the exit code."""
     if output != "text":
-        show_document(found.to_json(), output)
+        show_document(found.envelope(), output)
         return 0
     for leftovers in found.leftovers:
         for line in _lines(found, leftovers):

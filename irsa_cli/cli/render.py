@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
+from irsa_cli.cli.outputs import in_other_form
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.screen import is_unicode
 from irsa_cli.cli.wording import put
 from irsa_cli.core.results.command import Command
+from irsa_cli.core.results.envelope import Envelope
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.errors import IrsaError
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.printable import json_text, visible, yaml_text
 from irsa_cli.core.values.redaction import redacted
 
 
@@ -25,24 +26,47 @@ def show(result: Result, output: str, *, quiet: bool, verbose: bool = False) -> 
         for line in text_lines(result, whole=verbose):
             put(line)
     else:
-        show_document(result.to_json(), output)
+        show_document(result.envelope(), output)
     if not quiet or result.error is not None or result.left:
         for line in messages(result):
             put(line, err=True)
 
 
-def show_document(document: Mapping[str, Any], output: str) -> None:
-    """Print a document as JSON or YAML."""
+def show_failure(error: Exception) -> None:
+    """Say on standard error why a command did nothing."""
+    ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+    for line in messages(Result(ended, error=error)):
+        put(line, err=True)
+
+
+def show_document(envelope: Envelope, output: str, command: str | None = None) -> None:
+    """Print a document as JSON or YAML, its names, or what a jsonpath finds in it.
+
+    `command` is the one that runs unless it is given.
+    """
+    text = document_text(envelope, output, command)
+    if text or output in ("json", "yaml"):
+        click.echo(text)
+
+
+def document_text(envelope: Envelope, output: str, command: str | None = None) -> str:
+    """A document in a form that is not text, without the end of its last line."""
+    document = envelope.to_json(_running() if command is None else command)
     if output == "json":
-        click.echo(json.dumps(document, indent=2))
-    else:
-        click.echo(as_yaml(document), nl=False)
+        return json_text(document)
+    return as_yaml(document).removesuffix("\n") if output == "yaml" else in_other_form(document, output)
+
+
+def _running() -> str:
+    """The command that runs, as its user called it, without `irsa`; '' where none does."""
+    context = click.get_current_context(silent=True)
+    return "" if context is None else context.command_path.partition(" ")[2]
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:
     """A document as YAML, in characters that standard output has.
 
-    No text begins a line of its own: CI systems take `::error::` there for a command.
+    No text begins a line of its own, or has `##` in it: CI systems take `::error::` and `##[` for commands.
     """
     import yaml
 
@@ -50,7 +74,7 @@ def as_yaml(document: Mapping[str, Any]) -> str:
         """Writes a text on one line, in quotes where it could be more than a text."""
 
     def one_line(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        odd = not text.isprintable() or text.lstrip().startswith(":")
+        odd = not text.isprintable() or text.lstrip().startswith(":") or "##" in text
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
 
     Dumper.add_representer(str, one_line)
@@ -63,7 +87,7 @@ def as_yaml(document: Mapping[str, Any]) -> str:
 
     text = dump(plain=not is_unicode(sys.stdout))
     # What is invisible is written as its code point; YAML itself lets some of it be.
-    return text if text.replace("\n", "").isprintable() else dump(plain=True)
+    return yaml_text(text if text.replace("\n", "").isprintable() else dump(plain=True))
 
 
 def text_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
@@ -103,7 +127,7 @@ def _outcome(result: Result) -> str:
     if command is Command.UPDATE_SA:
         return _changed(who, facts)
     if command is Command.ADOPT:
-        return f"The role of {who} is irsa's: {role['arn']}{_elsewhere(facts)}."
+        return f"The role of {who} is managed by irsa: {role['arn']}{_elsewhere(facts)}."
     elsewhere = _elsewhere(facts) or ", for pods that start from now on"
     return f"{who} has the role {role['arn']}{elsewhere}."
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from irsa_cli.cli.options import Checked, F, Once, filled, listed
+from irsa_cli.cli.options import Checked, Duration, F, Once, filled, listed
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.boundaries import BoundaryRules
@@ -32,6 +32,12 @@ allow_boundary_removal_option = click.option(
     help="Let a permissions boundary go that a role has now; else it is refused.",
 )
 
+allow_wide_trust_option = click.option(
+    "--allow-wide-trust",
+    is_flag=True,
+    help="Let a trust policy be made that is too wide (a risk of severity high or more); else it is refused.",
+)
+
 description_option = click.option(
     "--description", cls=Once, type=Checked("text", "names.description"), help="Description of the role."
 )
@@ -42,9 +48,8 @@ def max_session_option(default: str) -> Callable[[F], F]:
     return click.option(
         "--max-session-duration",
         cls=Once,
-        type=click.IntRange(3600, 43200),
-        metavar="SECONDS",
-        help=f"Longest session of the role, 3600 to 43200.{default}",
+        type=Duration(within=("1h", "12h")),
+        help=f"Longest session of the role, 1h to 12h.{default}",
     )
 
 
@@ -58,9 +63,8 @@ def pod_options(function: F) -> F:
     expiration = click.option(
         "--token-expiration",
         cls=Once,
-        type=click.IntRange(600, 86400),
-        metavar="SECONDS",
-        help="Lifetime of the pods' tokens, 600 to 86400.",
+        type=Duration(within=("10m", "24h")),
+        help="Lifetime of the pods' tokens, 10m to 24h.",
     )
     return endpoints(expiration(function))
 
@@ -75,15 +79,6 @@ def take_boundary_rules(*, may_remove: bool = False) -> BoundaryRules:
     except InvalidInput as error:
         details = "".join(f"\n  {line}" for line in error.details)
         raise click.UsageError(f"{error}{details}") from error
-
-
-def one_name(argument: str | None, option: str | None) -> str:
-    """The ServiceAccount's name, given as NAME or as --name."""
-    if argument and option and argument != option:
-        raise click.UsageError(f"the name is given twice: {argument} and --name {option}")
-    if not argument and not option:
-        raise click.UsageError("Missing argument 'NAME' (the ServiceAccount's name).")
-    return argument or option or ""
 
 
 def policy_arns(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -112,7 +107,7 @@ def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
     from irsa_cli.core.policies import policy
     from irsa_cli.core.values import names
     from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.usecases.files.reading import read_text
+    from irsa_cli.usecases.read.texts import read_text
 
     found: dict[str, Document] = {}
     for file in files:

@@ -37,7 +37,7 @@ _latency = click.option(
 )
 
 
-@click.group("sandbox", cls=HelpedGroup)
+@click.group("sandbox", cls=HelpedGroup, epilog="\b\nExamples:\n  irsa sandbox demo")
 def command() -> None:
     """Run AWS and EKS on this machine, for trying and testing.
 

@@ -65,7 +65,18 @@ def take_target(options: dict[str, Any]) -> Target:
     if cluster is None:
         raise click.UsageError("Missing option '--cluster' / '-c'.")
     names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
-    return Target(cluster, **{name: options.pop(name, None) for name in names})
+    tell = region_teller(any_region=options.pop("any_region", False))
+    return Target(cluster, tell_region=tell, **{name: options.pop(name, None) for name in names})
+
+
+def region_teller(*, any_region: bool) -> Callable[[str], None] | None:
+    """What says in which region the cluster was found; None where it is not looked for in others."""
+    from irsa_cli.cli.wording import say
+
+    def tell(told: str) -> None:
+        say(f"Note: {told}", err=True)
+
+    return tell if any_region else None
 
 
 def take_lock_options(options: dict[str, Any]) -> LockOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 from irsa_cli.cli.render import show_document
 from irsa_cli.cli.table import show_table
 from irsa_cli.cli.wording import age, say
-from irsa_cli.core.results.result import API_VERSION
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.core.values.printable import visible
 
@@ -29,27 +30,15 @@ def show_stories(
     *,
     none: str,
     headers: bool = True,
+    exit_code: int = 0,
 ) -> None:
-    """Print transactions that were read from journals as a table; `none` is said when there are none."""
+    """Print transactions that were read from journals; `none` is said when there are none.
+
+    What can't be read is a fact of the list, and an error where it makes the command fail (`exit_code`).
+    """
     stories, unreadable = found.stories, found.unreadable
     if output != "text":
-        document = {
-            "apiVersion": API_VERSION,
-            "kind": "TransactionList",
-            "items": [
-                {
-                    **story.to_json(),
-                    "outcome": story.outcome or "unfinished",
-                    "lock": _lock_json(found, story),
-                }
-                for story in stories
-            ],
-            "unreadable": [
-                {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
-                for name, error in unreadable.items()
-            ],
-        }
-        show_document(document, output)
+        show_document(_envelope(found, exit_code), output)
         return
     show_table(
         _STORIES if headers else (),
@@ -60,6 +49,24 @@ def show_stories(
             say(f"  {step}", err=True)
     if not stories and not unreadable:
         click.echo(none)
+
+
+def _envelope(found: Journals, exit_code: int) -> Envelope:
+    errors = list(found.unreadable.values()) if exit_code else []
+    items = [{**story.to_json(), "lock": _lock_json(found, story)} for story in found.stories]
+    unreadable = [
+        {"transaction": name, "why": str(error), "refused": isinstance(error, Refused)}
+        for name, error in found.unreadable.items()
+    ]
+    return Envelope(
+        DocumentKind.TRANSACTIONS,
+        ReadOutcome.of(errors[0] if errors else None),
+        exit_code,
+        items=items,
+        summary=Counter(item["outcome"] for item in items),
+        errors=[ItemError(error) for error in errors],
+        facts={"unreadable": unreadable},
+    )
 
 
 def _lock_json(found: Journals, story: Story) -> dict[str, str] | None:

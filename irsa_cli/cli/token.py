@@ -5,7 +5,6 @@ Getting one is in `irsa_cli.usecases.read.identity`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
@@ -69,7 +68,7 @@ def command(**options: Any) -> int:
             return token.text
         return _shown(account, token, wanted, speaking.output, decode=decode)
 
-    click.echo(settled(work, speaking))
+    click.echo(settled(work, speaking, "TokenList"))
     return 0
 
 
@@ -84,24 +83,24 @@ def _lifetime(seconds: float) -> int:
 
 
 def _shown(account: NamedServiceAccount, token: Token, audience: str, output: str, *, decode: bool) -> str:
-    from irsa_cli.cli.render import as_yaml
+    from irsa_cli.cli.render import document_text
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
     from irsa_cli.core.trust.claims import read
     from irsa_cli.core.values.printable import visible
 
     found = read(token.text)
     if output == "text":
         return "\n".join(map(visible, decoded(found, time.time())))
-    document = {
-        "apiVersion": "irsa/v1",
-        "kind": "Claims" if decode else "Token",
+    item = {
         "serviceAccount": {"namespace": account.namespace, "name": account.name},
         "audience": audience,
         "expires": utc(token.lifetime.expires),
+        "token": None if decode else token.text,
+        "header": found.header if decode else None,
+        "claims": found.claims if decode else None,
     }
-    document |= {"header": found.header, "claims": found.claims} if decode else {"token": token.text}
-    if output == "json":
-        return json.dumps(document, indent=2)
-    return as_yaml(document).rstrip("\n")
+    envelope = Envelope(DocumentKind.TOKENS, ReadOutcome.OK, cluster=account.connection.cluster, items=[item])
+    return document_text(envelope, output)
 
 
 def utc(moment: float) -> str:

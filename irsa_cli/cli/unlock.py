@@ -109,9 +109,12 @@ def _approval(progress: Progress, *, asks: bool) -> Callable[[Sequence[SeenLock]
 
 
 def _show_failure(result: Result, speaking: Speaking) -> None:
-    from irsa_cli.cli.render import show
+    from irsa_cli.cli.render import show, show_document
+    from irsa_cli.core.results.envelope import DocumentKind, failed
 
-    show(result, speaking.output, quiet=speaking.quiet)
+    if speaking.output != "text" and result.error is not None:
+        show_document(failed(DocumentKind.LOCKS, result.error, result.exit_code), speaking.output)
+    show(result, "text", quiet=speaking.quiet)
 
 
 def _show(outcome: LockList | Unlocked, speaking: Speaking) -> None:
@@ -120,7 +123,7 @@ def _show(outcome: LockList | Unlocked, speaking: Speaking) -> None:
     from irsa_cli.core.results.locks import Unlocked
 
     if speaking.output != "text":
-        show_document(outcome.to_json(), speaking.output)
+        show_document(outcome.envelope(), speaking.output)
     else:
         for line in _removed(outcome) if isinstance(outcome, Unlocked) else _listed(outcome):
             say(line)

@@ -11,7 +11,6 @@ from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
     Once,
-    binding_options,
     cluster_options,
     filled,
     kube_options,
@@ -22,16 +21,17 @@ from irsa_cli.cli.options import (
 )
 from irsa_cli.cli.role_options import (
     allow_boundary_removal_option,
+    allow_wide_trust_option,
     attach_policy_option,
     description_option,
     edits,
     inline_policies,
     max_session_option,
-    one_name,
     pod_options,
     policy_arns,
     take_boundary_rules,
 )
+from irsa_cli.cli.selecting import binding_options
 
 if TYPE_CHECKING:
     from irsa_cli.core.binding.update_request import Update
@@ -88,6 +88,7 @@ Examples:
 )
 @click.option("--no-permissions-boundary", is_flag=True, help="Remove the role's permissions boundary.")
 @allow_boundary_removal_option
+@allow_wide_trust_option
 @max_session_option("")
 @description_option
 @click.option(
@@ -141,9 +142,9 @@ Examples:
 def command(**options: Any) -> int:
     """Change a ServiceAccount's role, policies or annotations, and nothing else.
 
-    What no flag names stays as it is, inline policies and permissions boundary included. The role has to be
-    irsa's, for this ServiceAccount (see irsa adopt). What is added comes before what is taken away, and a
-    failure at any point takes everything back.
+    What no flag names stays as it is, including inline policies and the permissions boundary. irsa has to
+    manage the role for this ServiceAccount (see irsa adopt). Additions come before removals, and a failure at
+    any point rolls everything back.
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking, finish, take_settings
@@ -163,13 +164,13 @@ def _request(options: dict[str, Any]) -> Request:
 
     _check_reachable(options)
     target = take_target(options)
-    name = one_name(options.pop("name"), options.pop("name_option"))
+    name = options.pop("name")
     try:
         update = _update(options)
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
     if update.is_empty:
-        raise click.UsageError("nothing to change is named (irsa update-sa --help lists what there is)")
+        raise click.UsageError("no change is named (irsa update-sa --help lists the flags)")
     if options["associate"] and update.audience is None:
         raise click.UsageError("--associate-oidc needs --audience (else: irsa associate-oidc)")
     return Request(
@@ -179,6 +180,7 @@ def _request(options: dict[str, Any]) -> Request:
         update=update,
         associate=options["associate"],
         verify=options["verify"],
+        allow_wide_trust=options["allow_wide_trust"],
         boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )
 

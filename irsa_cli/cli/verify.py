@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import (
-    Checked,
-    Once,
-    cluster_options,
-    filled,
-    kube_options,
-    listed,
+from irsa_cli.cli.options import Checked, Once, cluster_options, filled, kube_options, listed, output_option
+from irsa_cli.cli.selecting import (
+    all_namespaces_option,
+    check_many,
     name_argument,
     namespace_option,
+    selector_option,
 )
 
 if TYPE_CHECKING:
@@ -32,15 +30,24 @@ Examples:
   irsa verify s3-reader -n backend -c prod
   irsa verify s3-reader -n backend -c prod --action s3:ListAllMyBuckets --call 's3 list-buckets'
   irsa verify -A -c prod -o junit > irsa.xml
+  irsa verify --all -n backend -l tier=web -c prod
 """
-FORMATS = ("text", "json", "yaml", "junit", "sarif")
+FORMATS = ("text", "json", "yaml", "name", "junit", "sarif")
 
 
 @click.command("verify", cls=HelpedCommand, epilog=_EPILOG)
 @name_argument()
-@click.option("-A", "--all", "everything", is_flag=True, help="Every ServiceAccount that has a role.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All ServiceAccounts that have a role, in -n or in all namespaces.",
+)
+@all_namespaces_option("The same, in all namespaces.")
+@selector_option
 @namespace_option(
-    "Namespace of NAME, or the only one for --all. [default: default; all with --all]", default=None
+    "Namespace of NAME, or the only one with --all or -l. [default: default; all with --all or -l]",
+    default=None,
 )
 @cluster_options
 @kube_options
@@ -83,7 +90,7 @@ FORMATS = ("text", "json", "yaml", "junit", "sarif")
     "--chain",
     multiple=True,
     type=Checked("arn", "arn.check_role"),
-    help="Become this role with the credentials, and go on with its (role chaining; repeat).",
+    help="Assume this role with the credentials, and continue with its own (role chaining; repeat).",
 )
 @click.option(
     "--iam-assume-role",
@@ -92,23 +99,16 @@ FORMATS = ("text", "json", "yaml", "junit", "sarif")
     type=Checked("arn", "arn.check_role"),
     help="Role by which the IAM of another account is read, where roles are in one (repeat).",
 )
-@click.option(
-    "-o",
-    "--output",
-    cls=Once,
-    type=click.Choice(FORMATS),
-    default="text",
-    help="Form of the result on standard output. [default: text]",
-)
+@output_option(*FORMATS)
 @click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
 def command(**options: Any) -> int:
     """Prove that a ServiceAccount can use its role, or say what keeps it from it.
 
-    Does from outside what a pod's SDK does: takes a token, looks at its claims and signature, at the OIDC
-    provider and at the trust policy (which statement admits it, or what fails in each), exchanges it at STS
-    and asks AWS whose the credentials are. Changes nothing. Exit code 5: something is wrong; 1: nothing is,
-    but it could not be tried to the end.
+    Does from outside what a pod's SDK does. It takes a token, checks its claims and signature, the OIDC
+    provider and the trust policy (which statement admits it, or what fails in each), exchanges the token at
+    STS and asks AWS whose the credentials are. Changes nothing. Exit code 5: something is wrong; 1: nothing
+    wrong was found, but not every step could be tried.
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import Speaking
@@ -141,15 +141,23 @@ def _request(options: dict[str, Any]) -> Request:
     name = options["name"] or ""
     namespace = options["namespace"] or ("default" if name else "")
     return Request(
-        take_target(options), namespace, name, options["pod"] or "", wanted, readers=options["readers"]
+        take_target(options),
+        namespace,
+        name,
+        options["pod"] or "",
+        wanted,
+        readers=options["readers"],
+        selector=options["selector"] or "",
     )
 
 
 def _check_combinations(options: dict[str, Any]) -> None:
-    if bool(options["name"]) == options["everything"]:
-        raise click.UsageError("Name one ServiceAccount, or give -A for all of them.")
-    if options["everything"] and options["pod"]:
-        raise click.UsageError("--pod is of one ServiceAccount: it contradicts --all")
+    check_many(options)
+    many = bool(options["everything"] or options["everywhere"] or options["selector"])
+    if bool(options["name"]) == many:
+        raise click.UsageError("Name one ServiceAccount, or give --all or -A for all of them.")
+    if many and options["pod"]:
+        raise click.UsageError("--pod is for one ServiceAccount, and this is for many")
     if options["resource"] and not options["action"]:
         raise click.UsageError("--resource needs --action")
     if options["issuer_url"] and not (options["kubeconfig"] or options["context"]):

@@ -45,15 +45,15 @@ _WIDTH = 14
 
 def show(report: VerificationReport, output: str) -> None:
     """Print the report in the form that was asked for."""
-    if output in ("json", "yaml"):
-        show_document(report.to_json(), output)
-    elif output in ("junit", "sarif"):
+    if output in ("junit", "sarif"):
         from irsa_cli.cli import verify_reports
 
         click.echo(getattr(verify_reports, output)(report), nl=False)
-    else:
+    elif output == "text":
         for line in _many(report) if report.many else _one(report):
             say(line)
+    else:
+        show_document(report.envelope(), output)
 
 
 def messages(report: VerificationReport) -> Iterator[str]:
@@ -76,6 +76,7 @@ def _one(report: VerificationReport) -> Iterator[str]:
             yield "  Permissions"
             yield from map(_permission, item.permissions)
         yield from (f"  Note: {note}" for note in item.notes)
+        yield from (visible(f"  Warning: {risk.told}") for risk in item.warnings)
         yield _verdict(item)
 
 
@@ -102,7 +103,7 @@ def _verdict(item: Verification) -> str:
         return f"{proved} {_sentence(unseen(item.look))}"
     if item.outcome is VerificationOutcome.FAILED:
         return f"Failed: {item.problem} {took}"
-    return f"Undetermined: nothing is wrong as far as it could be looked at; {item.problem} {took}"
+    return f"Undetermined: nothing is wrong as far as it could be checked; {item.problem} {took}"
 
 
 def _sentence(text: str) -> str:
@@ -118,6 +119,7 @@ def _many(report: VerificationReport) -> Iterator[str]:
         mark = _mark(_AS_STATUS[item.outcome])
         yield from _row(f"  {mark} {item.full_name:<{width}}  {item.outcome.value:<12}  ", tail)
         yield from (f"      Note: {note}" for note in item.notes)
+        yield from (visible(f"      Warning: {risk.told}") for risk in item.warnings)
     counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in VerificationOutcome)
     total = len(report.items)
     plural = "" if total == 1 else "s"

@@ -5,14 +5,13 @@ What the steps are called for people is `irsa_cli.cli.verify_render`'s business.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
 from irsa_cli import __version__
-from irsa_cli.core.results.result import error_json
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.results.envelope import error_json
+from irsa_cli.core.values.printable import json_text, visible
 from irsa_cli.core.verification.report import (
     DECIDING,
     StepStatus,
@@ -140,7 +139,7 @@ def sarif(report: VerificationReport) -> str:
     }
     if report.error is not None:
         run["properties"] = {"error": error_json(report.error)}
-    return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    return json_text({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
 
 
 def _results(item: Verification, cluster: str) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ import click
 
 from irsa_cli import __version__
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import Once
+from irsa_cli.cli.options import output_option
 
 _EPILOG = """
 \b
@@ -19,14 +19,7 @@ Examples:
 
 
 @click.command("version", cls=HelpedCommand, epilog=_EPILOG)
-@click.option(
-    "-o",
-    "--output",
-    cls=Once,
-    type=click.Choice(["text", "json", "yaml"]),
-    default="text",
-    help="Form of the result on standard output. [default: text]",
-)
+@output_option("text", "json", "yaml")
 def command(output: str) -> int:
     """Show the version of irsa, of Python and of the system.
 
@@ -36,15 +29,13 @@ def command(output: str) -> int:
         click.echo(f"irsa {__version__} (Python {platform.python_version()}, {platform.system()})")
         return 0
     from irsa_cli.cli.render import show_document
-    from irsa_cli.core.results.result import API_VERSION
+    from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
 
-    document = {
-        "apiVersion": API_VERSION,
-        "kind": "Version",
+    facts = {
         "version": __version__,
         "python": platform.python_version(),
         "system": platform.system(),
         "machine": platform.machine(),
     }
-    show_document(document, output)
+    show_document(Envelope(DocumentKind.VERSIONS, ReadOutcome.OK, items=[facts]), output)
     return 0

@@ -16,11 +16,14 @@ from irsa_cli.kube.calls import Calls, Json, or_none
 class Reading(Calls):
     """Calls that change nothing. Items of lists bear no kind and apiVersion, as the API gives them."""
 
-    def service_accounts(self, namespace: str | None = None) -> list[Json]:
-        """All ServiceAccounts of a namespace, or of the cluster."""
+    def service_accounts(self, namespace: str | None = None, selector: str = "") -> list[Json]:
+        """The ServiceAccounts of a namespace, or of the cluster: all, or those of a label selector."""
+        wanted = {"label_selector": selector} if selector else {}
+        operation = "list serviceaccounts"
         if namespace is None:
-            return self._list("list serviceaccounts", self._core.list_service_account_for_all_namespaces)
-        return self._list("list serviceaccounts", self._core.list_namespaced_service_account, namespace)
+            everywhere = self._core.list_service_account_for_all_namespaces
+            return self._list(operation, partial(everywhere, **wanted))
+        return self._list(operation, partial(self._core.list_namespaced_service_account, **wanted), namespace)
 
     def namespaces(self) -> list[Json]:
         """All namespaces."""
@@ -84,6 +87,22 @@ class Reading(Calls):
             if error.status == 404:
                 return []
             raise
+
+    def rbac(self, resource: str) -> list[Json]:
+        """All roles or bindings of the cluster of one kind: `roles`, `clusterrolebindings`, …."""
+        rbac = kubernetes.client.RbacAuthorizationV1Api(self._api)
+        methods = {
+            "roles": rbac.list_role_for_all_namespaces,
+            "clusterroles": rbac.list_cluster_role,
+            "rolebindings": rbac.list_role_binding_for_all_namespaces,
+            "clusterrolebindings": rbac.list_cluster_role_binding,
+        }
+        return self._list(f"list {resource}", methods[resource])
+
+    def config_map(self, namespace: str, name: str) -> Json | None:
+        """A ConfigMap, None when there is none (or no such namespace)."""
+        read = self._core.read_namespaced_config_map
+        return or_none(lambda: self._call("get configmaps", read, name, namespace))
 
     def jwks(self) -> Json:
         """The public keys (a JSON Web Key Set) with which the cluster's ServiceAccount tokens are verified.

@@ -21,6 +21,7 @@ _KINDS = {
     "serviceaccounts/token": "TokenRequest",
     "pods": "Pod",
     "leases": "Lease",
+    "configmaps": "ConfigMap",
 }
 _MODELS = {
     "namespaces": "V1Namespace",
@@ -28,6 +29,11 @@ _MODELS = {
     "serviceaccounts/token": "AuthenticationV1TokenRequest",
     "pods": "V1Pod",
     "leases": "V1Lease",
+    "configmaps": "V1ConfigMap",
+    "roles": "V1Role",
+    "clusterroles": "V1ClusterRole",
+    "rolebindings": "V1RoleBinding",
+    "clusterrolebindings": "V1ClusterRoleBinding",
     "events": "CoreV1Event",
     "mutatingwebhookconfigurations": "V1MutatingWebhookConfiguration",
     "networkpolicies": "V1NetworkPolicy",
@@ -39,8 +45,17 @@ _MODELS = {
     "replicationcontrollers": "V1ReplicationController",
     "statefulsets": "V1StatefulSet",
 }
-_NAMESPACED = ("serviceaccounts", "pods", "leases", "networkpolicies", "events")
-_FREELY_NAMED = ("events",)
+_NAMESPACED = (
+    "serviceaccounts",
+    "pods",
+    "leases",
+    "networkpolicies",
+    "events",
+    "configmaps",
+    "roles",
+    "rolebindings",
+)
+_FREELY_NAMED = ("events", "roles", "clusterroles", "rolebindings", "clusterrolebindings")
 """Kinds whose names need not be names of DNS."""
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "V1APIGroup": ("name", "versions"),
@@ -51,6 +66,10 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "V1LabelSelectorRequirement": ("key", "operator"),
     "V1MutatingWebhook": ("name",),
     "V1OwnerReference": ("kind", "name"),
+    "V1RoleBinding": ("roleRef",),
+    "V1ClusterRoleBinding": ("roleRef",),
+    "V1RoleRef": ("kind", "name"),
+    "RbacV1Subject": ("kind", "name"),
     "V1Pod": ("spec",),
     "V1Volume": ("name",),
     "V1VolumeMount": ("name",),

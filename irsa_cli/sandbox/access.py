@@ -9,12 +9,11 @@ the cluster makes it, not the client.
 from __future__ import annotations
 
 import json
-import threading
 from base64 import urlsafe_b64decode
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from irsa_cli.sandbox.aws.access_entries import Entry
 from irsa_cli.sandbox.aws.answer import AwsError
 from irsa_cli.sandbox.exchange import Incoming
 from irsa_cli.sandbox.model import Answer, Identity
@@ -39,29 +38,15 @@ _PARAMETERS = {
 }
 
 
-@dataclass(frozen=True)
-class _Entry:
-    username: str
-    groups: tuple[str, ...]
-
-
 class Access:
-    """The access entries of all clusters."""
+    """Who callers are by the access entries of all clusters."""
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._lock = threading.Lock()
-        self._entries: dict[tuple[str, str], _Entry] = {}
-
-    def reset(self) -> None:
-        """Forget all entries."""
-        with self._lock:
-            self._entries.clear()
 
     def grant(self, cluster: Cluster, arn: str, username: str, groups: tuple[str, ...]) -> None:
         """From now on the user or role with this ARN is `username`, in `groups`, in the cluster."""
-        with self._lock:
-            self._entries[cluster.arn, arn] = _Entry(username, groups)
+        self._front.clusters.access_entries.put(cluster.arn, arn, Entry(username, groups))
 
     def identify(self, cluster: Cluster, token: str) -> Identity | None:
         """Who a bearer token is in the cluster; None for a bad token or a caller without entry.
@@ -72,8 +57,7 @@ class Access:
             caller = self._front.identify(_presigned_call(token, cluster.spec.name))
         except (AwsError, ValueError):
             return None
-        with self._lock:
-            entry = self._entries.get((cluster.arn, caller.role_arn or caller.arn))
+        entry = self._front.clusters.access_entries.get(cluster.arn, caller.role_arn or caller.arn)
         if entry:
             return Identity(entry.username, entry.groups, caller.arn)
         if self._is_admin(cluster, caller):

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 Written apart from irsa's own evaluation, which is tested against this one. Here every key of the request is
-known. What the documentation leaves open is decided somehow, and noted where it is.
+known. What the documentation leaves open counts against the caller.
 """
 
 from __future__ import annotations
@@ -119,7 +119,6 @@ def _equal_ignoring_case(value: str, wanted: _Wanted) -> bool:
 
 
 def _arn_like(value: str, wanted: _Wanted) -> bool:
-    # What isn't an ARN is compared all the same.
     patterns, parts = wanted.parts(), value.split(":", 5)
     return len(patterns) == len(parts) and all(map(_string_like, parts, patterns))
 
@@ -190,6 +189,8 @@ _NEGATIVE: dict[str, _Test] = {
     "NumericNotEquals": _ordered(float, "Equals"),
     "DateNotEquals": _ordered(_instant, "Equals"),
 }
+_OF_ARNS = frozenset({"ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"})
+"""Of these, it is not documented what they say to a value that is no ARN."""
 
 
 def _taken_apart(operator: str) -> tuple[str, str, bool]:
@@ -235,18 +236,20 @@ def _holds_for(operator: str, values: Sequence[str] | None, wanted: list[_Wanted
         return False
     quantifier, name, if_exists = _taken_apart(operator)
     if values is None and if_exists:
-        return True  # Also with ForAnyValue, of which the documentation says nothing.
+        # With ForAnyValue, the documentation says nothing of it.
+        return denies if quantifier == "ForAnyValue:" else True
+    if name in _OF_ARNS and any(not value.startswith("arn:") for value in values or ()):
+        return denies
     verdicts = list(_verdicts(name, values or (), wanted))
     if quantifier == "ForAnyValue:":
         return any(verdict for value, verdict in verdicts if value)
     if quantifier == "ForAllValues:":
         return all(verdict for value, verdict in verdicts if value)
-    # Without a quantifier, a negated operator is satisfied by a key that is not there. That a key with
-    # several values needs one is documented; what happens else isn't.
-    outcomes = {verdict for _, verdict in verdicts}
-    if len(outcomes) > 1:
+    # That a key with several values needs a quantifier is documented; what happens without one isn't.
+    if len(verdicts) > 1:
         return denies
-    return outcomes.pop() if outcomes else name in _NEGATIVE
+    # A negated operator is satisfied by a key that is not there.
+    return verdicts[0][1] if verdicts else name in _NEGATIVE
 
 
 def _verdicts(name: str, values: Sequence[str], wanted: list[_Wanted]) -> Iterator[tuple[str, bool]]:

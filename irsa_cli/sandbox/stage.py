@@ -377,7 +377,6 @@ class Sandbox:
         for own in self._own.values():
             own.api.reset()
         self._users.clear()
-        self._access.reset()
         self._front.reset()
 
     def _remove_cluster(self, place: tuple[str, str, str], cluster: Cluster) -> None:

@@ -51,7 +51,7 @@ def check_folder(folder: Path) -> None:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise _refusal(place, f"it can't be looked at: {error.strerror}") from error
+            raise _refusal(place, f"it can't be checked: {error.strerror}") from error
         if stat.S_ISLNK(found.st_mode):
             _check_owner(place, found, link=True)
             links += 1

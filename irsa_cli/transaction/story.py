@@ -11,6 +11,10 @@ from typing import Any, NamedTuple
 
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import NOBODY
+from irsa_cli.core.plan.traits import Proof
+from irsa_cli.core.results.applied import scope_of
+from irsa_cli.core.results.result import TransactionScope
+from irsa_cli.core.values.names import account_json
 
 FINISHED = ("committed", "rolled-back", "superseded")
 """Outcomes that leave nothing to do; `superseded`: a later run has made true what this one began."""
@@ -88,6 +92,11 @@ class Record:
         return "refused" if self.refused else "begun"
 
     @property
+    def is_public(self) -> bool:
+        """Whether it is told of: what irsa notes for itself is not, unless nobody knows how it ended."""
+        return self.change.kind.traits.proof is not Proof.IS_MARK or self.state == "begun"
+
+    @property
     def needs_undo(self) -> bool:
         """Whether the world may hold this change's effect."""
         return self.begun and self.changed and not self.refused and not self.undone
@@ -120,6 +129,12 @@ class Story:
         return About(self.context["command"], self.context["cluster"], self.context["serviceAccount"])
 
     @property
+    def scope(self) -> TransactionScope:
+        """What its transaction is about."""
+        name = self.context.get("serviceAccount")
+        return TransactionScope.CLUSTER if name is None else scope_of(name)
+
+    @property
     def target(self) -> Mapping[str, str | None]:
         """The cluster, and how it was reached; empty where the journal does not tell."""
         target: Mapping[str, str | None] = self.context.get("target", {})
@@ -142,14 +157,15 @@ class Story:
         return {**self.target, "kubeconfig": "YOUR-KUBECONFIG"}
 
     def to_json(self) -> dict[str, Any]:
-        """The transaction as `-o json` shows it."""
+        """The transaction as an item of a `TransactionList`."""
         return {
             "transaction": self.transaction,
+            "scope": self.scope.value,
             "started": self.started,
-            "outcome": self.outcome,
+            "outcome": self.outcome or "unfinished",
             "command": self.context.get("command"),
-            "cluster": self.target.get("cluster"),
-            "serviceAccount": self.context.get("serviceAccount"),
+            "cluster": self._cluster_json(),
+            "serviceAccount": account_json(self.context.get("serviceAccount")),
             "changes": [
                 {
                     "kind": item.change.kind.value,
@@ -158,8 +174,13 @@ class Story:
                     "state": item.state,
                 }
                 for item in self.records
+                if item.is_public
             ],
         }
+
+    def _cluster_json(self) -> dict[str, str | None] | None:
+        name, arn = self.target.get("cluster"), self.context.get("cluster")
+        return {"name": name, "arn": arn} if name or arn else None
 
     @property
     def finished(self) -> bool:

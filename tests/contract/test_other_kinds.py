@@ -136,3 +136,48 @@ def test_webhooks_must_say_what_they_are(cluster: Cluster, unique: str) -> None:
         ("webhooks[0].clientConfig", "FieldValueRequired"),
         ("webhooks[0].admissionReviewVersions", "FieldValueRequired"),
     }
+
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+def test_roles_and_bindings(cluster: Cluster, namespace: str, unique: str) -> None:
+    roles, bindings = f"{RBAC}/namespaces/{namespace}/roles", f"{RBAC}/namespaces/{namespace}/rolebindings"
+    rules = [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]
+    made = cluster.admin.create(roles, {"metadata": {"name": "a:b C"}, "rules": rules})
+    assert (made.status, made.body["rules"]) == (201, rules)
+    binding: Json = {
+        "metadata": {"name": "b"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "gone"},
+        "subjects": [
+            {"kind": "User", "name": "eve"},
+            {"kind": "ServiceAccount", "name": "app", "namespace": namespace},
+        ],
+    }
+    made = cluster.admin.create(bindings, binding)
+    assert made.status == 201, made.text
+    named = {"apiGroup": "rbac.authorization.k8s.io", **binding["subjects"][0]}
+    assert made.body["subjects"] == [named, binding["subjects"][1]]
+    other = {"roleRef": {**binding["roleRef"], "name": "r"}}
+    answer = cluster.admin.patch(f"{bindings}/b", other)
+    assert_refused(answer, 422, "Invalid")
+    listed = cluster.admin.get(f"{RBAC}/rolebindings").body
+    assert listed["kind"] == "RoleBindingList"
+    assert [item["metadata"]["name"] for item in listed["items"] if item["subjects"] == made.body["subjects"]]
+    everywhere = {**binding, "metadata": {"name": f"system:{unique}"}}
+    everywhere["roleRef"] = {**binding["roleRef"], "kind": "ClusterRole"}
+    assert cluster.admin.create(f"{RBAC}/clusterrolebindings", everywhere).status == 201
+
+
+def test_a_binding_says_to_what_and_for_whom(cluster: Cluster, namespace: str) -> None:
+    path = f"{RBAC}/namespaces/{namespace}/rolebindings"
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"}
+    subject = {"kind": "ServiceAccount", "name": "app"}
+    body: Json = {"metadata": {"name": "b"}, "roleRef": role, "subjects": [subject]}
+    assert cluster.admin.create(path, body).status == 201
+    everywhere = {**body, "roleRef": {**role, "kind": "ClusterRole"}}
+    answer = cluster.admin.create(f"{RBAC}/clusterrolebindings", everywhere)
+    assert_refused(answer, 422, "Invalid")
+    assert causes(answer) == {("subjects[0].namespace", "FieldValueRequired")}
+    answer = cluster.admin.create(path, {"metadata": {"name": "c"}, "roleRef": {**role, "kind": "Pod"}})
+    assert causes(answer) == {("roleRef.kind", "FieldValueNotSupported")}

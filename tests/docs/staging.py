@@ -69,6 +69,25 @@ def lock_rules(path: Path = PERMISSIONS / "rbac.yaml", namespace: str = "") -> l
     ]
 
 
+def single_rules(path: Path) -> tuple[Rule, ...]:
+    """The rules of a file for who only looks, a rule for each verb and resource.
+
+    The Role of kube-system names the one ConfigMap, which the sandbox' rules can't.
+    """
+    found = [
+        Rule((verb,), (resource,), groups=rule.groups)
+        for rule in rules(path)
+        for verb in rule.verbs
+        for resource in rule.resources
+    ]
+    return (*found, Rule(("get",), ("configmaps",), "kube-system"))
+
+
+def look_at_aws_auth(sandbox: Sandbox) -> None:
+    """Let the cluster look at access entries and at aws-auth, too."""
+    sandbox.describe_cluster_as(CLUSTER, accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+
+
 def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
     """A policy that lacks one action; what it denies, it denies still."""
     statements = []
@@ -185,15 +204,20 @@ def _rollback_fails(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
-def account(sandbox: Sandbox, namespace: str, name: str, role_arn: str) -> None:
-    """Make a ServiceAccount that names a role, and its namespace where it is missing."""
+def kube(sandbox: Sandbox) -> KubeClient:
+    """The cluster's API, as the administrator."""
     cluster = client(sandbox, "eks").describe_cluster(name=CLUSTER)["cluster"]
     ca = base64.b64decode(cluster["certificateAuthority"]["data"]).decode()
-    kube = KubeClient(cluster["endpoint"], ca, bearer(sandbox.env(), CLUSTER))
+    return KubeClient(cluster["endpoint"], ca, bearer(sandbox.env(), CLUSTER))
+
+
+def account(sandbox: Sandbox, namespace: str, name: str, role_arn: str) -> None:
+    """Make a ServiceAccount that names a role, and its namespace where it is missing."""
+    admin = kube(sandbox)
     body = {"metadata": {"name": name, "annotations": {ROLE_ARN: role_arn}}}
     if namespace not in sandbox.world()["kubernetes"][CLUSTER]["namespaces"]:
-        made(kube.create("/api/v1/namespaces", {"metadata": {"name": namespace}}))
-    made(kube.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", body))
+        made(admin.create("/api/v1/namespaces", {"metadata": {"name": namespace}}))
+    made(admin.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", body))
 
 
 def _annotated_with_another_s_role(sandbox: Sandbox) -> dict[str, str]:
@@ -232,7 +256,7 @@ def _of_a_stack(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
-def _trust(provider: str, namespace: str, name: str) -> dict[str, Any]:
+def trust_of(provider: str, namespace: str, name: str) -> dict[str, Any]:
     """A trust policy that admits a ServiceAccount of the provider's cluster."""
     issuer = provider.partition("oidc-provider/")[2]
     subject = {f"{issuer}:sub": f"system:serviceaccount:{namespace}:{name}"}
@@ -248,7 +272,9 @@ def _trust(provider: str, namespace: str, name: str) -> dict[str, Any]:
 def bind(sandbox: Sandbox, namespace: str, names: Sequence[str], policy: str) -> None:
     """A new namespace with ServiceAccounts, each with a role of its name, as made by hand."""
     provider = associate(sandbox)
-    sandbox.put_roles(RoleSpec(name, _trust(provider, namespace, name), policies=(policy,)) for name in names)
+    sandbox.put_roles(
+        RoleSpec(name, trust_of(provider, namespace, name), policies=(policy,)) for name in names
+    )
     arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{name}"} for name in names}
     sandbox.put_service_accounts(CLUSTER, namespace, arns)
 
@@ -259,7 +285,7 @@ def _bindings_of_others(sandbox: Sandbox) -> dict[str, str]:
     tags = {"alpha.eksctl.io/iamserviceaccount-name": "backend/uploads"}
     policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
     names = {"uploads": "eksctl-demo-uploads-Role1", "reports": "reports", "orders": "orders"}
-    uploads, report = (_trust(provider, "backend", name) for name in ("uploads", "report"))
+    uploads, report = (trust_of(provider, "backend", name) for name in ("uploads", "report"))
     sandbox.put_roles(
         [
             RoleSpec(names["uploads"], uploads, tags=tags, policies=(policy,)),
@@ -273,14 +299,71 @@ def _bindings_of_others(sandbox: Sandbox) -> dict[str, str]:
 
 def _of_terraform(sandbox: Sandbox) -> dict[str, str]:
     """ServiceAccount web/shop, whose role Terraform has made."""
-    trust = _trust(associate(sandbox), "web", "shop")
+    trust = trust_of(associate(sandbox), "web", "shop")
     sandbox.put_roles([RoleSpec("shop", trust, tags={"ManagedBy": "terraform"})])
     account(sandbox, "web", "shop", "arn:aws:iam::111122223333:role/shop")
     return {}
 
 
+def _account_to_audit(sandbox: Sandbox) -> dict[str, str]:
+    """In namespace backend: `reports`, admitted in every namespace, and `orders`, whose role is gone."""
+    provider = associate(sandbox)
+    wide = trust_of(provider, "*", "reports")
+    (statement,) = wide["Statement"]
+    equals = statement["Condition"]["StringEquals"]
+    (subject,) = (key for key in equals if key.endswith(":sub"))
+    statement["Condition"]["StringLike"] = {subject: equals.pop(subject)}
+    policy = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    lambdas = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    sandbox.put_roles(
+        [
+            RoleSpec("reports", wide, policies=(policy,)),
+            RoleSpec("thumbnails", {"Version": "2012-10-17", "Statement": [lambdas]}, policies=(policy,)),
+        ]
+    )
+    arns = {name: {ROLE_ARN: f"arn:aws:iam::111122223333:role/{name}"} for name in ("reports", "orders")}
+    sandbox.put_service_accounts(CLUSTER, "backend", arns)
+    _bind(
+        sandbox, "reports", {"kind": "ServiceAccount", "namespace": "backend", "name": "reports"}, "reports"
+    )
+    _bind(sandbox, "runner", _group("system:authenticated"), "runners")
+    _bind(sandbox, "developer", _group("developers"), "developers")
+    client(sandbox, "eks").create_access_entry(
+        clusterName=CLUSTER,
+        principalArn="arn:aws:iam::111122223333:role/developer",
+        kubernetesGroups=["developers"],
+    )
+    return {}
+
+
+_RULES: Mapping[str, dict[str, Any]] = {
+    "reports": {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["configmaps"]},
+    "runner": {"verbs": ["create"], "apiGroups": ["batch"], "resources": ["jobs"]},
+    "developer": {"verbs": ["create"], "apiGroups": [""], "resources": ["pods/exec"]},
+}
+
+
+def _group(name: str) -> dict[str, str]:
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": name}
+
+
+def _bind(sandbox: Sandbox, role: str, subject: dict[str, str], name: str) -> None:
+    """A Role of namespace backend, and its binding."""
+    path = "/apis/rbac.authorization.k8s.io/v1/namespaces/backend"
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
+    with kube(sandbox) as admin:
+        made(admin.create(f"{path}/roles", {"metadata": {"name": role}, "rules": [_RULES[role]]}))
+        body = {"metadata": {"name": name}, "roleRef": ref, "subjects": [subject]}
+        made(admin.create(f"{path}/rolebindings", body))
+
+
 STAGES: Mapping[str, Stage] = {
     "docs/how-to/adopt.md": _of_a_stack,
+    "docs/how-to/audit.md": _account_to_audit,
     "docs/how-to/delete.md": _of_terraform,
     "docs/how-to/doesnt-work.md": _annotated_with_another_s_role,
     "docs/how-to/existing-role.md": _existing_role,

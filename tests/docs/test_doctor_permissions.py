@@ -83,7 +83,7 @@ def said(document: Json) -> set[tuple[str, ...]]:
     """What is told, but for what the sandbox's rules can't grant, and what tells of seconds."""
     return {
         (item["id"], item["verdict"], item["text"], str(item["evidence"]))
-        for item in document["findings"]
+        for item in document["items"][0]["findings"]
         if item["id"] not in ("issuer-keys", "role-new")
     }
 

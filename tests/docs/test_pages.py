@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
 
-from irsa_cli.cli.main import run
-from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.states import CLUSTER_TAG, SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
-from irsa_cli.core.results.result import Ended
 from irsa_cli.core.values.errors import ExitCode
-from irsa_cli.sandbox import Fault, Sandbox
-from tests.docs import staging
 from tests.docs.console import ROOT, pages
-
-SCHEMA = ROOT / "docs" / "reference" / "result.schema.json"
-READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-
-
-def _schema() -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    return schema
 
 
 def test_the_commands_page_is_fresh() -> None:
@@ -99,88 +81,3 @@ def test_no_page_names_a_file_that_is_not_there() -> None:
     assert {
         name for name in named if not (ROOT / "irsa_cli" / name).is_file() and not (ROOT / name).is_file()
     } == set()
-
-
-def test_the_schema_lists_what_the_code_can_say() -> None:
-    schema = _schema()
-    jsonschema.Draft202012Validator.check_schema(schema)
-    change = schema["$defs"]["change"]["properties"]
-    assert set(schema["properties"]["outcome"]["enum"]) == {ended.value for ended in Ended}
-    assert set(change["kind"]["enum"]) == {kind.value for kind in Kind}
-
-
-CREATE = ("create-sa", "app", "-n", "backend", "-c", "demo", "-o", "json", "-q")
-SHARED = ("--attach-role-arn", "arn:aws:iam::111122223333:role/shared")
-
-
-RunIrsa = Callable[..., tuple[dict[str, Any], int]]
-
-
-@pytest.fixture
-def result(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> RunIrsa:
-    """Runs irsa in this process; returns the document, which fits the schema, and the exit code."""
-    for name, value in {**sandbox.env(), "IRSA_STATE_DIR": str(tmp_path)}.items():
-        monkeypatch.setenv(name, value)
-
-    def run_irsa(*arguments: str) -> tuple[dict[str, Any], int]:
-        capsys.readouterr()
-        code = run(list(arguments))
-        document: dict[str, Any] = json.loads(capsys.readouterr().out)
-        # Closed: users are told that fields may be added, and then they are to be documented.
-        jsonschema.validate(document, {**_schema(), "additionalProperties": False})
-        return document, code
-
-    return run_irsa
-
-
-@pytest.mark.parametrize(
-    ("arguments", "outcome", "code"),
-    [
-        (("associate-oidc", "-c", "demo", "-o", "json"), "unchanged", 0),
-        ((*CREATE, "--attach-policy-arn", READ_ONLY, "--verify"), "committed", 0),
-        ((*CREATE, "--role-only"), "committed", 0),
-        ((*CREATE, "--dry-run"), "planned", 0),
-        ((*CREATE, "--dry-run", "--detailed-exitcode"), "planned", 6),
-        ((*CREATE, *SHARED), "refused", 4),
-        ((*CREATE, *SHARED, "--update-trust"), "committed", 0),
-        ((*CREATE, "--attach-policy-arn", f"{READ_ONLY}x"), "failed", 1),
-        (("associate-oidc", "-c", "missing", "-o", "json"), "failed", 1),
-    ],
-)
-def test_results_fit_the_schema(
-    arguments: tuple[str, ...], outcome: str, code: int, sandbox: Sandbox, result: RunIrsa
-) -> None:
-    staging.shared_role(sandbox)
-    document, ended = result(*arguments)
-    assert (document["outcome"], ended) == (outcome, code)
-
-
-@pytest.mark.parametrize(
-    ("broken", "outcome", "code"),
-    [
-        (("AttachRolePolicy",), "rolled-back", 1),
-        (("AttachRolePolicy", "DeleteRole"), "incomplete", 3),
-    ],
-)
-def test_results_of_failures_fit_the_schema(
-    broken: tuple[str, ...], outcome: str, code: int, sandbox: Sandbox, result: RunIrsa
-) -> None:
-    staging.associate(sandbox)
-    for operation in broken:
-        sandbox.faults.add(Fault("iam", operation, "error", times=None))
-    document, ended = result(*CREATE, "--attach-policy-arn", READ_ONLY)
-    assert (document["outcome"], document["exitCode"], ended) == (outcome, code, code)
-    assert bool(document["left"]) is (code == ExitCode.INCOMPLETE)
-
-
-def test_a_recovered_transaction_fits_the_schema(sandbox: Sandbox, result: RunIrsa) -> None:
-    staging.associate(sandbox)
-    before = sandbox.world()
-    for operation in ("AttachRolePolicy", "DeleteRole"):
-        sandbox.faults.add(Fault("iam", operation, "error"))
-    document, _ = result(*CREATE, "--attach-policy-arn", READ_ONLY)
-    recovered, code = result("recover", document["transaction"], "-o", "json", "-q")
-    assert (recovered["outcome"], code) == ("rolled-back", 0)
-    assert sandbox.world() == before

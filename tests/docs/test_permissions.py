@@ -60,7 +60,7 @@ class Caller:
 
     def details(self, *arguments: str) -> list[str]:
         """The details of the error that a command ends with."""
-        found: list[str] = self.shown(*arguments)["error"]["details"]
+        found: list[str] = self.shown(*arguments)["errors"][0]["details"]
         return found
 
     def shown(self, *arguments: str) -> dict[str, Any]:
@@ -219,7 +219,8 @@ def name_the_clusters(caller: Caller) -> bool:
 def know_what_takes_over(caller: Caller) -> bool:
     """With --verify it is known whether EKS Pod Identity takes the ServiceAccount over."""
     staging.associate(caller.sandbox)
-    return "podIdentity" in caller.shown("create-sa", "app", "--attach-policy-arn", READ_ONLY, "--verify")
+    found = caller.shown("create-sa", "app", "--attach-policy-arn", READ_ONLY, "--verify")
+    return "podIdentity" in found["items"][0]
 
 
 OPERATIONS: Sequence[Operation] = (

@@ -17,12 +17,7 @@ READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 DOCUMENT = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}
 POLICY = staging.iam_policy(staging.PERMISSIONS / "reading-policy.json")
 RBAC = staging.PERMISSIONS / "reading-rbac.yaml"
-RULES = tuple(
-    Rule((verb,), (resource,), groups=rule.groups)
-    for rule in staging.rules(RBAC)
-    for verb in rule.verbs
-    for resource in rule.resources
-)
+RULES = staging.single_rules(RBAC)
 MANY = 6
 """Roles for which it pays to read all of the account's by pages."""
 
@@ -43,7 +38,8 @@ class Caller:
 
     def describe(self, *arguments: str) -> dict[str, Any]:
         """The description of the ServiceAccount."""
-        return self.json("describe-sa", "app-0", "-n", "backend", *arguments)
+        (found,) = self.json("describe-sa", "app-0", "-n", "backend", *arguments)["items"]
+        return dict(found)
 
 
 Operation = Callable[[Caller], bool]
@@ -51,7 +47,7 @@ Operation = Callable[[Caller], bool]
 
 def list_all(caller: Caller) -> bool:
     """get-sa says of all that they are all right, and nothing is left out."""
-    found = caller.json("get-sa")
+    found = caller.json("get-sa")["metadata"]
     return found["exitCode"] == 0 and found["summary"]["ok"] == MANY and not found["notes"]
 
 
@@ -63,7 +59,7 @@ def list_by_pages(caller: Caller) -> bool:
 
 def get_one(caller: Caller) -> bool:
     """get-sa with a name."""
-    found = caller.json("get-sa", "app-0", "-n", "backend")
+    found = caller.json("get-sa", "app-0", "-n", "backend")["metadata"]
     return bool(found["exitCode"] == 0 and found["summary"]["ok"] == 1)
 
 
@@ -80,9 +76,24 @@ def describe_with_documents(caller: Caller) -> bool:
     return policies is not None and all(policy["document"] for policy in policies)
 
 
-OPERATIONS: Sequence[Operation] = (list_all, list_by_pages, get_one, describe, describe_with_documents)
+def describe_in_kubernetes(caller: Caller) -> bool:
+    """describe-sa tells all of what it may do in Kubernetes, and who may become it."""
+    return bool(caller.describe()["kubernetes"]["unseen"] == [])
+
+
+OPERATIONS: Sequence[Operation] = (
+    list_all,
+    list_by_pages,
+    get_one,
+    describe,
+    describe_with_documents,
+    describe_in_kubernetes,
+)
 ACTIONS: dict[str, Operation] = {
+    "eks:DescribeAccessEntry": describe_in_kubernetes,
     "eks:DescribeCluster": list_all,
+    "eks:ListAccessEntries": describe_in_kubernetes,
+    "eks:ListAssociatedAccessPolicies": describe_in_kubernetes,
     "eks:ListPodIdentityAssociations": list_all,
     "iam:GetAccountAuthorizationDetails": list_by_pages,
     "iam:GetAccountSummary": list_by_pages,
@@ -100,6 +111,11 @@ VERBS: dict[tuple[str, str], Operation] = {
     ("get", "serviceaccounts"): get_one,
     ("list", "serviceaccounts"): list_all,
     ("list", "pods"): describe,
+    ("list", "roles"): describe_in_kubernetes,
+    ("list", "clusterroles"): describe_in_kubernetes,
+    ("list", "rolebindings"): describe_in_kubernetes,
+    ("list", "clusterrolebindings"): describe_in_kubernetes,
+    ("get", "configmaps"): describe_in_kubernetes,
 }
 """Which operation fails without a verb."""
 
@@ -109,6 +125,7 @@ def caller(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Caller:
     """A cluster with some bindings, and who looks at them."""
+    staging.look_at_aws_auth(sandbox)
     staging.bind(sandbox, "backend", [f"app-{number}" for number in range(MANY)], READ_ONLY)
     staging.iam(sandbox).put_role_policy(
         RoleName="app-0", PolicyName="queue", PolicyDocument=json.dumps(DOCUMENT)
@@ -147,8 +164,16 @@ def test_every_documented_permission_is_tried() -> None:
     assert sorted((rule.verbs[0], rule.resources[0]) for rule in RULES) == sorted(VERBS)
 
 
-def test_the_role_is_bound_to_the_documented_group() -> None:
-    role, binding = staging.rbac(RBAC)
+def test_the_roles_are_bound_to_the_documented_group() -> None:
+    found = staging.rbac(RBAC)
     group = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "irsa-readers"}
-    assert binding["roleRef"]["name"] == role["metadata"]["name"]
-    assert binding["subjects"] == [group]
+    for role, binding in zip(found[::2], found[1::2], strict=True):
+        assert binding["roleRef"] | {"name": ""} == {
+            "apiGroup": group["apiGroup"],
+            "kind": role["kind"],
+            "name": "",
+        }
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert binding["subjects"] == [group]
+    names = found[2]["rules"][0]["resourceNames"]
+    assert (found[2]["metadata"]["namespace"], names) == ("kube-system", ["aws-auth"])

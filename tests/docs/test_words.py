@@ -26,6 +26,12 @@ def test_no_text_that_is_done_has_an_old_word() -> None:
     assert WORDS.problems() == []
 
 
+def test_messages_are_the_texts_that_are_no_docstrings() -> None:
+    source = 'def f(name):\n    """Docstring."""\n    return f"it is {name}\'s" + "so"\n'
+    assert WORDS.messages(source).split("\n")[2].split(" . ") == ["", "it is X's", "so"]
+    assert "Docstring" not in WORDS.messages(source)
+
+
 def test_an_old_word_in_a_text_that_is_done_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WORDS, "texts", lambda: iter([("new.md", "It was\ntaken\nback.")]))
     monkeypatch.setattr(WORDS, "NOT_YET", frozenset[str]())

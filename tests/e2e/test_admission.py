@@ -66,8 +66,8 @@ def test_a_service_account_that_admission_refuses(stage: Stage, unique: str) -> 
     before = stage.world()
     ran = stage.create_sa("reader", unique, "--attach-policy-arn", READ_ONLY, "-o", "json")
     assert ran.code == 1, ran.err
-    assert "the platform team says no" in ran.json["error"]["reason"]
-    assert [change["state"] for change in ran.json["changes"]] == ["undone", "undone", "failed"]
+    assert "the platform team says no" in ran.error["reason"]
+    assert [change["state"] for change in ran.item["changes"]] == ["undone", "undone", "failed"]
     assert stage.world() == before
 
 

@@ -73,7 +73,7 @@ def fail_after(stage: Stage, deed: Callable[[], None], namespace: str, *, user: 
 
 def leftovers(ran: Ran) -> dict[str, str]:
     return {
-        change["target"]: change["state"] for change in ran.json["changes"] if change["kind"] == "Namespace"
+        change["target"]: change["state"] for change in ran.item["changes"] if change["kind"] == "Namespace"
     }
 
 

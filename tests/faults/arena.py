@@ -181,10 +181,10 @@ class Arena:
         struck |= {places.key(run) for run in paused}
         calls = list(self._sandbox.calls)
         outputs = [_document(process) for process in processes]
-        known = {output["transaction"] for output in outputs if output.get("transaction")}
+        known = {name for output in outputs if (name := _transaction(output))}
         runs = []
         for run, part in enumerate(places.schedule.parts):
-            transaction = outputs[run].get("transaction")
+            transaction = _transaction(outputs[run])
             mine = [call for call in calls if call.caller == places.key(run)]
             unknown = set(places.transactions(run)) - known
             runs.append(
@@ -225,7 +225,12 @@ def _says_it_waited(output: Json) -> bool:
 
 
 def _error(output: Json, key: str) -> str:
-    return str((output.get("error") or {}).get(key, ""))
+    return next((str(error.get(key, "")) for error in output.get("errors", [])), "")
+
+
+def _transaction(output: Json) -> str | None:
+    """The first transaction of a document, where it tells one."""
+    return next((item["transaction"] for item in output.get("items", []) if item.get("transaction")), None)
 
 
 def _document(process: Process) -> Json:
@@ -239,7 +244,8 @@ def _document(process: Process) -> Json:
 def _ending(process: Process, stage: FaultStage, output: Json) -> Ending:
     if process.told_twice and process.code >= 0:
         return Ending(None)
-    left = json.loads(stage.neutral(json.dumps(output.get("left", []))))
-    crashed = process.code >= 0 and "exitCode" not in output
+    every = [piece for item in output.get("items", []) for piece in item.get("left", [])]
+    left = json.loads(stage.neutral(json.dumps(every)))
+    crashed = process.code >= 0 and "metadata" not in output
     what, repairs = ([item[key] for item in left] for key in ("what", "repair"))
     return Ending(process.code, what, repairs, crashed=crashed)

@@ -283,8 +283,7 @@ def _verdict(
 def _ending(process: Process, stage: FaultStage) -> Ending:
     try:
         document = json.loads(stage.neutral(bytes(process.out).decode()))
-        items = [item.get("result", item) for item in document.get("items", [document])]
-        left = [piece for item in items for piece in item["left"]]
+        left = [piece for item in document["items"] for piece in item.get("left", [])]
     except (ValueError, KeyError):
         return Ending(process.code)
     return Ending(process.code, tuple(item["what"] for item in left), tuple(item["repair"] for item in left))

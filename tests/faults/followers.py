@@ -73,15 +73,16 @@ def problems(follower: Follower, scene: Scene) -> list[str]:
 
 def _senseless(follower: Follower, scene: Scene) -> Iterator[str]:
     code = scene.ending.code
-    if code is None or code < 0 or scene.output.get("exitCode") != code:
-        yield f"{follower.name} ended with {code}, and said {scene.output.get('exitCode')}"
+    said = scene.output.get("metadata", {}).get("exitCode")
+    if code is None or code < 0 or said != code:
+        yield f"{follower.name} ended with {code}, and said {said}"
         return
-    error = scene.output.get("error") or {}
-    if error.get("code") == "InternalError":
-        yield f"{follower.name}: a bug: {error}"
+    errors = scene.output.get("errors", [])
+    yield from (f"{follower.name}: a bug: {error}" for error in errors if error["code"] == "InternalError")
     if code not in (0, INCOMPLETE, *REFUSED):
         yield f"{follower.name} ended with {code}"
-    if code in REFUSED and not follower.reads and "items" not in scene.output and not error.get("message"):
+    reasons = [*errors, *scene.output["metadata"].get("skipped", [])]
+    if code in REFUSED and not follower.reads and not reasons:
         yield f"{follower.name} ended with {code} and says no reason"
 
 
@@ -161,7 +162,7 @@ def _lists_ok(scene: Scene) -> Iterator[str]:
 
 
 def _describes_ok(scene: Scene) -> Iterator[str]:
-    if scene.output.get("status", scene.output.get("binding", {}).get("status")) == "ok":
+    if any(item["status"] == "ok" for item in scene.output.get("items", [])):
         yield from (f"describe-sa says ok: {why}" for why in whole(scene.before))
 
 

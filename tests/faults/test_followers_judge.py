@@ -21,7 +21,7 @@ ERROR = {"code": "Refused", "message": "no", "next": []}
 
 
 def scene(before: Json, after: Json, code: int | None = 0, **output: Any) -> Scene:
-    ending, document = Ending(code), {"exitCode": code, "error": None, **output}
+    ending, document = Ending(code), {"metadata": {"exitCode": code}, "items": [], "errors": [], **output}
     return Scene(COMMANDS["fresh"], BEFORE, essence(COMPLETE, BEFORE), before, after, ending, document)
 
 
@@ -54,9 +54,9 @@ def test_a_complete_binding_is_whole() -> None:
 )
 def test_what_is_not_complete_must_not_be_called_ok(world: Json) -> None:
     assert said("get-sa", world, **listed("ok"))
-    assert said("describe-sa", world, status="ok")
+    assert said("describe-sa", world, **listed("ok"))
     assert not said("get-sa", world, **listed("unfinished"))
-    assert not said("describe-sa", world, code=4, error=ERROR)
+    assert not said("describe-sa", world, code=4, errors=[ERROR])
 
 
 def test_what_is_complete_may_be_called_ok() -> None:
@@ -81,21 +81,21 @@ def test_a_reader_that_writes_is_found(name: str, code: int) -> None:
 @pytest.mark.parametrize("name", ["delete-sa", "update-sa", "adopt", "apply", "create-sa"])
 @pytest.mark.parametrize("code", [1, 4, 5])
 def test_a_refusal_changes_nothing_and_says_why(name: str, code: int) -> None:
-    assert not said(name, HALF, code=code, error=ERROR)
+    assert not said(name, HALF, code=code, errors=[ERROR])
     assert said(name, HALF, code=code)
-    assert said(name, HALF, BEFORE, code=code, error=ERROR)
+    assert said(name, HALF, BEFORE, code=code, errors=[ERROR])
 
 
 @pytest.mark.parametrize("name", FOLLOWERS)
 @pytest.mark.parametrize("code", [None, -9, 2, 6])
 def test_other_ends_are_senseless(name: str, code: int | None) -> None:
-    assert said(name, BEFORE, code=code, error=ERROR)
+    assert said(name, BEFORE, code=code, errors=[ERROR])
 
 
 @pytest.mark.parametrize("name", FOLLOWERS)
 def test_a_bug_is_no_way_to_end(name: str) -> None:
-    assert said(name, BEFORE, code=1, error={"code": "InternalError", "message": "a bug"})
-    assert said(name, BEFORE, code=1, exitCode=None, error=ERROR)
+    assert said(name, BEFORE, code=1, errors=[{"code": "InternalError", "message": "a bug"}])
+    assert said(name, BEFORE, code=1, metadata={}, errors=[ERROR])
 
 
 @pytest.mark.parametrize("name", ["update-sa", "adopt", "apply", "create-sa"])

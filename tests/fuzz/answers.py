@@ -326,7 +326,7 @@ class Bench:
         if not command.writes:
             return after != before
         document = ran.json
-        left = [item for part in (document, *document.get("items", [])) for item in part.get("left", [])]
+        left = [item for part in document.get("items", []) for item in part.get("left", [])]
         ending = Ending(
             ran.code, [item["what"] for item in left], [item["repair"] for item in left], crashed=not document
         )

@@ -79,7 +79,7 @@ def test_a_role_that_may_not_be_assumed(stage: Stage) -> None:
         "reader", "default", "--assume-role", f"arn:aws:iam::{ACCOUNT}:role/no", "-o", "json"
     )
     assert ran.code == 1
-    assert ran.json["error"]["code"] == "AccessDenied"
+    assert ran.error["code"] == "AccessDenied"
 
 
 def test_a_pipeline_with_a_web_identity(stage: Stage) -> None:

@@ -27,8 +27,8 @@ def create(stage: Stage, *arguments: str, **env: str) -> Ran:
         "reader", "default", "--attach-policy-arn", READ_ONLY, "-o", "json", *arguments, **env
     )
     assert ran.code in (1, 4), ran.err
-    assert ran.json["error"]["code"]
-    assert ran.json["exitCode"] == ran.code
+    assert ran.error["code"]
+    assert ran.metadata["exitCode"] == ran.code
     assert stage.world() == before
     return ran
 
@@ -46,7 +46,7 @@ def test_iam_refuses_a_read(stage: Stage, code: str, status: int, words: str) ->
     stage.sandbox.faults.add(Fault("iam", "GetRole", "error", code=code, status=status, times=None))
     ran = create(stage)
     assert ran.code == 1
-    assert ran.json["error"]["code"] == code
+    assert ran.error["code"] == code
     assert words in ran.err
 
 
@@ -58,8 +58,8 @@ def test_a_missing_permission_names_the_action_the_caller_and_the_object(stage: 
     before = stage.world()
     ran = stage.create_sa("reader", "default", "-o", "json", user="ci")
     assert ran.code == 1
-    assert ran.json["error"]["code"] == "AccessDenied"
-    details = "\n".join(ran.json["error"]["details"])
+    assert ran.error["code"] == "AccessDenied"
+    details = "\n".join(ran.error["details"])
     assert "iam:CreateRole" in details
     assert "reader" in details
     assert ":user/ci" in details
@@ -70,15 +70,15 @@ def test_eks_denies_describe_cluster(stage: Stage) -> None:
     stage.sandbox.add_user("nobody", policy=None)
     ran = stage.create_sa("reader", "default", "-o", "json", user="nobody")
     assert ran.code == 1
-    assert ran.json["error"]["code"] == "AccessDeniedException"
+    assert ran.error["code"] == "AccessDeniedException"
     assert "eks:DescribeCluster" in ran.err
 
 
 def test_no_such_cluster_names_the_region_and_the_clusters_there(stage: Stage) -> None:
     ran = stage.irsa("create-sa", "reader", "-c", "dmeo", "-o", "json")
-    assert ran.code == 1
-    assert "eu-west-1" in ran.json["error"]["message"]
-    assert "demo" in "".join(ran.json["error"]["details"])
+    assert ran.code == 4
+    assert "eu-west-1" in ran.error["message"]
+    assert "demo" in "".join(ran.error["details"])
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,13 @@ def test_a_cluster_that_cannot_have_irsa(stage: Stage, spec: ClusterSpec, words:
     name = ["reader"] if command == "create-sa" else []
     ran = stage.irsa(command, *name, "-c", spec.name, "-o", "json")
     assert ran.code == 4
-    assert words in ran.json["error"]["message"]
+    assert words in ran.error["message"]
 
 
 def test_no_region(stage: Stage) -> None:
     ran = create(stage, AWS_REGION="", AWS_DEFAULT_REGION="")
     assert ran.code == 1
-    assert ran.json["error"]["code"] == "NoRegion"
+    assert ran.error["code"] == "NoRegion"
     assert "--region" in ran.err
 
 
@@ -135,13 +135,13 @@ def test_a_policy_that_does_not_exist(stage: Stage) -> None:
     wrong = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAcess"
     ran = stage.create_sa("reader", "default", "--attach-policy-arn", wrong, "-o", "json")
     assert ran.code == 1
-    assert "AmazonS3ReadOnlyAccess" in "".join(ran.json["error"]["details"])
+    assert "AmazonS3ReadOnlyAccess" in "".join(ran.error["details"])
     assert stage.world() == before
 
 
 def test_a_boundary_that_does_not_exist(stage: Stage) -> None:
     ran = create(stage, "--permissions-boundary", "arn:aws:iam::111122223333:policy/nowhere")
-    assert "permissions boundary" in ran.json["error"]["message"]
+    assert "permissions boundary" in ran.error["message"]
 
 
 def test_the_cluster_does_not_know_the_caller(stage: Stage) -> None:
@@ -149,7 +149,7 @@ def test_the_cluster_does_not_know_the_caller(stage: Stage) -> None:
     stage.sandbox.add_user("stranger", policy={"Version": "2012-10-17", "Statement": statement})
     ran = stage.create_sa("reader", "default", "-o", "json", user="stranger")
     assert ran.code == 1
-    assert ran.json["error"]["code"] == "Unauthorized"
+    assert ran.error["code"] == "Unauthorized"
     assert "create-access-entry" in ran.err
 
 
@@ -161,26 +161,26 @@ def test_the_cluster_cannot_be_reached(stage: Stage) -> None:
 def test_the_certificate_of_the_api_is_not_the_clusters(stage: Stage) -> None:
     other = kubeconfig(stage, ca=make_certificate().certificate)
     ran = create(stage, "--kubeconfig", other)
-    assert "certificate" in ran.json["error"]["reason"]
+    assert "certificate" in ran.error["reason"]
 
 
 def test_a_kubeconfig_that_is_none(stage: Stage) -> None:
     (stage.folder / "broken").write_text("{}")
     ran = create(stage, "--kubeconfig", "broken")
-    assert ran.json["error"]["code"] == "Kubeconfig"
+    assert ran.error["code"] == "Kubeconfig"
 
 
 def test_a_time_limit_that_is_too_short(stage: Stage) -> None:
     stage.sandbox.faults.add(Fault("iam", "CreateRole", "callback", run=lambda: None))
     stage.sandbox.latency = 0.2
     ran = create(stage, "--timeout", "0.5s")
-    assert "time limit" in ran.json["error"]["message"]
+    assert "time limit" in ran.error["message"]
 
 
 def test_no_journal_no_change(stage: Stage) -> None:
     (stage.folder / "file").write_text("")
     ran = create(stage, "--state-dir", str(stage.folder / "file" / "below"))
-    assert ran.json["error"]["code"] == "JournalError"
+    assert ran.error["code"] == "JournalError"
     writes = [call.operation for call in stage.sandbox.calls if call.operation == "CreateRole"]
     assert writes == []
 

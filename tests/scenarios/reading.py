@@ -18,7 +18,7 @@ def get_sa(stage: Stage, namespace: str, *arguments: str, user: str = "admin") -
 def items(ran: Ran) -> dict[str, Json]:
     """The bindings by the names of their ServiceAccounts."""
     assert ran.code == 0, ran.err
-    return {item["serviceAccount"]["name"]: item for item in ran.json["items"]}
+    return {item["serviceAccount"]["name"]: item for item in ran.items}
 
 
 def statuses(ran: Ran) -> dict[str, str]:

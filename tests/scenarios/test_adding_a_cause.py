@@ -105,7 +105,9 @@ def test_a_cause_is_added_by_the_file_that_is_listed_and_no_other(binding: Bindi
     for number, problems in (("1", ["pod-no-retries"]), ("5", [])):
         with_attempts(binding, number)
         document: Json = json.loads(doctored(binding.stage, program, *of(binding)).stdout)
-        assert [item["id"] for item in document["findings"] if item["verdict"] == "problem"] == problems
+        assert [
+            item["id"] for item in document["items"][0]["findings"] if item["verdict"] == "problem"
+        ] == problems
 
 
 def test_a_cause_that_declares_no_variable_does_not_wait_for_it_in_silence(

@@ -10,6 +10,7 @@ from irsa_cli.sandbox import Fault
 from tests.scenarios.binding import make_binding
 from tests.scenarios.test_apply import apply, config, entry
 from tests.scenarios.updating import QUEUE, SNS, update
+from tests.support.ran import full_name
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
 NAME = "reader"
@@ -42,10 +43,10 @@ def test_a_hand_made_role_gets_two_tags(stage: Stage, namespace: str, arn: str) 
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
     assert stage.world() == _adopted(stage, before, arn, namespace)
-    assert ran.json["adoption"]["maker"] == "unknown"
-    assert any("/own/" in item for item in ran.json["adoption"]["kept"])
+    assert ran.item["adoption"]["roleMadeBy"] == "unknown"
+    assert any("/own/" in item for item in ran.item["adoption"]["kept"])
     again = adopt(stage, NAME, "-n", namespace, "-o", "json")
-    assert (again.code, again.json["outcome"]) == (0, "unchanged")
+    assert (again.code, again.metadata["outcome"]) == (0, "unchanged")
 
 
 def test_what_was_adopted_can_be_changed(stage: Stage, namespace: str, arn: str) -> None:
@@ -60,7 +61,9 @@ def test_what_was_adopted_is_no_half_made_work(stage: Stage, namespace: str, arn
     stage.annotate(namespace, NAME, **{ROLE_ARN: arn + "-other"})
     found = stage.irsa("recover", "-c", stage.cluster, "-o", "json")
     assert found.code == 0, found.err
-    assert not [item for item in found.json["items"] if f"{namespace}/{NAME}" in item["serviceAccounts"]]
+    assert not [
+        item for item in found.items if {"namespace": namespace, "name": NAME} in item["serviceAccounts"]
+    ]
 
 
 def test_of_a_stack_of_eksctl_it_says_how_to_release_it(stage: Stage, namespace: str, arn: str) -> None:
@@ -73,8 +76,8 @@ def test_of_a_stack_of_eksctl_it_says_how_to_release_it(stage: Stage, namespace:
     stage.iam().put_role_policy(RoleName=role, PolicyName="x-Policy1", PolicyDocument=json.dumps(QUEUE))
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
-    found = ran.json["adoption"]
-    assert found["maker"] == "eksctl"
+    found = ran.item["adoption"]
+    assert found["roleMadeBy"] == "eksctl"
     assert any("x-Policy1" in item for item in found["kept"])
     stack = f"eksctl-{stage.cluster}-addon-iamserviceaccount-{namespace}-{NAME}"
     assert all(f"--stack-name {stack} " in command for command in found["release"])
@@ -90,7 +93,7 @@ def test_statements_of_others_in_the_trust_policy_are_told(stage: Stage, namespa
     stage.iam().update_assume_role_policy(RoleName=arn.rsplit("/")[-1], PolicyDocument=json.dumps(document))
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
-    assert any("1 statement besides" in item for item in ran.json["adoption"]["kept"])
+    assert any("1 statement besides" in item for item in ran.item["adoption"]["kept"])
 
 
 def test_a_role_that_does_not_admit_it_is_refused(stage: Stage, namespace: str, arn: str) -> None:
@@ -146,9 +149,12 @@ def test_all_that_are_nobodys_are_taken_each_by_itself(stage: Stage, namespace: 
     assert stage.world() == before
     ran = adopt(stage, "--all", "-n", namespace, "-o", "json")
     assert ran.code == 4, ran.err
-    ended = {item["serviceAccount"]["name"]: item["outcome"] for item in ran.json["items"]}
+    ended = {item["serviceAccount"]["name"]: item["outcome"] for item in ran.items}
     assert ended == {NAME: "committed", "lost": "refused"}
-    assert {item["serviceAccount"] for item in ran.json["passed"]} == {f"{namespace}/far", f"{namespace}/own"}
+    assert {*map(full_name, ran.metadata["skipped"])} == {
+        f"{namespace}/far",
+        f"{namespace}/own",
+    }
     assert stage.world() == _adopted(stage, before, arn, namespace)
     text = adopt(stage, "--all", "-n", namespace)
     assert f"{namespace}/lost  refused" in text.out
@@ -188,12 +194,12 @@ def test_what_was_adopted_is_changed_by_a_file_of_eksctl(
     assert adopt(stage, NAME, "-n", namespace).code == 0
     account = stage.account(namespace, NAME)
     ran = apply(stage, text, *mode, "-o", "json")
-    assert (ran.code, ran.json["summary"]) == (0, {"committed": 1}), ran.err
+    assert (ran.code, ran.metadata["summary"]) == (0, {"committed": 1}), ran.err
     assert stage.role_of(namespace, NAME)["arn"] == arn
     assert stage.role_of(namespace, NAME)["attached"] == [SNS]
     assert stage.account(namespace, NAME) == account
     again = apply(stage, text, *mode, "-o", "json")
-    assert (again.code, again.json["summary"]) == (0, {"unchanged": 1})
+    assert (again.code, again.metadata["summary"]) == (0, {"unchanged": 1})
 
 
 def test_a_file_that_names_another_role_than_the_adopted_one_is_refused(

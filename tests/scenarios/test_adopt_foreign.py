@@ -37,8 +37,8 @@ def test_who_made_it_and_writes_it_again_is_said_and_its_marks_stay(
     trust = trust_of(stage, unique)
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
-    found = ran.json["adoption"]
-    assert found["maker"] == tool.maker
+    found = ran.item["adoption"]
+    assert found["roleMadeBy"] == tool.maker
     if tool.maker != "unknown":
         names = {"eksctl": "stack", "CDK": "stack"}
         assert any(names.get(tool.maker, tool.maker) in text for text in found["kept"]), found["kept"]
@@ -51,7 +51,7 @@ def test_who_made_it_and_writes_it_again_is_said_and_its_marks_stay(
     assert tags["team"] == "a"
     assert trust["Statement"][0] in trust_of(stage, unique)["Statement"]
     unchanged = apply(stage, text, "-o", "json")
-    assert unchanged.json["summary"] == {"unchanged": 1}
+    assert unchanged.metadata["summary"] == {"unchanged": 1}
     assert apply(stage, config(stage, entry(NAME, namespace, attachPolicyARNs=[SNS_ARN]))).code == 0
     left = stage.role_of(namespace, NAME)["tags"]
     assert "team" not in left
@@ -75,8 +75,8 @@ def test_who_writes_the_service_account_again_is_said(
     stage.make_account(namespace, NAME, labels=labels, annotations={ROLE_ARN: arn, **annotations})
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
-    assert ran.json["adoption"]["accountMaker"] == maker
-    assert any(f"managed by {maker}" in note and "writes it again" in note for note in ran.json["notes"])
+    assert ran.item["adoption"]["serviceAccountMadeBy"] == maker
+    assert any(f"managed by {maker}" in note and "writes it again" in note for note in ran.item["notes"])
 
 
 def test_whom_the_trust_policy_lets_in_is_said(stage: Stage, namespace: str, unique: str) -> None:
@@ -99,7 +99,7 @@ def test_whom_the_trust_policy_lets_in_is_said(stage: Stage, namespace: str, uni
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
     assert trust_of(stage, unique) == trust
-    assert ran.json["adoption"]["others"] == [
+    assert ran.item["adoption"]["others"] == [
         f"{subject(namespace, 'other')} by statement 1 (List)",
         "system:serviceaccount:*:app by statement 2",
         "every ServiceAccount of the cluster by statement 3",
@@ -119,7 +119,7 @@ def test_what_cant_be_known_is_taken_over_and_said(
     stage.make_account(namespace, NAME, annotations={ROLE_ARN: arn})
     ran = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
-    assert any("can't be known" in note for note in ran.json["notes"])
+    assert any("not known" in note for note in ran.item["notes"])
 
 
 def test_what_is_not_admitted_is_let_in_as_proposed(stage: Stage, namespace: str, unique: str) -> None:
@@ -127,9 +127,9 @@ def test_what_is_not_admitted_is_let_in_as_proposed(stage: Stage, namespace: str
     stage.make_account(namespace, NAME, annotations={ROLE_ARN: arn})
     refused = adopt(stage, NAME, "-n", namespace, "-o", "json")
     assert refused.code == 4, refused.err
-    doctor = stage.irsa(*proposed(refused.json["error"], "doctor"))
+    doctor = stage.irsa(*proposed(refused.error, "doctor"))
     assert doctor.code in (0, 4, 5), doctor.err
-    assert stage.irsa(*proposed(refused.json["error"], "create-sa")).code == 0
+    assert stage.irsa(*proposed(refused.error, "create-sa")).code == 0
     assert adopt(stage, NAME, "-n", namespace).code == 0
 
 
@@ -148,10 +148,10 @@ def test_a_role_whose_service_account_names_none_is_taken_over_as_proposed(
     refused = apply(stage, text, *mode, "-o", "json")
     assert refused.code == 4, refused.err
     assert stage.world() == before
-    (result,) = refused.json["items"]
-    ran = stage.irsa(*proposed(result["result"]["error"], "adopt"), "-o", "json")
+    (result,) = refused.items
+    ran = stage.irsa(*proposed(refused.error_of(result), "adopt"), "-o", "json")
     assert ran.code == 0, ran.err
-    assert any("stays as it is" in note for note in ran.json["notes"])
+    assert any("stays as it is" in note for note in ran.item["notes"])
     account = stage.account(namespace, NAME)
     done = apply(stage, text, *mode)
     assert done.code == 0, done.err
@@ -163,17 +163,17 @@ def test_a_role_whose_service_account_names_none_is_taken_over_as_proposed(
     else:
         assert stage.role_of(namespace, NAME)["arn"] == role["arn"]
     again = apply(stage, text, *mode, "-o", "json")
-    assert (again.code, again.json["summary"]) == (0, {"unchanged": 1})
+    assert (again.code, again.metadata["summary"]) == (0, {"unchanged": 1})
 
 
 def test_a_role_that_is_taken_over_alone_is_complete(stage: Stage, namespace: str, unique: str) -> None:
     make_role(stage, unique, admitting(stage, subject(namespace)), path=f"/irsa/{stage.cluster}/")
     assert adopt(stage, NAME, "-n", namespace, "--role-name", unique).code == 0
     shown = stage.irsa("get-sa", "-c", stage.cluster, "-n", namespace, "-o", "json")
-    (item,) = [item for item in shown.json["items"] if item["role"]["arn"].endswith(unique)]
+    (item,) = [item for item in shown.items if item["role"]["arn"].endswith(unique)]
     assert item["status"] == "role-only"
     again = adopt(stage, NAME, "-n", namespace, "--role-name", unique, "-o", "json")
-    assert (again.code, again.json["outcome"]) == (0, "unchanged")
+    assert (again.code, again.metadata["outcome"]) == (0, "unchanged")
 
 
 @pytest.mark.parametrize("reason", ["missing", "others", "not-admitted"])
@@ -204,7 +204,7 @@ def test_each_note_of_many_says_what_it_is_about(stage: Stage, namespace: str, u
     assert all(any(f"{namespace}/{tool.name}: " in line for tool in tools) for line in said), said
     ran = adopt(stage, "--all", "-n", namespace, "-o", "json")
     assert ran.code == 0, ran.err
-    for item in ran.json["items"]:
+    for item in ran.items:
         name = item["serviceAccount"]["name"]
         assert item["notes"]
         assert all(note.startswith(f"{namespace}/{name}: ") for note in item["notes"]), item["notes"]

@@ -70,14 +70,14 @@ def test_what_is_missing_is_made_and_what_agrees_costs_no_write(stage: Stage, un
     text = config(stage, reader(unique), worker(f"{unique}-2"), nodeGroups=[{"name": "x"}])
     ran = apply(stage, text, "-o", "json")
     assert ran.code == 0, ran.err
-    assert ran.json["summary"] == {"committed": 3}
+    assert ran.metadata["summary"] == {"committed": 3}
     assert "nodeGroups" in ran.err
     assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]
     assert list(stage.role_of(f"{unique}-2", "worker")["inline"].values()) == [DOCUMENT]
     before = stage.world()
     stage.sandbox.calls.clear()
     again = apply(stage, text, "-o", "json")
-    assert (again.code, again.json["summary"]) == (0, {"unchanged": 2})
+    assert (again.code, again.metadata["summary"]) == (0, {"unchanged": 2})
     assert writes(stage) == []
     assert stage.world() == before
 
@@ -148,7 +148,7 @@ def test_a_dry_run_of_apply_is_a_diff(stage: Stage, unique: str, flags: tuple[st
     before = stage.world()
     ran = apply(stage, config(stage, reader(unique)), "--dry-run", *flags, "-o", "json")
     assert ran.code == (6 if flags else 0)
-    assert ran.json["summary"] == {"planned": 2}
+    assert ran.metadata["summary"] == {"planned": 2}
     assert stage.world() == before
 
 
@@ -160,7 +160,7 @@ def test_one_that_fails_does_not_end_the_others(stage: Stage, unique: str) -> No
     text = config(stage, reader(unique), entry("broken", unique, attachPolicyARNs=[missing]))
     ran = apply(stage, text, "-o", "json")
     assert ran.code == 1, ran.err
-    assert ran.json["summary"] == {"committed": 1, "failed": 1}
+    assert ran.metadata["summary"] == {"committed": 1, "failed": 1}
     assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]
     assert stage.account(unique, "broken") is None
     assert len(stage.world()["roles"]) == len(before["roles"]) + 1
@@ -178,7 +178,7 @@ def test_atomic_is_all_or_nothing(stage: Stage, unique: str) -> None:
     assert ran.code == 0, ran.err
     assert stage.role_of(unique, "worker")["inline"]
     world = stage.world()
-    assert apply(stage, text, "--atomic", "-o", "json").json["summary"] == {"unchanged": 1}
+    assert apply(stage, text, "--atomic", "-o", "json").metadata["summary"] == {"unchanged": 1}
     assert stage.world() == world
 
 
@@ -207,7 +207,7 @@ def test_a_role_of_somebody_else_is_refused(stage: Stage, unique: str) -> None:
     text = config(stage, reader(unique, roleName=f"{unique}-taken"), worker(unique))
     ran = apply(stage, text, "-o", "json")
     assert ran.code == 4, ran.err
-    assert ran.json["summary"]["refused"] == 1
+    assert ran.metadata["summary"]["refused"] == 1
     assert stage.account(unique, "reader") is None
     assert stage.role_of(unique, "worker")["inline"]
 
@@ -272,7 +272,7 @@ def test_whom_others_have_let_in_stays_and_goes_when_others_say_so(stage: Stage,
     guest = ("guest", "-n", unique, "-c", stage.cluster)
     assert stage.irsa("create-sa", *guest, "--attach-role-arn", arn, "--update-trust").code == 0
     shared = stage.world()
-    assert apply(stage, text, "-o", "json").json["summary"] == {"unchanged": 1}
+    assert apply(stage, text, "-o", "json").metadata["summary"] == {"unchanged": 1}
     assert stage.world() == shared
     more = reader(unique, roleName=name, subjects=[{"name": "third"}], description="more")
     assert apply(stage, bindings(stage, more)).code == 0
@@ -340,7 +340,7 @@ def test_a_signal_stops_all(stage: Stage, unique: str, number: int, code: int) -
     ran = apply(stage, text, "--parallel", "1", "-o", "json")
     assert ran.code == code, ran.err
     assert stage.world() == before
-    assert len(ran.json["pending"]) == 1
+    assert len(ran.metadata["notBegun"]) == 1
 
 
 def test_a_run_that_was_killed_is_gone_on_with(stage: Stage, unique: str) -> None:
@@ -362,7 +362,7 @@ def test_who_may_not_list_reads_one_by_one(stage: Stage, unique: str) -> None:
     for summary in ({"committed": 1}, {"unchanged": 1}):
         ran = stage.irsa("apply", "-f", "-", "-o", "json", stdin=text, user=user)
         assert ran.code == 0, ran.err
-        assert ran.json["summary"] == summary
+        assert ran.metadata["summary"] == summary
 
 
 HEAD = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\n"

@@ -10,6 +10,7 @@ import yaml
 from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_apply import DOCUMENT, apply, bindings, config, entry, reader
+from tests.support.ran import full_name, is_about
 from tests.support.stage import READ_ONLY, Stage
 
 
@@ -44,11 +45,11 @@ def test_who_lacks_the_provider_is_told_what_apply_has(stage: Stage, unique: str
     text = config(stage, reader(unique), oidc=False)
     ran = apply(stage, text, "-o", "json")
     assert ran.code == 4, ran.err
-    (item,) = [item for item in ran.json["items"] if item["name"] == f"{unique}/reader"]
-    command, words = item["result"]["error"]["next"]
+    item = ran.of(unique, "reader")
+    command, words = ran.error_of(item)["next"]
     assert "withOIDC: true" in words
     assert "--associate-oidc" not in ran.err
-    assert item["result"]["cluster"]["name"] == stage.cluster
+    assert item["cluster"]["name"] == stage.cluster
     associated = stage.irsa(*shlex.split(command)[1:])
     assert associated.code == 0, associated.err
     assert apply(stage, text).code == 0
@@ -72,7 +73,7 @@ def test_a_role_at_another_path_is_proposed_as_a_field(stage: Stage, unique: str
         stage, config(stage, entry("app", unique, attachRoleARN=wrong)), "--update-trust", "-o", "json"
     )
     assert ran.code == 4, ran.err
-    (step,) = next(item["result"]["error"]["next"] for item in ran.json["items"] if "app" in item["name"])
+    (step,) = ran.error["next"]
     assert step.startswith("say attachRoleARN: arn:aws:iam::")
     right = step.split()[2]
     assert apply(stage, config(stage, entry("app", unique, attachRoleARN=right)), "--update-trust").code == 0
@@ -94,7 +95,7 @@ def test_what_prune_may_not_delete_is_deleted_by_the_proposed_command(stage: Sta
     stage.kube.create(f"/api/v1/namespaces/{unique}/pods", pod)
     ran = apply(stage, config(stage), "--prune", "--yes", "--include", f"{unique}/*", "-o", "json")
     assert ran.code == 4, ran.err
-    steps = ran.json["items"][0]["result"]["error"]["next"]
+    steps = ran.error["next"]
     command = next(step for step in steps if "irsa delete-sa" in step).partition(": ")[2]
     assert stage.irsa(*shlex.split(command)[1:]).code == 0
     assert stage.account(unique, "reader") is None
@@ -130,7 +131,7 @@ def test_what_is_bound_elsewhere_is_told(stage: Stage, unique: str) -> None:
     assert ran.code == 0, ran.err
     told = "not managed by irsa: the ServiceAccount of add-on vpc-cni gets"
     assert told in ran.err
-    assert any(told in notice for notice in ran.json["notices"])
+    assert any(told in notice for notice in ran.metadata["notes"])
 
 
 @pytest.fixture
@@ -152,8 +153,8 @@ def test_two_clusters_in_one_file_are_told_apart(two: tuple[Stage, Stage], uniqu
     assert f"twin (eu-west-1, {west.account_id}) {unique}/reader:" in shown.out
     ran = apply(west, text, "-o", "json")
     assert ran.code == 1, ran.err
-    items = [item for item in ran.json["items"] if item["name"] == f"{unique}/reader"]
-    assert [(item["result"]["cluster"]["region"], item["result"]["outcome"]) for item in items] == [
+    items = [item for item in ran.items if is_about(item, unique, "reader")]
+    assert [(item["cluster"]["region"], item["outcome"]) for item in items] == [
         ("eu-west-1", "committed"),
         ("eu-central-1", "failed"),
     ]
@@ -174,8 +175,8 @@ def test_what_is_not_begun_names_its_cluster(two: tuple[Stage, Stage], unique: s
     )
     text = "---\n".join(config(stage, reader(unique)) for stage in two)
     ran = apply(west, text, "-o", "json")
-    assert ran.json["pending"] == [
-        f"twin ({region}, {west.account_id}) {unique}/reader" for region in ("eu-west-1", "eu-central-1")
+    assert [(item["cluster"]["region"], full_name(item)) for item in ran.metadata["notBegun"]] == [
+        (region, f"{unique}/reader") for region in ("eu-west-1", "eu-central-1")
     ]
-    assert all(item["result"]["cluster"] for item in ran.json["items"])
+    assert all(item["cluster"] for item in ran.items)
     assert READ_ONLY not in ran.out

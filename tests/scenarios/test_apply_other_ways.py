@@ -14,14 +14,14 @@ def test_a_role_that_is_wished_alone_from_now_on(stage: Stage, unique: str) -> N
     text = config(stage, entry("reader", unique, roleOnly=True, attachPolicyARNs=[SQS]))
     assert stage.irsa("diff", "-f", "-", stdin=text).code == 6
     ran = apply(stage, text, "-o", "json")
-    assert (ran.code, ran.json["summary"]) == (0, {"committed": 1}), ran.err
+    assert (ran.code, ran.metadata["summary"]) == (0, {"committed": 1}), ran.err
     role = stage.role_of(unique, "reader")
     assert (role["attached"], role["tags"]["irsa/commit"]) == ([SQS], "done")
     assert stage.account(unique, "reader") == account
     # What the role says of itself holds without the ServiceAccount.
     stage.kube.delete(f"/api/v1/namespaces/{unique}/serviceaccounts/reader")
     again = apply(stage, text, "-o", "json")
-    assert (again.code, again.json["summary"]) == (0, {"unchanged": 1}), again.err
+    assert (again.code, again.metadata["summary"]) == (0, {"unchanged": 1}), again.err
     assert apply(stage, config(stage, reader(unique))).code == 0
     assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]
 
@@ -94,7 +94,7 @@ def test_a_role_that_irsa_made_keeps_the_name_that_the_entry_no_longer_gives(
     assert apply(stage, config(stage, reader(unique, roleName=f"{unique}-mine"))).code == 0
     before = stage.world()
     ran = apply(stage, config(stage, reader(unique)), "-o", "json")
-    assert (ran.code, ran.json["summary"]) == (0, {"unchanged": 1}), ran.err
+    assert (ran.code, ran.metadata["summary"]) == (0, {"unchanged": 1}), ran.err
     assert stage.world() == before
 
 

@@ -15,11 +15,11 @@ def provider(stage: Stage) -> dict[str, object]:
 def test_the_issuer_becomes_a_provider_without_a_thumbprint(stage: Stage) -> None:
     ran = stage.associate("--tags", "team=a", "-o", "json", "--approve")
     assert ran.code == 0, ran.err
-    assert ran.json["outcome"] == "committed"
+    assert ran.metadata["outcome"] == "committed"
     found = provider(stage)
     assert found["audiences"] == ["sts.amazonaws.com"]
     assert found["thumbprints"] == []
-    assert "https://" + str(found["url"]).removeprefix("https://") == ran.json["cluster"]["issuer"]
+    assert "https://" + str(found["url"]).removeprefix("https://") == ran.metadata["cluster"]["issuer"]
     tags = found["tags"]
     assert isinstance(tags, dict)
     assert tags["team"] == "a"
@@ -30,8 +30,8 @@ def test_again_nothing_is_written(stage: Stage) -> None:
     before = stage.world()
     ran = stage.associate("-o", "json")
     assert ran.code == 0
-    assert ran.json["outcome"] == "unchanged"
-    assert "sts.amazonaws.com" in ran.json["notes"][0]
+    assert ran.metadata["outcome"] == "unchanged"
+    assert "sts.amazonaws.com" in ran.item["notes"][0]
     assert stage.world() == before
 
 
@@ -85,7 +85,7 @@ def test_the_quota_is_explained(stage: Stage) -> None:
     before = stage.world()
     ran = stage.associate("-o", "json")
     assert ran.code == 1
-    assert ran.json["error"]["code"] == "LimitExceeded"
+    assert ran.error["code"] == "LimitExceeded"
     assert "list-open-id-connect-providers" in ran.err
     assert stage.world() == before
 
@@ -96,8 +96,8 @@ def test_one_that_was_cut_off_is_gone_on_with_and_not_taken_back(stage: Stage) -
     stage.sandbox.settle()
     # This one wishes less: the other may still be taken back.
     assert "was interrupted" in stage.associate().err
-    assert len(stage.irsa("recover", "-o", "json").json["items"]) == 1
+    assert len(stage.irsa("recover", "-o", "json").items) == 1
     assert stage.associate("--audience", "vault").code == 0
     made = stage.world()
-    assert stage.irsa("recover", "--all", "-o", "json").json["items"] == []
+    assert stage.irsa("recover", "--all", "-o", "json").items == []
     assert stage.world() == made

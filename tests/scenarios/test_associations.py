@@ -81,13 +81,13 @@ def test_create_sa_says_where_pods_get_their_credentials(stage: Stage, namespace
     assert other in last(ran)
     assert OTHER in ran.err
     assert asked(stage) == 1
-    document = create(stage, namespace, "--verify", "-o", "json").json
+    document = create(stage, namespace, "--verify", "-o", "json").item
     assert document["outcome"] == "unchanged"
     assert document["podIdentity"]["role"] == {"arn": other}
 
 
 def test_create_sa_with_the_same_role_on_both_sides(stage: Stage, namespace: str) -> None:
-    role = create(stage, namespace, "-o", "json").json["role"]["arn"]
+    role = create(stage, namespace, "-o", "json").item["role"]["arn"]
     associate(stage, namespace, role)
     ran = create(stage, namespace, "--verify")
     assert f"{namespace}/{NAME} has the role {role}; pods get it by EKS Pod Identity" in last(ran)
@@ -101,7 +101,7 @@ def test_create_sa_claims_no_more_than_it_did(stage: Stage, namespace: str) -> N
     assert asked(stage) == 0
     assert f"{namespace}/{NAME} has the role arn:" in last(ran)
     assert last(ran).endswith(", for pods that start from now on.")
-    document = create(stage, namespace, "--verify", "-o", "json").json
+    document = create(stage, namespace, "--verify", "-o", "json").item
     assert document["podIdentity"] is None
     assert document["notes"] == []
     assert asked(stage) == 1
@@ -120,9 +120,9 @@ def test_what_can_not_be_asked_is_said_and_fails_nothing(what: str, stage: Stage
     stage.sandbox.faults.add(Fault("eks", LIST, **fault, times=None))
     ran = create(stage, namespace, "--verify", "-o", "json")
     assert ran.code == 0, ran.err
-    assert ran.json["verification"]["roleSession"]
-    assert "podIdentity" not in ran.json
-    assert "whether EKS Pod Identity takes it over was not looked at" in str(ran.json["notes"])
+    assert ran.item["verifications"][0]["roleSession"]
+    assert "podIdentity" not in ran.item
+    assert "whether EKS Pod Identity takes precedence was not checked" in str(ran.item["notes"])
 
 
 def test_a_run_that_fails_says_nothing_of_associations(stage: Stage, namespace: str) -> None:
@@ -130,7 +130,7 @@ def test_a_run_that_fails_says_nothing_of_associations(stage: Stage, namespace: 
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", times=None))
     ran = create(stage, namespace, "--verify", "-o", "json")
     assert ran.code == 1
-    assert "podIdentity" not in ran.json
+    assert "podIdentity" not in ran.item
     assert OTHER not in ran.err
 
 
@@ -171,7 +171,7 @@ def test_adopt_of_all_asks_once(stage: Stage, namespace: str) -> None:
     stage.sandbox.calls.clear()
     ran = stage.irsa("adopt", "--all", "-n", namespace, "-c", stage.cluster, "-o", "json")
     assert ran.code == 0, ran.err
-    found = {item["serviceAccount"]["name"]: item["podIdentity"] for item in ran.json["items"]}
+    found = {item["serviceAccount"]["name"]: item["podIdentity"] for item in ran.items}
     assert (found["other"], found["third"]) == (None, None)
     assert found[NAME]["role"] == {"arn": other}
     assert f"{namespace}/{NAME}: {OTHER}" in ran.err
@@ -200,12 +200,12 @@ def test_apply_with_verify_notes_what_takes_over(more: tuple[str, ...], stage: S
     assert asked(stage) == 2, "without --verify nothing is asked"
 
 
-@pytest.mark.parametrize("which", [("-A",), (NAME,)], ids=["of all", "by name"])
+@pytest.mark.parametrize("which", [("--all",), (NAME,)], ids=["of all", "by name"])
 @pytest.mark.parametrize("same", [True, False], ids=["the same role", "another role"])
 def test_verify_does_not_call_pods_right_whose_role_is_not_told(
     same: bool, which: tuple[str, ...], stage: Stage, namespace: str
 ) -> None:
-    role = create(stage, namespace, "-o", "json").json["role"]["arn"]
+    role = create(stage, namespace, "-o", "json").item["role"]["arn"]
     other = associate(stage, namespace, role if same else "")
     verify = ("verify", *which, "-n", namespace, "-c", stage.cluster)
     seen = stage.irsa(*verify)

@@ -54,14 +54,14 @@ def test_what_cant_be_known_is_said_and_nothing_is_written_on_the_role(
     ran = _attach(stage, namespace, arn)
     assert ran.code == 0, ran.err
     (key,) = next(iter(condition.values()))
-    assert any("can't be known" in note and key in note for note in ran.json["notes"]), ran.json["notes"]
+    assert any("not known" in note and key in note for note in ran.item["notes"]), ran.item["notes"]
     assert "would refuse" not in ran.err
     assert trust_of(stage, unique) == trust
     account = stage.account(namespace, "app")
     assert account is not None
     assert account["annotations"][ROLE_ARN] == arn
     again = _attach(stage, namespace, arn)
-    assert (again.code, again.json["outcome"]) == (0, "unchanged")
+    assert (again.code, again.metadata["outcome"]) == (0, "unchanged")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_no_statement_is_put_beside_a_restricted_one_without_force(
     assert ran.code == 4, ran.err
     assert stage.world() == before
     (key,) = next(iter(condition.values()))
-    details = "\n".join(ran.json["error"]["details"])
+    details = "\n".join(ran.error["details"])
     assert "statement 1 (Restricted)" in details
     assert key in details
     assert "+" in details
@@ -96,19 +96,19 @@ def test_force_adds_the_statement_and_says_what_it_voids(stage: Stage, namespace
     arn = make_role(stage, unique, admitting(stage, subject(namespace), condition=VPC, Sid="FromVpc"))
     theirs = trust_of(stage, unique)["Statement"]
     refused = _attach(stage, namespace, arn, "--update-trust")
-    assert any("--force" in step for step in refused.json["error"]["next"])
+    assert any("--force" in step for step in refused.error["next"])
     before = stage.world()
     shown = _attach(stage, namespace, arn, "--update-trust", "--force", "--dry-run")
     assert shown.code == 0, shown.err
     assert stage.world() == before
-    assert shown.json["trustPolicy"]["before"]["Statement"] == theirs
+    assert shown.item["trustPolicy"]["before"]["Statement"] == theirs
     ran = _attach(stage, namespace, arn, "--update-trust", "--force")
     assert ran.code == 0, ran.err
     now = trust_of(stage, unique)["Statement"]
     assert now[:1] == theirs
     assert len(now) == 2
-    assert ran.json["trustPolicy"]["after"]["Statement"] == now
-    assert any("aws:SourceVpc" in text for text in ran.json["trustPolicy"]["voids"])
+    assert ran.item["trustPolicy"]["after"]["Statement"] == now
+    assert any("aws:SourceVpc" in text for text in ran.item["trustPolicy"]["voids"])
     again = stage.create_sa("app", namespace, "--attach-role-arn", arn, "--update-trust", "--force")
     assert again.code == 0, again.err
     assert "Nothing to do" in again.out
@@ -120,7 +120,7 @@ def test_what_a_refusal_proposes_works(stage: Stage, namespace: str, unique: str
     arn = make_role(stage, unique, admitting(stage, subject(namespace), condition=EXTERNAL))
     refused = _attach(stage, namespace, arn)
     assert refused.code == 4, refused.err
-    (step,) = refused.json["error"]["next"]
+    (step,) = refused.error["next"]
     flags = [word.rstrip(",") for word in step.split() if word.startswith("--")]
     assert _attach(stage, namespace, arn, *flags, "--verify").code == 0
 
@@ -128,7 +128,7 @@ def test_what_a_refusal_proposes_works(stage: Stage, namespace: str, unique: str
 def test_using_it_as_it_is_works_as_proposed(stage: Stage, namespace: str, unique: str) -> None:
     arn = make_role(stage, unique, admitting(stage, subject(namespace), condition=VPC))
     refused = _attach(stage, namespace, arn, "--update-trust")
-    assert "without --update-trust" in refused.json["error"]["next"][0]
+    assert "without --update-trust" in refused.error["next"][0]
     assert _attach(stage, namespace, arn).code == 0
 
 
@@ -137,7 +137,7 @@ def test_a_guard_that_denies_other_addresses_is_no_no(stage: Stage, namespace: s
     trust = trust_of(stage, unique)
     ran = _attach(stage, namespace, arn, "--update-trust")
     assert ran.code == 0, ran.err
-    assert any("Guard" in note and "can't be known" in note for note in ran.json["notes"])
+    assert any("Guard" in note and "not known" in note for note in ran.item["notes"])
     assert trust_of(stage, unique) == trust
     proven = _attach(stage, namespace, arn, "--verify")
     assert proven.code == 0, proven.err
@@ -158,7 +158,7 @@ def test_a_deny_that_holds_for_sure_stays_a_no(stage: Stage, namespace: str, uni
     for flags in ((), ("--update-trust",), ("--update-trust", "--force")):
         ran = _attach(stage, namespace, arn, *flags)
         assert ran.code == 4, ran.err
-        assert "Never" in "".join(ran.json["error"]["details"])
+        assert "Never" in "".join(ran.error["details"])
     assert stage.world() == before
 
 
@@ -193,14 +193,14 @@ def test_a_file_that_uses_a_restricted_role(
     trust = trust_of(stage, unique)
     ran = apply(stage, text, *mode)
     assert ran.code == 0, ran.err
-    assert "can't be known" in ran.err
+    assert "not known" in ran.err
     assert trust_of(stage, unique) == trust
     forced = apply(stage, text, "--update-trust", "--force", *mode)
     assert forced.code == 0, forced.err
     assert "void" in forced.err
     assert len(trust_of(stage, unique)["Statement"]) == 2
     again = apply(stage, text, "--update-trust", *mode, "-o", "json")
-    assert (again.code, set(again.json["summary"])) == (0, {"unchanged"})
+    assert (again.code, set(again.metadata["summary"])) == (0, {"unchanged"})
 
 
 def _own(stage: Stage, namespace: str, **fields: Any) -> str:

@@ -41,7 +41,7 @@ def test_a_role_that_does_not_admit_us_is_refused_with_the_missing_statement(
     before = stage.world()
     ran = stage.create_sa("app", namespace, "--attach-role-arn", shared, "-o", "json")
     assert ran.code == 4
-    assert f"system:serviceaccount:{namespace}:app" in "".join(ran.json["error"]["details"])
+    assert f"system:serviceaccount:{namespace}:app" in "".join(ran.error["details"])
     assert stage.world() == before
 
 
@@ -59,7 +59,7 @@ def test_the_statement_is_added_when_told_so_and_the_rest_is_kept(
     before = stage.world()
     again = stage.create_sa("app", namespace, "--attach-role-arn", shared, "-o", "json")
     assert again.code == 0
-    assert again.json["outcome"] == "unchanged"
+    assert again.metadata["outcome"] == "unchanged"
     assert stage.world() == before
 
 
@@ -105,7 +105,7 @@ def test_a_role_of_another_account_is_used_and_what_was_not_checked_is_said(
     arn = "arn:aws:iam::222222222222:role/theirs"
     ran = stage.create_sa("app", namespace, "--attach-role-arn", arn, "-o", "json")
     assert ran.code == 0, ran.err
-    assert any("222222222222" in note for note in ran.json["notes"])
+    assert any("222222222222" in note for note in ran.item["notes"])
     account = stage.account(namespace, "app")
     assert account is not None
     assert account["annotations"][ROLE_ARN] == arn

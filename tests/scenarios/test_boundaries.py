@@ -72,8 +72,8 @@ def test_no_role_is_made_without_one_where_it_is_demanded(stage: Stage, unique: 
     stage.sandbox.calls.clear()
     ran = stage.create_sa("app", unique, "-o", "json", **env)
     assert ran.code == 4
-    assert ran.json["outcome"] == "refused"
-    assert (REQUIRE if by == "environment" else ".irsa.yaml") in ran.json["error"]["reason"]
+    assert ran.metadata["outcome"] == "refused"
+    assert (REQUIRE if by == "environment" else ".irsa.yaml") in ran.error["reason"]
     for text in (config(stage, entry("app", unique, attachPolicyARNs=[READ_ONLY])),):
         ran = apply(stage, text, **env)
         assert ran.code == 4
@@ -142,7 +142,7 @@ def test_update_sa_removes_none_unless_told_to(stage: Stage, namespace: str) -> 
     for flags in (("--no-permissions-boundary",), ("--permissions-boundary", "none")):
         ran = update(stage, namespace, *flags, "--description", "new", "-o", "json")
         assert ran.code == 4
-        assert any(line.startswith("- RoleBoundary") for line in ran.json["error"]["details"])
+        assert any(line.startswith("- RoleBoundary") for line in ran.error["details"])
         ran = update(stage, namespace, *flags, "--allow-boundary-removal")
         assert ran.code == 0
         assert update(stage, namespace, "--permissions-boundary", before_boundary(before)).code == 0
@@ -164,7 +164,7 @@ def test_update_sa_gives_the_default_to_a_role_without(stage: Stage, unique: str
     assert stage.create_sa("app", unique).code == 0
     ran = update(stage, unique, "--description", "new", "-o", "json", **{BOUNDARY: SQS})
     assert ran.code == 0, ran.err
-    assert "RoleBoundary" in {change["kind"] for change in ran.json["changes"]}
+    assert "RoleBoundary" in {change["kind"] for change in ran.item["changes"]}
     assert boundary(stage, unique) == SQS
     assert update(stage, unique, "--description", "newer", **{BOUNDARY: SNS}).code == 0
     assert boundary(stage, unique) == SQS

@@ -72,11 +72,11 @@ def test_a_real_cluster_that_signs_with_an_elliptic_curve(
     stage = real_stage(sandbox, china, tmp_path)
     binding(stage, unique, "arn:aws-cn:iam::aws:policy/AmazonS3ReadOnlyAccess")
     common = ("reader", "-n", unique, "-c", "china", "-r", "cn-north-1", "-o", "json")
-    assert stage.irsa("token", *common, "--decode").json["header"]["alg"] == "ES256"
+    assert stage.irsa("token", *common, "--decode").item["header"]["alg"] == "ES256"
     ran = stage.irsa("verify", *common)
     assert ran.code == 0, ran.err
-    assert statuses(ran.json) == all_ok()
-    assert open_checks(ran.json, "claims") == []
+    assert statuses(ran.item) == all_ok()
+    assert open_checks(ran.item, "claims") == []
 
 
 @pytest.mark.e2e

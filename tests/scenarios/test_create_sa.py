@@ -47,7 +47,7 @@ def test_again_writes_nothing_and_says_so(stage: Stage, namespace: str) -> None:
     before = stage.world()
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json")
     assert ran.code == 0, ran.err
-    assert ran.json["outcome"] == "unchanged"
+    assert ran.metadata["outcome"] == "unchanged"
     assert stage.world() == before
 
 
@@ -139,8 +139,8 @@ def test_another_role_is_refused_and_both_are_named(stage: Stage, namespace: str
     ran = stage.create_sa("app", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json")
     assert ran.code == 4
     assert stage.world() == before
-    assert other in str(ran.json["error"])
-    assert f"role/irsa/{stage.cluster}/" in str(ran.json["error"])
+    assert other in str(ran.error)
+    assert f"role/irsa/{stage.cluster}/" in str(ran.error)
 
 
 def test_another_role_is_replaced_when_told_so(stage: Stage, namespace: str) -> None:
@@ -169,8 +169,8 @@ def test_what_exists_and_differs_is_refused(stage: Stage, namespace: str, change
     before = stage.world()
     ran = stage.create_sa("reader", namespace, *changed, "-o", "json")
     assert ran.code == 4, ran.err
-    assert ran.json["outcome"] == "refused"
-    assert ran.json["error"]["details"] or ran.json["error"]["reason"]
+    assert ran.metadata["outcome"] == "refused"
+    assert ran.error["details"] or ran.error["reason"]
     assert stage.world() == before
 
 
@@ -197,7 +197,7 @@ def hand_made(stage: Stage, namespace: str) -> str:
 
 def proposed(ran: Ran) -> list[list[str]]:
     """The commands of irsa that a refusal names, as words; it names none of AWS's."""
-    steps = ran.json["error"]["next"]
+    steps = ran.error["next"]
     assert not [step for step in steps if "aws iam" in step]
     return [shlex.split(step)[1:] for step in steps if step.startswith("irsa ")]
 
@@ -212,7 +212,7 @@ def test_a_refusal_names_the_one_command_that_makes_it_as_wished(
     (command,) = proposed(ran)
     done = stage.irsa(*command)
     assert done.code == 0, done.err
-    assert stage.create_sa("reader", namespace, *changed, "-o", "json").json["outcome"] == "unchanged"
+    assert stage.create_sa("reader", namespace, *changed, "-o", "json").metadata["outcome"] == "unchanged"
 
 
 @pytest.mark.parametrize("flag", [("--role-path", "/elsewhere/"), ("--subject-pattern", "read*")])
@@ -222,7 +222,7 @@ def test_half_of_what_is_wished_is_never_proposed(
     assert stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY).code == 0
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", SQS, *flag, "-o", "json")
     assert ran.code == 4
-    assert "irsa update-sa does not change the" in str(ran.json["error"]["next"])
+    assert "irsa update-sa does not change the" in str(ran.error["next"])
     assert not [words for words in proposed(ran) if "--attach-policy-arn" in words]
 
 
@@ -231,7 +231,7 @@ def test_a_role_that_was_adopted_is_changed_and_gets_no_second_one(stage: Stage,
     assert stage.irsa("adopt", "reader", "-n", namespace, "-c", stage.cluster).code == 0
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", SQS, "--tags", "team=b", "-o", "json")
     assert ran.code == 4
-    assert "--override" not in str(ran.json["error"])
+    assert "--override" not in str(ran.error)
     (command,) = proposed(ran)
     done = stage.irsa(*command)
     assert done.code == 0, done.err
@@ -239,14 +239,14 @@ def test_a_role_that_was_adopted_is_changed_and_gets_no_second_one(stage: Stage,
     assert (role["arn"], role["attached"], role["tags"]["team"]) == (arn, [SQS], "b")
     again = stage.create_sa("reader", namespace, "--attach-policy-arn", SQS, "--tags", "team=b", "-o", "json")
     assert again.code == 4
-    (look,) = [step for step in again.json["error"]["next"] if "irsa describe-sa" in step]
+    (look,) = [step for step in again.error["next"] if "irsa describe-sa" in step]
     assert stage.irsa(*shlex.split(look.partition("irsa ")[2])).code == 0
 
 
 def test_a_stranger_s_role_is_still_replaced_only_when_told_so(stage: Stage, namespace: str) -> None:
     hand_made(stage, namespace)
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", SQS, "-o", "json")
-    assert "--override-existing-serviceaccounts" in str(ran.json["error"]["next"])
+    assert "--override-existing-serviceaccounts" in str(ran.error["next"])
 
 
 def test_somebody_elses_role_of_that_name_is_refused(stage: Stage, namespace: str) -> None:
@@ -262,7 +262,7 @@ def test_dry_run_shows_the_plan_and_does_nothing(stage: Stage, namespace: str) -
     arguments = ("--attach-policy-arn", READ_ONLY, "--dry-run", "--detailed-exitcode", "-o", "json")
     ran = stage.create_sa("reader", namespace, *arguments)
     assert ran.code == 6
-    assert [change["kind"] for change in ran.json["changes"]] == [
+    assert [change["kind"] for change in ran.item["changes"]] == [
         "Role",
         "PolicyAttachment",
         "ServiceAccount",
@@ -278,7 +278,7 @@ def test_role_only_leaves_the_service_account_alone(stage: Stage, namespace: str
     assert ran.code == 0, ran.err
     after = stage.world()
     assert after["kubernetes"] == before["kubernetes"]
-    name = ran.yaml["role"]["arn"].rsplit("/", 1)[-1]
+    name = ran.yaml["items"][0]["role"]["arn"].rsplit("/", 1)[-1]
     assert after["roles"][name]["attached"] == [READ_ONLY]
 
 
@@ -336,7 +336,7 @@ def test_what_bounds_a_role_is_not_proposed_to_go(stage: Stage, namespace: str) 
     assert stage.create_sa("app", namespace, *bounded).code == 0
     ran = stage.create_sa("app", namespace, *POLICY, "--description", "new", "-o", "json")
     assert ran.code == 4, ran.err
-    command, keep = ran.json["error"]["next"][1:]
+    command, keep = ran.error["next"][1:]
     assert "boundary" not in command
     done = stage.irsa(*shlex.split(command)[1:])
     assert done.code == 0, done.err
@@ -361,8 +361,8 @@ def test_update_sa_is_not_proposed_for_an_account_without_a_role(
     ran = stage.create_sa("app", namespace, *POLICY, *flags, "-o", "json")
     assert ran.code == 4, ran.err
     assert stage.world() == before
-    assert not any("update-sa" in step for step in ran.json["error"]["next"])
-    (step,) = (step for step in ran.json["error"]["next"] if "run this again with --" in step)
+    assert not any("update-sa" in step for step in ran.error["next"])
+    (step,) = (step for step in ran.error["next"] if "run this again with --" in step)
     again = stage.create_sa("app", namespace, *POLICY, *flags, step.split()[-1])
     assert again.code == 0, again.err
 
@@ -388,11 +388,11 @@ def test_who_else_manages_the_service_account_is_told_with_what_is_to_be_put_the
     stage.make_account(namespace, "app", **metadata)
     ran = stage.create_sa("app", namespace, "-o", "json")
     assert ran.code == 0, ran.err
-    (note,) = [text for text in ran.json["notes"] if "managed by" in text]
+    (note,) = [text for text in ran.item["notes"] if "managed by" in text]
     assert f"is managed by {maker}: " in note
     document = yaml.safe_load(note[note.index(f"{path[0]}: ") :])
     account = stage.account(namespace, "app")
     assert account is not None
     assert document[path[0]][path[1]] == {ROLE_ARN: account["annotations"][ROLE_ARN]}
     again = stage.create_sa("app", namespace, "-o", "json")
-    assert not any("managed by" in text for text in again.json["notes"])
+    assert not any("managed by" in text for text in again.item["notes"])

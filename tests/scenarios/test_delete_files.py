@@ -25,12 +25,12 @@ def test_what_was_applied_is_deleted(stage: Stage, unique: str) -> None:
     )
     assert apply(stage, text).code == 0
     planned = delete(stage, text, "--dry-run", "--detailed-exitcode", "-o", "json")
-    assert (planned.code, planned.json["summary"]) == (6, {"planned": 3})
+    assert (planned.code, planned.metadata["summary"]) == (6, {"planned": 3})
     ran = delete(stage, text, "-o", "json")
     assert ran.code == 0, ran.err
     assert stage.world() == before
     again = delete(stage, text, "-o", "json")
-    assert (again.code, again.json["summary"]) == (0, {"unchanged": 3})
+    assert (again.code, again.metadata["summary"]) == (0, {"unchanged": 3})
 
 
 def test_one_that_fails_does_not_end_the_others(stage: Stage, unique: str) -> None:
@@ -60,7 +60,7 @@ def test_prune_takes_what_no_file_wishes_and_irsa_made(stage: Stage, unique: str
     # Other tests' bindings on the same API server are not this test's to prune.
     mine = ("--include", f"{unique}/*")
     shown = apply(stage, only, "--prune", "--yes", *mine, "--dry-run", "-o", "json")
-    assert shown.json["summary"] == {"unchanged": 1, "planned": 1}
+    assert shown.metadata["summary"] == {"unchanged": 1, "planned": 1}
     ran = apply(stage, only, "--prune", "--yes", *mine, "-o", "json")
     assert ran.code == 0, ran.err
     assert f"{unique}/worker" in ran.err
@@ -84,7 +84,7 @@ def test_what_can_not_be_read_is_not_taken_for_nothing_to_prune(
     flags = ("--prune", "--yes", *atomic, "--include", f"{unique}/*", "-o", "json")
     ran = apply(stage, config(stage, reader(unique)), *flags, user=user)
     assert ran.code == 1
-    assert "Can't tell what is to be pruned" in ran.out
+    assert "What is to be pruned is unknown" in ran.out
     assert f"the role of {unique}/worker" in ran.out
     assert stage.world() == before
     assert apply(stage, config(stage, reader(unique)), *flags).code == 0
@@ -144,6 +144,6 @@ def test_what_was_done_is_told_when_pruning_can_not_be_begun(stage: Stage, uniqu
         stage, config(stage, reader(unique)), "--prune", "--yes", "--include", f"{unique}/*", "-o", "json"
     )
     assert ran.json["kind"] == "ResultList", ran.err
-    assert ran.json["summary"]["committed"] == 2
-    assert ran.code == (1 if "failed" in ran.json["summary"] else 0)
+    assert ran.metadata["summary"]["committed"] == 2
+    assert ran.code == (1 if "failed" in ran.metadata["summary"] else 0)
     assert stage.role_of(unique, "reader")["attached"] == [READ_ONLY]

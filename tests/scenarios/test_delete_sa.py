@@ -54,13 +54,13 @@ def test_what_irsa_made_is_gone(stage: Stage, namespace: str) -> None:
     create(stage, namespace, *WISH)
     made = stage.world()
     planned = delete(stage, namespace, "--dry-run", "--detailed-exitcode", "-o", "json")
-    assert (planned.code, planned.json["outcome"]) == (6, "planned")
-    assert planned.json["changes"][-1]["kind"] == "ServiceAccount"
+    assert (planned.code, planned.metadata["outcome"]) == (6, "planned")
+    assert planned.item["changes"][-1]["kind"] == "ServiceAccount"
     assert stage.world() == made
     ran = delete(stage, namespace, "-o", "json")
-    assert (ran.code, ran.json["outcome"]) == (0, "committed"), ran.err
-    assert ran.json["serviceAccount"] == {"namespace": namespace, "name": "app", "deleted": True}
-    assert ran.json["role"]["deleted"] is True
+    assert (ran.code, ran.metadata["outcome"]) == (0, "committed"), ran.err
+    assert ran.item["serviceAccount"] == {"namespace": namespace, "name": "app", "deleted": True}
+    assert ran.item["role"]["deleted"] is True
     assert stage.world() == before
     again = delete(stage, namespace)
     assert again.code == 4
@@ -87,7 +87,7 @@ def test_a_step_that_fails_takes_everything_back(
     ran = delete(stage, namespace)
     assert ran.code == 1, ran.err
     assert stage.world() == before
-    assert stage.create_sa("app", namespace, *WISH, "-o", "json").json["outcome"] == "unchanged"
+    assert stage.create_sa("app", namespace, *WISH, "-o", "json").metadata["outcome"] == "unchanged"
 
 
 def test_a_service_account_that_may_not_go_is_found_before_anything_is_written(
@@ -227,8 +227,8 @@ def test_a_kept_role_is_complete(stage: Stage, namespace: str) -> None:
     )
     listed = stage.irsa("recover", "--cluster", stage.cluster, "-o", "json")
     assert listed.code == 0, listed.err
-    left = listed.json["items"]
-    assert not [item for item in left if any(piece["kind"] == "Role" for piece in item["remains"])]
+    left = listed.items
+    assert not [item for item in left if any(piece["kind"] == "Role" for piece in item["objects"])]
     create(stage, namespace, *WISH)
     assert delete(stage, namespace).code == 0
     assert not stage.aws_world()["roles"]
@@ -355,7 +355,7 @@ def test_a_service_account_that_is_gone_does_not_come_back(
     sandbox.settle()
     recovered = small.irsa("recover", "--all", "-o", "json", IRSA_CALL_TIMEOUT="1")
     assert recovered.code == 0, recovered.err
-    (item,) = recovered.json["items"]
+    (item,) = recovered.items
     assert (item["outcome"], "can't come back" in item["notes"][0]) == ("committed", True)
     assert small.account("apps", "app") is None
     assert not small.aws_world()["roles"]

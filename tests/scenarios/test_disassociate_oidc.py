@@ -16,14 +16,14 @@ def test_it_goes_and_then_there_is_nothing_to_do(stage: Stage) -> None:
     assert stage.associate("--audience", "vault", "--tags", "a=b").code == 0
     made = stage.world()
     planned = disassociate(stage, "--dry-run", "--detailed-exitcode", "-o", "json")
-    assert (planned.code, planned.json["changes"][0]["action"]) == (6, "delete")
+    assert (planned.code, planned.item["changes"][0]["action"]) == (6, "delete")
     assert stage.world() == made
     ran = disassociate(stage, "-o", "json")
-    assert (ran.code, ran.json["provider"]["deleted"]) == (0, True), ran.err
-    assert "vault" in ran.json["notes"][0]
+    assert (ran.code, ran.item["provider"]["deleted"]) == (0, True), ran.err
+    assert "vault" in ran.item["notes"][0]
     assert stage.world() == before
     again = disassociate(stage, "-o", "json")
-    assert (again.code, again.json["outcome"]) == (0, "unchanged")
+    assert (again.code, again.metadata["outcome"]) == (0, "unchanged")
 
 
 def test_while_roles_trust_it_it_stays(stage: Stage, namespace: str) -> None:
@@ -92,5 +92,5 @@ def test_one_that_was_cut_off_and_run_again_does_not_come_back(stage: Stage) -> 
     stage.sandbox.settle()
     stage.sandbox.faults.clear()
     assert disassociate(stage).code == 0
-    assert stage.irsa("recover", "--all", "-o", "json").json["items"] == []
+    assert stage.irsa("recover", "--all", "-o", "json").items == []
     assert not stage.aws_world()["oidc_providers"]

@@ -15,7 +15,7 @@ def test_nothing_is_wrong_with_a_working_binding(
     binding.exchange()
     document = doctor(binding, capsys, *of(binding))
     assert problems(document) == []
-    assert document["exitCode"] == 0
+    assert document["metadata"]["exitCode"] == 0
 
 
 def test_nothing_is_wrong_with_a_working_pod_identity(
@@ -39,7 +39,7 @@ def test_exactly_the_cause_is_named(what: str, binding: Binding, capsys: pytest.
     break_it(binding)
     document = doctor(binding, capsys, *of(binding))
     assert problems(document) == [cause]
-    assert document["exitCode"] == 5
+    assert document["metadata"]["exitCode"] == 5
 
 
 def test_a_pod_that_the_webhook_missed(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ def stage(sandbox: Sandbox, tmp_path: Path) -> Stage:
 
 
 def fix_of(document: Json) -> str:
-    return next(str(item["fix"]) for item in document["findings"] if item["verdict"] == "problem")
+    return next(str(item["fix"]) for item in document["items"][0]["findings"] if item["verdict"] == "problem")
 
 
 @pytest.mark.parametrize("what", [name for name in BREAKS if name not in BY_HAND | BEYOND])

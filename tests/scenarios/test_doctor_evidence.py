@@ -46,7 +46,7 @@ def test_nothing_is_called_right_without_a_running_pod(
         binding.say_phase(phase)
         document = doctor(binding, capsys, *of(binding))
         assert problems(document) == []
-        said[phase] = document["exitCode"], "pod-unseen" in untold(document)
+        said[phase] = document["metadata"]["exitCode"], "pod-unseen" in untold(document)
     assert said == {"Running": (0, False), "Pending": (1, True), "Succeeded": (1, True)}
     ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     last = ran.out.splitlines()[-1]
@@ -78,7 +78,7 @@ def test_pods_under_a_near_name_are_let_in(
     cure(binding, let_in)
     binding.stage.kube.delete(pod_path(binding, "web-0"), {"gracePeriodSeconds": 0})
     add_pod(binding, "web-0", near)
-    assert run_doctor(binding.stage, capsys, near, "-n", binding.namespace)["exitCode"] == 0
+    assert run_doctor(binding.stage, capsys, near, "-n", binding.namespace)["metadata"]["exitCode"] == 0
 
 
 def test_the_namesake_in_another_namespace(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,8 +94,10 @@ def test_the_namesake_in_another_namespace(binding: Binding, capsys: pytest.Capt
 
 def accounts(document: Json) -> dict[str, list[str]]:
     return {
-        item["name"]: [found["id"] for found in item["findings"] if found["verdict"] == "problem"]
-        for item in document["serviceAccounts"]
+        item["serviceAccount"]["name"]: [
+            found["id"] for found in item["findings"] if found["verdict"] == "problem"
+        ]
+        for item in document["items"][1:]
     }
 
 
@@ -117,7 +119,7 @@ def test_one_that_nobody_uses_is_not_asked_to_have_a_role(
     binding.stage.make_account(binding.namespace, "plain")
     add_pod(binding, "plain-0", "plain")
     document = run_doctor(binding.stage, capsys)
-    assert (accounts(document), document["exitCode"]) == ({}, 0)
+    assert (accounts(document), document["metadata"]["exitCode"]) == ({}, 0)
 
 
 def test_the_role_of_a_name_that_is_gone(binding: Binding, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +135,7 @@ def test_the_role_of_a_name_that_is_gone(binding: Binding, capsys: pytest.Captur
     cure(binding, fix_of(document).splitlines()[0])
     binding.stage.kube.delete(pod_path(binding, "web-0"), {"gracePeriodSeconds": 0})
     add_pod(binding, "web-0", new)
-    assert run_doctor(binding.stage, capsys, new, "-n", binding.namespace)["exitCode"] == 0
+    assert run_doctor(binding.stage, capsys, new, "-n", binding.namespace)["metadata"]["exitCode"] == 0
 
 
 def test_what_waits_for_a_cause_is_one_line(binding: Binding) -> None:
@@ -141,7 +143,7 @@ def test_what_waits_for_a_cause_is_one_line(binding: Binding) -> None:
     binding.new_pod()
     few = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     everything = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "-v")
-    assert "checks wait for that to be put right (-v shows them)" in few.out
+    assert "checks wait for that to be fixed (-v shows them)" in few.out
     assert "there is no role" not in few.out.partition("✗ role-missing")[2].partition("\n")[2]
     assert "checks wait" not in everything.out
 
@@ -156,7 +158,7 @@ def taken_over(binding: Binding) -> Binding:
 def test_verify_fails_where_pods_get_other_credentials(taken_over: Binding) -> None:
     ran = taken_over.stage.irsa("verify", *of(taken_over), "-c", "demo", "-o", "json")
     assert ran.code == 5
-    assert [step["name"] for step in ran.json["steps"] if step["status"] == "failed"] == ["pods"]
+    assert [step["name"] for step in ran.item["steps"] if step["status"] == "failed"] == ["pods"]
     many = taken_over.stage.irsa("verify", "-A", "-c", "demo")
     assert many.code == 5
     assert "pods get the credentials of EKS Pod Identity" in many.out
@@ -166,12 +168,12 @@ def test_verify_says_what_it_proved_and_what_it_did_not_look_at(binding: Binding
     ran = binding.stage.irsa("verify", *of(binding), "-c", "demo")
     last = ran.out.splitlines()[-1]
     assert f"Verified: a token of {binding.namespace}/{NAME} is exchanged for {binding.role_arn}" in last
-    command = last.partition("were not looked at: irsa ")[2]
+    command = last.partition("were not checked: irsa ")[2]
     assert binding.stage.irsa(*command.split()).code == 0
-    for many in (["-A"], ["-A", "-n", binding.namespace]):
+    for many in (["-A"], ["--all", "-n", binding.namespace]):
         last = binding.stage.irsa("verify", *many, "-c", "demo").out.splitlines()[-1]
         assert last.startswith("Verified: a token is exchanged for the role.")
-        command = last.partition("were not looked at: irsa ")[2]
+        command = last.partition("were not checked: irsa ")[2]
         assert binding.stage.irsa(*command.split()).code == 0
 
 
@@ -180,16 +182,16 @@ def test_what_verify_proposes_reads_the_other_account_too(binding: Binding) -> N
     provide(binding)
     ran = binding.stage.irsa("verify", *of(binding), "-c", "demo", "--iam-assume-role", reader)
     assert ran.code == 0, ran.out
-    command = ran.out.splitlines()[-1].partition("were not looked at: irsa ")[2]
+    command = ran.out.splitlines()[-1].partition("were not checked: irsa ")[2]
     assert f"--iam-assume-role {reader}" in command
     assert binding.stage.irsa(*command.split()).code == 0
 
 
 def test_get_sa_and_describe_sa_know_what_takes_over(taken_over: Binding) -> None:
     for arguments in (["get-sa"], ["get-sa", *of(taken_over)]):
-        (item,) = taken_over.stage.irsa(*arguments, "-c", "demo", "-o", "json").json["items"]
+        (item,) = taken_over.stage.irsa(*arguments, "-c", "demo", "-o", "json").items
         assert (item["status"], "EKS Pod Identity" in item["reason"]) == ("pod-identity", True)
-    found = taken_over.stage.irsa("describe-sa", *of(taken_over), "-c", "demo", "-o", "json").json
+    found = taken_over.stage.irsa("describe-sa", *of(taken_over), "-c", "demo", "-o", "json").item
     assert found["status"] == "pod-identity"
 
 
@@ -200,7 +202,7 @@ def test_associations_that_can_not_be_read_are_said_to_be(binding: Binding) -> N
     binding.stage._grant("iam-only", [Rule(("get", "list"), ("serviceaccounts",))])
     for command in (["get-sa"], ["describe-sa", *of(binding)]):
         document = binding.stage.irsa(*command, "-c", "demo", "-o", "json", user="iam-only").json
-        assert "eks:ListPodIdentityAssociations" in str(document["notes"]), command
+        assert "eks:ListPodIdentityAssociations" in str(document["metadata"]["notes"]), command
 
 
 def test_a_namespace_with_a_role_nobody_names_stays_quiet(binding: Binding) -> None:
@@ -221,7 +223,7 @@ def test_a_pod_or_its_workload_is_name_enough(binding: Binding, capsys: pytest.C
     made(binding.stage.kube.create(path, {"metadata": {"name": "web"}, **template}))
     for what in (f"pod/{NAME}-0", "deploy/web", "deployment/web", f"sa/{NAME}"):
         document = run_doctor(binding.stage, capsys, what, "-n", binding.namespace)
-        assert (document["serviceAccount"]["name"], document["exitCode"]) == (NAME, 0)
+        assert (document["items"][0]["serviceAccount"]["name"], document["metadata"]["exitCode"]) == (NAME, 0)
     assert binding.stage.irsa("doctor", "pod/gone", "-n", binding.namespace, "-c", "demo").code == 4
     wrong = binding.stage.irsa("doctor", "ingress/web", "-n", binding.namespace, "-c", "demo")
     assert (wrong.code, "pod/NAME" in wrong.err) == (2, True)
@@ -258,9 +260,9 @@ def test_what_follows_from_a_cause_is_folded_into_it(broken: str, binding: Bindi
     ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     assert ran.code == 5
     assert f"✗ {cause}: " in ran.out
-    unknown = [line for line in ran.out.splitlines() if "can't tell: " in line]
+    unknown = [line for line in ran.out.splitlines() if "unknown: " in line]
     assert not any(FOLLOWING[broken] in line for line in unknown)
-    assert "that to be put right (-v shows them)" in ran.out
+    assert "that to be fixed (-v shows them)" in ran.out
     assert "Note: " not in ran.out
     everything = binding.stage.irsa("doctor", *of(binding), "-c", "demo", "-v")
     assert FOLLOWING[broken] in everything.out
@@ -271,7 +273,7 @@ def test_what_does_not_follow_is_told_beside_the_cause(binding: Binding) -> None
     binding.stage.kube.delete(pod_path(binding), {"gracePeriodSeconds": 0})
     ran = binding.stage.irsa("doctor", *of(binding), "-c", "demo")
     assert "✗ trust-subject: " in ran.out
-    assert "? can't tell: no pod uses ServiceAccount" in ran.out
+    assert "? unknown: no pod uses ServiceAccount" in ran.out
 
 
 def provide(binding: Binding) -> None:
@@ -308,7 +310,7 @@ def test_another_account_is_proposed_for_many_too(within: bool, binding: Binding
     assert ran.code == 1
     (note,) = [line for line in ran.out.splitlines() if line.startswith("Note: ")]
     assert f"account {FOREIGN}, where the roles of {binding.namespace}/{NAME} are, is not read" in note
-    assert verifying(note) == ["verify", "-A", *where, "-c", "demo"]
+    assert verifying(note) == ["verify", *(("--all", *where) if within else ("-A",)), "-c", "demo"]
     assert binding.stage.irsa(*verifying(note)).code == 0
     read = binding.stage.irsa("doctor", *where, "-c", "demo", "--iam-assume-role", reader)
     assert (read.code, "Note: " in read.out) == (0, False)

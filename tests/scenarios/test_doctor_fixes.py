@@ -36,14 +36,14 @@ Output = pytest.CaptureFixture[str]
 
 def found(document: Json, cause: str) -> Json:
     """What was found of a cause."""
-    (item,) = (item for item in document["findings"] if item["id"] == cause)
+    (item,) = (item for item in document["items"][0]["findings"] if item["id"] == cause)
     return dict(item)
 
 
 def diagnosed(binding: Binding, capsys: Output, *more: str) -> tuple[list[str], Json]:
     """The problems, and the first finding."""
     document = doctor(binding, capsys, *of(binding), *more)
-    return problems(document), document["findings"][0]
+    return problems(document), document["items"][0]["findings"][0]
 
 
 def cured(binding: Binding, capsys: Output, *more: str, accounts: tuple[str, ...] = (), fix: str = "") -> str:
@@ -229,7 +229,7 @@ def test_a_token_that_a_pod_brings_itself_needs_no_annotation(binding: Binding, 
     bring_token(binding, binding.role_arn)
     document = doctor(binding, capsys, *of(binding))
     assert problems(document) == []
-    assert document["exitCode"] == 0
+    assert document["metadata"]["exitCode"] == 0
     assert prove(binding) == [binding.role_arn]
 
 
@@ -350,7 +350,7 @@ def test_a_token_that_a_pod_brings_with_a_role_from_elsewhere(binding: Binding, 
         binding.new_pod(container={**part, **more}, volumes=volumes)
         document = doctor(binding, capsys, *of(binding))
         assert problems(document) == []  # Told to annotate, the next pod would have two mounts of one path.
-        assert document["exitCode"] == 1
+        assert document["metadata"]["exitCode"] == 1
         assert "pod-own-token" in untold(document)
 
 
@@ -415,7 +415,7 @@ def test_a_generated_name_is_admitted_in_later_releases_too(
     before = admitted(binding)
     document = run_doctor(stage, capsys, name, "-n", namespace)
     assert problems(document) == ["trust-wildcard" if "*" in trusted else "trust-generated-name"]
-    cure(binding, document["findings"][0]["fix"])
+    cure(binding, document["items"][0]["findings"][0]["fix"])
     assert problems(run_doctor(stage, capsys, name, "-n", namespace)) == []
     stage.make_account(namespace, later)
     stage.make_account(namespace, "other")
@@ -542,7 +542,7 @@ def test_a_missing_service_account_with_an_association_is_made_without_a_role(
     without_account(binding)
     binding.aws("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=binding.provider)
     document = doctor(binding, capsys, *(of(binding) if named else ("-n", binding.namespace)))
-    whole = document if named else document["serviceAccounts"][0]
+    whole = {"items": document["items"] if named else document["items"][1:]}
     assert problems(document) + ([] if named else problems(whole)) == ["service-account-missing"]
     first = found(whole, "service-account-missing")
     assert first["fix"] == f"kubectl -n {binding.namespace} create serviceaccount {NAME}"
@@ -562,7 +562,7 @@ def test_a_role_that_irsa_made_for_a_missing_service_account_is_bound_anew(
     )
     binding.stage.kube.delete(f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/own")
     document = doctor(binding, capsys, "own", "-n", binding.namespace)
-    fix = document["findings"][0]["fix"]
+    fix = document["items"][0]["findings"][0]["fix"]
     assert problems(document)[0] == "service-account-missing"
     assert "--attach-role-arn" in fix
     cure(binding, fix)

@@ -60,30 +60,34 @@ def test_whom_nobody_could_look_for_is_not_called_right(
 ) -> None:
     binding.new_pod()
     whole = all_of(binding, capsys)
-    assert (whole["exitCode"], whole["complete"], whole["notes"]) == (0, True, [])
+    assert (whole["metadata"]["exitCode"], whole["metadata"]["complete"], whole["metadata"]["notes"]) == (
+        0,
+        True,
+        [],
+    )
     user = may_not(binding, action)
     half = all_of(binding, capsys, user)
     assert problems(half) == []
-    assert (half["exitCode"], half["complete"]) == (1, False)
-    (note,) = half["notes"]
+    assert (half["metadata"]["exitCode"], half["metadata"]["complete"]) == (1, False)
+    (note,) = half["metadata"]["notes"]
     assert text in note
     assert action in note
     ran = binding.stage.irsa("doctor", "-n", binding.namespace, "-c", binding.stage.cluster, user=user)
-    assert f"in what could be looked at; which ServiceAccounts {text} is not known (exit 1)" in ran.out
+    assert f"in what could be checked; which ServiceAccounts {text} is not known (exit 1)" in ran.out
 
 
 def test_a_problem_goes_before_what_could_not_be_looked_for(binding: Binding, capsys: Output) -> None:
     binding.values(aud="other")
     half = all_of(binding, capsys, may_not(binding, "eks:ListPodIdentityAssociations"))
-    assert (half["exitCode"], half["complete"]) == (5, False)
+    assert (half["metadata"]["exitCode"], half["metadata"]["complete"]) == (5, False)
 
 
 def test_of_one_by_name_the_document_says_so_too(binding: Binding, capsys: Output) -> None:
     binding.new_pod()
     arguments = (NAME, "-n", binding.namespace)
     user = may_not(binding, "iam:GetRole")
-    assert run_doctor(binding.stage, capsys, *arguments)["complete"]
-    assert not run_doctor(binding.stage, capsys, *arguments, user=user)["complete"]
+    assert run_doctor(binding.stage, capsys, *arguments)["metadata"]["complete"]
+    assert not run_doctor(binding.stage, capsys, *arguments, user=user)["metadata"]["complete"]
 
 
 def test_events_that_are_hidden_do_not_tell_that_nobody_waits(binding: Binding, capsys: Output) -> None:
@@ -91,13 +95,13 @@ def test_events_that_are_hidden_do_not_tell_that_nobody_waits(binding: Binding, 
     binding.stage.kube.delete(f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{NAME}")
     uncreated(binding, "web")
     seen = all_of(binding, capsys)
-    assert [item["name"] for item in seen["serviceAccounts"]] == [NAME]
+    assert [item["serviceAccount"]["name"] for item in seen["items"][1:]] == [NAME]
     user = binding.stage.restricted(
         (("get", "list"), ("serviceaccounts", "pods", "namespaces")), (("create",), ("pods",))
     )
     half = all_of(binding, capsys, user)
-    assert (half["serviceAccounts"], half["exitCode"], half["complete"]) == ([], 1, False)
-    (note,) = half["notes"]
+    assert (half["items"][1:], half["metadata"]["exitCode"], half["metadata"]["complete"]) == ([], 1, False)
+    (note,) = half["metadata"]["notes"]
     assert "events" in note
 
 
@@ -121,8 +125,8 @@ def test_what_each_needs_is_read_at_the_same_time(
     met = threading.Barrier(2, timeout=SECONDS)
     monkeypatch.setattr(aws, read, together(met, getattr(aws, read)))
     document = all_of(binding, capsys)
-    assert document["error"] is None
-    assert sorted(item["name"] for item in document["serviceAccounts"]) == [NAME, "second"]
+    assert document["errors"] == []
+    assert sorted(item["serviceAccount"]["name"] for item in document["items"][1:]) == [NAME, "second"]
 
 
 def together(met: threading.Barrier, work: Callable[..., Any]) -> Callable[..., Any]:

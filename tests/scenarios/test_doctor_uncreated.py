@@ -19,6 +19,7 @@ from tests.scenarios.uncreating import (
     uncreated,
 )
 from tests.support.kubeclient import Json
+from tests.support.ran import full_name
 from tests.support.stage import ROLE_ARN
 
 Output = pytest.CaptureFixture[str]
@@ -41,7 +42,7 @@ MAKERS = Rule(("list",), ("replicasets", "statefulsets", "daemonsets"), groups=(
 
 def found(document: Json, cause: str = CAUSE) -> Json:
     """What was found of a cause."""
-    (item,) = (item for item in document["findings"] if item["id"] == cause)
+    (item,) = (item for item in document["items"][0]["findings"] if item["id"] == cause)
     return dict(item)
 
 
@@ -109,10 +110,10 @@ def test_another_application_that_asks_for_what_is_not_there_is_no_cause(
 ) -> None:
     uncreated(binding, "cache", "cache-sa")
     used = doctor(binding, capsys, *of(binding))
-    assert (problems(used), used["exitCode"]) == ([], 0)
+    assert (problems(used), used["metadata"]["exitCode"]) == ([], 0)
     no_pod(binding)
     unused = doctor(binding, capsys, *of(binding))
-    assert (problems(unused), unused["exitCode"]) == ([], 1)
+    assert (problems(unused), unused["metadata"]["exitCode"]) == ([], 1)
 
 
 def test_a_webhook_of_others_that_fails(binding: Binding, capsys: Output) -> None:
@@ -148,7 +149,7 @@ def test_what_has_its_pods_by_now_is_no_cause(
     no_pod(binding)
     uncreated(binding, "web", kind=kind, status=status, **mounted_twice())
     document = doctor(binding, capsys, *of(binding))
-    assert (problems(document), document["exitCode"]) == ([], 1)
+    assert (problems(document), document["metadata"]["exitCode"]) == ([], 1)
 
 
 def test_a_job_is_named_with_what_to_make_anew(binding: Binding, capsys: Output) -> None:
@@ -187,12 +188,12 @@ def test_events_that_may_not_be_read_are_not_none(binding: Binding, capsys: Outp
     user = binding.stage.restricted()
     binding.stage._grant(user, READING)
     hidden = doctor(binding, capsys, *of(binding), user=user)
-    assert (problems(hidden), hidden["exitCode"]) == ([], 1)
+    assert (problems(hidden), hidden["metadata"]["exitCode"]) == ([], 1)
     assert CAUSE in untold(hidden)
     assert "events" in found(hidden)["text"]
     binding.stage._grant(user, [*READING, EVENTS])
     half = doctor(binding, capsys, *of(binding), user=user)
-    assert (problems(half), half["exitCode"]) == ([], 1)
+    assert (problems(half), half["metadata"]["exitCode"]) == ([], 1)
     assert "replicasets" in evidence(found(half))["why it is not known"]
     binding.stage._grant(user, [*READING, EVENTS, MAKERS])
     assert problems(doctor(binding, capsys, *of(binding), user=user)) == [CAUSE]
@@ -212,16 +213,16 @@ def test_of_a_namespace_a_rollout_that_hangs_is_seen_beside_pods_that_run(
 ) -> None:
     uncreated(binding, "web", **mounted_twice())
     document = run_doctor(binding.stage, capsys, "-n", binding.namespace)
-    (account,) = document["serviceAccounts"]
+    (account,) = document["items"][1:]
     assert [item["id"] for item in account["findings"] if item["verdict"] == "problem"] == [CAUSE]
-    assert document["exitCode"] == 5
+    assert document["metadata"]["exitCode"] == 5
 
 
 def test_of_a_cluster_events_are_read_once_where_pods_are_missing(binding: Binding, capsys: Output) -> None:
     no_pod(binding)
     uncreated(binding, "web", **mounted_twice())
     document = run_doctor(binding.stage, capsys)
-    (account,) = (i for i in document["serviceAccounts"] if i["namespace"] == binding.namespace)
+    (account,) = (i for i in document["items"][1:] if full_name(i).startswith(f"{binding.namespace}/"))
     assert [item["id"] for item in account["findings"] if item["verdict"] == "problem"] == [CAUSE]
 
 
@@ -230,12 +231,14 @@ def test_of_a_namespace_a_service_account_is_named_that_a_role_waits_for(
 ) -> None:
     no_pod(binding)
     binding.stage.kube.delete(f"/api/v1/namespaces/{binding.namespace}/serviceaccounts/{NAME}")
-    assert run_doctor(binding.stage, capsys, "-n", binding.namespace)["serviceAccounts"] == []
+    assert run_doctor(binding.stage, capsys, "-n", binding.namespace)["items"][1:] == []
     uncreated(binding, "web")
     uncreated(binding, "cache", "cache-sa")  # No role waits for this one: it is no matter of identities.
     for namespace in ((), ("-n", binding.namespace)):
         document = run_doctor(binding.stage, capsys, *namespace)
-        (account,) = (i for i in document["serviceAccounts"] if i["namespace"] == binding.namespace)
+        (account,) = (
+            i for i in document["items"][1:] if i["serviceAccount"]["namespace"] == binding.namespace
+        )
         wrong = [item["id"] for item in account["findings"] if item["verdict"] == "problem"]
-        assert (account["name"], len(wrong)) == (NAME, 1)
+        assert (account["serviceAccount"]["name"], len(wrong)) == (NAME, 1)
         assert set(wrong) <= NOT_THERE

@@ -69,9 +69,9 @@ def test_looks_at_all_that_have_a_role_and_those_that_are_gone(
     make: Make, problems: list[str], code: int, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     document = play(make, sandbox, tmp_path)
-    assert (findings(document, "problem"), document["exitCode"]) == (problems, code)
+    assert (findings(document, "problem"), document["metadata"]["exitCode"]) == (problems, code)
     assert _names(document) == [NAME]
 
 
 def _names(document: Json) -> list[str]:
-    return [item["name"] for item in document["serviceAccounts"]]
+    return [item["serviceAccount"]["name"] for item in document["items"][1:]]

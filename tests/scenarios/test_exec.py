@@ -79,7 +79,7 @@ def python(stage: Stage, namespace: str, script: str, *flags: str, **env: str) -
 def look(stage: Stage, namespace: str, *flags: str) -> Any:
     ran = python(stage, namespace, LOOK, *flags)
     assert ran.code == 0, ran.err
-    return {**ran.json, "err": ran.err}
+    return {**json.loads(ran.out), "err": ran.err}
 
 
 def test_the_command_does_what_the_pod_may_do(stage: Stage, namespace: str, role: str) -> None:

@@ -56,9 +56,9 @@ def test_the_export_lines_make_a_shell_the_role(stage: Stage, namespace: str, ro
 
 
 def test_the_document_names_whose_credentials_they_are(stage: Stage, namespace: str, role: str) -> None:
-    ran = stage.irsa(*line(stage, namespace, "--format", "json", "--duration", "15m", "-v"))
-    found = ran.json
-    assert found["kind"] == "Credentials"
+    ran = stage.irsa(*line(stage, namespace, "-o", "json", "--duration", "15m", "-v"))
+    found = ran.item
+    assert ran.json["kind"] == "CredentialsList"
     assert found["serviceAccount"] == {"namespace": namespace, "name": "reader"}
     assert found["role"]["arn"].endswith(f"/{role}")
     expires = datetime.strptime(found["expires"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
@@ -79,7 +79,7 @@ def test_the_document_names_whose_credentials_they_are(stage: Stage, namespace: 
 
 def profile(stage: Stage, namespace: str, *flags: str) -> Path:
     """An AWS configuration with a profile that gets its credentials from irsa."""
-    command = [sys.executable, "-m", "irsa_cli", *line(stage, namespace, "--format", "credential-process")]
+    command = [sys.executable, "-m", "irsa_cli", *line(stage, namespace, "-o", "credential-process")]
     path = stage.folder / "config"
     path.write_text(f"[profile pod]\ncredential_process = {' '.join([*command, *flags])}\n")
     return path
@@ -91,7 +91,7 @@ def test_a_profile_of_an_sdk_lives_on_it(stage: Stage, namespace: str, role: str
     count, identity = ran.stdout.split()
     assert int(count) > 0
     assert f"assumed-role/{role}/irsa-" in identity
-    printed = stage.irsa(*line(stage, namespace, "--format", "credential-process"))
+    printed = stage.irsa(*line(stage, namespace, "-o", "credential-process"))
     assert printed.out.count("\n") == 1
     assert printed.json["Version"] == 1
     assert set(printed.json) == {"Version", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}

@@ -29,8 +29,12 @@ def test_a_service_account_that_is_elsewhere(stage: Stage, namespace: str) -> No
         assert f"there is no ServiceAccount {namespace}/{name}" in ran.err
         assert f"of that name in: {namespace}-b\n" in ran.err
         assert f"similar name: {name}s\n" in ran.err
-    document = stage.irsa(*token, "-o", "json").json
-    assert (document["kind"], document["outcome"], document["exitCode"]) == ("Result", "refused", 4)
+    ran = stage.irsa(*token, "-o", "json")
+    assert (ran.json["kind"], ran.metadata["outcome"], ran.error["code"]) == (
+        "TokenList",
+        "refused",
+        "Refused",
+    )
 
 
 def test_a_service_account_that_is_not_there_for_a_caller_who_may_not_list(

@@ -32,7 +32,7 @@ def test_a_token_and_nothing_else_is_printed(stage: Stage, account: str) -> None
 
 def test_the_cluster_takes_the_token_for_what_it_says(stage: Stage, account: str) -> None:
     text = token(stage, account, "--audience", "https://kubernetes.default.svc").out.strip()
-    claims = token(stage, account, "--decode", "-o", "json").json["claims"]
+    claims = token(stage, account, "--decode", "-o", "json").item["claims"]
     uid = stage.account(account, "reader")
     assert uid is not None
     assert claims["kubernetes.io"]["serviceaccount"] == {"name": "reader", "uid": uid["uid"]}
@@ -52,7 +52,7 @@ def test_the_cluster_takes_the_token_for_what_it_says(stage: Stage, account: str
 def test_audience_and_lifetime(
     stage: Stage, account: str, flags: tuple[str, ...], audience: str, seconds: int
 ) -> None:
-    found = token(stage, account, *flags, "--decode", "-o", "json").json
+    found = token(stage, account, *flags, "--decode", "-o", "json").item
     claims = found["claims"]
     assert claims["aud"] == [audience] == [found["audience"]]
     assert claims["exp"] - claims["iat"] == seconds
@@ -74,6 +74,6 @@ def test_a_document_holds_the_token_only_when_it_is_not_decoded(
 ) -> None:
     plain, decoded = token(stage, account, "-o", form), token(stage, account, "-o", form, "--decode")
     found = plain.json if form == "json" else plain.yaml
-    assert JWT.fullmatch(found["token"])
-    assert found["kind"] == "Token"
+    assert JWT.fullmatch(found["items"][0]["token"])
+    assert found["kind"] == "TokenList"
     assert not JWT.search(json.dumps(decoded.json if form == "json" else decoded.yaml))

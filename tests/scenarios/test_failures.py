@@ -67,8 +67,8 @@ def test_a_caller_without_rbac_fails_before_the_first_write(stage: Stage, namesp
     before = stage.world()
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json", user=user)
     assert ran.code == 1
-    assert ran.json["error"]["code"] == "Forbidden"
-    assert "serviceaccounts" in ran.json["error"]["reason"]
+    assert ran.error["code"] == "Forbidden"
+    assert "serviceaccounts" in ran.error["reason"]
     assert stage.world() == before
     assert not [call for call in stage.sandbox.calls if call.operation == "CreateRole"]
 
@@ -127,7 +127,7 @@ def test_a_verification_waits_until_iam_has_spread_the_role(stage: Stage, namesp
     stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "error", times=2))
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "--verify", "-o", "json")
     assert ran.code == 0, ran.err
-    assert ran.json["verification"]["subject"] == f"system:serviceaccount:{namespace}:reader"
+    assert ran.item["verifications"][0]["subject"] == f"system:serviceaccount:{namespace}:reader"
     assert "Verified         STS accepts the token" in ran.err
 
 
@@ -139,13 +139,13 @@ def test_a_rollback_that_fails_names_what_is_left_and_recover_finishes_it(
     stage.sandbox.faults.add(Fault("iam", "DeleteRole", "error", times=None))
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json")
     assert ran.code == 3
-    assert ran.json["outcome"] == "incomplete"
-    (item,) = ran.json["left"]
+    assert ran.metadata["outcome"] == "incomplete"
+    (item,) = ran.item["left"]
     assert "Role" in item["what"]
     assert stage.world() != before
     stage.sandbox.faults.clear()
-    assert item["repair"] == f"irsa recover {ran.json['transaction']}"
-    recovered = stage.irsa("recover", ran.json["transaction"])
+    assert item["repair"] == f"irsa recover {ran.item['transaction']}"
+    recovered = stage.irsa("recover", ran.item["transaction"])
     assert recovered.code == 0, recovered.err
     assert stage.world() == before
 
@@ -159,7 +159,7 @@ def test_what_somebody_else_put_on_the_role_is_not_destroyed(stage: Stage, names
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", match="ReadOnly", times=None))
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json")
     assert ran.code == 3, ran.err
-    (item,) = ran.json["left"]
+    (item,) = ran.item["left"]
     assert "AdministratorAccess" in item["why"]
     assert item["repair"].startswith("aws iam get-role --role-name ")
     (role,) = [role for role in stage.aws_world()["roles"].values() if "/irsa/" in role["arn"]]
@@ -179,7 +179,7 @@ def test_a_run_that_was_cut_off_is_finished_by_running_it_again(stage: Stage, na
     assert stage.role_of(namespace, "reader")["attached"] == [READ_ONLY]
     # What was begun is wished now: nobody can take it back by the old run's name.
     assert "No unfinished" in stage.irsa("recover").out
-    outcomes = [item["outcome"] for item in stage.irsa("history", "-o", "json").json["items"]]
+    outcomes = [item["outcome"] for item in stage.irsa("history", "-o", "json").items]
     assert outcomes == ["committed", "superseded", "committed"]
 
 
@@ -210,5 +210,5 @@ def test_a_signal_before_the_first_write_changes_nothing(
     stage.sandbox.faults.add(Fault("iam", "GetRole", "callback", run=lambda: stage.signal(number)))
     ran = stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json")
     assert ran.code == code, ran.err
-    assert ran.json["exitCode"] == code
+    assert ran.metadata["exitCode"] == code
     assert stage.world() == before

@@ -99,9 +99,9 @@ def test_what_others_made_is_refused_and_stays(stage: Stage, namespace: str, mak
     role = bind(stage, namespace, maker)
     before = stage.world()
     ran = delete(stage, namespace, "-o", "json")
-    assert (ran.code, ran.json["outcome"]) == (4, "refused"), ran.err
-    assert maker.told in " ".join(ran.json["error"]["details"])
-    assert ROLE_MARK in ran.json["error"]["reason"]
+    assert (ran.code, ran.metadata["outcome"]) == (4, "refused"), ran.err
+    assert maker.told in " ".join(ran.error["details"])
+    assert ROLE_MARK in ran.error["reason"]
     assert stage.world() == before
     for flags in (("--force",), ("--ignore-not-found",), ("--keep-role",), ("--keep-sa", "--dry-run")):
         assert delete(stage, namespace, *flags).code == 4
@@ -120,7 +120,7 @@ def test_from_files_it_is_a_row_that_is_refused(stage: Stage, namespace: str, ma
         both = config(stage, theirs_entry, entry("ours", namespace, attachPolicyARNs=[READ_ONLY]))
         apply(stage, config(stage, entry("ours", namespace, attachPolicyARNs=[READ_ONLY])))
         ran = stage.irsa("delete", "--yes", "-f", "-", "-o", "json", stdin=both)
-        assert (ran.code, ran.json["summary"]) == (4, {"refused": 1, "committed": 1}), ran.err
+        assert (ran.code, ran.metadata["summary"]) == (4, {"refused": 1, "committed": 1}), ran.err
         assert stage.world() == theirs
     ran = apply(
         stage,
@@ -138,7 +138,7 @@ def test_what_is_proposed_leads_on(stage: Stage, namespace: str, maker: Maker) -
     role = bind(stage, namespace, maker)
     account = stage.account(namespace, "app")
     assert account is not None
-    steps = delete(stage, namespace, "-o", "json").json["error"]["next"]
+    steps = delete(stage, namespace, "-o", "json").error["next"]
     ran = stage.irsa(*shlex.split(steps[0], comments=True)[1:])
     assert ran.code == 0, ran.err
     deleted = delete(stage, namespace)
@@ -158,8 +158,8 @@ def test_a_role_that_several_use_is_not_proposed_for_adoption(stage: Stage, name
     stage.make_account(namespace, "b", annotations={ROLE_ARN: f"arn:aws:iam::{ACCOUNT}:role/{role}"})
     ran = delete(stage, namespace, "-o", "json")
     assert ran.code == 4
-    assert not [step for step in ran.json["error"]["next"] if "irsa adopt" in step]
-    assert f"{namespace}/b" in " ".join(ran.json["error"]["next"])
+    assert not [step for step in ran.error["next"] if "irsa adopt" in step]
+    assert f"{namespace}/b" in " ".join(ran.error["next"])
 
 
 def test_the_statement_of_others_stays_where_irsa_bound_the_service_account(
@@ -192,7 +192,7 @@ def test_a_shared_statement_of_others_keeps_its_subjects(stage: Stage, namespace
     assert [item["Sid"].startswith("Irsa") for item in trust[2:]] == [True]
     made = stage.world()
     again = stage.create_sa("app", namespace, "--attach-role-arn", arn, "--update-trust", "-o", "json")
-    assert again.json["outcome"] == "unchanged"
+    assert again.metadata["outcome"] == "unchanged"
     assert stage.world() == made
     for name in ("app", "guest"):
         assert delete(stage, namespace, name=name).code == 0

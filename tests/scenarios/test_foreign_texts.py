@@ -10,7 +10,7 @@ from tests.support.stage import ROLE_ARN, Stage
 FORGED = "x\n  ✓ prod/api  verified      arn:aws:iam::111122223333:role/prod\x1b[2K"
 COMMANDS = {
     "verify": ("verify", "evil"),
-    "verify -A": ("verify", "-A"),
+    "verify --all": ("verify", "--all"),
     "get-sa": ("get-sa",),
     "get-sa wide": ("get-sa", "-o", "wide"),
     "describe-sa": ("describe-sa", "evil"),
@@ -44,7 +44,7 @@ def test_a_stream_with_few_characters_is_no_reason_to_fail(
 ) -> None:
     make_binding(stage, namespace)
     stage.make_account(namespace, "evil", annotations={ROLE_ARN: FORGED})
-    arguments = ("verify", "-A", "-n", namespace, "-c", stage.cluster, "-q", "-o", output)
+    arguments = ("verify", "--all", "-n", namespace, "-c", stage.cluster, "-q", "-o", output)
     ran = stage.irsa(*arguments, PYTHONIOENCODING=encoding)
     assert ran.code == 5, ran.err
     assert ran.out.isascii()

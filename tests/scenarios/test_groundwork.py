@@ -11,6 +11,7 @@ import pytest
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_apply import SQS, apply, config, entry, reader, worker
+from tests.support.ran import full_name
 from tests.support.stage import ACCOUNT, READ_ONLY, Json, Ran, Stage
 
 QUICK = {"IRSA_CALL_TIMEOUT": "1"}
@@ -24,8 +25,8 @@ def small(sandbox: Sandbox, tmp_path: Path) -> Stage:
 
 
 def ground(ran: Ran) -> Json:
-    """The result of the groundwork."""
-    (result,) = [item["result"] for item in ran.json["items"] if item["name"] == "(groundwork)"]
+    """The result of the shared parts."""
+    (result,) = [item for item in ran.items if item["scope"] == "shared-parts"]
     return dict(result)
 
 
@@ -60,7 +61,7 @@ def test_what_nobody_needs_is_taken_back(stage: Stage, unique: str, case: str) -
     assert stage.world() == before
     assert ground(ran)["outcome"] == "rolled-back"
     assert {change["state"] for change in ground(ran)["changes"]} == {"undone"}
-    assert f"Taken back, as nothing needs it: Namespace {unique}" in ran.err
+    assert f"Rolled back, as nothing needs it: Namespace {unique}" in ran.err
     assert "No unfinished" in stage.irsa("recover").out
 
 
@@ -75,10 +76,10 @@ def test_what_another_one_needs_stays_and_is_named(stage: Stage, unique: str) ->
     assert (states[unique], states[f"{unique}-b"]) == ("done", "undone")
     assert ground(ran)["outcome"] == "committed"
     assert "Namespace" in stays(ran)
-    assert "(groundwork): OIDCProvider" in ran.err
+    assert "(shared parts): OIDCProvider" in ran.err
     assert "No unfinished" in stage.irsa("recover").out
     again = apply(stage, config(stage, reader(unique)), "-o", "json")
-    assert (again.code, again.json["summary"]) == (0, {"unchanged": 1})
+    assert (again.code, again.metadata["summary"]) == (0, {"unchanged": 1})
 
 
 def test_what_somebody_else_has_put_something_into_stays_and_is_named(stage: Stage, unique: str) -> None:
@@ -95,7 +96,7 @@ def test_what_somebody_else_has_put_something_into_stays_and_is_named(stage: Sta
     (named,) = ground(ran)["stays"]
     assert named["what"] == f"Namespace {unique}"
     assert "theirs" in named["why"]
-    assert f"(groundwork): Namespace {unique} is done and stays" in ran.err
+    assert f"(shared parts): Namespace {unique} is done and stays" in ran.err
     assert "No unfinished" in stage.irsa("recover").out
 
 
@@ -138,9 +139,8 @@ def test_a_signal_at_each_call_leaves_only_what_the_result_names(small: Stage) -
 
 def check_names_all(ran: Ran, before: Json, after: Json) -> None:
     """What is there now and was not before is what the result tells as done."""
-    items = ran.json.get("items", ())  # None where it was stopped before the first of them.
-    good = {item["name"] for item in items if item["result"]["outcome"] == "committed"} - {"(groundwork)"}
-    laid = [item["result"] for item in items if item["name"] == "(groundwork)"]
+    good = {full_name(item) for item in ran.items if item["outcome"] == "committed"} - {""}
+    laid = [item for item in ran.items if item["scope"] == "shared-parts"]
     named = {item["what"].partition(" ")[2] for result in laid for item in result.get("stays", ())}
     new = set(after["kubernetes"]["namespaces"]) - set(before["kubernetes"]["namespaces"])
     assert new == {name.partition("/")[0] for name in good}, ran.err
@@ -175,7 +175,7 @@ def test_what_the_good_ones_of_a_killed_run_need_stays_when_it_is_recovered(
     assert f"{unique}-a" in namespaces
     assert f"{unique}-b" not in namespaces
     ran = apply(stage, config(stage, reader(f"{unique}-a")), "-o", "json")
-    assert (ran.code, ran.json["summary"]) == (0, {"unchanged": 1})
+    assert (ran.code, ran.metadata["summary"]) == (0, {"unchanged": 1})
     assert stage.role_of(f"{unique}-a", "reader")["attached"] == [READ_ONLY]
 
 
@@ -187,8 +187,8 @@ def test_a_killed_run_that_is_run_again_leaves_nothing_to_recover(stage: Stage, 
     for operation in ("AttachRolePolicy", "PutRolePolicy"):
         stage.sandbox.faults.add(Fault("iam", operation, "error", times=None))
     assert apply(stage, text).code == 1
-    listed = stage.irsa("recover", "-o", "json").json["items"]
-    assert "(groundwork)" in [item["serviceAccount"] for item in listed]
+    listed = stage.irsa("recover", "-o", "json").items
+    assert "shared-parts" in [item["scope"] for item in listed]
     stage.sandbox.faults.clear()
     assert apply(stage, text).code == 0
     assert "No unfinished" in stage.irsa("recover").out

@@ -77,7 +77,7 @@ def test_every_reader_ends_in_time_and_shows_the_others(stage: Stage, namespace:
         ("get-sa", "-n", namespace): (0,),
         ("get-sa", "-n", namespace, "-o", "json"): (0,),
         ("describe-sa", evil, "-n", namespace): (0,),
-        ("verify", "-A", "-n", namespace): (0, 1, 5),
+        ("verify", "--all", "-n", namespace): (0, 1, 5),
         ("doctor", evil, "-n", namespace): (0, 1, 4, 5),
         ("doctor", "-n", namespace): (0, 1, 4, 5),
         ("doctor",): (0, 1, 4, 5),
@@ -91,6 +91,6 @@ def test_every_reader_ends_in_time_and_shows_the_others(stage: Stage, namespace:
         assert time.monotonic() - started < SECONDS, arguments
         assert ran.code in codes, (arguments, said)
         assert "a bug in irsa" not in said, (arguments, said)
-        if arguments[0] == "get-sa" or "-A" in arguments:
+        if arguments[0] == "get-sa" or "--all" in arguments:
             assert "reader" in said, arguments
     assert stage.world() == before

@@ -132,7 +132,7 @@ def test_what_somebody_else_took_away_is_taken_back(stage: Stage, namespace: str
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", times=None, skip=1))
     ran = stage.create_sa("app", namespace, "--attach-policy-arn", READ_ONLY, "-o", "json")
     assert ran.code == 1, ran.err
-    assert ran.json["left"] == []
+    assert ran.item["left"] == []
     assert stage.world() == before
 
 
@@ -143,7 +143,7 @@ def test_a_rollback_whose_time_is_too_short_to_be_sure_says_so(stage: Stage, nam
     stage.sandbox.lag = 60
     ran = stage.create_sa("app", namespace, "--rollback-timeout", "1s", "-o", "json")
     assert ran.code == 3, ran.err
-    assert [item["what"].split()[0] for item in ran.json["left"]] == ["Role"]
+    assert [item["what"].split()[0] for item in ran.item["left"]] == ["Role"]
     stage.sandbox.lag = 0
     assert stage.irsa("recover", "--all").code == 0
     assert stage.world() == before

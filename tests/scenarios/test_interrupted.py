@@ -45,7 +45,7 @@ def role_of(stage: Stage) -> Json | None:
 
 def incomplete_and_named(stage: Stage) -> None:
     """A chart's ServiceAccount carries the ARN already."""
-    arn = stage.irsa("create-sa", *of(stage), *WISH, "--dry-run", "-o", "json").json["role"]["arn"]
+    arn = stage.irsa("create-sa", *of(stage), *WISH, "--dry-run", "-o", "json").item["role"]["arn"]
     stage.make_account(NAMESPACE, NAME, annotations={ROLE_ARN: arn})
     killed(stage, "create-sa", *of(stage), *WISH, at="AttachRolePolicy")
 
@@ -77,7 +77,7 @@ states = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name
 
 def got(stage: Stage) -> Json:
     """The binding as get-sa has it, on another machine."""
-    (item,) = stage.irsa("get-sa", *of(stage), "-o", "json").json["items"]
+    (item,) = stage.irsa("get-sa", *of(stage), "-o", "json").items
     found: Json = item
     return found
 
@@ -145,7 +145,7 @@ def test_what_a_serviceaccount_names_is_left_alone_and_named(small: Stage, state
     assert f"irsa delete-sa {NAME} -n {NAMESPACE} -c {small.cluster}" in listed.out
     everything = recover(small, "--all", "--min-age", "0s")
     assert (everything.code, "names it" in everything.out) == (0, True), everything.err
-    (item,) = recover(small, "-o", "json").json["items"]
+    (item,) = recover(small, "-o", "json").items
     named = recover(small, item["transaction"], "--min-age", "0s")
     assert named.code == 4
     assert "irsa delete-sa" in named.err
@@ -191,7 +191,7 @@ def test_get_sa_and_describe_sa_and_verify_say_it_in_words(small: Stage) -> None
 def test_it_ends_while_it_is_watched(small: Stage) -> None:
     """A run at work is not told from one that was interrupted; when it has ended, all is well."""
     seen: list[Ran] = []
-    arn = small.irsa("create-sa", *of(small), *WISH, "--dry-run", "-o", "json").json["role"]["arn"]
+    arn = small.irsa("create-sa", *of(small), *WISH, "--dry-run", "-o", "json").item["role"]["arn"]
     small.make_account(NAMESPACE, NAME, annotations={ROLE_ARN: arn})
     small.sandbox.faults.add(
         Fault(

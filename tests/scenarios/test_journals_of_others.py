@@ -84,7 +84,7 @@ def test_journals_that_are_not_understood_are_told_and_hide_no_other(small: Stag
     assert good in ran.err
     ran = small.irsa("recover", "--all", "-o", "json")
     assert "a bug" not in ran.err, ran.err
-    ended = {item["transaction"]: item["outcome"] for item in ran.json["items"]}
+    ended = {item["transaction"]: item["outcome"] for item in ran.items}
     assert set(ended) == {good, "deep", *copies}
     assert ended[good] == "rolled-back"
     assert small.world() == before
@@ -97,10 +97,10 @@ def test_the_remains_of_a_journal_that_is_not_understood_are_found_by_the_propos
     transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     edit(small, transaction, JOURNALS["an unknown kind"])
     ran = small.irsa("recover", transaction, "-o", "json")
-    (step,) = ran.json["error"]["next"]
+    (step,) = ran.error["next"]
     arguments = step.partition("  #")[0].split()[1:]
     listed = small.irsa(*arguments, "--min-age", "0", "-o", "json")
-    assert [item["transaction"] for item in listed.json["items"]] == [transaction]
+    assert [item["transaction"] for item in listed.items] == [transaction]
     assert small.irsa(*arguments, transaction, "--min-age", "0").code == 0
     assert small.world() == before
 

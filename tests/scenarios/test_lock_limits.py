@@ -133,9 +133,9 @@ def test_who_stood_still_while_another_took_over_writes_no_more(locking: Locking
     first = locking.create("-o", "json")
     assert seen[0].code == 0, seen[0].err
     assert first.code == 3, first.err
-    assert "the lock of ServiceAccount" in first.json["error"]["message"]
+    assert "the lock of ServiceAccount" in first.error["message"]
     assert locking.stage.role_of(locking.namespace, "app")["attached"] == [READ_ONLY]
-    assert locking.create("-o", "json").json["outcome"] == "unchanged"
+    assert locking.create("-o", "json").metadata["outcome"] == "unchanged"
     assert locking.leases() == []
 
 
@@ -154,11 +154,11 @@ def test_who_has_lost_its_lock_does_not_propose_to_undo_what_another_has_finishe
     locking.at("AttachRolePolicy", meanwhile)
     first = locking.irsa(*update, "-o", "json")
     assert (seen[0].code, first.code) == (0, 3), seen[0].err + first.err
-    assert {item["repair"] for item in first.json["left"]} == {SAME_AGAIN}
+    assert {item["repair"] for item in first.item["left"]} == {SAME_AGAIN}
     assert "irsa recover" not in first.err
     again = locking.stage.irsa("recover", "--all", "--yes")
     assert again.code == 4, again.err
-    assert "has taken over the lock" in again.err
+    assert "holds the lock" in again.err
     assert locking.stage.role_of(locking.namespace, "app")["attached"] == [SQS]
     assert locking.irsa(*update).code == 0
     assert locking.stage.role_of(locking.namespace, "app")["attached"] == [SQS]
@@ -177,7 +177,7 @@ def test_who_can_not_renew_stops_and_takes_back(own: Locking) -> None:
     own.at("AttachRolePolicy", meanwhile)
     ran = own.create("-o", "json")
     assert ran.code in (1, 3), ran.err
-    assert "could not be renewed" in ran.json["error"]["reason"]
+    assert "could not be renewed" in ran.error["reason"]
     assert stage.account("apps", "app") is None
     stage.sandbox.faults.clear()
     if ran.code == 3:  # On a machine that is busy, the time for taking back is over soon.

@@ -97,7 +97,7 @@ def roles_of(stage: Stage, name: str) -> dict[str, Json]:
 
 def refused(answer: Answer) -> str:
     """What a command means that refuses: by the word for the role, or because there is none."""
-    error = answer.document["error"]
+    (error,) = answer.document["errors"]
     said = re.search(r"is (incomplete|deleting)", error["message"])
     if said:
         return said[1]
@@ -113,15 +113,15 @@ def get_sa(stage: Stage, name: str) -> str:
 
 def describe_sa(stage: Stage, name: str) -> str:
     answer = ask(stage, "describe-sa", *of(name))
-    return STATUSES[answer.document["status"]] if answer.code == 0 else UNBOUND
+    return STATUSES[answer.document["items"][0]["status"]] if answer.code == 0 else UNBOUND
 
 
 def verify(stage: Stage, name: str) -> str:
     answer = ask(stage, "verify", *of(name))
     if answer.code == 0:
         return COMPLETE
-    if answer.document.get("steps"):
-        texts = {step["name"]: json.dumps(step["checks"]) for step in answer.document["steps"]}
+    for item in answer.document["items"]:
+        texts = {step["name"]: json.dumps(step["checks"]) for step in item["steps"]}
         said = re.search(r"the role is (\w+):", texts.get("completeness", ""))
         assert said or "does not exist" in texts["trust"], answer.text
         return said[1] if said else ABSENT
@@ -131,7 +131,7 @@ def verify(stage: Stage, name: str) -> str:
 def doctor(stage: Stage, name: str) -> str:
     found = {
         item["id"]: item["text"]
-        for item in ask(stage, "doctor", *of(name)).document["findings"]
+        for item in ask(stage, "doctor", *of(name)).document["items"][0]["findings"]
         if item["verdict"] == "problem"
     }
     if "role-incomplete" in found:
@@ -155,7 +155,7 @@ def recover(stage: Stage, name: str) -> str:
     roles = set(roles_of(stage, name))
     items = ask(stage, "recover").document["items"]
     for item in items:
-        for piece in (*item["remains"], *item["leftAlone"]):
+        for piece in (*item["objects"], *item["leftAlone"]):
             if piece["kind"] == "Role" and piece["target"] in roles:
                 return DELETING if "began to delete" in piece.get("why", item["why"]) else INCOMPLETE
     return COMPLETE if roles else ABSENT
@@ -271,7 +271,7 @@ def run_here(stage: Stage, *arguments: str) -> int:
 def carrying(stage: Stage, name: str) -> None:
     """A chart's ServiceAccount that carries the ARN already of the role to be."""
     planned = ask(stage, "create-sa", *of(name), *TWO, "--dry-run").document
-    stage.make_account(NAMESPACE, name, annotations={ROLE_ARN: planned["role"]["arn"]})
+    stage.make_account(NAMESPACE, name, annotations={ROLE_ARN: planned["items"][0]["role"]["arn"]})
 
 
 def test_create_sa(stage: Stage) -> None:

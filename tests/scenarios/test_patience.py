@@ -141,8 +141,8 @@ def test_what_a_rollback_could_not_take_off_a_role_is_nobody_elses_doing(small: 
     ran = small.create_sa("app", NAMESPACE, *WISH, "--rollback-timeout", "3s", "-o", "json")
     assert ran.code == 3, ran.err
     assert "somebody else" not in ran.err + ran.out
-    repairs = {item["repair"] for item in ran.json["left"]}
-    assert len(ran.json["left"]) == 2
+    repairs = {item["repair"] for item in ran.item["left"]}
+    assert len(ran.item["left"]) == 2
     small.sandbox.faults.clear()
     for repair in repairs:
         assert small.irsa(*shlex.split(repair)[1:]).code == 0

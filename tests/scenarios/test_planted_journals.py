@@ -156,7 +156,7 @@ def test_a_complete_role_is_not_taken_apart_by_its_makers_name(small: Stage) -> 
     """Its mark is there for anybody to read."""
     assert small.create_sa("app", "apps", *WISH_WITHOUT_FILE).code == 0
     role = small.role_of("apps", "app")
-    maker = small.irsa("history", "-o", "json").json["items"][-1]["transaction"]
+    maker = small.irsa("history", "-o", "json").items[-1]["transaction"]
     made = small.world()
     name = role["arn"].rsplit("/", 1)[-1]
     journal = small.folder / "state" / f"{maker}.jsonl"
@@ -270,7 +270,7 @@ def test_what_others_may_have_written_is_refused_and_told(small: Stage, case: st
     assert small.world() == half
     assert re.search(rf"^{transaction} +\d+\w +refused ", small.irsa("history").out, re.MULTILINE)
     listed = small.irsa("recover", "-o", "json")
-    assert (listed.code, [item["refused"] for item in listed.json["unreadable"]]) == (4, [True])
+    assert (listed.code, [item["refused"] for item in listed.metadata["unreadable"]]) == (4, [True])
     for path in (folder.parent, folder, *folder.glob("*.jsonl")):
         os.chown(path, os.geteuid(), os.getegid())
         path.chmod(0o700 if path.is_dir() else 0o600)
@@ -285,7 +285,7 @@ def test_one_that_is_refused_hides_no_other(small: Stage) -> None:
     (small.folder / "state" / f"{PLANTED}.jsonl").chmod(0o666)
     ran = small.irsa("recover", "--all", "-o", "json")
     assert ran.code == 4, ran.err
-    assert sorted(item["outcome"] for item in ran.json["items"]) == ["refused", "rolled-back"]
+    assert sorted(item["outcome"] for item in ran.items) == ["refused", "rolled-back"]
     assert small.world() == before
 
 

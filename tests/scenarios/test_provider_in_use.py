@@ -59,7 +59,7 @@ def test_the_provider_of_a_killed_run_stays_for_who_uses_it_by_now(small: Stage)
     assert elsewhere(small, "--verify") == 0
     ran = recover(small, "--all", "-o", "json")
     assert ran.code == 3, ran.err
-    (item,) = ran.json["items"]
+    (item,) = ran.items
     assert small.role_of("apps", "b")["arn"].rpartition("/")[2] in entry_of(item, "OIDCProvider ")["why"]
     assert elsewhere(small, "--verify") == 0
 
@@ -79,7 +79,7 @@ def test_an_audience_stays_for_who_uses_it_by_now(small: Stage) -> None:
     assert elsewhere(small, *desired, "--verify") == 0
     ran = recover(small, "--all", "-o", "json")
     assert ran.code == 3, ran.err
-    (item,) = ran.json["items"]
+    (item,) = ran.items
     assert [entry["what"].split()[0] for entry in item["left"]] == ["OIDCProviderAudience"]
     assert sorted(audiences(small)) == ["sts.amazonaws.com", "vault"]
     assert elsewhere(small, *desired, "--verify") == 0
@@ -145,7 +145,7 @@ def test_where_roles_cant_be_listed_the_provider_stays_and_is_named(small: Stage
     before = small.world()
     ran = small.create_sa("a", "apps", *POLICY, "--associate-oidc", "-o", "json")
     assert ran.code == 3, ran.err
-    entry = entry_of(ran.json, "OIDCProvider ")
+    entry = entry_of(ran.item, "OIDCProvider ")
     assert "ListRoles" in entry["why"]
     small.sandbox.faults.clear()
     assert small.irsa(*entry["repair"].split()[1:]).code == 0

@@ -78,7 +78,7 @@ def test_the_role_that_an_entry_had_before(
     assert ran.code == 0, ran.err
     assert own_role(stage, f"{unique}-1") is not None
     planned = prune(stage, unique, second, "--dry-run", *atomic)
-    assert planned.json["summary"]["planned"] == 1, planned.err
+    assert planned.metadata["summary"]["planned"] == 1, planned.err
     assert own_role(stage, f"{unique}-1") is not None
     ran = prune(stage, unique, second, *atomic)
     assert ran.code == 0, ran.err
@@ -143,7 +143,7 @@ def test_delete_sa_of_a_named_role_leaves_the_one_in_use(stage: Stage, unique: s
     assert apply(stage, config(stage, reader(unique, roleName=f"{unique}-2"))).code == 0
     command = ("delete-sa", "reader", "-n", unique, "-c", stage.cluster)
     planned = stage.irsa(*command, "--role-name", f"{unique}-1", "--dry-run", "-o", "json")
-    assert {item["kind"] for item in planned.json["changes"]} <= {
+    assert {item["kind"] for item in planned.item["changes"]} <= {
         "Role",
         "RoleOwner",
         "RoleCommit",
@@ -151,7 +151,7 @@ def test_delete_sa_of_a_named_role_leaves_the_one_in_use(stage: Stage, unique: s
     }
     ran = stage.irsa(*command, "--role-name", f"{unique}-1", "-o", "json")
     assert ran.code == 0, ran.err
-    assert ran.json["serviceAccount"]["deleted"] is False
+    assert ran.item["serviceAccount"]["deleted"] is False
     assert "it names another role" in ran.out
     assert own_role(stage, f"{unique}-1") is None
     assert stage.role_of(unique, "reader")["arn"] == before["roles"][f"{unique}-2"]["arn"]

@@ -48,23 +48,23 @@ def cut_off(stage: Stage, name: str, namespace: str, *arguments: str, at: Cut) -
 
 
 def unfinished(stage: Stage) -> list[Json]:
-    items: list[Json] = stage.irsa("recover", "-o", "json").json["items"]
+    items: list[Json] = stage.irsa("recover", "-o", "json").items
     return items
 
 
 def is_as_wished(stage: Stage, name: str, namespace: str, *arguments: str) -> bool:
     """Whether the same command finds nothing to do."""
     ran = stage.create_sa(name, namespace, *arguments, "-o", "json")
-    return ran.code == 0 and ran.json["outcome"] == "unchanged"
+    return ran.code == 0 and ran.metadata["outcome"] == "unchanged"
 
 
 @pytest.mark.parametrize("at", CUTS, ids=lambda at: f"{at[1]}-{at[3]}")
 def test_a_run_that_was_killed_is_gone_on_with(stage: Stage, unique: str, at: Cut) -> None:
     transaction = cut_off(stage, "app", unique, *WISH, at=at)
     ran = stage.irsa("recover", transaction, "--forward", "-o", "json")
-    assert (ran.code, ran.json["outcome"]) == (0, "committed"), ran.err
+    assert (ran.code, ran.metadata["outcome"]) == (0, "committed"), ran.err
     assert is_as_wished(stage, "app", unique, *WISH)
-    assert ran.json["role"]["arn"] == stage.role_of(unique, "app")["arn"]
+    assert ran.item["role"]["arn"] == stage.role_of(unique, "app")["arn"]
     assert unfinished(stage) == []
 
 
@@ -105,16 +105,16 @@ def test_what_fails_on_the_way_forward_stays_and_both_ways_are_open(small: Stage
     transaction = cut_off(small, "app", "apps", *WISH, at=("iam", "CreateRole", 0, "callback"))
     small.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "error", match="SQS", times=None))
     ran = small.irsa("recover", transaction, "--forward", "-o", "json")
-    assert (ran.code, ran.json["outcome"]) == (1, "unfinished")
-    states = {change["target"].rsplit("/", 1)[-1]: change["state"] for change in ran.json["changes"]}
+    assert (ran.code, ran.metadata["outcome"]) == (1, "unfinished")
+    states = {change["target"].rsplit("/", 1)[-1]: change["state"] for change in ran.item["changes"]}
     assert states["AmazonS3ReadOnlyAccess"] == "done"
     assert states["AmazonSQSReadOnlyAccess"] == "failed"
     assert states["app"] == "pending"
     (role,) = small.aws_world()["roles"].values()
     assert role["attached"] == [READ_ONLY]
     back, forward = f"irsa recover {transaction}  # rolls it back", f"irsa recover {transaction} --forward"
-    assert back in ran.json["error"]["next"]
-    assert any(step.startswith(forward) for step in ran.json["error"]["next"])
+    assert back in ran.error["next"]
+    assert any(step.startswith(forward) for step in ran.error["next"])
     assert "missing" in small.irsa("recover", transaction, "--forward").err
     small.sandbox.faults.clear()
     assert small.irsa("recover", transaction).code == 0
@@ -134,11 +134,11 @@ def test_dry_runs_tell_both_ways_and_write_nothing(small: Stage) -> None:
     transaction = cut_off(small, "app", "apps", *WISH, at=ATTACHING)
     after = small.world()
     journal = (small.folder / "state" / f"{transaction}.jsonl").read_bytes()
-    back = small.irsa("recover", transaction, "--dry-run", "-o", "json").json
+    back = small.irsa("recover", transaction, "--dry-run", "-o", "json").item
     assert back["outcome"] == "planned"
     assert {change["action"] for change in back["changes"]} == {"delete"}
     assert {change["kind"] for change in back["changes"]} >= {"OIDCProvider", "Namespace", "Role"}
-    forward = small.irsa("recover", transaction, "--dry-run", "--forward", "-o", "json").json
+    forward = small.irsa("recover", transaction, "--dry-run", "--forward", "-o", "json").item
     assert {change["action"] for change in forward["changes"]} == {"create"}
     assert "ServiceAccount" in {change["kind"] for change in forward["changes"]}
     assert "Role" not in {change["kind"] for change in forward["changes"]}
@@ -157,9 +157,9 @@ def test_all_are_finished(small: Stage, way: tuple[str, ...]) -> None:
     for name in names:
         cut_off(small, name, f"in-{name}", *WISH, at=ATTACHING)
     ran = small.irsa("recover", "--all", *way, "-o", "json")
-    assert (ran.code, ran.json["exitCode"], ran.json["skipped"]) == (0, 0, []), ran.err
+    assert (ran.code, ran.metadata["exitCode"], ran.metadata["skipped"]) == (0, 0, []), ran.err
     expected = "committed" if way else "rolled-back"
-    assert [item["outcome"] for item in ran.json["items"]] == [expected] * 2
+    assert [item["outcome"] for item in ran.items] == [expected] * 2
     if way:
         assert all(is_as_wished(small, name, f"in-{name}", *WISH) for name in names)
     else:
@@ -182,9 +182,9 @@ def test_of_all_the_worst_tells_and_one_that_lives_is_skipped(small: Stage) -> N
     small.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", match="in-two", run=meanwhile))
     assert small.create_sa("two", "in-two", *WISH).code == 0
     (ran,) = seen
-    assert (ran.code, ran.json["exitCode"]) == (3, 3)
-    assert [(item["transaction"], item["outcome"]) for item in ran.json["items"]] == [(first, "incomplete")]
-    assert len(ran.json["skipped"]) == 1
+    assert (ran.code, ran.metadata["exitCode"]) == (3, 3)
+    assert [(item["transaction"], item["outcome"]) for item in ran.items] == [(first, "incomplete")]
+    assert len(ran.metadata["skipped"]) == 1
     assert small.role_of("in-two", "two")["attached"] == sorted(POLICIES.split(","))
     assert small.irsa("recover", "--all").code == 0
     assert "in-one" not in small.world()["kubernetes"]["namespaces"]
@@ -196,8 +196,8 @@ def test_a_signal_stops_it_between_two(small: Stage) -> None:
         cut_off(small, name, f"in-{name}", *WISH, at=ATTACHING)
     small.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=lambda: small.signal(2)))
     ran = small.irsa("recover", "--all", "-o", "json")
-    assert (ran.code, len(ran.json["items"])) == (130, 1), ran.err
-    assert ran.json["items"][0]["outcome"] == "rolled-back"
+    assert (ran.code, len(ran.items)) == (130, 1), ran.err
+    assert ran.items[0]["outcome"] == "rolled-back"
     assert len(unfinished(small)) == 1
     assert small.irsa("recover", "--all").code == 0
     assert small.world() == before
@@ -207,7 +207,7 @@ def test_a_signal_stops_the_way_forward_before_the_next_call(small: Stage) -> No
     transaction = cut_off(small, "app", "apps", *WISH, at=("iam", "CreateRole", 0, "callback"))
     small.sandbox.faults.add(Fault("iam", "PutRolePolicy", "callback", run=lambda: small.signal(15)))
     ran = small.irsa("recover", transaction, "--forward", "-o", "json")
-    assert (ran.code, ran.json["outcome"]) == (143, "unfinished"), ran.err
+    assert (ran.code, ran.metadata["outcome"]) == (143, "unfinished"), ran.err
     assert small.account("apps", "app") is None
     assert small.irsa("recover", transaction, "--forward").code == 0
     assert is_as_wished(small, "app", "apps", *WISH)
@@ -253,11 +253,11 @@ def test_a_journal_that_cant_be_read_is_none_the_less_one(small: Stage) -> None:
     for command, code in (("recover", 1), ("history", 0)):
         ran = small.irsa(command, "-o", "json")
         assert ran.code == code
-        assert [item["transaction"] for item in ran.json["unreadable"]] == [lost]
-        assert len(ran.json["items"]) == 1
+        assert [item["transaction"] for item in ran.metadata["unreadable"]] == [lost]
+        assert len(ran.items) == 1
     ran = small.irsa("recover", "--all", "-o", "json")
     assert ran.code == 1, ran.err
-    assert sorted(item["outcome"] for item in ran.json["items"]) == ["failed", "rolled-back"]
+    assert sorted(item["outcome"] for item in ran.items) == ["failed", "rolled-back"]
     journal.write_text(text)
     assert small.irsa("recover", "--all").code == 0
     assert small.irsa("recover").code == 0
@@ -285,7 +285,7 @@ def test_what_was_rolled_back_without_a_word_in_the_journal_is_rolled_back(small
     """The disk was full from some line on, and the rollback went on all the same."""
     transaction, before = rolled_back_without_a_word(small)
     ran = small.irsa("recover", transaction, "-o", "json")
-    assert (ran.code, ran.json["outcome"]) == (0, "rolled-back"), ran.err
+    assert (ran.code, ran.metadata["outcome"]) == (0, "rolled-back"), ran.err
     assert small.world() == before
     assert unfinished(small) == []
 

@@ -86,7 +86,7 @@ def recovered(stage: Stage) -> None:
 
 def found(stage: Stage, namespace: str = "") -> list[Json]:
     """What is found in a namespace; in the same cluster there may be things of other tests."""
-    items: list[Json] = recover(stage, "-o", "json").json["items"]
+    items: list[Json] = recover(stage, "-o", "json").items
     return [item for item in items if namespace in json.dumps(item)]
 
 
@@ -121,7 +121,7 @@ def test_a_run_whose_last_step_is_done_is_complete(small: Stage) -> None:
     recovered(small)
     assert small.world() == after
     again = small.create_sa("app", "apps", *EVERYTHING, "-o", "json")
-    assert (again.code, again.json["outcome"]) == (0, "unchanged")
+    assert (again.code, again.metadata["outcome"]) == (0, "unchanged")
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_nothing_of_others_is_touched(stage: Stage, others: str) -> None:
     arguments = ("--attach-policy-arn", READ_ONLY, "--verify")
     cut_off(stage, "app", others, *arguments, at=BEFORE_THE_GATE)
     (item,) = found(stage, others)
-    assert item["serviceAccounts"] == [f"{others}/app"]
+    assert item["serviceAccounts"] == [{"namespace": others, "name": "app"}]
     recovered(stage)
     assert stage.world() == before
 
@@ -169,7 +169,7 @@ def test_a_service_account_that_was_there_stays_as_it_is(stage: Stage, others: s
 def test_a_role_that_its_service_account_names_is_left_alone(stage: Stage, namespace: str) -> None:
     """A chart carried its ARN: STS admits its pods since the role is there, whoever was killed then."""
     assert stage.associate().code == 0
-    planned = stage.create_sa("helm", namespace, "--dry-run", "-o", "json").json
+    planned = stage.create_sa("helm", namespace, "--dry-run", "-o", "json").item
     stage.make_account(namespace, "helm", annotations={ROLE_ARN: planned["role"]["arn"]})
     before = stage.world()
     cut_off(stage, "helm", namespace, "--attach-policy-arn", READ_ONLY, at=ATTACHING)
@@ -177,7 +177,7 @@ def test_a_role_that_its_service_account_names_is_left_alone(stage: Stage, names
     recovered(stage)
     assert stage.world() == after
     (item,) = found(stage, namespace)
-    assert item["remains"] == []
+    assert item["objects"] == []
     assert f"ServiceAccount {namespace}/helm names it" in item["leftAlone"][0]["why"]
     # Whoever wants it gone says so.
     stage.annotate(namespace, "helm", **{ROLE_ARN: "arn:aws:iam::111122223333:role/theirs"})
@@ -213,8 +213,8 @@ def test_a_young_run_is_left_alone_unless_told_otherwise(small: Stage, unique: s
     assert "min-age" in item["skipped"]
     ran = recover(small, "--all", "-o", "json")
     # What waits does not read as recovered.
-    assert (ran.code, ran.json["exitCode"], ran.json["items"]) == (4, 4, [])
-    assert [entry["transaction"] for entry in ran.json["skipped"]] == [item["transaction"]]
+    assert (ran.code, ran.metadata["exitCode"], ran.items) == (4, 4, [])
+    assert [entry["transaction"] for entry in ran.metadata["skipped"]] == [item["transaction"]]
     assert recover(small, item["transaction"]).code == 4
     assert small.world() == after
     assert recover(small, item["transaction"], "--min-age", "0s").code == 0
@@ -225,7 +225,7 @@ def test_a_dry_run_and_a_list_write_nothing(small: Stage, unique: str) -> None:
     cut_off(small, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
     after = small.world()
     (item,) = found(small)
-    kinds = sorted(entry["kind"] for entry in item["remains"])
+    kinds = sorted(entry["kind"] for entry in item["objects"])
     assert kinds == [
         "InlinePolicy",
         "Namespace",
@@ -236,7 +236,7 @@ def test_a_dry_run_and_a_list_write_nothing(small: Stage, unique: str) -> None:
         "ServiceAccount",
     ]
     ran = recover(small, "--all", "--min-age", "0s", "--dry-run", "-o", "json")
-    (result,) = ran.json["items"]
+    (result,) = ran.items
     assert (ran.code, result["outcome"]) == (0, "planned")
     assert {change["action"] for change in result["changes"]} == {"delete"}
     assert sorted(change["kind"] for change in result["changes"]) == kinds
@@ -254,7 +254,7 @@ def test_a_role_that_was_used_is_left_alone(small: Stage, unique: str) -> None:
     recovered(small)
     assert small.world() == after
     (item,) = found(small)
-    assert item["remains"] == []
+    assert item["objects"] == []
     assert [entry["target"] for entry in item["leftAlone"] if entry["kind"] == "Role"] == [role.name]
 
 
@@ -268,7 +268,7 @@ def test_a_namespace_that_somebody_uses_is_left_alone_and_named(stage: Stage, un
     cut_off(stage, "app", unique, *EVERYTHING, at=BEFORE_THE_GATE)
     stage.make_account(unique, "theirs")
     ran = recover(stage, "--all", "--min-age", "0s", "-o", "json")
-    (result,) = ran.json["items"]
+    (result,) = ran.items
     assert (ran.code, result["outcome"]) == (3, "incomplete")
     assert [entry["what"] for entry in result["left"]] == [f"Namespace {unique}"]
     after = stage.world()
@@ -286,7 +286,7 @@ def test_a_recovery_that_was_killed_is_finished(small: Stage, unique: str) -> No
     small.sandbox.faults.add(Fault("iam", "DetachRolePolicy", "callback", skip=1, run=small.kill))
     assert recover(small, "--all", "--min-age", "0s").code == -9
     small.sandbox.settle()
-    (item,) = small.irsa("recover", "-o", "json").json["items"]
+    (item,) = small.irsa("recover", "-o", "json").items
     assert item["command"] == "recover"
     finished = small.irsa("recover", item["transaction"])
     assert finished.code == 0, finished.err
@@ -311,7 +311,7 @@ def test_a_recovery_that_fails_is_finished_by_its_journal(small: Stage, unique: 
     small.sandbox.faults.add(Fault("iam", "DeleteRole", "error", times=1))
     ran = recover(small, "--all", "--min-age", "0s", "-o", "json")
     assert ran.code == 3
-    (result,) = ran.json["items"]
+    (result,) = ran.items
     (entry,) = result["left"]
     assert entry["what"].startswith("Role ")
     finished = small.irsa(*entry["repair"].split()[1:])
@@ -329,8 +329,8 @@ def test_a_run_that_lives_on_this_machine_is_left_alone(small: Stage, unique: st
     small.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=meanwhile))
     assert small.create_sa("app", unique, "--associate-oidc", "--attach-policy-arn", READ_ONLY).code == 0
     (ran,) = seen
-    assert (ran.code, ran.json["exitCode"], ran.json["items"]) == (0, 0, [])
-    assert "running" in ran.json["skipped"][0]["why"]
+    assert (ran.code, ran.metadata["exitCode"], ran.items) == (0, 0, [])
+    assert "running" in ran.metadata["skipped"][0]["why"]
     assert small.role_of(unique, "app")["attached"] == [READ_ONLY]
 
 
@@ -392,7 +392,7 @@ def test_a_journal_on_this_machine_is_settled_with_it(small: Stage, unique: str)
     small.sandbox.settle()
     recovered(small)
     assert small.world() == before
-    assert [item["outcome"] for item in small.irsa("history", "-o", "json").json["items"]] == ["rolled-back"]
+    assert [item["outcome"] for item in small.irsa("history", "-o", "json").items] == ["rolled-back"]
 
 
 def test_a_signal_lets_one_be_finished_and_the_next_alone(small: Stage, unique: str) -> None:
@@ -401,8 +401,8 @@ def test_a_signal_lets_one_be_finished_and_the_next_alone(small: Stage, unique: 
         cut_off(small, name, f"{unique}-{name}", *EVERYTHING, at=ATTACHING)
     small.sandbox.faults.add(Fault("iam", "DeleteRole", "callback", run=lambda: small.signal(15)))
     ran = recover(small, "--all", "--min-age", "0s", "-o", "json")
-    assert (ran.code, ran.json["exitCode"]) == (143, 143)
-    assert [item["outcome"] for item in ran.json["items"]] == ["rolled-back"]
+    assert (ran.code, ran.metadata["exitCode"]) == (143, 143)
+    assert [item["outcome"] for item in ran.items] == ["rolled-back"]
     assert len(found(small)) == 1
     recovered(small)
     assert small.world() == before
@@ -410,8 +410,8 @@ def test_a_signal_lets_one_be_finished_and_the_next_alone(small: Stage, unique: 
 
 def test_what_was_never_there_is_nothing_to_do(small: Stage) -> None:
     ran = recover(small, "20260601T120000000Z-0a1b2c3d", "-o", "json")
-    assert (ran.code, ran.json["outcome"]) == (0, "unchanged")
-    assert recover(small, "--all", "-o", "json").json["items"] == []
+    assert (ran.code, ran.metadata["outcome"]) == (0, "unchanged")
+    assert recover(small, "--all", "-o", "json").items == []
 
 
 def test_who_may_not_list_roles_is_told_so(small: Stage) -> None:
@@ -419,4 +419,4 @@ def test_who_may_not_list_roles_is_told_so(small: Stage) -> None:
     small.sandbox.faults.add(Fault("iam", "ListRoles", "error", times=None))
     ran = small.irsa("recover", "-c", small.cluster, "-o", "json", user=user)
     assert ran.code == 1
-    assert "missing permission: iam:ListRoles" in ran.json["error"]["details"]
+    assert "missing permission: iam:ListRoles" in ran.error["details"]

@@ -33,7 +33,7 @@ def always(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -
         running_sandbox.reset()
         document = play(make, running_sandbox, tmp_path_factory.mktemp("works"))
         # All roles of the sandbox are new: that one is a hint where it is the cause.
-        unknown = frozenset(findings(document, "can't tell")) - {"role-new"}
+        unknown = frozenset(findings(document, "unknown")) - {"role-new"}
         found[make is _works_by_pod_identity] = unknown
     return found
 
@@ -45,7 +45,11 @@ def test_a_reported_failure_has_its_score(
     case = REPORTED[name]
     document = play(case.make, sandbox, tmp_path)
     found = scored(case, document, always[case.make.__module__.endswith("pod_identity")])
-    assert found.rank <= case.score.rank, (found, findings(document, "problem"), document["exitCode"])
+    assert found.rank <= case.score.rank, (
+        found,
+        findings(document, "problem"),
+        document["metadata"]["exitCode"],
+    )
 
 
 @pytest.mark.parametrize("name", HEALTHY)
@@ -57,7 +61,7 @@ def test_nothing_is_wrong_with_a_healthy_set_up(name: str, sandbox: Sandbox, tmp
         assert problems == [case.alarm]
         return
     assert problems == []
-    assert document["exitCode"] == case.exit_code
+    assert document["metadata"]["exitCode"] == case.exit_code
 
 
 def test_there_are_as_many_cases_as_the_page_promises_and_each_has_its_source() -> None:

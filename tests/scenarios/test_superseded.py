@@ -208,8 +208,8 @@ def test_a_serviceaccount_that_was_made_again_is_told_and_gets_its_role_back(
     assert ran.code == 3, ran.err
     struck = [fault.kind for fault in small.sandbox.faults.struck]
     assert ("reset-after" in struck) == (lost is not None)
-    (item,) = ran.json["items"]
-    (left,) = item["result"]["left"]
+    (item,) = ran.items
+    (left,) = item["left"]
     assert left["what"] == "ServiceAccount default/one"
     assert "with another uid" in left["why"]
     small.sandbox.faults.clear()

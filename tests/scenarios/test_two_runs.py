@@ -73,7 +73,7 @@ def test_both_want_the_same(stage: Stage, namespace: str, beside: Beside) -> Non
     second = beside("iam", "CreateRole", lambda: other(stage, "app", namespace, *POLICY, "-o", "json"))
     first = stage.create_sa("app", namespace, *POLICY)
     assert [first.code, second.result().code] == [0, 0], first.err + second.result().err
-    assert second.result().json["outcome"] == "unchanged"
+    assert second.result().metadata["outcome"] == "unchanged"
     assert stage.role_of(namespace, "app")["attached"] == [READ_ONLY]
     assert len(stage.world()["roles"]) == len(before["roles"]) + 1
 
@@ -130,7 +130,7 @@ def test_a_run_that_was_interrupted_behind_an_early_annotation_is_gone_on_with(
     stage: Stage, namespace: str
 ) -> None:
     """The ServiceAccount bore the role's ARN before the role was there, and so tells nothing."""
-    planned = stage.create_sa("app", namespace, *POLICY, "--dry-run", "-o", "json").json
+    planned = stage.create_sa("app", namespace, *POLICY, "--dry-run", "-o", "json").item
     stage.make_account(namespace, "app", annotations={ROLE_ARN: planned["role"]["arn"]})
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
     assert stage.create_sa("app", namespace, *POLICY).code < 0

@@ -30,7 +30,7 @@ class Locked:
         return self.irsa("create-sa", "app", "-n", self.namespace, *POLICY, *arguments)
 
     def locks(self) -> list[Json]:
-        items: list[Json] = self.elsewhere("unlock", "-o", "json").json["items"]
+        items: list[Json] = self.elsewhere("unlock", "-o", "json").items
         return items
 
     def meanwhile(self, run: Callable[[], Sequence[Ran]]) -> list[Ran]:
@@ -50,7 +50,7 @@ class Locked:
 
     def history(self) -> list[str | None]:
         """What history tells of the locks of this machine's runs."""
-        items = self.stage.irsa("history", "-o", "json").json["items"]
+        items = self.stage.irsa("history", "-o", "json").items
         return [item["lock"] and item["lock"]["state"] for item in items]
 
 
@@ -61,7 +61,7 @@ def locked(stage: Stage, namespace: str) -> Locked:
 
 
 def run_at_work(ran: Ran) -> Json:
-    (found,) = [item for item in ran.json["findings"] if item["id"] == "run-at-work"]
+    (found,) = [item for item in ran.item["findings"] if item["id"] == "run-at-work"]
     return dict(found)
 
 
@@ -85,7 +85,7 @@ def test_a_run_at_work_is_seen_and_not_unlocked(locked: Locked) -> None:
         assert ran.code == 4, ran.out + ran.err
         assert "renews its locks: it is at work" in ran.err
     assert "a run is at work on it" in run_at_work(doctor)["text"]
-    assert history.json["items"][-1]["lock"]["state"] == "held"
+    assert history.items[-1]["lock"]["state"] == "held"
     assert "at work" in told.out
     assert (locked.locks(), locked.history()[-1]) == ([], None)
     assert run_at_work(locked.elsewhere("doctor", *name, "-o", "json"))["verdict"] == "ok"
@@ -100,7 +100,7 @@ def test_the_locks_of_a_killed_run_are_removed(locked: Locked) -> None:
     assert len(locked.locks()) == 1
     done = locked.elsewhere("unlock", holder, "-o", "json")
     assert done.code == 0, done.err
-    assert [item["state"] for item in done.json["items"]] == ["removed"]
+    assert [item["removal"] for item in done.items] == ["removed"]
     assert (locked.locks(), locked.stage.world()) == ([], before)
     refused = locked.elsewhere("unlock", holder)
     assert refused.code == 4

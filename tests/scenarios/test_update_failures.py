@@ -117,7 +117,7 @@ def test_a_rollback_leaves_alone_what_somebody_else_changed_and_names_it(
     before = stage.role_of(namespace, NAME)
     ran = update(stage, namespace, *arguments, "-o", "json", IRSA_CALL_TIMEOUT="1")
     assert ran.code == 3, ran.err
-    (item,) = ran.json["left"]
+    (item,) = ran.item["left"]
     assert item["what"] == f"RoleSettings {name}"
     assert stage.role_of(namespace, NAME) == {**before, "description": "theirs"}
 

@@ -116,11 +116,11 @@ def test_what_a_flag_names_changes_and_nothing_else(stage: Stage, namespace: str
     desired = _edited(stage, namespace, before, edit)
     planned = update(stage, namespace, *arguments, "--dry-run", "--detailed-exitcode", "-o", "json")
     assert planned.code == 6, planned.err
-    assert planned.json["outcome"] == "planned"
+    assert planned.metadata["outcome"] == "planned"
     assert stage.world() == before
     ran = update(stage, namespace, *arguments, "-o", "json")
     assert ran.code == 0, ran.err
-    assert ran.json["outcome"] == "committed"
+    assert ran.metadata["outcome"] == "committed"
     assert stage.world() == desired
     again = update(stage, namespace, *arguments)
     assert again.code == 0, again.err
@@ -138,8 +138,8 @@ def test_all_at_once_with_proof(stage: Stage, namespace: str) -> None:
     write(stage, "queue.json", TOPIC)
     ran = update(stage, namespace, *EVERYTHING, "--verify", "-o", "json")
     assert ran.code == 0, ran.err
-    assert ran.json["verification"]["audience"] == "vault"
-    assert ran.json["restart"] is True
+    assert ran.item["verifications"][0]["audience"] == "vault"
+    assert ran.item["restart"] is True
     role = stage.role_of(namespace, NAME)
     assert (role["attached"], role["inline"]) == ([READ_ONLY, SNS], {"queue": TOPIC})
     assert (role["boundary"], role["description"], role["max_session_duration"]) == (

@@ -26,13 +26,13 @@ def test_a_working_binding(stage: Stage, namespace: str, role: str) -> None:
     before = stage.world()
     ran = verify(stage, namespace)
     assert ran.code == 0, ran.err
-    document = ran.json
-    assert (document["kind"], document["outcome"]) == ("Verification", "verified")
+    document = ran.item
+    assert (ran.json["kind"], document["outcome"]) == ("VerificationList", "verified")
     assert statuses(document) == all_ok()
     assert not [check for name in all_ok() for check in open_checks(document, name)]
     claims = {check["what"]: check["text"] for check in step(document, "claims")["checks"]}
     assert claims["sub"] == f"system:serviceaccount:{namespace}:reader"
-    assert claims["iss"] == document["cluster"]["issuer"]
+    assert claims["iss"] == ran.metadata["cluster"]["issuer"]
     (statement,) = step(document, "trust")["statements"]
     assert (statement["index"], statement["applies"], statement["failure"]) == (0, True, None)
     caller = step(document, "identity")["checks"][0]["text"]
@@ -56,9 +56,9 @@ def test_the_condition_that_fails_is_named_with_both_values(stage: Stage, namesp
     change_trust(stage, role, other)
     ran = verify(stage, namespace)
     assert ran.code == 5, ran.err
-    assert statuses(ran.json) == all_ok(trust="failed", exchange="failed", identity="not-checked")
-    (statement,) = step(ran.json, "trust")["statements"]
-    issuer = ran.json["cluster"]["issuer"].removeprefix("https://")
+    assert statuses(ran.item) == all_ok(trust="failed", exchange="failed", identity="not-checked")
+    (statement,) = step(ran.item, "trust")["statements"]
+    issuer = ran.metadata["cluster"]["issuer"].removeprefix("https://")
     assert statement["failure"] == {
         "part": "Condition",
         "operator": "StringEquals",
@@ -75,7 +75,7 @@ def test_a_second_statement_that_admits_is_the_one_that_is_named(
     stage: Stage, namespace: str, role: str
 ) -> None:
     change_trust(stage, role, lambda one: [{**one, "Action": "sts:TagSession"}, {**one, "Sid": "Mine"}])
-    document = verify(stage, namespace).json
+    document = verify(stage, namespace).item
     assert document["outcome"] == "verified"
     applying = [item["sid"] for item in step(document, "trust")["statements"] if item["applies"]]
     assert applying == ["Mine"]
@@ -90,8 +90,8 @@ def test_a_deny_is_named(stage: Stage, namespace: str, role: str) -> None:
     change_trust(stage, role, lambda one: [one, {**one, **stop}])
     ran = verify(stage, namespace)
     assert ran.code == 5
-    assert statuses(ran.json)["trust"] == "failed"
-    assert "Stop" in step(ran.json, "trust")["checks"][-1]["text"]
+    assert statuses(ran.item)["trust"] == "failed"
+    assert "Stop" in step(ran.item, "trust")["checks"][-1]["text"]
 
 
 def test_what_can_not_be_known_is_left_to_sts(stage: Stage, namespace: str, role: str) -> None:
@@ -101,8 +101,8 @@ def test_what_can_not_be_known_is_left_to_sts(stage: Stage, namespace: str, role
     change_trust(stage, role, from_anywhere_but)
     ran = verify(stage, namespace)
     assert ran.code == 0, ran.err
-    assert statuses(ran.json) == all_ok(trust="not-checked")
-    assert step(ran.json, "trust")["statements"][0]["failure"]["unknown"] is True
+    assert statuses(ran.item) == all_ok(trust="not-checked")
+    assert step(ran.item, "trust")["statements"][0]["failure"]["unknown"] is True
 
 
 @pytest.mark.parametrize(("wanted", "refused"), [("irsa-*", False), ("app-*", True)])
@@ -114,9 +114,9 @@ def test_the_session_name_of_the_pods_is_not_that_of_verify(
 
     change_trust(stage, role, of_session)
     ran = verify(stage, namespace)
-    assert (ran.code, ran.json["outcome"]) == (1, "undetermined"), ran.err
-    assert statuses(ran.json)["trust"] == statuses(ran.json)["exchange"] == "not-checked"
-    check = step(ran.json, "exchange")["checks"][-1]
+    assert (ran.code, ran.metadata["outcome"]) == (1, "undetermined"), ran.err
+    assert statuses(ran.item)["trust"] == statuses(ran.item)["exchange"] == "not-checked"
+    check = step(ran.item, "exchange")["checks"][-1]
     assert ("is refused" in check["text"]) is refused
     assert "pods have another" in check["text"]
 
@@ -130,25 +130,25 @@ def test_a_window_of_time_is_judged_by_the_clock(stage: Stage, namespace: str, r
 
     until(2999)
     ran = verify(stage, namespace)
-    assert statuses(ran.json)["trust"] == "ok", ran.err
-    assert "until 2999-01-01 00:00:00 UTC" in step(ran.json, "trust")["checks"][-1]["text"]
+    assert statuses(ran.item)["trust"] == "ok", ran.err
+    assert "until 2999-01-01 00:00:00 UTC" in step(ran.item, "trust")["checks"][-1]["text"]
     until(2020)
-    assert statuses(verify(stage, namespace).json)["trust"] == "failed"
+    assert statuses(verify(stage, namespace).item)["trust"] == "failed"
 
 
 def test_a_role_that_is_not_there(stage: Stage, namespace: str, role: str) -> None:
     stage.annotate(namespace, "reader", **{"eks.amazonaws.com/role-arn": role + "x"})
     ran = verify(stage, namespace)
     assert ran.code == 5
-    assert statuses(ran.json) == all_ok(trust="failed", exchange="failed", identity="not-checked")
+    assert statuses(ran.item) == all_ok(trust="failed", exchange="failed", identity="not-checked")
 
 
 def test_an_arn_without_the_path_is_another_role(stage: Stage, namespace: str, role: str) -> None:
     stage.annotate(namespace, "reader", **{"eks.amazonaws.com/role-arn": role.replace("/own/", "/")})
     ran = verify(stage, namespace)
     assert ran.code == 5
-    assert open_checks(ran.json, "trust") == ["role"]
-    assert role in step(ran.json, "trust")["checks"][0]["text"]
+    assert open_checks(ran.item, "trust") == ["role"]
+    assert role in step(ran.item, "trust")["checks"][0]["text"]
 
 
 def test_a_missing_provider(stage: Stage, namespace: str, role: str) -> None:
@@ -157,8 +157,8 @@ def test_a_missing_provider(stage: Stage, namespace: str, role: str) -> None:
     iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
     ran = verify(stage, namespace)
     assert ran.code == 5
-    assert statuses(ran.json) == all_ok(provider="failed", exchange="failed", identity="not-checked")
-    (advice,) = step(ran.json, "provider")["advice"]
+    assert statuses(ran.item) == all_ok(provider="failed", exchange="failed", identity="not-checked")
+    (advice,) = step(ran.item, "provider")["advice"]
     assert stage.irsa(*advice.split()[1:]).code == 0
     assert verify(stage, namespace).code == 0
 
@@ -172,10 +172,10 @@ def test_an_audience_that_is_not_accepted(stage: Stage, namespace: str, role: st
         arguments = ["--audience", "example.com"]
     ran = verify(stage, namespace, *arguments)
     assert ran.code == 5
-    assert ran.json["audience"] == "example.com"
+    assert ran.item["audience"] == "example.com"
     failing = {"provider": "failed", "trust": "failed", "exchange": "failed", "identity": "not-checked"}
-    assert statuses(ran.json) == all_ok(**failing)
-    assert open_checks(ran.json, "provider") == ["audiences"]
+    assert statuses(ran.item) == all_ok(**failing)
+    assert open_checks(ran.item, "provider") == ["audiences"]
 
 
 def test_without_the_permission_for_tokens_the_rest_is_checked(
@@ -184,10 +184,10 @@ def test_without_the_permission_for_tokens_the_rest_is_checked(
     user = stage.restricted((("get",), ("serviceaccounts",)))
     ran = verify(stage, namespace, user=user)
     assert ran.code == 1, ran.err
-    assert ran.json["outcome"] == "undetermined"
+    assert ran.metadata["outcome"] == "undetermined"
     untried = dict.fromkeys(("token", "claims", "exchange", "identity"), "not-checked")
-    assert statuses(ran.json) == all_ok(**untried)
-    assert "create serviceaccounts/token" in step(ran.json, "token")["checks"][0]["text"]
+    assert statuses(ran.item) == all_ok(**untried)
+    assert "create serviceaccounts/token" in step(ran.item, "token")["checks"][0]["text"]
 
 
 def test_without_the_permission_for_tokens_a_wrong_trust_policy_is_still_wrong(
@@ -197,7 +197,7 @@ def test_without_the_permission_for_tokens_a_wrong_trust_policy_is_still_wrong(
     user = stage.restricted((("get",), ("serviceaccounts",)))
     ran = verify(stage, namespace, user=user)
     assert ran.code == 5
-    assert step(ran.json, "trust")["statements"][0]["failure"]["part"] == "Action"
+    assert step(ran.item, "trust")["statements"][0]["failure"]["part"] == "Action"
 
 
 def test_without_permissions_in_iam_the_exchange_proves_it(stage: Stage, namespace: str, role: str) -> None:
@@ -205,9 +205,9 @@ def test_without_permissions_in_iam_the_exchange_proves_it(stage: Stage, namespa
     stage.iam().put_user_policy(UserName=user, PolicyName="sandbox", PolicyDocument=json.dumps(DESCRIBE_ONLY))
     ran = verify(stage, namespace, user=user)
     assert ran.code == 0, ran.err
-    assert statuses(ran.json) == all_ok(provider="not-checked", trust="not-checked")
+    assert statuses(ran.item) == all_ok(provider="not-checked", trust="not-checked")
     # The cluster's keys take a role of their own.
-    assert open_checks(ran.json, "claims") == ["cluster's keys"]
+    assert open_checks(ran.item, "claims") == ["cluster's keys"]
     arguments = ("-n", namespace, "-c", stage.cluster, "--action", "s3:ListAllMyBuckets")
     ran = stage.irsa("verify", "reader", *arguments, user=user)
     assert ran.code == 1, ran.err
@@ -220,7 +220,7 @@ def test_an_issuer_that_is_out_of_reach_is_said(stage: Stage, namespace: str, ro
     stage.sandbox.faults.add(Fault("issuer", "*", "error", status=403, times=None))
     ran = verify(stage, namespace)
     assert ran.code == 0, ran.err
-    assert open_checks(ran.json, "claims") == ["signature"]
+    assert open_checks(ran.item, "claims") == ["signature"]
 
 
 def test_keys_of_another_cluster_are_noticed(
@@ -235,8 +235,8 @@ def test_keys_of_another_cluster_are_noticed(
     monkeypatch.setattr(issuers, "_json", rotated)
     ran = verify(stage, namespace)
     assert ran.code == 5
-    assert open_checks(ran.json, "claims") == ["signature"]
-    texts = {check["what"]: check["text"] for check in step(ran.json, "claims")["checks"]}
+    assert open_checks(ran.item, "claims") == ["signature"]
+    texts = {check["what"]: check["text"] for check in step(ran.item, "claims")["checks"]}
     assert "another" in texts["signature"]
     assert "another" in texts["keys"]
 
@@ -250,10 +250,10 @@ def test_a_token_bound_to_a_pod(stage: Stage, namespace: str, role: str) -> None
         made(stage.kube.create(f"/api/v1/namespaces/{namespace}/pods", body))
     ran = verify(stage, namespace, "--pod", "web-0")
     assert ran.code == 0, ran.err
-    assert "pod web-0" in step(ran.json, "token")["sent"]
+    assert "pod web-0" in step(ran.item, "token")["sent"]
     assert verify(stage, namespace, "--pod", "web-1").code == 4
     ran = verify(stage, namespace, "--pod", "web-2")
-    assert (ran.code, ran.json["cluster"]["name"]) == (4, stage.cluster)
+    assert (ran.code, ran.metadata["cluster"]["name"]) == (4, stage.cluster)
 
 
 def test_what_the_role_may_do(stage: Stage, namespace: str, role: str) -> None:
@@ -265,14 +265,14 @@ def test_what_the_role_may_do(stage: Stage, namespace: str, role: str) -> None:
         *("--call", "s3 list-buckets", "--call", "iam list-roles"),
     )
     assert ran.code == 5
-    found = [(item["kind"], item["what"], item["status"]) for item in ran.json["permissions"]]
+    found = [(item["kind"], item["what"], item["status"]) for item in ran.item["permissions"]]
     assert found == [
         ("simulation", "s3:ListAllMyBuckets", "ok"),
         ("simulation", "s3:DeleteBucket", "failed"),
         ("call", "s3 list-buckets", "ok"),
         ("call", "iam list-roles", "failed"),
     ]
-    assert "2 Buckets" in ran.json["permissions"][2]["text"]
+    assert "2 Buckets" in ran.item["permissions"][2]["text"]
     assert stage.world() == before
 
 
@@ -287,7 +287,7 @@ def test_a_denial_by_what_is_known_of_the_call_is_found(stage: Stage, namespace:
     deny_listing(stage, role, StringEquals={"aws:RequestedRegion": stage.region})
     ran = verify(stage, namespace, "--action", "s3:ListAllMyBuckets", "--call", "s3 list-buckets")
     assert ran.code == 5, ran.err
-    assert [item["status"] for item in ran.json["permissions"]] == ["failed", "failed"]
+    assert [item["status"] for item in ran.item["permissions"]] == ["failed", "failed"]
 
 
 @pytest.mark.parametrize("resource", [(), ("--resource", "arn:aws:s3:::bucket")])
@@ -297,7 +297,7 @@ def test_a_simulation_that_depends_on_what_is_not_known_tells_nothing(
     deny_listing(stage, role, StringEquals={"aws:SourceVpce": "vpce-1"})
     ran = verify(stage, namespace, "--action", "s3:ListAllMyBuckets", *resource)
     assert ran.code == 1, ran.err
-    (found,) = ran.json["permissions"]
+    (found,) = ran.item["permissions"]
     assert found["status"] == "not-checked"
     assert "aws:SourceVpce" in found["text"]
 
@@ -309,15 +309,15 @@ def test_a_simulation_that_is_not_permitted_tells_nothing(stage: Stage, namespac
     stage.iam().put_user_policy(UserName=user, PolicyName="sandbox", PolicyDocument=json.dumps(document))
     ran = verify(stage, namespace, "--action", "s3:ListAllMyBuckets", user=user)
     assert ran.code == 1
-    assert [item["status"] for item in ran.json["permissions"]] == ["not-checked"]
+    assert [item["status"] for item in ran.item["permissions"]] == ["not-checked"]
 
 
 def test_errors_that_keep_it_from_beginning(stage: Stage, namespace: str, role: str) -> None:
     assert verify(stage, namespace, name="nobody").code == 4
     stage.make_account(namespace, "bare")
     ran = verify(stage, namespace, name="bare")
-    assert (ran.code, ran.json["error"]["code"]) == (4, "Refused")
-    assert stage.irsa("verify", "reader", "-n", namespace, "-c", "nowhere").code == 1
+    assert (ran.code, ran.error["code"]) == (4, "Refused")
+    assert stage.irsa("verify", "reader", "-n", namespace, "-c", "nowhere").code == 4
 
 
 def test_create_sa_explains_a_refusal_by_the_trust_policy(stage: Stage, namespace: str) -> None:
@@ -332,6 +332,6 @@ def test_create_sa_explains_a_refusal_by_the_trust_policy(stage: Stage, namespac
     stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "callback", run=meddle))
     arguments = ("--attach-policy-arn", READ_ONLY, "--verify", "--timeout", "10s", "-o", "json")
     ran = stage.create_sa("app", namespace, *arguments)
-    assert ran.json["error"]["code"] == "AccessDenied"
-    (line,) = [line for line in ran.json["error"]["details"] if line.startswith("trust: ")]
+    assert ran.error["code"] == "AccessDenied"
+    (line,) = [line for line in ran.error["details"] if line.startswith("trust: ")]
     assert "statement 1 does not apply: Action" in line

@@ -58,8 +58,8 @@ def test_an_account_that_nobody_reads_is_proven_by_the_exchange(
 ) -> None:
     ran = verify(stage, namespace)
     assert ran.code == 0, ran.err
-    assert statuses(ran.json) == all_ok(provider="not-checked", trust="not-checked")
-    assert OTHER in ran.json["notes"][0]
+    assert statuses(ran.item) == all_ok(provider="not-checked", trust="not-checked")
+    assert OTHER in ran.item["notes"][0]
 
 
 def test_a_role_there_reads_it(stage: Stage, namespace: str, abroad: str, foreign: Any) -> None:
@@ -68,8 +68,8 @@ def test_a_role_there_reads_it(stage: Stage, namespace: str, abroad: str, foreig
     reader = make_role(foreign, "auditor", trusting(own_account), administrator)
     ran = verify(stage, namespace, "--iam-assume-role", reader)
     assert ran.code == 0, ran.err
-    assert statuses(ran.json) == all_ok()
-    assert OTHER in step(ran.json, "provider")["sent"]
+    assert statuses(ran.item) == all_ok()
+    assert OTHER in step(ran.item, "provider")["sent"]
 
 
 def test_a_missing_provider_there_is_found(stage: Stage, namespace: str, abroad: str, foreign: Any) -> None:
@@ -80,8 +80,8 @@ def test_a_missing_provider_there_is_found(stage: Stage, namespace: str, abroad:
     reader = make_role(foreign, "auditor", trusting(own_account), administrator)
     ran = verify(stage, namespace, "--iam-assume-role", reader)
     assert ran.code == 5
-    assert statuses(ran.json)["provider"] == "failed"
-    assert OTHER in step(ran.json, "provider")["advice"][0]
+    assert statuses(ran.item)["provider"] == "failed"
+    assert OTHER in step(ran.item, "provider")["advice"][0]
 
 
 def test_a_chain_of_roles(stage: Stage, namespace: str, foreign: Any) -> None:
@@ -98,9 +98,9 @@ def test_a_chain_of_roles(stage: Stage, namespace: str, foreign: Any) -> None:
     closed = make_role(foreign, "closed", trusting(f"arn:aws:iam::{OTHER}:root"))
     ran = verify(stage, namespace, "--chain", second, "--call", "s3 list-buckets")
     assert ran.code == 0, ran.err
-    assert statuses(ran.json) == all_ok(chain="ok")
-    assert ":assumed-role/target/" in step(ran.json, "chain")["checks"][0]["text"]
+    assert statuses(ran.item) == all_ok(chain="ok")
+    assert ":assumed-role/target/" in step(ran.item, "chain")["checks"][0]["text"]
     ran = verify(stage, namespace, "--chain", closed, "--call", "s3 list-buckets")
     assert ran.code == 5
-    assert statuses(ran.json)["chain"] == "failed"
-    assert [item["status"] for item in ran.json["permissions"]] == ["not-checked"]
+    assert statuses(ran.item)["chain"] == "failed"
+    assert [item["status"] for item in ran.item["permissions"]] == ["not-checked"]

@@ -10,7 +10,7 @@ from tests.support.stage import ROLE_ARN, Json, Ran, Stage
 
 def verify_all(stage: Stage, namespace: str, *arguments: str, user: str = "admin") -> Ran:
     """Run `irsa verify -A` for a namespace: a real cluster also holds what other tests have left."""
-    return stage.irsa("verify", "-A", "-n", namespace, "-c", stage.cluster, "-q", *arguments, user=user)
+    return stage.irsa("verify", "--all", "-n", namespace, "-c", stage.cluster, "-q", *arguments, user=user)
 
 
 def second_account(stage: Stage, namespace: str, name: str, arn: str) -> str:
@@ -45,7 +45,7 @@ def test_each_is_judged_by_itself(stage: Stage, namespace: str) -> None:
         "junk": "failed",
         "reader": "verified",
     }
-    assert ran.json["summary"] == {"verified": 2, "failed": 2, "undetermined": 0}
+    assert ran.metadata["summary"] == {"verified": 2, "failed": 2, "undetermined": 0}
     assert stage.world() == before
 
 
@@ -55,7 +55,7 @@ def test_all_of_them_good_or_none_at_all(stage: Stage, namespace: str) -> None:
     make_binding(stage, namespace)
     ran = verify_all(stage, namespace, "-o", "yaml")
     assert ran.code == 0, ran.err
-    assert ran.yaml["summary"] == {"verified": 1, "failed": 0, "undetermined": 0}
+    assert ran.yaml["metadata"]["summary"] == {"verified": 1, "failed": 0, "undetermined": 0}
 
 
 def test_what_can_not_be_tried_is_not_called_good(stage: Stage, namespace: str) -> None:
@@ -63,7 +63,7 @@ def test_what_can_not_be_tried_is_not_called_good(stage: Stage, namespace: str) 
     user = stage.restricted((("list",), ("serviceaccounts",)))
     ran = verify_all(stage, namespace, "-o", "json", user=user)
     assert ran.code == 1, ran.err
-    assert ran.json["summary"] == {"verified": 0, "failed": 0, "undetermined": 1}
+    assert ran.metadata["summary"] == {"verified": 0, "failed": 0, "undetermined": 1}
 
 
 def test_a_namespace_that_is_not_there_is_refused(stage: Stage, namespace: str) -> None:
@@ -80,8 +80,8 @@ def test_who_may_not_list_is_told(stage: Stage, namespace: str) -> None:
     user = stage.restricted((("get",), ("serviceaccounts",)))
     ran = verify_all(stage, namespace, "-o", "json", user=user)
     assert ran.code == 1
-    assert ran.json["error"]["code"] == "Forbidden"
-    assert ran.json["items"] == []
+    assert ran.error["code"] == "Forbidden"
+    assert ran.items == []
 
 
 def test_what_they_share_is_read_once(stage: Stage, namespace: str) -> None:

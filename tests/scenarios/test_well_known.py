@@ -23,7 +23,7 @@ def test_well_known_policies_come_with_the_others(stage: Stage, namespace: str) 
     assert zones == ["arn:aws:route53:::hostedzone/Z1", "arn:aws:route53:::hostedzone/Z2"]
     assert f"KarpenterNodeRole-{stage.cluster}" in str(role["inline"]["karpenter"])
     before = stage.world()
-    assert stage.create_sa("app", namespace, *desired_states, "-o", "json").json["outcome"] == "unchanged"
+    assert stage.create_sa("app", namespace, *desired_states, "-o", "json").metadata["outcome"] == "unchanged"
     assert stage.world() == before
 
 

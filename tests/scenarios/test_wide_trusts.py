@@ -2,12 +2,10 @@
 
 import json
 
-import jsonschema
 import pytest
 
-from tests.docs.console import ROOT
 from tests.scenarios.foreign import admitting, issuer_of, make_role
-from tests.scenarios.test_apply import apply, config, entry
+from tests.scenarios.test_apply import apply, bindings, config, entry
 from tests.scenarios.updating import SNS
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
@@ -16,7 +14,6 @@ pytestmark = pytest.mark.parametrize("stage", ["sandbox"], indirect=True)
 
 NAME = "app"
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
-SCHEMA = json.loads((ROOT / "docs/reference/result.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(autouse=True)
@@ -30,12 +27,11 @@ def warned(document: Json) -> list[tuple[str, str]]:
 
 
 def result_of(ran: Ran) -> list[tuple[str, str]]:
-    """The warnings of a result that is as its schema says; each is said on standard error, too."""
-    jsonschema.validate(ran.json, SCHEMA)
-    for item in ran.json["warnings"]:
-        assert f"Warning: the trust policy of {item['role']} is wide ({item['severity']}: " in ran.err
+    """The warnings of a result; each is said on standard error, too."""
+    for item in ran.item["warnings"]:
+        assert f"Warning: the trust policy of {item['role']['arn']} is wide ({item['severity']}: " in ran.err
         assert item["reason"] in ran.err
-    return warned(ran.json)
+    return warned(ran.item)
 
 
 def without_audience(stage: Stage, namespace: str) -> Json:
@@ -67,13 +63,24 @@ def test_create_sa_says_whom_a_pattern_admits(
     assert "Warning:" not in stage.create_sa(NAME, namespace, *options, "-q").err
 
 
-def test_administrator_behind_a_pattern_is_worse(stage: Stage, namespace: str) -> None:
-    ran = stage.create_sa(
-        NAME, namespace, "--attach-policy-arn", ADMIN, "--subject-pattern", "*", "-o", "json"
-    )
-    assert ran.code == 0, ran.err
-    assert result_of(ran) == [("every-name", "high")]
-    assert "and behind it is AdministratorAccess" in ran.err
+def test_administrator_behind_a_pattern_is_refused_unless_it_is_allowed(stage: Stage, namespace: str) -> None:
+    options = ("--attach-policy-arn", ADMIN, "--subject-pattern", "*", "-o", "json")
+    before = stage.world()
+    for more in ((), ("--dry-run",)):
+        ran = stage.create_sa(NAME, namespace, *options, *more)
+        assert (ran.code, ran.error["code"]) == (4, "Refused")
+        assert "would be too wide" in ran.error["message"]
+        assert ran.error["details"][0].startswith("high every-name: statement 1 admits by")
+        assert "why: irsa audit --explain every-name" in ran.error["next"]
+        assert ran.error["next"][-1].endswith("--allow-wide-trust")
+    assert stage.world() == before
+    for words in (("--allow-wide-trust", "--dry-run"), ("--allow-wide-trust",), ()):
+        # What is there already is not made.
+        ran = stage.create_sa(NAME, namespace, *options, *words)
+        assert ran.code == 0, ran.err
+        assert result_of(ran) == [("every-name", "high")]
+        assert "and behind it is AdministratorAccess" in ran.err
+        assert "; irsa audit --explain every-name\n" in ran.err
     alone = stage.create_sa("alone", namespace, "--attach-policy-arn", ADMIN, "-o", "json")
     assert result_of(alone) == []
 
@@ -83,8 +90,8 @@ def test_what_is_refused_or_taken_back_has_no_warning(stage: Stage, namespace: s
     ran = stage.create_sa(
         NAME, namespace, "--attach-policy-arn", missing, "--subject-pattern", "*", "-o", "json"
     )
-    assert ran.code == 1
-    assert ran.json["warnings"] == []
+    assert (ran.code, ran.items) == (1, [])
+    assert "Warning" not in ran.err
 
 
 def test_a_role_that_is_only_used(stage: Stage, namespace: str, unique: str) -> None:
@@ -135,10 +142,37 @@ def test_apply_and_diff(stage: Stage, namespace: str, unique: str, more: tuple[s
         options = more if command == "apply" else ()
         ran = stage.irsa(command, "-f", "-", "-o", "json", *options, stdin=text)
         assert ran.code in (0, 6), ran.err
-        found = [one for item in ran.json["items"] for one in warned(item["result"])]
+        found = [one for item in ran.items for one in warned(item)]
         assert sorted(found) == expected
         assert ran.err.count("Warning: the trust policy of ") == len(expected)
     assert "Warning:" not in apply(stage, text, "-q", *more).err
+
+
+def test_apply_makes_no_wide_trust_unless_it_is_allowed(stage: Stage, namespace: str) -> None:
+    wide = entry("wide", namespace, subjects=[{"namespace": "*", "name": "wide"}])
+    text = bindings(stage, entry("tight", namespace), wide)
+    assert stage.irsa("diff", "-f", "-", stdin=text).code == 4
+    ran = apply(stage, text, "--atomic", "-o", "json")
+    assert ran.code == 4
+    assert "every-namespace" in ran.out
+    ran = apply(stage, text, "-o", "json")
+    assert ran.code == 4
+    assert ran.of(namespace, "tight")["outcome"] == "committed"
+    refused = ran.of(namespace, "wide")
+    assert refused["outcome"] == "refused"
+    error = ran.error_of(refused)
+    assert error["details"][0].startswith("high every-namespace: ")
+    assert error["next"][-1] == "if it has to be so: run this again with --allow-wide-trust"
+    assert stage.irsa("diff", "-f", "-", "--allow-wide-trust", stdin=text).code == 6
+    ran = apply(stage, text, "-o", "json", "--allow-wide-trust")
+    assert ran.code == 0, ran.err
+    assert warned(ran.of(namespace, "wide")) == [("every-namespace", "high")]
+    # A change of something else, and no change, need not be allowed again.
+    changed = bindings(stage, entry("tight", namespace), {**wide, "description": "x"})
+    for again in (changed, changed):
+        ran = apply(stage, again, "-o", "json")
+        assert ran.code == 0, ran.err
+        assert warned(ran.of(namespace, "wide")) == [("every-namespace", "high")]
 
 
 def test_update_sa(stage: Stage, namespace: str) -> None:
@@ -148,7 +182,11 @@ def test_update_sa(stage: Stage, namespace: str) -> None:
     assert result_of(stage.irsa("update-sa", *where, "--attach-policy-arn", SNS, "--dry-run")) == expected
     assert result_of(stage.irsa("update-sa", *where, "--attach-policy-arn", SNS)) == expected
     worse = [("every-name", "high")]
-    assert result_of(stage.irsa("update-sa", *where, "--attach-policy-arn", ADMIN)) == worse
+    admin = ("--attach-policy-arn", ADMIN)
+    refused = stage.irsa("update-sa", *where, *admin)
+    assert (refused.code, refused.error["details"][0][:17]) == (4, "high every-name: ")
+    assert stage.irsa("update-sa", *where, *admin, "--dry-run").code == 4
+    assert result_of(stage.irsa("update-sa", *where, *admin, "--allow-wide-trust")) == worse
     assert result_of(stage.irsa("update-sa", *where, "--detach-policy-arn", ADMIN)) == expected
 
 
@@ -160,18 +198,20 @@ def test_adopt_and_what_reads(stage: Stage, namespace: str, unique: str) -> None
     assert ran.code == 0, ran.err
     assert result_of(ran) == [("every-namespace", "high")]
 
-    listed = stage.irsa("get-sa", *where, "-o", "json").json["items"][0]
+    listed = stage.irsa("get-sa", *where, "-o", "json").items[0]
     assert listed["status"] == "ok"
     assert warned(listed) == [("every-namespace", "high")]
     for form in ("text", "wide"):
         row = stage.irsa("get-sa", *where, "-o", form).out.splitlines()[1]
-        assert "   ok: wide: high: statement 1 admits by 'system:serviceaccount:*:app'" in row
+        text = "   ok: wide: high every-namespace: statement 1 admits by 'system:serviceaccount:*:app'"
+        assert text in row
 
     described = stage.irsa("describe-sa", *where)
     head, _, rest = described.out.partition("Warnings\n")
     assert ": ok, and its trust policy is wide" in head
     assert "  high           statement 1 admits by" in rest
-    assert warned(stage.irsa("describe-sa", *where, "-o", "json").json) == [("every-namespace", "high")]
+    assert "irsa audit --explain every-namespace" in rest
+    assert warned(stage.irsa("describe-sa", *where, "-o", "json").item) == [("every-namespace", "high")]
 
     stage.iam().put_role_policy(
         RoleName=unique,
@@ -180,13 +220,21 @@ def test_adopt_and_what_reads(stage: Stage, namespace: str, unique: str) -> None
             {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}}
         ),
     )
+    verified = stage.irsa("verify", *where, "-o", "json")
+    assert (verified.code, verified.item["outcome"]) == (0, "verified")
+    assert warned(verified.item) == [("every-namespace", "high")]
+    for options in (where, ("-A", "-c", stage.cluster)):
+        lines = stage.irsa("verify", *options).out
+        assert "Warning: the trust policy of" in lines
+        assert "irsa audit --explain every-namespace" in lines
+
     diagnosed = stage.irsa("doctor", *where, "-o", "json")
-    (hint,) = [item for item in diagnosed.json["findings"] if item["id"] == "role-wide-trust"]
-    assert hint["verdict"] == "can't tell"
-    assert "critical: statement 1" in hint["text"]
+    (hint,) = [item for item in diagnosed.item["findings"] if item["id"] == "role-wide-trust"]
+    assert hint["verdict"] == "unknown"
+    assert "critical every-namespace: statement 1" in hint["text"]
     assert "iam:* by the policy all" in hint["text"]
     # A hint is no problem; that nothing is wrong is not said either, as no pod was seen.
-    assert (diagnosed.json["serviceAccount"]["verdict"], diagnosed.code) == ("can't tell", 1)
+    assert (diagnosed.item["verdict"], diagnosed.code) == ("unknown", 1)
 
 
 def test_what_is_tight_is_called_ok(stage: Stage, namespace: str) -> None:
@@ -194,5 +242,6 @@ def test_what_is_tight_is_called_ok(stage: Stage, namespace: str) -> None:
     where = (NAME, "-n", namespace, "-c", stage.cluster)
     assert stage.irsa("get-sa", *where).out.splitlines()[1].endswith("   ok")
     assert "wide" not in stage.irsa("describe-sa", *where).out
-    findings = stage.irsa("doctor", *where, "-o", "json").json["findings"]
+    assert "wide" not in stage.irsa("verify", *where).out
+    findings = stage.irsa("doctor", *where, "-o", "json").item["findings"]
     assert [item["verdict"] for item in findings if item["id"] == "role-wide-trust"] == ["ok"]

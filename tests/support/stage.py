@@ -3,23 +3,22 @@
 Scenarios judge by `world()`: everything that irsa could leave behind, before and after.
 """
 
-import json
 import os
 import signal
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
-import yaml
 
 from irsa_cli.sandbox import Rule, Sandbox
 from tests.faults.zygote import Process
 from tests.support import forks
 from tests.support.foreign import Foreign
 from tests.support.kubeclient import Answer, KubeClient
+from tests.support.ran import Ran as Ran
+from tests.support.ran import promised
 
 Json = dict[str, Any]
 ROLE_ARN = "eks.amazonaws.com/role-arn"
@@ -30,27 +29,6 @@ LOCK_SECONDS = "4"
 VERBS = ("get", "list", "create", "update", "delete")
 NO_LOCK = {"IRSA_LOCK": "0"}
 EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a run of irsa ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Json:
-        """The document on standard output."""
-        document: Json = json.loads(self.out)
-        return document
-
-    @property
-    def yaml(self) -> Json:
-        """The document on standard output."""
-        document: Json = yaml.safe_load(self.out)
-        return document
 
 
 class Stage:
@@ -119,7 +97,7 @@ class Stage:
             assert process.ended.wait(120), bytes(process.err).decode()
         out, err = (bytes(stream).decode() for stream in (process.out, process.err))
         assert "Traceback" not in err, err
-        return Ran(process.code, out, err)
+        return promised(Ran(process.code, out, err), arguments)
 
     def signal(self, number: int) -> None:
         """Send a signal to the run that is under way (from a fault's callback)."""

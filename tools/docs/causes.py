@@ -38,21 +38,21 @@ Each check ends with one of three verdicts:
 
 - `ok`: this is not it.
 - `problem`: this is wrong. The evidence shows what is there and what should be; `to fix` is a command to
-  paste (or, where only a person can decide, the one that shows or opens what is wrong).
-- `can't tell`: what it needs is not there or could not be read, and the reason is said. That something can't
-  be told is no problem: the exit code is 5 when there is a problem. It is 1 when there is none, but
-  ServiceAccount, role, trust policy or provider could not be looked at (`service-account-missing`,
+  paste. Where only a person can decide, it is the command that shows or opens what is wrong.
+- `unknown`: what it needs is not there or could not be read, and the output says why. What is not
+  known is no problem: the exit code is 5 when there is a problem. It is 1 when there is none, but
+  ServiceAccount, role, trust policy or provider could not be checked (`service-account-missing`,
   `role-missing`, `trust-*`, `provider-audience`; of an EKS Pod Identity association `pod-identity-trust` and
   `pod-identity-target`), no running pod with this identity was seen (`pod-unseen`), or something that was
-  seen may well be what is wrong: a setting of a container (`pod-profile`, `pod-credentials-file`,
+  seen may be what is wrong: a setting of a container (`pod-profile`, `pod-credentials-file`,
   `sts-global-endpoint`, `pod-role-twice`), what STS has answered (`sts-refused`, `sts-region`,
   `token-malformed`) or was never asked (`sts-never-asked`), pods that the application made on `default`
   (`pod-service-account`). Else it is 0, and the last line names what to look at if the application fails.
 
-Problems are shown by weight, the most probable one first. A check that depends on another says "can't tell"
+Problems are shown by weight, the most probable one first. A check that depends on another says "unknown"
 until that one is in order: where there is no role, nothing is said of its trust policy.
 
-## What is not looked at
+## What is not checked
 
 - Policies of the organization (SCPs, RCPs): they can't be read from a member account.
 - What the application does with its credentials: another role that it assumes, an SDK that is told to use
@@ -64,7 +64,7 @@ until that one is in order: where there is no role, nothing is said of its trust
 - The inside of pods: what is in the token's file.
 - The network: DNS, routes, and what a sidecar lets out. NetworkPolicies are read, and give a hint only:
   whether the cluster's network enforces them can't be seen.
-- Of EKS Pod Identity: what its agent says. That it runs on the nodes of the pods is looked at.
+- Of EKS Pod Identity: what its agent says. Whether it runs on the nodes of the pods is checked.
 - Pods that could not be created beside some that run with this identity (a rollout that hangs), unless a
   whole namespace is asked for (`-n` without a name).
 
@@ -86,10 +86,10 @@ the sandbox, the whole command is run on it, and a test fails when a score gets 
 
 - `exact`: the first problem is the confirmed cause.
 - `among others`: it is a problem, and another one is named before it.
-- `hint`: no problem, and the cause is named under "can't tell" (and is not for a binding that works).
-- `can't tell`: no problem; what could not be seen is said, and the exit code is not 0.
-- `not looked at`: exit code 0, since the pod gets its role; what fails is its application, its permissions or
-  another role, which doctor [does not look at](#what-is-not-looked-at).
+- `hint`: no problem, and the cause is named under "unknown" (and is not for a binding that works).
+- `unknown`: no problem; what could not be seen is said, and the exit code is not 0.
+- `not checked`: exit code 0, since the pod gets its role; what fails is its application, its permissions or
+  another role, which doctor [does not check](#what-is-not-checked).
 - `missed`: exit code 0, and nothing leads to the cause.
 - `false`: something else is called a problem.
 """
@@ -151,7 +151,7 @@ def _section(cause: Cause) -> str:
         f"{cause.title} (weight {cause.weight})",
         "",
         f"- Symptom: {_text(cause.symptom)}",
-        f"- Looked at: {_text(cause.looks_at)}",
+        f"- Checks: {_text(cause.looks_at)}",
         f"- Remedy: {_text(cause.remedy)}",
         f"- Source: <{cause.source}>",
         "",

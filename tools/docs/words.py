@@ -1,7 +1,9 @@
-"""Refuse words that the glossary has replaced, in the documentation and in the help of all commands.
+"""Refuse words that the glossary has replaced: in the documentation, the help of all commands, and messages.
 
     python tools/docs/words.py          lists them all, also where they are still allowed
     python tools/docs/words.py --check  fails for one outside of `NOT_YET`, and for a name there that is done
+
+Messages and errors are the texts in the program's modules that are no docstrings.
 
 The words, and what stands for them, are in docs/reference/glossary.md, which lists the same ones. Code is not
 looked at: neither blocks nor words in backquotes, so that output and names of JSON fields can be quoted.
@@ -9,6 +11,7 @@ looked at: neither blocks nor words in backquotes, so that output and names of J
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -62,32 +65,7 @@ OLD = (
     Old("besides", "also, in addition", r"\bbesides\b(?! the\b)"),
 )
 
-NOT_YET = frozenset(
-    {
-        "CONTRIBUTING.md",
-        "docs/explanation/architecture.md",
-        "docs/explanation/reliability.md",
-        "docs/explanation/transaction.md",
-        "docs/how-to/ci.md",
-        "docs/how-to/permissions.md",
-        "docs/reference/causes.md",
-        "docs/reference/commands.md",
-        "docs/reference/exit-codes.md",
-        "docs/reference/json-output.md",
-        "docs/reference/names-and-tags.md",
-        "docs/reference/well-known-policies.md",
-        "irsa adopt --help",
-        "irsa apply --help",
-        "irsa delete-sa --help",
-        "irsa diff --help",
-        "irsa disassociate-oidc --help",
-        "irsa doctor --help",
-        "irsa get-sa --help",
-        "irsa recover --help",
-        "irsa update-sa --help",
-        "irsa verify --help",
-    }
-)
+NOT_YET: frozenset[str] = frozenset()
 """Where old words still are. This only gets shorter: take a name off when its text is done."""
 
 
@@ -105,10 +83,35 @@ class Found:
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """The name and text of each page, and of each command's help (`irsa apply --help`)."""
+    """The name and text of each page, each command's help (`irsa apply --help`), each module's messages."""
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
     yield from _help(irsa, click.Context(irsa, info_name="irsa", **irsa.context_settings))
+    for path in sorted((ROOT / "irsa_cli").rglob("*.py")):
+        yield path.relative_to(ROOT).as_posix(), messages(path.read_text(encoding="utf-8"))
+
+
+NAMES = ("(groundwork)",)
+"""Names that the program gives, and that are words by accident."""
+
+
+def messages(source: str) -> str:
+    """The texts of a module that are no docstrings, each in its first line; `X` is what is put in."""
+    tree = ast.parse(source)
+    said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    inside = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    lines = [""] * (source.count("\n") + 1)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "X" for part in node.values)
+            text = "".join(map(str, parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in said | inside:
+            text = node.value
+        else:
+            continue
+        if text not in NAMES:
+            lines[node.lineno - 1] += f" . {' '.join(text.split())}"
+    return "\n".join(lines)
 
 
 def _help(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:

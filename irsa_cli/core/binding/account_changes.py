@@ -22,7 +22,7 @@ def patch(
     """Sets the keys that have another value, removes those whose value is None; empty when all agree.
 
     Bound to the object that was read, by uid and resourceVersion. What is written of the webhook's
-    annotations is marked as irsa's; one that has the desired value already is whose it was.
+    annotations is marked as managed by irsa; one that has the desired value already is whose it was.
     """
     differing = {key: value for key, value in annotations.items() if account.annotations.get(key) != value}
     marked = with_marks(differing)

@@ -134,8 +134,8 @@ def notes(desired: DesiredState, current: CurrentState) -> list[str]:
     if not found.is_known:
         why = "; ".join(found.outlook.conditions)
         said.append(
-            f"whether the trust policy of {desired.role_arn} admits {desired.identity.subject} can't be known"
-            f" from here: {why} (--verify asks STS)"
+            f"it is not known from here whether the trust policy of {desired.role_arn} admits"
+            f" {desired.identity.subject}: {why} (--verify asks STS)"
         )
     if found.added is not None and desired.force:
         said += [f"{item.text}: void, as --force adds a statement without that" for item in found.voids]

@@ -78,7 +78,7 @@ def check_ours(pair: Pairing, sharers: Sequence[str]) -> None:
         raise Refused(
             f"role {pair.role_arn} is not irsa's",
             reason=f"it has no tags {CLUSTER_TAG} and {SERVICE_ACCOUNT_TAG}",
-            next_steps=(f"{_irsa('adopt', pair)}  # takes it over as it is",),
+            next_steps=(f"{_irsa('adopt', pair)}  # adopts it as it is",),
         )
     if who is Belongs.OTHERS:
         raise theirs(pair, state)
@@ -114,7 +114,7 @@ def theirs(pair: Pairing, state: RoleState) -> Refused:
     """The error for a role that irsa manages for another ServiceAccount or cluster."""
     wanted = tags_of(pair)
     return Refused(
-        f"role {pair.role_arn} is irsa's, for another ServiceAccount",
+        f"role {pair.role_arn} is managed by irsa, for another ServiceAccount",
         details=[
             f"tag {key}: is {state.tags.get(key, 'not there')}, wanted {value}"
             for key, value in wanted.items()

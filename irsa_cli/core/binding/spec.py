@@ -92,6 +92,8 @@ class Options:
     force: bool = False
     """Whether a statement may be written that makes a restriction of one that is there worthless."""
     associate: bool = False
+    allow_wide_trust: bool = False
+    """Whether the trust policy may get as wide as is refused otherwise."""
     gated: bool = False
     """Whether the token is proven to be accepted before the ServiceAccount gets its annotation."""
 
@@ -185,6 +187,8 @@ class CurrentState:
     role: CurrentRole | None
     service_account: CurrentServiceAccount | None
     namespace_exists: bool = True
+    similar_namespaces: tuple[str, ...] = ()
+    """Where it does not exist: those whose names are like its own, as far as they can be listed."""
     role_unreadable: str = ""
     bound_role: CurrentRole | None = None
     """The role that the ServiceAccount has, where that is another one than is desired, and can be read."""
@@ -219,7 +223,7 @@ NOT_IN_DIGEST: Mapping[str, str] = {
     "role_arn": "it is the role that bears the digest; an annotation tells it, too",
     "subject_pattern": "the trust policy tells it",
     **dict.fromkeys(
-        ("create_namespace", "override", "update_trust", "force", "associate", "gated"),
+        ("create_namespace", "override", "update_trust", "force", "associate", "allow_wide_trust", "gated"),
         "how far the run may go is no part of what it makes",
     ),
 }

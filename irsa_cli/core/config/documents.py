@@ -58,6 +58,14 @@ def parse(text: str, source: str, read: ReadFile = _no_files) -> list[Config]:
     return configs
 
 
+def parse_document(node: Node, source: str, read: ReadFile = _no_files) -> Config:
+    """The configuration of one document; raises `InvalidInput` with every problem and its place."""
+    reader = Reader(source)
+    config = _config(reader, node, read)
+    reader.finish()
+    return config
+
+
 @dataclass(frozen=True)
 class _Metadata:
     """What `metadata` says of the cluster."""

@@ -9,12 +9,20 @@ from dataclasses import dataclass
 
 from yaml import MappingNode
 
+from irsa_cli.core.config.audit_ignores import AuditIgnore, read_audit
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Reader
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 
-_FIELDS = ("permissionsBoundary", "requirePermissionsBoundary", "lock", "lockNamespace", "lockTimeout")
+_FIELDS = (
+    "permissionsBoundary",
+    "requirePermissionsBoundary",
+    "lock",
+    "lockNamespace",
+    "lockTimeout",
+    "audit",
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class Project:
     lock_namespace: str = ""
     lock_timeout: float | None = None
     """Seconds that a run waits for a lock; None where the file does not say."""
+    ignores: tuple[AuditIgnore, ...] = ()
+    """Risks that are accepted."""
 
 
 def _lock_timeout(seconds: int) -> int:
@@ -45,6 +55,7 @@ def parse_project(text: str, source: str) -> Project:
         reader.problem(node, "one document is expected")
     boundary, required, lock, namespace = "", False, True, ""
     timeout: float | None = None
+    ignores: tuple[AuditIgnore, ...] = ()
     for node in documents[:1]:
         if not isinstance(node, MappingNode):
             reader.problem(node, f"expected a mapping with {', '.join(_FIELDS)}")
@@ -59,6 +70,8 @@ def parse_project(text: str, source: str) -> Project:
         if "lockNamespace" in fields:
             namespace = reader.text(fields["lockNamespace"], names.namespace) or ""
         if "lockTimeout" in fields:
-            timeout = reader.whole_number(fields["lockTimeout"], _lock_timeout)
+            timeout = reader.duration(fields["lockTimeout"], _lock_timeout)
+        if "audit" in fields:
+            ignores = read_audit(reader, fields["audit"])
     reader.finish()
-    return Project(source, boundary, required, lock, namespace, timeout)
+    return Project(source, boundary, required, lock, namespace, timeout, ignores)

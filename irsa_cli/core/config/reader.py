@@ -25,6 +25,7 @@ from irsa_cli.core.config.nodes import (
     where,
 )
 from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.limits import seconds_of
 from irsa_cli.core.values.nearest import did_you_mean
 from irsa_cli.core.values.placeholders import UNFILLED, placeholder
 
@@ -117,6 +118,14 @@ class Reader:
             self.problem(node, f"expected a whole number in decimal digits, not '{text_of(node)}'")
             return None
         return self.checked(node, rule, number)
+
+    def duration(self, node: Node, rule: Callable[[int], int]) -> int | None:
+        """Whole seconds: a number, or a duration such as `5m`."""
+        text = text_of(node) if isinstance(node, ScalarNode) else ""
+        seconds = seconds_of(text) if text.endswith(("h", "m", "s")) else None
+        if seconds is None or seconds != int(seconds):
+            return self.whole_number(node, rule)
+        return self.checked(node, rule, int(seconds))
 
     def items(self, node: Node, what: str) -> list[Node]:
         """The elements of a list."""

@@ -1,11 +1,12 @@
 """What all causes together say of one observation: problems first, the most probable one at the top.
 
 The causes are in `irsa_cli.core.doctor.causes`; how a diagnosis is printed is `irsa_cli.cli.doctor`'s
-business. docs/reference/diagnosis.schema.json describes the JSON, and is a promise to scripts.
+business. docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,9 +19,9 @@ from irsa_cli.core.doctor.finding import Finding, Group, Verdict
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
-from irsa_cli.core.results.result import API_VERSION, cluster_json, error_json
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode, IrsaError
+from irsa_cli.core.values.errors import ExitCode
 
 _GIVES_IDENTITY = (Group.SERVICE_ACCOUNT, Group.WEBHOOK, Group.PODS)
 """What has to be in order for a pod to run with the identity."""
@@ -102,30 +103,49 @@ class Diagnosis:
     @property
     def exit_code(self) -> int:
         """5 when something is wrong, else 1 when something that decides can't be told, else 0."""
-        if self.signal:
-            return 128 + self.signal
-        if self.error is not None:
-            return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
+        if self.signal or self.error is not None:
+            return exit_code_of(self.error, self.signal)
         if self.problems:
             return ExitCode.UNVERIFIED
         return ExitCode.DONE if self.is_complete else ExitCode.FAILED
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def verdict(self) -> Verdict:
+        """What is to be said of all of it."""
+        if self.problems:
+            return Verdict.PROBLEM
+        return Verdict.OK if self.error is None and self.is_complete else Verdict.UNKNOWN
+
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
+        items = [self._cluster_json(), *map(_account_json, self.accounts)]
+        if self.account is not None:
+            items = [{**_account_json(self.account), "findings": [*map(finding_json, self.findings)]}]
+        if self.error is not None:
+            items = []
+        found = Counter(item["verdict"] for item in items)
+        return Envelope(
+            DocumentKind.DIAGNOSES,
+            self.verdict,
+            self.exit_code,
+            self.cluster,
+            items,
+            {verdict.value: found[verdict.value] for verdict in _VERDICTS},
+            self.notes,
+            whole(self.error),
+            {"complete": self.error is None and self.is_complete},
+        )
+
+    def _cluster_json(self) -> dict[str, Any]:
+        """What concerns the cluster, as an item that is about no ServiceAccount."""
+        verdict = Verdict.UNKNOWN if self.undecided else Verdict.OK
+        if having(self.findings, Verdict.PROBLEM):
+            verdict = Verdict.PROBLEM
         return {
-            "apiVersion": API_VERSION,
-            "kind": "Diagnosis",
-            "exitCode": int(self.exit_code),
-            "cluster": None if self.cluster is None else cluster_json(self.cluster),
-            "serviceAccount": None if self.account is None else _account_json(self.account),
+            "serviceAccount": None,
+            "role": None,
+            "verdict": verdict.value,
             "findings": [finding_json(item) for item in self.findings],
-            "serviceAccounts": [
-                {**_account_json(item), "findings": [finding_json(found) for found in item.findings]}
-                for item in self.accounts
-            ],
-            "complete": self.is_complete,
-            "notes": list(self.notes),
-            "error": None if self.error is None else error_json(self.error),
         }
 
 
@@ -202,7 +222,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict.value,
         "weight": finding.cause.weight,
         "title": finding.cause.title,
-        "lookedAt": finding.cause.looks_at,
+        "checked": finding.cause.looks_at,
         "text": judgement.text,
         "hint": judgement.hints,
         "evidence": [{"name": name, "value": value} for name, value in judgement.evidence],
@@ -214,25 +234,16 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 def _account_json(account: Examined) -> dict[str, Any]:
     return {
-        "namespace": account.namespace,
-        "name": account.name,
-        "roleArn": account.role_arn,
+        "serviceAccount": {"namespace": account.namespace, "name": account.name},
+        "role": None if account.role_arn is None else {"arn": account.role_arn},
         "verdict": account.verdict.value,
+        "findings": [finding_json(item) for item in account.findings],
     }
 
 
-def cause_json(cause: Cause) -> dict[str, Any]:
-    """A cause as `--explain -o json` shows it."""
-    return {"apiVersion": API_VERSION, "kind": "Cause", **_cause_json(cause)}
-
-
-def causes_json(causes: Iterable[Cause]) -> dict[str, Any]:
-    """Causes as `--explain all -o json` shows them."""
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "CauseList",
-        "items": [_cause_json(item) for item in causes],
-    }
+def causes_envelope(causes: Iterable[Cause]) -> Envelope:
+    """The document that `--explain` prints with `-o json` and `-o yaml`."""
+    return Envelope(DocumentKind.CAUSES, ReadOutcome.OK, items=[_cause_json(item) for item in causes])
 
 
 def _cause_json(cause: Cause) -> dict[str, Any]:
@@ -242,7 +253,7 @@ def _cause_json(cause: Cause) -> dict[str, Any]:
         "weight": cause.weight,
         "title": cause.title,
         "symptom": cause.symptom,
-        "lookedAt": cause.looks_at,
+        "checked": cause.looks_at,
         "remedy": cause.remedy,
         "source": cause.source,
     }

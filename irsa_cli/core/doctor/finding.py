@@ -19,7 +19,7 @@ class Verdict(str, Enum):
 
     OK = "ok"
     PROBLEM = "problem"
-    UNKNOWN = "can't tell"
+    UNKNOWN = "unknown"
 
 
 class Group(str, Enum):

@@ -19,11 +19,11 @@ from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, SERVICE_ACCOUNT_TAG, ProviderState
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.power import power
 from irsa_cli.core.policies.web_identity import REQUESTED_REGION, WebIdentity, region_called
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
-from irsa_cli.core.trust.wide_trust import WideTrust
-from irsa_cli.core.trust.width import wide_trusts
+from irsa_cli.core.trust.rules.judge import wide_trusts
+from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import Arn, role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
@@ -116,7 +116,7 @@ class ListedBinding:
     explanation: Explanation | None = None
     next_steps: tuple[str, ...] = ()
     """What ends it, where a run or a deletion is under way, or was interrupted."""
-    wide: tuple[WideTrust, ...] = ()
+    wide: tuple[Risk, ...] = ()
     """What in the trust policy lets in more than was named."""
 
     @property
@@ -228,7 +228,7 @@ def binding_of(
     return replace(found, next_steps=life.next_steps(_options(cluster)))
 
 
-def _wide(cluster: Cluster, role: ReadRole) -> tuple[WideTrust, ...]:
+def _wide(cluster: Cluster, role: ReadRole) -> tuple[Risk, ...]:
     if not isinstance(role, BoundRole):
         return ()
     account = [*role.arn.split(":"), "", "", "", "", ""][4] or cluster.account

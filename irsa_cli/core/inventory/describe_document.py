@@ -1,12 +1,12 @@
 """What `irsa describe-sa` says: one binding with all that is around it, as one document.
 
 How it looks as text is in `irsa_cli.cli.describe_sa_render`.
-docs/reference/bindings.schema.json describes the JSON, and is a promise to scripts.
+docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.doctor.facts import Association
@@ -14,19 +14,20 @@ from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider
 from irsa_cli.core.inventory.list_document import (
     account_json,
     binding_json,
-    cluster_or_none,
+    bindings_envelope,
+    policy_json,
     role_json,
     time_json,
 )
+from irsa_cli.core.inventory.rbac.report import InKubernetes
 from irsa_cli.core.inventory.restarts import PodIdentity, restart_commands
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState, RoleState
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.results.result import API_VERSION, error_json
+from irsa_cli.core.results.envelope import Envelope, exit_code_of
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode, IrsaError
 from irsa_cli.core.values.reach import PLAIN, Reach
 
 
@@ -40,13 +41,9 @@ class Policy:
 
     def to_json(self) -> dict[str, Any]:
         """The policy as `-o json` shows it."""
-        unreadable = isinstance(self.document, Unreadable)
-        return {
-            "name": self.name,
-            "arn": self.arn or None,
-            "document": None if unreadable else self.document,
-            "unreadable": self.document.why if isinstance(self.document, Unreadable) else None,
-        }
+        if isinstance(self.document, Unreadable):
+            return policy_json(self.name, self.arn, unreadable=self.document.why)
+        return policy_json(self.name, self.arn, self.document)
 
 
 @dataclass(frozen=True)
@@ -67,6 +64,8 @@ class Description:
     boundary: Policy | None = None
     pods: tuple[PodIdentity, ...] | Unreadable = ()
     association: Association | Unreadable | None = None
+    kubernetes: InKubernetes = field(default_factory=InKubernetes)
+    """What it may do in its cluster, and who may become it."""
     reach: Reach = PLAIN
     """How commands to paste reach the same cluster."""
 
@@ -99,10 +98,12 @@ class Description:
             for policy in documents
             if isinstance(policy.document, Unreadable)
         ]
+        if unseen := self.kubernetes.unseen:
+            hidden.append(f"what it may do in Kubernetes, or who may become it: {'; '.join(unseen)}")
         return tuple(dict.fromkeys(hidden))
 
     def to_json(self) -> dict[str, Any]:
-        """The part of the document that is there when the ServiceAccount is."""
+        """The binding as an item of a `BindingList`."""
         account, injection = self.account, self.injection
         return {
             **binding_json(self.binding),
@@ -119,6 +120,7 @@ class Description:
             "provider": self._provider_json(),
             "pods": None if isinstance(self.pods, Unreadable) else [pod_json(item) for item in self.pods],
             "restart": list(self.restart),
+            "kubernetes": self.kubernetes.to_json(),
         }
 
     def _role_json(self) -> dict[str, Any]:
@@ -168,21 +170,16 @@ class Described:
     @property
     def exit_code(self) -> int:
         """0 whatever is wrong with the binding; it is described all the same."""
-        if self.signal:
-            return 128 + self.signal
-        if self.error is not None:
-            return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
-        return ExitCode.DONE
+        return exit_code_of(self.error, self.signal)
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
         found = self.found
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "Binding",
-            "exitCode": int(self.exit_code),
-            "cluster": cluster_or_none(found.cluster if found else None),
-            **(found.to_json() if found else {}),
-            "notes": list(found.notes) if found else [],
-            "error": None if self.error is None else error_json(self.error),
-        }
+        return bindings_envelope(
+            found.cluster if found else None,
+            [found.binding] if found else [],
+            [found.to_json()] if found else [],
+            found.notes if found else (),
+            self.error,
+            self.exit_code,
+        )

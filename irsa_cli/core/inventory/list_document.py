@@ -1,19 +1,21 @@
 """What `irsa get-sa` says: a list of bindings as one document.
 
 How it looks as text is in `irsa_cli.cli.get_sa_render`.
-docs/reference/bindings.schema.json describes the JSON, and is a promise to scripts.
+docs/reference/output.schema.json describes the JSON, and is a promise to scripts.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from irsa_cli.core.inventory.bindings import Bindings, BindingStatus, BoundRole, ListedBinding
-from irsa_cli.core.results.result import API_VERSION, cluster_json, error_json
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode, IrsaError
 from irsa_cli.core.verification.report import statement_json
 
 
@@ -38,33 +40,38 @@ class BindingList:
     @property
     def exit_code(self) -> int:
         """0 whatever is wrong with a binding: a list that could be made is no failure."""
-        if self.signal:
-            return 128 + self.signal
-        if self.error is not None:
-            return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
-        return ExitCode.DONE
+        return exit_code_of(self.error, self.signal)
 
     def count(self, status: BindingStatus) -> int:
         """How many have this status."""
         return sum(item.status is status for item in self.items)
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "BindingList",
-            "exitCode": int(self.exit_code),
-            "cluster": cluster_or_none(self.found.cluster if self.found else None),
-            "summary": {status.value: self.count(status) for status in BindingStatus},
-            "items": [binding_json(item) for item in self.items],
-            "notes": list(self.notes),
-            "error": None if self.error is None else error_json(self.error),
-        }
+        return bindings_envelope(
+            self.found.cluster if self.found else None,
+            self.items,
+            [binding_json(item) for item in self.items],
+            self.notes,
+            self.error,
+            self.exit_code,
+        )
 
 
-def cluster_or_none(cluster: Cluster | None) -> dict[str, str] | None:
-    """A cluster as `-o json` shows it, null before it is known."""
-    return None if cluster is None else cluster_json(cluster)
+def bindings_envelope(
+    cluster: Cluster | None,
+    bindings: Sequence[ListedBinding],
+    items: Sequence[Mapping[str, Any]],
+    notes: Sequence[str],
+    error: Exception | None,
+    exit_code: int,
+) -> Envelope:
+    """The document about bindings, of which `items` are what is shown."""
+    found = Counter(item.status for item in bindings)
+    summary = {status.value: found[status] for status in BindingStatus}
+    return Envelope(
+        DocumentKind.BINDINGS, ReadOutcome.of(error), exit_code, cluster, items, summary, notes, whole(error)
+    )
 
 
 def binding_json(item: ListedBinding) -> dict[str, Any]:
@@ -101,7 +108,8 @@ def role_json(item: ListedBinding) -> dict[str, Any]:
     if not isinstance(role, BoundRole):
         missing = False if role is None else None
         return {"arn": item.role_arn, "exists": missing, "madeBy": item.role_maker, **_NOTHING}
-    policies = {"attached": list(role.attached), "inline": list(role.inline)}
+    policies = [policy_json(arn.rsplit("/", 1)[-1], arn) for arn in role.attached]
+    policies += [policy_json(name) for name in role.inline]
     return {
         # The annotation may name another one than is there.
         "arn": role.arn,
@@ -110,9 +118,18 @@ def role_json(item: ListedBinding) -> dict[str, Any]:
         "created": time_json(role.created),
         "lastUsed": time_json(role.last_used),
         "policies": None if role.hidden else policies,
-        "permissionsBoundary": role.boundary or None,
+        "permissionsBoundary": policy_json(role.boundary.rsplit("/", 1)[-1], role.boundary)
+        if role.boundary
+        else None,
         "tags": dict(role.tags),
     }
+
+
+def policy_json(
+    name: str, arn: str = "", document: Document | None = None, unreadable: str = ""
+) -> dict[str, Any]:
+    """A policy of a role as `-o json` shows it; `arn` is empty for an inline one."""
+    return {"name": name, "arn": arn or None, "document": document, "unreadable": unreadable or None}
 
 
 _NOTHING: dict[str, Any] = {

@@ -33,7 +33,7 @@ def check_note(annotations: Mapping[str, str], namespace: str, name: str) -> Non
     raise Refused(
         f"the annotation {KEYS_ANNOTATION} of ServiceAccount {namespace}/{name} can't be understood",
         reason="another version of irsa, or somebody else, wrote it: which labels and annotations a file had"
-        " set can't be known",
+        " set is not known",
         next_steps=(
             "run this with the irsa that wrote it",
             f"or, to keep what is there from now on: kubectl annotate {account} {KEYS_ANNOTATION}-",

@@ -111,7 +111,7 @@ class Lifecycle:
         namespace, _, name = map(shlex.quote, self.account.partition("/"))
         delete = f"irsa delete-sa {name} -n {namespace} {options}"
         if self.stage is Stage.DELETING:
-            return (f"{delete}  # goes on with the deletion",)
+            return (f"{delete}  # continues the deletion",)
         return (f"{delete}  # deletes it, as soon as its run can't be at work any more",)
 
 

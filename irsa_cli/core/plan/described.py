@@ -62,7 +62,7 @@ def as_statement(change: Transition) -> str:
 def as_takeover(change: Transition) -> str:
     """An object that gets this run's mark, and whose mark it had."""
     owner = change.before.transaction if isinstance(change.before, OwnerState) else ""
-    return f"{change.target[0].rpartition(_PROVIDERS)[2]} taken over from {owner or 'this run'}"
+    return f"{change.target[0].rpartition(_PROVIDERS)[2]} claimed from {owner or 'this run'}"
 
 
 def as_stage_of_life(change: Transition) -> str:
@@ -88,5 +88,5 @@ def as_account(change: Transition) -> str:
     if ROLE_ARN_ANNOTATION in change.after.annotations and not role:
         return f"{name} without its role"
     if not role and change.after.annotations.get(ROLE_MARK):
-        return f"{name} marked as irsa's"
+        return f"{name} marked as managed by irsa"
     return f"{name} annotated" if role else f"{name} changed"

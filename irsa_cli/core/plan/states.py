@@ -27,10 +27,10 @@ It settles who made an object when the answer to our own create was lost.
 SPEC_HASH_TAG = "irsa/spec-hash"
 """Tag of a role: a digest of its desired state. An incomplete one for another desired state is refused."""
 COMMIT_TAG = "irsa/commit"
-"""Tag of a role whose ServiceAccount can't tell whether the run that made it has ended (`--role-only`, or the
-ServiceAccount bore the role's ARN before): `pending` until all is done, then `done`. Other roles lack it: the
-annotation of their ServiceAccount tells. `deleting` from when a deletion begins: what the ServiceAccount does
-not name any more is then half deleted.
+"""Tag of a role whose ServiceAccount does not show whether the run that made it has ended (`--role-only`, or
+the ServiceAccount bore the role's ARN before): `pending` until all is done, then `done`. Other roles lack it:
+the annotation of their ServiceAccount tells. `deleting` from when a deletion begins: what the ServiceAccount
+does not name any more is then half deleted.
 """
 TRUST_TAG = "irsa/trust"
 """Tag of a role, and the beginning of further ones: digests of the subjects and providers that a file has

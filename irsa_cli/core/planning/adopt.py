@@ -34,13 +34,14 @@ from irsa_cli.core.plan.states import (
     TagsState,
 )
 from irsa_cli.core.policies.policy import as_list
-from irsa_cli.core.results.result import API_VERSION, Result, cluster_json, worst
+from irsa_cli.core.results.envelope import Envelope
+from irsa_cli.core.results.result import Result, results_envelope, worst
 from irsa_cli.core.trust import admitted
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.trust_policy import contains, statement
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused
-from irsa_cli.core.values.names import TAGS_LIMIT, default_role_path
+from irsa_cli.core.values.names import TAGS_LIMIT, account_json, default_role_path
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Adoption:
     def to_json(self) -> dict[str, Any]:
         """The part of a result that is about the adoption."""
         return {
-            "maker": self.maker,
-            "accountMaker": self.account_maker,
+            "roleMadeBy": self.maker,
+            "serviceAccountMadeBy": self.account_maker,
             "others": list(self.others),
             "kept": list(self.kept),
             "release": list(self.release),
@@ -142,14 +143,14 @@ def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:
     explanation = explain(state.trust, identity)
     if explanation.answer is not Answer.NO:
         # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
-        said = "whether the trust policy admits the ServiceAccount can't be known from here"
+        said = "it is not known from here whether the trust policy admits the ServiceAccount"
         return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
     where = f"{pair.name} -n {pair.namespace} -c {pair.cluster.name} -r {pair.cluster.region}"
     steps = [f"irsa doctor {where}  # why"] if pair.is_annotated else []
-    steps.append(f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # lets it in")
+    steps.append(f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # admits it")
     raise Refused(
         f"the trust policy of {pair.role_arn} does not admit {identity.subject}",
-        reason="a role that its ServiceAccount can't assume is not taken over",
+        reason="a role that its ServiceAccount can't assume is not adopted",
         details=tuple(explanation.text),
         next_steps=tuple(steps),
     )
@@ -178,7 +179,7 @@ def _kept(pair: Pairing, role: CurrentRole, maker: str) -> Iterator[str]:
 
 def _told_of_others(others: tuple[str, ...]) -> Iterator[str]:
     if others:
-        yield f"the trust policy lets in others, too: {admitted.shortened(others)}"
+        yield f"the trust policy admits others, too: {admitted.shortened(others)}"
 
 
 def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ...]:
@@ -241,13 +242,13 @@ class Adoptions:
             item.detailed = self.detailed
         return worst([int(item.exit_code) for item in self.items])
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "AdoptionList",
-            "exitCode": self.exit_code,
-            "cluster": cluster_json(self.cluster),
-            "items": [item.to_json() for item in self.items],
-            "passed": [{"serviceAccount": item.account, "why": item.why} for item in self.passed],
-        }
+        skipped = [{"serviceAccount": account_json(item.account), "why": item.why} for item in self.passed]
+        return results_envelope(
+            self.items,
+            exit_code=self.exit_code,
+            all_begun=not self.signal,
+            cluster=self.cluster,
+            facts={"skipped": skipped},
+        )

@@ -134,7 +134,7 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
             f"role {desired.role_name} is {life.stage.value}, for another desired state",
             reason=life.why,
             next_steps=(
-                "wait for that run: 15 minutes after it began, this command takes the role over",
+                "wait for that run: 15 minutes after it began, this command can continue from it",
                 *life.next_steps(f"-c {desired.cluster.name} -r {desired.cluster.region}"),
             ),
         )
@@ -153,7 +153,7 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
         else f" --role-name {desired.role_name}"
     )
     return (
-        f"to take the role over: {_adopt(desired)}{named}",
+        f"to adopt the role: {_adopt(desired)}{named}",
         "or give the entry another roleName",
     )
 
@@ -200,7 +200,7 @@ def _check_audience(desired: DesiredState, account: CurrentServiceAccount | None
         reason=f"its annotation {AUDIENCE_ANNOTATION} is {present}, which irsa did not write",
         next_steps=(
             "to keep it: say audience in the entry (kind Bindings)",
-            "to take it off: run this again with --override-existing-serviceaccounts",
+            "to remove it: run this again with --override-existing-serviceaccounts",
         ),
     )
 

@@ -33,6 +33,7 @@ from irsa_cli.core.plan.states import (
     ProviderState,
     ServiceAccountState,
 )
+from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.differences import check, check_preconditions
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import provider_arn
@@ -65,7 +66,9 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
     stages = Plan.of(*work).stages
     # A gate stands before the last stage, and so behind all that the token needs: where the annotation
     # is there already, that stage may be empty.
-    return Plan((*stages, tuple(tail))) if tail or (desired.gated and stages) else Plan(stages)
+    found = Plan((*stages, tuple(tail))) if tail or (desired.gated and stages) else Plan(stages)
+    trust_warnings.check_desired_state(desired, current, found)
+    return found
 
 
 def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Change]:

@@ -192,7 +192,7 @@ def _left(bound: Bound, account: CurrentServiceAccount) -> list[str]:
     where = "" if maker in (makers.UNKNOWN, makers.IRSA) else f" (made by {maker}: change it there, too)"
     return [
         f"ServiceAccount {bound.full_name}{where} stays, with its annotation {ROLE_ARN_ANNOTATION}:"
-        f" {bound.annotation}, which irsa did not write. To take it off:"
+        f" {bound.annotation}, which irsa did not write. To remove it:"
         f" {unannotate(bound)}"
     ]
 

@@ -155,7 +155,7 @@ def _why(pods: Sequence[Pod], waiting: Sequence[str], others: Sequence[str], str
         return "has a role that other ServiceAccounts use, too"
     if strangers:
         return "has a role that others may use, too"
-    return "may be in use: that could not be looked at"
+    return "may be in use: that could not be checked"
 
 
 def _owner(pod: Pod) -> str:

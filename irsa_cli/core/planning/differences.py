@@ -87,6 +87,9 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
         raise Refused(
             f"namespace {desired.namespace} does not exist",
             reason="--no-create-namespace was given",
+            details=(f"namespaces with a similar name: {', '.join(current.similar_namespaces)}",)
+            if current.similar_namespaces
+            else (),
             next_steps=(f"kubectl create namespace {desired.namespace}",),
         )
     if desired.role is None and current.role is None and not current.role_unreadable:
@@ -321,7 +324,7 @@ def _of_bound_role(desired: DesiredState, current: CurrentState) -> Iterator[Dif
     )
     its = update_flags.for_role(desired, named)
     what = f"ServiceAccount {desired.namespace}/{desired.name}, role"
-    there = f"{named}, which is irsa's for it"
+    there = f"{named}, which irsa manages for it"
     yield Difference(what, there, desired.role_arn, (), Aspect.SERVICE_ACCOUNT)
     life = lifecycle.of(present.tags, named=True)
     yield from _role_differences(its, kept, role, life, account)
@@ -335,7 +338,7 @@ def _refusal_of_ours(desired: DesiredState, current: CurrentState, differences: 
         where = f"{desired.name} -n {desired.namespace} -c {desired.cluster.name} -r {desired.cluster.region}"
         steps = [f"it has what is desired through the role that is there: irsa describe-sa {where}"]
     return Refused(
-        f"{desired.namespace}/{desired.name} has another role of irsa's",
+        f"{desired.namespace}/{desired.name} has another role that irsa manages",
         reason="a second role is not made beside it",
         details=[str(difference) for difference in differences],
         next_steps=steps,

@@ -37,7 +37,7 @@ def check_ours(bound: Bound, sharers: Sequence[str] = ()) -> None:
 def _why(account: CurrentServiceAccount) -> str:
     marked = account.annotations.get(ROLE_MARK)
     if marked is None:
-        return f"its annotation {ROLE_ARN_ANNOTATION} bears no mark of irsa's ({ROLE_MARK})"
+        return f"its annotation {ROLE_ARN_ANNOTATION} bears no mark of irsa ({ROLE_MARK})"
     return f"somebody has changed its annotation {ROLE_ARN_ANNOTATION} since irsa wrote {marked}"
 
 

@@ -1,6 +1,6 @@
-"""The warnings of commands that write: how wide the trust policy of a role is as the plan leaves it.
+"""How wide the trust policy of a role is as the plan of a command leaves it: warnings, and what is refused.
 
-Pure. What is wide is decided in `irsa_cli.core.trust.width`.
+Pure. What is wide is decided in `irsa_cli.core.trust.rules.judge`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import BoundaryState, DocumentState, RoleState
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.policies.power import power
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.principal_flaws import trusted_providers
-from irsa_cli.core.trust.wide_trust import WideTrust
-from irsa_cli.core.trust.width import wide_trusts
+from irsa_cli.core.trust.rules.judge import wide_trusts
+from irsa_cli.core.trust.rules.power import power
+from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
+from irsa_cli.core.values.errors import Refused
 
 
 @dataclass
@@ -65,6 +66,25 @@ class _Left:
         """What the role may do, where that is much."""
         return power(self.attached, self.inline, self.boundary)
 
+    def risks(self, whose: _Whose) -> tuple[Risk, ...]:
+        """What is wide in its trust policy."""
+        return wide_trusts(self.trust, whose.providers, whose.audience, role=whose.role_arn, power=self.power)
+
+    def severities(self, whose: _Whose) -> dict[tuple[str, str], int]:
+        """How bad each of them is, whatever is behind it in words."""
+        much = self.power
+        found = wide_trusts(self.trust, whose.providers, whose.audience, role=whose.role_arn)
+        return {(item.rule.id, item.reason): ORDER.index(item.behind(much).severity) for item in found}
+
+
+@dataclass(frozen=True)
+class _Whose:
+    """A role, and the tokens for which its trust policy is judged."""
+
+    role_arn: str
+    providers: tuple[str, ...]
+    audience: str
+
 
 def _left(role: CurrentRole | None, name: str, plan: Plan) -> _Left:
     found = _Left.of(role)
@@ -74,21 +94,66 @@ def _left(role: CurrentRole | None, name: str, plan: Plan) -> _Left:
     return found
 
 
-def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> tuple[WideTrust, ...]:
+def of_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> tuple[Risk, ...]:
     """What is wide in the trust policy of the role that a ServiceAccount gets.
 
     For its own cluster and for those whose issuers are desired besides.
     """
-    found = _left(current.role, desired.role_name, plan)
-    more = trusted_providers(desired.role.trust) if desired.role is not None else frozenset()
-    providers = dict.fromkeys((desired.identity.provider_arn, *sorted(more)))
-    return wide_trusts(found.trust, providers, desired.audience, role=desired.role_arn, power=found.power)
+    return _left(current.role, desired.role_name, plan).risks(_desired(desired))
 
 
-def of_pair(pair: Pairing, plan: Plan) -> tuple[WideTrust, ...]:
+def of_pair(pair: Pairing, plan: Plan) -> tuple[Risk, ...]:
     """The same for a ServiceAccount and its role that are there; nothing where the role was not read."""
-    if pair.role is None:
-        return ()
-    found = _left(pair.role, pair.role_name, plan)
-    own = pair.identity(pair.audience)
-    return wide_trusts(found.trust, (own.provider_arn,), pair.audience, role=pair.role_arn, power=found.power)
+    return () if pair.role is None else _left(pair.role, pair.role_name, plan).risks(_paired(pair))
+
+
+def _desired(desired: DesiredState) -> _Whose:
+    more = trusted_providers(desired.role.trust) if desired.role is not None else frozenset()
+    providers = tuple(dict.fromkeys((desired.identity.provider_arn, *sorted(more))))
+    return _Whose(desired.role_arn, providers, desired.audience)
+
+
+def _paired(pair: Pairing) -> _Whose:
+    return _Whose(pair.role_arn, (pair.identity(pair.audience).provider_arn,), pair.audience)
+
+
+REFUSED_FROM = Severity.HIGH
+"""How bad it has to be that a plan which makes it so is refused."""
+
+
+def check_desired_state(desired: DesiredState, current: CurrentState, plan: Plan) -> None:
+    """Raise `Refused` where the plan makes a trust policy too wide; what was so before, it may leave so."""
+    if not desired.allow_wide_trust and _concerns(plan, desired.role_name):
+        _check(current.role, desired.role_name, plan, _desired(desired))
+
+
+def check_pair(pair: Pairing, plan: Plan) -> None:
+    """The same for a ServiceAccount and its role that are there."""
+    if pair.role is not None and _concerns(plan, pair.role_name):
+        _check(pair.role, pair.role_name, plan, _paired(pair))
+
+
+def _concerns(plan: Plan, name: str) -> bool:
+    return any(change.object == (Kind.ROLE, (name,)) for change in plan)
+
+
+def _check(role: CurrentRole | None, name: str, plan: Plan, whose: _Whose) -> None:
+    before = _Left.of(role).severities(whose) if role is not None else {}
+    left = _left(role, name, plan)
+    least = ORDER.index(REFUSED_FROM)
+    worse = {
+        key for key, level in left.severities(whose).items() if level >= max(least, before.get(key, -1) + 1)
+    }
+    if not worse:
+        return
+    ids = {rule for rule, _ in worse}
+    found = [item for item in left.risks(whose) if item.rule.id in ids]
+    raise Refused(
+        f"the trust policy of {whose.role_arn} would be too wide",
+        details=[item.named for item in found],
+        next_steps=(
+            *dict.fromkeys(f"to keep it tight: {item.suggestion}" for item in found),
+            *dict.fromkeys(f"why: {item.explained_by}" for item in found),
+            "if it has to be so: run this again with --allow-wide-trust",
+        ),
+    )

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.recovery.leftovers import Leftovers, Spared
-from irsa_cli.core.results.result import API_VERSION, Result, cluster_json, worst
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome
+from irsa_cli.core.results.result import Result, results_envelope, worst
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
+from irsa_cli.core.values.names import account_json
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,15 @@ class Recoveries:
         waiting = [int(ExitCode.REFUSED)] if any(item.young for item in self.skipped) else []
         return worst([*(int(item.exit_code) for item in self.items), *waiting])
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "RecoveryList",
-            "exitCode": self.exit_code,
-            "items": [item.to_json() for item in self.items],
-            "skipped": [{"transaction": item.transaction, "why": item.why} for item in self.skipped],
-        }
+        skipped = [{"transaction": item.transaction, "why": item.why} for item in self.skipped]
+        return results_envelope(
+            self.items,
+            exit_code=self.exit_code,
+            all_begun=not self.signal,
+            facts={"skipped": skipped},
+        )
 
 
 def told(item: Spared) -> str:
@@ -87,23 +89,23 @@ class Found:
             )
         return ""
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "RemainsList",
-            "cluster": cluster_json(self.cluster),
-            "items": [self._item(item) for item in self.leftovers],
-        }
+        return Envelope(
+            DocumentKind.LEFTOVERS,
+            ReadOutcome.OK,
+            cluster=self.cluster,
+            items=[self._item(item) for item in self.leftovers],
+        )
 
     def _item(self, item: Leftovers) -> dict[str, Any]:
         return {
             "transaction": item.transaction,
-            "serviceAccounts": list(item.accounts),
+            "serviceAccounts": [found for name in item.accounts if (found := account_json(name)) is not None],
             "why": item.why,
             "ageSeconds": round(item.age),
             "skipped": self.why_not(item) or None,
-            "remains": [
+            "objects": [
                 {"kind": piece.change.kind.value, "target": piece.change.name} for piece in item.pieces
             ],
             "leftAlone": [

@@ -7,8 +7,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.results.result import API_VERSION, Ended, Result, worst
+from irsa_cli.core.results.envelope import Envelope, cluster_json
+from irsa_cli.core.results.result import Ended, Result, TransactionScope, results_envelope, worst
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
+from irsa_cli.core.values.names import account_json
+
+SHARED_PARTS, ALL, CLUSTER = "(shared parts)", "(all)", "(cluster)"
+"""How transactions that are about no single ServiceAccount are called, on the screen and in journals."""
+_SCOPES = {
+    SHARED_PARTS: TransactionScope.SHARED_PARTS,
+    ALL: TransactionScope.ALL,
+    CLUSTER: TransactionScope.CLUSTER,
+}
+
+
+def scope_of(name: str) -> TransactionScope:
+    """What a transaction of this name is about."""
+    return _SCOPES.get(name, TransactionScope.BINDING)
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,28 @@ class Item:
 
     def to_json(self) -> dict[str, Any]:
         """The item as `-o json` shows it."""
-        return {"name": self.name, "where": self.where or None, "result": self.result.to_json()}
+        found = self.result.to_json()
+        account = found["serviceAccount"] or account_json(self.name)
+        scope = scope_of(self.name).value
+        return {**found, "scope": scope, "serviceAccount": account, "where": self.where or None}
+
+
+@dataclass(frozen=True)
+class NotBegun:
+    """A ServiceAccount (`namespace/name`) of which nothing was done; `place` as in `Item`."""
+
+    cluster: Cluster
+    name: str
+    place: str = ""
+
+    @property
+    def title(self) -> str:
+        """How it is called, so that nobody takes it for another one of the same run."""
+        return f"{self.place} {self.name}".strip()
+
+    def to_json(self) -> dict[str, Any]:
+        """One of `notBegun`."""
+        return {"cluster": cluster_json(self.cluster), "serviceAccount": account_json(self.name)}
 
 
 @dataclass
@@ -44,7 +81,7 @@ class AppliedList:
 
     items: list[Item] = field(default_factory=list)
     notices: Sequence[str] = ()
-    pending: list[str] = field(default_factory=list)
+    pending: list[NotBegun] = field(default_factory=list)
     signal: int = 0
     seconds: float = 0.0
     detailed: bool = False
@@ -75,14 +112,13 @@ class AppliedList:
         found = Counter(item.result.ended for item in self.items)
         return {ended.value: found[ended] for ended in Ended if found[ended]}
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "ResultList",
-            "exitCode": int(self.exit_code),
-            "summary": self.summary,
-            "items": [item.to_json() for item in self.items],
-            "pending": self.pending,
-            "notices": list(self.notices),
-        }
+        return results_envelope(
+            [item.result for item in self.items],
+            exit_code=self.exit_code,
+            items=[item.to_json() for item in self.items],
+            all_begun=not self.pending,
+            notes=self.notices,
+            facts={"notBegun": [item.to_json() for item in self.pending]},
+        )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 from irsa_cli.core.marks.locks.seen import SeenLock
-from irsa_cli.core.results.result import API_VERSION, cluster_json, error_json
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError
 
@@ -22,15 +23,16 @@ class LockList:
 
     exit_code = ExitCode.DONE
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "LockList",
-            "cluster": cluster_json(self.cluster),
-            "namespace": self.namespace,
-            "items": [item.to_json() for item in self.items],
-        }
+        return Envelope(
+            DocumentKind.LOCKS,
+            ReadOutcome.OK,
+            cluster=self.cluster,
+            items=[{**item.to_json(), "removal": None} for item in self.items],
+            summary=_summary(self.items),
+            facts={"lockNamespace": self.namespace, "holder": None, "dryRun": False},
+        )
 
 
 class Removal(str, Enum):
@@ -60,20 +62,23 @@ class Unlocked:
     @property
     def exit_code(self) -> int:
         """The process's exit code."""
-        if self.signal:
-            return 128 + self.signal
-        return int(ExitCode.DONE if self.error is None else self.error.exit_code)
+        return exit_code_of(self.error, self.signal)
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "Unlock",
-            "exitCode": self.exit_code,
-            "cluster": cluster_json(self.cluster),
-            "namespace": self.namespace,
-            "holder": self.holder,
-            "dryRun": self.dry_run,
-            "items": [{**seen.to_json(), "state": state.value} for seen, state in self.items],
-            "error": None if self.error is None else error_json(self.error),
-        }
+        return Envelope(
+            DocumentKind.LOCKS,
+            ReadOutcome.of(self.error),
+            self.exit_code,
+            self.cluster,
+            [{**seen.to_json(), "removal": state.value} for seen, state in self.items],
+            _summary(seen for seen, _ in self.items),
+            errors=whole(self.error),
+            facts={"lockNamespace": self.namespace, "holder": self.holder, "dryRun": self.dry_run},
+        )
+
+
+def _summary(locks: Iterable[SeenLock]) -> dict[str, int]:
+    """How many locks are held, how many have ended, and of how many neither is known."""
+    found = Counter(lock.ended for lock in locks)
+    return {"held": found[False], "ended": found[True], "unknown": found[None]}

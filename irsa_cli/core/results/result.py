@@ -1,24 +1,31 @@
 """The result of a command as one value: what `-o json` prints, and what the text is rendered from.
 
-The schema is documented in docs/reference/json-output.md and is a promise to scripts.
+The fields are documented in docs/reference/json-output.md and are a promise to scripts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import State
+from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.results.command import Command
-from irsa_cli.core.trust.wide_trust import WideTrust
+from irsa_cli.core.results.envelope import (
+    DocumentKind,
+    Envelope,
+    ItemError,
+    cluster_json,
+    exit_code_of,
+    whole,
+)
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import ExitCode, IrsaError, ServiceError
-from irsa_cli.core.values.redaction import redacted
-
-API_VERSION = "irsa/v1"
+from irsa_cli.core.values.errors import ExitCode
 
 
 class Ended(str, Enum):
@@ -33,7 +40,35 @@ class Ended(str, Enum):
     FAILED = "failed"
     """It failed before anything was attempted."""
     UNFINISHED = "unfinished"
-    """`recover --forward` could not go on to the end; nothing was rolled back."""
+    """`recover --forward` could not go on to the end; nothing was rolled back.
+
+    Of several: some were not begun.
+    """
+
+
+_WORST_FIRST = (
+    Ended.INCOMPLETE,
+    Ended.UNFINISHED,
+    Ended.FAILED,
+    Ended.ROLLED_BACK,
+    Ended.REFUSED,
+    Ended.PLANNED,
+    Ended.COMMITTED,
+    Ended.UNCHANGED,
+)
+
+
+class TransactionScope(str, Enum):
+    """What a transaction is about."""
+
+    BINDING = "binding"
+    """One ServiceAccount and its role."""
+    SHARED_PARTS = "shared-parts"
+    """What several bindings of a file need: the OIDC provider, namespaces."""
+    ALL = "all"
+    """All bindings of a file at once (`--atomic`)."""
+    CLUSTER = "cluster"
+    """The cluster's OIDC provider, or what could not be read of the cluster."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +78,11 @@ class ChangeResult:
     change: Change
     state: str
     seconds: float = 0.0
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it is told of: what irsa notes for itself is not, unless it failed or is left behind."""
+        return self.change.kind.traits.proof is not Proof.IS_MARK or self.state in ("failed", "left")
 
     def to_json(self) -> dict[str, Any]:
         """The change as `-o json` shows it."""
@@ -95,9 +135,10 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict)
     changes: list[ChangeResult] = field(default_factory=list)
     verification: Mapping[str, Any] | None = None
+    """What STS accepted: of one ServiceAccount, or by `namespace/name` of several."""
     left: list[Left] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    warnings: tuple[WideTrust, ...] = ()
+    warnings: tuple[Risk, ...] = ()
     error: Exception | None = None
     signal: int = 0
     seconds: float = 0.0
@@ -117,62 +158,86 @@ class Result:
             return ExitCode.FAILED
         if self.ended is Ended.PLANNED:
             return ExitCode.PENDING if self.detailed else ExitCode.DONE
-        if self.error is not None:
-            return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
-        return ExitCode.DONE
+        return exit_code_of(self.error)
+
+    @property
+    def scope(self) -> TransactionScope:
+        """What it is about."""
+        return TransactionScope.CLUSTER if "provider" in self.facts else TransactionScope.BINDING
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is more to tell than that the command could not begin."""
+        return bool(self.cluster or self.transaction or self.facts or self.changes or self.left)
 
     def to_json(self) -> dict[str, Any]:
-        """The document that `-o json` and `-o yaml` print."""
-        cluster = self.cluster
+        """The result as an item of a `ResultList`; its error is one of the document's `errors`."""
         return {
-            "apiVersion": API_VERSION,
-            "kind": "Result",
             "outcome": self.ended.value,
             "exitCode": int(self.exit_code),
+            "scope": self.scope.value,
             "transaction": self.transaction or None,
-            "cluster": None if cluster is None else cluster_json(cluster),
+            "cluster": cluster_json(self.cluster),
+            "serviceAccount": None,
+            "role": None,
+            "provider": None,
             **self.facts,
-            "changes": [change.to_json() for change in self.changes],
-            "verification": self.verification,
+            "changes": [change.to_json() for change in self.changes if change.is_public],
+            "verifications": self._verifications(),
             "left": [{"what": item.what, "why": item.why, "repair": item.repair} for item in self.left],
             "notes": self.notes,
             "warnings": [item.to_json() for item in self.warnings],
-            "error": None if self.error is None else error_json(self.error),
         }
 
+    def _verifications(self) -> list[Any]:
+        found = self.verification or {}
+        return [found] if "subject" in found else list(found.values())
 
-def cluster_json(cluster: Cluster) -> dict[str, str]:
-    """A cluster as `-o json` shows it."""
-    return {
-        "name": cluster.name,
-        "arn": cluster.arn,
-        "region": cluster.region,
-        "account": cluster.account,
-        "issuer": cluster.issuer,
-    }
+    def envelope(self) -> Envelope:
+        """The document of a command about one transaction; without an item where it could not begin."""
+        if self.is_known:
+            return results_envelope([self], exit_code=self.exit_code)
+        return Envelope(
+            DocumentKind.RESULTS, self.ended, self.exit_code, notes=self.notes, errors=whole(self.error)
+        )
 
 
-def error_json(error: Exception) -> dict[str, Any]:
-    """An error as `-o json` shows it."""
-    if not isinstance(error, IrsaError):
-        return {
-            "code": "InternalError",
-            "message": redacted(f"{type(error).__name__}: {error}"),
-            "reason": "",
-            "details": [],
-            "next": [],
-        }
-    facts = (
-        {"service": error.service, "operation": error.operation} if isinstance(error, ServiceError) else {}
+def results_envelope(
+    results: Sequence[Result],
+    *,
+    exit_code: int,
+    items: Sequence[Mapping[str, Any]] | None = None,
+    all_begun: bool = True,
+    notes: Iterable[str] = (),
+    facts: Mapping[str, Any] | None = None,
+    cluster: Cluster | None = None,
+) -> Envelope:
+    """The document of several results; `items` are what is shown of them.
+
+    `cluster` is the one that they are about, where none of them need tell.
+    """
+    found = Counter(result.ended for result in results)
+    clusters = {result.cluster.arn: result.cluster for result in results if result.cluster is not None}
+    common = next(iter(clusters.values())) if len(clusters) == 1 else None
+    ended = [Ended.UNCHANGED, *found] if all_begun else [Ended.UNFINISHED, *found]
+    return Envelope(
+        DocumentKind.RESULTS,
+        min(ended, key=_WORST_FIRST.index),
+        exit_code,
+        cluster or common,
+        [result.to_json() for result in results] if items is None else items,
+        {kind.value: found[kind] for kind in Ended if found[kind]},
+        notes,
+        errors_of(results),
+        facts or {},
     )
-    return {
-        "code": error.code,
-        **facts,
-        "message": error.message,
-        "reason": error.reason,
-        "details": list(error.details),
-        "next": list(error.next_steps),
-    }
+
+
+def errors_of(results: Iterable[Result]) -> tuple[ItemError, ...]:
+    """The errors of results, each with the index of its own."""
+    return tuple(
+        ItemError(result.error, index) for index, result in enumerate(results) if result.error is not None
+    )
 
 
 def worst(codes: Sequence[int]) -> int:

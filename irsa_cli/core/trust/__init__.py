@@ -1,4 +1,4 @@
-"""Trust policies: the statement that irsa writes, whether one admits a token, how wide it is; and tokens.
+"""Trust policies: irsa's statement, whether one admits a token; tokens; in `rules`, what is unsafe.
 
 The tests of a Condition block are in `irsa_cli.core.policies`.
 """

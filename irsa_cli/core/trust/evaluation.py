@@ -56,7 +56,7 @@ class Failure:
             return f"{head}, {shown_values(self.key, self.got)}"
         why = why_unknown(self.key) if self.got is None else shown_values(self.key, self.got)
         said = why or "IAM's documentation leaves that open"
-        return f"{head}; it can't be known from here whether that holds: {said}"
+        return f"{head}; it is not known from here whether that holds: {said}"
 
     def _element(self, wanted: str) -> str:
         got = " and ".join(f"'{item}'" for item in self.got or ())
@@ -65,7 +65,7 @@ class Failure:
             text = f"Not{self.part}: the policy leaves out {wanted}, the token's is {got}{included}"
         else:
             text = f"{self.part}: the policy has {wanted}, the token's is {got}"
-        return text + ("; it can't be known whether that includes the token's" if self.unknown else "")
+        return text + ("; it is not known whether that includes the token's" if self.unknown else "")
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -119,11 +119,11 @@ def check_marks(role_name: str, tags: Mapping[str, str]) -> None:
             untag = f"aws iam untag-role --role-name {shlex.quote(role_name)} --tag-keys {key}"
             raise Refused(
                 f"the tag {key} of role {role_name} can't be understood",
-                reason="another version of irsa, or somebody else, wrote it: whom a file had let in can't be"
+                reason="another version of irsa, or somebody else, wrote it: whom a file had admitted is not"
                 " known",
                 next_steps=(
                     "run this with the irsa that wrote it",
-                    f"or, to keep whom the trust policy lets in from now on: {untag}",
+                    f"or, to keep whom the trust policy admits from now on: {untag}",
                 ),
             )
 

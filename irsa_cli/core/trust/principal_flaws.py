@@ -44,9 +44,7 @@ def principal_flaw(item: Document, wanted: str, old: frozenset[str]) -> Flaw | N
     providers = [str(name) for name in names if PROVIDER.fullmatch(str(name))]
     if not providers:
         everybody = isinstance(principal, dict) and "*" in (*names, *as_list(principal.get("AWS", [])))
-        text = (
-            "it can't be known whether it means this provider" if everybody else "it names no OIDC provider"
-        )
+        text = "it is not known whether it means this provider" if everybody else "it names no OIDC provider"
         expected = f"Federated {wanted}"
         return Flaw("trust-principal", text, _text(principal), expected, unknown=everybody)
     found = max(providers, key=lambda name: similarity(name, wanted))
@@ -59,7 +57,7 @@ def _provider_flaw(found: str, wanted: str, old: frozenset[str]) -> Flaw:
     if found.rpartition("/")[2] == wanted.rpartition("/")[2]:
         return Flaw("trust-provider-arn", "another account, region or host stands in it", found, wanted)
     if found in old:
-        text = "it is the provider of a cluster that is gone, or that was made anew"
+        text = "it is the provider of a cluster that is gone, or that was created again"
         return Flaw("trust-old-cluster", text, found, wanted)
     return Flaw("trust-other-cluster", "it is the provider of another issuer", found, wanted)
 

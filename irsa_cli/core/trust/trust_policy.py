@@ -227,5 +227,5 @@ def audience_replacement(
 
 def _why_not_changed(document: Mapping[str, Any], before: WebIdentity) -> str:
     if voided(document, before):
-        return "the one that admits it has further conditions, and one of irsa's would void them"
+        return "the one that admits it has further conditions, and a statement of irsa would void them"
     return "to change the audience of one that admits others, too, would lock them out"

@@ -1,8 +1,9 @@
-"""How long a call may take (each one has this limit), and IAM until it is consistent."""
+"""Durations as they are written, how long a call may take, and IAM until it is consistent."""
 
 from __future__ import annotations
 
 import os
+import re
 
 from irsa_cli.core.values.errors import InvalidInput
 
@@ -24,6 +25,18 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_
 """
 
 
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
+
+
+def seconds_of(text: str) -> float | None:
+    """The seconds of a duration as Go writes it (`90s`, `25m`, `1h30m`), or of a number; None for others."""
+    match = _DURATION.fullmatch(text)
+    if match is None or not text:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
 def call_seconds() -> float:
     """Seconds to wait for the answer to one call; raises `InvalidInput` for a value that is none."""
     return _seconds(VARIABLE, DEFAULT_SECONDS, 0.1, 600.0)
@@ -41,12 +54,10 @@ def lock_seconds() -> float:
 
 def _seconds(variable: str, default: float, least: float, most: float) -> float:
     text = os.environ.get(variable) or str(default)
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not least <= seconds <= most:
+    seconds = seconds_of(text)
+    if seconds is None or not least <= seconds <= most:
         raise InvalidInput(
-            f"{variable}={text} is not a time-out", reason=f"expected {least:g} to {most:g} seconds"
+            f"{variable}={text} is not a time-out",
+            reason=f"expected {least:g}s to {most:g}s (examples: 90s, 25m, 90)",
         )
     return seconds

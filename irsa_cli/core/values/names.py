@@ -24,6 +24,16 @@ _DESCRIPTION = re.compile("[\t\n\r\x20-\x7e\xa1-\xff]*")
 # Letters, digits and spaces of all scripts; Python's \s holds control characters, too, IAM's \p{Z} none.
 _TAG = re.compile(r"(?:(?![\x00-\x1f\x7f-\x9f])[\w\s.:/=+\-@])*")
 
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+_LABEL_KEY = r"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL_VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+_REQUIREMENT = re.compile(
+    rf"!?\s*{_LABEL_KEY}|{_LABEL_KEY}\s*(?:==|=|!=)\s*{_LABEL_VALUE}"
+    rf"|{_LABEL_KEY}\s+(?:in|notin)\s*\(\s*{_LABEL_VALUE}\s*(?:,\s*{_LABEL_VALUE}\s*)*\)",
+    re.ASCII,
+)
+_BETWEEN_REQUIREMENTS = re.compile(r",(?![^(]*\))")
+
 ROLE_NAME_LIMIT = 64
 DIGEST_LENGTH = 8
 TAGS_LIMIT = 50
@@ -55,6 +65,18 @@ def service_account(text: str) -> str:
     """Check a ServiceAccount's name (RFC 1123 subdomain)."""
     rule = "lower-case letters, digits, '-' and '.', each part starting and ending with a letter or digit"
     return _check(text, _DNS_SUBDOMAIN, 253, "ServiceAccount name", rule)
+
+
+def selector(text: str) -> str:
+    """Check a label selector by Kubernetes' grammar; what it selects is the API server's business."""
+    terms = [term.strip() for term in _BETWEEN_REQUIREMENTS.split(text)]
+    wrong = next((term for term in terms if not _REQUIREMENT.fullmatch(term)), None)
+    if wrong is not None:
+        raise InvalidInput(
+            f"'{text}' is not a label selector",
+            reason=f"'{wrong}' is none of app=web, app!=web, app, !app, app in (a,b), app notin (a,b)",
+        )
+    return ",".join(terms)
 
 
 def cluster(text: str) -> str:
@@ -171,7 +193,7 @@ def service_account_annotations(pairs: dict[str, str]) -> dict[str, str]:
     for key in pairs:
         _qualified_key(key, "annotation key")
         if key.startswith(("eks.amazonaws.com/", "irsa/")):
-            raise InvalidInput(f"annotation '{key}' is irsa's to set", reason="use the flag made for it")
+            raise InvalidInput(f"annotation '{key}' is set by irsa", reason="use the flag made for it")
     if sum(len(k.encode()) + len(v.encode()) for k, v in pairs.items()) > 200 * 1024:
         raise InvalidInput("the annotations are too large", reason="Kubernetes takes 256 KiB an object")
     return pairs
@@ -219,3 +241,10 @@ def audience(text: str) -> str:
 def thumbprint(text: str) -> str:
     """Check a thumbprint: the SHA-1 of a certificate in 40 hexadecimal digits."""
     return _check(text, re.compile(r"[0-9A-Fa-f]{40}", re.ASCII), 40, "thumbprint", "40 hexadecimal digits")
+
+
+def account_json(full_name: str | None) -> dict[str, str] | None:
+    """A ServiceAccount by `NAMESPACE/NAME`; null for any other text."""
+    namespace, slash, name = (full_name or "").partition("/")
+    plain = slash and namespace and name and not {" ", "("} & set(full_name or "")
+    return {"namespace": namespace, "name": name} if plain else None

@@ -1,9 +1,15 @@
-"""The known word that somebody may have meant."""
+"""The known words that somebody may have meant."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
+
+
+def near(name: str, known: Collection[str], most: int = 3) -> tuple[str, ...]:
+    """The known words that are most like this one, whatever its case, the nearest first."""
+    by_lower = {word.lower(): word for word in known if word != name}
+    return tuple(by_lower[word] for word in difflib.get_close_matches(name.lower(), by_lower, most, 0.7))
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:

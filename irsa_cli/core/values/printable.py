@@ -6,7 +6,9 @@ command to a CI system that reads along.
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 _COMMANDS = re.compile(r"\A(?P<blanks>\s*):(?=:)|#(?=#\w*\[)")
 """The beginnings of commands: `::error::` at the beginning of a line (GitHub), `##vso[` anywhere (Azure).
@@ -21,6 +23,19 @@ def visible(text: str) -> str:
     if not text.isprintable():
         text = "".join(char if char.isprintable() else _code(char) for char in text)
     return _COMMANDS.sub(lambda found: (found["blanks"] or "") + _code(found[0][-1]), text)
+
+
+def json_text(document: Any) -> str:
+    """A document as JSON in which no text is a command to a CI system; what it means is the same."""
+    return _HASHES.sub(r"\\u0023", json.dumps(document, indent=2))
+
+
+def yaml_text(text: str) -> str:
+    """The same for a document in YAML whose texts with `##` are in double quotes."""
+    return _HASHES.sub(r"\\x23", text)
+
+
+_HASHES = re.compile("#(?=#)")
 
 
 def _code(char: str) -> str:

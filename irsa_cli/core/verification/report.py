@@ -1,8 +1,8 @@
 """What a verification found, as values: of one ServiceAccount, and of all that were asked for.
 
 Its steps are in `irsa_cli.core.verification.steps`, and offered here with the rest. Checking is
-`irsa_cli.usecases.verification.verify`'s business, showing it `irsa_cli.cli.verify_render`'s. The schema of
-`to_json` is a promise: docs/reference/json-output.md.
+`irsa_cli.usecases.verification.verify`'s business, showing it `irsa_cli.cli.verify_render`'s. The document
+is a promise: docs/reference/json-output.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from irsa_cli.core.results.result import API_VERSION, cluster_json, error_json
+from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, exit_code_of, whole
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode, IrsaError
 from irsa_cli.core.verification.steps import (
@@ -82,6 +83,8 @@ class Verification:
     seconds: float = 0.0
     look: str = ""
     """The command that looks at what is between the exchange and the pods."""
+    warnings: tuple[Risk, ...] = ()
+    """What is wide in the role's trust policy: that keeps nobody's pods from their credentials."""
 
     @property
     def full_name(self) -> str:
@@ -140,9 +143,9 @@ class Verification:
             "steps": [step.to_json() for step in self.steps],
             "permissions": [permission.to_json() for permission in self.permissions],
             "proved": self.proved or None,
-            "notLookedAt": _not_looked_at(self.look),
+            "notChecked": _not_checked(self.look),
             "notes": list(self.notes),
-            "error": None if self.error is None else error_json(self.error),
+            "warnings": [item.to_json() for item in self.warnings],
         }
 
 
@@ -171,10 +174,10 @@ def agreed(verification: Verification) -> Verification:
 
 def unseen(look: str) -> str:
     """What was not looked at, and the command that does."""
-    return f"{', '.join(UNSEEN[:-1])} and {UNSEEN[-1]} were not looked at: {look}"
+    return f"{', '.join(UNSEEN[:-1])} and {UNSEEN[-1]} were not checked: {look}"
 
 
-def _not_looked_at(look: str) -> dict[str, Any] | None:
+def _not_checked(look: str) -> dict[str, Any] | None:
     return {"what": list(UNSEEN), "command": look} if look else None
 
 
@@ -216,29 +219,22 @@ class VerificationReport:
     @property
     def exit_code(self) -> int:
         """The process's exit code: an error's own, else the worst outcome's."""
-        if self.signal:
-            return 128 + self.signal
-        if self.error is not None:
-            return self.error.exit_code if isinstance(self.error, IrsaError) else ExitCode.FAILED
+        if self.signal or self.error is not None:
+            return exit_code_of(self.error, self.signal)
         return self.outcome.exit_code
 
-    def to_json(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
-        head = {
-            "apiVersion": API_VERSION,
-            "kind": "VerificationList" if self.many else "Verification",
-            "outcome": self.outcome.value,
-            "exitCode": int(self.exit_code),
-            "cluster": None if self.cluster is None else cluster_json(self.cluster),
-        }
-        tail = {
-            "notes": list(self.notes),
-            "error": None if self.error is None else error_json(self.error),
-        }
-        if not self.many:
-            # One that could not be begun has an error and nothing else.
-            return {**head, **(self.items[0].to_json() if self.items else tail)}
-        summary = {outcome.value: self.count(outcome) for outcome in VerificationOutcome}
-        items = [item.to_json() for item in self.items]
-        unlooked = {"notLookedAt": _not_looked_at(self.look)}
-        return {**head, "summary": summary, "items": items, **unlooked, **tail}
+        errors = [
+            ItemError(item.error, index) for index, item in enumerate(self.items) if item.error is not None
+        ]
+        return Envelope(
+            DocumentKind.VERIFICATIONS,
+            self.outcome,
+            self.exit_code,
+            self.cluster,
+            [item.to_json() for item in self.items],
+            {outcome.value: self.count(outcome) for outcome in VerificationOutcome},
+            self.notes,
+            (*whole(self.error), *errors),
+        )

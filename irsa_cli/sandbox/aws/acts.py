@@ -171,10 +171,15 @@ def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:
 
 
 def _eks_act(request: AwsRequest, account: Account) -> Act:
-    _, name, _, number = [*request.path.strip("/").split("/"), "", "", ""][:4]
+    _, name, what, number = [*request.path.strip("/").split("/"), "", "", ""][:4]
     place = f"{account.partition}:eks:{request.region}:{account.number}"
     if not name:
         return Act(f"eks:{request.operation}", "*")
+    if what == "access-entries" and number:
+        arn = request.path.split("/access-entries/", 1)[1].removesuffix("/access-policies")
+        kind, _, principal = arn.rpartition(":")[2].partition("/")
+        end = f"{kind}/{account.number}/{principal.rsplit('/', 1)[-1]}/0"
+        return Act(f"eks:{request.operation}", f"arn:{place}:access-entry/{name}/{end}")
     kind = "podidentityassociation" if number else "cluster"
     where = f"arn:{place}:{kind}/{name}" + (f"/{number}" if number else "")
     return Act(f"eks:{request.operation}", where)

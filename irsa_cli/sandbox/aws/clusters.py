@@ -1,6 +1,7 @@
 """The EKS clusters of the sandbox, and EKS's answers about them: DescribeCluster, ListClusters, ListAddons.
 
-Pod Identity associations are in `associations`; everything else of EKS is refused with an error that says so.
+Pod Identity associations are in `associations`, access entries in `access_entries`; everything else of EKS is
+refused with an error that says so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from irsa_cli.sandbox.aws.access_entries import AccessEntries
 from irsa_cli.sandbox.aws.answer import AwsError, json_result
 from irsa_cli.sandbox.aws.associations import Associations
 from irsa_cli.sandbox.aws.ec2 import vpc_of
@@ -65,6 +67,7 @@ class Clusters:
     def __init__(self) -> None:
         self._by_place: dict[tuple[str, str, str], Cluster] = {}
         self.associations = Associations()
+        self.access_entries = AccessEntries()
         self._said: dict[str, dict[str, Any]] = {}
         self._addons: dict[str, list[str]] = {}
 
@@ -79,6 +82,7 @@ class Clusters:
     def reset(self) -> None:
         """Forget all but the clusters themselves."""
         self.associations.reset()
+        self.access_entries.reset()
         self._said.clear()
         self._addons.clear()
 
@@ -108,7 +112,9 @@ class Clusters:
         if request.operation == "ListClusters":
             return json_result({"clusters": sorted(mine), "nextToken": None})
         about_associations = request.operation.partition("PodIdentityAssociation")[1]
-        if request.operation not in ("DescribeCluster", "ListAddons") and not about_associations:
+        about_access = any(part in request.operation for part in ("AccessEntr", "AccessPolic"))
+        about_parts = about_associations or about_access
+        if request.operation not in ("DescribeCluster", "ListAddons") and not about_parts:
             message = f"The sandbox does not serve {request.operation} of EKS."
             raise AwsError("NotImplementedException", message, 501)
         name = request.path.split("/")[2]
@@ -117,6 +123,8 @@ class Clusters:
         if about_associations:
             return self.associations.answer(request, mine[name].spec, mine[name].arn)
         arn = mine[name].arn
+        if about_access:
+            return self.access_entries.answer(request, mine[name].spec, arn)
         if request.operation == "ListAddons":
             return json_result({"addons": sorted(self._addons.get(arn, []))})
         return json_result({"cluster": {**_description(mine[name]), **self._said.get(arn, {})}})

@@ -198,7 +198,26 @@ def _eks_operation(method: str, path: str) -> str:
         return "ListAddons"
     if parts[:1] == ["clusters"] and parts[2:3] == [_ASSOCIATIONS] and len(parts) <= 4:
         return _association_operation(method, parts[3:]) or f"{method} {path}"
+    if parts[:1] == ["clusters"] and parts[2:3] == ["access-entries"]:
+        return _access_operation(method, parts[3:]) or f"{method} {path}"
     return f"{method} {path}"
+
+
+def _access_operation(method: str, parts: list[str]) -> str:
+    """The operation of a path below `access-entries`; empty for one that EKS has not, or that is not served.
+
+    What is named there is an ARN, with slashes of its own.
+    """
+    place = "policies" if parts[1:] and parts[-1] == "access-policies" else "entry" if parts else ""
+    names = {
+        ("POST", ""): "CreateAccessEntry",
+        ("GET", ""): "ListAccessEntries",
+        ("GET", "entry"): "DescribeAccessEntry",
+        ("DELETE", "entry"): "DeleteAccessEntry",
+        ("POST", "policies"): "AssociateAccessPolicy",
+        ("GET", "policies"): "ListAssociatedAccessPolicies",
+    }
+    return names.get((method, place), "")
 
 
 def _association_operation(method: str, parts: list[str]) -> str:

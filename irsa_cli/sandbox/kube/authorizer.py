@@ -1,6 +1,6 @@
 """Who may do what: `system:masters` everything, others what their rules say, like RBAC.
 
-No roles and bindings are served, the sandbox sets rules directly.
+Roles and bindings are objects like any other: the sandbox sets rules directly.
 """
 
 import threading

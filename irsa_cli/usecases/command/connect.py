@@ -8,11 +8,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from irsa_cli.aws.cluster import EksCluster, describe
+from irsa_cli.aws.cluster import EksCluster, NoCluster, describe, find_region
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
@@ -39,6 +39,8 @@ class Target:
     context: str | None = None
     issuer_url: str | None = None
     account: str | None = None
+    tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
+    """Is told in which other region the cluster was found; None where it is not looked for in others."""
 
 
 TARGET_KEYS = (
@@ -122,8 +124,22 @@ def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSes
         if kube:
             aws.client("sts")
             importlib.import_module("irsa_cli.kube.connection")
-        found = future.result()
+        try:
+            found = future.result()
+        except NoCluster:
+            if target.tell_region is None:
+                raise
+            return _elsewhere(aws, target, kube=kube, log=log)
     return Connection(aws, target, found.cluster, found, log, kube)
+
+
+def _elsewhere(aws: AwsSession, target: Target, *, kube: bool, log: WireLog) -> Connection:
+    """The connection with the cluster in another region; raises `Refused` where it is in none."""
+    region = find_region(aws, target.cluster)
+    if target.tell_region is not None:
+        target.tell_region(f"cluster {target.cluster} is in {region}, not in {aws.region}")
+    found = describe(aws.moved_to(region), target.cluster)
+    return Connection(aws.moved_to(region), replace(target, region=region), found.cluster, found, log, kube)
 
 
 def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:

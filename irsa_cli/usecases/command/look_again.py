@@ -36,4 +36,4 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
         except Refused:
             if hold is None or not hold.complete():
                 raise
-    raise Conflict("what is there changes again and again while it is looked at")
+    raise Conflict("the current state changes again and again while it is read")

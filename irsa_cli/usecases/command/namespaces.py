@@ -1,11 +1,12 @@
-"""Whether the namespace is there that a command limits itself to with `-n`.
+"""Whether the namespace is there that a command limits itself to with `-n`, and which ones are named alike.
 
-A command for one ServiceAccount does not need this: it finds that out with the ServiceAccount.
+A command for one ServiceAccount finds out with the ServiceAccount whether its namespace is there.
 """
 
 from __future__ import annotations
 
 from irsa_cli.core.values.errors import Refused, ServiceError
+from irsa_cli.core.values.nearest import near
 from irsa_cli.usecases.command.connect import Connection
 
 
@@ -22,5 +23,20 @@ def check_namespace(connection: Connection, name: str) -> None:
     if found is None:
         raise Refused(
             f"there is no namespace {name} in {connection.cluster.name}",
+            details=said_of(similar_namespaces(connection, name)),
             next_steps=("check --namespace and --cluster",),
         )
+
+
+def similar_namespaces(connection: Connection, name: str) -> tuple[str, ...]:
+    """The namespaces whose names are like this one; () where they can't be listed."""
+    try:
+        found = connection.kube.namespaces()
+    except ServiceError:
+        return ()
+    return near(name, [str(item["metadata"]["name"]) for item in found])
+
+
+def said_of(similar: tuple[str, ...]) -> tuple[str, ...]:
+    """The detail of an error that names them; none where there are none."""
+    return (f"namespaces with a similar name: {', '.join(similar)}",) if similar else ()

@@ -47,7 +47,7 @@ ONE_AT_A_TIME = Unreadable("CloudTrail is asked for one ServiceAccount at a time
 
 @dataclass(frozen=True)
 class Request:
-    """What to look at: a ServiceAccount, or (`name` empty) all with a role, of a namespace or everywhere."""
+    """What to look at: a ServiceAccount, or (`name` empty) all with a role, of a namespace or `selector`."""
 
     target: Target
     namespace: str = ""
@@ -57,6 +57,7 @@ class Request:
     """What `name` names: '' for the ServiceAccount itself, else what uses it."""
     lock_namespace: str = "default"
     """Where the locks of runs are."""
+    selector: str = ""
 
 
 def diagnose(request: Request, log: WireLog) -> Diagnosis:
@@ -68,7 +69,7 @@ def diagnose(request: Request, log: WireLog) -> Diagnosis:
             return _of_user(doctor, request)
         if request.name:
             return doctor.one(request.namespace, request.name)
-        return doctor.all(request.namespace)
+        return doctor.all(request.namespace, request.selector)
 
 
 def _of_user(doctor: _Doctor, request: Request) -> Diagnosis:
@@ -172,7 +173,7 @@ class _Doctor:
             if account:
                 unread.setdefault(account, []).append(subject.full_name)
         where = f" -n {namespace}" if namespace else ""
-        verify = self.reach.for_irsa(f"verify -A{where}")
+        verify = self.reach.for_irsa(f"verify --all{where}" if where else "verify -A")
         for account, names in unread.items():
             yield (
                 f"account {account}, where the roles of {listed(names)} are, is not read: --iam-assume-role"
@@ -197,11 +198,12 @@ class _Doctor:
         )
         return replace(facts, subject=replace(facts.named, elsewhere=found))
 
-    def all(self, namespace: str) -> Diagnosis:
+    def all(self, namespace: str, selector: str = "") -> Diagnosis:
         """The cluster, and every ServiceAccount that has a role or should. Raises `Refused`."""
         self._begin_cluster()
         if namespace:
             check_namespace(self.connection, namespace)
+        chosen = self.reads.selected(namespace, selector) if selector else None
         pods, associations = self.reads.pods(namespace or None), self.reads.associations()
         roles = self.reads.roles()
         self.reads.locks()
@@ -227,11 +229,13 @@ class _Doctor:
             # Charts write an empty annotation where no role is set.
             if (item.annotations.get(ROLE_ARN_ANNOTATION) or item in lost or seen.has_association(item))
             and namespace in ("", item.namespace)
+            and (chosen is None or (item.namespace, item.name) in chosen)
         ]
         waited_for = absent(self.reads, seen, namespace)
         gone = {*seen.orphaned(), *(waited_for if isinstance(waited_for, tuple) else ())}
         subjects = self._subjects(wanted, pods.result(), associated)
-        subjects += self._gone(sorted(gone), pods.result(), associated)
+        if chosen is None:  # What is gone has no labels.
+            subjects += self._gone(sorted(gone), pods.result(), associated)
         accounts = self._examined(facts, subjects, having(findings, Verdict.PROBLEM))
         hidden = _hidden(
             {BY_ASSOCIATION: associated, BY_ROLE: seen.roles, BY_POD: seen.pods, BY_EVENT: waited_for}

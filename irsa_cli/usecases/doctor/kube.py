@@ -67,6 +67,11 @@ class KubeReads:
 
         return self._once("accounts", work)
 
+    def selected(self, namespace: str, selector: str) -> set[tuple[str, str]]:
+        """Which ServiceAccounts a label selector selects: namespaces and names. Raises `ServiceError`."""
+        found = self._kube.service_accounts(namespace or None, selector)
+        return {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in found}
+
     def account(self, namespace: str, name: str) -> Future[ServiceAccount | Unreadable | None]:
         """A ServiceAccount, None when there is none."""
 

@@ -15,7 +15,7 @@ _BASH = """\
 [ -f ~/.bashrc ] && . ~/.bashrc
 __irsa_prompt() {{ case "$PS1" in {label}*) ;; *) PS1={label}"$PS1" ;; esac; }}
 __irsa_prompt
-# Whatever sets the prompt anew before each line has done so by then.
+# Whatever sets the prompt again before each line has done so by then.
 if [[ $(declare -p PROMPT_COMMAND 2>/dev/null) == "declare -a"* ]]; then
   PROMPT_COMMAND+=(__irsa_prompt)
 else

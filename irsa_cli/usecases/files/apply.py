@@ -15,7 +15,7 @@ from typing import Any
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.results.applied import ALL, SHARED_PARTS, AppliedList
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.errors import InvalidInput
@@ -27,7 +27,7 @@ from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.files.atomic import apply_at_once
 from irsa_cli.usecases.files.request import Request
-from irsa_cli.usecases.files.site import ALL, GOOD, GROUNDWORK, Site, Tell
+from irsa_cli.usecases.files.site import GOOD, Site, Tell
 from irsa_cli.usecases.files.targets import Place, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 
@@ -76,7 +76,7 @@ def _all_or_nothing(site: Site, done: AppliedList, tell: Tell) -> None:
 
     result = result_of(work)
     if result.ended in GOOD:
-        names = (ALL, GROUNDWORK, *map(str, site.place.bindings))
+        names = (ALL, SHARED_PARTS, *map(str, site.place.bindings))
         site.settle(names, desired_states, pruned=site.request.prune)
     result.error = with_caller(result.error, site.connection.aws.caller)
     item = site.ended(ALL, result)

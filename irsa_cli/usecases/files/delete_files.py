@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from irsa_cli.core.config import Binding, Config, Selection
-from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Result
 from irsa_cli.transaction.folder import prune
@@ -124,7 +124,7 @@ class Deletions:
                 tell(item)
             done.order(start, [request.title for request in stage])
             pending = [item.title for number, item in enumerate(stage) if number not in begun]
-            done.pending += [f"{self.name} {title}".strip() for title in pending]
+            done.pending += [NotBegun(self.connection.cluster, title, self.name) for title in pending]
 
     def _one(self, request: delete_sa.Request) -> Item:
         settings = replace(self.settings, started=time.monotonic())

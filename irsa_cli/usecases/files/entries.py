@@ -56,6 +56,7 @@ class Entries:
         return Options(
             override=self.request.override,
             force=self.request.force,
+            allow_wide_trust=self.request.allow_wide_trust,
             update_trust=self.request.update_trust and bool(binding.attach_role_arn),
             gated=self.request.verify and not binding.role_only,
         )

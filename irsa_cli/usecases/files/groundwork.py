@@ -136,4 +136,4 @@ class Ground:
             if item.state == "undone" and was.state == "done"
         ]
         if gone:
-            self.settings.note(f"Taken back, as nothing needs it: {', '.join(gone)}")
+            self.settings.note(f"Rolled back, as nothing needs it: {', '.join(gone)}")

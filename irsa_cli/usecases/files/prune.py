@@ -57,7 +57,7 @@ def prune_candidates(
     unread = [*found.notes, *_unread(at_stake, connection)]
     if unread:
         raise IrsaError(
-            "Can't tell what is to be pruned",
+            "What is to be pruned is unknown",
             reason="some of what irsa may have made can't be read, and nothing was pruned",
             details=unread,
             next_steps=["run the same command again, as a caller who may read these"],

@@ -22,6 +22,7 @@ class Request:
     override: bool = False
     update_trust: bool = False
     force: bool = False
+    allow_wide_trust: bool = False
     verify: bool = False
     prune: bool = False
     """Whether bindings that irsa made here and no file lists are deleted."""

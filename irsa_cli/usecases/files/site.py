@@ -19,7 +19,7 @@ from irsa_cli.core.marks.locks.names import Lock
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.planning.converge import converge
 from irsa_cli.core.planning.satisfies import satisfies
-from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.applied import ALL, CLUSTER, SHARED_PARTS, AppliedList, Item, NotBegun
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import IrsaError
@@ -48,10 +48,6 @@ from irsa_cli.usecases.read.pods_identity import Question
 from irsa_cli.usecases.read.snapshot import Groundwork, Snapshot
 from irsa_cli.usecases.write import delete_sa
 from irsa_cli.usecases.write.reconcile import Work, is_abandoned
-
-GROUNDWORK, ALL, CLUSTER = "(groundwork)", "(all)", "(cluster)"
-"""What stands for a ServiceAccount's name where a transaction is about what several have in common."""
-
 
 GOOD = (Ended.COMMITTED, Ended.UNCHANGED)
 Tell = Callable[[Item], None]
@@ -149,7 +145,7 @@ class Site:
                 note(item)
             laid = self._lay(ground, note)
             if not laid.ready:
-                done.pending += self._titles(binding for binding, _ in desired_states)
+                done.pending += self._not_begun(binding for binding, _ in desired_states)
                 return
             try:
                 self._build(desired_states, laid, snapshot, pace, note)
@@ -158,11 +154,11 @@ class Site:
                 true = [desired for binding, desired in desired_states if str(binding) in good]
                 laid.end(wholly=len(true) == len(desired_states))
             if true or not desired_states:
-                self.settle([GROUNDWORK], true)
+                self.settle([SHARED_PARTS], true)
             if len(true) == len(desired_states):
                 self.settle([ALL], true, tell=not self.request.prune)
             begun = {item.name for item in self._here(done)}
-            done.pending += self._titles(
+            done.pending += self._not_begun(
                 binding for binding, _ in desired_states if str(binding) not in begun
             )
 
@@ -307,8 +303,8 @@ class Site:
         arn = self.connection.cluster.arn
         return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
 
-    def _titles(self, bindings: Iterable[Binding]) -> list[str]:
-        return [f"{self.name} {binding}".strip() for binding in bindings]
+    def _not_begun(self, bindings: Iterable[Binding]) -> list[NotBegun]:
+        return [NotBegun(self.connection.cluster, str(binding), self.name) for binding in bindings]
 
     def _context(self, binding: object) -> RunContext:
         return RunContext.of(Command.APPLY, self.connection, str(binding))
@@ -326,9 +322,9 @@ class Site:
             laid.laid = Laid.lay(plan, connection, settings, context)
             return laid.laid.result
 
-        context = self._context(GROUNDWORK)
+        context = self._context(SHARED_PARTS)
         result = result_of(lambda: perform(ground.plan, self.connection, settings, context, carry_out=lay))
-        note(self.ended(GROUNDWORK, result))
+        note(self.ended(SHARED_PARTS, result))
         laid.ready = result.ended in (Ended.COMMITTED, Ended.PLANNED)
         if not laid.ready:
             laid.end(wholly=False)

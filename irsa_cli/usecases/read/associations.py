@@ -50,7 +50,7 @@ def taken_over(found: Association) -> str:
 
 def unread(found: Unreadable) -> str:
     """What is said where associations could not be read."""
-    return f"whether EKS Pod Identity takes it over was not looked at: {found.why}"
+    return f"whether EKS Pod Identity takes precedence was not checked: {found.why}"
 
 
 def note_of(found: Association | Unreadable | None, role_arn: str = "") -> list[str]:
@@ -60,5 +60,5 @@ def note_of(found: Association | Unreadable | None, role_arn: str = "") -> list[
     if isinstance(found, Unreadable):
         return [unread(found)]
     if role_arn and role_arn == (found.target_role_arn or found.role_arn):
-        return [f"pods get this role by EKS Pod Identity ({found.id}); the annotation is not looked at"]
+        return [f"pods get this role by EKS Pod Identity ({found.id}); the annotation is not used"]
     return [taken_over(found)]

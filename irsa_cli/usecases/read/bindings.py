@@ -56,6 +56,8 @@ class BindingsScope:
     namespace: str = ""
     name: str = ""
     everywhere: bool = False
+    selector: str = ""
+    """Label selector of ServiceAccounts; a role without a ServiceAccount has no labels: it is left out."""
 
     def holds(self, namespace: str, name: str) -> bool:
         """Whether a ServiceAccount is looked at."""
@@ -85,7 +87,7 @@ def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceA
     if scope.namespace and scope.name:
         body = kube.service_account(scope.namespace, scope.name)
         return [] if body is None else [parsing.service_account(body)]
-    found = map(parsing.service_account, kube.service_accounts(scope.namespace or None))
+    found = map(parsing.service_account, kube.service_accounts(scope.namespace or None, scope.selector))
     return [item for item in found if scope.holds(item.namespace, item.name)]
 
 
@@ -120,6 +122,8 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
 
 def _own_roles(connection: Connection, scope: BindingsScope) -> list[ListedRole]:
     """The roles that irsa may have made for ServiceAccounts in the scope: their tags are not in the list."""
+    if scope.selector:
+        return []
     cluster = connection.cluster
     path = default_role_path(cluster.name)
     roles = listing.list_roles(connection.iam, "/" if scope.everywhere else path).roles
@@ -176,7 +180,7 @@ def _bindings(
     ]
     in_scope = [item for item in orphans if scope.holds(item.namespace, item.name)]
     if isinstance(others, Unreadable) and bound:
-        notes = [f"EKS Pod Identity associations were not looked at: {others.why}"]
+        notes = [f"EKS Pod Identity associations were not checked: {others.why}"]
     else:
         notes = []
     notes += [*_unlisted(own), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]
@@ -205,7 +209,7 @@ def _by_account(
 def _unlisted(own: object) -> list[str]:
     if not isinstance(own, Unreadable):
         return []
-    return [f"roles of irsa's without a ServiceAccount were not looked for: {own.why}"]
+    return [f"managed roles without a ServiceAccount were not looked for: {own.why}"]
 
 
 def _hidden(role: Unreadable) -> str:

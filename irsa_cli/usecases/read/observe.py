@@ -17,6 +17,7 @@ from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.namespaces import similar_namespaces
 from irsa_cli.usecases.read.lookup import current_account
 
 
@@ -45,6 +46,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         service_account=found_account,
         bound_role=None if desired.role_only else _bound_role(connection, desired, found_account),
         namespace_exists=has_namespace,
+        similar_namespaces=() if has_namespace else similar_namespaces(connection, desired.namespace),
         trust_quota=_trust_quota(connection, desired, found_role),
     )
 

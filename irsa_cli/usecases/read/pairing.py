@@ -22,7 +22,7 @@ from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.lookup import current_account
 
-UNSEEN = "whether other ServiceAccounts use the role was not looked at: the caller may not list them"
+UNSEEN = "whether other ServiceAccounts use the role was not checked: the caller may not list them"
 
 
 def read_account(connection: Connection, namespace: str, name: str) -> Pairing:

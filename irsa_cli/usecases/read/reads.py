@@ -19,7 +19,7 @@ from irsa_cli.core.values.issuer import provider_arn
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
-    from irsa_cli.aws.simulation import Simulated
+    from irsa_cli.aws.permissions.simulation import Simulated
     from irsa_cli.core.doctor.facts import Association
     from irsa_cli.core.objects.unreadable import Unreadable
     from irsa_cli.core.trust.jwt import Keys
@@ -108,7 +108,7 @@ class Reads:
         self, arn: str, actions: tuple[str, ...], resources: tuple[str, ...], *, federated: bool
     ) -> Future[list[Simulated]]:
         """What IAM's simulation says to the actions of a role; `federated`: a token leads to it directly."""
-        from irsa_cli.aws.simulation import Caller, simulate
+        from irsa_cli.aws.permissions.simulation import Caller, simulate
 
         cluster, account = self._connection.cluster, role_arn(arn).account
         provider = provider_arn(cluster.partition, account, cluster.issuer) if federated else ""

@@ -168,7 +168,7 @@ def check_lock(story: Story, *, named: bool, forward: bool) -> None:
         return
     more = ("--forward",) if forward else ()
     raise Refused(
-        f"another run has taken over the lock of transaction {story.transaction}",
+        f"another run holds the lock of transaction {story.transaction}",
         reason="it may have gone on from what this one left: to recover this one could undo its work",
         next_steps=(
             SAME_AGAIN,

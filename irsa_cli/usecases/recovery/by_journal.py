@@ -24,6 +24,7 @@ from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction.events import Leftover, Report
 from irsa_cli.transaction.folder import find, unfinished, unreadable
 from irsa_cli.transaction.journal import JournalError
@@ -156,7 +157,8 @@ def target_of(story: Story) -> Target:
             f"transaction {story.transaction} can't be finished",
             reason="its journal does not tell which cluster it was about",
         )
-    return Target(told["cluster"] or "", **{key: told.get(key) for key in TARGET_KEYS if key != "cluster"})
+    options: dict[str, Any] = {key: told.get(key) for key in TARGET_KEYS if key != "cluster"}
+    return Target(told["cluster"] or "", **options)
 
 
 @dataclass
@@ -256,7 +258,7 @@ class _Work:
                 stop.current = None
                 result = _forward_result(report, story)
                 result.notes += (
-                    [f"{_gone(story)}: the deletion is gone on with"] if ended is DeletionEnd.HALF else []
+                    [f"{_gone(story)}: the deletion is continued"] if ended is DeletionEnd.HALF else []
                 )
                 result.error = with_caller(result.error, connection.aws.caller)
             else:
@@ -306,7 +308,7 @@ def _check_forward(story: Story) -> None:
         )
     if story.context.get("gated"):
         raise Refused(
-            f"transaction {story.transaction} can't be gone on with from its journal",
+            f"transaction {story.transaction} can't be continued from its journal",
             reason="with --verify, the token is to be proven before the last step",
             next_steps=(
                 f"run the same irsa {story.context.get('command', '')} command again:"
@@ -376,8 +378,10 @@ def _forward_result(report: Report, story: Story) -> Result:
 
 def facts_of(story: Story, *, committed: bool = False) -> dict[str, Any]:
     """The ServiceAccount and its role, as the run would have told them itself."""
-    namespace, slash, name = str(story.context.get("serviceAccount") or "").partition("/")
-    facts: dict[str, Any] = {"serviceAccount": {"namespace": namespace, "name": name}} if slash else {}
+    facts: dict[str, Any] = {"scope": story.scope.value}
+    account = account_json(story.context.get("serviceAccount"))
+    if account is not None:
+        facts["serviceAccount"] = account
     makes_role = any(item.change.kind is Kind.ROLE and item.change.before is None for item in story.records)
     for record in story.records:
         state = record.change.after

@@ -17,6 +17,9 @@ from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.core.doctor.facts import Association
 from irsa_cli.core.inventory.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
 from irsa_cli.core.inventory.describe_document import Description, Policy
+from irsa_cli.core.inventory.rbac.objects import RbacObjects
+from irsa_cli.core.inventory.rbac.principals import ClusterAccess
+from irsa_cli.core.inventory.rbac.report import InKubernetes, becoming_of, in_kubernetes
 from irsa_cli.core.inventory.restarts import PodIdentity, pods_of
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
@@ -30,6 +33,7 @@ from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.associations import association, taken_over
 from irsa_cli.usecases.read.bindings import naming_roles
 from irsa_cli.usecases.read.identity import NamedServiceAccount
+from irsa_cli.usecases.read.rbac import read_access, read_rbac
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
 
@@ -78,6 +82,8 @@ class _Describing:
         namespace, kube = self.request.namespace, self.connection.kube
         self.reads.provider(self.connection.cluster.account)
         pods = self.pool.submit(read, lambda: tuple(map(parsing.pod, kube.pods(namespace))))
+        rbac = self.pool.submit(read_rbac, kube)
+        access = self.pool.submit(read_access, self.connection)
         others = self.pool.submit(association, self.connection, namespace, self.request.name)
         account = self._account()
         if account is None:
@@ -88,8 +94,16 @@ class _Describing:
             found,
             pods=_identities(account, pods.result()),
             association=others.result(),
+            kubernetes=self._in_kubernetes(rbac.result(), access.result(), pods.result()),
             reach=reach_of(self.request.target),
         )
+
+    def _in_kubernetes(
+        self, rbac: RbacObjects, access: ClusterAccess, pods: tuple[Pod, ...] | Unreadable
+    ) -> InKubernetes:
+        namespace, name = self.request.namespace, self.request.name
+        count = None if isinstance(pods, Unreadable) else _living(pods, name)
+        return in_kubernetes(becoming_of(rbac, access), access, namespace, name, count)
 
     def _account(self) -> ServiceAccount | None:
         namespace, name = self.request.namespace, self.request.name
@@ -153,6 +167,11 @@ class _Describing:
             return reading.inline_policy(iam, arn.name, policy.name)
 
         return replace(policy, document=read(work))
+
+
+def _living(pods: tuple[Pod, ...], name: str) -> int:
+    """How many pods of a ServiceAccount run, of those of its namespace."""
+    return sum(pod.is_alive and pod.service_account == name for pod in pods)
 
 
 def _identities(

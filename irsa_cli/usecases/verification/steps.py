@@ -20,6 +20,8 @@ from irsa_cli.core.policies.web_identity import REQUESTED_REGION, SESSION_NAME, 
 from irsa_cli.core.trust import jwt
 from irsa_cli.core.trust.claims import Claims, read
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
+from irsa_cli.core.trust.rules.judge import wide_trusts
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.arn import iam_arn, role_arn
 from irsa_cli.core.values.errors import IrsaError, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
@@ -27,8 +29,8 @@ from irsa_cli.core.verification.report import Check, Name, Permission, StepStatu
 from irsa_cli.usecases.read.associations import note_of, taken_over
 
 if TYPE_CHECKING:
-    from irsa_cli.aws.permissions import ReadCall
-    from irsa_cli.aws.simulation import Simulated
+    from irsa_cli.aws.permissions.calls import ReadCall
+    from irsa_cli.aws.permissions.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
     from irsa_cli.core.plan.states import ProviderState, RoleState
     from irsa_cli.core.trust.jwt import Keys
@@ -225,6 +227,17 @@ def trust(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> V
     )
 
 
+def wide(found: Future[RoleState | None], arn: str, identity: WebIdentity) -> tuple[Risk, ...]:
+    """What is wide in the trust policy; nothing where it can't be read, which its step tells."""
+    try:
+        state = found.result()
+    except IrsaError:
+        return ()
+    if state is None:
+        return ()
+    return wide_trusts(state.trust, (identity.provider_arn,), identity.audience, role=arn)
+
+
 def exchange(
     result: Exchange | IrsaError, arn: str, endpoint: str, session: str, trusted: VerificationStep
 ) -> VerificationStep:
@@ -330,7 +343,7 @@ def simulated(results: Sequence[Simulated] | IrsaError, actions: Sequence[str]) 
     for item in results:
         if item.missing:
             missing = ", ".join(item.missing)
-            text = f"can't tell: the simulation says {item.decision}, without values for {missing}"
+            text = f"unknown: the simulation says {item.decision}, without values for {missing}"
             yield Permission(kind, item.action, NOT_CHECKED, text, item.resource)
         elif item.allowed:
             yield Permission(kind, item.action, OK, "allowed by IAM's simulation", item.resource)

@@ -24,8 +24,8 @@ from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import steps
 
 if TYPE_CHECKING:
-    from irsa_cli.aws.permissions import ReadCall
-    from irsa_cli.aws.simulation import Simulated
+    from irsa_cli.aws.permissions.calls import ReadCall
+    from irsa_cli.aws.permissions.simulation import Simulated
     from irsa_cli.aws.sts import Exchange
     from irsa_cli.core.doctor.facts import Association
     from irsa_cli.core.objects.unreadable import Unreadable
@@ -62,13 +62,14 @@ class Wanted:
         chain: tuple[str, ...],
     ) -> Wanted:
         """What a user has written; raises `InvalidInput` for what AWS has not, or what must not be called."""
-        from irsa_cli.aws import permissions, simulation
+        from irsa_cli.aws.permissions import calls as real_calls
+        from irsa_cli.aws.permissions import simulation
 
         return cls(
             audience=audience,
             actions=tuple(simulation.action(text) for text in actions),
             resources=tuple(simulation.resource(text) for text in resources),
-            calls=tuple(permissions.read_call(text) for text in calls),
+            calls=tuple(real_calls.read_call(text) for text in calls),
             chain=chain,
         )
 
@@ -137,6 +138,7 @@ class Verifier:
                 ),
                 tuple(permissions),
                 (*_notes(cluster, injection), *steps.of_pod_identity(others, arn)),
+                warnings=steps.wide(self.reads.role(arn), arn, identity),
                 seconds=monotonic() - started,
                 look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
             )
@@ -226,7 +228,7 @@ class Verifier:
         return self.connection.aws.client_of("sts", credentials)
 
     def _call(self, credentials: RoleCredentials | IrsaError, wanted: ReadCall) -> Callable[[], str]:
-        from irsa_cli.aws.permissions import make_call
+        from irsa_cli.aws.permissions.calls import make_call
 
         def call() -> str:
             if isinstance(credentials, IrsaError):

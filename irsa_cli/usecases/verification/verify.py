@@ -42,6 +42,8 @@ PROPAGATION_SECONDS = 90.0
 class Request:
     """What the user asked for. Without `name` it is every annotated ServiceAccount, of `namespace` or of all.
 
+    `selector` is a label selector, for many.
+
     `pod` is the name of a pod that the token is to be bound to; `readers` are roles by which the IAM of other
     accounts is read.
     """
@@ -52,6 +54,7 @@ class Request:
     pod: str = ""
     wanted: Wanted = field(default_factory=Wanted)
     readers: tuple[str, ...] = ()
+    selector: str = ""
 
 
 def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None]) -> VerificationReport:
@@ -110,7 +113,9 @@ def _pod(connection: Connection, request: Request) -> tuple[str, str] | None:
 
 def _many(verifier: Verifier, request: Request) -> tuple[Verification, ...]:
     with ThreadPoolExecutor(1) as pool:
-        listing = pool.submit(verifier.connection.kube.service_accounts, request.namespace or None)
+        listing = pool.submit(
+            verifier.connection.kube.service_accounts, request.namespace or None, request.selector
+        )
         if request.namespace:
             check_namespace(verifier.connection, request.namespace)
         accounts = listing.result()
@@ -200,7 +205,7 @@ def _explained(connection: Connection, desired: DesiredState, error: ServiceErro
     if error.service != "sts":
         return
     cluster, arn = connection.cluster, desired.role_arn
-    nothing = IrsaError("the token is not looked at again")
+    nothing = IrsaError("the token is not checked again")
     identity = steps.identity_of(
         cluster, arn, names.subject(desired.namespace, desired.name), desired.audience, nothing
     )

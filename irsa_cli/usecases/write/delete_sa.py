@@ -194,7 +194,7 @@ class _Deleting:
         if strange:
             raise Refused(
                 f"role {strange[0].name} was not made for {bound.full_name}",
-                reason="it bears no tags of irsa's for it, and has no statement of irsa's for it",
+                reason="it has no tags and no statement of irsa for it",
             )
         return bound if request.extent is Extent.BINDING else self._narrowed(bound)
 
@@ -233,11 +233,11 @@ class _Deleting:
         request = self.request
         if bound.account is not None:
             error = Refused(
-                f"there is nothing of irsa's in {bound.full_name}",
+                f"irsa manages nothing in {bound.full_name}",
                 reason=f"it was not made by irsa, and has no annotation {ROLE_ARN_ANNOTATION}",
             )
         elif request.role_only:
-            error = Refused(f"there is no role of irsa's for {bound.full_name} in {bound.cluster.name}")
+            error = Refused(f"irsa manages no role for {bound.full_name} in {bound.cluster.name}")
         else:
             error = NamedServiceAccount(self.connection, request.namespace, request.name).missing()
         return error.but(

@@ -96,7 +96,7 @@ def _check_unused(connection: Connection, request: Request, arn: str) -> list[st
     except ServiceError as error:
         if error.status != 403 or not request.force:
             raise
-        return [f"whether roles trust the provider was not looked at: {error.reason}"]
+        return [f"whether roles trust the provider was not checked: {error.reason}"]
     trusting = [role.arn for role in roles if names_provider(role.trust, arn)]
     if not trusting:
         return []

@@ -25,7 +25,7 @@ from irsa_cli.core.planning.converge import voids
 from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.recovery.leftovers import began
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.trust.wide_trust import WideTrust
+from irsa_cli.core.trust.rules.rule import Risk
 from irsa_cli.core.values.errors import IrsaError, Refused
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.transaction.protocol import Run
@@ -109,10 +109,15 @@ class Work:
         if hold is not None:
             hold.secure(todo, counted_on=counted_on(self.desired, current), busy=others)
         warnings = self._warnings(current, todo)
+        mistyped = mistyped_namespace(self.desired, current)
+        for note in () if self.settings.dry_run else mistyped:
+            self.settings.note(f"Note: {note}")
         result = self._carry_out(todo)
         result.warnings = warnings if result.error is None else ()
         result.facts = facts_of(self.desired, current, result)
         result.notes += notes_of(self.desired, current)
+        if result.ended is Ended.PLANNED:  # Else it was said before anything was created.
+            result.notes += mistyped
         if len(todo):
             result.notes += gone_on_with(self.desired, current)
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
@@ -120,7 +125,7 @@ class Work:
             result.notes += managed_elsewhere(self.desired, current, todo)
         return result
 
-    def _warnings(self, current: CurrentState, todo: Plan) -> tuple[WideTrust, ...]:
+    def _warnings(self, current: CurrentState, todo: Plan) -> tuple[Risk, ...]:
         found = trust_warnings.of_desired_state(self.desired, current, todo)
         if not found or self.desired.role is not None or current.role is None:
             return found
@@ -176,6 +181,14 @@ def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
             f" {desired.cluster.issuer}, too"
         )
     return notes
+
+
+def mistyped_namespace(desired: DesiredState, current: CurrentState) -> list[str]:
+    """That a namespace is created although another one has a name that is like it."""
+    if current.namespace_exists or not current.similar_namespaces:
+        return []
+    names = " or ".join(current.similar_namespaces)
+    return [f"namespace {desired.namespace} does not exist and is created: did you mean {names}?"]
 
 
 def gone_on_with(desired: DesiredState, current: CurrentState) -> list[str]:

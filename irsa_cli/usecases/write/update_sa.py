@@ -53,6 +53,7 @@ class Request:
     update: Update
     associate: bool = False
     verify: bool = False
+    allow_wide_trust: bool = False
     boundaries: BoundaryRules = field(default_factory=BoundaryRules)
 
 
@@ -168,6 +169,8 @@ class _Updating:
             quotas = self._quotas()
         found = plan(update, pair, quotas, associate=self.request.associate, gated=self.request.verify)
         rules.check_plan(found, named=True)
+        if not self.request.allow_wide_trust:
+            trust_warnings.check_pair(pair, found)
         return found
 
     def _quotas(self) -> Quotas:

@@ -55,7 +55,7 @@ def annotation_lost_with_a_revision(world: World) -> None:
 @reported(
     f"{GITHUB}/eksctl-io/eksctl/issues/1645",
     "an update of the add-on wipes the annotation; the pods still run",
-    "the ServiceAccount was written anew without it",
+    "the ServiceAccount was written again without it",
     "annotation-removed",
 )
 def annotation_wiped_under_running_pods(world: World) -> None:
@@ -354,7 +354,7 @@ def controller_not_restarted(world: World) -> None:
 
 @reported(
     f"{GITHUB}/aws/amazon-eks-pod-identity-webhook/issues/28",
-    "the pods go on with the previous role",
+    "the pods keep the previous role",
     "pods are not changed when the annotation is",
     "pod-role-differs",
 )
@@ -366,7 +366,7 @@ def pods_with_the_previous_role(world: World) -> None:
 
 @reported(
     f"{GITHUB}/eksctl-io/eksctl/issues/1497",
-    "after role and ServiceAccount were made anew, running applications fail",
+    "after role and ServiceAccount were created again, running applications fail",
     "the pods still ask for the deleted role",
     "pod-role-differs",
 )

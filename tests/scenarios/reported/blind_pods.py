@@ -530,7 +530,7 @@ def pods_of_a_virtual_cluster(world: World) -> None:
 @reported(
     f"{GITHUB}/strimzi/strimzi-kafka-operator/issues/3300",
     BY_THE_NODE,
-    "the operator writes its ServiceAccounts anew, without the annotations of others",
+    "the operator writes its ServiceAccounts again, without the annotations of others",
     "annotation-removed",
 )
 def operator_that_writes_its_accounts_anew(world: World) -> None:

@@ -26,9 +26,9 @@ class Score(str, Enum):
     """The confirmed cause is a problem, and another one is named before it."""
     HINT = "hint"
     """No problem, and the confirmed cause is named as what may be wrong and can't be told."""
-    UNTOLD = "can't tell"
+    UNTOLD = "unknown"
     """No problem; that what decides could not be seen is said, and the exit code is not 0."""
-    OUTSIDE = "not looked at"
+    OUTSIDE = "not checked"
     """Exit code 0, since the pod gets its role: the failure is in what doctor says it does not look at."""
     MISSED = "missed"
     """The exit code is 0, and nothing leads to the cause."""
@@ -110,8 +110,8 @@ def healthy(what: str, *, exit_code: int = 0, alarm: str = "") -> Callable[[Make
 
 def findings(document: Json, verdict: str) -> list[str]:
     """The identifiers of what was found, of the cluster and of all ServiceAccounts in the document."""
-    accounts = (item["findings"] for item in document["serviceAccounts"])
-    every = [document["findings"], *accounts]
+    accounts = (item["findings"] for item in document["items"][1:])
+    every = [document["items"][0]["findings"], *accounts]
     return [item["id"] for found in every for item in found if item["verdict"] == verdict]
 
 
@@ -125,8 +125,8 @@ def scored(case: Reported, document: Json, always: frozenset[str]) -> Score:
         if problems[0] in case.named:
             return Score.EXACT
         return Score.AMONG if set(case.named) & set(problems) else Score.FALSE
-    if set(case.named) & set(findings(document, "can't tell")) - always:
+    if set(case.named) & set(findings(document, "unknown")) - always:
         return Score.HINT
-    if document["exitCode"] != 0:
+    if document["metadata"]["exitCode"] != 0:
         return Score.UNTOLD
     return Score.OUTSIDE if case.outside else Score.MISSED

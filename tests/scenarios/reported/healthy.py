@@ -126,7 +126,7 @@ def debug_pod_that_opts_out(world: World) -> None:
     world.pod("debug", labels=SKIP)
 
 
-@healthy("a container that is passed over on purpose")
+@healthy("a container that is skipped on purpose")
 def container_passed_over(world: World) -> None:
     containers = [{"name": "app", "image": "app:1"}, {"name": "proxy", "image": "proxy:1"}]
     world.new_pod(

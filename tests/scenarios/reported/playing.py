@@ -69,5 +69,5 @@ def _play(make: Make, sandbox: Sandbox, folder: Path) -> Json:
         code = run(["doctor", *arguments, "-c", stage.cluster, "-o", "json", "-q"])
     signal.signal(signal.SIGTERM, terminate)
     document: Json = json.loads(out.getvalue())
-    assert document["exitCode"] == code
+    assert document["metadata"]["exitCode"] == code
     return document

@@ -207,7 +207,7 @@ def one_statement_for_two_clusters(world: World) -> None:
 
 @reported(
     f"{GITHUB}/aws/containers-roadmap/issues/1579",
-    f"{DENIED} after the cluster was made anew",
+    f"{DENIED} after the cluster was created again",
     "the role trusts the issuer of the cluster that is gone",
     "trust-old-cluster",
 )

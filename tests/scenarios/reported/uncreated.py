@@ -39,7 +39,7 @@ def workers_that_ask_for_another_name(world: World) -> None:
 @reported(
     f"{GITHUB}/sagikazarmark/helm-charts/issues/154",
     "no pods of aws-node, and nodes that do not become ready",
-    "a webhook of another application has no endpoint, and is not to be passed over",
+    "a webhook of another application has no endpoint, and is not to be skipped",
     "pod-not-created",
 )
 def another_webhook_without_an_endpoint(world: World) -> None:

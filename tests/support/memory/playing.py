@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import json
 import os
 import pkgutil
 import signal
@@ -15,18 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import irsa_cli.usecases
 from irsa_cli.cli.main import run
 from tests.support.memory.cloud import LOST_AFTER, LOST_BEFORE, MemoryCloud
 from tests.support.memory.iam import Refusal
+from tests.support.ran import Ran, promised
 from tests.unit.world import World
 
 __all__ = ["DENIED", "LOST_AFTER", "LOST_BEFORE", "Killed", "Play", "Ran", "playing"]
 
-Json = dict[str, Any]
 DENIED = Refusal("AccessDenied", 403)
 
 
@@ -37,21 +35,6 @@ class Killed(BaseException):
 # Commands import what they need when they run; what waits in there is to be known before.
 for _found in pkgutil.walk_packages(irsa_cli.usecases.__path__, "irsa_cli.usecases."):
     importlib.import_module(_found.name)
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Json:
-        """The document on standard output."""
-        found: Json = json.loads(self.out)
-        return found
 
 
 @dataclass(frozen=True)
@@ -71,7 +54,7 @@ class Play:
         assert code in (None, ended), f"exit code {ended}\n{found.out}\n{found.err}"
         assert "Traceback" not in found.err, found.err
         assert "a bug in irsa" not in found.out + found.err, found.err
-        return found
+        return promised(found, arguments)
 
     @property
     def world(self) -> World:

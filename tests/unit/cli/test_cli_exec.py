@@ -29,7 +29,7 @@ from irsa_cli.usecases.read.identity import NamedServiceAccount, Token
         ("token reader --audience a --audience b", "more than once"),
         ("credentials reader --duration 14m", "--duration"),
         ("credentials reader --duration 13h", "--duration"),
-        ("credentials reader --format yaml", "--format"),
+        ("credentials reader --output xml", "--output"),
     ],
 )
 def test_a_line_that_is_not_clear_is_refused(

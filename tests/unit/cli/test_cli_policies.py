@@ -10,6 +10,7 @@ from irsa_cli.cli.main import run
 from irsa_cli.core import wellknown
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.wellknown import WellKnown, read_uses
+from tests.support.ran import check
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,15 +18,17 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(wellknown.names())
     assert run(["policies", "list", "-o", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["kind"] == "WellKnownPolicyList"
+    check(document, 0)
     assert [item["name"] for item in document["items"]] == list(wellknown.names())
 
 
 @pytest.mark.parametrize("name", wellknown.names())
 def test_show_takes_every_policy_as_it_is(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["policies", "show", name, "--partition", "aws-us-gov", "-o", "json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert (document["kind"], document["name"]) == ("WellKnownPolicy", name)
+    whole = json.loads(capsys.readouterr().out)
+    check(whole, 0)
+    (document,) = whole["items"]
+    assert (whole["kind"], document["name"]) == ("WellKnownPolicyList", name)
     assert document["policyARNs"] or document["document"]["Statement"]
     assert "arn:aws:" not in json.dumps(document)
     missing = [item["name"] for item in document["parameters"] if item["required"]]
@@ -37,7 +40,7 @@ def test_show_takes_every_policy_as_it_is(name: str, capsys: pytest.CaptureFixtu
 def test_show_with_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--param", "hostedZones=Z1,Z2", "-o", "json"]
     assert run(["policies", "show", "externalDNS", *arguments]) == 0
-    document = json.loads(capsys.readouterr().out)["document"]
+    document = json.loads(capsys.readouterr().out)["items"][0]["document"]
     assert document["Statement"][0]["Resource"] == [
         f"arn:aws:route53:::hostedzone/{zone}" for zone in ("Z1", "Z2")
     ]

@@ -44,9 +44,10 @@ def _examples(command: click.Command) -> list[list[str]]:
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files that examples name."""
-    for name in ("cluster.yaml", "queue.json"):
+    for name in ("cluster.yaml", "queue.json", "baseline.json"):
         (tmp_path / name).write_text("{}", encoding="utf-8")
     (tmp_path / "bindings").mkdir()
+    (tmp_path / "account").mkdir()
     monkeypatch.chdir(tmp_path)
 
 
@@ -111,7 +112,7 @@ def test_help_prints_what_the_option_prints(words: list[str]) -> None:
 
 def test_version_as_a_document() -> None:
     document = json.loads(CliRunner().invoke(irsa, ["version", "-o", "json"]).output)
-    assert (document["kind"], document["version"]) == ("Version", __version__)
+    assert (document["kind"], document["items"][0]["version"]) == ("VersionList", __version__)
     assert CliRunner().invoke(irsa, ["version"]).output.startswith(f"irsa {__version__} ")
 
 

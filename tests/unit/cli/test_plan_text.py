@@ -105,7 +105,7 @@ def test_marks_are_counted_and_shown_on_demand() -> None:
     changes = [NEW_ROLE, *MARKS, EDIT, TAGS, GONE]
     assert not any("Owner" in line or "Commit" in line for line in _lines(*changes))
     assert totals(changes) == (
-        "Plan: 1 to create, 2 to update, 1 to delete, and 3 marks of irsa's own (-v shows them)."
+        "Plan: 1 to create, 2 to update, 1 to delete, and 3 marks of irsa (-v shows them)."
     )
     assert totals([NEW_ROLE]) == "Plan: 1 to create, 0 to update, 0 to delete."
     whole = _lines(*changes, whole=True)

@@ -314,7 +314,7 @@ def test_an_existing_role_is_used_as_it_is(field: str) -> None:
     ("annotation", "words"),
     [
         ("eks.amazonaws.com/role-arn: x", "say attachRoleARN"),
-        ("eks.amazonaws.com/other: x", "is irsa's to set"),
+        ("eks.amazonaws.com/other: x", "is set by irsa"),
         ('eks.amazonaws.com/sts-regional-endpoints: "maybe"', 'expected "true" or "false"'),
         ('eks.amazonaws.com/token-expiration: "1h"', "expected seconds"),
         ('eks.amazonaws.com/token-expiration: "1"', "not a valid token expiration"),

@@ -14,9 +14,9 @@ from irsa_cli.core.binding.spec import desired_state_of
 from irsa_cli.core.config import Binding, OtherCluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.usecases.files import reading
 from irsa_cli.usecases.files.entries import with_issuers
 from irsa_cli.usecases.files.reading import read_configs
+from irsa_cli.usecases.read import texts
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 CLUSTER = Cluster(
@@ -181,8 +181,8 @@ def test_a_cluster_whose_issuer_nobody_knows() -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pipes that say nothing are not waited for."""
-    monkeypatch.setattr(reading, "NO_WRITER_SECONDS", 0.05)
-    monkeypatch.setattr(reading, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(texts, "NO_WRITER_SECONDS", 0.05)
+    monkeypatch.setattr(texts, "SILENT_SECONDS", 0.1)
 
 
 def _refusal(path: str | Path) -> str:
@@ -192,13 +192,13 @@ def _refusal(path: str | Path) -> str:
 
 
 def test_what_has_no_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(texts, "MAX_BYTES", 2**20)
     assert _refusal("/dev/zero") == "/dev/zero can't be read: it is larger than 1 MiB"
 
 
 def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "c.yaml").write_text(_bindings("app"))
-    monkeypatch.setattr(reading, "MAX_BYTES", (tmp_path / "c.yaml").stat().st_size)
+    monkeypatch.setattr(texts, "MAX_BYTES", (tmp_path / "c.yaml").stat().st_size)
     assert len(read_configs([str(tmp_path / "c.yaml")])) == 1
     (tmp_path / "c.yaml").write_text(_bindings("app") + " ")
     assert "larger than" in _refusal(tmp_path / "c.yaml")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import fields, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +17,7 @@ from irsa_cli.core.doctor.facts import Facts, NodeMetadata, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.values.errors import IrsaError, Refused
+from tests.support.ran import check
 from tests.unit.current import (
     CLUSTER,
     NOW,
@@ -39,9 +37,6 @@ from tests.unit.current import (
 )
 from tests.unit.doctor.diagnosis_cases import CASES
 
-SCHEMA = json.loads(
-    (Path(__file__).parents[3] / "docs/reference/diagnosis.schema.json").read_text(encoding="utf-8")
-)
 OF_CLUSTER = [
     *("eks", "provider", "providers", "quotas", "sts_endpoints", "published_keys", "cluster_keys"),
     *("accounts", "webhooks"),
@@ -121,15 +116,13 @@ def diagnosis(facts: Facts) -> Diagnosis:
 @pytest.mark.parametrize("case", CASES, ids=[f"{number}-{name}" for number, (name, _) in enumerate(CASES)])
 def test_the_document_is_as_its_schema_says(case: tuple[str, Change]) -> None:
     found = diagnosis(case[1](working()))
-    jsonschema.validate(found.to_json(), SCHEMA)
-    assert found.exit_code == found.to_json()["exitCode"] == 5
+    check(found.envelope().to_json(), 5)
 
 
 def test_the_document_of_a_cluster() -> None:
     facts = working()
     many = Diagnosis(CLUSTER, judge(replace(facts, subject=None)), accounts=(examined(facts, judge(facts)),))
-    jsonschema.validate(many.to_json(), SCHEMA)
-    assert many.exit_code == 0
+    check(many.envelope().to_json(), 0)
     assert all(item.cause.of_cluster for item in many.findings)
 
 
@@ -139,8 +132,7 @@ def test_the_document_of_a_cluster() -> None:
 )
 def test_an_error_has_its_own_exit_code(error: Exception, signal: int, code: int) -> None:
     failed = Diagnosis(None, error=error, signal=signal)
-    jsonschema.validate(failed.to_json(), SCHEMA)
-    assert failed.exit_code == code
+    check(failed.envelope().to_json(), code)
 
 
 def test_problems_of_one_of_many_end_with_5() -> None:

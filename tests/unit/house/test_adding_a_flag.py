@@ -57,13 +57,13 @@ with playing(folder) as play:
     labelled = (*CREATE, "--namespace-label", "team=a", "-o", "json")
     refused = play.irsa(*CREATE, "--namespace-label", "team", code=2)
     assert "--namespace-label" in refused.err and not play.cloud.calls
-    namespace, *_ = play.irsa(*labelled, "--dry-run").json["changes"]
+    namespace, *_ = play.irsa(*labelled, "--dry-run").item["changes"]
     assert (namespace["kind"], namespace["after"]) == ("Namespace", {"labels": {"team": "a"}}), namespace
-    assert play.irsa(*labelled).json["outcome"] == "committed"
+    assert play.irsa(*labelled).metadata["outcome"] == "committed"
     labels = play.cloud.kube.metadata("namespaces", "", "backend")["labels"]
     assert labels == {"app.kubernetes.io/managed-by": "irsa", "team": "a"}, labels
-    assert play.irsa(*labelled).json["outcome"] == "unchanged"
-    assert play.irsa(*CREATE, "-o", "json").json["outcome"] == "unchanged"
+    assert play.irsa(*labelled).metadata["outcome"] == "unchanged"
+    assert play.irsa(*CREATE, "-o", "json").metadata["outcome"] == "unchanged"
 """
 
 

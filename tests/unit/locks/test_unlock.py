@@ -93,9 +93,9 @@ def test_what_is_held_is_listed_by_its_holders(table: Table) -> None:
     assert "r1_alice@ci  irsa create-sa  since 2027-01-15 08:00:00 UTC" in told
     assert "ServiceAccount ns/a  ended at 2027-01-15 08:00:45 UTC and was not released" in told
     assert "ServiceAccount ns/b  held until 2027-01-15 08:01:45 UTC unless it is renewed" in told
-    document = table.unlock("-o", "json").json
-    assert (document["kind"], document["namespace"]) == ("LockList", "default")
-    found = {item["locked"]: item for item in document["items"]}
+    ran = table.unlock("-o", "json")
+    assert (ran.json["kind"], ran.metadata["lockNamespace"]) == ("LockList", "default")
+    found = {item["locked"]: item for item in ran.items}
     assert {key: item["ended"] for key, item in found.items()} == {
         "ServiceAccount ns/a": True,
         "namespace ns": True,
@@ -133,9 +133,12 @@ def test_what_has_ended_is_removed_at_once(table: Table, holder: str) -> None:
 
 def test_what_is_not_renewed_is_watched_for_so_long_that_its_holder_writes_no_more(table: Table) -> None:
     table.hold("r1", A)
-    done = table.unlock("r1", "-o", "json").json
-    assert [(item["locked"], item["state"]) for item in done["items"]] == [("ServiceAccount ns/a", "removed")]
-    assert (done["kind"], done["exitCode"], done["error"]) == ("Unlock", 0, None)
+    done = table.unlock("r1", "-o", "json")
+    assert (done.item["serviceAccount"], done.item["removal"]) == (
+        {"namespace": "ns", "name": "a"},
+        "removed",
+    )
+    assert (done.metadata["holder"], done.errors) == ("r1", [])
     assert Timing().renew < table.waited == pytest.approx(Timing().stop)
     assert table.names == set()
 
@@ -276,12 +279,12 @@ def test_where_one_can_not_be_removed_it_is_said_what_was(table: Table, how: Ref
     table.hold("r1", A, B, SPACE)
     table.seconds += 51
     table.play.cloud.break_("delete leases", how, skip=1)
-    done = table.unlock("r1", "-o", "json", code=None).json
-    states = {item["locked"]: item["state"] for item in done["items"]}
+    done = table.unlock("r1", "-o", "json", code=None)
+    states = {item["locked"]: item["removal"] for item in done.items}
     for lock in (A, B, SPACE):
         is_there = lock.name in table.names
         assert states[lock.words] in (("kept", "unknown") if is_there else ("removed", "unknown")), states
-    assert (done["exitCode"] == 0) == (not table.names)
+    assert (done.code == 0) == (not table.names)
 
 
 def test_a_signal_in_between_tells_what_was_removed(table: Table) -> None:
@@ -295,8 +298,8 @@ def test_a_signal_in_between_tells_what_was_removed(table: Table) -> None:
         delete(self, namespace, name, **more)
 
     table.monkeypatch.setattr(kube, "delete_lease", interrupted)
-    done = table.unlock("r1", "-o", "json", code=143).json
-    assert [item["state"] for item in done["items"]] == ["removed", "unknown"]
+    done = table.unlock("r1", "-o", "json", code=143)
+    assert [item["removal"] for item in done.items] == ["removed", "unknown"]
     assert table.names == {B.name}
 
 
@@ -311,10 +314,10 @@ def test_who_may_not_list_is_told_what_is_missing(table: Table, holder: tuple[st
 
 def lock_found(document: Json, name: str = "a") -> Json:
     """What doctor says of the lock, of one ServiceAccount or of one of all."""
-    findings = document["findings"] + [
+    findings = document["items"][0]["findings"] + [
         item
-        for account in document["serviceAccounts"]
-        if account["name"] == name
+        for account in document["items"][1:]
+        if account["serviceAccount"]["name"] == name
         for item in account["findings"]
     ]
     (found,) = [item for item in findings if item["id"] == "run-at-work"]
@@ -336,4 +339,4 @@ def test_doctor_tells_of_it(table: Table, named: tuple[str, ...], age: float, wo
     assert asked == (["get leases"] if named else ["list leases"])
     table.play.cloud.break_(asked[0], Refusal("Forbidden", 403))
     denied = lock_found(table.play.irsa("doctor", *named, "-c", "demo", "-o", "json", code=None).json)
-    assert (denied["verdict"], denied["hint"]) == ("can't tell", False)
+    assert (denied["verdict"], denied["hint"]) == ("unknown", False)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import RoleState
-from irsa_cli.core.results.result import ChangeResult, Ended, Left, Result, error_json
+from irsa_cli.core.plan.states import CommitState, RoleState
+from irsa_cli.core.results.envelope import error_json
+from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values import errors
 from irsa_cli.core.values.errors import ExitCode, IrsaError, Outcome, ServiceError
-from tests.support.thoroughness import examples
-from tests.unit.plan import strategies as some
-from tests.unit.planning.desired_states import CLUSTER
 
 SERVICE_ERROR = ServiceError(
     "iam CreateRole", code="AccessDenied", service="iam", operation="CreateRole", status=403
@@ -68,58 +61,6 @@ def test_an_interrupted_run_ends_as_shells_expect(signal: int, code: int) -> Non
     assert Result(Ended.ROLLED_BACK, signal=signal, error=IrsaError("interrupted")).exit_code == code
 
 
-KEYS = [
-    "apiVersion",
-    "kind",
-    "outcome",
-    "exitCode",
-    "transaction",
-    "cluster",
-    "changes",
-    "verification",
-    "left",
-    "notes",
-    "warnings",
-    "error",
-]
-
-
-@settings(max_examples=examples(40))
-@given(
-    st.sampled_from(Ended),
-    st.lists(some.changes(), max_size=3),
-    st.sampled_from([None, *(error for error, _ in ERRORS)]),
-    st.booleans(),
-)
-def test_the_document_has_the_same_keys_always(
-    ended: Ended, changes: list[Change], error: Exception | None, full: bool
-) -> None:
-    more: dict[str, Any] = {}
-    if full:
-        more = {
-            "cluster": CLUSTER,
-            "transaction": "t",
-            "left": [Left("a", "b", "c")],
-            "verification": {"x": 1},
-        }
-    result = Result(
-        ended, changes=[ChangeResult(item, "done", 0.12345) for item in changes], error=error, **more
-    )
-    document = json.loads(json.dumps(result.to_json()))
-    assert list(document) == KEYS
-    assert document["outcome"] == ended.value
-    assert document["exitCode"] == result.exit_code
-    assert (document["error"] is None) == (error is None)
-    for shown, item in zip(document["changes"], changes, strict=True):
-        assert list(shown) == ["kind", "action", "target", "state", "seconds", "before", "after"]
-        assert [shown["kind"], shown["action"], shown["target"]] == [item.kind.value, item.action, item.name]
-        assert [shown["before"] is None, shown["after"] is None] == [item.before is None, item.after is None]
-        assert shown["seconds"] == 0.123
-    if full:
-        assert list(document["cluster"]) == ["name", "arn", "region", "account", "issuer"]
-        assert document["left"] == [{"what": "a", "why": "b", "repair": "c"}]
-
-
 def test_states_are_shown_in_the_way_json_is_written() -> None:
     state = RoleState("/", {"Version": "x_y"}, tags={"my_tag": "1"})
     shown = ChangeResult(Change(Kind.ROLE, ("r",), None, state), "done").to_json()["after"]
@@ -129,9 +70,19 @@ def test_states_are_shown_in_the_way_json_is_written() -> None:
 
 
 def test_facts_of_a_command_stand_beside_the_common_keys() -> None:
-    document = Result(Ended.COMMITTED, facts={"role": {"arn": "x"}}).to_json()
-    assert document["role"] == {"arn": "x"}
-    assert set(document) == {*KEYS, "role"}
+    common = Result(Ended.COMMITTED).to_json()
+    document = Result(Ended.COMMITTED, facts={"role": {"arn": "x"}, "restart": True}).to_json()
+    assert (common["role"], document["role"], document["restart"]) == (None, {"arn": "x"}, True)
+    assert set(document) == {*common, "restart"}
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [("done", False), ("undone", False), ("failed", True), ("left", True)]
+)
+def test_what_irsa_notes_for_itself_is_told_of_only_where_it_matters(state: str, told: bool) -> None:
+    commit = Change(Kind.ROLE_COMMIT, ("r",), None, CommitState("done"))
+    result = Result(Ended.INCOMPLETE, changes=[ChangeResult(commit, state)])
+    assert bool(result.to_json()["changes"]) == told
 
 
 @pytest.mark.parametrize(("error", "code"), ERRORS, ids=lambda value: type(value).__name__)

@@ -243,7 +243,7 @@ def test_the_answer_is_one_of_three(conditions: list[Any], answer: Answer) -> No
         ),
         (
             allow({"StringEquals": {"sts:RoleSessionName": "app"}}),
-            "may admit it: StringEquals sts:RoleSessionName: the policy has 'app'; it can't be"
+            "may admit it: StringEquals sts:RoleSessionName: the policy has 'app'; it is not"
             " known from here"
             " whether that holds: the pod's SDK chooses the session name",
         ),

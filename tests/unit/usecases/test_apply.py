@@ -10,6 +10,7 @@ from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from tests.support.memory.cloud import PROVIDER
 from tests.support.memory.kube import moment
 from tests.support.memory.playing import DENIED, Play
+from tests.support.ran import full_name
 from tests.unit.usecases.commands import CREATE, FILE, S3, SHARED, SQS, applied, by_hand, provider, shared
 
 READER, WRITER = "reader", "writer"
@@ -29,8 +30,8 @@ iam:
 
 def outcomes(play: Play, *arguments: str, code: int = 0) -> dict[str, str]:
     """How each item of a command ended."""
-    document = play.irsa(*arguments, "-o", "json", code=code).json
-    return {item["name"]: item["result"]["outcome"] for item in document["items"]}
+    document = play.irsa(*arguments, "-o", "json", code=code)
+    return {full_name(item) or item["scope"]: item["outcome"] for item in document.items}
 
 
 def role_of(play: Play, namespace: str, name: str) -> str:
@@ -85,9 +86,9 @@ def test_with_atomic_an_error_of_one_is_that_of_all(play: Play) -> None:
 def test_where_the_groundwork_can_not_be_laid_nothing_is_begun(play: Play) -> None:
     play.cloud.break_("CreateOpenIDConnectProvider", DENIED, times=10)
     before = play.world
-    document = play.irsa("apply", "-f", play.file(FILE), "-o", "json", code=1).json
+    document = play.irsa("apply", "-f", play.file(FILE), "-o", "json", code=1)
     assert play.world == before
-    assert [item["name"] for item in document["items"]] == ["(groundwork)"]
+    assert [item["scope"] for item in document.items] == ["shared-parts"]
 
 
 def test_without_permission_to_list_they_are_read_one_by_one(play: Play) -> None:

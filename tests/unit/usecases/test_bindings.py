@@ -79,7 +79,7 @@ def of_another_wish(play: Play) -> None:
 
 REFUSALS: dict[str, tuple[Callable[[Play], None], tuple[str, ...], int]] = {
     "without a provider": (nothing, CREATE, 4),
-    "an unknown cluster": (nothing, ("create-sa", "reader", "-c", "other", "--attach-policy-arn", S3), 1),
+    "an unknown cluster": (nothing, ("create-sa", "reader", "-c", "other", "--attach-policy-arn", S3), 4),
     "another policy": (bound, (*CREATE[:-1], SQS), 4),
     "changed by hand": (changed_by_hand, CREATE, 4),
     "the ServiceAccount has another role": (other_role, CREATE, 4),
@@ -223,7 +223,7 @@ def test_what_is_named_changes(play: Play, name: str) -> None:
     assert play.world == before
     play.irsa("update-sa", *READER, *arguments)
     assert part(play.world) == value
-    assert play.irsa("update-sa", *READER, *arguments, "-o", "json").json["outcome"] == "unchanged"
+    assert play.irsa("update-sa", *READER, *arguments, "-o", "json").metadata["outcome"] == "unchanged"
     assert play.cloud.writes == []
 
 
@@ -293,7 +293,7 @@ def test_adopted_one_by_one_and_all_at_once(play: Play) -> None:
     tags = play.world.roles["theirs"].state.tags
     assert tags["irsa/service-account"] == "backend/reader"
     assert TRANSACTION_TAG not in tags
-    assert play.irsa("adopt", *READER, "-o", "json").json["outcome"] == "unchanged"
+    assert play.irsa("adopt", *READER, "-o", "json").metadata["outcome"] == "unchanged"
     play.irsa("update-sa", *READER, "--tags", "a=b")
     play.irsa("delete-sa", *READER)
     assert "theirs" not in play.world.roles
@@ -315,7 +315,7 @@ def test_a_provider_of_its_own_goes_when_nobody_uses_it(play: Play) -> None:
     play.irsa("delete-sa", *READER)
     play.irsa("disassociate-oidc", "-c", "demo")
     assert play.world.providers == {}
-    assert play.irsa("disassociate-oidc", "-c", "demo", "-o", "json").json["outcome"] == "unchanged"
+    assert play.irsa("disassociate-oidc", "-c", "demo", "-o", "json").metadata["outcome"] == "unchanged"
 
 
 @pytest.mark.parametrize("prepare", [bound, attached, by_hand, unbound])

@@ -54,9 +54,9 @@ def test_it_is_listed_and_taken_back(play: Play, before: World) -> None:
     assert left != before
     play.irsa("recover", name, "--dry-run")
     assert play.world == left
-    assert play.irsa("recover", name, "--yes", "-o", "json").json["outcome"] == "rolled-back"
+    assert play.irsa("recover", name, "--yes", "-o", "json").metadata["outcome"] == "rolled-back"
     assert play.world == before
-    assert play.irsa("recover", name, "--yes", "-o", "json").json["outcome"] == "unchanged"
+    assert play.irsa("recover", name, "--yes", "-o", "json").metadata["outcome"] == "unchanged"
 
 
 def test_it_is_gone_on_with(play: Play, before: World) -> None:
@@ -66,7 +66,7 @@ def test_it_is_gone_on_with(play: Play, before: World) -> None:
     ((role, there),) = play.world.roles.items()
     assert there.attached == {S3}
     assert play.world.accounts["backend", "reader"].annotations["eks.amazonaws.com/role-arn"].endswith(role)
-    assert play.irsa(*CREATE, "-o", "json").json["outcome"] == "unchanged"
+    assert play.irsa(*CREATE, "-o", "json").metadata["outcome"] == "unchanged"
 
 
 def test_what_was_to_be_proven_can_not_be_gone_on_with(play: Play, before: World) -> None:
@@ -126,9 +126,9 @@ def test_without_a_journal_it_is_found_by_its_marks(
         assert other.world == left
         other.irsa("recover", name, *HERE, "--dry-run")
         assert other.world == left
-        assert other.irsa("recover", name, *HERE, "--yes", "-o", "json").json["outcome"] == "rolled-back"
+        assert other.irsa("recover", name, *HERE, "--yes", "-o", "json").metadata["outcome"] == "rolled-back"
         assert other.world == before
-        assert other.irsa("recover", name, *HERE, "--yes", "-o", "json").json["outcome"] == "unchanged"
+        assert other.irsa("recover", name, *HERE, "--yes", "-o", "json").metadata["outcome"] == "unchanged"
 
 
 def test_without_a_journal_all_that_is_old_enough_is_taken_back(play: Play, before: World) -> None:

@@ -180,7 +180,7 @@ def test_an_answer_that_kubernetes_does_not_give_is_none(operation: str, answer:
         ("list mutatingwebhookconfigurations", HOOKS),
         ("get /apis", GROUPS),
         ("list pods", {"kind": "PodList", "metadata": None, "items": None}),
-        ("list configmaps", {"kind": "PartialObjectMetadataList", "items": [{"metadata": {"name": "a:b"}}]}),
+        ("list secrets", {"kind": "PartialObjectMetadataList", "items": [{"metadata": {"name": "a:b"}}]}),
     ],
 )
 def test_an_answer_of_kubernetes_is_one(operation: str, answer: Any) -> None:

@@ -1,5 +1,6 @@
 """Texts of others do nothing where they are shown."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from irsa_cli.cli.render import as_yaml
-from irsa_cli.core.values.printable import visible
+from irsa_cli.core.values.printable import json_text, visible
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,7 @@ def test_it_is_one_line_and_no_command(text: str) -> None:
     )
 )
 @example(document={"::error::x": "a\n\n  ::error::x", " :": ["::error::", "word " * 60 + "::error::x"]})
+@example(document={"##vso[x]": "a ###[error]", "##": ["##", "#"]})
 @example(document={"k": "::" * 200, "x" * 200: {"::": None}})
 def test_a_document_says_the_same_and_is_no_command(document: dict[str, Any]) -> None:
     text = as_yaml(document)
@@ -51,3 +53,6 @@ def test_a_document_says_the_same_and_is_no_command(document: dict[str, Any]) ->
     for line in text.split("\n"):
         assert line.isprintable()
         assert not line.lstrip().startswith("::")
+        assert "##" not in line
+    assert json.loads(json_text(document)) == document
+    assert "##" not in json_text(document)

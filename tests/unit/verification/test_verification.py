@@ -371,12 +371,12 @@ LOOK = "irsa doctor cart -n shop -c prod"
 def proof_of(item: Verification) -> list[str]:
     """What the forms for pipelines say of it beside its steps: JSON, JUnit, SARIF."""
     report = VerificationReport(CLUSTER, (item,))
-    document = report.to_json()
+    (document,) = report.envelope().to_json()["items"]
     suite = ElementTree.fromstring(junit(report)).find("testsuite")
     assert suite is not None
     (run,) = json.loads(sarif(report))["runs"]
     told = run["invocations"][0].get("toolExecutionNotifications", [])
-    command = (document["notLookedAt"] or {}).get("command")
+    command = (document["notChecked"] or {}).get("command")
     return [
         f"{document['proved']} {command}",
         suite.findtext("system-out", ""),

@@ -117,7 +117,7 @@ def _annotated_pods(subject: Subject) -> list[str]:
     title="The annotation stands on the pod, not on the ServiceAccount.",
     symptom="No AWS_ROLE_ARN in the pods.",
     looks_at="annotations of the ServiceAccount and of its pods",
-    remedy="Annotate the ServiceAccount, then have the pods made anew.",
+    remedy="Annotate the ServiceAccount, then restart the pods.",
     source=_ASSOCIATE,
 )
 def _place(facts: Facts) -> Judgement:
@@ -155,7 +155,7 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
     ACCOUNT,
     97,
     title="The annotation was there and is gone.",
-    symptom="It works until the pods are made anew, by an upgrade as a rule.",
+    symptom="It works until the pods restart, usually with an upgrade.",
     looks_at="the ServiceAccount's annotations, the environment of its pods",
     remedy="Annotate again, and put the annotation where the ServiceAccount comes from (chart values, Git).",
     source=_ASSOCIATE,

@@ -135,16 +135,14 @@ def _expired(facts: Facts) -> Judgement:
     title="What is in the token's file is no token.",
     symptom="InvalidIdentityToken: The ID Token provided is not a valid JWT",
     looks_at="cloudtrail LookupEvents: STS notes the ServiceAccount only of tokens that it can read",
-    remedy="Make the pod anew. The file has to hold three parts between dots, as irsa token shows them.",
+    remedy="Create the pod again. The file has to hold three parts between dots, as irsa token shows them.",
     source="https://github.com/aws/amazon-eks-pod-identity-webhook/issues/232",
 )
 def _malformed(facts: Facts) -> Judgement:
     events = calls(facts)
     if not events:
         users_of(facts.named)
-        return unknown(
-            "STS has not been seen to read one, and the file can be looked at only inside of the pod"
-        )
+        return unknown("STS has not been seen to read one, and the file can be read only inside the pod")
     last = newest(facts)
     if _is_unexplained(facts, last, _INVALID):
         if _NO_TOKEN in last.message.lower():
@@ -161,7 +159,7 @@ def _malformed(facts: Facts) -> Judgement:
     symptom="AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity, or InvalidIdentityToken",
     looks_at=f"{_LOOKS_AT}, since when the pods run, the trust policy, the provider",
     remedy="Look at what can't be seen from here: policies of the organization (SCP, RCP), the token's file"
-    " in the pod, and whether STS is active in that region. What was put right since then shows in CloudTrail"
+    " in the pod, and whether STS is active in that region. What was fixed since then shows in CloudTrail"
     " after 15 minutes.",
     source=f"{_IAM}/troubleshoot_roles.html",
 )

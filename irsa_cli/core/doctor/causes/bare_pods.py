@@ -47,7 +47,7 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
     title="The pods were started before the ServiceAccount was annotated.",
     symptom=NO_ENV,
     looks_at=_LOOKS_AT,
-    remedy="Have the pods made anew: the webhook changes pods when they are created, never later.",
+    remedy="Restart the pods: the webhook changes pods when they are created, never later.",
     source=f"{_EKS}/pod-configuration.html",
 )
 def _older(facts: Facts) -> Judgement:
@@ -67,7 +67,7 @@ def _older(facts: Facts) -> Judgement:
     title="The pods were started before the webhook was there.",
     symptom=NO_ENV,
     looks_at="the pods' environment and start, creation of the MutatingWebhookConfiguration",
-    remedy="Have the pods made anew.",
+    remedy="Restart the pods.",
     source=_WEBHOOK,
 )
 def _older_than_webhook(facts: Facts) -> Judgement:
@@ -86,8 +86,8 @@ def _older_than_webhook(facts: Facts) -> Judgement:
     title="The webhook missed the pods when they were created.",
     symptom=f"{NO_ENV} Other pods of the same workload may have it.",
     looks_at=_LOOKS_AT,
-    remedy="Have the pods made anew. Make ServiceAccounts before the pods that use them: the webhook learns"
-    " of them with a delay, and is passed over when it does not answer.",
+    remedy="Restart the pods. Make ServiceAccounts before the pods that use them: the webhook learns"
+    " of them with a delay, and is skipped when it does not answer.",
     source=_WEBHOOK,
 )
 def _missed(facts: Facts) -> Judgement:
@@ -117,7 +117,7 @@ def _opt_out(facts: Facts) -> Judgement:
         return _some_containers(subject)
     if any(not is_bare(pod) for pod in users_of(subject)):
         # Others have it: these were made so on purpose, to look at something as a rule.
-        return unknown("pods beside the application's are passed over on purpose", pods=pod_names(whole))
+        return unknown("pods beside the application's are skipped on purpose", pods=pod_names(whole))
     key = SKIP_LABEL if SKIP_LABEL in whole[0].labels else SKIP_CONTAINERS
     return problem(
         "they are marked so",
@@ -132,7 +132,5 @@ def _some_containers(subject: Subject) -> Judgement:
         names = skipped(pod) & {item.name for item in pod.containers if not injected(item)}
         if names:
             # One of several containers may well be meant to have none.
-            return unknown(
-                "some containers are passed over on purpose", pod=pod.name, containers=listed(names)
-            )
-    return ok("no pod asks to be passed over")
+            return unknown("some containers are skipped on purpose", pod=pod.name, containers=listed(names))
+    return ok("no pod asks to be skipped")

@@ -32,7 +32,7 @@ _ASSOCIATE = "https://docs.aws.amazon.com/eks/latest/userguide/associate-service
     title="The pods ask for another role than the ServiceAccount names.",
     symptom="Another principal than expected, or AccessDenied for a role that was given up",
     looks_at=f"{ROLE_ENV} of the pods' containers, the ServiceAccount's annotation",
-    remedy="Have the pods made anew. Where their template sets AWS_ROLE_ARN, take that variable out of it.",
+    remedy="Restart the pods. Where their template sets AWS_ROLE_ARN, take that variable out of it.",
     source=_ASSOCIATE,
 )
 def _role(facts: Facts) -> Judgement:
@@ -81,7 +81,7 @@ def _stands_before_region(container: Container, variable: str) -> bool:
     title="The pods' tokens have another audience than the ServiceAccount asks for.",
     symptom="InvalidIdentityToken: Incorrect token audience, or AccessDenied",
     looks_at="the projected token in the pods' volumes, the annotation eks.amazonaws.com/audience",
-    remedy="Have the pods made anew. Where their template mounts the token, set its audience there.",
+    remedy="Restart the pods. Where their template mounts the token, set its audience there.",
     source=_WEBHOOK,
 )
 def _audience(facts: Facts) -> Judgement:

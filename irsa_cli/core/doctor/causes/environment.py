@@ -114,7 +114,7 @@ def _contradicts(container: Container) -> bool:
     symptom='Post "https://sts.amazonaws.com/": dial tcp: i/o timeout',
     looks_at=f"the annotation {STS_REGIONAL_ANNOTATION}, ec2 DescribeVpcEndpoints, cloudtrail LookupEvents,"
     " images of the pods' containers",
-    remedy="Annotate the ServiceAccount for regional endpoints, then have the pods made anew. Where the SDK"
+    remedy="Annotate the ServiceAccount for regional endpoints, then restart the pods. Where the SDK"
     " does not heed AWS_STS_REGIONAL_ENDPOINTS, upgrade it, or set AWS_ENDPOINT_URL_STS.",
     source=f"{_EKS}/configure-sts-endpoint.html",
 )

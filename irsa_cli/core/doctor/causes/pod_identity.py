@@ -223,7 +223,7 @@ def _platform(facts: Facts) -> Judgement:
     title="The pods were started before the Pod Identity association was made.",
     symptom=NO_ENV,
     looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start",
-    remedy="Have the pods made anew. An association takes some seconds to be known.",
+    remedy="Restart the pods. An association takes some seconds to be known.",
     source=f"{_EKS}/pod-identities.html#pod-id-considerations",
 )
 def _older(facts: Facts) -> Judgement:
@@ -263,8 +263,7 @@ def has_nothing(pod: Pod) -> bool:
     title="The pods ask EKS Pod Identity for credentials, and their association is gone.",
     symptom="No credentials: the agent answers that there is no association, and the SDK goes no further.",
     looks_at="AWS_CONTAINER_CREDENTIALS_FULL_URI and volumes of the pods, eks ListPodIdentityAssociations",
-    remedy="Have the pods made anew: they get what the ServiceAccount has now, a role by its annotation or"
-    " none.",
+    remedy="Restart the pods: they get what the ServiceAccount has now, a role by its annotation or none.",
     source=f"{_EKS}/pod-id-association.html",
 )
 def _gone(facts: Facts) -> Judgement:

@@ -102,8 +102,8 @@ def _state(pod: Pod) -> str:
     symptom=f"{NO_ENV} Other pods of the same workload may have their credentials.",
     looks_at="eks DescribePodIdentityAssociation (createdAt), the pods' environment and start, a pod created"
     " with dryRun=All",
-    remedy="Have the pods made anew. The webhook learns of an association some seconds late, and is passed"
-    " over when it does not answer.",
+    remedy="Restart the pods. The webhook learns of an association some seconds late, and is"
+    " skipped when it does not answer.",
     source=f"{_EKS}/pod-id-association.html",
 )
 def _missed(facts: Facts) -> Judgement:
@@ -164,7 +164,7 @@ def _passed_over(facts: Facts, pod: Pod) -> tuple[str, str]:
 def _opted_out(facts: Facts, found: list[Pod], users: list[Pod]) -> Judgement:
     if any(not has_nothing(pod) for pod in users):
         # Others have it: these were made so on purpose, to look at something as a rule.
-        return unknown("pods beside the application's are passed over on purpose", pods=pod_names(found))
+        return unknown("pods beside the application's are skipped on purpose", pods=pod_names(found))
     pod = found[0]
     key = SKIP_LABEL if SKIP_LABEL in pod.labels else SKIP_CONTAINERS
     return problem(

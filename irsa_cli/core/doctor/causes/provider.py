@@ -28,7 +28,7 @@ _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 _DUAL_STACK = ".api.aws"
 _ROLE = re.compile(r"\s*arn:[\w-]+:iam::(\d{12}):role/.*", re.ASCII | re.DOTALL)
-_UNNEEDED = "nobody that was looked at has a role that needs a provider in the cluster's account"
+_UNNEEDED = "nobody that was checked has a role that needs a provider in the cluster's account"
 CLUSTER = Group.CLUSTER
 
 
@@ -194,7 +194,7 @@ def _url(facts: Facts) -> Judgement:
     title="The OIDC provider does not accept the tokens' audience.",
     symptom="InvalidIdentityToken: Incorrect token audience",
     looks_at="iam GetOpenIDConnectProvider (ClientIDList), the annotation eks.amazonaws.com/audience",
-    remedy="Add the audience to the provider; it need not be made anew.",
+    remedy="Add the audience to the provider; it need not be created again.",
     source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddClientIDToOpenIDConnectProvider.html",
     of_cluster=True,
 )
@@ -285,7 +285,7 @@ def _provider_quota(facts: Facts) -> int:
 def _thumbprint(facts: Facts) -> Judgement:
     found = _provider(facts)
     if host_path(facts.cluster.issuer).startswith("oidc.eks."):
-        return ok("the thumbprint of an EKS issuer is not looked at by IAM")
+        return ok("IAM does not check the thumbprint of an EKS issuer")
     if not found.thumbprints:
         return ok("the provider has no thumbprint: IAM verifies the issuer by its own list of authorities")
     raise CannotTell(

@@ -58,7 +58,7 @@ def _incomplete(facts: Facts) -> Judgement:
     role = role_of(facts.named)
     life = lifecycle.of(role.tags, named=True)
     if life.is_over:
-        return ok("no run of irsa's is at work on the role, or was interrupted")
+        return ok("no run of irsa is at work on the role, or was interrupted")
     deletion = life.deletion(facts.reach.irsa)
     again = f"{make(facts, facts.named)} # the command that made it, once more: ends with a whole role"
     return problem(

@@ -98,7 +98,7 @@ def _namespace(facts: Facts) -> Judgement:
     title="A role admits a ServiceAccount of nearly this name, which is gone.",
     symptom="No AWS_ROLE_ARN in the pods, since a chart or its release was renamed",
     looks_at="the ServiceAccount's annotations, trust policies of the account's roles, the ServiceAccounts",
-    remedy="Admit the ServiceAccount by its name of today, and annotate it; then have the pods made anew.",
+    remedy="Admit the ServiceAccount by its name of today, and annotate it; then restart the pods.",
     source=_ASSOCIATE,
 )
 def _renamed(facts: Facts) -> Judgement:

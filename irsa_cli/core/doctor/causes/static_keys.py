@@ -18,7 +18,7 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     87,
     title="Static access keys in the container go before the web identity.",
     symptom="Another principal (an IAM user) in errors, or InvalidClientTokenId",
-    looks_at="names of the variables of the pods' containers; values are not looked at",
+    looks_at="names of the variables of the pods' containers; values are not read",
     remedy="Remove AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the pod's template.",
     source=_CHAIN,
 )

@@ -152,7 +152,7 @@ _trust_cause(
     "trust-old-cluster",
     89,
     "The role trusts the issuer of an earlier cluster.",
-    symptom=f"{_DENIED}, since the cluster was made anew",
+    symptom=f"{_DENIED}, since the cluster was created again",
     remedy="Replace the old issuer in the principal and in every condition key; "
     + _ADD[0].lower()
     + _ADD[1:],

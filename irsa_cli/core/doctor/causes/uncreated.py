@@ -64,7 +64,7 @@ def can_decide(facts: Facts) -> bool:
     title="The pods are not created: the API server refuses them.",
     symptom="No pod at all: a Deployment, Job or StatefulSet that stays at 0, or at its old pods.",
     looks_at="the namespace's events of reason FailedCreate, and what makes pods there",
-    remedy="Put right what the API server names; the maker of the pods tries again, ever more seldom.",
+    remedy="Fix what the API server names; the maker of the pods tries again, less and less often.",
     source="https://kubernetes.io/docs/tasks/debug/debug-application/debug-running-pod/",
 )
 def _uncreated(facts: Facts) -> Judgement:
@@ -200,7 +200,7 @@ def _by_admission(reach: Reach, item: RefusedPod) -> _Reason:
         return _Reason(f"webhook {denied[1]} denies them", hooks)
     if quota:
         fix = reach.kubectl(f"get resourcequota {shlex.quote(quota[1])} -o yaml", namespace)
-        return _Reason(f"the namespace's quota {quota[1]} does not let them in", fix)
+        return _Reason(f"the namespace's quota {quota[1]} does not admit them", fix)
     if standard:
         fix = reach.kubectl(f"get namespace {shlex.quote(namespace)} --show-labels")
         return _Reason(f"the namespace asks for Pod Security Standard {standard[1]}", fix)
@@ -265,5 +265,5 @@ def _edit(reach: Reach, item: RefusedPod) -> str:
     if kind in (*_ROLLED, "CronJob", "ReplicaSet", "ReplicationController"):
         return reach.kubectl(f"edit {kind.lower()} {name}", item.namespace)
     if kind == "Job":
-        return reach.kubectl(f"get job {name} -o yaml # make it anew", item.namespace)
+        return reach.kubectl(f"get job {name} -o yaml # create it again", item.namespace)
     return _events(reach, item)

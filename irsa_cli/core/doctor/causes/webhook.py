@@ -101,7 +101,7 @@ def _namespace(facts: Facts) -> Judgement:
     symptom=f"{NO_ENV} The API server goes on without the webhook (failurePolicy Ignore), or creates no pods"
     " (Fail).",
     looks_at="a pod created with dryRun=All, which runs nothing; caBundle of the webhook",
-    remedy="Look at the webhook's certificate (caBundle), service and network; then have the pods made anew.",
+    remedy="Look at the webhook's certificate (caBundle), service and network; then restart the pods.",
     source=f"{_ADMISSION}#failure-policy",
 )
 def _failing(facts: Facts) -> Judgement:
@@ -183,11 +183,11 @@ def _prefix(facts: Facts) -> Judgement:
     "pod-identity-association",
     Group.WEBHOOK,
     90,
-    title="An EKS Pod Identity association takes the ServiceAccount over.",
-    symptom="The pods have the association's role, or none; the annotation is not looked at.",
+    title="An EKS Pod Identity association takes precedence.",
+    symptom="The pods have the association's role, or none; the annotation is not used.",
     looks_at="eks ListPodIdentityAssociations, DescribePodIdentityAssociation, the pods' environment",
-    remedy="Keep one of the two: give up the annotation, or delete the association and have the pods made"
-    " anew. Until then they keep asking EKS Pod Identity, which has nothing for them any more.",
+    remedy="Keep one of the two: give up the annotation, or delete the association and restart the pods."
+    " Until then they keep asking EKS Pod Identity, which has nothing for them any more.",
     source=f"{_EKS}/pod-identities.html",
 )
 def _association(facts: Facts) -> Judgement:

@@ -72,7 +72,7 @@ def _tags(facts: Facts, association: Association, prefix: str) -> Context:
 def said_to_service(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
     """What the trust policy of the association's role says to EKS Pod Identity."""
     context = context_of(facts, association)
-    return tuple(_said(document, _is_service, context, action) for action in actions(association))
+    return tuple(said(document, is_service, context, action) for action in actions(association))
 
 
 def said_to_role(document: Document, facts: Facts, association: Association) -> tuple[Said, ...]:
@@ -90,8 +90,8 @@ def said_to_role(document: Document, facts: Facts, association: Association) -> 
         **_tags(facts, association, "aws:principaltag/"),
         **({"sts:externalid": (association.external_id,)} if association.external_id else {}),
     }
-    names = _names_role(arn, association.role_arn)
-    return tuple(_said(document, names, context, action) for action in actions(association))
+    names = names_role(arn, association.role_arn)
+    return tuple(said(document, names, context, action) for action in actions(association))
 
 
 def actions(association: Association) -> tuple[str, ...]:
@@ -99,13 +99,15 @@ def actions(association: Association) -> tuple[str, ...]:
     return (ASSUME,) if association.without_tags else (ASSUME, TAG)
 
 
-def _is_service(principal: Any) -> Truth:
+def is_service(principal: Any) -> Truth:
+    """Whether a Principal element names EKS Pod Identity."""
     if not isinstance(principal, dict):
         return False  # "*" stands for accounts and users, not for AWS' services.
     return SERVICE in as_list(principal.get("Service", []))
 
 
-def _names_role(arn: Arn, text: str) -> Names:
+def names_role(arn: Arn, text: str) -> Names:
+    """What tells of a Principal element whether it names this role, or its account."""
     known = {text, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
 
     def names(principal: Any) -> Truth:
@@ -117,8 +119,11 @@ def _names_role(arn: Arn, text: str) -> Names:
     return names
 
 
-def _said(document: Document, names: Names, context: Context, action: str) -> Said:
-    """A Deny that applies goes before every Allow; what can't be known of either stays open."""
+def said(document: Document, names: Names, context: Context, action: str) -> Said:
+    """What a trust policy says to somebody.
+
+    A Deny that applies goes before every Allow; what can't be known of either stays open.
+    """
     variables = document.get("Version") == VARIABLES_SINCE
     verdicts = [
         (str(item.get("Effect")), *_judge(item, names, context, action, variables=variables))
@@ -157,7 +162,7 @@ def _judge(
     wanted = ", ".join(f"'{value}'" for value in tested.wanted)
     got = tested.got if isinstance(tested.got, tuple) else None
     if tested.truth is None:
-        return None, f"{tested.operator} {tested.key} asks for {wanted}, which can't be known from here"
+        return None, f"{tested.operator} {tested.key} asks for {wanted}, which is not known from here"
     has = " and ".join(f"'{value}'" for value in got) if got is not None else "no such key"
     return False, f"{tested.operator} {tested.key} asks for {wanted}, the request has {has}"
 

@@ -21,6 +21,7 @@ from irsa_cli.core.marks.locks.lease import (
     shown,
 )
 from irsa_cli.core.values import limits
+from irsa_cli.core.values.names import account_json
 
 LONGEST = 3600.0
 """Seconds that a lock can be made to last (`IRSA_LOCK_DURATION`)."""
@@ -86,6 +87,7 @@ class SeenLock:
         return {
             "lease": state.name,
             "locked": notes.get(LOCKED),
+            "serviceAccount": account_json(notes.get(LOCKED, "").removeprefix("ServiceAccount ")),
             "holder": state.holder,
             "run": state.run,
             "user": notes.get(USER),

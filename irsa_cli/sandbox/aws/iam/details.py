@@ -1,4 +1,6 @@
-"""GetAccountAuthorizationDetails: all roles with all that is on them, in pages. Only `Filter=Role` is served.
+"""GetAccountAuthorizationDetails: all roles with all that is on them, and managed policies, in pages.
+
+Users and groups are not served.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
 Unlike GetRole it leaves out the description and the longest session.
@@ -19,14 +21,51 @@ _OPERATION = "GetAccountAuthorizationDetails"
 
 
 def get_account_authorization_details(account: Account, request: AwsRequest) -> Answer:
-    """A page of roles. Pages stay in order when roles go away between them; moto has none."""
-    if set(request.members("Filter")) != {"Role"}:
-        raise AwsError("NotImplemented", f"The sandbox serves {_OPERATION} with Filter=Role only.", 501)
-    roles = {role.name: role for role in account.iam.roles.values()}
-    names, more = page(request, sorted(roles))
-    found = {"RoleDetailList": [_detailed(roles[name]) for name in names]}
-    empty: dict[str, list[Any]] = {"UserDetailList": [], "GroupDetailList": [], "Policies": []}
+    """A page of roles and policies. Pages stay in order when some go away between them; moto has none."""
+    filters = set(request.members("Filter"))
+    if not filters or filters - {"Role", "LocalManagedPolicy", "AWSManagedPolicy"}:
+        raise AwsError("NotImplemented", f"The sandbox serves {_OPERATION} without users and groups.", 501)
+    every = account.iam.roles.values()
+    used = {arn for role in every for arn in (*role.managed_policies, role.permissions_boundary_arn) if arn}
+    roles = {f"role {role.name}": role for role in account.iam.roles.values() if "Role" in filters}
+    policies = {
+        f"policy {policy.arn}": policy
+        for policy in account.iam.managed_policies.values()
+        if _is_asked(policy, filters, used)
+    }
+    keys, more = page(request, sorted((*roles, *policies)))
+    found = {
+        "RoleDetailList": [_detailed(roles[key]) for key in keys if key in roles],
+        "Policies": [_policy(policies[key]) for key in keys if key in policies],
+    }
+    empty: dict[str, list[Any]] = {"UserDetailList": [], "GroupDetailList": []}
     return xml_result("iam", _OPERATION, {**empty, **found, **more})
+
+
+def _is_asked(policy: Any, filters: set[str], used: set[str]) -> bool:
+    """Whether a policy is of a kind that is asked for; of AWS's own, those that somebody has attached."""
+    if ":iam::aws:" in policy.arn:
+        return policy.arn in used and "AWSManagedPolicy" in filters
+    return "LocalManagedPolicy" in filters
+
+
+def _policy(policy: Any) -> dict[str, Any]:
+    return {
+        "PolicyName": policy.name,
+        "PolicyId": policy.id,
+        "Arn": policy.arn,
+        "Path": policy.path,
+        "DefaultVersionId": policy.default_version_id,
+        "AttachmentCount": policy.attachment_count,
+        "PolicyVersionList": [
+            {
+                "Document": quote(version.document, safe=""),
+                "VersionId": version.version_id,
+                "IsDefaultVersion": version.version_id == policy.default_version_id,
+            }
+            for version in policy.versions
+        ],
+    }
 
 
 def _detailed(role: Any) -> dict[str, Any]:

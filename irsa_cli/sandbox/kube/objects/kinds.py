@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from irsa_cli.sandbox.kube import status
-from irsa_cli.sandbox.kube.objects import leases, pods, webhooks
+from irsa_cli.sandbox.kube.objects import leases, pods, rbac, webhooks
 from irsa_cli.sandbox.kube.objects.schema import BYTES, OBJECT, RAW, JsonObject, ListOf, MapOf, Schema
 
 _REFERENCE_FIELDS = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
@@ -32,7 +32,8 @@ class Kind:
     a subresource) writes, `frozen` those that nobody changes, with the reason given to those who try.
     `fill_in` sets defaults, `problems` tells what is wrong beyond the metadata. `selectable` are the fields
     that a fieldSelector may name beside the object's name and namespace. `replaced`: a PUT is served, which
-    makes the object where there is none; `noted`: its managedFields are kept.
+    makes the object where there is none; `noted`: its managedFields are kept. `freely_named`: a name need
+    not be one of DNS.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Kind:
     selectable: tuple[str, ...] = ()
     replaced: bool = False
     noted: bool = False
+    freely_named: bool = False
 
     @property
     def version(self) -> str:
@@ -188,6 +190,24 @@ WORKLOADS = (
     Kind("Job", "jobs", _WORKLOAD, group="batch"),
     Kind("ReplicationController", "replicationcontrollers", _WORKLOAD, short_names=("rc",)),
 )
+RBAC = (
+    Kind("Role", "roles", rbac.ROLE, group=rbac.GROUP, freely_named=True),
+    Kind("ClusterRole", "clusterroles", rbac.ROLE, namespaced=False, group=rbac.GROUP, freely_named=True),
+    *(
+        Kind(
+            kind,
+            f"{kind.lower()}s",
+            rbac.BINDING,
+            namespaced=kind == "RoleBinding",
+            group=rbac.GROUP,
+            fill_in=rbac.fill_in_binding,
+            problems=rbac.binding_problems,
+            frozen={"roleRef": "FieldValueInvalid"},
+            freely_named=True,
+        )
+        for kind in ("RoleBinding", "ClusterRoleBinding")
+    ),
+)
 KINDS = {
     (kind.group, kind.resource): kind
     for kind in (
@@ -200,5 +220,6 @@ KINDS = {
         EVENTS,
         WEBHOOKS,
         *WORKLOADS,
+        *RBAC,
     )
 }

@@ -89,3 +89,12 @@ def name_errors(name: str, *, label: bool) -> list[FieldError]:
         return [required_value("metadata.name", "name or generateName is required")]
     problems = dns_label_problems(name) if label else dns_subdomain_problems(name)
     return [invalid_value("metadata.name", name, problem) for problem in problems]
+
+
+def segment_errors(name: str) -> list[FieldError]:
+    """Errors of a name that needs only fit into a path."""
+    if not name:
+        return [required_value("metadata.name", "name or generateName is required")]
+    if name in (".", "..") or "/" in name or "%" in name:
+        return [invalid_value("metadata.name", name, "may not be '.', '..', or have '/' or '%' in it")]
+    return []

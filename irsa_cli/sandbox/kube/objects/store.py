@@ -52,10 +52,16 @@ def _note(kind: Kind, old: JsonObject | None, new: JsonObject, manager: str) -> 
         new["metadata"]["managedFields"] = entries
 
 
+def _name_errors(kind: Kind, name: str) -> list[status.FieldError]:
+    if kind.freely_named:
+        return names.segment_errors(name)
+    return names.name_errors(name, label=kind is NAMESPACES)
+
+
 def _errors(kind: Kind, obj: JsonObject) -> list[status.FieldError]:
     metadata = obj["metadata"]
     return [
-        *names.name_errors(metadata.get("name", ""), label=kind is NAMESPACES),
+        *_name_errors(kind, metadata.get("name", "")),
         *names.label_errors(metadata.get("labels", {}), "metadata.labels"),
         *names.annotation_errors(metadata.get("annotations", {}), "metadata.annotations"),
         *kind.problems(obj),

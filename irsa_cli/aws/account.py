@@ -1,0 +1,67 @@
+"""Reading what an account has of clusters, OIDC providers and EKS Pod Identity associations, as a whole.
+
+Its roles and policies are read in `irsa_cli.aws.details`.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws.diagnosis import provider_arns
+from irsa_cli.aws.errors import call
+from irsa_cli.aws.iam import provider
+from irsa_cli.aws.paging import pages
+from irsa_cli.core.inventory.audit.estate import AuditedAssociation
+from irsa_cli.core.values.errors import ServiceError
+
+if TYPE_CHECKING:
+    from mypy_boto3_eks import EKSClient
+    from mypy_boto3_iam import IAMClient
+
+PARALLEL = 8
+
+
+def cluster_names(eks: EKSClient) -> tuple[str, ...]:
+    """The names of all clusters of the client's region."""
+    return tuple(
+        name for page in pages(eks.list_clusters, "nextToken", "nextToken") for name in page["clusters"]
+    )
+
+
+def providers(iam: IAMClient) -> dict[str, tuple[str, ...] | None]:
+    """The audiences of all OIDC providers by ARN; None for one that is there and can't be read."""
+
+    def audiences(arn: str) -> tuple[str, ...] | None:
+        try:
+            found = provider(iam, arn)
+        except ServiceError:
+            return None
+        return None if found is None else tuple(found.audiences)
+
+    arns = provider_arns(iam)
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return dict(zip(arns, pool.map(audiences, arns), strict=True))
+
+
+def associations(eks: EKSClient, cluster: str) -> tuple[AuditedAssociation, ...]:
+    """All associations of a cluster with their roles: the list has none, so that each is asked for."""
+    listed = [
+        item
+        for page in pages(eks.list_pod_identity_associations, "nextToken", "nextToken", clusterName=cluster)
+        for item in page.get("associations", [])
+    ]
+
+    def described(item: dict[str, str]) -> AuditedAssociation:
+        bare = AuditedAssociation(item["namespace"], item["serviceAccount"], item["associationId"])
+        try:
+            found = call(eks.describe_pod_identity_association, clusterName=cluster, associationId=bare.id)
+        except ServiceError:
+            return bare
+        whole = found["association"]
+        return AuditedAssociation(
+            bare.namespace, bare.name, bare.id, whole.get("roleArn", ""), whole.get("targetRoleArn", "") or ""
+        )
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return tuple(pool.map(described, listed))

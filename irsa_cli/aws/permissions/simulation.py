@@ -1,0 +1,164 @@
+"""What a role may do by IAM's simulation of its policies, told what is known of a pod's call.
+
+Really calling AWS is `irsa_cli.aws.permissions.calls`' business; what an answer amounts to is
+`irsa_cli.usecases.verification.steps`'.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+
+from irsa_cli.aws.paging import pages
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_iam.type_defs import ContextEntryTypeDef
+
+_ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+", re.ASCII)
+
+
+def action(text: str) -> str:
+    """Check an action as simulations take it: one, without wildcards."""
+    if not _ACTION.fullmatch(text):
+        raise InvalidInput(f"'{text}' is not SERVICE:ACTION", reason="for example: s3:ListAllMyBuckets")
+    return text
+
+
+def resource(text: str) -> str:
+    """Check the ARN of a resource, or `*`."""
+    if text != "*" and (not text.startswith("arn:") or text.count(":") < 5):
+        raise InvalidInput(f"'{text}' is not an ARN", reason="for example: arn:aws:s3:::bucket/key")
+    return text
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """IAM's decision about one action. `missing` are condition keys that its policies ask for."""
+
+    action: str
+    resource: str
+    decision: str
+    missing: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the policies allow it."""
+        return self.decision == "allowed"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A pod as the policies of its role see it. `provider` is '' for a role at the end of a chain."""
+
+    role_arn: str
+    region: str
+    provider: str = ""
+
+    def entries(self, region: str) -> list[ContextEntryTypeDef]:
+        """The condition keys that have one value whatever is called in a region; '' for one that isn't known.
+
+        Not among them: where the call comes from, tags, what belongs to the resource.
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+        """
+        texts = {
+            "aws:PrincipalAccount": role_arn(self.role_arn).account,
+            "aws:PrincipalArn": self.role_arn,
+            "aws:PrincipalType": "AssumedRole",
+            "aws:RequestedRegion": region,
+            # Not there in the session of a further role: role chaining loses it.
+            "aws:FederatedProvider": self.provider,
+        }
+        now = datetime.now(timezone.utc)
+        return [
+            *(_entry(name, "string", value) for name, value in texts.items() if value),
+            _entry("aws:SecureTransport", "boolean", "true"),
+            _entry("aws:ViaAWSService", "boolean", "false"),
+            _entry("aws:CurrentTime", "date", f"{now:%Y-%m-%dT%H:%M:%SZ}"),
+        ]
+
+
+def _entry(name: str, kind: Any, value: str) -> ContextEntryTypeDef:
+    return {"ContextKeyName": name, "ContextKeyType": kind, "ContextKeyValues": [value]}
+
+
+def simulate(
+    iam: IAMClient, caller: Caller, actions: Sequence[str], resources: Sequence[str]
+) -> list[Simulated]:
+    """What the role's policies and its boundary say to each action on each resource; raises `ServiceError`.
+
+    Resource policies, session policies and the values of most condition keys are not in it.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+    """
+    groups: dict[str, list[str]] = {}
+    for item in actions:
+        groups.setdefault(_region(item.partition(":")[0], caller), []).append(item)
+    found = [
+        item
+        for region, group in groups.items()
+        for item in _simulate(iam, caller, group, resources, caller.entries(region))
+    ]
+    return sorted(dict.fromkeys(found), key=lambda item: actions.index(item.action))
+
+
+def _simulate(
+    iam: IAMClient,
+    caller: Caller,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    entries: Sequence[ContextEntryTypeDef],
+) -> Iterator[Simulated]:
+    more: dict[str, Any] = {"ResourceArns": list(resources)} if resources else {}
+    for page in pages(
+        iam.simulate_principal_policy,
+        "Marker",
+        "Marker",
+        PolicySourceArn=caller.role_arn,
+        ActionNames=list(actions),
+        ContextEntries=entries,
+        **more,
+    ):
+        for item in page.get("EvaluationResults", []):
+            yield from _results(item)
+
+
+def _results(item: Mapping[str, Any]) -> Iterator[Simulated]:
+    """The decision, or one for each resource: then the missing keys are told there, and only there.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+    """
+    name = item["EvalActionName"]
+    for one in item.get("ResourceSpecificResults", []):
+        missing = (*item.get("MissingContextValues", []), *one.get("MissingContextValues", []))
+        yield Simulated(name, one["EvalResourceName"], one["EvalResourceDecision"], missing)
+    if not item.get("ResourceSpecificResults"):
+        missing = tuple(item.get("MissingContextValues", []))
+        yield Simulated(name, item.get("EvalResourceName", "*"), item["EvalDecision"], missing)
+
+
+@cache
+def _resolver() -> Any:
+    """What botocore knows of endpoints: read once, however many roles there are."""
+    return botocore.session.get_session().get_component("endpoint_resolver")
+
+
+def _region(service: str, caller: Caller) -> str:
+    """The region of the endpoint that a service's actions go to; '' where botocore doesn't know it.
+
+    Some services have one endpoint only, in a region of its own.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requestedregion
+    """
+    resolver = _resolver()
+    only = (resolver.construct_endpoint(service, caller.region) or {}).get("credentialScope", {})
+    if "region" in only:
+        return str(only["region"])
+    known = resolver.get_available_endpoints(service, role_arn(caller.role_arn).partition)
+    return caller.region if caller.region in known else ""

@@ -1,0 +1,117 @@
+"""A ServiceAccount in its cluster as text: what it may do there, and who may become it, a line each.
+
+How these lines stand in a command's output is that command's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from irsa_cli.core.inventory.rbac.becoming import AccountTaker, Act
+from irsa_cli.core.inventory.rbac.objects import RbacBinding, RbacRule
+from irsa_cli.core.inventory.rbac.principals import Principal
+from irsa_cli.core.inventory.rbac.report import InKubernetes, KubePermission
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.printable import visible
+
+SHOWN = 3
+"""Rules, rights and principals of one line that are named."""
+
+
+def may_lines(found: InKubernetes) -> Iterator[str]:
+    """What it may do in Kubernetes, a line for each binding."""
+    own = [item for item in found.permissions if not item.grant.binding.own]
+    yield from (visible(_permission(item)) for item in own)
+    others = len(found.permissions) - len(own)
+    if others:
+        yield f"what every ServiceAccount may ({_many(others, 'binding')} of Kubernetes itself)"
+    if found.unseen:
+        yield "not all is known"
+    elif not found.permissions:
+        yield "nothing"
+
+
+def _permission(item: KubePermission) -> str:
+    rules, binding = item.grant.rules, item.grant.binding
+    if rules is None:
+        what = "nothing, as the role is not there"
+    elif isinstance(rules, Unreadable):
+        what = "not known"
+    else:
+        what = _some([_rule(rule) for rule in rules], "; ") or "nothing, as the role has no rules"
+    through = "" if item.subject.account else f", as {item.subject}"
+    where = f"in {binding.namespace}" if binding.namespace else "everywhere"
+    return f"{where}: {what} ({binding}, {binding.role}{through})"
+
+
+def _rule(rule: RbacRule) -> str:
+    if "*" in rule.verbs and "*" in rule.groups and "*" in rule.resources and not rule.names:
+        return "everything"
+    verbs = "all verbs" if "*" in rule.verbs else ", ".join(rule.verbs)
+    what = ", ".join("all resources" if item == "*" else item for item in rule.resources or rule.urls)
+    groups = f" of {', '.join(rule.groups)}" if "*" in rule.resources and "*" not in rule.groups else ""
+    named = f" named {', '.join(rule.names)}" if rule.names else ""
+    return f"{verbs} {what}{groups}{named}"
+
+
+def taker_lines(found: InKubernetes, account: str, roles: Sequence[str] = ()) -> Iterator[str]:
+    """Who may become it, a line each: from IAM principals, as far as they are known, to its roles (ARNs)."""
+    takers = [item for item in found.takers if not item[0].is_part]
+    named = _some([arn.rsplit("/", 1)[-1] for arn in roles])
+    end = f" -> {'role' if len(roles) == 1 else 'roles'} {named}" if roles else ""
+    for taker, principals in takers:
+        yield visible(f"{_chain(taker, principals)} -> {account}{end}: {_acts(taker)}{_conditions(taker)}")
+    parts = len({taker.subject for taker, _ in found.takers}) - len({taker.subject for taker, _ in takers})
+    if parts > 0:
+        yield f"and {_many(parts, 'part')} of Kubernetes itself"
+    if found.unseen:
+        yield "not all is known"
+    elif not found.takers:
+        yield "nobody"
+
+
+def _chain(taker: AccountTaker, principals: Sequence[Principal]) -> str:
+    if taker.subject.kind == "IAM":
+        return taker.subject.name
+    named = [f"{item.arn} ({item.by})" for item in principals]
+    return f"{_some(named)} -> {taker.subject}" if named else str(taker.subject)
+
+
+def _acts(taker: AccountTaker) -> str:
+    acts = _shown(taker)
+    rules = sorted({act.rule for act in acts})
+    numbers = f"{'rule' if len(rules) == 1 else 'rules'} {_some(list(map(str, rules)))}"
+    return f"{_some([_right(act) for act in acts])} ({_by(taker.binding)} {numbers})"
+
+
+def _shown(taker: AccountTaker) -> Sequence[Act]:
+    """The acts that hang on nothing else, or all where each of them does."""
+    return [act for act in taker.acts if not act.conditions] or taker.acts
+
+
+def _right(act: Act) -> str:
+    return "everything" if act.id == "everything" else f"{' and '.join(act.right.verbs)} {act.right.resource}"
+
+
+def _by(binding: RbacBinding) -> str:
+    if binding.kind == "Built-in":
+        return "built into the API server,"
+    if binding.kind == binding.role.kind:
+        return f"{binding},"
+    return f"{binding}, {binding.role}"
+
+
+def _conditions(taker: AccountTaker) -> str:
+    if taker.is_sure:
+        return ""
+    known = dict.fromkeys("; ".join(act.conditions) for act in taker.acts)
+    return f", if {_some(list(known), ', or if ')}"
+
+
+def _some(items: Sequence[str], between: str = ", ") -> str:
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return f"{between.join(items[:SHOWN])}{more}"
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

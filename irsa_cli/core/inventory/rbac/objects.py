@@ -1,0 +1,243 @@
+"""RBAC's objects as values, and how they are made of Kubernetes' JSON. What they allow is in `evaluation`.
+
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from irsa_cli.core.objects.unreadable import Unreadable
+
+T = TypeVar("T")
+Json = Mapping[str, Any]
+RBAC_GROUP = "rbac.authorization.k8s.io"
+ACCOUNT_USER = "system:serviceaccount:"
+_BOOTSTRAPPING = "kubernetes.io/bootstrapping"
+_OWN = ("system:", "eks:")
+"""How the names of what Kubernetes and EKS have made for themselves begin."""
+
+
+@dataclass(frozen=True)
+class RbacRule:
+    """What one rule of a role allows. `names` are resource names, none of them for all objects."""
+
+    verbs: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The rule as `-o json` shows it: Kubernetes' own fields."""
+        return {
+            "verbs": list(self.verbs),
+            "apiGroups": list(self.groups),
+            "resources": list(self.resources),
+            "resourceNames": list(self.names),
+            "nonResourceURLs": list(self.urls),
+        }
+
+
+@dataclass(frozen=True)
+class RoleRef:
+    """A Role of a namespace, or a ClusterRole (without one)."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class RbacRole:
+    """A Role or ClusterRole; what a ClusterRole aggregates is in its rules already."""
+
+    ref: RoleRef
+    rules: tuple[RbacRule, ...] = ()
+
+
+@dataclass(frozen=True, order=True)
+class RbacSubject:
+    """A user or a group by the name that the API server knows; a ServiceAccount is a user, too.
+
+    `kind` is `User` or `Group`; `IAM` for an IAM principal (ARN) that EKS lets in by an access policy.
+    """
+
+    kind: str
+    name: str
+
+    @property
+    def account(self) -> str:
+        """The ServiceAccount (namespace/name) that the user is, '' for another one."""
+        if self.kind != "User" or not self.name.startswith(ACCOUNT_USER):
+            return ""
+        return self.name.removeprefix(ACCOUNT_USER).replace(":", "/", 1)
+
+    def __str__(self) -> str:
+        return f"ServiceAccount {self.account}" if self.account else f"{self.kind} {self.name}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The subject as `-o json` shows it."""
+        if not self.account:
+            return {"kind": self.kind, "namespace": None, "name": self.name}
+        namespace, _, name = self.account.partition("/")
+        return {"kind": "ServiceAccount", "namespace": namespace, "name": name}
+
+
+def account_subject(namespace: str, name: str) -> RbacSubject:
+    """A ServiceAccount as a subject."""
+    return RbacSubject("User", f"{ACCOUNT_USER}{namespace}:{name}")
+
+
+@dataclass(frozen=True)
+class RbacBinding:
+    """A RoleBinding of a namespace, or what holds in the whole cluster: a ClusterRoleBinding.
+
+    `kind` names what else gives rights: EKS' access policies (`AccessPolicy`), and what the API server has
+    built in (`Built-in`). `own`: Kubernetes or EKS has made it for its own parts.
+    """
+
+    kind: str
+    name: str
+    role: RoleRef
+    subjects: tuple[RbacSubject, ...] = ()
+    namespace: str = ""
+    own: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The binding as `-o json` shows it."""
+        return {"kind": self.kind, "namespace": self.namespace or None, "name": self.name}
+
+
+@dataclass(frozen=True)
+class RbacObjects:
+    """The four kinds as they were read of one cluster, each with why it was not, where it was not."""
+
+    roles: tuple[RbacRole, ...] | Unreadable = ()
+    cluster_roles: tuple[RbacRole, ...] | Unreadable = ()
+    role_bindings: tuple[RbacBinding, ...] | Unreadable = ()
+    cluster_role_bindings: tuple[RbacBinding, ...] | Unreadable = ()
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not read, a line for each reason."""
+        parts = {
+            "Roles": self.roles,
+            "ClusterRoles": self.cluster_roles,
+            "RoleBindings": self.role_bindings,
+            "ClusterRoleBindings": self.cluster_role_bindings,
+        }
+        missing: dict[str, list[str]] = {}
+        for name, found in parts.items():
+            if isinstance(found, Unreadable):
+                missing.setdefault(found.why, []).append(name)
+        return tuple(f"{', '.join(names)} were not read: {why}" for why, names in missing.items())
+
+
+# Kubernetes' JSON
+
+
+def role_of(body: Json, kind: str) -> RbacRole:
+    """A Role or ClusterRole."""
+    metadata = body["metadata"]
+    namespace = str(metadata.get("namespace") or "") if kind == "Role" else ""
+    rules = tuple(_rule(item) for item in body.get("rules") or ())
+    return RbacRole(RoleRef(kind, str(metadata["name"]), namespace), rules)
+
+
+def _rule(item: Json) -> RbacRule:
+    return RbacRule(
+        _texts(item, "verbs"),
+        _texts(item, "apiGroups"),
+        _texts(item, "resources"),
+        _texts(item, "resourceNames"),
+        _texts(item, "nonResourceURLs"),
+    )
+
+
+def _texts(item: Json, key: str) -> tuple[str, ...]:
+    found = item.get(key) or ()
+    if not isinstance(found, (list, tuple)):
+        raise TypeError
+    return tuple(map(str, found))
+
+
+def binding_of(body: Json, kind: str) -> RbacBinding:
+    """A RoleBinding or ClusterRoleBinding."""
+    metadata, ref = body["metadata"], body["roleRef"]
+    namespace = str(metadata["namespace"]) if kind == "RoleBinding" else ""
+    role_kind = str(ref["kind"])
+    role = RoleRef(role_kind, str(ref["name"]), namespace if role_kind == "Role" else "")
+    named = (_subject(item, namespace) for item in body.get("subjects") or ())
+    subjects = tuple(item for item in named if item is not None)
+    name = str(metadata["name"])
+    return RbacBinding(kind, name, role, subjects, namespace, _is_own(metadata, name, subjects))
+
+
+def _subject(item: Json, namespace: str) -> RbacSubject | None:
+    """A subject; None for one that is nobody: a ServiceAccount without a namespace in the whole cluster."""
+    kind, name = str(item["kind"]), str(item["name"])
+    if kind != "ServiceAccount":
+        return RbacSubject(kind, name)
+    space = str(item.get("namespace") or namespace)
+    return account_subject(space, name) if space else None
+
+
+def _is_own(metadata: Json, name: str, subjects: Iterable[RbacSubject]) -> bool:
+    """Whether it is for parts of Kubernetes or EKS: by its name and its subjects, which others can't have.
+
+    The label alone would let anybody hide a binding, and cluster-admin is nobody's own.
+    """
+    labelled = (metadata.get("labels") or {}).get(_BOOTSTRAPPING) == "rbac-defaults"
+    if not name.startswith(_OWN) or not (labelled or name.startswith("eks:")):
+        return False
+    return all(_is_part(item) for item in subjects)
+
+
+def _is_part(item: RbacSubject) -> bool:
+    if item.account:
+        return item.account.startswith("kube-system/")
+    return item.name.startswith(_OWN) and item.name not in BROAD
+
+
+BROAD = (
+    "system:authenticated",
+    "system:unauthenticated",
+    "system:serviceaccounts",
+    "system:anonymous",
+)
+"""Subjects that are everybody, or nearly so."""
+
+
+RBAC_KINDS = ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
+
+
+def rbac_objects(lists: Mapping[str, Iterable[Json] | Unreadable]) -> RbacObjects:
+    """The objects of a cluster by their lists: `Role`, `ClusterRole`, `RoleBinding`, `ClusterRoleBinding`.
+
+    One entry that is not of the form it should be makes its kind unread: what it allows is not known.
+    """
+
+    def read(kind: str, make: Callable[[Json, str], T]) -> tuple[T, ...] | Unreadable:
+        found = lists[kind]
+        if isinstance(found, Unreadable):
+            return found
+        try:
+            return tuple(make(body, kind) for body in found)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return Unreadable(f"an object is no {kind} as Kubernetes gives it")
+
+    return RbacObjects(
+        read("Role", role_of),
+        read("ClusterRole", role_of),
+        read("RoleBinding", binding_of),
+        read("ClusterRoleBinding", binding_of),
+    )

@@ -1,0 +1,137 @@
+"""What the policies of a role allow, its boundary included: yes, no, or under conditions.
+
+Pure: IAM's documented logic within one account, for identity policies and a permissions boundary. Policies of
+the organization (SCPs, RCPs), of resources and of sessions are not looked at. Conditions are not tested: what
+the request has is not known, so that an Allow with one is an "if", and so is a Deny.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from irsa_cli.core.policies.operators import like
+from irsa_cli.core.policies.policy import as_list
+
+ANY = ""
+"""Any resource: an action is allowed on some."""
+
+
+@lru_cache(maxsize=4096)
+def _covers(patterns: tuple[str, ...], action: str) -> bool:
+    return any(like(action, pattern.lower()) for pattern in patterns)
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """That an action is allowed: by which statement, on which resources, and what has to hold besides.
+
+    Without `conditions` it is sure, as far as policies of identities tell.
+    """
+
+    by: str
+    resources: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+
+
+Policies = Mapping[str, Any]
+"""Documents by the name of the policy; None for one that could not be read."""
+
+
+def allowed(
+    policies: Policies, action: str, resource: str = ANY, *, boundary: Any = None, has_boundary: bool = False
+) -> Allowed | None:
+    """Whether policies allow an action on a resource (a pattern of one, or any); None when they don't.
+
+    `has_boundary`: there is a permissions boundary; its document is None where it could not be read.
+    """
+    found = _allowed(policies, action, resource)
+    if found is None or not has_boundary:
+        return found
+    if boundary is None:
+        why = "its permissions boundary, which was not read, allows it"
+        return Allowed(found.by, found.resources, (*found.conditions, why))
+    limit = _allowed({"the permissions boundary": boundary}, action, resource)
+    if limit is None:
+        return None
+    return Allowed(found.by, found.resources, (*found.conditions, *limit.conditions))
+
+
+def _allowed(policies: Policies, action: str, resource: str) -> Allowed | None:
+    verb = action.lower()
+    best: Allowed | None = None
+    unless: list[str] = []
+    for name, document in policies.items():
+        if document is None:
+            best = best or Allowed(name, (), (f"the policy {name}, which was not read, allows it",))
+            continue
+        for where, item in _about(name, document, verb):
+            truth = _on(item, resource)
+            if truth is False:
+                continue
+            condition = _condition(item)
+            if item.get("Effect") == "Deny":
+                if truth and not condition and (resource != ANY or _is_everything(item)):
+                    return None
+                if resource != ANY or _is_everything(item):
+                    unless.append(f"{where} does not deny it{f' ({condition})' if condition else ''}")
+            elif item.get("Effect") == "Allow":
+                on = tuple(map(str, as_list(item.get("Resource", []))))
+                conditions = ((f"{where}: {condition}",) if condition else ()) + (
+                    () if truth else (f"{where} means this resource",)
+                )
+                if best is None or len(conditions) < len(best.conditions):
+                    best = Allowed(where, on, conditions)
+    return None if best is None else Allowed(best.by, best.resources, (*best.conditions, *unless))
+
+
+def _about(name: str, document: Any, verb: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The statements of a policy about an action, with their names."""
+    statements = as_list(document.get("Statement", [])) if isinstance(document, dict) else []
+    for index, item in enumerate(statements):
+        if not isinstance(item, dict):
+            continue
+        excluding = "NotAction" in item
+        patterns = tuple(map(str, as_list(item["NotAction"] if excluding else item.get("Action", []))))
+        if _covers(patterns, verb) != excluding:
+            sid = f" ({item['Sid']})" if item.get("Sid") else ""
+            yield f"{name}, statement {index + 1}{sid}", item
+
+
+def _on(item: Mapping[str, Any], resource: str) -> bool | None:
+    """Whether a statement is about the resource; None where a variable decides."""
+    excluding = "NotResource" in item
+    patterns = list(map(str, as_list(item["NotResource"] if excluding else item.get("Resource", []))))
+    if resource == ANY:
+        return bool(patterns)
+    if any(like(resource, pattern) for pattern in patterns):
+        return not excluding
+    if any("${" in pattern for pattern in patterns):
+        return None
+    return excluding
+
+
+def _is_everything(item: Mapping[str, Any]) -> bool:
+    return "*" in as_list(item.get("Resource", []))
+
+
+def _condition(item: Mapping[str, Any]) -> str:
+    """The conditions of a statement in one line, '' without one."""
+    block = item.get("Condition")
+    if block in (None, {}):
+        return ""
+    if not isinstance(block, dict):
+        return "its condition holds"
+    return "; ".join(_tests(block.items()))
+
+
+def _tests(block: Iterable[tuple[Any, Any]]) -> Iterator[str]:
+    for operator, keys in block:
+        for key, values in keys.items() if isinstance(keys, dict) else ():
+            shown = " or ".join(json.dumps(value) for value in as_list(values)[:3])
+            more = " or …" if len(as_list(values)) > 3 else ""
+            yield f"{operator} {key} {shown}{more}"

@@ -1,0 +1,159 @@
+"""The document that `-o json` and `-o yaml` print: the same envelope around what every command has to say.
+
+What the items say is the business of each command's own values; docs/reference/output.schema.json describes
+them all, and is a promise to scripts. Nothing else writes `apiVersion`. How it is printed is
+`irsa_cli.cli.render`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import ExitCode, IrsaError, Refused, ServiceError
+from irsa_cli.core.values.redaction import redacted
+
+API_VERSION = "irsa/v1"
+
+
+class DocumentKind(str, Enum):
+    """What the items of a document are; the value is its `kind`."""
+
+    RESULTS = "ResultList"
+    """What a command that writes did, would do, or why it did nothing. Also every wrong command line."""
+    BINDINGS = "BindingList"
+    VERIFICATIONS = "VerificationList"
+    DIAGNOSES = "DiagnosisList"
+    CAUSES = "CauseList"
+    RISKS = "RiskList"
+    ROLE_PATHS = "RolePathList"
+    RULES = "RuleList"
+    TRANSACTIONS = "TransactionList"
+    LEFTOVERS = "LeftoverList"
+    LOCKS = "LockList"
+    POLICIES = "WellKnownPolicyList"
+    TOKENS = "TokenList"
+    CREDENTIALS = "CredentialsList"
+    VERSIONS = "VersionList"
+
+
+class ReadOutcome(str, Enum):
+    """How a command ended that only reads, or that has no transaction; the value is its `outcome`."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+    @classmethod
+    def of(cls, error: Exception | None) -> ReadOutcome:
+        """How it ended with this error, or without one."""
+        if error is None:
+            return cls.OK
+        return cls.REFUSED if isinstance(error, Refused) else cls.FAILED
+
+
+@dataclass(frozen=True)
+class ItemError:
+    """An error, and the index of the item that it is about; None where it is about none or all of them."""
+
+    error: Exception
+    item: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """One of `errors`."""
+        return {**error_json(self.error), "item": self.item}
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A document. `outcome` says how the command ended as a whole, `summary` how many items ended how.
+
+    `cluster` is the one that all items are about. `notes` are about the run; those about an item are in the
+    item. `facts` are the few fields of `metadata` that only some commands have.
+    """
+
+    kind: DocumentKind
+    outcome: Enum
+    exit_code: int = ExitCode.DONE
+    cluster: Cluster | None = None
+    items: Sequence[Mapping[str, Any]] = ()
+    summary: Mapping[str, int] = field(default_factory=dict)
+    notes: Iterable[str] = ()
+    errors: Sequence[ItemError] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self, command: str = "") -> dict[str, Any]:
+        """The document; `command` is what the user called, without `irsa`."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": self.kind.value,
+            "metadata": {
+                "command": command,
+                "outcome": self.outcome.value,
+                "exitCode": int(self.exit_code),
+                "cluster": cluster_json(self.cluster),
+                "summary": dict(self.summary),
+                "notes": list(self.notes),
+                **self.facts,
+            },
+            "items": [dict(item) for item in self.items],
+            "errors": [error.to_json() for error in self.errors],
+        }
+
+
+def failed(kind: DocumentKind, error: Exception, exit_code: int) -> Envelope:
+    """The document of a command that could not begin: no items, and why."""
+    return Envelope(kind, ReadOutcome.of(error), exit_code, errors=whole(error))
+
+
+def whole(error: Exception | None) -> tuple[ItemError, ...]:
+    """The error of a whole command as `errors`; none where it has none."""
+    return () if error is None else (ItemError(error),)
+
+
+def exit_code_of(error: Exception | None, signal: int = 0) -> int:
+    """The exit code of a command that only reads: that of a signal, else of its error, else 0."""
+    if signal:
+        return 128 + signal
+    if error is None:
+        return ExitCode.DONE
+    return error.exit_code if isinstance(error, IrsaError) else ExitCode.FAILED
+
+
+def cluster_json(cluster: Cluster | None) -> dict[str, str] | None:
+    """A cluster as `-o json` shows it, null before it is known."""
+    if cluster is None:
+        return None
+    return {
+        "name": cluster.name,
+        "arn": cluster.arn,
+        "region": cluster.region,
+        "account": cluster.account,
+        "issuer": cluster.issuer,
+    }
+
+
+def error_json(error: Exception) -> dict[str, Any]:
+    """An error as `-o json` shows it."""
+    if not isinstance(error, IrsaError):
+        return {
+            "code": "InternalError",
+            "message": redacted(f"{type(error).__name__}: {error}"),
+            "reason": "",
+            "details": [],
+            "next": [],
+        }
+    facts = (
+        {"service": error.service, "operation": error.operation} if isinstance(error, ServiceError) else {}
+    )
+    return {
+        "code": error.code,
+        "message": error.message,
+        "reason": error.reason,
+        "details": list(error.details),
+        "next": list(error.next_steps),
+        **facts,
+    }

@@ -1,0 +1,295 @@
+"""The corrected trust policy for a risk: what breaks the rule is gone, and who is meant is admitted.
+
+Pure. A correction is a proposal that was tried: what does not pass the rule, or shuts out somebody who is
+known to be meant, is none. What is unsafe is decided in `irsa_cli.core.trust.rules`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.policies.conditions import operator_of
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.web_identity import ACTION, WebIdentity
+from irsa_cli.core.trust.evaluation import Answer, explain
+from irsa_cli.core.trust.rules import trust_rules as rules
+from irsa_cli.core.trust.rules.binding_rules import DEAD_ISSUER, SUBJECT_GONE
+from irsa_cli.core.trust.rules.context import TrustContext
+from irsa_cli.core.trust.rules.judge import judge
+from irsa_cli.core.trust.rules.principals import POD_IDENTITY
+from irsa_cli.core.trust.rules.rule import Risk, Rule
+from irsa_cli.core.trust.rules.statements import principals, tests_of
+
+_POD_ACTIONS = ["sts:AssumeRole", "sts:TagSession"]
+_WIDTH = (
+    rules.NO_CONDITION,
+    rules.NO_SUBJECT,
+    rules.ONLY_NEGATIVE,
+    rules.EVERY_SUBJECT,
+    rules.EVERY_NAMESPACE,
+    rules.CROSSES_COLON,
+    rules.NAMESPACE_PATTERN,
+    rules.EVERY_NAME,
+    rules.NAME_PATTERN,
+)
+
+
+@dataclass(frozen=True)
+class Meant:
+    """The tokens that a role is meant for, as annotations tell; `complete`: there are no others.
+
+    Whom a pattern is meant for is known only where it is complete.
+    """
+
+    tokens: tuple[WebIdentity, ...] = ()
+    complete: bool = False
+
+
+def corrected(
+    document: Mapping[str, Any], risk: Risk, context: TrustContext, meant: Meant
+) -> Document | None:
+    """The document without the risk; None where no correction is known, or where a person has to decide."""
+    index = risk.path[1] if len(risk.path) > 1 else None
+    there = as_list(document.get("Statement", []))
+    if not isinstance(index, int) or index >= len(there) or not isinstance(there[index], dict):
+        return None
+    for make in _CORRECTIONS.get(risk.rule, ()):
+        found = make(_Place(copy.deepcopy(there), index, risk, context, meant))
+        proposal = {**document, "Statement": found}
+        if found and found != there and _is_good(document, proposal, risk, context, meant):
+            return proposal
+    return None
+
+
+def _is_good(
+    before: Mapping[str, Any], after: Document, risk: Risk, context: TrustContext, meant: Meant
+) -> bool:
+    """Whether the rule is not broken any more, no other one is, and everybody is admitted who was."""
+    found, left = judge(before, context), judge(after, context)
+    was = {item.rule.id for item in found}
+    if any(item.rule.id not in was for item in left):
+        return False
+    count = sum(item.rule is risk.rule for item in left)
+    if risk.rule in rules.TRUST_RULES and count >= sum(item.rule is risk.rule for item in found):
+        return False
+    return all(
+        explain(after, token).answer is explain(before, token).answer
+        for token in meant.tokens
+        if explain(before, token).answer is not Answer.NO
+    )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A statement that is to be corrected, among the others of a copy."""
+
+    items: list[Any]
+    index: int
+    risk: Risk
+    context: TrustContext
+    meant: Meant
+
+    @property
+    def item(self) -> Document:
+        """The statement itself."""
+        found: Document = self.items[self.index]
+        return found
+
+    def without(self) -> list[Any]:
+        """The statements without this one."""
+        return [item for place, item in enumerate(self.items) if place != self.index]
+
+    def providers(self) -> list[str]:
+        """The clusters' providers that the statement names."""
+        return [arn for arn in principals(self.item, "Federated") if arn in self.context.providers]
+
+    def tokens(self, provider: str) -> list[WebIdentity]:
+        """Those of a provider that are meant, and that the statement admits."""
+        alone = {"Version": "2012-10-17", "Statement": [self.item]}
+        return [
+            token
+            for token in self.meant.tokens
+            if token.provider_arn == provider and explain(alone, token).answer is not Answer.NO
+        ]
+
+
+def _drop(item: Document, unwanted: Callable[[str, str], bool]) -> None:
+    """Remove the tests whose operator and key are unwanted."""
+    found = item.get("Condition")
+    block: dict[str, Any] = found if isinstance(found, dict) else {}
+    for operator in list(block):
+        keys = block[operator]
+        for key in [key for key in keys if unwanted(operator, key)] if isinstance(keys, dict) else ():
+            del keys[key]
+        if not keys:
+            del block[operator]
+
+
+def _demand(item: Document, key: str, values: Collection[str]) -> None:
+    """Test a key by StringEquals, and by nothing else."""
+    _drop(item, lambda _, name: name.lower() == key.lower())
+    block = item.setdefault("Condition", {})
+    named = list(dict.fromkeys(values))
+    block.setdefault("StringEquals", {})[key] = named[0] if len(named) == 1 else named
+
+
+def _issuer(provider: str) -> str:
+    return provider.partition("oidc-provider/")[2]
+
+
+def _named(place: _Place) -> list[Any]:
+    """The statement for those alone who are meant: one for each provider, as keys are an issuer's own."""
+    if not place.meant.complete:
+        return []
+    found = place.without()
+    providers = place.providers()
+    rest = _without_principals(place.item, "Federated", providers)
+    if rest is not None:
+        found.insert(place.index, rest)
+    for provider in providers:
+        tokens = place.tokens(provider)
+        if not tokens:
+            continue
+        item = copy.deepcopy(place.item)
+        item["Principal"] = {"Federated": provider}
+        _demand(item, f"{_issuer(provider)}:sub", [token.subject for token in tokens])
+        audience = f"{_issuer(provider)}:aud"
+        if not any(key.lower() == audience.lower() for _, key, _ in tests_of(item)):
+            _demand(item, audience, [token.audience for token in tokens])
+        found.insert(min(place.index, len(found)), item)
+    return found
+
+
+def _without_principals(item: Document, kind: str, unwanted: Collection[str]) -> Document | None:
+    """The statement without these principals; None where it has no others."""
+    named = item.get("Principal")
+    if not isinstance(named, dict):
+        return None
+    kept = [name for name in as_list(named.get(kind, [])) if name not in unwanted]
+    others = {other: names for other, names in named.items() if other != kind}
+    left = {**others, **({kind: kept if len(kept) > 1 else kept[0]} if kept else {})}
+    return {**item, "Principal": left} if left else None
+
+
+def _named_anew(place: _Place) -> list[Any]:
+    """The same without the test at the risk's place, which means nothing."""
+    operator, key = map(str, place.risk.path[3:5])
+    _drop(place.item, lambda name, of: (name, of) == (operator, key))
+    return _named(place)
+
+
+def _one_audience(place: _Place) -> list[Any]:
+    """Which of several audiences is meant is known only where all tokens are."""
+    return _with_audience(place) if place.meant.complete else []
+
+
+def _with_audience(place: _Place) -> list[Any]:
+    for provider in place.providers():
+        wanted = {token.audience for token in place.tokens(provider)}
+        if len(wanted) > 1 or (not wanted and len(place.providers()) > 1):
+            return []
+        _demand(place.item, f"{_issuer(provider)}:aud", wanted or {place.context.audience})
+    return place.items
+
+
+def _plain_operator(place: _Place) -> list[Any]:
+    """The operator without ForAllValues, at the risk's place."""
+    operator, key = map(str, place.risk.path[3:5])
+    values = place.item["Condition"][operator][key]
+    _drop(place.item, lambda name, of: (name, of) == (operator, key))
+    plain = operator.removeprefix("ForAllValues:")
+    place.item.setdefault("Condition", {}).setdefault(plain, {})[key] = values
+    return place.items
+
+
+def _own_key(place: _Place) -> list[Any]:
+    """The test on the key of the statement's own issuer."""
+    operator, key = map(str, place.risk.path[3:5])
+    known, providers = operator_of(operator), place.providers()
+    if known is None or known.negated or len(providers) != 1:
+        return []
+    values = as_list(place.item["Condition"][operator][key])
+    _drop(place.item, lambda name, of: (name, of) == (operator, key))
+    if any(sign in str(value) for value in values for sign in "*?"):
+        return []
+    _demand(place.item, f"{_issuer(providers[0])}:{key.rpartition(':')[2]}", list(map(str, values)))
+    return place.items
+
+
+def _own_actions(place: _Place) -> list[Any]:
+    place.item.pop("NotAction", None)
+    place.item["Action"] = ACTION if principals(place.item, "Federated") else list(_POD_ACTIONS)
+    return place.items
+
+
+def _without_services(place: _Place) -> list[Any]:
+    others = [name for name in principals(place.item, "Service") if name != POD_IDENTITY]
+    return _replaced(place, _without_principals(place.item, "Service", others))
+
+
+def _replaced(place: _Place, item: Document | None) -> list[Any]:
+    found = place.without()
+    if item is not None:
+        found.insert(place.index, item)
+    return found
+
+
+def _without_provider(place: _Place) -> list[Any]:
+    """The statement without the provider that is gone: the one that the reason names."""
+    gone = [arn for arn in principals(place.item, "Federated") if f" {_issuer(arn)}" in place.risk.reason]
+    return _replaced(place, _without_principals(place.item, "Federated", gone)) if gone else []
+
+
+def _for_the_account(place: _Place) -> list[Any]:
+    account = place.context.role.split(":")[4] if place.context.role.count(":") >= 5 else ""
+    if not account:
+        return []
+    place.item.setdefault("Condition", {}).setdefault("StringEquals", {})["aws:SourceAccount"] = account
+    return place.items
+
+
+def _without_subject(place: _Place) -> list[Any]:
+    """The statement without a subject that it names; none where that is its only one."""
+    namespace, _, name = place.risk.account.partition("/")
+    unwanted = f"system:serviceaccount:{namespace}:{name}" if place.risk.account else ""
+    found = place.item.get("Condition")
+    block: dict[str, Any] = found if isinstance(found, dict) else {}
+    for operator, keys in block.items():
+        for key, values in keys.items() if isinstance(keys, dict) else ():
+            named = as_list(values)
+            if unwanted in named and operator in ("StringEquals", "StringLike"):
+                kept = [value for value in named if value != unwanted]
+                if not kept:
+                    return place.without()
+                block[operator][key] = kept if len(kept) > 1 else kept[0]
+                return place.items
+    return []
+
+
+def _remove(place: _Place) -> list[Any]:
+    return place.without() if place.meant.complete else []
+
+
+_CORRECTIONS: Mapping[Rule, tuple[Callable[[_Place], list[Any]], ...]] = {
+    **dict.fromkeys(_WIDTH, (_named,)),
+    rules.NO_AUDIENCE: (_with_audience,),
+    rules.EXTRA_AUDIENCE: (_one_audience,),
+    rules.FOR_ALL_VALUES: (_plain_operator,),
+    rules.OTHER_ISSUERS_KEY: (_own_key, _named_anew),
+    rules.BESIDE_LOOSE: (_remove, _named),
+    rules.ALL_ACTIONS: (_own_actions,),
+    rules.OTHER_SERVICES: (_without_services,),
+    rules.POD_IDENTITY_OPEN: (_for_the_account,),
+    rules.PROVIDER_GONE: (_without_provider,),
+    SUBJECT_GONE: (_without_subject,),
+    DEAD_ISSUER: (_without_provider,),
+}
+"""What is tried, in this order."""
+
+
+def correctable() -> Iterator[Rule]:
+    """The rules for which there is a correction, where enough is known."""
+    yield from _CORRECTIONS

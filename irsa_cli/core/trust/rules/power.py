@@ -1,0 +1,127 @@
+"""What of a role's policies makes its holder administrator, or lets him become one: in words.
+
+Pure, and by the plainest signs: AWS's own policies of that kind, statements that allow all actions, or all of
+IAM, on everything, and the ways of `irsa_cli.core.trust.rules.escalation`, allowed on everything without a
+condition. What conditions or narrower resources leave open is not said to be much.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.trust.evaluation import covers
+from irsa_cli.core.trust.rules.escalation import ACTIONS, ESCALATIONS
+
+_MANAGED = re.compile(r"arn:[\w-]+:iam::aws:policy/(AdministratorAccess|PowerUserAccess|IAMFullAccess)")
+_ALL = {"*", "*:*", "iam:*"}
+SHOWN_WAYS = 2
+"""Ways to become administrator that are named; of more the number is told."""
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What one policy allows, or denies, on everything and without a condition.
+
+    `much` are patterns that mean all actions, or all of IAM; `allowed` and `denied` actions of the list.
+    """
+
+    much: tuple[str, ...] = ()
+    allowed: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
+    denies_all: bool = False
+
+
+def granted(document: Any) -> Granted:
+    """What a policy grants on everything. Documents that are none grant nothing."""
+    much: list[str] = []
+    allowed: set[str] = set()
+    denied: set[str] = set()
+    for item in _statements(document):
+        if "*" not in as_list(item.get("Resource", [])):
+            continue
+        patterns = tuple(map(str, as_list(item.get("Action", []))))
+        if item.get("Effect") == "Deny":
+            denied |= set() if item.get("Condition") else _covered(item, patterns)
+        elif item.get("Effect") == "Allow":
+            much += [text for text in patterns if text.lower() in _ALL]
+            allowed |= set() if item.get("Condition") else _covered(item, patterns)
+    everything = any(_denies_everything(item) for item in _statements(document))
+    return Granted(tuple(much), frozenset(allowed), frozenset(denied), everything)
+
+
+def _statements(document: Any) -> Iterator[Mapping[str, Any]]:
+    for item in as_list(document.get("Statement", [])) if isinstance(document, dict) else ():
+        if isinstance(item, dict):
+            yield item
+
+
+def _denies_everything(item: Mapping[str, Any]) -> bool:
+    whole = "*" in as_list(item.get("Resource", [])) and "*" in as_list(item.get("Action", []))
+    return whole and item.get("Effect") == "Deny" and not item.get("Condition")
+
+
+def _covered(item: Mapping[str, Any], patterns: tuple[str, ...]) -> set[str]:
+    if "NotAction" in item:
+        spared = tuple(map(str, as_list(item["NotAction"])))
+        return {action for action in ACTIONS if not covers(spared, action)}
+    return {action for action in ACTIONS if covers(patterns, action)}
+
+
+def power(
+    attached: Iterable[str],
+    inline: Mapping[str, Any] | None = None,
+    boundary: str = "",
+    limit: Mapping[str, Any] | None = None,
+) -> str:
+    """What is much of a role's policies, '' when nothing is.
+
+    `attached` are the ARNs of managed policies, `inline` documents by name (or ARN). With a permissions
+    `boundary` it is said that there is one: a role may do what both allow. Where its document is known
+    (`limit`), what it does not allow on everything is not much.
+    """
+    documents = {name: granted(document) for name, document in sorted((inline or {}).items())}
+    return power_of(attached, documents, boundary, None if limit is None else granted(limit))
+
+
+def power_of(
+    attached: Iterable[str],
+    documents: Mapping[str, Granted],
+    boundary: str = "",
+    limit: Granted | None = None,
+) -> str:
+    """The same by what each policy grants: for many roles that share policies."""
+    found = [match[1] for arn in sorted(attached) if (match := _MANAGED.fullmatch(arn))]
+    for name, item in documents.items():
+        if not _MANAGED.fullmatch(name):
+            found += [f"{action} by the policy {name}" for action in item.much]
+    if limit is not None and not limit.much:
+        found = []
+    if any(item.denies_all for item in documents.values()):
+        return ""
+    found = found or _ways(documents, limit)
+    if not found:
+        return ""
+    said = " and ".join(dict.fromkeys(found))
+    return f"{said} (as far as its permissions boundary allows)" if boundary else said
+
+
+def _ways(documents: Mapping[str, Granted], limit: Granted | None) -> list[str]:
+    """The ways to become administrator that the policies leave open."""
+    allowed = frozenset().union(*(item.allowed for item in documents.values()))
+    allowed -= frozenset().union(*(item.denied for item in documents.values()))
+    if limit is not None:
+        allowed &= limit.allowed - limit.denied
+    if not allowed:
+        return []
+    ways = {
+        way.by: f"{' with '.join(way.actions)} (a way to become administrator by {way.by})"
+        for way in ESCALATIONS
+        if allowed.issuperset(way.actions)
+    }
+    named = list(ways.values())
+    more = [f"{len(named) - SHOWN_WAYS} more such ways"] if len(named) > SHOWN_WAYS else []
+    return [*named[:SHOWN_WAYS], *more]

@@ -1,0 +1,1 @@
+"""`irsa audit` and `irsa who-can`: reading a whole account and its clusters, live or from files."""

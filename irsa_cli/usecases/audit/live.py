@@ -1,0 +1,187 @@
+"""Reading an account as it is: roles and policies by pages, and of each cluster what an audit looks at.
+
+Calls grow with pages, clusters and associations. One cluster that can't be read hides no other: that it was
+not is part of what is returned.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws import account, details
+from irsa_cli.aws.session import AwsSession, WireLog
+from irsa_cli.core.inventory.audit.estate import AuditedCluster, Estate
+from irsa_cli.core.inventory.audit.objects import audited_account, pods_of
+from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.core.inventory.rbac.objects import RbacObjects
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import IrsaError
+from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.connect import Connection, Target, connect
+from irsa_cli.usecases.read.rbac import read_access, read_rbac
+from irsa_cli.usecases.read.readable import read
+
+if TYPE_CHECKING:
+    from irsa_cli.kube.client import Kube
+
+PARALLEL = 4
+"""Clusters that are read at the same time."""
+
+
+@dataclass(frozen=True)
+class LiveSource:
+    """Which account and clusters. `clusters` are named ones, else all of the regions are looked for.
+
+    `regions` are those beside the caller's own; `readers` roles by which the IAM of other accounts is read.
+    `principals`: also read which IAM principals get into the clusters, some calls for each of them.
+    """
+
+    clusters: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    profile: str | None = None
+    assume_role: str | None = None
+    readers: tuple[str, ...] = ()
+    principals: bool = False
+
+
+def read_live(source: LiveSource, log: WireLog) -> Estate:
+    """Read all of it; raises `ServiceError` when the roles of the caller's account can't be read."""
+    regions: tuple[str | None, ...] = source.regions or (None,)
+    sessions = [_session(source, region, log) for region in regions]
+    first = sessions[0]
+    with naming_caller(first.caller), ThreadPoolExecutor(3) as pool:
+        clusters = pool.submit(lambda: [_in_region(source, session, log) for session in sessions])
+        providers = pool.submit(read, lambda: account.providers(first.client("iam")))
+        roles, policies = details.read_account(first.client("iam"))
+        found = Estate(tuple(roles), policies, now=datetime.now(timezone.utc))
+        found = _with_providers(found, providers.result())
+        found = _with_others(found, source, first)
+        own = {role.arn.split(":")[4] for role in roles} or _account_of(first)
+        return _with_clusters(replace(found, accounts=found.accounts | own), clusters.result())
+
+
+def _session(source: LiveSource, region: str | None, log: WireLog) -> AwsSession:
+    return AwsSession(profile=source.profile, region=region, assume_role=source.assume_role, log=log)
+
+
+def _account_of(session: AwsSession) -> set[str]:
+    parts = session.caller().split(":")
+    return {parts[4]} if len(parts) > 5 else set()
+
+
+def _with_providers(found: Estate, providers: dict[str, tuple[str, ...] | None] | Unreadable) -> Estate:
+    if isinstance(providers, Unreadable):
+        return replace(found, unseen=(*found.unseen, f"the OIDC providers were not read: {providers.why}"))
+    return replace(found, providers=providers)
+
+
+def _with_others(found: Estate, source: LiveSource, session: AwsSession) -> Estate:
+    """The roles and providers of other accounts, each by a role there."""
+    from irsa_cli.aws.sts import assume
+
+    for reader in source.readers:
+        number = role_arn(reader).account
+
+        def other(
+            reader: str = reader,
+        ) -> tuple[list[BoundRole], dict[str, Document], dict[str, tuple[str, ...] | None]]:
+            iam = session.client_of("iam", assume(session.client("sts"), reader))
+            return (*details.read_account(iam), account.providers(iam))
+
+        answer = read(other)
+        if isinstance(answer, Unreadable):
+            unseen = f"account {number} was not read: {answer.why}"
+            found = replace(found, unseen=(*found.unseen, unseen))
+            continue
+        roles, policies, providers = answer
+        found = replace(
+            found,
+            roles=(*found.roles, *roles),
+            policies={**found.policies, **policies},
+            providers=None if found.providers is None else {**found.providers, **providers},
+            accounts=found.accounts | {number},
+        )
+    return found
+
+
+# Clusters
+
+
+@dataclass(frozen=True)
+class _Region:
+    """The clusters of a region; `whole`: all of them. `unseen`: what of them was not read."""
+
+    name: str
+    clusters: tuple[AuditedCluster, ...] = ()
+    whole: bool = False
+    unseen: tuple[str, ...] = ()
+
+
+def _in_region(source: LiveSource, session: AwsSession, log: WireLog) -> _Region:
+    names = source.clusters or read(lambda: account.cluster_names(session.client("eks")))
+    if isinstance(names, Unreadable):
+        why = f"the clusters of {session.region} were not read: {names.why}"
+        return _Region(session.region, unseen=(why,))
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        found = list(pool.map(lambda name: read(lambda: _cluster(source, session, name, log)), names))
+    unseen = tuple(
+        f"cluster {name} of {session.region} was not read: {item.why}"
+        for name, item in zip(names, found, strict=True)
+        if isinstance(item, Unreadable)
+    )
+    clusters = tuple(item for item in found if isinstance(item, AuditedCluster))
+    return _Region(session.region, clusters, not source.clusters and not unseen, unseen)
+
+
+def _cluster(source: LiveSource, session: AwsSession, name: str, log: WireLog) -> AuditedCluster:
+    target = Target(name, session.region, source.profile, source.assume_role)
+    connection = connect(target, kube=True, log=log, check=lambda aws: None)
+    with ThreadPoolExecutor(4) as pool:
+        _ = connection.aws.client("eks")
+        associations = pool.submit(read, lambda: account.associations(connection.aws.client("eks"), name))
+        kube = read(lambda: connection.kube)
+        access = pool.submit(read_access, connection) if source.principals else None
+        if isinstance(kube, Unreadable):
+            unread = RbacObjects(kube, kube, kube, kube)
+            found = replace(_of(connection), accounts=kube, pods=kube, rbac=unread)
+        else:
+            found = _of_objects(connection, kube, pool)
+        found = replace(found, associations=associations.result())
+        return replace(found, access=access.result()) if access else found
+
+
+def _of_objects(connection: Connection, kube: Kube, pool: ThreadPoolExecutor) -> AuditedCluster:
+    pods = pool.submit(read, lambda: pods_of(kube.pods()))
+    rbac = pool.submit(read_rbac, kube)
+    accounts = read(lambda: tuple(map(audited_account, kube.service_accounts())))
+    return replace(_of(connection), accounts=accounts, pods=pods.result(), rbac=rbac.result())
+
+
+def _of(connection: Connection) -> AuditedCluster:
+    cluster = connection.cluster
+    return AuditedCluster(cluster.name, cluster.issuer, cluster.region, cluster.account, cluster.arn)
+
+
+def _with_clusters(found: Estate, regions: Iterable[_Region]) -> Estate:
+    every = list(regions)
+    clusters = [cluster for region in every for cluster in region.clusters]
+    if not clusters and not any(region.unseen or region.whole for region in every):
+        raise IrsaError("no cluster was found", next_steps=("check --cluster and --region",))
+    named = Counter(cluster.name for cluster in clusters)
+    unique = [
+        replace(item, name=f"{item.region}/{item.name}") if named[item.name] > 1 else item
+        for item in clusters
+    ]
+    return replace(
+        found,
+        clusters=tuple(unique),
+        regions=frozenset(region.name for region in every if region.whole),
+        unseen=(*found.unseen, *(line for region in every for line in region.unseen)),
+    )

@@ -1,0 +1,53 @@
+"""Reading who may do what in a cluster: RBAC's four kinds, and how IAM principals get in.
+
+What can't be read hides nothing else. What follows from it is `irsa_cli.core.inventory.rbac`'s business.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from irsa_cli.core.inventory.rbac.objects import RBAC_KINDS, RbacObjects, rbac_objects
+from irsa_cli.core.inventory.rbac.principals import (
+    AWS_AUTH,
+    AccessEntry,
+    ClusterAccess,
+    aws_auth_of,
+    uses_aws_auth,
+    uses_entries,
+)
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.usecases.read.readable import read
+
+if TYPE_CHECKING:
+    from irsa_cli.kube.client import Kube
+    from irsa_cli.usecases.command.connect import Connection
+
+
+def read_rbac(kube: Kube) -> RbacObjects:
+    """All roles and bindings of a cluster: four lists at the same time."""
+    resources = [f"{kind.lower()}s" for kind in RBAC_KINDS]
+    with ThreadPoolExecutor(len(resources)) as pool:
+        lists = list(pool.map(lambda resource: read(lambda: kube.rbac(resource)), resources))
+    return rbac_objects(dict(zip(RBAC_KINDS, lists, strict=True)))
+
+
+def read_access(connection: Connection) -> ClusterAccess:
+    """The access entries of a cluster and its ConfigMap `aws-auth`, as far as its mode looks at them."""
+    from irsa_cli.aws.access_entries import access_entries
+
+    if connection.description is None:
+        return ClusterAccess()  # Both are EKS' own.
+    config = connection.description.get("accessConfig") or {}
+    mode = str(config.get("authenticationMode", ""))
+
+    def aws_auth() -> tuple[AccessEntry, ...] | Unreadable:
+        body = connection.kube.config_map("kube-system", AWS_AUTH)
+        return () if body is None else aws_auth_of(body)
+
+    with ThreadPoolExecutor(1) as pool:
+        later = pool.submit(read, aws_auth) if uses_aws_auth(mode) else None
+        eks, name = connection.aws.client("eks"), connection.cluster.name
+        entries = read(lambda: access_entries(eks, name)) if uses_entries(mode) else ()
+        return ClusterAccess(entries, later.result() if later else ())

@@ -1,0 +1,100 @@
+"""The text of a file, a pipe or standard input, which may be as large or as slow as others make it.
+
+What is in it is the business of those who ask for it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import select
+import stat
+import sys
+from pathlib import Path
+
+from irsa_cli.core.values.errors import InvalidInput
+
+STDIN = "-"
+MAX_BYTES = 16 * 2**20
+"""A file of ten thousand ServiceAccounts has less."""
+NO_WRITER_SECONDS, SILENT_SECONDS = 10.0, 60.0
+"""How long a pipe that nobody has opened for writing, and one that says nothing, are waited for."""
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file, a pipe or standard input (`-`).
+
+    Raises `InvalidInput` for what is no text, is larger than `MAX_BYTES`, or has no end.
+    """
+    what = "standard input" if path == STDIN else str(path)
+    try:
+        data = _stdin() if path == STDIN else _file(path)
+    except OSError as error:
+        raise InvalidInput(f"{what} can't be read", reason=error.strerror or str(error)) from error
+    except ValueError as error:  # a NUL in the name
+        raise InvalidInput(f"{what} can't be read", reason=str(error)) from error
+    except _Endless as error:
+        raise InvalidInput(f"{what} can't be read", reason=str(error)) from None
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    try:
+        return data.decode("utf-16" if data.startswith(marks) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"{what} is not a text file", reason=f"byte {error.start + 1} is not UTF-8"
+        ) from error
+
+
+class _Endless(Exception):
+    """What is read has no end, as far as anybody can wait for it."""
+
+
+def _file(path: str | Path) -> bytes:
+    # Without O_NONBLOCK, open() itself would wait for somebody to write to a FIFO.
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return _until_the_end(file)
+    finally:
+        os.close(file)
+
+
+def _stdin() -> bytes:
+    try:
+        file = sys.stdin.fileno()
+    except (AttributeError, OSError):  # Closed, or replaced by a program that calls this one.
+        return sys.stdin.buffer.read() if sys.stdin is not None else b""
+    return _until_the_end(file)
+
+
+def _until_the_end(file: int) -> bytes:
+    # A person at a terminal is waited for.
+    waits = not stat.S_ISREG(os.fstat(file).st_mode) and not os.isatty(file)
+    found = bytearray()
+    while part := _part(file, waits=waits):
+        found += part
+        if len(found) > MAX_BYTES:
+            raise _Endless(f"it is larger than {MAX_BYTES // 2**20} MiB")
+    return bytes(found)
+
+
+def _part(file: int, *, waits: bool) -> bytes:
+    """The next part, b"" at the end; a pipe is not waited for without an end."""
+    if waits and not _is_ready(file, NO_WRITER_SECONDS):
+        try:
+            part = os.read(file, 2**16) if not os.get_blocking(file) else None
+        except BlockingIOError:
+            part = None
+        if part == b"":
+            raise _Endless("nobody writes to this pipe")
+        if not part and not _is_ready(file, SILENT_SECONDS - NO_WRITER_SECONDS):
+            raise _Endless(f"nothing has come for {SILENT_SECONDS:.0f} seconds, and no end")
+        if part:
+            return part
+    return os.read(file, 2**16)
+
+
+def _is_ready(file: int, seconds: float) -> bool:
+    """Whether there is something to read, or the end."""
+    return bool(select.select([file], [], [], seconds)[0])

@@ -1,0 +1,164 @@
+"""The planted account of `tests.support.estates` in the sandbox, and what aws and kubectl print of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from irsa_cli.core.inventory.bindings import BoundRole
+from irsa_cli.sandbox import ClusterSpec, RoleSpec, Sandbox
+from tests.support.eks import bearer
+from tests.support.estates import (
+    DECLARED,
+    NO_ROLE,
+    OPEN_TO_ALL,
+    PODS,
+    READ,
+    SA,
+    admits,
+    arn_of,
+    issuer_of,
+    planted,
+    role,
+)
+from tests.support.kubeclient import MERGE_PATCH, KubeClient
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+KINDS = {
+    "ServiceAccount": "/api/v1",
+    "Pod": "/api/v1",
+    **dict.fromkeys(("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"), RBAC),
+}
+CLUSTERS = ("shop-prod", "shop-dev", "tools")
+NEVER_USED = "w24"
+"""The sandbox's roles were made just now."""
+AUDIENCES = ["sts.amazonaws.com", "https://vault.example.com"]
+
+
+def client(sandbox: Sandbox, service: str, user: str = "admin") -> Any:
+    """A client of the sandbox's AWS."""
+    env = sandbox.env(user=user)
+    keys = (env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
+    made: Any = boto3.Session(*keys, region_name="eu-west-1")
+    return made.client(service, endpoint_url=sandbox.url)
+
+
+def plant(sandbox: Sandbox, tight: int = 100) -> dict[str, str]:
+    """Put it there; returns the issuers of the sandbox's clusters by those of the planted ones."""
+    for name in CLUSTERS:
+        sandbox.add_cluster(ClusterSpec(name))
+    eks, iam = client(sandbox, "eks"), client(sandbox, "iam")
+    issuers = {}
+    for name in CLUSTERS:
+        issuer = eks.describe_cluster(name=name)["cluster"]["identity"]["oidc"]["issuer"]
+        iam.create_open_id_connect_provider(Url=issuer, ClientIDList=AUDIENCES)
+        issuers[issuer_of(name)] = issuer.removeprefix("https://")
+    iam.create_open_id_connect_provider(Url=f"https://{issuer_of('dead')}", ClientIDList=AUDIENCES[:1])
+    for found in roles(issuers, tight):
+        _put(sandbox, iam, found)
+    accounts = {name: _annotated(name) for name in DECLARED}
+    accounts |= {"silent": {}, "lost": _annotated("no-such-role")}
+    accounts["misspelt"] = {"eks.amazonaws.com/role-arn": NO_ROLE}
+    sandbox.put_service_accounts("shop-prod", "prod", {**accounts, "by-association": {}})
+    with _kube(sandbox, "shop-prod") as kube:
+        # Each namespace has one of its own making.
+        body = {"metadata": {"annotations": _annotated("w17")}}
+        path = "/api/v1/namespaces/prod/serviceaccounts/default"
+        assert kube.request("PATCH", path, body, content_type=MERGE_PATCH).status == 200
+    sandbox.put_service_accounts(
+        "shop-prod", "ok", {f"tight{number}": _annotated(f"tight{number}") for number in range(tight)}
+    )
+    sandbox.put_service_accounts("shop-dev", "prod", {"w18": _annotated("w18")})
+    with _kube(sandbox, "shop-dev") as kube:
+        for kind, bodies in OPEN_TO_ALL.items():
+            for body in bodies:
+                place = body["metadata"].get("namespace")
+                path = f"{RBAC}/namespaces/{place}" if place else RBAC
+                assert kube.create(f"{path}/{kind.lower()}s", body).status == 201
+    for name, given in (("w31", "other"), ("by-association", "w21-free")):
+        eks.create_pod_identity_association(
+            clusterName="shop-prod", namespace="prod", serviceAccount=name, roleArn=arn_of(given)
+        )
+    return issuers
+
+
+def roles(issuers: dict[str, str], tight: int) -> Iterator[BoundRole]:
+    """All roles, with the issuers that the sandbox has."""
+    every = [item.role for item in planted()]
+    every += [role(f"tight{n}", admits("shop-prod", f"{SA}ok:tight{n}")) for n in range(tight)]
+    every += [role("other", PODS), role("w21-free", PODS)]
+    for found in every:
+        text = json.dumps(found.trust)
+        for old, new in issuers.items():
+            text = text.replace(old, new)
+        yield replace(found, trust=json.loads(text))
+
+
+def _put(sandbox: Sandbox, iam: Any, found: BoundRole) -> None:
+    sandbox.put_roles([RoleSpec(found.name, found.trust, tags=found.tags, policies=found.attached)])
+    for name, document in found.documents.items():
+        iam.put_role_policy(RoleName=found.name, PolicyName=name, PolicyDocument=json.dumps(document))
+    if found.boundary:
+        iam.put_role_permissions_boundary(RoleName=found.name, PermissionsBoundary=READ)
+
+
+def _annotated(name: str) -> dict[str, str]:
+    return {"eks.amazonaws.com/role-arn": arn_of(name)}
+
+
+def _kube(sandbox: Sandbox, name: str) -> KubeClient:
+    endpoint = client(sandbox, "eks").describe_cluster(name=name)["cluster"]["endpoint"]
+    return KubeClient(endpoint, sandbox.ca_pem, bearer(sandbox.env(), name))
+
+
+def write_files(sandbox: Sandbox, folder: Path) -> None:
+    """What aws and kubectl print of the account, a folder for each cluster."""
+    iam, eks = client(sandbox, "iam"), client(sandbox, "eks")
+    kinds = ["Role", "LocalManagedPolicy", "AWSManagedPolicy"]
+    pages = iam.get_paginator("get_account_authorization_details").paginate(Filter=kinds)
+    _write(folder / "roles.json", pages.build_full_result())
+    listed = iam.list_open_id_connect_providers()
+    _write(folder / "providers.json", listed)
+    for place, item in enumerate(listed["OpenIDConnectProviderList"]):
+        found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=item["Arn"])
+        _write(folder / f"provider-{place}.json", found)
+    names = eks.list_clusters()
+    _write(folder / "clusters.json", names)
+    for name in names["clusters"]:
+        _write_cluster(sandbox, eks, name, folder / name)
+
+
+def _write_cluster(sandbox: Sandbox, eks: Any, name: str, folder: Path) -> None:
+    folder.mkdir()
+    _write(folder / "cluster.json", eks.describe_cluster(name=name))
+    listed = eks.list_pod_identity_associations(clusterName=name)
+    _write(folder / "associations.json", listed)
+    for place, item in enumerate(listed["associations"]):
+        found = eks.describe_pod_identity_association(clusterName=name, associationId=item["associationId"])
+        _write(folder / f"association-{place}.json", found)
+    _write_entries(eks, name, folder)
+    with _kube(sandbox, name) as kube:
+        for kind, path in KINDS.items():
+            found = kube.request("GET", f"{path}/{kind.lower()}s").body
+            # kubectl says of each object what it is; the API says it of the list only.
+            items = [{"kind": kind, **item} for item in found["items"]]
+            _write(folder / f"{kind}.json", {"kind": f"{kind}List", "items": items})
+
+
+def _write_entries(eks: Any, name: str, folder: Path) -> None:
+    listed = eks.list_access_entries(clusterName=name)
+    _write(folder / "entries.json", listed)
+    for place, arn in enumerate(listed["accessEntries"]):
+        asked = {"clusterName": name, "principalArn": arn}
+        _write(folder / f"entry-{place}.json", eks.describe_access_entry(**asked))
+        _write(folder / f"policies-{place}.json", eks.list_associated_access_policies(**asked))
+
+
+def _write(path: Path, document: Any) -> None:
+    found = {key: value for key, value in document.items() if key != "ResponseMetadata"}
+    path.write_text(json.dumps(found, default=str), encoding="utf-8")

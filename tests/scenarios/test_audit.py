@@ -1,0 +1,255 @@
+"""`irsa audit` and `irsa who-can` on the sandbox: a planted account, live and from files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from irsa_cli.cli.main import run
+from irsa_cli.core.trust.rules.table import RULES
+from irsa_cli.sandbox import Sandbox
+from tests.scenarios.auditing import NEVER_USED, client, plant, write_files
+from tests.support.estates import ADMIN, arn_of, planted
+from tests.support.ran import Ran, promised
+
+Irsa = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def account(running_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The planted account; no test here writes."""
+    running_sandbox.reset()
+    plant(running_sandbox)
+    yield running_sandbox
+    running_sandbox.reset()
+
+
+@pytest.fixture
+def irsa(
+    account: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Irsa:
+    """Runs irsa in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in account.env().items():
+        monkeypatch.setenv(name, value)
+
+    def ran(*arguments: str) -> Ran:
+        capsys.readouterr()
+        code = run([*arguments])
+        told = capsys.readouterr()
+        return promised(Ran(code, told.out, told.err), arguments)
+
+    return ran
+
+
+def found(document: Any) -> list[tuple[str, str, str]]:
+    """Role, rule and severity of each risk."""
+    return sorted((arn_in(item), item["id"], item["severity"]) for item in document["items"])
+
+
+def arn_in(item: Any) -> str:
+    """The role that an item is about, '' for none."""
+    arn: str = (item["role"] or {"arn": ""})["arn"]
+    return arn
+
+
+def expected() -> list[tuple[str, str, str]]:
+    risks = [
+        (item.role.arn, rule, severity)
+        for item in planted()
+        for rule, severity in item.breaks
+        if item.role.name != NEVER_USED
+    ]
+    lost = (arn_of("no-such-role"), "role-gone", "low")
+    beside = [
+        ("", "provider-without-cluster", "low"),
+        ("", "everybody-may-become", "high"),
+        ("", "annotation-no-role", "medium"),
+    ]
+    return sorted([*risks, lost, *beside])
+
+
+def test_every_planted_risk_is_found_and_nothing_else(irsa: Irsa, account: Sandbox) -> None:
+    account.calls.clear()
+    ran = irsa("audit", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert found(ran.json) == expected()
+    assert ran.metadata["notes"] == []
+    counts = Counter(call.operation for call in account.calls)
+    assert counts["GetAccountAuthorizationDetails"] == 1
+    assert counts["GetRole"] == counts["GetPolicy"] == counts["SimulatePrincipalPolicy"] == 0
+    assert sum(counts.values()) < 60
+
+
+def test_from_files_the_same_is_found_without_a_call(irsa: Irsa, account: Sandbox, tmp_path: Path) -> None:
+    write_files(account, tmp_path)
+    live = irsa("audit", "-o", "json").json
+    account.calls.clear()
+    ran = irsa("audit", "--from", str(tmp_path), "-o", "json")
+    assert ran.code == 0, ran.err
+    assert account.calls == []
+    assert ran.json == live
+
+
+def test_one_line_each_the_most_severe_first(irsa: Irsa) -> None:
+    lines = irsa("audit").out.splitlines()
+    assert lines[0].startswith(f"critical no-subject: {arn_of('w3')}: statement 1 does not test")
+    words = [line.split()[0] for line in lines[:-1]]
+    assert words == sorted(words, key=["critical", "high", "medium", "low"].index)
+    assert "in 133 roles and 4 clusters" in lines[-1]
+    told = irsa("audit", "--role", arn_of("w8"), "-v").out
+    assert "    statement 1 gives it to prod/by-association" in told
+    assert "    to fix: name the ServiceAccounts" in told
+
+
+def test_as_a_page_with_everything_in_it(irsa: Irsa) -> None:
+    ran = irsa("audit", "-o", "html")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("<!doctype html>")
+    data = json.loads(ran.out.partition('id="data">')[2].partition("</script>")[0])
+    risks = sorted((item["role"], item["rule"], item["severity"]) for item in data["risks"])
+    assert risks == expected()
+    one = irsa("audit", "--role", arn_of("w8"), "-o", "html").out
+    picture = json.loads(one.partition('id="data">')[2].partition("</script>")[0])["picture"]
+    assert [item["arn"] for item in picture["roles"]] == [arn_of("w8")]
+
+
+def test_a_fix_is_a_command_or_the_corrected_trust_policy(irsa: Irsa, tmp_path: Path) -> None:
+    def fix(name: str, rule: str) -> Any:
+        items = irsa("audit", "--role", arn_of(name), "-o", "json").items
+        return next(item["fix"] for item in items if item["id"] == rule)
+
+    named = fix("w26", "admitted-not-annotated")
+    assert named["command"].startswith("irsa create-sa silent -n prod -c shop-prod --attach-role-arn arn:")
+    assert named["document"] is None
+    assert fix("w27", "annotated-refused")["command"] == "irsa doctor w27 -n prod -c shop-prod"
+    # Each of these ServiceAccounts names its role, and has to be admitted afterwards.
+    for name, rule in (
+        ("w11", "no-audience"),
+        ("w12", "extra-audience"),
+        ("w13", "for-all-values"),
+        ("w15", "every-name"),
+        ("w16", "all-sts-actions"),
+        ("w19", "provider-gone"),
+        ("w20", "other-services"),
+    ):
+        document = fix(name, rule)["document"]
+        assert f"system:serviceaccount:prod:{name}" in json.dumps(document)
+        (tmp_path / "fixed.json").write_text(json.dumps(document), encoding="utf-8")
+        assert irsa("lint", "fixed.json", "--fail-on", "low").code == 0
+    told = irsa("audit", "--role", arn_of("w26"), "-v").out
+    assert "    command: irsa create-sa silent" in told
+    # Nobody names w4: whom its pattern is meant for, nobody knows.
+    assert fix("w4", "every-subject") == {"command": None, "document": None}
+
+
+def test_a_role_and_a_service_account(irsa: Irsa) -> None:
+    ran = irsa("audit", "--role", arn_of("w8"), "-o", "json")
+    assert [item["id"] for item in ran.json["items"]] == ["every-name"]
+    (path,) = ran.metadata["paths"]
+    assert (path["cluster"]["name"], path["by"], path["statement"]) == (
+        "shop-prod",
+        "web-identity",
+        "statement 1",
+    )
+    assert {"namespace": "prod", "name": "silent"} in path["serviceAccounts"]
+    ran = irsa("audit", "--service-account", "prod/w31", "-o", "json")
+    ways = {(arn_in(path), path["by"]) for path in ran.metadata["paths"]}
+    assert (arn_of("w31"), "web-identity") in ways
+    assert (arn_of("other"), "pod-identity") in ways
+    assert irsa("audit", "--role", arn_of("none")).code == 4
+    assert irsa("audit", "--service-account", "prod/none").code == 4
+
+
+def test_the_exit_code_tells_where_it_is_asked_to(irsa: Irsa) -> None:
+    assert irsa("audit", "--fail-on", "critical", "-q").code == 5
+    assert irsa("audit", "--fail-on", "low", "--role", arn_of("tight1"), "-q").code == 0
+    assert irsa("audit", "--fail-on", "high", "--role", arn_of("w9"), "-q").code == 0
+
+
+def test_a_baseline_leaves_what_is_new(irsa: Irsa, tmp_path: Path) -> None:
+    whole = irsa("audit", "-o", "json")
+    one = next(item for item in whole.json["items"] if arn_in(item) == arn_of("w8"))
+    less = {**whole.json, "items": [item for item in whole.json["items"] if item is not one]}
+    (tmp_path / "b.json").write_text(
+        json.dumps({**less, "items": [item for item in less["items"] if arn_in(item) != arn_of("w8")]})
+    )
+    ran = irsa("audit", "--baseline", "b.json", "-o", "json", "--fail-on", "medium")
+    assert found(ran.json) == [(arn_of("w8"), "every-name", "medium")]
+    assert ran.code == 5
+    assert ran.metadata["inBaseline"] == len(whole.json["items"]) - 1
+    (tmp_path / "b.json").write_text("{}")
+    assert irsa("audit", "--baseline", "b.json").code == 2
+
+
+def test_what_a_project_accepts_is_not_shown_until_its_day(irsa: Irsa, tmp_path: Path) -> None:
+    entry = "- {rule: every-name, role: '*role/w8', reason: known, until: DAY}\n"
+    (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', '2999-01-01')}")
+    ran = irsa("audit", "-o", "json", "--role", arn_of("w8"), "--fail-on", "low")
+    assert (ran.code, ran.json["items"]) == (0, [])
+    assert ran.metadata["accepted"][0]["acceptedBecause"] == "known"
+    (tmp_path / ".irsa.yaml").write_text(f"audit:\n  ignore:\n  {entry.replace('DAY', '2020-01-01')}")
+    ran = irsa("audit", "-o", "json", "--role", arn_of("w8"))
+    assert len(ran.json["items"]) == 1
+    assert "has ended on 2020-01-01: known" in ran.err
+    (tmp_path / ".irsa.yaml").write_text("audit: {ignore: [{rule: nothing, reason: ' ', until: soon}]}\n")
+    ran = irsa("audit")
+    assert ran.code == 2
+    assert "there is no rule 'nothing'" in ran.err
+
+
+def test_what_can_not_be_read_is_said_and_hides_no_other(irsa: Irsa, account: Sandbox) -> None:
+    ran = irsa(
+        "audit", "-c", "shop-prod", "-c", "none", "-o", "json", "--role", arn_of("tight1"), "--fail-on", "low"
+    )
+    assert ran.code == 1
+    assert "cluster none of eu-west-1 was not read" in ran.err
+    assert [cluster["name"] for cluster in ran.metadata["clusters"]] == ["shop-prod"]
+
+
+def test_each_form_that_pipelines_read(irsa: Irsa) -> None:
+    count = len(irsa("audit", "-o", "json").json["items"])
+    rows = list(csv.DictReader(io.StringIO(irsa("audit", "-o", "csv").out)))
+    assert len(rows) == count
+    assert rows[0]["severity"] == "critical"
+    (log,) = json.loads(irsa("audit", "-o", "sarif").out)["runs"]
+    assert len(log["results"]) == count
+    rules = [rule["id"] for rule in log["tool"]["driver"]["rules"]]
+    assert all(rules[item["ruleIndex"]] == item["ruleId"] for item in log["results"])
+    names = {rule["name"] for rule in log["tool"]["driver"]["rules"]}
+    assert len(names) == len(rules)
+    assert all(name.isalnum() for name in names)
+    suite = ElementTree.fromstring(irsa("audit", "-o", "junit").out)[0]
+    broken = {item["id"] for item in irsa("audit", "-o", "json").json["items"]}
+    assert suite.get("failures") == str(len(broken))
+    table = [line for line in irsa("audit", "-o", "markdown").out.splitlines() if line.startswith("| ")]
+    assert len(table) == count + 2
+
+
+def test_explaining_asks_nobody(irsa: Irsa, account: Sandbox) -> None:
+    account.calls.clear()
+    assert "system:serviceaccount:*:*" in irsa("audit", "--explain", "every-subject").out
+    assert len(irsa("audit", "--explain", "all").out.splitlines()) > 30
+    assert irsa("audit", "--explain", "nothing").code == 2
+    assert len(irsa("audit", "--explain", "all", "-o", "json").items) == len(RULES)
+    assert irsa("audit", "--explain", "every-subject", "-o", "yaml").yaml["kind"] == "RuleList"
+    assert account.calls == []
+
+
+def test_who_can(irsa: Irsa, account: Sandbox) -> None:
+    ran = irsa("who-can", "s3:DeleteBucket", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert {arn_in(item) for item in ran.items} == {arn_of("w3")}
+    assert ran.json["items"][0]["allowedBy"].startswith(ADMIN)
+    text = irsa("who-can", "s3:DeleteBucket", "arn:aws:s3:::b").out
+    assert text.splitlines()[-1].endswith("ServiceAccounts can s3:DeleteBucket on arn:aws:s3:::b, by 1 way")
+    assert irsa("who-can", "s3:*").code == 2
+    assert client(account, "iam") is not None

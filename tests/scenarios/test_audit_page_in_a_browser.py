@@ -1,0 +1,214 @@
+"""The page of `irsa audit -o html` in a real Chromium: 500 ServiceAccounts; filters, picture, keys."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irsa_cli.cli.audit_page.page import as_html
+from irsa_cli.core.inventory.audit.auditing import Audit
+from irsa_cli.core.inventory.audit.estate import Estate
+from irsa_cli.core.inventory.audit.report import AuditReport
+from irsa_cli.core.inventory.audit.selection import select
+from tests.support.browser import Loaded, load, needs_browser
+from tests.support.estates import (
+    ADMIN,
+    READ,
+    SA,
+    account,
+    account_with_risks,
+    admits,
+    arn_of,
+    cluster,
+    estate,
+    role,
+)
+
+pytestmark = needs_browser
+NAMESPACES, ACCOUNTS = 20, 500
+
+
+def crowd() -> Estate:
+    """500 ServiceAccounts in 20 namespaces; each 25th role is for all of its namespace, one has all power."""
+    roles, accounts = [], []
+    for number in range(ACCOUNTS):
+        name, namespace = f"app-{number}", f"team-{number % NAMESPACES}"
+        wide = number % 25 == 0
+        statement = (
+            admits("shop-prod", f"{SA}{namespace}:*", operator="StringLike")
+            if wide
+            else admits("shop-prod", f"{SA}{namespace}:{name}")
+        )
+        own = f"arn:aws:iam::111122223333:policy/own-{number}"
+        attached = (own, READ, ADMIN) if number == 0 else (own, READ)
+        roles.append(role(name, statement, attached=attached))
+        accounts.append(account(name, name, namespace))
+    return estate(roles, [cluster("shop-prod", *accounts), cluster("tools")], unseen=("<b>not</b> read",))
+
+
+def write(found: Estate, path: Path) -> Path:
+    audit = Audit(found)
+    report = AuditReport(audit, select(audit.risks, today=date(2026, 6, 1)))
+    path.write_text(as_html(report), encoding="ascii")
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(crowd(), tmp_path_factory.mktemp("page") / "audit.html")
+
+
+def opened(page: Path, folder: Path, fragment: str = "") -> Loaded:
+    """The page, of which nothing is wrong and which asks nobody."""
+    found = load(page, folder, fragment)
+    assert found.console == ()
+    assert found.asked == ()
+    return found
+
+
+def rows(found: Loaded) -> list[str]:
+    return re.findall(r"<summary>(.*?)</summary>", found.dom, re.DOTALL)
+
+
+def test_findings_are_there_and_what_was_not_read_is_said(page: Path, tmp_path: Path) -> None:
+    found = opened(page, tmp_path)
+    assert found.text_of("count") == "20 of 20 findings"
+    assert len(rows(found)) == 20
+    assert found.text_of("notes-head").startswith("Not everything was read (1)")
+    assert "&lt;b&gt;not&lt;/b&gt; read" in found.text_of("notes-list")
+
+
+@pytest.mark.parametrize(
+    ("fragment", "count"),
+    [
+        ("severity=high", 1),
+        ("severity=medium", 19),
+        ("severity=critical,low", 0),
+        ("search=app-175", 1),
+        ("severity=high&search=app-175", 0),
+        ("namespace=team-5", 5),
+        ("cluster=tools", 0),
+        ("cluster=shop-prod&namespace=team-0&severity=medium", 4),
+        ("nonsense&severity=worst", 20),
+    ],
+)
+def test_filters_and_search_narrow_the_findings(
+    page: Path, tmp_path: Path, fragment: str, count: int
+) -> None:
+    found = opened(page, tmp_path, fragment)
+    assert found.text_of("count") == f"{count} of 20 findings"
+    assert len(rows(found)) == count
+
+
+def nodes(found: Loaded, column: int) -> list[str]:
+    inside = re.search(rf'<ul id="column-{column}".*?</ul>', found.dom, re.DOTALL)
+    assert inside
+    return [re.sub("<[^>]*>", "", text) for text in re.findall(r"<span>(.*?)</span>", inside[0], re.DOTALL)]
+
+
+def test_500_service_accounts_are_a_picture_of_their_namespaces(page: Path, tmp_path: Path) -> None:
+    found = opened(page, tmp_path, "view=picture")
+    assert found.text_of("drawn") == "500 ServiceAccounts, 500 roles and 502 policies."
+    assert sorted(nodes(found, 0)) == sorted(f"team-{number}/*" for number in range(NAMESPACES))
+    assert len(nodes(found, 1)) <= 60
+    assert len(nodes(found, 2)) <= 60
+    assert "AdministratorAccess" in nodes(found, 2)
+    assert len(re.findall(r"<path ", found.dom)) <= 200
+
+
+def test_a_chosen_item_shows_only_what_is_connected(page: Path, tmp_path: Path) -> None:
+    found = opened(page, tmp_path, "focus=sa:shop-prod/team-7/app-7")
+    assert nodes(found, 0) == ["team-7/app-7"]
+    assert nodes(found, 1) == ["app-7"]
+    assert sorted(nodes(found, 2)) == ["AmazonS3ReadOnlyAccess", "own-7"]
+    assert arn_of("app-7") in found.text_of("chosen")
+    (tmp_path / "more").mkdir()
+    found = opened(page, tmp_path / "more", "focus=ns:shop-prod/team-7")
+    assert len(nodes(found, 0)) == 25
+
+
+def test_a_permission_leads_back_to_who_has_it(page: Path, tmp_path: Path) -> None:
+    found = opened(page, tmp_path, f"focus=policy:{ADMIN}")
+    assert nodes(found, 2) == ["AdministratorAccess"]
+    assert nodes(found, 1) == ["app-0"]
+    assert len(nodes(found, 0)) == 25
+
+
+def test_search_narrows_the_picture(page: Path, tmp_path: Path) -> None:
+    found = opened(page, tmp_path, "view=picture&search=app-477")
+    assert nodes(found, 0) == ["team-17/app-477"]
+    assert nodes(found, 1) == ["app-477"]
+
+
+HANDS = """
+(() => {
+  const told = [];
+  const count = (column) => document.querySelectorAll(`#column-${column} .node`).length;
+  const first = () => document.querySelector("#column-1 .node.many");
+  told.push(Number(first().textContent.split(" ")[0]));
+  first().click(); told.push(count(1), location.hash.includes("focus=roles"));
+  document.querySelector("#column-0 .node").click(); told.push(count(0));
+  document.getElementById("chosen").querySelector(".actions button").click(); told.push(count(0));
+  document.body.setAttribute("data-told", JSON.stringify(told));
+})();
+"""
+
+
+def with_hands(page: Path, folder: Path, hands: str) -> Path:
+    """The page with a person's hands: a script of this test, which the page's policy would not let in."""
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="ascii"))
+    path = folder / "with-hands.html"
+    path.write_text(text.replace("</body>", f"<script>{hands}</script></body>"), encoding="ascii")
+    return path
+
+
+def told(found: Loaded) -> list[Any]:
+    """What the hands have seen."""
+    answer = re.search(r'data-told="(.*?)"', found.dom)
+    assert answer
+    seen: list[Any] = json.loads(answer[1].replace("&quot;", '"'))
+    return seen
+
+
+def test_what_is_drawn_as_one_can_be_opened_where_it_is(page: Path, tmp_path: Path) -> None:
+    found = opened(with_hands(page, tmp_path, HANDS), tmp_path, f"focus=policy:{READ}")
+    number, opened_roles, is_focused, single, all_of_them = told(found)
+    assert number > 1
+    assert opened_roles == number
+    assert is_focused
+    assert single == 1
+    assert all_of_them == NAMESPACES
+
+
+KEYS = """
+(() => {
+  const told = [];
+  const pressed = (name) => new KeyboardEvent("keydown", { key: name, bubbles: true });
+  const key = (name) => document.activeElement.dispatchEvent(pressed(name));
+  const at = () => (document.activeElement.dataset || {}).key || document.activeElement.id;
+  const by = (id) => document.getElementById(id);
+  by("tab-findings").focus(); key("ArrowRight"); told.push(at());
+  by("search").value = "role/w8"; by("search").dispatchEvent(new Event("input"));
+  told.push(by("tab-findings").textContent);
+  by("clear").click(); told.push(by("tab-findings").textContent);
+  document.querySelector('[data-key="role:ROLE"]').focus(); key("ArrowRight"); told.push(at());
+  document.activeElement.click(); told.push(at(), location.hash.includes("focus="));
+  key("ArrowLeft"); told.push(at()); key("Escape"); told.push(location.hash.includes("focus="), at());
+  dispatchEvent(new Event("beforeprint")); told.push(document.querySelectorAll("details[open]").length);
+  dispatchEvent(new Event("afterprint"));
+  document.body.setAttribute("data-told", JSON.stringify(told));
+})();
+"""
+
+
+def test_keys_lead_through_it(tmp_path: Path) -> None:
+    page = write(account_with_risks(2), tmp_path / "audit.html")
+    found = opened(with_hands(page, tmp_path, KEYS.replace("ROLE", arn_of("w3"))), tmp_path)
+    role_key, policy_key = f"role:{arn_of('w3')}", f"policy:{ADMIN}"
+    tabs = ["tab-picture", "Findings (1)", "Findings (40)"]
+    assert told(found) == [*tabs, policy_key, policy_key, True, role_key, False, role_key, 40]

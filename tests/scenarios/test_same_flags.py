@@ -1,0 +1,129 @@
+"""One flag means the same in all commands: names, namespaces, selectors, forms of output, durations."""
+
+import signal
+
+import pytest
+
+from tests.scenarios.binding import make_binding
+from tests.support import forks
+from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
+
+ONE = {
+    "create-sa": ("--attach-policy-arn", READ_ONLY, "--dry-run"),
+    "update-sa": ("--tags", "a=b", "--dry-run"),
+    "delete-sa": ("--dry-run", "--force"),
+    "adopt": ("--dry-run",),
+    "get-sa": (),
+    "describe-sa": (),
+    "verify": (),
+    "doctor": (),
+    "token": ("--decode",),
+    "credentials": ("-o", "json"),
+    "exec": ("--", "true"),
+}
+
+
+@pytest.mark.parametrize("command", ONE)
+def test_a_name_is_given_either_way(command: str, stage: Stage, namespace: str) -> None:
+    assert stage.associate("-q").code == 0
+    assert stage.create_sa("reader", namespace, "--attach-policy-arn", READ_ONLY, "-q").code == 0
+    before = stage.world()
+    where = ("-n", namespace, "-c", stage.cluster)
+    by_place = stage.irsa(command, "reader", *where, *ONE[command])
+    by_option = stage.irsa(command, "--name", "reader", *where, *ONE[command])
+    both = stage.irsa(command, "reader", "--name", "reader", *where, *ONE[command])
+    assert by_place.code == by_option.code == both.code != 2
+    different = stage.irsa(command, "reader", "--name", "other", *where, *ONE[command])
+    assert different.code == 2
+    assert "--name" in different.err
+    assert stage.world() == before
+
+
+def labelled(stage: Stage, namespace: str) -> None:
+    """`reader`, which has a role, with a label; and `other` with another."""
+    arn = make_binding(stage, namespace)
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/reader"
+    assert stage.kube.patch(path, {"metadata": {"labels": {"tier": "web"}}}).status == 200
+    stage.make_account(namespace, "other", annotations={ROLE_ARN: arn}, labels={"tier": "db"})
+
+
+def test_a_selector_is_the_api_servers_business(stage: Stage, namespace: str) -> None:
+    labelled(stage, namespace)
+    where = ("-n", namespace, "-c", stage.cluster)
+    selected = {"tier=web": {"reader"}, "tier!=web": {"other"}, "tier in (web, db)": {"reader", "other"}}
+    for selector, expected in selected.items():
+        for command in ("get-sa", "verify", "doctor"):
+            found = stage.irsa(command, *where, "-l", selector, "-q", "-o", "name")
+            assert set(found.out.split()) == {f"{namespace}/{name}" for name in expected}, command
+
+
+def test_names_and_a_jsonpath(stage: Stage, namespace: str) -> None:
+    labelled(stage, namespace)
+    where = ("-n", namespace, "-c", stage.cluster, "-q")
+    assert stage.irsa("get-sa", *where, "-o", "name").out.split() == [
+        f"{namespace}/other",
+        f"{namespace}/reader",
+    ]
+    assert stage.irsa("describe-sa", "reader", *where, "-o", "name").out == f"{namespace}/reader\n"
+    assert stage.irsa("verify", "--all", *where, "-o", "name").out.split() == [
+        f"{namespace}/other",
+        f"{namespace}/reader",
+    ]
+    path = 'jsonpath={range .items[?(@.status!="ok")]}{.serviceAccount.name}{"\\n"}{end}'
+    assert stage.irsa("get-sa", *where, "-o", path).out == "other\n"
+    ran = stage.irsa("describe-sa", "reader", *where, "-o", "jsonpath={.items[0].role.arn}")
+    assert ran.out.startswith("arn:aws:iam::")
+    wide = stage.irsa("describe-sa", "reader", *where, "-o", "wide").out
+    assert wide == stage.irsa("describe-sa", "reader", *where, "--policies").out
+    assert wide != stage.irsa("describe-sa", "reader", *where).out
+
+
+def test_a_form_hides_no_error(stage: Stage, namespace: str) -> None:
+    for form in ("name", "jsonpath={.items[*].status}"):
+        ran = stage.irsa("get-sa", "lost", "-n", namespace, "-c", stage.cluster, "-o", form)
+        assert (ran.code, ran.out) == (4, "")
+        assert "lost" in ran.err
+
+
+def test_watching_prints_what_changes(stage: Stage, namespace: str) -> None:
+    labelled(stage, namespace)
+    arguments = ("get-sa", "-n", namespace, "-c", stage.cluster, "--watch", "--interval", "0.1s")
+    with forks.one() as zygote:
+        process = zygote.start(arguments, stage.env(), stage.folder)
+
+        def until(words: bytes, times: int = 1) -> None:
+            with process.spoke:
+                told = lambda: process.out.count(words) >= times or process.ended.is_set()  # noqa: E731
+                assert process.spoke.wait_for(told, 60)
+            assert not process.ended.is_set(), bytes(process.err).decode()
+
+        until(b"other", 1)
+        until(b"reader", 1)
+        stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/other")
+        until(b"gone")
+        process_lines = bytes(process.out).decode().splitlines()
+        assert len(process_lines) == 4
+        assert process_lines[-1].split()[1] == "other"
+        import os
+
+        os.kill(process.pid, signal.SIGINT)
+        assert process.ended.wait(60)
+    assert process.code == 130
+
+
+@pytest.mark.parametrize(("given", "seconds"), [("1h", 3600), ("90m", 5400), ("7200", 7200)])
+def test_durations_of_roles(given: str, seconds: int, stage: Stage, namespace: str) -> None:
+    assert stage.associate("-q").code == 0
+    options = ("--attach-policy-arn", READ_ONLY, "--max-session-duration", given, "--token-expiration", given)
+    assert stage.create_sa("reader", namespace, *options, "-q").code == 0
+    assert stage.role_of(namespace, "reader")["max_session_duration"] == seconds
+    account = stage.account(namespace, "reader")
+    assert account is not None
+    assert account["annotations"]["eks.amazonaws.com/token-expiration"] == str(seconds)
+
+
+@pytest.mark.parametrize("given", ["59m", "13h", "1.5s", "3600.5", "1d", "-1"])
+def test_durations_beyond_what_iam_takes(given: str, stage: Stage, namespace: str) -> None:
+    ran = stage.create_sa("reader", namespace, "--max-session-duration", given)
+    assert ran.code == 2
+    assert "--max-session-duration" in ran.err

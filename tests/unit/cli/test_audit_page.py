@@ -1,0 +1,222 @@
+"""The page of `irsa audit -o html`: texts of others stay texts, and only its own parts may run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from irsa_cli.cli.audit_page.page import SCRIPTS, as_html
+from irsa_cli.core.inventory.audit.auditing import Audit, AuditScope
+from irsa_cli.core.inventory.audit.estate import Estate
+from irsa_cli.core.inventory.audit.report import AuditReport
+from irsa_cli.core.inventory.audit.selection import select
+from irsa_cli.core.values.errors import InvalidInput
+from tests.support import estates
+from tests.support.estates import account_with_risks, arn_of
+
+VOID = {"meta", "input", "link", "br", "hr", "img"}
+
+
+class Page(HTMLParser):
+    """A page taken apart; it fails on elements that do not end where they should."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("script", "style"):
+            kind = "data" if self.tags[-1][1].get("id") == "data" else self.open[-1]
+            self.texts[kind] = self.texts.get(kind, "") + data
+
+    @property
+    def data(self) -> Any:
+        """What the page is told."""
+        return json.loads(self.texts["data"])
+
+
+def page_of(estate: Estate, scope: AuditScope | None = None, **more: Any) -> tuple[str, Page]:
+    audit = Audit(estate, scope or AuditScope())
+    text = as_html(AuditReport(audit, select(audit.risks, today=date(2026, 6, 1)), **more))
+    return text, Page(text)
+
+
+HOSTILE = (
+    "</script><img src=x onerror=alert(1)>",
+    "<!--<script>",
+    "${data}$data",
+    "\u202egnp.exe\u2066",
+    "\"quotes'`",
+    "\u2028line\u2029",
+    "]]>&lt;\udc80",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_texts_of_others_stay_texts(name: str) -> None:
+    plain = {tag for tag, _ in page_of(account_with_risks(1))[1].tags}
+    roles = [estates.role(name, estates.admits("shop-prod", f"{estates.SA}prod:*", operator="StringLike"))]
+    clusters = [estates.cluster("shop-prod", estates.account(name, name))]
+    text, page = page_of(estates.estate(roles, clusters, unseen=(name,)))
+    assert {tag for tag, _ in page.tags} == plain
+    assert text.isascii()
+    assert not set("<>&") & set(page.texts["data"])
+    shown = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in name)
+    assert page.data["notes"][0] == shown
+    assert page.data["picture"]["accounts"] == [["shop-prod", "prod", shown]]
+    assert shown in next(item for item in page.data["risks"] if item["role"])["role"]
+
+
+def test_only_its_own_parts_may_run() -> None:
+    text, page = page_of(account_with_risks(1))
+    (policy,) = [found["content"] or "" for tag, found in page.tags if "http-equiv" in found]
+    allowed = dict(item.strip().split(" ", 1) for item in policy.split(";"))
+    for kind in ("script", "style"):
+        digest = base64.b64encode(hashlib.sha256(page.texts[kind].encode()).digest()).decode()
+        assert allowed[f"{kind}-src"] == f"'sha256-{digest}'"
+    rest = {name: value for name, value in allowed.items() if name not in ("script-src", "style-src")}
+    assert rest == {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'"}
+    for _, found in page.tags:
+        assert not [name for name in found if name.startswith("on") or name in ("style", "src", "srcset")]
+    assert not re.search(r"url\(|@import", page.texts["style"])
+    assert text.startswith("<!doctype html>\n")
+    names = [found["id"] for _, found in page.tags if "id" in found]
+    assert len(names) == len(set(names))
+
+
+def test_its_scripts_make_no_markup_and_ask_nobody() -> None:
+    parts = files("irsa_cli.cli.audit_page")
+    found = {item.name for item in parts.iterdir() if item.name.endswith(".js")}
+    assert found == set(SCRIPTS)
+    for name in SCRIPTS:
+        text = (parts / name).read_text(encoding="ascii")
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function", text)
+        assert not re.search(r"fetch\(|XMLHttpRequest|WebSocket|import\(|sendBeacon|</", text)
+        assert len(text.splitlines()) <= 250
+
+
+def luminance(colour: str) -> float:
+    """https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_texts_and_lines_stand_out_in_light_and_dark() -> None:
+    style = (files("irsa_cli.cli.audit_page") / "page.css").read_text(encoding="ascii")
+    schemes = [
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+        for block in re.findall(r":root \{(.*?)\}", style, re.S)
+    ]
+    assert len(schemes) == 3
+    for scheme in schemes:
+        for text in ("text", "muted", "accent", "mark"):
+            for back in ("back", "panel", "chosen"):
+                assert contrast(scheme[text], scheme[back]) >= 4.5, (text, back)
+        assert contrast(scheme["warn-text"], scheme["warn-back"]) >= 4.5
+        assert contrast(scheme["line"], scheme["back"]) >= 3
+    badges = re.findall(r"\.badge\.\w+ \{ background: (#\w{6}); color: (#\w{6}); \}", style)
+    assert len(badges) == 4
+    assert all(contrast(*pair) >= 4.5 for pair in badges)
+
+
+def test_everything_that_was_found_is_on_it() -> None:
+    estate = replace(account_with_risks(3), unseen=("the pods of cluster x were not read: why",))
+    audit = Audit(estate)
+    _, page = page_of(estate)
+    assert len(page.data["risks"]) == len(audit.risks)
+    (wide,) = [item for item in page.data["risks"] if item["role"] == arn_of("w8")]
+    assert (wide["rule"], wide["severity"], wide["clusters"]) == ("every-name", "medium", ["shop-prod"])
+    assert wide["namespaces"] == ["prod"]
+    assert wide["why"]
+    assert wide["fix"]
+    assert wide["evidence"]
+    assert wide["source"].startswith("https://")
+    assert page.data["unseen"] == 1
+    assert "not read" in page.data["notes"][0]
+
+
+def test_the_picture_connects_accounts_roles_and_permissions() -> None:
+    _, page = page_of(account_with_risks(3))
+    picture = page.data["picture"]
+    roles = {item["arn"]: (number, item) for number, item in enumerate(picture["roles"])}
+    number, much = roles[arn_of("w3")]
+    assert (much["severity"], much["power"]) == ("critical", "AdministratorAccess")
+    (policy,) = [picture["policies"][item] for item in much["policies"]]
+    assert (policy["name"], policy["mark"], policy["kind"]) == (
+        "AdministratorAccess",
+        "administrator",
+        "attached",
+    )
+    _, escalating = roles[arn_of("w29")]
+    assert [picture["policies"][item]["mark"] for item in escalating["policies"]] == ["privilege escalation"]
+    _, bounded = roles[arn_of("w30")]
+    assert (bounded["power"], bounded["boundary"]) == ("", estates.READ)
+    (way,) = [way for way in picture["ways"] if way[0] == number]
+    names = {tuple(picture["accounts"][item]) for item in picture["crowds"][way[1]]}
+    assert ("shop-prod", "prod", "silent") in names
+    assert len(names) == len(estates.DECLARED) + 5 + 3
+
+
+def test_crowds_are_shared_so_that_it_does_not_grow_with_pairs() -> None:
+    accounts = [estates.account(f"a{number}", namespace=f"n{number % 9}") for number in range(300)]
+    roles = [estates.role(f"r{number}", estates.admits("shop-prod", None)) for number in range(200)]
+    _, page = page_of(estates.estate(roles, [estates.cluster("shop-prod", *accounts)]))
+    assert len(page.data["picture"]["crowds"]) == 1
+    assert len(page.data["picture"]["ways"]) == 200
+
+
+def test_a_role_through_another_is_in_it() -> None:
+    name = {"Effect": "Allow", "Principal": {"AWS": arn_of("first")}, "Action": "sts:AssumeRole"}
+    roles = [
+        estates.role("first", estates.admits("shop-prod", f"{estates.SA}prod:app")),
+        estates.role("second", name),
+    ]
+    _, page = page_of(estates.estate(roles, [estates.cluster("shop-prod", estates.account("app", "first"))]))
+    picture = page.data["picture"]
+    assert [item["arn"] for item in picture["roles"]] == [arn_of("first"), arn_of("second")]
+    assert [hop[:2] for hop in picture["hops"]] == [[0, 1]]
+
+
+def test_of_one_service_account_only_its_roles() -> None:
+    estate, scope = account_with_risks(3), AuditScope(account="ok/tight1")
+    paths = tuple(Audit(estate).reach.paths_of("", "ok/tight1"))
+    _, page = page_of(estate, scope, paths=paths)
+    picture = page.data["picture"]
+    assert picture["accounts"] == [["shop-prod", "ok", "tight1"]]
+    assert {item["arn"] for item in picture["roles"]} == {path.role for path in paths}
+
+
+def test_an_error_is_said_on_it() -> None:
+    page = Page(as_html(AuditReport(error=InvalidInput("no account", reason="<b>why</b>"))))
+    assert "no account" in page.data["error"]
+    assert page.data["picture"] is None

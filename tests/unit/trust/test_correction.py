@@ -1,0 +1,172 @@
+"""The corrected trust policy of a risk passes the rule, and admits who is meant as before."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.correction import Meant, correctable, corrected
+from irsa_cli.core.trust.evaluation import Answer, explain
+from irsa_cli.core.trust.rules.judge import judge
+from irsa_cli.core.trust.rules.rule import Rule
+from irsa_cli.core.trust.rules.trust_rules import ISSUER, OTHER_ISSUER, OTHER_PROVIDER, PROVIDER, TRUST_RULES
+from tests.support.thoroughness import examples
+from tests.unit.trust.test_judge import STS, SUB, around, context, policy, web
+
+ROLE = "arn:aws:iam::111122223333:role/app"
+
+
+def token(name: str, provider: str = PROVIDER, audience: str = STS) -> WebIdentity:
+    issuer = ISSUER if provider == PROVIDER else OTHER_ISSUER
+    return WebIdentity(provider, f"https://{issuer}", f"system:serviceaccount:{name}", audience)
+
+
+NAMED = ("prod:app", "prod:web", "prod:app-1", "prod-eu:app")
+MEANT = Meant(tuple(map(token, NAMED)), complete=True)
+BY_HAND = {"everybody", "default-service-account", "several-stages", "issuer-can-be-had", "only-negative"}
+"""Where a person has to decide; `only-negative`'s example keeps out whom the others are about."""
+
+
+@pytest.mark.parametrize("rule", TRUST_RULES, ids=lambda rule: rule.id)
+def test_the_example_of_each_rule_is_corrected(rule: Rule) -> None:
+    around_it = context(**{**vars(around(rule)), "role": ROLE})
+    (risk, *_) = (item for item in judge(rule.before, around_it) if item.rule is rule)
+    found = corrected(rule.before, risk, around_it, MEANT)
+    if rule.id in BY_HAND - {"only-negative"}:
+        assert found is None
+        return
+    assert found is not None
+    assert rule.id not in [item.rule.id for item in judge(found, around_it)]
+    for each in MEANT.tokens:
+        assert trust_policy.admits(found, each) is trust_policy.admits(dict(rule.before), each)
+
+
+def test_only_where_all_who_are_meant_are_known_is_a_pattern_replaced() -> None:
+    document = policy(web({"StringEquals": {f"{ISSUER}:aud": STS}, "StringLike": {SUB: "system:*:prod:?*"}}))
+    (risk,) = judge(document, context())
+    assert corrected(document, risk, context(), Meant(MEANT.tokens)) is None
+    assert corrected(document, risk, context(), Meant((), complete=True)) is None
+    found = corrected(document, risk, context(), MEANT)
+    assert found == policy(
+        web(
+            {
+                "StringEquals": {
+                    f"{ISSUER}:aud": STS,
+                    SUB: [f"system:serviceaccount:{name}" for name in NAMED[:3]],
+                }
+            }
+        )
+    )
+
+
+def test_two_clusters_in_one_statement_get_one_each_and_other_principals_keep_theirs() -> None:
+    both = {"Federated": [PROVIDER, OTHER_PROVIDER], "AWS": "arn:aws:iam::1:role/ci"}
+    document = policy(web({}, Principal=both, Action="*"))
+    meant = Meant((token("prod:app"), token("dev:app", OTHER_PROVIDER)), complete=True)
+    risk = next(item for item in judge(document, context()) if item.rule.id == "no-condition")
+    found = corrected(document, risk, context(), meant)
+    assert found is not None
+    assert all(trust_policy.admits(found, each) for each in meant.tokens)
+    assert not trust_policy.admits(found, token("prod:other"))
+    assert {"AWS": "arn:aws:iam::1:role/ci"} in [item["Principal"] for item in found["Statement"]]
+
+
+def test_an_audience_of_their_own_is_kept() -> None:
+    document = policy(web({"StringEquals": {SUB: "system:serviceaccount:prod:app"}}))
+    (risk,) = judge(document, context())
+    own = token("prod:app", audience="https://vault.example.com")
+    found = corrected(document, risk, context(), Meant((own,), complete=True))
+    assert found is not None
+    assert trust_policy.admits(found, own)
+    both = Meant((own, token("prod:app")), complete=True)
+    assert corrected(document, risk, context(), both) is None
+
+
+NAMES = ["prod:app", "prod:web", "prod:default", "dev:app"]
+SUBJECTS = [
+    f"system:serviceaccount:{name}" for name in [*NAMES, "prod:*", "*:app", "prod*", "*", "*:*", "p?od:app"]
+]
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> dict[str, Any]:
+    block: dict[str, Any] = {}
+    for _ in range(draw(st.integers(0, 3))):
+        operator = draw(
+            st.sampled_from(
+                [
+                    "StringEquals",
+                    "StringLike",
+                    "StringNotEquals",
+                    "StringNotLike",
+                    "ForAllValues:StringLike",
+                    "StringEqualsIfExists",
+                    "ForAnyValue:StringEquals",
+                ]
+            )
+        )
+        issuer = draw(st.sampled_from([ISSUER, ISSUER, OTHER_ISSUER]))
+        claim = draw(st.sampled_from(["sub", "sub", "aud"]))
+        values = SUBJECTS if claim == "sub" else [STS, "https://vault.example.com"]
+        named = draw(st.lists(st.sampled_from(values), min_size=1, max_size=2))
+        block.setdefault(operator, {})[f"{issuer}:{claim}"] = named if len(named) > 1 else named[0]
+    return block
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    found = []
+    for _ in range(draw(st.integers(1, 3))):
+        principal = draw(
+            st.sampled_from(
+                [
+                    {"Federated": PROVIDER},
+                    {"Federated": PROVIDER},
+                    {"Federated": [PROVIDER, OTHER_PROVIDER]},
+                    {"Federated": PROVIDER, "Service": "ec2.amazonaws.com"},
+                    {"Service": ["pods.eks.amazonaws.com", "ec2.amazonaws.com"]},
+                    "*",
+                ]
+            )
+        )
+        action = draw(st.sampled_from(["sts:AssumeRoleWithWebIdentity", "sts:*", ["sts:AssumeRole"]]))
+        effect = draw(st.sampled_from(["Allow", "Allow", "Allow", "Deny"]))
+        item = {"Effect": effect, "Principal": principal, "Action": action}
+        block = draw(conditions())
+        found.append({**item, "Condition": block} if block else item)
+    return policy(*found)
+
+
+@settings(max_examples=examples(600), deadline=None)
+@given(documents(), st.lists(st.sampled_from(NAMES), unique=True), st.booleans())
+def test_what_is_corrected_passes_and_admits_who_is_meant(
+    document: dict[str, Any], names: list[str], complete: bool
+) -> None:
+    known = context(role=ROLE)
+    meant = Meant(tuple(token(name) for name in names), complete)
+    before = json.dumps(document)
+    for risk in judge(document, known):
+        found = corrected(document, risk, known, meant)
+        assert json.dumps(document) == before
+        if found is None:
+            continue
+        same = [item for item in judge(document, known) if item.rule is risk.rule]
+        assert len([item for item in judge(found, known) if item.rule is risk.rule]) < len(same)
+        for each in meant.tokens:
+            was = explain(document, each).answer
+            assert was is Answer.NO or explain(found, each).answer is was
+        # Nobody is let in who was not.
+        for name in NAMES:
+            each = token(name)
+            if explain(document, each).answer is Answer.NO:
+                assert explain(found, each).answer is Answer.NO
+
+
+def test_the_rules_that_are_corrected_are_rules() -> None:
+    assert {rule.id for rule in correctable()} >= {rule.id for rule in TRUST_RULES} - BY_HAND

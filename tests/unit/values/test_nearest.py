@@ -1,0 +1,11 @@
+"""Names that somebody may have meant."""
+
+from irsa_cli.core.values.nearest import near
+
+
+def test_near_names_are_those_that_look_alike() -> None:
+    known = ["backend", "backend-old", "frontend", "kube-system"]
+    assert near("bakcend", known)[0] == "backend"
+    assert near("Backend", known)[0] == "backend"
+    assert near("x", known) == ()
+    assert "backend" not in near("backend", ["backend"])
