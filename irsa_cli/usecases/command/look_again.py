@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from irsa_cli.core.values.errors import Conflict, NotConfirmed, Refused
+from irsa_cli.core.values.errors import Conflict, NotConfirmed, Refused, ServiceError
 from irsa_cli.usecases.command.settings import HeldLocks
 
 T = TypeVar("T")
 
+NOT_FOUND = 404
 ROUNDS = 5
 """How often a plan may need other locks than the one before."""
 
@@ -24,7 +25,8 @@ class LookAgain(Exception):
 def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
     """Do it, anew each time when its plan needs more locks than were held while it was made.
 
-    What is refused is looked at with the lock as well: another run may be at work on it just now.
+    What is refused is looked at with the lock as well, and what was there and then was not: another run may
+    be at work on it just now.
     """
     for _ in range(ROUNDS):
         try:
@@ -33,7 +35,9 @@ def with_its_locks(attempt: Callable[[], T], hold: HeldLocks | None) -> T:
             continue
         except NotConfirmed:
             raise  # With a lock it would be asked again, and kept while somebody thinks.
-        except Refused:
+        except (Refused, ServiceError) as error:
+            if isinstance(error, ServiceError) and error.status != NOT_FOUND:
+                raise
             if hold is None or not hold.complete():
                 raise
     raise Conflict("the current state changes again and again while it is read")

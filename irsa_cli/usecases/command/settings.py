@@ -71,7 +71,7 @@ class HeldLocks(Fence, Protocol):
         ...
 
     def complete(self) -> bool:
-        """Hold what is only taken when it is needed; whether that was not held before."""
+        """Hold what is only taken when it is needed; whether another run may have been at work until then."""
         ...
 
 

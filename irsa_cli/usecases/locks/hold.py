@@ -145,8 +145,8 @@ class Hold:
             raise LookAgain
 
     def complete(self) -> bool:
-        """Hold what is only taken when it is needed; whether that was not held before."""
-        return self._more(self.late)
+        """Hold what is only taken when it is needed; whether another run may have been at work until then."""
+        return self._more(self.late) or (self._without and self.waited != self._waited_before)
 
     def holds(self, lock: Lock) -> bool:
         """Whether it is held, here or by what is around this."""

@@ -22,8 +22,8 @@ from irsa_cli.core.plan.states import (
     RoleState,
     ServiceAccountState,
 )
-from irsa_cli.core.values.errors import IrsaError, LockLost, Refused
-from irsa_cli.usecases.command.look_again import LookAgain
+from irsa_cli.core.values.errors import IrsaError, LockLost, Refused, ServiceError
+from irsa_cli.usecases.command.look_again import LookAgain, with_its_locks
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks import hold as holding
 from irsa_cli.usecases.locks import taking
@@ -37,6 +37,11 @@ A, B = Lock(LockScope.BINDING, "ns/a"), Lock(LockScope.BINDING, "ns/b")
 SPACE, ROLE = Lock(LockScope.NAMESPACE, "ns"), Lock(LockScope.ROLE, "arn:aws:iam::111122223333:role/r")
 CREATION = Change(Kind.NAMESPACE, ("ns",), None, NamespaceState())
 DELETION = CREATION.inverse
+
+
+def _gone(status: int) -> ServiceError:
+    operation = "ListAttachedRolePolicies"
+    return ServiceError("no such role", code="X", service="iam", operation=operation, status=status)
 
 
 @dataclass
@@ -289,6 +294,47 @@ def test_what_was_waited_for_is_looked_at_again(table: Table) -> None:
         second.hold.secure([CREATION])
     second.hold.take_meanwhile()
     second.hold.secure([CREATION])
+
+
+@pytest.mark.parametrize("error", [Refused("somebody's"), _gone(404)])
+def test_what_is_half_there_while_another_run_is_at_work_is_read_again(
+    table: Table, error: IrsaError
+) -> None:
+    """The role was there, and its policies were not: the other run was rolling back."""
+    first, second = table.run("r1"), table.run("r2", meanwhile=frozenset([A]))
+    first.hold.take([A])
+    table.meanwhile = first.hold.release
+    looks: list[list[Lock]] = []
+
+    def attempt() -> str:
+        second.hold.take_meanwhile()
+        looks.append(second.held)
+        if len(looks) == 1:
+            raise error
+        return "read"
+
+    assert with_its_locks(attempt, second.hold) == "read"
+    assert looks == [[A], [A]]
+
+
+@pytest.mark.parametrize(("status", "waits"), [(404, False), (403, True)])
+def test_what_can_not_be_read_for_another_reason_is_not_read_again(
+    table: Table, status: int, waits: bool
+) -> None:
+    first, second = table.run("r1"), table.run("r2", meanwhile=frozenset([A]))
+    if waits:
+        first.hold.take([A])
+        table.meanwhile = first.hold.release
+    looks: list[int] = []
+
+    def attempt() -> None:
+        second.hold.take_meanwhile()
+        looks.append(status)
+        raise _gone(status)
+
+    with pytest.raises(ServiceError):
+        with_its_locks(attempt, second.hold)
+    assert len(looks) == 1
 
 
 def test_that_nothing_is_to_be_changed_is_true_only_with_the_lock(table: Table) -> None:
