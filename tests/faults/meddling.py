@@ -51,7 +51,7 @@ def meddle(stage: FaultStage, operation: tuple[str, str], roles: Sequence[str]) 
     names = MEDDLERS[operation].do(stage, roles)
     world = stage.world()
     there = dict(objects(world, world))
-    return Theirs({name: there[name] for name in names})
+    return Theirs({name: there.get(name) for name in names})
 
 
 def _kept(key: Object, value: Any, *, done: bool) -> Any:
@@ -74,7 +74,8 @@ def _make_provider(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
         Url=stage.issuer, ClientIDList=[AUDIENCE], ThumbprintList=[]
     )
     arn = stage.neutral(answer["OpenIDConnectProviderArn"])
-    return [("OIDCProvider", arn), ("OIDCProviderAudience", f"{arn}/{AUDIENCE}")]
+    # It bears no mark of a run, and is to get none.
+    return [("OIDCProvider", arn), ("ProviderOwner", arn), ("OIDCProviderAudience", f"{arn}/{AUDIENCE}")]
 
 
 def _attach(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
@@ -85,7 +86,8 @@ def _attach(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
 
 def _make_namespace(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
     stage.make_namespace(NAMESPACE)
-    return [("Namespace", NAMESPACE)]
+    # It bears no mark of a run, and is to get none.
+    return [(kind, NAMESPACE) for kind in ("Namespace", "NamespaceOwner")]
 
 
 def _make_account_again(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
