@@ -10,7 +10,7 @@ SCHEDULES ?= 200
 JOBS ?= 8
 SEED ?= 1
 # Tests wait as often as they compute.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support.kubeclient import Answer, Json, KubeClient
 
-READY_SECONDS = 60.0
+READY_SECONDS = 240.0
 _LEASH = Path(__file__).with_name("leash.py")
 
 
@@ -106,7 +106,7 @@ def _answers_ok(url: str, ca_pem: str | None = None) -> bool:
     try:
         context = ssl.create_default_context(cadata=ca_pem) if ca_pem else None
         with urllib3.PoolManager(ssl_context=context) as pool:
-            return pool.request("GET", url, retries=False, timeout=2).status == 200
+            return pool.request("GET", url, retries=False, timeout=5).status == 200
     except (ssl.SSLError, urllib3.exceptions.HTTPError):
         return False
 
