@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import takewhile
+from typing import Any
 
 import click
 
@@ -138,7 +139,8 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:
-        _wrong_usage(error, arguments)
+        if not _shows_help(error):
+            _wrong_usage(error, arguments)
         return error.exit_code
     except click.Abort:
         _show_failure(130, arguments, "interrupted", code="Interrupted")
@@ -153,6 +155,18 @@ def run(arguments: list[str] | None = None) -> int:
         _unwritable(error)
         return 1
     return code if isinstance(code, int) else 0
+
+
+_WITHOUT_COMMAND: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""Versions of click before 8.2 have no such error: they show the help themselves."""
+
+
+def _shows_help(error: click.ClickException) -> bool:
+    """Show the help of a group that was called without a command; whether it was."""
+    if not isinstance(error, _WITHOUT_COMMAND):
+        return False
+    error.show()
+    return True
 
 
 def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:

@@ -22,12 +22,11 @@ from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.rule import Risk, Rule
 from irsa_cli.core.values.names import subject
 
-_COMMANDS: Mapping[Rule, str] = {
-    rules.ADMITTED_NOT_ANNOTATED: "irsa create-sa {name} {where} --attach-role-arn {role}",
-    rules.ANNOTATED_REFUSED: "irsa doctor {name} {where}",
-    rules.ROLE_GONE: "irsa create-sa {name} {where} --override-existing-serviceaccounts",
-    rules.SHADOWED: "irsa doctor {name} {where}",
-}
+_COMMANDS: Mapping[Rule, str] = dict.fromkeys(
+    (rules.ADMITTED_NOT_ANNOTATED, rules.ANNOTATED_REFUSED, rules.ROLE_GONE, rules.SHADOWED),
+    "irsa doctor {name} {where}",
+)
+"""None of them writes: whether a ServiceAccount is to have a role is no question that an audit can answer."""
 
 
 def command_of(risk: Risk) -> str:
@@ -39,7 +38,7 @@ def command_of(risk: Risk) -> str:
     region, _, cluster = risk.cluster.rpartition("/")
     where = f"-n {shlex.quote(namespace)} -c {shlex.quote(cluster)}"
     where += f" -r {shlex.quote(region)}" if region else ""
-    return form.format(name=shlex.quote(name), where=where, role=shlex.quote(risk.role))
+    return form.format(name=shlex.quote(name), where=where)
 
 
 @dataclass(frozen=True)

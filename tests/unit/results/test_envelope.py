@@ -207,3 +207,16 @@ def test_no_other_module_writes_the_version() -> None:
         and not path.is_relative_to(ROOT / "irsa_cli" / "core" / "config")
     ]
     assert found == ["core/results/envelope.py"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["sandbox"]])
+def test_a_group_without_a_command_shows_its_help_once(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(arguments)
+    told = capsys.readouterr()
+    shown = told.out + told.err
+    assert code in (0, 2)  # As this version of click has it.
+    assert shown.count("Usage: ") == 1
+    assert len(shown.splitlines()) > 10
+    assert "Error" not in shown
