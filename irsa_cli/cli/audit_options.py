@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import Checked, Once, filled, listed
+from irsa_cli.cli.options import Checked, Once, assume_role_option, filled, listed, profile_option
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.audit.run import AuditSource
@@ -85,20 +85,8 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         metavar="REGION",
         help="AWS region whose clusters are read (repeat). [default: as the AWS CLI finds it]",
     ),
-    click.option(
-        "-p",
-        "--profile",
-        cls=Once,
-        callback=filled,
-        metavar="PROFILE",
-        help="Profile of the AWS configuration.",
-    ),
-    click.option(
-        "--assume-role",
-        cls=Once,
-        type=Checked("arn", "arn.check_role"),
-        help="Become this role first (pipelines that hop accounts).",
-    ),
+    profile_option,
+    assume_role_option,
     click.option(
         "--iam-assume-role",
         "readers",

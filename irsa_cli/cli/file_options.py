@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import Once, filled, listed
+from irsa_cli.cli.options import Once, assume_role_option, filled, listed, profile_option
 
 if TYPE_CHECKING:
     from irsa_cli.core.config import Config, Selection
@@ -89,20 +89,8 @@ def place_options(function: F) -> F:
             help="AWS region, where they name none.",
         ),
         any_region_option,
-        click.option(
-            "-p",
-            "--profile",
-            cls=Once,
-            callback=filled,
-            metavar="PROFILE",
-            help="Profile of the AWS settings.",
-        ),
-        click.option(
-            "--assume-role",
-            cls=Once,
-            type=Checked("arn", "arn.check_role"),
-            help="Assume this role first.",
-        ),
+        profile_option,
+        assume_role_option,
     ]
     for option in reversed(options):
         function = option(function)

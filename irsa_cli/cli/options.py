@@ -133,6 +133,22 @@ any_region_option = click.option(
 )
 
 
+profile_option = click.option(
+    "-p",
+    "--profile",
+    cls=Once,
+    callback=filled,
+    metavar="PROFILE",
+    help="Profile of the AWS configuration.",
+)
+assume_role_option = click.option(
+    "--assume-role",
+    cls=Once,
+    type=Checked("arn", "arn.check_role"),
+    help="Become this role first (pipelines that hop accounts).",
+)
+
+
 def cluster_options(function: F) -> F:
     """Which cluster, as whom."""
     option = click.option
@@ -155,20 +171,8 @@ def cluster_options(function: F) -> F:
                 help="AWS region of the cluster. [default: as the AWS CLI finds it]",
             ),
             any_region_option,
-            option(
-                "-p",
-                "--profile",
-                cls=Once,
-                callback=filled,
-                metavar="PROFILE",
-                help="Profile of the AWS configuration.",
-            ),
-            option(
-                "--assume-role",
-                cls=Once,
-                type=Checked("arn", "arn.check_role"),
-                help="Become this role first (pipelines that hop accounts).",
-            ),
+            profile_option,
+            assume_role_option,
             option(
                 "--issuer-url",
                 cls=Once,

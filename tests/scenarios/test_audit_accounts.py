@@ -3,29 +3,17 @@
 import json
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.scenarios.binding import make_binding
+from tests.scenarios.other_account import OTHER, foreign_iam
 from tests.support.stage import Stage
 
-OTHER = "222222222222"
+__all__ = ["foreign_iam"]  # A fixture.
+
 AUDITOR = f"arn:aws:iam::{OTHER}:role/auditor"
 WIDE = f"arn:aws:iam::{OTHER}:role/wide"
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
-
-
-@pytest.fixture
-def foreign(stage: Stage) -> Any:
-    """IAM of another account, as its administrator."""
-    env = stage.sandbox.env(account=OTHER, region=stage.region)
-    return boto3.client(
-        "iam",
-        endpoint_url=stage.sandbox.url,
-        region_name=stage.region,
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-    )
 
 
 def trust(principal: dict[str, str], action: str, condition: dict[str, Any] | None = None) -> str:

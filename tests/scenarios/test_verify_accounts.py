@@ -3,27 +3,14 @@
 import json
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.scenarios.binding import make_binding
+from tests.scenarios.other_account import OTHER, foreign_iam
 from tests.scenarios.verifying import all_ok, statuses, step, verify
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
 
-OTHER = "222222222222"
-
-
-@pytest.fixture
-def foreign(stage: Stage) -> Any:
-    """IAM of another account, as its administrator."""
-    env = stage.sandbox.env(account=OTHER, region=stage.region)
-    return boto3.client(
-        "iam",
-        endpoint_url=stage.sandbox.url,
-        region_name=stage.region,
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-    )
+__all__ = ["foreign_iam"]  # A fixture.
 
 
 def trusting(principal: str) -> str:
