@@ -11,6 +11,7 @@ from irsa_cli.cli.plan_text import change_lines, totals
 from irsa_cli.cli.render import messages, show, show_document
 from irsa_cli.cli.unshown import showing
 from irsa_cli.cli.wording import mark, put, say
+from irsa_cli.core.results.applied import NOT_BEGUN
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.printable import visible
 
@@ -87,6 +88,7 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
     if pending:
         yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
     yield summary(done)
+    yield from rows(done)
     if pending:
         yield "Nothing was changed (dry run)."
 
@@ -98,6 +100,15 @@ def summary(done: AppliedList) -> str:
     if done.pending:
         parts.append(f"{len(done.pending)} not begun")
     return f"{', '.join(parts) or 'Nothing to do'} ({done.seconds:.1f} s)."
+
+
+def rows(done: AppliedList) -> Iterator[str]:
+    """A line for each cluster, where there are several."""
+    words = {**{ended.value: _WORDS[ended] for ended in Ended}, NOT_BEGUN: "not begun"}
+    widest = max(map(len, done.by_place), default=0)
+    for place, counted in done.by_place.items():
+        parts = ", ".join(f"{count} {words[name]}" for name, count in counted.items())
+        yield visible(f"  {place:<{widest}}  {parts}")
 
 
 def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:
