@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +12,7 @@ from irsa_cli.cli.render import messages, show, show_document
 from irsa_cli.cli.unshown import showing
 from irsa_cli.cli.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN
+from irsa_cli.core.results.changed_by import Changed
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.printable import visible
 
@@ -64,9 +65,15 @@ def finish_applied(
         if isinstance(done, Result):
             show(done, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         else:
-            _show(done, speaking)
+            silent = speaking.quiet and dry_run and all(_is_as_desired(item) for item in done.items)
+            if not silent or speaking.output != "text":
+                _show(done, speaking)
         save(done)
     return int(done.exit_code)
+
+
+def _is_as_desired(item: Item) -> bool:
+    return item.result.ended is Ended.UNCHANGED
 
 
 def _show(done: AppliedList, speaking: Speaking) -> None:
@@ -85,12 +92,18 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
         named = item.place or item.cluster in item.name
         yield visible(f"{item.title}:" if named else f"{item.cluster} {item.name}:")
         yield from change_lines((change.change for change in item.result.changes), whole=whole)
+        for one in item.result.facts.get("changedBy", ()):
+            yield visible(f"    changed: {Changed(**_attributes(one))}")
     if pending:
         yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
     yield summary(done)
     yield from rows(done)
     if pending:
         yield "Nothing was changed (dry run)."
+
+
+def _attributes(one: Mapping[str, str]) -> dict[str, str]:
+    return {"what" if key == "object" else key: value for key, value in one.items()}
 
 
 def summary(done: AppliedList) -> str:

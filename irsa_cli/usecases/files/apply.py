@@ -25,6 +25,7 @@ from irsa_cli.usecases.command.connect import WireLog
 from irsa_cli.usecases.command.parallel import Pace, result_of
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.files import changed_by
 from irsa_cli.usecases.files.atomic import apply_at_once
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.site import GOOD, Site, Tell
@@ -70,6 +71,9 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
                 done.order(start, map(str, site.place.bindings))
                 if not pace.is_over:
                     run.guarded(done, told, partial(run.prune, done, pace, told))
+                if request.changed_by:
+                    found = changed_by.told(site.connection, done.items[start:])
+                    done.notices = [*done.notices, *found]
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds
     if pace.is_over and done.pending:
