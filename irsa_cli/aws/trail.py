@@ -11,7 +11,8 @@ import json
 from typing import Any
 
 from irsa_cli.aws.errors import call
-from irsa_cli.aws.session import AGENT, AwsSession
+from irsa_cli.aws.session import AwsSession
+from irsa_cli.core.pod.own_calls import AGENT
 from irsa_cli.core.results.changed_by import Changed
 from irsa_cli.core.values.redaction import redacted
 
