@@ -15,7 +15,7 @@ from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.printable import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.session import Save, Speaking
     from irsa_cli.core.results.applied import AppliedList, Item
 
 NAME_WIDTH = 40
@@ -55,13 +55,16 @@ def _sign(result: Result) -> str:
     return click.style(mark(action), fg={"create": "green"}.get(action, "yellow"))
 
 
-def finish_applied(done: AppliedList | Result, speaking: Speaking, *, dry_run: bool) -> int:
-    """Show how it ended, for all or before any was begun; returns the exit code."""
+def finish_applied(
+    done: AppliedList | Result, speaking: Speaking, *, dry_run: bool, save: Save = lambda done: None
+) -> int:
+    """Show how it ended, for all or before any was begun; returns the exit code. `save` hears of it."""
     with showing(done.exit_code, only_shows=dry_run):
         if isinstance(done, Result):
             show(done, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         else:
             _show(done, speaking)
+        save(done)
     return int(done.exit_code)
 
 

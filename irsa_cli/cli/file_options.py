@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import Once, assume_role_option, filled, listed, profile_option
+from irsa_cli.cli.options import (
+    Once,
+    assume_role_option,
+    expect_options,
+    filled,
+    listed,
+    profile_option,
+)
 
 if TYPE_CHECKING:
     from irsa_cli.core.config import Config, Selection
@@ -26,7 +33,7 @@ class WrongFiles(click.UsageError):
         self.lines = (message, *details)
 
 
-def file_options(function: F) -> F:
+def file_options(function: F, *, required: bool = True) -> F:
     """Which files, which of their ServiceAccounts, how many at the same time."""
     options = [
         click.option(
@@ -35,7 +42,7 @@ def file_options(function: F) -> F:
             "--config-file",
             "files",
             multiple=True,
-            required=True,
+            required=required,
             callback=filled,
             metavar="FILE",
             help="Configuration file or folder, or - for standard input (repeat).",
@@ -91,6 +98,7 @@ def place_options(function: F) -> F:
         any_region_option,
         profile_option,
         assume_role_option,
+        *expect_options,
     ]
     for option in reversed(options):
         function = option(function)
@@ -99,13 +107,16 @@ def place_options(function: F) -> F:
 
 def take_place(options: dict[str, Any]) -> Target:
     """Take the options of `place_options` and `kube_options` out of a command's options."""
-    from irsa_cli.cli.session import region_teller
+    from irsa_cli.cli.session import region_teller, take_expected
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region"))
     return Target(
-        options.pop("cluster") or "", tell_region=tell, **{name: options.pop(name, None) for name in names}
+        options.pop("cluster") or "",
+        tell_region=tell,
+        **take_expected(options),
+        **{name: options.pop(name, None) for name in names},
     )
 
 

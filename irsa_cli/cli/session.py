@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.command.settings import LockOptions, Settings
 
 T = TypeVar("T")
+Save = Callable[[Any], None]
+"""Saves the plan of a dry run, where that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,20 @@ def take_target(options: dict[str, Any]) -> Target:
         raise click.UsageError("Missing option '--cluster' / '-c'.")
     names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region", False))
-    return Target(cluster, tell_region=tell, **{name: options.pop(name, None) for name in names})
+    return Target(
+        cluster,
+        tell_region=tell,
+        **take_expected(options),
+        **{name: options.pop(name, None) for name in names},
+    )
+
+
+def take_expected(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the guards out of a command's options, as the attributes of a `Target`."""
+    return {
+        "expect_account": options.pop("expect_account", None) or "",
+        "expect_clusters": tuple(options.pop("expect_cluster_arn", ())),
+    }
 
 
 def region_teller(*, any_region: bool) -> Callable[[str], None] | None:
@@ -122,6 +137,8 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
     )
     if detailed and not settings.dry_run:
         raise click.UsageError("--detailed-exitcode needs --dry-run")
+    if options.get("out") and not settings.dry_run:
+        raise click.UsageError("--out needs --dry-run: it saves what would be done")
     return settings, detailed
 
 
@@ -143,8 +160,9 @@ def finish(
     progress: Progress,
     *,
     detailed: bool = False,
+    save: Save = lambda done: None,
 ) -> int:
-    """Do the work, show its result or its error, and return the exit code."""
+    """Do the work, show its result or its error, and return the exit code. `save` hears of the result."""
     from irsa_cli.cli.render import show
     from irsa_cli.core.results.result import Ended
 
@@ -152,6 +170,7 @@ def finish(
     result.detailed = detailed
     with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
         show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
+        save(result)
     return result.exit_code
 
 
