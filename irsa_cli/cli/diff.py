@@ -9,7 +9,7 @@ import click
 from irsa_cli.cli.apply import apply_options, run
 from irsa_cli.cli.file_options import file_options, place_options
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import kube_options, output_options
+from irsa_cli.cli.options import kube_options, reported_output_options
 
 _EPILOG = """
 \b
@@ -24,7 +24,7 @@ Examples:
 @place_options
 @kube_options
 @apply_options
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Show what `irsa apply` would change, with policies as textual differences; changes nothing.
 
