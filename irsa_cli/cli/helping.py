@@ -71,7 +71,19 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         "lock_namespace",
         "state_dir",
     ),
-    "Output": ("output", "no_headers", "watch", "interval", "quiet", "verbose", "help"),
+    "Output": (
+        "output",
+        "no_headers",
+        "watch",
+        "interval",
+        "max_length",
+        "output_file",
+        "summary_file",
+        "json_file",
+        "quiet",
+        "verbose",
+        "help",
+    ),
 }
 _HEADING = {name: heading for heading, names in _HEADINGS.items() for name in names}
 
