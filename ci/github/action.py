@@ -32,17 +32,20 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = ("apply", "diff", "delete")
 LISTED = ("lint",)
 """Commands that take their files as arguments."""
-DRY = ("create-sa", "update-sa", "delete-sa", "adopt")
-"""Commands that save a plan with --dry-run; `diff` always does."""
-SARIF = ("audit", "lint", "verify")
+ONE = ("create-sa", "update-sa", "delete-sa", "adopt")
 CLUSTERS = ("associate-oidc", "disassociate-oidc")
-GUARDED = (*FILES, *DRY, *CLUSTERS, "verify")
+PLANNING = (*FILES, *ONE, *CLUSTERS)
+"""Commands that save a plan with --dry-run; `diff` always does."""
+FOUND = ("audit", "lint", "verify")
+"""Commands whose findings are SARIF, too."""
+DOCUMENTS = ("recover", "history", "get-sa", "describe-sa", "who-can", "unlock")
+"""Commands that have a JSON document, and no Markdown."""
+GUARDED = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa")
 """Commands that take --expect-account and --expect-cluster-arn."""
-LOOKING = ("doctor", "get-sa", "describe-sa", "who-can", "recover", "history", "unlock")
-COMMANDS = tuple(dict.fromkeys((*FILES, *DRY, *CLUSTERS, *SARIF, *LOOKING)))
+COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "doctor", *DOCUMENTS)))
 """What the action runs. Not exec, token and credentials: what they print is secret, and a log is not."""
 FAIL_ON = ("error", "changes", "never")
-USAGE, PENDING, INTERRUPTED = 2, 6, (130, 143)
+USAGE, PENDING, INTERRUPTED, KILLED = 2, 6, (130, 143), 137
 SETTLED = (0, USAGE, 4, PENDING)
 """After these nothing is left to recover: nothing was begun, or all is done."""
 OUTCOMES = {0: "ok", 3: "incomplete", 4: "refused", PENDING: "planned"}
@@ -56,7 +59,9 @@ ROLLBACK = 240
 MARKDOWN = 60_000
 """Characters of a result: a comment may have 65,536, and some are its frame."""
 COMMAND_FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
-SECRET = re.compile(r"AWS_|ACTIONS_|IRSA_|GITHUB_(ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)$|.*(TOKEN|SECRET|PASSWORD)")
+SECRET = re.compile(
+    r"AWS_|ACTIONS_|IRSA_|GITHUB_(ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)$|.*(TOKEN|SECRET|PASSWORD)"
+)
 Env = Mapping[str, str]
 
 
@@ -127,12 +132,12 @@ def words(env: Env, home: Path) -> list[str]:
         more = shlex.split(env.get("IRSA_ACTION_ARGS", ""))
     except ValueError as error:
         raise Wrong(f"args can't be split into words: {error}") from None
-    own = [f"--json-file={home / 'result.json'}"]
-    if command in SARIF:
-        own += ["--output=sarif", f"--summary-file={home / 'result.md'}"]
-    else:
-        own += ["--output=markdown", f"--max-length={MARKDOWN}"]
-    if command == "diff" or (command in DRY and "--dry-run" in more):
+    own = ["--output=json"]
+    if command not in DOCUMENTS:
+        form = ["--output=sarif", f"--summary-file={home / 'result.md'}"]
+        own = form if command in FOUND else ["--output=markdown"]
+        own += [f"--json-file={home / 'result.json'}", f"--max-length={MARKDOWN}"]
+    if command == "diff" or (command in PLANNING and "--dry-run" in more):
         own.append(f"--out={home / 'plan.json'}")
     guards = {
         flag: value
@@ -177,12 +182,19 @@ def run(env: Env) -> int:
         # What irsa starts (a kubeconfig's program) has no business in them.
         if name not in COMMAND_FILES and not name.startswith("IRSA_ACTION_")
     }
-    shown = home / ("result.sarif" if command in SARIF else "result.md")
-    with open(shown, "wb") as result, open(home / "log", "wb") as log, open(home / "alive", "wb") as alive:
+    directory = env.get("IRSA_ACTION_DIRECTORY") or "."
+    if not Path(directory).is_dir():
+        raise Wrong(f"working-directory {directory!r} is no folder")
+    name = "sarif" if command in FOUND else "json" if command in DOCUMENTS else "md"
+    with (
+        open(home / f"result.{name}", "wb") as result,
+        open(home / "log", "wb") as log,
+        open(home / "alive", "wb") as alive,
+    ):
         fcntl.flock(alive, fcntl.LOCK_EX)
         child = subprocess.Popen(
             [env["IRSA_ACTION_PROGRAM"], command, *others],
-            cwd=env.get("IRSA_ACTION_DIRECTORY") or ".",
+            cwd=directory,
             env={**inherited, "IRSA_STATE_DIR": str(home / "kept" / "journals")},
             stdin=subprocess.DEVNULL,
             stdout=result,
@@ -191,6 +203,7 @@ def run(env: Env) -> int:
             # In a session of its own only the signals reach it that are passed on, and it outlives this step.
             start_new_session=True,
         )
+    (home / "pid").write_text(str(child.pid), encoding="utf-8")
     with _passing_signals_to(child) as began:
         code = _watched(child, home, began)
     if code is None:
@@ -223,6 +236,7 @@ def _passing_signals_to(child: subprocess.Popen[bytes]) -> Iterator[Callable[[],
 
 def _watched(child: subprocess.Popen[bytes], home: Path, began: Callable[[], float | None]) -> int | None:
     """Show the log while it is written; the exit code, None when the rollback is left to the next step."""
+    patience = float(os.environ.get("IRSA_ACTION_PATIENCE", PATIENCE))
     with _plain() as show, open(home / "log", "rb") as log:
         while True:
             code: int | None = None
@@ -230,7 +244,7 @@ def _watched(child: subprocess.Popen[bytes], home: Path, began: Callable[[], flo
                 code = child.wait(timeout=0.1)
             show(log.read())
             at = began()
-            if code is not None or (at is not None and time.monotonic() - at > PATIENCE):
+            if code is not None or (at is not None and time.monotonic() - at > patience):
                 (home / "shown").write_text(str(log.tell()), encoding="utf-8")
                 return None if code is None else (code if code >= 0 else 128 - code)
 
@@ -267,16 +281,12 @@ def report(env: Env, home: Path, code: int | None) -> int:
     """Write outputs, summary and annotation; the exit code of the step. No code: irsa was killed."""
     kept = json.loads((home / "run.json").read_text("utf-8"))
     command, document = kept["COMMAND"], _document(home)
-    found = document.get("metadata", {}).get("outcome", "")
-    outcome = (
-        found if re.fullmatch("[a-z-]+", str(found)) else OUTCOMES.get(-1 if code is None else code, "failed")
-    )
-    if code is None:
-        outcome = "killed"
+    found = str(document.get("metadata", {}).get("outcome", ""))
+    outcome = "killed" if code in (None, KILLED) else OUTCOMES.get(code or 0, "failed")
+    if re.fullmatch("[a-z-]+", found) and outcome != "killed":
+        outcome = found
     items = [item.get("outcome") for item in document.get("items", ()) if isinstance(item, dict)]
-    changed = code == PENDING or any(
-        each in ("committed", "planned", "incomplete", "unfinished") for each in items
-    )
+    changed = code == PENDING or not CHANGING.isdisjoint(items)
     journals = any((home / "kept" / "journals").iterdir())
     files = {"json-file": "result.json", "sarif-file": "result.sarif", "markdown-file": "result.md"}
     if code in (0, PENDING):
@@ -289,11 +299,10 @@ def report(env: Env, home: Path, code: int | None) -> int:
         "keep-journal": "true" if journals and code not in SETTLED else "false",
         **there,
     }
-    (home / "ended.json").write_text(
-        json.dumps({name: str(value) for name, value in said.items()}), encoding="utf-8"
-    )
+    texts = {name: str(value) for name, value in said.items()}
+    (home / "ended.json").write_text(json.dumps(texts), encoding="utf-8")
     output(env, said)
-    text = comments.shortened(_text(home / "result.md"), MARKDOWN)
+    text = _markdown(home)
     if kept["SUMMARY"] == "true" and env.get("GITHUB_STEP_SUMMARY"):
         with open(env["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as file:
             file.write(comments.framed(command, outcome, text, env))
@@ -302,7 +311,7 @@ def report(env: Env, home: Path, code: int | None) -> int:
     fails = code not in (0, PENDING)
     if fails:
         annotate("error", f"irsa {command}", f"{outcome} (exit code {'unknown' if code is None else code})")
-    ignored = kept["FAIL_ON"] == "never" and code is not None and code not in (USAGE, *INTERRUPTED)
+    ignored = kept["FAIL_ON"] == "never" and code is not None and code not in (USAGE, *INTERRUPTED, KILLED)
     wanted = kept["FAIL_ON"] == "changes" and code == PENDING
     if ignored or not (fails or wanted):
         return 0
@@ -320,7 +329,7 @@ def comment(env: Env) -> int:
             raise comments.NoComment("irsa was not run: there is nothing to tell")
         ended = json.loads((home / "ended.json").read_text("utf-8"))
         kept = json.loads((home / "run.json").read_text("utf-8"))
-        text = comments.shortened(_text(home / "result.md"), MARKDOWN)
+        text = _markdown(home)
         body = comments.framed(kept["COMMAND"], ended["outcome"], text, env)
         # With nothing to do, only what an earlier run has said is put right.
         quiet = wanted == "auto" and ended["changed"] == "false" and ended["exit-code"] == "0"
@@ -380,10 +389,13 @@ def _document(home: Path) -> dict[str, Any]:
     return {}
 
 
-def _text(path: Path) -> str:
+def _markdown(home: Path) -> str:
+    """The result as Markdown; of commands that have none, how many items have which outcome."""
     with suppress(OSError):
-        return path.read_text("utf-8", errors="replace")
-    return ""
+        return comments.shortened((home / "result.md").read_text("utf-8", errors="replace"), MARKDOWN)
+    found = _document(home).get("metadata", {}).get("summary", {})
+    counts = found.items() if isinstance(found, dict) else ()
+    return "".join(f"- {number} {name}\n" for name, number in counts if re.fullmatch("[a-zA-Z-]+", str(name)))
 
 
 def _has_text(path: Path) -> bool:
@@ -400,6 +412,10 @@ def main(arguments: Sequence[str]) -> int:
     except Wrong as error:
         annotate("error", "irsa", str(error))
         return USAGE
+    except Exception as error:
+        # The lines of a traceback may have texts of others in them.
+        annotate("error", "irsa", f"a bug in the action, or a machine that fails: {error!r}")
+        return 1
 
 
 if __name__ == "__main__":

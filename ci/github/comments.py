@@ -26,8 +26,6 @@ PAGES = 50
 TRIES = 3
 PAUSE = 1.0
 SECONDS = 10.0
-MARKS = {"committed": "done", "unchanged": "nothing to do", "planned": "changes pending", "ok": "done"}
-"""Outcomes that a reader would not know by their word."""
 
 
 class NoComment(Exception):
@@ -36,7 +34,8 @@ class NoComment(Exception):
 
 def framed(command: str, outcome: str, text: str, env: Mapping[str, str]) -> str:
     """The result with a heading and the run that it is from. Of values only known forms are shown."""
-    head = f"### irsa {_word(command)}: {MARKS.get(outcome, _word(outcome).replace('-', ' '))}\n\n"
+    # irsa's own Markdown begins with how it ended.
+    head = "" if text.startswith("#") else f"## irsa {_word(command)}: {_word(outcome).replace('-', ' ')}\n\n"
     if not text.strip():
         text = "There is no result; the log of the run has what irsa said.\n"
     told = []

@@ -1,4 +1,4 @@
-"""deploy/kustomize: what is built of it is locked down, a real API server takes it, and irsa runs with its RBAC."""
+"""deploy/kustomize: it is locked down, a real API server takes it, and irsa runs with its RBAC."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_real_api_server_takes_it(live: Stage, overlay: str) -> None:
 
 
 def in_the_pod(stage: Stage, overlay: str, group: str, bindings: Json) -> Ran:
-    """Run what the pod of an overlay runs, in the group that its RBAC is bound to, with the files of a test."""
+    """Run what the pod of an overlay runs, in the group that its RBAC is bound to, with a test's files."""
     objects = built(overlay)
     make(stage, [item for item in [*objects, *built("apply-setup")] if item["kind"] in ("Namespace",)])
     make(stage, [item for item in objects if "Role" in item["kind"]])

@@ -1,4 +1,4 @@
-"""The programs that files of pipelines are checked by: from PyPI beside this Python, or built by tools/pipeline."""
+"""The programs by which files of pipelines are checked: beside this Python, or built by tools/pipeline."""
 
 from __future__ import annotations
 
