@@ -99,14 +99,7 @@ def _installed(env: Env, wanted: str) -> Path:
     # Whatever is installed, no credentials are there for it to take.
     without = {name: value for name, value in env.items() if not SECRET.match(name)}
     if not whole.exists():
-        pip = [
-            str(folder / "bin" / "python"),
-            "-m",
-            "pip",
-            "--quiet",
-            "--disable-pip-version-check",
-            "install",
-        ]
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
         for command in (
             [sys.executable, "-m", "venv", str(folder)],
             [*pip, "install", "--no-deps", "--require-hashes", "-r", str(lock)],
