@@ -156,6 +156,8 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         allow_wide_trust=options["allow_wide_trust"],
         verify=verify,
         prune=options["prune"],
+        max_failures=options["max_failures"],
+        changed_by=options.get("changed_by", False),
         boundary=options["boundary"] or "",
         boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )

@@ -50,7 +50,9 @@ def command(**options: Any) -> int:
     settings, detailed = take_settings(options, progress)
     target = take_place(options)
     configs, selection = take_files(options)
-    request = Request(configs, target, selection, options["parallel"], options["force"])
+    request = Request(
+        configs, target, selection, options["parallel"], options["force"], options["max_failures"]
+    )
     try:
         where = places(configs, target, selection)
     except InvalidInput as error:

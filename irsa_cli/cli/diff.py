@@ -16,6 +16,7 @@ _EPILOG = """
 Examples:
   irsa diff -f cluster.yaml
   irsa diff -f bindings/ -c prod --prune
+  irsa diff -f cluster.yaml --changed-by -q      # on a schedule: says nothing while all is as desired
   irsa diff -f cluster.yaml --out plan.json      # to be reviewed; irsa apply plan.json does exactly this
 """
 
@@ -26,6 +27,9 @@ Examples:
 @kube_options
 @apply_options
 @verify_option
+@click.option(
+    "--changed-by", is_flag=True, help="Say who has changed what differs, as far as CloudTrail may be read."
+)
 @out_option
 @click.option(
     "--detailed-exitcode", is_flag=True, help="As it is always: exit 6 when there is something to change."

@@ -69,6 +69,13 @@ def file_options(function: F, *, required: bool = True) -> F:
             default=16,
             help="How many ServiceAccounts at the same time; fewer while AWS throttles. [default: 16]",
         ),
+        click.option(
+            "--max-failures",
+            cls=Once,
+            type=click.IntRange(1),
+            metavar="N",
+            help="Begin nothing more once so many have failed. [default: no limit]",
+        ),
     ]
     for option in reversed(options):
         function = option(function)

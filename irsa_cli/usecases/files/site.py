@@ -305,6 +305,10 @@ class Site:
         arn = self.connection.cluster.arn
         return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
 
+    def not_begun(self) -> list[NotBegun]:
+        """All entries, of none of which anything was done."""
+        return self._not_begun(self.place.bindings)
+
     def _not_begun(self, bindings: Iterable[Binding]) -> list[NotBegun]:
         return [NotBegun(self.connection.cluster, str(binding), self.name) for binding in bindings]
 

@@ -96,11 +96,11 @@ def asked_by(request: Request, who: Target) -> Request:
 @lru_cache
 def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True, detailed_validation=True)
+    for plain in (str, int, float, bool):
+        converter.register_structure_hook(plain, _exactly)
     hidden: Any = dict.fromkeys(_OF_WHO_ASKS, override(omit=True))
     converter.register_unstructure_hook(Target, make_dict_unstructure_fn(Target, converter, **hidden))
     converter.register_structure_hook(Target, make_dict_structure_fn(Target, converter, **hidden))
-    for plain in (str, int, float, bool):
-        converter.register_structure_hook(plain, _exactly)
     return converter
 
 
