@@ -71,7 +71,7 @@ class Wrong(Exception):
 
 def install(env: Env) -> int:
     """Install irsa from the action's own checkout, each dependency by its hash; tell where it is."""
-    home = Path(tempfile.mkdtemp(prefix="irsa-run-", dir=env["RUNNER_TEMP"]))
+    home = Path(tempfile.mkdtemp(prefix="irsa-run-", dir=_base(env)))
     folders = {"plan-dir": home / "plan", "kept-dir": home / "kept", "state-dir": home / "kept" / "journals"}
     for folder in folders.values():
         folder.mkdir(mode=0o700)
@@ -79,6 +79,13 @@ def install(env: Env) -> int:
     program = "irsa" if wanted == "installed" else str(_installed(env, wanted))
     output(env, {"program": program, "folder": home, **folders})
     return 0
+
+
+def _base(env: Env) -> Path:
+    """Where journals may lie: irsa refuses a folder of another user's, as the runner's is in a container."""
+    given = Path(env["RUNNER_TEMP"]).resolve()
+    others = [path for path in (given, *given.parents) if path.stat().st_uid not in (0, os.geteuid())]
+    return Path(tempfile.gettempdir()) if others else given
 
 
 def _installed(env: Env, wanted: str) -> Path:

@@ -25,7 +25,7 @@ from tests.pipeline.tools import ROOT
 
 TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[\w.-]+(?:\(\))?|==|!=|&&|\|\||!|\(|\))")
 STATUS = ("always()", "success()", "failure()", "cancelled()")
-SECONDS = 120
+SECONDS = 400
 
 
 class Expression:
