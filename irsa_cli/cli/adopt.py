@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options, run_options
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    reported_output_options,
+    run_options,
+)
 from irsa_cli.cli.selecting import all_namespaces_option, check_many, name_argument, namespace_option
 from irsa_cli.cli.unshown import showing
 
@@ -48,7 +55,7 @@ Examples:
 @cluster_options
 @kube_options
 @run_options
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Adopt a role that eksctl, Terraform or a person has made.
 
@@ -59,6 +66,7 @@ def command(**options: Any) -> int:
     """
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.render import show
+    from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings, take_target
     from irsa_cli.core.results.result import Result
@@ -86,12 +94,17 @@ def command(**options: Any) -> int:
 
     outcome = outcome_of(work, speaking, progress, one=not everything)
     outcome.detailed = detailed
-    with showing(outcome.exit_code, only_shows=settings.dry_run):
+
+    def shown() -> None:
         if isinstance(outcome, Result):
             show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
-            plan_saver(options, "adopt", request)(outcome)
         else:
             _show_all(outcome, speaking.output, quiet=speaking.quiet)
+
+    with showing(outcome.exit_code, only_shows=settings.dry_run):
+        deliver(outcome, speaking, shown)
+        if isinstance(outcome, Result):
+            plan_saver(options, "adopt", request)(outcome)
     return outcome.exit_code
 
 

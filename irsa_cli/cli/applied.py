@@ -9,6 +9,8 @@ import click
 
 from irsa_cli.cli.plan_text import change_lines, totals
 from irsa_cli.cli.render import messages, show, show_document
+from irsa_cli.cli.reports.delivering import deliver
+from irsa_cli.cli.reports.words import WORDS
 from irsa_cli.cli.unshown import showing
 from irsa_cli.cli.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN
@@ -21,16 +23,6 @@ if TYPE_CHECKING:
     from irsa_cli.core.results.applied import AppliedList, Item
 
 NAME_WIDTH = 40
-_WORDS = {
-    Ended.COMMITTED: "done",
-    Ended.UNCHANGED: "unchanged",
-    Ended.PLANNED: "to change",
-    Ended.ROLLED_BACK: "rolled back",
-    Ended.INCOMPLETE: "not rolled back completely",
-    Ended.REFUSED: "refused",
-    Ended.FAILED: "failed, nothing was changed",
-    Ended.UNFINISHED: "unfinished",
-}
 _GOOD = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
 
 
@@ -39,7 +31,7 @@ def told(item: Item) -> str:
     result = item.result
     sign = _sign(result)
     count = f"{len(result.changes)} change{'s' if len(result.changes) != 1 else ''}"
-    what = f"{_WORDS[result.ended]}, {count}" if result.changes else _WORDS[result.ended]
+    what = f"{WORDS[result.ended]}, {count}" if result.changes else WORDS[result.ended]
     took = f"  {result.seconds:.1f} s" if result.seconds else ""
     reason = f": {result.error}" if result.error is not None else ""
     return f"  {sign} {visible(f'{item.title:<{NAME_WIDTH}} {what}{reason}{took}')}"
@@ -61,13 +53,17 @@ def finish_applied(
     done: AppliedList | Result, speaking: Speaking, *, dry_run: bool, save: Save = lambda done: None
 ) -> int:
     """Show how it ended, for all or before any was begun; returns the exit code. `save` hears of it."""
-    with showing(done.exit_code, only_shows=dry_run):
+
+    def shown() -> None:
         if isinstance(done, Result):
             show(done, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         else:
             silent = speaking.quiet and dry_run and all(_is_as_desired(item) for item in done.items)
             if not silent or speaking.output != "text":
                 _show(done, speaking)
+
+    with showing(done.exit_code, only_shows=dry_run):
+        deliver(done, speaking, shown)
         save(done)
     return int(done.exit_code)
 
@@ -108,7 +104,7 @@ def _attributes(one: Mapping[str, str]) -> dict[str, str]:
 
 def summary(done: AppliedList) -> str:
     """The sum in one line."""
-    words = {ended.value: _WORDS[ended] for ended in Ended}
+    words = {ended.value: WORDS[ended] for ended in Ended}
     parts = [f"{count} {words[name]}" for name, count in done.summary.items()]
     if done.pending:
         parts.append(f"{len(done.pending)} not begun")
@@ -117,7 +113,7 @@ def summary(done: AppliedList) -> str:
 
 def rows(done: AppliedList) -> Iterator[str]:
     """A line for each cluster, where there are several."""
-    words = {**{ended.value: _WORDS[ended] for ended in Ended}, NOT_BEGUN: "not begun"}
+    words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not begun"}
     widest = max(map(len, done.by_place), default=0)
     for place, counted in done.by_place.items():
         parts = ", ".join(f"{count} {words[name]}" for name, count in counted.items())

@@ -10,7 +10,7 @@ import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import Checked, Once, kube_options, output_options, run_options
+from irsa_cli.cli.options import Checked, Once, kube_options, reported_output_options, run_options
 from irsa_cli.cli.role_options import (
     allow_boundary_removal_option,
     allow_wide_trust_option,
@@ -88,7 +88,7 @@ verify_option = click.option(
 @apply_options
 @verify_option
 @run_options
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Apply configuration files: create what is missing, change what differs.
 

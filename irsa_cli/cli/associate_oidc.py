@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import Checked, cluster_options, filled, output_options, pairs, run_options
+from irsa_cli.cli.options import Checked, cluster_options, filled, pairs, reported_output_options, run_options
 
 _EPILOG = """
 \b
@@ -39,7 +39,7 @@ Examples:
     help="Tags of the provider (repeat, or separate by commas).",
 )
 @run_options
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Make the cluster's issuer an IAM OIDC provider.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.audit_options import LEVELS, risk_options, source_options
+from irsa_cli.cli.audit_options import LEVELS, risk_options, source_options, wants_fixes
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, filled
 
@@ -75,15 +75,18 @@ def command(**options: Any) -> int:
     over; the most severe first. What could not be read is said, and is never called fine. Changes nothing.
     Exit code 5: --fail-on has found something; 1: it has not, and not all could be read.
     """
+    from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.unshown import showing
 
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
     if identifier is not None:
         return _explain(identifier, speaking.output)
-    with_fixes = speaking.verbose or speaking.output in ("json", "yaml")
+    with_fixes = wants_fixes(speaking)
     report = _run(_request(options, with_fixes=with_fixes), speaking)
-    _show(report, speaking)
+    with showing(report.exit_code, only_shows=not report.exit_code):
+        deliver(report, speaking, lambda: _show(report, speaking))
     return int(report.exit_code)
 
 

@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.options import Checked, Once, assume_role_option, filled, listed, profile_option
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    assume_role_option,
+    filled,
+    listed,
+    profile_option,
+    report_options,
+)
 
 if TYPE_CHECKING:
+    from irsa_cli.cli.session import Speaking
     from irsa_cli.usecases.audit.run import AuditSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown")
+FORMATS = ("text", "json", "yaml", "csv", "sarif", "junit", "markdown", "github")
 LEVELS = ("low", "medium", "high", "critical")
 
 
@@ -23,11 +32,20 @@ def risk_options(*more: str) -> Callable[[F], F]:
     """Which risks are shown, and in which form, `more` ones among them; `--fail-on` is each command's own."""
 
     def decorated(function: F) -> F:
-        for decorate in reversed((*_RISK_OPTIONS, _output_option(more), _QUIET)):
+        for decorate in reversed((*_RISK_OPTIONS, _output_option(more), report_options, _QUIET)):
             function = decorate(function)
         return function
 
     return decorated
+
+
+def wants_fixes(speaking: Speaking) -> bool:
+    """Whether what is shown has the fix of each risk in it."""
+    return (
+        speaking.verbose
+        or speaking.output in ("json", "yaml", "markdown")
+        or bool(speaking.files.summary_file or speaking.files.json_file)
+    )
 
 
 def source_options(function: F) -> F:

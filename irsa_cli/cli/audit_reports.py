@@ -1,4 +1,6 @@
-"""An audit in the forms that pipelines and people elsewhere read: CSV, SARIF, JUnit XML, Markdown.
+"""An audit in the forms that pipelines and people elsewhere read: CSV, SARIF, JUnit XML.
+
+Markdown and annotations are made in `irsa_cli.cli.reports`, for all commands.
 
 Texts of others (names, statements) are in them: each form keeps them from meaning more than a text.
 """
@@ -15,7 +17,7 @@ from xml.etree import ElementTree
 import click
 
 from irsa_cli import __version__
-from irsa_cli.cli.audit_render import summary, where
+from irsa_cli.cli.audit_render import where
 from irsa_cli.cli.verify_reports import SARIF_SCHEMA
 from irsa_cli.core.config.audit_ignores import AuditIgnore
 from irsa_cli.core.inventory.audit.report import RiskReport
@@ -80,29 +82,6 @@ def as_csv(report: RiskReport) -> str:
 def _cell(text: str) -> str:
     shown = visible(text)
     return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown
-
-
-def as_markdown(report: RiskReport) -> str:
-    """A table for a pull request or a wiki."""
-    head = [f"# {report.title}", "", _plain(summary(report)), ""]
-    if not report.selection.shown:
-        return "\n".join([*head, *_notes(report)])
-    rows = ["| severity | rule | finding | fix |", "| --- | --- | --- | --- |"]
-    rows += [
-        f"| {item.severity.value} | [{item.rule.id}]({item.rule.source})"
-        f" | {_plain(where(item) + item.sentence)} | {_plain(item.suggestion)} |"
-        for item in report.selection.shown
-    ]
-    return "\n".join([*head, *rows, "", *_notes(report)])
-
-
-def _notes(report: RiskReport) -> list[str]:
-    return [*(f"- Note: {_plain(note)}" for note in report.notes), ""] if report.notes else []
-
-
-def _plain(text: str) -> str:
-    """A text that Markdown shows as it is, in one line."""
-    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#~" else sign for sign in visible(text))
 
 
 def as_junit(report: RiskReport) -> str:
@@ -244,12 +223,12 @@ FORMS: dict[str, Callable[[RiskReport], str]] = {
     "csv": as_csv,
     "sarif": as_sarif,
     "junit": as_junit,
-    "markdown": as_markdown,
 }
 
 
 def show_report(report: RiskReport, lines: Iterator[str], form: str) -> None:
     """Print a report in a form (`lines` are its text), what was not judged, and the error that ended it."""
+    from irsa_cli.cli.outputs import REPORTS
     from irsa_cli.cli.render import show_document
     from irsa_cli.cli.wording import put
 
@@ -258,7 +237,7 @@ def show_report(report: RiskReport, lines: Iterator[str], form: str) -> None:
             put(line)
     elif form in ("json", "yaml"):
         show_document(report.envelope(), form)
-    else:
+    elif form not in REPORTS:
         click.echo(FORMS[form](report), nl=False)
     show_messages(report)
 

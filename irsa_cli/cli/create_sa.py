@@ -13,8 +13,8 @@ from irsa_cli.cli.options import (
     cluster_options,
     filled,
     kube_options,
-    output_options,
     pairs,
+    reported_output_options,
     run_options,
 )
 from irsa_cli.cli.role_options import (
@@ -159,7 +159,7 @@ def _names(name: str, check: str) -> Checked:
     help="Prove at STS that the token is accepted, before the ServiceAccount gets its role.",
 )
 @run_options
-@output_options
+@reported_output_options
 @click.option("-f", "--config-file", hidden=True)
 @click.option("--include", hidden=True)
 @click.option("--exclude", hidden=True)

@@ -9,7 +9,7 @@ import click
 
 from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import kube_options, output_options, run_options
+from irsa_cli.cli.options import kube_options, reported_output_options, run_options
 
 if TYPE_CHECKING:
     from irsa_cli.core.results.applied import AppliedList
@@ -28,7 +28,7 @@ Examples:
 @kube_options
 @click.option("--force", is_flag=True, help="Also where pods, or others, use the role, or may.")
 @run_options
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Delete what irsa made of the ServiceAccounts in configuration files.
 

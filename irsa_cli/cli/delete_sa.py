@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options, run_options
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    cluster_options,
+    kube_options,
+    reported_output_options,
+    run_options,
+)
 from irsa_cli.cli.selecting import binding_options
 
 if TYPE_CHECKING:
@@ -40,7 +47,7 @@ Examples:
 @click.option("--force", is_flag=True, help="Delete it even if pods or others use it, or may use it.")
 @click.option("--ignore-not-found", is_flag=True, help="End with exit code 0 if there is nothing to delete.")
 @run_options
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Delete a ServiceAccount's role, and what irsa made with it, in one transaction.
 

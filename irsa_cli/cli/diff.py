@@ -9,7 +9,7 @@ import click
 from irsa_cli.cli.apply import apply_options, run, verify_option
 from irsa_cli.cli.file_options import file_options, place_options
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import kube_options, out_option, output_options
+from irsa_cli.cli.options import kube_options, out_option, reported_output_options
 
 _EPILOG = """
 \b
@@ -34,7 +34,7 @@ Examples:
 @click.option(
     "--detailed-exitcode", is_flag=True, help="As it is always: exit 6 when there is something to change."
 )
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Show what `irsa apply` would change, with policies as textual differences; changes nothing.
 

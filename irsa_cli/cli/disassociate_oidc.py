@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import cluster_options, output_options, run_options
+from irsa_cli.cli.options import cluster_options, reported_output_options, run_options
 
 _EPILOG = """
 \b
@@ -25,7 +25,7 @@ Examples:
     help="Delete it even if irsa did not make it, or roles trust it or may trust it.",
 )
 @run_options
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Delete the cluster's OIDC provider from IAM.
 

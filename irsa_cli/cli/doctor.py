@@ -14,7 +14,7 @@ from irsa_cli.cli.options import (
     filled,
     kube_options,
     lock_namespace_option,
-    output_options,
+    reported_output_options,
 )
 from irsa_cli.cli.selecting import (
     all_namespaces_option,
@@ -81,7 +81,7 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
     help="Explain one cause, without calling anything; 'all' lists them.",
 )
 @lock_namespace_option
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Find out why a ServiceAccount does not get its role.
 
@@ -95,7 +95,9 @@ def command(**options: Any) -> int:
     policy or provider could not be checked, or no running pod with this identity was seen; without NAME, also
     when it is not known who has a role. Everything else that is not known is shown, and is no problem.
     """
+    from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.unshown import showing
 
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
@@ -103,7 +105,8 @@ def command(**options: Any) -> int:
         return _explain(identifier, speaking.output)
     request = _request(options)
     diagnosis = _diagnose(request, speaking)
-    _show(diagnosis, speaking)
+    with showing(diagnosis.exit_code, only_shows=not diagnosis.exit_code):
+        deliver(diagnosis, speaking, lambda: _show(diagnosis, speaking))
     return diagnosis.exit_code
 
 
@@ -170,10 +173,13 @@ def _show(diagnosis: Diagnosis, speaking: Speaking) -> None:
 
 def _explain(identifier: str, output: str) -> int:
     from irsa_cli.cli.doctor_render import explanation, overview
+    from irsa_cli.cli.outputs import REPORTS
     from irsa_cli.cli.render import show_document
     from irsa_cli.core.doctor.diagnosis import causes_envelope
 
     causes = _named(identifier)
+    if output in REPORTS:
+        raise click.UsageError("--explain is shown as text, json or yaml")
     if output != "text":
         show_document(causes_envelope(causes), output)
         return 0

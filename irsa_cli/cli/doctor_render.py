@@ -35,7 +35,7 @@ def lines(diagnosis: Diagnosis, *, everything: bool) -> Iterator[str]:
         yield from _summary(account, said)
     yield from (f"Note: {visible(note)}" for note in diagnosis.notes)
     yield from _first_fix(diagnosis)
-    yield _verdict(diagnosis)
+    yield verdict_line(diagnosis)
 
 
 def _head(account: Examined) -> str:
@@ -149,7 +149,8 @@ def _first_fix(diagnosis: Diagnosis) -> Iterator[str]:
     yield from _fix(first)
 
 
-def _verdict(diagnosis: Diagnosis) -> str:
+def verdict_line(diagnosis: Diagnosis) -> str:
+    """What is to be said of all of it, in one sentence."""
     count, hidden = len(diagnosis.problems), _hidden(diagnosis)
     if not count:
         if not hidden:

@@ -5,6 +5,7 @@ What an option means is said where it is defined. Imported for `irsa --help`, so
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import click
@@ -71,12 +72,38 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         "lock_namespace",
         "state_dir",
     ),
-    "Output": ("output", "no_headers", "watch", "interval", "quiet", "verbose", "help"),
+    "Output": (
+        "output",
+        "no_headers",
+        "watch",
+        "interval",
+        "max_length",
+        "output_file",
+        "summary_file",
+        "json_file",
+        "quiet",
+        "verbose",
+        "help",
+    ),
 }
 _HEADING = {name: heading for heading, names in _HEADINGS.items() for name in names}
 
 
-class HelpedCommand(click.Command):
+class AsCalled(click.Command):
+    """A command whose examples call irsa as it was called: `kubectl irsa`, where it is kubectl's plugin."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
+        epilog, name = self.epilog, ctx.find_root().info_name or "irsa"
+        if epilog and name != "irsa":
+            self.epilog = re.sub(r"(?m)(?<![\w./-])irsa(?= [a-z-])", name, epilog)
+        try:
+            super().format_epilog(ctx, formatter)
+        finally:
+            self.epilog = epilog
+
+
+class HelpedCommand(AsCalled):
     """A command whose options stand under headings in its help."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -92,7 +119,7 @@ class HelpedCommand(click.Command):
                     formatter.write_dl(records)
 
 
-class HelpedGroup(click.Group):
+class HelpedGroup(AsCalled, click.Group):
     """A group whose commands lay out their help as `HelpedCommand`, and that knows what was meant."""
 
     command_class = HelpedCommand
@@ -116,3 +143,8 @@ def alike(text: str, names: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(text, list(names), n=2, cutoff=0.7)
     return f"Did you mean {' or '.join(near)}?" if near else ""
+
+
+def command_of(context: click.Context) -> str:
+    """The command, as its user called it, without `irsa` (or `kubectl irsa`)."""
+    return context.command_path.removeprefix(context.find_root().command_path).strip()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.audit_options import LEVELS, risk_options
+from irsa_cli.cli.audit_options import LEVELS, risk_options, wants_fixes
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Once, filled
 
@@ -53,12 +53,15 @@ def command(**options: Any) -> int:
     --fail-on has found something; 2: a file can't be read, or is of no known kind; 1: neither, but what is
     not known yet could be as bad as --fail-on.
     """
+    from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.unshown import showing
 
     speaking = Speaking.take(options)
-    with_fixes = speaking.verbose or speaking.output in ("json", "yaml")
+    with_fixes = wants_fixes(speaking)
     report = _run(_request(options, with_fixes=with_fixes))
-    _show(report, speaking)
+    with showing(report.exit_code, only_shows=not report.exit_code):
+        deliver(report, speaking, lambda: _show(report, speaking))
     return int(report.exit_code)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from irsa_cli import __version__
-from irsa_cli.cli.helping import HelpedGroup
+from irsa_cli.cli.helping import HelpedGroup, command_of
 from irsa_cli.cli.unshown import Unshown
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
@@ -127,15 +127,18 @@ def irsa() -> None:
     """
 
 
-def run(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code. No traceback reaches the user."""
+def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
+    """Run the command line; returns the exit code. No traceback reaches the user.
+
+    `program` is what usage texts call it.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         # Texts of others may have characters that the stream has not: that is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = irsa.main(arguments, prog_name="irsa", standalone_mode=False)
+        code = irsa.main(arguments, prog_name=program, standalone_mode=False)
         click.echo(nl=False)  # Flushes, where there is a stream.
     except click.exceptions.Exit as ended:
         return ended.exit_code
@@ -192,38 +195,45 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
     for line in lines[1:]:
         say(without_secrets(f"  {line}"), err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
-    command = "" if context is None else context.command_path.partition(" ")[2]
+    command = "" if context is None else command_of(context)
     _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
 
 
-_FORM = re.compile(r"(?:--output=|-[a-zA-Z]*?o=?)(json|yaml)")
+_FORMS = ("json", "yaml", "markdown", "github")
+_FORM = re.compile(rf"(?:--output=|-[a-zA-Z]*?o=?)({'|'.join(_FORMS)})")
 
 
 def wanted_form(arguments: Sequence[str]) -> str:
-    """`json` or `yaml` where a command line asks for it, though it can't be read as a whole; else ''."""
+    """The form that a command line asks for, though it can't be read as a whole; '' for text and others."""
     own = list(takewhile(lambda text: text != "--", arguments))
     for text, following in zip(own, [*own, ""][1:], strict=True):
-        if following in ("json", "yaml") and (text == "--output" or re.fullmatch("-[a-zA-Z]*o", text)):
+        if following in _FORMS and (text == "--output" or re.fullmatch("-[a-zA-Z]*o", text)):
             return following
         if found := _FORM.fullmatch(text):
             return found[1]
     return ""
 
 
+_REPORTS = tuple(
+    text
+    for name in ("output-file", "summary-file", "json-file")
+    for text in (f"--{name}", f"IRSA_{name.upper().replace('-', '_')}")
+)
+"""Flags and variables that name files which are written by commands that have not begun, too."""
+
+
 def _show_failure(
     exit_code: int, arguments: Sequence[str], message: str, *details: str, code: str, command: str = ""
 ) -> None:
-    """Print the document of a command that has not begun, where JSON or YAML was asked for."""
+    """Tell of a command that has not begun, in the form and the files that were asked for."""
     output = wanted_form(arguments)
-    if not output:
+    if not output and not any(text.startswith(_REPORTS) for text in (*arguments, *os.environ)):
         return
-    from irsa_cli.cli.render import show_document
-    from irsa_cli.core.results.envelope import DocumentKind, failed
-    from irsa_cli.core.values.errors import IrsaError
+    from irsa_cli.cli.reports.making import Unbegun
+    from irsa_cli.cli.reports.not_begun import show_failure
 
-    error = IrsaError(message, details=details, code=code)
     with suppress(OSError):
-        show_document(failed(DocumentKind.RESULTS, error, exit_code), output, command)
+        show_failure(Unbegun((message, *details), code, exit_code), arguments, output, command)
 
 
 def _unwritable(error: BaseException | None) -> None:

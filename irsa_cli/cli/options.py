@@ -341,12 +341,62 @@ def output_option(*forms: str) -> Callable[[F], F]:
     )
 
 
-def output_options(function: F) -> F:
-    """How a command speaks."""
+_FORMS = ("text", "json", "yaml", "name")
+
+
+def report_options(function: F) -> F:
+    """Where the result goes beside standard output, and how long its Markdown may be."""
+    path = click.Path(dir_okay=False)
     return _apply(
         function,
         [
-            output_option("text", "json", "yaml", "name"),
+            click.option(
+                "--max-length",
+                cls=Once,
+                type=click.IntRange(4_000),
+                metavar="N",
+                help="Characters of -o markdown; what has no room is named. [default: 65000, a comment's]",
+            ),
+            click.option(
+                "--output-file",
+                cls=Once,
+                type=path,
+                callback=filled,
+                help="Append outputs for the next step, as GitHub's GITHUB_OUTPUT has them.",
+            ),
+            click.option(
+                "--summary-file",
+                cls=Once,
+                type=path,
+                callback=filled,
+                help="Append the result as Markdown, as to GitHub's GITHUB_STEP_SUMMARY (up to 1 MiB).",
+            ),
+            click.option(
+                "--json-file",
+                cls=Once,
+                type=path,
+                callback=filled,
+                help="Write the result as JSON, whatever -o is.",
+            ),
+        ],
+    )
+
+
+def reported_output_options(function: F) -> F:
+    """How a command speaks whose result is read in pipelines, too."""
+    return _speaking(report_options(function), *_FORMS, "markdown", "github")
+
+
+def output_options(function: F) -> F:
+    """How a command speaks."""
+    return _speaking(function, *_FORMS)
+
+
+def _speaking(function: F, *forms: str) -> F:
+    return _apply(
+        function,
+        [
+            output_option(*forms),
             click.option("-q", "--quiet", is_flag=True, help="No progress; errors and the result only."),
             click.option(
                 "-v",

@@ -13,6 +13,8 @@ from typing import Any
 import click
 
 JSONPATH = "jsonpath="
+REPORTS = ("markdown", "github")
+"""Forms for pipelines: `irsa_cli.cli.reports` makes them, whatever the command."""
 _PIECE = re.compile(
     r"""(?P<text>[^{}]+)|\{(?P<inside>(?:[^{}"']|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')*)\}""", re.VERBOSE
 )

@@ -43,7 +43,7 @@ def plan_lines(result: Result, *, whole: bool = False) -> Iterator[str]:
 def totals(changes: Iterable[Change], *, whole: bool = False) -> str:
     """How many objects and parts of objects are created, updated and deleted; `whole`: marks, too."""
     found = list(changes)
-    shown = [change for change in found if whole or not _is_mark(change)]
+    shown = [change for change in found if whole or not is_mark(change)]
     count = Counter(change.action for change in shown)
     marks = len(found) - len(shown)
     hidden = f", and {marks} mark{'s' if marks != 1 else ''} of irsa (-v shows them)" if marks else ""
@@ -54,7 +54,7 @@ def totals(changes: Iterable[Change], *, whole: bool = False) -> str:
 def change_lines(changes: Iterable[Change], *, whole: bool = False) -> Iterator[str]:
     """Changes that would be made; `whole`: all of them, with every value."""
     for change in changes:
-        if not whole and _is_mark(change):
+        if not whole and is_mark(change):
             continue
         sign = click.style(mark(change.action), fg=_ACTIONS[change.action])
         yield f"  {sign} {change.kind.value:<{KIND_WIDTH}} {visible(describe(change))}"
@@ -62,7 +62,7 @@ def change_lines(changes: Iterable[Change], *, whole: bool = False) -> Iterator[
             yield from (f"      {line}" for line in _details(change, whole=whole))
 
 
-def _is_mark(change: Change) -> bool:
+def is_mark(change: Change) -> bool:
     """Whether it is about what irsa notes for itself, and nothing else."""
     state = change.after if change.after is not None else change.before
     if isinstance(state, TagsState):
@@ -99,6 +99,20 @@ def _document(key: str, old: dict[str, Any] | None, new: dict[str, Any] | None) 
         return
     for line in difference(old, new):
         yield f"  {click.style(line, fg=_COLOURS.get(line[:1]))}"
+
+
+def values(change: Change) -> Iterator[str]:
+    """What a change sets besides documents, without what irsa notes for itself."""
+    before: dict[str, Any] = asdict(change.before) if change.before is not None else {}
+    after: dict[str, Any] = asdict(change.after) if change.after is not None else {}
+    for key in after:
+        if key in _NOT_SHOWN or key in _DOCUMENTS:
+            continue
+        if isinstance(after[key], dict):
+            told = {name: value for name, value in after[key].items() if not _is_own(name)}
+            yield from _pairs(key, before.get(key, {}), told)
+        else:
+            yield from _value(key.replace("_", " "), before.get(key), after[key])
 
 
 def _pairs(key: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:

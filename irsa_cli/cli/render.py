@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.outputs import in_other_form
+from irsa_cli.cli.helping import command_of
+from irsa_cli.cli.outputs import REPORTS, in_other_form
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.screen import is_unicode
 from irsa_cli.cli.wording import put
@@ -42,8 +43,10 @@ def show_failure(error: Exception) -> None:
 def show_document(envelope: Envelope, output: str, command: str | None = None) -> None:
     """Print a document as JSON or YAML, its names, or what a jsonpath finds in it.
 
-    `command` is the one that runs unless it is given.
+    `command` is the one that runs unless it is given. Reports are printed by `irsa_cli.cli.reports`.
     """
+    if output in REPORTS:
+        return
     text = document_text(envelope, output, command)
     if text or output in ("json", "yaml"):
         click.echo(text)
@@ -51,16 +54,16 @@ def show_document(envelope: Envelope, output: str, command: str | None = None) -
 
 def document_text(envelope: Envelope, output: str, command: str | None = None) -> str:
     """A document in a form that is not text, without the end of its last line."""
-    document = envelope.to_json(_running() if command is None else command)
+    document = envelope.to_json(running() if command is None else command)
     if output == "json":
         return json_text(document)
     return as_yaml(document).removesuffix("\n") if output == "yaml" else in_other_form(document, output)
 
 
-def _running() -> str:
+def running() -> str:
     """The command that runs, as its user called it, without `irsa`; '' where none does."""
     context = click.get_current_context(silent=True)
-    return "" if context is None else context.command_path.partition(" ")[2]
+    return "" if context is None else command_of(context)
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:

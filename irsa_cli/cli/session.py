@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from irsa_cli.cli.reports.delivering import deliver
+from irsa_cli.cli.speaking import Speaking as Speaking
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
@@ -25,23 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Save = Callable[[Any], None]
 """Saves the plan of a dry run, where that was asked for."""
-
-
-@dataclass(frozen=True)
-class Speaking:
-    """How the user wants to be spoken to."""
-
-    output: str
-    quiet: bool
-    verbose: bool
-
-    @classmethod
-    def take(cls, options: dict[str, Any]) -> Speaking:
-        """Take the options of `output_options` out of a command's options."""
-        speaking = cls(options.pop("output"), options.pop("quiet"), options.pop("verbose"))
-        if speaking.quiet and speaking.verbose:
-            raise click.UsageError("--quiet and --verbose contradict each other")
-        return speaking
 
 
 def state_dir(given: str | None) -> Path:
@@ -169,7 +153,11 @@ def finish(
     result = outcome_of(work, speaking, progress, one=True)
     result.detailed = detailed
     with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
-        show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
+        deliver(
+            result,
+            speaking,
+            lambda: show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose),
+        )
         save(result)
     return result.exit_code
 

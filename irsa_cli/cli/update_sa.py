@@ -15,8 +15,8 @@ from irsa_cli.cli.options import (
     filled,
     kube_options,
     listed,
-    output_options,
     pairs,
+    reported_output_options,
     run_options,
 )
 from irsa_cli.cli.role_options import (
@@ -138,7 +138,7 @@ Examples:
     help="Prove at STS that the token is accepted, before the ServiceAccount changes.",
 )
 @run_options
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Change a ServiceAccount's role, policies or annotations, and nothing else.
 

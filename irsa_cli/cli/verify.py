@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import Checked, Once, cluster_options, filled, kube_options, listed, output_option
+from irsa_cli.cli.options import (
+    Checked,
+    Once,
+    cluster_options,
+    filled,
+    kube_options,
+    listed,
+    output_option,
+    report_options,
+)
 from irsa_cli.cli.selecting import (
     all_namespaces_option,
     check_many,
@@ -32,7 +41,7 @@ Examples:
   irsa verify -A -c prod -o junit > irsa.xml
   irsa verify --all -n backend -l tier=web -c prod
 """
-FORMATS = ("text", "json", "yaml", "name", "junit", "sarif")
+FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif")
 
 
 @click.command("verify", cls=HelpedCommand, epilog=_EPILOG)
@@ -100,6 +109,7 @@ FORMATS = ("text", "json", "yaml", "name", "junit", "sarif")
     help="Role by which the IAM of another account is read, where roles are in one (repeat).",
 )
 @output_option(*FORMATS)
+@report_options
 @click.option("-q", "--quiet", is_flag=True, help="Errors and the result only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each call to AWS and Kubernetes with its time.")
 def command(**options: Any) -> int:
@@ -194,9 +204,15 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Verificati
 
 
 def _show(report: VerificationReport, speaking: Speaking) -> None:
+    from irsa_cli.cli.reports.delivering import deliver
+    from irsa_cli.cli.unshown import showing
     from irsa_cli.cli.verify_render import messages, show
     from irsa_cli.cli.wording import say
 
-    show(report, speaking.output)
-    for line in messages(report):
-        say(line, err=True)
+    def shown() -> None:
+        show(report, speaking.output)
+        for line in messages(report):
+            say(line, err=True)
+
+    with showing(report.exit_code, only_shows=not report.exit_code):
+        deliver(report, speaking, shown)

@@ -1,0 +1,79 @@
+"""Texts of others in Markdown and in workflow commands: they are shown as they are, and mean nothing.
+
+Names, policies, descriptions and errors are written by others. None of them may forge Markdown, HTML, a
+mention, a link, a picture, the end of a fence, or a command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from irsa_cli.core.values.printable import visible
+
+_NOTHING = "&#8203;"
+"""A space without width: it keeps a text from being linked, and is not seen."""
+_SIGNS = re.compile(r"[&<>\\`*_{}\[\]|#~^$\"!]")
+_LINKED = re.compile(
+    r"(?<=@)|(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-\d)|(?<=&#35;)(?=\d)|(?<=&#33;)(?=\d)", re.I
+)
+"""Where sites look for what to link: mentions and addresses, URLs, issues and merge requests by number."""
+_RUN = re.compile("`+")
+
+
+def plain(text: str) -> str:
+    """A text for a sentence, a cell of a table or a summary: in Markdown and in HTML it is shown as it is.
+
+    Signs are entities, which mean nothing in either:
+    https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references
+    """
+    shown = _SIGNS.sub(lambda found: f"&#{ord(found[0])};", visible(text))
+    return _LINKED.sub(_NOTHING, shown)
+
+
+def code(text: str) -> str:
+    """A name or another short text, to be copied; outside of HTML."""
+    shown = visible(text)
+    if not shown.strip() or shown != shown.strip() or "`" in shown or "|" in shown:
+        return plain(text)
+    return f"`{shown}`"
+
+
+def fence(lines: Iterable[str], language: str = "text") -> str:
+    """Lines as they are, to be copied: the fence is longer than any in them."""
+    shown = [visible(part) for line in lines for part in line.splitlines() or [""]]
+    longest = max((len(run) for line in shown for run in _RUN.findall(line)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return "\n".join((f"{ticks}{language}", *shown, ticks))
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters; how many are missing is said."""
+    if len(text) <= most:
+        return text
+    kept = most - 32
+    return f"{text[:kept]}… ({len(text) - kept} characters more)"
+
+
+def command(name: str, message: Iterable[str], **properties: str | int | None) -> str:
+    """A workflow command of GitHub Actions in one line, with those of its properties that have a value.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+    https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
+    """
+    given = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items() if value)
+    data = _data("\n".join(map(visible, _parts(message))))
+    return f"::{name}{f' {given}' if given else ''}::{data}"
+
+
+def _parts(message: Iterable[str]) -> Iterator[str]:
+    for line in message:
+        yield from line.splitlines()
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(visible(text)).replace(":", "%3A").replace(",", "%2C")
