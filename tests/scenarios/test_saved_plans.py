@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -373,3 +375,30 @@ def test_what_is_expected_is_there(small: Stage, unique: str) -> None:
     arn = f"arn:aws:eks:{small.region}:{small.account_id}:cluster/{small.cluster}"
     guards = ("--expect-account", small.account_id, "--expect-cluster-arn", arn)
     assert small.create_sa("app", unique, "--associate-oidc", *guards).code == 0
+
+
+def test_the_order_of_a_plan_is_the_same_in_every_run(small: Stage, unique: str) -> None:
+    """In the order of the files, whatever Python's hashes are, and whichever is read first."""
+    policies = [READ_ONLY, SQS, SNS]
+    names = [f"app-{number}" for number in (7, 3, 11, 1, 5)]
+    entries = [
+        entry(name, unique, attachPolicyARNs=policies, tags=dict.fromkeys("bca", "x")) for name in names
+    ]
+    file = small.folder / "apps.yaml"
+    file.write_text(config(small, *entries), encoding="utf-8")
+    assert small.irsa("apply", "-f", str(file), "--include", f"{unique}/app-3").code == 0
+    role = small.role_of(unique, "app-3")["arn"].rsplit("/", 1)[-1]
+    for arn in policies:
+        small.iam().detach_role_policy(RoleName=role, PolicyArn=arn)
+    told = set()
+    for seed in ("0", "1", "2"):
+        line = [sys.executable, "-m", "irsa_cli", "diff", "-f", str(file), "-o", "json", "-v"]
+        env = {**small.env(), "PYTHONHASHSEED": seed}
+        ran = subprocess.run(line, env=env, capture_output=True, text=True, check=False)
+        assert ran.returncode == 6, ran.stderr
+        found = json.loads(ran.stdout)["items"]
+        told.add(json.dumps([[item["where"], item["changes"]] for item in found]))
+    assert len(told) == 1
+    (only,) = told
+    shown = [where for where, _ in json.loads(only) if where]
+    assert shown == sorted(shown, key=lambda where: int(where.rsplit(":", 1)[1]))
