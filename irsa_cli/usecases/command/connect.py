@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.cluster import EksCluster, NoCluster, describe, find_region
@@ -18,6 +19,7 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.project_settings import check_expected, read_project
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -113,7 +115,19 @@ class Connection:
 
 
 def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]) -> Connection:
-    """Find the cluster. `check` is called with the session before the first call goes out."""
+    """Find the cluster. `check` is called with the session before the first call goes out.
+
+    Raises `Refused` for a cluster that the project does not expect.
+    """
+    project = read_project(Path.cwd())
+    found = _connected(target, kube=kube, log=log, check=check)
+    check_expected(found.cluster, project)
+    return found
+
+
+def _connected(
+    target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]
+) -> Connection:
     aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     check(aws)
     if target.issuer_url:
