@@ -99,14 +99,24 @@ def place_options(function: F) -> F:
 
 def take_place(options: dict[str, Any]) -> Target:
     """Take the options of `place_options` and `kube_options` out of a command's options."""
+    from irsa_cli.cli.environment import is_flag
     from irsa_cli.cli.session import region_teller
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region"))
-    return Target(
-        options.pop("cluster") or "", tell_region=tell, **{name: options.pop(name, None) for name in names}
-    )
+    found = {name: options.pop(name, None) for name in names}
+    yields = tuple(name for name in ("cluster", "region") if not is_flag(name))
+    return Target(options.pop("cluster") or "", tell_region=tell, yields=yields, **found)
+
+
+def placed(target: Target, configs: Sequence[Config]) -> Target:
+    """The target with the kubeconfig's cluster, where neither files, flags nor settings name one."""
+    from irsa_cli.cli.session import current_cluster
+
+    if target.cluster or all(config.cluster for config in configs):
+        return target
+    return current_cluster(target) or target
 
 
 def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:

@@ -6,8 +6,11 @@ What an option means is said where it is defined. Imported for `irsa --help`, so
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import click
+
+from irsa_cli.cli.environment import project_defaults, settle
 
 _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "Options": (),
@@ -89,7 +92,25 @@ _HEADING = {name: heading for heading, names in _HEADINGS.items() for name in na
 
 
 class HelpedCommand(click.Command):
-    """A command whose options stand under headings in its help."""
+    """A command whose options stand under headings in its help, and have defaults in the project's file."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the command line, with what `.irsa.yaml` has for what it does not say."""
+        if not extra.get("resilient_parsing") and not {"-h", "--help"} & set(args):
+            try:
+                extra.setdefault("default_map", project_defaults(info_name or "", self))
+            except Exception as error:
+                raise _wrong_project(error, parent) from error
+        return super().make_context(info_name, args, parent, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; a flag that contradicts the environment, or the project, wins."""
+        left = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            settle(ctx)
+        return left
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, those of the command itself first."""
@@ -102,6 +123,15 @@ class HelpedCommand(click.Command):
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+
+def _wrong_project(error: Exception, context: click.Context | None) -> Exception:
+    """What is wrong with `.irsa.yaml`, as wrong usage."""
+    from irsa_cli.core.values.errors import InvalidInput
+
+    if not isinstance(error, InvalidInput):
+        return error
+    return click.UsageError("\n  ".join((str(error), *error.details)), context)
 
 
 class HelpedGroup(click.Group):

@@ -13,8 +13,10 @@ from itertools import takewhile
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from irsa_cli import __version__
+from irsa_cli.cli.environment import name_variables
 from irsa_cli.cli.helping import HelpedGroup
 from irsa_cli.cli.unshown import Unshown
 
@@ -102,7 +104,7 @@ class LazyGroup(HelpedGroup):
             return None
         module = importlib.import_module(f"irsa_cli.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
-        return command
+        return name_variables(cmd_name, command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands by what they are for, without importing them."""
@@ -186,13 +188,23 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
             click.echo(f"Try '{name}' for help.", err=True)
         click.echo(err=True)
     # An error of files has lines of its own; those of a value are none.
-    lines: Sequence[str] = getattr(error, "lines", None) or [error.format_message()]
+    lines: Sequence[str] = [*(getattr(error, "lines", None) or [error.format_message()]), *_said_by(error)]
     say(without_secrets(f"Error: {lines[0]}"), err=True)
     for line in lines[1:]:
         say(without_secrets(f"  {line}"), err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = "" if context is None else context.command_path.partition(" ")[2]
     _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
+
+
+def _said_by(error: click.ClickException) -> Sequence[str]:
+    """The variable or file that a wrong value is from, where it is not on the command line."""
+    if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
+        return ()
+    source = error.ctx.get_parameter_source(error.param.name or "")
+    if source is ParameterSource.ENVIRONMENT:
+        return (f"the environment has it: {error.param.envvar}",)
+    return (".irsa.yaml has it",) if source is ParameterSource.DEFAULT_MAP else ()
 
 
 _FORMS = ("json", "yaml", "markdown", "github")

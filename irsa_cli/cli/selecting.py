@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from irsa_cli.cli.options import Checked, Once
 
@@ -32,6 +33,8 @@ def name_argument(*, required: bool = False, kind: click.ParamType | None = None
             raise click.UsageError(f"the name is given twice: {value} and --name {option}")
         if required and not value and not option and not context.resilient_parsing:
             raise click.UsageError("Missing argument 'NAME' (the ServiceAccount's name).")
+        if option and not value:
+            context.set_parameter_source("name", ParameterSource.COMMANDLINE)
         return value or option
 
     def decorated(function: F) -> F:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,12 +46,32 @@ def take_target(options: dict[str, Any]) -> Target:
         )
     if options.get("account") and not options.get("issuer_url"):
         raise click.UsageError("--account is for --issuer-url; with --cluster the account is the cluster's")
-    cluster = options.pop("cluster") or ("external" if options.get("issuer_url") else None)
-    if cluster is None:
-        raise click.UsageError("Missing option '--cluster' / '-c'.")
+    cluster = options.pop("cluster") or ("external" if options.get("issuer_url") else "")
     names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region", False))
-    return Target(cluster, tell_region=tell, **{name: options.pop(name, None) for name in names})
+    target = Target(cluster, tell_region=tell, **{name: options.pop(name, None) for name in names})
+    found = target if cluster else current_cluster(target)
+    if found is None:
+        raise click.UsageError("Missing option '--cluster' / '-c'.")
+    return found
+
+
+def current_cluster(target: Target) -> Target | None:
+    """The target with the cluster of the kubeconfig's context, which is told; None where it is none of EKS.
+
+    A region that is given, and is another one, says that the context is not meant.
+    """
+    from irsa_cli.cli.wording import say
+    from irsa_cli.usecases.local.kubeconfig import eks_cluster
+
+    found = eks_cluster(target.kubeconfig, target.context)
+    if found is None or target.region not in (None, found.region):
+        return None
+    say(
+        f"Note: cluster {found.name} ({found.region}) is that of context {found.context} in {found.source}",
+        err=True,
+    )
+    return replace(target, cluster=found.name, region=found.region, meant=(found.arn, found.server))
 
 
 def region_teller(*, any_region: bool) -> Callable[[str], None] | None:

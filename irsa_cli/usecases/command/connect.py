@@ -17,7 +17,7 @@ from irsa_cli.aws.cluster import EksCluster, NoCluster, describe, find_region
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, Refused
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.project_settings import check_expected, read_project
 
@@ -43,6 +43,10 @@ class Target:
     account: str | None = None
     tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
     """Is told in which other region the cluster was found; None where it is not looked for in others."""
+    yields: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """Attributes that no flag gave: what files name goes before them."""
+    meant: tuple[str, str] = field(default=("", ""), compare=False, repr=False)
+    """ARN and server of the cluster, where it is named by a context of the kubeconfig, '' where not known."""
 
 
 TARGET_KEYS = (
@@ -122,7 +126,26 @@ def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSes
     project = read_project(Path.cwd())
     found = _connected(target, kube=kube, log=log, check=check)
     check_expected(found.cluster, project)
+    _check_meant(found)
     return found
+
+
+def _check_meant(found: Connection) -> None:
+    """Raise `Refused` where a context names the cluster, and means one of the same name elsewhere."""
+    arn, server = found.target.meant
+    endpoint = str((found.description or {}).get("endpoint", ""))
+    for wanted, got in ((arn, found.cluster.arn), (_host(server), _host(endpoint))):
+        if wanted and got and wanted != got:
+            raise Refused(
+                f"cluster {found.cluster.name} is not the one of the kubeconfig's context",
+                reason=f"the context is about {wanted}, and these credentials find {got}",
+                next_steps=("choose the profile of the context's account, or name the cluster: --cluster",),
+                code="UnexpectedCluster",
+            )
+
+
+def _host(url: str) -> str:
+    return url.rstrip("/").removesuffix(":443").lower()
 
 
 def _connected(

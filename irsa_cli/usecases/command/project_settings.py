@@ -94,7 +94,9 @@ def _check_owner(path: Path, found: os.stat_result, folder: Path) -> None:
     except OSError:
         here = os.geteuid()
     if found.st_uid not in (os.geteuid(), 0, here):
-        raise InvalidInput(f"{path} is not read", reason="it belongs to somebody else, as the folder does not")
+        raise InvalidInput(
+            f"{path} is not read", reason="it belongs to somebody else, as the folder does not"
+        )
 
 
 def _text(path: Path, found: os.stat_result, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Results in the forms of pipelines: the same result on standard output and in each file, however it ended."""
+"""Results in the forms of pipelines: one result on standard output and in each file, however it ended."""
 
 from __future__ import annotations
 
