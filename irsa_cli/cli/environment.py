@@ -6,13 +6,14 @@ what makes another run of it, is said on the command line only. Imported for `ir
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-PREFIX = "IRSA_"
+FILE, PREFIX = ".irsa.yaml", "IRSA_"
 PERMITS = (
     "yes",
     "force",
@@ -133,9 +134,12 @@ def project_defaults(name: str, command: click.Command) -> dict[str, Any]:
         return {}
     from pathlib import Path
 
+    here = Path.cwd()
+    if not any(os.path.lexists(folder / FILE) for folder in (here, *here.parents)):
+        return {}
     from irsa_cli.usecases.command.project_settings import read_project
 
-    project = read_project(Path.cwd())
+    project = read_project(here)
     found = {key: getattr(project, PROJECT[key]) for key in options if key is not None}
     return {key: (value,) for key, value in found.items() if value and _takes(options[key], value)}
 

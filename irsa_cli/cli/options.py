@@ -34,7 +34,7 @@ class Once(click.Option):
             and self.name == "output"
             and not _has_form(form, found)
         ):
-            click.echo(f"Note: {self.envvar} is passed over: this command has no such form", err=True)
+            click.echo(f"Note: {self.envvar} is ignored: this command has no such form", err=True)
             return None
         return (found,)
 

@@ -102,7 +102,7 @@ def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
         found = [_examined(item, item.findings) for item in diagnosis.accounts]
         entries += [entry for entry in found if entry.rank is not Rank.GOOD]
         good = sum(entry.rank is Rank.GOOD for entry in found)
-    verdict = verdict_line(diagnosis) if diagnosis.error is None else "nothing could be looked at"
+    verdict = verdict_line(diagnosis) if diagnosis.error is None else "nothing could be read"
     return PipelineReport(
         title,
         verdict.removesuffix("."),

@@ -18,7 +18,7 @@ ARN = "arn:aws:eks:eu-west-1:111122223333:cluster/demo"
 
 
 @pytest.fixture
-def here(play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def here(play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that commands are run in, of which the project is a part."""
     folder = tmp_path / "project" / "below"
     folder.mkdir(parents=True)
@@ -27,7 +27,7 @@ def here(play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         if name not in ("IRSA_STATE_DIR", "IRSA_CALL_TIMEOUT"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-    yield tmp_path / "project"
+    return tmp_path / "project"
 
 
 def project(here: Path, text: str) -> None:
@@ -124,9 +124,7 @@ def test_what_the_files_name_goes_before_settings(
     )
     project(here, "")
     kubeconfig(here, ARN)
-    found = play.irsa(
-        "diff", "-f", bindings, "--associate-oidc" if False else "--prune", "-o", "json", code=None
-    )
+    found = play.irsa("diff", "-f", bindings, code=None)
     assert "is that of context here" in found.err
 
 
