@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.audit_options import LEVELS, risk_options, source_options, wants_fixes
+from irsa_cli.cli.completing import completed
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, filled
 
@@ -35,6 +36,7 @@ Examples:
     cls=Once,
     callback=filled,
     metavar="NS/NAME",
+    shell_complete=completed("places"),
     help="Only this ServiceAccount: which roles it becomes, who may become it, and what is unsafe in that.",
 )
 @click.option(

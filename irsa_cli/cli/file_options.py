@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from irsa_cli.cli.completing import completed
 from irsa_cli.cli.options import Once, assume_role_option, filled, listed, profile_option
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def place_options(function: F) -> F:
             "--cluster",
             cls=Once,
             type=Checked("name", "names.cluster"),
+            shell_complete=completed("clusters"),
             help="EKS cluster, where the files name none.",
         ),
         click.option(
@@ -86,6 +88,7 @@ def place_options(function: F) -> F:
             cls=Once,
             callback=filled,
             metavar="REGION",
+            shell_complete=completed("regions"),
             help="AWS region, where they name none.",
         ),
         any_region_option,

@@ -68,6 +68,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "unlock": ("unlock", "List the locks of a cluster's runs, or remove those of a run that is dead."),
     "history": ("history", "List the transactions of this machine."),
     "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),
+    "config": ("config", "Show which settings are in force, and where each is from."),
+    "completion": ("completion", "Print what completes commands, options and names in a shell."),
     "docs": ("docs", "Read the documentation of this version."),
     "help": ("help_", "Show the help of a command."),
     "version": ("version", "Show the version of irsa, of Python and of the system."),
@@ -86,7 +88,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Prove and diagnose": ("verify", "doctor", "exec", "token", "credentials"),
     "Files": ("apply", "diff", "delete"),
     "Operate": ("recover", "unlock", "history", "sandbox"),
-    "About irsa": ("docs", "help", "version"),
+    "About irsa": ("config", "completion", "docs", "help", "version"),
 }
 """Each command, under what it is for; in this order `irsa --help` lists them."""
 

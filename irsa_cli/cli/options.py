@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from irsa_cli.cli.completing import completed
 from irsa_cli.cli.outputs import JSONPATH, OutputForm
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -157,6 +158,7 @@ profile_option = click.option(
     cls=Once,
     callback=filled,
     metavar="PROFILE",
+    shell_complete=completed("profiles"),
     help="Profile of the AWS configuration.",
 )
 assume_role_option = click.option(
@@ -178,6 +180,7 @@ def cluster_options(function: F) -> F:
                 "--cluster",
                 cls=Once,
                 type=Checked("name", "names.cluster"),
+                shell_complete=completed("clusters"),
                 help="Name of the EKS cluster.",
             ),
             option(
@@ -186,6 +189,7 @@ def cluster_options(function: F) -> F:
                 cls=Once,
                 callback=filled,
                 metavar="REGION",
+                shell_complete=completed("regions"),
                 help="AWS region of the cluster. [default: as the AWS CLI finds it]",
             ),
             any_region_option,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from irsa_cli.cli.completing import completed
 from irsa_cli.cli.options import Checked, Once
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,9 +47,12 @@ def name_argument(*, required: bool = False, kind: click.ParamType | None = None
             is_eager=True,  # Before NAME, which takes its value.
             expose_value=False,
             callback=keep,
+            shell_complete=completed("accounts"),
             help="Name of the ServiceAccount, as NAME.",
         )
-        argument = click.argument("name", required=False, type=checked, callback=merge)
+        argument = click.argument(
+            "name", required=False, type=checked, callback=merge, shell_complete=completed("accounts")
+        )
         return argument(option(function))
 
     return decorated
@@ -63,6 +67,7 @@ def namespace_option(
         "--namespace",
         cls=Once,
         type=Checked("namespace", "names.namespace"),
+        shell_complete=completed("namespaces"),
         default=default,
         help=help_text,
     )

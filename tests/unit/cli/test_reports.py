@@ -29,7 +29,8 @@ from tests.support.thoroughness import examples
 
 HOSTILE = (
     "`", "```", "~~~~", "</details>", "<script>", "<img src=x>", "![a](http://b)", "[a](b)", "@org/team",
-    "@me", "#12", "!34", "GH-7", "https://evil.example/x", "www.evil.example", "a@evil.example", "| x |", "\n",
+    "@me", "#12", "!34", "GH-7", "https://evil.example/x", "www.evil.example", "a@evil.example", "| x |",
+    "\n",
     "\r\n", "\n\n# A heading", "\n- ", "\\", "**bold**", "&lt;", "<!-- irsa -->", "::error::x",
     "##vso[a]", "%0A::error::",
     "\u202e", "\x1b[31m", "$x$", "-----", "\n===", "{{x}}", "${{ x }}", "\t", "a_b_c", "/close", "<b>", "e",

@@ -212,6 +212,47 @@ def test_a_wrong_file_is_wrong_usage_and_never_keeps_help_back(play: Play, here:
     play.irsa("version")
 
 
+def test_config_shows_each_setting_and_where_it_is_from(
+    play: Play, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown() -> dict[str, tuple[str | None, str | None]]:
+        items = play.irsa("config", "-o", "json").json["items"]
+        return {item["name"]: (item["value"], item["where"]) for item in items}
+
+    file = here / ".irsa.yaml"
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert (shown()["cluster"], shown()["region"]) == ((None, None), ("us-east-1", "AWS_REGION"))
+    kubeconfig(here, ARN)
+    context = f"context here in {here.parent / 'kubeconfig'}"
+    assert (shown()["cluster"], shown()["region"]) == (("demo", context), ("eu-west-1", context))
+    project(here, "namespace: backend\ncluster: prod\nlockTimeout: 90s\nexpectAccount: '111122223333'\n")
+    found = shown()
+    assert found["cluster"] == ("prod", f"{file}:2")
+    assert found["region"] == ("us-east-1", "AWS_REGION")
+    assert found["lockTimeout"] == ("90s", f"{file}:3")
+    assert found["expectAccount"] == ("111122223333", f"{file}:4")
+    for name, value in (
+        ("CLUSTER", "x"),
+        ("OUTPUT", "json"),
+        ("CALL_TIMEOUT", "3"),
+        ("REGON", "y"),
+        ("YES", "1"),
+    ):
+        monkeypatch.setenv(f"IRSA_{name}", value)
+    ran = play.irsa("config", "-o", "json")
+    found = {item["name"]: (item["value"], item["where"]) for item in ran.json["items"]}
+    assert found["cluster"] == ("x", "IRSA_CLUSTER")
+    assert found["--output"] == ("json", "IRSA_OUTPUT")
+    assert found["callTimeout"] == ("3", "IRSA_CALL_TIMEOUT")
+    assert "IRSA_REGON means nothing to irsa (did you mean 'IRSA_REGION'?)" in ran.err
+    assert "IRSA_YES is not read" in ran.err
+    monkeypatch.delenv("IRSA_OUTPUT")
+    lines = play.irsa("config").out.splitlines()
+    assert lines[0].split() == ["SETTING", "VALUE", "FROM"]
+    assert ["namespace", "backend", f"{file}:1"] in [line.split() for line in lines]
+    assert "cluster" in play.irsa("config", "-o", "name").out.split()
+
+
 def commands() -> Iterator[tuple[str, click.Command]]:
     context = click.Context(irsa, info_name="irsa")
     for name in COMMANDS:
