@@ -114,15 +114,20 @@ class HelpedCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, those of the command itself first."""
-        found: dict[str, list[tuple[str, str]]] = {heading: [] for heading in _HEADINGS}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if record is not None:
-                found[_HEADING.get(param.name or "", "Options")].append(record)
-        for heading, records in found.items():
+        for heading, options in option_headings(self, ctx).items():
+            records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+
+def option_headings(command: click.Command, context: click.Context) -> dict[str, list[click.Option]]:
+    """The options of a command under their headings, its own first."""
+    found: dict[str, list[click.Option]] = {heading: [] for heading in _HEADINGS}
+    for param in command.get_params(context):
+        if isinstance(param, click.Option):
+            found[_HEADING.get(param.name or "", "Options")].append(param)
+    return found
 
 
 def _wrong_project(error: Exception, context: click.Context | None) -> Exception:
