@@ -168,6 +168,11 @@ def is_flag(name: str) -> bool:
     return context is not None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
+def form_of(output: str, *forms: str) -> str:
+    """The form of an output that has these; text where the environment asks for another one."""
+    return output if output in forms or is_flag("output") else "text"
+
+
 def _pairs(context: click.Context) -> Iterator[tuple[str, str]]:
     yield from _CONTRADICT
     if "regions" in context.params:

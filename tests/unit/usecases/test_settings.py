@@ -276,3 +276,15 @@ def test_each_option_has_its_variable_or_a_reason() -> None:
         "IRSA_CLUSTER": {"cluster", "clusters"},
         "IRSA_REGION": {"region", "regions"},
     }
+
+
+@pytest.mark.parametrize(
+    "arguments", [("recover",), ("doctor", "--explain", "all"), ("audit", "--explain", "all")]
+)
+def test_a_form_that_the_environment_asks_of_all_is_ignored_where_it_is_none(
+    play: Play, here: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("IRSA_OUTPUT", "markdown")
+    monkeypatch.setenv("IRSA_SUMMARY_FILE", str(here / "summary"))
+    assert play.irsa(*arguments).out
+    play.irsa(*arguments, "-o", "markdown", code=2)
