@@ -237,6 +237,9 @@ def _show_failure(
 ) -> None:
     """Tell of a command that has not begun, in the form and the files that were asked for."""
     output = wanted_form(arguments)
+    if not any(text.startswith(("-o", "--output=")) or text == "--output" for text in arguments):
+        found = os.environ.get("IRSA_OUTPUT", "").strip()
+        output = output or (found if found in _FORMS else "")
     if not output and not any(text.startswith(_REPORTS) for text in (*arguments, *os.environ)):
         return
     from irsa_cli.cli.reports.making import Unbegun
