@@ -53,7 +53,12 @@ def irsa(
         monkeypatch.delenv("IRSA_CREDENTIALS_ACTIVE", raising=False)
         monkeypatch.setattr("sys.stdin", io.StringIO())
         capsys.readouterr()
-        line = [*arguments, "-o", form, *(() if arguments[0] in ("policies", "version", "config") else ("-q",))]
+        line = [
+            *arguments,
+            "-o",
+            form,
+            *(() if arguments[0] in ("policies", "version", "config") else ("-q",)),
+        ]
         code = run(line)
         out, err = capsys.readouterr()
         ran = promised(Ran(code, out, err), line)
