@@ -137,9 +137,11 @@ def project_defaults(name: str, command: click.Command) -> dict[str, Any]:
     here = Path.cwd()
     if not any(os.path.lexists(folder / FILE) for folder in (here, *here.parents)):
         return {}
-    from irsa_cli.usecases.command.project_settings import read_project
+    from irsa_cli.usecases.command.project_settings import caller_variable, read_project
 
     project = read_project(here)
+    if caller_variable(os.environ):
+        options.pop("profile", None)
     found = {key: getattr(project, PROJECT[key]) for key in options if key is not None}
     return {key: (value,) for key, value in found.items() if value and _takes(options[key], value)}
 

@@ -120,6 +120,7 @@ class LazyGroup(HelpedGroup):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="irsa help COMMAND shows a command's options and examples, irsa docs the documentation."
+    " Options can stand in the environment (IRSA_CLUSTER for --cluster): irsa docs reference/environment."
     "\n\n\b\nExamples:\n  irsa help create-sa\n  irsa docs tutorial",
 )
 @click.version_option(__version__, "--version", prog_name="irsa")

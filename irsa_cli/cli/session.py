@@ -8,13 +8,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from irsa_cli.cli.reports.delivering import deliver
 from irsa_cli.cli.speaking import Speaking as Speaking
+from irsa_cli.cli.state_folder import state_dir as state_dir
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.command.settings import LockOptions, Settings
 
 T = TypeVar("T")
-
-
-def state_dir(given: str | None) -> Path:
-    """Where journals live: as given, else where this system keeps a user's state."""
-    if given:
-        return Path(given)
-    from platformdirs import user_state_path
-
-    return user_state_path("irsa") / "transactions"
 
 
 def take_target(options: dict[str, Any]) -> Target:

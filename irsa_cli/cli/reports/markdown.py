@@ -56,7 +56,7 @@ def _head(report: PipelineReport) -> str:
         f"## {_MARKS[report.is_good]} {plain(report.title)}: {plain(shortened(report.verdict, 400))}",
         "",
         f"{facts}{' · ' if facts else ''}exit code {report.exit_code}",
-        *(("", f"Nothing to say of {uneventful}.") if uneventful else ()),
+        *(("", f"Not listed: {uneventful}.") if uneventful else ()),
         "",
     ]
     return "\n".join(lines)

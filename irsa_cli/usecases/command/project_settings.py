@@ -19,6 +19,14 @@ from irsa_cli.core.values.errors import InvalidInput, Refused
 from irsa_cli.usecases.command.settings import LockOptions
 
 NAME = ".irsa.yaml"
+_CALLER = (
+    "AWS_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+"""Variables by which the environment says who calls: the project's profile is for where it does not."""
 BOUNDARY, REQUIRE = "IRSA_PERMISSIONS_BOUNDARY", "IRSA_REQUIRE_PERMISSIONS_BOUNDARY"
 _TRUE, _FALSE = ("1", "true", "yes"), ("", "0", "false", "no")
 _LARGEST = 65536
@@ -71,6 +79,11 @@ def read_project(folder: Path) -> Project:
             raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None
         return parse_project(_text(path, found, folder), str(path))
     return Project()
+
+
+def caller_variable(environment: Mapping[str, str]) -> str:
+    """The variable by which the environment says who calls; '' where it does not."""
+    return next((name for name in _CALLER if environment.get(name, "").strip()), "")
 
 
 def check_expected(cluster: Cluster, project: Project) -> None:

@@ -17,9 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irsa_cli.core.config.project import Project
-from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.usecases.command.project_settings import read_project
 from irsa_cli.usecases.local.kubeconfig import all_clusters, eks_cluster
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=,/-]{0,200}", re.ASCII)
@@ -54,7 +51,7 @@ def clusters(state: Path) -> list[str]:
     """Names of clusters."""
 
     def found() -> Iterator[str]:
-        yield _project().cluster
+        yield _of_project("cluster")
         yield from (item.name for item in all_clusters())
         yield from (run.cluster_name for run in past_runs(state))
 
@@ -65,7 +62,7 @@ def regions(state: Path) -> list[str]:
     """Names of regions: all that botocore knows, without importing it."""
 
     def found() -> Iterator[str]:
-        yield _project().region
+        yield _of_project("region")
         yield from (run.region for run in past_runs(state))
         spec = importlib.util.find_spec("botocore")
         if spec is not None and spec.origin is not None:
@@ -81,7 +78,7 @@ def namespaces(state: Path, cluster: str = "") -> list[str]:
     """Names of namespaces, of one cluster where it is known."""
 
     def found() -> Iterator[str]:
-        yield from ("default", _project().namespace)
+        yield from ("default", _of_project("namespace"))
         yield from (name.partition("/")[0] for name in accounts(state, cluster))
 
     return safe(found())
@@ -95,7 +92,7 @@ def accounts(state: Path, cluster: str = "") -> list[str]:
 
 def cluster_in_force() -> str:
     """The cluster that is meant without a flag; '' where none is."""
-    found = os.environ.get("IRSA_CLUSTER", "").strip() or _project().cluster
+    found = os.environ.get("IRSA_CLUSTER", "").strip() or _of_project("cluster")
     if found:
         return found
     context = eks_cluster()
@@ -104,14 +101,14 @@ def cluster_in_force() -> str:
 
 def namespace_in_force() -> str:
     """The namespace that is meant without a flag."""
-    return os.environ.get("IRSA_NAMESPACE", "").strip() or _project().namespace or "default"
+    return os.environ.get("IRSA_NAMESPACE", "").strip() or _of_project("namespace") or "default"
 
 
 def profiles() -> list[str]:
     """Profiles of the AWS configuration, read as the AWS CLI finds it."""
 
     def found() -> Iterator[str]:
-        yield _project().profile
+        yield _of_project("profile")
         for variable, default in (
             ("AWS_CONFIG_FILE", "~/.aws/config"),
             ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
@@ -144,8 +141,14 @@ def past_runs(state: Path) -> Iterator[PastRun]:
             yield PastRun(str(context["cluster"]), str(context["serviceAccount"] or ""))
 
 
-def _project() -> Project:
+def _of_project(name: str) -> str:
+    """A setting of the project; '' where there is none. Only a file that is there is worth the import."""
     try:
-        return read_project(Path.cwd())
-    except (InvalidInput, OSError):
-        return Project()
+        here = Path.cwd()
+        if not any(os.path.lexists(folder / ".irsa.yaml") for folder in (here, *here.parents)):
+            return ""
+        from irsa_cli.usecases.command.project_settings import read_project
+
+        return str(getattr(read_project(here), name))
+    except Exception:
+        return ""

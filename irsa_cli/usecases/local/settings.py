@@ -12,7 +12,7 @@ from typing import Any
 
 from irsa_cli.core.config.project import Project
 from irsa_cli.core.values import limits
-from irsa_cli.usecases.command.project_settings import BOUNDARY, REQUIRE
+from irsa_cli.usecases.command.project_settings import BOUNDARY, REQUIRE, caller_variable
 from irsa_cli.usecases.command.settings import LockOptions
 from irsa_cli.usecases.local.kubeconfig import ContextCluster
 
@@ -59,7 +59,7 @@ _OPTIONS: Mapping[str, tuple[str, str, str | None]] = {
     "lockNamespace": ("IRSA_LOCK_NAMESPACE", "lock_namespace", LockOptions().namespace),
 }
 """Settings that are a text: the variable, the project's attribute, and what holds without both."""
-_OF_THE_AWS_CLI = {"region": ("AWS_REGION", "AWS_DEFAULT_REGION"), "profile": ("AWS_PROFILE",)}
+_OF_THE_AWS_CLI = {"region": ("AWS_REGION", "AWS_DEFAULT_REGION")}
 _ELSEWHERE: Mapping[str, tuple[str, float | str]] = {
     "callTimeout": (limits.VARIABLE, limits.DEFAULT_SECONDS),
     "retryTimeout": (limits.RETRY_VARIABLE, limits.RETRY_SECONDS),
@@ -82,6 +82,9 @@ def settings_in_force(
         counts = variable in options or variable == BOUNDARY
         if counts and variable in given:
             yield Setting(name, given[variable], Origin.ENVIRONMENT, variable)
+        elif name == "profile" and (caller := caller_variable(given)):
+            profile = given[caller] if caller == "AWS_PROFILE" else None
+            yield Setting(name, profile, Origin.ENVIRONMENT, caller)
         elif value := getattr(project, attribute):
             yield Setting(name, value, Origin.FILE, project.place(name))
         elif name in by_context and context is not None:

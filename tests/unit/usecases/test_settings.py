@@ -96,6 +96,24 @@ def test_namespace_and_profile_come_from_the_nearest_file(play: Play, here: Path
     assert play.irsa("delete-sa", "reader", "-n", "frontend", "--ignore-not-found").out == "Nothing to do.\n"
 
 
+def test_the_profile_of_the_file_is_for_where_the_environment_names_no_caller(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from irsa_cli.cli.environment import project_defaults
+
+    found = irsa.get_command(click.Context(irsa, info_name="irsa"), "get-sa")
+    assert found is not None
+    project(here, "profile: prod\nregion: eu-west-1\n")
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    both = {"profile": ("prod",), "region": ("eu-west-1",)}
+    assert project_defaults("get-sa", found) == both
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.setenv(name, "x")
+        assert project_defaults("get-sa", found) == {"region": ("eu-west-1",)}
+        monkeypatch.delenv(name)
+
+
 @pytest.mark.parametrize("text", ["expectAccount: '999999999999'", f"expectClusterARN: {ARN}2"])
 def test_a_cluster_that_is_not_expected_is_refused(play: Play, here: Path, text: str) -> None:
     project(here, f"cluster: demo\n{text}\n")
