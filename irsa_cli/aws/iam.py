@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -54,7 +55,9 @@ def current_role(iam: IAMClient, name: str, *, policies: bool = True) -> Current
     found = role_state(iam, name)
     if found is None:
         return None
-    return with_policies(iam, name, found[0]) if policies else CurrentRole(found[0])
+    if not policies:
+        return CurrentRole(found[0], role_id=found[1])
+    return replace(with_policies(iam, name, found[0]), role_id=found[1])
 
 
 def with_policies(iam: IAMClient, name: str, state: RoleState) -> CurrentRole:
@@ -72,7 +75,9 @@ def whole_role(iam: IAMClient, name: str) -> CurrentRole | None:
         attached = pool.submit(attached_policies, iam, name)
         inline = pool.submit(inline_policies, iam, name)
     state = found.result()
-    return None if state is None else CurrentRole(state[0], attached.result(), inline.result())
+    if state is None:
+        return None
+    return CurrentRole(state[0], attached.result(), inline.result(), role_id=state[1])
 
 
 def attached_policies(iam: IAMClient, role: str) -> frozenset[str]:
@@ -156,17 +161,17 @@ def trust_quota(iam: IAMClient) -> int:
     return int(summary.get("AssumeRolePolicySizeQuota", TRUST_LIMIT))
 
 
-def policy_exists(iam: IAMClient, arn: str) -> bool | None:
-    """Whether a managed policy exists; None when the caller may not ask."""
+def policy_version(iam: IAMClient, arn: str) -> str | None:
+    """The version in force of a managed policy, '' where there is none; None for who may not ask."""
     try:
-        call(iam.get_policy, PolicyArn=arn)
+        found = call(iam.get_policy, PolicyArn=arn)
     except ServiceError as error:
         if error.code == NOT_THERE:
-            return False
+            return ""
         if error.status == 403:
             return None
         raise
-    return True
+    return found["Policy"].get("DefaultVersionId", "unknown")
 
 
 def similar_policies(iam: IAMClient, arn: str) -> list[str]:

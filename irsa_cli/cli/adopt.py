@@ -67,6 +67,7 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.render import show
     from irsa_cli.cli.reports.delivering import deliver
+    from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings, take_target
     from irsa_cli.core.results.result import Result
     from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
@@ -83,6 +84,8 @@ def command(**options: Any) -> int:
     reaches = options["kubeconfig"] or options["context"] or options["role_name"]
     if options["issuer_url"] and not reaches:
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
+    if options["out"] and everything:
+        raise click.UsageError("--out saves the plan for one ServiceAccount: give its NAME")
     namespace = options["namespace"] or ("" if everything else "default")
     request = Request(take_target(options), namespace, name, options["role_name"] or "")
 
@@ -95,6 +98,7 @@ def command(**options: Any) -> int:
     def shown() -> None:
         if isinstance(outcome, Result):
             show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
+            plan_saver(options, "adopt", request)(outcome)
         else:
             _show_all(outcome, speaking.output, quiet=speaking.quiet)
 

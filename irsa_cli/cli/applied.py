@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -13,11 +13,13 @@ from irsa_cli.cli.reports.delivering import deliver
 from irsa_cli.cli.reports.words import WORDS
 from irsa_cli.cli.unshown import showing
 from irsa_cli.cli.wording import mark, put, say
+from irsa_cli.core.results.applied import NOT_BEGUN
+from irsa_cli.core.results.changed_by import Changed
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.printable import visible
 
 if TYPE_CHECKING:
-    from irsa_cli.cli.session import Speaking
+    from irsa_cli.cli.session import Save, Speaking
     from irsa_cli.core.results.applied import AppliedList, Item
 
 NAME_WIDTH = 40
@@ -47,18 +49,27 @@ def _sign(result: Result) -> str:
     return click.style(mark(action), fg={"create": "green"}.get(action, "yellow"))
 
 
-def finish_applied(done: AppliedList | Result, speaking: Speaking, *, dry_run: bool) -> int:
-    """Show how it ended, for all or before any was begun; returns the exit code."""
+def finish_applied(
+    done: AppliedList | Result, speaking: Speaking, *, dry_run: bool, save: Save = lambda done: None
+) -> int:
+    """Show how it ended, for all or before any was begun; returns the exit code. `save` hears of it."""
 
     def shown() -> None:
         if isinstance(done, Result):
             show(done, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         else:
-            _show(done, speaking)
+            silent = speaking.quiet and dry_run and all(_is_as_desired(item) for item in done.items)
+            if not silent or speaking.output != "text":
+                _show(done, speaking)
+        save(done)
 
     with showing(done.exit_code, only_shows=dry_run):
         deliver(done, speaking, shown)
     return int(done.exit_code)
+
+
+def _is_as_desired(item: Item) -> bool:
+    return item.result.ended is Ended.UNCHANGED
 
 
 def _show(done: AppliedList, speaking: Speaking) -> None:
@@ -77,11 +88,18 @@ def _text(done: AppliedList, *, whole: bool) -> Iterator[str]:
         named = item.place or item.cluster in item.name
         yield visible(f"{item.title}:" if named else f"{item.cluster} {item.name}:")
         yield from change_lines((change.change for change in item.result.changes), whole=whole)
+        for one in item.result.facts.get("changedBy", ()):
+            yield visible(f"    changed: {Changed(**_attributes(one))}")
     if pending:
         yield totals((change.change for item in pending for change in item.result.changes), whole=whole)
     yield summary(done)
+    yield from rows(done)
     if pending:
         yield "Nothing was changed (dry run)."
+
+
+def _attributes(one: Mapping[str, str]) -> dict[str, str]:
+    return {"what" if key == "object" else key: value for key, value in one.items()}
 
 
 def summary(done: AppliedList) -> str:
@@ -91,6 +109,15 @@ def summary(done: AppliedList) -> str:
     if done.pending:
         parts.append(f"{len(done.pending)} not begun")
     return f"{', '.join(parts) or 'Nothing to do'} ({done.seconds:.1f} s)."
+
+
+def rows(done: AppliedList) -> Iterator[str]:
+    """A line for each cluster, where there are several."""
+    words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not begun"}
+    widest = max(map(len, done.by_place), default=0)
+    for place, counted in done.by_place.items():
+        parts = ", ".join(f"{count} {words[name]}" for name, count in counted.items())
+        yield visible(f"  {place:<{widest}}  {parts}")
 
 
 def _messages(done: AppliedList, *, quiet: bool) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +26,7 @@ Examples:
   irsa apply -f cluster.yaml                     # eksctl's ClusterConfig, or irsa's Bindings
   irsa apply -f bindings/ -c prod --dry-run
   irsa apply -f cluster.yaml --include 'backend/*' --atomic
+  irsa apply plan.json                           # exactly what irsa diff --out plan.json has shown
 """
 
 
@@ -71,16 +73,20 @@ def apply_options(command: Any) -> Any:
     return command
 
 
+verify_option = click.option(
+    "--verify", is_flag=True, help="Prove each token at STS before its ServiceAccount gets the role."
+)
+
+
 @click.command("apply", cls=HelpedCommand, epilog=_EPILOG)
-@file_options
+@click.argument(
+    "plan_file", required=False, metavar="[PLANFILE]", type=click.Path(exists=True, dir_okay=False)
+)
+@partial(file_options, required=False)
 @place_options
 @kube_options
 @apply_options
-@click.option(
-    "--verify",
-    is_flag=True,
-    help="Prove each token at STS before its ServiceAccount gets the role.",
-)
+@verify_option
 @run_options
 @reported_output_options
 def command(**options: Any) -> int:
@@ -88,7 +94,17 @@ def command(**options: Any) -> int:
 
     One transaction for each ServiceAccount, many at the same time: an error of one rolls only that one
     back. What agrees costs no write. Reads eksctl's ClusterConfig and irsa's own Bindings.
+
+    With PLANFILE, which --out has saved, exactly that plan is carried out; it is refused (exit 4) when the
+    current state is no longer the one that it was made of.
     """
+    plan_file = options.pop("plan_file")
+    if plan_file is not None:
+        from irsa_cli.cli.apply_plan import run_plan
+
+        return run_plan(plan_file, options)
+    if not options["files"]:
+        raise click.UsageError("Missing option '-f', or a PLANFILE.")
     return run(options, verify=options.pop("verify"))
 
 
@@ -97,6 +113,7 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
     from irsa_cli.cli.applied import finish_applied, told
     from irsa_cli.cli.confirming import demand_yes
     from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings
     from irsa_cli.usecases.files.apply import apply
 
@@ -115,7 +132,9 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
         progress,
     )
     done.detailed = detailed
-    return finish_applied(done, speaking, dry_run=settings.dry_run)
+    return finish_applied(
+        done, speaking, dry_run=settings.dry_run, save=plan_saver(options, "apply", request)
+    )
 
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:
@@ -138,6 +157,8 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         allow_wide_trust=options["allow_wide_trust"],
         verify=verify,
         prune=options["prune"],
+        max_failures=options["max_failures"],
+        changed_by=options.get("changed_by", False),
         boundary=options["boundary"] or "",
         boundaries=take_boundary_rules(may_remove=options["allow_boundary_removal"]),
     )

@@ -47,6 +47,7 @@ def command(**options: Any) -> int:
     thumbprint is fetched: IAM checks the issuer's certificate itself.
     """
     from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, finish, take_settings, take_target
     from irsa_cli.core.values import names
     from irsa_cli.core.values.errors import InvalidInput
@@ -67,5 +68,9 @@ def command(**options: Any) -> int:
         tags=tags,
     )
     return finish(
-        lambda: associate_oidc(request, settings, progress.wire), speaking, progress, detailed=detailed
+        lambda: associate_oidc(request, settings, progress.wire),
+        speaking,
+        progress,
+        detailed=detailed,
+        save=plan_saver(options, "associate-oidc", request),
     )

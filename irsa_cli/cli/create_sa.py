@@ -173,6 +173,7 @@ def command(**options: Any) -> int:
     with the same options, it does nothing; what exists and differs is reported and never overwritten.
     """
     from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, finish, take_settings
     from irsa_cli.usecases.write.create_sa import create_sa
 
@@ -181,7 +182,13 @@ def command(**options: Any) -> int:
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     settings, detailed = take_settings(options, progress)
     request = _request(options)
-    return finish(lambda: create_sa(request, settings, progress.wire), speaking, progress, detailed=detailed)
+    return finish(
+        lambda: create_sa(request, settings, progress.wire),
+        speaking,
+        progress,
+        detailed=detailed,
+        save=plan_saver(options, "create-sa", request),
+    )
 
 
 def _refuse_files(options: dict[str, Any]) -> None:

@@ -38,6 +38,7 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.applied import finish_applied, told
     from irsa_cli.cli.confirming import demand_yes
     from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings
     from irsa_cli.core.values.errors import InvalidInput
     from irsa_cli.usecases.files.delete_files import Request, delete_files
@@ -50,7 +51,9 @@ def command(**options: Any) -> int:
     target = take_place(options)
     configs, selection = take_files(options)
     target = placed(target, configs)
-    request = Request(configs, target, selection, options["parallel"], options["force"])
+    request = Request(
+        configs, target, selection, options["parallel"], options["force"], options["max_failures"]
+    )
     try:
         where = places(configs, target, selection)
     except InvalidInput as error:
@@ -67,4 +70,6 @@ def command(**options: Any) -> int:
 
     done = outcome_of(work, speaking, progress)
     done.detailed = detailed
-    return finish_applied(done, speaking, dry_run=settings.dry_run)
+    return finish_applied(
+        done, speaking, dry_run=settings.dry_run, save=plan_saver(options, "delete", request)
+    )

@@ -56,6 +56,7 @@ def command(**options: Any) -> int:
     that irsa added. The namespace stays. A failure at any point rolls everything back.
     """
     from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, finish, take_settings
     from irsa_cli.usecases.write.delete_sa import delete_sa
 
@@ -63,7 +64,13 @@ def command(**options: Any) -> int:
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     settings, detailed = take_settings(options, progress)
     request = _request(options)
-    return finish(lambda: delete_sa(request, settings, progress.wire), speaking, progress, detailed=detailed)
+    return finish(
+        lambda: delete_sa(request, settings, progress.wire),
+        speaking,
+        progress,
+        detailed=detailed,
+        save=plan_saver(options, "delete-sa", request),
+    )
 
 
 def _request(options: dict[str, Any]) -> Request:

@@ -6,16 +6,18 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.apply import apply_options, run
+from irsa_cli.cli.apply import apply_options, run, verify_option
 from irsa_cli.cli.file_options import file_options, place_options
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import kube_options, reported_output_options
+from irsa_cli.cli.options import kube_options, out_option, reported_output_options
 
 _EPILOG = """
 \b
 Examples:
   irsa diff -f cluster.yaml
   irsa diff -f bindings/ -c prod --prune
+  irsa diff -f cluster.yaml --changed-by -q      # on a schedule: says nothing while all is as desired
+  irsa diff -f cluster.yaml --out plan.json      # to be reviewed; irsa apply plan.json does exactly this
 """
 
 
@@ -24,6 +26,14 @@ Examples:
 @place_options
 @kube_options
 @apply_options
+@verify_option
+@click.option(
+    "--changed-by", is_flag=True, help="Say who has changed what differs, as far as CloudTrail may be read."
+)
+@out_option
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="As it is always: exit 6 when there is something to change."
+)
 @reported_output_options
 def command(**options: Any) -> int:
     """Show what `irsa apply` would change, with policies as textual differences; changes nothing.
@@ -42,5 +52,6 @@ def command(**options: Any) -> int:
             "state_dir": None,
             "timeout": 300.0,
             "rollback_timeout": 60.0,
-        }
+        },
+        verify=options.pop("verify"),
     )

@@ -33,6 +33,7 @@ def command(**options: Any) -> int:
     there is nothing to do. For a cluster that is gone already, name its issuer: --issuer-url and --account.
     """
     from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, finish, take_settings, take_target
     from irsa_cli.usecases.write.disassociate_oidc import Request, disassociate_oidc
 
@@ -41,5 +42,9 @@ def command(**options: Any) -> int:
     settings, detailed = take_settings(options, progress)
     request = Request(take_target(options), force=options["force"])
     return finish(
-        lambda: disassociate_oidc(request, settings, progress.wire), speaking, progress, detailed=detailed
+        lambda: disassociate_oidc(request, settings, progress.wire),
+        speaking,
+        progress,
+        detailed=detailed,
+        save=plan_saver(options, "disassociate-oidc", request),
     )

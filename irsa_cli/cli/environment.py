@@ -83,6 +83,7 @@ _FILES_ONLY = ("clusters", "regions", "profile", "assume_role", "readers")
 _NEEDS: Mapping[str, str] = {
     "account": "issuer_url",
     "detailed_exitcode": "dry_run",
+    "out": "dry_run",
     "resource": "action",
     "interval": "watch",
     "min_age": "cluster",
@@ -97,8 +98,6 @@ PROJECT: Mapping[str, str] = {
     "profile": "profile",
     "namespace": "namespace",
     "fail_on": "fail_on",
-    "expect_account": "expect_account",
-    "expect_cluster_arn": "expect_cluster_arn",
 }
 """Options for which `.irsa.yaml` has a field, and how the project calls it."""
 
@@ -158,7 +157,8 @@ def settle(context: click.Context) -> None:
         if all(strength) and strength[0] != strength[1]:
             _pass_over(context, one if strength[0] < strength[1] else other)
     for name, needed in _NEEDS.items():
-        if 0 < _strength(context, name) < 3 and not context.params.get(needed):
+        missing = needed in context.params and not context.params[needed]
+        if missing and 0 < _strength(context, name) < 3:
             _pass_over(context, name)
     if _strength(context, "issuer_url") > _strength(context, "cluster") == 1:
         _pass_over(context, "cluster")  # That of the project is a cluster of EKS.

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from irsa_cli.cli.completing import completed
-from irsa_cli.cli.options import Once, assume_role_option, filled, listed, profile_option
+from irsa_cli.cli.options import (
+    Once,
+    assume_role_option,
+    expect_options,
+    filled,
+    listed,
+    profile_option,
+)
 
 if TYPE_CHECKING:
     from irsa_cli.core.config import Config, Selection
@@ -27,7 +34,7 @@ class WrongFiles(click.UsageError):
         self.lines = (message, *details)
 
 
-def file_options(function: F) -> F:
+def file_options(function: F, *, required: bool = True) -> F:
     """Which files, which of their ServiceAccounts, how many at the same time."""
     options = [
         click.option(
@@ -36,7 +43,7 @@ def file_options(function: F) -> F:
             "--config-file",
             "files",
             multiple=True,
-            required=True,
+            required=required,
             callback=filled,
             metavar="FILE",
             help="Configuration file or folder, or - for standard input (repeat).",
@@ -62,6 +69,13 @@ def file_options(function: F) -> F:
             metavar="N",
             default=16,
             help="How many ServiceAccounts at the same time; fewer while AWS throttles. [default: 16]",
+        ),
+        click.option(
+            "--max-failures",
+            cls=Once,
+            type=click.IntRange(1),
+            metavar="N",
+            help="Begin nothing more once so many have failed. [default: no limit]",
         ),
     ]
     for option in reversed(options):
@@ -94,6 +108,7 @@ def place_options(function: F) -> F:
         any_region_option,
         profile_option,
         assume_role_option,
+        *expect_options,
     ]
     for option in reversed(options):
         function = option(function)
@@ -103,14 +118,16 @@ def place_options(function: F) -> F:
 def take_place(options: dict[str, Any]) -> Target:
     """Take the options of `place_options` and `kube_options` out of a command's options."""
     from irsa_cli.cli.environment import is_flag
-    from irsa_cli.cli.session import region_teller
+    from irsa_cli.cli.session import region_teller, take_expected
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region"))
     found = {name: options.pop(name, None) for name in names}
     yields = tuple(name for name in ("cluster", "region") if not is_flag(name))
-    return Target(options.pop("cluster") or "", tell_region=tell, yields=yields, **found)
+    return Target(
+        options.pop("cluster") or "", tell_region=tell, yields=yields, **take_expected(options), **found
+    )
 
 
 def placed(target: Target, configs: Sequence[Config]) -> Target:

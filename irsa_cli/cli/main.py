@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "diff",
         "Show what `irsa apply` would change, with policies as textual differences; changes nothing.",
     ),
+    "show": ("show", "Show a saved plan."),
     "delete": ("delete", "Delete what irsa made of the ServiceAccounts in configuration files."),
     "delete-sa": (
         "delete_sa",
@@ -86,7 +87,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Look": ("get-sa", "describe-sa", "policies"),
     "Audit": ("audit", "who-can", "lint"),
     "Prove and diagnose": ("verify", "doctor", "exec", "token", "credentials"),
-    "Files": ("apply", "diff", "delete"),
+    "Files": ("apply", "diff", "show", "delete"),
     "Operate": ("recover", "unlock", "history", "sandbox"),
     "About irsa": ("config", "completion", "docs", "help", "version"),
 }

@@ -169,6 +169,23 @@ assume_role_option = click.option(
 )
 
 
+expect_options: list[Callable[[Any], Any]] = [
+    click.option(
+        "--expect-account",
+        cls=Once,
+        type=Checked("id", "arn.check_account"),
+        help="Do nothing at all (exit 4) unless the cluster is in this account.",
+    ),
+    click.option(
+        "--expect-cluster-arn",
+        multiple=True,
+        type=Checked("arn", "arn.check_cluster"),
+        help="Do nothing at all (exit 4) unless this is the cluster (repeat: one of these).",
+    ),
+]
+"""Guards: which account and cluster it has to be."""
+
+
 def cluster_options(function: F) -> F:
     """Which cluster, as whom."""
     option = click.option
@@ -207,6 +224,7 @@ def cluster_options(function: F) -> F:
                 type=Checked("id", "arn.check_account"),
                 help="AWS account for --issuer-url.",
             ),
+            *expect_options,
         ],
     )
 
@@ -233,6 +251,16 @@ def kube_options(function: F) -> F:
     )
 
 
+out_option = click.option(
+    "--out",
+    cls=Once,
+    type=click.Path(dir_okay=False),
+    callback=filled,
+    metavar="FILE",
+    help="With --dry-run: save the plan; `irsa apply FILE` carries out exactly that, or refuses.",
+)
+
+
 def run_options(function: F) -> F:
     """How a command that writes is run."""
     option = click.option
@@ -240,6 +268,7 @@ def run_options(function: F) -> F:
         function,
         [
             option("--dry-run", is_flag=True, help="Show what would be done, and do nothing."),
+            out_option,
             option(
                 "--detailed-exitcode",
                 is_flag=True,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from irsa_cli.usecases.command.settings import LockOptions, Settings
 
 T = TypeVar("T")
+Save = Callable[[Any], None]
+"""Saves the plan of a dry run, where that was asked for."""
 
 
 def take_target(options: dict[str, Any]) -> Target:
@@ -40,11 +42,12 @@ def take_target(options: dict[str, Any]) -> Target:
     cluster = options.pop("cluster") or ("external" if options.get("issuer_url") else "")
     names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region", False))
-    target = Target(cluster, tell_region=tell, **{name: options.pop(name, None) for name in names})
-    found = target if cluster else current_cluster(target)
-    if found is None:
+    found = {name: options.pop(name, None) for name in names}
+    target = Target(cluster, tell_region=tell, **take_expected(options), **found)
+    meant = target if cluster else current_cluster(target)
+    if meant is None:
         raise click.UsageError("Missing option '--cluster' / '-c'.")
-    return found
+    return meant
 
 
 def current_cluster(target: Target) -> Target | None:
@@ -63,6 +66,14 @@ def current_cluster(target: Target) -> Target | None:
         err=True,
     )
     return replace(target, cluster=found.name, region=found.region, meant=(found.arn, found.server))
+
+
+def take_expected(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the guards out of a command's options, as the attributes of a `Target`."""
+    return {
+        "expect_account": options.pop("expect_account", None) or "",
+        "expect_clusters": tuple(options.pop("expect_cluster_arn", ())),
+    }
 
 
 def region_teller(*, any_region: bool) -> Callable[[str], None] | None:
@@ -118,6 +129,8 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
     )
     if detailed and not settings.dry_run:
         raise click.UsageError("--detailed-exitcode needs --dry-run")
+    if options.get("out") and not settings.dry_run:
+        raise click.UsageError("--out needs --dry-run: it saves what would be done")
     return settings, detailed
 
 
@@ -139,19 +152,21 @@ def finish(
     progress: Progress,
     *,
     detailed: bool = False,
+    save: Save = lambda done: None,
 ) -> int:
-    """Do the work, show its result or its error, and return the exit code."""
+    """Do the work, show its result or its error, and return the exit code. `save` hears of the result."""
     from irsa_cli.cli.render import show
     from irsa_cli.core.results.result import Ended
 
     result = outcome_of(work, speaking, progress, one=True)
     result.detailed = detailed
     with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
-        deliver(
-            result,
-            speaking,
-            lambda: show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose),
-        )
+
+        def shown() -> None:
+            show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
+            save(result)
+
+        deliver(result, speaking, shown)
     return result.exit_code
 
 

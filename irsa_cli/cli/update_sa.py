@@ -147,6 +147,7 @@ def command(**options: Any) -> int:
     any point rolls everything back.
     """
     from irsa_cli.cli.progress import Progress
+    from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, finish, take_settings
     from irsa_cli.usecases.write.update_sa import update_sa
 
@@ -154,7 +155,13 @@ def command(**options: Any) -> int:
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     settings, detailed = take_settings(options, progress)
     request = _request(options)
-    return finish(lambda: update_sa(request, settings, progress.wire), speaking, progress, detailed=detailed)
+    return finish(
+        lambda: update_sa(request, settings, progress.wire),
+        speaking,
+        progress,
+        detailed=detailed,
+        save=plan_saver(options, "update-sa", request),
+    )
 
 
 def _request(options: dict[str, Any]) -> Request:

@@ -180,3 +180,53 @@ def test_what_is_not_begun_names_its_cluster(two: tuple[Stage, Stage], unique: s
     ]
     assert all(item["cluster"] for item in ran.items)
     assert READ_ONLY not in ran.out
+
+
+def test_a_cluster_that_is_not_reached_does_not_keep_the_others(
+    two: tuple[Stage, Stage], unique: str
+) -> None:
+    west, central = two
+    gone = config(west, reader(unique)).replace("name: twin", "name: twim")
+    text = "---\n".join((gone, config(central, reader(unique))))
+    shown = west.irsa("diff", "-f", "-", stdin=text)
+    assert shown.code == 4
+    assert f"twin (eu-central-1, {west.account_id}) {unique}/reader:" in shown.out
+    ran = apply(west, text, "-o", "json")
+    assert ran.code == 4
+    assert ran.metadata["byCluster"] == [
+        {"name": "twim", "region": None, "account": None, "summary": {"refused": 1}},
+        {
+            "name": "twin",
+            "region": "eu-central-1",
+            "account": west.account_id,
+            "summary": {"committed": 2},
+        },
+    ]
+    assert "twim" in ran.error["message"]
+    assert central.account(unique, "reader") is not None
+    told = apply(west, text)
+    rows = [line.split() for line in told.out.splitlines() if line.startswith("  tw")]
+    assert rows == [
+        ["twim", "(eu-west-1,", "not", "reached)", "1", "refused"],
+        ["twin", "(eu-central-1,", f"{west.account_id})", "1", "unchanged"],
+    ]
+    deleted = west.irsa("delete", "--yes", "-f", "-", stdin=text)
+    assert deleted.code == 4
+    assert central.account(unique, "reader") is None
+
+
+def test_nothing_is_begun_after_so_many_failures(two: tuple[Stage, Stage], unique: str) -> None:
+    west, central = two
+    missing = f"arn:aws:iam::{west.account_id}:policy/none"
+    broken = [entry(f"broken-{number}", unique, attachPolicyARNs=[missing]) for number in range(4)]
+    text = "---\n".join((config(west, *broken), config(central, reader(unique))))
+    ran = apply(west, text, "--parallel", "1", "--max-failures", "2", "-o", "json")
+    assert ran.code == 1
+    assert ran.metadata["outcome"] == "unfinished"
+    rows = {row["region"]: row["summary"] for row in ran.metadata["byCluster"]}
+    assert rows["eu-west-1"] == {"committed": 1, "failed": 2, "not-begun": 2}
+    assert rows["eu-central-1"] == {"not-begun": 1}
+    assert "nothing more was begun: --max-failures 2" in ran.metadata["notes"]
+    assert central.account(unique, "reader") is None
+    again = apply(west, text, "--max-failures", "5", "-o", "json")
+    assert again.metadata["byCluster"][1]["summary"] == {"committed": 2}

@@ -160,6 +160,21 @@ class CurrentRole:
     state: RoleState
     attached: frozenset[str] = frozenset()
     inline: Mapping[str, Document] = field(default_factory=dict)
+    role_id: str = field(default="", compare=False)
+    """What IAM calls it; another one of the same name has another. '' where it was not read."""
+
+
+@dataclass(frozen=True)
+class PolicyVersions:
+    """The version in force of each policy of the account, by ARN; AWS changes its own as it likes."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Mapping[str, str | None]) -> PolicyVersions:
+        """Of all that were asked for; None is the version of one that may not be read."""
+        own = {arn: version for arn, version in found.items() if ":iam::aws:" not in arn}
+        return cls({arn: version or "unreadable" for arn, version in own.items()})
 
 
 @dataclass(frozen=True)
@@ -194,6 +209,8 @@ class CurrentState:
     """The role that the ServiceAccount has, where that is another one than is desired, and can be read."""
     trust_quota: int = policy.TRUST_LIMIT
     """Characters that the account allows a trust policy, without white space."""
+    policies: PolicyVersions = field(default_factory=PolicyVersions, compare=False)
+    """What the policies are that the role is to have."""
 
 
 def life_of(desired: DesiredState, current: CurrentState) -> Lifecycle:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import account_json
 
+NOT_BEGUN = "not-begun"
 SHARED_PARTS, ALL, CLUSTER = "(shared parts)", "(all)", "(cluster)"
 """How transactions that are about no single ServiceAccount are called, on the screen and in journals."""
 _SCOPES = {
@@ -112,6 +113,33 @@ class AppliedList:
         found = Counter(item.result.ended for item in self.items)
         return {ended.value: found[ended] for ended in Ended if found[ended]}
 
+    def _by_cluster(self) -> list[dict[str, Any]]:
+        """A row for each cluster; of one that was not reached neither region nor account are known."""
+        found: dict[str, dict[str, Any]] = {}
+        counts: dict[str, Counter[str]] = {}
+        for place, cluster, name, ended in self._ends():
+            known = {"region": cluster.region, "account": cluster.account} if cluster else {}
+            key = cluster.arn if cluster else place
+            found.setdefault(key, {"name": name, "region": None, "account": None, **known})
+            counts.setdefault(key, Counter())[ended] += 1
+        return [{**row, "summary": dict(counts[key])} for key, row in found.items()]
+
+    @property
+    def by_place(self) -> dict[str, dict[str, int]]:
+        """How many ended how in each cluster, where the run was about several, by what they are called."""
+        found: dict[str, Counter[str]] = {}
+        for place, _, _, ended in self._ends():
+            if place:
+                found.setdefault(place, Counter())[ended] += 1
+        return {place: dict(counted) for place, counted in found.items()}
+
+    def _ends(self) -> Iterator[tuple[str, Cluster | None, str, str]]:
+        """Of each its place, its cluster with its name, and how it ended."""
+        for item in self.items:
+            yield item.place, item.result.cluster, item.cluster, item.result.ended.value
+        for waiting in self.pending:
+            yield waiting.place, waiting.cluster, waiting.cluster.name, NOT_BEGUN
+
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""
         return results_envelope(
@@ -120,5 +148,5 @@ class AppliedList:
             items=[item.to_json() for item in self.items],
             all_begun=not self.pending,
             notes=self.notices,
-            facts={"notBegun": [item.to_json() for item in self.pending]},
+            facts={"notBegun": [item.to_json() for item in self.pending], "byCluster": self._by_cluster()},
         )

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.plan.states import State
 from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.results.command import Command
@@ -146,6 +147,8 @@ class Result:
     """Whose result it is; None where that command only finishes what another has begun."""
     detailed: bool = False
     """Whether the exit code tells a plan with changes (6) from one without (0)."""
+    planned: PlannedWork | None = None
+    """What was planned, and for what; None where it did not come so far."""
 
     @property
     def exit_code(self) -> int:

@@ -101,6 +101,18 @@ def check_partition(text: str) -> str:
     return text
 
 
+def check_cluster(text: str) -> str:
+    """Check the form of a cluster's ARN."""
+    if not re.fullmatch(
+        r"arn:aws(-[a-z]+)*:eks:[a-z0-9-]+:\d{12}:cluster/[0-9A-Za-z][A-Za-z0-9_-]{0,99}", text, re.ASCII
+    ):
+        raise InvalidInput(
+            f"'{text}' is not the ARN of a cluster",
+            reason="expected arn:aws:eks:eu-west-1:111122223333:cluster/NAME",
+        )
+    return text
+
+
 def check_account(text: str) -> str:
     """Check an account id: twelve digits."""
     if not re.fullmatch(r"\d{12}", text, re.ASCII):

@@ -109,7 +109,10 @@ class Front:
                 check_parameters(request.params)
             self._authorize(request, caller, account)
             if request.service == "iam":
-                return calls.execute(account, request)
+                answer = calls.execute(account, request)
+                if answer.status < 400:
+                    self.trail.record_write(request, caller)
+                return answer
             if request.service == "eks":
                 return self.clusters.answer(request, caller)
             if request.service == "cloudtrail":

@@ -19,7 +19,7 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, Refused
 from irsa_cli.usecases.command.caller import naming_caller
-from irsa_cli.usecases.command.project_settings import check_expected, read_project
+from irsa_cli.usecases.command.project_settings import check_project, read_project
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from irsa_cli.kube.client import Kube
 
 WireLog = Callable[[WireCall], None]
+
+
+class Unexpected(Refused):
+    """The account or the cluster is not the one that the user expects: nothing is done at all."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ class Target:
     context: str | None = None
     issuer_url: str | None = None
     account: str | None = None
+    expect_account: str = ""
+    """The account that the cluster has to be in; '' for any."""
+    expect_clusters: tuple[str, ...] = ()
+    """The ARNs of the clusters of which it has to be one; none for any."""
     tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
     """Is told in which other region the cluster was found; None where it is not looked for in others."""
     yields: tuple[str, ...] = field(default=(), compare=False, repr=False)
@@ -125,7 +133,7 @@ def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSes
     """
     project = read_project(Path.cwd())
     found = _connected(target, kube=kube, log=log, check=check)
-    check_expected(found.cluster, project)
+    check_project(found.cluster, project, account=not target.expect_account, arn=not target.expect_clusters)
     _check_meant(found)
     return found
 
@@ -154,7 +162,11 @@ def _connected(
     aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     check(aws)
     if target.issuer_url:
-        return Connection(aws, target, _foreign_cluster(aws, target), None, log, kube)
+        cluster = _foreign_cluster(aws, target)
+        check_expected(target, cluster)
+        if target.expect_account:
+            _check_caller(aws, target.expect_account)
+        return Connection(aws, target, cluster, None, log, kube)
     with naming_caller(aws.caller), ThreadPoolExecutor(1) as pool:
         future = pool.submit(describe, aws, target.cluster)
         aws.client("iam")
@@ -167,7 +179,33 @@ def _connected(
             if target.tell_region is None:
                 raise
             return _elsewhere(aws, target, kube=kube, log=log)
+    check_expected(target, found.cluster)
     return Connection(aws, target, found.cluster, found, log, kube)
+
+
+def _check_caller(aws: AwsSession, account: str) -> None:
+    """Raise `Unexpected` for credentials of another account: nobody else tells where a cluster isn't EKS'."""
+    from irsa_cli.aws.sts import identity
+
+    who = identity(aws.client("sts"))
+    if Arn.parse(who).account != account:
+        raise Unexpected(f"the caller is {who}", reason=f"--expect-account says {account}")
+
+
+def check_expected(target: Target, cluster: Cluster) -> None:
+    """Raise `Unexpected` where the cluster, or its account, is not the one that was expected."""
+    if target.expect_account and cluster.account != target.expect_account:
+        raise Unexpected(
+            f"{cluster.name} is in account {cluster.account}",
+            reason=f"--expect-account says {target.expect_account}",
+            next_steps=("check the credentials, the profile and the region",),
+        )
+    if target.expect_clusters and cluster.arn not in target.expect_clusters:
+        raise Unexpected(
+            f"the cluster is {cluster.arn}",
+            reason=f"--expect-cluster-arn says {' or '.join(target.expect_clusters)}",
+            next_steps=("check the cluster's name, the credentials, the profile and the region",),
+        )
 
 
 def _elsewhere(aws: AwsSession, target: Target, *, kube: bool, log: WireLog) -> Connection:
@@ -176,6 +214,7 @@ def _elsewhere(aws: AwsSession, target: Target, *, kube: bool, log: WireLog) -> 
     if target.tell_region is not None:
         target.tell_region(f"cluster {target.cluster} is in {region}, not in {aws.region}")
     found = describe(aws.moved_to(region), target.cluster)
+    check_expected(target, found.cluster)
     return Connection(aws.moved_to(region), replace(target, region=region), found.cluster, found, log, kube)
 
 

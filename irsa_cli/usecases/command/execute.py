@@ -73,15 +73,20 @@ def perform(
     *,
     carry_out: CarryOut | None = None,
     counted_on: Iterable[Change] = (),
+    seen: Iterable[object] = (),
 ) -> Result:
     """Carry a plan out, or only show it; one without changes is proven by its gate and nothing else.
 
     The one way by which a command writes. `carry_out` is `execute` unless the transaction ends otherwise;
-    `counted_on` is what the plan builds on: it is waited for where other runs are at work on it.
+    `counted_on` is what the plan builds on: it is waited for where other runs are at work on it. `seen` is
+    the current state that it was made of.
     Raises `JournalError` when it can't even start, `LookAgain` when the plan was made without a lock that it
-    needs, and what the gate raises where there is nothing to do.
+    needs, `Refused` when it is not the saved one, and what the gate raises where there is nothing to do.
     """
     cluster = connection.cluster
+    now = context.planned(plan, cluster, seen)
+    if settings.expected is not None:
+        settings.expected.check(now)
     if settings.dry_run and len(plan):
         changes = [ChangeResult(change, "planned") for change in plan]
         result = Result(Ended.PLANNED, cluster=cluster, changes=changes)
@@ -98,7 +103,7 @@ def perform(
             gate(None)
             settings.listen(Event(Step.GATE_PASSED))
         result = Result(Ended.UNCHANGED, cluster=cluster)
-    result.command, result.seconds = context.command, settings.seconds
+    result.command, result.seconds, result.planned = context.command, settings.seconds, now
     return result
 
 

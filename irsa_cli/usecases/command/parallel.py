@@ -24,6 +24,8 @@ from irsa_cli.usecases.command.execute import recording, standing
 
 T = TypeVar("T")
 
+_WELL = (Ended.COMMITTED, Ended.UNCHANGED, Ended.PLANNED)
+
 PARALLEL = 16
 """Transactions at the same time, unless the user says otherwise."""
 _SHRINK = 0.5
@@ -35,10 +37,13 @@ _PAUSE = 1.0
 class Pace:
     """How many may be under way: halved when AWS throttles, and slowly more again after that.
 
-    As TCP does it (RFC 5681): additive increase, multiplicative decrease. Safe to use from several threads.
+    As TCP does it (RFC 5681): additive increase, multiplicative decrease. After `max_failures` (None: however
+    many) nothing more is begun. Safe to use from several threads.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, max_failures: int | None = None) -> None:
+        self._failures = 0
+        self._max_failures = max_failures
         self._most = float(most)
         self._now = float(most)
         self._throttled = float("-inf")
@@ -60,6 +65,17 @@ class Pace:
                 self._now = max(1.0, self._now * _SHRINK)
                 self._throttled = now
 
+    def ended(self, result: Result) -> None:
+        """One has ended, well or not."""
+        if result.ended not in _WELL:
+            with self._lock:
+                self._failures += 1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether so many have failed that nothing more is begun."""
+        return self._max_failures is not None and self._failures >= self._max_failures
+
     def done(self) -> None:
         """One has ended: a little more may be tried."""
         with self._lock:
@@ -75,7 +91,7 @@ def run_all(
     running: dict[Future[T], int] = {}
     with ThreadPoolExecutor(most) as pool:
         while True:
-            while len(running) < pace.limit and not stopped():
+            while len(running) < pace.limit and not stopped() and not pace.is_over:
                 following = next(waiting, None)
                 if following is None:
                     break

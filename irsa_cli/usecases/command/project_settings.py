@@ -86,13 +86,16 @@ def caller_variable(environment: Mapping[str, str]) -> str:
     return next((name for name in _CALLER if environment.get(name, "").strip()), "")
 
 
-def check_expected(cluster: Cluster, project: Project) -> None:
-    """Raise `Refused` for a cluster that the project does not expect: nothing is done in it."""
-    for name, wanted, got in (
-        ("expectAccount", project.expect_account, cluster.account),
-        ("expectClusterARN", project.expect_cluster_arn, cluster.arn),
+def check_project(cluster: Cluster, project: Project, *, account: bool, arn: bool) -> None:
+    """Raise `Refused` for a cluster that the project does not expect: nothing is done in it.
+
+    `account` and `arn`: whether no flag says what is expected of these.
+    """
+    for name, wanted, got, counts in (
+        ("expectAccount", project.expect_account, cluster.account, account),
+        ("expectClusterARN", project.expect_cluster_arn, cluster.arn, arn),
     ):
-        if wanted and wanted != got:
+        if counts and wanted and wanted != got:
             raise Refused(
                 f"cluster {cluster.name} is not the one that is expected",
                 reason=f"it is {got}, and {name} in {project.place(name)} says {wanted}",

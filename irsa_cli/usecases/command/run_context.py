@@ -6,11 +6,15 @@ about. How a journal is read back is in `irsa_cli.transaction.reading`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.expected import PlannedWork, seen_of
 from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.core.results.command import Command
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.transaction.story import TAKES_BACK, About
 from irsa_cli.usecases.command.connect import Connection, Target, written_target
 
@@ -49,6 +53,11 @@ class RunContext:
     def about(self) -> About:
         """By what a later run finds it."""
         return About(self.command.value, self.cluster, self.service_account)
+
+    def planned(self, plan: Plan, cluster: Cluster, seen: Iterable[object] = ()) -> PlannedWork:
+        """What this run is about to do, and the current state that its plan was made of."""
+        found = {**seen_of(*seen), **seen_of({"issuer of the cluster": cluster.issuer})} if len(plan) else {}
+        return PlannedWork(self.cluster, self.command.value, self.service_account or "", plan, found)
 
     @property
     def way(self) -> str:

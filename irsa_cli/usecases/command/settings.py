@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.values.errors import NotConfirmed
 from irsa_cli.core.values.patience import extend
 from irsa_cli.transaction.events import Listener
@@ -75,6 +76,14 @@ class HeldLocks(Fence, Protocol):
         ...
 
 
+class ExpectedPlan(Protocol):
+    """A plan that was saved, and that is to be carried out exactly; see `irsa_cli.usecases.plans`."""
+
+    def check(self, now: PlannedWork) -> None:
+        """Raise `Refused` where a plan is not the one that was saved."""
+        ...
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to run: time limits in seconds, where the journal lives, who listens."""
@@ -96,6 +105,8 @@ class Settings:
     lock: LockOptions = field(default_factory=LockOptions)
     hold: HeldLocks | None = None
     """The locks that are held by now, None where none are taken."""
+    expected: ExpectedPlan | None = None
+    """The saved plan that is carried out; None where what is planned now is."""
     started: float = field(default_factory=time.monotonic)
     thought: list[tuple[float, float]] = field(default_factory=list)
     """When somebody thought about a question, as `time.monotonic` has it."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.results.applied import ALL, SHARED_PARTS, AppliedList
+from irsa_cli.core.results.applied import ALL, SHARED_PARTS, AppliedList, Item
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Result
 from irsa_cli.core.values.errors import InvalidInput
@@ -25,43 +25,59 @@ from irsa_cli.usecases.command.connect import WireLog
 from irsa_cli.usecases.command.parallel import Pace, result_of
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
+from irsa_cli.usecases.files import changed_by
 from irsa_cli.usecases.files.atomic import apply_at_once
 from irsa_cli.usecases.files.request import Request
 from irsa_cli.usecases.files.site import GOOD, Site, Tell
-from irsa_cli.usecases.files.targets import Place, places
+from irsa_cli.usecases.files.targets import Place, connected, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock
 
 
 def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
     """Apply what the files ask for; an error of one ServiceAccount does not end the others."""
-    pace = Pace(request.parallel)
+    pace = Pace(request.parallel, request.max_failures)
 
     def listen(call: Any) -> None:
         log(call)
         pace.heard(call)
+
+    def told(item: Item) -> None:
+        pace.ended(item.result)
+        tell(item)
 
     request = request.bounded()
     where = places(request.configs, request.target, request.selection)
     request.boundaries.check_all_made([*_without_boundary(where, request.boundaries)])
     if request.atomic and len(where) > 1:
         raise InvalidInput("--atomic takes one cluster", reason="one transaction is about one cluster")
-    sites = [Site.open(place, request, settings, listen, among=len(where)) for place in where]
     done = AppliedList(notices=[notice for config in request.configs for notice in config.notices])
+    sites = connected(
+        where, lambda place: Site.open(place, request, settings, listen, among=len(where)), done, told
+    )
     group = RunGroup()
     with stoppable(group, settings.note), ExitStack() as taking:
         for site in sites:
+            if pace.is_over:
+                done.pending += site.not_begun()
+                continue
             grouped = replace(settings, group=group)
             locks = taking.enter_context(Locks.of(site.connection, grouped, Command.APPLY))
             run = replace(site, settings=grouped, locks=locks)
             if request.atomic:
-                _all_or_nothing(run, done, tell)
+                _all_or_nothing(run, done, told)
             else:
                 start = len(done.items)
-                run.guarded(done, tell, partial(run.one_by_one, done, pace, tell))
+                run.guarded(done, told, partial(run.one_by_one, done, pace, told))
                 done.order(start, map(str, site.place.bindings))
-                run.guarded(done, tell, partial(run.prune, done, pace, tell))
+                if not pace.is_over:
+                    run.guarded(done, told, partial(run.prune, done, pace, told))
+                if request.changed_by:
+                    found = changed_by.told(site.connection, done.items[start:])
+                    done.notices = [*done.notices, *found]
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds
+    if pace.is_over and done.pending:
+        done.notices = [*done.notices, f"nothing more was begun: --max-failures {request.max_failures}"]
     return done
 
 

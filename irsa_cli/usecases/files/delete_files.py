@@ -23,7 +23,7 @@ from irsa_cli.usecases.command.parallel import PARALLEL, Pace, ended, in_turn, r
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import RunGroup, stoppable
 from irsa_cli.usecases.files.advice import in_terms_of_files
-from irsa_cli.usecases.files.targets import Place, place_name, places
+from irsa_cli.usecases.files.targets import Place, connected, place_name, places
 from irsa_cli.usecases.locks.locks import Locks, binding_lock, when_needed
 from irsa_cli.usecases.write import delete_sa
 
@@ -39,23 +39,30 @@ class Request:
     selection: Selection = field(default_factory=Selection)
     parallel: int = PARALLEL
     force: bool = False
+    max_failures: int | None = None
+    """After so many failures nothing more is begun; None: however many."""
 
 
 def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
     """Delete what irsa made of the bindings in the files; what is not there is as desired."""
-    pace = Pace(request.parallel)
+    pace = Pace(request.parallel, request.max_failures)
 
     def listen(call: Any) -> None:
         log(call)
         pace.heard(call)
 
-    sites = []
-    where = places(request.configs, request.target, request.selection)
-    for place in where:
+    def told(item: Item) -> None:
+        pace.ended(item.result)
+        tell(item)
+
+    def reach(place: Place) -> tuple[Place, Connection]:
         connection = connect(place.target, kube=True, log=listen, check=lambda aws: None)
         connection.announce(settings.note)
-        sites.append((place, connection))
+        return place, connection
+
+    where = places(request.configs, request.target, request.selection)
     done = AppliedList(notices=[notice for config in request.configs for notice in config.notices])
+    sites = connected(where, reach, done, told)
     group = RunGroup()
     with stoppable(group, settings.note):
         for place, connection in sites:
@@ -63,9 +70,11 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
             grouped = replace(settings, group=group)
             with Locks.of(connection, grouped, Command.DELETE_SA) as locks:
                 deletions = Deletions(connection, grouped, request.force, name, files=True, locks=locks)
-                deletions.run(_requests(place), done, pace, request.parallel, tell)
+                deletions.run(_requests(place), done, pace, request.parallel, told)
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds
+    if pace.is_over and done.pending:
+        done.notices = [*done.notices, f"nothing more was begun: --max-failures {request.max_failures}"]
     return done
 
 

@@ -26,6 +26,10 @@ class Request:
     verify: bool = False
     prune: bool = False
     """Whether bindings that irsa made here and no file lists are deleted."""
+    changed_by: bool = False
+    """Whether it is asked who has changed what differs."""
+    max_failures: int | None = None
+    """After so many failures nothing more is begun; None: however many."""
     boundary: str = ""
     """The permissions boundary of all roles, whatever the files say; '' leaves it to them."""
     boundaries: BoundaryRules = field(default_factory=BoundaryRules)

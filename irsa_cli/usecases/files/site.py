@@ -132,7 +132,9 @@ class Site:
             done.items.append(item)
             tell(item)
 
-        with Snapshot(self.connection) as snapshot:
+        # What a saved plan finds in its way is to be found before the first write.
+        thorough = self.settings.expected is not None and self.settings.dry_run
+        with Snapshot(self.connection, one_by_one=thorough) as snapshot:
             desired_states, broken = self._desired_states(snapshot)
             ground = snapshot.lay_ground(
                 [desired for _, desired in desired_states], associate=self.place.with_oidc
@@ -303,6 +305,10 @@ class Site:
         arn = self.connection.cluster.arn
         return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
 
+    def not_begun(self) -> list[NotBegun]:
+        """All entries, of none of which anything was done."""
+        return self._not_begun(self.place.bindings)
+
     def _not_begun(self, bindings: Iterable[Binding]) -> list[NotBegun]:
         return [NotBegun(self.connection.cluster, str(binding), self.name) for binding in bindings]
 
@@ -358,11 +364,17 @@ class Site:
         """Whether it is the provider that the files ask for for the cluster itself."""
         return self.place.with_oidc and change.kind is Kind.PROVIDER
 
-    def make(self, plan: Plan, gate: Gate | None = None, counted_on: Iterable[Change] = ()) -> Result:
+    def make(
+        self,
+        plan: Plan,
+        gate: Gate | None = None,
+        counted_on: Iterable[Change] = (),
+        seen: Iterable[object] = (),
+    ) -> Result:
         """Carry a plan for all ServiceAccounts of the files out, or only show it."""
         settings = replace(self.settings, started=time.monotonic())
         context = self._context(ALL)
-        return perform(plan, self.connection, settings, context, gate, counted_on=counted_on)
+        return perform(plan, self.connection, settings, context, gate, counted_on=counted_on, seen=seen)
 
     def _desired_states(self, snapshot: Snapshot) -> tuple[list[tuple[Binding, DesiredState]], list[Item]]:
         """What each entry means here; and the entries that can't be meant."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from irsa_cli.core.config import Binding, Config, Selection
+from irsa_cli.core.results.applied import CLUSTER, AppliedList, Item
+from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.usecases.command.connect import Target
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.usecases.command.connect import Target, Unexpected
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,30 @@ def places(configs: Sequence[Config], target: Target, selection: Selection) -> l
         )
         for (name, region), parts in found.items()
     ]
+
+
+def connected(
+    places: Sequence[Place], connect: Callable[[Place], T], done: AppliedList, tell: Callable[[Item], None]
+) -> list[T]:
+    """What `connect` makes of each place. One of several that can't be reached does not keep the others.
+
+    It is an item of its own, then. Raises `InvalidInput` and `Unexpected`, which are about all of the run,
+    and whatever keeps the only place from being reached.
+    """
+    found: list[T] = []
+    for place in places:
+        try:
+            found.append(connect(place))
+        except IrsaError as error:
+            if len(places) == 1 or isinstance(error, InvalidInput | Unexpected):
+                raise
+            ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
+            name = place.target.cluster
+            title = f"{name} ({', '.join(filter(None, (place.target.region, 'not reached')))})"
+            item = Item(name, CLUSTER, Result(ended, error=error), place=title)
+            done.items.append(item)
+            tell(item)
+    return found
 
 
 def _where(target: Target, config: Config) -> tuple[str, str | None]:

@@ -94,9 +94,9 @@ class _Finder:
         found = reading.role_state(iam, name)
         if found is None:
             return None
-        bare = CurrentRole(found[0])
+        bare = CurrentRole(found[0], role_id=found[1])
         own = self._is_own(NamedRole.of(self.connection.cluster, name, bare))
-        return reading.with_policies(iam, name, bare.state) if own else bare
+        return replace(reading.with_policies(iam, name, bare.state), role_id=found[1]) if own else bare
 
     def _is_own(self, role: NamedRole) -> bool:
         return role.is_for(self.connection.cluster, f"{self.namespace}/{self.name}")

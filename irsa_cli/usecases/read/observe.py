@@ -9,7 +9,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from irsa_cli.aws import iam as reading
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
+from irsa_cli.core.binding.spec import (
+    CurrentRole,
+    CurrentServiceAccount,
+    CurrentState,
+    DesiredState,
+    PolicyVersions,
+)
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
 from irsa_cli.core.policies import policy
@@ -35,7 +41,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
             account = pool.submit(_service_account, connection, desired)
             rehearsal = pool.submit(_rehearse, connection, desired)
     found_role, unreadable = role.result()
-    policies.result()
+    versions = policies.result()
     found_account = _evidence(connection, desired, found_role) if desired.role_only else account.result()
     # A ServiceAccount that is there needs no permission to create one.
     has_namespace = desired.role_only or found_account is not None or rehearsal.result()
@@ -48,6 +54,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         namespace_exists=has_namespace,
         similar_namespaces=() if has_namespace else similar_namespaces(connection, desired.namespace),
         trust_quota=_trust_quota(connection, desired, found_role),
+        policies=versions,
     )
 
 
@@ -167,14 +174,19 @@ def _rehearse_namespace(connection: Connection, desired: DesiredState) -> None:
         raise Conflict(f"namespace {desired.namespace} was made by somebody else meanwhile") from error
 
 
-def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> None:
-    """Raise `IrsaError` for a policy that does not exist; what may not be asked for is not checked."""
+def check_policies(connection: Connection, policies: Iterable[str], boundary: str = "") -> PolicyVersions:
+    """The versions in force; raises `IrsaError` for a policy that does not exist.
+
+    What may not be asked for is not checked.
+    """
     wanted = [*policies, *([boundary] if boundary else [])]
     with ThreadPoolExecutor(8) as pool:
-        exists = pool.map(lambda arn: reading.policy_exists(connection.iam, arn), wanted)
-        for arn, there in zip(wanted, exists, strict=True):
-            if there is False:
-                raise no_such_policy(connection, arn, boundary=arn == boundary)
+        found = pool.map(lambda item: reading.policy_version(connection.iam, item), wanted)
+        versions = dict(zip(wanted, found, strict=True))
+    for policy_arn, version in versions.items():
+        if version == "":
+            raise no_such_policy(connection, policy_arn, boundary=policy_arn == boundary)
+    return PolicyVersions.of(versions)
 
 
 def no_such_policy(connection: Connection, arn: str, *, boundary: bool) -> IrsaError:

@@ -15,7 +15,13 @@ from typing import Any, TypeVar
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
-from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
+from irsa_cli.core.binding.spec import (
+    CurrentRole,
+    CurrentServiceAccount,
+    CurrentState,
+    DesiredState,
+    PolicyVersions,
+)
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import ProviderState
 from irsa_cli.core.planning.create import groundwork_counted_on, provider_changes
@@ -54,7 +60,7 @@ class Snapshot:
         self._one_by_one = one_by_one
         self._pool = ThreadPoolExecutor(WORKERS)
         self._lock = threading.Lock()
-        self._policies: dict[str, Future[bool | None]] = {}
+        self._policies: dict[str, Future[str | None]] = {}
         self._singles: dict[tuple[str, str], Future[Any]] = {}
         self._groundwork = Groundwork(Plan(), None, frozenset())
         _ = connection.kube  # Made before several threads ask for it, as nothing guards its making.
@@ -143,7 +149,7 @@ class Snapshot:
         account: Callable[[str, str], CurrentServiceAccount | None],
     ) -> CurrentState:
         role, unreadable = found
-        self._check_policies(desired)
+        versions = self._check_policies(desired)
         current = CurrentState(
             provider=self._groundwork.provider if self._is_home(desired) else None,
             role=role,
@@ -152,6 +158,7 @@ class Snapshot:
             if is_account_needed(desired, role)
             else None,
             namespace_exists=True,
+            policies=versions,
         )
         return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
 
@@ -203,18 +210,20 @@ class Snapshot:
                 self._singles[namespace, name] = self._pool.submit(read)
             return self._singles[namespace, name]
 
-    def _check_policies(self, desired: DesiredState) -> None:
+    def _check_policies(self, desired: DesiredState) -> PolicyVersions:
         boundary = desired.role.permissions_boundary if desired.role else ""
         wanted = [*desired.policies, *([boundary] if boundary else [])]
-        exists = {arn: self._exists(arn) for arn in wanted}
-        for arn, future in exists.items():
-            if future.result() is False:
+        asked = {arn: self._version(arn) for arn in wanted}
+        versions = {arn: future.result() for arn, future in asked.items()}
+        for arn, version in versions.items():
+            if version == "":
                 raise no_such_policy(self._connection, arn, boundary=arn == boundary)
+        return PolicyVersions.of(versions)
 
-    def _exists(self, arn: str) -> Future[bool | None]:
+    def _version(self, arn: str) -> Future[str | None]:
         with self._lock:
             if arn not in self._policies:
-                self._policies[arn] = self._pool.submit(reading.policy_exists, self._connection.iam, arn)
+                self._policies[arn] = self._pool.submit(reading.policy_version, self._connection.iam, arn)
             return self._policies[arn]
 
 

@@ -200,7 +200,7 @@ def _carry_out(
     settings: Settings,
     context: RunContext,
 ) -> Result:
-    result = perform(found.plan, connection, settings, context)
+    result = perform(found.plan, connection, settings, context, seen=[pair])
     result.facts = {**_facts(pair), "adoption": found.to_json()}
     if result.error is None:
         result.notes += found.kept

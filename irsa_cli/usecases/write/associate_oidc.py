@@ -50,7 +50,7 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     changes = provider_changes(
         cluster, request.audiences, present, thumbprints=request.thumbprints, tags=request.tags
     )
-    result = perform(Plan.of(changes), connection, settings, context)
+    result = perform(Plan.of(changes), connection, settings, context, seen=[present])
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier, covers)
     if isinstance(result.error, ServiceError):

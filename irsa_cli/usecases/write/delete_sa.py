@@ -168,7 +168,7 @@ class _Deleting:
                 return self._nothing(bound, before)
             found = deletion(bound, keep_account=self.request.keep_account, keep_role=self.request.keep_role)
             self._check(bound, found)
-        result = self._carry_out(found)
+        result = self._carry_out(found, bound)
         result.facts = _facts(self.request, bound, found, result)
         result.notes += [*found.notes, *_unsearched(bound)]
         if before is not None and result.ended in GOOD:
@@ -259,9 +259,9 @@ class _Deleting:
                 raise
             self.settings.note(f"--force: {error}")
 
-    def _carry_out(self, found: Deletion) -> Result:
+    def _carry_out(self, found: Deletion, bound: Bound) -> Result:
         context = _context(self.connection, self.request)
-        return perform(found.plan, self.connection, self.settings, context)
+        return perform(found.plan, self.connection, self.settings, context, seen=[bound])
 
 
 def _check_role_only(bound: Bound) -> None:

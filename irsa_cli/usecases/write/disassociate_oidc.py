@@ -53,7 +53,7 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
             ]
             notes += _audiences(present)
     changes = [] if present is None else [Change(Kind.PROVIDER, (arn,), present, None)]
-    result = perform(Plan.of(changes), connection, settings, context)
+    result = perform(Plan.of(changes), connection, settings, context, seen=[present])
     if result.ended in (Ended.COMMITTED, Ended.UNCHANGED) and not settings.dry_run:
         supersede(earlier)
     result.facts = {

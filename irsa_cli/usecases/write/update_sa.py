@@ -13,7 +13,7 @@ from typing import Any
 from irsa_cli.aws import diagnosis
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.ownership import check_ours
-from irsa_cli.core.binding.spec import DesiredState
+from irsa_cli.core.binding.spec import DesiredState, PolicyVersions
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import trust_warnings
@@ -118,6 +118,7 @@ class _Updating:
     settings: Settings
     context: RunContext
     verification: dict[str, Any] = field(default_factory=dict)
+    versions: PolicyVersions = field(default_factory=PolicyVersions)
 
     def attempt(self) -> Result:
         """One attempt."""
@@ -148,7 +149,7 @@ class _Updating:
             exist = pool.submit(check_policies, connection, policies, boundary)
             pair, accounts = read_pairing(connection, request.namespace, request.name)
         check_ours(pair, sharers(pair, accounts or []))
-        exist.result()
+        self.versions = exist.result()
         if provider is not None and request.update.audience is not None:
             pair = replace(pair, provider=provider.result())
             if not request.associate:
@@ -189,7 +190,8 @@ class _Updating:
     def _carry_out(self, todo: Plan, pair: Pairing) -> Result:
         gated = self.request.verify and (len(todo) > 0 or not self.verification)
         gate = (lambda run: self._prove(todo, pair, run)) if gated else None
-        return perform(todo, self.connection, self.settings, self.context, gate)
+        seen = [pair, self.versions]
+        return perform(todo, self.connection, self.settings, self.context, gate, seen=seen)
 
     def _prove(self, todo: Plan, pair: Pairing, run: Run | None) -> None:
         """Exchange a token as the pods will have it; what this run changes in IAM may still be spreading."""

@@ -1,8 +1,8 @@
-"""CloudTrail: what STS saw of web identities, as LookupEvents tells it.
+"""CloudTrail: what STS saw of web identities, and who has written to IAM, as LookupEvents tells it.
 
-Only AssumeRoleWithWebIdentity is recorded, at once (AWS takes minutes), in the role's account and the region
+AssumeRoleWithWebIdentity is recorded, at once (AWS takes minutes), in the role's account and the region
 of the cluster that issued the token, since the unsigned call names none. Tokens that can't be verified leave
-no event.
+no event. So are calls of IAM that have changed something, in the region in which IAM is at home.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html and
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 """
@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.sandbox.aws.answer import AwsError, json_result
+from irsa_cli.sandbox.aws.partitions import BY_NAME
 from irsa_cli.sandbox.aws.sts.web_identity import parse_role_arn
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from irsa_cli.sandbox.aws.sts.web_identity import Token
     from irsa_cli.sandbox.model import Answer
 
+_IAM = "iam.amazonaws.com"
+_WRITTEN = {
+    "RoleName": "AWS::IAM::Role",
+    "PolicyArn": "AWS::IAM::Policy",
+    "OpenIDConnectProviderArn": "AWS::IAM::OIDCProvider",
+}
 _SOURCE, _NAME = "sts.amazonaws.com", "AssumeRoleWithWebIdentity"
 _KEYS = (
     "EventId",
@@ -82,6 +89,44 @@ class Trail:
         }
         agent = request.headers.get("user-agent", "")
         self._record(asked, agent, token, region, session=session, code=code)
+
+    def record_write(self, request: AwsRequest, caller: Caller) -> None:
+        """A call of IAM that has changed something, in the region in which IAM is at home."""
+        if request.operation.startswith(("Get", "List", "Simulate", "Generate")):
+            return
+        now = datetime.now(timezone.utc)
+        home = BY_NAME[caller.partition].home
+        record = {
+            "eventVersion": "1.08",
+            "userIdentity": {"type": "IAMUser", "arn": caller.arn, "userName": caller.name},
+            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventSource": _IAM,
+            "eventName": request.operation,
+            "awsRegion": home,
+            "sourceIPAddress": "127.0.0.1",
+            "userAgent": request.headers.get("user-agent", ""),
+            "eventID": str(uuid.uuid4()),
+            "readOnly": False,
+            "eventType": "AwsApiCall",
+            "recipientAccountId": caller.account,
+        }
+        listed = {
+            "EventId": record["eventID"],
+            "EventName": request.operation,
+            "ReadOnly": "false",
+            "EventTime": int(now.timestamp()),
+            "EventSource": _IAM,
+            "Username": caller.name,
+            "Resources": [
+                {"ResourceType": kind, "ResourceName": request.params[name]}
+                for name, kind in _WRITTEN.items()
+                if name in request.params
+            ],
+            "CloudTrailEvent": json.dumps(record),
+        }
+        place = (caller.account, caller.partition, home)
+        with self._lock:
+            self._events.append(_Event(place, now.timestamp(), listed))
 
     def note(self, token: Token, role_arn: str, region: str, code: str, words: str = "") -> None:
         """A refused exchange that was not made here: what pods have tried, for instance."""

@@ -1,0 +1,177 @@
+"""What a plan was made for, written down briefly, and what has changed of it when the plan is made again.
+
+Pure. A saved plan is carried out only where making it again gives the same changes of the same current state.
+The file of a saved plan is `irsa_cli.usecases.plans`' business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.written import write
+
+Seen = Mapping[str, str]
+"""A current state: what its parts are called, and a digest of each value. No value can be read of it."""
+
+_PASSED_OVER = frozenset({"resource_version", "managers", "manifest", "similar_namespaces", "cluster", "arn"})
+"""What changes although nothing of interest has, or what the plan's target says already."""
+_DOCUMENTS = frozenset({"trust", "document"})
+_SILENT = frozenset({"state", "role", "account"})
+_WORDS = {
+    "service_account": "ServiceAccount",
+    "provider": "OIDC provider",
+    "attached": "attached policy",
+    "inline": "inline policy",
+    "trust": "trust policy",
+    "tags": "tag",
+    "labels": "label",
+    "annotations": "annotation",
+    "audiences": "audience",
+    "thumbprints": "thumbprint",
+    "max_session_duration": "maximum session duration",
+    "own": "role",
+    "used": "role",
+    "others": "role",
+    "policies": "policy",
+    "versions": "version",
+    "uid": "uid (it was deleted and made again)",
+    "role_id": "id (it was deleted and made again)",
+}
+THERE = "is there"
+
+
+def seen_of(*parts: Any) -> Seen:
+    """A current state in brief: of values of `irsa_cli.core.binding`, or any other dataclass."""
+    found: dict[str, str] = {}
+    for number, part in enumerate(parts, 1):
+        # Of several the number tells which: what is there of one is not what is there of another.
+        about = f"{number}: " if sum(type(one) is type(part) for one in parts) > 1 else ""
+        found.update({f"{about}{name}": value for name, value in _leaves(part, ())})
+    return dict(sorted(found.items()))
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if value is None or value == "":
+        return
+    if is_dataclass(value) and not isinstance(value, type):
+        if path:
+            yield _name(path), THERE
+        for item in fields(value):
+            if item.name not in _PASSED_OVER:
+                yield from _leaves(getattr(value, item.name), (*path, item.name))
+    elif isinstance(value, Mapping) and not (path and path[-1] in _DOCUMENTS):
+        for key, one in value.items():
+            # A document stands under its name; anything else is a text.
+            yield _name((*path, str(key))), _digest(one)
+    elif isinstance(value, Sequence | frozenset | set) and not isinstance(value, str):
+        for number, one in enumerate(value):
+            if is_dataclass(one):
+                yield from _leaves(one, (*path, str(getattr(one, "name", number))))
+            else:
+                yield _name((*path, str(one))), THERE
+    else:
+        yield _name(path), _digest(value)
+
+
+def _name(path: tuple[str, ...]) -> str:
+    first = [_WORDS.get(part, part.replace("_", " ")) for part in path[:1]]
+    rest = [_WORDS.get(part, part.replace("_", " ") if part.islower() else part) for part in path[1:]]
+    return " ".join(
+        [*first, *(word for word, part in zip(rest, path[1:], strict=True) if part not in _SILENT)]
+    )
+
+
+def _digest(value: Any) -> str:
+    plain = value.value if isinstance(value, Enum) else value
+    text = json.dumps(plain, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class PlannedWork:
+    """One transaction that was planned: for what, its plan, and what was there then.
+
+    `cluster` is an ARN, `command` and `service_account` as in a run's journal.
+    """
+
+    cluster: str
+    command: str
+    service_account: str
+    plan: Plan = field(default_factory=Plan)
+    seen: Seen = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it is about."""
+        return (self.cluster, self.command, self.service_account)
+
+    def differences(self, now: PlannedWork) -> list[str]:
+        """What is not as it was planned, a line each; [] where it is, or where all of it is done by now."""
+        if not len(now.plan):
+            return []
+        return [*_moved(self.seen, now.seen), *_changed(self.plan, now.plan)]
+
+
+def _moved(before: Seen, after: Seen) -> Iterator[str]:
+    for name in sorted({*before, *after}):
+        if name not in after:
+            yield f"{name}: is gone"
+        elif name not in before:
+            yield f"{name}: is there now"
+        elif before[name] != after[name]:
+            yield f"{name}: was changed"
+
+
+def _changed(before: Plan, after: Plan) -> Iterator[str]:
+    old, new = _by_target(before), _by_target(after)
+    for key, change in old.items():
+        if key not in new:
+            yield f"planned, and not to be done any more: {_told(change)}"
+        elif _plain(change) != _plain(new[key]):
+            yield f"planned otherwise: {_told(change)}"
+    for key, change in new.items():
+        if key not in old:
+            yield f"not planned: {_told(change)}"
+    order = [[_key(change) for change in stage] for stage in (*before.stages, *after.stages)]
+    half = len(before.stages)
+    if old.keys() == new.keys() and [*map(sorted, order[:half])] != [*map(sorted, order[half:])]:
+        yield "planned in another order"
+
+
+def _told(change: Change) -> str:
+    return f"{change.action} {change.kind.value} {change.name}"
+
+
+def _key(change: Change) -> tuple[str, tuple[str, ...]]:
+    return (change.kind.value, change.target)
+
+
+def _by_target(plan: Plan) -> dict[tuple[str, tuple[str, ...]], Change]:
+    return {_key(change): change for change in plan}
+
+
+def _plain(change: Change) -> str:
+    """The change without what differs from one reading to the next."""
+    found = write(change)
+    for side in ("before", "after"):
+        if found[side]:
+            found[side] = {key: item for key, item in found[side].items() if key not in _PASSED_OVER}
+    return json.dumps(found, sort_keys=True)
+
+
+def as_planned(planned: Iterable[PlannedWork], now: PlannedWork) -> list[str]:
+    """What is not as planned: the least differences from any of those that are about the same."""
+    if not len(now.plan):
+        return []
+    works = list(planned)
+    same = [item.differences(now) for item in works if item.key == now.key]
+    elsewhere = sorted({item.cluster for item in works} - {now.cluster})
+    if not same and elsewhere and all(item.cluster != now.cluster for item in works):
+        return [f"the cluster is {now.cluster}, planned was {', '.join(elsewhere)}"]
+    return min(same, key=len, default=[f"not planned: {_told(change)}" for change in now.plan])

@@ -1,0 +1,96 @@
+"""Carrying a saved plan out: exactly that, or nothing of it where the world is not what it was planned on.
+
+It is looked at twice: all of it before the first write, and each part again by its own run, which has the
+locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from irsa_cli.aws.iam import NOT_THERE
+from irsa_cli.core.plan.expected import PlannedWork, as_planned
+from irsa_cli.core.results.applied import AppliedList
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
+from irsa_cli.usecases.command.connect import Target, Unexpected, WireLog
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.files.site import Tell
+from irsa_cli.usecases.plans.requests import COMMANDS, Request, asked_by
+from irsa_cli.usecases.plans.saved_plan import SavedPlan
+from irsa_cli.usecases.write import delete_sa
+
+SHOWN = 40
+"""So many differences are told of one transaction at most."""
+AGAIN = "make the plan again, and have it reviewed again"
+
+
+class StalePlan(Refused):
+    """The world is not what a saved plan was made of."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a saved plan says. `thorough`: what it was planned on counts, and not its changes alone."""
+
+    works: Sequence[PlannedWork]
+    made: str
+    thorough: bool = True
+
+    def check(self, now: PlannedWork) -> None:
+        """Raise `StalePlan` where a plan is another one than was saved."""
+        works = self.works if self.thorough else [replace(work, seen=now.seen) for work in self.works]
+        moved = as_planned(works, now)
+        if moved:
+            more = len(moved) - SHOWN
+            raise StalePlan(
+                f"the saved plan is stale: {now.service_account or 'the cluster'} is not as it was",
+                reason=f"since the plan was made ({self.made})",
+                details=[*moved[:SHOWN], *([f"and {more} more"] if more > 0 else [])],
+                next_steps=(AGAIN,),
+            )
+
+
+def apply_plan(
+    plan: SavedPlan, who: Target, settings: Settings, log: WireLog, tell: Tell
+) -> Result | AppliedList:
+    """Carry it out as `who` asks (profile, role, kubeconfig). Where a part is stale, nothing is begun."""
+    command = COMMANDS[plan.command]
+    request = _unconditional(asked_by(plan.request, who))
+    expected = Expectation(plan.works, plan.made)
+    looking = replace(settings, expected=expected, dry_run=True)
+    try:
+        looked = command.run(request, looking, log, lambda item: None)
+    except IrsaError as error:
+        raise (_stale(error, plan) or error) from error
+    items = [looked] if isinstance(looked, Result) else [item.result for item in looked.items]
+    for item in items:
+        if (stale := _stale(item.error, plan)) is not None:
+            item.ended, item.error = Ended.REFUSED, stale
+    if settings.dry_run or not all(item.ended in (Ended.PLANNED, Ended.UNCHANGED) for item in items):
+        return looked
+    # A role that several use changes with each of them: by then their changes alone tell.
+    each = replace(expected, thorough=not command.of_files)
+    return command.run(request, replace(settings, expected=each), log, tell)
+
+
+def _unconditional(request: Request) -> Request:
+    """What a plan takes away may be gone by now: a run that was tried again ends well."""
+    if isinstance(request, delete_sa.Request):
+        return replace(request, ignore_not_found=True)
+    return request
+
+
+def _stale(error: Exception | None, plan: SavedPlan) -> StalePlan | None:
+    """A plan that could be made, and can't be any more; None for what says nothing of the world."""
+    is_moved = isinstance(error, Refused) or (isinstance(error, IrsaError) and error.code == NOT_THERE)
+    if error is None or not is_moved or isinstance(error, StalePlan | Unexpected | ServiceError):
+        return None
+    assert isinstance(error, IrsaError)
+    return StalePlan(
+        f"the saved plan is stale: {error.message}",
+        reason=f"{error.reason}; not so when the plan was made ({plan.made})".removeprefix("; "),
+        details=error.details,
+        next_steps=(AGAIN,),
+    )

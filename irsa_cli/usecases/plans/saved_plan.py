@@ -1,0 +1,232 @@
+"""The file of a saved plan: what was asked for, each transaction, and what it was planned on.
+
+A digest tells a file that was altered by accident, or by somebody who did not care to hide it; who made a
+file it does not tell. Nothing in it is a secret: no credentials, and of what was read only what is to change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from irsa_cli import __version__
+from irsa_cli.core.plan import written
+from irsa_cli.core.plan.changes import Plan
+from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.envelope import API_VERSION, cluster_json
+from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.usecases.plans import requests
+from irsa_cli.usecases.plans.requests import COMMANDS, Request, UnreadableRequest
+
+KIND = "Plan"
+LARGEST = 64 * 2**20
+"""Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
+
+
+@dataclass(frozen=True)
+class PlannedItem:
+    """One line of a plan: a ServiceAccount, or what several build on."""
+
+    name: str
+    cluster: Cluster
+    work: PlannedWork
+    where: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class SavedPlan:
+    """A plan that was saved. `digest` is that of all of it, `made` when (ISO 8601, UTC), `version` irsa's."""
+
+    command: str
+    request: Request
+    items: tuple[PlannedItem, ...]
+    made: str
+    version: str = __version__
+    digest: str = ""
+
+    @property
+    def works(self) -> list[PlannedWork]:
+        """What is planned, transaction by transaction."""
+        return [item.work for item in self.items]
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything is to be done."""
+        return any(len(work.plan) for work in self.works)
+
+    def shown(self) -> AppliedList:
+        """The plan as its dry run has shown it."""
+        return AppliedList([_shown(item) for item in self.items])
+
+    def to_json(self) -> dict[str, Any]:
+        """The file's content."""
+        document = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {"command": self.command, "made": self.made, "version": self.version},
+            "request": requests.written(self.request),
+            "items": [_item_to_json(item) for item in self.items],
+        }
+        return {**document, "digest": digest_of(document)}
+
+
+def digest_of(document: Mapping[str, Any]) -> str:
+    """The digest of a plan's document, whatever the order of its keys."""
+    whole = {key: value for key, value in document.items() if key != "digest"}
+    return "sha256:" + hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def plan_of(command: str, request: Request, done: Result | AppliedList) -> SavedPlan:
+    """What a dry run has planned; raises `IrsaError` for one that is not whole."""
+    found = _items(done)
+    broken = next((item for item in found if item.result.ended not in (Ended.PLANNED, Ended.UNCHANGED)), None)
+    if broken is not None or (isinstance(done, AppliedList) and done.pending):
+        raise IrsaError(
+            "no plan was saved", reason="the dry run did not come to its end: a part of it failed"
+        )
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    plan = SavedPlan(command, request, tuple(map(_planned, found)), now)
+    return parse(json.dumps(plan.to_json()), "the plan")
+
+
+def _items(done: Result | AppliedList) -> list[Item]:
+    if isinstance(done, AppliedList):
+        return done.items
+    name = done.planned.service_account if done.planned else ""
+    return [Item(done.cluster.name if done.cluster else "", name, done)]
+
+
+def _planned(item: Item) -> PlannedItem:
+    cluster = item.result.cluster
+    assert cluster is not None, "a dry run that came to its end knows its cluster"
+    work = item.result.planned or PlannedWork(cluster.arn, "", item.name)
+    return PlannedItem(item.name, cluster, work, item.where, item.place)
+
+
+def _shown(item: PlannedItem) -> Item:
+    changes = [ChangeResult(change, "planned") for change in item.work.plan]
+    ended = Ended.PLANNED if changes else Ended.UNCHANGED
+    result = Result(ended, cluster=item.cluster, changes=changes, planned=item.work)
+    return Item(item.cluster.name, item.name, result, item.where, item.place)
+
+
+def _item_to_json(item: PlannedItem) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "cluster": cluster_json(item.cluster),
+        "where": item.where,
+        "place": item.place,
+        "command": item.work.command,
+        "serviceAccount": item.work.service_account,
+        "stages": [[written.write(change) for change in stage] for stage in item.work.plan.stages],
+        "seen": dict(item.work.seen),
+    }
+
+
+def save(plan: SavedPlan, path: Path) -> None:
+    """Write the file, for the user only, whole or not at all; raises `OSError`."""
+    new = path.with_name(f".{path.name}.{uuid4().hex}")
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(file, "w", encoding="utf-8") as stream:
+            json.dump(plan.to_json(), stream, indent=1)
+            stream.write("\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise
+
+
+def load(path: Path) -> SavedPlan:
+    """Read a file; raises `InvalidInput` for what is no plan of this version, or was altered."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(file, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise InvalidInput(f"{path} is no file")
+            data = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None
+    if len(data) > LARGEST:
+        raise InvalidInput(f"{path} is too large", reason=f"more than {LARGEST} bytes")
+    try:
+        return parse(data.decode("utf-8"), str(path))
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{path} is no saved plan", reason="it is not UTF-8") from None
+
+
+def parse(text: str, source: str) -> SavedPlan:
+    """A plan from its file's text; raises `InvalidInput`."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidInput(f"{source} is no saved plan", reason="it is not JSON") from None
+    is_plan = isinstance(document, dict) and document.get("kind") == KIND
+    if not is_plan or document.get("apiVersion") != API_VERSION:
+        raise InvalidInput(f"{source} is no saved plan", reason=f"expected {API_VERSION}, kind {KIND}")
+    if document.get("digest") != digest_of(document):
+        raise InvalidInput(f"{source} was altered", reason="its digest is not that of what it says")
+    try:
+        return _read(document)
+    except (
+        UnreadableRequest,
+        written.UnreadableChange,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+    ) as error:
+        made = document.get("metadata")
+        version = made.get("version", "?") if isinstance(made, dict) else "?"
+        raise InvalidInput(
+            f"{source} is no plan that this version of irsa reads",
+            reason=f"it was made by irsa {version}, this is {__version__}: {error}",
+        ) from None
+
+
+def _read(document: Mapping[str, Any]) -> SavedPlan:
+    about = document["metadata"]
+    command = about["command"]
+    if command not in COMMANDS:
+        raise UnreadableRequest(f"the command {command!r}")
+    items = tuple(_read_item(item) for item in document["items"])
+    request = requests.read(command, document["request"])
+    texts = (about["made"], about["version"], document["digest"])
+    _check_texts(texts)
+    return SavedPlan(command, request, items, *texts)
+
+
+def _read_item(data: Mapping[str, Any]) -> PlannedItem:
+    found = data["cluster"]
+    partition = found["arn"].split(":")[1]
+    keys = ("name", "arn", "region", "account", "issuer")
+    _check_texts([*(found[key] for key in keys), data["name"], data["where"], data["place"]])
+    _check_texts([data["command"], data["serviceAccount"], *data["seen"], *data["seen"].values()])
+    cluster = Cluster(
+        found["name"], found["arn"], found["region"], partition, found["account"], found["issuer"]
+    )
+    plan = Plan(tuple(tuple(written.read(change) for change in stage) for stage in data["stages"]))
+    work = PlannedWork(found["arn"], data["command"], data["serviceAccount"], plan, data["seen"])
+    return PlannedItem(data["name"], cluster, work, data["where"], data["place"])
+
+
+def _check_texts(values: Iterable[Any]) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"{value!r} is no text")

@@ -1,0 +1,118 @@
+"""Whether a plan is the one that was saved: what moved of what it was made of is seen, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, PolicyVersions
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.expected import PlannedWork, as_planned, seen_of
+from irsa_cli.core.plan.states import Present, ProviderState, RoleState
+from tests.unit.plan import strategies as some
+
+ROLES = st.builds(
+    CurrentRole,
+    state=some.STATES_OF_ROLES,
+    attached=st.frozensets(st.sampled_from(["arn:a", "arn:b", "arn:c"])),
+    inline=st.dictionaries(some.labels, some.documents, max_size=2),
+    role_id=st.sampled_from(["AROA1", "AROA2"]),
+)
+ACCOUNTS = st.builds(
+    CurrentServiceAccount,
+    uid=some.labels,
+    resource_version=some.labels,
+    annotations=some.string_maps,
+    labels=some.string_maps,
+)
+PROVIDERS = st.builds(
+    ProviderState, url=some.issuers, audiences=st.lists(some.audiences, unique=True), tags=some.string_maps
+)
+CURRENT = st.builds(
+    CurrentState,
+    provider=st.none() | PROVIDERS,
+    role=st.none() | ROLES,
+    service_account=st.none() | ACCOUNTS,
+    namespace_exists=st.booleans(),
+    policies=st.builds(
+        PolicyVersions, st.dictionaries(some.labels, st.sampled_from(["v1", "v2"]), max_size=2)
+    ),
+)
+PLAN = Plan.of([Change(Kind.ATTACHMENT, ("role", "arn:x"), None, Present())])
+
+
+def work(current: CurrentState, plan: Plan = PLAN) -> PlannedWork:
+    return PlannedWork("arn:cluster", "apply", "n/a", plan, seen_of(current))
+
+
+def plain(value: Any) -> Any:
+    """A current state without what changes though nothing of interest has."""
+    if isinstance(value, CurrentState):
+        parts = {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+        return {key: part for key, part in parts.items() if key != "similar_namespaces"}
+    if isinstance(value, CurrentServiceAccount):
+        return (value.uid, dict(value.annotations), dict(value.labels))
+    if isinstance(value, CurrentRole):
+        return (value.state, value.attached, dict(value.inline), value.role_id)
+    if isinstance(value, ProviderState):
+        return (value.url, sorted(value.audiences), value.tags)
+    return value
+
+
+@given(CURRENT, CURRENT)
+def test_what_is_not_as_it_was_is_seen(before: CurrentState, after: CurrentState) -> None:
+    moved = as_planned([work(before)], work(after))
+    assert bool(moved) == (plain(before) != plain(after)), moved
+
+
+@given(CURRENT, some.labels)
+def test_another_version_of_an_object_alone_is_nothing(current: CurrentState, version: str) -> None:
+    account = current.service_account
+    assume(account is not None)
+    assert account is not None
+    touched = replace(current, service_account=replace(account, resource_version=version))
+    assert as_planned([work(current)], work(touched)) == []
+
+
+@given(CURRENT)
+def test_no_value_can_be_read_of_what_was_seen(current: CurrentState) -> None:
+    secret = "s3cr3t-value"
+    account = CurrentServiceAccount("u", "1", {"key": secret}, {"label": secret})
+    seen = seen_of(replace(current, service_account=account))
+    assert secret not in str(seen)
+
+
+@given(some.plans(), some.plans())
+def test_other_changes_are_seen(before: Plan, after: Plan) -> None:
+    current = CurrentState(None, None, None)
+    moved = as_planned([work(current, before)], work(current, after))
+    if not len(after) or before == after:
+        assert moved == []
+    elif {(change.kind, change.target) for change in before} != {
+        (change.kind, change.target) for change in after
+    }:
+        assert moved
+
+
+def test_what_moved_is_called_by_its_name() -> None:
+    state = RoleState("/", {"Statement": []}, tags={"team": "a"})
+    before = CurrentState(None, CurrentRole(state, frozenset({"arn:x"}), role_id="A"), None)
+    other = replace(state, tags={"team": "b"}, trust={"Statement": [1]}, permissions_boundary="arn:b")
+    after = CurrentState(None, CurrentRole(other, frozenset({"arn:y"}), role_id="B"), None)
+    assert as_planned([work(before)], work(after)) == [
+        "role attached policy arn:x: is gone",
+        "role attached policy arn:y: is there now",
+        "role id (it was deleted and made again): was changed",
+        "role permissions boundary: is there now",
+        "role tag team: was changed",
+        "role trust policy: was changed",
+    ]
+
+
+def test_another_cluster_of_the_same_name_is_named() -> None:
+    current = CurrentState(None, None, None)
+    now = replace(work(current), cluster="arn:other")
+    assert as_planned([work(current)], now) == ["the cluster is arn:other, planned was arn:cluster"]

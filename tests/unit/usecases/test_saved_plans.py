@@ -1,0 +1,215 @@
+"""Saved plans as files: what is written is what is read, and what is none is told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa_cli.core.binding.boundaries import BoundaryRules
+from irsa_cli.core.binding.spec import BindingSpec, Options
+from irsa_cli.core.binding.update_request import Update
+from irsa_cli.core.config import Selection, parse
+from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.wellknown import WellKnown
+from irsa_cli.usecases.command.connect import Target
+from irsa_cli.usecases.files import delete_files
+from irsa_cli.usecases.files.request import Request as ApplyRequest
+from irsa_cli.usecases.plans import requests
+from irsa_cli.usecases.plans.saved_plan import (
+    PlannedItem,
+    SavedPlan,
+    digest_of,
+    load,
+    save,
+)
+from irsa_cli.usecases.plans.saved_plan import (
+    parse as parse_plan,
+)
+from irsa_cli.usecases.write import adopt, associate_oidc, create_sa, delete_sa, disassociate_oidc, update_sa
+from tests.unit.config.test_config_properties import entry
+from tests.unit.plan import strategies as some
+
+WHO = Target(
+    "prod",
+    "eu-west-1",
+    profile="secret-profile",
+    assume_role="arn:aws:iam::111122223333:role/secret",
+    kubeconfig="/home/secret",
+    context="secret",
+    expect_account="111122223333",
+)
+PLAIN = Target("prod", "eu-west-1")
+REQUESTS: dict[str, tuple[Any, Any]] = {
+    "create-sa": (
+        create_sa.Request(
+            WHO,
+            BindingSpec(
+                "backend",
+                "app",
+                labels={"a": "b"},
+                policies=("arn:aws:iam::aws:policy/A",),
+                well_known=(WellKnown("externalDNS", {"zones": ("Z1", "Z2")}),),
+                inline={"x": {"Statement": [{"Effect": "Allow", "Condition": {"Bool": {"a": [True]}}}]}},
+                conditions={"StringLike": {"aws:PrincipalTag/a": ["b"]}},
+                sts_regional_endpoints=False,
+                token_expiration=600,
+            ),
+            Options(associate=True, gated=True),
+            BoundaryRules("arn:aws:iam::aws:policy/B", "x", may_remove=True),
+        ),
+        PLAIN,
+    ),
+    "update-sa": (
+        update_sa.Request(
+            WHO,
+            "backend",
+            "app",
+            Update(
+                policies=(),
+                inline={"x": None, "y": {"Statement": []}},
+                tags={"a": None, "b": ""},
+                boundary="",
+                sts_regional_endpoints=True,
+            ),
+        ),
+        PLAIN,
+    ),
+    "delete-sa": (
+        delete_sa.Request(WHO, "backend", "app", extent=delete_sa.Extent.BINDING, force=True),
+        PLAIN,
+    ),
+    "adopt": (adopt.Request(WHO, "backend", "app", "role"), PLAIN),
+    "associate-oidc": (associate_oidc.Request(WHO, ("a", "b"), ("00",), {"k": "v"}), PLAIN),
+    "disassociate-oidc": (disassociate_oidc.Request(WHO, force=True), PLAIN),
+    "delete": (delete_files.Request((), WHO, Selection(("a/*",), ()), 3, force=True), PLAIN),
+}
+CLUSTER = Cluster(
+    "prod",
+    "arn:aws:eks:eu-west-1:111122223333:cluster/prod",
+    "eu-west-1",
+    "aws",
+    "111122223333",
+    "https://oidc.eks.eu-west-1.amazonaws.com/id/A",
+)
+
+
+def again(command: str, request: Any) -> Any:
+    return requests.read(command, json.loads(json.dumps(requests.written(request))))
+
+
+def test_each_command_has_an_example() -> None:
+    assert {*REQUESTS, "apply"} == set(requests.COMMANDS)
+
+
+@pytest.mark.parametrize("command", REQUESTS)
+def test_a_request_is_read_as_it_was_but_for_who_asked(command: str) -> None:
+    request, _ = REQUESTS[command]
+    found = again(command, request)
+    assert "secret" not in json.dumps(requests.written(request))
+    assert found.target == PLAIN
+    for item in fields(request):
+        if item.name != "target":
+            assert getattr(found, item.name) == getattr(request, item.name), item.name
+    assert requests.asked_by(found, WHO) == request
+
+
+@settings(deadline=None)
+@given(st.lists(entry, max_size=1), st.booleans())
+def test_the_request_of_files_is_read_as_it_was(entries: list[dict[str, Any]], prune: bool) -> None:
+    document = {"apiVersion": "irsa/v1", "kind": "Bindings", "serviceAccounts": entries}
+    request = ApplyRequest(tuple(parse(json.dumps(document), "f.yaml")), PLAIN, prune=prune, boundary="x")
+    assert again("apply", request) == request
+
+
+@given(st.lists(some.plans(), min_size=1, max_size=3))
+def test_a_plan_is_read_as_it_was(plans: list[Any]) -> None:
+    items = tuple(
+        PlannedItem(
+            f"n/{number}", CLUSTER, PlannedWork(CLUSTER.arn, "apply", f"n/{number}", plan, {"a": "b"}), "f:1"
+        )
+        for number, plan in enumerate(plans)
+    )
+    plan = SavedPlan("adopt", adopt.Request(PLAIN, "n", "x"), items, "2026-11-26T00:00:00Z")
+    text = json.dumps(plan.to_json())
+    found = parse_plan(text, "f")
+    assert (found.items, found.request, found.made) == (plan.items, plan.request, plan.made)
+    assert found.digest == digest_of(json.loads(text))
+
+
+def plan_text() -> dict[str, Any]:
+    plan = SavedPlan("adopt", adopt.Request(PLAIN, "n", "x"), (), "2026-11-26T00:00:00Z")
+    return plan.to_json()
+
+
+def signed(document: dict[str, Any]) -> str:
+    return json.dumps({**document, "digest": digest_of(document)})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"request": {"namespace": "n", "name": "x"}},
+        {"request": {"target": {"cluster": 1}, "namespace": "n"}},
+        {"request": {"target": {"cluster": "c", "profile": "p"}, "namespace": "n"}},
+        {"request": {"target": {"cluster": "c"}, "newer": True}},
+        {"request": None},
+        {"items": [{}]},
+        {"items": None},
+        {"metadata": {}},
+        {"metadata": {"command": "exec", "made": "", "version": "9"}},
+        {"metadata": {"command": ["adopt"], "made": "", "version": "9"}},
+        {"kind": "Other"},
+        {"apiVersion": "irsa/v9"},
+    ],
+)
+def test_what_this_version_does_not_read_is_told(change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        parse_plan(signed({**plan_text(), **change}), "plan.json")
+
+
+@given(st.text() | st.from_type(int).map(str) | st.just("[" * 100_000))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        parse_plan(text, "plan.json")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one)
+    )
+)
+def test_any_request_is_read_or_refused(data: Any) -> None:
+    for command in requests.COMMANDS:
+        with pytest.raises(InvalidInput):
+            parse_plan(
+                signed(
+                    {
+                        **plan_text(),
+                        "metadata": {"command": command, "made": "", "version": ""},
+                        "request": data,
+                    }
+                ),
+                "f",
+            )
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    plan = SavedPlan("adopt", adopt.Request(PLAIN, "n", "x"), (), "2026-11-26T00:00:00Z")
+    path = tmp_path / "plan.json"
+    path.write_text("before")
+    save(plan, path)
+    assert load(path).request == plan.request
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [item.name for item in tmp_path.iterdir()] == ["plan.json"]
+    with pytest.raises(OSError, match="none"):
+        save(plan, tmp_path / "none" / "plan.json")
+    with pytest.raises(InvalidInput):
+        load(tmp_path)
