@@ -98,12 +98,13 @@ def command(**options: Any) -> int:
     def shown() -> None:
         if isinstance(outcome, Result):
             show(outcome, speaking.output, quiet=speaking.quiet, verbose=True)
-            plan_saver(options, "adopt", request)(outcome)
         else:
             _show_all(outcome, speaking.output, quiet=speaking.quiet)
 
     with showing(outcome.exit_code, only_shows=settings.dry_run):
         deliver(outcome, speaking, shown)
+        if isinstance(outcome, Result):
+            plan_saver(options, "adopt", request)(outcome)
     return outcome.exit_code
 
 

@@ -5,6 +5,7 @@ What an option means is said where it is defined. Imported for `irsa --help`, so
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -91,7 +92,21 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
 _HEADING = {name: heading for heading, names in _HEADINGS.items() for name in names}
 
 
-class HelpedCommand(click.Command):
+class AsCalled(click.Command):
+    """A command whose examples call irsa as it was called: `kubectl irsa`, where it is kubectl's plugin."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
+        epilog, name = self.epilog, ctx.find_root().info_name or "irsa"
+        if epilog and name != "irsa":
+            self.epilog = re.sub(r"(?m)(?<![\w./-])irsa(?= [a-z-])", name, epilog)
+        try:
+            super().format_epilog(ctx, formatter)
+        finally:
+            self.epilog = epilog
+
+
+class HelpedCommand(AsCalled):
     """A command whose options stand under headings in its help, and have defaults in the project's file."""
 
     def make_context(
@@ -139,7 +154,7 @@ def _wrong_project(error: Exception, context: click.Context | None) -> Exception
     return click.UsageError("\n  ".join((str(error), *error.details)), context)
 
 
-class HelpedGroup(click.Group):
+class HelpedGroup(AsCalled, click.Group):
     """A group whose commands lay out their help as `HelpedCommand`, and that knows what was meant."""
 
     command_class = HelpedCommand
@@ -163,3 +178,8 @@ def alike(text: str, names: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(text, list(names), n=2, cutoff=0.7)
     return f"Did you mean {' or '.join(near)}?" if near else ""
+
+
+def command_of(context: click.Context) -> str:
+    """The command, as its user called it, without `irsa` (or `kubectl irsa`)."""
+    return context.command_path.removeprefix(context.find_root().command_path).strip()

@@ -17,7 +17,7 @@ from click.core import ParameterSource
 
 from irsa_cli import __version__
 from irsa_cli.cli.environment import name_variables
-from irsa_cli.cli.helping import HelpedGroup
+from irsa_cli.cli.helping import HelpedGroup, command_of
 from irsa_cli.cli.unshown import Unshown
 
 # name -> (module, the first line of its help). The text stands here, too, so that `irsa --help`
@@ -132,15 +132,18 @@ def irsa() -> None:
     """
 
 
-def run(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code. No traceback reaches the user."""
+def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
+    """Run the command line; returns the exit code. No traceback reaches the user.
+
+    `program` is what usage texts call it.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         # Texts of others may have characters that the stream has not: that is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = irsa.main(arguments, prog_name="irsa", standalone_mode=False)
+        code = irsa.main(arguments, prog_name=program, standalone_mode=False)
         click.echo(nl=False)  # Flushes, where there is a stream.
     except click.exceptions.Exit as ended:
         return ended.exit_code
@@ -197,7 +200,7 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
     for line in lines[1:]:
         say(without_secrets(f"  {line}"), err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
-    command = "" if context is None else context.command_path.partition(" ")[2]
+    command = "" if context is None else command_of(context)
     _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
 
 

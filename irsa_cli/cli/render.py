@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from irsa_cli.cli.helping import command_of
 from irsa_cli.cli.outputs import REPORTS, in_other_form
 from irsa_cli.cli.plan_text import plan_lines
 from irsa_cli.cli.screen import is_unicode
@@ -62,7 +63,7 @@ def document_text(envelope: Envelope, output: str, command: str | None = None) -
 def running() -> str:
     """The command that runs, as its user called it, without `irsa`; '' where none does."""
     context = click.get_current_context(silent=True)
-    return "" if context is None else context.command_path.partition(" ")[2]
+    return "" if context is None else command_of(context)
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:

@@ -361,6 +361,13 @@ def _bind(sandbox: Sandbox, role: str, subject: dict[str, str], name: str) -> No
         made(admin.create(f"{path}/rolebindings", body))
 
 
+def _role_by_terraform(sandbox: Sandbox) -> dict[str, str]:
+    """A role `backend-app` that admits backend/app, as Terraform makes it."""
+    trust = trust_of(associate(sandbox), "backend", "app")
+    iam(sandbox).create_role(RoleName="backend-app", AssumeRolePolicyDocument=json.dumps(trust))
+    return {}
+
+
 STAGES: Mapping[str, Stage] = {
     "docs/how-to/adopt.md": _of_a_stack,
     "docs/how-to/audit.md": _account_to_audit,
@@ -370,4 +377,5 @@ STAGES: Mapping[str, Stage] = {
     "docs/how-to/permissions.md": _limited_caller,
     "docs/how-to/recover.md": _rollback_fails,
     "docs/how-to/see.md": _bindings_of_others,
+    "docs/how-to/terraform.md": _role_by_terraform,
 }

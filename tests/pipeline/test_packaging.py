@@ -1,0 +1,128 @@
+"""What is installed, and by what: the lock file, the plugin of kubectl, the action's own installation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from importlib.metadata import distribution, entry_points, requires
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+
+from irsa_cli import __version__
+from tests.pipeline.conftest import MakeJob
+from tests.pipeline.tools import ROOT, ran
+
+LOCKED = re.compile(
+    r"^([\w.-]+)==(\S+)(?: ; (.+?))? \\$\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE
+)
+
+
+def locked(path: Path) -> dict[NormalizedName, str]:
+    """The packages of a lock file, each with its version; every one has hashes."""
+    text = path.read_text("utf-8")
+    found = {canonicalize_name(name): version for name, version, _, _ in LOCKED.findall(text)}
+    named = re.findall(r"^([\w.-]+)==", text, re.MULTILINE)
+    assert {canonicalize_name(name) for name in named} == set(found)
+    return found
+
+
+def test_the_lock_file_has_all_that_irsa_needs() -> None:
+    """Directly and through others, and nothing that a wheel of irsa is not built by."""
+    there, asked, wanted = locked(ROOT / "requirements.lock"), ["irsa-cli"], set[str]()
+    while asked:
+        for text in requires(asked.pop()) or ():
+            requirement = Requirement(text)
+            name = canonicalize_name(requirement.name)
+            if name in wanted or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+                continue
+            wanted.add(name)
+            asked.append(name)
+    assert wanted <= set(there), "run tools/release/lock.sh"
+
+
+def test_the_lock_file_has_the_versions_that_tests_run_with() -> None:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").split()
+    split = (line.partition("==") for line in lines)
+    pinned: dict[str, str] = {canonicalize_name(name): version for name, _, version in split}
+    for path in (ROOT / "requirements.lock", ROOT / "tools" / "release" / "requirements.lock"):
+        found = {(name, version) for name, version in locked(path).items() if name in pinned}
+        assert found <= set(pinned.items())
+
+
+def test_no_lock_file_names_where_packages_are_from() -> None:
+    for path in (ROOT / "requirements.lock", ROOT / "tools" / "release" / "requirements.lock"):
+        assert "://" not in path.read_text("utf-8")
+
+
+def test_both_commands_are_installed() -> None:
+    found = {point.name: point.value for point in entry_points(group="console_scripts") if point.dist}
+    assert found["irsa"] == "irsa_cli.__main__:main"
+    assert found["kubectl-irsa"] == "irsa_cli.__main__:kubectl"
+    assert distribution("irsa-cli").version == __version__
+
+
+def plugin(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the plugin as kubectl does."""
+    program = Path(sys.executable).parent / "kubectl-irsa"
+    return subprocess.run([str(program), *arguments], capture_output=True, check=False, encoding="utf-8")
+
+
+def test_the_plugin_calls_itself_as_it_is_called() -> None:
+    shown = plugin("help", "create-sa").stdout
+    assert shown.startswith("Usage: kubectl irsa create-sa ")
+    examples = shown.partition("Examples:")[2]
+    assert "kubectl irsa create-sa s3-reader" in examples
+    assert not re.search(r"(?<!kubectl )\birsa create-sa", examples)
+    wrong = plugin("create-sa", "--nothing", "-o", "json")
+    assert wrong.returncode == 2
+    assert "Try 'kubectl irsa create-sa -h'" in wrong.stderr
+    assert json.loads(wrong.stdout)["metadata"]["command"] == "create-sa"
+
+
+def test_the_plugin_for_krew(tmp_path: Path) -> None:
+    """Its manifest is one by krew's own check, and names the archive; two archives are the same."""
+    wheel = tmp_path / "irsa_cli-1.2.3-py3-none-any.whl"
+    wheel.write_bytes(b"a wheel")
+    script = ROOT / "tools" / "release" / "krew.py"
+    texts = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        command = [sys.executable, str(script), "v1.2.3", "acme/irsa", str(wheel), str(folder)]
+        subprocess.run(command, check=True)
+        texts.append((folder / "irsa.yaml").read_bytes() + (folder / "kubectl-irsa.tar.gz").read_bytes())
+    assert texts[0] == texts[1]
+    manifest = tmp_path / "first" / "irsa.yaml"
+    ran("validate-krew-manifest", "-skip-install", "-manifest", str(manifest))
+    (platform,) = yaml.safe_load(manifest.read_text("utf-8"))["spec"]["platforms"]
+    data = (tmp_path / "first" / "kubectl-irsa.tar.gz").read_bytes()
+    assert platform["sha256"] == hashlib.sha256(data).hexdigest()
+    with tarfile.open(tmp_path / "first" / "kubectl-irsa.tar.gz") as tar:
+        modes = {entry.name: entry.mode for entry in tar}
+    assert modes[platform["bin"]] == 0o755
+    assert {wheel.name, "requirements.lock", "VERSION"} <= set(modes)
+
+
+def test_the_action_installs_irsa_by_the_hashes_of_its_own_checkout(job: MakeJob) -> None:
+    """For real, once; no credentials are there meanwhile, and a second use in the job finds it."""
+    mine = job()
+    # The sandbox's proxy leads nowhere else; the machine's own settings lead to packages.
+    own = {
+        name: value for name, value in mine.env.items() if name.startswith(("GITHUB_", "RUNNER_", "TEST_"))
+    }
+    mine.env = {**os.environ, **own}
+    used = mine.use(command="history", version=__version__)
+    assert not used.failed, used.log
+    program = used.step("Install irsa").outputs["program"]
+    assert Path(program).is_relative_to(mine.temp)
+    assert mine.env["PATH"].split(os.pathsep)[0] == str(Path(program).parent)
+    again = mine.use(command="history")
+    assert again.step("Install irsa").outputs["program"] == program

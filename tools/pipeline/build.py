@@ -1,0 +1,60 @@
+"""Build what the tests of pipelines are checked by: actionlint, kustomize, validate-krew-manifest.
+
+    python tools/pipeline/build.py
+
+The versions are those in go.mod, next to this file, and go.sum has their checksums; nothing is downloaded but Go
+modules. What is up to date is not built again. Standard library only.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BIN = HERE / "bin"
+PACKAGES = {
+    "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
+    "kustomize": "sigs.k8s.io/kustomize/kustomize/v5",
+    "validate-krew-manifest": "sigs.k8s.io/krew/cmd/validate-krew-manifest",
+}
+
+
+def stamp() -> str:
+    """A digest of what the programs are built from."""
+    return hashlib.sha256((HERE / "go.mod").read_bytes() + (HERE / "go.sum").read_bytes()).hexdigest()
+
+
+def built(name: str) -> Path | None:
+    """The program, where it is there and of the present versions."""
+    note = BIN / f"{name}.stamp"
+    whole = os.access(BIN / name, os.X_OK) and note.exists() and note.read_text() == stamp()
+    return BIN / name if whole else None
+
+
+def main() -> int:
+    """Build what is missing: 0 when all is there, else 1."""
+    go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
+    for name, package in PACKAGES.items():
+        if built(name):
+            continue
+        if go is None:
+            print("pipeline: no Go toolchain found: install Go 1.26 (https://go.dev/dl/)", file=sys.stderr)
+            return 1
+        print(f"pipeline: building {name}", file=sys.stderr, flush=True)
+        BIN.mkdir(exist_ok=True)
+        unfinished = BIN / f"{name}.new"
+        command = [go, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(unfinished), package]
+        # Without cgo the result does not depend on the C library here.
+        environment = {**os.environ, "CGO_ENABLED": "0"}
+        if subprocess.run(command, cwd=HERE, env=environment, check=False).returncode:
+            return 1
+        unfinished.replace(BIN / name)
+        (BIN / f"{name}.stamp").write_text(stamp())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
