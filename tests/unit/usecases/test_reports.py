@@ -165,3 +165,19 @@ def test_a_length_is_kept(play: Play, length: int) -> None:
     found = play.irsa("diff", "-f", path, "-o", "markdown", "--max-length", str(length), code=None).out
     assert len(found) <= length + 1
     assert all(f"backend/app-{number}" in found for number in range(60))
+
+
+def test_a_saved_plan_is_shown_and_applied_with_reports(
+    play: Play, files: dict[str, Path], tmp_path: Path
+) -> None:
+    path, plan = play.file(FILE), str(tmp_path / "plan.json")
+    made = play.irsa("diff", "-f", path, "--out", plan, "-o", "markdown", code=6).out
+    shown = play.irsa("show", plan, "-o", "markdown", *flags(files)).out
+    assert made.splitlines()[4:] == shown.splitlines()[4:]
+    assert outputs(files["output-file"])["changed"] == "true"
+    applied = play.irsa("apply", plan, "-o", "markdown", *flags(files))
+    assert applied.out.startswith("## ✅ irsa apply: ")
+    assert outputs(files["output-file"])["outcome"] == "committed"
+    again = play.irsa("apply", plan, "-o", "markdown", *flags(files))
+    assert again.out.startswith("## ✅ irsa apply: ")
+    assert outputs(files["output-file"])["changed"] == "false"
