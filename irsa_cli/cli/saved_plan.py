@@ -43,7 +43,7 @@ def plan_saver(options: dict[str, Any], command: str, request: Request) -> Save:
         except OSError as error:
             why = OSError(error.errno, f"the plan can't be saved: {error.strerror}", str(out))
             raise Unshown(1) from why  # Whoever goes on with the file is to know.
-        if not options.get("quiet"):
+        if not click.get_current_context().params.get("quiet"):
             say(
                 f"Plan saved, {plan.digest}; to carry out exactly this: irsa apply {shlex.quote(out)}",
                 err=True,

@@ -1,6 +1,6 @@
 """Who has changed what a plan changes back, as CloudTrail tells it.
 
-Reading that is `irsa_cli.aws.trail`'s business.
+Reading that is `irsa_cli.aws.diagnosis`'s business.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.traits import Service
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,5 @@ class Changed:
 
 def objects_of(changes: Iterable[Change]) -> list[str]:
     """The roles and providers of IAM that a plan changes, as CloudTrail calls them, each once."""
-    found: list[str] = []
-    for change in changes:
-        kind, target = change.object
-        if kind in (Kind.ROLE, Kind.PROVIDER):
-            found.append(target[0])
-    return list(dict.fromkeys(found))
+    in_iam = (change for change in changes if change.kind.traits.service is Service.IAM)
+    return list(dict.fromkeys(change.object[1][0] for change in in_iam))

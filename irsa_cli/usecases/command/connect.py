@@ -43,9 +43,9 @@ class Target:
     context: str | None = None
     issuer_url: str | None = None
     account: str | None = None
-    expect_account: str = ""
+    expect_account: str = field(default="", compare=False)
     """The account that the cluster has to be in; '' for any."""
-    expect_clusters: tuple[str, ...] = ()
+    expect_clusters: tuple[str, ...] = field(default=(), compare=False)
     """The ARNs of the clusters of which it has to be one; none for any."""
     tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
     """Is told in which other region the cluster was found; None where it is not looked for in others."""

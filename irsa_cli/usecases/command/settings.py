@@ -122,6 +122,11 @@ class Settings:
             raise NotConfirmed("nothing is deleted", reason="it was not confirmed")
 
     @property
+    def is_rehearsal(self) -> bool:
+        """Whether it is only looked what is in the way of a saved plan, before the first write."""
+        return self.expected is not None and self.dry_run
+
+    @property
     def seconds(self) -> float:
         """Seconds since the command started, without those in which somebody thought about a question."""
         thought = sum(ended - began for began, ended in tuple(self.thought) if began >= self.started)

@@ -58,7 +58,7 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     with stoppable(group, settings.note), ExitStack() as taking:
         for site in sites:
             if pace.is_over:
-                done.pending += site.not_begun()
+                done.pending += site.not_begun(site.place.bindings)
                 continue
             grouped = replace(settings, group=group)
             locks = taking.enter_context(Locks.of(site.connection, grouped, Command.APPLY))

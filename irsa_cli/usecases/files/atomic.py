@@ -49,7 +49,7 @@ def apply_at_once(site: Site, desired_states: list[DesiredState]) -> Result:
 
 def _attempt(site: Site, desired_states: list[DesiredState], *, again: bool) -> Result:
     # What was in the way the first time may be what a list did not show.
-    with Snapshot(site.connection, one_by_one=again or site.settings.expected is not None) as snapshot:
+    with Snapshot(site.connection, one_by_one=again or site.settings.is_rehearsal) as snapshot:
         desired_states[:] = [_meant(found) for found in site.desired_states(snapshot)]
         ground = snapshot.lay_ground(desired_states, associate=site.place.with_oidc)
         with ThreadPoolExecutor(WORKERS) as pool:
@@ -77,7 +77,7 @@ def _attempt(site: Site, desired_states: list[DesiredState], *, again: bool) -> 
     gated = [desired for desired in desired_states if desired.gated and len(plan)]
     asked = site.asked if gated else None
     gate = _gate(site, gated, plan, proof) if gated else None
-    result = site.make(plan, gate, counted_on=ground.there, seen=[current for _, current in looked])
+    result = site.make(plan, gate, ground.there, seen=[current for _, current in looked])
     result.facts, result.verification = facts, proof or None
     result.warnings = warnings if result.error is None else ()
     if result.ended is Ended.UNCHANGED:

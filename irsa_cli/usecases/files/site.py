@@ -132,9 +132,7 @@ class Site:
             done.items.append(item)
             tell(item)
 
-        # What a saved plan finds in its way is to be found before the first write.
-        thorough = self.settings.expected is not None and self.settings.dry_run
-        with Snapshot(self.connection, one_by_one=thorough) as snapshot:
+        with Snapshot(self.connection, one_by_one=self.settings.is_rehearsal) as snapshot:
             desired_states, broken = self._desired_states(snapshot)
             ground = snapshot.lay_ground(
                 [desired for _, desired in desired_states], associate=self.place.with_oidc
@@ -147,7 +145,7 @@ class Site:
                 note(item)
             laid = self._lay(ground, note)
             if not laid.ready:
-                done.pending += self._not_begun(binding for binding, _ in desired_states)
+                done.pending += self.not_begun(binding for binding, _ in desired_states)
                 return
             try:
                 self._build(desired_states, laid, snapshot, pace, note)
@@ -160,7 +158,7 @@ class Site:
             if len(true) == len(desired_states):
                 self.settle([ALL], true, tell=not self.request.prune)
             begun = {item.name for item in self._here(done)}
-            done.pending += self._not_begun(
+            done.pending += self.not_begun(
                 binding for binding, _ in desired_states if str(binding) not in begun
             )
 
@@ -305,11 +303,8 @@ class Site:
         arn = self.connection.cluster.arn
         return [item for item in done.items if item.result.cluster and item.result.cluster.arn == arn]
 
-    def not_begun(self) -> list[NotBegun]:
-        """All entries, of none of which anything was done."""
-        return self._not_begun(self.place.bindings)
-
-    def _not_begun(self, bindings: Iterable[Binding]) -> list[NotBegun]:
+    def not_begun(self, bindings: Iterable[Binding]) -> list[NotBegun]:
+        """Entries of which nothing was done."""
         return [NotBegun(self.connection.cluster, str(binding), self.name) for binding in bindings]
 
     def _context(self, binding: object) -> RunContext:
@@ -365,11 +360,7 @@ class Site:
         return self.place.with_oidc and change.kind is Kind.PROVIDER
 
     def make(
-        self,
-        plan: Plan,
-        gate: Gate | None = None,
-        counted_on: Iterable[Change] = (),
-        seen: Iterable[object] = (),
+        self, plan: Plan, gate: Gate | None, counted_on: Iterable[Change], seen: Iterable[object]
     ) -> Result:
         """Carry a plan for all ServiceAccounts of the files out, or only show it."""
         settings = replace(self.settings, started=time.monotonic())

@@ -43,10 +43,9 @@ class Expectation:
         works = self.works if self.thorough else [replace(work, seen=now.seen) for work in self.works]
         moved = as_planned(works, now)
         if moved:
-            more = len(moved) - SHOWN
+            more, name = len(moved) - SHOWN, now.service_account or "the cluster"
             raise StalePlan(
-                f"the saved plan is stale: {now.service_account or 'the cluster'} is not as it was",
-                reason=f"since the plan was made ({self.made})",
+                f"the saved plan is stale: {name} was changed since {self.made}",
                 details=[*moved[:SHOWN], *([f"and {more} more"] if more > 0 else [])],
                 next_steps=(AGAIN,),
             )
@@ -59,7 +58,8 @@ def apply_plan(
     command = COMMANDS[plan.command]
     request = _unconditional(asked_by(plan.request, who))
     expected = Expectation(plan.works, plan.made)
-    looking = replace(settings, expected=expected, dry_run=True)
+    note = settings.note if settings.dry_run else lambda text: None  # It is said once.
+    looking = replace(settings, expected=expected, dry_run=True, note=note)
     try:
         looked = command.run(request, looking, log, lambda item: None)
     except IrsaError as error:
@@ -90,7 +90,7 @@ def _stale(error: Exception | None, plan: SavedPlan) -> StalePlan | None:
     assert isinstance(error, IrsaError)
     return StalePlan(
         f"the saved plan is stale: {error.message}",
-        reason=f"{error.reason}; not so when the plan was made ({plan.made})".removeprefix("; "),
+        reason=f"{error.reason}; it was not so at {plan.made}".removeprefix("; "),
         details=error.details,
         next_steps=(AGAIN,),
     )

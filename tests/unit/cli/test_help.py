@@ -44,7 +44,7 @@ def _examples(command: click.Command) -> list[list[str]]:
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files that examples name."""
-    for name in ("cluster.yaml", "queue.json", "baseline.json"):
+    for name in ("cluster.yaml", "queue.json", "baseline.json", "plan.json"):
         (tmp_path / name).write_text("{}", encoding="utf-8")
     (tmp_path / "bindings").mkdir()
     (tmp_path / "account").mkdir()

@@ -60,7 +60,7 @@ def test_the_first_lines_say_what_lives_there(path: Path) -> None:
 def test_tests_are_in_a_room_of_the_same_name(layer: str) -> None:
     rooms = {path.parent.name for path in (PROGRAM / layer).glob("*/__init__.py")}
     known = {path.parent.name for path in Path(__file__).parents[1].glob("*/__init__.py")}
-    whole_commands = {"files", "read", "show", "write"}
+    whole_commands = {"files", "plans", "read", "show", "write"}
     """Rooms of the use cases that are played as whole commands: tests/unit/usecases, tests/scenarios."""
     assert rooms - known <= whole_commands
 

@@ -37,7 +37,7 @@ from irsa_cli.transaction.journal import Journal, JournalError
 from irsa_cli.transaction.reading import LARGEST, read
 from irsa_cli.transaction.recover import interrupted_runs, supersede
 from irsa_cli.transaction.story import About
-from irsa_cli.usecases.command.connect import TARGET_KEYS, Target
+from irsa_cli.usecases.command.connect import TARGET_KEYS, Target, written_target
 from irsa_cli.usecases.recovery import by_journal as recovering
 from tests.support.thoroughness import examples
 from tests.unit.transaction.doubles import Clock, MemoryWorld, before
@@ -65,7 +65,7 @@ CONTEXT = {
     "command": "create-sa",
     "cluster": ARN,
     "serviceAccount": "n/a",
-    "target": vars(Target("demo", region="eu-west-1", profile="my team")),
+    "target": written_target(Target("demo", region="eu-west-1", profile="my team")),
     "gated": False,
 }
 ABOUT = About("create-sa", ARN, "n/a")
