@@ -61,6 +61,7 @@ imports: $(VENV)/.ready
 
 docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 	$(BIN)/python tools/docs/commands.py --check
+	$(BIN)/python tools/docs/man.py --check
 	$(BIN)/python tools/docs/config_schema.py --check
 	$(BIN)/python tools/docs/well_known_policies.py --check
 	$(BIN)/python tools/docs/audit_rules.py --check

@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
+from irsa_cli.cli.completing import completed
+from irsa_cli.cli.outputs import JSONPATH, OutputForm
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -24,7 +27,17 @@ class Once(click.Option):
     def value_from_envvar(self, ctx: click.Context) -> Any:
         """The variable's text as one value: a path may have a colon in it."""
         found = self.resolve_envvar_value(ctx)
-        return None if found is None else (found,)
+        if found is None or not found.strip():
+            return None
+        form = self.type
+        if (
+            isinstance(form, OutputForm | click.Choice)
+            and self.name == "output"
+            and not _has_form(form, found)
+        ):
+            click.echo(f"Note: {self.envvar} is ignored: this command has no such form", err=True)
+            return None
+        return (found,)
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """The one value that was given, else the default."""
@@ -37,6 +50,12 @@ class Once(click.Option):
                 f"given more than once, with different values: {shown}", ctx=ctx, param=self
             )
         return given[0]
+
+
+def _has_form(kind: OutputForm | click.Choice[str], text: str) -> bool:
+    """Whether a command has a form that the environment asks of all."""
+    forms = kind.forms if isinstance(kind, OutputForm) else kind.choices
+    return text in forms or (isinstance(kind, OutputForm) and text.startswith(JSONPATH))
 
 
 class Checked(click.ParamType):  # type: ignore[type-arg]
@@ -139,6 +158,7 @@ profile_option = click.option(
     cls=Once,
     callback=filled,
     metavar="PROFILE",
+    shell_complete=completed("profiles"),
     help="Profile of the AWS configuration.",
 )
 assume_role_option = click.option(
@@ -177,6 +197,7 @@ def cluster_options(function: F) -> F:
                 "--cluster",
                 cls=Once,
                 type=Checked("name", "names.cluster"),
+                shell_complete=completed("clusters"),
                 help="Name of the EKS cluster.",
             ),
             option(
@@ -185,6 +206,7 @@ def cluster_options(function: F) -> F:
                 cls=Once,
                 callback=filled,
                 metavar="REGION",
+                shell_complete=completed("regions"),
                 help="AWS region of the cluster. [default: as the AWS CLI finds it]",
             ),
             any_region_option,
@@ -329,8 +351,6 @@ no_headers_option = click.option("--no-headers", is_flag=True, help="Tables with
 
 def output_option(*forms: str) -> Callable[[F], F]:
     """The form of what is printed: one of these, or what a jsonpath finds in the JSON document."""
-    from irsa_cli.cli.outputs import OutputForm
-
     return click.option(
         "-o",
         "--output",
