@@ -29,10 +29,10 @@ demo: $(VENV)/.ready  ## The main job, end to end, in the sandbox
 
 test: $(VENV)/.ready  ## All tests; E2E=required fails where the real control plane can't run
 	@case "$(E2E)" in \
-	  required) $(BIN)/python tools/envtest/build.py && $(BIN)/python tools/pipeline/build.py ;; \
+	  required) $(BIN)/python tools/envtest/build.py && $(BIN)/python tools/pipeline/build_checks.py ;; \
 	  no) ;; \
 	  *) $(BIN)/python tools/envtest/build.py || echo "!!! e2e tests will NOT RUN: no real control plane" >&2; \
-	    $(BIN)/python tools/pipeline/build.py || echo "!!! checks of pipelines will NOT RUN: no Go" >&2 ;; \
+	    $(BIN)/python tools/pipeline/build_checks.py || echo "!!! checks of pipelines will NOT RUN: no Go" >&2 ;; \
 	esac
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
