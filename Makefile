@@ -29,10 +29,10 @@ demo: $(VENV)/.ready  ## The main job, end to end, in the sandbox
 
 test: $(VENV)/.ready  ## All tests; E2E=required fails where the real control plane can't run
 	@case "$(E2E)" in \
-	  required) $(BIN)/python tools/envtest/build.py && $(BIN)/python tools/pipeline/build.py ;; \
+	  required) $(BIN)/python tools/envtest/build.py && $(BIN)/python tools/pipeline/build_checks.py ;; \
 	  no) ;; \
 	  *) $(BIN)/python tools/envtest/build.py || echo "!!! e2e tests will NOT RUN: no real control plane" >&2; \
-	    $(BIN)/python tools/pipeline/build.py || echo "!!! checks of pipelines will NOT RUN: no Go" >&2 ;; \
+	    $(BIN)/python tools/pipeline/build_checks.py || echo "!!! checks of pipelines will NOT RUN: no Go" >&2 ;; \
 	esac
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
@@ -61,6 +61,7 @@ imports: $(VENV)/.ready
 
 docs: $(VENV)/.ready  ## Build the documentation strictly, into site/
 	$(BIN)/python tools/docs/commands.py --check
+	$(BIN)/python tools/docs/man.py --check
 	$(BIN)/python tools/docs/config_schema.py --check
 	$(BIN)/python tools/docs/well_known_policies.py --check
 	$(BIN)/python tools/docs/audit_rules.py --check

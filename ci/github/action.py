@@ -8,7 +8,6 @@ Standard library only, since it runs before anything is installed. How a comment
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -27,6 +26,11 @@ from types import FrameType
 from typing import Any
 
 import comments
+
+try:
+    import fcntl
+except ImportError:
+    sys.exit("::error title=irsa::irsa runs on Linux and macOS")
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("apply", "diff", "delete")
@@ -334,6 +338,9 @@ def comment(env: Env) -> int:
         # With nothing to do, only what an earlier run has said is put right.
         quiet = wanted == "auto" and ended["changed"] == "false" and ended["exit-code"] == "0"
         print(comments.publish(env, body, only_update=quiet), flush=True)
+    except comments.NoPullRequest as error:
+        print(f"No comment: {error}.", flush=True)
+        return 1 if wanted == "required" else 0
     except comments.NoComment as error:
         annotate("error" if wanted == "required" else "notice", "irsa: no comment", str(error))
         return 1 if wanted == "required" else 0

@@ -32,6 +32,10 @@ class NoComment(Exception):
     """Why there is no comment."""
 
 
+class NoPullRequest(NoComment):
+    """The run is not about one, and nothing is wrong with that."""
+
+
 def framed(command: str, outcome: str, text: str, env: Mapping[str, str]) -> str:
     """The result with a heading and the run that it is from. Of values only known forms are shown."""
     # irsa's own Markdown begins with how it ended.
@@ -134,7 +138,7 @@ def _pull_request(env: Mapping[str, str]) -> int:
     about, issue = event.get("pull_request") or {}, event.get("issue") or {}
     number = about.get("number") or (issue.get("number") if issue.get("pull_request") else None)
     if not isinstance(number, int):
-        raise NoComment("this run is not about a pull request")
+        raise NoPullRequest("this run is not about a pull request")
     return number
 
 

@@ -61,10 +61,10 @@ def finish_applied(
             silent = speaking.quiet and dry_run and all(_is_as_desired(item) for item in done.items)
             if not silent or speaking.output != "text":
                 _show(done, speaking)
+        save(done)
 
     with showing(done.exit_code, only_shows=dry_run):
         deliver(done, speaking, shown)
-        save(done)
     return int(done.exit_code)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
+from irsa_cli.cli.file_options import file_options, place_options, placed, take_files, take_place
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, kube_options, reported_output_options, run_options
 from irsa_cli.cli.role_options import (
@@ -144,6 +144,7 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
 
     target = take_place(options)
     configs, selection = take_files(options)
+    target = placed(target, configs)
     request = Request(
         configs,
         target,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irsa_cli.cli.audit_options import LEVELS, risk_options, source_options, wants_fixes
+from irsa_cli.cli.completing import completed
+from irsa_cli.cli.environment import form_of
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, filled
 
@@ -35,6 +37,7 @@ Examples:
     cls=Once,
     callback=filled,
     metavar="NS/NAME",
+    shell_complete=completed("places"),
     help="Only this ServiceAccount: which roles it becomes, who may become it, and what is unsafe in that.",
 )
 @click.option(
@@ -82,7 +85,7 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
     if identifier is not None:
-        return _explain(identifier, speaking.output)
+        return _explain(identifier, form_of(speaking.output, "json", "yaml"))
     with_fixes = wants_fixes(speaking)
     report = _run(_request(options, with_fixes=with_fixes), speaking)
     with showing(report.exit_code, only_shows=not report.exit_code):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from irsa_cli.cli.completing import completed
 from irsa_cli.cli.options import (
     Checked,
     Once,
@@ -92,6 +93,7 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         "clusters",
         multiple=True,
         type=Checked("name", "names.cluster"),
+        shell_complete=completed("clusters"),
         help="Only this EKS cluster (repeat). [default: all of the region]",
     ),
     click.option(
@@ -101,6 +103,7 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         multiple=True,
         callback=filled,
         metavar="REGION",
+        shell_complete=completed("regions"),
         help="AWS region whose clusters are read (repeat). [default: as the AWS CLI finds it]",
     ),
     profile_option,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.completing import completed
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -65,6 +66,7 @@ def _names(name: str, check: str) -> Checked:
     multiple=True,
     callback=filled,
     metavar="NAME[:PARAMETER=VALUE,...]",
+    shell_complete=completed("policies"),
     help="Give the role what a well-known controller needs (repeat); irsa policies list shows the names.",
 )
 @click.option(

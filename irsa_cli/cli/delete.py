@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.file_options import file_options, place_options, take_files, take_place
+from irsa_cli.cli.file_options import file_options, place_options, placed, take_files, take_place
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import kube_options, reported_output_options, run_options
 
@@ -50,6 +50,7 @@ def command(**options: Any) -> int:
     settings, detailed = take_settings(options, progress)
     target = take_place(options)
     configs, selection = take_files(options)
+    target = placed(target, configs)
     request = Request(
         configs, target, selection, options["parallel"], options["force"], options["max_failures"]
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.environment import form_of
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -102,7 +103,7 @@ def command(**options: Any) -> int:
     speaking = Speaking.take(options)
     identifier = options.pop("explain")
     if identifier is not None:
-        return _explain(identifier, speaking.output)
+        return _explain(identifier, form_of(speaking.output, "json", "yaml", "name"))
     request = _request(options)
     diagnosis = _diagnose(request, speaking)
     with showing(diagnosis.exit_code, only_shows=not diagnosis.exit_code):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from irsa_cli.cli.completing import completed
 from irsa_cli.cli.options import (
     Once,
     assume_role_option,
@@ -92,6 +93,7 @@ def place_options(function: F) -> F:
             "--cluster",
             cls=Once,
             type=Checked("name", "names.cluster"),
+            shell_complete=completed("clusters"),
             help="EKS cluster, where the files name none.",
         ),
         click.option(
@@ -100,6 +102,7 @@ def place_options(function: F) -> F:
             cls=Once,
             callback=filled,
             metavar="REGION",
+            shell_complete=completed("regions"),
             help="AWS region, where they name none.",
         ),
         any_region_option,
@@ -114,17 +117,26 @@ def place_options(function: F) -> F:
 
 def take_place(options: dict[str, Any]) -> Target:
     """Take the options of `place_options` and `kube_options` out of a command's options."""
+    from irsa_cli.cli.environment import is_flag
     from irsa_cli.cli.session import region_teller, take_expected
     from irsa_cli.usecases.command.connect import Target
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region"))
+    found = {name: options.pop(name, None) for name in names}
+    yields = tuple(name for name in ("cluster", "region") if not is_flag(name))
     return Target(
-        options.pop("cluster") or "",
-        tell_region=tell,
-        **take_expected(options),
-        **{name: options.pop(name, None) for name in names},
+        options.pop("cluster") or "", tell_region=tell, yields=yields, **take_expected(options), **found
     )
+
+
+def placed(target: Target, configs: Sequence[Config]) -> Target:
+    """The target with the kubeconfig's cluster, where neither files, flags nor settings name one."""
+    from irsa_cli.cli.session import current_cluster
+
+    if target.cluster or all(config.cluster for config in configs):
+        return target
+    return current_cluster(target) or target
 
 
 def take_files(options: dict[str, Any]) -> tuple[tuple[Config, ...], Selection]:

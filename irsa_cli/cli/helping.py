@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import click
+
+from irsa_cli.cli.environment import project_defaults, settle
 
 _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "Options": (),
@@ -104,19 +107,51 @@ class AsCalled(click.Command):
 
 
 class HelpedCommand(AsCalled):
-    """A command whose options stand under headings in its help."""
+    """A command whose options stand under headings in its help, and have defaults in the project's file."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the command line, with what `.irsa.yaml` has for what it does not say."""
+        if not extra.get("resilient_parsing") and not {"-h", "--help"} & set(args):
+            try:
+                extra.setdefault("default_map", project_defaults(info_name or "", self))
+            except Exception as error:
+                raise _wrong_project(error, parent) from error
+        return super().make_context(info_name, args, parent, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; a flag that contradicts the environment, or the project, wins."""
+        left = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            settle(ctx)
+        return left
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, those of the command itself first."""
-        found: dict[str, list[tuple[str, str]]] = {heading: [] for heading in _HEADINGS}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if record is not None:
-                found[_HEADING.get(param.name or "", "Options")].append(record)
-        for heading, records in found.items():
+        for heading, options in option_headings(self, ctx).items():
+            records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+
+def option_headings(command: click.Command, context: click.Context) -> dict[str, list[click.Option]]:
+    """The options of a command under their headings, its own first."""
+    found: dict[str, list[click.Option]] = {heading: [] for heading in _HEADINGS}
+    for param in command.get_params(context):
+        if isinstance(param, click.Option):
+            found[_HEADING.get(param.name or "", "Options")].append(param)
+    return found
+
+
+def _wrong_project(error: Exception, context: click.Context | None) -> Exception:
+    """What is wrong with `.irsa.yaml`, as wrong usage."""
+    from irsa_cli.core.values.errors import InvalidInput
+
+    if not isinstance(error, InvalidInput):
+        return error
+    return click.UsageError("\n  ".join((str(error), *error.details)), context)
 
 
 class HelpedGroup(AsCalled, click.Group):

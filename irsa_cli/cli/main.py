@@ -13,8 +13,10 @@ from itertools import takewhile
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from irsa_cli import __version__
+from irsa_cli.cli.environment import name_variables
 from irsa_cli.cli.helping import HelpedGroup, command_of
 from irsa_cli.cli.unshown import Unshown
 
@@ -67,6 +69,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "unlock": ("unlock", "List the locks of a cluster's runs, or remove those of a run that is dead."),
     "history": ("history", "List the transactions of this machine."),
     "sandbox": ("sandbox", "Run AWS and EKS on this machine, for trying and testing."),
+    "config": ("config", "Show which settings are in force, and where each is from."),
+    "completion": ("completion", "Print what completes commands, options and names in a shell."),
     "docs": ("docs", "Read the documentation of this version."),
     "help": ("help_", "Show the help of a command."),
     "version": ("version", "Show the version of irsa, of Python and of the system."),
@@ -85,7 +89,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Prove and diagnose": ("verify", "doctor", "exec", "token", "credentials"),
     "Files": ("apply", "diff", "show", "delete"),
     "Operate": ("recover", "unlock", "history", "sandbox"),
-    "About irsa": ("docs", "help", "version"),
+    "About irsa": ("config", "completion", "docs", "help", "version"),
 }
 """Each command, under what it is for; in this order `irsa --help` lists them."""
 
@@ -103,7 +107,7 @@ class LazyGroup(HelpedGroup):
             return None
         module = importlib.import_module(f"irsa_cli.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
-        return command
+        return name_variables(cmd_name, command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands by what they are for, without importing them."""
@@ -117,6 +121,7 @@ class LazyGroup(HelpedGroup):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="irsa help COMMAND shows a command's options and examples, irsa docs the documentation."
+    " Options can stand in the environment (IRSA_CLUSTER for --cluster): irsa docs reference/environment."
     "\n\n\b\nExamples:\n  irsa help create-sa\n  irsa docs tutorial",
 )
 @click.version_option(__version__, "--version", prog_name="irsa")
@@ -190,13 +195,23 @@ def _wrong_usage(error: click.ClickException, arguments: Sequence[str]) -> None:
             click.echo(f"Try '{name}' for help.", err=True)
         click.echo(err=True)
     # An error of files has lines of its own; those of a value are none.
-    lines: Sequence[str] = getattr(error, "lines", None) or [error.format_message()]
+    lines: Sequence[str] = [*(getattr(error, "lines", None) or [error.format_message()]), *_said_by(error)]
     say(without_secrets(f"Error: {lines[0]}"), err=True)
     for line in lines[1:]:
         say(without_secrets(f"  {line}"), err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = "" if context is None else command_of(context)
     _show_failure(error.exit_code, arguments, *lines, code="WrongUsage", command=command)
+
+
+def _said_by(error: click.ClickException) -> Sequence[str]:
+    """The variable or file that a wrong value is from, where it is not on the command line."""
+    if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
+        return ()
+    source = error.ctx.get_parameter_source(error.param.name or "")
+    if source is ParameterSource.ENVIRONMENT:
+        return (f"the environment has it: {error.param.envvar}",)
+    return (".irsa.yaml has it",) if source is ParameterSource.DEFAULT_MAP else ()
 
 
 _FORMS = ("json", "yaml", "markdown", "github")
@@ -227,6 +242,9 @@ def _show_failure(
 ) -> None:
     """Tell of a command that has not begun, in the form and the files that were asked for."""
     output = wanted_form(arguments)
+    if not any(text.startswith(("-o", "--output=")) or text == "--output" for text in arguments):
+        found = os.environ.get("IRSA_OUTPUT", "").strip()
+        output = output or (found if found in _FORMS else "")
     if not output and not any(text.startswith(_REPORTS) for text in (*arguments, *os.environ)):
         return
     from irsa_cli.cli.reports.making import Unbegun

@@ -11,96 +11,15 @@ from typing import Any, TypeVar
 
 import click
 
+from irsa_cli.cli.completing import completed
+from irsa_cli.cli.option_types import DURATION as DURATION
+from irsa_cli.cli.option_types import Checked as Checked
+from irsa_cli.cli.option_types import Duration as Duration
+from irsa_cli.cli.option_types import Once as Once
+from irsa_cli.cli.option_types import filled as filled
+from irsa_cli.cli.outputs import OutputForm
+
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Once(click.Option):
-    """An option that may be given once; twice with different values is a contradiction, not an override."""
-
-    def __init__(self, *args: Any, **attributes: Any) -> None:
-        self.fallback = attributes.pop("default", None)
-        super().__init__(*args, **{**attributes, "multiple": True})
-
-    def value_from_envvar(self, ctx: click.Context) -> Any:
-        """The variable's text as one value: a path may have a colon in it."""
-        found = self.resolve_envvar_value(ctx)
-        return None if found is None else (found,)
-
-    def process_value(self, ctx: click.Context, value: Any) -> Any:
-        """The one value that was given, else the default."""
-        given = super().process_value(ctx, value)
-        if not given:
-            return self.fallback
-        if any(item != given[0] for item in given[1:]):
-            shown = ", ".join(str(item) for item in given)
-            raise click.BadParameter(
-                f"given more than once, with different values: {shown}", ctx=ctx, param=self
-            )
-        return given[0]
-
-
-class Checked(click.ParamType):  # type: ignore[type-arg]
-    """A text that a function of `irsa_cli.core` checks (and may convert)."""
-
-    def __init__(self, name: str, check: str) -> None:
-        self.name = name
-        self._check = check
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Check the value; the rule's own words become click's error."""
-        from irsa_cli.core.values.errors import InvalidInput
-
-        try:
-            return _find(self._check)(value)
-        except InvalidInput as error:
-            self.fail(str(error), param, ctx)
-
-
-def _find(path: str) -> Callable[[Any], Any]:
-    """A function of `irsa_cli.core.values`, imported when a value is checked and not for `--help`."""
-    import importlib
-
-    module, _, name = path.rpartition(".")
-    function: Callable[[Any], Any] = getattr(importlib.import_module(f"irsa_cli.core.values.{module}"), name)
-    return function
-
-
-class Duration(click.ParamType):  # type: ignore[type-arg]
-    """Seconds, or a duration as Go writes it (`90s`, `25m`, `1h30m`); converted to seconds."""
-
-    name = "duration"
-
-    def __init__(self, *, zero: bool = False, within: tuple[str, str] | None = None) -> None:
-        """`zero`: no time at all is a duration, too. `within`: shortest and longest, whole seconds."""
-        self._zero = zero
-        self._within = within
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read the duration."""
-        from irsa_cli.core.values.limits import seconds_of
-
-        total = seconds_of(str(value))
-        if total is None:
-            self.fail(f"'{value}' is not a duration (examples: 90s, 25m, 1h30m)", param, ctx)
-        if self._within is not None:
-            least, most = (seconds_of(text) or 0.0 for text in self._within)
-            if not least <= total <= most or total != int(total):
-                self.fail(f"'{value}' is not between {' and '.join(self._within)}", param, ctx)
-            return int(total)
-        if not 0 < total <= 86400 and not (self._zero and total == 0):
-            self.fail(f"'{value}' is not between 0 and 24 hours", param, ctx)
-        return total
-
-
-DURATION = Duration()
-
-
-def filled(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Refuse empty values, as a callback of click's: a variable that isn't set would else mean something."""
-    for text in (value,) if isinstance(value, str) else value or ():
-        if not text.strip(" ,"):
-            raise click.BadParameter("it is empty (is a variable not set?)", param=parameter)
-    return value
 
 
 def pairs(flag: str, values: Sequence[str], *, split: bool = False) -> dict[str, str]:
@@ -139,6 +58,7 @@ profile_option = click.option(
     cls=Once,
     callback=filled,
     metavar="PROFILE",
+    shell_complete=completed("profiles"),
     help="Profile of the AWS configuration.",
 )
 assume_role_option = click.option(
@@ -177,6 +97,7 @@ def cluster_options(function: F) -> F:
                 "--cluster",
                 cls=Once,
                 type=Checked("name", "names.cluster"),
+                shell_complete=completed("clusters"),
                 help="Name of the EKS cluster.",
             ),
             option(
@@ -185,6 +106,7 @@ def cluster_options(function: F) -> F:
                 cls=Once,
                 callback=filled,
                 metavar="REGION",
+                shell_complete=completed("regions"),
                 help="AWS region of the cluster. [default: as the AWS CLI finds it]",
             ),
             any_region_option,
@@ -329,8 +251,6 @@ no_headers_option = click.option("--no-headers", is_flag=True, help="Tables with
 
 def output_option(*forms: str) -> Callable[[F], F]:
     """The form of what is printed: one of these, or what a jsonpath finds in the JSON document."""
-    from irsa_cli.cli.outputs import OutputForm
-
     return click.option(
         "-o",
         "--output",

@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 JSONPATH = "jsonpath="
 REPORTS = ("markdown", "github")
@@ -35,6 +38,15 @@ class OutputForm(click.ParamType):  # type: ignore[type-arg]
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         """What `--help` shows."""
         return f"[{'|'.join(self.forms)}|jsonpath=EXPR]"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The words that begin so."""
+        from click.shell_completion import CompletionItem
+
+        forms = (*self.forms, JSONPATH)
+        return [CompletionItem(form) for form in forms if form.startswith(incomplete)]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the form."""
@@ -62,6 +74,7 @@ _NAMED_BY = {
     "WellKnownPolicyList": "name",
     "CauseList": "id",
     "RuleList": "id",
+    "SettingList": "name",
 }
 """What names the items of a document that are no ServiceAccounts."""
 

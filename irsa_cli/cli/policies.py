@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.completing import completed
 from irsa_cli.cli.helping import HelpedGroup
 from irsa_cli.cli.options import Checked, Once, filled, output_option
 
@@ -51,7 +52,7 @@ def listing(output: str) -> None:
 
 
 @command.command("show", epilog=_EPILOG)
-@click.argument("name")
+@click.argument("name", shell_complete=completed("policies"))
 @click.option(
     "--partition",
     cls=Once,

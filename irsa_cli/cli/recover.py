@@ -23,9 +23,11 @@ from irsa_cli.cli.options import (
     kube_options,
     lock_options,
     no_headers_option,
-    output_options,
+    reported_output_options,
     state_dir_option,
 )
+from irsa_cli.cli.outputs import REPORTS
+from irsa_cli.cli.reports.files import FILES
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
 @lock_options
 @no_headers_option
 @state_dir_option
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Roll back an interrupted transaction, or continue it.
 
@@ -100,6 +102,8 @@ def command(**options: Any) -> int:
 
     speaking = Speaking.take(options)
     _check(options)
+    if not (options["transaction"] or options["everything"]):
+        speaking = _listing(speaking)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     progress.seconds = options["timeout"] + options["rollback_timeout"]
     settings = Settings(
@@ -116,6 +120,16 @@ def command(**options: Any) -> int:
     if options["transaction"] or options["everything"]:
         return _by_journal(options, settings, speaking, progress)
     return _list(settings, speaking, headers=not options["no_headers"])
+
+
+def _listing(speaking: Speaking) -> Speaking:
+    """How a list is shown: it is no result, of which there are reports."""
+    from irsa_cli.cli.environment import form_of, is_flag
+
+    speaking = replace(speaking, output=form_of(speaking.output, "json", "yaml", "name"))
+    if speaking.output in REPORTS or (speaking.files.is_asked_for and any(map(is_flag, FILES))):
+        raise click.UsageError("reports are of what was recovered: they need a transaction, or --all")
+    return speaking
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -219,6 +233,7 @@ def _approval(options: dict[str, Any], progress: Progress) -> Callable[[Sequence
 def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking, progress: Progress) -> int:
     from irsa_cli.cli.recovered import show_found, show_recoveries
     from irsa_cli.cli.render import show
+    from irsa_cli.cli.reports.delivering import deliver
     from irsa_cli.cli.session import outcome_of
     from irsa_cli.core.recovery.report import Found
     from irsa_cli.core.results.result import Ended, Result
@@ -227,9 +242,13 @@ def _finish(work: Callable[[], Result | Recoveries | Found], speaking: Speaking,
     if isinstance(outcome, Found):
         return show_found(outcome, speaking.output)
     planned = isinstance(outcome, Result) and outcome.ended is Ended.PLANNED
-    with showing(outcome.exit_code, only_shows=planned):
+
+    def shown() -> None:
         if isinstance(outcome, Result):
             show(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
         else:
             show_recoveries(outcome, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
+
+    with showing(outcome.exit_code, only_shows=planned):
+        deliver(outcome, speaking, shown)
     return outcome.exit_code

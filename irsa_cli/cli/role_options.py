@@ -32,9 +32,28 @@ allow_boundary_removal_option = click.option(
     help="Let a permissions boundary go that a role has now; else it is refused.",
 )
 
+
+def _unless_never(context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+    """Refuse the flag where the project's `.irsa.yaml` says that it never holds."""
+    if value:
+        from irsa_cli.core.values.errors import InvalidInput
+        from irsa_cli.usecases.command.project_settings import read_project
+
+        try:
+            project = read_project(Path.cwd())
+        except InvalidInput as error:
+            raise click.UsageError(str(error), context) from error
+        if project.never_wide_trust:
+            raise click.UsageError(
+                f"--allow-wide-trust: {project.place('allowWideTrust')} says never", context
+            )
+    return value
+
+
 allow_wide_trust_option = click.option(
     "--allow-wide-trust",
     is_flag=True,
+    callback=_unless_never,
     help="Let a trust policy be made that is too wide (a risk of severity high or more); else it is refused.",
 )
 

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from irsa_cli.cli.completing import completed
 from irsa_cli.cli.options import Checked, Once
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,6 +34,8 @@ def name_argument(*, required: bool = False, kind: click.ParamType | None = None
             raise click.UsageError(f"the name is given twice: {value} and --name {option}")
         if required and not value and not option and not context.resilient_parsing:
             raise click.UsageError("Missing argument 'NAME' (the ServiceAccount's name).")
+        if option and not value:
+            context.set_parameter_source("name", ParameterSource.COMMANDLINE)
         return value or option
 
     def decorated(function: F) -> F:
@@ -43,9 +47,12 @@ def name_argument(*, required: bool = False, kind: click.ParamType | None = None
             is_eager=True,  # Before NAME, which takes its value.
             expose_value=False,
             callback=keep,
+            shell_complete=completed("accounts"),
             help="Name of the ServiceAccount, as NAME.",
         )
-        argument = click.argument("name", required=False, type=checked, callback=merge)
+        argument = click.argument(
+            "name", required=False, type=checked, callback=merge, shell_complete=completed("accounts")
+        )
         return argument(option(function))
 
     return decorated
@@ -60,6 +67,7 @@ def namespace_option(
         "--namespace",
         cls=Once,
         type=Checked("namespace", "names.namespace"),
+        shell_complete=completed("namespaces"),
         default=default,
         help=help_text,
     )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from irsa_cli.cli.reports.delivering import deliver
 from irsa_cli.cli.speaking import Speaking as Speaking
+from irsa_cli.cli.state_folder import state_dir as state_dir
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
@@ -28,15 +29,6 @@ Save = Callable[[Any], None]
 """Saves the plan of a dry run, where that was asked for."""
 
 
-def state_dir(given: str | None) -> Path:
-    """Where journals live: as given, else where this system keeps a user's state."""
-    if given:
-        return Path(given)
-    from platformdirs import user_state_path
-
-    return user_state_path("irsa") / "transactions"
-
-
 def take_target(options: dict[str, Any]) -> Target:
     """Take the options of `cluster_options` and `kube_options` out of a command's options."""
     from irsa_cli.usecases.command.connect import Target
@@ -47,17 +39,33 @@ def take_target(options: dict[str, Any]) -> Target:
         )
     if options.get("account") and not options.get("issuer_url"):
         raise click.UsageError("--account is for --issuer-url; with --cluster the account is the cluster's")
-    cluster = options.pop("cluster") or ("external" if options.get("issuer_url") else None)
-    if cluster is None:
-        raise click.UsageError("Missing option '--cluster' / '-c'.")
+    cluster = options.pop("cluster") or ("external" if options.get("issuer_url") else "")
     names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region", False))
-    return Target(
-        cluster,
-        tell_region=tell,
-        **take_expected(options),
-        **{name: options.pop(name, None) for name in names},
+    found = {name: options.pop(name, None) for name in names}
+    target = Target(cluster, tell_region=tell, **take_expected(options), **found)
+    meant = target if cluster else current_cluster(target)
+    if meant is None:
+        raise click.UsageError("Missing option '--cluster' / '-c'.")
+    return meant
+
+
+def current_cluster(target: Target) -> Target | None:
+    """The target with the cluster of the kubeconfig's context, which is told; None where it is none of EKS.
+
+    A region that is given, and is another one, says that the context is not meant.
+    """
+    from irsa_cli.cli.wording import say
+    from irsa_cli.usecases.local.kubeconfig import eks_cluster
+
+    found = eks_cluster(target.kubeconfig, target.context)
+    if found is None or target.region not in (None, found.region):
+        return None
+    say(
+        f"Note: cluster {found.name} ({found.region}) is that of context {found.context} in {found.source}",
+        err=True,
     )
+    return replace(target, cluster=found.name, region=found.region, meant=(found.arn, found.server))
 
 
 def take_expected(options: dict[str, Any]) -> dict[str, Any]:
@@ -153,12 +161,12 @@ def finish(
     result = outcome_of(work, speaking, progress, one=True)
     result.detailed = detailed
     with showing(result.exit_code, only_shows=result.ended is Ended.PLANNED):
-        deliver(
-            result,
-            speaking,
-            lambda: show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose),
-        )
-        save(result)
+
+        def shown() -> None:
+            show(result, speaking.output, quiet=speaking.quiet, verbose=speaking.verbose)
+            save(result)
+
+        deliver(result, speaking, shown)
     return result.exit_code
 
 

@@ -10,20 +10,20 @@ from typing import Any
 import click
 
 from irsa_cli.cli.helping import HelpedCommand
-from irsa_cli.cli.options import output_options
+from irsa_cli.cli.options import reported_output_options
 
 _EPILOG = """
 \b
 Examples:
   irsa show plan.json
-  irsa show plan.json -o json
+  irsa show plan.json -o markdown > comment.md
 """
 
 
 @click.command("show", cls=HelpedCommand, epilog=_EPILOG)
 @click.argument("plan_file", metavar="PLANFILE", type=click.Path(exists=True, dir_okay=False))
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 6 when there is something to do in it.")
-@output_options
+@reported_output_options
 def command(**options: Any) -> int:
     """Show a saved plan.
 

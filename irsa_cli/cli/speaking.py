@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.reports.files import ReportFiles
+from irsa_cli.cli.reports.files import FILES, ReportFiles
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Speaking:
     @classmethod
     def take(cls, options: dict[str, Any]) -> Speaking:
         """Take the options of `output_options` out of a command's options."""
-        files = {key: options.pop(key, None) or "" for key in ("output_file", "summary_file", "json_file")}
+        files = {key: options.pop(key, None) or "" for key in FILES}
         reports = ReportFiles(**files, max_length=options.pop("max_length", None))
         speaking = cls(options.pop("output"), options.pop("quiet"), options.pop("verbose", False), reports)
         named = [os.path.abspath(name) for name in files.values() if name]

@@ -53,7 +53,12 @@ def irsa(
         monkeypatch.delenv("IRSA_CREDENTIALS_ACTIVE", raising=False)
         monkeypatch.setattr("sys.stdin", io.StringIO())
         capsys.readouterr()
-        line = [*arguments, "-o", form, *(() if arguments[0] in ("policies", "version") else ("-q",))]
+        line = [
+            *arguments,
+            "-o",
+            form,
+            *(() if arguments[0] in ("policies", "version", "config") else ("-q",)),
+        ]
         code = run(line)
         out, err = capsys.readouterr()
         ran = promised(Ran(code, out, err), line)
@@ -239,9 +244,10 @@ def test_the_rest(bound: RunIrsa) -> None:
     assert bound("policies", "list").json["kind"] == "WellKnownPolicyList"
     assert bound("policies", "show", "externalDNS").item["document"]
     assert bound("version").item["version"]
+    assert {item["name"] for item in bound("config").items} >= {"cluster", "region", "lock"}
 
 
 def test_no_command_that_prints_documents_is_left_out() -> None:
     tried = Path(__file__).read_text(encoding="utf-8")
-    printing = {name for name in COMMANDS if name not in ("exec", "sandbox", "docs", "help")}
+    printing = {name for name in COMMANDS if name not in ("exec", "sandbox", "completion", "docs", "help")}
     assert {name for name in printing if f'"{name}"' not in tried} == set()

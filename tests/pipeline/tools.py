@@ -20,7 +20,7 @@ def program(name: str) -> str:
     """The path of a program; without it a test is skipped, or fails where e2e tests are required."""
     found = shutil.which(name, path=os.pathsep.join([str(BUILT), str(Path(sys.executable).parent)]))
     if found is None:
-        said = f"no {name}: pip install '.[pipeline]', and python tools/pipeline/build.py"
+        said = f"no {name}: pip install '.[pipeline]', and python tools/pipeline/build_checks.py"
         if required():
             pytest.fail(said)
         pytest.skip(said)

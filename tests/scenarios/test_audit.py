@@ -232,8 +232,13 @@ def test_each_form_that_pipelines_read(irsa: Irsa) -> None:
     suite = ElementTree.fromstring(irsa("audit", "-o", "junit").out)[0]
     broken = {item["id"] for item in irsa("audit", "-o", "json").json["items"]}
     assert suite.get("failures") == str(len(broken))
-    table = [line for line in irsa("audit", "-o", "markdown").out.splitlines() if line.startswith("| ")]
-    assert len(table) == count + 2
+    whole = irsa("audit", "-o", "markdown", "--max-length", "10000000").out
+    shown = [line for line in whole.splitlines() if line.startswith("- **")]
+    assert len(shown) == count
+    assert len(irsa("audit", "-o", "markdown", "--max-length", "9000").out) <= 9001
+    said = irsa("audit", "-o", "github").out.splitlines()
+    assert len([line for line in said if line.startswith("::error ")]) == 10
+    assert "more errors" in said[-1]
 
 
 def test_explaining_asks_nobody(irsa: Irsa, account: Sandbox) -> None:

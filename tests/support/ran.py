@@ -98,7 +98,7 @@ def promised(ran: Ran, arguments: Sequence[str]) -> Ran:
     A run that was killed prints none.
     """
     output = wanted_form(arguments)
-    if output and ran.code >= 0 and not {"-h", "--help"} & set(arguments):
+    if output in ("json", "yaml") and ran.code >= 0 and not {"-h", "--help"} & set(arguments):
         check(ran.json if output == "json" else ran.yaml, ran.code)
     return ran
 

@@ -61,6 +61,7 @@ class Stage:
     def env(self, user: str = "admin") -> dict[str, str]:
         """The environment of a run: nothing of the developer's own reaches through."""
         inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        inherited["KUBECONFIG"] = os.devnull
         state = {"IRSA_STATE_DIR": str(self.folder / "state"), "IRSA_LOCK_DURATION": LOCK_SECONDS}
         return {**inherited, **self._sandbox_env(user), **state}
 

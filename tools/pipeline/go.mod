@@ -1,4 +1,4 @@
-// What tests of pipelines are checked by; see build.py. To move to another version: go get -tool MODULE@VERSION.
+// What tests of pipelines are checked by; see build_checks.py. To move to another version: go get -tool MODULE@VERSION.
 module irsa-cli/tools/pipeline
 
 go 1.26.0

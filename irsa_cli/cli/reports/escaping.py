@@ -15,7 +15,7 @@ _NOTHING = "&#8203;"
 """A space without width: it keeps a text from being linked, and is not seen."""
 _SIGNS = re.compile(r"[&<>\\`*_{}\[\]|#~^$\"!]")
 _LINKED = re.compile(
-    r"(?<=@)|(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-\d)|(?<=&#35;)(?=\d)|(?<=&#33;)(?=\d)", re.I
+    r"(?<=@)|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-\d)|(?<=&#35;)(?=\d)|(?<=&#33;)(?=\d)", re.I
 )
 """Where sites look for what to link: mentions and addresses, URLs, issues and merge requests by number."""
 _RUN = re.compile("`+")

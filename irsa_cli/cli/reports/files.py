@@ -17,6 +17,8 @@ from typing import Any
 
 from irsa_cli.cli.reports.markdown import LEAST, SUMMARY_LENGTH
 
+FILES = ("output_file", "summary_file", "json_file")
+"""The options that name a file."""
 _CHANGING = ("committed", "planned", "incomplete")
 """Outcomes of which something is, or would be, other than before."""
 

@@ -36,18 +36,21 @@ def report_of(found: Any, title: str = "irsa") -> PipelineReport:
     """The report of a result, of many, or of what was looked at; `title` is the command that was called."""
     from irsa_cli.core.doctor.diagnosis import Diagnosis
     from irsa_cli.core.planning.adopt import Adoptions
+    from irsa_cli.core.recovery.report import Recoveries
     from irsa_cli.core.results.applied import AppliedList
     from irsa_cli.core.results.result import Result
     from irsa_cli.core.verification.report import VerificationReport
 
-    if isinstance(found, Result | AppliedList | Adoptions):
+    if isinstance(found, Result | AppliedList | Adoptions | Recoveries):
         from irsa_cli.cli.reports import of_results
 
         if isinstance(found, Result):
             return of_results.of_result(found, title)
         if isinstance(found, AppliedList):
             return of_results.of_applied(found, title)
-        return of_results.of_adoptions(found, title)
+        if isinstance(found, Adoptions):
+            return of_results.of_adoptions(found, title)
+        return of_results.of_recoveries(found, title)
     if isinstance(found, Unbegun):
         return of_lines(found.lines, found.exit_code, title)
     from irsa_cli.cli.reports import of_checks

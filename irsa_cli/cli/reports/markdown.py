@@ -17,6 +17,8 @@ SUMMARY_LENGTH = 1024 * 1024 - 4096
 """Bytes of a job's summary on GitHub, which ends at 1 MiB with all that steps have written before."""
 LEAST = 1_000
 _LONGEST_LINE, _LONGEST_MESSAGE, _LONGEST_NAME = 2_000, 8_000, 200
+_LARGEST = 100
+"""Texts of one section: of more not all names may have room."""
 _CUT = "**Cut, as there is no room for it** (`--max-length`; `-o json` has it all):"
 _MARKS = {True: "✅", False: "❌", None: "⚠️"}
 _MESSAGE, _LINE, _DOCUMENT, _NOTE = range(4)
@@ -54,14 +56,15 @@ def _head(report: PipelineReport) -> str:
         f"## {_MARKS[report.is_good]} {plain(report.title)}: {plain(shortened(report.verdict, 400))}",
         "",
         f"{facts}{' · ' if facts else ''}exit code {report.exit_code}",
-        *(("", f"Nothing to say of {uneventful}.") if uneventful else ()),
+        *(("", f"Not listed: {uneventful}.") if uneventful else ()),
         "",
     ]
     return "\n".join(lines)
 
 
 def _groups(report: PipelineReport) -> Iterator[Section]:
-    yield from map(_entry, report.in_order)
+    for entry in report.in_order:
+        yield from _entry(entry)
     for title, notes, rank in (
         ("Not known", report.warnings, Rank.OPEN),
         ("Notes", report.notes, Rank.GOOD),
@@ -74,12 +77,19 @@ def _groups(report: PipelineReport) -> Iterator[Section]:
             yield Section(f"### {title}\n", title, rank, pieces)
 
 
-def _entry(entry: Entry) -> Section:
+def _entry(entry: Entry) -> Iterator[Section]:
+    """Its sections: more than one where it is too large to have room, or not, as a whole."""
     title = shortened(entry.title, _LONGEST_LINE)
     place = f" ({code(shortened(str(entry.place), 300))})" if entry.place else ""
-    heading = f"### {plain(entry.state)}: {code(title)}{place}\n"
-    name = f"{plain(entry.state)} {plain(title)}"
-    return Section(heading, name, entry.rank, list(_pieces(entry)))
+    heading, name = f"### {plain(entry.state)}: {code(title)}", f"{plain(entry.state)} {plain(title)}"
+    pieces = list(_pieces(entry))
+    if len(pieces) <= _LARGEST:
+        yield Section(f"{heading}{place}\n", name, entry.rank, pieces)
+        return
+    for start in range(0, len(pieces), _LARGEST):
+        part = pieces[start : start + _LARGEST]
+        which = f"{start + 1} to {start + len(part)} of {len(pieces)}"
+        yield Section(f"{heading}{place}, {which}\n", f"{name} ({which})", entry.rank, part)
 
 
 def _pieces(entry: Entry) -> Iterator[Fragment]:

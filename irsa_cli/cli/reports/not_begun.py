@@ -15,10 +15,8 @@ import click
 from irsa_cli.cli.outputs import REPORTS
 from irsa_cli.cli.render import show_document
 from irsa_cli.cli.reports.delivering import in_form, tell, write_files
-from irsa_cli.cli.reports.files import ReportFiles
+from irsa_cli.cli.reports.files import FILES, ReportFiles
 from irsa_cli.cli.reports.making import Unbegun
-
-FILES = ("output_file", "summary_file", "json_file")
 
 
 def show_failure(found: Unbegun, arguments: Sequence[str], output: str, command: str) -> None:

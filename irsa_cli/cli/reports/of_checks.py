@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from irsa_cli.cli.audit_render import summary
 from irsa_cli.cli.doctor_render import verdict_line
@@ -102,7 +102,7 @@ def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
         found = [_examined(item, item.findings) for item in diagnosis.accounts]
         entries += [entry for entry in found if entry.rank is not Rank.GOOD]
         good = sum(entry.rank is Rank.GOOD for entry in found)
-    verdict = verdict_line(diagnosis) if diagnosis.error is None else "nothing could be looked at"
+    verdict = verdict_line(diagnosis) if diagnosis.error is None else "nothing could be read"
     return PipelineReport(
         title,
         verdict.removesuffix("."),
@@ -120,24 +120,32 @@ def of_diagnosis(diagnosis: Diagnosis, title: str) -> PipelineReport:
 
 def _examined(account: Examined, findings: Iterable[Finding]) -> Entry:
     named = account.full_name if account.name else "cluster"
-    lines = [_finding(item) for item in findings if item.verdict is not Verdict.OK]
+    wrong = [item for item in findings if item.verdict is Verdict.PROBLEM]
+    untold: dict[str, list[str]] = {}
+    for item in findings:
+        if item.verdict is Verdict.UNKNOWN:
+            untold.setdefault(item.judgement.text, []).append(item.cause.id)
+    lines = [*map(_problem, wrong), *(_unknown(reason, names) for reason, names in untold.items())]
     problems = [line for line in lines if line.rank is Rank.FAILED]
     rank = Rank.FAILED if problems else Rank.OPEN if account.undecided else Rank.GOOD
     state = {Rank.FAILED: "problem", Rank.OPEN: "unknown"}.get(rank, "in order")
     return Entry(named, state, rank, tuple(lines))
 
 
-def _finding(item: Finding) -> Line:
+def _unknown(reason: str, causes: Sequence[str]) -> Line:
+    """What keeps causes from being judged, the causes of one reason together."""
+    return Line(f"{reason} ({', '.join(causes)})", Rank.OPEN, "unknown")
+
+
+def _problem(item: Finding) -> Line:
     judgement, cause = item.judgement, item.cause
-    if item.verdict is not Verdict.PROBLEM:
-        return Line(judgement.text, Rank.OPEN, "unknown", cause.id)
     evidence = [f"{name}: {value}" for name, value in judgement.evidence]
     fix = [f"to fix: {line}" for line in judgement.fix.splitlines()]
     more = Document(
         f"{cause.id}: evidence and fix",
         (*evidence, f"checked: {cause.looks_at}", *fix, f"remedy: {cause.remedy}", f"source: {cause.source}"),
     )
-    text = f"{cause.title}: {judgement.text}"
+    text = f"{cause.title.removesuffix('.')}: {judgement.text}"
     return Line(text, Rank.FAILED, "problem", cause.id, documents=(more,), level=Level.ERROR)
 
 

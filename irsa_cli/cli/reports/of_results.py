@@ -17,6 +17,7 @@ from irsa_cli.cli.reports.words import WORDS
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.planning.adopt import Adoptions
 from irsa_cli.core.policies.policy import difference
+from irsa_cli.core.recovery.report import Recoveries
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
@@ -82,6 +83,15 @@ def of_adoptions(done: Adoptions, title: str) -> PipelineReport:
         applied.uneventful,
         (*applied.notes, *skipped),
     )
+
+
+def of_recoveries(done: Recoveries, title: str) -> PipelineReport:
+    """The report of a recovery of several transactions."""
+    names = [" ".join(filter(None, (result.transaction, _name(result)))) for result in done.items]
+    items = [Item("", name, result) for name, result in zip(names, done.items, strict=True)]
+    applied = of_applied(AppliedList(items, signal=done.signal), title)
+    skipped = tuple(f"{item.transaction} is skipped: {item.why}" for item in done.skipped)
+    return replace(applied, exit_code=int(done.exit_code), notes=(*applied.notes, *skipped))
 
 
 def _plan_verdict(results: Sequence[Result]) -> str:

@@ -5,17 +5,29 @@ Finding and reading it is `irsa_cli.usecases.command.project_settings`' business
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from yaml import MappingNode
 
 from irsa_cli.core.config.audit_ignores import AuditIgnore, read_audit
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Reader
+from irsa_cli.core.trust.rules.rule import Severity
 from irsa_cli.core.values import arn, names
 from irsa_cli.core.values.errors import InvalidInput
 
 _FIELDS = (
+    "cluster",
+    "region",
+    "profile",
+    "namespace",
+    "expectAccount",
+    "expectClusterARN",
+    "failOn",
+    "allowWideTrust",
     "permissionsBoundary",
     "requirePermissionsBoundary",
     "lock",
@@ -39,6 +51,23 @@ class Project:
     """Seconds that a run waits for a lock; None where the file does not say."""
     ignores: tuple[AuditIgnore, ...] = ()
     """Risks that are accepted."""
+    cluster: str = ""
+    region: str = ""
+    profile: str = ""
+    namespace: str = ""
+    expect_account: str = ""
+    """The account that every cluster has to be in; '' where any may be."""
+    expect_cluster_arn: str = ""
+    fail_on: str = ""
+    """From which severity on `audit` and `lint` fail, where no flag says it."""
+    never_wide_trust: bool = False
+    """Whether trust policies that are too wide are refused whatever flags say."""
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """In which line of the file each field is."""
+
+    def place(self, name: str) -> str:
+        """File and line of a field; '' where the file has no such field."""
+        return f"{self.source}:{self.lines[name]}" if name in self.lines else ""
 
 
 def _lock_timeout(seconds: int) -> int:
@@ -47,31 +76,79 @@ def _lock_timeout(seconds: int) -> int:
     return seconds
 
 
+_SEVERITIES = (*(item.value for item in Severity), "never")
+_CLUSTER_ARN = re.compile(r"arn:aws[a-z-]*:eks:[a-z0-9-]+:\d{12}:cluster/(?P<name>.+)", re.ASCII)
+
+
+def check_cluster_arn(text: str) -> str:
+    """The ARN of an EKS cluster; else raises `InvalidInput`."""
+    found = _CLUSTER_ARN.fullmatch(text)
+    if found is None:
+        raise InvalidInput(
+            f"'{text}' is not the ARN of an EKS cluster",
+            reason="expected arn:aws:eks:REGION:ACCOUNT:cluster/NAME",
+        )
+    names.cluster(found["name"])
+    return text
+
+
+def _profile(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise InvalidInput(f"'{text}' is no name of a profile")
+    return text
+
+
+def _severity(text: str) -> str:
+    if text not in _SEVERITIES:
+        raise InvalidInput(f"'{text}' is no severity", reason=f"expected {', '.join(_SEVERITIES)}")
+    return text
+
+
+def _never(text: str) -> str:
+    if text not in ("never", "by-flag"):
+        raise InvalidInput(f"'{text}' is not known here", reason="expected never, or by-flag")
+    return text
+
+
+_TEXTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "permissionsBoundary": ("permissions_boundary", arn.check_policy),
+    "lockNamespace": ("lock_namespace", names.namespace),
+    "cluster": ("cluster", names.cluster),
+    "region": ("region", names.region),
+    "profile": ("profile", _profile),
+    "namespace": ("namespace", names.namespace),
+    "expectAccount": ("expect_account", arn.check_account),
+    "expectClusterARN": ("expect_cluster_arn", check_cluster_arn),
+    "failOn": ("fail_on", _severity),
+}
+"""Fields that are a text: what holds it, and its rule."""
+
+
 def parse_project(text: str, source: str) -> Project:
     """Read the file's text; raises `InvalidInput` with every problem and its place."""
     reader = Reader(source)
     documents = compose(text, source)
     for node in documents[1:]:
         reader.problem(node, "one document is expected")
-    boundary, required, lock, namespace = "", False, True, ""
-    timeout: float | None = None
-    ignores: tuple[AuditIgnore, ...] = ()
+    found: dict[str, Any] = {}
     for node in documents[:1]:
         if not isinstance(node, MappingNode):
             reader.problem(node, f"expected a mapping with {', '.join(_FIELDS)}")
             continue
         fields = reader.fields(node, _FIELDS, ".irsa.yaml", {})
-        if "permissionsBoundary" in fields:
-            boundary = reader.text(fields["permissionsBoundary"], arn.check_policy) or ""
+        found = {"lines": {name: item.start_mark.line + 1 for name, item in fields.items()}}
+        for name, (attribute, rule) in _TEXTS.items():
+            if name in fields:
+                found[attribute] = reader.text(fields[name], rule) or ""
         if "requirePermissionsBoundary" in fields:
-            required = bool(reader.boolean(fields["requirePermissionsBoundary"]))
+            found["require_permissions_boundary"] = bool(reader.boolean(fields["requirePermissionsBoundary"]))
         if "lock" in fields:
-            lock = bool(reader.boolean(fields["lock"]))
-        if "lockNamespace" in fields:
-            namespace = reader.text(fields["lockNamespace"], names.namespace) or ""
+            found["lock"] = bool(reader.boolean(fields["lock"]))
         if "lockTimeout" in fields:
-            timeout = reader.duration(fields["lockTimeout"], _lock_timeout)
+            found["lock_timeout"] = reader.duration(fields["lockTimeout"], _lock_timeout)
+        if "allowWideTrust" in fields:
+            found["never_wide_trust"] = reader.text(fields["allowWideTrust"], _never) == "never"
         if "audit" in fields:
-            ignores = read_audit(reader, fields["audit"])
+            found["ignores"] = read_audit(reader, fields["audit"])
     reader.finish()
-    return Project(source, boundary, required, lock, namespace, timeout, ignores)
+    return Project(source, **found)

@@ -38,6 +38,7 @@ class DocumentKind(str, Enum):
     TOKENS = "TokenList"
     CREDENTIALS = "CredentialsList"
     VERSIONS = "VersionList"
+    SETTINGS = "SettingList"
 
 
 class ReadOutcome(str, Enum):

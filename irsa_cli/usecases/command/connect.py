@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.aws.cluster import EksCluster, NoCluster, describe, find_region
@@ -18,6 +19,7 @@ from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, Refused
 from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.project_settings import check_project, read_project
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -49,6 +51,10 @@ class Target:
     """The ARNs of the clusters of which it has to be one; none for any."""
     tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
     """Is told in which other region the cluster was found; None where it is not looked for in others."""
+    yields: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """Attributes that no flag gave: what files name goes before them."""
+    meant: tuple[str, str] = field(default=("", ""), compare=False, repr=False)
+    """ARN and server of the cluster, where it is named by a context of the kubeconfig, '' where not known."""
 
 
 TARGET_KEYS = (
@@ -121,7 +127,38 @@ class Connection:
 
 
 def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]) -> Connection:
-    """Find the cluster. `check` is called with the session before the first call goes out."""
+    """Find the cluster. `check` is called with the session before the first call goes out.
+
+    Raises `Refused` for a cluster that the project does not expect.
+    """
+    project = read_project(Path.cwd())
+    found = _connected(target, kube=kube, log=log, check=check)
+    check_project(found.cluster, project, account=not target.expect_account, arn=not target.expect_clusters)
+    _check_meant(found)
+    return found
+
+
+def _check_meant(found: Connection) -> None:
+    """Raise `Refused` where a context names the cluster, and means one of the same name elsewhere."""
+    arn, server = found.target.meant
+    endpoint = str((found.description or {}).get("endpoint", ""))
+    for wanted, got in ((arn, found.cluster.arn), (_host(server), _host(endpoint))):
+        if wanted and got and wanted != got:
+            raise Refused(
+                f"cluster {found.cluster.name} is not the one of the kubeconfig's context",
+                reason=f"the context is about {wanted}, and these credentials find {got}",
+                next_steps=("choose the profile of the context's account, or name the cluster: --cluster",),
+                code="UnexpectedCluster",
+            )
+
+
+def _host(url: str) -> str:
+    return url.rstrip("/").removesuffix(":443").lower()
+
+
+def _connected(
+    target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]
+) -> Connection:
     aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     check(aws)
     if target.issuer_url:

@@ -14,10 +14,19 @@ from pathlib import Path
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.config.project import Project, parse_project
 from irsa_cli.core.values import arn
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import InvalidInput, Refused
 from irsa_cli.usecases.command.settings import LockOptions
 
 NAME = ".irsa.yaml"
+_CALLER = (
+    "AWS_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+"""Variables by which the environment says who calls: the project's profile is for where it does not."""
 BOUNDARY, REQUIRE = "IRSA_PERMISSIONS_BOUNDARY", "IRSA_REQUIRE_PERMISSIONS_BOUNDARY"
 _TRUE, _FALSE = ("1", "true", "yes"), ("", "0", "false", "no")
 _LARGEST = 65536
@@ -68,11 +77,46 @@ def read_project(folder: Path) -> Project:
             continue
         except OSError as error:
             raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None
-        return parse_project(_text(path, found), str(path))
+        return parse_project(_text(path, found, folder), str(path))
     return Project()
 
 
-def _text(path: Path, found: os.stat_result) -> str:
+def caller_variable(environment: Mapping[str, str]) -> str:
+    """The variable by which the environment says who calls; '' where it does not."""
+    return next((name for name in _CALLER if environment.get(name, "").strip()), "")
+
+
+def check_project(cluster: Cluster, project: Project, *, account: bool, arn: bool) -> None:
+    """Raise `Refused` for a cluster that the project does not expect: nothing is done in it.
+
+    `account` and `arn`: whether no flag says what is expected of these.
+    """
+    for name, wanted, got, counts in (
+        ("expectAccount", project.expect_account, cluster.account, account),
+        ("expectClusterARN", project.expect_cluster_arn, cluster.arn, arn),
+    ):
+        if counts and wanted and wanted != got:
+            raise Refused(
+                f"cluster {cluster.name} is not the one that is expected",
+                reason=f"it is {got}, and {name} in {project.place(name)} says {wanted}",
+                code="UnexpectedCluster",
+            )
+
+
+def _check_owner(path: Path, found: os.stat_result, folder: Path) -> None:
+    """Who may lead a run to another cluster or profile: its user, root, or whose folder it is run in."""
+    try:
+        here = folder.stat().st_uid
+    except OSError:
+        here = os.geteuid()
+    if found.st_uid not in (os.geteuid(), 0, here):
+        raise InvalidInput(
+            f"{path} is not read", reason="it belongs to somebody else, as the folder does not"
+        )
+
+
+def _text(path: Path, found: os.stat_result, folder: Path) -> str:
+    _check_owner(path, found, folder)
     if not stat.S_ISREG(found.st_mode):
         raise InvalidInput(f"{path} is no file")
     if found.st_mode & stat.S_IWOTH:

@@ -90,7 +90,7 @@ def _where(target: Target, config: Config) -> tuple[str, str | None]:
         ("--cluster", target.cluster, config.cluster),
         ("--region", target.region, config.region),
     ):
-        if given and named and given != named:
+        if given and named and given != named and flag.strip("-") not in target.yields:
             raise InvalidInput(f"{config.where} is for {named}", reason=f"{flag} says {given}")
     name = config.cluster or target.cluster
     if not name:

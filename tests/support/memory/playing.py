@@ -78,6 +78,7 @@ def playing(folder: Path, cloud: MemoryCloud | None = None) -> Iterator[Play]:
         "XDG_STATE_HOME": str(folder / "state"),
         "IRSA_STATE_DIR": str(folder / "state"),
         "IRSA_CALL_TIMEOUT": "30",
+        "KUBECONFIG": os.devnull,
         "NO_COLOR": "1",
         "COLUMNS": "200",
     }

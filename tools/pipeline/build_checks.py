@@ -1,9 +1,9 @@
 """Build what the tests of pipelines are checked by: actionlint, kustomize, validate-krew-manifest.
 
-    python tools/pipeline/build.py
+    python tools/pipeline/build_checks.py
 
-The versions are those in go.mod, next to this file, and go.sum has their checksums; nothing is downloaded but Go
-modules. What is up to date is not built again. Standard library only.
+The versions are those in go.mod, next to this file, and go.sum has their checksums; nothing is downloaded but
+Go modules. What is up to date is not built again. Standard library only.
 """
 
 import hashlib

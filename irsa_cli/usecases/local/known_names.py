@@ -1,0 +1,154 @@
+"""Names that are known on this machine, for completion: quickly, without a call, and never with an error.
+
+They are from the kubeconfig, `.irsa.yaml`, the journals of earlier runs and the AWS configuration. Whatever
+can't be read is left out. What is asked live is `irsa_cli.usecases.local.live`'s business.
+"""
+
+from __future__ import annotations
+
+import configparser
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from irsa_cli.usecases.local.kubeconfig import all_clusters, eks_cluster
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=,/-]{0,200}", re.ASCII)
+"""What a shell gets: nothing in it means anything to one."""
+_JOURNALS, _HEAD = 200, 16_384
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """What a journal says first: the cluster's ARN, and the ServiceAccount as `namespace/name`."""
+
+    cluster: str
+    account: str
+
+    @property
+    def cluster_name(self) -> str:
+        """The cluster's name."""
+        return self.cluster.rpartition("/")[2]
+
+    @property
+    def region(self) -> str:
+        """The cluster's region."""
+        return "".join(self.cluster.split(":")[3:4])
+
+
+def safe(found: Iterator[str]) -> list[str]:
+    """The names that a shell can take, each once."""
+    return sorted({name for name in found if _NAME.fullmatch(name)})
+
+
+def clusters(state: Path) -> list[str]:
+    """Names of clusters."""
+
+    def found() -> Iterator[str]:
+        yield _of_project("cluster")
+        yield from (item.name for item in all_clusters())
+        yield from (run.cluster_name for run in past_runs(state))
+
+    return safe(found())
+
+
+def regions(state: Path) -> list[str]:
+    """Names of regions: all that botocore knows, without importing it."""
+
+    def found() -> Iterator[str]:
+        yield _of_project("region")
+        yield from (run.region for run in past_runs(state))
+        spec = importlib.util.find_spec("botocore")
+        if spec is not None and spec.origin is not None:
+            with suppress(OSError, ValueError, KeyError):
+                file = Path(spec.origin).parent / "data" / "endpoints.json"
+                for partition in json.loads(file.read_bytes())["partitions"]:
+                    yield from partition["regions"]
+
+    return safe(found())
+
+
+def namespaces(state: Path, cluster: str = "") -> list[str]:
+    """Names of namespaces, of one cluster where it is known."""
+
+    def found() -> Iterator[str]:
+        yield from ("default", _of_project("namespace"))
+        yield from (name.partition("/")[0] for name in accounts(state, cluster))
+
+    return safe(found())
+
+
+def accounts(state: Path, cluster: str = "") -> list[str]:
+    """ServiceAccounts as `namespace/name`, of one cluster where it is known."""
+    runs = (run for run in past_runs(state) if cluster in ("", run.cluster_name))
+    return safe(run.account for run in runs if run.account.count("/") == 1)
+
+
+def cluster_in_force() -> str:
+    """The cluster that is meant without a flag; '' where none is."""
+    found = os.environ.get("IRSA_CLUSTER", "").strip() or _of_project("cluster")
+    if found:
+        return found
+    context = eks_cluster()
+    return context.name if context else ""
+
+
+def namespace_in_force() -> str:
+    """The namespace that is meant without a flag."""
+    return os.environ.get("IRSA_NAMESPACE", "").strip() or _of_project("namespace") or "default"
+
+
+def profiles() -> list[str]:
+    """Profiles of the AWS configuration, read as the AWS CLI finds it."""
+
+    def found() -> Iterator[str]:
+        yield _of_project("profile")
+        for variable, default in (
+            ("AWS_CONFIG_FILE", "~/.aws/config"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        ):
+            parser = configparser.RawConfigParser(strict=False)
+            with suppress(OSError, configparser.Error, UnicodeDecodeError):
+                parser.read(Path(os.environ.get(variable) or default).expanduser(), encoding="utf-8")
+            for section in parser.sections():
+                kind, _, name = section.partition(" ")
+                if name and kind == "profile":
+                    yield name.strip().strip("\"'")
+                elif not name:
+                    yield section
+
+    return safe(found())
+
+
+def past_runs(state: Path) -> Iterator[PastRun]:
+    """What the newest journals say first."""
+    try:
+        newest = sorted(state.glob("*.jsonl"), reverse=True)[:_JOURNALS]
+    except OSError:
+        return
+    for path in newest:
+        with suppress(OSError, ValueError, KeyError, RecursionError), path.open("rb") as file:
+            text = file.read(_HEAD).decode("utf-8", "replace")
+            context: Any = json.JSONDecoder().raw_decode(
+                text[text.index('"context":') + len('"context":') :].lstrip()
+            )[0]
+            yield PastRun(str(context["cluster"]), str(context["serviceAccount"] or ""))
+
+
+def _of_project(name: str) -> str:
+    """A setting of the project; '' where there is none. Only a file that is there is worth the import."""
+    try:
+        here = Path.cwd()
+        if not any(os.path.lexists(folder / ".irsa.yaml") for folder in (here, *here.parents)):
+            return ""
+        from irsa_cli.usecases.command.project_settings import read_project
+
+        return str(getattr(read_project(here), name))
+    except Exception:
+        return ""

@@ -1,0 +1,154 @@
+"""Which EKS cluster a context of the kubeconfig is about, where it says so. Nothing is run or asked.
+
+How a cluster's API is reached by a kubeconfig is `irsa_cli.kube.connection`'s business.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from irsa_cli.core.values import names
+from irsa_cli.core.values.errors import InvalidInput
+
+_ARN = re.compile(r"arn:aws[a-z-]*:eks:(?P<region>[a-z0-9-]+):\d{12}:cluster/(?P<name>.+)", re.ASCII)
+_SERVER = re.compile(
+    r"https://[^/@?#]+\.(?P<region>[a-z0-9-]+)\.eks\.(?:amazonaws\.com(?:\.cn)?|api\.aws)(?::443)?/?",
+    re.ASCII | re.I,
+)
+_EKSCTL = re.compile(r"(?P<name>[^.]+)\.(?P<region>[a-z0-9-]+)\.eksctl\.io", re.ASCII)
+_LARGEST = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ContextCluster:
+    """The EKS cluster of a context, and the file that has the context; ARN and server as far as known."""
+
+    name: str
+    region: str
+    context: str
+    source: str
+    arn: str = ""
+    server: str = ""
+
+
+def eks_cluster(path: str | None = None, context: str | None = None) -> ContextCluster | None:
+    """The cluster of a context (without one, of the current one); None where it is not known to be EKS'.
+
+    A kubeconfig that can't be read says nothing: who reaches a cluster by it tells what is wrong.
+    """
+    files = [*_read([path] if path else _paths())]
+    chosen, source = context, ""
+    if not chosen:
+        found = next(((doc, file) for doc, file in files if _text(doc.get("current-context"))), None)
+        if found is None:
+            return None
+        chosen, source = str(found[0]["current-context"]), found[1]
+    described, where = _named(files, "contexts", "context", chosen)
+    cluster_name = _text(described.get("cluster"))
+    cluster, _ = _named(files, "clusters", "cluster", cluster_name)
+    user, _ = _named(files, "users", "user", _text(described.get("user")))
+    known = _cluster_of(cluster_name, cluster, user)
+    arn = cluster_name if _ARN.fullmatch(cluster_name) else ""
+    server = _text(cluster.get("server"))
+    told = server if _SERVER.fullmatch(server) else ""
+    return ContextCluster(*known, chosen, source or where, arn, told) if known else None
+
+
+def all_clusters() -> Iterator[ContextCluster]:
+    """The EKS clusters of all contexts."""
+    for document, _ in _read(_paths()):
+        for item in _items(document, "contexts"):
+            name = _text(item.get("name"))
+            if name and (found := eks_cluster(None, name)) is not None:
+                yield found
+
+
+def _cluster_of(name: str, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Name and region, by what says most: an ARN, what gets the token, the server."""
+    server = _SERVER.fullmatch(_text(cluster.get("server")))
+    region = server["region"] if server else ""
+    command = user.get("exec")
+    by_token = _of_command(command, region) if isinstance(command, dict) else None
+    for found in (_ARN.fullmatch(name), _EKSCTL.fullmatch(name)):
+        if found is not None and (found.re is _ARN or server or by_token):
+            return _checked(found["name"], found["region"])
+    if by_token is not None:
+        return _checked(*by_token)
+    return _checked(name, region) if server else None
+
+
+def _of_command(command: Mapping[str, Any], region: str) -> tuple[str, str] | None:
+    """What `aws eks get-token` or `aws-iam-authenticator token` are called with."""
+    items = command.get("args")
+    args = [str(item) for item in items] if isinstance(items, list) else []
+    program = os.path.basename(_text(command.get("command")))
+    if program == "aws" and "get-token" in args:
+        name = _after(args, "--cluster-name")
+    elif program == "aws-iam-authenticator" and "token" in args:
+        name = _after(args, "-i", "--cluster-id")
+    else:
+        return None
+    found = _after(args, "--region") or region
+    return (name, found) if name and found else None
+
+
+def _after(args: Sequence[str], *flags: str) -> str:
+    for number, text in enumerate(args):
+        flag, equals, value = text.partition("=")
+        if flag in flags:
+            return value if equals else "".join(args[number + 1 : number + 2])
+    return ""
+
+
+def _checked(name: str, region: str) -> tuple[str, str] | None:
+    try:
+        return names.cluster(name), names.region(region)
+    except InvalidInput:
+        return None
+
+
+def _paths() -> list[str]:
+    given = os.environ.get("KUBECONFIG", "")
+    if given:
+        return [path for path in given.split(os.pathsep) if path]
+    return [str(Path("~/.kube/config").expanduser())]
+
+
+def _read(paths: Sequence[str]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for path in paths:
+        try:
+            if not os.path.isfile(path) or os.path.getsize(path) > _LARGEST:
+                continue
+            document = yaml.load(Path(path).read_text(encoding="utf-8"), loader)  # noqa: S506 - a safe loader
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError):
+            continue
+        if isinstance(document, dict):
+            yield document, path
+
+
+def _named(
+    files: Sequence[tuple[Mapping[str, Any], str]], kind: str, key: str, name: str
+) -> tuple[Mapping[str, Any], str]:
+    """An item by its name, from the first file that has it, as kubectl merges them."""
+    for document, path in files:
+        for item in _items(document, kind):
+            if item.get("name") == name and isinstance(item.get(key), dict):
+                return item[key], path
+    return {}, ""
+
+
+def _items(document: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+    found = document.get(kind)
+    yield from (item for item in found if isinstance(item, dict)) if isinstance(found, list) else ()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

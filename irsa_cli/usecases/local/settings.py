@@ -1,0 +1,155 @@
+"""Which settings are in force, and where each is from: environment, `.irsa.yaml`, kubeconfig, or a default.
+
+What a variable means as an option is in `irsa_cli.cli.environment`; a flag goes before all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from irsa_cli.core.config.project import Project
+from irsa_cli.core.values import limits
+from irsa_cli.usecases.command.project_settings import BOUNDARY, REQUIRE, caller_variable
+from irsa_cli.usecases.command.settings import LockOptions
+from irsa_cli.usecases.local.kubeconfig import ContextCluster
+
+PREFIX = "IRSA_"
+
+
+class Origin(str, Enum):
+    """What a setting is from; the value is what `-o json` shows."""
+
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    KUBECONFIG = "kubeconfig"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting in force; `where` is the variable, the file and line, or the context. None: it is not set."""
+
+    name: str
+    value: str | None
+    origin: Origin
+    where: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The setting as an item of a `SettingList`."""
+        return {
+            "name": self.name,
+            "value": self.value,
+            "origin": self.origin.value,
+            "where": self.where or None,
+        }
+
+
+_OPTIONS: Mapping[str, tuple[str, str, str | None]] = {
+    "cluster": ("IRSA_CLUSTER", "cluster", None),
+    "region": ("IRSA_REGION", "region", None),
+    "profile": ("IRSA_PROFILE", "profile", None),
+    "namespace": ("IRSA_NAMESPACE", "namespace", "default"),
+    "expectAccount": ("IRSA_EXPECT_ACCOUNT", "expect_account", None),
+    "expectClusterARN": ("IRSA_EXPECT_CLUSTER_ARN", "expect_cluster_arn", None),
+    "failOn": ("IRSA_FAIL_ON", "fail_on", None),
+    "permissionsBoundary": (BOUNDARY, "permissions_boundary", None),
+    "lockNamespace": ("IRSA_LOCK_NAMESPACE", "lock_namespace", LockOptions().namespace),
+}
+"""Settings that are a text: the variable, the project's attribute, and what holds without both."""
+_OF_THE_AWS_CLI = {"region": ("AWS_REGION", "AWS_DEFAULT_REGION")}
+_ELSEWHERE: Mapping[str, tuple[str, float | str]] = {
+    "callTimeout": (limits.VARIABLE, limits.DEFAULT_SECONDS),
+    "retryTimeout": (limits.RETRY_VARIABLE, limits.RETRY_SECONDS),
+    "lockDuration": (limits.LOCK_VARIABLE, limits.LOCK_SECONDS),
+}
+
+
+def settings_in_force(
+    environment: Mapping[str, str],
+    project: Project,
+    context: ContextCluster | None,
+    options: Mapping[str, str],
+) -> Iterator[Setting]:
+    """Each setting once; `options` are the flags that variables mean, of those that are set only."""
+    given = {name: text.strip() for name, text in environment.items() if text.strip()}
+    by_context = _of_context(given, project, context)
+    told = {BOUNDARY, REQUIRE, "IRSA_LOCK", "IRSA_LOCK_TIMEOUT"}
+    for name, (variable, attribute, default) in _OPTIONS.items():
+        told.add(variable)
+        counts = variable in options or variable == BOUNDARY
+        if counts and variable in given:
+            yield Setting(name, given[variable], Origin.ENVIRONMENT, variable)
+        elif name == "profile" and (caller := caller_variable(given)):
+            profile = given[caller] if caller == "AWS_PROFILE" else None
+            yield Setting(name, profile, Origin.ENVIRONMENT, caller)
+        elif value := getattr(project, attribute):
+            yield Setting(name, value, Origin.FILE, project.place(name))
+        elif name in by_context and context is not None:
+            yield Setting(
+                name, by_context[name], Origin.KUBECONFIG, f"context {context.context} in {context.source}"
+            )
+        else:
+            found = next((item for item in _OF_THE_AWS_CLI.get(name, ()) if item in given), "")
+            origin = Origin.ENVIRONMENT if found else Origin.DEFAULT
+            yield Setting(name, given.get(found, default), origin, found)
+    yield from _of_locks(given, project)
+    yield from _demands(given, project)
+    for name, (variable, value) in _ELSEWHERE.items():
+        told.add(variable)
+        origin = Origin.ENVIRONMENT if variable in given else Origin.DEFAULT
+        yield Setting(name, given.get(variable, f"{value:g}s"), origin, variable if variable in given else "")
+    for variable, flag in options.items():
+        if variable in given and variable not in told:
+            yield Setting(flag, given[variable], Origin.ENVIRONMENT, variable)
+
+
+def _of_context(
+    given: Mapping[str, str], project: Project, context: ContextCluster | None
+) -> Mapping[str, str]:
+    """Cluster and region by the kubeconfig, where nothing says which cluster, or another region."""
+    region = given.get("IRSA_REGION") or project.region
+    if context is None or "IRSA_CLUSTER" in given or project.cluster or region not in ("", context.region):
+        return {}
+    return {"cluster": context.name, "region": context.region}
+
+
+def _of_locks(given: Mapping[str, str], project: Project) -> Iterator[Setting]:
+    if "IRSA_LOCK" in given:
+        yield Setting("lock", given["IRSA_LOCK"], Origin.ENVIRONMENT, "IRSA_LOCK")
+    else:
+        yield _said("lock", "true" if project.lock else "false", project)
+    if "IRSA_LOCK_TIMEOUT" in given:
+        yield Setting("lockTimeout", given["IRSA_LOCK_TIMEOUT"], Origin.ENVIRONMENT, "IRSA_LOCK_TIMEOUT")
+    else:
+        seconds = project.lock_timeout if project.lock_timeout is not None else LockOptions().timeout
+        yield _said("lockTimeout", f"{seconds:g}s", project)
+
+
+def _demands(given: Mapping[str, str], project: Project) -> Iterator[Setting]:
+    if given.get(REQUIRE, "").lower() in ("1", "true", "yes"):
+        yield Setting("requirePermissionsBoundary", "true", Origin.ENVIRONMENT, REQUIRE)
+    else:
+        required = "true" if project.require_permissions_boundary else "false"
+        yield _said("requirePermissionsBoundary", required, project)
+    yield _said("allowWideTrust", "never" if project.never_wide_trust else "by-flag", project)
+
+
+def _said(name: str, value: str, project: Project) -> Setting:
+    place = project.place(name)
+    return Setting(name, value, Origin.FILE if place else Origin.DEFAULT, place)
+
+
+MEANT_ELSEWHERE = (
+    *(variable for variable, _ in _ELSEWHERE.values()),
+    BOUNDARY,
+    REQUIRE,
+    "IRSA_EXEC",
+    "IRSA_E2E",
+    "IRSA_SANDBOX_CONTROL",
+    "IRSA_CREDENTIALS_ACTIVE",
+    "IRSA_COMPLETE_LIVE",
+)
+"""Variables that mean something, and no option."""
