@@ -42,11 +42,11 @@ PLANNING = (*FILES, *ONE, *CLUSTERS)
 """Commands that save a plan with --dry-run; `diff` always does."""
 FOUND = ("audit", "lint", "verify")
 """Commands whose findings are SARIF, too."""
-DOCUMENTS = ("recover", "history", "get-sa", "describe-sa", "who-can", "unlock")
+DOCUMENTS = ("history", "get-sa", "describe-sa", "who-can", "unlock")
 """Commands that have a JSON document, and no Markdown."""
-GUARDED = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa")
+GUARDED = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa", "unlock")
 """Commands that take --expect-account and --expect-cluster-arn."""
-COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "doctor", *DOCUMENTS)))
+COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "doctor", "recover", *DOCUMENTS)))
 """What the action runs. Not exec, token and credentials: what they print is secret, and a log is not."""
 FAIL_ON = ("error", "changes", "never")
 USAGE, PENDING, INTERRUPTED, KILLED = 2, 6, (130, 143), 137
@@ -208,7 +208,7 @@ def run(env: Env) -> int:
             start_new_session=True,
         )
     (home / "pid").write_text(str(child.pid), encoding="utf-8")
-    with _passing_signals_to(child) as began:
+    with _passing_signals_to(child, home) as began:
         code = _watched(child, home, began)
     if code is None:
         print("irsa goes on rolling back; the next step waits for it.", flush=True)
@@ -217,10 +217,10 @@ def run(env: Env) -> int:
 
 
 @contextmanager
-def _passing_signals_to(child: subprocess.Popen[bytes]) -> Iterator[Callable[[], float | None]]:
+def _passing_signals_to(child: subprocess.Popen[bytes], home: Path) -> Iterator[Callable[[], float | None]]:
     """Pass the first signal on, and no other: a second one tells irsa to leave all as it is.
 
-    Yields what tells when it came.
+    Yields what tells when it came; a file says that it was passed on.
     """
     came: list[float] = []
 
@@ -229,6 +229,7 @@ def _passing_signals_to(child: subprocess.Popen[bytes]) -> Iterator[Callable[[],
             came.append(time.monotonic())
             with suppress(ProcessLookupError):
                 child.send_signal(number)
+            (home / "signalled").touch()
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
