@@ -164,6 +164,10 @@ def _files(command: str, env: Env, home: Path) -> list[str]:
             raise Wrong("apply takes files or a plan-artifact, not both: a plan knows what it is about")
         if len(plans) != 1:
             raise Wrong(f"the artifact {artifact!r} does not hold exactly one plan")
+        wanted = env.get("IRSA_ACTION_PLAN_DIGEST", "")
+        # That the plan is what its digest says is checked by irsa.
+        if wanted and wanted != _digest(plans[0]):
+            raise Wrong(f"the plan in {artifact!r} is not the one of plan-digest: nothing was begun")
         return [str(plans[0])]
     if command in LISTED:
         return ["--", *files]
@@ -302,6 +306,7 @@ def report(env: Env, home: Path, code: int | None) -> int:
         "outcome": outcome,
         "changed": "true" if changed else "false",
         "keep-journal": "true" if journals and code not in SETTLED else "false",
+        "plan-digest": _digest(there["plan-file"]) if "plan-file" in there else "",
         **there,
     }
     texts = {name: str(value) for name, value in said.items()}
@@ -310,7 +315,7 @@ def report(env: Env, home: Path, code: int | None) -> int:
     text = _markdown(home)
     if kept["SUMMARY"] == "true" and env.get("GITHUB_STEP_SUMMARY"):
         with open(env["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as file:
-            file.write(comments.framed(command, outcome, text, env))
+            file.write(comments.framed(command, outcome, text, env, texts["plan-digest"]))
     with _plain() as show:
         show(text.encode())
     fails = code not in (0, PENDING)
@@ -335,7 +340,7 @@ def comment(env: Env) -> int:
         ended = json.loads((home / "ended.json").read_text("utf-8"))
         kept = json.loads((home / "run.json").read_text("utf-8"))
         text = _markdown(home)
-        body = comments.framed(kept["COMMAND"], ended["outcome"], text, env)
+        body = comments.framed(kept["COMMAND"], ended["outcome"], text, env, ended.get("plan-digest", ""))
         # With nothing to do, only what an earlier run has said is put right.
         quiet = wanted == "auto" and ended["changed"] == "false" and ended["exit-code"] == "0"
         print(comments.publish(env, body, only_update=quiet), flush=True)
@@ -395,6 +400,15 @@ def _document(home: Path) -> dict[str, Any]:
         if isinstance(found, dict) and isinstance(found.get("metadata"), dict):
             return found
     return {}
+
+
+def _digest(plan: Path) -> str:
+    """The digest that a saved plan names."""
+    with suppress(OSError, ValueError):
+        found = json.loads(plan.read_text("utf-8"))
+        digest = str(found.get("digest", "")) if isinstance(found, dict) else ""
+        return digest if re.fullmatch("sha256:[0-9a-f]{64}", digest) else ""
+    return ""
 
 
 def _markdown(home: Path) -> str:

@@ -90,8 +90,13 @@ def test_changes_are_planned_and_told(job: MakeJob, stage: Stage, github: GitHub
 def test_what_was_planned_is_applied_in_the_next_job(job: MakeJob, stage: Stage) -> None:
     mine, next_one = job(), job()
     bindings(mine, "s3-reader")
-    assert use(mine, "diff", plan_artifact="irsa-plan").outputs["outcome"] == "planned"
-    used = use(next_one, "apply", plan_artifact="irsa-plan")
+    planned = use(mine, "diff", plan_artifact="irsa-plan")
+    assert planned.outputs["outcome"] == "planned"
+    assert f"plan {planned.outputs['plan-digest']}" in planned.summary
+    other = use(next_one, "apply", plan_artifact="irsa-plan", plan_digest=f"sha256:{'0' * 64}")
+    assert other.failed
+    assert "is not the one of plan-digest" in other.log
+    used = use(next_one, "apply", plan_artifact="irsa-plan", plan_digest=planned.outputs["plan-digest"])
     assert not used.failed, used.log
     assert (used.outputs["exit-code"], used.outputs["outcome"]) == ("0", "committed")
     assert used.outputs["changed"] == "true"
