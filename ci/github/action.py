@@ -42,11 +42,11 @@ PLANNING = (*FILES, *ONE, *CLUSTERS)
 """Commands that save a plan with --dry-run; `diff` always does."""
 FOUND = ("audit", "lint", "verify")
 """Commands whose findings are SARIF, too."""
-DOCUMENTS = ("recover", "history", "get-sa", "describe-sa", "who-can", "unlock")
+DOCUMENTS = ("history", "get-sa", "describe-sa", "who-can", "unlock")
 """Commands that have a JSON document, and no Markdown."""
-GUARDED = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa")
+GUARDED = (*PLANNING, "verify", "doctor", "recover", "get-sa", "describe-sa", "unlock")
 """Commands that take --expect-account and --expect-cluster-arn."""
-COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "doctor", *DOCUMENTS)))
+COMMANDS = tuple(dict.fromkeys((*PLANNING, *FOUND, "doctor", "recover", *DOCUMENTS)))
 """What the action runs. Not exec, token and credentials: what they print is secret, and a log is not."""
 FAIL_ON = ("error", "changes", "never")
 USAGE, PENDING, INTERRUPTED, KILLED = 2, 6, (130, 143), 137
@@ -164,6 +164,10 @@ def _files(command: str, env: Env, home: Path) -> list[str]:
             raise Wrong("apply takes files or a plan-artifact, not both: a plan knows what it is about")
         if len(plans) != 1:
             raise Wrong(f"the artifact {artifact!r} does not hold exactly one plan")
+        wanted = env.get("IRSA_ACTION_PLAN_DIGEST", "")
+        # That the plan is what its digest says is checked by irsa.
+        if wanted and wanted != _digest(plans[0]):
+            raise Wrong(f"the plan in {artifact!r} is not the one of plan-digest: nothing was begun")
         return [str(plans[0])]
     if command in LISTED:
         return ["--", *files]
@@ -208,7 +212,7 @@ def run(env: Env) -> int:
             start_new_session=True,
         )
     (home / "pid").write_text(str(child.pid), encoding="utf-8")
-    with _passing_signals_to(child) as began:
+    with _passing_signals_to(child, home) as began:
         code = _watched(child, home, began)
     if code is None:
         print("irsa goes on rolling back; the next step waits for it.", flush=True)
@@ -217,10 +221,10 @@ def run(env: Env) -> int:
 
 
 @contextmanager
-def _passing_signals_to(child: subprocess.Popen[bytes]) -> Iterator[Callable[[], float | None]]:
+def _passing_signals_to(child: subprocess.Popen[bytes], home: Path) -> Iterator[Callable[[], float | None]]:
     """Pass the first signal on, and no other: a second one tells irsa to leave all as it is.
 
-    Yields what tells when it came.
+    Yields what tells when it came; a file says that it was passed on.
     """
     came: list[float] = []
 
@@ -229,6 +233,7 @@ def _passing_signals_to(child: subprocess.Popen[bytes]) -> Iterator[Callable[[],
             came.append(time.monotonic())
             with suppress(ProcessLookupError):
                 child.send_signal(number)
+            (home / "signalled").touch()
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -301,6 +306,7 @@ def report(env: Env, home: Path, code: int | None) -> int:
         "outcome": outcome,
         "changed": "true" if changed else "false",
         "keep-journal": "true" if journals and code not in SETTLED else "false",
+        "plan-digest": _digest(there["plan-file"]) if "plan-file" in there else "",
         **there,
     }
     texts = {name: str(value) for name, value in said.items()}
@@ -309,7 +315,7 @@ def report(env: Env, home: Path, code: int | None) -> int:
     text = _markdown(home)
     if kept["SUMMARY"] == "true" and env.get("GITHUB_STEP_SUMMARY"):
         with open(env["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as file:
-            file.write(comments.framed(command, outcome, text, env))
+            file.write(comments.framed(command, outcome, text, env, texts["plan-digest"]))
     with _plain() as show:
         show(text.encode())
     fails = code not in (0, PENDING)
@@ -334,7 +340,7 @@ def comment(env: Env) -> int:
         ended = json.loads((home / "ended.json").read_text("utf-8"))
         kept = json.loads((home / "run.json").read_text("utf-8"))
         text = _markdown(home)
-        body = comments.framed(kept["COMMAND"], ended["outcome"], text, env)
+        body = comments.framed(kept["COMMAND"], ended["outcome"], text, env, ended.get("plan-digest", ""))
         # With nothing to do, only what an earlier run has said is put right.
         quiet = wanted == "auto" and ended["changed"] == "false" and ended["exit-code"] == "0"
         print(comments.publish(env, body, only_update=quiet), flush=True)
@@ -394,6 +400,15 @@ def _document(home: Path) -> dict[str, Any]:
         if isinstance(found, dict) and isinstance(found.get("metadata"), dict):
             return found
     return {}
+
+
+def _digest(plan: Path) -> str:
+    """The digest that a saved plan names."""
+    with suppress(OSError, ValueError):
+        found = json.loads(plan.read_text("utf-8"))
+        digest = str(found.get("digest", "")) if isinstance(found, dict) else ""
+        return digest if re.fullmatch("sha256:[0-9a-f]{64}", digest) else ""
+    return ""
 
 
 def _markdown(home: Path) -> str:

@@ -36,7 +36,7 @@ class NoPullRequest(NoComment):
     """The run is not about one, and nothing is wrong with that."""
 
 
-def framed(command: str, outcome: str, text: str, env: Mapping[str, str]) -> str:
+def framed(command: str, outcome: str, text: str, env: Mapping[str, str], plan: str = "") -> str:
     """The result with a heading and the run that it is from. Of values only known forms are shown."""
     # irsa's own Markdown begins with how it ended.
     head = "" if text.startswith("#") else f"## irsa {_word(command)}: {_word(outcome).replace('-', ' ')}\n\n"
@@ -47,6 +47,8 @@ def framed(command: str, outcome: str, text: str, env: Mapping[str, str]) -> str
         told.append(where)
     if commit := _commit(env):
         told.append(f"commit {commit[:12]}")
+    if plan:
+        told.append(f"plan {plan}")
     foot = f"\n<sub>{' · '.join(told)}</sub>\n" if told else ""
     return f"{head}{text.rstrip()}\n{foot}\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -10,9 +11,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
+from irsa_cli.cli.main import irsa
 from irsa_cli.sandbox import Fault
 from tests.pipeline.conftest import MakeJob
 from tests.pipeline.github_api import GitHub
@@ -87,8 +90,13 @@ def test_changes_are_planned_and_told(job: MakeJob, stage: Stage, github: GitHub
 def test_what_was_planned_is_applied_in_the_next_job(job: MakeJob, stage: Stage) -> None:
     mine, next_one = job(), job()
     bindings(mine, "s3-reader")
-    assert use(mine, "diff", plan_artifact="irsa-plan").outputs["outcome"] == "planned"
-    used = use(next_one, "apply", plan_artifact="irsa-plan")
+    planned = use(mine, "diff", plan_artifact="irsa-plan")
+    assert planned.outputs["outcome"] == "planned"
+    assert f"plan {planned.outputs['plan-digest']}" in planned.summary
+    other = use(next_one, "apply", plan_artifact="irsa-plan", plan_digest=f"sha256:{'0' * 64}")
+    assert other.failed
+    assert "is not the one of plan-digest" in other.log
+    used = use(next_one, "apply", plan_artifact="irsa-plan", plan_digest=planned.outputs["plan-digest"])
     assert not used.failed, used.log
     assert (used.outputs["exit-code"], used.outputs["outcome"]) == ("0", "committed")
     assert used.outputs["changed"] == "true"
@@ -191,7 +199,14 @@ def test_a_cancelled_job_is_rolled_back(job: MakeJob, stage: Stage, github: GitH
     before = stage.world()
     left = threading.Event()
     mine.before["Wait for the rollback"] = left.set
-    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=mine.cancel))
+
+    def cancel() -> None:
+        mine.cancel()
+        # The call is under way until irsa has the signal.
+        while not list(mine.temp.glob("irsa-run-*/signalled")):
+            threading.Event().wait(0.01)
+
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=cancel))
     if patience == "0":
         # The role is deleted only after the step has ended.
         def held() -> None:
@@ -295,6 +310,24 @@ def test_every_input_reaches_scripts_by_the_environment_only() -> None:
     action = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
     for step in action["runs"]["steps"]:
         assert "${{" not in step.get("run", "")
+
+
+def test_the_action_knows_what_commands_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tables of commands are those of the command line."""
+    monkeypatch.syspath_prepend(str(ROOT / "ci" / "github"))
+    action = importlib.import_module("action")
+    options = {}
+    for name in action.COMMANDS:
+        command = irsa.get_command(click.Context(irsa), name)
+        assert command is not None
+        options[name] = {param.name: param for param in command.params}
+    with_out = {name for name, there in options.items() if "out" in there}
+    assert with_out == set(action.PLANNING)
+    assert {name for name, there in options.items() if "json_file" not in there} == set(action.DOCUMENTS)
+    assert {name for name, there in options.items() if "expect_account" in there} == set(action.GUARDED)
+    assert set(action.FILES) == {name for name in ("apply", "diff", "delete") if "files" in options[name]}
+    secret = {"exec", "token", "credentials"}
+    assert not secret & set(action.COMMANDS)
 
 
 def test_annotated(job: MakeJob, stage: Stage) -> None:
