@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -51,6 +52,7 @@ def _names(name: str, check: str) -> Checked:
 @click.command("create-sa", cls=HelpedCommand, epilog=_EPILOG)
 @binding_options
 @cluster_options
+@role_account_options
 @kube_options
 @attach_policy_option
 @click.option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -65,6 +66,7 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 @all_namespaces_option("All namespaces; the default without NAME.")
 @selector_option
 @cluster_options
+@role_account_options
 @kube_options
 @click.option(
     "--iam-assume-role",

@@ -53,8 +53,10 @@ def state_dir(given: str | None) -> Path:
 
 def take_target(options: dict[str, Any]) -> Target:
     """Take the options of `cluster_options` and `kube_options` out of a command's options."""
+    from irsa_cli.cli.account_options import take_role_account
     from irsa_cli.usecases.command.connect import Target
 
+    roles = take_role_account(options)
     if options.get("issuer_url") and not options.get("account"):
         raise click.UsageError(
             "--issuer-url needs --account: the account that the OIDC provider is to live in"
@@ -66,7 +68,7 @@ def take_target(options: dict[str, Any]) -> Target:
         raise click.UsageError("Missing option '--cluster' / '-c'.")
     names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region", False))
-    return Target(cluster, tell_region=tell, **{name: options.pop(name, None) for name in names})
+    return Target(cluster, tell_region=tell, **roles, **{name: options.pop(name, None) for name in names})
 
 
 def region_teller(*, any_region: bool) -> Callable[[str], None] | None:

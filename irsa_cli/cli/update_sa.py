@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -50,6 +51,7 @@ Examples:
 @click.command("update-sa", cls=HelpedCommand, epilog=_EPILOG)
 @binding_options
 @cluster_options
+@role_account_options
 @kube_options
 @attach_policy_option
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, cluster_options, filled, kube_options, listed, output_option
 from irsa_cli.cli.selecting import (
@@ -50,6 +51,7 @@ FORMATS = ("text", "json", "yaml", "name", "junit", "sarif")
     default=None,
 )
 @cluster_options
+@role_account_options
 @kube_options
 @click.option(
     "--audience",

@@ -40,7 +40,7 @@ class NamedRole:
     def of(cls, cluster: Cluster, name: str, role: CurrentRole) -> NamedRole:
         """A role of the cluster's account."""
         resource = f"role{role.state.path}{name}"
-        return cls(name, arn.iam_arn(cluster.partition, cluster.account, resource), role)
+        return cls(name, arn.iam_arn(cluster.partition, cluster.home, resource), role)
 
     @property
     def state(self) -> RoleState:
@@ -121,7 +121,7 @@ class Bound:
         settings = Injection.read(self.account.annotations if self.account else {})
         cluster = self.cluster
         return WebIdentity(
-            provider_arn(cluster.partition, cluster.account, cluster.issuer),
+            provider_arn(cluster.partition, cluster.home, cluster.issuer),
             cluster.issuer,
             subject(self.namespace, self.name),
             settings.audience,
@@ -152,7 +152,7 @@ class Bound:
             found = arn.role_arn(self.annotation)
         except InvalidInput:
             return False
-        return (found.partition, found.account) != (self.cluster.partition, self.cluster.account)
+        return (found.partition, found.account) != (self.cluster.partition, self.cluster.home)
 
 
 def is_made(account: CurrentServiceAccount) -> bool:

@@ -207,7 +207,7 @@ def is_annotated(desired: DesiredState, current: CurrentState) -> bool:
     account, arn = current.service_account, desired.role_arn
     if desired.role is not None and current.role is not None:
         resource = f"role{current.role.state.path}{desired.role_name}"
-        arn = iam_arn(desired.cluster.partition, desired.cluster.account, resource)
+        arn = iam_arn(desired.cluster.partition, desired.cluster.home, resource)
     return account is not None and account.annotations.get(ROLE_ARN_ANNOTATION) == arn
 
 
@@ -265,7 +265,7 @@ def desired_state_of(
     """
     name = spec.role_name or names.default_role_name(cluster.name, cluster.arn, spec.namespace, spec.name)
     path = spec.role_path or names.default_role_path(cluster.name)
-    own_arn = iam_arn(cluster.partition, cluster.account, f"role{path}{name}")
+    own_arn = iam_arn(cluster.partition, cluster.home, f"role{path}{name}")
     policies = wellknown.joined(
         Resolved(spec.policies, spec.inline),
         spec.well_known,
@@ -316,7 +316,7 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> RoleState:
     own = names.subject(spec.namespace, spec.subject_pattern or spec.name)
     cluster = desired.cluster
     providers = [desired.identity.provider_arn]
-    providers += [provider_arn(cluster.partition, cluster.account, issuer) for issuer in spec.issuers]
+    providers += [provider_arn(cluster.partition, cluster.home, issuer) for issuer in spec.issuers]
     subjects = (own, *spec.subjects)
     document = trust_policy.policy_of(providers, spec.audience, subjects, spec.conditions)
     # Whether the conditions hold is a matter of the request that a pod makes.

@@ -72,7 +72,7 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
 
 
 def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    if not desired.associate or desired.role_account != desired.cluster.account:
+    if not desired.associate or desired.role_account != desired.cluster.home:
         return []
     made_for = {SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}"}
     return provider_changes(desired.cluster, (desired.audience,), current.provider, tags=made_for)
@@ -90,7 +90,7 @@ def provider_changes(
 
     A provider that is there keeps its other audiences, its thumbprints and its tags.
     """
-    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     if provider is None:
         desired_provider = ProviderState(
             url=cluster.issuer,

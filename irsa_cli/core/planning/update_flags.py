@@ -76,7 +76,7 @@ def command(desired: DesiredState, flags: Iterable[Flags]) -> str:
     for item in dict.fromkeys(flags):
         words += map(shlex.quote, item)
     cluster = desired.cluster
-    where = f"{desired.name} -n {desired.namespace} -c {cluster.name} -r {cluster.region}"
+    where = f"{desired.name} -n {desired.namespace} {cluster.options}"
     return " ".join(("irsa update-sa", where, *words))
 
 

@@ -17,6 +17,8 @@ from irsa_cli.core.plan.traits import Proof
 GIVEN = {
     "profile": "--profile",
     "assume_role": "--assume-role",
+    "role_assume_role": "--role-assume-role",
+    "role_profile": "--role-profile",
     "kubeconfig": "--kubeconfig",
     "context": "--context",
 }

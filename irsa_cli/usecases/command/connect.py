@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.usecases.command.caller import AccountAccess, naming_caller
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -39,8 +39,19 @@ class Target:
     context: str | None = None
     issuer_url: str | None = None
     account: str | None = None
+    role_account: str | None = None
+    """The account of the roles and the OIDC provider, where that is not the cluster's; how it is reached:"""
+    role_assume_role: str | None = None
+    role_profile: str | None = None
     tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
     """Is told in which other region the cluster was found; None where it is not looked for in others."""
+
+    @property
+    def role_way(self) -> AccountAccess | None:
+        """How the account of the roles is reached, where that is not the cluster's."""
+        if not self.role_account:
+            return None
+        return AccountAccess("role", self.role_account, self.role_assume_role or "", self.role_profile or "")
 
 
 TARGET_KEYS = (
@@ -52,6 +63,9 @@ TARGET_KEYS = (
     "context",
     "issuer_url",
     "account",
+    "role_account",
+    "role_assume_role",
+    "role_profile",
 )
 """What a journal says of a target; a key stays what it is, whatever the attributes are called."""
 
@@ -63,7 +77,10 @@ def written_target(target: Target) -> dict[str, str | None]:
 
 @dataclass
 class Connection:
-    """One caller and one cluster. `asks_cluster`: whether the cluster's API is part of the work at all."""
+    """One caller and one cluster. `asks_cluster`: whether the cluster's API is part of the work at all.
+
+    `home` is who keeps the roles and the OIDC provider: the same caller, or one of another account.
+    """
 
     aws: AwsSession
     target: Target
@@ -71,11 +88,14 @@ class Connection:
     _eks: EksCluster | None
     _log: WireLog = field(default=lambda call: None)
     asks_cluster: bool = True
+    others: Mapping[str, AwsSession] = field(default_factory=dict)
+    """The sessions of other accounts, by account."""
 
     def announce(self, note: Callable[[str], None]) -> None:
         """Tell which cluster it is that is worked on."""
         cluster = self.cluster
-        note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+        roles = f" · roles in account {cluster.home}" if cluster.home != cluster.account else ""
+        note(f"{cluster.name} · {cluster.region} · account {cluster.account}{roles}")
 
     @property
     def wire_log(self) -> WireLog:
@@ -88,9 +108,22 @@ class Connection:
         return None if self._eks is None else self._eks.description
 
     @property
+    def home(self) -> AwsSession:
+        """Who keeps the roles and the OIDC provider: the same caller, or one of another account."""
+        return self.others.get(self.cluster.home, self.aws)
+
+    @property
     def iam(self) -> IAMClient:
-        """IAM's client."""
-        return self.aws.client("iam")
+        """IAM's client, where the roles and the OIDC provider are."""
+        return self.home.client("iam")
+
+    def session_of(self, account: str) -> AwsSession | None:
+        """The session of an account, None for one that this run has no way into."""
+        return self.others.get(account) or (self.aws if account == self.cluster.account else None)
+
+    def caller(self, account: str = "") -> str:
+        """Who calls, by the account that an error names; '' when that can't be found out."""
+        return self.others.get(account, self.aws).caller()
 
     @cached_property
     def kube(self) -> Kube:
@@ -113,14 +146,22 @@ class Connection:
 
 
 def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]) -> Connection:
-    """Find the cluster. `check` is called with the session before the first call goes out."""
+    """Find the cluster, and open the session of each other account meanwhile.
+
+    `check` is called with the cluster's session before the first call goes out.
+    """
     aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     check(aws)
+    ways = [way for way in (target.role_way,) if way is not None]
+    for way in ways:
+        way.check(aws)
     if target.issuer_url:
         return Connection(aws, target, _foreign_cluster(aws, target), None, log, kube)
-    with naming_caller(aws.caller), ThreadPoolExecutor(1) as pool:
+    with naming_caller(lambda _: aws.caller()), ThreadPoolExecutor(1 + len(ways)) as pool:
         future = pool.submit(describe, aws, target.cluster)
-        aws.client("iam")
+        opened = {way.account: pool.submit(_open, way, aws, target, log) for way in ways}
+        if not target.role_account:
+            aws.client("iam")
         if kube:
             aws.client("sts")
             importlib.import_module("irsa_cli.kube.connection")
@@ -129,17 +170,37 @@ def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSes
         except NoCluster:
             if target.tell_region is None:
                 raise
-            return _elsewhere(aws, target, kube=kube, log=log)
-    return Connection(aws, target, found.cluster, found, log, kube)
+            return _elsewhere(aws, target, _sessions(opened), kube=kube, log=log)
+        others = _sessions(opened)
+    return Connection(aws, target, _at_home(found, target), found, log, kube, others)
 
 
-def _elsewhere(aws: AwsSession, target: Target, *, kube: bool, log: WireLog) -> Connection:
+def _open(way: AccountAccess, aws: AwsSession, target: Target, log: WireLog) -> AwsSession:
+    session = way.open(aws, target.profile, log)
+    session.client("iam")
+    return session
+
+
+def _sessions(opened: Mapping[str, Future[AwsSession]]) -> dict[str, AwsSession]:
+    return {account: session.result() for account, session in opened.items()}
+
+
+def _at_home(found: EksCluster, target: Target) -> Cluster:
+    """The cluster, and where its roles are."""
+    return replace(found.cluster, role_account=target.role_account or "")
+
+
+def _elsewhere(
+    aws: AwsSession, target: Target, others: Mapping[str, AwsSession], *, kube: bool, log: WireLog
+) -> Connection:
     """The connection with the cluster in another region; raises `Refused` where it is in none."""
     region = find_region(aws, target.cluster)
     if target.tell_region is not None:
         target.tell_region(f"cluster {target.cluster} is in {region}, not in {aws.region}")
-    found = describe(aws.moved_to(region), target.cluster)
-    return Connection(aws.moved_to(region), replace(target, region=region), found.cluster, found, log, kube)
+    moved, there = aws.moved_to(region), replace(target, region=region)
+    found = describe(moved, target.cluster)
+    others = {account: session.moved_to(region) for account, session in others.items()}
+    return Connection(moved, there, _at_home(found, target), found, log, kube, others)
 
 
 def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:

@@ -53,7 +53,7 @@ class DoctorReads(KubeReads):
 
     def reads(self, account: str) -> bool:
         """Whether there is a way into the IAM of an account; that it is allowed there is another matter."""
-        return account == self._connection.cluster.account or account in self._readers
+        return self._connection.session_of(account) is not None or account in self._readers
 
     def __enter__(self) -> DoctorReads:
         return self
@@ -156,9 +156,9 @@ class DoctorReads(KubeReads):
         return self._once(("events", namespace, name), work)
 
     def _cloudtrail(self, account: str) -> Any:
-        session = self._connection.aws
-        if account == self._connection.cluster.account:
-            return session.client("cloudtrail")
+        session, own = self._connection.aws, self._connection.session_of(account)
+        if own is not None:
+            return own.client("cloudtrail")
         if account not in self._readers:
             raise IrsaError(
                 f"CloudTrail of account {account} is not read",

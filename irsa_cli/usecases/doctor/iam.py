@@ -102,7 +102,7 @@ def _other(
 
 
 def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:
-    role, account = facts.named.role, facts.cluster.account
+    role, account = facts.named.role, facts.cluster.home
     if not isinstance(role, Role):
         return {}
     own = provider_arn(facts.cluster.partition, account, facts.cluster.issuer)
@@ -116,9 +116,9 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     subject, cluster = facts.named, facts.cluster
     if isinstance(subject.account, Unreadable):
         return ()
-    home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    home = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     identity = replace(identity_of(facts, subject), provider_arn=home)
-    if account_named(subject) == cluster.account:
+    if account_named(subject) == cluster.home:
         if isinstance(subject.role, Unreadable):
             return ()
         if subject.role is not None and explain(subject.role.trust, identity, now=facts.now).admitted:
@@ -158,7 +158,7 @@ def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str],
     roles = reads.roles().result()
     if isinstance(roles, Unreadable):
         return ()
-    provider = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    provider = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     return gone_names(facts.accounts, roles, provider, (subject.namespace, subject.name))
 
 

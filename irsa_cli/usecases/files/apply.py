@@ -78,7 +78,7 @@ def _all_or_nothing(site: Site, done: AppliedList, tell: Tell) -> None:
     if result.ended in GOOD:
         names = (ALL, SHARED_PARTS, *map(str, site.place.bindings))
         site.settle(names, desired_states, pruned=site.request.prune)
-    result.error = with_caller(result.error, site.connection.aws.caller)
+    result.error = with_caller(result.error, site.connection.caller)
     item = site.ended(ALL, result)
     done.items.append(item)
     tell(item)

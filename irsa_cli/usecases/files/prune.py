@@ -45,7 +45,7 @@ def prune_candidates(
     Raises `IrsaError` when something that may be one of them can't be read: nobody is to take a pruning that
     has overlooked some for complete.
     """
-    with naming_caller(connection.aws.caller):
+    with naming_caller(connection.caller):
         found = read_bindings(connection, BindingsScope(everywhere=True))
         accounts = connection.kube.service_accounts()
     items = [
@@ -116,7 +116,7 @@ def _may_be_own(item: ListedBinding, connection: Connection) -> bool:
     if item.account is None:
         return True
     arn, cluster = named_role(item.account), connection.cluster
-    if arn is None or arn.account != cluster.account:
+    if arn is None or arn.account != cluster.home:
         return False
     in_path = arn.resource.startswith(f"role{default_role_path(cluster.name)}")
     return in_path or TRANSACTION_TAG in item.account.annotations

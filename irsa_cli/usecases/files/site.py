@@ -100,7 +100,7 @@ class Site:
             work()
         except IrsaError as error:
             result = result_of(_raising(error))
-            result.error = with_caller(result.error, self.connection.aws.caller)
+            result.error = with_caller(result.error, self.connection.caller)
             item = self.ended(CLUSTER, result)
             done.items.append(item)
             tell(item)
@@ -110,7 +110,7 @@ class Site:
 
         What the groundwork changes is locked until all have ended.
         """
-        with self.holding() as site, naming_caller(self.connection.aws.caller):
+        with self.holding() as site, naming_caller(self.connection.caller):
             with_its_locks(lambda: site._one_by_one(done, pace, tell), site.settings.hold)
 
     @contextmanager
@@ -290,7 +290,7 @@ class Site:
 
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
         result = result_of(work)
-        result.error = with_caller(result.error, self.connection.aws.caller)
+        result.error = with_caller(result.error, self.connection.caller)
         return self.ended(str(binding), result, binding.where)
 
     def ended(self, name: str, result: Result, where: str = "") -> Item:

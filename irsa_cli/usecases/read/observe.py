@@ -63,7 +63,7 @@ def _bound_role(
         return None
     try:
         found = arn.role_arn(named)
-        if found.account != connection.cluster.account:
+        if found.account != connection.cluster.home:
             return None
         role = reading.current_role(connection.iam, found.name)
     except (InvalidInput, ServiceError):
@@ -95,7 +95,7 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRol
 
 
 def _provider(connection: Connection, desired: DesiredState) -> ProviderState | None:
-    if desired.role_account != connection.cluster.account:
+    if desired.role_account != connection.cluster.home:
         return None  # It lives in an account that this caller doesn't read.
     return reading.provider(connection.iam, desired.identity.provider_arn)
 
@@ -104,7 +104,7 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
     """The role, and why it can't be read where it can't."""
     if desired.role is not None:
         return reading.current_role(connection.iam, desired.role_name), ""
-    if desired.role_account != connection.cluster.account:
+    if desired.role_account != connection.cluster.home:
         return None, f"it lives in account {desired.role_account}"
     try:
         found = reading.current_role(connection.iam, desired.role_name, policies=False)

@@ -61,7 +61,7 @@ class Snapshot:
         cluster, iam = connection.cluster, connection.iam
         self._path = default_role_path(cluster.name)
         self._roles = self._pool.submit(listing.list_roles, iam, self._path)
-        self._provider_arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+        self._provider_arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
         self._provider = self._pool.submit(reading.provider, iam, self._provider_arn)
         self._accounts = self._pool.submit(connection.kube.service_accounts)
         self._namespaces = self._pool.submit(connection.kube.namespaces)
@@ -118,7 +118,7 @@ class Snapshot:
         return self._groundwork
 
     def _is_home(self, desired: DesiredState) -> bool:
-        return desired.role_account == self._connection.cluster.account
+        return desired.role_account == self._connection.cluster.home
 
     def observe(self, desired: DesiredState) -> CurrentState:
         """What is there for one desired state, its groundwork laid.

@@ -127,7 +127,7 @@ class _Scene:
     def read(cls, request: Request, settings: Settings, log: WireLog) -> _Scene:
         connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
         connection.announce(settings.note)
-        with naming_caller(connection.aws.caller):
+        with naming_caller(connection.caller):
             seen = look(connection)
         journals = {story.transaction: (path, story) for path, story in stories(settings.state_dir)}
         # Of one that a later run superseded, what that one doesn't use is left, and nobody else's.
@@ -177,7 +177,7 @@ class _Scene:
         with locked(connection, self.settings, Command.RECOVER, wanted, pause=stop.pause) as settings:
             path = self._journal(leftovers)
             story = read(path)
-            with naming_caller(connection.aws.caller):
+            with naming_caller(connection.caller):
                 kept = roll_back(
                     path,
                     story,

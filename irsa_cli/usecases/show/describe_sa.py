@@ -64,7 +64,7 @@ def describe(request: Request, log: WireLog) -> Description | None:
     """
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     with (
-        naming_caller(connection.aws.caller),
+        naming_caller(connection.caller),
         Reads(connection, request.readers) as reads,
         ThreadPoolExecutor(WORKERS) as pool,
     ):
@@ -80,7 +80,7 @@ class _Describing:
 
     def describe(self) -> Description | None:
         namespace, kube = self.request.namespace, self.connection.kube
-        self.reads.provider(self.connection.cluster.account)
+        self.reads.provider(self.connection.cluster.home)
         pods = self.pool.submit(read, lambda: tuple(map(parsing.pod, kube.pods(namespace))))
         rbac = self.pool.submit(read_rbac, kube)
         access = self.pool.submit(read_access, self.connection)

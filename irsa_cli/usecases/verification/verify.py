@@ -68,7 +68,7 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
     connection.announce(note)
     many = not request.name
     try:
-        with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:
+        with naming_caller(connection.caller), Reads(connection, request.readers) as reads:
             reads.begin()
             options = looking_options(request)
             verifier = Verifier(connection, reads, request.wanted, options, many)

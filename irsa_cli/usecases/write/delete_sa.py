@@ -161,7 +161,7 @@ class _Deleting:
         return found
 
     def _attempt(self, before: Result | None) -> Result:
-        with naming_caller(self.connection.aws.caller):
+        with naming_caller(self.connection.caller):
             bound = self._find()
             if is_nothing(bound):
                 self._check_ours(bound)

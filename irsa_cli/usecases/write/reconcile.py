@@ -98,7 +98,7 @@ class Work:
     def _attempt(self, look: Callable[[DesiredState], CurrentState]) -> Result:
         """One attempt."""
         hold = self.settings.hold
-        with naming_caller(self.connection.aws.caller), ThreadPoolExecutor(2) as pool:
+        with naming_caller(self.connection.caller), ThreadPoolExecutor(2) as pool:
             taken = pool.submit(hold.take_meanwhile) if hold is not None else None
             busy = pool.submit(hold.busy) if hold is not None and hold.is_begun else None
             current = look(self.desired)
@@ -175,7 +175,7 @@ def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
     notes = trust_notes(desired, current)
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
-    if desired.role_account != desired.cluster.account:
+    if desired.role_account != desired.cluster.home:
         notes.append(
             f"not checked: account {desired.role_account} needs an OIDC provider for"
             f" {desired.cluster.issuer}, too"
@@ -223,11 +223,11 @@ def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:
     if former in (None, desired.role_arn) or desired.role_only:
         return []
     note = f"the role that {desired.namespace}/{desired.name} had before stays as it is: {former}"
-    if f":iam::{cluster.account}:role{default_role_path(cluster.name)}" in str(former):
+    if f":iam::{cluster.home}:role{default_role_path(cluster.name)}" in str(former):
         name = str(former).rsplit("/", 1)[-1]
         note += (
             f"; to delete it: irsa delete-sa {desired.name} -n {desired.namespace} -c {cluster.name}"
-            f" --role-name {name}, or irsa apply with --prune"
+            f"{cluster.home_option} --role-name {name}, or irsa apply with --prune"
         )
     return [note]
 

@@ -121,7 +121,7 @@ class _Updating:
 
     def attempt(self) -> Result:
         """One attempt."""
-        with naming_caller(self.connection.aws.caller):
+        with naming_caller(self.connection.caller):
             pair, notes = self._read()
             todo = self._plan(pair)
         result = self._carry_out(todo, pair)

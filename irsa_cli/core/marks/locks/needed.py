@@ -34,7 +34,7 @@ def _shared(change: Change, made: set[tuple[Kind, tuple[str, ...]]], cluster: Cl
         deleted = change.kind.is_whole and change.after is None
         trusts = change.kind.traits.changes_trust and change.object not in made
         if deleted or trusts:
-            yield Lock.of_role(cluster.account, target[0], cluster.partition)
+            yield Lock.of_role(cluster.home, target[0], cluster.partition)
 
 
 def is_all_new(changes: Iterable[Change]) -> bool:
