@@ -107,3 +107,92 @@ def test_an_error_names_the_account_and_its_caller(
     assert "assumed-role/deployer" in ran.err
     assert f"iam GetRole ({OTHER})" in ran.err
     assert "eks DescribeCluster  200" in ran.err
+
+
+def made(stage: Stage, namespace: str, elsewhere: Elsewhere, name: str = "app") -> None:
+    """A ServiceAccount with its role in the other account."""
+    ran = stage.create_sa(name, namespace, *elsewhere.by_role, *POLICY, "--associate-oidc")
+    assert ran.code == 0, ran.err
+
+
+def about(stage: Stage, namespace: str, name: str = "app") -> tuple[str, ...]:
+    return (name, "-n", namespace, "-c", stage.cluster)
+
+
+def test_it_is_updated_there(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
+    made(stage, namespace, elsewhere)
+    more = ("--attach-policy-arn", "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess", "--tags", "team=a")
+    refused = stage.irsa("update-sa", *about(stage, namespace), *more)
+    assert refused.code == 4, refused.err
+    assert f"--role-account {OTHER}" in refused.err
+    ran = stage.irsa("update-sa", *about(stage, namespace), *more, *elsewhere.by_role)
+    assert ran.code == 0, ran.err
+    (role,) = elsewhere.roles().values()
+    assert len(role["attached"]) == 2
+    assert role["tags"]["team"] == "a"
+
+
+def test_it_is_shown_and_judged_with_the_same_flags(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    made(stage, namespace, elsewhere)
+    where = about(stage, namespace)
+    listed = stage.irsa("get-sa", "-A", "-c", stage.cluster, *elsewhere.by_role, "-o", "json")
+    assert listed.code == 0, listed.err
+    (item,) = [item for item in listed.json["items"] if item["serviceAccount"]["namespace"] == namespace]
+    assert item["status"] == "ok", item
+    unseen = stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster)
+    assert "--role-account" in unseen.out + unseen.err
+    shown = stage.irsa("describe-sa", *where, *elsewhere.by_role)
+    assert shown.code == 0, shown.err
+    assert READ_ONLY in shown.out
+    proven = stage.irsa("verify", *where, *elsewhere.by_role)
+    assert proven.code == 0, proven.out + proven.err
+    found = stage.irsa("doctor", *where, *elsewhere.by_role)
+    assert "Nothing wrong was found" in found.out, found.out
+
+
+def test_an_interrupted_run_is_recovered_with_credentials_for_the_other_account(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    before, there = stage.world(), elsewhere.world()
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
+    stage.create_sa("app", namespace, *elsewhere.by_role, *POLICY, "--associate-oidc")
+    assert elsewhere.roles()
+    (path,) = (stage.folder / "state").glob("*Z-*.jsonl")
+    transaction = path.name.partition(".")[0]
+    bare = stage.irsa("recover", transaction)
+    assert bare.code == 4, bare.err
+    assert f"--role-assume-role {elsewhere.deployer}" in bare.err
+    wrong = stage.irsa("recover", transaction, "--role-account", stage.account_id)
+    assert wrong.code == 4, wrong.err
+    ran = stage.irsa("recover", transaction, "--role-assume-role", elsewhere.deployer)
+    assert ran.code == 0, ran.err
+    assert (stage.world(), elsewhere.world()) == (before, there)
+
+
+def test_what_a_lost_machine_has_left_there_is_found_without_its_journal(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    made(stage, namespace, elsewhere, "one")
+    before, there = stage.world(), elsewhere.world()
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
+    stage.create_sa("app", namespace, *elsewhere.by_role, *POLICY)
+    more = ("--cluster", stage.cluster, *elsewhere.by_role, "--min-age", "0", "--state-dir", "other")
+    ran = stage.irsa("recover", *more, "--all", "--yes")
+    assert ran.code == 0, ran.err
+    assert (stage.world(), elsewhere.world()) == (before, there)
+
+
+def test_it_is_not_deleted_by_halves(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
+    before = stage.world()
+    made(stage, namespace, elsewhere)
+    whole = stage.world(), elsewhere.world()
+    refused = stage.irsa("delete-sa", *about(stage, namespace), "--yes")
+    assert refused.code == 4, refused.err
+    assert f"--role-account {OTHER}" in refused.err
+    assert (stage.world(), elsewhere.world()) == whole
+    kept = stage.irsa("delete-sa", *about(stage, namespace), "--yes", "--keep-role")
+    assert kept.code == 0, kept.err
+    assert stage.world() == before
+    assert len(elsewhere.roles()) == 1

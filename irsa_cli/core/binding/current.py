@@ -25,7 +25,7 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.names import default_role_name, default_role_path, subject
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,19 @@ class Bound:
         except InvalidInput:
             return False
         return (found.partition, found.account) != (self.cluster.partition, self.cluster.home)
+
+    @property
+    def made_elsewhere(self) -> str:
+        """The account of the role that irsa has made for it where it was not looked; '' where there is none.
+
+        By its name: by what is elsewhere otherwise nobody is held up.
+        """
+        if not self.is_elsewhere:
+            return ""
+        named, cluster = arn.role_arn(self.annotation), self.cluster
+        default = default_role_name(cluster.name, cluster.arn, self.namespace, self.name)
+        in_path = named.resource.startswith(f"role{default_role_path(cluster.name)}")
+        return named.account if in_path or named.name == default else ""
 
 
 def is_made(account: CurrentServiceAccount) -> bool:

@@ -44,8 +44,8 @@ def check_account(pair: Pairing) -> None:
     if account != pair.cluster.home:
         raise Refused(
             f"role {pair.role_arn} lives in account {account}",
-            reason=f"the cluster, and this caller, are in account {pair.cluster.home}",
-            next_steps=("change the role in its own account",),
+            reason=f"roles are looked for in account {pair.cluster.home}",
+            next_steps=(pair.cluster.in_account(account),),
         )
 
 

@@ -76,6 +76,14 @@ class BindingSpec:
     audience: str = DEFAULT_AUDIENCE
     sts_regional_endpoints: bool | None = None
     token_expiration: int | None = None
+    target_role: str = ""
+    """The ARN of a role, of another account mostly, that the role may assume: chaining."""
+    external_id: str = ""
+    """What the target role wants to be told by who assumes it."""
+    target_tag_session: bool = False
+    """Whether the role may tag the sessions of the target role."""
+    aws_config_map: str = ""
+    """The ConfigMap of the namespace that tells SDKs how to assume the target role."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

@@ -35,3 +35,9 @@ class Cluster:
     def options(self) -> str:
         """The options that name it, for commands to paste."""
         return f"-c {self.name} -r {self.region}{self.home_option}"
+
+    def in_account(self, account: str) -> str:
+        """How a command is told that the roles are in this account."""
+        if account == self.account:
+            return "run this again without --role-account: that is the cluster's own"
+        return f"run this again with --role-account {account}, and --role-assume-role or --role-profile"

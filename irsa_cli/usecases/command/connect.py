@@ -171,7 +171,9 @@ def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSes
             if target.tell_region is None:
                 raise
             return _elsewhere(aws, target, _sessions(opened), kube=kube, log=log)
-        others = _sessions(opened)
+        # Who needs no other way into the cluster's own account is the same caller.
+        plain = [way.account for way in ways if not way.options and way.account == found.cluster.account]
+        others = _sessions({account: session for account, session in opened.items() if account not in plain})
     return Connection(aws, target, _at_home(found, target), found, log, kube, others)
 
 

@@ -48,7 +48,8 @@ class RunContext:
     @property
     def about(self) -> About:
         """By what a later run finds it."""
-        return About(self.command.value, self.cluster, self.service_account)
+        account = self.target.role_account or None
+        return About(self.command.value, self.cluster, self.service_account, account)
 
     @property
     def way(self) -> str:

@@ -44,7 +44,10 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     where = places(request.configs, request.target, request.selection)
     request.boundaries.check_all_made([*_without_boundary(where, request.boundaries)])
     if request.atomic and len(where) > 1:
-        raise InvalidInput("--atomic takes one cluster", reason="one transaction is about one cluster")
+        raise InvalidInput(
+            "--atomic takes one cluster, and one account of roles",
+            reason="one transaction is about one cluster, and keeps its roles in one account",
+        )
     sites = [Site.open(place, request, settings, listen, among=len(where)) for place in where]
     done = AppliedList(notices=[notice for config in request.configs for notice in config.notices])
     group = RunGroup()

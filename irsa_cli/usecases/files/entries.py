@@ -6,7 +6,7 @@ Which files and clusters there are is `irsa_cli.usecases.files.targets`' busines
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -93,3 +93,11 @@ def with_issuers(binding: Binding, issuers: Mapping[OtherCluster, str]) -> Bindi
         if not issuer:
             raise InvalidInput(f"{binding.where}: the issuer of cluster {cluster.name} is not known")
     return replace(binding, issuers=tuple(found.values()))
+
+
+def by_role(items: Iterable[tuple[Binding, DesiredState]]) -> list[list[tuple[Binding, DesiredState]]]:
+    """Those that use the same role one after the other: IAM has no conditional write for trust policies."""
+    found: dict[str, list[tuple[Binding, DesiredState]]] = {}
+    for item in items:
+        found.setdefault(item[1].role_arn, []).append(item)
+    return list(found.values())

@@ -207,8 +207,9 @@ class _Scene:
         return record_found(folder, name, plan, identities, context.to_journal())
 
     def _is_ours(self, story: Story) -> bool:
-        """Whether a journal is this user's own word, and about this cluster."""
-        return story.sealed and story.context.get("cluster") == self.connection.cluster.arn
+        """Whether a journal is this user's own word, about this cluster, with its roles in this account."""
+        told = (story.context.get("cluster"), story.role_account)
+        return story.sealed and told == (self.connection.cluster.arn, self.request.target.role_account)
 
     def _settle(self, transaction: str) -> None:
         """Earlier recoveries of the same remains that did not get to their end have nothing left to do."""

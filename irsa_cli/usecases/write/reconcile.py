@@ -223,8 +223,9 @@ def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:
     if former in (None, desired.role_arn) or desired.role_only:
         return []
     note = f"the role that {desired.namespace}/{desired.name} had before stays as it is: {former}"
-    if f":iam::{cluster.home}:role{default_role_path(cluster.name)}" in str(former):
+    if f":role{default_role_path(cluster.name)}" in str(former):
         name = str(former).rsplit("/", 1)[-1]
+        cluster = replace(cluster, role_account=str(former).split(":")[4])
         note += (
             f"; to delete it: irsa delete-sa {desired.name} -n {desired.namespace} -c {cluster.name}"
             f"{cluster.home_option} --role-name {name}, or irsa apply with --prune"
