@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.account_options import role_account_options
+from irsa_cli.cli.account_options import role_account_options, target_way_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, cluster_options, kube_options, output_options, run_options
 from irsa_cli.cli.selecting import binding_options
@@ -27,6 +27,7 @@ Examples:
 @binding_options
 @cluster_options
 @role_account_options
+@target_way_options
 @kube_options
 @click.option(
     "--role-name",

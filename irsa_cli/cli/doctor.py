@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.account_options import role_account_options
+from irsa_cli.cli.account_options import role_account_options, target_way_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -67,6 +67,7 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 @selector_option
 @cluster_options
 @role_account_options
+@target_way_options
 @kube_options
 @click.option(
     "--iam-assume-role",

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from irsa_cli.cli.account_options import role_account_options, take_role_account
+from irsa_cli.cli.account_options import (
+    role_account_options,
+    take_role_account,
+    take_target_way,
+    target_way_options,
+)
 from irsa_cli.cli.options import Once, assume_role_option, filled, listed, profile_option
 
 if TYPE_CHECKING:
@@ -93,6 +98,7 @@ def place_options(function: F) -> F:
         profile_option,
         assume_role_option,
         role_account_options,
+        target_way_options,
     ]
     for option in reversed(options):
         function = option(function)
@@ -106,7 +112,11 @@ def take_place(options: dict[str, Any]) -> Target:
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region"))
-    given = {**take_role_account(options), **{name: options.pop(name, None) for name in names}}
+    given = {
+        **take_role_account(options),
+        **take_target_way(options),
+        **{name: options.pop(name, None) for name in names},
+    }
     return Target(options.pop("cluster") or "", tell_region=tell, **given)
 
 

@@ -53,10 +53,10 @@ def state_dir(given: str | None) -> Path:
 
 def take_target(options: dict[str, Any]) -> Target:
     """Take the options of `cluster_options` and `kube_options` out of a command's options."""
-    from irsa_cli.cli.account_options import take_role_account
+    from irsa_cli.cli.account_options import take_role_account, take_target_way
     from irsa_cli.usecases.command.connect import Target
 
-    roles = take_role_account(options)
+    roles = {**take_role_account(options), **take_target_way(options)}
     if options.get("issuer_url") and not options.get("account"):
         raise click.UsageError(
             "--issuer-url needs --account: the account that the OIDC provider is to live in"

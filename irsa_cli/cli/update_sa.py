@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.account_options import role_account_options
+from irsa_cli.cli.account_options import role_account_options, target_role_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -52,6 +52,7 @@ Examples:
 @binding_options
 @cluster_options
 @role_account_options
+@target_role_options
 @kube_options
 @attach_policy_option
 @click.option(

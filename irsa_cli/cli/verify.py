@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irsa_cli.cli.account_options import role_account_options
+from irsa_cli.cli.account_options import role_account_options, target_way_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, Once, cluster_options, filled, kube_options, listed, output_option
 from irsa_cli.cli.selecting import (
@@ -52,6 +52,7 @@ FORMATS = ("text", "json", "yaml", "name", "junit", "sarif")
 )
 @cluster_options
 @role_account_options
+@target_way_options
 @kube_options
 @click.option(
     "--audience",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
+from irsa_cli.core.chaining.chain import CONFIG_MAP_ANNOTATION, Chain
+from irsa_cli.core.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.marks.annotation_marks import written, wrote
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
@@ -73,6 +75,16 @@ class Bound:
     problem: str = ""
     others: tuple[NamedRole, ...] = ()
     unsearched: str = ""
+    chain: Chain | None = None
+    """The target that its own role may assume, by irsa's policy on it."""
+    target: FoundTarget | None = None
+    config_map: FoundConfigMap | None = None
+    """The ConfigMap that its annotation names, where it is there."""
+
+    @property
+    def config_map_name(self) -> str:
+        """The ConfigMap that its annotation names, '' for none."""
+        return self.account.annotations.get(CONFIG_MAP_ANNOTATION, "") if self.account else ""
 
     @property
     def full_name(self) -> str:

@@ -122,6 +122,23 @@ class NamespaceState:
 
 
 @dataclass(frozen=True)
+class ConfigMapState:
+    """A ConfigMap of irsa's for one ServiceAccount (`namespace/name`).
+
+    `transaction` is the run that made it, for one that is deleted; empty for one that this run makes.
+    """
+
+    data: dict[str, str]
+    service_account: str
+    transaction: str = ""
+    FIELDS: ClassVar[Fields] = (
+        Field("data", "data", TEXT_MAP),
+        Field("service_account", "service_account", TEXT),
+        optional("transaction", "transaction", TEXT),
+    )
+
+
+@dataclass(frozen=True)
 class ServiceAccountState:
     """The part of a ServiceAccount that irsa manages; a value of None means that the key is not there.
 
@@ -210,6 +227,7 @@ State = (
     | RoleState
     | DocumentState
     | NamespaceState
+    | ConfigMapState
     | ServiceAccountState
     | OwnerState
     | CommitState

@@ -85,7 +85,8 @@ class Traits:
     given_back: str
     """What is said of a deletion that was rolled back."""
     shown_by: str
-    """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted."""
+    """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted,
+    `{target}` is the first one without what an ARN has before the name."""
 
 
 def no_role(_change: Transition) -> frozenset[str]:
@@ -96,6 +97,11 @@ def no_role(_change: Transition) -> frozenset[str]:
 def its_role(change: Transition) -> frozenset[str]:
     """For a role, and for its parts."""
     return frozenset((change.target[0],))
+
+
+def going_on_role(change: Transition) -> frozenset[str]:
+    """For what admits a role to another one: the role that goes on."""
+    return frozenset((change.target[-1].rsplit("/", 1)[-1],))
 
 
 def annotated_roles(change: Transition) -> frozenset[str]:

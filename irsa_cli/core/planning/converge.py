@@ -21,6 +21,7 @@ from irsa_cli.core.binding.spec import (
     is_annotated,
     life_of,
 )
+from irsa_cli.core.chaining.chain import ANNOTATIONS as CHAIN_ANNOTATIONS
 from irsa_cli.core.marks import tag_notes
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
@@ -221,7 +222,9 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
     if desired.role_only:
         return desired
     keys = {
-        "annotations": sorted(key for key in desired.annotations if key not in WEBHOOK_ANNOTATIONS),
+        "annotations": sorted(
+            key for key in desired.annotations if key not in (*WEBHOOK_ANNOTATIONS, *CHAIN_ANNOTATIONS)
+        ),
         "labels": sorted(desired.labels),
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
@@ -245,4 +248,5 @@ def _former(account: CurrentServiceAccount | None) -> list[str]:
     if account is None:
         return []
     made, there = is_made(account), account.annotations
-    return [key for key in WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
+    found = [key for key in WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
+    return [*found, *(key for key in CHAIN_ANNOTATIONS if key in there)]

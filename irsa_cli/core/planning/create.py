@@ -33,7 +33,7 @@ from irsa_cli.core.plan.states import (
     ProviderState,
     ServiceAccountState,
 )
-from irsa_cli.core.planning import trust_warnings
+from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.differences import check, check_preconditions
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import provider_arn
@@ -60,6 +60,8 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
         *_role_changes(desired, current, last=not policies),
     ]
     second = [*policies, *_trust_changes(desired, current), *early]
+    second += chaining.target_changes(desired.chain, current.target, adds=desired.update_target_trust)
+    second += chaining.config_map_changes(desired, current)
     if first or second or losses or commit or last:
         first += _owner_changes(desired, current)
     *work, tail = (first, second, losses, commit, last) if last else (first, second, losses, commit)

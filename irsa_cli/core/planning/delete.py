@@ -13,6 +13,8 @@ from irsa_cli.core.binding import account_changes
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.binding.spec import CurrentServiceAccount
+from irsa_cli.core.chaining.chain import ANNOTATIONS as CHAIN_ANNOTATIONS
+from irsa_cli.core.chaining.chain import marked
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.annotation_marks import marks_there
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
@@ -32,10 +34,11 @@ from irsa_cli.core.plan.states import (
     OwnerState,
     ServiceAccountState,
 )
+from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
 
-OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION)
+OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION, *CHAIN_ANNOTATIONS)
 """What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""
 
 OWNERS, COMMITS, UNBINDING, POLICIES, ROLES, ACCOUNTS = range(6)
@@ -86,6 +89,7 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
     else:
         for role in bound.own:
             _delete_role(role, work)
+        _delete_chain(bound, work)
         if bound.used is not None:
             _take_out(bound, bound.used, work)
     if bound.account is not None:
@@ -131,6 +135,34 @@ def _delete_role(role: NamedRole, work: _Work) -> None:
     state = replace(role.state, tags={**tags, COMMIT_TAG: DELETING})
     work.stages[ROLES].append(Change(Kind.ROLE, (role.name,), state, None))
     work.lost.add(role.arn)
+
+
+def _delete_chain(bound: Bound, work: _Work) -> None:
+    """What irsa added to the target's trust policy goes, and the pods' configuration.
+
+    Before the role: what names a role that is gone would admit one that is made again under its name.
+    """
+    if bound.config_map is not None and bound.config_map.is_for(bound.full_name):
+        change = removed(bound.namespace, bound.config_map_name, bound.config_map)
+        work.stages[POLICIES].append(change)
+    chain, target = bound.chain, bound.target
+    if chain is None or target is None:
+        return
+    if target.unread:
+        work.notes.append(
+            f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not looked at:"
+            f" {target.unread}"
+        )
+    statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
+    if statement is None or target.trust is None:
+        return
+    if not _statements(trust_policy.without_statement(target.trust, statement)):
+        work.notes.append(
+            f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}: it is the only one, and IAM"
+            " takes no trust policy without any"
+        )
+        return
+    work.stages[POLICIES].append(Change(Kind.TARGET_TRUST, chain.key, DocumentState(statement), None))
 
 
 def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
@@ -207,6 +239,7 @@ def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> Curre
     """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
     applied = applied_keys(account.annotations)
     gone = {*bound.written, *marks_there(account.annotations), *applied["annotations"], KEYS_ANNOTATION}
+    gone |= set(CHAIN_ANNOTATIONS)
     gone |= {TRANSACTION_TAG} if keeps else set()
     off = {*applied["labels"], *((MANAGED_BY_LABEL,) if keeps else ())}
     annotations = {key: value for key, value in account.annotations.items() if key not in gone}

@@ -29,7 +29,7 @@ from irsa_cli.core.plan.states import (
     ProviderState,
     RoleState,
 )
-from irsa_cli.core.planning import update_flags
+from irsa_cli.core.planning import chaining, update_flags
 from irsa_cli.core.planning.update_flags import Flags
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
@@ -92,6 +92,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             else (),
             next_steps=(f"kubectl create namespace {desired.namespace}",),
         )
+    chaining.check(desired, current)
     if desired.role is None and current.role is None and not current.role_unreadable:
         raise Refused(
             f"role {desired.role_arn} does not exist",

@@ -19,6 +19,8 @@ GIVEN = {
     "assume_role": "--assume-role",
     "role_assume_role": "--role-assume-role",
     "role_profile": "--role-profile",
+    "target_assume_role": "--target-assume-role",
+    "target_profile": "--target-profile",
     "kubeconfig": "--kubeconfig",
     "context": "--context",
 }

@@ -146,7 +146,7 @@ class SeenLeftovers:
 
         So it looks when a run could roll back its role and not the ServiceAccount, and its journal is lost.
         """
-        own = f"arn:{self.cluster.partition}:iam::{self.cluster.account}:role"
+        own = f"arn:{self.cluster.partition}:iam::{self.cluster.home}:role"
         own += default_role_path(self.cluster.name)
         lost = bool(account.transaction) and account.role.startswith(own)
         return "" if lost and account.role not in self.role_arns else account.role

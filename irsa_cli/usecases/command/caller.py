@@ -49,7 +49,7 @@ class AccountAccess:
     """How another account is reached; `flag` is the word that its options begin with.
 
     A role is assumed by the profile's credentials, or else by those that irsa was started with: never by the
-    role of another account.
+    role of another account. Without `account`, it is that of the credentials.
     """
 
     flag: str
@@ -95,7 +95,8 @@ class AccountAccess:
                 session.become(self.assume_role)
             identity = session.identity()
         found = Arn.parse(identity).account
-        if found != self.account:
+        session.account = self.account or found
+        if self.account not in ("", found):
             raise Refused(
                 f"the credentials for account {self.account} are those of account {found}",
                 reason=f"they are {identity}'s, by {self.options or 'the credentials of this run'}",
@@ -114,4 +115,5 @@ class AccountAccess:
             yield
         except IrsaError as error:
             told = f"credentials for account {self.account}: {self.options or 'those of this run'}"
+            told = told if self.account else f"credentials: {self.options}"
             raise error.but(details=(*error.details, told)) from error

@@ -16,7 +16,7 @@ from irsa_cli.aws.cluster import EksCluster, NoCluster, describe, find_region
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.command.caller import AccountAccess, naming_caller
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class Target:
     """The account of the roles and the OIDC provider, where that is not the cluster's; how it is reached:"""
     role_assume_role: str | None = None
     role_profile: str | None = None
+    target_account: str | None = None
+    """The account of the role that a ServiceAccount's role may assume; how its trust policy is reached:"""
+    target_assume_role: str | None = None
+    target_profile: str | None = None
     tell_region: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
     """Is told in which other region the cluster was found; None where it is not looked for in others."""
 
@@ -52,6 +56,13 @@ class Target:
         if not self.role_account:
             return None
         return AccountAccess("role", self.role_account, self.role_assume_role or "", self.role_profile or "")
+
+    @property
+    def target_way(self) -> AccountAccess | None:
+        """How the account of the target role is reached, where it is to be."""
+        role, profile = self.target_assume_role or "", self.target_profile or ""
+        account = self.target_account or (Arn.parse(role).account if role else "")
+        return AccountAccess("target", account, role, profile) if role or profile else None
 
 
 TARGET_KEYS = (
@@ -66,6 +77,9 @@ TARGET_KEYS = (
     "role_account",
     "role_assume_role",
     "role_profile",
+    "target_account",
+    "target_assume_role",
+    "target_profile",
 )
 """What a journal says of a target; a key stays what it is, whatever the attributes are called."""
 
@@ -90,6 +104,8 @@ class Connection:
     asks_cluster: bool = True
     others: Mapping[str, AwsSession] = field(default_factory=dict)
     """The sessions of other accounts, by account."""
+    target_session: AwsSession | None = None
+    """The session of the account of the target role, where the user gives one."""
 
     def announce(self, note: Callable[[str], None]) -> None:
         """Tell which cluster it is that is worked on."""
@@ -123,7 +139,27 @@ class Connection:
 
     def caller(self, account: str = "") -> str:
         """Who calls, by the account that an error names; '' when that can't be found out."""
+        target = self.target_session
+        if target is not None and account and account == target.account and account not in self.others:
+            return target.caller()
         return self.others.get(account, self.aws).caller()
+
+    def reaches_target(self, account: str) -> bool:
+        """Whether this run has credentials by which it looks at a target role in this account."""
+        target = self.target_session
+        return (target is not None and target.account == account) or self.session_of(account) is not None
+
+    def iam_of_target(self, account: str) -> IAMClient:
+        """IAM of a target role's account; raises `IrsaError` for one that this run has no credentials for."""
+        target = self.target_session
+        session = target if target is not None and target.account == account else self.session_of(account)
+        if session is None:
+            raise IrsaError(
+                f"there are no credentials for account {account}",
+                next_steps=("give them: --target-assume-role or --target-profile",),
+                code="OtherAccount",
+            )
+        return session.client("iam")
 
     @cached_property
     def kube(self) -> Kube:
@@ -152,29 +188,28 @@ def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSes
     """
     aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     check(aws)
-    ways = [way for way in (target.role_way,) if way is not None]
-    for way in ways:
+    ways = {way.flag: way for way in (target.role_way, target.target_way) if way is not None}
+    for way in ways.values():
         way.check(aws)
-    if target.issuer_url:
-        return Connection(aws, target, _foreign_cluster(aws, target), None, log, kube)
     with naming_caller(lambda _: aws.caller()), ThreadPoolExecutor(1 + len(ways)) as pool:
+        opened = {flag: pool.submit(_open, way, aws, target, log) for flag, way in ways.items()}
+        if target.issuer_url:
+            found = Connection(aws, target, _foreign_cluster(aws, target), None, log, kube)
+            return _with_sessions(found, opened)
         future = pool.submit(describe, aws, target.cluster)
-        opened = {way.account: pool.submit(_open, way, aws, target, log) for way in ways}
         if not target.role_account:
             aws.client("iam")
         if kube:
             aws.client("sts")
             importlib.import_module("irsa_cli.kube.connection")
         try:
-            found = future.result()
+            described = future.result()
         except NoCluster:
             if target.tell_region is None:
                 raise
-            return _elsewhere(aws, target, _sessions(opened), kube=kube, log=log)
-        # Who needs no other way into the cluster's own account is the same caller.
-        plain = [way.account for way in ways if not way.options and way.account == found.cluster.account]
-        others = _sessions({account: session for account, session in opened.items() if account not in plain})
-    return Connection(aws, target, _at_home(found, target), found, log, kube, others)
+            return _elsewhere(aws, target, opened, kube=kube, log=log)
+        found = Connection(aws, target, _at_home(described, target), described, log, kube)
+        return _with_sessions(found, opened)
 
 
 def _open(way: AccountAccess, aws: AwsSession, target: Target, log: WireLog) -> AwsSession:
@@ -183,8 +218,16 @@ def _open(way: AccountAccess, aws: AwsSession, target: Target, log: WireLog) -> 
     return session
 
 
-def _sessions(opened: Mapping[str, Future[AwsSession]]) -> dict[str, AwsSession]:
-    return {account: session.result() for account, session in opened.items()}
+def _with_sessions(connection: Connection, opened: Mapping[str, Future[AwsSession]]) -> Connection:
+    """The connection with the sessions of other accounts; who needs no other way in is the same caller."""
+    cluster, target = connection.cluster, connection.target
+    way = target.role_way
+    plain = way is not None and not way.options and way.account == cluster.account
+    if "role" in opened and not plain:
+        connection.others = {cluster.home: opened["role"].result()}
+    if "target" in opened:
+        connection.target_session = opened["target"].result()
+    return connection
 
 
 def _at_home(found: EksCluster, target: Target) -> Cluster:
@@ -193,7 +236,7 @@ def _at_home(found: EksCluster, target: Target) -> Cluster:
 
 
 def _elsewhere(
-    aws: AwsSession, target: Target, others: Mapping[str, AwsSession], *, kube: bool, log: WireLog
+    aws: AwsSession, target: Target, opened: Mapping[str, Future[AwsSession]], *, kube: bool, log: WireLog
 ) -> Connection:
     """The connection with the cluster in another region; raises `Refused` where it is in none."""
     region = find_region(aws, target.cluster)
@@ -201,8 +244,9 @@ def _elsewhere(
         target.tell_region(f"cluster {target.cluster} is in {region}, not in {aws.region}")
     moved, there = aws.moved_to(region), replace(target, region=region)
     found = describe(moved, target.cluster)
-    others = {account: session.moved_to(region) for account, session in others.items()}
-    return Connection(moved, there, _at_home(found, target), found, log, kube, others)
+    connection = _with_sessions(Connection(moved, there, _at_home(found, target), found, log, kube), opened)
+    connection.others = {account: item.moved_to(region) for account, item in connection.others.items()}
+    return connection
 
 
 def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:

@@ -157,7 +157,9 @@ def transaction_of(
 
     return Transaction(
         plan,
-        handlers(connection.iam, connection.kube if connection.asks_cluster else None),
+        handlers(
+            connection.iam, connection.kube if connection.asks_cluster else None, connection.iam_of_target
+        ),
         journal,
         run,
         settings.listen,

@@ -21,6 +21,8 @@ def pasted_options(target: Target) -> str:
         "--role-account": target.role_account,
         "--role-assume-role": target.role_assume_role,
         "--role-profile": target.role_profile,
+        "--target-assume-role": target.target_assume_role,
+        "--target-profile": target.target_profile,
         "--kubeconfig": target.kubeconfig,
         "--context": target.context,
     }

@@ -18,6 +18,7 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.namespaces import similar_namespaces
+from irsa_cli.usecases.read import chains
 from irsa_cli.usecases.read.lookup import current_account
 
 
@@ -26,7 +27,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
 
     Raises `ServiceError` where the caller may not read, and `IrsaError` for policies that don't exist.
     """
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(14) as pool:
         provider = pool.submit(_provider, connection, desired)
         role = pool.submit(read_role, connection, desired)
         boundary = desired.role.permissions_boundary if desired.role else ""
@@ -34,6 +35,8 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         if not desired.role_only:
             account = pool.submit(_service_account, connection, desired)
             rehearsal = pool.submit(_rehearse, connection, desired)
+        target = pool.submit(chains.target_of, connection, desired)
+        config_maps = pool.submit(chains.config_maps_of, connection, desired)
     found_role, unreadable = role.result()
     policies.result()
     found_account = _evidence(connection, desired, found_role) if desired.role_only else account.result()
@@ -48,6 +51,8 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         namespace_exists=has_namespace,
         similar_namespaces=() if has_namespace else similar_namespaces(connection, desired.namespace),
         trust_quota=_trust_quota(connection, desired, found_role),
+        target=target.result(),
+        config_maps=chains.with_former(connection, desired, found_account, config_maps.result()),
     )
 
 

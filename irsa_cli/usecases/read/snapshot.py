@@ -24,6 +24,7 @@ from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read import chains
 from irsa_cli.usecases.read.lookup import current_account
 from irsa_cli.usecases.read.observe import is_account_needed, no_such_policy, read_role
 
@@ -144,14 +145,16 @@ class Snapshot:
     ) -> CurrentState:
         role, unreadable = found
         self._check_policies(desired)
+        there = account(desired.namespace, desired.name) if is_account_needed(desired, role) else None
+        config_maps = chains.config_maps_of(self._connection, desired)
         current = CurrentState(
             provider=self._groundwork.provider if self._is_home(desired) else None,
             role=role,
             role_unreadable=unreadable,
-            service_account=account(desired.namespace, desired.name)
-            if is_account_needed(desired, role)
-            else None,
+            service_account=there,
             namespace_exists=True,
+            target=chains.target_of(self._connection, desired),
+            config_maps=chains.with_former(self._connection, desired, there, config_maps),
         )
         return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
 

@@ -173,7 +173,7 @@ class _Scene:
         """Take the changes back, with the locks of all that they are about."""
         connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
         wanted = recovery_locks(changes, connection.cluster)
-        found = handlers(connection.iam, connection.kube)
+        found = handlers(connection.iam, connection.kube, connection.iam_of_target)
         with locked(connection, self.settings, Command.RECOVER, wanted, pause=stop.pause) as settings:
             path = self._journal(leftovers)
             story = read(path)

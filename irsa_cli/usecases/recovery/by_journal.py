@@ -244,7 +244,7 @@ class _Work:
             note_given_back(path, given_back)
         story = read(path)
         kube = (connection.target, True) in self.connections
-        found = handlers(connection.iam, connection.kube if kube else None)
+        found = handlers(connection.iam, connection.kube if kube else None, connection.iam_of_target)
         with naming_caller(connection.caller):
             ended = DeletionEnd.OPEN
             if not self.request.forward:

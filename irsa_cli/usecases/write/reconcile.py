@@ -20,7 +20,7 @@ from irsa_cli.core.marks import makers, other_managers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
-from irsa_cli.core.planning import trust_warnings
+from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.converge import voids
 from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.recovery.leftovers import began
@@ -121,7 +121,7 @@ class Work:
         if len(todo):
             result.notes += gone_on_with(self.desired, current)
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
-            result.notes += left_behind(self.desired, current)
+            result.notes += [*left_behind(self.desired, current), *chaining.usage_notes(self.desired)]
             result.notes += managed_elsewhere(self.desired, current, todo)
         return result
 
@@ -180,7 +180,7 @@ def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
             f"not checked: account {desired.role_account} needs an OIDC provider for"
             f" {desired.cluster.issuer}, too"
         )
-    return notes
+    return [*notes, *chaining.target_notes(desired.chain, current.target)]
 
 
 def mistyped_namespace(desired: DesiredState, current: CurrentState) -> list[str]:

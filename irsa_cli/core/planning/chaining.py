@@ -1,0 +1,143 @@
+"""The part of a plan that lets a role go on to its target: what is added there and told to pods; pure.
+
+The permission is an inline policy of the role, and planned with those. What the target's trust policy says is
+judged in `irsa_cli.core.chaining.chain`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from irsa_cli.core.binding.spec import CurrentState, DesiredState
+from irsa_cli.core.chaining.aws_config import KEY, aws_config, usage
+from irsa_cli.core.chaining.chain import Chain, answer_of
+from irsa_cli.core.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import ConfigMapState, DocumentState
+from irsa_cli.core.policies import policy
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.assuming import lacking
+from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.values.errors import Refused
+
+
+def check(desired: DesiredState, current: CurrentState) -> None:
+    """Raise `Refused` where the role could not go on to its target, or its ConfigMap is somebody else's."""
+    if desired.chain is not None:
+        check_target(desired.chain, current.target, adds=desired.update_target_trust)
+    _check_config_map(desired, current.config_maps.get(desired.aws_config_map))
+
+
+def _check_config_map(desired: DesiredState, found: FoundConfigMap | None) -> None:
+    if found is not None:
+        name = desired.aws_config_map
+        if not found.is_for(f"{desired.namespace}/{desired.name}"):
+            raise Refused(
+                f"ConfigMap {desired.namespace}/{name} is not irsa's for {desired.name}",
+                reason="it was there before, and is left alone",
+                next_steps=("give another name: --aws-config-map, in files awsConfigMap",),
+            )
+        if found.data != _data(desired) and not desired.override:
+            raise Refused(
+                f"ConfigMap {desired.namespace}/{name} holds another configuration",
+                details=policy.difference(found.data, _data(desired)),
+                next_steps=("to write over it: irsa update-sa, or irsa apply",),
+            )
+
+
+def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> None:
+    """Raise `Refused` where the target's trust policy does not admit the role, and nothing is added to it."""
+    if target is None or target.unread:
+        if adds:
+            unread = target.unread if target is not None else "it was not read"
+            raise Refused(f"the trust policy of {chain.target_arn} can't be updated", reason=unread)
+        return
+    if target.trust is None:
+        raise Refused(
+            f"role {chain.target_arn} does not exist",
+            reason="a role that is to be assumed (--target-role, in files targetRole) has to be there",
+        )
+    said = chain.judge(target.trust)
+    if answer_of(said) is not Answer.NO:
+        return
+    why = tuple(f"{item.action}: {item.why}" for item in lacking(said, Answer.NO))
+    after = chain.judge(trust_policy.with_statement(target.trust, chain.statement))
+    if answer_of(after) is Answer.NO:
+        raise Refused(
+            f"the trust policy of {chain.target_arn} denies {chain.role_arn}",
+            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+            details=why,
+        )
+    if not adds:
+        raise Refused(
+            f"the trust policy of {chain.target_arn} does not admit {chain.role_arn}",
+            reason="STS would refuse to let the role assume it",
+            details=(*why, "this statement is missing:", *json.dumps(chain.statement, indent=2).splitlines()),
+            next_steps=("run this again with --update-target-trust, which adds the statement",),
+        )
+
+
+def target_changes(chain: Chain | None, target: FoundTarget | None, *, adds: bool) -> list[Change]:
+    """The statement that the target's trust policy lacks, where it is to be added."""
+    if chain is None or target is None or target.trust is None or not adds:
+        return []
+    if answer_of(chain.judge(target.trust)) is Answer.YES:
+        return []
+    after = trust_policy.with_statement(target.trust, chain.statement)
+    trust_policy.check_size(chain.target_arn, after, target.trust_quota)
+    return [Change(Kind.TARGET_TRUST, chain.key, None, DocumentState(chain.statement))]
+
+
+def config_map_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
+    """What makes the ConfigMap hold the configuration; one of another name that irsa made before goes."""
+    if desired.role_only:
+        return []
+    changes = []
+    owner = f"{desired.namespace}/{desired.name}"
+    if desired.aws_config_map:
+        after = ConfigMapState(_data(desired), owner)
+        found = current.config_maps.get(desired.aws_config_map)
+        before = None if found is None else ConfigMapState(dict(found.data), owner)
+        if before != after:
+            target = (desired.namespace, desired.aws_config_map)
+            changes.append(Change(Kind.CONFIG_MAP, target, before, after))
+    for name, found in current.config_maps.items():
+        if name != desired.aws_config_map and found.is_for(owner) and desired.override:
+            changes.append(removed(desired.namespace, name, found))
+    return changes
+
+
+def removed(namespace: str, name: str, found: FoundConfigMap) -> Change:
+    """The deletion of a ConfigMap of irsa's."""
+    before = ConfigMapState(dict(found.data), found.service_account, found.transaction)
+    return Change(Kind.CONFIG_MAP, (namespace, name), before, None)
+
+
+def _data(desired: DesiredState) -> dict[str, str]:
+    assert desired.chain is not None
+    return {KEY: aws_config(desired.chain, desired.cluster.region)}
+
+
+def usage_notes(desired: DesiredState) -> Iterator[str]:
+    """How pods assume the target: by the ConfigMap, or by a configuration that somebody else gives them."""
+    chain = desired.chain
+    if chain is None or desired.role_only:
+        return
+    if desired.aws_config_map:
+        yield f"for pods to assume the target: {usage(desired.aws_config_map)}"
+        return
+    said = "the AWS configuration by which pods assume the target (--aws-config-map NAME writes it):"
+    yield "\n".join((said, *aws_config(chain, desired.cluster.region).splitlines()))
+
+
+def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:
+    """What was not looked at of a target, or can't be known."""
+    if target is None or chain is None:
+        return
+    if target.unread:
+        yield f"the trust policy of {chain.target_arn} was not checked: {target.unread}"
+    elif target.trust is not None:
+        said = chain.judge(target.trust)
+        for item in lacking(said, Answer.UNKNOWN):
+            yield f"it is not known from here whether {chain.target_arn} admits the role: {item.why}"

@@ -1,0 +1,141 @@
+"""`--target-role`: a role of the cluster's account that may assume one of another account."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.scenarios.other_account import OTHER, Elsewhere
+from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
+from tests.scenarios.other_account import foreign_iam as foreign_iam
+from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Stage
+
+POLICY = "irsa-assume-target-role"
+SERVICE = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
+@pytest.fixture(autouse=True)
+def associated(stage: Stage) -> None:
+    assert stage.associate().code == 0
+
+
+def target(elsewhere: Elsewhere, *statements: Json, name: str = "data") -> str:
+    """The ARN of a role of the other account with this trust policy."""
+    document = {"Version": "2012-10-17", "Statement": list(statements or (SERVICE,))}
+    made = elsewhere.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))
+    arn: str = made["Role"]["Arn"]
+    return arn
+
+
+def admitting(principal: str, **conditions: Any) -> Json:
+    found: Json = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
+    return {**found, "Condition": conditions} if conditions else found
+
+
+def way(elsewhere: Elsewhere) -> tuple[str, ...]:
+    return ("--target-assume-role", elsewhere.deployer)
+
+
+def about(stage: Stage, namespace: str, name: str = "app") -> tuple[str, ...]:
+    return (name, "-n", namespace, "-c", stage.cluster)
+
+
+def inline_of(stage: Stage, namespace: str) -> Json:
+    found: Json = stage.role_of(namespace, "app")["inline"][POLICY]
+    return found
+
+
+def test_the_permission_is_exactly_the_target(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
+    arn = target(elsewhere, admitting(f"arn:aws:iam::{stage.account_id}:root"))
+    before, there = stage.world(), elsewhere.world()
+    flags = ("--target-role", arn, *way(elsewhere), "--attach-policy-arn", READ_ONLY)
+    ran = stage.create_sa("app", namespace, *flags, "--verify", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert inline_of(stage, namespace)["Statement"] == [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn}
+    ]
+    assert any("web_identity_token_file" in note for note in ran.item["notes"])
+    again = stage.create_sa("app", namespace, *flags, "-o", "json")
+    assert again.metadata["outcome"] == "unchanged", again.err
+    assert elsewhere.world() == there
+    gone = stage.irsa("delete-sa", *about(stage, namespace), *way(elsewhere), "--yes")
+    assert gone.code == 0, gone.err
+    assert (stage.world(), elsewhere.world()) == (before, there)
+
+
+def test_a_target_that_does_not_admit_the_role_is_refused_with_the_missing_statement(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    arn = target(elsewhere)
+    before, there = stage.world(), elsewhere.world()
+    ran = stage.create_sa("app", namespace, "--target-role", arn, *way(elsewhere), "-o", "json")
+    assert ran.code == 4, ran.err
+    details = "\n".join(ran.error["details"])
+    statement = json.loads(details[details.index("{") :])
+    assert statement["Action"] == "sts:AssumeRole"
+    assert "--update-target-trust" in " ".join(ran.error["next"])
+    assert (stage.world(), elsewhere.world()) == (before, there)
+
+
+def test_the_statement_is_added_and_taken_back_again(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    arn = target(elsewhere)
+    before, there = stage.world(), elsewhere.world()
+    flags = ("--target-role", arn, "--external-id", "tenant-7", *way(elsewhere), "--update-target-trust")
+    ran = stage.create_sa("app", namespace, *flags, "--verify", "--aws-config-map", "app-aws")
+    assert ran.code == 0, ran.err
+    theirs, ours = elsewhere.world()["roles"]["data"]["trust"]["Statement"]
+    assert theirs == SERVICE
+    assert ours["Condition"]["StringEquals"] == {"sts:ExternalId": "tenant-7"}
+    config = stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/app-aws").body["data"]["config"]
+    assert f"role_arn = {arn}" in config
+    assert "external_id = tenant-7" in config
+    account = stage.account(namespace, "app")
+    assert account is not None
+    assert f"role_arn = {account['annotations'][ROLE_ARN]}" in config
+    again = stage.create_sa("app", namespace, *flags, "--aws-config-map", "app-aws", "-o", "json")
+    assert again.metadata["outcome"] == "unchanged", again.err
+    gone = stage.irsa("delete-sa", *about(stage, namespace), *way(elsewhere), "--yes")
+    assert gone.code == 0, gone.err
+    assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/app-aws").status == 404
+    assert (stage.world(), elsewhere.world()) == (before, there)
+
+
+@pytest.mark.parametrize(
+    "trust",
+    [
+        pytest.param({"StringEquals": {"sts:ExternalId": "another"}}, id="another external id"),
+        pytest.param({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/others/*"}}, id="another role"),
+    ],
+)
+def test_a_condition_that_keeps_the_role_out_is_found(
+    stage: Stage, namespace: str, elsewhere: Elsewhere, trust: Json
+) -> None:
+    arn = target(elsewhere, admitting(stage.account_id, **trust))
+    there = elsewhere.world()
+    flags = ("--target-role", arn, "--external-id", "mine", *way(elsewhere))
+    ran = stage.create_sa("app", namespace, *flags)
+    assert ran.code == 4, ran.err
+    assert elsewhere.world() == there
+
+
+def test_a_target_that_is_not_looked_at_is_said_and_proven_by_sts(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    arn = target(elsewhere)
+    before = stage.world()
+    ran = stage.create_sa("app", namespace, "--target-role", arn, "--verify", "--timeout", "6s")
+    assert ran.code == 5, ran.err
+    assert "AssumeRole" in ran.err
+    assert stage.world() == before
+    ran = stage.create_sa("app", namespace, "--target-role", arn)
+    assert ran.code == 0, ran.err
+    assert f"no credentials for account {OTHER}" in ran.err
+
+
+def test_what_needs_a_target_is_refused_without_one(stage: Stage, namespace: str) -> None:
+    for flag in (("--external-id", "abc"), ("--update-target-trust",), ("--aws-config-map", "x")):
+        assert stage.create_sa("app", namespace, *flag).code == 2
+    china = ("--target-role", f"arn:aws-cn:iam::{OTHER}:role/data")
+    assert stage.create_sa("app", namespace, *china).code == 2
