@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from irsa_cli.sandbox import Fault
 from tests.scenarios.other_account import OTHER, Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
 from tests.scenarios.other_account import foreign_iam as foreign_iam
@@ -54,7 +55,7 @@ def test_the_permission_is_exactly_the_target(stage: Stage, namespace: str, else
     assert inline_of(stage, namespace)["Statement"] == [
         {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn}
     ]
-    assert any("web_identity_token_file" in note for note in ran.item["notes"])
+    assert "web_identity_token_file" in ran.item["target"]["awsConfig"]
     again = stage.create_sa("app", namespace, *flags, "-o", "json")
     assert again.metadata["outcome"] == "unchanged", again.err
     assert elsewhere.world() == there
@@ -139,3 +140,113 @@ def test_what_needs_a_target_is_refused_without_one(stage: Stage, namespace: str
         assert stage.create_sa("app", namespace, *flag).code == 2
     china = ("--target-role", f"arn:aws-cn:iam::{OTHER}:role/data")
     assert stage.create_sa("app", namespace, *china).code == 2
+
+
+def test_it_is_verified_and_what_keeps_it_out_is_named(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    arn = target(elsewhere)
+    flags = ("--target-role", arn, "--external-id", "tenant-7", *way(elsewhere), "--update-target-trust")
+    assert stage.create_sa("app", namespace, *flags).code == 0
+    where = about(stage, namespace)
+    ran = stage.irsa("verify", *where, *way(elsewhere))
+    assert ran.code == 0, ran.out
+    assert f"AssumeRole {arn}" in ran.out
+    name = stage.role_of(namespace, "app")["arn"].rsplit("/", 1)[-1]
+    stage.iam().delete_role_policy(RoleName=name, PolicyName=POLICY)
+    ran = stage.irsa("verify", *where, *way(elsewhere))
+    assert ran.code == 5, ran.out
+    assert "no policy of the role" in ran.out
+    document = {"Version": "2012-10-17", "Statement": [SERVICE]}
+    elsewhere.iam.update_assume_role_policy(RoleName="data", PolicyDocument=json.dumps(document))
+    ran = stage.irsa("verify", *where, *way(elsewhere))
+    assert ran.code == 5, ran.out
+    assert "no statement allows it" in ran.out
+
+
+def test_update_sa_changes_the_target_and_takes_the_statement_from_the_former(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    one, other = target(elsewhere, name="one"), target(elsewhere, name="other")
+    there = elsewhere.world()
+    assert stage.create_sa("app", namespace).code == 0
+    before = stage.world()
+    where, more = about(stage, namespace), (*way(elsewhere), "--update-target-trust", "--verify")
+    ran = stage.irsa("update-sa", *where, "--target-role", one, "--aws-config-map", "aws", *more)
+    assert ran.code == 0, ran.err
+    assert inline_of(stage, namespace)["Statement"][0]["Resource"] == one
+    ran = stage.irsa("update-sa", *where, "--external-id", "abc", *more)
+    assert ran.code == 0, ran.err
+    ran = stage.irsa("update-sa", *where, "--target-role", other, *more)
+    assert ran.code == 0, ran.err
+    assert elsewhere.world()["roles"]["one"] == there["roles"]["one"]
+    config = stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").body["data"]["config"]
+    assert other in config
+    assert "external_id" not in config
+    ran = stage.irsa("update-sa", *where, "--remove-target-role", *way(elsewhere))
+    assert ran.code == 0, ran.err
+    assert elsewhere.world() == there
+    assert stage.world() == before
+    assert stage.irsa("update-sa", *where, "--external-id", "abc").code == 4
+
+
+def test_a_failure_takes_back_what_was_added_to_the_target(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    arn = target(elsewhere)
+    before, there = stage.world(), elsewhere.world()
+    stage.sandbox.faults.add(Fault("sts", "AssumeRoleWithWebIdentity", "error", times=None))
+    flags = ("--target-role", arn, *way(elsewhere), "--update-target-trust", "--aws-config-map", "aws")
+    ran = stage.create_sa("app", namespace, *flags, "--verify", "--timeout", "4s")
+    assert ran.code == 5, ran.err
+    assert (stage.world(), elsewhere.world()) == (before, there)
+    assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").status == 404
+
+
+def test_an_interrupted_run_is_recovered_in_both(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
+    arn = target(elsewhere)
+    before, there = stage.world(), elsewhere.world()
+    stage.sandbox.faults.add(Fault("iam", "UpdateAssumeRolePolicy", "callback", run=stage.kill))
+    flags = ("--target-role", arn, *way(elsewhere), "--update-target-trust", "--aws-config-map", "aws")
+    stage.create_sa("app", namespace, *flags)
+    path = max((stage.folder / "state").glob("*Z-*.jsonl"))
+    bare = stage.irsa("recover", path.stem)
+    assert bare.code == 4, bare.err
+    assert "--target-assume-role" in bare.err
+    ran = stage.irsa("recover", path.stem, *way(elsewhere))
+    assert ran.code == 0, ran.err
+    assert (stage.world(), elsewhere.world()) == (before, there)
+    assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").status == 404
+
+
+def test_files_say_it_for_all_and_for_one(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
+    one, other = target(elsewhere, name="one"), target(elsewhere, name="other")
+    before, there = stage.world(), elsewhere.world()
+    entries = [
+        {"metadata": {"name": f"a-{number}", "namespace": namespace}, "awsConfigMap": f"a-{number}"}
+        for number in range(4)
+    ]
+    own = {"targetRole": other, "externalID": "own", "targetAssumeRole": elsewhere.deployer}
+    document = {
+        "apiVersion": "irsa/v1",
+        "kind": "Bindings",
+        "metadata": {"name": stage.cluster},
+        "targetRole": one,
+        "externalID": "all",
+        "targetAssumeRole": elsewhere.deployer,
+        "serviceAccounts": [*entries, {"metadata": {"name": "own", "namespace": namespace}, **own}],
+    }
+    path = stage.folder / "chains.json"
+    path.write_text(json.dumps(document))
+    refused = stage.irsa("apply", "-f", str(path))
+    assert refused.code == 4, refused.err
+    assert (stage.world(), elsewhere.world()) == (before, there)
+    ran = stage.irsa("apply", "-f", str(path), "--update-target-trust", "--verify")
+    assert ran.code == 0, ran.err
+    roles = elsewhere.world()["roles"]
+    assert len(roles["one"]["trust"]["Statement"]) == 5
+    assert len(roles["other"]["trust"]["Statement"]) == 2
+    assert stage.irsa("diff", "-f", str(path), "--update-target-trust").code == 0
+    gone = stage.irsa("delete", "-f", str(path), "--yes")
+    assert gone.code == 0, gone.err
+    assert (stage.world(), elsewhere.world()) == (before, there)

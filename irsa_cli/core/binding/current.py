@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
-from irsa_cli.core.chaining.chain import CONFIG_MAP_ANNOTATION, Chain
+from irsa_cli.core.chaining.chain import Chain
 from irsa_cli.core.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.marks.annotation_marks import written, wrote
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
+    CONFIG_MAP_ANNOTATION,
     MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,

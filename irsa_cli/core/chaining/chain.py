@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from irsa_cli.core.plan.states import CHAIN_ANNOTATIONS
 from irsa_cli.core.policies.operators import Truth
+from irsa_cli.core.policies.permissions import Policies, allowed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, names_role, said
@@ -22,11 +24,6 @@ from irsa_cli.core.values.arn import Arn
 
 POLICY_NAME = "irsa-assume-target-role"
 """The inline policy by which a role may assume its target; what has this name is irsa's."""
-TARGET_ANNOTATION = "irsa/target-role-arn"
-EXTERNAL_ID_ANNOTATION = "irsa/target-external-id"
-CONFIG_MAP_ANNOTATION = "irsa/aws-config-map"
-ANNOTATIONS = (TARGET_ANNOTATION, EXTERNAL_ID_ANNOTATION, CONFIG_MAP_ANNOTATION)
-"""What a ServiceAccount says of its chain, for those who look at it later; nobody else reads them."""
 LONGEST_SESSION = 3600
 """Seconds that a session lasts at most which is begun with a role's credentials, whatever its role allows."""
 
@@ -90,6 +87,24 @@ class Chain:
         names, context = self._names(), self._context()
         return tuple(said(dict(trust), names, context, action) for action in self.actions)
 
+    def allowed(
+        self, policies: Policies, *, boundary: Any = None, has_boundary: bool = False
+    ) -> tuple[Said, ...]:
+        """What the role's own policies say, action by action; the boundary as in `permissions.allowed`."""
+        return tuple(self._allowed(policies, action, boundary, has_boundary) for action in self.actions)
+
+    def _allowed(self, policies: Policies, action: str, boundary: Any, has_boundary: bool) -> Said:
+        found = allowed(policies, action, self.target_arn, boundary=boundary, has_boundary=has_boundary)
+        if found is not None and not found.conditions:
+            return Said(action, Answer.YES, f"{action} is allowed by {found.by}")
+        if found is not None:
+            return Said(action, Answer.UNKNOWN, f"{action} is allowed if {'; '.join(found.conditions)}")
+        by_policies = allowed(policies, action, self.target_arn) is not None
+        why = (
+            "the permissions boundary does not allow it" if by_policies else "no policy of the role allows it"
+        )
+        return Said(action, Answer.NO, f"{action} on {self.target_arn}: {why}")
+
     def _names(self) -> Names:
         source = Arn.parse(self.role_arn)
         plain = names_role(source, self.role_arn)
@@ -123,17 +138,17 @@ class Chain:
 
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
     """The policy that allows a role to assume the target."""
-    allowed = {
+    statement = {
         "Effect": "Allow",
         "Action": [ASSUME, TAG] if tag_session else ASSUME,
         "Resource": target_arn,
     }
-    return {"Version": "2012-10-17", "Statement": [allowed]}
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def chain_annotations(target: str, external_id: str, config_map: str) -> dict[str, str | None]:
     """What a ServiceAccount says of its chain, as far as it has one."""
-    said = zip(ANNOTATIONS, (target, external_id, config_map), strict=True)
+    said = zip(CHAIN_ANNOTATIONS, (target, external_id, config_map), strict=True)
     return {key: value for key, value in said if value}
 
 

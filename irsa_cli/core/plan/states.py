@@ -61,6 +61,12 @@ MARKS: Mapping[str, str] = {key: f"irsa/{key.partition('/')[2]}" for key in WEBH
 ROLE_MARK = MARKS[ROLE_ARN_ANNOTATION]
 """The mark that tells that irsa bound the ServiceAccount; its value is the role's ARN that irsa wrote."""
 
+TARGET_ANNOTATION = "irsa/target-role-arn"
+EXTERNAL_ID_ANNOTATION = "irsa/target-external-id"
+CONFIG_MAP_ANNOTATION = "irsa/aws-config-map"
+CHAIN_ANNOTATIONS = (TARGET_ANNOTATION, EXTERNAL_ID_ANNOTATION, CONFIG_MAP_ANNOTATION)
+"""What a ServiceAccount says of the role that its own one goes on to, for those who look at it later."""
+
 
 @dataclass(frozen=True)
 class ProviderState:

@@ -7,7 +7,8 @@ judged in `irsa_cli.core.chaining.chain`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.chaining.aws_config import KEY, aws_config, usage
@@ -26,24 +27,27 @@ def check(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` where the role could not go on to its target, or its ConfigMap is somebody else's."""
     if desired.chain is not None:
         check_target(desired.chain, current.target, adds=desired.update_target_trust)
-    _check_config_map(desired, current.config_maps.get(desired.aws_config_map))
-
-
-def _check_config_map(desired: DesiredState, found: FoundConfigMap | None) -> None:
-    if found is not None:
-        name = desired.aws_config_map
-        if not found.is_for(f"{desired.namespace}/{desired.name}"):
+    if desired.aws_config_map:
+        owner = (desired.namespace, desired.name)
+        check_config_map(owner, desired.aws_config_map, current.config_maps)
+        found = current.config_maps.get(desired.aws_config_map)
+        if found is not None and found.data != _data(desired) and not desired.override:
             raise Refused(
-                f"ConfigMap {desired.namespace}/{name} is not irsa's for {desired.name}",
-                reason="it was there before, and is left alone",
-                next_steps=("give another name: --aws-config-map, in files awsConfigMap",),
-            )
-        if found.data != _data(desired) and not desired.override:
-            raise Refused(
-                f"ConfigMap {desired.namespace}/{name} holds another configuration",
+                f"ConfigMap {desired.namespace}/{desired.aws_config_map} holds another configuration",
                 details=policy.difference(found.data, _data(desired)),
                 next_steps=("to write over it: irsa update-sa, or irsa apply",),
             )
+
+
+def check_config_map(owner: tuple[str, str], name: str, there: Mapping[str, FoundConfigMap]) -> None:
+    """Raise `Refused` for a ConfigMap of that name that irsa did not make for the ServiceAccount."""
+    found = there.get(name)
+    if found is not None and not found.is_for("/".join(owner)):
+        raise Refused(
+            f"ConfigMap {owner[0]}/{name} is not irsa's for {owner[1]}",
+            reason="it was there before, and is left alone",
+            next_steps=("give another name: --aws-config-map, in files awsConfigMap",),
+        )
 
 
 def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> None:
@@ -89,23 +93,35 @@ def target_changes(chain: Chain | None, target: FoundTarget | None, *, adds: boo
     return [Change(Kind.TARGET_TRUST, chain.key, None, DocumentState(chain.statement))]
 
 
-def config_map_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    """What makes the ConfigMap hold the configuration; one of another name that irsa made before goes."""
+def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
+    """What is to be done beside the role and the ServiceAccount; the permission is planned with the role."""
+    found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.role_only:
-        return []
-    changes = []
-    owner = f"{desired.namespace}/{desired.name}"
-    if desired.aws_config_map:
-        after = ConfigMapState(_data(desired), owner)
-        found = current.config_maps.get(desired.aws_config_map)
-        before = None if found is None else ConfigMapState(dict(found.data), owner)
-        if before != after:
-            target = (desired.namespace, desired.aws_config_map)
-            changes.append(Change(Kind.CONFIG_MAP, target, before, after))
-    for name, found in current.config_maps.items():
-        if name != desired.aws_config_map and found.is_for(owner) and desired.override:
-            changes.append(removed(desired.namespace, name, found))
-    return changes
+        return found
+    owner, name = (desired.namespace, desired.name), desired.aws_config_map
+    data = _data(desired) if name else None
+    return [*found, *config_map_changes(owner, name, data, current.config_maps, replaces=desired.override)]
+
+
+def config_map_changes(
+    owner: tuple[str, str],
+    name: str,
+    data: dict[str, str] | None,
+    there: Mapping[str, FoundConfigMap],
+    *,
+    replaces: bool,
+) -> list[Change]:
+    """What makes the ConfigMap hold the configuration; with `replaces` one that irsa made before goes."""
+    full_name, found = "/".join(owner), []
+    if name and data is not None:
+        present = there.get(name)
+        before = None if present is None else ConfigMapState(dict(present.data), full_name)
+        if before != ConfigMapState(data, full_name):
+            found.append(Change(Kind.CONFIG_MAP, (owner[0], name), before, ConfigMapState(data, full_name)))
+    for other, present in there.items():
+        if (other != name or data is None) and present.is_for(full_name) and replaces:
+            found.append(removed(owner[0], other, present))
+    return found
 
 
 def removed(namespace: str, name: str, found: FoundConfigMap) -> Change:
@@ -121,14 +137,32 @@ def _data(desired: DesiredState) -> dict[str, str]:
 
 def usage_notes(desired: DesiredState) -> Iterator[str]:
     """How pods assume the target: by the ConfigMap, or by a configuration that somebody else gives them."""
-    chain = desired.chain
-    if chain is None or desired.role_only:
+    if desired.chain is None or desired.role_only:
         return
     if desired.aws_config_map:
         yield f"for pods to assume the target: {usage(desired.aws_config_map)}"
         return
-    said = "the AWS configuration by which pods assume the target (--aws-config-map NAME writes it):"
-    yield "\n".join((said, *aws_config(chain, desired.cluster.region).splitlines()))
+    cluster = desired.cluster
+    where = f"{desired.name} -n {desired.namespace} {cluster.options}"
+    yield (
+        "pods assume the target by an AWS configuration: --aws-config-map NAME writes it,"
+        f" irsa describe-sa {where} shows it"
+    )
+
+
+def facts(desired: DesiredState) -> dict[str, Any]:
+    """What a result says of a chain."""
+    chain = desired.chain
+    if chain is None:
+        return {}
+    return {
+        "target": {
+            "roleARN": chain.target_arn,
+            "externalID": chain.external_id or None,
+            "awsConfig": aws_config(chain, desired.cluster.region),
+            "configMap": desired.aws_config_map or None,
+        }
+    }
 
 
 def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:

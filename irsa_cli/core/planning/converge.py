@@ -21,13 +21,13 @@ from irsa_cli.core.binding.spec import (
     is_annotated,
     life_of,
 )
-from irsa_cli.core.chaining.chain import ANNOTATIONS as CHAIN_ANNOTATIONS
 from irsa_cli.core.marks import tag_notes
 from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, check_note
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
+    CHAIN_ANNOTATIONS,
     CLUSTER_TAG,
     MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,

@@ -60,8 +60,7 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
         *_role_changes(desired, current, last=not policies),
     ]
     second = [*policies, *_trust_changes(desired, current), *early]
-    second += chaining.target_changes(desired.chain, current.target, adds=desired.update_target_trust)
-    second += chaining.config_map_changes(desired, current)
+    second += chaining.changes(desired, current)
     if first or second or losses or commit or last:
         first += _owner_changes(desired, current)
     *work, tail = (first, second, losses, commit, last) if last else (first, second, losses, commit)

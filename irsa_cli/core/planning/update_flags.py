@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
-from irsa_cli.core.chaining.chain import ANNOTATIONS, POLICY_NAME
+from irsa_cli.core.chaining.chain import POLICY_NAME
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
+    CHAIN_ANNOTATIONS,
     ROLE_ARN_ANNOTATION,
     STS_REGIONAL_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
@@ -22,7 +23,7 @@ from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies import policy
 
 Flags = tuple[str, ...]
-_OF_CHAINS = dict(zip(ANNOTATIONS, ("--target-role", "--external-id", "--aws-config-map"), strict=True))
+_OF_CHAINS = dict(zip(CHAIN_ANNOTATIONS, ("--target-role", "--external-id", "--aws-config-map"), strict=True))
 
 
 def of_boundary(desired: str) -> Flags:

@@ -135,7 +135,12 @@ class Connection:
 
     def session_of(self, account: str) -> AwsSession | None:
         """The session of an account, None for one that this run has no way into."""
-        return self.others.get(account) or (self.aws if account == self.cluster.account else None)
+        if account in self.others:
+            return self.others[account]
+        if account == self.cluster.account:
+            return self.aws
+        target = self.target_session
+        return target if target is not None and target.account == account else None
 
     def caller(self, account: str = "") -> str:
         """Who calls, by the account that an error names; '' when that can't be found out."""
@@ -146,8 +151,7 @@ class Connection:
 
     def reaches_target(self, account: str) -> bool:
         """Whether this run has credentials by which it looks at a target role in this account."""
-        target = self.target_session
-        return (target is not None and target.account == account) or self.session_of(account) is not None
+        return self.session_of(account) is not None
 
     def iam_of_target(self, account: str) -> IAMClient:
         """IAM of a target role's account; raises `IrsaError` for one that this run has no credentials for."""

@@ -37,7 +37,7 @@ from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.advice import in_terms_of_files
 from irsa_cli.usecases.files.delete_files import Deletions
-from irsa_cli.usecases.files.entries import Entries, by_role
+from irsa_cli.usecases.files.entries import Entries, by_role, by_target
 from irsa_cli.usecases.files.groundwork import Ground, Laid
 from irsa_cli.usecases.files.prune import is_prune_candidate, prune_candidates
 from irsa_cli.usecases.files.request import Request
@@ -181,7 +181,7 @@ class Site:
 
         making = [item for item in desired_states if item[1].role is not None]
         using = [item for item in desired_states if item[1].role is None]
-        for works in ([[item] for item in making], by_role(using)):
+        for works in (by_target(making), by_role(using)):
             self._run(works, snapshot, pace, noted)
 
     def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:

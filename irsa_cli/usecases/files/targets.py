@@ -11,7 +11,7 @@ from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.usecases.command.connect import Target
 
-OF_PLACES = ("role_account", "role_assume_role", "role_profile")
+OF_PLACES = ("role_account", "role_assume_role", "role_profile", "target_assume_role", "target_profile")
 """What entries say, and a target has: by which accounts, and how they are reached."""
 
 
@@ -100,6 +100,13 @@ def _home(target: Target, said: Binding, where: str) -> Target:
         raise InvalidInput(f"{where}: roleProfile needs roleAccount", reason="it has to be of that account")
     if account and account != target.role_account:
         target = replace(target, role_account=account, role_assume_role=None, role_profile=None)
+    if said.target_assume_role or said.target_profile:
+        target = replace(
+            target,
+            target_account=chain or (role_arn(said.target_role).account if said.target_role else None),
+            target_assume_role=said.target_assume_role or None,
+            target_profile=said.target_profile or None,
+        )
     if said.role_assume_role or said.role_profile:
         target = replace(
             target, role_assume_role=said.role_assume_role or None, role_profile=said.role_profile or None

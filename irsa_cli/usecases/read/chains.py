@@ -6,15 +6,22 @@ What follows from it is in `irsa_cli.core.chaining` and `irsa_cli.core.planning.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.current import Bound
 from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
-from irsa_cli.core.chaining.chain import CONFIG_MAP_ANNOTATION, EXTERNAL_ID_ANNOTATION, POLICY_NAME, Chain
+from irsa_cli.core.chaining.chain import POLICY_NAME, Chain
 from irsa_cli.core.chaining.chain import target_of as target_of_policy
 from irsa_cli.core.chaining.found import FoundConfigMap, FoundTarget
-from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG
+from irsa_cli.core.plan.states import (
+    CONFIG_MAP_ANNOTATION,
+    EXTERNAL_ID_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+)
+from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.arn import role_arn
@@ -73,6 +80,20 @@ def with_former(
     if not former or former == desired.aws_config_map or desired.role_only:
         return found
     return {**found, **_named(connection, desired.namespace, former)}
+
+
+def read_chains(connection: Connection, namespace: str, wanted: ChainUpdate) -> FoundChain:
+    """What is there of the chain before and after an update."""
+
+    def target(chain: Chain | None) -> FoundTarget | None:
+        return None if chain is None else read_target(connection, chain.target_arn)
+
+    names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
+    with ThreadPoolExecutor(4) as pool:
+        before, after = (pool.submit(target, chain) for chain in (wanted.before, wanted.after))
+        maps = list(pool.map(lambda name: _named(connection, namespace, name), names))
+    found = {name: item for part in maps for name, item in part.items()}
+    return FoundChain(before.result(), after.result(), found)
 
 
 def with_chain(connection: Connection, bound: Bound) -> Bound:

@@ -167,7 +167,8 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
     if not desired.role_only:
         account = {"namespace": desired.namespace, "name": desired.name}
     role = {"arn": desired.role_arn, "created": created}
-    return {"serviceAccount": account, "role": role, **attached_trust.facts(desired, current)}
+    more = {**attached_trust.facts(desired, current), **chaining.facts(desired)}
+    return {"serviceAccount": account, "role": role, **more}
 
 
 def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
