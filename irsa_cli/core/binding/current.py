@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
-from irsa_cli.core.chaining.chain import Chain
-from irsa_cli.core.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.marks.annotation_marks import written, wrote
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
@@ -24,6 +22,8 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.chaining.chain import Chain
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core import wellknown
-from irsa_cli.core.chaining.chain import POLICY_NAME, Chain, chain_annotations
-from irsa_cli.core.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.marks.lifecycle import Lifecycle
@@ -36,6 +34,8 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, chain_annotations
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.trust_policy import WebIdentity
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn

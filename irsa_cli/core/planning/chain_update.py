@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.update_request import Pairing, Update
-from irsa_cli.core.chaining.aws_config import KEY, aws_config
-from irsa_cli.core.chaining.chain import POLICY_NAME, Chain, marked, target_of
-from irsa_cli.core.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
     CHAIN_ANNOTATIONS,
@@ -20,6 +17,9 @@ from irsa_cli.core.plan.states import (
     DocumentState,
 )
 from irsa_cli.core.planning import chaining
+from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, marked, target_of
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.errors import Refused
 
 

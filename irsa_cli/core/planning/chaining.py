@@ -1,7 +1,7 @@
 """The part of a plan that lets a role go on to its target: what is added there and told to pods; pure.
 
 The permission is an inline policy of the role, and planned with those. What the target's trust policy says is
-judged in `irsa_cli.core.chaining.chain`.
+judged in `irsa_cli.core.trust.chaining.chain`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from irsa_cli.core.binding.spec import CurrentState, DesiredState
-from irsa_cli.core.chaining.aws_config import KEY, aws_config, usage
-from irsa_cli.core.chaining.chain import Chain, answer_of
-from irsa_cli.core.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import lacking
+from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, usage
+from irsa_cli.core.trust.chaining.chain import Chain, answer_of
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.errors import Refused
 

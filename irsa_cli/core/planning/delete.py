@@ -13,7 +13,6 @@ from irsa_cli.core.binding import account_changes
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.binding.spec import CurrentServiceAccount
-from irsa_cli.core.chaining.chain import marked
 from irsa_cli.core.marks import lifecycle, makers
 from irsa_cli.core.marks.annotation_marks import marks_there
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
@@ -37,6 +36,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chaining.chain import marked
 
 OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION, *CHAIN_ANNOTATIONS)
 """What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""

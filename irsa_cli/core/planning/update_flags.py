@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
-from irsa_cli.core.chaining.chain import POLICY_NAME
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
     CHAIN_ANNOTATIONS,
@@ -21,6 +20,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies import policy
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME
 
 Flags = tuple[str, ...]
 _OF_CHAINS = dict(zip(CHAIN_ANNOTATIONS, ("--target-role", "--external-id", "--aws-config-map"), strict=True))

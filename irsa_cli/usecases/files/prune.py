@@ -52,13 +52,7 @@ def prune_candidates(
         home = connection.cluster.home
         found = read_bindings(connection, BindingsScope(everywhere=True), homes=(home,))
         accounts = connection.kube.service_accounts()
-    items = [
-        item
-        for item in found.items
-        if item.full_name not in NEVER_PRUNED
-        and selection.admits(item.full_name)
-        and _is_pruned_here(item.role_arn, connection, homes)
-    ]
+    items = [item for item in found.items if _may_be_pruned(item, connection, selection, homes)]
     at_stake = [item for item in items if item.full_name not in desired]
     unread = [*found.notes, *_unread(at_stake, connection)]
     if unread:
@@ -68,12 +62,7 @@ def prune_candidates(
             details=unread,
             next_steps=["run the same command again, as a caller who may read these"],
         )
-    annotated = _made(accounts)
-    names = {name: "" for name, arn in annotated.items() if _is_pruned_here(arn, connection, homes)}
-    for name in sorted(names.keys() - {*desired}):
-        if _is_out_of_reach(annotated[name], connection, homes):
-            del names[name]
-            note(f"{name} is not pruned: no file keeps roles in account {_account_of(annotated[name])}")
+    names = dict.fromkeys(_made_here(accounts, desired, connection, homes, note), "")
     names |= {item.full_name: role.name for item, role in _own_roles(at_stake, connection)}
     chosen = [
         _request(target, name, names[name], Extent.BINDING)
@@ -131,6 +120,28 @@ def _may_be_own(item: ListedBinding, connection: Connection) -> bool:
         return False
     in_path = arn.resource.startswith(f"role{default_role_path(cluster.name)}")
     return in_path or TRANSACTION_TAG in item.account.annotations
+
+
+def _may_be_pruned(
+    item: ListedBinding, connection: Connection, selection: Selection, homes: Sequence[str]
+) -> bool:
+    chosen = item.full_name not in NEVER_PRUNED and selection.admits(item.full_name)
+    return chosen and _is_pruned_here(item.role_arn, connection, homes)
+
+
+def _made_here(
+    accounts: Iterable[Json],
+    desired: Collection[str],
+    connection: Connection,
+    homes: Sequence[str],
+    note: Callable[[str], None],
+) -> Iterator[str]:
+    """The ServiceAccounts that irsa made and that are deleted with the roles of this account."""
+    for name, arn in sorted(_made(accounts).items()):
+        if _is_out_of_reach(arn, connection, homes) and name not in desired:
+            note(f"{name} is not pruned: no file keeps roles in account {_account_of(arn)}")
+        elif _is_pruned_here(arn, connection, homes):
+            yield name
 
 
 def _made(accounts: Iterable[Json]) -> dict[str, str]:

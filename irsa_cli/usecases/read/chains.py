@@ -1,6 +1,6 @@
 """Reading what is there of a chain: the target's trust policy, as far as it may be read, and the ConfigMap.
 
-What follows from it is in `irsa_cli.core.chaining` and `irsa_cli.core.planning.chaining`.
+What follows from it is in `irsa_cli.core.trust.chaining` and `irsa_cli.core.planning.chaining`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from dataclasses import replace
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.current import Bound
 from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
-from irsa_cli.core.chaining.chain import POLICY_NAME, Chain
-from irsa_cli.core.chaining.chain import target_of as target_of_policy
-from irsa_cli.core.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,
     EXTERNAL_ID_ANNOTATION,
@@ -24,6 +21,9 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain
+from irsa_cli.core.trust.chaining.chain import target_of as target_of_policy
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.usecases.command.connect import Connection

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from irsa_cli.core.chaining.chain import Chain
 from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
@@ -107,8 +107,7 @@ class Verifier:
         self._begin_association(namespace, name)
         answer = attempt(lambda: self._token(namespace, name, audience))
         exchanged = attempt(lambda: self._exchange(arn, answer))
-        target = self._target(arn, injection)
-        after, permissions = self._after(arn, exchanged, target)
+        after, permissions = self._after(arn, exchanged, self._target(arn, injection))
         pod = self.wanted.pod[0] if self.wanted.pod else ""
         identity = steps.identity_of(
             cluster, arn, subject, audience, answer, regional_sts=injection.regional_sts

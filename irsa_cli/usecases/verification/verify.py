@@ -14,9 +14,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from irsa_cli.core.binding.spec import DesiredState
-from irsa_cli.core.chaining.chain import Chain
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.doing import Count

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 
 from __future__ import annotations
 
-from irsa_cli.core.chaining.chain import Chain
+from irsa_cli.core.trust.chaining.chain import Chain
 
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token
 """Where the pod identity webhook puts the token."""

@@ -2,7 +2,7 @@
 
 Two policies decide: the role's own has to allow `sts:AssumeRole` on the target (irsa writes one of a fixed
 name), and the target's trust policy has to admit the role. What SDKs are told is in
-`irsa_cli.core.chaining.aws_config`.
+`irsa_cli.core.trust.chaining.aws_config`.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 """
 
