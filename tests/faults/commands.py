@@ -206,6 +206,12 @@ def _elsewhere(stage: FaultStage) -> None:
     iam.put_role_policy(RoleName="deployer", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
 
 
+def _other_provider(stage: FaultStage) -> None:
+    stage.other_iam().create_open_id_connect_provider(
+        Url=stage.issuer, ClientIDList=["sts.amazonaws.com"], ThumbprintList=[]
+    )
+
+
 DEPLOYER, DATA = (f"arn:aws:iam::{OTHER}:role/{name}" for name in ("deployer", "data"))
 _AWAY = ("--role-account", OTHER, "--role-assume-role", DEPLOYER)
 _TARGET_WAY = ("--target-assume-role", DEPLOYER)
@@ -429,7 +435,7 @@ COMMANDS = {
         Command(
             "delete-elsewhere",
             (*_DELETE, *_AWAY),
-            (_namespace, _elsewhere, _bound(*_ONE, "--associate-oidc", *_AWAY)),
+            (_namespace, _elsewhere, _other_provider, _bound(*_ONE, *_AWAY)),
             deletes=True,
             like_others=True,
             way=_AWAY,

@@ -250,3 +250,38 @@ def test_files_say_it_for_all_and_for_one(stage: Stage, namespace: str, elsewher
     gone = stage.irsa("delete", "-f", str(path), "--yes")
     assert gone.code == 0, gone.err
     assert (stage.world(), elsewhere.world()) == (before, there)
+
+
+def test_it_is_described_and_diagnosed(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
+    arn = target(elsewhere)
+    flags = ("--target-role", arn, "--external-id", "tenant-7", *way(elsewhere), "--update-target-trust")
+    assert stage.create_sa("app", namespace, *flags, "--aws-config-map", "aws").code == 0
+    where = (*about(stage, namespace), *way(elsewhere))
+    shown = stage.irsa("describe-sa", *where, "-o", "json")
+    assert shown.code == 0, shown.err
+    described = shown.item["target"]
+    assert (described["roleARN"], described["externalID"]) == (arn, "tenant-7")
+    assert {check["status"] for check in described["checks"]} == {"ok"}
+    assert "web_identity_token_file" in stage.irsa("describe-sa", *where).out
+    assert "chain-" not in stage.irsa("doctor", *where).out
+    role = stage.role_of(namespace, "app")["arn"]
+    other = admitting(elsewhere.deployer)
+    wrong = admitting(role, StringEquals={"sts:ExternalId": "other"})
+    for statement, cause in ((wrong, "chain-external-id"), (other, "chain-trust")):
+        document = {"Version": "2012-10-17", "Statement": [SERVICE, statement]}
+        elsewhere.iam.update_assume_role_policy(RoleName="data", PolicyDocument=json.dumps(document))
+        ran = stage.irsa("doctor", *where)
+        assert ran.code == 5, ran.out
+        assert cause in ran.out, ran.out
+    unseen = stage.irsa("describe-sa", *about(stage, namespace))
+    assert f"no credentials for account {OTHER}" in unseen.out
+    path = f"/api/v1/namespaces/{namespace}/configmaps/aws"
+    config = (
+        stage.kube.get(path)
+        .body["data"]["config"]
+        .replace("source_profile", "duration_seconds = 7200\nsource_profile")
+    )
+    assert stage.kube.patch(path, {"data": {"config": config}}).status == 200
+    assert "chain-session" in stage.irsa("doctor", *where).out
+    stage.iam().delete_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyName=POLICY)
+    assert "chain-permission" in stage.irsa("doctor", *where).out

@@ -18,6 +18,7 @@ from irsa_cli.core.plan.traits import (
     going_on_role,
     its_role,
     no_role,
+    told_role,
 )
 
 _SHOW_ROLE = "aws iam get-role --role-name {first}"
@@ -199,7 +200,7 @@ class Kind(str, Enum):
             ends_runs=False,
             changes_trust=False,
             for_all=False,
-            waits_for_whole=False,
+            waits_for_whole=True,
             made_anew=False,
             described=described.as_admission,
             given_back="created again",
@@ -214,13 +215,13 @@ class Kind(str, Enum):
             whole="",
             service=Service.KUBERNETES,
             proof=Proof.MARK,
-            roles=no_role,
+            roles=told_role,
             takes_over=False,
             owner_decides=False,
             ends_runs=False,
             changes_trust=False,
             for_all=False,
-            waits_for_whole=False,
+            waits_for_whole=True,
             made_anew=False,
             described=described.by_name,
             given_back="created again",

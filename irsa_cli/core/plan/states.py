@@ -131,16 +131,19 @@ class NamespaceState:
 class ConfigMapState:
     """A ConfigMap of irsa's for one ServiceAccount (`namespace/name`).
 
-    `transaction` is the run that made it, for one that is deleted; empty for one that this run makes.
+    `transaction` is the run that made it, for one that is deleted; empty for one that this run makes. `role`
+    is the name of the role that its pods begin with.
     """
 
     data: dict[str, str]
     service_account: str
     transaction: str = ""
+    role: str = ""
     FIELDS: ClassVar[Fields] = (
         Field("data", "data", TEXT_MAP),
         Field("service_account", "service_account", TEXT),
         optional("transaction", "transaction", TEXT),
+        optional("role", "role", TEXT),
     )
 
 

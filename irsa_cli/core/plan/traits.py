@@ -9,7 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState, State, Transition
+from irsa_cli.core.plan.states import (
+    ROLE_ARN_ANNOTATION,
+    ConfigMapState,
+    ServiceAccountState,
+    State,
+    Transition,
+)
 
 Target = tuple[str, ...]
 Roles = Callable[[Transition], frozenset[str]]
@@ -102,6 +108,12 @@ def its_role(change: Transition) -> frozenset[str]:
 def going_on_role(change: Transition) -> frozenset[str]:
     """For what admits a role to another one: the role that goes on."""
     return frozenset((change.target[-1].rsplit("/", 1)[-1],))
+
+
+def told_role(change: Transition) -> frozenset[str]:
+    """For a ConfigMap: the role that its pods begin with."""
+    states = (state for state in (change.before, change.after) if isinstance(state, ConfigMapState))
+    return frozenset(state.role for state in states if state.role)
 
 
 def annotated_roles(change: Transition) -> frozenset[str]:

@@ -16,7 +16,7 @@ from irsa_cli.core.plan.states import ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import lacking
-from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, usage
+from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, role_of, usage
 from irsa_cli.core.trust.chaining.chain import Chain, answer_of
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.evaluation import Answer
@@ -115,9 +115,10 @@ def config_map_changes(
     full_name, found = "/".join(owner), []
     if name and data is not None:
         present = there.get(name)
-        before = None if present is None else ConfigMapState(dict(present.data), full_name)
-        if before != ConfigMapState(data, full_name):
-            found.append(Change(Kind.CONFIG_MAP, (owner[0], name), before, ConfigMapState(data, full_name)))
+        after = ConfigMapState(data, full_name, role=role_of(data))
+        before = None if present is None else ConfigMapState(dict(present.data), full_name, role=after.role)
+        if before != after:
+            found.append(Change(Kind.CONFIG_MAP, (owner[0], name), before, after))
     for other, present in there.items():
         if (other != name or data is None) and present.is_for(full_name) and replaces:
             found.append(removed(owner[0], other, present))
@@ -126,7 +127,8 @@ def config_map_changes(
 
 def removed(namespace: str, name: str, found: FoundConfigMap) -> Change:
     """The deletion of a ConfigMap of irsa's."""
-    before = ConfigMapState(dict(found.data), found.service_account, found.transaction)
+    role = role_of(found.data)
+    before = ConfigMapState(dict(found.data), found.service_account, found.transaction, role)
     return Change(Kind.CONFIG_MAP, (namespace, name), before, None)
 
 

@@ -140,11 +140,12 @@ def _delete_role(role: NamedRole, work: _Work) -> None:
 def _delete_chain(bound: Bound, work: _Work) -> None:
     """What irsa added to the target's trust policy goes, and the pods' configuration.
 
-    Before the role: what names a role that is gone would admit one that is made again under its name.
+    Both go before the annotations and the role's policies, which tell of them, should the run be interrupted
+    in between.
     """
     if bound.config_map is not None and bound.config_map.is_for(bound.full_name):
         change = removed(bound.namespace, bound.config_map_name, bound.config_map)
-        work.stages[POLICIES].append(change)
+        work.stages[COMMITS].append(change)
     chain, target = bound.chain, bound.target
     if chain is None or target is None:
         return
@@ -162,7 +163,7 @@ def _delete_chain(bound: Bound, work: _Work) -> None:
             " takes no trust policy without any"
         )
         return
-    work.stages[POLICIES].append(Change(Kind.TARGET_TRUST, chain.key, DocumentState(statement), None))
+    work.stages[COMMITS].append(Change(Kind.TARGET_TRUST, chain.key, DocumentState(statement), None))
 
 
 def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:

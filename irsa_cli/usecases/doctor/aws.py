@@ -26,6 +26,7 @@ from irsa_cli.core.doctor.facts import (
 )
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.trust.chaining.aws_config import KEY
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import subject
@@ -178,6 +179,15 @@ class DoctorReads(KubeReads):
         """The role of this name in the ARN's account, None without one; IAM does not compare the path."""
         parsed = Arn.parse(arn)
         return self._once(arn, lambda: aws.role(self._shared.iam(parsed.account), parsed.name))
+
+    def aws_config(self, namespace: str, name: str) -> Future[str | Unreadable | None]:
+        """What a ConfigMap of irsa's holds, None where there is none."""
+
+        def work() -> str | None:
+            found = self._connection.kube.config_map(namespace, name)
+            return None if found is None else str((found.get("data") or {}).get(KEY, ""))
+
+        return self._once(("config map", namespace, name), work)
 
     def roles(self) -> Future[tuple[RoleSummary, ...] | Unreadable]:
         """All roles of the cluster's account with their trust policies."""

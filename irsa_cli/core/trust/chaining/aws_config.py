@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from irsa_cli.core.trust.chaining.chain import Chain
 
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token
@@ -30,6 +32,13 @@ def aws_config(chain: Chain, region: str) -> str:
         f"region = {region}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def role_of(data: Mapping[str, str]) -> str:
+    """The name of the role that the data of a ConfigMap begin with, '' where they are none of these."""
+    _, _, rest = data.get(KEY, "").partition(f"[profile {SOURCE}]")
+    found = next((line for line in rest.splitlines() if line.startswith("role_arn = ")), "")
+    return found.rpartition("/")[2]
 
 
 def usage(name: str) -> str:
