@@ -339,7 +339,7 @@ def _chain(spec: BindingSpec, role_arn: str) -> Chain | None:
                 raise InvalidInput(f"{spec}: a {what} needs a target role")
         return None
     if POLICY_NAME in spec.inline:
-        raise InvalidInput(f"{spec}: the inline policy {POLICY_NAME} is irsa's own, for the target role")
+        raise InvalidInput(f"{spec}: the inline policy {POLICY_NAME} is what irsa writes for the target role")
     if spec.target_role == role_arn:
         raise InvalidInput(f"{spec}: the target role is the role itself")
     if spec.role_only and spec.aws_config_map:

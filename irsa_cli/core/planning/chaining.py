@@ -14,10 +14,11 @@ from irsa_cli.core.binding.spec import CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, role_of, usage
-from irsa_cli.core.trust.chaining.chain import Chain, answer_of
+from irsa_cli.core.trust.chaining.chain import Chain, answer_of, marked
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.errors import Refused
@@ -66,8 +67,7 @@ def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> Non
     if answer_of(said) is not Answer.NO:
         return
     why = tuple(f"{item.action}: {item.why}" for item in lacking(said, Answer.NO))
-    after = chain.judge(trust_policy.with_statement(target.trust, chain.statement))
-    if answer_of(after) is Answer.NO:
+    if answer_of(chain.judge(admitted(chain, target.trust))) is Answer.NO:
         raise Refused(
             f"the trust policy of {chain.target_arn} denies {chain.role_arn}",
             reason="a statement with the effect Deny applies to it, and no other one outweighs that",
@@ -86,11 +86,21 @@ def target_changes(chain: Chain | None, target: FoundTarget | None, *, adds: boo
     """The statement that the target's trust policy lacks, where it is to be added."""
     if chain is None or target is None or target.trust is None or not adds:
         return []
-    if answer_of(chain.judge(target.trust)) is Answer.YES:
+    old = marked(target.trust, chain.role_arn)
+    same = old is None or policy.equal(old, chain.statement)
+    if same and answer_of(chain.judge(target.trust)) is Answer.YES:
         return []
-    after = trust_policy.with_statement(target.trust, chain.statement)
-    trust_policy.check_size(chain.target_arn, after, target.trust_quota)
-    return [Change(Kind.TARGET_TRUST, chain.key, None, DocumentState(chain.statement))]
+    trust_policy.check_size(chain.target_arn, admitted(chain, target.trust), target.trust_quota)
+    before = None if old is None else DocumentState(old)
+    return [Change(Kind.TARGET_TRUST, chain.key, before, DocumentState(chain.statement))]
+
+
+def admitted(chain: Chain, trust: Document) -> Document:
+    """The trust policy with the statement for the role, in place of an earlier one of irsa's for it."""
+    old = marked(trust, chain.role_arn)
+    if old is None:
+        return trust_policy.with_statement(trust, chain.statement)
+    return trust_policy.with_replaced(trust, old, chain.statement)
 
 
 def changes(desired: DesiredState, current: CurrentState) -> list[Change]:

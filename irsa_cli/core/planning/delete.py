@@ -151,7 +151,7 @@ def _delete_chain(bound: Bound, work: _Work) -> None:
         return
     if target.unread:
         work.notes.append(
-            f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not looked at:"
+            f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked:"
             f" {target.unread}"
         )
     statement = marked(target.trust, chain.role_arn) if target.trust is not None else None

@@ -19,8 +19,8 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
 )
 from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain
+from irsa_cli.core.planning.chaining import admitted
 from irsa_cli.core.policies import policy
-from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain
 from irsa_cli.core.trust.chaining.chain import target_of as target_of_policy
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
@@ -36,7 +36,7 @@ def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | No
     found = read_target(connection, desired.chain.target_arn)
     if found.trust is None or not desired.update_target_trust:
         return found
-    size = policy.size(trust_policy.with_statement(found.trust, desired.chain.statement))
+    size = policy.size(admitted(desired.chain, found.trust))
     if size <= policy.TRUST_LIMIT:
         return found
     quota = reading.trust_quota(connection.iam_of_target(desired.chain.account))
