@@ -96,6 +96,8 @@ class ForeignAwsAnswer(Exception):
 
 OVERRAN = "irsa-overran"
 """The event of a client, told when an attempt of it was given up: service, operation, seconds."""
+ACCOUNT = "irsa-account"
+"""The event of a client that is answered with the account of its session, where that is not the cluster's."""
 
 
 def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -119,7 +121,8 @@ def call(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
                 client.meta.events.emit(
                     OVERRAN, service=service, operation=operation, seconds=time.monotonic() - started
                 )
-            raise translate(error, service, operation, subject) from error
+            _, account = client.meta.events.emit_until_response(ACCOUNT)
+            raise translate(error, service, operation, subject, account or "") from error
         return answer
 
     return persist(attempt, writes=not operation.startswith(_READING))
@@ -147,11 +150,18 @@ def check_origin(operation: str, status: int, body: bytes, parsed: Mapping[str, 
         raise ForeignAwsAnswer(f"HTTP {status}, and nothing in it is of AWS")
 
 
-def translate(error: Exception, service: str, operation: str, subject: str) -> ServiceError:
-    """The error that the user and the transaction get for a botocore exception."""
-    what = f"{service} {operation} {subject}".rstrip()
+def translate(
+    error: Exception, service: str, operation: str, subject: str, account: str = ""
+) -> ServiceError:
+    """The error that the user and the transaction get for a botocore exception.
+
+    `account` is that of the session, where that is not the cluster's.
+    """
+    what = f"{service} {operation} {subject}".rstrip() + (f" (account {account})" if account else "")
     if isinstance(error, botocore.exceptions.ClientError):
-        return _answered(error, what, service, operation, subject)
+        found = _answered(error, what, service, operation, subject)
+        found.account = account
+        return found
     unsent = _is_unsent(error)
     known = isinstance(error, botocore.exceptions.BotoCoreError)
     return ServiceError(
@@ -164,6 +174,7 @@ def translate(error: Exception, service: str, operation: str, subject: str) -> S
         next_steps=_advice_without_answer(error),
         service=service,
         operation=operation,
+        account=account,
     )
 
 

@@ -21,7 +21,7 @@ import botocore.session
 from botocore.awsrequest import AWSResponse
 
 from irsa_cli import __version__
-from irsa_cli.aws.errors import OVERRAN, check_origin, translate
+from irsa_cli.aws.errors import ACCOUNT, OVERRAN, check_origin, translate
 from irsa_cli.aws.regions import check_region, regions_of
 from irsa_cli.core.pod.own_calls import AGENT
 from irsa_cli.core.values import attempts
@@ -42,20 +42,27 @@ LARGEST = 32 * 2**20
 
 @dataclass(frozen=True)
 class WireCall:
-    """One request that went out and what came back; `status` is 0 when nothing did."""
+    """One request that went out and what came back; `status` is 0 when nothing did.
+
+    `account` is that of the session, where that is not the cluster's.
+    """
 
     service: str
     operation: str
     status: int
     seconds: float
     code: str = ""
+    account: str = ""
 
 
 WireLog = Callable[[WireCall], None]
 
 
 class AwsSession:
-    """Clients for one caller. Making clients is serialised, using them is thread-safe (botocore's rule)."""
+    """Clients for one caller. Making clients is serialised, using them is thread-safe (botocore's rule).
+
+    `account` names a session for another account than the cluster's, in errors and in the log.
+    """
 
     def __init__(
         self,
@@ -64,8 +71,11 @@ class AwsSession:
         region: str | None = None,
         assume_role: str | None = None,
         log: WireLog = lambda call: None,
+        account: str = "",
     ) -> None:
         self._log = log
+        self.account = account
+        self._identity = ""
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         try:
@@ -73,7 +83,7 @@ class AwsSession:
             region = region or os.environ.get("AWS_REGION") or None
             self._session = boto3.Session(profile_name=profile, region_name=region)
         except botocore.exceptions.BotoCoreError as error:
-            raise translate(error, "configuration", "Session", "") from error
+            raise translate(error, "configuration", "Session", "", account) from error
         if not self._session.region_name:
             raise IrsaError(
                 "no AWS region is known",
@@ -84,7 +94,7 @@ class AwsSession:
         self._region = str(self._session.region_name)
         check_region(self._session, self._region)
         if assume_role:
-            self._assume(assume_role)
+            self.become(assume_role)
 
     @property
     def region(self) -> str:
@@ -145,10 +155,30 @@ class AwsSession:
         with self._lock:
             return self._make(service, keys)
 
+    @property
+    def configured_region(self) -> str:
+        """The region that the profile itself names, '' where it names none."""
+        return str(self._session._session.get_scoped_config().get("region") or "")
+
+    def partition_of(self, region: str) -> str:
+        """The partition of a region; of one that nobody knows, this session's own."""
+        try:
+            return str(self._session.get_partition_for_region(region))
+        except botocore.exceptions.BotoCoreError:
+            return self.partition
+
+    def identity(self) -> str:
+        """The ARN that AWS knows the caller by; raises `ServiceError` where AWS does not take it."""
+        from irsa_cli.aws.errors import call
+
+        if not self._identity:
+            self._identity = str(call(self.client("sts").get_caller_identity)["Arn"])
+        return self._identity
+
     def caller(self) -> str:
         """The ARN that AWS knows the caller by, '' when even that can't be found out."""
         try:
-            return self.client("sts").get_caller_identity()["Arn"]
+            return self._identity or self.client("sts").get_caller_identity()["Arn"]
         except Exception:
             return ""
 
@@ -166,7 +196,7 @@ class AwsSession:
         try:
             client = self._session.client(service, region_name=self._region, config=config, **keys or {})  # type: ignore[call-overload]
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
-            raise translate(error, service, "Client", "") from error
+            raise translate(error, service, "Client", "", self.account) from error
         self._watch(client)
         return client
 
@@ -184,25 +214,26 @@ class AwsSession:
             _, service, operation = event_name.split(".", 2)
             seconds = time.monotonic() - getattr(started, "at", time.monotonic())
             code = parsed.get("Error", {}).get("Code", "") or (type(exception).__name__ if exception else "")
-            self._log(WireCall(service, operation, status, seconds, code))
+            self._log(WireCall(service, operation, status, seconds, code, self.account))
             if response_dict and exception is None:
                 check_origin(operation, status, response_dict["body"], parsed, xml=xml)
 
         def overran(service: str, operation: str, seconds: float, **_: Any) -> None:
-            self._log(WireCall(service, operation, 0, seconds, "Overran"))
+            self._log(WireCall(service, operation, 0, seconds, "Overran", self.account))
 
         client.meta.events.register("before-send", sent)
         client.meta.events.register("response-received", answered)
         client.meta.events.register(OVERRAN, overran)
+        client.meta.events.register(ACCOUNT, lambda **_: self.account or None)
         # botocore has no other place where an answer can be kept from growing without an end.
         client._endpoint.http_session = _Bounded(client._endpoint.http_session)
 
-    def _assume(self, role_arn: str) -> None:
+    def become(self, role_arn: str) -> None:
         """Become another role for the rest of the run, as pipelines that hop accounts do."""
         from irsa_cli.aws.errors import call
 
         answer = call(self.client("sts").assume_role, RoleArn=role_arn, RoleSessionName="irsa")
-        credentials = answer["Credentials"]
+        credentials, self._identity = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
         self._session = boto3.Session(
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],

@@ -6,7 +6,7 @@ Nothing here keeps or prints a token.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +88,14 @@ def exchange_once(aws: AwsSession, role_arn: str, token: str) -> Exchange:
     )
 
 
-def assume(sts: STSClient, role_arn: str) -> RoleCredentials:
+def assume(
+    sts: STSClient, role_arn: str, *, external_id: str = "", tags: Mapping[str, str] | None = None
+) -> RoleCredentials:
     """Become another role (role chaining, or reading another account); raises `ServiceError`."""
-    return _credentials(call(sts.assume_role, RoleArn=role_arn, RoleSessionName=SESSION_NAME))
+    more: dict[str, Any] = {"ExternalId": external_id} if external_id else {}
+    if tags:
+        more["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return _credentials(call(sts.assume_role, RoleArn=role_arn, RoleSessionName=SESSION_NAME, **more))
 
 
 def _credentials(answer: Any) -> RoleCredentials:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from irsa_cli.changes.attachment import AttachmentHandler
+from irsa_cli.changes.config_map import ConfigMapHandler
 from irsa_cli.changes.inline_policy import InlinePolicyHandler
 from irsa_cli.changes.namespace import NamespaceHandler
 from irsa_cli.changes.provider import AudienceHandler, ProviderHandler
@@ -22,6 +23,7 @@ from irsa_cli.changes.role_parts import (
     TrustPolicyHandler,
 )
 from irsa_cli.changes.service_account import ServiceAccountHandler
+from irsa_cli.changes.target_trust import IamOf, TargetTrustHandler
 from irsa_cli.changes.trust_statement import TrustStatementHandler
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.transaction.protocol import Handler
@@ -32,8 +34,11 @@ if TYPE_CHECKING:
     from irsa_cli.kube.client import Kube
 
 
-def handlers(iam: IAMClient, kube: Kube | None) -> Mapping[Kind, Handler]:
-    """The handler of each kind of change; without a cluster's API those of IAM only."""
+def handlers(iam: IAMClient, kube: Kube | None, iam_of: IamOf | None = None) -> Mapping[Kind, Handler]:
+    """The handler of each kind of change; without a cluster's API those of IAM only.
+
+    `iam_of` gives IAM of other accounts; without it all is in one.
+    """
     found: dict[Kind, Handler] = {
         Kind.PROVIDER: ProviderHandler(iam),
         Kind.AUDIENCE: AudienceHandler(iam),
@@ -47,8 +52,10 @@ def handlers(iam: IAMClient, kube: Kube | None) -> Mapping[Kind, Handler]:
         Kind.BOUNDARY: BoundaryHandler(iam),
         Kind.ROLE_TAGS: RoleTagsHandler(iam),
         Kind.TRUST_POLICY: TrustPolicyHandler(iam),
+        Kind.TARGET_TRUST: TargetTrustHandler(iam_of or (lambda _: iam)),
     }
     if kube is not None:
         found[Kind.NAMESPACE] = NamespaceHandler(kube)
+        found[Kind.CONFIG_MAP] = ConfigMapHandler(kube)
         found[Kind.SERVICE_ACCOUNT] = ServiceAccountHandler(kube)
     return found

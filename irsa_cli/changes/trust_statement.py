@@ -33,14 +33,18 @@ _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class TrustStatementHandler(Unclaimed):
-    """Adds, replaces and removes one statement; the target is `(role name, subject)`."""
+    """Adds, replaces and removes one statement; the target is `(role name, subject)`.
 
-    def __init__(self, iam: IAMClient) -> None:
+    `account` tells roles of one name apart, where there is more than one account.
+    """
+
+    def __init__(self, iam: IAMClient, account: str = "") -> None:
         self._iam = iam
+        self._account = account
 
     def apply(self, change: Change, run: Run, claim: Claim | None = None) -> Applied:
         """See `Handler.apply`. A statement has no owner: its content is compared instead."""
-        with _LOCKS[change.target[0]]:
+        with _LOCKS[f"{self._account}/{change.target[0]}"]:
             return self._apply(change, run, claim)
 
     def _apply(self, change: Change, run: Run, claim: Claim | None) -> Applied:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -53,6 +54,7 @@ Examples:
     "Namespace of NAME; with --all, only this one. [default: default, with --all all]", default=None
 )
 @cluster_options
+@role_account_options
 @kube_options
 @run_options
 @reported_output_options

@@ -48,6 +48,11 @@ def apply_options(command: Any) -> Any:
             help="Delete what irsa made in these clusters and no file has any more.",
         ),
         click.option(
+            "--update-target-trust",
+            is_flag=True,
+            help="Add the statements that the trust policies of target roles lack.",
+        ),
+        click.option(
             "--update-trust",
             is_flag=True,
             help="Add to the trust policies of roles that are only used (attachRoleARN) what they lack.",
@@ -153,6 +158,7 @@ def _request(options: dict[str, Any], *, verify: bool) -> Request:
         atomic=options["atomic"],
         override=options["override"],
         update_trust=options["update_trust"],
+        update_target_trust=options["update_target_trust"],
         force=options["force"],
         allow_wide_trust=options["allow_wide_trust"],
         verify=verify,

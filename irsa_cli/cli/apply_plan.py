@@ -14,9 +14,13 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from irsa_cli.usecases.plans.saved_plan import SavedPlan
 
+_WHO = (
+    *("profile", "assume_role", "kubeconfig", "context"),
+    *("role_assume_role", "role_profile", "target_assume_role", "target_profile"),
+)
 _OF_WHO_APPLIES = (
-    "plan_file",
-    *("profile", "assume_role", "kubeconfig", "context", "expect_account", "expect_cluster_arn"),
+    *("plan_file", "expect_account", "expect_cluster_arn"),
+    *_WHO,
     *("dry_run", "detailed_exitcode", "timeout", "rollback_timeout", "yes"),
     *("lock", "lock_timeout", "lock_namespace", "state_dir"),
     *("output", "quiet", "verbose", "max_length", "output_file", "summary_file", "json_file"),
@@ -41,8 +45,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     # It was decided when the plan was made and reviewed: nobody is asked once more.
     settings, detailed = take_settings({**options, "yes": True}, progress)
-    names = ("profile", "assume_role", "kubeconfig", "context")
-    who = Target("", **take_expected(options), **{name: options[name] for name in names})
+    who = Target("", **take_expected(options), **{name: options[name] for name in _WHO})
     many = COMMANDS[plan.command].of_files
     if many and not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.

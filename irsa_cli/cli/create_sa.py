@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options, target_role_options
 from irsa_cli.cli.completing import completed
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
@@ -52,6 +53,8 @@ def _names(name: str, check: str) -> Checked:
 @click.command("create-sa", cls=HelpedCommand, epilog=_EPILOG)
 @binding_options
 @cluster_options
+@role_account_options
+@target_role_options
 @kube_options
 @attach_policy_option
 @click.option(
@@ -231,6 +234,10 @@ def _request(options: dict[str, Any]) -> Request:
             token_expiration=options["token_expiration"],
             subject_pattern=names.subject_pattern(options["subject_pattern"] or ""),
             role_only=options["role_only"],
+            target_role=options["target_role"] or "",
+            external_id=options["external_id"] or "",
+            target_tag_session=bool(options["target_tag_session"]),
+            aws_config_map=options["aws_config_map"] or "",
         )
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
@@ -244,6 +251,7 @@ def _options(options: dict[str, Any]) -> Options:
         create_namespace=options["create_namespace"],
         override=options["override"],
         update_trust=options["update_trust"],
+        update_target_trust=options["update_target_trust"],
         force=options["force"],
         associate=options["associate"],
         allow_wide_trust=options["allow_wide_trust"],
@@ -263,6 +271,7 @@ _OF_A_NEW_ROLE = (
     "description",
     "tags",
     "subject_pattern",
+    "target_role",
 )
 
 
@@ -276,6 +285,11 @@ def _check_combinations(options: dict[str, Any]) -> None:
                 )
     elif options["update_trust"]:
         raise click.UsageError("--update-trust needs --attach-role-arn")
+    for flag in ("external_id", "target_tag_session", "update_target_trust", "aws_config_map"):
+        if options[flag] and not options["target_role"]:
+            raise click.UsageError(f"--{flag.replace('_', '-')} needs --target-role")
+    if options["aws_config_map"] and options["role_only"]:
+        raise click.UsageError("--aws-config-map is of the ServiceAccount, and --role-only doesn't make it")
     if options["force"] and not options["update_trust"]:
         raise click.UsageError("--force needs --update-trust")
     if options["role_only"] and options["verify"]:

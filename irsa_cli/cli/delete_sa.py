@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options, target_way_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -32,6 +33,8 @@ Examples:
 @click.command("delete-sa", cls=HelpedCommand, epilog=_EPILOG)
 @binding_options
 @cluster_options
+@role_account_options
+@target_way_options
 @kube_options
 @click.option(
     "--role-name",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options, target_way_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import Checked, cluster_options, kube_options, output_option
 from irsa_cli.cli.selecting import name_argument, namespace_option
@@ -28,6 +29,8 @@ Examples:
 @name_argument(required=True)
 @namespace_option("Namespace of NAME. [default: default]")
 @cluster_options
+@role_account_options
+@target_way_options
 @kube_options
 @click.option(
     "--policies",

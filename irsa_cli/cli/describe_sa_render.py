@@ -37,6 +37,7 @@ def lines(found: Description) -> Iterator[str]:
     yield from _role(found)
     yield from _trust(found)
     yield from _warnings(found)
+    yield from _target(found)
     yield from _pods(found)
     yield from _kubernetes(found)
 
@@ -87,6 +88,19 @@ def _role(found: Description) -> Iterator[str]:
         yield _row("policies", _UNREAD)
     else:
         yield from _policies("policies", found.policies)
+
+
+def _target(found: Description) -> Iterator[str]:
+    target = found.target
+    if target is None:
+        return
+    yield "Target"
+    yield _row("arn", target.role_arn)
+    yield _row("external id", target.external_id or _NONE)
+    for what, _, text in target.checks:
+        yield from hanging(f"  {what:<{_WIDTH}} ", visible(text), sys.stdout)
+    yield _row("ConfigMap", target.config_map or _NONE)
+    yield from _rows("AWS config", target.config.splitlines())
 
 
 def _policies(name: str, policies: tuple[Policy, ...]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import cluster_options, reported_output_options, run_options
 
@@ -19,6 +20,7 @@ Examples:
 
 @click.command("disassociate-oidc", cls=HelpedCommand, epilog=_EPILOG)
 @cluster_options
+@role_account_options
 @click.option(
     "--force",
     is_flag=True,

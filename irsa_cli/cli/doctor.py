@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options, target_way_options
 from irsa_cli.cli.environment import form_of
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
@@ -66,6 +67,8 @@ class AccountOrUser(click.ParamType):  # type: ignore[type-arg]
 @all_namespaces_option("All namespaces; the default without NAME.")
 @selector_option
 @cluster_options
+@role_account_options
+@target_way_options
 @kube_options
 @click.option(
     "--iam-assume-role",

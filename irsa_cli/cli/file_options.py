@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from irsa_cli.cli.account_options import (
+    role_account_options,
+    take_role_account,
+    take_target_way,
+    target_way_options,
+)
 from irsa_cli.cli.completing import completed
 from irsa_cli.cli.options import (
     Once,
@@ -108,6 +114,8 @@ def place_options(function: F) -> F:
         any_region_option,
         profile_option,
         assume_role_option,
+        role_account_options,
+        target_way_options,
         *expect_options,
     ]
     for option in reversed(options):
@@ -123,11 +131,14 @@ def take_place(options: dict[str, Any]) -> Target:
 
     names = ("region", "profile", "assume_role", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region"))
-    found = {name: options.pop(name, None) for name in names}
+    found = {
+        **take_expected(options),
+        **take_role_account(options),
+        **take_target_way(options),
+        **{name: options.pop(name, None) for name in names},
+    }
     yields = tuple(name for name in ("cluster", "region") if not is_flag(name))
-    return Target(
-        options.pop("cluster") or "", tell_region=tell, yields=yields, **take_expected(options), **found
-    )
+    return Target(options.pop("cluster") or "", tell_region=tell, yields=yields, **found)
 
 
 def placed(target: Target, configs: Sequence[Config]) -> Target:

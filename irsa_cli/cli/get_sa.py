@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     DURATION,
@@ -50,6 +51,7 @@ Examples:
 @all_namespaces_option("All namespaces; the default without NAME.")
 @selector_option
 @cluster_options
+@role_account_options
 @kube_options
 @click.option(
     "--all-paths",

@@ -98,7 +98,8 @@ class Progress:
             outcome = call.status or "no answer"
             code = f" {redacted(call.code)[:LONGEST_CODE]}" if call.code else ""
             took = f"{call.seconds * 1000:6.0f} ms"
-            self._say(visible(f"    {took}  {call.service} {call.operation}  {outcome}{code}"))
+            where = f" ({call.account})" if call.account else ""
+            self._say(visible(f"    {took}  {call.service} {call.operation}{where}  {outcome}{code}"))
 
     def trace(self) -> None:
         """Show the traceback of a bug (`-v`)."""

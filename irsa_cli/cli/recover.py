@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import (
+    ROLE_TARGET,
+    TARGET_WAY,
+    role_account_options,
+    target_way_options,
+)
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     DURATION,
@@ -48,7 +54,7 @@ Examples:
   irsa recover --cluster prod --all
 """
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}", re.ASCII)
-_TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
+_TARGET = ("region", "profile", "assume_role", *ROLE_TARGET, *TARGET_WAY, "kubeconfig", "context")
 
 
 @click.command("recover", cls=HelpedCommand, epilog=_EPILOG)
@@ -70,6 +76,8 @@ _TARGET = ("region", "profile", "assume_role", "kubeconfig", "context")
     help="With --cluster: leave younger runs alone, as they may still be running. [default: 10m]",
 )
 @cluster_options
+@role_account_options
+@target_way_options
 @kube_options
 @click.option(
     "--timeout",

@@ -31,8 +31,10 @@ Save = Callable[[Any], None]
 
 def take_target(options: dict[str, Any]) -> Target:
     """Take the options of `cluster_options` and `kube_options` out of a command's options."""
+    from irsa_cli.cli.account_options import take_role_account, take_target_way
     from irsa_cli.usecases.command.connect import Target
 
+    roles: dict[str, Any] = {**take_role_account(options), **take_target_way(options)}
     if options.get("issuer_url") and not options.get("account"):
         raise click.UsageError(
             "--issuer-url needs --account: the account that the OIDC provider is to live in"
@@ -43,7 +45,7 @@ def take_target(options: dict[str, Any]) -> Target:
     names = ("region", "profile", "assume_role", "issuer_url", "account", "kubeconfig", "context")
     tell = region_teller(any_region=options.pop("any_region", False))
     found = {name: options.pop(name, None) for name in names}
-    target = Target(cluster, tell_region=tell, **take_expected(options), **found)
+    target = Target(cluster, tell_region=tell, **roles, **take_expected(options), **found)
     meant = target if cluster else current_cluster(target)
     if meant is None:
         raise click.UsageError("Missing option '--cluster' / '-c'.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options, target_role_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -50,6 +51,9 @@ Examples:
 @click.command("update-sa", cls=HelpedCommand, epilog=_EPILOG)
 @binding_options
 @cluster_options
+@role_account_options
+@target_role_options
+@click.option("--remove-target-role", is_flag=True, help="Let the role assume no target role any more.")
 @kube_options
 @attach_policy_option
 @click.option(
@@ -221,7 +225,24 @@ def _update(options: dict[str, Any]) -> Update:
         audience=options["audience"],
         sts_regional_endpoints=options["sts_regional_endpoints"],
         token_expiration=options["token_expiration"],
+        target_role=_target_role(options),
+        external_id=options["external_id"],
+        target_tag_session=options["target_tag_session"],
+        aws_config_map=options["aws_config_map"],
+        update_target_trust=options["update_target_trust"],
     )
+
+
+def _target_role(options: dict[str, Any]) -> str | None:
+    given: str | None = options["target_role"]
+    if not options["remove_target_role"]:
+        return given
+    for flag in ("target_role", "external_id", "target_tag_session", "aws_config_map", "update_target_trust"):
+        if options[flag]:
+            raise click.UsageError(
+                f"--remove-target-role and --{flag.replace('_', '-')} contradict each other"
+            )
+    return ""
 
 
 def _inline(options: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irsa_cli.cli.account_options import role_account_options, target_way_options
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import (
     Checked,
@@ -59,6 +60,8 @@ FORMATS = ("text", "json", "yaml", "name", "markdown", "github", "junit", "sarif
     default=None,
 )
 @cluster_options
+@role_account_options
+@target_way_options
 @kube_options
 @click.option(
     "--audience",

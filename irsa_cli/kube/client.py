@@ -92,6 +92,22 @@ class Kube(Reading, Leases):
         delete = self._core.delete_namespaced_service_account
         self._call("delete serviceaccounts", delete, name, namespace, body=body)
 
+    def create_config_map(self, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
+        """POST a ConfigMap; with `dry_run` everything is checked and nothing is written."""
+        create = self._core.create_namespaced_config_map
+        return self._call("create configmaps", create, namespace, body, **_dry(dry_run))
+
+    def patch_config_map(self, namespace: str, name: str, patch: Json) -> Json:
+        """Merge-patch a ConfigMap; `metadata.resourceVersion` in the patch is a lock."""
+        change = self._patching.patch_namespaced_config_map
+        return self._call("patch configmaps", change, name, namespace, patch)
+
+    def delete_config_map(self, namespace: str, name: str, *, uid: str, resource_version: str) -> None:
+        """DELETE a ConfigMap, if it is still exactly the one that was read."""
+        body = {"preconditions": {"uid": uid, "resourceVersion": resource_version}}
+        delete = self._core.delete_namespaced_config_map
+        self._call("delete configmaps", delete, name, namespace, body=body)
+
     def token(self, namespace: str, name: str, audience: str, *, seconds: int = 600) -> str:
         """A token of the ServiceAccount (TokenRequest); the shortest lifetime that Kubernetes gives."""
         return self.token_request(namespace, name, audience, seconds=seconds).token

@@ -58,11 +58,15 @@ def is_plain(name: str) -> bool:
 
 
 class About(NamedTuple):
-    """By what runs for the same object are found: the command, the cluster's ARN, the ServiceAccount."""
+    """By what runs for the same object are found: the command, the cluster's ARN, the ServiceAccount.
+
+    `role_account` is the account of its role, where that is not the cluster's.
+    """
 
     command: str
     cluster: str
     service_account: str | None
+    role_account: str | None = None
 
 
 @dataclass
@@ -126,7 +130,13 @@ class Story:
         """What the run was about; None where the journal does not tell."""
         if not {"command", "cluster", "serviceAccount"} <= set(self.context):
             return None
-        return About(self.context["command"], self.context["cluster"], self.context["serviceAccount"])
+        context, account = self.context, self.role_account
+        return About(context["command"], context["cluster"], context["serviceAccount"], account)
+
+    @property
+    def role_account(self) -> str | None:
+        """The account of its roles, None for the cluster's own."""
+        return self.target.get("role_account") or None
 
     @property
     def scope(self) -> TransactionScope:

@@ -16,6 +16,7 @@ from irsa_cli.core.plan.states import (
     ROLE_ARN_ANNOTATION,
     BoundaryState,
     CommitState,
+    ConfigMapState,
     DocumentState,
     NamespaceState,
     OwnerState,
@@ -29,6 +30,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.trust.trust_policy import WebIdentity
 from tests.unit.world import THIS_RUN, Account, Role, World
 
@@ -56,6 +58,7 @@ def service(name: str) -> Document:
 
 
 EC2, ECS = service("ec2"), service("ecs")
+ADMITTED = Chain("arn:aws:iam::111122223333:role/own", "arn:aws:iam::111122223333:role/r").statement
 ARN = "arn:aws:iam::111122223333:role/r"
 BOUND = {ROLE_ARN_ANNOTATION: ARN, "irsa/role-arn": ARN}
 TEAM = {"team": "a", "old": "1"}
@@ -103,6 +106,24 @@ def with_namespace(maker: str = "", **annotations: str | None) -> World:
     )
     makers = {"backend": maker} if maker else {}
     return World(namespaces={"backend"}, accounts=accounts, makers=makers)
+
+
+def with_config_map(data: dict[str, str], maker: str = EARLIER) -> World:
+    """A world with a ConfigMap of the ServiceAccount's."""
+    found = {("backend", "aws"): ConfigMapState(data, "backend/reader", maker)}
+    return World(namespaces={"backend"}, config_maps=found)
+
+
+def config_map_edit(data: dict[str, str]) -> Edit:
+    """Somebody else writes the ConfigMap."""
+
+    def edit(world: World) -> World:
+        there = world.config_maps.get(("backend", "aws"))
+        maker = OTHER_RUN if there is None else there.transaction
+        found = {("backend", "aws"): ConfigMapState(data, "backend/reader", maker)}
+        return replace(world, config_maps=found)
+
+    return edit
 
 
 def account(annotations: Mapping[str, str | None], uid: str = "") -> ServiceAccountState:
@@ -282,6 +303,40 @@ CASES: dict[str, Case] = {
         account_edit(),
         lambda world: with_namespace(theirs="x"),
     ),
+    "a target role admits a role": Case(
+        Change(Kind.TARGET_TRUST, (ARN, f"{ARN}-own"), None, DocumentState(ADMITTED)), with_role(), None
+    ),
+    "a target role admits a role no more": Case(
+        Change(Kind.TARGET_TRUST, (ARN, f"{ARN}-own"), DocumentState(ADMITTED), None),
+        with_role(statements=(EC2, ADMITTED)),
+        None,
+    ),
+    "a ConfigMap is made": Case(
+        Change(Kind.CONFIG_MAP, ("backend", "aws"), None, ConfigMapState({"config": "a"}, "backend/reader")),
+        with_namespace(),
+        config_map_edit({"config": "theirs"}),
+        config_map_edit({"config": "theirs"}),
+    ),
+    "a ConfigMap changes": Case(
+        Change(
+            Kind.CONFIG_MAP,
+            ("backend", "aws"),
+            ConfigMapState({"config": "a", "old": "x"}, "backend/reader"),
+            ConfigMapState({"config": "b"}, "backend/reader"),
+        ),
+        with_config_map({"config": "a", "old": "x"}),
+        config_map_edit({"config": "theirs"}),
+    ),
+    "a ConfigMap is deleted": Case(
+        Change(
+            Kind.CONFIG_MAP,
+            ("backend", "aws"),
+            ConfigMapState({"config": "a"}, "backend/reader", EARLIER),
+            None,
+        ),
+        with_config_map({"config": "a"}),
+        config_map_edit({"config": "theirs"}),
+    ),
     "a role is taken over": Case(
         of_role(Kind.ROLE_OWNER, before=OwnerState(EARLIER), after=OwnerState("")),
         with_role(owner=EARLIER),
@@ -327,5 +382,5 @@ CASES: dict[str, Case] = {
         THEIR_TRUST,
     ),
 }
-WITHOUT_AN_OWNER = {Kind.ATTACHMENT, Kind.AUDIENCE}
+WITHOUT_AN_OWNER = {Kind.ATTACHMENT, Kind.AUDIENCE, Kind.TARGET_TRUST}
 """Kinds that tell nobody's change from ours: docs/explanation/transaction.md says so."""

@@ -10,8 +10,15 @@ from typing import Any, Protocol
 from unittest import mock
 
 from irsa_cli.changes import handlers
+from irsa_cli.changes.config_map import config_map_body
 from irsa_cli.core.plan.changes import Kind
-from irsa_cli.core.plan.states import TRANSACTION_TAG, ProviderState, RoleState
+from irsa_cli.core.plan.states import (
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+    ConfigMapState,
+    ProviderState,
+    RoleState,
+)
 from irsa_cli.core.values import limits
 from irsa_cli.kube.client import Kube
 from irsa_cli.sandbox import Fault, Sandbox
@@ -110,6 +117,9 @@ class InSandbox:
         for (namespace, name), account in world.accounts.items():
             metadata = {"name": name, "annotations": account.annotations, "labels": account.labels}
             self._create(f"namespaces/{namespace}/serviceaccounts", {"metadata": metadata})
+        for (namespace, name), state in world.config_maps.items():
+            body = config_map_body(namespace, name, state, state.transaction)
+            self._create(f"namespaces/{namespace}/configmaps", body)
         self._sandbox.calls.clear()
 
     def _make_role(self, name: str, role: Role) -> None:
@@ -167,6 +177,14 @@ class InSandbox:
                     for name, body in spaces.items()
                     if TRANSACTION_TAG in body["annotations"]
                 },
+                config_maps={
+                    tuple(key.split("/")): ConfigMapState(
+                        body["data"],
+                        body["annotations"][SERVICE_ACCOUNT_TAG],
+                        body["annotations"][TRANSACTION_TAG],
+                    )
+                    for key, body in kubernetes["configmaps"].items()
+                },
             )
         )
 
@@ -205,6 +223,7 @@ def told(world: World) -> World:
             for key, item in world.accounts.items()
         },
         makers=dict(world.makers),
+        config_maps=dict(world.config_maps),
     )
 
 

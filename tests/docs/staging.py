@@ -15,7 +15,7 @@ from irsa_cli.sandbox import Fault, RoleSpec, Rule, Sandbox
 from tests.docs.console import ROOT
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
-from tests.support.stage import ROLE_ARN, made
+from tests.support.stage import EVERYTHING, ROLE_ARN, made
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -24,6 +24,8 @@ Stage = Callable[[Sandbox], dict[str, str]]
 """Prepares a sandbox; returns the environment to add for the page."""
 
 CLUSTER = "demo"
+OTHER = "222222222222"
+"""Another account than the cluster's."""
 PERMISSIONS = ROOT / "docs" / "how-to" / "permissions"
 
 
@@ -368,7 +370,31 @@ def _role_by_terraform(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
+def _two_accounts(sandbox: Sandbox) -> dict[str, str]:
+    """In account 222222222222: `deployer`, which this account's may become, and `data`, which admits EC2."""
+    env = sandbox.env(account=OTHER)
+    other = boto3.client(
+        "iam",
+        endpoint_url=sandbox.url,
+        region_name=env["AWS_REGION"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+    principals = {
+        "deployer": {"AWS": "arn:aws:iam::111122223333:root"},
+        "data": {"Service": "ec2.amazonaws.com"},
+    }
+    for name, principal in principals.items():
+        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        other.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    other.put_role_policy(RoleName="deployer", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
+    associate(sandbox)
+    return {}
+
+
 STAGES: Mapping[str, Stage] = {
+    "docs/how-to/cross-account.md": _two_accounts,
     "docs/how-to/adopt.md": _of_a_stack,
     "docs/how-to/audit.md": _account_to_audit,
     "docs/how-to/delete.md": _of_terraform,

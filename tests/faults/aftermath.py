@@ -89,7 +89,7 @@ class Aftermath:
     def _recover(self) -> tuple[bool, str]:
         story, codes = "", []
         for path in unfinished(self.stage):
-            ending, process = self.irsa(self.stage, ("recover", path.stem, "-o", "json"), patient=False)
+            ending, process = self.irsa(self.stage, self._recovering(path), patient=False)
             codes.append(ending.code)
             story += f"\nrecover: {tell(self.before, self.stage.world(), ending, process)}"
         world = self._settled()
@@ -97,11 +97,14 @@ class Aftermath:
         ended = self.command.deletes and essence(world, self.before) == self.desired
         return not any(codes) and (ended or not differences(self.before, world)), story
 
+    def _recovering(self, path: Path) -> tuple[str, ...]:
+        return ("recover", path.stem, *self.command.way, "-o", "json")
+
     def recover_all(self) -> tuple[list[str], str]:
         """Recover each unfinished run when the world is as desired: it has to stay so."""
         story = ""
         for path in unfinished(self.stage):
-            ending, process = self.irsa(self.stage, ("recover", path.stem, "-o", "json"), patient=True)
+            ending, process = self.irsa(self.stage, self._recovering(path), patient=True)
             story += f"\nrecover: {tell(self.before, self._settled(), ending, process)}"
         spoilt = essence(self.stage.world(), self.before) != self.desired
         return ["recovering took away what another run has made"] if spoilt else [], story
@@ -112,7 +115,8 @@ class Aftermath:
         origin = getattr(self.stage, "origin", self.before)
         story, codes = "", []
         for name in ("--all", *self._lonely(origin)):
-            words = ("recover", name, "--cluster", self.stage.cluster, "--min-age", "0s", "-o", "json")
+            words = ("recover", name, "--cluster", self.stage.cluster, "--min-age", "0s", *self.command.way)
+            words = (*words, "-o", "json")
             ending, process = self.irsa(self.stage, words, patient=False)
             codes.append(ending.code)
             story += f"\nrecover {name} --cluster: {tell(origin, self._settled(), ending, process)}"

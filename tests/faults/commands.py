@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tests.faults.injections import ESSENTIAL, Call
-from tests.faults.stages import FaultStage
+from tests.faults.stages import OTHER, FaultStage
 from tests.faults.zygote import RENEWING
-from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN
+from tests.support.stage import ACCOUNT, EVERYTHING, READ_ONLY, ROLE_ARN
 
 NAMESPACE = "apps"
 MANAGED = (READ_ONLY, *(f"arn:aws:iam::aws:policy/Amazon{name}ReadOnlyAccess" for name in ("SQS", "SNS")))
@@ -51,6 +51,8 @@ class Command:
     makes: bool = True
     """Whether it makes what it is about anew where another command has deleted that."""
 
+    way: tuple[str, ...] = ()
+    """How another account is reached, which its recovery has to be told again."""
     locks: bool = True
     """Whether it holds a lock: what does not use the cluster's API has none."""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -194,6 +196,29 @@ def _theirs(stage: FaultStage) -> None:
     stage.make_account(NAMESPACE, "app", annotations={ROLE_ARN: made["Role"]["Arn"]})
 
 
+def _elsewhere(stage: FaultStage) -> None:
+    """Another account, with a role that this one's may become, and one to be gone on to."""
+    iam = stage.other_iam()
+    us = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    for name, statement in (("deployer", us), ("data", THEIRS)):
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    iam.put_role_policy(RoleName="deployer", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
+
+
+def _other_provider(stage: FaultStage) -> None:
+    stage.other_iam().create_open_id_connect_provider(
+        Url=stage.issuer, ClientIDList=["sts.amazonaws.com"], ThumbprintList=[]
+    )
+
+
+DEPLOYER, DATA = (f"arn:aws:iam::{OTHER}:role/{name}" for name in ("deployer", "data"))
+_AWAY = ("--role-account", OTHER, "--role-assume-role", DEPLOYER)
+_TARGET_WAY = ("--target-assume-role", DEPLOYER)
+_CHAIN = (
+    *("--target-role", DATA, "--external-id", "abc", "--update-target-trust"),
+    *("--aws-config-map", "aws", *_TARGET_WAY),
+)
 _CREATE = ("create-sa", "app", "-n", NAMESPACE)
 _TWO = ("--attach-policy-arn", ",".join(MANAGED[:2]))
 _UPDATE = (
@@ -399,6 +424,38 @@ COMMANDS = {
             ways=ESSENTIAL,
             deletes=True,
             followers=("recover-all",),
+        ),
+        Command(
+            "role-elsewhere",
+            (*_CREATE, *_ONE, "--associate-oidc", "--verify", *_AWAY),
+            (_namespace, _elsewhere),
+            like_others=True,
+            way=_AWAY,
+        ),
+        Command(
+            "delete-elsewhere",
+            (*_DELETE, *_AWAY),
+            (_namespace, _elsewhere, _other_provider, _bound(*_ONE, *_AWAY)),
+            deletes=True,
+            like_others=True,
+            way=_AWAY,
+        ),
+        Command(
+            "chain",
+            (*_CREATE, *_ONE, "--verify", *_CHAIN),
+            (_provider, _namespace, _elsewhere),
+            marked=False,
+            like_others=True,
+            way=_TARGET_WAY,
+        ),
+        Command(
+            "delete-chain",
+            (*_DELETE, *_TARGET_WAY),
+            (_provider, _namespace, _elsewhere, _bound(*_CHAIN)),
+            marked=False,
+            deletes=True,
+            like_others=True,
+            way=_TARGET_WAY,
         ),
         Command(
             "disassociate",

@@ -24,7 +24,7 @@ from tests.faults.commands import NAMESPACE, Command
 from tests.faults.desired_states import AUDIENCE, ISSUER, PROVIDER, roles_of
 from tests.faults.judge import COMMIT, INCOMPLETE, Ending, Json, differences, essence
 from tests.faults.stages import FaultStage
-from tests.support.stage import READ_ONLY, ROLE_ARN
+from tests.support.stage import ACCOUNT, READ_ONLY, ROLE_ARN
 
 APP = f"{NAMESPACE}/app"
 PLACE = ("app", "-n", NAMESPACE)
@@ -126,16 +126,17 @@ def whole(world: Json) -> list[str]:
     role = next((role for role in world["roles"].values() if role["arn"] == arn), None)
     if role is None:
         return [f"its role is {arn}"]
+    provider = PROVIDER.replace(ACCOUNT, role["arn"].split(":")[4])  # In the account of the role.
     found = []
     context = {
         f"{ISSUER}:sub".lower(): [f"system:serviceaccount:{NAMESPACE}:app"],
         f"{ISSUER}:aud".lower(): [AUDIENCE],
     }
     if not admits(
-        json.dumps(role["trust"]), "sts:AssumeRoleWithWebIdentity", Who(federated=PROVIDER), context
+        json.dumps(role["trust"]), "sts:AssumeRoleWithWebIdentity", Who(federated=provider), context
     ):
         found.append("the role does not admit it")
-    if AUDIENCE not in world["oidc_providers"].get(PROVIDER, {"audiences": []})["audiences"]:
+    if AUDIENCE not in world["oidc_providers"].get(provider, {"audiences": []})["audiences"]:
         found.append("the provider is not there")
     if role["tags"].get(COMMIT) in ("pending", "deleting"):
         found.append(f"the role is {role['tags'][COMMIT]}")
@@ -231,7 +232,13 @@ def _file(stage: FaultStage) -> tuple[str, ...]:
 
 
 def _cluster(*words: str) -> Callable[[FaultStage, Command], tuple[str, ...]]:
-    return lambda stage, command: (*words, "-c", stage.cluster)
+    """A command about the cluster, which reaches other accounts as the broken one did, where it can."""
+
+    def line(stage: FaultStage, command: Command) -> tuple[str, ...]:
+        knows = command.way[:1] == ("--role-account",) or words[0] not in ("get-sa", "adopt")
+        return (*words, "-c", stage.cluster, *(command.way if knows else ()))
+
+    return line
 
 
 FOLLOWERS = {

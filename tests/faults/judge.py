@@ -112,7 +112,9 @@ def _is_named(kind: str, name: str, left: Sequence[str]) -> bool:
     # A statement is named with its subject, of which the world as a whole knows nothing.
     trust = kind == "TrustStatement"
     return any(
-        item == text or (trust and (item == f"TrustPolicy {name}" or item.startswith(f"{text}/")))
+        item == text
+        or (trust and (item == f"TrustPolicy {name}" or item.startswith(f"{text}/")))
+        or (trust and item.startswith("TargetTrustStatement ") and f":role/{name}/" in item)
         for item in left
     )
 
@@ -135,6 +137,8 @@ def essence(world: Json, before: Json) -> Json:
             del thing["tags"][COMMIT]
     for namespace in found["kubernetes"]["namespaces"].values():
         _blank(namespace["annotations"])
+    for config_map in found["kubernetes"].get("configmaps", {}).values():
+        _blank(config_map["annotations"])
     old = before["kubernetes"]["serviceaccounts"]
     for name, account in found["kubernetes"]["serviceaccounts"].items():
         _blank(account["annotations"])
@@ -163,6 +167,8 @@ def objects(world: Json, other: Json) -> Iterator[tuple[Object, Any]]:
         # Kubernetes' own, which comes and goes with its namespace.
         if short != "default" or namespace_name in others["namespaces"]:
             yield ("ServiceAccount", name), account
+    for name, config_map in kubernetes.get("configmaps", {}).items():
+        yield ("ConfigMap", name), config_map
 
 
 def _role(name: str, role: Mapping[str, Any], *, whole: bool) -> Iterator[tuple[Object, Any]]:

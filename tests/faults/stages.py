@@ -34,6 +34,8 @@ ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/" + "FA017" * 6 + "00"
 """The real API server's, the same in each process: irsa writes a hash of what names it onto roles."""
 SID = "IrsaSID"
 """What stands in a neutral world for the Sid of irsa's statement on a role of others."""
+OTHER = "222222222222"
+"""Another account, for runs that are about two."""
 TOKEN_SECONDS = 300.0
 LOCK_SECONDS = 4.0
 """For how long a lock holds that is not renewed; one of a run that is dead is over some seconds later."""
@@ -50,6 +52,8 @@ class FaultStage(Stage):
     zygote: Zygote
     origin: Json
     """The world before the run that `interrupt` cut off."""
+    is_wide = False
+    """Whether another account is a part of the world, too."""
 
     def env(self, user: str = "admin") -> dict[str, str]:
         """See `Stage.env`; AWS is reached by HTTPS, and locks are short."""
@@ -75,6 +79,19 @@ class FaultStage(Stage):
     def iam(self) -> Any:
         """IAM as the account's administrator; one client for all cases."""
         return self.setting.iam
+
+    def other_iam(self) -> Any:
+        """IAM of another account, which is a part of the world from then on."""
+        self.is_wide = True
+        return self.setting.other_iam()
+
+    def aws_world(self) -> Json:
+        """See `Stage.aws_world`; names of roles are unique in both accounts together here."""
+        world = super().aws_world()
+        if not self.is_wide:
+            return world
+        other = self.sandbox.world(OTHER, region=self.region)
+        return {**world, **{kind: {**world[kind], **other[kind]} for kind in ("roles", "oidc_providers")}}
 
     def world(self) -> Json:
         """Everything that irsa could leave behind, with no trace of the issuer's name."""
@@ -147,8 +164,12 @@ class Setting:
         self._start(port)
         return port
 
-    def _client(self, service: Any) -> Any:
-        env = self._sandbox.env()
+    def other_iam(self) -> Any:
+        """IAM of another account, as its administrator."""
+        return self._client("iam", account=OTHER)
+
+    def _client(self, service: Any, **whose: str) -> Any:
+        env = self._sandbox.env(**whose)
         return boto3.client(
             service,
             endpoint_url=self._aws,

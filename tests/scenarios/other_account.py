@@ -1,11 +1,13 @@
 """A second AWS account of the sandbox, beside the one of the clusters."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from tests.support.stage import Stage
+from tests.support.stage import EVERYTHING, Stage
 
 OTHER = "222222222222"
 
@@ -21,3 +23,49 @@ def foreign_iam(stage: Stage) -> Any:
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
     )
+
+
+class Elsewhere:
+    """The other account as a place to keep roles in: a role to become there, a profile, and what is there."""
+
+    def __init__(self, stage: Stage, iam: Any, folder: Path) -> None:
+        self.stage, self.iam = stage, iam
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{stage.account_id}:root"},
+                "Action": "sts:AssumeRole",
+            },
+        }
+        made = iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=json.dumps(trust))
+        iam.put_role_policy(RoleName="deployer", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
+        self.deployer: str = made["Role"]["Arn"]
+        self.by_role = ("--role-account", OTHER, "--role-assume-role", self.deployer)
+        self._folder = folder
+
+    def profile(self, name: str = "there", *, account: str = OTHER, region: str = "") -> dict[str, str]:
+        """The environment with a profile of the other account's administrator."""
+        env = self.stage.sandbox.env(account=account, region=self.stage.region)
+        path = self._folder / "credentials"
+        keys = ("aws_access_key_id", "aws_secret_access_key")
+        lines = [f"[{name}]", *(f"{key} = {env[key.upper()]}" for key in keys)]
+        path.write_text("\n".join(lines))
+        config = self._folder / "config"
+        config.write_text(f"[profile {name}]\n" + (f"region = {region}\n" if region else ""))
+        return {"AWS_SHARED_CREDENTIALS_FILE": str(path), "AWS_CONFIG_FILE": str(config)}
+
+    def world(self) -> dict[str, Any]:
+        """IAM of the other account."""
+        found: dict[str, Any] = self.stage.sandbox.world(OTHER, region=self.stage.region)
+        return {kind: things for kind, things in found.items() if kind != "kubernetes"}
+
+    def roles(self) -> dict[str, Any]:
+        """The roles there that irsa made, by name."""
+        return {name: role for name, role in self.world()["roles"].items() if "/irsa/" in role["arn"]}
+
+
+@pytest.fixture(name="elsewhere")
+def elsewhere_fixture(stage: Stage, foreign: Any, tmp_path: Path) -> Elsewhere:
+    """The other account, with a role that the cluster's account may become."""
+    return Elsewhere(stage, foreign, tmp_path)

@@ -207,9 +207,12 @@ class ControlPlane:
         """Namespaces and ServiceAccounts, in the shape of the sandbox's `KubeApi.world()`."""
         namespaces = _expect(200, self.admin.get("/api/v1/namespaces"))["items"]
         accounts = _expect(200, self.admin.get("/api/v1/serviceaccounts"))["items"]
+        made = "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dirsa"
+        config_maps = _expect(200, self.admin.get(f"/api/v1/configmaps?{made}"))["items"]
         return {
             "namespaces": {item["metadata"]["name"]: _namespace_state(item) for item in namespaces},
             "serviceaccounts": {_full_name(item): _account_state(item) for item in accounts},
+            "configmaps": {_full_name(item): _config_map_state(item) for item in config_maps},
         }
 
     def grant_rbac(self, username: str, rules: Iterable[RbacRule]) -> None:
@@ -338,6 +341,10 @@ def _namespace_state(item: Json) -> Json:
         "annotations": metadata.get("annotations", {}),
         "phase": item["status"]["phase"],
     }
+
+
+def _config_map_state(item: Json) -> Json:
+    return {"annotations": item["metadata"].get("annotations", {}), "data": item.get("data", {})}
 
 
 def _account_state(item: Json) -> Json:

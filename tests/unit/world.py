@@ -17,6 +17,7 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
     BoundaryState,
     CommitState,
+    ConfigMapState,
     DocumentState,
     OwnerState,
     ProviderState,
@@ -58,6 +59,8 @@ class World:
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     makers: dict[str, str] = field(default_factory=dict)
     """The runs that have made namespaces a short while ago."""
+    config_maps: dict[tuple[str, str], ConfigMapState] = field(default_factory=dict)
+    """Those of irsa, with the runs that made them."""
 
 
 def observe(world: World, desired: DesiredState) -> CurrentState:
@@ -93,6 +96,8 @@ def apply(world: World, change: Change) -> World:
         Kind.BOUNDARY: _boundary,
         Kind.ROLE_TAGS: _tags,
         Kind.TRUST_POLICY: _trust,
+        Kind.TARGET_TRUST: _admission,
+        Kind.CONFIG_MAP: _config_map,
     }[change.kind](world, change)
     return world
 
@@ -105,6 +110,7 @@ def _copied(world: World) -> World:
         {name: Role(role.state, set(role.attached), dict(role.inline)) for name, role in world.roles.items()},
         {key: Account(dict(a.annotations), dict(a.labels), a.uid) for key, a in world.accounts.items()},
         dict(world.makers),
+        dict(world.config_maps),
     )
 
 
@@ -268,6 +274,29 @@ def _statement(world: World, change: Change) -> None:
     assert trust_policy.contains(role.state.trust, state.document) == (change.before is not None)
     edit = trust_policy.without_statement if change.after is None else trust_policy.with_statement
     role.state = replace(role.state, trust=edit(role.state.trust, state.document))
+
+
+def _admission(world: World, change: Change) -> None:
+    """A statement of a target role, which is in the same world here."""
+    name = change.target[0].rsplit("/", 1)[-1]
+    _statement(world, replace(change, target=(name, *change.target[1:])))
+
+
+def _config_map(world: World, change: Change) -> None:
+    namespace, name = change.target
+    assert namespace in world.namespaces
+    present = world.config_maps.get((namespace, name))
+    before, after = change.before, change.after
+    assert (present is None) == (before is None)
+    if present is not None:
+        assert isinstance(before, ConfigMapState)
+        assert (present.data, present.service_account) == (before.data, before.service_account)
+    if after is None:
+        del world.config_maps[namespace, name]
+        return
+    assert isinstance(after, ConfigMapState)
+    maker = present.transaction if present is not None else after.transaction or THIS_RUN
+    world.config_maps[namespace, name] = replace(after, transaction=maker)
 
 
 def _made(state: object) -> Account:

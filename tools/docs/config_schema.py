@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from irsa_cli.core import wellknown  # noqa: E402 - the package may not be installed
+from irsa_cli.core.config.accounts import OF_DOCUMENTS  # noqa: E402
 from irsa_cli.core.config.service_accounts import OF_A_NEW_ROLE  # noqa: E402
 from irsa_cli.core.policies.operators import COMPARISONS  # noqa: E402
 
@@ -96,6 +97,7 @@ def schema() -> Schema:
                     "policyARN", "Permissions boundary of all roles whose entry names none"
                 ),
                 "serviceAccounts": listed(ref("serviceAccount")),
+                **{name: accounts()[name] for name in OF_DOCUMENTS},
             },
             "apiVersion",
             "kind",
@@ -146,6 +148,7 @@ def service_account() -> Schema:
             "description": "Have the pods' SDKs use the regional STS endpoint",
         },
         "tokenExpiration": _seconds(600, 86400, "Lifetime of the pods' tokens, in seconds"),
+        **accounts(),
         "status": {"description": "What eksctl prints; ignored"},
     }
     off = {"anyOf": [{"enum": [False, []]}, {"type": "object", "additionalProperties": {"const": False}}]}
@@ -154,6 +157,22 @@ def service_account() -> Schema:
         **fields(properties, "metadata"),
         "if": {"required": ["attachRoleARN"]},
         "then": {"properties": of_a_role_that_exists},
+    }
+
+
+def accounts() -> Schema:
+    """The fields that are about other accounts."""
+    profile = r"[^\x00-\x1f\x7f\[\]]+"
+    return {
+        "roleAccount": text("[0-9]{12}", None, "Account of the role and the OIDC provider"),
+        "roleAssumeRole": ref("roleARN", "Work in the role's account as this role"),
+        "roleProfile": text(profile, 128, "Profile of the AWS configuration for the role's account"),
+        "targetRole": ref("roleARN", "A role, of another account mostly, that the role may assume"),
+        "externalID": text(r"[\w+=,.@:/-]{2,}", 1224, "What the target role's trust policy wants to be told"),
+        "targetTagSession": {"type": "boolean", "description": "Let the role tag the target's sessions"},
+        "targetAssumeRole": ref("roleARN", "Work in the target's account as this role"),
+        "targetProfile": text(profile, 128, "Profile of the AWS configuration for the target's account"),
+        "awsConfigMap": text(_DNS, 253, "ConfigMap of the namespace with the AWS configuration for SDKs"),
     }
 
 

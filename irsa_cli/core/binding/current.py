@@ -12,6 +12,7 @@ from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount
 from irsa_cli.core.marks.annotation_marks import written, wrote
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
+    CONFIG_MAP_ANNOTATION,
     MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
     SERVICE_ACCOUNT_TAG,
@@ -21,11 +22,13 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.web_identity import WebIdentity
+from irsa_cli.core.trust.chaining.chain import Chain
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import provider_arn
-from irsa_cli.core.values.names import subject
+from irsa_cli.core.values.names import default_role_name, default_role_path, subject
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class NamedRole:
     def of(cls, cluster: Cluster, name: str, role: CurrentRole) -> NamedRole:
         """A role of the cluster's account."""
         resource = f"role{role.state.path}{name}"
-        return cls(name, arn.iam_arn(cluster.partition, cluster.account, resource), role)
+        return cls(name, arn.iam_arn(cluster.partition, cluster.home, resource), role)
 
     @property
     def state(self) -> RoleState:
@@ -73,6 +76,16 @@ class Bound:
     problem: str = ""
     others: tuple[NamedRole, ...] = ()
     unsearched: str = ""
+    chain: Chain | None = None
+    """The target that its own role may assume, by irsa's policy on it."""
+    target: FoundTarget | None = None
+    config_map: FoundConfigMap | None = None
+    """The ConfigMap that its annotation names, where it is there."""
+
+    @property
+    def config_map_name(self) -> str:
+        """The ConfigMap that its annotation names, '' for none."""
+        return self.account.annotations.get(CONFIG_MAP_ANNOTATION, "") if self.account else ""
 
     @property
     def full_name(self) -> str:
@@ -121,7 +134,7 @@ class Bound:
         settings = Injection.read(self.account.annotations if self.account else {})
         cluster = self.cluster
         return WebIdentity(
-            provider_arn(cluster.partition, cluster.account, cluster.issuer),
+            provider_arn(cluster.partition, cluster.home, cluster.issuer),
             cluster.issuer,
             subject(self.namespace, self.name),
             settings.audience,
@@ -152,7 +165,20 @@ class Bound:
             found = arn.role_arn(self.annotation)
         except InvalidInput:
             return False
-        return (found.partition, found.account) != (self.cluster.partition, self.cluster.account)
+        return (found.partition, found.account) != (self.cluster.partition, self.cluster.home)
+
+    @property
+    def made_elsewhere(self) -> str:
+        """The account of the role that irsa has made for it where it was not looked; '' where there is none.
+
+        By its name: by what is elsewhere otherwise nobody is held up.
+        """
+        if not self.is_elsewhere:
+            return ""
+        named, cluster = arn.role_arn(self.annotation), self.cluster
+        default = default_role_name(cluster.name, cluster.arn, self.namespace, self.name)
+        in_path = named.resource.startswith(f"role{default_role_path(cluster.name)}")
+        return named.account if in_path or named.name == default else ""
 
 
 def is_made(account: CurrentServiceAccount) -> bool:

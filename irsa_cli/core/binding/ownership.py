@@ -41,11 +41,11 @@ def tags_of(pair: Pairing) -> dict[str, str]:
 def check_account(pair: Pairing) -> None:
     """Raise `Refused` for a role of another AWS account."""
     account = role_arn(pair.role_arn).account
-    if account != pair.cluster.account:
+    if account != pair.cluster.home:
         raise Refused(
             f"role {pair.role_arn} lives in account {account}",
-            reason=f"the cluster, and this caller, are in account {pair.cluster.account}",
-            next_steps=("change the role in its own account",),
+            reason=f"roles are looked for in account {pair.cluster.home}",
+            next_steps=(pair.cluster.in_account(account),),
         )
 
 
@@ -133,4 +133,4 @@ def _irsa(command: str, pair: Pairing) -> str:
 
 
 def _where(pair: Pairing) -> str:
-    return f"-c {pair.cluster.name} -r {pair.cluster.region}"
+    return f"{pair.cluster.options}"

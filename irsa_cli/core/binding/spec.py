@@ -34,6 +34,8 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, chain_annotations
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.trust_policy import WebIdentity
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import iam_arn
@@ -76,6 +78,14 @@ class BindingSpec:
     audience: str = DEFAULT_AUDIENCE
     sts_regional_endpoints: bool | None = None
     token_expiration: int | None = None
+    target_role: str = ""
+    """The ARN of a role, of another account mostly, that the role may assume: chaining."""
+    external_id: str = ""
+    """What the target role wants to be told by who assumes it."""
+    target_tag_session: bool = False
+    """Whether the role may tag the sessions of the target role."""
+    aws_config_map: str = ""
+    """The ConfigMap of the namespace that tells SDKs how to assume the target role."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -89,6 +99,8 @@ class Options:
     override: bool = False
     """Whether a ServiceAccount that has another role is given this one."""
     update_trust: bool = False
+    update_target_trust: bool = False
+    """Whether the statement that the target role's trust policy lacks is added to it."""
     force: bool = False
     """Whether a statement may be written that makes a restriction of one that is there worthless."""
     associate: bool = False
@@ -119,6 +131,9 @@ class DesiredState(Options):
     labels: Mapping[str, str | None] = field(default_factory=dict)
     subject_pattern: str = ""
     role_only: bool = False
+    chain: Chain | None = None
+    """The target that the role may assume."""
+    aws_config_map: str = ""
 
     @property
     def role_name(self) -> str:
@@ -207,6 +222,10 @@ class CurrentState:
     role_unreadable: str = ""
     bound_role: CurrentRole | None = None
     """The role that the ServiceAccount has, where that is another one than is desired, and can be read."""
+    target: FoundTarget | None = None
+    """The role that the desired one is to go on to, where there is one."""
+    config_maps: Mapping[str, FoundConfigMap] = field(default_factory=dict)
+    """By name: the ConfigMap that is desired, and the one that the ServiceAccount had before."""
     trust_quota: int = policy.TRUST_LIMIT
     """Characters that the account allows a trust policy, without white space."""
     policies: PolicyVersions = field(default_factory=PolicyVersions, compare=False)
@@ -224,7 +243,7 @@ def is_annotated(desired: DesiredState, current: CurrentState) -> bool:
     account, arn = current.service_account, desired.role_arn
     if desired.role is not None and current.role is not None:
         resource = f"role{current.role.state.path}{desired.role_name}"
-        arn = iam_arn(desired.cluster.partition, desired.cluster.account, resource)
+        arn = iam_arn(desired.cluster.partition, desired.cluster.home, resource)
     return account is not None and account.annotations.get(ROLE_ARN_ANNOTATION) == arn
 
 
@@ -239,8 +258,19 @@ NOT_IN_DIGEST: Mapping[str, str] = {
     "name": "a tag of the role tells it",
     "role_arn": "it is the role that bears the digest; an annotation tells it, too",
     "subject_pattern": "the trust policy tells it",
+    "chain": "an inline policy and annotations tell it",
+    "aws_config_map": "an annotation tells it",
     **dict.fromkeys(
-        ("create_namespace", "override", "update_trust", "force", "associate", "allow_wide_trust", "gated"),
+        (
+            "create_namespace",
+            "override",
+            "update_trust",
+            "update_target_trust",
+            "force",
+            "associate",
+            "allow_wide_trust",
+            "gated",
+        ),
         "how far the run may go is no part of what it makes",
     ),
 }
@@ -282,9 +312,11 @@ def desired_state_of(
     """
     name = spec.role_name or names.default_role_name(cluster.name, cluster.arn, spec.namespace, spec.name)
     path = spec.role_path or names.default_role_path(cluster.name)
-    own_arn = iam_arn(cluster.partition, cluster.account, f"role{path}{name}")
+    own_arn = iam_arn(cluster.partition, cluster.home, f"role{path}{name}")
+    chain = _chain(spec, own_arn)
+    own = {POLICY_NAME: chain.permission} if chain is not None else {}
     policies = wellknown.joined(
-        Resolved(spec.policies, spec.inline),
+        Resolved(spec.policies, {**spec.inline, **own}),
         spec.well_known,
         Scope(cluster.partition, cluster.region, cluster.account, cluster.name),
     )
@@ -300,6 +332,8 @@ def desired_state_of(
         labels=spec.labels,
         subject_pattern=spec.subject_pattern,
         role_only=spec.role_only,
+        chain=chain,
+        aws_config_map=spec.aws_config_map,
         **vars(options or Options()),
     )
     if spec.attach_role_arn:
@@ -308,6 +342,26 @@ def desired_state_of(
     trust_policy.check_size(desired.role_arn, role.trust, trust_quota)
     made = replace(desired, role=role)
     return replace(made, role=replace(role, tags={**role.tags, SPEC_HASH_TAG: digest(made)}))
+
+
+def _chain(spec: BindingSpec, role_arn: str) -> Chain | None:
+    """The target that the role may assume; raises `InvalidInput` for what needs one, or contradicts it."""
+    if not spec.target_role:
+        for what, given in (
+            ("external id", spec.external_id),
+            ("ConfigMap for the AWS configuration", spec.aws_config_map),
+            ("permission to tag the target's session", spec.target_tag_session),
+        ):
+            if given:
+                raise InvalidInput(f"{spec}: a {what} needs a target role")
+        return None
+    if POLICY_NAME in spec.inline:
+        raise InvalidInput(f"{spec}: the inline policy {POLICY_NAME} is what irsa writes for the target role")
+    if spec.target_role == role_arn:
+        raise InvalidInput(f"{spec}: the target role is the role itself")
+    if spec.role_only and spec.aws_config_map:
+        raise InvalidInput(f"{spec}: the ConfigMap is the ServiceAccount's, and only the role is desired")
+    return Chain(role_arn, spec.target_role, spec.external_id, spec.target_tag_session)
 
 
 def annotations_of(spec: BindingSpec, role_arn: str) -> dict[str, str | None]:
@@ -320,6 +374,7 @@ def annotations_of(spec: BindingSpec, role_arn: str) -> dict[str, str | None]:
         # An audience that was left behind would make pods ask for tokens that the trust policy refuses.
         AUDIENCE_ANNOTATION: None if spec.audience == DEFAULT_AUDIENCE else spec.audience,
         **spec.annotations,
+        **chain_annotations(spec.target_role, spec.external_id, spec.aws_config_map),
     }
     if spec.sts_regional_endpoints is not None:
         found[STS_REGIONAL_ANNOTATION] = str(spec.sts_regional_endpoints).lower()
@@ -333,7 +388,7 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> RoleState:
     own = names.subject(spec.namespace, spec.subject_pattern or spec.name)
     cluster = desired.cluster
     providers = [desired.identity.provider_arn]
-    providers += [provider_arn(cluster.partition, cluster.account, issuer) for issuer in spec.issuers]
+    providers += [provider_arn(cluster.partition, cluster.home, issuer) for issuer in spec.issuers]
     subjects = (own, *spec.subjects)
     document = trust_policy.policy_of(providers, spec.audience, subjects, spec.conditions)
     # Whether the conditions hold is a matter of the request that a pod makes.

@@ -42,6 +42,19 @@ class Update:
     audience: str | None = None
     sts_regional_endpoints: bool | None = None
     token_expiration: int | None = None
+    target_role: str | None = None
+    """The ARN of the role to go on to, '' for none any more."""
+    external_id: str | None = None
+    target_tag_session: bool | None = None
+    aws_config_map: str | None = None
+    update_target_trust: bool = False
+    """Whether the statement that the target's trust policy lacks is added to it."""
+
+    @property
+    def concerns_chain(self) -> bool:
+        """Whether anything of the role's going on to another one may change."""
+        said = (self.target_role, self.external_id, self.target_tag_session, self.aws_config_map)
+        return self.update_target_trust or any(item is not None for item in said)
 
     @property
     def concerns_role(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from yaml import MappingNode, Node
 
-from irsa_cli.core.config import elsewhere
+from irsa_cli.core.config import accounts, elsewhere
 from irsa_cli.core.config.model import Binding, Config
 from irsa_cli.core.config.nodes import compose
 from irsa_cli.core.config.reader import Fields, Reader
@@ -35,7 +35,10 @@ _IAM_IGNORED = (
     "vpcResourceControllerPolicy",
 )
 MOST_FIELDS = 100
-_BINDINGS = ("apiVersion", "kind", "metadata", "withOIDC", "permissionsBoundary", "serviceAccounts")
+_BINDINGS = (
+    *("apiVersion", "kind", "metadata", "withOIDC", "permissionsBoundary", "serviceAccounts"),
+    *accounts.OF_DOCUMENTS,
+)
 _BINDINGS_METADATA = ("name", "region", "tags")
 
 
@@ -174,7 +177,8 @@ def _assembled(
     boundary = ""
     if ours and "permissionsBoundary" in fields:
         boundary = reader.text(fields["permissionsBoundary"], arn.check_policy) or ""
-    around = Around(metadata.name, metadata.region, metadata.tags, ours, read, boundary)
+    others = accounts.account_fields(reader, fields) if ours else {}
+    around = Around(metadata.name, metadata.region, metadata.tags, ours, read, boundary, others)
     bindings: list[Binding] = []
     for item in (
         reader.items(fields["serviceAccounts"], "ServiceAccounts") if "serviceAccounts" in fields else ()
@@ -191,5 +195,11 @@ def _assembled(
             " OIDC provider; say true, and it is made where it is missing",
         )
     return Config(
-        reader.line(node), metadata.name, metadata.region, bool(with_oidc), tuple(bindings), tuple(notices)
+        reader.line(node),
+        metadata.name,
+        metadata.region,
+        bool(with_oidc),
+        tuple(bindings),
+        tuple(notices),
+        others,
     )

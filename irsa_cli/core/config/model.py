@@ -6,7 +6,9 @@ well-known policies are named here, and become documents when the cluster is kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from irsa_cli.core.binding.spec import BindingSpec
 
@@ -34,6 +36,13 @@ class Binding(BindingSpec):
     cluster: str = ""
     region: str = ""
     clusters: tuple[OtherCluster, ...] = ()
+    role_account: str = ""
+    """The account of the role, where that is not the cluster's; how it is reached:"""
+    role_assume_role: str = ""
+    role_profile: str = ""
+    target_assume_role: str = ""
+    """How the account of the target role is reached, where its trust policy is to be looked at."""
+    target_profile: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,3 +58,5 @@ class Config:
     with_oidc: bool = False
     bindings: tuple[Binding, ...] = ()
     notices: tuple[str, ...] = ()
+    accounts: Mapping[str, Any] = field(default_factory=dict)
+    """What it says of other accounts for all its entries, by their attributes."""

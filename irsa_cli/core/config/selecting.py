@@ -150,7 +150,7 @@ def distinct(configs: Sequence[Config]) -> None:
         problems.append(f"{binding.where}: {binding} stands in {before.where}, too")
     # IAM compares names without regard to case:
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
-    for binding, before in _twice(everything, lambda item: item.role_name.lower()):
+    for binding, before in _twice(everything, _role_name):
         if str(binding) != str(before):
             problems.append(
                 f"{binding.where}: {binding} has the roleName {binding.role_name} of {before}"
@@ -160,6 +160,12 @@ def distinct(configs: Sequence[Config]) -> None:
         raise InvalidInput(problems[0])
     if problems:
         raise InvalidInput(f"{len(problems)} entries stand in each other's way", details=problems)
+
+
+def _role_name(binding: Binding) -> str:
+    """A role's name, with what tells its account; names are unique in each account."""
+    where = binding.role_account or "".join(binding.role_assume_role.split(":")[4:5])
+    return f"{where} {binding.role_name.lower()}" if binding.role_name else ""
 
 
 def _twice(bindings: Iterable[Binding], key: Callable[[Binding], str]) -> Iterator[tuple[Binding, Binding]]:

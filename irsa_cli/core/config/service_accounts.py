@@ -7,11 +7,12 @@ irsa's own kind has are in `OURS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yaml import MappingNode, Node
 
+from irsa_cli.core.config import accounts
 from irsa_cli.core.config.model import Binding
 from irsa_cli.core.config.nodes import BOOLEAN, NULL, is_unset
 from irsa_cli.core.config.pods import pod_settings
@@ -48,6 +49,7 @@ OURS = (
     "audience",
     "stsRegionalEndpoints",
     "tokenExpiration",
+    *accounts.FIELDS,
 )
 OF_POLICIES = ("attachPolicyARNs", "wellKnownPolicies", "attachPolicy")
 METADATA = ("name", "namespace", "labels", "annotations")
@@ -67,6 +69,7 @@ OF_A_NEW_ROLE = (
     "subjects",
     "clusters",
     "trustConditions",
+    *accounts.OF_A_CHAIN,
 )
 """What can't be said of a role that exists already (`attachRoleARN`)."""
 _OURS_HINT = "only 'apiVersion: irsa/v1, kind: Bindings' has it"
@@ -82,6 +85,8 @@ class Around:
     ours: bool
     read: ReadFile
     boundary: str = ""
+    accounts: Mapping[str, Any] = field(default_factory=dict)
+    """What is said of other accounts, by attributes of entries."""
 
 
 def binding(reader: Reader, node: Node, around: Around) -> tuple[Binding | None, list[str]]:
@@ -160,9 +165,9 @@ def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Bin
         "description": ("description", names.description),
         "subjectPattern": ("subject_pattern", names.subject_pattern),
     }
-    for field, (attribute, rule) in texts.items():
-        if field in fields:
-            changes[attribute] = reader.text(fields[field], rule) or ""
+    for name, (attribute, rule) in texts.items():
+        if name in fields:
+            changes[attribute] = reader.text(fields[name], rule) or ""
     if "maxSessionDuration" in fields:
         seconds = reader.whole_number(fields["maxSessionDuration"], names.session_duration)
         changes["max_session_duration"] = seconds or 3600
@@ -171,6 +176,8 @@ def _role(reader: Reader, fields: Fields, found: Binding, around: Around) -> Bin
     if not found.attach_role_arn and "permissionsBoundary" not in fields:
         found = replace(found, permissions_boundary=around.boundary)
     found = _tags(reader, fields, found, around)
+    said, chains = accounts.account_fields(reader, fields), not found.attach_role_arn
+    found = replace(found, **accounts.with_defaults(said, around.accounts, chains=chains))
     return _trust(reader, fields, found)
 
 

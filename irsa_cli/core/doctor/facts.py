@@ -175,6 +175,10 @@ class Subject:
     association: Association | Unreadable | None = None
     association_role: Role | Unreadable | None = Unreadable("there is no Pod Identity association")
     target_role: Role | Unreadable | None = Unreadable("the association has no target role", follows=True)
+    chain_target: Role | Unreadable | None = Unreadable("irsa notes no target role", follows=True)
+    """The role that its own one is to go on to, as irsa notes it (`--target-role`)."""
+    aws_config: str | Unreadable | None = None
+    """The AWS configuration that irsa has written for its pods, as it is by now; None without one."""
     agent: bool | Unreadable = Unreadable("there is no Pod Identity association")
     agents: tuple[Pod, ...] | Unreadable | None = None
     other_associations: tuple[OtherAssociation, ...] | Unreadable = ()

@@ -93,23 +93,23 @@ def argument(arguments: Iterable[str], flag: str) -> str:
 
 def provider_of(facts: Facts, subject: Subject | None) -> str:
     """The ARN that the cluster's OIDC provider has to have: it lives in the role's account."""
-    account = facts.cluster.account if subject is None else role_account(facts)
+    account = facts.cluster.home if subject is None else role_account(facts)
     return provider_arn(facts.cluster.partition, account, facts.cluster.issuer)
 
 
 def role_account(facts: Facts) -> str:
     """The account of the role, and so of the provider; the cluster's where no role is named."""
     if facts.subject is None:
-        return facts.cluster.account
+        return facts.cluster.home
     try:
         return role_arn_of(facts.subject).account
     except CannotTell:
-        return facts.cluster.account
+        return facts.cluster.home
 
 
 def provider_there(facts: Facts) -> ProviderState | None:
     """The issuer's provider in the role's account, None when there is none."""
-    own = role_account(facts) == facts.cluster.account
+    own = role_account(facts) == facts.cluster.home
     return have(facts.provider if own else facts.named.provider)
 
 
@@ -126,7 +126,7 @@ def identity_of(facts: Facts, subject: Subject) -> WebIdentity:
 def home_identity(facts: Facts, subject: Subject) -> WebIdentity:
     """The same token, as roles of the cluster's account see it."""
     cluster = facts.cluster
-    home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    home = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     return replace(identity_of(facts, subject), provider_arn=home)
 
 

@@ -264,7 +264,7 @@ def _interrupted(life: Lifecycle) -> tuple[BindingStatus, str]:
 
 def _options(cluster: Cluster) -> str:
     """The options that name the cluster."""
-    return f"-c {cluster.name} -r {cluster.region}"
+    return f"{cluster.options}"
 
 
 def unbound(cluster: Cluster, role: BoundRole, accounts: Mapping[str, ServiceAccount]) -> ListedBinding:

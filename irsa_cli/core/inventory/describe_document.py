@@ -47,6 +47,28 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class DescribedTarget:
+    """The role that the ServiceAccount's goes on to; `checks` are what the policies of both sides say."""
+
+    role_arn: str
+    external_id: str
+    config: str
+    config_map: str
+    checks: tuple[tuple[str, str, str], ...] = ()
+    """Each with what was looked at, the verdict, and what was found."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The target as `-o json` shows it."""
+        return {
+            "roleARN": self.role_arn,
+            "externalID": self.external_id or None,
+            "awsConfig": self.config,
+            "configMap": self.config_map or None,
+            "checks": [{"what": what, "status": status, "text": text} for what, status, text in self.checks],
+        }
+
+
+@dataclass(frozen=True)
 class Description:
     """One ServiceAccount that names a role.
 
@@ -66,6 +88,7 @@ class Description:
     association: Association | Unreadable | None = None
     kubernetes: InKubernetes = field(default_factory=InKubernetes)
     """What it may do in its cluster, and who may become it."""
+    target: DescribedTarget | None = None
     reach: Reach = PLAIN
     """How commands to paste reach the same cluster."""
 
@@ -121,6 +144,7 @@ class Description:
             "pods": None if isinstance(self.pods, Unreadable) else [pod_json(item) for item in self.pods],
             "restart": list(self.restart),
             "kubernetes": self.kubernetes.to_json(),
+            **({} if self.target is None else {"target": self.target.to_json()}),
         }
 
     def _role_json(self) -> dict[str, Any]:

@@ -59,6 +59,11 @@ def as_statement(change: Transition) -> str:
     return f"{change.target[0]} admits {change.target[1]}"
 
 
+def as_admission(change: Transition) -> str:
+    """A role of another account, by which role it admits."""
+    return f"{change.target[0]} admits {change.target[1].rsplit('/', 1)[-1]}"
+
+
 def as_takeover(change: Transition) -> str:
     """An object that gets this run's mark, and whose mark it had."""
     owner = change.before.transaction if isinstance(change.before, OwnerState) else ""

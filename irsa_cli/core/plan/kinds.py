@@ -10,7 +10,16 @@ from __future__ import annotations
 from enum import Enum
 
 from irsa_cli.core.plan import described, states
-from irsa_cli.core.plan.traits import Proof, Service, Traits, annotated_roles, its_role, no_role
+from irsa_cli.core.plan.traits import (
+    Proof,
+    Service,
+    Traits,
+    annotated_roles,
+    going_on_role,
+    its_role,
+    no_role,
+    told_role,
+)
 
 _SHOW_ROLE = "aws iam get-role --role-name {first}"
 _SHOW_PROVIDER = "aws iam get-open-id-connect-provider --open-id-connect-provider-arn {first}"
@@ -175,6 +184,48 @@ class Kind(str, Enum):
             described=described.as_statement,
             given_back="created again",
             shown_by=_SHOW_ROLE,
+        ),
+    )
+    TARGET_TRUST = (
+        "TargetTrustStatement",
+        Traits(
+            state=states.DocumentState,
+            target=("target role ARN", "role ARN"),
+            whole="",
+            service=Service.IAM,
+            proof=Proof.JOURNAL,
+            roles=going_on_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=True,
+            made_anew=False,
+            described=described.as_admission,
+            given_back="created again",
+            shown_by="aws iam get-role --role-name {target}",
+        ),
+    )
+    CONFIG_MAP = (
+        "ConfigMap",
+        Traits(
+            state=states.ConfigMapState,
+            target=("namespace", "name"),
+            whole="",
+            service=Service.KUBERNETES,
+            proof=Proof.MARK,
+            roles=told_role,
+            takes_over=False,
+            owner_decides=False,
+            ends_runs=False,
+            changes_trust=False,
+            for_all=False,
+            waits_for_whole=True,
+            made_anew=False,
+            described=described.by_name,
+            given_back="created again",
+            shown_by="kubectl -n {first} get configmap {last} -o yaml",
         ),
     )
     SERVICE_ACCOUNT = (

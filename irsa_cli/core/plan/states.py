@@ -61,6 +61,12 @@ MARKS: Mapping[str, str] = {key: f"irsa/{key.partition('/')[2]}" for key in WEBH
 ROLE_MARK = MARKS[ROLE_ARN_ANNOTATION]
 """The mark that tells that irsa bound the ServiceAccount; its value is the role's ARN that irsa wrote."""
 
+TARGET_ANNOTATION = "irsa/target-role-arn"
+EXTERNAL_ID_ANNOTATION = "irsa/target-external-id"
+CONFIG_MAP_ANNOTATION = "irsa/aws-config-map"
+CHAIN_ANNOTATIONS = (TARGET_ANNOTATION, EXTERNAL_ID_ANNOTATION, CONFIG_MAP_ANNOTATION)
+"""What a ServiceAccount says of the role that its own one goes on to, for those who look at it later."""
+
 
 @dataclass(frozen=True)
 class ProviderState:
@@ -119,6 +125,26 @@ class NamespaceState:
 
     labels: dict[str, str] = field(default_factory=dict)
     FIELDS: ClassVar[Fields] = (optional("labels", "labels", TEXT_MAP),)
+
+
+@dataclass(frozen=True)
+class ConfigMapState:
+    """A ConfigMap of irsa's for one ServiceAccount (`namespace/name`).
+
+    `transaction` is the run that made it, for one that is deleted; empty for one that this run makes. `role`
+    is the name of the role that its pods begin with.
+    """
+
+    data: dict[str, str]
+    service_account: str
+    transaction: str = ""
+    role: str = ""
+    FIELDS: ClassVar[Fields] = (
+        Field("data", "data", TEXT_MAP),
+        Field("service_account", "service_account", TEXT),
+        optional("transaction", "transaction", TEXT),
+        optional("role", "role", TEXT),
+    )
 
 
 @dataclass(frozen=True)
@@ -210,6 +236,7 @@ State = (
     | RoleState
     | DocumentState
     | NamespaceState
+    | ConfigMapState
     | ServiceAccountState
     | OwnerState
     | CommitState

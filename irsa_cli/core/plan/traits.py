@@ -9,7 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState, State, Transition
+from irsa_cli.core.plan.states import (
+    ROLE_ARN_ANNOTATION,
+    ConfigMapState,
+    ServiceAccountState,
+    State,
+    Transition,
+)
 
 Target = tuple[str, ...]
 Roles = Callable[[Transition], frozenset[str]]
@@ -85,7 +91,8 @@ class Traits:
     given_back: str
     """What is said of a deletion that was rolled back."""
     shown_by: str
-    """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted."""
+    """The command that shows it to a person; `{first}` and `{last}` are the names in the target, quoted,
+    `{target}` is the first one without what an ARN has before the name."""
 
 
 def no_role(_change: Transition) -> frozenset[str]:
@@ -96,6 +103,17 @@ def no_role(_change: Transition) -> frozenset[str]:
 def its_role(change: Transition) -> frozenset[str]:
     """For a role, and for its parts."""
     return frozenset((change.target[0],))
+
+
+def going_on_role(change: Transition) -> frozenset[str]:
+    """For what admits a role to another one: the role that goes on."""
+    return frozenset((change.target[-1].rsplit("/", 1)[-1],))
+
+
+def told_role(change: Transition) -> frozenset[str]:
+    """For a ConfigMap: the role that its pods begin with."""
+    states = (state for state in (change.before, change.after) if isinstance(state, ConfigMapState))
+    return frozenset(state.role for state in states if state.role)
 
 
 def annotated_roles(change: Transition) -> frozenset[str]:

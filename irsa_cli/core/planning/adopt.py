@@ -145,7 +145,8 @@ def _check_admitted(pair: Pairing, state: RoleState) -> tuple[str, ...]:
         # A guard on addresses, say: whoever is behind it is no reason to leave the role to nobody.
         said = "it is not known from here whether the trust policy admits the ServiceAccount"
         return (f"{said}: {'; '.join(explanation.conditions)}",) if explanation.conditions else ()
-    where = f"{pair.name} -n {pair.namespace} -c {pair.cluster.name} -r {pair.cluster.region}"
+    cluster = pair.cluster
+    where = f"{pair.name} -n {pair.namespace} {cluster.options}"
     steps = [f"irsa doctor {where}  # why"] if pair.is_annotated else []
     steps.append(f"irsa create-sa {where} --attach-role-arn {pair.role_arn} --update-trust  # admits it")
     raise Refused(
@@ -193,7 +194,7 @@ def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ..
     stack = _stack(tags)
     if not stack:
         return ()
-    common = f"--stack-name {stack} --region {cluster.region}"
+    common = f"--stack-name {stack} --region {cluster.region}{cluster.home_option}"
     keep = '.Resources[] |= (.DeletionPolicy = "Retain" | .Metadata.releasedTo = "irsa")'
     return (
         f"aws cloudformation get-template {common} --query TemplateBody --output json"

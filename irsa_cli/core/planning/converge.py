@@ -27,6 +27,7 @@ from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys, chec
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
+    CHAIN_ANNOTATIONS,
     CLUSTER_TAG,
     MANAGED_BY_LABEL,
     ROLE_ARN_ANNOTATION,
@@ -135,7 +136,7 @@ def _check_role(desired: DesiredState, current: CurrentState, role: CurrentRole,
             reason=life.why,
             next_steps=(
                 "wait for that run: 15 minutes after it began, this command can continue from it",
-                *life.next_steps(f"-c {desired.cluster.name} -r {desired.cluster.region}"),
+                *life.next_steps(f"{desired.cluster.options}"),
             ),
         )
 
@@ -160,7 +161,8 @@ def _instead_of(desired: DesiredState, current: CurrentState, *, theirs: bool) -
 
 def _adopt(desired: DesiredState) -> str:
     cluster = desired.cluster
-    return f"irsa adopt {desired.name} -n {desired.namespace} -c {cluster.name} -r {cluster.region}"
+    where = f"{cluster.options}"
+    return f"irsa adopt {desired.name} -n {desired.namespace} {where}"
 
 
 def _check_account(desired: DesiredState, account: CurrentServiceAccount | None) -> None:
@@ -171,10 +173,10 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
     if present in (None, desired.role_arn) or desired.override or desired.role_only:
         return
     # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
-    own = f":iam::{desired.cluster.account}:role{default_role_path(desired.cluster.name)}"
+    own = f":iam::{desired.cluster.home}:role{default_role_path(desired.cluster.name)}"
     if not wrote(annotations, ROLE_ARN_ANNOTATION) or own not in present:
         keep = f"to keep that role: {_adopt(desired)}, and name no other role in the entry"
-        if f":iam::{desired.cluster.account}:" not in str(present):
+        if f":iam::{desired.cluster.home}:" not in str(present):
             keep = "to keep that role, which is in another account: name it in the entry as attachRoleARN"
         raise Refused(
             f"{desired.namespace}/{desired.name} has another role",
@@ -220,7 +222,9 @@ def _with_keys(desired: DesiredState, account: CurrentServiceAccount | None) -> 
     if desired.role_only:
         return desired
     keys = {
-        "annotations": sorted(key for key in desired.annotations if key not in WEBHOOK_ANNOTATIONS),
+        "annotations": sorted(
+            key for key in desired.annotations if key not in (*WEBHOOK_ANNOTATIONS, *CHAIN_ANNOTATIONS)
+        ),
         "labels": sorted(desired.labels),
     }
     noted = json.dumps(keys, separators=(",", ":")) if any(keys.values()) else None
@@ -244,4 +248,5 @@ def _former(account: CurrentServiceAccount | None) -> list[str]:
     if account is None:
         return []
     made, there = is_made(account), account.annotations
-    return [key for key in WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
+    found = [key for key in WEBHOOK_ANNOTATIONS if key in there and (made or wrote(there, key))]
+    return [*found, *(key for key in CHAIN_ANNOTATIONS if key in there)]

@@ -33,7 +33,7 @@ from irsa_cli.core.plan.states import (
     ProviderState,
     ServiceAccountState,
 )
-from irsa_cli.core.planning import trust_warnings
+from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.differences import check, check_preconditions
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.issuer import provider_arn
@@ -60,6 +60,7 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
         *_role_changes(desired, current, last=not policies),
     ]
     second = [*policies, *_trust_changes(desired, current), *early]
+    second += chaining.changes(desired, current)
     if first or second or losses or commit or last:
         first += _owner_changes(desired, current)
     *work, tail = (first, second, losses, commit, last) if last else (first, second, losses, commit)
@@ -72,7 +73,7 @@ def plan(desired: DesiredState, current: CurrentState, changes: RoleChanges | No
 
 
 def _provider_changes(desired: DesiredState, current: CurrentState) -> list[Change]:
-    if not desired.associate or desired.role_account != desired.cluster.account:
+    if not desired.associate or desired.role_account != desired.cluster.home:
         return []
     made_for = {SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}"}
     return provider_changes(desired.cluster, (desired.audience,), current.provider, tags=made_for)
@@ -90,7 +91,7 @@ def provider_changes(
 
     A provider that is there keeps its other audiences, its thumbprints and its tags.
     """
-    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     if provider is None:
         desired_provider = ProviderState(
             url=cluster.issuer,

@@ -18,6 +18,7 @@ from irsa_cli.core.marks.annotation_marks import marks_there
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION, applied_keys
 from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
+    CHAIN_ANNOTATIONS,
     COMMIT_TAG,
     DELETING,
     DONE,
@@ -32,10 +33,12 @@ from irsa_cli.core.plan.states import (
     OwnerState,
     ServiceAccountState,
 )
+from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chaining.chain import marked
 
-OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION)
+OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION, *CHAIN_ANNOTATIONS)
 """What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""
 
 OWNERS, COMMITS, UNBINDING, POLICIES, ROLES, ACCOUNTS = range(6)
@@ -86,6 +89,7 @@ def deletion(bound: Bound, *, keep_account: bool = False, keep_role: bool = Fals
     else:
         for role in bound.own:
             _delete_role(role, work)
+        _delete_chain(bound, work)
         if bound.used is not None:
             _take_out(bound, bound.used, work)
     if bound.account is not None:
@@ -131,6 +135,35 @@ def _delete_role(role: NamedRole, work: _Work) -> None:
     state = replace(role.state, tags={**tags, COMMIT_TAG: DELETING})
     work.stages[ROLES].append(Change(Kind.ROLE, (role.name,), state, None))
     work.lost.add(role.arn)
+
+
+def _delete_chain(bound: Bound, work: _Work) -> None:
+    """What irsa added to the target's trust policy goes, and the pods' configuration.
+
+    Both go before the annotations and the role's policies, which tell of them, should the run be interrupted
+    in between.
+    """
+    if bound.config_map is not None and bound.config_map.is_for(bound.full_name):
+        change = removed(bound.namespace, bound.config_map_name, bound.config_map)
+        work.stages[COMMITS].append(change)
+    chain, target = bound.chain, bound.target
+    if chain is None or target is None:
+        return
+    if target.unread:
+        work.notes.append(
+            f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked:"
+            f" {target.unread}"
+        )
+    statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
+    if statement is None or target.trust is None:
+        return
+    if not _statements(trust_policy.without_statement(target.trust, statement)):
+        work.notes.append(
+            f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}: it is the only one, and IAM"
+            " takes no trust policy without any"
+        )
+        return
+    work.stages[COMMITS].append(Change(Kind.TARGET_TRUST, chain.key, DocumentState(statement), None))
 
 
 def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:
@@ -207,6 +240,7 @@ def _bare(bound: Bound, account: CurrentServiceAccount, *, keeps: bool) -> Curre
     """The ServiceAccount without what irsa wrote; `keeps`: and without irsa's marks, as it is to stay."""
     applied = applied_keys(account.annotations)
     gone = {*bound.written, *marks_there(account.annotations), *applied["annotations"], KEYS_ANNOTATION}
+    gone |= set(CHAIN_ANNOTATIONS)
     gone |= {TRANSACTION_TAG} if keeps else set()
     off = {*applied["labels"], *((MANAGED_BY_LABEL,) if keeps else ())}
     annotations = {key: value for key, value in account.annotations.items() if key not in gone}

@@ -29,7 +29,7 @@ from irsa_cli.core.plan.states import (
     ProviderState,
     RoleState,
 )
-from irsa_cli.core.planning import update_flags
+from irsa_cli.core.planning import chaining, update_flags
 from irsa_cli.core.planning.update_flags import Flags
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
@@ -81,7 +81,7 @@ def check(desired: DesiredState, current: CurrentState) -> None:
 
 def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
     """Raise `Refused` when something that the desired state builds on is not there, or not as it must be."""
-    if desired.role_account == desired.cluster.account and not desired.associate:
+    if desired.role_account == desired.cluster.home and not desired.associate:
         check_provider(desired.cluster, desired.audience, current.provider)
     if not current.namespace_exists and not desired.create_namespace and not desired.role_only:
         raise Refused(
@@ -92,6 +92,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
             else (),
             next_steps=(f"kubectl create namespace {desired.namespace}",),
         )
+    chaining.check(desired, current)
     if desired.role is None and current.role is None and not current.role_unreadable:
         raise Refused(
             f"role {desired.role_arn} does not exist",
@@ -109,7 +110,7 @@ def check_preconditions(desired: DesiredState, current: CurrentState) -> None:
 
 def check_provider(cluster: Cluster, audience: str, provider: ProviderState | None) -> None:
     """Raise `Refused` when there is no provider of the cluster's that accepts the audience."""
-    associate = f"irsa associate-oidc --cluster {cluster.name} --region {cluster.region}"
+    associate = f"irsa associate-oidc --cluster {cluster.name} --region {cluster.region}{cluster.home_option}"
     if provider is None:
         raise Refused(
             f"no IAM OIDC provider exists for cluster {cluster.name}",
@@ -335,7 +336,7 @@ def _refusal_of_ours(desired: DesiredState, current: CurrentState, differences: 
     """For a ServiceAccount that has a role of irsa's under another name, as an adopted one has."""
     steps = _updating(desired, current, differences)
     if len(differences) == 1:
-        where = f"{desired.name} -n {desired.namespace} -c {desired.cluster.name} -r {desired.cluster.region}"
+        where = f"{desired.name} -n {desired.namespace} {desired.cluster.options}"
         steps = [f"it has what is desired through the role that is there: irsa describe-sa {where}"]
     return Refused(
         f"{desired.namespace}/{desired.name} has another role that irsa manages",
@@ -356,11 +357,11 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     elif Aspect.MADE_TOGETHER in aspects:
         steps = [
             f"to change the role: irsa update-sa {desired.name} -n {desired.namespace}"
-            f" -c {desired.cluster.name}",
+            f" -c {desired.cluster.name}{desired.cluster.home_option}",
             "to leave the ServiceAccount to somebody else: irsa apply, with roleOnly in its entry",
         ]
     elif Aspect.UNDER_WAY in aspects:
-        where = f"-c {desired.cluster.name} -r {desired.cluster.region}"
+        where = f"{desired.cluster.options}"
         steps = [*life_of(desired, current).next_steps(where)]
     elif current.role and Aspect.OWNER in aspects:
         # IAM finds roles by name alone: the one that is there may have another path than the desired one.

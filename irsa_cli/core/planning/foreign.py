@@ -58,7 +58,9 @@ def _by(maker: str) -> str:
 def _steps(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
     if _can_be_adopted(bound, sharers):
         cluster = bound.cluster
-        where = f"-n {bound.namespace} -c {shlex.quote(cluster.name)} -r {cluster.region}"
+        where = (
+            f"-n {bound.namespace} -c {shlex.quote(cluster.name)} -r {cluster.region}{cluster.home_option}"
+        )
         yield f"irsa adopt {bound.name} {where}  # makes it irsa's: run this again, and the role goes, too"
     elif sharers:
         yield f"others use the role, too ({', '.join(sharers)}): it can't become irsa's"

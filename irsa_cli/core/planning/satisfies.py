@@ -28,7 +28,10 @@ def satisfies(desired: DesiredState, change: Change) -> bool:
         objects |= {
             (Kind.NAMESPACE, (desired.namespace,)),
             (Kind.SERVICE_ACCOUNT, (desired.namespace, desired.name)),
+            (Kind.CONFIG_MAP, (desired.namespace, desired.aws_config_map)),
         }
+    if desired.chain is not None:
+        objects.add((Kind.TARGET_TRUST, desired.chain.key))
     return change.object in objects
 
 

@@ -13,14 +13,17 @@ from dataclasses import replace
 from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
+    CHAIN_ANNOTATIONS,
     ROLE_ARN_ANNOTATION,
     STS_REGIONAL_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
 )
 from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies import policy
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME
 
 Flags = tuple[str, ...]
+_OF_CHAINS = dict(zip(CHAIN_ANNOTATIONS, ("--target-role", "--external-id", "--aws-config-map"), strict=True))
 
 
 def of_boundary(desired: str) -> Flags:
@@ -34,7 +37,9 @@ def of_tag(key: str, value: str) -> Flags | None:
 
 
 def of_inline(name: str) -> Flags:
-    """An inline policy, from the file that bears its name."""
+    """An inline policy, from the file that bears its name; irsa's own follows from the target role."""
+    if name == POLICY_NAME:
+        return ()
     return ("--inline-policy", "-" if name == "stdin" else f"{name}.json")
 
 
@@ -46,6 +51,8 @@ def of_annotation(key: str, value: str | None) -> Flags | None:
         return ()  # Said once, for the role and for the pods: see `of_audience`.
     if key == STS_REGIONAL_ANNOTATION:
         return (f"--{'no-' if value == 'false' else ''}sts-regional-endpoints",)
+    if key in _OF_CHAINS:
+        return _OF_CHAINS[key], value
     if key == TOKEN_EXPIRATION_ANNOTATION:
         return "--token-expiration", value
     return "--annotation", f"{key}={value}"
@@ -76,7 +83,7 @@ def command(desired: DesiredState, flags: Iterable[Flags]) -> str:
     for item in dict.fromkeys(flags):
         words += map(shlex.quote, item)
     cluster = desired.cluster
-    where = f"{desired.name} -n {desired.namespace} -c {cluster.name} -r {cluster.region}"
+    where = f"{desired.name} -n {desired.namespace} {cluster.options}"
     return " ".join(("irsa update-sa", where, *words))
 
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 
 from irsa_cli.core.plan.states import (
     AUDIENCE_ANNOTATION,
+    EXTERNAL_ID_ANNOTATION,
     ROLE_ARN_ANNOTATION,
     STS_REGIONAL_ANNOTATION,
+    TARGET_ANNOTATION,
     TOKEN_EXPIRATION_ANNOTATION,
 )
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
@@ -45,6 +47,9 @@ class Injection:
     token_seconds: int = DEFAULT_SECONDS
     regional_sts: bool = True
     annotated: bool = field(default=False, compare=False)
+    target_role_arn: str = ""
+    """The role that the application goes on to, and what that one wants to be told: irsa's note of it."""
+    target_external_id: str = ""
 
     @classmethod
     def read(cls, annotations: Mapping[str, str]) -> Injection:
@@ -55,6 +60,8 @@ class Injection:
             token_seconds=_seconds(annotations.get(TOKEN_EXPIRATION_ANNOTATION, "")),
             regional_sts=_regional(annotations.get(STS_REGIONAL_ANNOTATION, "")),
             annotated=ROLE_ARN_ANNOTATION in annotations,
+            target_role_arn=annotations.get(TARGET_ANNOTATION, ""),
+            target_external_id=annotations.get(EXTERNAL_ID_ANNOTATION, ""),
         )
 
     def environment(self, region: str, token_file: str) -> dict[str, str]:

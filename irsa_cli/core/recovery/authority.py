@@ -17,6 +17,10 @@ from irsa_cli.core.plan.traits import Proof
 GIVEN = {
     "profile": "--profile",
     "assume_role": "--assume-role",
+    "role_assume_role": "--role-assume-role",
+    "role_profile": "--role-profile",
+    "target_assume_role": "--target-assume-role",
+    "target_profile": "--target-profile",
     "kubeconfig": "--kubeconfig",
     "context": "--context",
 }

@@ -243,7 +243,7 @@ class _Judge:
         arn = next((item.role for item in self._seen.accounts if item.full_name == full_name), "")
         if not arn:
             return False
-        if arn.split(":")[4:5] != [self._seen.cluster.account]:
+        if arn.split(":")[4:5] != [self._seen.cluster.home]:
             return True
         return arn in self._seen.role_arns and arn not in self._facts.incomplete_arns
 

@@ -146,7 +146,7 @@ class SeenLeftovers:
 
         So it looks when a run could roll back its role and not the ServiceAccount, and its journal is lost.
         """
-        own = f"arn:{self.cluster.partition}:iam::{self.cluster.account}:role"
+        own = f"arn:{self.cluster.partition}:iam::{self.cluster.home}:role"
         own += default_role_path(self.cluster.name)
         lost = bool(account.transaction) and account.role.startswith(own)
         return "" if lost and account.role not in self.role_arns else account.role
@@ -222,7 +222,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
     reason = _in_use(seen, role) if life.named else ""
     if not reason and life.stage is Stage.INCOMPLETE:
         reason = _reason_to_spare(role, life)
-    where = f"-c {seen.cluster.name} -r {seen.cluster.region}"
+    where = f"{seen.cluster.options}"
     why = f"{reason}: {life.why}" if life.named else reason or _why(seen, role, life)
     steps = life.next_steps(where) if life.named else life.deletion(where)
     return Standing(not reason, bool(reason), why, steps)

@@ -40,4 +40,5 @@ class Changed:
 def objects_of(changes: Iterable[Change]) -> list[str]:
     """The roles and providers of IAM that a plan changes, as CloudTrail calls them, each once."""
     in_iam = (change for change in changes if change.kind.traits.service is Service.IAM)
-    return list(dict.fromkeys(change.object[1][0] for change in in_iam))
+    names = dict.fromkeys(change.object[1][0] for change in in_iam)
+    return [name for name in names if ":role/" not in name]  # A target role is another account's.

@@ -134,6 +134,7 @@ def cluster_json(cluster: Cluster | None) -> dict[str, str] | None:
         "region": cluster.region,
         "account": cluster.account,
         "issuer": cluster.issuer,
+        **({"roleAccount": cluster.role_account} if cluster.role_account else {}),
     }
 
 

@@ -89,6 +89,15 @@ def check_boundary(text: str) -> str:
     return "" if text == "none" else check_policy(text)
 
 
+def is_role(text: str) -> bool:
+    """Whether a text is a role's ARN."""
+    try:
+        role_arn(text)
+    except InvalidInput:
+        return False
+    return True
+
+
 def check_role(text: str) -> str:
     """`role_arn` for a flag: the text as it was given."""
     return str(role_arn(text))

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cluster:
-    """The cluster as IAM needs to know it. `arn` is the issuer URL for a cluster that isn't EKS."""
+    """The cluster as IAM needs to know it. `arn` is the issuer URL for a cluster that isn't EKS.
+
+    `role_account` is the account that a run keeps roles and the OIDC provider in, where that is not the
+    cluster's own.
+    """
 
     name: str
     arn: str
@@ -15,3 +19,25 @@ class Cluster:
     partition: str
     account: str
     issuer: str
+    role_account: str = ""
+
+    @property
+    def home(self) -> str:
+        """The account of the roles and the OIDC provider: what is IAM's of a run is there."""
+        return self.role_account or self.account
+
+    @property
+    def home_option(self) -> str:
+        """The option that names its account, with a space before it, for commands to paste; or ''."""
+        return f" --role-account {self.home}" if self.home != self.account else ""
+
+    @property
+    def options(self) -> str:
+        """The options that name it, for commands to paste."""
+        return f"-c {self.name} -r {self.region}{self.home_option}"
+
+    def in_account(self, account: str) -> str:
+        """How a command is told that the roles are in this account."""
+        if account == self.account:
+            return "run this again without --role-account: that is the cluster's own"
+        return f"run this again with --role-account {account}, and --role-assume-role or --role-profile"

@@ -161,6 +161,7 @@ class ServiceError(IrsaError):
     `code` is AWS's error code or the Kubernetes Status reason (never parse messages), `status` the
     HTTP status (0 without an answer), `outcome` what is known about the write, and `transient`
     whether the same call may succeed later: after `retry_after` seconds, where the service says so.
+    `account` is that of the session which called, where that is another one than the cluster's.
     """
 
     def __init__(
@@ -177,8 +178,10 @@ class ServiceError(IrsaError):
         details: Sequence[str] = (),
         next_steps: Sequence[str] = (),
         retry_after: float | None = None,
+        account: str = "",
     ) -> None:
         super().__init__(message, reason=reason, details=details, next_steps=next_steps, code=code)
+        self.account = account
         self.retry_after = retry_after
         self.service = service
         self.operation = operation

@@ -19,6 +19,9 @@ _QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", re.ASCII)
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _IAM_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 _PATH = re.compile(r"/|/[\x21-\x7e]+/", re.ASCII)
+_PROFILE = re.compile(r"[^\x00-\x1f\x7f\[\]]+")
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]+", re.ASCII)
 _DESCRIPTION = re.compile("[\t\n\r\x20-\x7e\xa1-\xff]*")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 # Letters, digits and spaces of all scripts; Python's \s holds control characters, too, IAM's \p{Z} none.
@@ -65,6 +68,24 @@ def service_account(text: str) -> str:
     """Check a ServiceAccount's name (RFC 1123 subdomain)."""
     rule = "lower-case letters, digits, '-' and '.', each part starting and ending with a letter or digit"
     return _check(text, _DNS_SUBDOMAIN, 253, "ServiceAccount name", rule)
+
+
+def config_map(text: str) -> str:
+    """Check a ConfigMap's name (RFC 1123 subdomain)."""
+    rule = "lower-case letters, digits, '-' and '.', as in DNS"
+    return _check(text, _DNS_SUBDOMAIN, 253, "name of a ConfigMap", rule)
+
+
+def profile(text: str) -> str:
+    """Check the name of a profile of the AWS configuration."""
+    return _check(text, _PROFILE, 128, "profile", "printable characters, and no brackets")
+
+
+def external_id(text: str) -> str:
+    """Check an external id: what a trust policy may want to be told by who assumes its role."""
+    if len(text) < 2:
+        raise InvalidInput(f"'{text}' is not a valid external id", reason="expected 2 characters or more")
+    return _check(text, _EXTERNAL_ID, 1224, "external id", "letters, digits and _+=,.@:/-")
 
 
 def selector(text: str) -> str:

@@ -19,7 +19,7 @@ from irsa_cli.sandbox.kube.admission import Admission
 from irsa_cli.sandbox.kube.authorizer import ANONYMOUS, SELF_REVIEWS, Authorizer, refusal
 from irsa_cli.sandbox.kube.discovery import answer_discovery
 from irsa_cli.sandbox.kube.objects import schema
-from irsa_cli.sandbox.kube.objects.kinds import NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS
+from irsa_cli.sandbox.kube.objects.kinds import CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS
 from irsa_cli.sandbox.kube.objects.schema import JsonObject
 from irsa_cli.sandbox.kube.objects.store import Store
 from irsa_cli.sandbox.kube.resources import Resources
@@ -102,12 +102,18 @@ class KubeApi:
         self._admission.install()
 
     def world(self) -> dict[str, Any]:
-        """All namespaces and ServiceAccounts, for tests to compare before and after."""
+        """All namespaces, ServiceAccounts, and irsa's ConfigMaps, for tests to compare before and after."""
         namespaces = self._store.list(NAMESPACES)[1]
         accounts = self._store.list(SERVICE_ACCOUNTS)[1]
+        config_maps = [
+            obj
+            for obj in self._store.list(CONFIG_MAPS)[1]
+            if obj["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == "irsa"
+        ]
         return {
             "namespaces": {obj["metadata"]["name"]: _namespace_state(obj) for obj in namespaces},
             "serviceaccounts": {_full_name(obj): _account_state(obj) for obj in accounts},
+            "configmaps": {_full_name(obj): _config_map_state(obj) for obj in config_maps},
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -195,6 +201,10 @@ def _namespace_state(obj: JsonObject) -> dict[str, Any]:
         "annotations": metadata.get("annotations", {}),
         "phase": obj["status"]["phase"],
     }
+
+
+def _config_map_state(obj: JsonObject) -> dict[str, Any]:
+    return {"annotations": obj["metadata"].get("annotations", {}), "data": obj.get("data", {})}
 
 
 def _account_state(obj: JsonObject) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def read_live(source: LiveSource, log: WireLog) -> Estate:
     regions: tuple[str | None, ...] = source.regions or (None,)
     sessions = [_session(source, region, log) for region in regions]
     first = sessions[0]
-    with naming_caller(first.caller), ThreadPoolExecutor(3) as pool:
+    with naming_caller(lambda _: first.caller()), ThreadPoolExecutor(3) as pool:
         clusters = pool.submit(lambda: [_in_region(source, session, log) for session in sessions])
         providers = pool.submit(read, lambda: account.providers(first.client("iam")))
         roles, policies = details.read_account(first.client("iam"))

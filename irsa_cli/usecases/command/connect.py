@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +17,8 @@ from irsa_cli.aws.cluster import EksCluster, NoCluster, describe, find_region
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, Refused
-from irsa_cli.usecases.command.caller import naming_caller
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.usecases.command.caller import AccountAccess, naming_caller
 from irsa_cli.usecases.command.project_settings import check_project, read_project
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ class Target:
     context: str | None = None
     issuer_url: str | None = None
     account: str | None = None
+    role_account: str | None = None
+    """The account of the roles and the OIDC provider, where that is not the cluster's; how it is reached:"""
+    role_assume_role: str | None = None
+    role_profile: str | None = None
+    target_account: str | None = None
+    """The account of the role that a ServiceAccount's role may assume; how its trust policy is reached:"""
+    target_assume_role: str | None = None
+    target_profile: str | None = None
     expect_account: str = field(default="", compare=False)
     """The account that the cluster has to be in; '' for any."""
     expect_clusters: tuple[str, ...] = field(default=(), compare=False)
@@ -56,6 +64,20 @@ class Target:
     meant: tuple[str, str] = field(default=("", ""), compare=False, repr=False)
     """ARN and server of the cluster, where it is named by a context of the kubeconfig, '' where not known."""
 
+    @property
+    def role_way(self) -> AccountAccess | None:
+        """How the account of the roles is reached, where that is not the cluster's."""
+        if not self.role_account:
+            return None
+        return AccountAccess("role", self.role_account, self.role_assume_role or "", self.role_profile or "")
+
+    @property
+    def target_way(self) -> AccountAccess | None:
+        """How the account of the target role is reached, where it is to be."""
+        role, profile = self.target_assume_role or "", self.target_profile or ""
+        account = self.target_account or (Arn.parse(role).account if role else "")
+        return AccountAccess("target", account, role, profile) if role or profile else None
+
 
 TARGET_KEYS = (
     "cluster",
@@ -66,6 +88,12 @@ TARGET_KEYS = (
     "context",
     "issuer_url",
     "account",
+    "role_account",
+    "role_assume_role",
+    "role_profile",
+    "target_account",
+    "target_assume_role",
+    "target_profile",
 )
 """What a journal says of a target; a key stays what it is, whatever the attributes are called."""
 
@@ -77,7 +105,10 @@ def written_target(target: Target) -> dict[str, str | None]:
 
 @dataclass
 class Connection:
-    """One caller and one cluster. `asks_cluster`: whether the cluster's API is part of the work at all."""
+    """One caller and one cluster. `asks_cluster`: whether the cluster's API is part of the work at all.
+
+    `home` is who keeps the roles and the OIDC provider: the same caller, or one of another account.
+    """
 
     aws: AwsSession
     target: Target
@@ -85,11 +116,16 @@ class Connection:
     _eks: EksCluster | None
     _log: WireLog = field(default=lambda call: None)
     asks_cluster: bool = True
+    others: Mapping[str, AwsSession] = field(default_factory=dict)
+    """The sessions of other accounts, by account."""
+    target_session: AwsSession | None = None
+    """The session of the account of the target role, where the user gives one."""
 
     def announce(self, note: Callable[[str], None]) -> None:
         """Tell which cluster it is that is worked on."""
         cluster = self.cluster
-        note(f"{cluster.name} · {cluster.region} · account {cluster.account}")
+        roles = f" · roles in account {cluster.home}" if cluster.home != cluster.account else ""
+        note(f"{cluster.name} · {cluster.region} · account {cluster.account}{roles}")
 
     @property
     def wire_log(self) -> WireLog:
@@ -102,9 +138,46 @@ class Connection:
         return None if self._eks is None else self._eks.description
 
     @property
+    def home(self) -> AwsSession:
+        """Who keeps the roles and the OIDC provider: the same caller, or one of another account."""
+        return self.others.get(self.cluster.home, self.aws)
+
+    @property
     def iam(self) -> IAMClient:
-        """IAM's client."""
-        return self.aws.client("iam")
+        """IAM's client, where the roles and the OIDC provider are."""
+        return self.home.client("iam")
+
+    def session_of(self, account: str) -> AwsSession | None:
+        """The session of an account, None for one that this run has no way into."""
+        if account in self.others:
+            return self.others[account]
+        if account == self.cluster.account:
+            return self.aws
+        target = self.target_session
+        return target if target is not None and target.account == account else None
+
+    def caller(self, account: str = "") -> str:
+        """Who calls, by the account that an error names; '' when that can't be found out."""
+        target = self.target_session
+        if target is not None and account and account == target.account and account not in self.others:
+            return target.caller()
+        return self.others.get(account, self.aws).caller()
+
+    def reaches_target(self, account: str) -> bool:
+        """Whether this run has credentials by which it looks at a target role in this account."""
+        return self.session_of(account) is not None
+
+    def iam_of_target(self, account: str) -> IAMClient:
+        """IAM of a target role's account; raises `IrsaError` for one that this run has no credentials for."""
+        target = self.target_session
+        session = target if target is not None and target.account == account else self.session_of(account)
+        if session is None:
+            raise IrsaError(
+                f"there are no credentials for account {account}",
+                next_steps=("give them: --target-assume-role or --target-profile",),
+                code="OtherAccount",
+            )
+        return session.client("iam")
 
     @cached_property
     def kube(self) -> Kube:
@@ -127,9 +200,10 @@ class Connection:
 
 
 def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]) -> Connection:
-    """Find the cluster. `check` is called with the session before the first call goes out.
+    """Find the cluster, and open the session of each other account meanwhile.
 
-    Raises `Refused` for a cluster that the project does not expect.
+    `check` is called with the cluster's session before the first call goes out. Raises `Refused` for a
+    cluster that the project does not expect.
     """
     project = read_project(Path.cwd())
     found = _connected(target, kube=kube, log=log, check=check)
@@ -161,26 +235,32 @@ def _connected(
 ) -> Connection:
     aws = AwsSession(profile=target.profile, region=target.region, assume_role=target.assume_role, log=log)
     check(aws)
-    if target.issuer_url:
-        cluster = _foreign_cluster(aws, target)
-        check_expected(target, cluster)
-        if target.expect_account:
-            _check_caller(aws, target.expect_account)
-        return Connection(aws, target, cluster, None, log, kube)
-    with naming_caller(aws.caller), ThreadPoolExecutor(1) as pool:
+    ways = {way.flag: way for way in (target.role_way, target.target_way) if way is not None}
+    for way in ways.values():
+        way.check(aws)
+    with naming_caller(lambda _: aws.caller()), ThreadPoolExecutor(1 + len(ways)) as pool:
+        opened = {flag: pool.submit(_open, way, aws, target, log) for flag, way in ways.items()}
+        if target.issuer_url:
+            cluster = _foreign_cluster(aws, target)
+            check_expected(target, cluster)
+            if target.expect_account:
+                _check_caller(aws, target.expect_account)
+            return _with_sessions(Connection(aws, target, cluster, None, log, kube), opened)
         future = pool.submit(describe, aws, target.cluster)
-        aws.client("iam")
+        if not target.role_account:
+            aws.client("iam")
         if kube:
             aws.client("sts")
             importlib.import_module("irsa_cli.kube.connection")
         try:
-            found = future.result()
+            described = future.result()
         except NoCluster:
             if target.tell_region is None:
                 raise
-            return _elsewhere(aws, target, kube=kube, log=log)
-    check_expected(target, found.cluster)
-    return Connection(aws, target, found.cluster, found, log, kube)
+            return _elsewhere(aws, target, opened, kube=kube, log=log)
+        check_expected(target, described.cluster)
+        found = Connection(aws, target, _at_home(described, target), described, log, kube)
+        return _with_sessions(found, opened)
 
 
 def _check_caller(aws: AwsSession, account: str) -> None:
@@ -208,14 +288,42 @@ def check_expected(target: Target, cluster: Cluster) -> None:
         )
 
 
-def _elsewhere(aws: AwsSession, target: Target, *, kube: bool, log: WireLog) -> Connection:
+def _open(way: AccountAccess, aws: AwsSession, target: Target, log: WireLog) -> AwsSession:
+    session = way.open(aws, target.profile, log)
+    session.client("iam")
+    return session
+
+
+def _with_sessions(connection: Connection, opened: Mapping[str, Future[AwsSession]]) -> Connection:
+    """The connection with the sessions of other accounts; who needs no other way in is the same caller."""
+    cluster, target = connection.cluster, connection.target
+    way = target.role_way
+    plain = way is not None and not way.options and way.account == cluster.account
+    if "role" in opened and not plain:
+        connection.others = {cluster.home: opened["role"].result()}
+    if "target" in opened:
+        connection.target_session = opened["target"].result()
+    return connection
+
+
+def _at_home(found: EksCluster, target: Target) -> Cluster:
+    """The cluster, and where its roles are."""
+    return replace(found.cluster, role_account=target.role_account or "")
+
+
+def _elsewhere(
+    aws: AwsSession, target: Target, opened: Mapping[str, Future[AwsSession]], *, kube: bool, log: WireLog
+) -> Connection:
     """The connection with the cluster in another region; raises `Refused` where it is in none."""
     region = find_region(aws, target.cluster)
     if target.tell_region is not None:
         target.tell_region(f"cluster {target.cluster} is in {region}, not in {aws.region}")
-    found = describe(aws.moved_to(region), target.cluster)
+    moved, there = aws.moved_to(region), replace(target, region=region)
+    found = describe(moved, target.cluster)
     check_expected(target, found.cluster)
-    return Connection(aws.moved_to(region), replace(target, region=region), found.cluster, found, log, kube)
+    connection = _with_sessions(Connection(moved, there, _at_home(found, target), found, log, kube), opened)
+    connection.others = {account: item.moved_to(region) for account, item in connection.others.items()}
+    return connection
 
 
 def _foreign_cluster(aws: AwsSession, target: Target) -> Cluster:

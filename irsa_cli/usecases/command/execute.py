@@ -96,7 +96,7 @@ def perform(
             busy = settings.hold.busy() if counted_on else ()
             settings.hold.secure(plan, counted_on=counted_on, busy=busy)
         result = (carry_out or execute)(plan, connection, settings, context, gate)
-        result.error = with_caller(result.error, connection.aws.caller)
+        result.error = with_caller(result.error, connection.caller)
     else:
         if gate is not None and not settings.dry_run:
             settings.listen(Event(Step.GATE))
@@ -162,7 +162,9 @@ def transaction_of(
 
     return Transaction(
         plan,
-        handlers(connection.iam, connection.kube if connection.asks_cluster else None),
+        handlers(
+            connection.iam, connection.kube if connection.asks_cluster else None, connection.iam_of_target
+        ),
         journal,
         run,
         settings.listen,

@@ -57,5 +57,6 @@ def look_command(change: Change) -> str:
     None that deletes: what could not be rolled back, because somebody else has changed it, may be theirs.
     """
     target = [shlex.quote(part) for part in change.target]
-    command = change.kind.traits.shown_by.format(first=target[0], last=target[-1])
+    role = shlex.quote(change.target[0].rsplit("/", 1)[-1])
+    command = change.kind.traits.shown_by.format(first=target[0], last=target[-1], target=role)
     return f"{command}  # then decide: somebody else has changed it"

@@ -18,6 +18,11 @@ def pasted_options(target: Target) -> str:
         "--assume-role": target.assume_role,
         "--issuer-url": target.issuer_url,
         "--account": target.account,
+        "--role-account": target.role_account,
+        "--role-assume-role": target.role_assume_role,
+        "--role-profile": target.role_profile,
+        "--target-assume-role": target.target_assume_role,
+        "--target-profile": target.target_profile,
         "--kubeconfig": target.kubeconfig,
         "--context": target.context,
     }

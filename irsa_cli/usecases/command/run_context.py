@@ -52,7 +52,8 @@ class RunContext:
     @property
     def about(self) -> About:
         """By what a later run finds it."""
-        return About(self.command.value, self.cluster, self.service_account)
+        account = self.target.role_account or None
+        return About(self.command.value, self.cluster, self.service_account, account)
 
     def planned(self, plan: Plan, cluster: Cluster, seen: Iterable[object] = ()) -> PlannedWork:
         """What this run is about to do, and the current state that its plan was made of."""

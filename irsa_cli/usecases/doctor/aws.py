@@ -26,6 +26,7 @@ from irsa_cli.core.doctor.facts import (
 )
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.plan.states import ProviderState
+from irsa_cli.core.trust.chaining.aws_config import KEY
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.errors import IrsaError
 from irsa_cli.core.values.names import subject
@@ -53,7 +54,7 @@ class DoctorReads(KubeReads):
 
     def reads(self, account: str) -> bool:
         """Whether there is a way into the IAM of an account; that it is allowed there is another matter."""
-        return account == self._connection.cluster.account or account in self._readers
+        return self._connection.session_of(account) is not None or account in self._readers
 
     def __enter__(self) -> DoctorReads:
         return self
@@ -156,9 +157,9 @@ class DoctorReads(KubeReads):
         return self._once(("events", namespace, name), work)
 
     def _cloudtrail(self, account: str) -> Any:
-        session = self._connection.aws
-        if account == self._connection.cluster.account:
-            return session.client("cloudtrail")
+        session, own = self._connection.aws, self._connection.session_of(account)
+        if own is not None:
+            return own.client("cloudtrail")
         if account not in self._readers:
             raise IrsaError(
                 f"CloudTrail of account {account} is not read",
@@ -178,6 +179,15 @@ class DoctorReads(KubeReads):
         """The role of this name in the ARN's account, None without one; IAM does not compare the path."""
         parsed = Arn.parse(arn)
         return self._once(arn, lambda: aws.role(self._shared.iam(parsed.account), parsed.name))
+
+    def aws_config(self, namespace: str, name: str) -> Future[str | Unreadable | None]:
+        """What a ConfigMap of irsa's holds, None where there is none."""
+
+        def work() -> str | None:
+            found = self._connection.kube.config_map(namespace, name)
+            return None if found is None else str((found.get("data") or {}).get(KEY, ""))
+
+        return self._once(("config map", namespace, name), work)
 
     def roles(self) -> Future[tuple[RoleSummary, ...] | Unreadable]:
         """All roles of the cluster's account with their trust policies."""

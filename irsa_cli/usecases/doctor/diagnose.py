@@ -183,7 +183,7 @@ class _Doctor:
 
     def _events(self, subject: Subject) -> Future[tuple[TrailEvent, ...] | Unreadable]:
         """What STS was asked for it lately, as the account of its role has seen it."""
-        account = account_named(subject) or self.connection.cluster.account
+        account = account_named(subject) or self.connection.cluster.home
         return self.reads.events(subject.namespace, subject.name, account)
 
     def _with_elsewhere(self, facts: Facts) -> Facts:
@@ -219,7 +219,7 @@ class _Doctor:
             facts.accounts,
             pods.result(),
             roles.result(),
-            provider_arn(of_cluster.partition, of_cluster.account, of_cluster.issuer),
+            provider_arn(of_cluster.partition, of_cluster.home, of_cluster.issuer),
             frozenset(associated) if isinstance(associated, dict) else frozenset(),
         )
         lost = seen.lost()
@@ -351,7 +351,7 @@ class _Doctor:
 
     def _begin_cluster(self) -> None:
         reads = self.reads
-        reads.provider(self.connection.cluster.account)
+        reads.provider(self.connection.cluster.home)
         for begin in (
             reads.provider_arns,
             reads.quotas,
@@ -373,7 +373,7 @@ class _Doctor:
             now=datetime.now(timezone.utc),
             reach=self.reach,
             eks=reads.eks().result(),
-            provider=reads.provider(cluster.account).result(),
+            provider=reads.provider(cluster.home).result(),
             providers=reads.provider_arns().result(),
             quotas=reads.quotas().result(),
             sts_endpoints=reads.sts_endpoints().result(),

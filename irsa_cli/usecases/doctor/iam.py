@@ -23,10 +23,15 @@ from irsa_cli.core.doctor.facts import (
 from irsa_cli.core.doctor.subjects import identity_of, role_arn_of
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ProviderState
+from irsa_cli.core.plan.states import (
+    CONFIG_MAP_ANNOTATION,
+    ROLE_ARN_ANNOTATION,
+    TARGET_ANNOTATION,
+    ProviderState,
+)
 from irsa_cli.core.trust.evaluation import explain
 from irsa_cli.core.trust.principal_flaws import trusted_providers
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.usecases.doctor.aws import DoctorReads
 
@@ -46,12 +51,24 @@ def with_iam(reads: DoctorReads, facts: Facts) -> Facts:
         own_roles=_own_roles(reads, subject),
     )
     subject = replace(subject, renamed=_renamed(reads, replace(facts, subject=subject)))
+    subject = _with_chain(reads, subject)
     if isinstance(subject.association, Association):
         subject = _with_pod_identity(reads, subject, subject.association, _is_auto(facts))
     else:
         others = _other_associations(reads, replace(facts, subject=subject))
         subject = replace(subject, other_associations=others)
     return replace(facts, subject=subject)
+
+
+def _with_chain(reads: DoctorReads, subject: Subject) -> Subject:
+    """With the target role that is noted, and the configuration for SDKs."""
+    said = subject.account.annotations if isinstance(subject.account, ServiceAccount) else {}
+    target, name = said.get(TARGET_ANNOTATION, ""), said.get(CONFIG_MAP_ANNOTATION, "")
+    if not target:
+        return subject
+    config = reads.aws_config(subject.namespace, name) if name else None
+    found = reads.role(target).result() if is_role(target) else Unreadable(f"{target} is no role's ARN")
+    return replace(subject, chain_target=found, aws_config=None if config is None else config.result())
 
 
 def _is_auto(facts: Facts) -> bool:
@@ -102,7 +119,7 @@ def _other(
 
 
 def _trusted(reads: DoctorReads, facts: Facts) -> dict[str, ProviderState | Unreadable | None]:
-    role, account = facts.named.role, facts.cluster.account
+    role, account = facts.named.role, facts.cluster.home
     if not isinstance(role, Role):
         return {}
     own = provider_arn(facts.cluster.partition, account, facts.cluster.issuer)
@@ -116,9 +133,9 @@ def _candidates(reads: DoctorReads, facts: Facts) -> tuple[RoleSummary, ...] | U
     subject, cluster = facts.named, facts.cluster
     if isinstance(subject.account, Unreadable):
         return ()
-    home = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    home = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     identity = replace(identity_of(facts, subject), provider_arn=home)
-    if account_named(subject) == cluster.account:
+    if account_named(subject) == cluster.home:
         if isinstance(subject.role, Unreadable):
             return ()
         if subject.role is not None and explain(subject.role.trust, identity, now=facts.now).admitted:
@@ -158,7 +175,7 @@ def _renamed(reads: DoctorReads, facts: Facts) -> tuple[tuple[RoleSummary, str],
     roles = reads.roles().result()
     if isinstance(roles, Unreadable):
         return ()
-    provider = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    provider = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     return gone_names(facts.accounts, roles, provider, (subject.namespace, subject.name))
 
 

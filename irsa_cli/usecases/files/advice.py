@@ -45,7 +45,9 @@ def _step(step: str, cluster: Cluster, full_name: str, forces: bool, deletes: bo
     if not deletes:
         return step
     namespace, _, name = full_name.partition("/")
-    where = f"-n {shlex.quote(namespace)} -c {shlex.quote(cluster.name)} -r {cluster.region}"
+    where = (
+        f"-n {shlex.quote(namespace)} -c {shlex.quote(cluster.name)} -r {cluster.region}{cluster.home_option}"
+    )
     delete = f"irsa delete-sa {shlex.quote(name)} {where}"
     step = step.replace("keep it: --keep-role", f"keep it: {delete} --keep-role")
     step = step.replace("run this again without --role-only, or with --force", "run this again with --force")

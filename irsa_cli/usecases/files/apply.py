@@ -49,7 +49,10 @@ def apply(request: Request, settings: Settings, log: WireLog, tell: Tell) -> App
     where = places(request.configs, request.target, request.selection)
     request.boundaries.check_all_made([*_without_boundary(where, request.boundaries)])
     if request.atomic and len(where) > 1:
-        raise InvalidInput("--atomic takes one cluster", reason="one transaction is about one cluster")
+        raise InvalidInput(
+            "--atomic takes one cluster, and one account of roles",
+            reason="one transaction is about one cluster, and keeps its roles in one account",
+        )
     done = AppliedList(notices=[notice for config in request.configs for notice in config.notices])
     sites = connected(
         where, lambda place: Site.open(place, request, settings, listen, among=len(where)), done, told
@@ -94,7 +97,7 @@ def _all_or_nothing(site: Site, done: AppliedList, tell: Tell) -> None:
     if result.ended in GOOD:
         names = (ALL, SHARED_PARTS, *map(str, site.place.bindings))
         site.settle(names, desired_states, pruned=site.request.prune)
-    result.error = with_caller(result.error, site.connection.aws.caller)
+    result.error = with_caller(result.error, site.connection.caller)
     item = site.ended(ALL, result)
     done.items.append(item)
     tell(item)

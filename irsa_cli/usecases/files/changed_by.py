@@ -27,7 +27,7 @@ def told(connection: Connection, items: Sequence[Item]) -> list[str]:
                 return [f"who changed more than {MOST_OBJECTS} objects was not asked of CloudTrail"]
             asked += 1
             try:
-                found += writes_to(connection.aws, name)
+                found += writes_to(connection.home, name)
             except IrsaError as error:
                 return [f"who changed it is not known: {error}"]
         item.result.facts = {**item.result.facts, "changedBy": [one.to_json() for one in found]}

@@ -140,7 +140,7 @@ class Deletions:
         wanted = replace(request, force=self.force)
         result = result_of(lambda: self._delete(wanted, settings))
         cluster = self.connection.cluster
-        error = with_caller(result.error, self.connection.aws.caller)
+        error = with_caller(result.error, self.connection.caller)
         result.error = in_terms_of_files(error, cluster, request.title, forces=self.files, deletes=True)
         return ended(cluster, request.title, result, place=self.name)
 

@@ -6,7 +6,7 @@ Which files and clusters there are is `irsa_cli.usecases.files.targets`' busines
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -58,6 +58,7 @@ class Entries:
             force=self.request.force,
             allow_wide_trust=self.request.allow_wide_trust,
             update_trust=self.request.update_trust and bool(binding.attach_role_arn),
+            update_target_trust=self.request.update_target_trust and bool(binding.target_role),
             gated=self.request.verify and not binding.role_only,
         )
 
@@ -93,3 +94,27 @@ def with_issuers(binding: Binding, issuers: Mapping[OtherCluster, str]) -> Bindi
         if not issuer:
             raise InvalidInput(f"{binding.where}: the issuer of cluster {cluster.name} is not known")
     return replace(binding, issuers=tuple(found.values()))
+
+
+def by_role(items: Iterable[tuple[Binding, DesiredState]]) -> list[list[tuple[Binding, DesiredState]]]:
+    """Those that use the same role one after the other: IAM has no conditional write for trust policies."""
+    return _by(items, lambda desired: desired.role_arn)
+
+
+def by_target(items: Iterable[tuple[Binding, DesiredState]]) -> list[list[tuple[Binding, DesiredState]]]:
+    """The same of those that write the trust policy of one target role."""
+
+    def written(desired: DesiredState) -> str:
+        writes = desired.update_target_trust and desired.chain is not None
+        return desired.chain.target_arn if writes and desired.chain is not None else desired.role_arn
+
+    return _by(items, written)
+
+
+def _by(
+    items: Iterable[tuple[Binding, DesiredState]], key: Callable[[DesiredState], str]
+) -> list[list[tuple[Binding, DesiredState]]]:
+    found: dict[str, list[tuple[Binding, DesiredState]]] = {}
+    for item in items:
+        found.setdefault(key(item[1]), []).append(item)
+    return list(found.values())

@@ -5,7 +5,7 @@ How they are deleted is `irsa_cli.usecases.write.delete_sa`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from irsa_cli.core.binding.current import is_made
 from irsa_cli.core.config import Selection
@@ -35,24 +35,24 @@ def prune_candidates(
     desired: Collection[str],
     selection: Selection,
     roles: Mapping[str, str],
+    homes: Sequence[str] = ("",),
+    note: Callable[[str], None] = lambda text: None,
 ) -> list[list[Request]]:
     """What irsa made for this cluster and no file lists any more, in stages.
 
     `desired` are the ServiceAccounts of all entries, `roles` the ARNs of the roles that they have by now:
-    others that irsa made for one of these are left from before. Roles are looked for in all paths. Those that
-    irsa only took over (`irsa adopt`) were made by others: they bear no transaction's mark.
+    others that irsa made for one of these are left from before. Roles are looked for in all paths of this
+    connection's account; `homes` are the accounts that are pruned one after the other ('': the cluster's).
+    Those that irsa only took over (`irsa adopt`) were made by others: they bear no transaction's mark.
 
     Raises `IrsaError` when something that may be one of them can't be read: nobody is to take a pruning that
     has overlooked some for complete.
     """
-    with naming_caller(connection.aws.caller):
-        found = read_bindings(connection, BindingsScope(everywhere=True))
+    with naming_caller(connection.caller):
+        home = connection.cluster.home
+        found = read_bindings(connection, BindingsScope(everywhere=True), homes=(home,))
         accounts = connection.kube.service_accounts()
-    items = [
-        item
-        for item in found.items
-        if item.full_name not in NEVER_PRUNED and selection.admits(item.full_name)
-    ]
+    items = [item for item in found.items if _may_be_pruned(item, connection, selection, homes)]
     at_stake = [item for item in items if item.full_name not in desired]
     unread = [*found.notes, *_unread(at_stake, connection)]
     if unread:
@@ -62,7 +62,7 @@ def prune_candidates(
             details=unread,
             next_steps=["run the same command again, as a caller who may read these"],
         )
-    names = dict.fromkeys(_made(accounts), "")
+    names = dict.fromkeys(_made_here(accounts, desired, connection, homes, note), "")
     names |= {item.full_name: role.name for item, role in _own_roles(at_stake, connection)}
     chosen = [
         _request(target, name, names[name], Extent.BINDING)
@@ -116,22 +116,68 @@ def _may_be_own(item: ListedBinding, connection: Connection) -> bool:
     if item.account is None:
         return True
     arn, cluster = named_role(item.account), connection.cluster
-    if arn is None or arn.account != cluster.account:
+    if arn is None or arn.account != cluster.home:
         return False
     in_path = arn.resource.startswith(f"role{default_role_path(cluster.name)}")
     return in_path or TRANSACTION_TAG in item.account.annotations
 
 
-def _made(accounts: Iterable[Json]) -> Iterator[str]:
+def _may_be_pruned(
+    item: ListedBinding, connection: Connection, selection: Selection, homes: Sequence[str]
+) -> bool:
+    chosen = item.full_name not in NEVER_PRUNED and selection.admits(item.full_name)
+    return chosen and _is_pruned_here(item.role_arn, connection, homes)
+
+
+def _made_here(
+    accounts: Iterable[Json],
+    desired: Collection[str],
+    connection: Connection,
+    homes: Sequence[str],
+    note: Callable[[str], None],
+) -> Iterator[str]:
+    """The ServiceAccounts that irsa made and that are deleted with the roles of this account."""
+    for name, arn in sorted(_made(accounts).items()):
+        if _is_out_of_reach(arn, connection, homes) and name not in desired:
+            note(f"{name} is not pruned: no file keeps roles in account {_account_of(arn)}")
+        elif _is_pruned_here(arn, connection, homes):
+            yield name
+
+
+def _made(accounts: Iterable[Json]) -> dict[str, str]:
     """The ServiceAccounts that irsa made, with the role that it gave them, or none (any more).
 
     One that somebody else has given another role since is theirs.
     """
+    found = {}
     for body in accounts:
         account = current_account(body)
         bound = ROLE_ARN_ANNOTATION in account.annotations
         if is_made(account) and (not bound or wrote(account.annotations, ROLE_ARN_ANNOTATION)):
-            yield f"{body['metadata']['namespace']}/{body['metadata']['name']}"
+            name = f"{body['metadata']['namespace']}/{body['metadata']['name']}"
+            found[name] = account.annotations.get(ROLE_ARN_ANNOTATION, "")
+    return found
+
+
+def _is_pruned_here(arn: str, connection: Connection, homes: Sequence[str]) -> bool:
+    """Whether what has this role is deleted with the roles of this account.
+
+    What has a role that is nobody's here, or none, is deleted with those of the first one.
+    """
+    cluster = connection.cluster
+    account, accounts = _account_of(arn), [home or cluster.account for home in homes]
+    return account == cluster.home if account in accounts else cluster.home == accounts[0]
+
+
+def _is_out_of_reach(arn: str, connection: Connection, homes: Sequence[str]) -> bool:
+    """Whether a role is irsa's own in an account that is none of those which are pruned."""
+    cluster = connection.cluster
+    accounts = [home or cluster.account for home in homes]
+    return f":role{default_role_path(cluster.name)}" in arn and _account_of(arn) not in accounts
+
+
+def _account_of(arn: str) -> str:
+    return (arn.split(":") + [""] * 5)[4]
 
 
 def _own_roles(

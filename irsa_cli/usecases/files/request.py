@@ -21,6 +21,7 @@ class Request:
     atomic: bool = False
     override: bool = False
     update_trust: bool = False
+    update_target_trust: bool = False
     force: bool = False
     allow_wide_trust: bool = False
     verify: bool = False

@@ -37,7 +37,7 @@ from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.advice import in_terms_of_files
 from irsa_cli.usecases.files.delete_files import Deletions
-from irsa_cli.usecases.files.entries import Entries
+from irsa_cli.usecases.files.entries import Entries, by_role, by_target
 from irsa_cli.usecases.files.groundwork import Ground, Laid
 from irsa_cli.usecases.files.prune import is_prune_candidate, prune_candidates
 from irsa_cli.usecases.files.request import Request
@@ -89,7 +89,8 @@ class Site:
         cluster = connection.cluster
         found: dict[str, list[Path]] = {}
         for path, story in stories(settings.state_dir):
-            if not story.finished and story.context.get("cluster") == cluster.arn:
+            about = (story.context.get("cluster"), story.role_account)
+            if not story.finished and about == (cluster.arn, place.target.role_account):
                 found.setdefault(str(story.context.get("serviceAccount")), []).append(path)
         name = place_name(cluster, among=among)
         return cls(place, request, settings, connection, found, name=name)
@@ -100,7 +101,7 @@ class Site:
             work()
         except IrsaError as error:
             result = result_of(_raising(error))
-            result.error = with_caller(result.error, self.connection.aws.caller)
+            result.error = with_caller(result.error, self.connection.caller)
             item = self.ended(CLUSTER, result)
             done.items.append(item)
             tell(item)
@@ -110,7 +111,7 @@ class Site:
 
         What the groundwork changes is locked until all have ended.
         """
-        with self.holding() as site, naming_caller(self.connection.aws.caller):
+        with self.holding() as site, naming_caller(self.connection.caller):
             with_its_locks(lambda: site._one_by_one(done, pace, tell), site.settings.hold)
 
     @contextmanager
@@ -180,7 +181,7 @@ class Site:
 
         making = [item for item in desired_states if item[1].role is not None]
         using = [item for item in desired_states if item[1].role is None]
-        for works in ([[item] for item in making], _by_role(using)):
+        for works in (by_target(making), by_role(using)):
             self._run(works, snapshot, pace, noted)
 
     def _confirm(self, stages: Sequence[Sequence[delete_sa.Request]]) -> None:
@@ -207,14 +208,24 @@ class Site:
         if not self.request.prune:
             return []
         found = prune_candidates(
-            self.connection, self.place.target, self.place.names, self.request.selection, roles
+            self.connection,
+            self.place.target,
+            self.place.names,
+            self.request.selection,
+            roles,
+            self.place.homes,
+            self._note_once,
         )
-        if any(found):
+        if any(found) and tell:
             names = ", ".join(sorted(item.title for stage in found for item in stage))
-            if tell and names not in self.told:
-                self.settings.note(f"No file lists these any more, and irsa created them: {names}")
-            self.told.add(names)
+            self._note_once(f"No file lists these any more, and irsa created them: {names}")
         return found
+
+    def _note_once(self, text: str) -> None:
+        """Say it once: with its locks it is looked at again."""
+        if text not in self.told:
+            self.settings.note(text)
+        self.told.add(text)
 
     def _run(
         self,
@@ -290,7 +301,7 @@ class Site:
 
     def _item(self, binding: Binding, work: Callable[[], Result]) -> Item:
         result = result_of(work)
-        result.error = with_caller(result.error, self.connection.aws.caller)
+        result.error = with_caller(result.error, self.connection.caller)
         return self.ended(str(binding), result, binding.where)
 
     def ended(self, name: str, result: Result, where: str = "") -> Item:
@@ -387,11 +398,3 @@ def _raising(error: IrsaError) -> Callable[[], Result]:
         raise error
 
     return work
-
-
-def _by_role(items: Iterable[tuple[Binding, DesiredState]]) -> list[list[tuple[Binding, DesiredState]]]:
-    """Those that use the same role one after the other: IAM has no conditional write for trust policies."""
-    found: dict[str, list[tuple[Binding, DesiredState]]] = {}
-    for item in items:
-        found.setdefault(item[1].role_arn, []).append(item)
-    return list(found.values())

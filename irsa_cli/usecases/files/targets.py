@@ -9,24 +9,35 @@ from typing import TypeVar
 from irsa_cli.core.config import Binding, Config, Selection
 from irsa_cli.core.results.applied import CLUSTER, AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
 from irsa_cli.usecases.command.connect import Target, Unexpected
 
 T = TypeVar("T")
 
+OF_PLACES = ("role_account", "role_assume_role", "role_profile", "target_assume_role", "target_profile")
+"""What entries say, and a target has: by which accounts, and how they are reached."""
+
 
 @dataclass(frozen=True)
 class Place:
-    """One cluster, and what the files ask for there.
+    """One cluster with one account for its roles, and what the files ask for there.
 
-    `bindings` are those that were selected, `names` (`namespace/name`) those of all entries.
+    `bindings` are those that were selected, `names` (`namespace/name`) those of all entries of the cluster.
     """
 
     target: Target
     bindings: tuple[Binding, ...]
     names: frozenset[str]
     with_oidc: bool
+    homes: tuple[str, ...] = ("",)
+    """The accounts of roles of all places of the cluster; '' stands for the cluster's own."""
+
+    @property
+    def home(self) -> str:
+        """The account of its roles; '' for the cluster's own."""
+        return self.target.role_account or ""
 
     @property
     def arns(self) -> list[str]:
@@ -34,7 +45,7 @@ class Place:
         return [
             arn
             for item in self.bindings
-            for arn in (*item.policies, item.permissions_boundary, item.attach_role_arn)
+            for arn in (*item.policies, item.permissions_boundary, item.attach_role_arn, item.target_role)
             if arn
         ]
 
@@ -42,21 +53,38 @@ class Place:
 def places(configs: Sequence[Config], target: Target, selection: Selection) -> list[Place]:
     """The clusters that the files are about; raises `InvalidInput` where one isn't known.
 
-    `target.cluster` is '' where the files name it.
+    `target.cluster` is '' where the files name it. Entries whose roles are in different accounts, or that
+    reach them differently, are in different places of one cluster.
     """
     everything = [item for config in configs for item in config.bindings]
     chosen = {id(item) for item in selection.of(everything)}
-    found: dict[tuple[str, str | None], list[Config]] = {}
+    clusters: dict[tuple[str, str | None], frozenset[str]] = {}
+    found: dict[Target, list[Binding]] = {}
+    with_oidc = set()
     for config in configs:
-        found.setdefault(_where(target, config), []).append(config)
+        name, region = where = _where(target, config)
+        clusters[where] = clusters.get(where, frozenset()) | {str(item) for item in config.bindings}
+        cluster = replace(target, cluster=name, region=region)
+        homes = {_home(cluster, item, item.where): item for item in config.bindings}
+        document = Binding(
+            "", "", **{key: config.accounts[key] for key in OF_PLACES if key in config.accounts}
+        )
+        if not homes or document != Binding("", ""):
+            homes.setdefault(_home(cluster, document, config.where), document)
+        for home in homes:
+            found.setdefault(home, [])
+            with_oidc.update([home] if config.with_oidc else [])
+        for item in config.bindings:
+            found[_home(cluster, item, item.where)].append(item)
     return [
         Place(
-            replace(target, cluster=name, region=region),
-            tuple(item for config in parts for item in config.bindings if id(item) in chosen),
-            frozenset(str(item) for config in parts for item in config.bindings),
-            any(config.with_oidc for config in parts),
+            there,
+            tuple(item for item in items if id(item) in chosen),
+            clusters[there.cluster, there.region],
+            there in with_oidc,
+            tuple(dict.fromkeys(other.role_account or "" for other in found if _is_same(other, there))),
         )
-        for (name, region), parts in found.items()
+        for there, items in found.items()
     ]
 
 
@@ -84,6 +112,47 @@ def connected(
     return found
 
 
+def _is_same(one: Target, other: Target) -> bool:
+    return (one.cluster, one.region) == (other.cluster, other.region)
+
+
+def _home(target: Target, said: Binding, where: str) -> Target:
+    """The target of an entry (or of a document's defaults); the command line fills in what it doesn't say."""
+    account = _account(said.role_account, said.role_assume_role, "roleAssumeRole", where)
+    chain = _account("", said.target_assume_role, "targetAssumeRole", where)
+    if chain and said.target_role and role_arn(said.target_role).account != chain:
+        raise InvalidInput(
+            f"{where}: targetAssumeRole names a role of account {chain}",
+            reason=f"targetRole is in account {role_arn(said.target_role).account}",
+        )
+    if said.role_profile and not (account or target.role_account):
+        raise InvalidInput(f"{where}: roleProfile needs roleAccount", reason="it has to be of that account")
+    if account and account != target.role_account:
+        target = replace(target, role_account=account, role_assume_role=None, role_profile=None)
+    if said.target_assume_role or said.target_profile:
+        target = replace(
+            target,
+            target_account=chain or (role_arn(said.target_role).account if said.target_role else None),
+            target_assume_role=said.target_assume_role or None,
+            target_profile=said.target_profile or None,
+        )
+    if said.role_assume_role or said.role_profile:
+        target = replace(
+            target, role_assume_role=said.role_assume_role or None, role_profile=said.role_profile or None
+        )
+    return target
+
+
+def _account(named: str, role: str, field: str, where: str) -> str:
+    """The account that an entry names, or the role does by which it is reached."""
+    of_role = role_arn(role).account if role else ""
+    if named and of_role not in ("", named):
+        raise InvalidInput(
+            f"{where}: {field} names a role of account {of_role}", reason=f"roleAccount says {named}"
+        )
+    return named or of_role
+
+
 def _where(target: Target, config: Config) -> tuple[str, str | None]:
     """The cluster and region of a document; the command line fills in what it doesn't name."""
     for flag, given, named in (
@@ -99,5 +168,6 @@ def _where(target: Target, config: Config) -> tuple[str, str | None]:
 
 
 def place_name(cluster: Cluster, *, among: int) -> str:
-    """What tells this cluster from the others of a run; '' where there are none."""
-    return f"{cluster.name} ({cluster.region}, {cluster.account})" if among > 1 else ""
+    """What tells this cluster, with the account of its roles, from the others of a run; '' without others."""
+    roles = f", roles in {cluster.home}" if cluster.home != cluster.account else ""
+    return f"{cluster.name} ({cluster.region}, {cluster.account}{roles})" if among > 1 else ""

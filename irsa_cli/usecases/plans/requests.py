@@ -34,7 +34,13 @@ _OF_WHO_ASKS = (
     "assume_role",
     "kubeconfig",
     "context",
+    "role_assume_role",
+    "role_profile",
+    "target_assume_role",
+    "target_profile",
     "tell_region",
+    "yields",
+    "meant",
     "expect_account",
     "expect_clusters",
 )

@@ -10,10 +10,11 @@ each AWS account, and the roles as `irsa_cli.aws.details` reads them. None is ma
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 
 from irsa_cli.aws import details, listing
 from irsa_cli.aws.listing import ListedRole
@@ -35,6 +36,7 @@ from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import dump
 from irsa_cli.core.recovery.leftovers import names_provider
+from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import Refused, ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
@@ -65,20 +67,29 @@ class BindingsScope:
 
 
 def read_bindings(
-    connection: Connection, scope: BindingsScope = BindingsScope(), readers: Iterable[str] = ()
+    connection: Connection,
+    scope: BindingsScope = BindingsScope(),
+    readers: Iterable[str] = (),
+    *,
+    homes: Iterable[str] = (),
 ) -> Bindings:
     """All bindings in the scope; `readers` are roles by which the IAM of other accounts is read.
 
+    `homes` are the accounts in which irsa's own roles are looked for: those of the connection, by default.
     Raises `ServiceError` when the ServiceAccounts can't be read. For irsa's own roles that can't be listed
     there is a note instead.
     """
-    with Reads(connection, readers) as reads, ThreadPoolExecutor(2) as pool:
-        reads.provider(connection.cluster.account)
-        own = pool.submit(read, lambda: _own_roles(connection, scope))
+    with Reads(connection, readers) as reads, ThreadPoolExecutor(3) as pool:
+        reads.provider(connection.cluster.home)
+        where = dict.fromkeys(homes or (connection.cluster.home, connection.cluster.account))
+        own = {
+            account: pool.submit(read, partial(_own_roles, connection, scope, account)) for account in where
+        }
         one = (scope.namespace, scope.name) if scope.namespace and scope.name else ("", "")
         others = pool.submit(associations, connection, *one)
         accounts = read_accounts(connection, scope)
-        return _bindings(connection, scope, reads, accounts, own.result(), others.result())
+        found = {account: roles.result() for account, roles in own.items()}
+        return _bindings(connection, scope, reads, accounts, found, others.result())
 
 
 def read_accounts(connection: Connection, scope: BindingsScope) -> list[ServiceAccount]:
@@ -120,14 +131,14 @@ def naming_roles(error: Refused, connection: Connection, namespace: str, name: s
     return error
 
 
-def _own_roles(connection: Connection, scope: BindingsScope) -> list[ListedRole]:
-    """The roles that irsa may have made for ServiceAccounts in the scope: their tags are not in the list."""
+def _own_roles(connection: Connection, scope: BindingsScope, account: str) -> list[ListedRole]:
+    """The roles of an account that irsa may have made for the scope's: their tags are not in the list."""
     if scope.selector:
         return []
-    cluster = connection.cluster
+    cluster, session = connection.cluster, connection.session_of(account) or connection.home
     path = default_role_path(cluster.name)
-    roles = listing.list_roles(connection.iam, "/" if scope.everywhere else path).roles
-    provider = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    roles = listing.list_roles(session.client("iam"), "/" if scope.everywhere else path).roles
+    provider = provider_arn(cluster.partition, account, cluster.issuer)
     part = _part_of_subject(scope)
     return [
         role
@@ -150,13 +161,13 @@ def _bindings(
     scope: BindingsScope,
     reads: Reads,
     accounts: list[ServiceAccount],
-    own: list[ListedRole] | Unreadable,
+    own: dict[str, list[ListedRole] | Unreadable],
     others: Associations | Unreadable,
 ) -> Bindings:
     cluster = connection.cluster
     bound = [account for account in accounts if annotation_of(account) is not None]
-    listed = [] if isinstance(own, Unreadable) else own
-    wanted: dict[str, set[str]] = {cluster.account: {role.name for role in listed}}
+    listed = {account: [] if isinstance(roles, Unreadable) else roles for account, roles in own.items()}
+    wanted = {account: {role.name for role in found} for account, found in listed.items()}
     for arn in filter(None, map(named_role, bound)):
         wanted.setdefault(arn.account, set()).add(arn.name)
     roles, providers = _by_account(reads, wanted)
@@ -172,7 +183,12 @@ def _bindings(
 
     used = {annotation_of(account) for account in bound}
     by_name = {f"{account.namespace}/{account.name}": account for account in accounts}
-    alone = [roles[cluster.account][role.name] for role in listed if role.arn not in used]
+    alone = [
+        roles[account][role.name]
+        for account, found in listed.items()
+        for role in found
+        if role.arn not in used
+    ]
     orphans = [
         unbound(cluster, role, by_name)
         for role in alone
@@ -183,7 +199,7 @@ def _bindings(
         notes = [f"EKS Pod Identity associations were not checked: {others.why}"]
     else:
         notes = []
-    notes += [*_unlisted(own), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]
+    notes += [*_unlisted(own, cluster), *(_hidden(item) for item in alone if isinstance(item, Unreadable))]
     return Bindings(cluster, in_order([*map(judged, bound), *in_scope]), tuple(dict.fromkeys(notes)))
 
 
@@ -206,10 +222,11 @@ def _by_account(
     return found, {account: provider(account) for account in wanted}
 
 
-def _unlisted(own: object) -> list[str]:
-    if not isinstance(own, Unreadable):
-        return []
-    return [f"managed roles without a ServiceAccount were not looked for: {own.why}"]
+def _unlisted(own: Mapping[str, object], cluster: Cluster) -> Iterator[str]:
+    for account, roles in own.items():
+        if isinstance(roles, Unreadable):
+            where = f" in account {account}" if cluster.home != cluster.account else ""
+            yield f"managed roles without a ServiceAccount were not looked for{where}: {roles.why}"
 
 
 def _hidden(role: Unreadable) -> str:

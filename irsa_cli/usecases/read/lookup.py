@@ -21,6 +21,7 @@ from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import InvalidInput, ServiceError
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read import chains
 
 PARALLEL = 8
 _SERVERS_OWN = (
@@ -50,7 +51,8 @@ def find(
     they, nor the annotation, nor the name that irsa gives tell of a role, all roles of the account are looked
     through. Raises `ServiceError` where the caller may not read. Without `kube` the cluster is not asked.
     """
-    return _Finder(connection, namespace, name, tuple(candidates)).find(kube=kube)
+    found = _Finder(connection, namespace, name, tuple(candidates)).find(kube=kube)
+    return chains.with_chain(connection, found)
 
 
 def current_account(body: Json) -> CurrentServiceAccount:

@@ -24,6 +24,7 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.errors import Conflict, InvalidInput, IrsaError, Refused, ServiceError
 from irsa_cli.usecases.command.connect import Connection
 from irsa_cli.usecases.command.namespaces import similar_namespaces
+from irsa_cli.usecases.read import chains
 from irsa_cli.usecases.read.lookup import current_account
 
 
@@ -32,7 +33,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
 
     Raises `ServiceError` where the caller may not read, and `IrsaError` for policies that don't exist.
     """
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(14) as pool:
         provider = pool.submit(_provider, connection, desired)
         role = pool.submit(read_role, connection, desired)
         boundary = desired.role.permissions_boundary if desired.role else ""
@@ -40,6 +41,8 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         if not desired.role_only:
             account = pool.submit(_service_account, connection, desired)
             rehearsal = pool.submit(_rehearse, connection, desired)
+        target = pool.submit(chains.target_of, connection, desired)
+        config_maps = pool.submit(chains.config_maps_of, connection, desired)
     found_role, unreadable = role.result()
     versions = policies.result()
     found_account = _evidence(connection, desired, found_role) if desired.role_only else account.result()
@@ -55,6 +58,8 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         similar_namespaces=() if has_namespace else similar_namespaces(connection, desired.namespace),
         trust_quota=_trust_quota(connection, desired, found_role),
         policies=versions,
+        target=target.result(),
+        config_maps=chains.with_former(connection, desired, found_account, config_maps.result()),
     )
 
 
@@ -70,7 +75,7 @@ def _bound_role(
         return None
     try:
         found = arn.role_arn(named)
-        if found.account != connection.cluster.account:
+        if found.account != connection.cluster.home:
             return None
         role = reading.current_role(connection.iam, found.name)
     except (InvalidInput, ServiceError):
@@ -102,7 +107,7 @@ def _trust_quota(connection: Connection, desired: DesiredState, role: CurrentRol
 
 
 def _provider(connection: Connection, desired: DesiredState) -> ProviderState | None:
-    if desired.role_account != connection.cluster.account:
+    if desired.role_account != connection.cluster.home:
         return None  # It lives in an account that this caller doesn't read.
     return reading.provider(connection.iam, desired.identity.provider_arn)
 
@@ -111,7 +116,7 @@ def read_role(connection: Connection, desired: DesiredState) -> tuple[CurrentRol
     """The role, and why it can't be read where it can't."""
     if desired.role is not None:
         return reading.current_role(connection.iam, desired.role_name), ""
-    if desired.role_account != connection.cluster.account:
+    if desired.role_account != connection.cluster.home:
         return None, f"it lives in account {desired.role_account}"
     try:
         found = reading.current_role(connection.iam, desired.role_name, policies=False)

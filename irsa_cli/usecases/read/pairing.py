@@ -62,16 +62,16 @@ def read_named(connection: Connection, namespace: str, name: str, role: str) -> 
     if found is None:
         raise Refused(
             f"role {role} does not exist",
-            reason=f"account {cluster.account} has no role of that name",
+            reason=f"account {cluster.home} has no role of that name",
             next_steps=("check the name, and whether these are the credentials of the role's account",),
         )
-    arn = iam_arn(cluster.partition, cluster.account, f"role{found.state.path}{role}")
+    arn = iam_arn(cluster.partition, cluster.home, f"role{found.state.path}{role}")
     return Pairing(cluster, namespace, name, account, found, named_role=arn)
 
 
 def with_role(connection: Connection, pair: Pairing) -> Pairing:
     """With the role and what is on it; a role of another account is not looked at."""
-    if role_arn(pair.role_arn).account != connection.cluster.account:
+    if role_arn(pair.role_arn).account != connection.cluster.home:
         return pair
     return replace(pair, role=reading.whole_role(connection.iam, pair.role_name))
 
@@ -79,7 +79,7 @@ def with_role(connection: Connection, pair: Pairing) -> Pairing:
 def read_provider(connection: Connection) -> ProviderState | None:
     """The cluster's OIDC provider."""
     cluster = connection.cluster
-    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     return reading.provider(connection.iam, arn)
 
 

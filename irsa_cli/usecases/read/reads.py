@@ -59,7 +59,7 @@ class Reads:
     def begin(self) -> None:
         """Begin with what needs nothing but the cluster."""
         self.public_keys()
-        self.provider(self._connection.cluster.account)
+        self.provider(self._connection.cluster.home)
         # Made before several threads ask for it, as nothing guards its making.
         _ = self._connection.kube
         self.cluster_keys()
@@ -119,12 +119,13 @@ class Reads:
 
     def iam(self, account: str) -> IAMClient:
         """IAM of an account; raises `IrsaError` for one that the caller has no way into."""
-        if account == self._connection.cluster.account:
-            return self._connection.iam
+        session = self._connection.session_of(account)
+        if session is not None:
+            return session.client("iam")
         if account not in self._readers:
             raise IrsaError(
                 f"account {account} is not read",
-                reason="--iam-assume-role names a role there by which it can be",
+                reason="--iam-assume-role names a role there by which it can be, as --role-account does",
                 code="OtherAccount",
             )
         client: IAMClient = self._once(("iam", account), lambda: self._foreign_iam(account)).result()

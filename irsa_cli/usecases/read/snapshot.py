@@ -30,6 +30,7 @@ from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE, provider_arn
 from irsa_cli.core.values.names import default_role_name, default_role_path
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read import chains
 from irsa_cli.usecases.read.lookup import current_account
 from irsa_cli.usecases.read.observe import is_account_needed, no_such_policy, read_role
 
@@ -67,7 +68,7 @@ class Snapshot:
         cluster, iam = connection.cluster, connection.iam
         self._path = default_role_path(cluster.name)
         self._roles = self._pool.submit(listing.list_roles, iam, self._path)
-        self._provider_arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+        self._provider_arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
         self._provider = self._pool.submit(reading.provider, iam, self._provider_arn)
         self._accounts = self._pool.submit(connection.kube.service_accounts)
         self._namespaces = self._pool.submit(connection.kube.namespaces)
@@ -124,7 +125,7 @@ class Snapshot:
         return self._groundwork
 
     def _is_home(self, desired: DesiredState) -> bool:
-        return desired.role_account == self._connection.cluster.account
+        return desired.role_account == self._connection.cluster.home
 
     def observe(self, desired: DesiredState) -> CurrentState:
         """What is there for one desired state, its groundwork laid.
@@ -150,15 +151,17 @@ class Snapshot:
     ) -> CurrentState:
         role, unreadable = found
         versions = self._check_policies(desired)
+        there = account(desired.namespace, desired.name) if is_account_needed(desired, role) else None
+        config_maps = chains.config_maps_of(self._connection, desired)
         current = CurrentState(
             provider=self._groundwork.provider if self._is_home(desired) else None,
             role=role,
             role_unreadable=unreadable,
-            service_account=account(desired.namespace, desired.name)
-            if is_account_needed(desired, role)
-            else None,
+            service_account=there,
             namespace_exists=True,
             policies=versions,
+            target=chains.target_of(self._connection, desired),
+            config_maps=chains.with_former(self._connection, desired, there, config_maps),
         )
         return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
 

@@ -47,6 +47,12 @@ def check_way(story: Story, told: Target, given: Target, *more: str) -> None:
 
     `told` is the way as the journal tells it, `given` the one that the user's options make of it.
     """
+    if given.role_account != told.role_account:
+        raise Refused(
+            f"transaction {story.transaction} kept its roles in {_account(told)}",
+            reason=f"--role-account says {_account(given)}",
+            next_steps=(recover_command(story.transaction, story.to_paste, *more),),
+        )
     missing = [flag for key, flag in GIVEN.items() if getattr(told, key) and not getattr(given, key)]
     if told.profile == os.environ.get("AWS_PROFILE"):
         missing = [flag for flag in missing if flag != "--profile"]
@@ -57,6 +63,10 @@ def check_way(story: Story, told: Target, given: Target, *more: str) -> None:
             details=() if story.sealed else (NOT_WRITTEN_HERE.format(story.transaction),),
             next_steps=(recover_command(story.transaction, story.to_paste, *more),),
         )
+
+
+def _account(target: Target) -> str:
+    return f"account {target.role_account}" if target.role_account else "the cluster's account"
 
 
 def check_cluster(story: Story, connection: Connection) -> None:
@@ -152,7 +162,7 @@ def _is_complete(name: str, state: RoleState, connection: Connection) -> bool:
     if lifecycle.commit_of(state.tags) == CommitState(DONE):
         return True
     cluster = connection.cluster
-    arn = f"arn:{cluster.partition}:iam::{cluster.account}:role{state.path}{name}"
+    arn = f"arn:{cluster.partition}:iam::{cluster.home}:role{state.path}{name}"
     namespace, slash, account = state.tags.get(SERVICE_ACCOUNT_TAG, "").partition("/")
     present = connection.kube.service_account(namespace, account) if slash else None
     annotations = (present or {}).get("metadata", {}).get("annotations") or {}

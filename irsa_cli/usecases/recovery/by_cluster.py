@@ -127,7 +127,7 @@ class _Scene:
     def read(cls, request: Request, settings: Settings, log: WireLog) -> _Scene:
         connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
         connection.announce(settings.note)
-        with naming_caller(connection.aws.caller):
+        with naming_caller(connection.caller):
             seen = look(connection)
         journals = {story.transaction: (path, story) for path, story in stories(settings.state_dir)}
         # Of one that a later run superseded, what that one doesn't use is left, and nobody else's.
@@ -173,11 +173,11 @@ class _Scene:
         """Take the changes back, with the locks of all that they are about."""
         connection, changes = self.connection, (piece.change for piece in leftovers.pieces)
         wanted = recovery_locks(changes, connection.cluster)
-        found = handlers(connection.iam, connection.kube)
+        found = handlers(connection.iam, connection.kube, connection.iam_of_target)
         with locked(connection, self.settings, Command.RECOVER, wanted, pause=stop.pause) as settings:
             path = self._journal(leftovers)
             story = read(path)
-            with naming_caller(connection.aws.caller):
+            with naming_caller(connection.caller):
                 kept = roll_back(
                     path,
                     story,
@@ -207,8 +207,9 @@ class _Scene:
         return record_found(folder, name, plan, identities, context.to_journal())
 
     def _is_ours(self, story: Story) -> bool:
-        """Whether a journal is this user's own word, and about this cluster."""
-        return story.sealed and story.context.get("cluster") == self.connection.cluster.arn
+        """Whether a journal is this user's own word, about this cluster, with its roles in this account."""
+        told = (story.context.get("cluster"), story.role_account)
+        return story.sealed and told == (self.connection.cluster.arn, self.request.target.role_account)
 
     def _settle(self, transaction: str) -> None:
         """Earlier recoveries of the same remains that did not get to their end have nothing left to do."""

@@ -18,7 +18,7 @@ from irsa_cli.core.marks.locks.needed import recovery_locks
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState
 from irsa_cli.core.plan.traits import Service
-from irsa_cli.core.recovery.authority import recover_command, way_of
+from irsa_cli.core.recovery.authority import GIVEN, recover_command, way_of
 from irsa_cli.core.recovery.report import Recoveries, Skipped
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
@@ -218,7 +218,7 @@ class _Work:
         begun = [record.change for record in story.records if record.needs_undo]
         check_cluster(story, connection)
         check_lock(story, named=named, forward=forward)
-        with naming_caller(connection.aws.caller):
+        with naming_caller(connection.caller):
             todo = forward_changes(story) if forward else begun
             given_back = check_marks(story, path, todo, connection, forward=forward, named=named)
         check_word(story, begun, named=named, forward=forward)
@@ -228,9 +228,8 @@ class _Work:
         # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
         kube = any(record.change.kind.traits.service is Service.KUBERNETES for record in story.records)
         told = target_of(story)
-        target = self.request.override(
-            replace(told, profile=None, assume_role=None, kubeconfig=None, context=None)
-        )
+        unsaid: dict[str, Any] = dict.fromkeys(GIVEN)
+        target = self.request.override(replace(told, **unsaid))
         check_way(story, told, target, *(["--forward"] if self.request.forward else []))
         if (target, kube) not in self.connections:
             self.connections[target, kube] = connect(target, kube=kube, log=self.log, check=lambda aws: None)
@@ -245,8 +244,8 @@ class _Work:
             note_given_back(path, given_back)
         story = read(path)
         kube = (connection.target, True) in self.connections
-        found = handlers(connection.iam, connection.kube if kube else None)
-        with naming_caller(connection.aws.caller):
+        found = handlers(connection.iam, connection.kube if kube else None, connection.iam_of_target)
+        with naming_caller(connection.caller):
             ended = DeletionEnd.OPEN
             if not self.request.forward:
                 ended = look_at_deletion(path, story, found, self.settings.listen)
@@ -260,7 +259,7 @@ class _Work:
                 result.notes += (
                     [f"{_gone(story)}: the deletion is continued"] if ended is DeletionEnd.HALF else []
                 )
-                result.error = with_caller(result.error, connection.aws.caller)
+                result.error = with_caller(result.error, connection.caller)
             else:
                 leftovers = roll_back(
                     path,

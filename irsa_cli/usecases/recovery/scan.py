@@ -37,7 +37,7 @@ def look(connection: Connection) -> SeenLeftovers:
     Raises `ServiceError` where the caller may not list roles, ServiceAccounts or namespaces.
     """
     cluster, iam, kube = connection.cluster, connection.iam, connection.kube
-    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     with ThreadPoolExecutor(4) as pool:
         listed = pool.submit(listing.list_roles, iam)
         found_provider = pool.submit(reading.aged_provider, iam, arn)

@@ -16,7 +16,7 @@ from irsa_cli.aws.diagnosis import managed_policy
 from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.core.doctor.facts import Association
 from irsa_cli.core.inventory.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
-from irsa_cli.core.inventory.describe_document import Description, Policy
+from irsa_cli.core.inventory.describe_document import DescribedTarget, Description, Policy
 from irsa_cli.core.inventory.rbac.objects import RbacObjects
 from irsa_cli.core.inventory.rbac.principals import ClusterAccess
 from irsa_cli.core.inventory.rbac.report import InKubernetes, becoming_of, in_kubernetes
@@ -24,8 +24,12 @@ from irsa_cli.core.inventory.restarts import PodIdentity, pods_of
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
+from irsa_cli.core.pod.injection import Injection
 from irsa_cli.core.policies.policy import Document
-from irsa_cli.core.values.arn import Arn
+from irsa_cli.core.trust.chaining.aws_config import aws_config
+from irsa_cli.core.trust.chaining.chain import Chain
+from irsa_cli.core.values.arn import Arn, is_role
 from irsa_cli.core.values.errors import Refused
 from irsa_cli.usecases.command.caller import naming_caller
 from irsa_cli.usecases.command.connect import Connection, Target, WireLog, connect
@@ -36,6 +40,7 @@ from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.rbac import read_access, read_rbac
 from irsa_cli.usecases.read.readable import read
 from irsa_cli.usecases.read.reads import Reads
+from irsa_cli.usecases.verification.chain import Link
 
 WORKERS = 8
 Names = Iterable[str] | Unreadable
@@ -64,7 +69,7 @@ def describe(request: Request, log: WireLog) -> Description | None:
     """
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
     with (
-        naming_caller(connection.aws.caller),
+        naming_caller(connection.caller),
         Reads(connection, request.readers) as reads,
         ThreadPoolExecutor(WORKERS) as pool,
     ):
@@ -80,7 +85,7 @@ class _Describing:
 
     def describe(self) -> Description | None:
         namespace, kube = self.request.namespace, self.connection.kube
-        self.reads.provider(self.connection.cluster.account)
+        self.reads.provider(self.connection.cluster.home)
         pods = self.pool.submit(read, lambda: tuple(map(parsing.pod, kube.pods(namespace))))
         rbac = self.pool.submit(read_rbac, kube)
         access = self.pool.submit(read_access, self.connection)
@@ -95,7 +100,23 @@ class _Describing:
             pods=_identities(account, pods.result()),
             association=others.result(),
             kubernetes=self._in_kubernetes(rbac.result(), access.result(), pods.result()),
+            target=self._target(account),
             reach=reach_of(self.request.target),
+        )
+
+    def _target(self, account: ServiceAccount) -> DescribedTarget | None:
+        """The role that its own one goes on to, as irsa has noted it."""
+        said = Injection.read(account.annotations)
+        if not (is_role(said.role_arn) and is_role(said.target_role_arn)):
+            return None
+        chain = Chain(said.role_arn, said.target_role_arn, said.target_external_id)
+        found = Link.read(self.connection, chain).checks()
+        return DescribedTarget(
+            chain.target_arn,
+            chain.external_id,
+            aws_config(chain, self.connection.cluster.region),
+            account.annotations.get(CONFIG_MAP_ANNOTATION, ""),
+            tuple((check.what, check.status.value, check.text) for check in found),
         )
 
     def _in_kubernetes(

@@ -31,7 +31,7 @@ def get_bindings(request: Request, log: WireLog) -> Bindings:
     Raises `IrsaError` when nothing can be read.
     """
     connection = connect(request.target, kube=True, log=log, check=lambda aws: None)
-    with naming_caller(connection.aws.caller):
+    with naming_caller(connection.caller):
         found = read_bindings(connection, request.scope, request.readers)
         if request.scope.name and not found.items and not request.ignore_not_found:
             _refuse(connection, request.scope)

@@ -147,7 +147,7 @@ def provider(
     if state is None:
         text = f"account {account} has no OIDC provider for {cluster.issuer}"
         command = reach.for_irsa("associate-oidc")
-        if account != cluster.account:
+        if account != cluster.home:
             command = (
                 f"aws iam create-open-id-connect-provider --url {shlex.quote(cluster.issuer)}"
                 f" --client-id-list {shlex.quote(audience)}"
@@ -171,7 +171,7 @@ def provider(
 
 def _accept(cluster: Cluster, account: str, audience: str, reach: Reach) -> str:
     """The command by which the provider of an account accepts an audience, too."""
-    if account == cluster.account:
+    if account == cluster.home:
         return reach.for_irsa("associate-oidc", f"--audience {shlex.quote(audience)}")
     arn = shlex.quote(provider_arn(cluster.partition, account, cluster.issuer))
     return (

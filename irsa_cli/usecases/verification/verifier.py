@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
@@ -22,6 +23,7 @@ from irsa_cli.core.verification.report import Permission, Verification, Verifica
 from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import steps
+from irsa_cli.usecases.verification.chain import Link, assume_target
 
 if TYPE_CHECKING:
     from irsa_cli.aws.permissions.calls import ReadCall
@@ -105,7 +107,7 @@ class Verifier:
         self._begin_association(namespace, name)
         answer = attempt(lambda: self._token(namespace, name, audience))
         exchanged = attempt(lambda: self._exchange(arn, answer))
-        after, permissions = self._after(arn, exchanged)
+        after, permissions = self._after(arn, exchanged, self._target(arn, injection))
         pod = self.wanted.pod[0] if self.wanted.pod else ""
         identity = steps.identity_of(
             cluster, arn, subject, audience, answer, regional_sts=injection.regional_sts
@@ -143,6 +145,13 @@ class Verifier:
                 look=" ".join(filter(None, ("irsa doctor", name, "-n", namespace, self.options))),
             )
         )
+
+    def _target(self, arn: str, injection: Injection) -> Link | None:
+        """The link to the target that the ServiceAccount notes, None without one."""
+        if not injection.target_role_arn:
+            return None
+        chain = Chain(arn, injection.target_role_arn, injection.target_external_id)
+        return Link.read(self.connection, chain)
 
     def _begin(self, arn: str) -> None:
         """Start all reads that need only the role's ARN; they run while the token is asked for."""
@@ -184,13 +193,13 @@ class Verifier:
         return exchange_once(self.connection.aws, arn, answer.token)
 
     def _after(
-        self, arn: str, exchanged: Exchange | IrsaError
+        self, arn: str, exchanged: Exchange | IrsaError, target: Link | None
     ) -> tuple[list[VerificationStep], list[Permission]]:
         """What is done with the credentials: asking whose they are, becoming further roles, calling AWS."""
         simulations = self._simulations(arn)
         with ThreadPoolExecutor(WORKERS) as pool:
             whose = pool.submit(attempt, lambda: self._caller(exchanged))
-            links, credentials = self._chain(exchanged)
+            links, credentials = self._chain(exchanged, target)
             calls = [pool.submit(attempt, self._call(credentials, wanted)) for wanted in self.wanted.calls]
         from irsa_cli.aws.sts import SESSION_NAME
 
@@ -208,19 +217,27 @@ class Verifier:
         return identity(self.connection.aws.client_of("sts", _credentials(exchanged)))
 
     def _chain(
-        self, exchanged: Exchange | IrsaError
+        self, exchanged: Exchange | IrsaError, target: Link | None
     ) -> tuple[list[VerificationStep], RoleCredentials | IrsaError]:
         """Become the roles of the chain, each with the credentials of the one before."""
         from irsa_cli.aws.sts import assume
 
         found: list[VerificationStep] = []
         current = attempt(lambda: _credentials(exchanged))
+        if target is not None:
+            current = attempt(lambda held=current: self._become(held, target))  # type: ignore[misc]
+            found.append(target.step(current))
         for arn in self.wanted.chain:
             current = attempt(lambda arn=arn, held=current: assume(self._sts(held), arn))  # type: ignore[misc]
             found.append(
                 steps.chained(current if isinstance(current, IrsaError) else current.role_session, arn)
             )
         return found, current
+
+    def _become(self, credentials: RoleCredentials | IrsaError, target: Link) -> RoleCredentials:
+        if isinstance(credentials, IrsaError):
+            raise IrsaError("there are no credentials")
+        return assume_target(self.connection, credentials, target.chain)
 
     def _sts(self, credentials: RoleCredentials | IrsaError) -> Any:
         if isinstance(credentials, IrsaError):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.values import names
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.doing import Count
@@ -29,9 +30,11 @@ from irsa_cli.usecases.command.pasting import pasted_options, reach_of
 from irsa_cli.usecases.read.identity import NamedServiceAccount
 from irsa_cli.usecases.read.reads import WORKERS, Reads
 from irsa_cli.usecases.verification import steps
+from irsa_cli.usecases.verification.chain import Link, assume_target
 from irsa_cli.usecases.verification.verifier import Verifier, Wanted
 
 if TYPE_CHECKING:
+    from irsa_cli.aws.sts import Exchange
     from irsa_cli.kube.client import Json
 
 PROPAGATION_SECONDS = 90.0
@@ -68,7 +71,7 @@ def verify_accounts(request: Request, log: WireLog, note: Callable[[str], None])
     connection.announce(note)
     many = not request.name
     try:
-        with naming_caller(connection.aws.caller), Reads(connection, request.readers) as reads:
+        with naming_caller(connection.caller), Reads(connection, request.readers) as reads:
             reads.begin()
             options = looking_options(request)
             verifier = Verifier(connection, reads, request.wanted, options, many)
@@ -191,13 +194,34 @@ def verify(
             details=(*error.details, *_explained(connection, desired, error)),
             code=error.code,
         ) from error
+    target = {} if desired.chain is None else _prove_target(connection, desired.chain, accepted, again)
     return {
         "subject": accepted.subject,
         "audience": accepted.audience,
         "provider": accepted.provider,
         "roleSession": accepted.role_session,
         "endpoint": accepted.endpoint,
+        **target,
     }
+
+
+def _prove_target(
+    connection: Connection, chain: Chain, accepted: Exchange, again: Callable[[ServiceError], bool]
+) -> dict[str, Any]:
+    """Go on to the target with the role's credentials; raises `Unverified` with what keeps it out."""
+    try:
+        return {"targetSession": assume_target(connection, accepted.credentials, chain, again).role_session}
+    except ServiceError as error:
+        found = Link.read(connection, chain).checks()
+        raise Unverified(
+            f"{chain.role_arn} may not go on to {chain.target_arn}",
+            reason=f"{error.message}: {error.reason}",
+            details=(
+                *error.details,
+                *(f"{check.what}: {check.text}" for check in found if check.status is not StepStatus.OK),
+            ),
+            code=error.code,
+        ) from error
 
 
 def _explained(connection: Connection, desired: DesiredState, error: ServiceError) -> Iterator[str]:

@@ -63,7 +63,7 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
     asked = Question(connection, request.namespace, request.name)
 
     def one() -> Result:
-        with naming_caller(connection.aws.caller):
+        with naming_caller(connection.caller):
             pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
             found = adoption(pair, sharers(pair, accounts or []))
         result = _carry_out(connection, pair, found, settings, context)
@@ -85,7 +85,7 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
     """
     connection = _connect(request, settings, log)
     asked = Question(connection)
-    with naming_caller(connection.aws.caller):
+    with naming_caller(connection.caller):
         accounts = connection.kube.service_accounts()
         done = Adoptions(connection.cluster)
         pairs = _in_scope(connection, request, accounts, done)
@@ -143,7 +143,7 @@ def _why_not(pair: Pairing) -> str:
         account = role_arn(pair.role_arn).account
     except InvalidInput as error:
         return str(error)
-    return "" if account == pair.cluster.account else f"its role lives in account {account}"
+    return "" if account == pair.cluster.home else f"its role lives in account {account}"
 
 
 def _with_role(connection: Connection, pair: Pairing) -> tuple[Pairing, IrsaError | None]:

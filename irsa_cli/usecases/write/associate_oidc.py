@@ -40,11 +40,11 @@ def associate_oidc(request: Request, settings: Settings, log: WireLog) -> Result
     connection = connect(request.target, kube=False, log=log, check=lambda aws: None)
     cluster = connection.cluster
     connection.announce(settings.note)
-    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     context = RunContext.of(Command.ASSOCIATE_OIDC, connection, None)
     covers = partial(_covers, request)
     earlier = going_on(settings, context, covers)
-    with naming_caller(connection.aws.caller):
+    with naming_caller(connection.caller):
         present = reading.provider(connection.iam, arn)
     _check_present(request, present, arn)
     changes = provider_changes(

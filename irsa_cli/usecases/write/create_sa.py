@@ -33,7 +33,7 @@ class Request:
 def create_sa(request: Request, settings: Settings, log: WireLog) -> Result:
     """Make the ServiceAccount and its role as desired, in one transaction."""
     spec = request.boundaries.bound(request.spec)
-    wanted = (*spec.policies, spec.permissions_boundary, spec.attach_role_arn)
+    wanted = (*spec.policies, spec.permissions_boundary, spec.attach_role_arn, spec.target_role)
     connection = connect(
         request.target,
         kube=not spec.role_only,

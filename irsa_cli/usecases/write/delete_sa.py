@@ -161,7 +161,7 @@ class _Deleting:
         return found
 
     def _attempt(self, before: Result | None) -> Result:
-        with naming_caller(self.connection.aws.caller):
+        with naming_caller(self.connection.caller):
             bound = self._find()
             if is_nothing(bound):
                 self._check_ours(bound)
@@ -253,6 +253,8 @@ class _Deleting:
                 _check_role_only(bound)
             if self.request.keep_role:
                 _check_whole(bound, self.earlier)
+            elif self.request.extent is not Extent.FORMER_ROLE:
+                _check_home(bound)
             check(bound, found, users, living(bound, self.settings.state_dir))
         except Refused as error:
             if not self.request.force:
@@ -262,6 +264,20 @@ class _Deleting:
     def _carry_out(self, found: Deletion, bound: Bound) -> Result:
         context = _context(self.connection, self.request)
         return perform(found.plan, self.connection, self.settings, context, seen=[bound])
+
+
+def _check_home(bound: Bound) -> None:
+    """Raise `Refused` where the role is in an account that is not looked at: nobody would find it again."""
+    account = bound.made_elsewhere
+    if account and not bound.is_theirs:
+        raise Refused(
+            f"the role that irsa made for {bound.full_name} is in account {account}",
+            reason=f"it names {bound.annotation}, and roles are looked for in account {bound.cluster.home}",
+            next_steps=(
+                bound.cluster.in_account(account),
+                "or leave the role there: run this again with --keep-role",
+            ),
+        )
 
 
 def _check_role_only(bound: Bound) -> None:

@@ -40,10 +40,10 @@ def disassociate_oidc(request: Request, settings: Settings, log: WireLog) -> Res
     connection = connect(request.target, kube=False, log=log, check=lambda aws: None)
     cluster = connection.cluster
     connection.announce(settings.note)
-    arn = provider_arn(cluster.partition, cluster.account, cluster.issuer)
+    arn = provider_arn(cluster.partition, cluster.home, cluster.issuer)
     context = RunContext.of(Command.DISASSOCIATE_OIDC, connection, None)
     earlier = going_on(settings, context, everything)
-    with naming_caller(connection.aws.caller):
+    with naming_caller(connection.caller):
         present = reading.provider(connection.iam, arn)
         notes = []
         if present is not None:

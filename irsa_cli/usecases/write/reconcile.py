@@ -20,7 +20,7 @@ from irsa_cli.core.marks import makers, other_managers
 from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Kind, Plan
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG
-from irsa_cli.core.planning import trust_warnings
+from irsa_cli.core.planning import chaining, trust_warnings
 from irsa_cli.core.planning.converge import voids
 from irsa_cli.core.planning.create import counted_on
 from irsa_cli.core.recovery.leftovers import began
@@ -98,7 +98,7 @@ class Work:
     def _attempt(self, look: Callable[[DesiredState], CurrentState]) -> Result:
         """One attempt."""
         hold = self.settings.hold
-        with naming_caller(self.connection.aws.caller), ThreadPoolExecutor(2) as pool:
+        with naming_caller(self.connection.caller), ThreadPoolExecutor(2) as pool:
             taken = pool.submit(hold.take_meanwhile) if hold is not None else None
             busy = pool.submit(hold.busy) if hold is not None and hold.is_begun else None
             current = look(self.desired)
@@ -121,7 +121,7 @@ class Work:
         if len(todo):
             result.notes += gone_on_with(self.desired, current)
         if result.ended in (Ended.COMMITTED, Ended.PLANNED):
-            result.notes += left_behind(self.desired, current)
+            result.notes += [*left_behind(self.desired, current), *chaining.usage_notes(self.desired)]
             result.notes += managed_elsewhere(self.desired, current, todo)
         return result
 
@@ -167,7 +167,8 @@ def facts_of(desired: DesiredState, current: CurrentState, result: Result) -> di
     if not desired.role_only:
         account = {"namespace": desired.namespace, "name": desired.name}
     role = {"arn": desired.role_arn, "created": created}
-    return {"serviceAccount": account, "role": role, **attached_trust.facts(desired, current)}
+    more = {**attached_trust.facts(desired, current), **chaining.facts(desired)}
+    return {"serviceAccount": account, "role": role, **more}
 
 
 def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
@@ -175,12 +176,12 @@ def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
     notes = trust_notes(desired, current)
     if current.role_unreadable:
         notes.append(f"the trust policy of {desired.role_arn} was not checked: {current.role_unreadable}")
-    if desired.role_account != desired.cluster.account:
+    if desired.role_account != desired.cluster.home:
         notes.append(
             f"not checked: account {desired.role_account} needs an OIDC provider for"
             f" {desired.cluster.issuer}, too"
         )
-    return notes
+    return [*notes, *chaining.target_notes(desired.chain, current.target)]
 
 
 def mistyped_namespace(desired: DesiredState, current: CurrentState) -> list[str]:
@@ -223,11 +224,12 @@ def left_behind(desired: DesiredState, current: CurrentState) -> list[str]:
     if former in (None, desired.role_arn) or desired.role_only:
         return []
     note = f"the role that {desired.namespace}/{desired.name} had before stays as it is: {former}"
-    if f":iam::{cluster.account}:role{default_role_path(cluster.name)}" in str(former):
+    if f":role{default_role_path(cluster.name)}" in str(former):
         name = str(former).rsplit("/", 1)[-1]
+        cluster = replace(cluster, role_account=str(former).split(":")[4])
         note += (
             f"; to delete it: irsa delete-sa {desired.name} -n {desired.namespace} -c {cluster.name}"
-            f" --role-name {name}, or irsa apply with --prune"
+            f"{cluster.home_option} --role-name {name}, or irsa apply with --prune"
         )
     return [note]
 

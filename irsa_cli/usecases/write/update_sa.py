@@ -17,10 +17,13 @@ from irsa_cli.core.binding.spec import DesiredState, PolicyVersions
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import trust_warnings
+from irsa_cli.core.planning.chain_update import chain_of, chain_update, with_chain
+from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.core.trust.chaining.chain import Chain
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read
@@ -32,6 +35,7 @@ from irsa_cli.usecases.command.retry import until_settled
 from irsa_cli.usecases.command.run_context import RunContext
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.locks.locks import binding_lock, locked
+from irsa_cli.usecases.read.chains import read_chains
 from irsa_cli.usecases.read.observe import check_policies
 from irsa_cli.usecases.read.pairing import UNSEEN, read_account, read_pairing, read_provider, sharers
 from irsa_cli.usecases.read.pods_identity import Question
@@ -64,7 +68,11 @@ def update_sa(request: Request, settings: Settings, log: WireLog) -> Result:
         kube=True,
         log=log,
         check=lambda aws: check_partitions(
-            (*request.update.new_policies, *filter(None, (request.boundaries.default,))), aws
+            (
+                *request.update.new_policies,
+                *filter(None, (request.boundaries.default, request.update.target_role)),
+            ),
+            aws,
         ),
     )
     connection.announce(settings.note)
@@ -119,10 +127,13 @@ class _Updating:
     context: RunContext
     verification: dict[str, Any] = field(default_factory=dict)
     versions: PolicyVersions = field(default_factory=PolicyVersions)
+    chain: Chain | None = None
+    """The target that the role goes on to afterwards."""
+    chain_notes: list[str] = field(default_factory=list)
 
     def attempt(self) -> Result:
         """One attempt."""
-        with naming_caller(self.connection.aws.caller):
+        with naming_caller(self.connection.caller):
             pair, notes = self._read()
             todo = self._plan(pair)
         result = self._carry_out(todo, pair)
@@ -133,7 +144,7 @@ class _Updating:
         }
         if result.error is None:
             result.warnings = trust_warnings.of_pair(pair, todo)
-            result.notes += [*notes, *self._notes(pair)]
+            result.notes += [*notes, *self._notes(pair), *self.chain_notes]
         result.verification = self.verification or None
         return result
 
@@ -168,7 +179,15 @@ class _Updating:
             update = replace(update, boundary=self._boundary())
         if not quotas.suffice(update, pair):
             quotas = self._quotas()
+        chain = chain_update(update, pair)
+        update = update if chain is None else chain.merged(update)
         found = plan(update, pair, quotas, associate=self.request.associate, gated=self.request.verify)
+        self.chain = chain_of(pair) if chain is None else chain.after
+        if chain is not None:
+            there = read_chains(self.connection, pair.namespace, chain)
+            adds, gated = update.update_target_trust, self.request.verify
+            found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
+            self.chain_notes = [*target_notes(chain.after, there.after)]
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
             trust_warnings.check_pair(pair, found)
@@ -201,6 +220,7 @@ class _Updating:
             name=pair.name,
             role_arn=pair.role_arn,
             audience=self.request.update.audience or pair.audience,
+            chain=self.chain,
         )
         seconds = run.remaining - 1 if run is not None and may_be_spreading(todo) else 0
         pause = sleep if run is None else run.pause

@@ -26,7 +26,8 @@ import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.aws.session import AwsSession
-from irsa_cli.core.plan.states import TRANSACTION_TAG
+from irsa_cli.changes.config_map import config_map_body
+from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, TRANSACTION_TAG, ConfigMapState
 from irsa_cli.core.trust.trust_policy import WebIdentity, admits
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.cluster import Cluster
@@ -103,6 +104,11 @@ class MemoryCloud:
                 for name, found in namespaces.items()
                 if TRANSACTION_TAG in (found.get("annotations") or {})
             },
+            config_maps={
+                (namespace, name): config_map_of(body)
+                for (kind, namespace, name), body in kept.items()
+                if kind == "configmaps" and TRANSACTION_TAG in (body["metadata"].get("annotations") or {})
+            },
         )
 
     def fill(self, world: World) -> None:
@@ -119,6 +125,10 @@ class MemoryCloud:
             if account.uid:
                 metadata["uid"] = account.uid
             self.kube.put("serviceaccounts", namespace, name, **metadata)
+        for (namespace, name), state in world.config_maps.items():
+            body = config_map_body(namespace, name, state, state.transaction)
+            metadata = {key: body["metadata"][key] for key in ("labels", "annotations")}
+            self.kube.put("configmaps", namespace, name, {"data": body["data"]}, **metadata)
 
     def break_(self, operation: str, how: Refusal | str | None = None, **more: Any) -> None:
         """Let the next call of an operation go wrong; see `Fault`."""
@@ -277,6 +287,12 @@ class MemoryCloud:
     def clients(self) -> tuple[Any, Kube]:
         """IAM's client and the cluster's API, for handlers that are played by themselves."""
         return _client("iam"), Kube(_kube_client())
+
+
+def config_map_of(body: Json) -> ConfigMapState:
+    """A ConfigMap of irsa's, as the model has it."""
+    marks = body["metadata"]["annotations"]
+    return ConfigMapState(body.get("data") or {}, marks.get(SERVICE_ACCOUNT_TAG, ""), marks[TRANSACTION_TAG])
 
 
 def account_of(body: Json) -> Account:

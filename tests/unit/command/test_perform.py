@@ -58,7 +58,9 @@ def test_every_journal_has_the_same_fields(play: Play, case: Case) -> None:
 
 
 def test_the_context_is_written_by_its_own_list() -> None:
-    target = Target("demo", "eu-west-1", "p", "r", "k", "x", "https://i", "111122223333")
+    target = Target(
+        "demo", "eu-west-1", "p", "r", "k", "x", "https://i", "111122223333", "444455556666", "b", "q"
+    )
     context = RunContext(Command.UPDATE_SA, ARN, "n/a", target, "digest", "T0")
     assert context.to_journal(gated=True) == {
         "command": "update-sa",
@@ -73,6 +75,9 @@ def test_the_context_is_written_by_its_own_list() -> None:
             "context": "x",
             "issuer_url": "https://i",
             "account": "111122223333",
+            "role_account": "444455556666",
+            "role_assume_role": "b",
+            "role_profile": "q",
         },
         "request": "digest",
         "takesBack": "T0",
@@ -90,11 +95,11 @@ def test_who_lacks_a_permission_is_named_also_for_the_groundwork(play: Play) -> 
 
 def test_an_error_in_other_words_is_another_error_of_the_same_kind() -> None:
     found = ServiceError("no", code="C", service="iam", operation="GetRole", status=403, details=["a"])
-    other = with_caller(found, lambda: "me")
+    other = with_caller(found, lambda _: "me")
     assert isinstance(other, ServiceError)
     assert (found.details, other.details) == (("a",), ("a", "caller: me"))
     assert (other.code, other.status, other.operation, str(other)) == ("C", 403, "GetRole", "no")
-    assert with_caller(other, lambda: "me") is other
+    assert with_caller(other, lambda _: "me") is other
     assert found.knowing(outcome=Outcome.UNKNOWN).outcome is Outcome.UNKNOWN
     assert found.outcome is Outcome.REFUSED
     broken = JournalError("torn", target={"cluster": "c"}).but(next_steps=["x"])

@@ -183,6 +183,15 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "tokenExpiration": (600, 86400, 599),
     "roleOnly": (),
     "stsRegionalEndpoints": (),
+    "roleAccount": ("111122223333", "11112222333", "1111222233334"),
+    "roleAssumeRole": (ROLE, POLICY),
+    "roleProfile": ("a b", "a" * 129, "a[b", "a\tb"),
+    "targetRole": (ROLE, POLICY),
+    "externalID": ("12", "1", "a" * 1225, "a-b:c/d@e,f=g+h.i", "a b"),
+    "targetTagSession": (),
+    "targetAssumeRole": (ROLE, POLICY),
+    "targetProfile": ("a b", "a" * 129, "a]b"),
+    "awsConfigMap": ("a.b", "A", "a" * 254),
     "status": (),
 }
 

@@ -21,13 +21,16 @@ from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     COMMIT_TAG,
     DELETING,
+    EXTERNAL_ID_ANNOTATION,
     PENDING,
     SERVICE_ACCOUNT_TAG,
+    TARGET_ANNOTATION,
     TRANSACTION_TAG,
     ProviderState,
 )
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.policies.web_identity import ACTION
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain
 from tests.unit.current import (
     ACCOUNT,
     CLUSTER,
@@ -256,7 +259,37 @@ PROVIDERS = tuple(f"{OTHER[:-3]}{number:03}" for number in range(100))
 """As many OIDC providers as an account may have."""
 
 
+def going_on(
+    trust: Document | None, *, permission: Document | None = None, external: str = "", config: str = ""
+) -> Change:
+    """A ServiceAccount whose role goes on to a target role, which has this trust policy; None: it is gone."""
+    chain = Chain(ROLE, FOREIGN, external)
+    marks = {ROLE_ARN: ROLE, TARGET_ANNOTATION: FOREIGN}
+    marks |= {EXTERNAL_ID_ANNOTATION: external} if external else {}
+    return around(
+        account=account(annotations=marks),
+        role=role(policies={POLICY_NAME: permission or chain.permission}),
+        chain_target=None if trust is None else role(arn=FOREIGN, trust=trust),
+        aws_config=config or None,
+    )
+
+
+CHAINED = {"Version": "2012-10-17", "Statement": [Chain(ROLE, FOREIGN).statement]}
+NAMED = {"Version": "2012-10-17", "Statement": [Chain(ROLE, FOREIGN, "theirs").statement]}
+GONE = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "AROAEXAMPLEEXAMPLE123"}, "Action": "sts:AssumeRole"}
+    ],
+}
+S3_ONLY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 CASES: list[tuple[str, Change]] = [
+    ("chain-permission", going_on(CHAINED, permission=S3_ONLY)),
+    ("chain-external-id", going_on(NAMED)),
+    ("chain-external-id", going_on(NAMED, external="mine")),
+    ("chain-trust", going_on(None)),
+    ("chain-trust", going_on(GONE)),
+    ("chain-session", going_on(CHAINED, config="[profile target]\nduration_seconds = 7200\n")),
     ("cluster-unsupported", of_cluster(eks=EksFacts("1.36", on_outposts=True))),
     ("provider-missing", of_cluster(provider=None, providers=(OTHER,))),
     ("provider-missing", of_cluster(provider=None, providers=())),

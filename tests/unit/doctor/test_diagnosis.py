@@ -44,7 +44,7 @@ OF_CLUSTER = [
 OF_SUBJECT = [
     *("namespace_labels", "account", "role", "provider", "candidates", "pods", "probe", "association"),
     *("association_role", "agent", "auth_endpoints", "network_policies", "nodes", "events", "elsewhere"),
-    *("target_role", "agents", "other_associations", "refused", "lock"),
+    *("target_role", "agents", "other_associations", "refused", "lock", "chain_target", "aws_config"),
 ]
 NO_REGION = {key: value for key, value in env().items() if not key.endswith("REGION")}
 
@@ -94,6 +94,7 @@ def test_what_can_not_be_read_is_shown_with_its_reason(name: str) -> None:
     # These are read where there is a Pod Identity association.
     hints |= {".association_role", ".agent", ".auth_endpoints", ".elsewhere", ".target_role", ".agents"}
     hints |= {".other_associations"}  # These are read where the ServiceAccount has no role.
+    hints |= {".chain_target", ".aws_config"}  # And these where it goes on to a target role.
     hidden = untold(unreadable(working(), {name})) - untold(working())
     assert hidden or name in hints
 

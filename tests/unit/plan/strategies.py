@@ -14,6 +14,7 @@ from irsa_cli.core.plan.changes import Change, Kind, Plan
 from irsa_cli.core.plan.states import (
     BoundaryState,
     CommitState,
+    ConfigMapState,
     DocumentState,
     NamespaceState,
     OwnerState,
@@ -130,6 +131,10 @@ STATES: dict[Kind, st.SearchStrategy[State]] = {
     Kind.ATTACHMENT: st.just(Present()),
     Kind.INLINE_POLICY: st.builds(DocumentState, document=documents),
     Kind.TRUST_STATEMENT: st.builds(DocumentState, document=statements()),
+    Kind.TARGET_TRUST: st.builds(DocumentState, document=statements()),
+    Kind.CONFIG_MAP: st.builds(
+        ConfigMapState, data=string_maps, service_account=texts, transaction=st.text(ALNUM, max_size=8)
+    ),
     Kind.ROLE_OWNER: st.builds(OwnerState, transaction=st.text(ALNUM, max_size=8)),
     Kind.ROLE_SETTINGS: st.builds(
         SettingsState, description=texts, max_session_duration=st.integers(3600, 43200)

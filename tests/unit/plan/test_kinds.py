@@ -51,7 +51,13 @@ def _is_kind(node: ast.expr | None) -> bool:
 
 def test_nobody_keeps_a_list_of_kinds_by_their_written_names() -> None:
     """Only of names that are none of AWS's and Kubernetes' own, too, it can be told."""
-    values = {kind.value for kind in Kind} - {"Namespace", "ServiceAccount", "Role", "OIDCProvider"}
+    values = {kind.value for kind in Kind} - {
+        "Namespace",
+        "ServiceAccount",
+        "Role",
+        "OIDCProvider",
+        "ConfigMap",
+    }
     named = [
         f"{path.relative_to(PROGRAM)}:{node.lineno}: {node.value!r}"
         for path in sorted(PROGRAM.rglob("*.py"))
@@ -72,7 +78,9 @@ def test_a_row_that_forgets_a_trait_does_not_load() -> None:
 def test_a_row_is_sound(kind: Kind) -> None:
     traits = kind.traits
     assert kind.whole.is_whole
-    assert (traits.whole == "") == kind.is_whole == (traits.proof is Proof.MARK)
+    assert (traits.whole == "") == kind.is_whole
+    # What a target role's trust policy has is a part of a role that no plan is about.
+    assert kind.is_whole == (traits.proof is Proof.MARK) or kind is Kind.TARGET_TRUST
     if not kind.is_whole:
         assert traits.target[0] == kind.whole.traits.target[0]
         assert traits.service is kind.whole.traits.service
@@ -83,6 +91,7 @@ def test_a_row_is_sound(kind: Kind) -> None:
     assert {field for _, field, _, _ in string.Formatter().parse(traits.shown_by) if field} <= {
         "first",
         "last",
+        "target",
     }
     assert hasattr(traits.state, "FIELDS")
 

@@ -195,7 +195,7 @@ def _identity(facts: Facts, item: OwnToken) -> WebIdentity:
 
 def _audiences(facts: Facts, role: Role) -> list[str] | None:
     """The audiences that the issuer's provider accepts; None where it is another account's, and not read."""
-    if role_arn(role.arn).account != facts.cluster.account:
+    if role_arn(role.arn).account != facts.cluster.home:
         return None
     provider = have(facts.provider)
     if provider is None:

@@ -8,14 +8,7 @@ from __future__ import annotations
 import shlex
 
 from irsa_cli.core.doctor.clues.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
-from irsa_cli.core.doctor.clues.pod_identity_trust import (
-    SERVICE,
-    Said,
-    actions,
-    lacking,
-    said_to_role,
-    said_to_service,
-)
+from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
 from irsa_cli.core.doctor.commands import eks, in_account, restart, rewrite_trust
 from irsa_cli.core.doctor.facts import Association, Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
@@ -23,6 +16,7 @@ from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names, users_of
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
 from irsa_cli.core.policies import policy
+from irsa_cli.core.trust.assuming import Said, lacking
 from irsa_cli.core.trust.evaluation import Answer
 
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide"

@@ -34,7 +34,7 @@ CLUSTER = Group.CLUSTER
 
 def _own_account(facts: Facts) -> None:
     account = role_account(facts)
-    if account != facts.cluster.account:
+    if account != facts.cluster.home:
         raise CannotTell(f"the role lives in account {account}; see provider-account")
 
 
@@ -64,7 +64,7 @@ def _named(facts: Facts) -> tuple[ServiceAccount, ...] | None:
     """
     if not isinstance(facts.accounts, tuple):
         return None
-    return tuple(item for item in facts.accounts if _names_role_of(facts.cluster.account, item))
+    return tuple(item for item in facts.accounts if _names_role_of(facts.cluster.home, item))
 
 
 def _names_role_of(home: str, account: ServiceAccount) -> bool:
@@ -142,7 +142,7 @@ def _missing(facts: Facts) -> Judgement:
 )
 def _other_account(facts: Facts) -> Judgement:
     account = role_arn_of(facts.named).account
-    if account == facts.cluster.account:
+    if account == facts.cluster.home:
         return ok("role and provider live in the cluster's account", account=account)
     if have(facts.named.provider) is not None:
         return ok("the issuer has an OIDC provider in the role's account", account=account)
@@ -155,7 +155,7 @@ def _other_account(facts: Facts) -> Judgement:
             f" --client-id-list {shlex.quote(audience_of(facts, facts.subject))}",
         ),
         role=f"account {account}",
-        cluster=f"account {facts.cluster.account}",
+        cluster=f"account {facts.cluster.home}",
     )
 
 

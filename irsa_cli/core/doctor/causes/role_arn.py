@@ -104,7 +104,7 @@ def _guess(facts: Facts, text: str) -> str:
     near = [arn for arn in found if name and arn.endswith(f"/{name}")]
     if len(near) == 1 or len(found) == 1:
         return near[0] if len(near) == 1 else found[0]
-    arn = f"arn:{facts.cluster.partition}:iam::{facts.cluster.account}:role/{name}"
+    arn = f"arn:{facts.cluster.partition}:iam::{facts.cluster.home}:role/{name}"
     # A session's role has a path that its ARN does not tell.
     return arn if not found and not session and _is_arn(arn) else ""
 
@@ -154,7 +154,7 @@ def _partition(facts: Facts) -> Judgement:
 def _account(facts: Facts) -> Judgement:
     subject = facts.named
     arn = role_arn_of(subject)
-    if arn.account == facts.cluster.account:
+    if arn.account == facts.cluster.home:
         return ok("the role is in the cluster's account", account=arn.account)
     if isinstance(subject.role, Role) and isinstance(subject.provider, ProviderState) and not flaws_of(facts):
         return ok("the role is in another account, and admits the ServiceAccount", account=arn.account)

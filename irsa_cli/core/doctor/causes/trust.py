@@ -80,7 +80,7 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     if pattern:
         wanted = trust_policy.statement(replace(identity, subject=pattern), pattern=True)
         return _write(facts, role, trust_policy.with_statement(role.trust, wanted))
-    if Arn.parse(role.arn).account != facts.cluster.account:
+    if Arn.parse(role.arn).account != facts.cluster.home:
         wanted = trust_policy.statement(identity)
         return _write(facts, role, trust_policy.with_statement(role.trust, wanted))
     return admit(facts, facts.named, role.arn)

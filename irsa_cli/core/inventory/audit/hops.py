@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from irsa_cli.core.doctor.clues.pod_identity_trust import ASSUME, names_role, said
 from irsa_cli.core.inventory.audit.estate import Estate
 from irsa_cli.core.inventory.audit.ways import Hop
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.policies.permissions import Policies, allowed
 from irsa_cli.core.policies.web_identity import Context, PresentKey
+from irsa_cli.core.trust.assuming import ASSUME, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.statements import allowing, does, name_of, principals

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from irsa_cli.core.doctor.clues.pod_identity_trust import ASSUME, SERVICE, is_service, said
+from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, is_service
 from irsa_cli.core.inventory.audit.estate import AuditedAssociation, AuditedCluster, Estate
 from irsa_cli.core.inventory.audit.hops import Hops
 from irsa_cli.core.inventory.audit.subjects import SubjectIndex
@@ -18,6 +18,7 @@ from irsa_cli.core.inventory.audit.ways import By, RolePath, Way
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.web_identity import Context, PresentKey, WebIdentity
+from irsa_cli.core.trust.assuming import ASSUME, said
 from irsa_cli.core.trust.evaluation import Answer, Explanation, explain
 from irsa_cli.core.trust.principal_flaws import trusted_providers
 from irsa_cli.core.trust.rules.judge import LARGEST

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from irsa_cli.core.marks.locks.names import Lock, LockScope
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import SERVICE_ACCOUNT_TAG, RoleState
+from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
 
 
@@ -17,7 +18,7 @@ def shared_locks(changes: Iterable[Change], cluster: Cluster) -> frozenset[Lock]
     """The locks of what others may count on, too.
 
     That is namespaces and providers that are made, marked or deleted, roles that are deleted, and roles that
-    were there before and whose trust policy is changed.
+    were there before and whose trust policy is changed, in whatever account.
     """
     every = tuple(changes)
     made = {change.object for change in every if change.kind.is_whole and change.before is None}
@@ -30,11 +31,14 @@ def _shared(change: Change, made: set[tuple[Kind, tuple[str, ...]]], cluster: Cl
         yield Lock(LockScope.NAMESPACE, target[0])
     elif kind is Kind.PROVIDER:
         yield Lock(LockScope.PROVIDER, target[0])
+    elif kind is Kind.TARGET_TRUST:
+        arn = role_arn(target[0])
+        yield Lock.of_role(arn.account, arn.name, arn.partition)
     elif kind is Kind.ROLE:
         deleted = change.kind.is_whole and change.after is None
         trusts = change.kind.traits.changes_trust and change.object not in made
         if deleted or trusts:
-            yield Lock.of_role(cluster.account, target[0], cluster.partition)
+            yield Lock.of_role(cluster.home, target[0], cluster.partition)
 
 
 def is_all_new(changes: Iterable[Change]) -> bool:
@@ -44,7 +48,12 @@ def is_all_new(changes: Iterable[Change]) -> bool:
     They do not find out that a role is gone which a new ServiceAccount is to have: it has to be new, too.
     """
     every = tuple(changes)
-    made = {change.object for change in every if change.kind.is_whole and change.before is None}
+    # What is added to something that is there already, nobody refuses a second time.
+    made = {
+        change.object
+        for change in every
+        if change.kind.is_whole and change.before is None and change.kind is not Kind.TARGET_TRUST
+    }
     roles = {target[0] for kind, target in made if kind is Kind.ROLE}
     return bool(every) and all(change.object in made and change.roles <= roles for change in every)
 

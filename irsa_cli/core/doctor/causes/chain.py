@@ -1,0 +1,201 @@
+"""Causes in the last link of a chain: the role may not go on to the target role that irsa notes for it.
+
+What both sides' policies say is judged in `irsa_cli.core.trust.chaining.chain`; the target role of an EKS Pod
+Identity association is another matter (`irsa_cli.core.doctor.causes.pod_identity`).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+
+from irsa_cli.core.doctor.commands import of_account
+from irsa_cli.core.doctor.facts import Facts, Role
+from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.subjects import role_arn_of
+from irsa_cli.core.objects.kinds import ServiceAccount
+from irsa_cli.core.objects.unreadable import have
+from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION
+from irsa_cli.core.pod.injection import Injection
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.trust.assuming import lacking
+from irsa_cli.core.trust.chaining.aws_config import PROFILE
+from irsa_cli.core.trust.chaining.chain import LONGEST_SESSION, POLICY_NAME, Chain, answer_of, target_of
+from irsa_cli.core.trust.evaluation import Answer
+
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_NONE = "irsa notes no target role for it"
+_UNIQUE_ID = re.compile(r"AROA[A-Z0-9]{12,}", re.ASCII)
+_DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | re.ASCII)
+
+
+def _chain(facts: Facts) -> Chain | None:
+    """The chain that the ServiceAccount's annotations note."""
+    account = facts.named.account
+    said = Injection.read(account.annotations if isinstance(account, ServiceAccount) else {})
+    if not said.target_role_arn:
+        return None
+    role = facts.named.role
+    policies = role.policies if isinstance(role, Role) and isinstance(role.policies, dict) else {}
+    named, tags = target_of(policies.get(POLICY_NAME, {}))
+    own = str(role_arn_of(facts.named))
+    return Chain(own, said.target_role_arn, said.target_external_id, tags and named == said.target_role_arn)
+
+
+@cause(
+    "chain-permission",
+    Group.SERVICE_ACCOUNT,
+    80,
+    title="The role may not assume the target role that is noted for it.",
+    symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
+    looks_at="iam GetRole, GetRolePolicy, GetPolicyVersion (the role's policies, its permissions boundary)",
+    remedy="Allow the role sts:AssumeRole on the target; a permissions boundary has to allow it, too.",
+    source=f"{_IAM}/reference_policies_evaluation-logic-cross-account.html",
+)
+def _permission(facts: Facts) -> Judgement:
+    chain = _chain(facts)
+    if chain is None:
+        return ok(_NONE)
+    role = have(facts.named.role)
+    if role is None:
+        return unknown("the role does not exist; see role-missing")
+    policies, boundary = have(role.policies), None
+    if role.boundary:
+        boundary = have(role.boundary_policy)
+    said = chain.allowed(policies, boundary=boundary, has_boundary=bool(role.boundary))
+    if answer_of(said) is Answer.YES:
+        return ok("the role may assume the target role", target=chain.target_arn)
+    if answer_of(said) is Answer.UNKNOWN:
+        return unknown("; ".join(item.why for item in lacking(said, Answer.UNKNOWN)))
+    return problem(
+        "no policy of the role lets it go on to the target role",
+        fix=_update(facts, f"--target-role {shlex.quote(chain.target_arn)}", chain),
+        target=chain.target_arn,
+        why="; ".join(item.why for item in lacking(said, Answer.NO)),
+    )
+
+
+@cause(
+    "chain-external-id",
+    Group.SERVICE_ACCOUNT,
+    79,
+    title="The target role wants another external id than is noted.",
+    symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
+    looks_at="the ServiceAccount's annotations, iam GetRole of the target (--target-assume-role)",
+    remedy="Note the external id that the target's trust policy has, and give it to the SDK.",
+    source=f"{_IAM}/id_roles_common-scenarios_third-party.html",
+)
+def _external_id(facts: Facts) -> Judgement:
+    chain = _chain(facts)
+    if chain is None:
+        return ok(_NONE)
+    target = _target(facts)
+    if target is None or answer_of(chain.judge(target.trust)) is not Answer.NO:
+        return ok("the external id is not what keeps it out", target=chain.target_arn)
+    wanted = next(iter(_fitting(chain, target)), None)
+    if wanted is None:
+        return ok("the external id is not all that keeps it out", target=chain.target_arn)
+    return problem(
+        "the target's trust policy wants to be told another external id",
+        fix=_update(facts, f"--external-id {shlex.quote(wanted)}", chain),
+        noted=chain.external_id or "none",
+        wanted=wanted,
+    )
+
+
+def _fitting(chain: Chain, target: Role) -> Iterator[str]:
+    """The external ids of the trust policy by which the role would be admitted."""
+    for item in as_list(target.trust.get("Statement", [])):
+        block = item.get("Condition", {}) if isinstance(item, dict) else {}
+        for keys in block.values() if isinstance(block, dict) else ():
+            for key, values in keys.items() if isinstance(keys, dict) else ():
+                for value in as_list(values) if key.lower() == "sts:externalid" else ():
+                    other = replace(chain, external_id=str(value))
+                    if answer_of(other.judge(target.trust)) is Answer.YES:
+                        yield str(value)
+
+
+@cause(
+    "chain-trust",
+    Group.SERVICE_ACCOUNT,
+    78,
+    title="The target role's trust policy does not admit the role.",
+    symptom="AccessDenied: ... is not authorized to perform: sts:AssumeRole on resource: TARGET",
+    looks_at="iam GetRole of the target (--target-assume-role, --target-profile)",
+    remedy="Let the target's trust policy admit the role. One that was deleted and made again has another"
+    " unique id: IAM keeps the old one (AROA...) in trust policies that named the role.",
+    source=f"{_IAM}/reference_policies_elements_principal.html",
+)
+def _trust(facts: Facts) -> Judgement:
+    chain = _chain(facts)
+    if chain is None:
+        return ok(_NONE)
+    target = _target(facts)
+    if target is None:
+        return problem(
+            "the target role does not exist",
+            fix=_update(facts, "--target-role ARN", chain),
+            target=chain.target_arn,
+        )
+    said = chain.judge(target.trust)
+    if answer_of(said) is Answer.YES:
+        return ok("the target's trust policy admits the role", target=chain.target_arn)
+    if answer_of(said) is Answer.UNKNOWN:
+        return unknown("; ".join(item.why for item in lacking(said, Answer.UNKNOWN)))
+    if any(_fitting(chain, target)):
+        return ok("it admits the role by another external id; see chain-external-id")
+    gone = sorted(set(_UNIQUE_ID.findall(str(target.trust))))
+    why = "; ".join(item.why for item in lacking(said, Answer.NO))
+    if gone:
+        why = f"it names {', '.join(gone)}: the unique id of a role that is gone, or was made again"
+    return problem(
+        "the target's trust policy does not admit the role",
+        fix=_update(facts, "--update-target-trust", chain),
+        target=chain.target_arn,
+        why=why,
+    )
+
+
+@cause(
+    "chain-session",
+    Group.PODS,
+    45,
+    title="The AWS configuration asks for a longer session of the target role than a chain can have.",
+    symptom="ValidationError: The requested DurationSeconds exceeds the 1 hour session limit for roles"
+    " assumed by role chaining",
+    looks_at="the ConfigMap that the ServiceAccount's annotation names",
+    remedy="Ask for an hour at most: what is begun with a role's credentials lasts no longer, whatever"
+    " MaxSessionDuration allows.",
+    source=f"{_IAM}/id_roles.html#iam-term-role-chaining",
+)
+def _session(facts: Facts) -> Judgement:
+    chain = _chain(facts)
+    if chain is None:
+        return ok(_NONE)
+    text = have(facts.named.aws_config)
+    if text is None:
+        return ok("irsa has written no AWS configuration for it")
+    part = text.partition(f"[profile {PROFILE}]")[2].partition("[")[0]
+    longest = max(map(int, _DURATION.findall(part)), default=0)
+    if longest <= LONGEST_SESSION:
+        return ok("the AWS configuration asks for no more than an hour")
+    account = facts.named.account
+    name = account.annotations.get(CONFIG_MAP_ANNOTATION, "") if isinstance(account, ServiceAccount) else ""
+    return problem(
+        f"STS refuses sessions of a chain that are to last longer than {LONGEST_SESSION} s",
+        fix=_update(facts, f"--aws-config-map {shlex.quote(name)}", chain),
+        duration=f"{longest} s",
+    )
+
+
+def _target(facts: Facts) -> Role | None:
+    return have(facts.named.chain_target)
+
+
+def _update(facts: Facts, flags: str, chain: Chain) -> str:
+    """The command that makes it right; who may write the target's trust policy is for its user to say."""
+    needed = "--update-target-trust" in flags and "--target-" not in facts.reach.irsa
+    way = f" --target-assume-role arn:aws:iam::{chain.account}:role/NAME" if needed else ""
+    return of_account(facts, "update-sa", facts.named, flags + way)

@@ -1,0 +1,124 @@
+"""What `irsa update-sa` changes of a chain: the permission, what the ServiceAccount notes, the target; pure.
+
+The rest of an update is planned in `irsa_cli.core.planning.update`, which takes the edits that are made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from irsa_cli.core.binding.update_request import Pairing, Update
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.states import (
+    CHAIN_ANNOTATIONS,
+    CONFIG_MAP_ANNOTATION,
+    EXTERNAL_ID_ANNOTATION,
+    DocumentState,
+)
+from irsa_cli.core.planning import chaining
+from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, marked, target_of
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.values.errors import Refused
+
+
+@dataclass(frozen=True)
+class ChainUpdate:
+    """The chain as it is and as it is to be, None for none; and the ConfigMap's name, '' for none."""
+
+    before: Chain | None
+    after: Chain | None
+    config_map_before: str = ""
+    config_map: str = ""
+
+    @property
+    def edits(self) -> Update:
+        """The same as edits of policies and annotations."""
+        if self.after is None:
+            return Update(
+                inline={POLICY_NAME: None} if self.before is not None else {},
+                annotations=dict.fromkeys(CHAIN_ANNOTATIONS),
+            )
+        said = (self.after.target_arn, self.after.external_id, self.config_map)
+        return Update(
+            inline={POLICY_NAME: self.after.permission},
+            annotations={key: text or None for key, text in zip(CHAIN_ANNOTATIONS, said, strict=True)},
+        )
+
+    def merged(self, update: Update) -> Update:
+        """The update with these edits in place of what it says of the chain."""
+        edits = self.edits
+        return replace(
+            update,
+            inline={**update.inline, **edits.inline},
+            annotations={**update.annotations, **edits.annotations},
+        )
+
+
+@dataclass(frozen=True)
+class FoundChain:
+    """What is there of it: the targets before and after, and the ConfigMaps by name."""
+
+    before: FoundTarget | None = None
+    after: FoundTarget | None = None
+    config_maps: Mapping[str, FoundConfigMap] = field(default_factory=dict)
+
+
+def chain_of(pair: Pairing) -> Chain | None:
+    """The target that a role goes on to as it is, None where there is none."""
+    target, tags = target_of(pair.role.inline.get(POLICY_NAME, {})) if pair.role is not None else ("", False)
+    external = pair.account.annotations.get(EXTERNAL_ID_ANNOTATION, "")
+    return Chain(pair.role_arn, target, external, tags) if target else None
+
+
+def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
+    """What an update means for the chain, None where it names nothing of it; raises `Refused`."""
+    if not update.concerns_chain or pair.role is None:
+        return None
+    config_map, before = pair.account.annotations.get(CONFIG_MAP_ANNOTATION, ""), chain_of(pair)
+    if update.target_role == "":
+        return ChainUpdate(before, None, config_map)
+    target = before.target_arn if before is not None else ""
+    wanted = update.target_role or target
+    if not wanted:
+        raise Refused(
+            f"{pair.namespace}/{pair.name} goes on to no target role",
+            next_steps=("name it: --target-role ARN",),
+        )
+    # What another target wants to be told is another matter.
+    same = before if before is not None and wanted == target else Chain(pair.role_arn, wanted)
+    after = Chain(
+        pair.role_arn,
+        wanted,
+        same.external_id if update.external_id is None else update.external_id,
+        same.tag_session if update.target_tag_session is None else update.target_tag_session,
+    )
+    name = config_map if update.aws_config_map is None else update.aws_config_map
+    return ChainUpdate(before, after, config_map, name)
+
+
+def with_chain(
+    plan: Plan, wanted: ChainUpdate, found: FoundChain, pair: Pairing, *, adds: bool, gated: bool
+) -> Plan:
+    """The plan with what is added to the target first, and what is taken from the former one last."""
+    first, late = [], []
+    if wanted.after is not None:
+        chaining.check_target(wanted.after, found.after, adds=adds)
+        first += chaining.target_changes(wanted.after, found.after, adds=adds)
+    before, former = wanted.before, found.before
+    left = before is not None and (wanted.after is None or wanted.after.target_arn != before.target_arn)
+    if left and before is not None and former is not None and former.trust is not None:
+        statement = marked(former.trust, before.role_arn)
+        if statement is not None:
+            late.append(Change(Kind.TARGET_TRUST, before.key, DocumentState(statement), None))
+    owner = (pair.namespace, pair.name)
+    data = None if wanted.after is None else {KEY: aws_config(wanted.after, pair.cluster.region)}
+    chaining.check_config_map(owner, wanted.config_map, found.config_maps)
+    maps = chaining.config_map_changes(owner, wanted.config_map, data, found.config_maps, replaces=True)
+    first += [change for change in maps if change.after is not None]
+    late += [change for change in maps if change.after is None]
+    stages = list(plan.stages)
+    last = stages.pop() if stages else ()
+    work = Plan.of(first, *map(list, stages), late).stages
+    return Plan((*work, last)) if last or (gated and work) else Plan(work)

@@ -1,0 +1,189 @@
+"""The part of a plan that lets a role go on to its target: what is added there and told to pods; pure.
+
+The permission is an inline policy of the role, and planned with those. What the target's trust policy says is
+judged in `irsa_cli.core.trust.chaining.chain`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from irsa_cli.core.binding.spec import CurrentState, DesiredState
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import ConfigMapState, DocumentState
+from irsa_cli.core.policies import policy
+from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.assuming import lacking
+from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, role_of, usage
+from irsa_cli.core.trust.chaining.chain import Chain, answer_of, marked
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.values.errors import Refused
+
+
+def check(desired: DesiredState, current: CurrentState) -> None:
+    """Raise `Refused` where the role could not go on to its target, or its ConfigMap is somebody else's."""
+    if desired.chain is not None:
+        check_target(desired.chain, current.target, adds=desired.update_target_trust)
+    if desired.aws_config_map:
+        owner = (desired.namespace, desired.name)
+        check_config_map(owner, desired.aws_config_map, current.config_maps)
+        found = current.config_maps.get(desired.aws_config_map)
+        if found is not None and found.data != _data(desired) and not desired.override:
+            raise Refused(
+                f"ConfigMap {desired.namespace}/{desired.aws_config_map} holds another configuration",
+                details=policy.difference(found.data, _data(desired)),
+                next_steps=("to write over it: irsa update-sa, or irsa apply",),
+            )
+
+
+def check_config_map(owner: tuple[str, str], name: str, there: Mapping[str, FoundConfigMap]) -> None:
+    """Raise `Refused` for a ConfigMap of that name that irsa did not make for the ServiceAccount."""
+    found = there.get(name)
+    if found is not None and not found.is_for("/".join(owner)):
+        raise Refused(
+            f"ConfigMap {owner[0]}/{name} is not irsa's for {owner[1]}",
+            reason="it was there before, and is left alone",
+            next_steps=("give another name: --aws-config-map, in files awsConfigMap",),
+        )
+
+
+def check_target(chain: Chain, target: FoundTarget | None, *, adds: bool) -> None:
+    """Raise `Refused` where the target's trust policy does not admit the role, and nothing is added to it."""
+    if target is None or target.unread:
+        if adds:
+            unread = target.unread if target is not None else "it was not read"
+            raise Refused(f"the trust policy of {chain.target_arn} can't be updated", reason=unread)
+        return
+    if target.trust is None:
+        raise Refused(
+            f"role {chain.target_arn} does not exist",
+            reason="a role that is to be assumed (--target-role, in files targetRole) has to be there",
+        )
+    said = chain.judge(target.trust)
+    if answer_of(said) is not Answer.NO:
+        return
+    why = tuple(f"{item.action}: {item.why}" for item in lacking(said, Answer.NO))
+    if answer_of(chain.judge(admitted(chain, target.trust))) is Answer.NO:
+        raise Refused(
+            f"the trust policy of {chain.target_arn} denies {chain.role_arn}",
+            reason="a statement with the effect Deny applies to it, and no other one outweighs that",
+            details=why,
+        )
+    if not adds:
+        raise Refused(
+            f"the trust policy of {chain.target_arn} does not admit {chain.role_arn}",
+            reason="STS would refuse to let the role assume it",
+            details=(*why, "this statement is missing:", *json.dumps(chain.statement, indent=2).splitlines()),
+            next_steps=("run this again with --update-target-trust, which adds the statement",),
+        )
+
+
+def target_changes(chain: Chain | None, target: FoundTarget | None, *, adds: bool) -> list[Change]:
+    """The statement that the target's trust policy lacks, where it is to be added."""
+    if chain is None or target is None or target.trust is None or not adds:
+        return []
+    old = marked(target.trust, chain.role_arn)
+    same = old is None or policy.equal(old, chain.statement)
+    if same and answer_of(chain.judge(target.trust)) is Answer.YES:
+        return []
+    trust_policy.check_size(chain.target_arn, admitted(chain, target.trust), target.trust_quota)
+    before = None if old is None else DocumentState(old)
+    return [Change(Kind.TARGET_TRUST, chain.key, before, DocumentState(chain.statement))]
+
+
+def admitted(chain: Chain, trust: Document) -> Document:
+    """The trust policy with the statement for the role, in place of an earlier one of irsa's for it."""
+    old = marked(trust, chain.role_arn)
+    if old is None:
+        return trust_policy.with_statement(trust, chain.statement)
+    return trust_policy.with_replaced(trust, old, chain.statement)
+
+
+def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
+    """What is to be done beside the role and the ServiceAccount; the permission is planned with the role."""
+    found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
+    if desired.role_only:
+        return found
+    owner, name = (desired.namespace, desired.name), desired.aws_config_map
+    data = _data(desired) if name else None
+    return [*found, *config_map_changes(owner, name, data, current.config_maps, replaces=desired.override)]
+
+
+def config_map_changes(
+    owner: tuple[str, str],
+    name: str,
+    data: dict[str, str] | None,
+    there: Mapping[str, FoundConfigMap],
+    *,
+    replaces: bool,
+) -> list[Change]:
+    """What makes the ConfigMap hold the configuration; with `replaces` one that irsa made before goes."""
+    full_name, found = "/".join(owner), []
+    if name and data is not None:
+        present = there.get(name)
+        after = ConfigMapState(data, full_name, role=role_of(data))
+        before = None if present is None else ConfigMapState(dict(present.data), full_name, role=after.role)
+        if before != after:
+            found.append(Change(Kind.CONFIG_MAP, (owner[0], name), before, after))
+    for other, present in there.items():
+        if (other != name or data is None) and present.is_for(full_name) and replaces:
+            found.append(removed(owner[0], other, present))
+    return found
+
+
+def removed(namespace: str, name: str, found: FoundConfigMap) -> Change:
+    """The deletion of a ConfigMap of irsa's."""
+    role = role_of(found.data)
+    before = ConfigMapState(dict(found.data), found.service_account, found.transaction, role)
+    return Change(Kind.CONFIG_MAP, (namespace, name), before, None)
+
+
+def _data(desired: DesiredState) -> dict[str, str]:
+    assert desired.chain is not None
+    return {KEY: aws_config(desired.chain, desired.cluster.region)}
+
+
+def usage_notes(desired: DesiredState) -> Iterator[str]:
+    """How pods assume the target: by the ConfigMap, or by a configuration that somebody else gives them."""
+    if desired.chain is None or desired.role_only:
+        return
+    if desired.aws_config_map:
+        yield f"for pods to assume the target: {usage(desired.aws_config_map)}"
+        return
+    cluster = desired.cluster
+    where = f"{desired.name} -n {desired.namespace} {cluster.options}"
+    yield (
+        "pods assume the target by an AWS configuration: --aws-config-map NAME writes it,"
+        f" irsa describe-sa {where} shows it"
+    )
+
+
+def facts(desired: DesiredState) -> dict[str, Any]:
+    """What a result says of a chain."""
+    chain = desired.chain
+    if chain is None:
+        return {}
+    return {
+        "target": {
+            "roleARN": chain.target_arn,
+            "externalID": chain.external_id or None,
+            "awsConfig": aws_config(chain, desired.cluster.region),
+            "configMap": desired.aws_config_map or None,
+        }
+    }
+
+
+def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:
+    """What was not looked at of a target, or can't be known."""
+    if target is None or chain is None:
+        return
+    if target.unread:
+        yield f"the trust policy of {chain.target_arn} was not checked: {target.unread}"
+    elif target.trust is not None:
+        said = chain.judge(target.trust)
+        for item in lacking(said, Answer.UNKNOWN):
+            yield f"it is not known from here whether {chain.target_arn} admits the role: {item.why}"

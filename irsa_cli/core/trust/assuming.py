@@ -1,0 +1,98 @@
+"""What a role's trust policy says to somebody who assumes it by sts:AssumeRole: a role, or a service of AWS.
+
+Who exchanges a token instead is `irsa_cli.core.trust.evaluation`'s business; the Condition block is
+`irsa_cli.core.policies.conditions`'.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.policies.conditions import first_failing
+from irsa_cli.core.policies.operators import Truth
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.web_identity import Context
+from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, Answer, covers
+from irsa_cli.core.values.arn import Arn
+
+ASSUME, TAG = "sts:AssumeRole", "sts:TagSession"
+Names = Callable[[Any], Truth]
+"""Whether a Principal element names who assumes the role."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a trust policy says to an action: the answer, and what keeps it from being yes."""
+
+    action: str
+    answer: Answer
+    why: str = ""
+
+
+def names_role(arn: Arn, text: str) -> Names:
+    """What tells of a Principal element whether it names this role, or its account."""
+    known = {text, arn.account, f"arn:{arn.partition}:iam::{arn.account}:root", "*"}
+
+    def names(principal: Any) -> Truth:
+        if principal == "*":
+            return True
+        found = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else []
+        return not known.isdisjoint(map(str, found))
+
+    return names
+
+
+def said(document: Document, names: Names, context: Context, action: str) -> Said:
+    """What a trust policy says to somebody.
+
+    A Deny that applies goes before every Allow; what can't be known of either stays open.
+    """
+    variables = document.get("Version") == VARIABLES_SINCE
+    verdicts = [
+        (str(item.get("Effect")), *_judge(item, names, context, action, variables=variables))
+        for item in as_list(document.get("Statement", []))
+        if isinstance(item, dict)
+    ]
+    for effect, truth, why in verdicts:
+        if effect == "Deny" and truth is not False:
+            answer = Answer.NO if truth else Answer.UNKNOWN
+            return Said(action, answer, f"a Deny applies{f', as far as can be known: {why}' if why else ''}")
+    allowed = [(truth, why) for effect, truth, why in verdicts if effect == "Allow"]
+    if any(truth is True for truth, _ in allowed):
+        return Said(action, Answer.YES)
+    reasons = [why for truth, why in allowed if truth is None] or [why for _, why in allowed if why]
+    answer = Answer.UNKNOWN if any(truth is None for truth, _ in allowed) else Answer.NO
+    return Said(action, answer, "; ".join(dict.fromkeys(reasons)) or "no statement allows it")
+
+
+def _judge(
+    item: Mapping[str, Any], names: Names, context: Context, action: str, *, variables: bool
+) -> tuple[Truth, str]:
+    if "Action" in item and not covers(tuple(map(str, as_list(item["Action"]))), action):
+        return False, ""
+    if "NotAction" in item and covers(tuple(map(str, as_list(item["NotAction"]))), action):
+        return False, ""
+    if "NotPrincipal" in item:
+        return None, "it has a NotPrincipal"
+    if not names(item.get("Principal")):
+        return False, ""
+    block = item.get("Condition")
+    if block in (None, {}):
+        return True, ""
+    tested = first_failing(block, context, variables=variables)
+    if tested is None:
+        return True, ""
+    wanted = ", ".join(f"'{value}'" for value in tested.wanted)
+    got = tested.got if isinstance(tested.got, tuple) else None
+    if tested.truth is None:
+        return None, f"{tested.operator} {tested.key} asks for {wanted}, which is not known from here"
+    has = " and ".join(f"'{value}'" for value in got) if got is not None else "no such key"
+    return False, f"{tested.operator} {tested.key} asks for {wanted}, the request has {has}"
+
+
+def lacking(said: tuple[Said, ...], answer: Answer) -> Iterator[Said]:
+    """Those with this answer."""
+    return (item for item in said if item.answer is answer)

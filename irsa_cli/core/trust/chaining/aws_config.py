@@ -1,0 +1,46 @@
+"""The AWS configuration by which an SDK goes from a pod's token to the target role: text in, text out.
+
+Two profiles: one exchanges the token for the role, the other assumes the target with that one's credentials.
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from irsa_cli.core.trust.chaining.chain import Chain
+
+TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token
+"""Where the pod identity webhook puts the token."""
+KEY = "config"
+"""The key of the ConfigMap, and so the file's name where it is mounted."""
+PROFILE, SOURCE = "target", "source"
+
+
+def aws_config(chain: Chain, region: str) -> str:
+    """The configuration file. SDKs take the profile that AWS_PROFILE names: `target`."""
+    lines = [
+        f"[profile {PROFILE}]",
+        f"role_arn = {chain.target_arn}",
+        f"source_profile = {SOURCE}",
+        *([f"external_id = {chain.external_id}"] if chain.external_id else []),
+        f"region = {region}",
+        "",
+        f"[profile {SOURCE}]",
+        f"role_arn = {chain.role_arn}",
+        f"web_identity_token_file = {TOKEN_FILE}",
+        f"region = {region}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def role_of(data: Mapping[str, str]) -> str:
+    """The name of the role that the data of a ConfigMap begin with, '' where they are none of these."""
+    _, _, rest = data.get(KEY, "").partition(f"[profile {SOURCE}]")
+    found = next((line for line in rest.splitlines() if line.startswith("role_arn = ")), "")
+    return found.rpartition("/")[2]
+
+
+def usage(name: str) -> str:
+    """How pods are told of the ConfigMap."""
+    return f"mount the ConfigMap {name}, set AWS_CONFIG_FILE to its file '{KEY}' and AWS_PROFILE to {PROFILE}"

@@ -1,0 +1,182 @@
+"""The link from a ServiceAccount's role to a target role, mostly of another account; pure.
+
+Two policies decide: the role's own has to allow `sts:AssumeRole` on the target (irsa writes one of a fixed
+name), and the target's trust policy has to admit the role. What SDKs are told is in
+`irsa_cli.core.trust.chaining.aws_config`.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from irsa_cli.core.plan.states import CHAIN_ANNOTATIONS
+from irsa_cli.core.policies.operators import Truth
+from irsa_cli.core.policies.permissions import Policies, allowed
+from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.web_identity import Context, PresentKey
+from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, names_role, said
+from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.values.arn import Arn
+
+POLICY_NAME = "irsa-assume-target-role"
+"""The inline policy by which a role may assume its target; what has this name is irsa's."""
+LONGEST_SESSION = 3600
+"""Seconds that a session lasts at most which is begun with a role's credentials, whatever its role allows."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A role that goes on to a target role. `role_id` is the role's unique id, '' where it is not known."""
+
+    role_arn: str
+    target_arn: str
+    external_id: str = ""
+    tag_session: bool = False
+    role_id: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """By what the admission of the role by its target is told from others."""
+        return self.target_arn, self.role_arn
+
+    @property
+    def account(self) -> str:
+        """The target's account."""
+        return self.target_arn.split(":")[4]
+
+    @property
+    def target_name(self) -> str:
+        """The target's name without its path."""
+        return self.target_arn.rsplit("/", 1)[-1]
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What has to be allowed on both sides."""
+        return (ASSUME, TAG) if self.tag_session else (ASSUME,)
+
+    @property
+    def permission(self) -> Document:
+        """The policy of the role: exactly that, on exactly the target."""
+        return permission(self.target_arn, tag_session=self.tag_session)
+
+    @property
+    def statement(self) -> Document:
+        """The statement by which the target's trust policy admits the role, with irsa's mark.
+
+        The account with a condition, and not the role itself as the principal: IAM takes a role as one only
+        once it knows it everywhere, and keeps its unique id, which a role that is made again does not have.
+        """
+        source = Arn.parse(self.role_arn)
+        condition: dict[str, Any] = {"ArnEquals": {"aws:PrincipalArn": self.role_arn}}
+        if self.external_id:
+            condition["StringEquals"] = {"sts:ExternalId": self.external_id}
+        return {
+            "Sid": mark(self.role_arn),
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:{source.partition}:iam::{source.account}:root"},
+            "Action": list(self.actions) if self.tag_session else ASSUME,
+            "Condition": condition,
+        }
+
+    def judge(self, trust: Mapping[str, Any]) -> tuple[Said, ...]:
+        """What the target's trust policy says to the role, action by action."""
+        names, context = self._names(), self._context()
+        return tuple(said(dict(trust), names, context, action) for action in self.actions)
+
+    def allowed(
+        self, policies: Policies, *, boundary: Any = None, has_boundary: bool = False
+    ) -> tuple[Said, ...]:
+        """What the role's own policies say, action by action; the boundary as in `permissions.allowed`."""
+        return tuple(self._allowed(policies, action, boundary, has_boundary) for action in self.actions)
+
+    def _allowed(self, policies: Policies, action: str, boundary: Any, has_boundary: bool) -> Said:
+        found = allowed(policies, action, self.target_arn, boundary=boundary, has_boundary=has_boundary)
+        if found is not None and not found.conditions:
+            return Said(action, Answer.YES, f"{action} is allowed by {found.by}")
+        if found is not None:
+            return Said(action, Answer.UNKNOWN, f"{action} is allowed if {'; '.join(found.conditions)}")
+        by_policies = allowed(policies, action, self.target_arn) is not None
+        why = (
+            "the permissions boundary does not allow it" if by_policies else "no policy of the role allows it"
+        )
+        return Said(action, Answer.NO, f"{action} on {self.target_arn}: {why}")
+
+    def _names(self) -> Names:
+        source = Arn.parse(self.role_arn)
+        plain = names_role(source, self.role_arn)
+        session = f"arn:{source.partition}:sts::{source.account}:assumed-role/{source.name}/"
+
+        def names(principal: Any) -> Truth:
+            if plain(principal):
+                return True
+            given = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else []
+            if self.role_id and self.role_id in map(str, given):
+                return True
+            # A session of the role that has one name: the pods' SDKs choose theirs.
+            return None if any(str(item).startswith(session) for item in given) else False
+
+        return names
+
+    def _context(self) -> Context:
+        """The condition keys of the request, as far as they are known."""
+        return {
+            "aws:principalarn": (self.role_arn,),
+            "aws:principalaccount": (self.role_arn.split(":")[4],),
+            "aws:principaltype": ("AssumedRole",),
+            "aws:principalorgid": PresentKey(),
+            "aws:principalorgpaths": PresentKey(),
+            "aws:securetransport": ("true",),
+            "aws:requestedregion": PresentKey(),
+            "sts:rolesessionname": PresentKey(),
+            **({"sts:externalid": (self.external_id,)} if self.external_id else {}),
+        }
+
+
+def permission(target_arn: str, *, tag_session: bool = False) -> Document:
+    """The policy that allows a role to assume the target."""
+    statement = {
+        "Effect": "Allow",
+        "Action": [ASSUME, TAG] if tag_session else ASSUME,
+        "Resource": target_arn,
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def chain_annotations(target: str, external_id: str, config_map: str) -> dict[str, str | None]:
+    """What a ServiceAccount says of its chain, as far as it has one."""
+    said = zip(CHAIN_ANNOTATIONS, (target, external_id, config_map), strict=True)
+    return {key: value for key, value in said if value}
+
+
+def answer_of(found: tuple[Said, ...]) -> Answer:
+    """Whether all of it is admitted."""
+    answers = {item.answer for item in found}
+    if Answer.NO in answers:
+        return Answer.NO
+    return Answer.UNKNOWN if Answer.UNKNOWN in answers else Answer.YES
+
+
+def mark(role_arn: str) -> str:
+    """The Sid of irsa's statement for a role: what has it was added by irsa."""
+    return "Irsa" + hashlib.sha256(role_arn.encode()).hexdigest()[:16]
+
+
+def marked(trust: Mapping[str, Any], role_arn: str) -> Document | None:
+    """The statement that irsa has added for the role, None without one."""
+    sid = mark(role_arn)
+    found = as_list(trust.get("Statement", []))
+    return next((item for item in found if isinstance(item, dict) and item.get("Sid") == sid), None)
+
+
+def target_of(document: Mapping[str, Any]) -> tuple[str, bool]:
+    """The target that irsa's policy of a role names, and whether it may tag; '' for a policy of others."""
+    for item in as_list(document.get("Statement", [])):
+        if isinstance(item, dict) and isinstance(item.get("Resource"), str):
+            tags = TAG in as_list(item.get("Action", []))
+            if dict(document) == permission(item["Resource"], tag_session=tags):
+                return item["Resource"], tags
+    return "", False

@@ -1,0 +1,133 @@
+"""Reading what is there of a chain: the target's trust policy, as far as it may be read, and the ConfigMap.
+
+What follows from it is in `irsa_cli.core.trust.chaining` and `irsa_cli.core.planning.chaining`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from irsa_cli.aws import iam as reading
+from irsa_cli.core.binding.current import Bound
+from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
+from irsa_cli.core.plan.states import (
+    CONFIG_MAP_ANNOTATION,
+    EXTERNAL_ID_ANNOTATION,
+    SERVICE_ACCOUNT_TAG,
+    TRANSACTION_TAG,
+)
+from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain
+from irsa_cli.core.planning.chaining import admitted
+from irsa_cli.core.policies import policy
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain
+from irsa_cli.core.trust.chaining.chain import target_of as target_of_policy
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.usecases.command.connect import Connection
+
+
+def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | None:
+    """The target that a role is desired to go on to, None where there is none."""
+    if desired.chain is None:
+        return None
+    found = read_target(connection, desired.chain.target_arn)
+    if found.trust is None or not desired.update_target_trust:
+        return found
+    size = policy.size(admitted(desired.chain, found.trust))
+    if size <= policy.TRUST_LIMIT:
+        return found
+    quota = reading.trust_quota(connection.iam_of_target(desired.chain.account))
+    return FoundTarget(found.trust, trust_quota=quota)
+
+
+def read_target(connection: Connection, arn: str) -> FoundTarget:
+    """The trust policy of a target role, or why it was not read."""
+    parsed = role_arn(arn)
+    if not connection.reaches_target(parsed.account):
+        return FoundTarget(
+            unread=f"there are no credentials for account {parsed.account}"
+            " (--target-assume-role, --target-profile)"
+        )
+    try:
+        found = reading.role_state(connection.iam_of_target(parsed.account), parsed.name)
+    except ServiceError as error:
+        if error.status == 403:
+            return FoundTarget(unread=error.reason)
+        raise
+    if found is None or f"role{found[0].path}{parsed.name}" != parsed.resource:
+        return FoundTarget()
+    return FoundTarget(found[0].trust)
+
+
+def config_maps_of(connection: Connection, desired: DesiredState) -> dict[str, FoundConfigMap]:
+    """The ConfigMap that is desired, by its name, where it is there."""
+    if not desired.aws_config_map:
+        return {}
+    return _named(connection, desired.namespace, desired.aws_config_map)
+
+
+def with_former(
+    connection: Connection,
+    desired: DesiredState,
+    account: CurrentServiceAccount | None,
+    found: Mapping[str, FoundConfigMap],
+) -> Mapping[str, FoundConfigMap]:
+    """With the ConfigMap that the ServiceAccount had before, where that is another one."""
+    former = account.annotations.get(CONFIG_MAP_ANNOTATION, "") if account is not None else ""
+    if not former or former == desired.aws_config_map or desired.role_only:
+        return found
+    return {**found, **_named(connection, desired.namespace, former)}
+
+
+def read_chains(connection: Connection, namespace: str, wanted: ChainUpdate) -> FoundChain:
+    """What is there of the chain before and after an update."""
+
+    def target(chain: Chain | None) -> FoundTarget | None:
+        return None if chain is None else read_target(connection, chain.target_arn)
+
+    names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
+    with ThreadPoolExecutor(4) as pool:
+        before, after = (pool.submit(target, chain) for chain in (wanted.before, wanted.after))
+        maps = list(pool.map(lambda name: _named(connection, namespace, name), names))
+    found = {name: item for part in maps for name, item in part.items()}
+    return FoundChain(before.result(), after.result(), found)
+
+
+def with_chain(connection: Connection, bound: Bound) -> Bound:
+    """With the chain of its own role, the target, and the ConfigMap of its pods, as far as there are any."""
+    chain = chain_of(bound)
+    if chain is not None:
+        bound = replace(bound, chain=chain, target=read_target(connection, chain.target_arn))
+    name = bound.config_map_name
+    if not name or not connection.asks_cluster:
+        return bound
+    return replace(bound, config_map=config_map_for(connection, bound.namespace, name))
+
+
+def chain_of(bound: Bound) -> Chain | None:
+    """The chain that the policy of its own role tells of, and its annotations."""
+    said = bound.account.annotations if bound.account is not None else {}
+    for role in bound.own:
+        target, tags = target_of_policy(role.role.inline.get(POLICY_NAME, {}))
+        if target:
+            return Chain(role.arn, target, said.get(EXTERNAL_ID_ANNOTATION, ""), tags)
+    return None
+
+
+def config_map_for(connection: Connection, namespace: str, name: str) -> FoundConfigMap | None:
+    """A ConfigMap, None where there is none."""
+    return _named(connection, namespace, name).get(name)
+
+
+def _named(connection: Connection, namespace: str, name: str) -> dict[str, FoundConfigMap]:
+    body = connection.kube.config_map(namespace, name)
+    if body is None:
+        return {}
+    marks = body["metadata"].get("annotations") or {}
+    found = FoundConfigMap(
+        body.get("data") or {}, marks.get(SERVICE_ACCOUNT_TAG, ""), marks.get(TRANSACTION_TAG, "")
+    )
+    return {name: found}

@@ -1,0 +1,144 @@
+"""The last link of a chain: from a ServiceAccount's role to its target, tried at STS, judged by the policies.
+
+What the policies say is judged in `irsa_cli.core.trust.chaining.chain`; the exchange before it is in
+`irsa_cli.usecases.verification.verify` and `irsa_cli.usecases.verification.verifier`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from irsa_cli.aws import diagnosis
+from irsa_cli.core.doctor.facts import Role
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.policies.permissions import Policies
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, target_of
+from irsa_cli.core.trust.chaining.found import FoundTarget
+from irsa_cli.core.trust.evaluation import Answer
+from irsa_cli.core.values.arn import role_arn
+from irsa_cli.core.values.errors import IrsaError, ServiceError
+from irsa_cli.core.verification.report import Check, Name, StepStatus, VerificationStep
+from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read.chains import read_target
+
+if TYPE_CHECKING:
+    from irsa_cli.core.pod.role_credentials import RoleCredentials
+
+_TAGS = {"irsa": "verify"}
+"""A session's tag, for a role that is to be allowed to set some."""
+_STATUS = {
+    Answer.YES: StepStatus.OK,
+    Answer.NO: StepStatus.FAILED,
+    Answer.UNKNOWN: StepStatus.NOT_CHECKED,
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """What decides whether a role may go on to its target, as it was read."""
+
+    chain: Chain
+    role: Role | Unreadable | None
+    target: FoundTarget
+
+    @classmethod
+    def read(cls, connection: Connection, chain: Chain) -> Link:
+        """Read both sides at the same time; what can't be read is said, and nothing is raised."""
+        with ThreadPoolExecutor(2) as pool:
+            role = pool.submit(_role, connection, chain.role_arn)
+            target = pool.submit(_target, connection, chain.target_arn)
+        found = role.result()
+        own = found.policies if isinstance(found, Role) else {}
+        own = {} if isinstance(own, Unreadable) else own
+        named, tags = target_of(own.get(POLICY_NAME, {}))
+        chain = replace(chain, tag_session=tags) if named == chain.target_arn else chain
+        return cls(chain, found, target.result())
+
+    def checks(self) -> tuple[Check, ...]:
+        """What the policies of both sides say; where one was not read, STS alone decides."""
+        return (*self._permission(), *self._trust())
+
+    def _permission(self) -> tuple[Check, ...]:
+        role = self.role
+        if role is None:
+            return (Check("permission", StepStatus.FAILED, f"role {self.chain.role_arn} does not exist"),)
+        if isinstance(role, Unreadable) or isinstance(role.policies, Unreadable):
+            why = role.why if isinstance(role, Unreadable) else role.policies.why  # type: ignore[union-attr]
+            return (Check("permission", StepStatus.NOT_CHECKED, f"not checked: {why}", needed=False),)
+        boundary = role.boundary_policy
+        known = None if isinstance(boundary, Unreadable) else boundary
+        policies: Policies = role.policies
+        said = self.chain.allowed(policies, boundary=known, has_boundary=bool(role.boundary))
+        return tuple(Check("permission", _STATUS[item.answer], item.why, needed=False) for item in said)
+
+    def _trust(self) -> tuple[Check, ...]:
+        target, arn = self.target, self.chain.target_arn
+        if target.unread:
+            return (
+                Check("trust policy", StepStatus.NOT_CHECKED, f"not checked: {target.unread}", needed=False),
+            )
+        if target.trust is None:
+            return (Check("role", StepStatus.FAILED, f"role {arn} does not exist"),)
+        said = self.chain.judge(target.trust)
+        status = _STATUS[answer_of(said)]
+        why = "; ".join(f"{item.action}: {item.why}" for item in said if item.why)
+        text = f"the trust policy of {arn} admits the role" if status is StepStatus.OK else why
+        return (Check("trust policy", status, text, needed=False),)
+
+    def step(self, result: RoleCredentials | IrsaError) -> VerificationStep:
+        """The whole link: what STS said, and what the policies say."""
+        sent = f"AssumeRole {self.chain.target_arn} with the role's credentials"
+        sent += f", external id {self.chain.external_id}" if self.chain.external_id else ""
+        if not isinstance(result, IrsaError):
+            # What STS has done is proof: what a policy was not understood to say does not count beside it.
+            own = (check for check in self.checks() if check.status is not StepStatus.FAILED)
+            tried = Check("credentials", StepStatus.OK, result.role_session)
+            return VerificationStep(Name.CHAIN, sent, (*own, tried))
+        refused = isinstance(result, ServiceError) and bool(result.status) and not result.transient
+        status = StepStatus.FAILED if refused else StepStatus.NOT_CHECKED
+        text = result.reason if refused else f"not checked: {result.reason or result.message}"
+        return VerificationStep(Name.CHAIN, sent, (*self.checks(), Check("credentials", status, text)))
+
+
+def assume_target(
+    connection: Connection,
+    credentials: RoleCredentials,
+    chain: Chain,
+    wait: Callable[[ServiceError], bool] = lambda error: False,
+) -> RoleCredentials:
+    """Become the target with the role's credentials; raises `ServiceError` where STS refuses for good.
+
+    After each refusal that may be IAM's spreading, `wait` is asked whether to try again.
+    """
+    from irsa_cli.aws.sts import assume
+
+    sts = connection.aws.client_of("sts", credentials)
+    tags = _TAGS if chain.tag_session else {}
+    while True:
+        try:
+            return assume(sts, chain.target_arn, external_id=chain.external_id, tags=tags)
+        except ServiceError as error:
+            if (error.code == "AccessDenied" or error.transient) and wait(error):
+                continue
+            raise
+
+
+def _role(connection: Connection, arn: str) -> Role | Unreadable | None:
+    account, name = role_arn(arn).account, role_arn(arn).name
+    session = connection.session_of(account)
+    if session is None:
+        return Unreadable(f"there are no credentials for account {account}")
+    try:
+        return diagnosis.role(session.client("iam"), name)
+    except IrsaError as error:
+        return Unreadable(error.reason or error.message)
+
+
+def _target(connection: Connection, arn: str) -> FoundTarget:
+    try:
+        return read_target(connection, arn)
+    except IrsaError as error:
+        return FoundTarget(unread=error.reason or error.message)

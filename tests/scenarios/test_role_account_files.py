@@ -1,0 +1,109 @@
+"""Files that keep the roles of some of their ServiceAccounts, or all, in another account."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.scenarios.other_account import OTHER, Elsewhere
+from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
+from tests.scenarios.other_account import foreign_iam as foreign_iam
+from tests.support.ran import Ran
+from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
+
+
+def entry(namespace: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": namespace}, "attachPolicyARNs": [READ_ONLY], **more}
+
+
+def written(stage: Stage, *entries: dict[str, Any], **more: Any) -> str:
+    document = {
+        "apiVersion": "irsa/v1",
+        "kind": "Bindings",
+        "metadata": {"name": stage.cluster},
+        "withOIDC": True,
+        "serviceAccounts": list(entries),
+        **more,
+    }
+    path = Path(stage.folder) / "bindings.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return str(path)
+
+
+def apply(stage: Stage, path: str, *more: str) -> Ran:
+    return stage.irsa("apply", "-f", path, *more)
+
+
+def test_twenty_entries_over_two_accounts(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
+    before, there = stage.world(), elsewhere.world()
+    here = [entry(namespace, f"here-{number}") for number in range(10)]
+    away = [
+        entry(namespace, f"away-{number}", roleAccount=OTHER, roleAssumeRole=elsewhere.deployer)
+        for number in range(10)
+    ]
+    path = written(stage, *here, *away)
+    ran = apply(stage, path, "--verify")
+    assert ran.code == 0, ran.err
+    assert len(elsewhere.roles()) == 10
+    for item in away:
+        account = stage.account(namespace, item["metadata"]["name"])
+        assert account is not None
+        assert f":{OTHER}:" in account["annotations"][ROLE_ARN]
+    assert stage.irsa("diff", "-f", path).code == 0
+    fewer = written(stage, *here[:5], *away[:5])
+    ran = apply(stage, fewer, "--prune", "--yes")
+    assert ran.code == 0, ran.err
+    assert len(elsewhere.roles()) == 5
+    assert stage.account(namespace, "away-9") is None
+    assert stage.account(namespace, "here-9") is None
+    assert stage.account(namespace, "here-0") is not None
+    gone = stage.irsa("delete", "-f", fewer, "--yes")
+    assert gone.code == 0, gone.err
+    assert elsewhere.roles() == {}
+    for command in (("disassociate-oidc",), ("disassociate-oidc", *elsewhere.by_role)):
+        assert stage.irsa(*command, "-c", stage.cluster, "--yes").code == 0
+    assert (stage.world(), elsewhere.world()) == (before, there)
+
+
+def test_the_file_says_it_for_all_and_the_command_line_how(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    path = written(stage, entry(namespace, "one"), entry(namespace, "two"), roleAccount=OTHER)
+    refused = apply(stage, path)
+    assert refused.code == 4, refused.err
+    assert elsewhere.roles() == {}
+    ran = apply(stage, path, "--role-assume-role", elsewhere.deployer, "--atomic")
+    assert ran.code == 0, ran.err
+    assert len(elsewhere.roles()) == 2
+
+
+def test_what_is_elsewhere_is_pruned_only_by_files_that_keep_roles_there(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    there = entry(namespace, "away", roleAccount=OTHER, roleAssumeRole=elsewhere.deployer)
+    assert apply(stage, written(stage, entry(namespace, "here"), there)).code == 0
+    ran = apply(stage, written(stage, entry(namespace, "here")), "--prune", "--yes")
+    assert ran.code == 0, ran.err
+    assert f"{namespace}/away is not pruned" in ran.err
+    assert len(elsewhere.roles()) == 1
+    way = {"roleAccount": OTHER, "roleAssumeRole": elsewhere.deployer}
+    document = written(stage, entry(namespace, "here", roleAccount=stage.account_id), **way)
+    ran = apply(stage, document, "--prune", "--yes")
+    assert ran.code == 0, ran.err
+    assert elsewhere.roles() == {}
+    assert stage.account(namespace, "away") is None
+    assert stage.account(namespace, "here") is not None
+
+
+def test_what_contradicts_is_refused_before_any_call(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    for more in (
+        {"roleAccount": "333333333333", "roleAssumeRole": elsewhere.deployer},
+        {"roleProfile": "there"},
+        {"roleAssumeRole": elsewhere.deployer.replace("arn:aws:", "arn:aws-cn:")},
+    ):
+        stage.sandbox.calls.clear()
+        ran = apply(stage, written(stage, entry(namespace, "app", **more)))
+        assert ran.code == 2, ran.err
+        assert stage.sandbox.calls == []
