@@ -308,6 +308,16 @@ def test_an_altered_plan_is_wrong_usage(small: Stage, unique: str, alter: Callab
     assert small.sandbox.calls == []
 
 
+def test_the_same_plan_has_the_same_digest(small: Stage, unique: str) -> None:
+    text = config(small, reader(unique))
+    first = saved(small, "diff", "-f", "-", stdin=text)
+    again = saved(small, "diff", "-f", "-", stdin=text)
+    assert first["digest"] == again["digest"]
+    assert small.create_sa("app", unique, "--associate-oidc").code == 0
+    moved = saved(small, "diff", "-f", "-", stdin=text)
+    assert moved["digest"] != first["digest"]
+
+
 def test_a_plan_has_no_word_of_who_made_it(small: Stage, unique: str) -> None:
     credentials = small.env()
     saved(small, "create-sa", "app", "-n", unique, "-c", small.cluster, "--associate-oidc")

@@ -84,8 +84,14 @@ class SavedPlan:
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
-    """The digest of a plan's document, whatever the order of its keys."""
+    """The digest of a plan's document, whatever the order of its keys, and whenever it was made.
+
+    So a plan that is made again, and is the same, has the same digest: a review of it still holds.
+    """
     whole = {key: value for key, value in document.items() if key != "digest"}
+    about = whole.get("metadata")
+    if isinstance(about, dict):
+        whole["metadata"] = {key: value for key, value in about.items() if key != "made"}
     return "sha256:" + hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
