@@ -370,16 +370,22 @@ def _role_by_terraform(sandbox: Sandbox) -> dict[str, str]:
     return {}
 
 
-def _two_accounts(sandbox: Sandbox) -> dict[str, str]:
-    """In account 222222222222: `deployer`, which this account's may become, and `data`, which admits EC2."""
+def other_iam(sandbox: Sandbox) -> IAMClient:
+    """IAM of the other account, as its administrator."""
     env = sandbox.env(account=OTHER)
-    other = boto3.client(
+    made_client: IAMClient = boto3.client(
         "iam",
         endpoint_url=sandbox.url,
         region_name=env["AWS_REGION"],
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
     )
+    return made_client
+
+
+def _two_accounts(sandbox: Sandbox) -> dict[str, str]:
+    """In account 222222222222: `deployer`, which this account's may become, and `data`, which admits EC2."""
+    other = other_iam(sandbox)
     principals = {
         "deployer": {"AWS": "arn:aws:iam::111122223333:root"},
         "data": {"Service": "ec2.amazonaws.com"},
