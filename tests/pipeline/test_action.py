@@ -136,7 +136,7 @@ def test_a_comment_that_is_there_is_put_right(job: MakeJob, github: GitHub) -> N
     mine = job()
     bindings(mine, "s3-reader")
     use(mine, "diff")
-    assert "says so already" in use(mine, "diff").log
+    use(mine, "diff")
     assert "2 to change" in github.comments[0]["body"]
     assert use(mine, "apply", comment="never").outputs["outcome"] == "committed"
     use(mine, "diff")
