@@ -10,9 +10,9 @@ VARIABLE = "_IRSA_COMPLETE"
 _EPILOG = """
 \b
 Examples:
-  irsa completion bash > ~/.local/share/bash-completion/completions/irsa
-  irsa completion zsh > "${fpath[1]}/_irsa"
-  irsa completion fish > ~/.config/fish/completions/irsa.fish
+  irsa completion bash > ~/.irsa-completion.bash  # in ~/.bashrc: source ~/.irsa-completion.bash
+  irsa completion zsh > ~/.irsa-completion.zsh    # in ~/.zshrc, after compinit, likewise
+  irsa completion fish > ~/.irsa-completion.fish  # in ~/.config/fish/config.fish, likewise
 """
 
 

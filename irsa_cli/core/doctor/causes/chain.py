@@ -33,7 +33,7 @@ _DURATION = re.compile(r"^\s*duration_seconds\s*=\s*(\d+)\s*$", re.MULTILINE | r
 
 def _chain(facts: Facts) -> Chain | None:
     """The chain that the ServiceAccount's annotations note."""
-    account = facts.named.account
+    account = have(facts.named.account)
     said = Injection.read(account.annotations if isinstance(account, ServiceAccount) else {})
     if not said.target_role_arn:
         return None
