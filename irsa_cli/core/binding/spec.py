@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from irsa_cli.core import wellknown
+from irsa_cli.core.binding.policy_versions import PolicyVersions
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.annotation_marks import with_marks
 from irsa_cli.core.marks.lifecycle import Lifecycle
@@ -177,19 +178,6 @@ class CurrentRole:
     inline: Mapping[str, Document] = field(default_factory=dict)
     role_id: str = field(default="", compare=False)
     """What IAM calls it; another one of the same name has another. '' where it was not read."""
-
-
-@dataclass(frozen=True)
-class PolicyVersions:
-    """The version in force of each policy of the account, by ARN; AWS changes its own as it likes."""
-
-    versions: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, found: Mapping[str, str | None]) -> PolicyVersions:
-        """Of all that were asked for; None is the version of one that may not be read."""
-        own = {arn: version for arn, version in found.items() if ":iam::aws:" not in arn}
-        return cls({arn: version or "unreadable" for arn, version in own.items()})
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any
 from irsa_cli.aws import diagnosis
 from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.binding.ownership import check_ours
-from irsa_cli.core.binding.spec import DesiredState, PolicyVersions
+from irsa_cli.core.binding.policy_versions import PolicyVersions
+from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import trust_warnings
