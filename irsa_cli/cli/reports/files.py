@@ -113,8 +113,15 @@ def _size(path: Path) -> int:
     return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
+def _opened(path: str, flags: int) -> int:
+    """Open a file to write it; a pipe that nobody reads is an error, and nothing to wait for."""
+    file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    os.set_blocking(file, True)
+    return file
+
+
 def _replace(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with open(path, "w", encoding="utf-8", newline="\n", opener=_opened) as file:
         file.write(text)
 
 
@@ -125,5 +132,5 @@ def _append(path: Path, text: str) -> None:
         with path.open("rb") as there:
             there.seek(-1, os.SEEK_END)
             begun = "" if there.read(1) == b"\n" else "\n"
-    with path.open("a", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
+    with open(path, "a", encoding="utf-8", newline="\n", errors="backslashreplace", opener=_opened) as file:
         file.write(begun + text)

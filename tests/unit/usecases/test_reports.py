@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -181,3 +182,11 @@ def test_a_saved_plan_is_shown_and_applied_with_reports(
     again = play.irsa("apply", plan, "-o", "markdown", *flags(files))
     assert again.out.startswith("## ✅ irsa apply: ")
     assert outputs(files["output-file"])["changed"] == "false"
+
+
+def test_a_pipe_that_nobody_reads_is_told_and_not_waited_for(play: Play, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    ran = play.irsa("associate-oidc", "-c", "demo", "--json-file", str(pipe))
+    assert ran.code == 0, "it is done, whatever can't be written"
+    assert f"Error: {pipe}: No such device or address" in ran.err
