@@ -20,6 +20,7 @@ PERMITS = (
     "prune",
     "override",
     "update_trust",
+    "update_target_trust",
     "allow_wide_trust",
     "allow_boundary_removal",
     "no_permissions_boundary",
@@ -33,7 +34,7 @@ PERMITS = (
 )
 """What permits to delete, to loosen or to take over, or says what goes: a variable that was left set from
 another day must not do so."""
-_ANOTHER_RUN = ("name_option", "explain", "watch", "help")
+_ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
 """What makes another run of it."""
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
 """`IRSA_PERMISSIONS_BOUNDARY` is a default for what no flag or file says, and no flag."""

@@ -58,9 +58,8 @@ def test_every_journal_has_the_same_fields(play: Play, case: Case) -> None:
 
 
 def test_the_context_is_written_by_its_own_list() -> None:
-    target = Target(
-        "demo", "eu-west-1", "p", "r", "k", "x", "https://i", "111122223333", "444455556666", "b", "q"
-    )
+    cluster = ("demo", "eu-west-1", "p", "r", "k", "x", "https://i", "111122223333")
+    target = Target(*cluster, "444455556666", "b", "q", "777788889999", "t", "u")
     context = RunContext(Command.UPDATE_SA, ARN, "n/a", target, "digest", "T0")
     assert context.to_journal(gated=True) == {
         "command": "update-sa",
@@ -78,6 +77,9 @@ def test_the_context_is_written_by_its_own_list() -> None:
             "role_account": "444455556666",
             "role_assume_role": "b",
             "role_profile": "q",
+            "target_account": "777788889999",
+            "target_assume_role": "t",
+            "target_profile": "u",
         },
         "request": "digest",
         "takesBack": "T0",
