@@ -8,8 +8,13 @@ import yaml
 from tests.scenarios.other_account import OTHER, Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
 from tests.scenarios.other_account import foreign_iam as foreign_iam
+from tests.scenarios.test_chaining import target
 from tests.support.ran import Ran
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
+
+
+LONG = {"IRSA_LOCK_DURATION": "45"}
+"""Locks hold as long as those of users: many runs at once are slow on a busy machine."""
 
 
 def entry(namespace: str, name: str, **more: Any) -> dict[str, Any]:
@@ -31,7 +36,7 @@ def written(stage: Stage, *entries: dict[str, Any], **more: Any) -> str:
 
 
 def apply(stage: Stage, path: str, *more: str) -> Ran:
-    return stage.irsa("apply", "-f", path, *more)
+    return stage.irsa("apply", "-f", path, *more, **LONG)
 
 
 def test_twenty_entries_over_two_accounts(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
@@ -57,9 +62,49 @@ def test_twenty_entries_over_two_accounts(stage: Stage, namespace: str, elsewher
     assert stage.account(namespace, "away-9") is None
     assert stage.account(namespace, "here-9") is None
     assert stage.account(namespace, "here-0") is not None
-    gone = stage.irsa("delete", "-f", fewer, "--yes")
+    gone = stage.irsa("delete", "-f", fewer, "--yes", **LONG)
     assert gone.code == 0, gone.err
     assert elsewhere.roles() == {}
+    for command in (("disassociate-oidc",), ("disassociate-oidc", *elsewhere.by_role)):
+        assert stage.irsa(*command, "-c", stage.cluster, "--yes").code == 0
+    assert (stage.world(), elsewhere.world()) == (before, there)
+
+
+def admitted(elsewhere: Elsewhere) -> list[int]:
+    """How many statements irsa has put on each of the target roles."""
+    roles = elsewhere.world()["roles"]
+    return [len(roles[name]["trust"]["Statement"]) - 1 for name in ("data", "more")]
+
+
+def test_twenty_entries_over_both_patterns(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
+    """Five of the chains end at one role each: no statement on it is lost, whoever writes at once."""
+    ends = [target(elsewhere, name=name) for name in ("data", "more")]
+    before, there = stage.world(), elsewhere.world()
+    way = {"targetAssumeRole": elsewhere.deployer}
+    away = [
+        entry(namespace, f"away-{number}", roleAccount=OTHER, roleAssumeRole=elsewhere.deployer)
+        for number in range(10)
+    ]
+    chained = [
+        entry(namespace, f"chained-{number}", targetRole=ends[number % 2], externalID="id", **way)
+        for number in range(10)
+    ]
+    path = written(stage, *away, *chained)
+    refused = apply(stage, path, "-o", "json")
+    assert refused.code == 4, refused.err
+    ran = apply(stage, path, "--update-target-trust", "--verify", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert len(elsewhere.roles()) == 10
+    assert admitted(elsewhere) == [5, 5]
+    again = apply(stage, path, "-o", "json")
+    assert (again.code, again.metadata["summary"]) == (0, {"unchanged": 20}), again.err
+    fewer = written(stage, *away[:5], *chained[:5])
+    pruned = apply(stage, fewer, "--prune", "--yes")
+    assert pruned.code == 0, pruned.err
+    assert len(elsewhere.roles()) == 5
+    assert admitted(elsewhere) == [3, 2]
+    gone = stage.irsa("delete", "-f", fewer, "--yes", **LONG)
+    assert gone.code == 0, gone.err
     for command in (("disassociate-oidc",), ("disassociate-oidc", *elsewhere.by_role)):
         assert stage.irsa(*command, "-c", stage.cluster, "--yes").code == 0
     assert (stage.world(), elsewhere.world()) == (before, there)
