@@ -12,7 +12,6 @@ from tests.scenarios.test_chaining import target
 from tests.support.ran import Ran
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
 
-
 LONG = {"IRSA_LOCK_DURATION": "45"}
 """Locks hold as long as those of users: many runs at once are slow on a busy machine."""
 
