@@ -258,7 +258,16 @@ MOVES: dict[str, Callable[[Stage, str], Any]] = {
 
 
 @pytest.mark.parametrize("move", MOVES)
-def test_a_stale_plan_is_refused_whole(stage: Stage, unique: str, move: str) -> None:
+def test_a_stale_plan_is_refused_whole(small: Stage, unique: str, move: str) -> None:
+    check_stale(small, unique, move)
+
+
+@pytest.mark.parametrize("move", [name for name in MOVES if "ServiceAccount" in name])
+def test_what_moves_in_the_cluster_is_seen_on_both_apis(stage: Stage, unique: str, move: str) -> None:
+    check_stale(stage, unique, move)
+
+
+def check_stale(stage: Stage, unique: str, move: str) -> None:
     stage.iam().create_policy(PolicyName=unique, PolicyDocument=json.dumps(DOCUMENT))
     first = config(stage, reader(unique, tags={"cost": "a"}))
     assert apply(stage, first).code == 0
