@@ -126,3 +126,11 @@ def test_the_action_installs_irsa_by_the_hashes_of_its_own_checkout(job: MakeJob
     assert mine.env["PATH"].split(os.pathsep)[0] == str(Path(program).parent)
     again = mine.use(command="history")
     assert again.step("Install irsa").outputs["program"] == program
+
+
+def test_the_image_is_built_of_all_that_a_wheel_has() -> None:
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    shared = project.partition("[tool.hatch.build.targets.wheel.shared-data]\n")[2].partition("\n\n")[0]
+    folders = {line.partition(" = ")[0] for line in shared.splitlines()} | {"irsa_cli"}
+    copied = re.findall(r"(?m)^COPY (\w+) \./\1$", (ROOT / "Containerfile").read_text("utf-8"))
+    assert set(copied) == folders
