@@ -333,7 +333,8 @@ def test_a_plan_has_no_word_of_who_made_it(small: Stage, unique: str) -> None:
     text = plan_file(small).read_text()
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         assert credentials[key] not in text
-    assert set(json.loads(text)["request"]["target"]) == {"cluster", "region", "issuer_url", "account"}
+    about = {"cluster", "region", "issuer_url", "account", "role_account", "target_account"}
+    assert set(json.loads(text)["request"]["target"]) == about
 
 
 def test_a_plan_that_is_not_whole_is_not_saved(small: Stage, unique: str) -> None:
