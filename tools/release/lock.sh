@@ -14,10 +14,15 @@ lock() {
         --output-file "$tools/lock" "$@"
 }
 lock --build-deps-for wheel pyproject.toml
+mv "$tools/lock" "$tools/all"
+# What only Python 3.10 needs, which need not be the one that runs this.
+printf 'async-timeout\nexceptiongroup\n' > "$tools/older.in"
+lock "$tools/older.in"
 {
     echo "# What irsa-cli needs at run time, each with the hashes of its released files; made by tools/release/lock.sh."
     echo "# pip install --require-hashes --no-deps -r requirements.lock"
-    cat "$tools/lock"
+    cat "$tools/all"
+    awk '/^[a-z]/ { on = /^(async-timeout|exceptiongroup)==/; sub(/ \\$/, " ; python_version < \"3.11\" \\") } on' "$tools/lock"
 } > requirements.lock
 rm "$tools/lock"
 printf 'build\ncyclonedx-bom\n' > "$tools/release.in"
