@@ -253,7 +253,8 @@ class RealSetting(Setting):
 
     def _end(self, name: str) -> None:
         admin, path = self._plane.admin, f"/api/v1/namespaces/{name}"
-        admin.delete(f"{path}/serviceaccounts")
+        for kind in ("serviceaccounts", "configmaps"):  # No controller does it here.
+            admin.delete(f"{path}/{kind}")
         namespace = {"metadata": {"name": name}, "spec": {"finalizers": []}}
         answer = admin.request("PUT", f"{path}/finalize", namespace)
         assert answer.status in (200, 404), answer.text
