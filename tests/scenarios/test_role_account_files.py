@@ -34,12 +34,18 @@ def written(stage: Stage, *entries: dict[str, Any], **more: Any) -> str:
     return str(path)
 
 
+def left(stage: Stage, namespace: str) -> set[str]:
+    """The ServiceAccounts of the namespace, with the one that each has (which no controller makes here)."""
+    there = (name.split("/") for name in stage.kube_world()["serviceaccounts"])
+    return {name for place, name in there if place == namespace} | {"default"}
+
+
 def apply(stage: Stage, path: str, *more: str) -> Ran:
     return stage.irsa("apply", "-f", path, *more, **LONG)
 
 
 def test_twenty_entries_over_two_accounts(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
-    before, there = stage.world(), elsewhere.world()
+    before, there = stage.aws_world(), elsewhere.world()
     here = [entry(namespace, f"here-{number}") for number in range(10)]
     away = [
         entry(namespace, f"away-{number}", roleAccount=OTHER, roleAssumeRole=elsewhere.deployer)
@@ -66,7 +72,8 @@ def test_twenty_entries_over_two_accounts(stage: Stage, namespace: str, elsewher
     assert elsewhere.roles() == {}
     for command in (("disassociate-oidc",), ("disassociate-oidc", *elsewhere.by_role)):
         assert stage.irsa(*command, "-c", stage.cluster, "--yes").code == 0
-    assert (stage.world(), elsewhere.world()) == (before, there)
+    assert (stage.aws_world(), elsewhere.world()) == (before, there)
+    assert left(stage, namespace) == {"default"}
 
 
 def admitted(elsewhere: Elsewhere) -> list[int]:
@@ -78,7 +85,7 @@ def admitted(elsewhere: Elsewhere) -> list[int]:
 def test_twenty_entries_over_both_patterns(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
     """Five of the chains end at one role each: no statement on it is lost, whoever writes at once."""
     ends = [target(elsewhere, name=name) for name in ("data", "more")]
-    before, there = stage.world(), elsewhere.world()
+    before, there = stage.aws_world(), elsewhere.world()
     way = {"targetAssumeRole": elsewhere.deployer}
     away = [
         entry(namespace, f"away-{number}", roleAccount=OTHER, roleAssumeRole=elsewhere.deployer)
@@ -106,7 +113,8 @@ def test_twenty_entries_over_both_patterns(stage: Stage, namespace: str, elsewhe
     assert gone.code == 0, gone.err
     for command in (("disassociate-oidc",), ("disassociate-oidc", *elsewhere.by_role)):
         assert stage.irsa(*command, "-c", stage.cluster, "--yes").code == 0
-    assert (stage.world(), elsewhere.world()) == (before, there)
+    assert (stage.aws_world(), elsewhere.world()) == (before, there)
+    assert left(stage, namespace) == {"default"}
 
 
 def test_the_file_says_it_for_all_and_the_command_line_how(
