@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox import Sandbox
+from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
-from tests.scenarios.test_apply import SQS, apply, config, entry, reader, writes
+from tests.scenarios.test_apply import SQS, apply, config, entry, reader, worker, writes
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
 SNS = "arn:aws:iam::aws:policy/AmazonSNSReadOnlyAccess"
@@ -284,6 +285,22 @@ def check_stale(stage: Stage, unique: str, move: str) -> None:
     assert writes(stage) == []
     assert "the saved plan is stale" in ran.err
     assert apply_plan(stage, "--dry-run").code == 4
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_it_is_looked_keeps_all_from_being_begun(
+    small: Stage, unique: str, number: int, code: int
+) -> None:
+    saved(small, "diff", "-f", "-", stdin=config(small, reader(unique), worker(unique)))
+    before = small.world()
+    small.sandbox.faults.add(Fault("iam", "GetRole", "callback", run=lambda: small.signal(number)))
+    small.sandbox.calls.clear()
+    ran = apply_plan(small, "-o", "json")
+    assert ran.code == code, ran.err
+    assert "interrupted before anything was changed" in ran.err
+    assert writes(small) == []
+    assert small.world() == before
+    assert apply_plan(small).code == 0
 
 
 def test_what_has_moved_is_named(stage: Stage, unique: str) -> None:

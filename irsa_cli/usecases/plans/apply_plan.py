@@ -70,6 +70,9 @@ def apply_plan(
             item.ended, item.error = Ended.REFUSED, stale
     if settings.dry_run or not all(item.ended in (Ended.PLANNED, Ended.UNCHANGED) for item in items):
         return looked
+    if isinstance(looked, AppliedList) and looked.signal:
+        # It has ended the look alone, before anything was begun.
+        raise KeyboardInterrupt(looked.signal)
     # A role that several use changes with each of them: by then their changes alone tell.
     each = replace(expected, thorough=not command.of_files)
     return command.run(request, replace(settings, expected=each), log, tell)

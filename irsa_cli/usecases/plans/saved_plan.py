@@ -99,10 +99,10 @@ def plan_of(command: str, request: Request, done: Result | AppliedList) -> Saved
     """What a dry run has planned; raises `IrsaError` for one that is not whole."""
     found = _items(done)
     broken = next((item for item in found if item.result.ended not in (Ended.PLANNED, Ended.UNCHANGED)), None)
-    if broken is not None or (isinstance(done, AppliedList) and done.pending):
-        raise IrsaError(
-            "no plan was saved", reason="the dry run did not come to its end: a part of it failed"
-        )
+    stopped = isinstance(done, AppliedList) and bool(done.pending or done.signal)
+    if broken is not None or stopped:
+        why = "it was stopped" if broken is None else "a part of it failed"
+        raise IrsaError("no plan was saved", reason=f"the dry run did not come to its end: {why}")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
     plan = SavedPlan(command, request, tuple(map(_planned, found)), now)
     return parse(json.dumps(plan.to_json()), "the plan")

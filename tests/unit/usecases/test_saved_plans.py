@@ -16,8 +16,10 @@ from irsa_cli.core.binding.spec import BindingSpec, Options
 from irsa_cli.core.binding.update_request import Update
 from irsa_cli.core.config import Selection, parse
 from irsa_cli.core.plan.expected import PlannedWork
+from irsa_cli.core.results.applied import AppliedList, Item
+from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.core.wellknown import WellKnown
 from irsa_cli.usecases.command.connect import Target
 from irsa_cli.usecases.files import delete_files
@@ -28,6 +30,7 @@ from irsa_cli.usecases.plans.saved_plan import (
     SavedPlan,
     digest_of,
     load,
+    plan_of,
     save,
 )
 from irsa_cli.usecases.plans.saved_plan import (
@@ -142,6 +145,13 @@ def test_a_plan_is_read_as_it_was(plans: list[Any]) -> None:
     found = parse_plan(text, "f")
     assert (found.items, found.request, found.made) == (plan.items, plan.request, plan.made)
     assert found.digest == digest_of(json.loads(text))
+
+
+def test_a_dry_run_that_was_stopped_is_no_plan() -> None:
+    """What --prune would have found is in no item then."""
+    item = Item("prod", "n/a", Result(Ended.UNCHANGED, cluster=CLUSTER))
+    with pytest.raises(IrsaError, match="no plan was saved"):
+        plan_of("apply", ApplyRequest((), PLAIN, prune=True), AppliedList([item], signal=2))
 
 
 def plan_text() -> dict[str, Any]:
