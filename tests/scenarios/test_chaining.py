@@ -1,6 +1,7 @@
 """`--target-role`: a role of the cluster's account that may assume one of another account."""
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -250,6 +251,84 @@ def test_files_say_it_for_all_and_for_one(stage: Stage, namespace: str, elsewher
     gone = stage.irsa("delete", "-f", str(path), "--yes")
     assert gone.code == 0, gone.err
     assert (stage.world(), elsewhere.world()) == (before, there)
+
+
+def test_files_that_name_another_target_take_the_statement_from_the_former(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    """All at the same time: each statement that goes is one that irsa added, and none of the others."""
+    one, other = target(elsewhere, name="one"), target(elsewhere, name="other")
+    before, there = stage.world(), elsewhere.world()
+    path = stage.folder / "chains.json"
+
+    def written(*targets: str) -> None:
+        entries = [
+            {
+                "metadata": {"name": f"a-{number}", "namespace": namespace},
+                **({"targetRole": arn, "targetAssumeRole": elsewhere.deployer} if arn else {}),
+            }
+            for number, arn in enumerate(targets)
+        ]
+        document = {"apiVersion": "irsa/v1", "kind": "Bindings", "metadata": {"name": stage.cluster}}
+        path.write_text(json.dumps({**document, "serviceAccounts": entries}))
+
+    def admitted() -> list[int]:
+        roles = elsewhere.world()["roles"]
+        return [len(roles[name]["trust"]["Statement"]) - 1 for name in ("one", "other")]
+
+    written(one, one, one, other)
+    flags = ("-f", str(path), "--update-target-trust", *way(elsewhere))
+    assert stage.irsa("apply", *flags).code == 0
+    assert admitted() == [3, 1]
+    written(other, one, "", one)
+    ran = stage.irsa("apply", *flags)
+    assert ran.code == 0, ran.err
+    assert admitted() == [2, 1]
+    assert stage.irsa("diff", *flags).code == 0
+    gone = stage.irsa("delete", "-f", str(path), "--yes")
+    assert gone.code == 0, gone.err
+    assert (stage.world(), elsewhere.world()) == (before, there)
+
+
+@pytest.mark.parametrize("command", ["update-sa", "apply"])
+def test_a_statement_that_is_the_only_one_stays_and_is_told(
+    stage: Stage, namespace: str, elsewhere: Elsewhere, command: str
+) -> None:
+    """IAM takes no trust policy without any."""
+    one, other = target(elsewhere, name="one"), target(elsewhere, name="other")
+    flags = (*way(elsewhere), "--update-target-trust")
+    assert stage.create_sa("app", namespace, "--target-role", one, *flags).code == 0
+    (statement,) = [
+        item for item in elsewhere.world()["roles"]["one"]["trust"]["Statement"] if item != SERVICE
+    ]
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    elsewhere.iam.update_assume_role_policy(RoleName="one", PolicyDocument=json.dumps(document))
+    if command == "update-sa":
+        ran = stage.irsa("update-sa", *about(stage, namespace), "--target-role", other, *flags)
+    else:
+        entry = {"metadata": {"name": "app", "namespace": namespace}, "targetRole": other}
+        head = {"apiVersion": "irsa/v1", "kind": "Bindings", "metadata": {"name": stage.cluster}}
+        ran = stage.irsa("apply", "-f", "-", *flags, stdin=json.dumps({**head, "serviceAccounts": [entry]}))
+    assert ran.code == 0, ran.err
+    assert f"{one} keeps irsa's statement" in ran.err
+    assert elsewhere.world()["roles"]["one"]["trust"]["Statement"] == [statement]
+
+
+def test_what_is_proposed_for_another_configuration_writes_over_it(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    arn = target(elsewhere)
+    flags = ("--target-role", arn, "--aws-config-map", "aws")
+    assert stage.create_sa("app", namespace, *flags).code == 0
+    path = f"/api/v1/namespaces/{namespace}/configmaps/aws"
+    made = stage.kube.get(path).body["data"]
+    assert stage.kube.patch(path, {"data": {"config": "other"}}).status == 200
+    ran = stage.create_sa("app", namespace, *flags, "-o", "json")
+    assert ran.code == 4, ran.err
+    (step,) = ran.error["next"]
+    done = stage.irsa(*shlex.split(step.partition(": irsa ")[2]))
+    assert done.code == 0, done.err
+    assert stage.kube.get(path).body["data"] == made
 
 
 def test_it_is_described_and_diagnosed(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:

@@ -211,7 +211,8 @@ class CurrentState:
     bound_role: CurrentRole | None = None
     """The role that the ServiceAccount has, where that is another one than is desired, and can be read."""
     target: FoundTarget | None = None
-    """The role that the desired one is to go on to, where there is one."""
+    former_target: FoundTarget | None = None
+    """The role that the desired one is to go on to, and another one that it goes on to as it is."""
     config_maps: Mapping[str, FoundConfigMap] = field(default_factory=dict)
     """By name: the ConfigMap that is desired, and the one that the ServiceAccount had before."""
     trust_quota: int = policy.TRUST_LIMIT
@@ -392,9 +393,5 @@ def _role(spec: BindingSpec, desired: DesiredState, path: str) -> RoleState:
         description=spec.description,
         max_session_duration=spec.max_session_duration,
         permissions_boundary=spec.permissions_boundary,
-        tags={
-            **spec.tags,
-            CLUSTER_TAG: cluster.arn,
-            SERVICE_ACCOUNT_TAG: f"{desired.namespace}/{desired.name}",
-        },
+        tags={**spec.tags, CLUSTER_TAG: cluster.arn, SERVICE_ACCOUNT_TAG: str(spec)},
     )

@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from irsa_cli.core.binding.update_request import Pairing, Update
-from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.changes import Change, Plan
 from irsa_cli.core.plan.states import (
     CHAIN_ANNOTATIONS,
     CONFIG_MAP_ANNOTATION,
     EXTERNAL_ID_ANNOTATION,
-    DocumentState,
 )
 from irsa_cli.core.planning import chaining
 from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, marked, target_of
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, target_of
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.errors import Refused
 
@@ -31,6 +30,12 @@ class ChainUpdate:
     after: Chain | None
     config_map_before: str = ""
     config_map: str = ""
+
+    @property
+    def left(self) -> Chain | None:
+        """The chain whose target the role goes on to no more."""
+        stays = self.before and self.after and self.before.target_arn == self.after.target_arn
+        return None if stays else self.before
 
     @property
     def edits(self) -> Update:
@@ -102,16 +107,12 @@ def with_chain(
     plan: Plan, wanted: ChainUpdate, found: FoundChain, pair: Pairing, *, adds: bool, gated: bool
 ) -> Plan:
     """The plan with what is added to the target first, and what is taken from the former one last."""
-    first, late = [], []
+    first: list[Change] = []
+    late: list[Change] = []
     if wanted.after is not None:
         chaining.check_target(wanted.after, found.after, adds=adds)
         first += chaining.target_changes(wanted.after, found.after, adds=adds)
-    before, former = wanted.before, found.before
-    left = before is not None and (wanted.after is None or wanted.after.target_arn != before.target_arn)
-    if left and before is not None and former is not None and former.trust is not None:
-        statement = marked(former.trust, before.role_arn)
-        if statement is not None:
-            late.append(Change(Kind.TARGET_TRUST, before.key, DocumentState(statement), None))
+    late += chaining.taken_back(wanted.left, found.before)[0]
     owner = (pair.namespace, pair.name)
     data = None if wanted.after is None else {KEY: aws_config(wanted.after, pair.cluster.region)}
     chaining.check_config_map(owner, wanted.config_map, found.config_maps)

@@ -10,15 +10,15 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from irsa_cli.core.binding.spec import CurrentState, DesiredState
+from irsa_cli.core.binding.spec import CurrentRole, CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
-from irsa_cli.core.policies.policy import Document
+from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, role_of, usage
-from irsa_cli.core.trust.chaining.chain import Chain, answer_of, marked
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, marked, target_of
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.errors import Refused
@@ -36,7 +36,10 @@ def check(desired: DesiredState, current: CurrentState) -> None:
             raise Refused(
                 f"ConfigMap {desired.namespace}/{desired.aws_config_map} holds another configuration",
                 details=policy.difference(found.data, _data(desired)),
-                next_steps=("to write over it: irsa update-sa, or irsa apply",),
+                next_steps=(
+                    f"to write over it: irsa update-sa {desired.name} -n {desired.namespace}"
+                    f" {desired.cluster.options} --aws-config-map {desired.aws_config_map}",
+                ),
             )
 
 
@@ -103,9 +106,36 @@ def admitted(chain: Chain, trust: Document) -> Document:
     return trust_policy.with_replaced(trust, old, chain.statement)
 
 
+def former_chain(desired: DesiredState, role: CurrentRole | None) -> Chain | None:
+    """The target that the role goes on to as it is, where another one is desired, or none."""
+    if desired.role is None or role is None:
+        return None
+    target, tags = target_of(role.inline.get(POLICY_NAME, {}))
+    wanted = desired.chain.target_arn if desired.chain is not None else ""
+    return Chain(desired.role_arn, target, tag_session=tags) if target not in ("", wanted) else None
+
+
+def taken_back(chain: Chain | None, target: FoundTarget | None) -> tuple[list[Change], list[str]]:
+    """What takes irsa's statement for a role from a target that it goes on to no more; and what can't be."""
+    if chain is None or target is None:
+        return [], []
+    if target.unread:
+        told = f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked"
+        return [], [f"{told}: {target.unread}"]
+    statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
+    if statement is None or target.trust is None:
+        return [], []
+    if not as_list(trust_policy.without_statement(target.trust, statement).get("Statement", [])):
+        told = f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}"
+        return [], [f"{told}: it is the only one, and IAM takes no trust policy without any"]
+    return [Change(Kind.TARGET_TRUST, chain.key, DocumentState(statement), None)], []
+
+
 def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """What is to be done beside the role and the ServiceAccount; the permission is planned with the role."""
     found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
+    if desired.override:
+        found += taken_back(former_chain(desired, current.role), current.former_target)[0]
     if desired.role_only:
         return found
     owner, name = (desired.namespace, desired.name), desired.aws_config_map
@@ -175,6 +205,11 @@ def facts(desired: DesiredState) -> dict[str, Any]:
             "configMap": desired.aws_config_map or None,
         }
     }
+
+
+def former_notes(desired: DesiredState, current: CurrentState) -> list[str]:
+    """What stays at the target that the role went on to before, or was not looked at there."""
+    return taken_back(former_chain(desired, current.role), current.former_target)[1]
 
 
 def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:

@@ -33,10 +33,9 @@ from irsa_cli.core.plan.states import (
     OwnerState,
     ServiceAccountState,
 )
-from irsa_cli.core.planning.chaining import removed
+from irsa_cli.core.planning.chaining import removed, taken_back
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
-from irsa_cli.core.trust.chaining.chain import marked
 
 OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION, *CHAIN_ANNOTATIONS)
 """What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""
@@ -146,24 +145,9 @@ def _delete_chain(bound: Bound, work: _Work) -> None:
     if bound.config_map is not None and bound.config_map.is_for(bound.full_name):
         change = removed(bound.namespace, bound.config_map_name, bound.config_map)
         work.stages[COMMITS].append(change)
-    chain, target = bound.chain, bound.target
-    if chain is None or target is None:
-        return
-    if target.unread:
-        work.notes.append(
-            f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked:"
-            f" {target.unread}"
-        )
-    statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
-    if statement is None or target.trust is None:
-        return
-    if not _statements(trust_policy.without_statement(target.trust, statement)):
-        work.notes.append(
-            f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}: it is the only one, and IAM"
-            " takes no trust policy without any"
-        )
-        return
-    work.stages[COMMITS].append(Change(Kind.TARGET_TRUST, chain.key, DocumentState(statement), None))
+    changes, notes = taken_back(bound.chain, bound.target)
+    work.stages[COMMITS] += changes
+    work.notes += notes
 
 
 def _take_out(bound: Bound, role: NamedRole, work: _Work) -> None:

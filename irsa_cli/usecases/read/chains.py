@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.core.binding.current import Bound
-from irsa_cli.core.binding.spec import CurrentServiceAccount, DesiredState
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, DesiredState
 from irsa_cli.core.plan.states import (
     CONFIG_MAP_ANNOTATION,
     EXTERNAL_ID_ANNOTATION,
@@ -19,7 +19,7 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
 )
 from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain
-from irsa_cli.core.planning.chaining import admitted
+from irsa_cli.core.planning.chaining import admitted, former_chain
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain
 from irsa_cli.core.trust.chaining.chain import target_of as target_of_policy
@@ -41,6 +41,14 @@ def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | No
         return found
     quota = reading.trust_quota(connection.iam_of_target(desired.chain.account))
     return FoundTarget(found.trust, trust_quota=quota)
+
+
+def former_target_of(
+    connection: Connection, desired: DesiredState, role: CurrentRole | None
+) -> FoundTarget | None:
+    """The target that the role goes on to as it is, where that is not the desired one."""
+    former = former_chain(desired, role)
+    return None if former is None else read_target(connection, former.target_arn)
 
 
 def read_target(connection: Connection, arn: str) -> FoundTarget:

@@ -181,7 +181,8 @@ def notes_of(desired: DesiredState, current: CurrentState) -> list[str]:
             f"not checked: account {desired.role_account} needs an OIDC provider for"
             f" {desired.cluster.issuer}, too"
         )
-    return [*notes, *chaining.target_notes(desired.chain, current.target)]
+    kept = chaining.former_notes(desired, current)
+    return [*notes, *chaining.target_notes(desired.chain, current.target), *kept]
 
 
 def mistyped_namespace(desired: DesiredState, current: CurrentState) -> list[str]:

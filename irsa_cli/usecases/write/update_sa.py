@@ -19,7 +19,7 @@ from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.chain_update import chain_of, chain_update, with_chain
-from irsa_cli.core.planning.chaining import target_notes
+from irsa_cli.core.planning.chaining import taken_back, target_notes
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
 from irsa_cli.core.results.command import Command
@@ -188,7 +188,8 @@ class _Updating:
             there = read_chains(self.connection, pair.namespace, chain)
             adds, gated = update.update_target_trust, self.request.verify
             found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
-            self.chain_notes = [*target_notes(chain.after, there.after)]
+            kept = taken_back(chain.left, there.before)[1]
+            self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
             trust_warnings.check_pair(pair, found)
