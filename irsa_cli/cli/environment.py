@@ -38,7 +38,7 @@ _ANOTHER_RUN = ("name_option", "explain", "watch", "help", "out")
 """What makes another run of it."""
 _OF_THEIR_OWN = ("permissions_boundary", "boundary")
 """`IRSA_PERMISSIONS_BOUNDARY` is a default for what no flag or file says, and no flag."""
-_TARGET = (
+TARGET = (
     "cluster",
     "region",
     "any_region",
@@ -49,9 +49,10 @@ _TARGET = (
     "kubeconfig",
     "context",
 )
+"""What names a cluster, and who asks for it."""
 _NEVER_OF: Mapping[str, tuple[str, ...]] = {
     # With a cluster it does something else, and a run's own target is replaced by flags alone.
-    "recover": _TARGET,
+    "recover": TARGET,
     # Who calls them reads what they print.
     "token": ("output", "decode"),
     "credentials": ("output",),

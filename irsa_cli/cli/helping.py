@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from irsa_cli.cli.environment import project_defaults, settle
+from irsa_cli.cli.environment import TARGET, project_defaults, settle
 
 _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "Options": (),
@@ -52,20 +52,7 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         "override",
     ),
     "Files": ("files", "include", "exclude", "parallel", "max_failures"),
-    "Target": (
-        "cluster",
-        "region",
-        "any_region",
-        "profile",
-        "assume_role",
-        "issuer_url",
-        "account",
-        "kubeconfig",
-        "context",
-        "readers",
-        "expect_account",
-        "expect_cluster_arn",
-    ),
+    "Target": (*TARGET, "readers", "expect_account", "expect_cluster_arn"),
     "Other accounts": (
         "role_account",
         "role_assume_role",

@@ -14,7 +14,7 @@ from typing import Any
 from irsa_cli.core.policies.conditions import first_failing
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.web_identity import Context
+from irsa_cli.core.policies.web_identity import Context, PresentKey
 from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, Answer, covers
 from irsa_cli.core.values.arn import Arn
 
@@ -30,6 +30,20 @@ class Said:
     action: str
     answer: Answer
     why: str = ""
+
+
+def context_of_session(role_arn: str) -> dict[str, Any]:
+    """The condition keys of a request of a role's session, as far as they are known."""
+    return {
+        "aws:principalarn": (role_arn,),
+        "aws:principalaccount": (role_arn.split(":")[4],),
+        "aws:principaltype": ("AssumedRole",),
+        "aws:principalorgid": PresentKey(),
+        "aws:principalorgpaths": PresentKey(),
+        "aws:securetransport": ("true",),
+        "aws:requestedregion": PresentKey(),
+        "sts:rolesessionname": PresentKey(),
+    }
 
 
 def names_role(arn: Arn, text: str) -> Names:

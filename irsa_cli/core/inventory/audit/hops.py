@@ -16,7 +16,7 @@ from irsa_cli.core.inventory.audit.ways import Hop
 from irsa_cli.core.inventory.bindings import BoundRole
 from irsa_cli.core.policies.permissions import Policies, allowed
 from irsa_cli.core.policies.web_identity import Context, PresentKey
-from irsa_cli.core.trust.assuming import ASSUME, names_role, said
+from irsa_cli.core.trust.assuming import ASSUME, context_of_session, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.trust.rules.judge import LARGEST
 from irsa_cli.core.trust.rules.statements import allowing, does, name_of, principals
@@ -146,15 +146,5 @@ def _statement(role: BoundRole, target: BoundRole) -> str:
 
 
 def _context(role: BoundRole) -> Context:
-    """The condition keys of the request of a role's session, as far as they are known."""
-    return {
-        "aws:principalarn": (role.arn,),
-        "aws:principalaccount": (role.arn.split(":")[4],),
-        "aws:principaltype": ("AssumedRole",),
-        "aws:principalorgid": PresentKey(),
-        "aws:principalorgpaths": PresentKey(),
-        "aws:securetransport": ("true",),
-        "aws:requestedregion": PresentKey(),
-        "sts:rolesessionname": PresentKey(),
-        "sts:externalid": PresentKey(),
-    }
+    """The condition keys of the request of a role's session; which external id it gives is its own affair."""
+    return {**context_of_session(role.arn), "sts:externalid": PresentKey()}

@@ -17,8 +17,8 @@ from irsa_cli.core.plan.states import CHAIN_ANNOTATIONS
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.permissions import Policies, allowed
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.web_identity import Context, PresentKey
-from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, names_role, said
+from irsa_cli.core.policies.web_identity import Context
+from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, context_of_session, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import Arn
 
@@ -123,17 +123,8 @@ class Chain:
 
     def _context(self) -> Context:
         """The condition keys of the request, as far as they are known."""
-        return {
-            "aws:principalarn": (self.role_arn,),
-            "aws:principalaccount": (self.role_arn.split(":")[4],),
-            "aws:principaltype": ("AssumedRole",),
-            "aws:principalorgid": PresentKey(),
-            "aws:principalorgpaths": PresentKey(),
-            "aws:securetransport": ("true",),
-            "aws:requestedregion": PresentKey(),
-            "sts:rolesessionname": PresentKey(),
-            **({"sts:externalid": (self.external_id,)} if self.external_id else {}),
-        }
+        given: Context = {"sts:externalid": (self.external_id,)} if self.external_id else {}
+        return {**context_of_session(self.role_arn), **given}
 
 
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
