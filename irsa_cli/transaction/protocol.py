@@ -81,9 +81,13 @@ class Run:
         self.forgettable = True
         """Whether, when it has ended, there is nothing to tell of that a later signal must not cut off."""
 
-    def interrupt(self, number: int) -> None:
-        """Ask the run to stop before its next call; the call in flight is waited for."""
+    def notice(self, number: int) -> None:
+        """Let no other call begin; without a lock, so that a signal's handler can do it."""
         self._signal = number
+
+    def interrupt(self, number: int) -> None:
+        """Ask the run to stop before its next call; the call in flight is waited for, a pause ends."""
+        self.notice(number)
         self._stop.set()
 
     @property
@@ -93,7 +97,7 @@ class Run:
 
     def check(self) -> None:
         """Raise `Interrupted` or `DeadlineExceeded` when the run has to stop; called before each write."""
-        if self._stop.is_set():
+        if self._signal:
             raise Interrupted(self._signal)
         if self.remaining <= 0:
             raise DeadlineExceeded(f"the time limit of {self._limit:g} s was reached")

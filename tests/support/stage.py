@@ -100,9 +100,10 @@ class Stage:
         assert "Traceback" not in err, err
         return promised(Ran(process.code, out, err), arguments)
 
-    def signal(self, number: int) -> None:
-        """Send a signal to the run that is under way (from a fault's callback)."""
+    def signal(self, number: int, *, heard: bytes = b"") -> None:
+        """Send a signal to the run that is under way (from a fault's callback); wait until it says `heard`."""
         os.kill(self._process.pid, number)
+        assert self._process.wait_for_words(heard, 30)
 
     def kill(self) -> None:
         """Kill the run that is under way, and return when it is gone."""

@@ -29,10 +29,16 @@ class Stop(Run):
         self.current: Run | None = None
         self.number = 0
 
+    def notice(self, number: int) -> None:
+        """See `Run.notice`."""
+        super().notice(number)
+        self.number = number
+        if self.current is not None:
+            self.current.notice(number)
+
     def interrupt(self, number: int) -> None:
         """See `Run.interrupt`."""
         super().interrupt(number)
-        self.number = number
         if self.current is not None:
             self.current.interrupt(number)
 

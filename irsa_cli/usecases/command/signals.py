@@ -26,11 +26,17 @@ class RunGroup(Run):
         self._runs: set[Run] = set()
         self._lock = threading.Lock()
 
+    def notice(self, number: int) -> None:
+        """See `Run.notice`."""
+        super().notice(number)
+        self.number = number
+        for run in tuple(self._runs):  # copied in one step of the interpreter, as no lock may be taken
+            run.notice(number)
+
     def interrupt(self, number: int) -> None:
         """See `Run.interrupt`."""
         super().interrupt(number)
         with self._lock:
-            self.number = number
             for run in self._runs:
                 run.interrupt(number)
 
@@ -62,7 +68,8 @@ def stoppable(run: Run, warn: Callable[[str], None], way: str = "") -> Iterator[
     watcher = threading.Thread(target=_watch, args=(heard, run, warn), daemon=True)
     watcher.start()
     seen: list[int] = []
-    handle = _handler(told, seen, f"stopped; finish with: irsa recover {run.transaction}{way}\n".encode())
+    last_words = f"stopped; finish with: irsa recover {run.transaction}{way}\n".encode()
+    handle = _handler(told, run, seen, last_words)
     late = told_to_stop()
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     if late:
@@ -103,7 +110,7 @@ def told_to_stop() -> int:
     return handler.number if isinstance(handler, _Late) else 0
 
 
-def _handler(told: int, seen: list[int], last_words: bytes) -> Callable[[int, object], None]:
+def _handler(told: int, run: Run, seen: list[int], last_words: bytes) -> Callable[[int, object], None]:
     """Handles signals without a lock: the code that it interrupts may hold any. They are noted as `seen`."""
 
     def handle(number: int, _frame: object) -> None:
@@ -113,13 +120,14 @@ def _handler(told: int, seen: list[int], last_words: bytes) -> Callable[[int, ob
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         seen.append(number)
+        run.notice(number)
         os.write(told, bytes([number]))
 
     return handle
 
 
 def _watch(heard: int, run: Run, warn: Callable[[str], None]) -> None:
-    """Stop the run when the first signal is heard; what a handler must not do is done here."""
+    """End what waits when the first signal is heard, and say so; what a handler must not do is done here."""
     number = os.read(heard, 1)
     if number:
         run.interrupt(number[0])
