@@ -172,8 +172,8 @@ def _second_signals_are_swallowed() -> None:
 
     whole = signals._handler
 
-    def handler(told: int, heard: list[int], last_words: bytes) -> Callable[[int, object], None]:
-        handle = whole(told, heard, last_words)
+    def handler(told: int, run: Any, heard: list[int], last_words: bytes) -> Callable[[int, object], None]:
+        handle = whole(told, run, heard, last_words)
         seen: list[int] = []
 
         def once(number: int, frame: object) -> None:
