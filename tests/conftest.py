@@ -4,9 +4,12 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
+from tests.support import botocore_once
 from tests.support.thoroughness import EXAMPLES, PROFILE
 
 pytest_plugins = ["tests.support.e2e_policy", "tests.support.fixtures"]
+
+botocore_once.keep()
 
 # A loaded machine is not a failure.
 PATIENT = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])

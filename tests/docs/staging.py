@@ -15,6 +15,7 @@ from irsa_cli.sandbox import Fault, RoleSpec, Rule, Sandbox
 from tests.docs.console import ROOT
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
+from tests.support.sandbox_clients import administrator
 from tests.support.stage import EVERYTHING, ROLE_ARN, made
 
 if TYPE_CHECKING:
@@ -154,13 +155,7 @@ def iam(sandbox: Sandbox) -> IAMClient:
 
 def client(sandbox: Sandbox, service: str) -> Any:
     """A service of the sandbox, as the administrator."""
-    env = sandbox.env()
-    session = boto3.Session(
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        region_name=env["AWS_DEFAULT_REGION"],
-    )
-    return session.client(service, endpoint_url=sandbox.url)  # type: ignore[call-overload]
+    return administrator(sandbox, service)
 
 
 def shared_role(sandbox: Sandbox) -> None:

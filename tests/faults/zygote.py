@@ -6,7 +6,6 @@ long irsa repeats a call, and for how long it takes IAM to be inconsistent.
 """
 
 import atexit
-import functools
 import gc
 import importlib
 import json
@@ -27,6 +26,7 @@ from typing import Any
 from tests.faults import clock
 from tests.faults.mutants import MUTANTS
 from tests.faults.power import lose_what_is_not_synced
+from tests.support import botocore_once
 
 RETRY_SECONDS = 1.5
 """What is left of irsa's `RETRY_SECONDS`."""
@@ -256,11 +256,9 @@ def _shorten_pauses() -> None:
 
 
 def _read_descriptions() -> None:
-    from botocore.loaders import JSONFileLoader, Loader
+    from botocore.loaders import Loader
 
-    once = functools.cache(lambda path: whole(JSONFileLoader(), path))
-    whole = JSONFileLoader.load_file
-    setattr(JSONFileLoader, "load_file", lambda self, path: once(path))  # noqa: B010 - as above
+    botocore_once.keep()
     loader = Loader()
     for service in ("eks", "iam", "sts"):
         for kind in ("service-2", "endpoint-rule-set-1"):

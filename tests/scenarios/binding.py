@@ -3,8 +3,7 @@
 import json
 from typing import Any
 
-import boto3
-
+from tests.support.sandbox_clients import administrator
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
 
 
@@ -36,11 +35,4 @@ def make_binding(stage: Stage, namespace: str, name: str = "reader") -> str:
 
 
 def _client(stage: Stage, service: str) -> Any:
-    env = stage.env()
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=stage.sandbox.url,
-        region_name=stage.region,
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-    )
+    return administrator(stage.sandbox, service, stage.account_id, stage.region)

@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from tests.scenarios.binding import make_binding
 from tests.support.kubeclient import Answer
 from tests.support.podwebhook import PATH as WEBHOOKS
+from tests.support.sandbox_clients import administrator
 from tests.support.stage import ROLE_ARN, Json, Stage, made
 
 NAME = "doctor-reader"
@@ -201,14 +202,7 @@ class Binding:
 
     def aws(self, service: str, account: str = "") -> Any:
         """A service of AWS as the administrator of an account, by default the cluster's."""
-        env = self.stage.sandbox.env(account=account or self.stage.account_id, region=self.stage.region)
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.stage.sandbox.url,
-            region_name=self.stage.region,
-            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        )
+        return administrator(self.stage.sandbox, service, account or self.stage.account_id, self.stage.region)
 
     def exchange(self, **parameters: Any) -> None:
         """Exchange a token as the pod would; STS may refuse."""

@@ -4,7 +4,6 @@ import base64
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import boto3
 import pytest
 
 from irsa_cli.sandbox import Rule, Sandbox
@@ -15,6 +14,7 @@ from tests.support.fixtures import RealCluster
 from tests.support.foreign import Foreign, OwnCluster
 from tests.support.foreign import RealCluster as RealNeighbours
 from tests.support.kubeclient import KubeClient
+from tests.support.sandbox_clients import administrator
 from tests.support.stage import Stage
 
 
@@ -62,13 +62,7 @@ def sandbox_stage(
 ) -> Stage:
     """A stage on the sandbox's own Kubernetes API."""
     env = sandbox.env(account=account, region=region)
-    eks = boto3.client(
-        "eks",
-        endpoint_url=sandbox.url,
-        region_name=region,
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-    )
+    eks = administrator(sandbox, "eks", account, region)
     found = eks.describe_cluster(name=cluster)["cluster"]
     sandbox.calls.clear()
     ca = base64.b64decode(found["certificateAuthority"]["data"]).decode()

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-
+from tests.support.sandbox_clients import administrator
 from tests.support.stage import ROLE_ARN, Json, Stage
 
 AUDIENCE = "sts.amazonaws.com"
@@ -15,14 +14,7 @@ AUDIENCE = "sts.amazonaws.com"
 
 def issuer_of(stage: Stage) -> str:
     """The cluster's issuer without `https://`."""
-    env = stage.env()
-    eks = boto3.client(
-        "eks",
-        endpoint_url=stage.sandbox.url,
-        region_name=stage.region,
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-    )
+    eks = administrator(stage.sandbox, "eks", stage.account_id, stage.region)
     found: str = eks.describe_cluster(name=stage.cluster)["cluster"]["identity"]["oidc"]["issuer"]
     return found.removeprefix("https://")
 

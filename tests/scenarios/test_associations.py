@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import boto3
 import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.binding import make_binding
 from tests.scenarios.conftest import sandbox_stage
+from tests.support.sandbox_clients import administrator
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
 LIST = "ListPodIdentityAssociations"
@@ -35,14 +35,7 @@ def associate(stage: Stage, namespace: str, role: str = "", name: str = NAME) ->
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         made = stage.iam().create_role(RoleName=f"{namespace}-pi", AssumeRolePolicyDocument=document)
         role = str(made["Role"]["Arn"])
-    env = stage.env()
-    eks = boto3.client(
-        "eks",
-        endpoint_url=stage.sandbox.url,
-        region_name=stage.region,
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-    )
+    eks = administrator(stage.sandbox, "eks", stage.account_id, stage.region)
     eks.create_pod_identity_association(
         clusterName=stage.cluster, namespace=namespace, serviceAccount=name, roleArn=role
     )

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.scenarios.reading import get_sa, items, role_like, statuses, zoo
+from tests.support.sandbox_clients import administrator
 from tests.support.stage import EVERYTHING, READ_ONLY, ROLE_ARN, Stage
 
 OK = {"reader": "ok", "eksctl": "ok", "terraform": "ok", "ours": "ok"}
@@ -111,16 +112,7 @@ def test_other_accounts_are_read_by_a_role_there(stage: Stage, namespace: str) -
 
 
 def _account(stage: Stage, account: str) -> Any:
-    import boto3
-
-    env = stage.sandbox.env(account=account, region=stage.region)
-    return boto3.client(
-        "iam",
-        endpoint_url=stage.sandbox.url,
-        region_name=stage.region,
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-    )
+    return administrator(stage.sandbox, "iam", account, stage.region)
 
 
 def test_roles_of_ours_without_a_service_account(stage: Stage, namespace: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.scenarios.breaking import NAME, Binding
+from tests.support.sandbox_clients import administrator
 from tests.support.stage import ACCOUNT, EVERYTHING, Json, Ran, Stage
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -56,10 +56,7 @@ def takers(found: Json, namespace: str) -> dict[str, Json]:
 
 
 def eks(stage: Stage) -> Any:
-    env = stage.env("admin")
-    keys = (env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
-    session: Any = boto3.Session(*keys, region_name=stage.region)
-    return session.client("eks", endpoint_url=env["AWS_ENDPOINT_URL"])
+    return administrator(stage.sandbox, "eks", stage.account_id, stage.region)
 
 
 def test_from_an_iam_principal_to_the_role(stage: Stage, binding: Binding) -> None:

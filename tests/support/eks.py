@@ -3,28 +3,17 @@
 import base64
 from collections.abc import Mapping
 
-import boto3
+from botocore.credentials import Credentials
+from botocore.hooks import HierarchicalEmitter
+from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
 
 def bearer(env: Mapping[str, str], cluster: str) -> str:
     """A presigned GetCallerIdentity of the user whose keys are in `env`."""
-    session = boto3.Session(
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        region_name=env["AWS_REGION"],
-    )
-    client = session.client("sts", endpoint_url=env["AWS_ENDPOINT_URL"])
-    credentials = session.get_credentials()
-    assert credentials is not None
-    signer = RequestSigner(
-        client.meta.service_model.service_id,
-        env["AWS_REGION"],
-        "sts",
-        "v4",
-        credentials,
-        session.events,
-    )
+    credentials = Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
+    events = HierarchicalEmitter()  # the signer keeps a weak reference
+    signer = RequestSigner(ServiceId("STS"), env["AWS_REGION"], "sts", "v4", credentials, events)
     request = {
         "method": "GET",
         "url": f"{env['AWS_ENDPOINT_URL']}/?Action=GetCallerIdentity&Version=2011-06-15",

@@ -40,6 +40,28 @@ def _client(service: str, url: str, region: str, key: str, secret: str, token: s
     )
 
 
+@lru_cache(maxsize=256)
+def _administrator(service: str, url: str, region: str, key: str, secret: str) -> Client:
+    make: Any = boto3.client  # as above
+    return make(
+        service,
+        region_name=region,
+        endpoint_url=url,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+    )
+
+
+def administrator(
+    sandbox: Sandbox, service: str, account: str = ACCOUNT, region: str = "eu-west-1"
+) -> Client:
+    """A client of an account's administrator, with botocore's own settings: for what others do."""
+    env = sandbox.env(account=account, region=region)
+    return _administrator(
+        service, sandbox.url, region, env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]
+    )
+
+
 def client(
     sandbox: Sandbox, service: str, *, user: str = "admin", account: str = ACCOUNT, region: str = "eu-west-1"
 ) -> Client:

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from irsa_cli.sandbox import Rule, Sandbox
 from tests.faults.zygote import Process
 from tests.support import forks
@@ -19,6 +17,7 @@ from tests.support.foreign import Foreign
 from tests.support.kubeclient import Answer, KubeClient
 from tests.support.ran import Ran as Ran
 from tests.support.ran import promised
+from tests.support.sandbox_clients import administrator
 
 Json = dict[str, Any]
 ROLE_ARN = "eks.amazonaws.com/role-arn"
@@ -131,14 +130,7 @@ class Stage:
 
     def iam(self) -> Any:
         """IAM as the account's administrator, for what somebody else does."""
-        env = self._sandbox_env()
-        return boto3.client(
-            "iam",
-            endpoint_url=self.sandbox.url,
-            region_name=env["AWS_REGION"],
-            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        )
+        return administrator(self.sandbox, "iam", self.account_id, self.region)
 
     def restricted(self, *rules: tuple[tuple[str, ...], tuple[str, ...]], locks: bool = True) -> str:
         """The name of a new IAM user who may do all in AWS, and in Kubernetes only `(verbs, resources)`.

@@ -1,0 +1,38 @@
+"""What botocore reads and looks for anew in each session, kept for the whole process.
+
+A client costs tens of milliseconds for that, and tests make thousands. Nothing of it depends on
+credentials, regions or the environment; what is kept is what botocore itself keeps within a session.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from botocore.loaders import JSONFileLoader, Loader
+
+
+def keep() -> None:
+    """Keep the descriptions of services, and which services and versions there are."""
+    load = JSONFileLoader.load_file
+    once = functools.cache(lambda path: load(JSONFileLoader(), path))
+    _replace(JSONFileLoader, "load_file", lambda self, path: once(path))
+    for name in ("list_available_services", "list_api_versions"):
+        _replace(Loader, name, _by_places(getattr(Loader, name)))
+
+
+def _by_places(look: Callable[..., Any]) -> Callable[..., Any]:
+    """The answers of a loader, for each list of folders that it looks in."""
+    known: dict[tuple[Any, ...], Any] = {}
+
+    @functools.wraps(look)
+    def answer(self: Loader, *names: str) -> Any:
+        key = (tuple(self.search_paths), names)
+        if key not in known:
+            known[key] = look(self, *names)
+        return known[key]
+
+    return answer
+
+
+def _replace(owner: Any, name: str, value: object) -> None:
+    setattr(owner, name, value)
