@@ -16,7 +16,7 @@ BREAKS: dict[str, tuple[str, Break]] = {}
 ELSEWHERE = (
     *("provider-account", "trust-generated-name", "issuer-keys", "pod-missed", "pod-china-region"),
     *("provider-quota", "trust-quota", "pod-identity-agent-down"),
-    *("chain-permission", "chain-external-id", "chain-trust", "chain-session"),
+    *("chain-permission", "chain-external-id", "chain-trust", "chain-session", "chain-pod"),
 )
 """Causes that have a test of their own: they need more than the binding."""
 OLD = "0123456789ABCDEF0123456789ABCDEF"

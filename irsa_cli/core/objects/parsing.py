@@ -154,11 +154,15 @@ def _source(item: Json) -> str:
 
 
 def _volume(body: Json) -> Volume:
-    for source in (body.get("projected") or {}).get("sources") or []:
+    sources = (body.get("projected") or {}).get("sources") or []
+    shown = [source.get("configMap") for source in (*sources, body)]
+    config_maps = tuple(item["name"] for item in shown if item and item.get("name"))
+    for source in sources:
         token = source.get("serviceAccountToken")
         if token is not None:
-            return Volume(body["name"], token.get("audience", ""), token.get("path", "token"))
-    return Volume(body["name"])
+            path = token.get("path", "token")
+            return Volume(body["name"], token.get("audience", ""), path, config_maps)
+    return Volume(body["name"], config_maps=config_maps)
 
 
 def webhooks(body: Json) -> list[Webhook]:

@@ -44,6 +44,7 @@ Json = dict[str, Any]
 AUDIENCE = "sts.amazonaws.com"
 
 NEVER_A_PROBLEM = {
+    "chain-pod",
     "pod-unseen",
     "pod-profile",
     "pod-credentials-file",

@@ -10,9 +10,23 @@ from irsa_cli.core.doctor.decisive import undecided
 from irsa_cli.core.doctor.diagnosis import judge
 from irsa_cli.core.doctor.finding import Verdict
 from irsa_cli.core.objects import parsing
+from irsa_cli.core.objects.kinds import Volume
+from irsa_cli.core.plan.states import CONFIG_MAP_ANNOTATION, TARGET_ANNOTATION
 from tests.support.thoroughness import examples
-from tests.unit.current import Change, around, bare_pod, container, env, pod, working
-from tests.unit.doctor.diagnosis_cases import behind_proxy, pod_identity, with_env
+from tests.unit.current import (
+    FOLDER,
+    ROLE,
+    ROLE_ARN,
+    Change,
+    account,
+    around,
+    bare_pod,
+    container,
+    env,
+    pod,
+    working,
+)
+from tests.unit.doctor.diagnosis_cases import FOREIGN, behind_proxy, pod_identity, with_env
 
 OWN_KEYS = env(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y", AWS_ENDPOINT_URL="minio")
 """A sidecar that calls storage which is not AWS's."""
@@ -133,3 +147,53 @@ def test_an_endpoint_behind_which_sts_has_answered_is_no_alarm(name: str, value:
 def test_no_endpoint_is_too_strange_to_be_judged(text: str) -> None:
     verdicts(with_env(AWS_ENDPOINT_URL=text))
     verdicts(with_env(AWS_ENDPOINT_URL_STS=text))
+
+
+MAP = (Volume("aws", config_maps=("reports-aws",)), Volume("aws-iam-token", "sts.amazonaws.com"))
+LEFT: dict[str, str | None] = {
+    "AWS_PROFILE": "target",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "",
+    "AWS_REGION": "eu-west-1",
+}
+FILE: dict[str, str | None] = {"AWS_CONFIG_FILE": "/etc/aws/config"}
+
+
+def chained(
+    variables: dict[str, str | None], mount: str = "/etc/aws", volumes: tuple[Volume, ...] = MAP
+) -> Change:
+    """A ServiceAccount with a ConfigMap of irsa's, and a pod with it mounted there and these variables."""
+    marks = {ROLE_ARN: ROLE, TARGET_ANNOTATION: FOREIGN, CONFIG_MAP_ANNOTATION: "reports-aws"}
+    item = container(env=variables, mounts={"aws": mount, "aws-iam-token": FOLDER})
+    return around(account=account(annotations=marks), pods=(pod(containers=(item,), volumes=volumes),))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        chained({**LEFT, **FILE}),
+        chained({**LEFT, **FILE}, "/etc/aws/"),
+        chained({**LEFT, **FILE}, "/etc/aws/config"),
+        chained(LEFT, "/root/.aws"),
+        chained(LEFT, "/home/app/.aws/config"),
+    ],
+)
+def test_who_takes_the_profile_of_the_config_map_is_right(change: Change) -> None:
+    found = verdicts(change)
+    for cause in ("chain-pod", "pod-profile", "pod-credentials-file", "pod-env-partial", "pod-unseen"):
+        assert found[cause] is Verdict.OK, cause
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        chained(LEFT),
+        chained({**LEFT, "AWS_CONFIG_FILE": "/etc/awsome/config"}),
+        chained({**LEFT, "AWS_CONFIG_FILE": None}),
+        chained({**LEFT, **FILE}, volumes=(Volume("aws"),)),
+        chained({**LEFT, **FILE, "AWS_PROFILE": "other"}),
+        chained({**LEFT, **FILE, "AWS_PROFILE": None}),
+        chained(FILE),
+    ],
+)
+def test_who_does_not_take_it_is_found(change: Change) -> None:
+    assert verdicts(change)["chain-pod"] is Verdict.UNKNOWN

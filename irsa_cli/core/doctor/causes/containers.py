@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from irsa_cli.core.doctor.causes.own_token import own_volume
+from irsa_cli.core.doctor.clues.chain_profile import leaves_the_token_to_it, takes_profile
 from irsa_cli.core.doctor.commands import edit, restart
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
@@ -150,6 +151,7 @@ def _partial(facts: Facts) -> Judgement:
         for pod in users_of(subject)
         for item in pod.containers
         if (ROLE_ENV in item.env) != (TOKEN_ENV in item.env)
+        and not (leaves_the_token_to_it(item) and takes_profile(facts, pod, item))
     ]
     if not found:
         return ok("containers have both variables or none")

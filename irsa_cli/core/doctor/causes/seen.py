@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import replace
 
 from irsa_cli.core.doctor.causes.uncreated import waits_for_pods
+from irsa_cli.core.doctor.clues.chain_profile import goes_by_profile
 from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
 from irsa_cli.core.doctor.commands import of_account
 from irsa_cli.core.doctor.facts import Facts
@@ -41,7 +42,7 @@ def _seen(facts: Facts) -> Judgement:
         phases = Counter(pod.phase or "phase not known" for pod in pods)
         states = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
         return _unseen(facts, "no pod of it is running", pods=pod_names(pods), they_are=states)
-    found = [pod for pod in running if _has_identity(pod)]
+    found = [pod for pod in running if _has_identity(pod) or goes_by_profile(facts, pod)]
     if not found:
         return _unseen(facts, "no running pod of it has an identity of AWS", pods=pod_names(running))
     return ok("a running pod with this identity was seen", pods=pod_names(found))

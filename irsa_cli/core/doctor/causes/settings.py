@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 from urllib.parse import urlsplit
 
+from irsa_cli.core.doctor.clues.chain_profile import takes_profile
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV
 from irsa_cli.core.doctor.commands import edit
@@ -61,9 +62,10 @@ def _having(facts: Facts, test: Callable[[Container], bool]) -> list[tuple[Pod, 
     source=f"{_SDK}/file-format.html",
 )
 def _profile(facts: Facts) -> Judgement:
-    found = _having(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
+    named = _having(facts, lambda item: any(item.env.is_set(name) for name in _PROFILES))
+    found = [(pod, item) for pod, item in named if not takes_profile(facts, pod, item)]
     if not found:
-        return ok("no container names a profile")
+        return ok("containers name the profile that irsa wrote" if named else "no container names a profile")
     return _unless_admitted(facts, found)(
         "some SDKs look for the profile in place of the web identity, and fail where it is not there",
         containers=where(found),
@@ -87,7 +89,7 @@ def _credentials_file(facts: Facts) -> Judgement:
         say = _unless_admitted(facts, found)
         return say("which goes first hangs on the SDK", containers=where(found))
     mounted = _having(facts, _has_configuration)
-    if mounted:
+    if any(not takes_profile(facts, pod, item) for pod, item in mounted):
         text = "a configuration of AWS is in the container; what its default profile says is not read"
         return hint(text, containers=where(mounted))
     return ok("no container names a credentials file")

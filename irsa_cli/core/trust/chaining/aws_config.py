@@ -42,5 +42,12 @@ def role_of(data: Mapping[str, str]) -> str:
 
 
 def usage(name: str) -> str:
-    """How pods are told of the ConfigMap."""
-    return f"mount the ConfigMap {name}, set AWS_CONFIG_FILE to its file '{KEY}' and AWS_PROFILE to {PROFILE}"
+    """How pods are told of the ConfigMap.
+
+    Some SDKs take the token that AWS_WEB_IDENTITY_TOKEN_FILE names before any profile. The webhook sets none
+    where the container has one, also an empty one; the token is mounted all the same.
+    """
+    return (
+        f"mount the ConfigMap {name}, set AWS_CONFIG_FILE to its file '{KEY}', AWS_PROFILE to {PROFILE}, and"
+        " AWS_WEB_IDENTITY_TOKEN_FILE to '', as some SDKs take the token before the profile"
+    )

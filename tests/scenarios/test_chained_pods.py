@@ -1,0 +1,105 @@
+"""Pods that go on to a target role by the ConfigMap: as the page says it, by an SDK, and for doctor."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from irsa_cli.core.trust.chaining.aws_config import TOKEN_FILE
+from tests.scenarios.other_account import Elsewhere
+from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
+from tests.scenarios.other_account import foreign_iam as foreign_iam
+from tests.scenarios.test_chaining import about, target, way
+from tests.support.stage import Json, Stage, made
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/how-to/cross-account.md"
+WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+
+
+@pytest.fixture(autouse=True)
+def chained(stage: Stage, namespace: str, elsewhere: Elsewhere) -> str:
+    """The ARN of the target role of backend/reports, as on the page."""
+    assert stage.associate().code == 0
+    arn = target(elsewhere)
+    flags = ("--target-role", arn, "--external-id", "tenant-7", *way(elsewhere), "--update-target-trust")
+    told = stage.create_sa("reports", namespace, *flags, "--aws-config-map", "reports-aws")
+    assert told.code == 0, told.err
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE to ''" in told.err
+    return arn
+
+
+def spec_of_the_page() -> Json:
+    (block,) = (part for part in PAGE.read_text("utf-8").split("```yaml\n")[1:] if part.startswith("spec:"))
+    found: Json = yaml.safe_load(block.partition("```")[0])["spec"]
+    for container in found["containers"]:
+        container["image"] = "example.com/app"
+    return found
+
+
+def run_pod(stage: Stage, namespace: str, **spec: Any) -> Json:
+    """A pod that runs, as it was admitted."""
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    stage.kube.delete(f"{pods}/reports-0", {"gracePeriodSeconds": 0})
+    body = {"metadata": {"name": "reports-0"}, "spec": {"automountServiceAccountToken": False, **spec}}
+    pod = made(stage.kube.create(pods, body)).body
+    assert stage.kube.patch(f"{pods}/reports-0/status", {"status": {"phase": "Running"}}).status == 200
+    return pod
+
+
+def caller(stage: Stage, namespace: str, pod: Json) -> str:
+    """Who the first container is for AWS, by the environment, the token and the ConfigMap that it has."""
+    told = {item["name"]: item.get("value", "") for item in pod["spec"]["containers"][0]["env"]}
+    path = f"/api/v1/namespaces/{namespace}"
+    wanted = {"spec": {"audiences": ["sts.amazonaws.com"], "expirationSeconds": 600}}
+    token = made(stage.kube.create(f"{path}/serviceaccounts/reports/token", wanted)).body["status"]["token"]
+    file, config = stage.folder / "token", stage.folder / "config"
+    file.write_text(token)
+    text = stage.kube.get(f"{path}/configmaps/reports-aws").body["data"]["config"]
+    config.write_text(text.replace(TOKEN_FILE, str(file)))
+    places = {TOKEN_FILE: str(file), "/etc/aws/config": str(config)}
+    env = {name: places.get(value, value) for name, value in told.items()}
+    env |= {"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": stage.sandbox.url}
+    ran = subprocess.run([sys.executable, "-c", WHO], env=env, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+def diagnosis(stage: Stage, namespace: str, elsewhere: Elsewhere) -> tuple[int, str]:
+    ran = stage.irsa("doctor", *about(stage, namespace, "reports"), *way(elsewhere))
+    return ran.code, ran.out
+
+
+def test_the_pod_of_the_page_is_the_target(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
+    spec = spec_of_the_page()
+    pod = run_pod(stage, namespace, **spec)
+    assert "AWS_ROLE_ARN" not in str(pod)
+    assert ":assumed-role/data/" in caller(stage, namespace, pod)
+    code, told = diagnosis(stage, namespace, elsewhere)
+    assert code == 0, told
+    for cause in ("chain-pod", "pod-profile", "pod-env-partial", "pod-credentials-file", "pod-unseen"):
+        assert cause not in told
+    # Without the empty variable Python still goes by the profile, and others might not.
+    spec["containers"][0]["env"].pop()
+    pod = run_pod(stage, namespace, **spec)
+    assert "AWS_ROLE_ARN" in str(pod)
+    assert ":assumed-role/data/" in caller(stage, namespace, pod)
+    code, told = diagnosis(stage, namespace, elsewhere)
+    assert code == 0, told
+    assert "chain-pod" in told
+    assert "go by the token first" in told
+    assert "pod-profile" not in told
+
+
+def test_one_that_knows_nothing_of_it_stays_with_its_role(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    spec = {"serviceAccountName": "reports", "containers": [{"name": "app", "image": "example.com/app"}]}
+    pod = run_pod(stage, namespace, **spec)
+    assert ":assumed-role/data/" not in caller(stage, namespace, pod)
+    code, told = diagnosis(stage, namespace, elsewhere)
+    assert code == 1, told
+    assert "chain-pod" in told
