@@ -54,6 +54,8 @@ Examples:
 @role_account_options
 @target_role_options
 @click.option("--remove-target-role", is_flag=True, help="Let the role assume no target role any more.")
+@click.option("--remove-external-id", is_flag=True, help="Tell the target role no external id any more.")
+@click.option("--remove-aws-config-map", is_flag=True, help="Delete the ConfigMap of --aws-config-map.")
 @kube_options
 @attach_policy_option
 @click.option(
@@ -226,23 +228,34 @@ def _update(options: dict[str, Any]) -> Update:
         sts_regional_endpoints=options["sts_regional_endpoints"],
         token_expiration=options["token_expiration"],
         target_role=_target_role(options),
-        external_id=options["external_id"],
+        external_id=_or_removed(options, "external_id"),
         target_tag_session=options["target_tag_session"],
-        aws_config_map=options["aws_config_map"],
+        aws_config_map=_or_removed(options, "aws_config_map"),
         update_target_trust=options["update_target_trust"],
     )
 
 
 def _target_role(options: dict[str, Any]) -> str | None:
-    given: str | None = options["target_role"]
-    if not options["remove_target_role"]:
+    found = _or_removed(options, "target_role")
+    for flag in ("external_id", "target_tag_session", "aws_config_map", "update_target_trust"):
+        if options["remove_target_role"] and options[flag]:
+            raise _contradicting("target_role", flag)
+    return found
+
+
+def _or_removed(options: dict[str, Any], flag: str) -> str | None:
+    """What a flag says, '' where it is to be removed."""
+    given: str | None = options[flag]
+    if not options[f"remove_{flag}"]:
         return given
-    for flag in ("target_role", "external_id", "target_tag_session", "aws_config_map", "update_target_trust"):
-        if options[flag]:
-            raise click.UsageError(
-                f"--remove-target-role and --{flag.replace('_', '-')} contradict each other"
-            )
+    if given:
+        raise _contradicting(flag, flag)
     return ""
+
+
+def _contradicting(removed: str, flag: str) -> click.UsageError:
+    one, other = removed.replace("_", "-"), flag.replace("_", "-")
+    return click.UsageError(f"--remove-{one} and --{other} contradict each other")
 
 
 def _inline(options: dict[str, Any]) -> dict[str, Any]:

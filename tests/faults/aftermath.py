@@ -7,17 +7,19 @@ command of `followers`, which is judged, too; after it, the same command again.
 
 import difflib
 import json
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from irsa_cli.core.recovery.authority import way_of
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.reading import read
 from tests.faults.commands import Command
 from tests.faults.followers import FOLLOWERS, Follower, Scene, leftovers, problems
-from tests.faults.judge import TRANSACTION, Ending, Json, Object, differences, essence
+from tests.faults.judge import TRANSACTION, Ending, Json, Object, differences, essence, half_done
 from tests.faults.stages import FaultStage
 from tests.faults.zygote import Process
 from tests.support.stage import ROLE_ARN
@@ -95,10 +97,14 @@ class Aftermath:
         world = self._settled()
         # A deletion that had come to its end is not taken back.
         ended = self.command.deletes and essence(world, self.before) == self.desired
-        return not any(codes) and (ended or not differences(self.before, world)), story
+        missing = differences(self.desired, essence(world, self.before))
+        back = not half_done(differences(self.before, world), missing, self.command.parts)
+        return not any(codes) and (ended or back), story
 
     def _recovering(self, path: Path) -> tuple[str, ...]:
-        return ("recover", path.stem, *self.command.way, "-o", "json")
+        # Each run of several has reached another account, or none, in a way of its own: irsa tells it.
+        way = way_of(read(path).to_paste)
+        return ("recover", path.stem, *shlex.split(way), "-o", "json")
 
     def recover_all(self) -> tuple[list[str], str]:
         """Recover each unfinished run when the world is as desired: it has to stay so."""

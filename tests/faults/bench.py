@@ -20,7 +20,7 @@ from tests.faults.aftermath import PATIENCE, Aftermath, journals, tell, unfinish
 from tests.faults.cases import Case, Recording, choose
 from tests.faults.commands import COMMANDS, Command
 from tests.faults.injections import CALL_SECONDS, DISK_FULL, PAUSES, WAYS, Call, kill
-from tests.faults.judge import BAD, TRANSACTION, Ending, Json, Verdict, differences, essence, judge
+from tests.faults.judge import BAD, TRANSACTION, Ending, Json, Verdict, differences, essence, half_done, judge
 from tests.faults.leases import lasting, left_by_all, left_in_silence
 from tests.faults.meddling import MEDDLED, Theirs, meddle
 from tests.faults.pausing import OTHER, Pause
@@ -151,7 +151,9 @@ class Bench:
             old = {f"ServiceAccount {name}" for name in before["kubernetes"]["serviceaccounts"]}
             unmarked = not old.isdisjoint(ending.left)
             after = choose(case, seed, unfinished=bool(unfinished(stage)), unmarked=unmarked)
-            known = verdict is not Verdict.CUT or self._is_known(stage, before, recording.desired, world)
+            known = verdict is not Verdict.CUT or self._is_known(
+                stage, command, before, recording.desired, world
+            )
             recovered, rest = Aftermath(self._again, stage, command, before, recording.desired).play(after)
             if not known:
                 recovered, story = False, f"{story}\nno journal knows of what it left"
@@ -204,9 +206,10 @@ class Bench:
         return replace(result, story=story) if result.failed else result
 
     @staticmethod
-    def _is_known(stage: FaultStage, before: Json, desired: Json, world: Json) -> bool:
+    def _is_known(stage: FaultStage, command: Command, before: Json, desired: Json, world: Json) -> bool:
         """Whether a journal tells what a run that was killed has left behind."""
-        nothing = not differences(before, world) or essence(world, before) == desired
+        missing = differences(desired, essence(world, before))
+        nothing = not missing or not half_done(differences(before, world), missing, command.parts)
         return nothing or bool(unfinished(stage))
 
     def _fresh(self, command: Command) -> FaultStage:
@@ -221,7 +224,10 @@ class Bench:
     def _break(self, case: Case, stage: FaultStage, recording: Recording) -> list[Theirs]:
         """Arm what is to strike; the list gets what somebody else does meanwhile."""
         theirs: list[Theirs] = []
-        roles = [name for name, role in recording.desired["roles"].items() if TRANSACTION in role["tags"]]
+        made = {
+            name: role for name, role in recording.desired["roles"].items() if TRANSACTION in role["tags"]
+        }
+        roles, stage.homes = list(made), {name: role["arn"].split(":")[4] for name, role in made.items()}
 
         def interfere() -> None:
             try:
@@ -276,8 +282,17 @@ def _verdict(
     if any(item.destroyed(world, done=ending.code == 0) for item in theirs):
         return Verdict.LEAK
     others = [name for item in theirs for name in item.values]
-    recovers = COMMANDS[case.command].recovers
-    return judge(before, desired, world, ending, killed=case.kills, recovers=recovers, theirs=others)
+    command = COMMANDS[case.command]
+    return judge(
+        before,
+        desired,
+        world,
+        ending,
+        killed=case.kills,
+        recovers=command.recovers,
+        theirs=others,
+        parts=command.parts,
+    )
 
 
 def _ending(process: Process, stage: FaultStage) -> Ending:

@@ -221,6 +221,8 @@ def _pausing(command: str, call: Call) -> Sequence[str]:
     """In both ways at the writes of what is thorough, else in one, in turn."""
     if not is_write(call) or COMMANDS[command].recovers or not COMMANDS[command].locks:
         return ()
+    if COMMANDS[command].parts:
+        return ()  # It stands still at one of them, and the other run has them all.
     ways = tuple(PAUSES)
     return ways if COMMANDS[command].thorough else (ways[zlib.crc32(str(call).encode()) % len(ways)],)
 

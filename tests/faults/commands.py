@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tests.faults.injections import ESSENTIAL, Call
+from tests.faults.judge import Part
 from tests.faults.stages import OTHER, FaultStage
 from tests.faults.zygote import RENEWING
 from tests.support.stage import ACCOUNT, EVERYTHING, READ_ONLY, ROLE_ARN
@@ -50,6 +51,9 @@ class Command:
     """How `create-sa` has made the binding that it deletes."""
     makes: bool = True
     """Whether it makes what it is about anew where another command has deleted that."""
+
+    parts: tuple[Part, ...] = ()
+    """What it does, where that is several things, each done or not by itself; see `judge`."""
 
     way: tuple[str, ...] = ()
     """How another account is reached, which its recovery has to be told again."""
@@ -197,13 +201,34 @@ def _theirs(stage: FaultStage) -> None:
 
 
 def _elsewhere(stage: FaultStage) -> None:
-    """Another account, with a role that this one's may become, and one to be gone on to."""
+    """Another account, with a role that this one's may become, and two to be gone on to."""
     iam = stage.other_iam()
     us = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
-    for name, statement in (("deployer", us), ("data", THEIRS)):
+    for name, statement in (("deployer", us), ("data", THEIRS), ("more", THEIRS)):
         trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
     iam.put_role_policy(RoleName="deployer", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
+
+
+def _accounts_file(stage: FaultStage) -> None:
+    """A configuration over both patterns: a role elsewhere that is there, a new one, and a chain."""
+
+    def entry(name: str, policy: str, **more: str) -> object:
+        return {"metadata": {"name": name, "namespace": NAMESPACE}, "attachPolicyARNs": [policy], **more}
+
+    away = {"roleAccount": OTHER, "roleAssumeRole": DEPLOYER}
+    way = {"targetAssumeRole": DEPLOYER, "externalID": "abc", "awsConfigMap": "chained"}
+    document = {
+        "apiVersion": "irsa/v1",
+        "kind": "Bindings",
+        "metadata": {"name": stage.cluster},
+        "serviceAccounts": [
+            entry("app", MANAGED[1], **away),
+            entry("new", READ_ONLY, **away),
+            entry("chained", READ_ONLY, targetRole=DATA, **way),
+        ],
+    }
+    (stage.folder / "accounts.json").write_text(json.dumps(document))
 
 
 def _other_provider(stage: FaultStage) -> None:
@@ -212,7 +237,7 @@ def _other_provider(stage: FaultStage) -> None:
     )
 
 
-DEPLOYER, DATA = (f"arn:aws:iam::{OTHER}:role/{name}" for name in ("deployer", "data"))
+DEPLOYER, DATA, MORE = (f"arn:aws:iam::{OTHER}:role/{name}" for name in ("deployer", "data", "more"))
 _AWAY = ("--role-account", OTHER, "--role-assume-role", DEPLOYER)
 _TARGET_WAY = ("--target-assume-role", DEPLOYER)
 _CHAIN = (
@@ -456,6 +481,41 @@ COMMANDS = {
             deletes=True,
             like_others=True,
             way=_TARGET_WAY,
+        ),
+        Command(
+            "update-elsewhere",
+            (*_UPDATE, *_AWAY),
+            (_namespace, _inline, _elsewhere, _other_provider, _bound(*_QUEUE, *_AWAY, "--tags", "old=1")),
+            marked=False,
+            ways=ESSENTIAL,
+            makes=False,
+            way=_AWAY,
+        ),
+        Command(
+            "update-chain",
+            (
+                *("update-sa", "app", "-n", NAMESPACE, "--target-role", MORE, "--external-id", "new"),
+                *("--update-target-trust", "--aws-config-map", "other", *_TARGET_WAY),
+            ),
+            (_provider, _namespace, _elsewhere, _bound(*_CHAIN)),
+            marked=False,
+            like_others=True,
+            makes=False,
+            way=_TARGET_WAY,
+        ),
+        Command(
+            "apply-accounts",
+            ("apply", "-f", "accounts.json", "--update-target-trust"),
+            (_provider, _namespace, _elsewhere, _other_provider, _accounts_file, _bound(*_ONE, *_AWAY)),
+            marked=False,
+            ways=ESSENTIAL,
+            makes=False,
+            parts=(
+                (f"{NAMESPACE}-app-", f"{NAMESPACE}/app"),
+                (f"{NAMESPACE}-new-", f"{NAMESPACE}/new"),
+                (f"{NAMESPACE}-chained-", f"{NAMESPACE}/chained", "data"),
+            ),
+            way=_AWAY,
         ),
         Command(
             "disassociate",

@@ -12,6 +12,8 @@ from typing import Any
 Json = dict[str, Any]
 Object = tuple[str, str]
 """Kind and name, as irsa names an object in `left`."""
+Part = tuple[str, ...]
+"""One of several things that a run does, each by itself: of which one of these is in the name, is of it."""
 
 TRANSACTION, COMMIT = "irsa/transaction", "irsa/commit"
 DONE = (0,)
@@ -67,12 +69,13 @@ def judge(
     killed: bool = False,
     recovers: bool = False,
     theirs: Collection[Object] = (),
+    parts: Sequence[Part] = (),
 ) -> Verdict:
     """The verdict on a run; `desired` is in the form of `essence`, `killed` says that it was by us.
 
     `recovers`: the run was to bring about a world that another one should have left; what it has not done
     yet is then what has to be named. `theirs` is what somebody else did meanwhile, no merit and no fault of
-    the run; that it is as they left it is not judged here.
+    the run; that it is as they left it is not judged here. `parts` are what each is done, or not, by itself.
     """
     if ending.code is None:
         return Verdict.STUCK
@@ -82,6 +85,7 @@ def judge(
     missing = _except(
         differences(desired, essence(after, before)), [item for item in theirs if item[0] not in OWN]
     )
+    changed = half_done(changed, missing, parts)
     if ending.crashed:
         return Verdict.LEAK if changed else Verdict.LIE
     if ending.code in DONE:
@@ -96,6 +100,16 @@ def judge(
             else Verdict.LEAK
         )
     return Verdict.LEAK if changed else Verdict.LIE
+
+
+def half_done(changed: Sequence[Object], missing: Sequence[Object], parts: Sequence[Part]) -> list[Object]:
+    """What was changed, without that of parts of which nothing is missing."""
+    done = [part for part in parts if not any(_is_of(item, part) for item in missing)]
+    return [item for item in changed if not any(_is_of(item, part) for part in done)]
+
+
+def _is_of(item: Object, part: Part) -> bool:
+    return any(text in item[1] for text in part)
 
 
 def _except(found: Sequence[Object], theirs: Collection[Object]) -> list[Object]:

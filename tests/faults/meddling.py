@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.faults.commands import NAMESPACE, THEIRS
 from tests.faults.judge import Json, Object, objects
-from tests.faults.stages import FaultStage
+from tests.faults.stages import OTHER, FaultStage
 
 MEDDLED = "meddled"
 AUDIENCE = "theirs.example.com"
@@ -65,14 +65,13 @@ def _make_roles(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
     there = stage.world()["roles"]
     roles = [role for role in roles if role not in there]
     for role in roles:
-        stage.iam().create_role(RoleName=role, AssumeRolePolicyDocument=document)
+        stage.iam_of(role).create_role(RoleName=role, AssumeRolePolicyDocument=document)
     return [(kind, role) for role in roles for kind in ("Role", "TrustStatement", "RoleOwner")]
 
 
 def _make_provider(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
-    answer = stage.iam().create_open_id_connect_provider(
-        Url=stage.issuer, ClientIDList=[AUDIENCE], ThumbprintList=[]
-    )
+    iam = stage.other_iam() if OTHER in stage.homes.values() else stage.iam()
+    answer = iam.create_open_id_connect_provider(Url=stage.issuer, ClientIDList=[AUDIENCE], ThumbprintList=[])
     arn = stage.neutral(answer["OpenIDConnectProviderArn"])
     # It bears no mark of a run, and is to get none.
     return [("OIDCProvider", arn), ("ProviderOwner", arn), ("OIDCProviderAudience", f"{arn}/{AUDIENCE}")]
@@ -80,7 +79,7 @@ def _make_provider(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
 
 def _attach(stage: FaultStage, roles: Sequence[str]) -> list[Object]:
     for role in roles:
-        stage.iam().attach_role_policy(RoleName=role, PolicyArn=POLICY)
+        stage.iam_of(role).attach_role_policy(RoleName=role, PolicyArn=POLICY)
     return [("PolicyAttachment", f"{role}/{POLICY}") for role in roles]
 
 

@@ -54,6 +54,8 @@ class FaultStage(Stage):
     """The world before the run that `interrupt` cut off."""
     is_wide = False
     """Whether another account is a part of the world, too."""
+    homes: dict[str, str]
+    """The accounts of the roles that the run is to make, by their names."""
 
     def env(self, user: str = "admin") -> dict[str, str]:
         """See `Stage.env`; AWS is reached by HTTPS, and locks are short."""
@@ -84,6 +86,10 @@ class FaultStage(Stage):
         """IAM of another account, which is a part of the world from then on."""
         self.is_wide = True
         return self.setting.other_iam()
+
+    def iam_of(self, role: str) -> Any:
+        """IAM of the account that a role is to be in."""
+        return self.other_iam() if self.homes.get(role) == OTHER else self.iam()
 
     def aws_world(self) -> Json:
         """See `Stage.aws_world`; names of roles are unique in both accounts together here."""

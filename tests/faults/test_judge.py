@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.judge import INCOMPLETE, Ending, Json, Verdict, differences, essence, judge
+from tests.faults.judge import INCOMPLETE, Ending, Json, Verdict, differences, essence, half_done, judge
 
 ROLE: Json = {
     "arn": "arn:aws:iam::111122223333:role/irsa/demo/r",
@@ -153,3 +153,12 @@ def test_a_kill_is_judged_by_what_comes_after_only_when_it_was_ours() -> None:
 
 def test_a_run_without_an_end_is_stuck() -> None:
     assert verdict(BEFORE, None) is Verdict.STUCK
+
+
+def test_of_what_is_done_part_by_part_none_is_left_half_done() -> None:
+    done, other = ("Role", "apps-one-1"), ("ServiceAccount", "apps/two")
+    parts = (("apps-one-", "apps/one"), ("apps-two-", "apps/two"))
+    assert half_done([done, other], [("Role", "apps-two-1")], parts) == [other]
+    assert half_done([done], [("ServiceAccount", "apps/one")], parts) == [done]
+    assert half_done([done], [("ServiceAccount", "apps/one")], ()) == [done]
+    assert half_done([("Role", "foreign")], [], parts) == [("Role", "foreign")]

@@ -13,6 +13,8 @@ from tests.scenarios.other_account import foreign_iam as foreign_iam
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Stage
 
 POLICY = "irsa-assume-target-role"
+LONG = {"IRSA_LOCK_DURATION": "45"}
+"""Locks hold as long as those of users: many runs at once are slow on a busy machine."""
 SERVICE = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
@@ -178,6 +180,15 @@ def test_update_sa_changes_the_target_and_takes_the_statement_from_the_former(
     assert inline_of(stage, namespace)["Statement"][0]["Resource"] == one
     ran = stage.irsa("update-sa", *where, "--external-id", "abc", *more)
     assert ran.code == 0, ran.err
+    whole = elsewhere.world()
+    ran = stage.irsa("update-sa", *where, "--remove-external-id", "--remove-aws-config-map", *more)
+    assert ran.code == 0, ran.err
+    assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").status == 404
+    assert "ExternalId" not in json.dumps(elsewhere.world()["roles"]["one"]["trust"])
+    ran = stage.irsa("update-sa", *where, "--external-id", "abc", "--aws-config-map", "aws", *more)
+    assert elsewhere.world() == whole, ran.err
+    for both in (("--remove-external-id", "--external-id", "abc"), ("--remove-target-role", *more)):
+        assert stage.irsa("update-sa", *where, *both).code == 2
     ran = stage.irsa("update-sa", *where, "--target-role", other, *more)
     assert ran.code == 0, ran.err
     assert elsewhere.world()["roles"]["one"] == there["roles"]["one"]
@@ -220,6 +231,18 @@ def test_an_interrupted_run_is_recovered_in_both(stage: Stage, namespace: str, e
     assert stage.kube.get(f"/api/v1/namespaces/{namespace}/configmaps/aws").status == 404
 
 
+def test_what_may_stay_at_the_target_is_told_by_its_sid(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    arn = target(elsewhere)
+    flags = ("--target-role", arn, *way(elsewhere), "--update-target-trust")
+    assert stage.create_sa("app", namespace, *flags).code == 0
+    ran = stage.irsa("delete-sa", *about(stage, namespace), "--yes")
+    assert ran.code == 0, ran.err
+    _, ours = elsewhere.world()["roles"]["data"]["trust"]["Statement"]
+    assert f"Sid {ours['Sid']}" in ran.err
+
+
 def test_files_say_it_for_all_and_for_one(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
     one, other = target(elsewhere, name="one"), target(elsewhere, name="other")
     before, there = stage.world(), elsewhere.world()
@@ -242,13 +265,13 @@ def test_files_say_it_for_all_and_for_one(stage: Stage, namespace: str, elsewher
     refused = stage.irsa("apply", "-f", str(path))
     assert refused.code == 4, refused.err
     assert (stage.world(), elsewhere.world()) == (before, there)
-    ran = stage.irsa("apply", "-f", str(path), "--update-target-trust", "--verify")
+    ran = stage.irsa("apply", "-f", str(path), "--update-target-trust", "--verify", **LONG)
     assert ran.code == 0, ran.err
     roles = elsewhere.world()["roles"]
     assert len(roles["one"]["trust"]["Statement"]) == 5
     assert len(roles["other"]["trust"]["Statement"]) == 2
     assert stage.irsa("diff", "-f", str(path), "--update-target-trust").code == 0
-    gone = stage.irsa("delete", "-f", str(path), "--yes")
+    gone = stage.irsa("delete", "-f", str(path), "--yes", **LONG)
     assert gone.code == 0, gone.err
     assert (stage.world(), elsewhere.world()) == (before, there)
 
@@ -278,14 +301,14 @@ def test_files_that_name_another_target_take_the_statement_from_the_former(
 
     written(one, one, one, other)
     flags = ("-f", str(path), "--update-target-trust", *way(elsewhere))
-    assert stage.irsa("apply", *flags).code == 0
+    assert stage.irsa("apply", *flags, **LONG).code == 0
     assert admitted() == [3, 1]
     written(other, one, "", one)
-    ran = stage.irsa("apply", *flags)
+    ran = stage.irsa("apply", *flags, **LONG)
     assert ran.code == 0, ran.err
     assert admitted() == [2, 1]
     assert stage.irsa("diff", *flags).code == 0
-    gone = stage.irsa("delete", "-f", str(path), "--yes")
+    gone = stage.irsa("delete", "-f", str(path), "--yes", **LONG)
     assert gone.code == 0, gone.err
     assert (stage.world(), elsewhere.world()) == (before, there)
 

@@ -1,5 +1,7 @@
 """`--role-account`: OIDC provider and role in another account, the ServiceAccount in this one's cluster."""
 
+import json
+
 from irsa_cli.sandbox import Fault
 from tests.scenarios.other_account import OTHER, Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
@@ -122,9 +124,16 @@ def about(stage: Stage, namespace: str, name: str = "app") -> tuple[str, ...]:
 def test_it_is_updated_there(stage: Stage, namespace: str, elsewhere: Elsewhere) -> None:
     made(stage, namespace, elsewhere)
     more = ("--attach-policy-arn", "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess", "--tags", "team=a")
-    refused = stage.irsa("update-sa", *about(stage, namespace), *more)
-    assert refused.code == 4, refused.err
-    assert f"--role-account {OTHER}" in refused.err
+    entry = {"metadata": {"name": "app", "namespace": namespace}}
+    document = {"apiVersion": "irsa/v1", "kind": "Bindings", "metadata": {"name": stage.cluster}}
+    file = json.dumps({**document, "withOIDC": True, "serviceAccounts": [entry]})
+    for refused in (
+        stage.irsa("update-sa", *about(stage, namespace), *more),
+        stage.create_sa("app", namespace, *POLICY, "--associate-oidc"),
+        stage.irsa("apply", "-f", "-", stdin=file),
+    ):
+        assert refused.code == 4, refused.err
+        assert f"--role-account {OTHER}" in refused.err
     ran = stage.irsa("update-sa", *about(stage, namespace), *more, *elsewhere.by_role)
     assert ran.code == 0, ran.err
     (role,) = elsewhere.roles().values()
@@ -178,6 +187,9 @@ def test_what_a_lost_machine_has_left_there_is_found_without_its_journal(
     before, there = stage.world(), elsewhere.world()
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
     stage.create_sa("app", namespace, *elsewhere.by_role, *POLICY)
+    listed = stage.irsa("get-sa", "-n", namespace, "-c", stage.cluster, *elsewhere.by_role, "-o", "json")
+    (left,) = [item for item in listed.json["items"] if item["serviceAccount"]["name"] == "app"]
+    assert any(f"--role-assume-role {elsewhere.deployer}" in step for step in left["next"])
     more = ("--cluster", stage.cluster, *elsewhere.by_role, "--min-age", "0", "--state-dir", "other")
     ran = stage.irsa("recover", *more, "--all", "--yes")
     assert ran.code == 0, ran.err

@@ -43,7 +43,7 @@ class Update:
     sts_regional_endpoints: bool | None = None
     token_expiration: int | None = None
     target_role: str | None = None
-    """The ARN of the role to go on to, '' for none any more."""
+    """The ARN of the role to go on to; '' for none any more, as of the external id and the ConfigMap."""
     external_id: str | None = None
     target_tag_session: bool | None = None
     aws_config_map: str | None = None

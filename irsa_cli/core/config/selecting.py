@@ -140,7 +140,7 @@ def _members(negated: str, text: str) -> Callable[[str], bool]:
 
 
 def distinct(configs: Sequence[Config]) -> None:
-    """Raise `InvalidInput` when a ServiceAccount, or the name of a role, stands in two places of one cluster.
+    """Raise `InvalidInput` when a ServiceAccount, a role or a ConfigMap stands in two places of one cluster.
 
     A configuration that names no cluster or region may mean any.
     """
@@ -156,6 +156,12 @@ def distinct(configs: Sequence[Config]) -> None:
                 f"{binding.where}: {binding} has the roleName {binding.role_name} of {before}"
                 f" ({before.where}); to use that role, say attachRoleARN"
             )
+    for binding, before in _twice(everything, _config_map):
+        if str(binding) != str(before):
+            problems.append(
+                f"{binding.where}: {binding} has the awsConfigMap {binding.aws_config_map} of {before}"
+                f" ({before.where}); each names a role of its own in it"
+            )
     if len(problems) == 1:
         raise InvalidInput(problems[0])
     if problems:
@@ -166,6 +172,10 @@ def _role_name(binding: Binding) -> str:
     """A role's name, with what tells its account; names are unique in each account."""
     where = binding.role_account or "".join(binding.role_assume_role.split(":")[4:5])
     return f"{where} {binding.role_name.lower()}" if binding.role_name else ""
+
+
+def _config_map(binding: Binding) -> str:
+    return f"{binding.namespace}/{binding.aws_config_map}" if binding.aws_config_map else ""
 
 
 def _twice(bindings: Iterable[Binding], key: Callable[[Binding], str]) -> Iterator[tuple[Binding, Binding]]:

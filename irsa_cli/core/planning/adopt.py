@@ -194,7 +194,7 @@ def release_commands(cluster: Cluster, tags: Mapping[str, str]) -> tuple[str, ..
     stack = _stack(tags)
     if not stack:
         return ()
-    common = f"--stack-name {stack} --region {cluster.region}{cluster.home_option}"
+    common = f"--stack-name {stack} --region {cluster.region}"
     keep = '.Resources[] |= (.DeletionPolicy = "Retain" | .Metadata.releasedTo = "irsa")'
     return (
         f"aws cloudformation get-template {common} --query TemplateBody --output json"

@@ -18,7 +18,7 @@ from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, role_of, usage
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, marked, target_of
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, mark, marked, target_of
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.errors import Refused
@@ -121,7 +121,7 @@ def taken_back(chain: Chain | None, target: FoundTarget | None) -> tuple[list[Ch
         return [], []
     if target.unread:
         told = f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked"
-        return [], [f"{told}: {target.unread}"]
+        return [], [f"{told}: {target.unread}; it would have the Sid {mark(chain.role_arn)}"]
     statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
     if statement is None or target.trust is None:
         return [], []

@@ -37,6 +37,7 @@ from irsa_cli.core.plan.states import (
     WEBHOOK_ANNOTATIONS,
 )
 from irsa_cli.core.planning.create import plan
+from irsa_cli.core.planning.differences import account_of_its_role
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import owned_statements, trust_policy
 from irsa_cli.core.trust.restrictions import Restriction
@@ -174,6 +175,17 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
         return
     # One that irsa took over (`irsa adopt`) is elsewhere: to leave that, the user has to say so.
     own = f":iam::{desired.cluster.home}:role{default_role_path(desired.cluster.name)}"
+    new = "to give it the new one: run this again with --override-existing-serviceaccounts"
+    if elsewhere := account_of_its_role(desired, account):
+        raise Refused(
+            f"{desired.namespace}/{desired.name} has its role in account {elsewhere}",
+            reason=f"it is annotated with {present}, and roles are kept in account {desired.cluster.home}",
+            next_steps=(
+                f'to keep that role: say roleAccount: "{elsewhere}" in the entry, or'
+                f" {desired.cluster.in_account(elsewhere)}",
+                new,
+            ),
+        )
     if not wrote(annotations, ROLE_ARN_ANNOTATION) or own not in present:
         keep = f"to keep that role: {_adopt(desired)}, and name no other role in the entry"
         if f":iam::{desired.cluster.home}:" not in str(present):
@@ -181,10 +193,7 @@ def _check_account(desired: DesiredState, account: CurrentServiceAccount | None)
         raise Refused(
             f"{desired.namespace}/{desired.name} has another role",
             reason=f"it is annotated with {present}, which irsa did not make, or not give it",
-            next_steps=(
-                keep,
-                "to give it the new one: run this again with --override-existing-serviceaccounts",
-            ),
+            next_steps=(keep, new),
         )
 
 

@@ -19,6 +19,7 @@ from irsa_cli.core.binding.spec import (
     life_of,
 )
 from irsa_cli.core.marks import lifecycle
+from irsa_cli.core.marks.annotation_marks import wrote
 from irsa_cli.core.marks.lifecycle import Lifecycle
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
@@ -297,6 +298,15 @@ def _is_bound(desired: DesiredState, current: CurrentState) -> bool:
     return is_annotated(desired, current) or current.bound_role is not None
 
 
+def account_of_its_role(desired: DesiredState, account: CurrentServiceAccount | None) -> str:
+    """The other account in which irsa keeps the role of a ServiceAccount that is there; '' for this one."""
+    annotations = account.annotations if account is not None else {}
+    if not wrote(annotations, ROLE_ARN_ANNOTATION):
+        return ""
+    found = "".join(annotations[ROLE_ARN_ANNOTATION].split(":")[4:5])
+    return found if found != desired.cluster.home else ""
+
+
 def _last(what: str) -> str:
     return what.rpartition(", ")[2]
 
@@ -354,6 +364,9 @@ def _refusal(desired: DesiredState, current: CurrentState, differences: list[Dif
     moved = current.bound_role is not None and str(other).rsplit("/", 1)[-1] == desired.role_name
     if other not in (None, desired.role_arn) and not moved:
         steps = ["to give it the new role: run this again with --override-existing-serviceaccounts"]
+        if elsewhere := account_of_its_role(desired, account):
+            keep = f"to keep its role in account {elsewhere}: {desired.cluster.in_account(elsewhere)}"
+            steps = [keep, *steps]
     elif Aspect.MADE_TOGETHER in aspects:
         steps = [
             f"to change the role: irsa update-sa {desired.name} -n {desired.namespace}"

@@ -42,8 +42,11 @@ class PresentKey:
 Values = tuple[str, ...] | PresentKey | None | Literal[UnknownKey.UNKNOWN]
 """What is known of a key: its values; None when the request has no such key."""
 
-Context = Mapping[str, tuple[str, ...] | PresentKey]
-"""The keys that are there; names in lower case, as condition keys ignore case."""
+Context = Mapping[str, tuple[str, ...] | PresentKey | Literal[UnknownKey.UNKNOWN]]
+"""What is known of the keys; names in lower case, as condition keys ignore case.
+
+One that ends with `/` stands for all keys that begin so and are not in it themselves.
+"""
 
 SESSION_NAME = "sts:RoleSessionName"
 REQUESTED_REGION = "aws:RequestedRegion"
@@ -164,7 +167,7 @@ def _times(now: datetime) -> dict[str, tuple[str, ...]]:
 def values_of(context: Context, key: str) -> Values:
     """What is known of a condition key."""
     name = key.lower()
-    found = context.get(name)
+    found = context.get(name, context.get(f"{name.partition('/')[0]}/"))
     if found is not None:
         return found
     if name.startswith("iam:resourcetag/"):

@@ -14,7 +14,7 @@ from typing import Any
 from irsa_cli.core.policies.conditions import first_failing
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.web_identity import Context, PresentKey
+from irsa_cli.core.policies.web_identity import UNKNOWN, Context, PresentKey
 from irsa_cli.core.trust.evaluation import VARIABLES_SINCE, Answer, covers
 from irsa_cli.core.values.arn import Arn
 
@@ -33,13 +33,23 @@ class Said:
 
 
 def context_of_session(role_arn: str) -> dict[str, Any]:
-    """The condition keys of a request of a role's session, as far as they are known."""
+    """The condition keys of a request of a role's session, as far as they are known.
+
+    The request is signed, unlike the exchange of a token: the tags of the role come with it, which are not
+    known here.
+    """
     return {
         "aws:principalarn": (role_arn,),
         "aws:principalaccount": (role_arn.split(":")[4],),
         "aws:principaltype": ("AssumedRole",),
         "aws:principalorgid": PresentKey(),
         "aws:principalorgpaths": PresentKey(),
+        "aws:principalisawsservice": ("false",),
+        "aws:principaltag/": UNKNOWN,
+        "aws:multifactorauthpresent": ("false",),
+        "aws:tokenissuetime": PresentKey(),
+        "aws:userid": PresentKey(),
+        "aws:viaawsservice": ("false",),
         "aws:securetransport": ("true",),
         "aws:requestedregion": PresentKey(),
         "sts:rolesessionname": PresentKey(),
@@ -91,14 +101,13 @@ def _judge(
         return False, ""
     if "NotPrincipal" in item:
         return None, "it has a NotPrincipal"
-    if not names(item.get("Principal")):
+    named = names(item.get("Principal"))
+    if named is False:
         return False, ""
     block = item.get("Condition")
-    if block in (None, {}):
-        return True, ""
-    tested = first_failing(block, context, variables=variables)
-    if tested is None:
-        return True, ""
+    tested = None if block in (None, {}) else first_failing(block, context, variables=variables)
+    if tested is None or (named is None and tested.truth is None):
+        return named, "" if named else "it names a session whose name the application chooses"
     wanted = ", ".join(f"'{value}'" for value in tested.wanted)
     got = tested.got if isinstance(tested.got, tuple) else None
     if tested.truth is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -10,7 +10,7 @@ class Cluster:
     """The cluster as IAM needs to know it. `arn` is the issuer URL for a cluster that isn't EKS.
 
     `role_account` is the account that a run keeps roles and the OIDC provider in, where that is not the
-    cluster's own.
+    cluster's own; `role_way` are the options by which the run reaches it, to be pasted.
     """
 
     name: str
@@ -20,6 +20,7 @@ class Cluster:
     account: str
     issuer: str
     role_account: str = ""
+    role_way: str = field(default="", compare=False)
 
     @property
     def home(self) -> str:
@@ -28,8 +29,10 @@ class Cluster:
 
     @property
     def home_option(self) -> str:
-        """The option that names its account, with a space before it, for commands to paste; or ''."""
-        return f" --role-account {self.home}" if self.home != self.account else ""
+        """The options that name its account and reach it, with a space before them, to be pasted; or ''."""
+        if self.home == self.account:
+            return ""
+        return f" --role-account {self.home} {self.role_way}".rstrip()
 
     @property
     def options(self) -> str:

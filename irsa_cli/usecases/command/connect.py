@@ -308,7 +308,10 @@ def _with_sessions(connection: Connection, opened: Mapping[str, Future[AwsSessio
 
 def _at_home(found: EksCluster, target: Target) -> Cluster:
     """The cluster, and where its roles are."""
-    return replace(found.cluster, role_account=target.role_account or "")
+    way = target.role_way
+    return replace(
+        found.cluster, role_account=target.role_account or "", role_way=way.options if way is not None else ""
+    )
 
 
 def _elsewhere(

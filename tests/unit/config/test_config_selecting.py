@@ -110,3 +110,12 @@ def test_a_role_is_named_in_one_entry(role: str, cluster: str, clash: bool) -> N
         return
     with pytest.raises(InvalidInput, match=r"^b\.yaml:7: shop/stock .* of shop/orders \(a\.yaml:3\);"):
         distinct(configs)
+
+
+def test_a_config_map_is_named_in_one_entry_of_a_namespace() -> None:
+    one = replace(ONE, aws_config_map="aws")
+    other = replace(one, name="stock", where="b.yaml:7")
+    with pytest.raises(InvalidInput, match=r"^b\.yaml:7: shop/stock has the awsConfigMap aws of shop/orders"):
+        distinct([Config("a.yaml:1", bindings=(one, other))])
+    for apart in (replace(other, namespace="web"), replace(other, aws_config_map="other")):
+        distinct([Config("a.yaml:1", bindings=(one, apart))])

@@ -17,7 +17,7 @@ from irsa_cli.core.plan.states import CHAIN_ANNOTATIONS
 from irsa_cli.core.policies.operators import Truth
 from irsa_cli.core.policies.permissions import Policies, allowed
 from irsa_cli.core.policies.policy import Document, as_list
-from irsa_cli.core.policies.web_identity import Context
+from irsa_cli.core.policies.web_identity import UNKNOWN, Context
 from irsa_cli.core.trust.assuming import ASSUME, TAG, Names, Said, context_of_session, names_role, said
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.arn import Arn
@@ -26,6 +26,8 @@ POLICY_NAME = "irsa-assume-target-role"
 """The inline policy by which a role may assume its target; what has this name is irsa's."""
 LONGEST_SESSION = 3600
 """Seconds that a session lasts at most which is begun with a role's credentials, whatever its role allows."""
+_OF_TAGS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys")
+"""The condition keys of the tags that an application gives to a session that it may tag."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ class Chain:
     def _context(self) -> Context:
         """The condition keys of the request, as far as they are known."""
         given: Context = {"sts:externalid": (self.external_id,)} if self.external_id else {}
-        return {**context_of_session(self.role_arn), **given}
+        tags = dict.fromkeys(_OF_TAGS, UNKNOWN) if self.tag_session else {}
+        return {**context_of_session(self.role_arn), **tags, **given}
 
 
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
