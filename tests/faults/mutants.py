@@ -172,13 +172,11 @@ def _second_signals_are_swallowed() -> None:
 
     whole = signals._handler
 
-    def handler(told: int, heard: list[int], last_words: bytes) -> Callable[[int, object], None]:
-        handle = whole(told, heard, last_words)
-        seen: list[int] = []
+    def handler(told: int, run: Any, seen: list[int], last_words: bytes) -> Callable[[int, object], None]:
+        handle = whole(told, run, seen, last_words)
 
         def once(number: int, frame: object) -> None:
             if not seen:
-                seen.append(number)
                 handle(number, frame)
 
         return once

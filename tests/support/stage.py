@@ -101,7 +101,7 @@ class Stage:
         return promised(Ran(process.code, out, err), arguments)
 
     def signal(self, number: int, *, heard: bytes = b"") -> None:
-        """Send a signal to the run that is under way (from a fault's callback); wait until it says `heard`."""
+        """Send a signal to the run under way (from a fault's callback); wait until it says `heard`."""
         os.kill(self._process.pid, number)
         assert self._process.wait_for_words(heard, 30)
 
