@@ -86,6 +86,35 @@ def test_a_plan_is_carried_out_as_its_dry_run_has_shown_it(stage: Stage, unique:
     assert stage.world() == after
 
 
+def test_the_plan_of_adopting_all_is_carried_out_whole(small: Stage, unique: str) -> None:
+    both = [entry(name, unique, attachPolicyARNs=[READ_ONLY]) for name in ("app", "web")]
+    assert apply(small, config(small, *both)).code == 0
+    roles = {}
+    for name in ("app", "web"):
+        arn = small.role_of(unique, name)["arn"]
+        roles[name] = arn.rsplit("/", 1)[-1]
+        tags = [tag["Key"] for tag in small.iam().get_role(RoleName=roles[name])["Role"]["Tags"]]
+        small.iam().untag_role(RoleName=roles[name], TagKeys=tags)
+    line = ("adopt", "--all", "-n", unique, "-c", small.cluster)
+    saved(small, *line)
+    small.iam().tag_role(RoleName=roles["web"], Tags=[{"Key": "theirs", "Value": "z"}])
+    before = small.world()
+    ran = apply_plan(small, "-o", "json")
+    assert (ran.code, {item["outcome"] for item in ran.items}) == (4, {"planned", "refused"}), ran.err
+    assert small.world() == before
+    plan = saved(small, *line)
+    ran = apply_plan(small, "-o", "json")
+    assert (ran.code, ran.metadata["summary"]) == (0, {"committed": 2}), ran.err
+    assert "irsa/service-account" in small.role_of(unique, "web")["tags"]
+    after = small.world()
+    again = apply_plan(small, "-o", "json")
+    assert (again.code, again.metadata["outcome"]) == (0, "unchanged"), again.err
+    assert small.world() == after
+    assert saved(small, *line)["digest"] != plan["digest"]
+    without_account(small, unique, "web")
+    assert apply_plan(small).code == 0, "nothing is in this plan any more"
+
+
 def test_the_plan_of_files_is_carried_out_whole(stage: Stage, unique: str) -> None:
     text = config(stage, reader(unique), entry("worker", f"{unique}-2", attachPolicy=DOCUMENT))
     saved(stage, "diff", "-f", "-", stdin=text)
@@ -161,8 +190,8 @@ def account_path(namespace: str, name: str = "reader") -> str:
     return f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
 
 
-def without_account(stage: Stage, namespace: str) -> None:
-    assert stage.kube.delete(account_path(namespace)).status == 200
+def without_account(stage: Stage, namespace: str, name: str = "reader") -> None:
+    assert stage.kube.delete(account_path(namespace, name)).status == 200
 
 
 def account_made_again(stage: Stage, namespace: str) -> None:

@@ -79,7 +79,7 @@ def apply_plan(
         # It has ended the look alone, before anything was begun.
         raise KeyboardInterrupt(looked.signal)
     # A role that several use changes with each of them: by then their changes alone tell.
-    each = replace(expected, thorough=not command.of_files)
+    each = replace(expected, thorough=not command.of_many)
     return command.run(request, replace(settings, expected=each), log, tell)
 
 

@@ -57,7 +57,7 @@ class PlannedCommand:
 
     request: type[Any]
     run: Run
-    of_files: bool = False
+    of_many: bool = False
     """Whether it is about many transactions."""
 
 
@@ -70,10 +70,11 @@ COMMANDS: dict[str, PlannedCommand] = {
     "update-sa": PlannedCommand(update_sa.Request, _one(update_sa.update_sa)),
     "delete-sa": PlannedCommand(delete_sa.Request, _one(delete_sa.delete_sa)),
     "adopt": PlannedCommand(adopt.Request, _one(adopt.adopt)),
+    "adopt --all": PlannedCommand(adopt.Several, adopt.adopt_several, of_many=True),
     "associate-oidc": PlannedCommand(associate_oidc.Request, _one(associate_oidc.associate_oidc)),
     "disassociate-oidc": PlannedCommand(disassociate_oidc.Request, _one(disassociate_oidc.disassociate_oidc)),
-    "apply": PlannedCommand(ApplyRequest, apply.apply, of_files=True),
-    "delete": PlannedCommand(delete_files.Request, delete_files.delete_files, of_files=True),
+    "apply": PlannedCommand(ApplyRequest, apply.apply, of_many=True),
+    "delete": PlannedCommand(delete_files.Request, delete_files.delete_files, of_many=True),
 }
 """By what the user calls them. A name is in saved plans: it stays what it is."""
 
