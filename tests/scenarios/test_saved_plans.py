@@ -332,6 +332,18 @@ def test_a_signal_while_it_is_looked_keeps_all_from_being_begun(
     assert apply_plan(small).code == 0
 
 
+def test_what_was_as_desired_and_is_not_any_more_is_named(small: Stage, unique: str) -> None:
+    text = config(small, reader(unique))
+    assert apply(small, text).code == 0
+    saved(small, "diff", "-f", "-", stdin=text)
+    small.iam().attach_role_policy(RoleName=role_name(small, unique), PolicyArn=SNS)
+    before = small.world()
+    ran = apply_plan(small, "-o", "json")
+    assert (ran.code, small.world() == before) == (4, True)
+    (told,) = ran.error["details"]
+    assert told == f"not planned: delete PolicyAttachment {role_name(small, unique)}/{SNS}"
+
+
 def test_what_has_moved_is_named(stage: Stage, unique: str) -> None:
     prepared(stage, unique, "update-sa")
     saved(stage, "update-sa", "app", "-n", unique, "-c", stage.cluster, "--attach-policy-arn", SQS)
