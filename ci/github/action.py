@@ -141,7 +141,8 @@ def words(env: Env, home: Path) -> list[str]:
         form = ["--output=sarif", f"--summary-file={home / 'result.md'}"]
         own = form if command in FOUND else ["--output=markdown"]
         own += [f"--json-file={home / 'result.json'}", f"--max-length={MARKDOWN}"]
-    if command == "diff" or (command in PLANNING and "--dry-run" in more):
+    carries_out = command == "apply" and env.get("IRSA_ACTION_PLAN_ARTIFACT", "")
+    if command == "diff" or (command in PLANNING and "--dry-run" in more and not carries_out):
         own.append(f"--out={home / 'plan.json'}")
     guards = {
         flag: value

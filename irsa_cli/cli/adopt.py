@@ -72,7 +72,7 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings, take_target
     from irsa_cli.core.results.result import Result
-    from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
+    from irsa_cli.usecases.write.adopt import Request, Several, adopt, adopt_all, planned_of_all
 
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -86,8 +86,6 @@ def command(**options: Any) -> int:
     reaches = options["kubeconfig"] or options["context"] or options["role_name"]
     if options["issuer_url"] and not reaches:
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
-    if options["out"] and everything:
-        raise click.UsageError("--out saves the plan for one ServiceAccount: give its NAME")
     namespace = options["namespace"] or ("" if everything else "default")
     request = Request(take_target(options), namespace, name, options["role_name"] or "")
 
@@ -107,6 +105,10 @@ def command(**options: Any) -> int:
         deliver(outcome, speaking, shown)
         if isinstance(outcome, Result):
             plan_saver(options, "adopt", request)(outcome)
+        else:
+            planned = planned_of_all(outcome)
+            several = Several(request.target, tuple(item.name for item in planned.items))
+            plan_saver(options, "adopt --all", several)(planned)
     return outcome.exit_code
 
 

@@ -137,9 +137,8 @@ def run(options: dict[str, Any], *, verify: bool = False) -> int:
         progress,
     )
     done.detailed = detailed
-    return finish_applied(
-        done, speaking, dry_run=settings.dry_run, save=plan_saver(options, "apply", request)
-    )
+    save = plan_saver(options, "apply", replace(request, changed_by=False))
+    return finish_applied(done, speaking, dry_run=settings.dry_run, save=save)
 
 
 def _request(options: dict[str, Any], *, verify: bool) -> Request:

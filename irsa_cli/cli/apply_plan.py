@@ -46,7 +46,7 @@ def run_plan(path: str, options: dict[str, Any]) -> int:
     # It was decided when the plan was made and reviewed: nobody is asked once more.
     settings, detailed = take_settings({**options, "yes": True}, progress)
     who = Target("", **take_expected(options), **{name: options[name] for name in _WHO})
-    many = COMMANDS[plan.command].of_files
+    many = COMMANDS[plan.command].of_many
     if many and not speaking.verbose:
         settings = replace(settings, listen=lambda event: None)  # A line for each ServiceAccount will do.
 

@@ -286,9 +286,11 @@ class Job:
         return f"{len(shown)} files\n"
 
     def _download(self, given: Mapping[str, str]) -> str:
-        there = self._artifacts / given["name"]
+        name = given.get("name") or given["pattern"]
+        assert "name" in given or given["merge-multiple"] == "True", "else it is a folder of its own"
+        there = self._artifacts / name
         if not there.exists():
-            return f"Error: no artifact {given['name']}"
+            return f"Error: no artifact {name}" if "name" in given else "Filtered to 0 artifacts\n"
         shutil.copytree(there, given["path"], dirs_exist_ok=True)
         return "downloaded\n"
 

@@ -96,6 +96,8 @@ def test_what_was_planned_is_applied_in_the_next_job(job: MakeJob, stage: Stage)
     other = use(next_one, "apply", plan_artifact="irsa-plan", plan_digest=f"sha256:{'0' * 64}")
     assert other.failed
     assert "is not the one of plan-digest" in other.log
+    looked = use(next_one, "apply", plan_artifact="irsa-plan", args="--dry-run --detailed-exitcode")
+    assert looked.outputs["exit-code"] == "6", looked.log
     used = use(next_one, "apply", plan_artifact="irsa-plan", plan_digest=planned.outputs["plan-digest"])
     assert not used.failed, used.log
     assert (used.outputs["exit-code"], used.outputs["outcome"]) == ("0", "committed")
@@ -119,6 +121,10 @@ def test_a_plan_of_another_world_is_refused(job: MakeJob, stage: Stage) -> None:
     assert used.outputs["changed"] == "false"
     assert stage.world() == before
     assert "refused" in used.summary
+    # The workflow's next job, which goes on after each failure, finds no journal, and nothing to do.
+    recovered = job().use(command="recover", args="--all --yes", **IRSA)
+    assert not recovered.failed, recovered.log
+    assert stage.world() == before
 
 
 def test_nothing_to_do_is_quiet(job: MakeJob, stage: Stage, github: GitHub) -> None:

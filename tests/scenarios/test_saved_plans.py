@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from irsa_cli.sandbox import Fault, Sandbox
+from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_apply import SQS, apply, config, entry, reader, worker, writes
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
@@ -46,8 +46,8 @@ def saved(stage: Stage, *command: str, stdin: str = "") -> Json:
     return found
 
 
-def apply_plan(stage: Stage, *arguments: str) -> Ran:
-    return stage.irsa("apply", str(plan_file(stage)), *arguments)
+def apply_plan(stage: Stage, *arguments: str, **env: str) -> Ran:
+    return stage.irsa("apply", str(plan_file(stage)), *arguments, **env)
 
 
 def prepared(stage: Stage, namespace: str, command: str) -> None:
@@ -84,6 +84,35 @@ def test_a_plan_is_carried_out_as_its_dry_run_has_shown_it(stage: Stage, unique:
     again = apply_plan(stage, "-o", "json")
     assert (again.code, again.metadata["outcome"]) == (0, "unchanged"), again.err
     assert stage.world() == after
+
+
+def test_the_plan_of_adopting_all_is_carried_out_whole(small: Stage, unique: str) -> None:
+    both = [entry(name, unique, attachPolicyARNs=[READ_ONLY]) for name in ("app", "web")]
+    assert apply(small, config(small, *both)).code == 0
+    roles = {}
+    for name in ("app", "web"):
+        arn = small.role_of(unique, name)["arn"]
+        roles[name] = arn.rsplit("/", 1)[-1]
+        tags = [tag["Key"] for tag in small.iam().get_role(RoleName=roles[name])["Role"]["Tags"]]
+        small.iam().untag_role(RoleName=roles[name], TagKeys=tags)
+    line = ("adopt", "--all", "-n", unique, "-c", small.cluster)
+    saved(small, *line)
+    small.iam().tag_role(RoleName=roles["web"], Tags=[{"Key": "theirs", "Value": "z"}])
+    before = small.world()
+    ran = apply_plan(small, "-o", "json")
+    assert (ran.code, {item["outcome"] for item in ran.items}) == (4, {"planned", "refused"}), ran.err
+    assert small.world() == before
+    plan = saved(small, *line)
+    ran = apply_plan(small, "-o", "json")
+    assert (ran.code, ran.metadata["summary"]) == (0, {"committed": 2}), ran.err
+    assert "irsa/service-account" in small.role_of(unique, "web")["tags"]
+    after = small.world()
+    again = apply_plan(small, "-o", "json")
+    assert (again.code, again.metadata["outcome"]) == (0, "unchanged"), again.err
+    assert small.world() == after
+    assert saved(small, *line)["digest"] != plan["digest"]
+    without_account(small, unique, "web")
+    assert apply_plan(small).code == 0, "nothing is in this plan any more"
 
 
 def test_the_plan_of_files_is_carried_out_whole(stage: Stage, unique: str) -> None:
@@ -161,8 +190,8 @@ def account_path(namespace: str, name: str = "reader") -> str:
     return f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
 
 
-def without_account(stage: Stage, namespace: str) -> None:
-    assert stage.kube.delete(account_path(namespace)).status == 200
+def without_account(stage: Stage, namespace: str, name: str = "reader") -> None:
+    assert stage.kube.delete(account_path(namespace, name)).status == 200
 
 
 def account_made_again(stage: Stage, namespace: str) -> None:
@@ -303,6 +332,18 @@ def test_a_signal_while_it_is_looked_keeps_all_from_being_begun(
     assert apply_plan(small).code == 0
 
 
+def test_what_was_as_desired_and_is_not_any_more_is_named(small: Stage, unique: str) -> None:
+    text = config(small, reader(unique))
+    assert apply(small, text).code == 0
+    saved(small, "diff", "-f", "-", stdin=text)
+    small.iam().attach_role_policy(RoleName=role_name(small, unique), PolicyArn=SNS)
+    before = small.world()
+    ran = apply_plan(small, "-o", "json")
+    assert (ran.code, small.world() == before) == (4, True)
+    (told,) = ran.error["details"]
+    assert told == f"not planned: delete PolicyAttachment {role_name(small, unique)}/{SNS}"
+
+
 def test_what_has_moved_is_named(stage: Stage, unique: str) -> None:
     prepared(stage, unique, "update-sa")
     saved(stage, "update-sa", "app", "-n", unique, "-c", stage.cluster, "--attach-policy-arn", SQS)
@@ -364,9 +405,17 @@ def test_a_plan_that_is_not_whole_is_not_saved(small: Stage, unique: str) -> Non
 
 def test_a_plan_that_can_not_be_saved_is_a_failure(small: Stage, unique: str) -> None:
     line = ("create-sa", "app", "-n", unique, "-c", small.cluster, "--associate-oidc", "--dry-run")
-    ran = small.irsa(*line, "--out", str(small.folder / "none" / "plan.json"))
-    assert ran.code == 1
-    assert "the plan can't be saved" in ran.err
+    pipe, link, full = small.folder / "pipe", small.folder / "link", small.folder / "full"
+    os.mkfifo(pipe)
+    full.symlink_to("/dev/full")
+    for path in (small.folder / "none" / "plan.json", pipe, full):
+        ran = small.irsa(*line, "--out", str(path))
+        assert ran.code == 1
+        assert "the plan can't be saved" in ran.err
+    link.symlink_to(small.folder / "linked.json")
+    assert small.irsa(*line, "--out", str(link)).code == 0
+    assert (pipe.is_fifo(), full.is_symlink(), link.is_symlink()) == (True, True, True)
+    assert small.irsa("show", str(link)).code == 0
 
 
 @pytest.mark.parametrize(
@@ -439,3 +488,54 @@ def test_the_order_of_a_plan_is_the_same_in_every_run(small: Stage, unique: str)
     (only,) = told
     shown = [where for where, _ in json.loads(only) if where]
     assert shown == sorted(shown, key=lambda where: int(where.rsplit(":", 1)[1]))
+
+
+def test_what_is_forbidden_where_it_is_applied_holds_for_a_plan(small: Stage, unique: str) -> None:
+    """Who plans may have other rules, or none."""
+    saved(small, "diff", "-f", "-", "--allow-wide-trust", "--changed-by", stdin=config(small, reader(unique)))
+    before = small.world()
+    small.sandbox.calls.clear()
+    ran = apply_plan(small, IRSA_REQUIRE_PERMISSIONS_BOUNDARY="1")
+    assert (ran.code, "stale" in ran.err) == (4, False), ran.err
+    project = small.folder / ".irsa.yaml"
+    for text, code in (
+        ("requirePermissionsBoundary: true", 4),
+        ("allowWideTrust: never", 2),
+        ('expectAccount: "999999999999"', 4),
+    ):
+        project.write_text(text, encoding="utf-8")
+        ran = apply_plan(small)
+        assert (ran.code, "stale" in ran.err) == (code, False), ran.err
+        assert ".irsa.yaml" in ran.err
+    assert small.world() == before
+    project.unlink()
+    assert apply_plan(small).code == 0
+    assert "LookupEvents" not in {call.operation for call in small.sandbox.calls}
+
+
+def test_a_plan_knows_its_region(small: Stage, unique: str) -> None:
+    """A job that applies need not have the environment of the one that planned."""
+    text = config(small, reader(unique)).replace(f"  region: {small.region}\n", "")
+    assert small.region not in text
+    saved(small, "diff", "-f", "-", stdin=text)
+    ran = apply_plan(small, AWS_REGION="us-east-1")
+    assert ran.code == 0, ran.err
+    saved(small, "delete-sa", "reader", "-n", unique, "-c", small.cluster)
+    assert apply_plan(small, AWS_REGION="us-east-1").code == 0
+    assert small.account(unique, "reader") is None
+
+
+def test_a_cluster_that_the_project_does_not_expect_keeps_all_from_being_begun(
+    small: Stage, unique: str
+) -> None:
+    small.sandbox.add_cluster(ClusterSpec("other"))
+    both = [config(small, reader(unique)), config(small, reader(unique)).replace("name: demo", "name: other")]
+    project = small.folder / ".irsa.yaml"
+    project.write_text(
+        f"expectClusterARN: arn:aws:eks:{small.region}:{small.account_id}:cluster/other\n", encoding="utf-8"
+    )
+    before = small.world()
+    for text in ("---\n".join(both), "---\n".join(reversed(both))):
+        ran = apply(small, text, "-o", "json")
+        assert (ran.code, ran.error["code"]) == (4, "UnexpectedCluster"), ran.err
+    assert small.world() == before

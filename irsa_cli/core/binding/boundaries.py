@@ -20,6 +20,10 @@ Spec = TypeVar("Spec", bound=BindingSpec)
 ALLOW_REMOVAL = "--allow-boundary-removal"
 
 
+class BoundaryRequired(Refused):
+    """Every role has to have a boundary, and one would have none: so it is wherever this is demanded."""
+
+
 @dataclass(frozen=True)
 class BoundaryRules:
     """The demands on one run.
@@ -48,7 +52,7 @@ class BoundaryRules:
         if not (self.required_by and without):
             return
         one = len(without) == 1
-        raise Refused(
+        raise BoundaryRequired(
             f"{without[0] if one else f'{len(without)} entries'}: no permissions boundary is named",
             reason=f"{self.required_by} demands one for every role",
             details=() if one else without,
@@ -67,7 +71,7 @@ class BoundaryRules:
         if not going:
             return
         if self.required_by and any(change.after is None for change in going):
-            raise Refused(
+            raise BoundaryRequired(
                 f"role {going[0].target[0]} would lose its permissions boundary",
                 reason=f"{self.required_by} demands one for every role",
                 details=[_line(change) for change in going],

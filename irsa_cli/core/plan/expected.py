@@ -115,7 +115,9 @@ class PlannedWork:
         """What is not as it was planned, a line each; [] where it is, or where all of it is done by now."""
         if not len(now.plan):
             return []
-        return [*_moved(self.seen, now.seen), *_changed(self.plan, now.plan)]
+        # Of what was as desired nothing is kept but that it was: what is to be done now tells what has moved.
+        moved = _moved(self.seen, now.seen) if len(self.plan) else ()
+        return [*moved, *_changed(self.plan, now.plan)]
 
 
 def _moved(before: Seen, after: Seen) -> Iterator[str]:

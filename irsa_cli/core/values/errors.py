@@ -89,6 +89,10 @@ class Refused(IrsaError):
     exit_code = ExitCode.REFUSED
 
 
+class UnexpectedCluster(Refused):
+    """The cluster, or its account, is not the one that is expected: nothing is done at all, nor in others."""
+
+
 class NotConfirmed(Refused):
     """Whoever was asked does not want it: final, whatever another look would find."""
 

@@ -17,7 +17,7 @@ from irsa_cli.aws.cluster import EksCluster, NoCluster, describe, find_region
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, UnexpectedCluster
 from irsa_cli.usecases.command.caller import AccountAccess, naming_caller
 from irsa_cli.usecases.command.project_settings import check_project, read_project
 
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from irsa_cli.kube.client import Kube
 
 WireLog = Callable[[WireCall], None]
-
-
-class Unexpected(Refused):
-    """The account or the cluster is not the one that the user expects: nothing is done at all."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +198,8 @@ class Connection:
 def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSession], None]) -> Connection:
     """Find the cluster, and open the session of each other account meanwhile.
 
-    `check` is called with the cluster's session before the first call goes out. Raises `Refused` for a
-    cluster that the project does not expect.
+    `check` is called with the cluster's session before the first call goes out. Raises
+    `UnexpectedCluster` for one that the project does not expect.
     """
     project = read_project(Path.cwd())
     found = _connected(target, kube=kube, log=log, check=check)
@@ -213,16 +209,15 @@ def connect(target: Target, *, kube: bool, log: WireLog, check: Callable[[AwsSes
 
 
 def _check_meant(found: Connection) -> None:
-    """Raise `Refused` where a context names the cluster, and means one of the same name elsewhere."""
+    """Raise `UnexpectedCluster` where a context names it, and means one of the same name elsewhere."""
     arn, server = found.target.meant
     endpoint = str((found.description or {}).get("endpoint", ""))
     for wanted, got in ((arn, found.cluster.arn), (_host(server), _host(endpoint))):
         if wanted and got and wanted != got:
-            raise Refused(
+            raise UnexpectedCluster(
                 f"cluster {found.cluster.name} is not the one of the kubeconfig's context",
                 reason=f"the context is about {wanted}, and these credentials find {got}",
                 next_steps=("choose the profile of the context's account, or name the cluster: --cluster",),
-                code="UnexpectedCluster",
             )
 
 
@@ -264,24 +259,24 @@ def _connected(
 
 
 def _check_caller(aws: AwsSession, account: str) -> None:
-    """Raise `Unexpected` for credentials of another account: nobody else tells where a cluster isn't EKS'."""
+    """Raise `UnexpectedCluster` for another account's caller: nobody else tells where it isn't EKS'."""
     from irsa_cli.aws.sts import identity
 
     who = identity(aws.client("sts"))
     if Arn.parse(who).account != account:
-        raise Unexpected(f"the caller is {who}", reason=f"--expect-account says {account}")
+        raise UnexpectedCluster(f"the caller is {who}", reason=f"--expect-account says {account}")
 
 
 def check_expected(target: Target, cluster: Cluster) -> None:
-    """Raise `Unexpected` where the cluster, or its account, is not the one that was expected."""
+    """Raise `UnexpectedCluster` where the cluster, or its account, is not the one that was expected."""
     if target.expect_account and cluster.account != target.expect_account:
-        raise Unexpected(
+        raise UnexpectedCluster(
             f"{cluster.name} is in account {cluster.account}",
             reason=f"--expect-account says {target.expect_account}",
             next_steps=("check the credentials, the profile and the region",),
         )
     if target.expect_clusters and cluster.arn not in target.expect_clusters:
-        raise Unexpected(
+        raise UnexpectedCluster(
             f"the cluster is {cluster.arn}",
             reason=f"--expect-cluster-arn says {' or '.join(target.expect_clusters)}",
             next_steps=("check the cluster's name, the credentials, the profile and the region",),

@@ -15,7 +15,7 @@ from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.config.project import Project, parse_project
 from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, Refused
+from irsa_cli.core.values.errors import InvalidInput, UnexpectedCluster
 from irsa_cli.usecases.command.settings import LockOptions
 
 NAME = ".irsa.yaml"
@@ -87,7 +87,7 @@ def caller_variable(environment: Mapping[str, str]) -> str:
 
 
 def check_project(cluster: Cluster, project: Project, *, account: bool, arn: bool) -> None:
-    """Raise `Refused` for a cluster that the project does not expect: nothing is done in it.
+    """Raise `UnexpectedCluster` for a cluster that the project does not expect: nothing is done in it.
 
     `account` and `arn`: whether no flag says what is expected of these.
     """
@@ -96,10 +96,10 @@ def check_project(cluster: Cluster, project: Project, *, account: bool, arn: boo
         ("expectClusterARN", project.expect_cluster_arn, cluster.arn, arn),
     ):
         if counts and wanted and wanted != got:
-            raise Refused(
+            raise UnexpectedCluster(
                 f"cluster {cluster.name} is not the one that is expected",
                 reason=f"it is {got}, and {name} in {project.place(name)} says {wanted}",
-                code="UnexpectedCluster",
+                next_steps=("check the cluster's name, the credentials, the profile and the region",),
             )
 
 

@@ -11,8 +11,8 @@ from irsa_cli.core.results.applied import CLUSTER, AppliedList, Item
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused
-from irsa_cli.usecases.command.connect import Target, Unexpected
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, UnexpectedCluster
+from irsa_cli.usecases.command.connect import Target
 
 T = TypeVar("T")
 
@@ -93,15 +93,15 @@ def connected(
 ) -> list[T]:
     """What `connect` makes of each place. One of several that can't be reached does not keep the others.
 
-    It is an item of its own, then. Raises `InvalidInput` and `Unexpected`, which are about all of the run,
-    and whatever keeps the only place from being reached.
+    It is an item of its own, then. Raises `InvalidInput` and `UnexpectedCluster`, which are about all of
+    the run, and whatever keeps the only place from being reached.
     """
     found: list[T] = []
     for place in places:
         try:
             found.append(connect(place))
         except IrsaError as error:
-            if len(places) == 1 or isinstance(error, InvalidInput | Unexpected):
+            if len(places) == 1 or isinstance(error, InvalidInput | UnexpectedCluster):
                 raise
             ended = Ended.REFUSED if isinstance(error, Refused) else Ended.FAILED
             name = place.target.cluster

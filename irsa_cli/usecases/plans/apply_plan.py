@@ -8,21 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from irsa_cli.aws.iam import NOT_THERE
+from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan.expected import PlannedWork, as_planned
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
-from irsa_cli.core.values.errors import IrsaError, Refused, ServiceError
-from irsa_cli.usecases.command.connect import Target, Unexpected, WireLog
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
+from irsa_cli.usecases.command.connect import Target, WireLog
+from irsa_cli.usecases.command.project_settings import boundary_rules, read_project
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.files.site import Tell
-from irsa_cli.usecases.plans.requests import COMMANDS, Request, asked_by
+from irsa_cli.usecases.plans.requests import COMMANDS, Request, allows_wide_trust, asked_by
 from irsa_cli.usecases.plans.saved_plan import SavedPlan
 from irsa_cli.usecases.write import delete_sa
 
 SHOWN = 40
 """So many differences are told of one transaction at most."""
+_NOT_OF_THE_WORLD = (UnexpectedCluster, BoundaryRequired, ServiceError)
+"""What is refused here, and says nothing of what has moved since a plan was made."""
 AGAIN = "make the plan again, and have it reviewed again"
 
 
@@ -56,7 +61,7 @@ def apply_plan(
 ) -> Result | AppliedList:
     """Carry it out as `who` asks (profile, role, kubeconfig). Where a part is stale, nothing is begun."""
     command = COMMANDS[plan.command]
-    request = _unconditional(asked_by(plan.request, who))
+    request = _unconditional(_permitted(asked_by(plan.request, who)))
     expected = Expectation(plan.works, plan.made)
     note = settings.note if settings.dry_run else lambda text: None  # It is said once.
     looking = replace(settings, expected=expected, dry_run=True, note=note)
@@ -74,8 +79,25 @@ def apply_plan(
         # It has ended the look alone, before anything was begun.
         raise KeyboardInterrupt(looked.signal)
     # A role that several use changes with each of them: by then their changes alone tell.
-    each = replace(expected, thorough=not command.of_files)
+    each = replace(expected, thorough=not command.of_many)
     return command.run(request, replace(settings, expected=each), log, tell)
+
+
+def _permitted(request: Request) -> Request:
+    """The request under the rules that hold where it is carried out; raises `InvalidInput`.
+
+    Who plans may have others: what forbids something here is not up to the file of a plan.
+    """
+    project = read_project(Path.cwd())
+    if project.never_wide_trust and allows_wide_trust(request):
+        raise InvalidInput(
+            "the plan was made with --allow-wide-trust",
+            reason=f"{project.place('allowWideTrust')} says never",
+        )
+    rules = getattr(request, "boundaries", None)
+    if rules is None:
+        return request
+    return replace(request, boundaries=replace(rules, required_by=boundary_rules().required_by))
 
 
 def _unconditional(request: Request) -> Request:
@@ -88,7 +110,7 @@ def _unconditional(request: Request) -> Request:
 def _stale(error: Exception | None, plan: SavedPlan) -> StalePlan | None:
     """A plan that could be made, and can't be any more; None for what says nothing of the world."""
     is_moved = isinstance(error, Refused) or (isinstance(error, IrsaError) and error.code == NOT_THERE)
-    if error is None or not is_moved or isinstance(error, StalePlan | Unexpected | ServiceError):
+    if error is None or not is_moved or isinstance(error, (StalePlan, *_NOT_OF_THE_WORLD)):
         return None
     assert isinstance(error, IrsaError)
     return StalePlan(

@@ -15,6 +15,7 @@ from cattrs import ClassValidationError, Converter
 from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from irsa_cli.core.binding.boundaries import BoundaryRules
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Result
 from irsa_cli.usecases.command.connect import Target, WireLog
@@ -56,7 +57,7 @@ class PlannedCommand:
 
     request: type[Any]
     run: Run
-    of_files: bool = False
+    of_many: bool = False
     """Whether it is about many transactions."""
 
 
@@ -69,10 +70,11 @@ COMMANDS: dict[str, PlannedCommand] = {
     "update-sa": PlannedCommand(update_sa.Request, _one(update_sa.update_sa)),
     "delete-sa": PlannedCommand(delete_sa.Request, _one(delete_sa.delete_sa)),
     "adopt": PlannedCommand(adopt.Request, _one(adopt.adopt)),
+    "adopt --all": PlannedCommand(adopt.Several, adopt.adopt_several, of_many=True),
     "associate-oidc": PlannedCommand(associate_oidc.Request, _one(associate_oidc.associate_oidc)),
     "disassociate-oidc": PlannedCommand(disassociate_oidc.Request, _one(disassociate_oidc.disassociate_oidc)),
-    "apply": PlannedCommand(ApplyRequest, apply.apply, of_files=True),
-    "delete": PlannedCommand(delete_files.Request, delete_files.delete_files, of_files=True),
+    "apply": PlannedCommand(ApplyRequest, apply.apply, of_many=True),
+    "delete": PlannedCommand(delete_files.Request, delete_files.delete_files, of_many=True),
 }
 """By what the user calls them. A name is in saved plans: it stays what it is."""
 
@@ -93,9 +95,17 @@ def read(command: str, data: Any) -> Request:
         raise UnreadableRequest(f"the request of {command}") from None
 
 
+def allows_wide_trust(request: Request) -> bool:
+    """Whether it was said that a trust policy may be too wide."""
+    return any(
+        getattr(said, "allow_wide_trust", False) for said in (request, getattr(request, "options", None))
+    )
+
+
 def asked_by(request: Request, who: Target) -> Request:
     """The same request, asked by somebody else: with their profile, role and kubeconfig."""
     given = {name: getattr(who, name) for name in _OF_WHO_ASKS}
+    given["yields"] = ("cluster", "region")  # What files name was compared when the plan was made.
     return replace(request, target=replace(request.target, **given))
 
 
@@ -107,6 +117,13 @@ def _converter() -> Converter:
     hidden: Any = dict.fromkeys(_OF_WHO_ASKS, override(omit=True))
     converter.register_unstructure_hook(Target, make_dict_unstructure_fn(Target, converter, **hidden))
     converter.register_structure_hook(Target, make_dict_structure_fn(Target, converter, **hidden))
+    # Whether a boundary is demanded is up to where a plan is carried out; planned, it is in the plan.
+    demanded: Any = {"required_by": override(omit=True)}
+    rules = make_dict_unstructure_fn(BoundaryRules, converter, **demanded)
+    converter.register_unstructure_hook(BoundaryRules, rules)
+    converter.register_structure_hook(
+        BoundaryRules, make_dict_structure_fn(BoundaryRules, converter, **demanded)
+    )
     return converter
 
 

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,10 @@ from irsa_cli.usecases.plans.requests import COMMANDS, Request, UnreadableReques
 KIND = "Plan"
 LARGEST = 64 * 2**20
 """Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
+
+
+_OPEN = os.O_NONBLOCK | os.O_CLOEXEC
+"""A pipe without anybody at its other end is an error, and not waited for."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,17 @@ def plan_of(command: str, request: Request, done: Result | AppliedList) -> Saved
         why = "it was stopped" if broken is None else "a part of it failed"
         raise IrsaError("no plan was saved", reason=f"the dry run did not come to its end: {why}")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    plan = SavedPlan(command, request, tuple(map(_planned, found)), now)
+    plan = SavedPlan(command, _placed(request, found), tuple(map(_planned, found)), now)
     return parse(json.dumps(plan.to_json()), "the plan")
+
+
+def _placed(request: Request, found: Iterable[Item]) -> Request:
+    """The request with the region that the planning run had from its environment, where that is known."""
+    regions = {item.result.cluster.region for item in found if item.result.cluster is not None}
+    unnamed = regions - {config.region for config in getattr(request, "configs", ())} or regions
+    if request.target.region is not None or len(unnamed) != 1:
+        return request
+    return replace(request, target=replace(request.target, region=unnamed.pop()))
 
 
 def _items(done: Result | AppliedList) -> list[Item]:
@@ -143,15 +156,17 @@ def _item_to_json(item: PlannedItem) -> dict[str, Any]:
 
 
 def save(plan: SavedPlan, path: Path) -> None:
-    """Write the file, for the user only, whole or not at all; raises `OSError`."""
+    """Write the file, for the user only, whole or not at all; raises `OSError`.
+
+    A device, a pipe or a link is written to: what took its place would be no device any more.
+    """
+    if not _is_replaceable(path):
+        _write(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN, 0o600), plan)
+        return
     new = path.with_name(f".{path.name}.{uuid4().hex}")
-    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o600)
     try:
-        with os.fdopen(file, "w", encoding="utf-8") as stream:
-            json.dump(plan.to_json(), stream, indent=1)
-            stream.write("\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        _write(file, plan)
         new.replace(path)
     except BaseException:
         with suppress(OSError):
@@ -159,10 +174,29 @@ def save(plan: SavedPlan, path: Path) -> None:
         raise
 
 
+def _is_replaceable(path: Path) -> bool:
+    """Whether another file may take its place: it is a plain file, or there is none."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return True
+
+
+def _write(file: int, plan: SavedPlan) -> None:
+    """Write the plan to an open file, and close it."""
+    with os.fdopen(file, "w", encoding="utf-8") as stream:
+        os.set_blocking(file, True)
+        json.dump(plan.to_json(), stream, indent=1)
+        stream.write("\n")
+        stream.flush()
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            os.fsync(file)
+
+
 def load(path: Path) -> SavedPlan:
     """Read a file; raises `InvalidInput` for what is no plan of this version, or was altered."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | _OPEN)
         with os.fdopen(file, "rb") as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise InvalidInput(f"{path} is no file")

@@ -5,6 +5,7 @@ What may be taken over is decided in `irsa_cli.core.planning.adopt`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +15,7 @@ from irsa_cli.core.binding.ownership import Belongs, belonging
 from irsa_cli.core.binding.update_request import Pairing
 from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.adopt import Adoption, Adoptions, Passed, adoption
+from irsa_cli.core.results.applied import AppliedList, Item, NotBegun
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.arn import role_arn
@@ -46,6 +48,14 @@ class Request:
     name: str = ""
     role_name: str = ""
     """A role that is taken over for the ServiceAccount, whether that names it or not."""
+
+
+@dataclass(frozen=True)
+class Several:
+    """ServiceAccounts (`namespace/name`) whose roles are to be taken over: what `adopt_all` has found."""
+
+    target: Target
+    accounts: tuple[str, ...]
 
 
 def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
@@ -105,6 +115,41 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
             done.items.append(_told(result, pair))
             stop.number = stop.number or result.signal
     done.signal = stop.number
+    return done
+
+
+def planned_of_all(done: Adoptions) -> AppliedList:
+    """What a dry run of `adopt_all` has found, as that which `adopt_several` does."""
+    found = [Item(done.cluster.name, _title(result), result) for result in done.items]
+    return AppliedList(found, signal=done.signal)
+
+
+def _title(result: Result) -> str:
+    account = result.facts["serviceAccount"]
+    return f"{account['namespace']}/{account['name']}"
+
+
+def adopt_several(
+    request: Several, settings: Settings, log: WireLog, tell: Callable[[Item], None]
+) -> AppliedList:
+    """Take over the roles of these, each in a transaction of its own; one that is not there is refused."""
+    connection = _connect(Request(request.target), settings, log)
+    done, stop = AppliedList(), Stop("--all")
+    taking = Locks.of(connection, settings, Command.ADOPT)
+    with taking as locks, stoppable(stop, warning(settings, forward=False)):
+        for title in request.accounts:
+            if stop.number:
+                done.pending.append(NotBegun(connection.cluster, title))
+                continue
+            one = Request(request.target, *title.split("/"))
+            lock = binding_lock(one.namespace, one.name)
+            work = partial(_adopt, connection, one)
+            result = attempt("", partial(locks.run, work, settings, [lock], stop.pause))
+            item = Item(connection.cluster.name, title, replace(result, cluster=connection.cluster))
+            done.items.append(item)
+            tell(item)
+            stop.number = stop.number or result.signal
+    done.signal, done.seconds = stop.number, settings.seconds
     return done
 
 
