@@ -9,8 +9,8 @@ LIMIT ?= 2280
 SCHEDULES ?= 200
 JOBS ?= 8
 SEED ?= 1
-# Tests wait as often as they compute.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Tests wait more than they compute.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1) + 1)')
 export IRSA_E2E := $(E2E)
 
 .DEFAULT_GOAL := help

@@ -9,7 +9,7 @@ from tests.support.thoroughness import EXAMPLES, PROFILE
 
 pytest_plugins = ["tests.support.e2e_policy", "tests.support.fixtures"]
 
-botocore_once.keep()
+botocore_once.keep(descriptions=False)
 
 # A loaded machine is not a failure.
 PATIENT = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])

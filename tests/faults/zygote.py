@@ -258,7 +258,7 @@ def _shorten_pauses() -> None:
 def _read_descriptions() -> None:
     from botocore.loaders import Loader
 
-    botocore_once.keep()
+    botocore_once.keep(descriptions=True)
     loader = Loader()
     for service in ("eks", "iam", "sts"):
         for kind in ("service-2", "endpoint-rule-set-1"):

@@ -22,6 +22,8 @@ from irsa_cli.transaction.runner import Transaction
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, client, policy
 from tests.unit.transaction.doubles import MemoryJournal
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 ROLE = "r"
 URL = "https://oidc.eks.eu-west-1.amazonaws.com/id/ABC"
 OWNER = Change(Kind.ROLE_OWNER, (ROLE,), OwnerState(NOBODY), OwnerState(""))

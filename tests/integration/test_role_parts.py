@@ -16,6 +16,8 @@ from irsa_cli.sandbox import Fault, Sandbox
 from irsa_cli.transaction.protocol import Applied, Claim, Run
 from tests.support.sandbox_clients import EC2_TRUST, S3_READ, client, policy, trust
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 ROLE = "r"
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 LAMBDA_TRUST = trust({"Service": "lambda.amazonaws.com"})

@@ -18,6 +18,11 @@ from tests.support.sandbox_clients import administrator
 from tests.support.stage import Stage
 
 
+@pytest.fixture(autouse=True)
+def hurried(short_pauses: None) -> None:
+    """Also what a scenario runs in this process is as quick as what it runs in others."""
+
+
 @pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.e2e)])
 def stage(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Stage:
     """A fresh stage; the real control plane's namespaces of other tests are still in it."""

@@ -10,12 +10,21 @@ from typing import Any
 
 from botocore.loaders import JSONFileLoader, Loader
 
+_ENDPOINTS = ("endpoints", "partitions", "endpoint-rule-set-1")
 
-def keep() -> None:
-    """Keep the descriptions of services, and which services and versions there are."""
+
+def keep(*, descriptions: bool) -> None:
+    """Keep what is in botocore's files, and which services and versions there are.
+
+    `descriptions`: those of services, too. Not where moto is, which adds to what it has read of them.
+    """
     load = JSONFileLoader.load_file
     once = functools.cache(lambda path: load(JSONFileLoader(), path))
-    _replace(JSONFileLoader, "load_file", lambda self, path: once(path))
+
+    def read(self: JSONFileLoader, path: str) -> Any:
+        return once(path) if descriptions or path.endswith(_ENDPOINTS) else load(self, path)
+
+    _replace(JSONFileLoader, "load_file", read)
     for name in ("list_available_services", "list_api_versions"):
         _replace(Loader, name, _by_places(getattr(Loader, name)))
 
@@ -25,10 +34,10 @@ def _by_places(look: Callable[..., Any]) -> Callable[..., Any]:
     known: dict[tuple[Any, ...], Any] = {}
 
     @functools.wraps(look)
-    def answer(self: Loader, *names: str) -> Any:
-        key = (tuple(self.search_paths), names)
+    def answer(self: Loader, *names: str, **named: str) -> Any:
+        key = (tuple(self.search_paths), names, *named.items())
         if key not in known:
-            known[key] = look(self, *names)
+            known[key] = look(self, *names, *named.values())
         return known[key]
 
     return answer

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from irsa_cli.core.values import limits
 from irsa_cli.sandbox import ClusterSpec, ExternalCluster, Sandbox
+from tests.faults.zygote import PROPAGATION_SECONDS, RETRY_SECONDS
 from tests.support.assets import find_assets
 from tests.support.controlplane import ControlPlane, Etcd
 from tests.support.podwebhook import pod_webhook
@@ -88,6 +90,13 @@ class real_cluster:  # noqa: N801 - used like a function
 
     def __exit__(self, *_: object) -> None:
         self._plane.__exit__(None, None, None)
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs in this process repeats calls, and waits for IAM, no longer than runs of the zygote do."""
+    monkeypatch.setattr(limits, "PROPAGATION_SECONDS", PROPAGATION_SECONDS)
+    monkeypatch.setattr(limits, "RETRY_SECONDS", RETRY_SECONDS)
 
 
 @pytest.fixture
