@@ -25,6 +25,7 @@ from irsa_cli.cli.unshown import showing
 if TYPE_CHECKING:
     from irsa_cli.core.planning.adopt import Adoptions
     from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.write.adopt import Request
 
 _EPILOG = """
 \b
@@ -69,10 +70,9 @@ def command(**options: Any) -> int:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.render import show
     from irsa_cli.cli.reports.delivering import deliver
-    from irsa_cli.cli.saved_plan import plan_saver
     from irsa_cli.cli.session import Speaking, outcome_of, take_settings, take_target
     from irsa_cli.core.results.result import Result
-    from irsa_cli.usecases.write.adopt import Request, Several, adopt, adopt_all, planned_of_all
+    from irsa_cli.usecases.write.adopt import Request, adopt, adopt_all
 
     speaking = Speaking.take(options)
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
@@ -103,13 +103,22 @@ def command(**options: Any) -> int:
 
     with showing(outcome.exit_code, only_shows=settings.dry_run):
         deliver(outcome, speaking, shown)
-        if isinstance(outcome, Result):
-            plan_saver(options, "adopt", request)(outcome)
-        else:
-            planned = planned_of_all(outcome)
-            several = Several(request.target, tuple(item.name for item in planned.items))
-            plan_saver(options, "adopt --all", several)(planned)
+        _save(options, request, outcome)
     return outcome.exit_code
+
+
+def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions) -> None:
+    """Save the plan where the flag says so: of several, by the names that were found."""
+    from irsa_cli.cli.saved_plan import plan_saver
+    from irsa_cli.core.results.result import Result
+    from irsa_cli.usecases.write.adopt import Several, planned_of_all
+
+    if isinstance(outcome, Result):
+        plan_saver(options, "adopt", request)(outcome)
+    else:
+        planned = planned_of_all(outcome)
+        several = Several(request.target, tuple(item.name for item in planned.items))
+        plan_saver(options, "adopt --all", several)(planned)
 
 
 def _show_all(done: Adoptions, output: str, *, quiet: bool) -> None:

@@ -90,6 +90,7 @@ def demo() -> int:
 @contextmanager
 def _started(clusters: tuple[str, ...], latency: float) -> Iterator[tuple[Sandbox, dict[str, str]]]:
     try:
+        from irsa_cli.cli.sandbox_account import OTHER_ACCOUNT, put_other_account
         from irsa_cli.sandbox import ClusterSpec, Sandbox
 
         specs = [_spec(ClusterSpec, text) for text in clusters] or [ClusterSpec()]
@@ -98,6 +99,8 @@ def _started(clusters: tuple[str, ...], latency: float) -> Iterator[tuple[Sandbo
         raise click.ClickException(f"{error.name} is missing: pip install 'irsa-cli[sandbox]'") from error
     with sandbox, tempfile.TemporaryDirectory(prefix="irsa-sandbox-") as state:
         environment = sandbox.env(account=specs[0].account, region=specs[0].region)
+        if OTHER_ACCOUNT not in {spec.account for spec in specs}:
+            put_other_account(sandbox, specs[0].account)
         # What is done in here is gone at the end: so are its journals, which must not mix with real ones.
         control = {"IRSA_SANDBOX_CONTROL": sandbox.control_url}
         yield sandbox, {**environment, **control, "IRSA_STATE_DIR": state}

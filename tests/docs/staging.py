@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import yaml
 
+from irsa_cli.cli.sandbox_account import put_other_account
 from irsa_cli.sandbox import Fault, RoleSpec, Rule, Sandbox
 from tests.docs.console import ROOT
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
 from tests.support.sandbox_clients import administrator
-from tests.support.stage import EVERYTHING, ROLE_ARN, made
+from tests.support.stage import ROLE_ARN, made
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -367,29 +367,13 @@ def _role_by_terraform(sandbox: Sandbox) -> dict[str, str]:
 
 def other_iam(sandbox: Sandbox) -> IAMClient:
     """IAM of the other account, as its administrator."""
-    env = sandbox.env(account=OTHER)
-    made_client: IAMClient = boto3.client(
-        "iam",
-        endpoint_url=sandbox.url,
-        region_name=env["AWS_REGION"],
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-    )
+    made_client: IAMClient = administrator(sandbox, "iam", OTHER)
     return made_client
 
 
 def _two_accounts(sandbox: Sandbox) -> dict[str, str]:
-    """In account 222222222222: `deployer`, which this account's may become, and `data`, which admits EC2."""
-    other = other_iam(sandbox)
-    principals = {
-        "deployer": {"AWS": "arn:aws:iam::111122223333:root"},
-        "data": {"Service": "ec2.amazonaws.com"},
-    }
-    for name, principal in principals.items():
-        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
-        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        other.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
-    other.put_role_policy(RoleName="deployer", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
+    """The account 222222222222 of `irsa sandbox run`."""
+    put_other_account(sandbox, "111122223333")
     associate(sandbox)
     return {}
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.cli.main import run
+from irsa_cli.cli.sandbox_account import ADMINISTRATOR
 from irsa_cli.sandbox import Fault, Rule, Sandbox
 from tests.docs import staging
 from tests.docs.test_permissions import RULES
@@ -47,6 +48,8 @@ class TwoAccounts:
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self.sandbox = sandbox
         staging.STAGES["docs/how-to/cross-account.md"](sandbox)
+        # From here on it may do what `admit` says, and nothing else.
+        staging.other_iam(sandbox).detach_role_policy(RoleName="deployer", PolicyArn=ADMINISTRATOR)
         self._document = folder / "queue.json"
         self._document.write_text(json.dumps(INLINE), encoding="utf-8")
 

@@ -52,6 +52,15 @@ def test_run_passes_the_exit_code_and_sets_the_environment(tmp_path: Path) -> No
     assert ran.stdout.startswith("http://127.0.0.1:")
 
 
+def test_roles_can_be_kept_in_its_second_account(tmp_path: Path) -> None:
+    deployer = "arn:aws:iam::222222222222:role/deployer"
+    there = ("--role-account", "222222222222", "--role-assume-role", deployer, "--associate-oidc")
+    create = (*IRSA, "create-sa", "app", "-n", "apps", "-c", "demo", *there, "--verify", "-o", "json")
+    ran = run(tmp_path, "sandbox", "run", "--", *create)
+    assert ran.returncode == 0, ran.stderr
+    assert "arn:aws:iam::222222222222:role/irsa/demo/demo-apps-app" in ran.stdout
+
+
 def test_what_is_done_in_a_sandbox_leaves_no_journal_behind(tmp_path: Path) -> None:
     ran = run(tmp_path, "sandbox", "run", "--", *IRSA, "associate-oidc", "-c", "demo")
     assert ran.returncode == 0, ran.stderr

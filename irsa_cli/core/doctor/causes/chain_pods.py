@@ -9,6 +9,7 @@ from irsa_cli.core.doctor.clues.chain_profile import config_map_of, leaves_the_t
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, suspect
 from irsa_cli.core.doctor.subjects import pod_names, users_of, where
+from irsa_cli.core.objects.unreadable import have
 
 _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
 
@@ -26,6 +27,7 @@ _SDK = "https://docs.aws.amazon.com/sdkref/latest/guide"
     source=f"{_SDK}/standardized-credentials.html",
 )
 def _pods(facts: Facts) -> Judgement:
+    have(facts.named.account)
     name = config_map_of(facts.named)
     if not name:
         return ok("irsa has written no AWS configuration for it")
