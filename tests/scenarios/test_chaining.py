@@ -202,6 +202,27 @@ def test_update_sa_changes_the_target_and_takes_the_statement_from_the_former(
     assert stage.irsa("update-sa", *where, "--external-id", "abc").code == 4
 
 
+def test_an_update_that_was_cut_off_and_is_run_again_leaves_nothing_at_the_former_target(
+    stage: Stage, namespace: str, elsewhere: Elsewhere
+) -> None:
+    first, second = target(elsewhere), target(elsewhere, name="more")
+    more = (*way(elsewhere), "--update-target-trust")
+    assert stage.create_sa("app", namespace, "--target-role", first, *more).code == 0
+    stage.sandbox.faults.add(
+        Fault("iam", "UpdateAssumeRolePolicy", "reset-before", match="RoleName=data", run=stage.kill)
+    )
+    again = ("update-sa", *about(stage, namespace), "--target-role", second, *more)
+    assert stage.irsa(*again).code == -9
+    # The role's policy has the new target by now, and the ServiceAccount notes the former one.
+    assert inline_of(stage, namespace)["Statement"][0]["Resource"] == second
+    stage.sandbox.faults.clear()
+    ran = stage.irsa(*again)
+    assert ran.code == 0, ran.err
+    roles = stage.sandbox.world(OTHER)["roles"]
+    assert roles["data"]["trust"]["Statement"] == [SERVICE]
+    assert len(roles["more"]["trust"]["Statement"]) == 2
+
+
 def test_a_failure_takes_back_what_was_added_to_the_target(
     stage: Stage, namespace: str, elsewhere: Elsewhere
 ) -> None:

@@ -24,18 +24,21 @@ from irsa_cli.core.values.errors import Refused
 
 @dataclass(frozen=True)
 class ChainUpdate:
-    """The chain as it is and as it is to be, None for none; and the ConfigMap's name, '' for none."""
+    """The chain as it is and as it is to be, None for none; and the ConfigMap's name, '' for none.
+
+    `before` is by the role's policy, `noted` by the ServiceAccount: they differ where a run was cut off.
+    """
 
     before: Chain | None
     after: Chain | None
     config_map_before: str = ""
     config_map: str = ""
+    noted: Chain | None = None
 
     @property
     def left(self) -> Chain | None:
         """The chain whose target the role goes on to no more."""
-        stays = self.before and self.after and self.before.target_arn == self.after.target_arn
-        return None if stays else self.before
+        return chaining.left_chain(self.before, self.noted, self.after)
 
     @property
     def edits(self) -> Update:
@@ -63,9 +66,9 @@ class ChainUpdate:
 
 @dataclass(frozen=True)
 class FoundChain:
-    """What is there of it: the targets before and after, and the ConfigMaps by name."""
+    """What is there of it: the target that is left, the one that is to be, and the ConfigMaps by name."""
 
-    before: FoundTarget | None = None
+    left: FoundTarget | None = None
     after: FoundTarget | None = None
     config_maps: Mapping[str, FoundConfigMap] = field(default_factory=dict)
 
@@ -82,8 +85,9 @@ def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
     if not update.concerns_chain or pair.role is None:
         return None
     config_map, before = pair.account.annotations.get(CONFIG_MAP_ANNOTATION, ""), chain_of(pair)
+    noted = chaining.noted_chain(pair.role_arn, pair.account)
     if update.target_role == "":
-        return ChainUpdate(before, None, config_map)
+        return ChainUpdate(before, None, config_map, noted=noted)
     target = before.target_arn if before is not None else ""
     wanted = update.target_role or target
     if not wanted:
@@ -100,7 +104,7 @@ def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:
         same.tag_session if update.target_tag_session is None else update.target_tag_session,
     )
     name = config_map if update.aws_config_map is None else update.aws_config_map
-    return ChainUpdate(before, after, config_map, name)
+    return ChainUpdate(before, after, config_map, name, noted)
 
 
 def with_chain(
@@ -112,7 +116,7 @@ def with_chain(
     if wanted.after is not None:
         chaining.check_target(wanted.after, found.after, adds=adds)
         first += chaining.target_changes(wanted.after, found.after, adds=adds)
-    late += chaining.taken_back(wanted.left, found.before)[0]
+    late += chaining.taken_back(wanted.left, found.left)[0]
     owner = (pair.namespace, pair.name)
     data = None if wanted.after is None else {KEY: aws_config(wanted.after, pair.cluster.region)}
     chaining.check_config_map(owner, wanted.config_map, found.config_maps)

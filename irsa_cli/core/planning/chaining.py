@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from irsa_cli.core.binding.spec import CurrentRole, CurrentState, DesiredState
+from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import ConfigMapState, DocumentState
+from irsa_cli.core.plan.states import TARGET_ANNOTATION, ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
@@ -106,13 +106,30 @@ def admitted(chain: Chain, trust: Document) -> Document:
     return trust_policy.with_replaced(trust, old, chain.statement)
 
 
-def former_chain(desired: DesiredState, role: CurrentRole | None) -> Chain | None:
+def former_chain(
+    desired: DesiredState, role: CurrentRole | None, account: CurrentServiceAccount | None
+) -> Chain | None:
     """The target that the role goes on to as it is, where another one is desired, or none."""
     if desired.role is None or role is None:
         return None
     target, tags = target_of(role.inline.get(POLICY_NAME, {}))
-    wanted = desired.chain.target_arn if desired.chain is not None else ""
-    return Chain(desired.role_arn, target, tag_session=tags) if target not in ("", wanted) else None
+    before = Chain(desired.role_arn, target, tag_session=tags) if target else None
+    return left_chain(before, noted_chain(desired.role_arn, account), desired.chain)
+
+
+def noted_chain(role_arn: str, account: CurrentServiceAccount | None) -> Chain | None:
+    """The chain that the ServiceAccount notes; it is the last that a run changes."""
+    target = account.annotations.get(TARGET_ANNOTATION, "") if account is not None else ""
+    return Chain(role_arn, target) if target else None
+
+
+def left_chain(before: Chain | None, noted: Chain | None, after: Chain | None) -> Chain | None:
+    """The chain whose target is gone on to no more, by the role's policy (`before`) or what is noted.
+
+    Where a run was cut off, the policy may name the new target already, and what is noted the former one.
+    """
+    wanted = after.target_arn if after is not None else ""
+    return next((item for item in (before, noted) if item is not None and item.target_arn != wanted), None)
 
 
 def taken_back(chain: Chain | None, target: FoundTarget | None) -> tuple[list[Change], list[str]]:
@@ -135,7 +152,8 @@ def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """What is to be done beside the role and the ServiceAccount; the permission is planned with the role."""
     found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.override:
-        found += taken_back(former_chain(desired, current.role), current.former_target)[0]
+        former = former_chain(desired, current.role, current.service_account)
+        found += taken_back(former, current.former_target)[0]
     if desired.role_only:
         return found
     owner, name = (desired.namespace, desired.name), desired.aws_config_map
@@ -209,7 +227,8 @@ def facts(desired: DesiredState) -> dict[str, Any]:
 
 def former_notes(desired: DesiredState, current: CurrentState) -> list[str]:
     """What stays at the target that the role went on to before, or was not looked at there."""
-    return taken_back(former_chain(desired, current.role), current.former_target)[1]
+    former = former_chain(desired, current.role, current.service_account)
+    return taken_back(former, current.former_target)[1]
 
 
 def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:

@@ -44,10 +44,13 @@ def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | No
 
 
 def former_target_of(
-    connection: Connection, desired: DesiredState, role: CurrentRole | None
+    connection: Connection,
+    desired: DesiredState,
+    role: CurrentRole | None,
+    account: CurrentServiceAccount | None,
 ) -> FoundTarget | None:
     """The target that the role goes on to as it is, where that is not the desired one."""
-    former = former_chain(desired, role)
+    former = former_chain(desired, role, account)
     return None if former is None else read_target(connection, former.target_arn)
 
 
@@ -91,17 +94,17 @@ def with_former(
 
 
 def read_chains(connection: Connection, namespace: str, wanted: ChainUpdate) -> FoundChain:
-    """What is there of the chain before and after an update."""
+    """What is there of the chain that an update leaves, and of the one that is to be."""
 
     def target(chain: Chain | None) -> FoundTarget | None:
         return None if chain is None else read_target(connection, chain.target_arn)
 
     names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
     with ThreadPoolExecutor(4) as pool:
-        before, after = (pool.submit(target, chain) for chain in (wanted.before, wanted.after))
+        left, after = (pool.submit(target, chain) for chain in (wanted.left, wanted.after))
         maps = list(pool.map(lambda name: _named(connection, namespace, name), names))
     found = {name: item for part in maps for name, item in part.items()}
-    return FoundChain(before.result(), after.result(), found)
+    return FoundChain(left.result(), after.result(), found)
 
 
 def with_chain(connection: Connection, bound: Bound) -> Bound:

@@ -188,7 +188,7 @@ class _Updating:
             there = read_chains(self.connection, pair.namespace, chain)
             adds, gated = update.update_target_trust, self.request.verify
             found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
-            kept = taken_back(chain.left, there.before)[1]
+            kept = taken_back(chain.left, there.left)[1]
             self.chain_notes = [*target_notes(chain.after, there.after), *kept]
         rules.check_plan(found, named=True)
         if not self.request.allow_wide_trust:
