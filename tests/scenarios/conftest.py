@@ -32,6 +32,12 @@ def stage(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> S
     return real_stage(sandbox, real, tmp_path)
 
 
+def recovered(stage: Stage) -> None:
+    """What was cut off in the cluster is taken back; on the real control plane also what other tests left."""
+    ran = stage.irsa("recover", "-c", stage.cluster, "--all", "--min-age", "0s")
+    assert ran.code == 0, ran.out + ran.err
+
+
 READING = ("get_sa", "describe_sa", "verify", "doctor", "exec", "foreign_texts", "unshown")
 """What modules of tests are about that look at all there is, and whose commands write nothing."""
 TRUSTING = ("attach_role", "delete_sa", "update_sa", "update_failures")

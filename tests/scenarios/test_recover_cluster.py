@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox
-from tests.scenarios.conftest import sandbox_stage
+from tests.scenarios.conftest import recovered, sandbox_stage
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
 POLICIES = f"{READ_ONLY},arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
@@ -77,11 +77,6 @@ def forget(stage: Stage) -> None:
 
 def recover(stage: Stage, *arguments: str) -> Ran:
     return stage.irsa("recover", "-c", stage.cluster, *arguments)
-
-
-def recovered(stage: Stage) -> None:
-    ran = recover(stage, "--all", "--min-age", "0s")
-    assert ran.code == 0, ran.out + ran.err
 
 
 def found(stage: Stage, namespace: str = "") -> list[Json]:

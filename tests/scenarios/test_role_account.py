@@ -3,6 +3,7 @@
 import json
 
 from irsa_cli.sandbox import Fault
+from tests.scenarios.conftest import recovered
 from tests.scenarios.other_account import OTHER, Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
 from tests.scenarios.other_account import foreign_iam as foreign_iam
@@ -183,6 +184,7 @@ def test_an_interrupted_run_is_recovered_with_credentials_for_the_other_account(
 def test_what_a_lost_machine_has_left_there_is_found_without_its_journal(
     stage: Stage, namespace: str, elsewhere: Elsewhere
 ) -> None:
+    recovered(stage)
     made(stage, namespace, elsewhere, "one")
     before, there = stage.world(), elsewhere.world()
     stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
