@@ -87,7 +87,7 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     ends = http == 403 and _TERMINATING in _causes(status)
     # Every refusal of Kubernetes is a Status; a page in its place is a proxy's.
     foreign = status.get("kind") != "Status" and not server and http not in (401, 403, 404, 405, 429)
-    details: tuple[str, ...] = ()
+    reason, details = _reason(error, status), tuple[str, ...]()
     if http == 403:
         why = "the namespace is being deleted" if ends else f"missing RBAC permission: {operation}"
         details = (why,)
@@ -98,12 +98,22 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
         operation=operation,
         status=http,
         outcome=Outcome.UNKNOWN if server or foreign else Outcome.REFUSED,
-        transient=server or http == 429 or (code == CONFLICT and operation.startswith("create ")),
+        transient=(server and not _tells_of_webhook(operation, reason))
+        or http == 429
+        or (code == CONFLICT and operation.startswith("create ")),
         retry_after=_retry_after(error),
-        reason=_reason(error, status),
+        reason=reason,
         details=details,
         next_steps=("run again when it is gone: kubectl get namespaces shows it",) if ends else _advice(http),
     )
+
+
+def _tells_of_webhook(operation: str, reason: str) -> bool:
+    """Whether the answer is that a webhook could not be called for a pod: what was to be found out.
+
+    Pods are tried only (`KubeClient.create_pod`). For a write such a failure is one that may pass.
+    """
+    return operation == "create pods" and "failed calling webhook" in reason
 
 
 def _reason(error: ApiException, status: dict[str, Any]) -> str:

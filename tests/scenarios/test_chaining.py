@@ -202,10 +202,25 @@ def test_update_sa_changes_the_target_and_takes_the_statement_from_the_former(
     assert stage.irsa("update-sa", *where, "--external-id", "abc").code == 4
 
 
-def test_an_update_that_was_cut_off_and_is_run_again_leaves_nothing_at_the_former_target(
-    stage: Stage, namespace: str, elsewhere: Elsewhere
+THIRD = f"arn:aws:iam::{OTHER}:role/third"
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "left"),
+    [
+        ("update-sa", ("--target-role", THIRD.replace("third", "more"), "--update-target-trust"), ["more"]),
+        ("update-sa", ("--target-role", THIRD, "--update-target-trust"), ["third"]),
+        ("apply", ("--update-target-trust", "-f", "-"), ["third"]),
+        ("update-sa", ("--remove-target-role",), []),
+        ("delete-sa", ("--yes",), []),
+    ],
+    ids=["again", "third", "apply", "none", "delete"],
+)
+def test_after_an_update_that_was_cut_off_nothing_is_left_at_former_targets(
+    stage: Stage, namespace: str, elsewhere: Elsewhere, command: str, flags: tuple[str, ...], left: list[str]
 ) -> None:
-    first, second = target(elsewhere), target(elsewhere, name="more")
+    names = ("data", "more", "third")
+    first, second, _ = (target(elsewhere, name=name) for name in names)
     more = (*way(elsewhere), "--update-target-trust")
     assert stage.create_sa("app", namespace, "--target-role", first, *more).code == 0
     stage.sandbox.faults.add(
@@ -216,11 +231,15 @@ def test_an_update_that_was_cut_off_and_is_run_again_leaves_nothing_at_the_forme
     # The role's policy has the new target by now, and the ServiceAccount notes the former one.
     assert inline_of(stage, namespace)["Statement"][0]["Resource"] == second
     stage.sandbox.faults.clear()
-    ran = stage.irsa(*again)
+    entry = {"metadata": {"name": "app", "namespace": namespace}, "targetRole": THIRD}
+    document = {"apiVersion": "irsa/v1", "kind": "Bindings", "metadata": {"name": stage.cluster}}
+    which = () if command == "apply" else about(stage, namespace)
+    file = json.dumps({**document, "serviceAccounts": [entry]})
+    ran = stage.irsa(command, *which, *flags, *way(elsewhere), stdin=file)
     assert ran.code == 0, ran.err
     roles = stage.sandbox.world(OTHER)["roles"]
-    assert roles["data"]["trust"]["Statement"] == [SERVICE]
-    assert len(roles["more"]["trust"]["Statement"]) == 2
+    admitted = [name for name in names if len(roles[name]["trust"]["Statement"]) > 1]
+    assert admitted == left
 
 
 def test_a_failure_takes_back_what_was_added_to_the_target(

@@ -79,8 +79,18 @@ class Bound:
     chain: Chain | None = None
     """The target that its own role may assume, by irsa's policy on it."""
     target: FoundTarget | None = None
+    noted_target: tuple[Chain, FoundTarget] | None = None
+    """Another target that the ServiceAccount notes, where a run was cut off that changed it."""
     config_map: FoundConfigMap | None = None
     """The ConfigMap that its annotation names, where it is there."""
+
+    @property
+    def targets(self) -> tuple[tuple[Chain, ...], dict[str, FoundTarget]]:
+        """The chains of its own role, and what is there of their targets, by ARN; two after a cut-off run."""
+        found = [] if self.noted_target is None else [self.noted_target]
+        if self.chain is not None and self.target is not None:
+            found.append((self.chain, self.target))
+        return tuple(chain for chain, _ in found), {chain.target_arn: target for chain, target in found}
 
     @property
     def config_map_name(self) -> str:

@@ -211,8 +211,9 @@ class CurrentState:
     bound_role: CurrentRole | None = None
     """The role that the ServiceAccount has, where that is another one than is desired, and can be read."""
     target: FoundTarget | None = None
-    former_target: FoundTarget | None = None
-    """The role that the desired one is to go on to, and another one that it goes on to as it is."""
+    """The role that the desired one is to go on to."""
+    former_targets: Mapping[str, FoundTarget] = field(default_factory=dict)
+    """Others that it goes on to as it is, by ARN."""
     config_maps: Mapping[str, FoundConfigMap] = field(default_factory=dict)
     """By name: the ConfigMap that is desired, and the one that the ServiceAccount had before."""
     trust_quota: int = policy.TRUST_LIMIT

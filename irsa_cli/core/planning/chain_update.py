@@ -36,9 +36,9 @@ class ChainUpdate:
     noted: Chain | None = None
 
     @property
-    def left(self) -> Chain | None:
-        """The chain whose target the role goes on to no more."""
-        return chaining.left_chain(self.before, self.noted, self.after)
+    def left(self) -> tuple[Chain, ...]:
+        """The chains whose targets the role goes on to no more."""
+        return chaining.left_chains(self.before, self.noted, self.after)
 
     @property
     def edits(self) -> Update:
@@ -66,9 +66,9 @@ class ChainUpdate:
 
 @dataclass(frozen=True)
 class FoundChain:
-    """What is there of it: the target that is left, the one that is to be, and the ConfigMaps by name."""
+    """What is there of it: the targets that are left, by ARN, the one to be, and the ConfigMaps by name."""
 
-    left: FoundTarget | None = None
+    left: Mapping[str, FoundTarget] = field(default_factory=dict)
     after: FoundTarget | None = None
     config_maps: Mapping[str, FoundConfigMap] = field(default_factory=dict)
 

@@ -7,7 +7,7 @@ judged in `irsa_cli.core.trust.chaining.chain`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
@@ -106,15 +106,15 @@ def admitted(chain: Chain, trust: Document) -> Document:
     return trust_policy.with_replaced(trust, old, chain.statement)
 
 
-def former_chain(
+def former_chains(
     desired: DesiredState, role: CurrentRole | None, account: CurrentServiceAccount | None
-) -> Chain | None:
-    """The target that the role goes on to as it is, where another one is desired, or none."""
+) -> tuple[Chain, ...]:
+    """The targets that the role goes on to as it is, where another one is desired, or none."""
     if desired.role is None or role is None:
-        return None
+        return ()
     target, tags = target_of(role.inline.get(POLICY_NAME, {}))
     before = Chain(desired.role_arn, target, tag_session=tags) if target else None
-    return left_chain(before, noted_chain(desired.role_arn, account), desired.chain)
+    return left_chains(before, noted_chain(desired.role_arn, account), desired.chain)
 
 
 def noted_chain(role_arn: str, account: CurrentServiceAccount | None) -> Chain | None:
@@ -123,19 +123,31 @@ def noted_chain(role_arn: str, account: CurrentServiceAccount | None) -> Chain |
     return Chain(role_arn, target) if target else None
 
 
-def left_chain(before: Chain | None, noted: Chain | None, after: Chain | None) -> Chain | None:
-    """The chain whose target is gone on to no more, by the role's policy (`before`) or what is noted.
+def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) -> tuple[Chain, ...]:
+    """The chains whose targets are gone on to no more, by the role's policy (`before`) and what is noted.
 
     Where a run was cut off, the policy may name the new target already, and what is noted the former one.
     """
     wanted = after.target_arn if after is not None else ""
-    return next((item for item in (before, noted) if item is not None and item.target_arn != wanted), None)
+    found = {item.target_arn: item for item in (noted, before) if item is not None}
+    return tuple(item for arn, item in found.items() if arn != wanted)
 
 
-def taken_back(chain: Chain | None, target: FoundTarget | None) -> tuple[list[Change], list[str]]:
-    """What takes irsa's statement for a role from a target that it goes on to no more; and what can't be."""
-    if chain is None or target is None:
-        return [], []
+def taken_back(chains: Iterable[Chain], targets: Mapping[str, FoundTarget]) -> tuple[list[Change], list[str]]:
+    """What takes irsa's statements for a role from targets that it goes on to no more; and what can't be.
+
+    `targets` are what is there of them, by ARN.
+    """
+    found: list[Change] = []
+    notes: list[str] = []
+    for chain in chains:
+        changes, kept = _taken_from(chain, targets[chain.target_arn])
+        found += changes
+        notes += kept
+    return found, notes
+
+
+def _taken_from(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
     if target.unread:
         told = f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked"
         return [], [f"{told}: {target.unread}; it would have the Sid {mark(chain.role_arn)}"]
@@ -152,8 +164,8 @@ def changes(desired: DesiredState, current: CurrentState) -> list[Change]:
     """What is to be done beside the role and the ServiceAccount; the permission is planned with the role."""
     found = target_changes(desired.chain, current.target, adds=desired.update_target_trust)
     if desired.override:
-        former = former_chain(desired, current.role, current.service_account)
-        found += taken_back(former, current.former_target)[0]
+        former = former_chains(desired, current.role, current.service_account)
+        found += taken_back(former, current.former_targets)[0]
     if desired.role_only:
         return found
     owner, name = (desired.namespace, desired.name), desired.aws_config_map
@@ -226,9 +238,9 @@ def facts(desired: DesiredState) -> dict[str, Any]:
 
 
 def former_notes(desired: DesiredState, current: CurrentState) -> list[str]:
-    """What stays at the target that the role went on to before, or was not looked at there."""
-    former = former_chain(desired, current.role, current.service_account)
-    return taken_back(former, current.former_target)[1]
+    """What stays at the targets that the role went on to before, or was not looked at there."""
+    former = former_chains(desired, current.role, current.service_account)
+    return taken_back(former, current.former_targets)[1]
 
 
 def target_notes(chain: Chain | None, target: FoundTarget | None) -> Iterator[str]:

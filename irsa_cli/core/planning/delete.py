@@ -145,7 +145,7 @@ def _delete_chain(bound: Bound, work: _Work) -> None:
     if bound.config_map is not None and bound.config_map.is_for(bound.full_name):
         change = removed(bound.namespace, bound.config_map_name, bound.config_map)
         work.stages[COMMITS].append(change)
-    changes, notes = taken_back(bound.chain, bound.target)
+    changes, notes = taken_back(*bound.targets)
     work.stages[COMMITS] += changes
     work.notes += notes
 

@@ -5,7 +5,7 @@ What follows from it is in `irsa_cli.core.trust.chaining` and `irsa_cli.core.pla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from irsa_cli.core.plan.states import (
     TRANSACTION_TAG,
 )
 from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain
-from irsa_cli.core.planning.chaining import admitted, former_chain
+from irsa_cli.core.planning.chaining import admitted, former_chains, noted_chain
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain
 from irsa_cli.core.trust.chaining.chain import target_of as target_of_policy
@@ -43,15 +43,18 @@ def target_of(connection: Connection, desired: DesiredState) -> FoundTarget | No
     return FoundTarget(found.trust, trust_quota=quota)
 
 
-def former_target_of(
+def former_targets_of(
     connection: Connection,
     desired: DesiredState,
     role: CurrentRole | None,
     account: CurrentServiceAccount | None,
-) -> FoundTarget | None:
-    """The target that the role goes on to as it is, where that is not the desired one."""
-    former = former_chain(desired, role, account)
-    return None if former is None else read_target(connection, former.target_arn)
+) -> dict[str, FoundTarget]:
+    """The targets that the role goes on to as it is, by ARN, where they are not the desired one."""
+    return _targets(connection, former_chains(desired, role, account))
+
+
+def _targets(connection: Connection, chains: Iterable[Chain]) -> dict[str, FoundTarget]:
+    return {chain.target_arn: read_target(connection, chain.target_arn) for chain in chains}
 
 
 def read_target(connection: Connection, arn: str) -> FoundTarget:
@@ -95,16 +98,13 @@ def with_former(
 
 def read_chains(connection: Connection, namespace: str, wanted: ChainUpdate) -> FoundChain:
     """What is there of the chain that an update leaves, and of the one that is to be."""
-
-    def target(chain: Chain | None) -> FoundTarget | None:
-        return None if chain is None else read_target(connection, chain.target_arn)
-
     names = dict.fromkeys(filter(None, (wanted.config_map_before, wanted.config_map)))
     with ThreadPoolExecutor(4) as pool:
-        left, after = (pool.submit(target, chain) for chain in (wanted.left, wanted.after))
+        left = pool.submit(_targets, connection, wanted.left)
+        after = pool.submit(_targets, connection, filter(None, [wanted.after]))
         maps = list(pool.map(lambda name: _named(connection, namespace, name), names))
     found = {name: item for part in maps for name, item in part.items()}
-    return FoundChain(left.result(), after.result(), found)
+    return FoundChain(left.result(), next(iter(after.result().values()), None), found)
 
 
 def with_chain(connection: Connection, bound: Bound) -> Bound:
@@ -112,6 +112,9 @@ def with_chain(connection: Connection, bound: Bound) -> Bound:
     chain = chain_of(bound)
     if chain is not None:
         bound = replace(bound, chain=chain, target=read_target(connection, chain.target_arn))
+    noted = next((noted_chain(role.arn, bound.account) for role in bound.own), None)
+    if noted is not None and (chain is None or chain.target_arn != noted.target_arn):
+        bound = replace(bound, noted_target=(noted, read_target(connection, noted.target_arn)))
     name = bound.config_map_name
     if not name or not connection.asks_cluster:
         return bound

@@ -59,7 +59,7 @@ def observe(connection: Connection, desired: DesiredState) -> CurrentState:
         trust_quota=_trust_quota(connection, desired, found_role),
         policies=versions,
         target=target.result(),
-        former_target=chains.former_target_of(connection, desired, found_role, found_account),
+        former_targets=chains.former_targets_of(connection, desired, found_role, found_account),
         config_maps=chains.with_former(connection, desired, found_account, config_maps.result()),
     )
 

@@ -161,7 +161,7 @@ class Snapshot:
             namespace_exists=True,
             policies=versions,
             target=chains.target_of(self._connection, desired),
-            former_target=chains.former_target_of(self._connection, desired, role, there),
+            former_targets=chains.former_targets_of(self._connection, desired, role, there),
             config_maps=chains.with_former(self._connection, desired, there, config_maps),
         )
         return replace(current, trust_quota=self.trust_quota) if _is_large(desired, role) else current
