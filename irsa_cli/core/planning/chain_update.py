@@ -19,6 +19,7 @@ from irsa_cli.core.planning import chaining
 from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config
 from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, target_of
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.core.values.errors import Refused
 
 
@@ -116,7 +117,7 @@ def with_chain(
     if wanted.after is not None:
         chaining.check_target(wanted.after, found.after, adds=adds)
         first += chaining.target_changes(wanted.after, found.after, adds=adds)
-    late += chaining.taken_back(wanted.left, found.left)[0]
+    late += taken_back(wanted.left, found.left)[0]
     owner = (pair.namespace, pair.name)
     data = None if wanted.after is None else {KEY: aws_config(wanted.after, pair.cluster.region)}
     chaining.check_config_map(owner, wanted.config_map, found.config_maps)

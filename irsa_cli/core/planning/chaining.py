@@ -7,19 +7,20 @@ judged in `irsa_cli.core.trust.chaining.chain`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from irsa_cli.core.binding.spec import CurrentRole, CurrentServiceAccount, CurrentState, DesiredState
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import TARGET_ANNOTATION, ConfigMapState, DocumentState
 from irsa_cli.core.policies import policy
-from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, role_of, usage
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, mark, marked, target_of
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, marked, target_of
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
+from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.core.trust.evaluation import Answer
 from irsa_cli.core.values.errors import Refused
 
@@ -131,33 +132,6 @@ def left_chains(before: Chain | None, noted: Chain | None, after: Chain | None) 
     wanted = after.target_arn if after is not None else ""
     found = {item.target_arn: item for item in (noted, before) if item is not None}
     return tuple(item for arn, item in found.items() if arn != wanted)
-
-
-def taken_back(chains: Iterable[Chain], targets: Mapping[str, FoundTarget]) -> tuple[list[Change], list[str]]:
-    """What takes irsa's statements for a role from targets that it goes on to no more; and what can't be.
-
-    `targets` are what is there of them, by ARN.
-    """
-    found: list[Change] = []
-    notes: list[str] = []
-    for chain in chains:
-        changes, kept = _taken_from(chain, targets[chain.target_arn])
-        found += changes
-        notes += kept
-    return found, notes
-
-
-def _taken_from(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
-    if target.unread:
-        told = f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked"
-        return [], [f"{told}: {target.unread}; it would have the Sid {mark(chain.role_arn)}"]
-    statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
-    if statement is None or target.trust is None:
-        return [], []
-    if not as_list(trust_policy.without_statement(target.trust, statement).get("Statement", [])):
-        told = f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}"
-        return [], [f"{told}: it is the only one, and IAM takes no trust policy without any"]
-    return [Change(Kind.TARGET_TRUST, chain.key, DocumentState(statement), None)], []
 
 
 def changes(desired: DesiredState, current: CurrentState) -> list[Change]:

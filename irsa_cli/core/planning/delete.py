@@ -33,9 +33,10 @@ from irsa_cli.core.plan.states import (
     OwnerState,
     ServiceAccountState,
 )
-from irsa_cli.core.planning.chaining import removed, taken_back
+from irsa_cli.core.planning.chaining import removed
 from irsa_cli.core.policies.policy import Document, as_list
 from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chaining.removal import taken_back
 
 OWN_ANNOTATIONS = (*WEBHOOK_ANNOTATIONS, *MARKS.values(), KEYS_ANNOTATION, *CHAIN_ANNOTATIONS)
 """What irsa writes for a role, and notes of that. Of the webhook's, what others wrote is theirs."""

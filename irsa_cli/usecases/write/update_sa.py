@@ -19,12 +19,13 @@ from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import trust_warnings
 from irsa_cli.core.planning.chain_update import chain_of, chain_update, with_chain
-from irsa_cli.core.planning.chaining import taken_back, target_notes
+from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.trust.chaining.chain import Chain
+from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.protocol import Run
 from irsa_cli.transaction.reading import read

@@ -1,0 +1,42 @@
+"""What takes irsa's statement for a role out of the trust policy of a target that it leaves; pure.
+
+How the statement gets there is planned in `irsa_cli.core.planning.chaining`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import DocumentState
+from irsa_cli.core.policies.policy import as_list
+from irsa_cli.core.trust import trust_policy
+from irsa_cli.core.trust.chaining.chain import Chain, mark, marked
+from irsa_cli.core.trust.chaining.found import FoundTarget
+
+
+def taken_back(chains: Iterable[Chain], targets: Mapping[str, FoundTarget]) -> tuple[list[Change], list[str]]:
+    """What takes irsa's statements for a role from targets that it goes on to no more; and what can't be.
+
+    `targets` are what is there of them, by ARN.
+    """
+    found: list[Change] = []
+    notes: list[str] = []
+    for chain in chains:
+        changes, kept = _taken_from(chain, targets[chain.target_arn])
+        found += changes
+        notes += kept
+    return found, notes
+
+
+def _taken_from(chain: Chain, target: FoundTarget) -> tuple[list[Change], list[str]]:
+    if target.unread:
+        told = f"whether irsa has added a statement to the trust policy of {chain.target_arn} was not checked"
+        return [], [f"{told}: {target.unread}; it would have the Sid {mark(chain.role_arn)}"]
+    statement = marked(target.trust, chain.role_arn) if target.trust is not None else None
+    if statement is None or target.trust is None:
+        return [], []
+    if not as_list(trust_policy.without_statement(target.trust, statement).get("Statement", [])):
+        told = f"{chain.target_arn} keeps irsa's statement for {chain.role_arn}"
+        return [], [f"{told}: it is the only one, and IAM takes no trust policy without any"]
+    return [Change(Kind.TARGET_TRUST, chain.key, DocumentState(statement), None)], []
