@@ -12,8 +12,8 @@ from tests.support.stage import EVERYTHING, Stage
 OTHER = "222222222222"
 
 
-@pytest.fixture(name="foreign")
-def foreign_iam(stage: Stage) -> Any:
+@pytest.fixture(name="other_iam")
+def other_account_iam(stage: Stage) -> Any:
     """IAM of another account, as its administrator."""
     return administrator(stage.sandbox, "iam", OTHER, stage.region)
 
@@ -59,6 +59,6 @@ class Elsewhere:
 
 
 @pytest.fixture(name="elsewhere")
-def elsewhere_fixture(stage: Stage, foreign: Any, tmp_path: Path) -> Elsewhere:
+def elsewhere_fixture(stage: Stage, other_iam: Any, tmp_path: Path) -> Elsewhere:
     """The other account, with a role that the cluster's account may become."""
-    return Elsewhere(stage, foreign, tmp_path)
+    return Elsewhere(stage, other_iam, tmp_path)

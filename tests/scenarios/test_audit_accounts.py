@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from tests.scenarios.binding import make_binding
-from tests.scenarios.other_account import OTHER, foreign_iam
+from tests.scenarios.foreign import issuer_of
+from tests.scenarios.other_account import OTHER, other_account_iam
 from tests.support.stage import Stage
 
-__all__ = ["foreign_iam"]  # A fixture.
+__all__ = ["other_account_iam"]  # A fixture.
 
 AUDITOR = f"arn:aws:iam::{OTHER}:role/auditor"
 WIDE = f"arn:aws:iam::{OTHER}:role/wide"
@@ -24,12 +25,13 @@ def trust(principal: dict[str, str], action: str, condition: dict[str, Any] | No
 
 
 @pytest.fixture
-def abroad(stage: Stage, namespace: str, foreign: Any) -> None:
+def abroad(stage: Stage, namespace: str, other_iam: Any) -> None:
     """A role of the other account that admits every ServiceAccount of the cluster, and one that may read."""
     make_binding(stage, namespace)
-    (provider,) = stage.iam().list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    host = provider["Arn"].partition("oidc-provider/")[2]
-    made = foreign.create_open_id_connect_provider(Url=f"https://{host}", ClientIDList=["sts.amazonaws.com"])
+    host = issuer_of(stage)
+    made = other_iam.create_open_id_connect_provider(
+        Url=f"https://{host}", ClientIDList=["sts.amazonaws.com"]
+    )
     federated = {"Federated": made["OpenIDConnectProviderArn"]}
     subjects = {"StringLike": {f"{host}:sub": "system:serviceaccount:*:*"}}
     documents = {
@@ -37,8 +39,8 @@ def abroad(stage: Stage, namespace: str, foreign: Any) -> None:
         "auditor": trust({"AWS": f"arn:aws:iam::{stage.account_id}:root"}, "sts:AssumeRole"),
     }
     for name, document in documents.items():
-        foreign.create_role(RoleName=name, AssumeRolePolicyDocument=document)
-        foreign.attach_role_policy(RoleName=name, PolicyArn=ADMIN)
+        other_iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
+        other_iam.attach_role_policy(RoleName=name, PolicyArn=ADMIN)
 
 
 def risks(stage: Stage, *flags: str) -> set[tuple[str, str]]:

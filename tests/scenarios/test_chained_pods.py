@@ -12,7 +12,7 @@ import yaml
 from irsa_cli.core.trust.chaining.aws_config import TOKEN_FILE
 from tests.scenarios.other_account import Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
-from tests.scenarios.other_account import foreign_iam as foreign_iam
+from tests.scenarios.other_account import other_account_iam as other_account_iam
 from tests.scenarios.test_chaining import about, target, way
 from tests.support.stage import Json, Stage, made
 

@@ -6,7 +6,7 @@ from irsa_cli.sandbox import Fault
 from tests.scenarios.conftest import recovered
 from tests.scenarios.other_account import OTHER, Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
-from tests.scenarios.other_account import foreign_iam as foreign_iam
+from tests.scenarios.other_account import other_account_iam as other_account_iam
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
 
 POLICY = ("--attach-policy-arn", READ_ONLY)

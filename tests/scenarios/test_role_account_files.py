@@ -7,7 +7,7 @@ import yaml
 
 from tests.scenarios.other_account import OTHER, Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
-from tests.scenarios.other_account import foreign_iam as foreign_iam
+from tests.scenarios.other_account import other_account_iam as other_account_iam
 from tests.scenarios.test_chaining import target
 from tests.support.ran import Ran
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
@@ -61,7 +61,7 @@ def test_twenty_entries_over_two_accounts(stage: Stage, namespace: str, elsewher
         assert f":{OTHER}:" in account["annotations"][ROLE_ARN]
     assert stage.irsa("diff", "-f", path).code == 0
     fewer = written(stage, *here[:5], *away[:5])
-    ran = apply(stage, fewer, "--prune", "--yes")
+    ran = apply(stage, fewer, "--prune", "--yes", "--include", f"{namespace}/*")
     assert ran.code == 0, ran.err
     assert len(elsewhere.roles()) == 5
     assert stage.account(namespace, "away-9") is None
@@ -105,7 +105,7 @@ def test_twenty_entries_over_both_patterns(stage: Stage, namespace: str, elsewhe
     again = apply(stage, path, "-o", "json")
     assert (again.code, again.metadata["summary"]) == (0, {"unchanged": 20}), again.err
     fewer = written(stage, *away[:5], *chained[:5])
-    pruned = apply(stage, fewer, "--prune", "--yes")
+    pruned = apply(stage, fewer, "--prune", "--yes", "--include", f"{namespace}/*")
     assert pruned.code == 0, pruned.err
     assert len(elsewhere.roles()) == 5
     assert admitted(elsewhere) == [3, 2]
@@ -134,13 +134,15 @@ def test_what_is_elsewhere_is_pruned_only_by_files_that_keep_roles_there(
 ) -> None:
     there = entry(namespace, "away", roleAccount=OTHER, roleAssumeRole=elsewhere.deployer)
     assert apply(stage, written(stage, entry(namespace, "here"), there)).code == 0
-    ran = apply(stage, written(stage, entry(namespace, "here")), "--prune", "--yes")
+    ran = apply(
+        stage, written(stage, entry(namespace, "here")), "--prune", "--yes", "--include", f"{namespace}/*"
+    )
     assert ran.code == 0, ran.err
     assert f"{namespace}/away is not pruned" in ran.err
     assert len(elsewhere.roles()) == 1
     way = {"roleAccount": OTHER, "roleAssumeRole": elsewhere.deployer}
     document = written(stage, entry(namespace, "here", roleAccount=stage.account_id), **way)
-    ran = apply(stage, document, "--prune", "--yes")
+    ran = apply(stage, document, "--prune", "--yes", "--include", f"{namespace}/*")
     assert ran.code == 0, ran.err
     assert elsewhere.roles() == {}
     assert stage.account(namespace, "away") is None

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.scenarios.binding import make_binding
-from tests.scenarios.other_account import OTHER, foreign_iam
+from tests.scenarios.other_account import OTHER, other_account_iam
 from tests.scenarios.verifying import all_ok, statuses, step, verify
 from tests.support.stage import READ_ONLY, ROLE_ARN, Stage
 
-__all__ = ["foreign_iam"]  # A fixture.
+__all__ = ["other_account_iam"]  # A fixture.
 
 
 def trusting(principal: str) -> str:
@@ -26,16 +26,16 @@ def make_role(iam: Any, name: str, trust: str, policy: str = READ_ONLY) -> str:
 
 
 @pytest.fixture
-def abroad(stage: Stage, namespace: str, foreign: Any) -> str:
+def abroad(stage: Stage, namespace: str, other_iam: Any) -> str:
     """The ServiceAccount's role, in the other account, which has the cluster's provider, too."""
     own = make_binding(stage, namespace)
     iam = stage.iam()
     document = iam.get_role(RoleName=own.rsplit("/", 1)[-1])["Role"]["AssumeRolePolicyDocument"]
     (provider,) = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
     url = "https://" + provider["Arn"].partition("oidc-provider/")[2]
-    foreign.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"])
+    other_iam.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"])
     trust = json.dumps(document).replace(stage.account_id, OTHER)
-    arn = make_role(foreign, f"{namespace}-abroad", trust)
+    arn = make_role(other_iam, f"{namespace}-abroad", trust)
     stage.annotate(namespace, "reader", **{ROLE_ARN: arn})
     return arn
 
@@ -49,29 +49,29 @@ def test_an_account_that_nobody_reads_is_proven_by_the_exchange(
     assert OTHER in ran.item["notes"][0]
 
 
-def test_a_role_there_reads_it(stage: Stage, namespace: str, abroad: str, foreign: Any) -> None:
+def test_a_role_there_reads_it(stage: Stage, namespace: str, abroad: str, other_iam: Any) -> None:
     own_account = f"arn:aws:iam::{stage.account_id}:root"
     administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
-    reader = make_role(foreign, "auditor", trusting(own_account), administrator)
+    reader = make_role(other_iam, "auditor", trusting(own_account), administrator)
     ran = verify(stage, namespace, "--iam-assume-role", reader)
     assert ran.code == 0, ran.err
     assert statuses(ran.item) == all_ok()
     assert OTHER in step(ran.item, "provider")["sent"]
 
 
-def test_a_missing_provider_there_is_found(stage: Stage, namespace: str, abroad: str, foreign: Any) -> None:
-    (provider,) = foreign.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    foreign.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
+def test_a_missing_provider_there_is_found(stage: Stage, namespace: str, abroad: str, other_iam: Any) -> None:
+    (provider,) = other_iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    other_iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
     own_account = f"arn:aws:iam::{stage.account_id}:root"
     administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
-    reader = make_role(foreign, "auditor", trusting(own_account), administrator)
+    reader = make_role(other_iam, "auditor", trusting(own_account), administrator)
     ran = verify(stage, namespace, "--iam-assume-role", reader)
     assert ran.code == 5
     assert statuses(ran.item)["provider"] == "failed"
     assert OTHER in step(ran.item, "provider")["advice"][0]
 
 
-def test_a_chain_of_roles(stage: Stage, namespace: str, foreign: Any) -> None:
+def test_a_chain_of_roles(stage: Stage, namespace: str, other_iam: Any) -> None:
     """The application of the pod becomes a role of another account (role chaining)."""
     first = make_binding(stage, namespace)
     iam = stage.iam()
@@ -81,8 +81,8 @@ def test_a_chain_of_roles(stage: Stage, namespace: str, foreign: Any) -> None:
         PolicyName="hop",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [hop]}),
     )
-    second = make_role(foreign, "target", trusting(first))
-    closed = make_role(foreign, "closed", trusting(f"arn:aws:iam::{OTHER}:root"))
+    second = make_role(other_iam, "target", trusting(first))
+    closed = make_role(other_iam, "closed", trusting(f"arn:aws:iam::{OTHER}:root"))
     ran = verify(stage, namespace, "--chain", second, "--call", "s3 list-buckets")
     assert ran.code == 0, ran.err
     assert statuses(ran.item) == all_ok(chain="ok")
