@@ -115,6 +115,7 @@ def _lines(found: Found, leftovers: Leftovers) -> Iterator[str]:
         yield f"  {leftovers.why}"
     for piece in leftovers.pieces:
         yield f"  - {piece.change.kind.value:<{KIND_WIDTH}} {describe(piece.change)}"
+    yield from (f"  Note: {note}" for note in leftovers.notes)
     for spared in leftovers.spared:
         yield f"  left alone: {spared.kind.value} {spared.name}: {spared.why}"
         yield from (f"    to end it: {step}" for step in spared.next_steps)

@@ -104,6 +104,11 @@ class Reading(Calls):
         read = self._core.read_namespaced_config_map
         return or_none(lambda: self._call("get configmaps", read, name, namespace))
 
+    def config_maps(self, namespace: str, selector: str) -> list[Json]:
+        """The ConfigMaps of a namespace that have these labels."""
+        read = partial(self._core.list_namespaced_config_map, label_selector=selector)
+        return self._list("list configmaps", read, namespace)
+
     def jwks(self) -> Json:
         """The public keys (a JSON Web Key Set) with which the cluster's ServiceAccount tokens are verified.
 

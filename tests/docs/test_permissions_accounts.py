@@ -130,8 +130,17 @@ def chained(two: TwoAccounts) -> bool:
     before = two.world()
     codes = [two.create(*CHAIN, "--verify"), two.run("update-sa", *APP, "--external-id", "abc", *CHAIN[2:])]
     codes.append(two.run("delete-sa", *APP, "--yes", *TARGET))
+    # What could not be rolled back is found by the cluster.
+    for service, operation in (("iam", "DeleteRole"), ("kubernetes", "DELETE configmaps")):
+        two.sandbox.faults.add(Fault(service, operation, "error", times=None))
+    two.sandbox.faults.add(
+        Fault("sts", "AssumeRoleWithWebIdentity", "error", code="AccessDenied", status=403, times=None)
+    )
+    codes.append(two.create(*CHAIN, "--verify"))
+    two.sandbox.faults.clear()
+    codes.append(two.run("recover", "--all", "--min-age", "0s", "--yes", "--state-dir", "other", *TARGET))
     kubernetes = two.sandbox.world()["kubernetes"][staging.CLUSTER]
-    return codes == [0, 0, 0] and two.world()[1] == before[1] and not kubernetes["configmaps"]
+    return codes == [0, 0, 0, 3, 0] and two.world()[1] == before[1] and not kubernetes["configmaps"]
 
 
 Operation = Callable[[TwoAccounts], bool]

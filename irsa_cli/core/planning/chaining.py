@@ -18,7 +18,7 @@ from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.trust.assuming import lacking
 from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config, role_of, usage
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, answer_of, marked, target_of
+from irsa_cli.core.trust.chaining.chain import Chain, answer_of, chain_of_policies, marked
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.core.trust.evaluation import Answer
@@ -113,8 +113,7 @@ def former_chains(
     """The targets that the role goes on to as it is, where another one is desired, or none."""
     if desired.role is None or role is None:
         return ()
-    target, tags = target_of(role.inline.get(POLICY_NAME, {}))
-    before = Chain(desired.role_arn, target, tag_session=tags) if target else None
+    before = chain_of_policies(desired.role_arn, role.inline)
     return left_chains(before, noted_chain(desired.role_arn, account), desired.chain)
 
 

@@ -13,6 +13,7 @@ from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import (
     CLUSTER_TAG,
     ROLE_ARN_ANNOTATION,
+    ConfigMapState,
     DocumentState,
     NamespaceState,
     Present,
@@ -22,6 +23,7 @@ from irsa_cli.core.recovery.leftovers import (
     Leftovers,
     Piece,
     SeenAccount,
+    SeenConfigMap,
     SeenLeftovers,
     SeenNamespace,
     SeenProvider,
@@ -31,6 +33,8 @@ from irsa_cli.core.recovery.leftovers import (
     age_of,
     standing,
 )
+from irsa_cli.core.trust.chaining.aws_config import role_of
+from irsa_cli.core.trust.chaining.removal import taken_back
 
 Key = tuple[Kind, tuple[str, ...]]
 """An object: its kind and the target of the change that makes it."""
@@ -117,9 +121,11 @@ class _Facts:
 
     def _bare(self, namespace: SeenNamespace) -> set[str]:
         here = (account for account in self.seen.accounts if account.namespace == namespace.name)
-        return {
+        bare = {
             _name_in(account) for account in here if account.transaction and not self.seen.role_of(account)
         }
+        roles = (role for role in self.seen.roles if role.namespace == namespace.name)
+        return bare | {item.content for role in roles for item in role.config_maps}
 
 
 def key_of(piece: Piece) -> Key:
@@ -139,12 +145,12 @@ class _Judge:
         self._named = named
 
     def leftovers(self) -> Leftovers | None:
-        roles = [role for role in self._own_roles if self._standings[role.name].incomplete]
+        roles = self._incomplete
         certain = self._certain
         namespaces, provider = self._free_namespaces, self._free_provider
         below = [_provider_piece(provider)] if provider else []
         below += [*map(_namespace_piece, namespaces), *map(_role_piece, roles)]
-        above = [piece for role in roles for piece in _policy_pieces(role)]
+        above = [piece for role in roles for piece in (*_policy_pieces(role), *_chain_pieces(role))]
         above += map(_account_piece, certain)
         spared = tuple(self._spared())
         if not below and not above and not spared:
@@ -160,7 +166,8 @@ class _Judge:
             tuple(tuple(stage) for stage in (below, above) if stage),
             spared,
             tuple(_last_step(role) for role in roles if lifecycle.is_told_by_account(role.state.tags)),
-            waits=self._waits,
+            tuple(note for role in roles for note in _chain_notes(role)),
+            self._waits,
         )
 
     def spared_as_ended(self) -> Leftovers | None:
@@ -176,6 +183,10 @@ class _Judge:
     @cached_property
     def _own_roles(self) -> list[SeenRole]:
         return [role for role in self._seen.roles if role.transaction == self._transaction]
+
+    @cached_property
+    def _incomplete(self) -> list[SeenRole]:
+        return [role for role in self._own_roles if self._standings[role.name].incomplete]
 
     @cached_property
     def _bare(self) -> list[SeenAccount]:
@@ -220,6 +231,12 @@ class _Judge:
             for account in self._seen.accounts
             if account.namespace == namespace.name
             and (account in self._certain or _key_of(account) in self._gone)
+        }
+        going |= {
+            item.content
+            for role in self._seen.roles
+            if role.namespace == namespace.name and (role in self._incomplete or _key(role) in self._gone)
+            for item in role.config_maps
         }
         return self._facts.contents(namespace) - going
 
@@ -316,6 +333,10 @@ def _name_in(account: SeenAccount) -> str:
     return f"serviceaccount/{account.name}"
 
 
+def _key(role: SeenRole) -> Key:
+    return Kind.ROLE, (role.name,)
+
+
 def _key_of(account: SeenAccount) -> Key:
     return Kind.SERVICE_ACCOUNT, (account.namespace, account.name)
 
@@ -340,6 +361,24 @@ def _policy_pieces(role: SeenRole) -> list[Piece]:
         for name, document in sorted(role.inline.items())
     ]
     return [Piece(change) for change in (*attached, *inline)]
+
+
+def _chain_pieces(role: SeenRole) -> list[Piece]:
+    """What the run made for a role to go on to its target: the ConfigMap, and the statement there."""
+    statements = (change.inverse for change in taken_back(*role.targets)[0])
+    return [*(_config_map_piece(role, item) for item in role.config_maps), *map(Piece, statements)]
+
+
+def _chain_notes(role: SeenRole) -> list[str]:
+    """What may be left of that, and could not be read."""
+    unseen = [f"not checked: {role.unseen}"] if role.unseen and role.chains else []
+    return [*unseen, *taken_back(*role.targets)[1]]
+
+
+def _config_map_piece(role: SeenRole, item: SeenConfigMap) -> Piece:
+    data = dict(item.found.data)
+    state = ConfigMapState(data, role.account, role=role_of(data))
+    return Piece(Change(Kind.CONFIG_MAP, (role.namespace, item.name), None, state), {"uid": item.uid})
 
 
 def _account_piece(account: SeenAccount) -> Piece:

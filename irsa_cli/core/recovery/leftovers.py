@@ -26,6 +26,8 @@ from irsa_cli.core.plan.states import (
     RoleState,
 )
 from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.trust.chaining.chain import Chain
+from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.names import default_role_path
 
@@ -33,6 +35,20 @@ MINIMUM_AGE = 600.0
 """Seconds for which a run on another machine may still be alive: longer than `--timeout` and the rollback."""
 
 _TRANSACTION = re.compile(r"(\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class SeenConfigMap:
+    """A ConfigMap of irsa's, by its name in the namespace of its ServiceAccount."""
+
+    name: str
+    uid: str
+    found: FoundConfigMap
+
+    @property
+    def content(self) -> str:
+        """What it is called among the contents of its namespace."""
+        return f"configmap/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -47,11 +63,29 @@ class SeenRole:
     last_used: datetime | None = None
     attached: frozenset[str] = frozenset()
     inline: Mapping[str, Document] = field(default_factory=dict)
+    chains: tuple[tuple[Chain, FoundTarget], ...] = ()
+    """The targets that its policy and those ConfigMaps name, and what is there of them."""
+    config_maps: tuple[SeenConfigMap, ...] = ()
+    """Those that its run made for its ServiceAccount."""
+    unseen: str = ""
+    """Why those are not known, '' where they are."""
+
+    @property
+    def targets(self) -> tuple[tuple[Chain, ...], dict[str, FoundTarget]]:
+        """The chains, and what is there of their targets, by ARN."""
+        return tuple(chain for chain, _ in self.chains), {
+            chain.target_arn: target for chain, target in self.chains
+        }
 
     @property
     def transaction(self) -> str:
         """The run whose mark it bears, '' for none."""
         return self.state.tags.get(TRANSACTION_TAG, "")
+
+    @property
+    def namespace(self) -> str:
+        """That of the ServiceAccount."""
+        return self.account.partition("/")[0]
 
     @property
     def account(self) -> str:
@@ -191,6 +225,8 @@ class Leftovers:
     stages: tuple[tuple[Piece, ...], ...] = ()
     spared: tuple[Spared, ...] = ()
     missing: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What may be left that could not be read."""
     waits: bool = False
     """Whether something that is left alone can be rolled back when other runs' remains are gone."""
 

@@ -108,6 +108,7 @@ class Found:
             "objects": [
                 {"kind": piece.change.kind.value, "target": piece.change.name} for piece in item.pieces
             ],
+            "notes": list(item.notes),
             "leftAlone": [
                 {
                     "kind": spared.kind.value,

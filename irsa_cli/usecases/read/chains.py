@@ -26,6 +26,7 @@ from irsa_cli.core.trust.chaining.chain import target_of as target_of_policy
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
 
 
@@ -138,10 +139,12 @@ def config_map_for(connection: Connection, namespace: str, name: str) -> FoundCo
 
 def _named(connection: Connection, namespace: str, name: str) -> dict[str, FoundConfigMap]:
     body = connection.kube.config_map(namespace, name)
-    if body is None:
-        return {}
+    return {} if body is None else {name: found_config_map(body)}
+
+
+def found_config_map(body: Json) -> FoundConfigMap:
+    """A ConfigMap as the API shows it."""
     marks = body["metadata"].get("annotations") or {}
-    found = FoundConfigMap(
+    return FoundConfigMap(
         body.get("data") or {}, marks.get(SERVICE_ACCOUNT_TAG, ""), marks.get(TRANSACTION_TAG, "")
     )
-    return {name: found}

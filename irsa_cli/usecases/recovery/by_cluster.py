@@ -149,7 +149,7 @@ class _Scene:
         """What would be done with one run's remains."""
         changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
         result = planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
-        result.notes = [f"left alone: {told(item)}" for item in leftovers.spared]
+        result.notes = [*(f"left alone: {told(item)}" for item in leftovers.spared), *leftovers.notes]
         return result
 
     def take(self, leftovers: Leftovers, stop: Stop) -> Result:
@@ -162,6 +162,7 @@ class _Scene:
             story, kept = self._roll_back(leftovers, stop)
             result = back_result(story, kept, leftovers.transaction, self.connection.cluster)
             result.changes = [item for item in result.changes if item.state != "pending"]
+            result.notes += leftovers.notes
             _tell_spared(result, leftovers)
             if result.ended is Ended.ROLLED_BACK:
                 self._settle(leftovers.transaction)

@@ -13,20 +13,25 @@ from datetime import datetime, timedelta, timezone
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws import listing
 from irsa_cli.aws.listing import FoundRole, ListedRole
-from irsa_cli.core.plan.states import CLUSTER_TAG, TRANSACTION_TAG, ProviderState
+from irsa_cli.core.plan.states import CLUSTER_TAG, MANAGED_BY_LABEL, TRANSACTION_TAG, ProviderState
 from irsa_cli.core.recovery.judge import Finder
 from irsa_cli.core.recovery.leftovers import (
     SeenAccount,
+    SeenConfigMap,
     SeenLeftovers,
     SeenNamespace,
     SeenProvider,
     SeenRole,
     names_provider,
 )
+from irsa_cli.core.trust.chaining.aws_config import chain_of_config
+from irsa_cli.core.trust.chaining.chain import chain_of_policies
+from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.core.values.issuer import provider_arn
 from irsa_cli.core.values.names import default_role_path
 from irsa_cli.kube.client import Json
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.read import chains
 
 PARALLEL = 8
 
@@ -87,7 +92,8 @@ def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers
         current = reading.current_role(connection.iam, item.name) if item.name in incomplete else None
         if current is None:
             return item
-        return replace(item, state=current.state, attached=current.attached, inline=current.inline)
+        found = replace(item, state=current.state, attached=current.attached, inline=current.inline)
+        return _with_targets(connection, _with_config_maps(connection, found))
 
     def namespace(item: SeenNamespace) -> SeenNamespace:
         if item.name in inhabited:
@@ -98,6 +104,33 @@ def _with_contents(connection: Connection, seen: SeenLeftovers) -> SeenLeftovers
         roles = pool.map(role, seen.roles)
         namespaces = pool.map(namespace, seen.namespaces)
     return replace(seen, roles=tuple(roles), namespaces=tuple(namespaces))
+
+
+def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
+    """With the ConfigMaps that its run made, and that its ServiceAccount does not note (yet, or no more)."""
+    try:
+        bodies = connection.kube.config_maps(role.namespace, f"{MANAGED_BY_LABEL}=irsa")
+    except ServiceError as error:
+        if error.status == 403:
+            return replace(role, unseen=f"ConfigMaps of namespace {role.namespace}: {error.reason}")
+        raise
+    maps = (SeenConfigMap(*_identity(body), chains.found_config_map(body)) for body in bodies)
+    marks = (role.transaction, role.account)
+    own = [item for item in maps if (item.found.transaction, item.found.service_account) == marks]
+    return replace(role, config_maps=tuple(own))
+
+
+def _with_targets(connection: Connection, role: SeenRole) -> SeenRole:
+    """With the targets that its policy and its ConfigMaps name, as far as they may be read."""
+    said = [chain_of_policies(role.arn, role.inline)]
+    said += [chain_of_config(role.arn, item.found.data) for item in role.config_maps]
+    found = {chain.target_arn: chain for chain in said if chain is not None}
+    targets = [(chain, chains.read_target(connection, arn)) for arn, chain in found.items()]
+    return replace(role, chains=tuple(targets))
+
+
+def _identity(item: Json) -> tuple[str, str]:
+    return item["metadata"]["name"], item["metadata"]["uid"]
 
 
 def _account(item: Json) -> SeenAccount:

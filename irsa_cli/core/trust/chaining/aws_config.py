@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from irsa_cli.core.trust.chaining.chain import Chain
+from irsa_cli.core.values.arn import is_role
 
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105 - a path, not a token
 """Where the pod identity webhook puts the token."""
@@ -36,9 +37,19 @@ def aws_config(chain: Chain, region: str) -> str:
 
 def role_of(data: Mapping[str, str]) -> str:
     """The name of the role that the data of a ConfigMap begin with, '' where they are none of these."""
-    _, _, rest = data.get(KEY, "").partition(f"[profile {SOURCE}]")
+    return _role_of_profile(data, SOURCE).rpartition("/")[2]
+
+
+def chain_of_config(role_arn: str, data: Mapping[str, str]) -> Chain | None:
+    """The chain of a role by the data of its ConfigMap, None where they name no target."""
+    target = _role_of_profile(data, PROFILE)
+    return Chain(role_arn, target) if is_role(target) else None
+
+
+def _role_of_profile(data: Mapping[str, str], name: str) -> str:
+    _, _, rest = data.get(KEY, "").partition(f"[profile {name}]")
     found = next((line for line in rest.splitlines() if line.startswith("role_arn = ")), "")
-    return found.rpartition("/")[2]
+    return found.removeprefix("role_arn = ").strip()
 
 
 def usage(name: str) -> str:

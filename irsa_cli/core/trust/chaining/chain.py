@@ -130,6 +130,12 @@ class Chain:
         return {**context_of_session(self.role_arn), **tags, **given}
 
 
+def chain_of_policies(role_arn: str, inline: Mapping[str, Document]) -> Chain | None:
+    """The chain that the inline policies of a role tell of, None where there is none."""
+    target, tags = target_of(inline.get(POLICY_NAME, {}))
+    return Chain(role_arn, target, tag_session=tags) if target else None
+
+
 def permission(target_arn: str, *, tag_session: bool = False) -> Document:
     """The policy that allows a role to assume the target."""
     statement = {
