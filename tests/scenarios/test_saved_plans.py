@@ -332,6 +332,31 @@ def test_a_signal_while_it_is_looked_keeps_all_from_being_begun(
     assert apply_plan(small).code == 0
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "elsewhere"])
+def test_where_a_run_of_it_was_killed_what_is_proposed_lets_it_be_applied(
+    stage: Stage, unique: str, elsewhere: bool
+) -> None:
+    saved(stage, "diff", "-f", "-", stdin=config(stage, reader(unique)))
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=stage.kill))
+    assert apply_plan(stage).code == -9
+    stage.sandbox.settle()
+    again = {"IRSA_STATE_DIR": "other"} if elsewhere else {}
+    refused = apply_plan(stage, "-o", "json", **again)
+    assert refused.code == 4, refused.err
+    (error,) = refused.json["errors"]
+    step, anew = error["next"]
+    assert anew.startswith("make the plan again")
+    command = step.partition(": irsa ")[2].split()
+    if elsewhere:
+        # Whether a run of another machine lives, only its age tells.
+        young = stage.irsa(*command, **again)
+        assert young.code == 4, young.err
+        assert "--min-age" in young.err
+        command += ["--min-age", "0s"]
+    assert stage.irsa(*command, **again).code == 0
+    assert apply_plan(stage, **again).code == 0
+
+
 def test_what_was_as_desired_and_is_not_any_more_is_named(small: Stage, unique: str) -> None:
     text = config(small, reader(unique))
     assert apply(small, text).code == 0

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.core.plan.states import TRANSACTION_TAG
 from irsa_cli.core.plan.written import write
 
 Seen = Mapping[str, str]
@@ -21,6 +22,8 @@ Seen = Mapping[str, str]
 
 _PASSED_OVER = frozenset({"resource_version", "managers", "manifest", "similar_namespaces", "cluster", "arn"})
 """What changes although nothing of interest has, or what the plan's target says already."""
+_MAKER = ("provider", "tags", TRANSACTION_TAG)
+"""Which run made the provider: for what builds on it that may be another part of the same plan."""
 _DOCUMENTS = frozenset({"trust", "document"})
 _SILENT = frozenset({"state", "role", "account"})
 _WORDS = {
@@ -68,7 +71,8 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     elif isinstance(value, Mapping) and not (path and path[-1] in _DOCUMENTS):
         for key, one in value.items():
             # A document stands under its name; anything else is a text.
-            yield _name((*path, str(key))), _digest(one)
+            if (*path[-2:], key) != _MAKER:
+                yield _name((*path, str(key))), _digest(one)
     elif isinstance(value, Sequence | frozenset | set) and not isinstance(value, str):
         for number, one in enumerate(value):
             if is_dataclass(one):

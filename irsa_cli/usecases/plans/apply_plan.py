@@ -6,16 +6,19 @@ locks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from irsa_cli.aws.iam import NOT_THERE
 from irsa_cli.core.binding.boundaries import BoundaryRequired
+from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.expected import PlannedWork, as_planned
+from irsa_cli.core.plan.states import OwnerState
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
+from irsa_cli.transaction.folder import stories
 from irsa_cli.usecases.command.connect import Target, WireLog
 from irsa_cli.usecases.command.project_settings import boundary_rules, read_project
 from irsa_cli.usecases.command.settings import Settings
@@ -28,6 +31,7 @@ SHOWN = 40
 """So many differences are told of one transaction at most."""
 _NOT_OF_THE_WORLD = (UnexpectedCluster, BoundaryRequired, ServiceError)
 """What is refused here, and says nothing of what has moved since a plan was made."""
+KILLED = "where a run was killed, roll back what it left, and apply this plan again"
 AGAIN = "make the plan again, and have it reviewed again"
 
 
@@ -37,10 +41,15 @@ class StalePlan(Refused):
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a saved plan says. `thorough`: what it was planned on counts, and not its changes alone."""
+    """What a saved plan says. `thorough`: what it was planned on counts, and not its changes alone.
+
+    `places` are the options that name its clusters, by their ARNs; `state_dir` has this machine's journals.
+    """
 
     works: Sequence[PlannedWork]
     made: str
+    places: Mapping[str, str]
+    state_dir: Path
     thorough: bool = True
 
     def check(self, now: PlannedWork) -> None:
@@ -52,8 +61,24 @@ class Expectation:
             raise StalePlan(
                 f"the saved plan is stale: {name} was changed since {self.made}",
                 details=[*moved[:SHOWN], *([f"and {more} more"] if more > 0 else [])],
-                next_steps=(AGAIN,),
+                next_steps=(*self._recoveries(now), AGAIN),
             )
+
+    def _recoveries(self, now: PlannedWork) -> list[str]:
+        """What takes back runs that were cut off, as the roles tell that were planned to be made."""
+        made = {change.target for work in self.works for change in work.plan if change.kind is Kind.ROLE}
+        cut_off = {
+            change.before.transaction
+            for change in now.plan
+            if isinstance(change.before, OwnerState) and change.target in made
+        }
+        # Without its journal only a run's age tells whether it lives: here that is known.
+        here = {story.transaction for _, story in stories(self.state_dir)} if cut_off else set()
+        place = self.places[now.cluster]
+        return [
+            f"{KILLED}: irsa recover {name}" + (f" {place}" if name not in here else "")
+            for name in sorted(cut_off)
+        ]
 
 
 def apply_plan(
@@ -62,7 +87,8 @@ def apply_plan(
     """Carry it out as `who` asks (profile, role, kubeconfig). Where a part is stale, nothing is begun."""
     command = COMMANDS[plan.command]
     request = _unconditional(_permitted(asked_by(plan.request, who)))
-    expected = Expectation(plan.works, plan.made)
+    places = {item.cluster.arn: item.cluster.options for item in plan.items}
+    expected = Expectation(plan.works, plan.made, places, settings.state_dir)
     note = settings.note if settings.dry_run else lambda text: None  # It is said once.
     looking = replace(settings, expected=expected, dry_run=True, note=note)
     try:
