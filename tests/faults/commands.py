@@ -124,6 +124,10 @@ def _cut_off_in_the_middle(stage: FaultStage) -> None:
     stage.interrupt((*_CREATE, *_ONE, "--verify"), Call("kubernetes", "POST serviceaccounts", 1))
 
 
+def _cut_off_chain(stage: FaultStage) -> None:
+    stage.interrupt((*_CREATE, *_ONE, "--verify", *_CHAIN), Call("sts", "AssumeRoleWithWebIdentity", 0))
+
+
 def _cut_off_before_the_end(stage: FaultStage) -> None:
     stage.interrupt((*_CREATE, *_ONE), Call("iam", "AttachRolePolicy", 0))
 
@@ -471,6 +475,16 @@ COMMANDS = {
             (_provider, _namespace, _elsewhere),
             marked=False,
             like_others=True,
+            way=_TARGET_WAY,
+        ),
+        Command(
+            "recover-chain",
+            lambda stage: ("recover", "-c", stage.cluster, "--all", "--min-age", "0s", *_TARGET_WAY),
+            (_provider, _elsewhere, _cut_off_chain, _lose_the_journal),
+            failing="",
+            marked=False,
+            ways=ESSENTIAL,
+            recovers=True,
             way=_TARGET_WAY,
         ),
         Command(

@@ -1,4 +1,4 @@
-"""How a deletion is rolled back: nobody gets a role again that could not be put together again; pure.
+"""What stays as it is in a rollback, because something else could not be rolled back; pure.
 
 How changes are rolled back is in `irsa_cli.transaction`.
 """
@@ -16,6 +16,21 @@ def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> boo
     Before a role is deleted it is marked so, and its ServiceAccount loses its annotation. Both say truly what
     the role is, as long as a part of it has not come back: so the deletion can be finished, either way.
     """
+    left = list(left)
+    if change.before is None and change.kind in (Kind.ROLE, Kind.INLINE_POLICY):
+        return _tells_of_chain(change, left)
     roles = {item.target[0] for item in plan if item.kind is Kind.ROLE and item.after is None}
     mine = change.roles & roles
     return change.kind.traits.waits_for_whole and any(mine & item.roles for item in left)
+
+
+def _tells_of_chain(change: Change, left: Iterable[Change]) -> bool:
+    """Whether a role, or its policy, has to stay as it alone tells of what else could not be rolled back.
+
+    What lets a role go on to a target is found by the role's policy, where there is no journal. Where that
+    is gone already, the role tells nothing.
+    """
+    mine = [item for item in left if change.roles & item.roles]
+    chained = any(item.kind in (Kind.TARGET_TRUST, Kind.CONFIG_MAP) for item in mine)
+    has_policy = change.kind is Kind.INLINE_POLICY or any(item.kind is Kind.INLINE_POLICY for item in mine)
+    return chained and has_policy

@@ -150,7 +150,9 @@ class _Judge:
         namespaces, provider = self._free_namespaces, self._free_provider
         below = [_provider_piece(provider)] if provider else []
         below += [*map(_namespace_piece, namespaces), *map(_role_piece, roles)]
-        above = [piece for role in roles for piece in (*_policy_pieces(role), *_chain_pieces(role))]
+        above = [piece for role in roles for piece in _policy_pieces(role)]
+        # By the role and its policy these are known: should they stay, so do those.
+        chained = [piece for role in roles for piece in _chain_pieces(role)]
         above += map(_account_piece, certain)
         spared = tuple(self._spared())
         if not below and not above and not spared:
@@ -163,10 +165,10 @@ class _Judge:
             self._account_names,
             self._why(roles, certain),
             age_of(self._transaction, created, self._seen.now),
-            tuple(tuple(stage) for stage in (below, above) if stage),
+            tuple(tuple(stage) for stage in (below, above, chained) if stage),
             spared,
             tuple(_last_step(role) for role in roles if lifecycle.is_told_by_account(role.state.tags)),
-            tuple(note for role in roles for note in _chain_notes(role)),
+            tuple(note for role in roles for note in taken_back(*role.targets)[1]),
             self._waits,
         )
 
@@ -367,12 +369,6 @@ def _chain_pieces(role: SeenRole) -> list[Piece]:
     """What the run made for a role to go on to its target: the ConfigMap, and the statement there."""
     statements = (change.inverse for change in taken_back(*role.targets)[0])
     return [*(_config_map_piece(role, item) for item in role.config_maps), *map(Piece, statements)]
-
-
-def _chain_notes(role: SeenRole) -> list[str]:
-    """What may be left of that, and could not be read."""
-    unseen = [f"not checked: {role.unseen}"] if role.unseen and role.chains else []
-    return [*unseen, *taken_back(*role.targets)[1]]
 
 
 def _config_map_piece(role: SeenRole, item: SeenConfigMap) -> Piece:

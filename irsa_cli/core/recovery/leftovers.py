@@ -67,8 +67,6 @@ class SeenRole:
     """The targets that its policy and those ConfigMaps name, and what is there of them."""
     config_maps: tuple[SeenConfigMap, ...] = ()
     """Those that its run made for its ServiceAccount."""
-    unseen: str = ""
-    """Why those are not known, '' where they are."""
 
     @property
     def targets(self) -> tuple[tuple[Chain, ...], dict[str, FoundTarget]]:

@@ -111,8 +111,9 @@ def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
     try:
         bodies = connection.kube.config_maps(role.namespace, f"{MANAGED_BY_LABEL}=irsa")
     except ServiceError as error:
-        if error.status == 403:
-            return replace(role, unseen=f"ConfigMaps of namespace {role.namespace}: {error.reason}")
+        # Who may not read them has made none, unless the role tells of them.
+        if error.status == 403 and chain_of_policies(role.arn, role.inline) is None:
+            return role
         raise
     maps = (SeenConfigMap(*_identity(body), chains.found_config_map(body)) for body in bodies)
     marks = (role.transaction, role.account)
