@@ -17,20 +17,19 @@ def waits(change: Change, plan: Iterable[Change], left: Iterable[Change]) -> boo
     the role is, as long as a part of it has not come back: so the deletion can be finished, either way.
     """
     left = list(left)
-    if change.before is None and change.kind in (Kind.ROLE, Kind.INLINE_POLICY):
-        return _tells_of_chain(change, left)
+    if change.before is None and (change.kind is Kind.ROLE or change.kind is Kind.INLINE_POLICY):
+        return _tells_alone(change, left)
     roles = {item.target[0] for item in plan if item.kind is Kind.ROLE and item.after is None}
     mine = change.roles & roles
     return change.kind.traits.waits_for_whole and any(mine & item.roles for item in left)
 
 
-def _tells_of_chain(change: Change, left: Iterable[Change]) -> bool:
+def _tells_alone(change: Change, left: Iterable[Change]) -> bool:
     """Whether a role, or its policy, has to stay as it alone tells of what else could not be rolled back.
 
-    What lets a role go on to a target is found by the role's policy, where there is no journal. Where that
-    is gone already, the role tells nothing.
+    That is by its inline policies: where they are gone already, the role tells nothing.
     """
     mine = [item for item in left if change.roles & item.roles]
-    chained = any(item.kind in (Kind.TARGET_TRUST, Kind.CONFIG_MAP) for item in mine)
+    told = any(item.kind.traits.told_by_role for item in mine)
     has_policy = change.kind is Kind.INLINE_POLICY or any(item.kind is Kind.INLINE_POLICY for item in mine)
-    return chained and has_policy
+    return told and has_policy

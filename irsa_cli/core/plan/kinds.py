@@ -1,8 +1,7 @@
 """The kinds of change, one row each: whatever irsa has to know of a kind is a trait that its row gives.
 
-What each trait means is in `irsa_cli.core.plan.traits`. Nothing in `irsa_cli.transaction` names a kind; it
-asks for traits. How a kind is carried out is its handler's business (`irsa_cli.changes`), what its states
-hold is in `irsa_cli.core.plan.states`. How to add one is in CONTRIBUTING.md.
+What each trait means is in `irsa_cli.core.plan.traits`. `irsa_cli.transaction` names no kind, and asks for
+traits. How a kind is carried out is its handler's business. How to add one is in CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from irsa_cli.core.plan.traits import (
 
 _SHOW_ROLE = "aws iam get-role --role-name {first}"
 _SHOW_PROVIDER = "aws iam get-open-id-connect-provider --open-id-connect-provider-arn {first}"
-_SHOW_NAMESPACE = "kubectl get namespace {first} -o yaml"
 
 
 class Kind(str, Enum):
@@ -35,8 +33,7 @@ class Kind(str, Enum):
     def __new__(cls, value: str, traits: Traits) -> Kind:
         """A member is its value and its row."""
         member = str.__new__(cls, value)
-        member._value_ = value
-        member.traits = traits
+        member._value_, member.traits = value, traits
         return member
 
     PROVIDER = (
@@ -54,6 +51,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=True,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.by_issuer,
             given_back="created again",
@@ -75,6 +73,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=True,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.as_audience,
             given_back="created again",
@@ -96,10 +95,11 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=True,
             described=described.by_name,
             given_back="created again",
-            shown_by=_SHOW_NAMESPACE,
+            shown_by="kubectl get namespace {first} -o yaml",
         ),
     )
     ROLE = (
@@ -117,6 +117,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.by_path,
             given_back="created again",
@@ -138,6 +139,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.as_attachment,
             given_back="attached again",
@@ -159,6 +161,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.as_inline,
             given_back="created again",
@@ -180,6 +183,7 @@ class Kind(str, Enum):
             changes_trust=True,
             for_all=False,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.as_statement,
             given_back="created again",
@@ -201,6 +205,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=True,
+            told_by_role=True,
             made_anew=False,
             described=described.as_admission,
             given_back="created again",
@@ -222,6 +227,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=True,
+            told_by_role=True,
             made_anew=False,
             described=described.by_name,
             given_back="created again",
@@ -243,6 +249,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=True,
+            told_by_role=False,
             made_anew=True,
             described=described.as_account,
             given_back="created again",
@@ -264,6 +271,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=True,
+            told_by_role=False,
             made_anew=False,
             described=described.as_takeover,
             given_back="created again",
@@ -285,6 +293,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=True,
+            told_by_role=False,
             made_anew=False,
             described=described.as_stage_of_life,
             given_back="created again",
@@ -306,6 +315,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.by_name,
             given_back="created again",
@@ -327,6 +337,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.by_name,
             given_back="created again",
@@ -348,6 +359,7 @@ class Kind(str, Enum):
             changes_trust=False,
             for_all=False,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.with_tags,
             given_back="created again",
@@ -369,6 +381,7 @@ class Kind(str, Enum):
             changes_trust=True,
             for_all=False,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.by_name,
             given_back="created again",

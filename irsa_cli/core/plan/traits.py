@@ -84,6 +84,8 @@ class Traits:
     """Whether it serves the whole cluster: roles count on it, so it is rolled back after them."""
     waits_for_whole: bool
     """Whether it is given back only when the role that it is about has all its parts back."""
+    told_by_role: bool
+    """Whether, without a journal, only the role that it is about tells of it: by its inline policies."""
     made_anew: bool
     """Whether one that is deleted and made again is another object: its deletion can't be rolled back."""
     described: Described

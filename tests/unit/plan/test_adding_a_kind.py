@@ -34,6 +34,7 @@ ROW = """    NOTE = (
             changes_trust=False,
             for_all=False,
             waits_for_whole=False,
+            told_by_role=False,
             made_anew=False,
             described=described.by_name,
             given_back="written again",
