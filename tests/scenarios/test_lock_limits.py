@@ -207,6 +207,19 @@ def test_a_run_that_is_rolled_back_leaves_no_lock(locking: Locking) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_lock_is_given_back_leaves_none(own: Locking, number: int) -> None:
+    """All is rolled back by then, so the signal ends the command at once."""
+    before = own.stage.world()
+    faults = own.stage.sandbox.faults
+    faults.add(Fault("iam", "AttachRolePolicy", "error", times=None))
+    faults.add(Fault("kubernetes", "DELETE leases", "reset-before", run=lambda: own.stage.signal(number)))
+    ran = own.create()
+    assert ran.code == 128 + number, ran.err
+    assert own.leases() == []
+    assert own.stage.world() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_waiting_at_once(own: Locking, number: int) -> None:
     """The second waits for the first, which is in a call until the second has ended."""
     waits, ended = threading.Event(), threading.Event()

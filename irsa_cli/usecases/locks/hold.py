@@ -260,6 +260,14 @@ class Hold:
 
     def _give_back(self, locks: Iterable[Lock]) -> None:
         todo = [self.held.pop(lock) for lock in locks]
+        try:
+            self._give_back_all(todo)
+        except KeyboardInterrupt:
+            # A signal, when nothing else is under way any more: what was begun here is finished.
+            self._give_back_all(todo)
+            raise
+
+    def _give_back_all(self, todo: list[HeldLock]) -> None:
         if len(todo) == 1:
             self._give_back_one(todo[0])
         elif todo:
