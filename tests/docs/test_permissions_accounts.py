@@ -46,7 +46,7 @@ class TwoAccounts:
     """Runs irsa as the limited caller, in this process."""
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
-        self.sandbox = sandbox
+        self.sandbox, self.elsewhere = sandbox, str(folder / "elsewhere")
         staging.STAGES["docs/how-to/cross-account.md"](sandbox)
         # From here on it may do what `admit` says, and nothing else.
         staging.other_iam(sandbox).detach_role_policy(RoleName="deployer", PolicyArn=ADMINISTRATOR)
@@ -138,7 +138,9 @@ def chained(two: TwoAccounts) -> bool:
     )
     codes.append(two.create(*CHAIN, "--verify"))
     two.sandbox.faults.clear()
-    codes.append(two.run("recover", "--all", "--min-age", "0s", "--yes", "--state-dir", "other", *TARGET))
+    codes.append(
+        two.run("recover", "--all", "--min-age", "0s", "--yes", "--state-dir", two.elsewhere, *TARGET)
+    )
     kubernetes = two.sandbox.world()["kubernetes"][staging.CLUSTER]
     return codes == [0, 0, 0, 3, 0] and two.world()[1] == before[1] and not kubernetes["configmaps"]
 
