@@ -242,6 +242,24 @@ def test_after_an_update_that_was_cut_off_nothing_is_left_at_former_targets(
     assert admitted == left
 
 
+@pytest.mark.parametrize("edited", ["data", f"arn:aws:iam::{OTHER}:user/data", "arn:aws:iam::x:role/data"])
+def test_what_was_edited_into_the_note_of_a_target_keeps_nothing_from_being_done(
+    stage: Stage, namespace: str, elsewhere: Elsewhere, edited: str
+) -> None:
+    before, there = stage.world(), elsewhere.world()
+    arn = target(elsewhere)
+    chain = ("--target-role", arn, *way(elsewhere), "--update-target-trust")
+    assert stage.create_sa("app", namespace, *chain).code == 0
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/app"
+    patch = {"metadata": {"annotations": {"irsa/target-role-arn": edited}}}
+    assert stage.kube.patch(path, patch).status == 200
+    assert stage.irsa("describe-sa", *about(stage, namespace), *way(elsewhere)).code in (0, 1)
+    gone = stage.irsa("delete-sa", *about(stage, namespace), *way(elsewhere), "--yes")
+    assert gone.code == 0, gone.err
+    elsewhere.iam.delete_role(RoleName="data")
+    assert (stage.world(), elsewhere.world()) == (before, there)
+
+
 def test_a_failure_takes_back_what_was_added_to_the_target(
     stage: Stage, namespace: str, elsewhere: Elsewhere
 ) -> None:

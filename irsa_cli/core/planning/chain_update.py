@@ -17,7 +17,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.planning import chaining
 from irsa_cli.core.trust.chaining.aws_config import KEY, aws_config
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, target_of
+from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain, chain_of_policies
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.trust.chaining.removal import taken_back
 from irsa_cli.core.values.errors import Refused
@@ -76,9 +76,9 @@ class FoundChain:
 
 def chain_of(pair: Pairing) -> Chain | None:
     """The target that a role goes on to as it is, None where there is none."""
-    target, tags = target_of(pair.role.inline.get(POLICY_NAME, {})) if pair.role is not None else ("", False)
+    found = None if pair.role is None else chain_of_policies(pair.role_arn, pair.role.inline)
     external = pair.account.annotations.get(EXTERNAL_ID_ANNOTATION, "")
-    return Chain(pair.role_arn, target, external, tags) if target else None
+    return None if found is None else replace(found, external_id=external)
 
 
 def chain_update(update: Update, pair: Pairing) -> ChainUpdate | None:

@@ -21,8 +21,7 @@ from irsa_cli.core.plan.states import (
 from irsa_cli.core.planning.chain_update import ChainUpdate, FoundChain
 from irsa_cli.core.planning.chaining import admitted, former_chains, noted_chain
 from irsa_cli.core.policies import policy
-from irsa_cli.core.trust.chaining.chain import POLICY_NAME, Chain
-from irsa_cli.core.trust.chaining.chain import target_of as target_of_policy
+from irsa_cli.core.trust.chaining.chain import Chain, chain_of_policies
 from irsa_cli.core.trust.chaining.found import FoundConfigMap, FoundTarget
 from irsa_cli.core.values.arn import role_arn
 from irsa_cli.core.values.errors import ServiceError
@@ -126,9 +125,9 @@ def chain_of(bound: Bound) -> Chain | None:
     """The chain that the policy of its own role tells of, and its annotations."""
     said = bound.account.annotations if bound.account is not None else {}
     for role in bound.own:
-        target, tags = target_of_policy(role.role.inline.get(POLICY_NAME, {}))
-        if target:
-            return Chain(role.arn, target, said.get(EXTERNAL_ID_ANNOTATION, ""), tags)
+        found = chain_of_policies(role.arn, role.role.inline)
+        if found is not None:
+            return replace(found, external_id=said.get(EXTERNAL_ID_ANNOTATION, ""))
     return None
 
 
