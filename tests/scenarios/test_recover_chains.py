@@ -11,7 +11,7 @@ from tests.scenarios.conftest import recovered
 from tests.scenarios.other_account import Elsewhere
 from tests.scenarios.other_account import elsewhere_fixture as elsewhere_fixture
 from tests.scenarios.other_account import other_account_iam as other_account_iam
-from tests.support.stage import Json, Ran, Stage
+from tests.support.stage import VERBS, Json, Ran, Stage
 
 SERVICE = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 POLICY = "irsa-assume-target-role"
@@ -104,3 +104,22 @@ def test_what_others_have_is_left_alone(
     assert len(statements(elsewhere)) == 2
     shown = stage.irsa("verify", "other", "-n", unique, "-c", stage.cluster, *way)
     assert shown.code == 0, shown.out
+
+
+def test_config_maps_that_can_not_be_read_are_never_taken_for_none(
+    stage: Stage, elsewhere: Elsewhere, before: World
+) -> None:
+    """The policy tells that there may be one: with it gone, nothing would."""
+    left = stage.world(), elsewhere.world()
+    user = stage.restricted((VERBS, ("serviceaccounts", "namespaces")))
+    way = ("--target-assume-role", elsewhere.deployer)
+    ran = stage.irsa("recover", "-c", stage.cluster, "--min-age", "0s", "--all", *way, user=user)
+    assert ran.code == 1, ran.err
+    assert "configmaps" in ran.err
+    assert (stage.world(), elsewhere.world()) == left
+    (role,) = (role for role in stage.aws_world()["roles"].values() if POLICY in role["inline"])
+    stage.iam().delete_role_policy(RoleName=role["arn"].rsplit("/", 1)[-1], PolicyName=POLICY)
+    listed = stage.irsa("recover", "-c", stage.cluster, "-o", "json", user=user)
+    assert listed.code == 0, listed.err
+    assert any("ConfigMap" in note for item in listed.items for note in item["notes"]), listed.out
+    assert recover(stage, "--all", *way).code == 0

@@ -168,7 +168,7 @@ class _Judge:
             tuple(tuple(stage) for stage in (below, above, chained) if stage),
             spared,
             tuple(_last_step(role) for role in roles if lifecycle.is_told_by_account(role.state.tags)),
-            tuple(note for role in roles for note in taken_back(*role.targets)[1]),
+            tuple(note for role in roles for note in _unread(role)),
             self._waits,
         )
 
@@ -369,6 +369,10 @@ def _chain_pieces(role: SeenRole) -> list[Piece]:
     """What the run made for a role to go on to its target: the ConfigMap, and the statement there."""
     statements = (change.inverse for change in taken_back(*role.targets)[0])
     return [*(_config_map_piece(role, item) for item in role.config_maps), *map(Piece, statements)]
+
+
+def _unread(role: SeenRole) -> list[str]:
+    return [*filter(None, [role.unread]), *taken_back(*role.targets)[1]]
 
 
 def _config_map_piece(role: SeenRole, item: SeenConfigMap) -> Piece:

@@ -67,6 +67,8 @@ class SeenRole:
     """The targets that its policy and those ConfigMaps name, and what is there of them."""
     config_maps: tuple[SeenConfigMap, ...] = ()
     """Those that its run made for its ServiceAccount."""
+    unread: str = ""
+    """Why these are not known, '' where they are."""
 
     @property
     def targets(self) -> tuple[tuple[Chain, ...], dict[str, FoundTarget]]:

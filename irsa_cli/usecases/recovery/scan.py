@@ -111,10 +111,11 @@ def _with_config_maps(connection: Connection, role: SeenRole) -> SeenRole:
     try:
         bodies = connection.kube.config_maps(role.namespace, f"{MANAGED_BY_LABEL}=irsa")
     except ServiceError as error:
-        # Who may not read them has made none, unless the role tells of them.
-        if error.status == 403 and chain_of_policies(role.arn, role.inline) is None:
-            return role
-        raise
+        # The role and its policy alone tell of them: where those go, nobody would find them any more.
+        if error.status != 403 or chain_of_policies(role.arn, role.inline) is not None:
+            raise
+        why = f"whether the run has made a ConfigMap in namespace {role.namespace} was not checked"
+        return replace(role, unread=f"{why}: {error.reason}")
     maps = (SeenConfigMap(*_identity(body), chains.found_config_map(body)) for body in bodies)
     marks = (role.transaction, role.account)
     own = [item for item in maps if (item.found.transaction, item.found.service_account) == marks]
