@@ -111,7 +111,7 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
 def _tells_of_webhook(operation: str, reason: str) -> bool:
     """Whether the answer is that a webhook could not be called for a pod: what was to be found out.
 
-    Pods are tried only (`KubeClient.create_pod`). For a write such a failure is one that may pass.
+    Pods are tried only (`Kube.create_pod`). For a write such a failure is one that may pass.
     """
     return operation == "create pods" and "failed calling webhook" in reason
 

@@ -14,7 +14,7 @@ from irsa_cli.aws.iam import NOT_THERE
 from irsa_cli.core.binding.boundaries import BoundaryRequired
 from irsa_cli.core.plan.changes import Kind
 from irsa_cli.core.plan.expected import PlannedWork, as_planned
-from irsa_cli.core.plan.states import OwnerState
+from irsa_cli.core.plan.states import NOBODY, OwnerState
 from irsa_cli.core.results.applied import AppliedList
 from irsa_cli.core.results.result import Ended, Result
 from irsa_cli.core.values.errors import InvalidInput, IrsaError, Refused, ServiceError, UnexpectedCluster
@@ -71,12 +71,12 @@ class Expectation:
             change.before.transaction
             for change in now.plan
             if isinstance(change.before, OwnerState) and change.target in made
-        }
+        } - {"", NOBODY}
         # Without its journal only a run's age tells whether it lives: here that is known.
         here = {story.transaction for _, story in stories(self.state_dir)} if cut_off else set()
-        place = self.places[now.cluster]
+        place = self.places.get(now.cluster, "")
         return [
-            f"{KILLED}: irsa recover {name}" + (f" {place}" if name not in here else "")
+            f"{KILLED}: irsa recover {name} {'' if name in here else place}".rstrip()
             for name in sorted(cut_off)
         ]
 
