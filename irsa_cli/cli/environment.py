@@ -31,6 +31,7 @@ PERMITS = (
     "role_only",
     "everything",
     "forward",
+    "pass_env",
 )
 """What permits to delete, to loosen or to take over, or says what goes: a variable that was left set from
 another day must not do so."""

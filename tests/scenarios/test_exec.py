@@ -83,7 +83,7 @@ def look(stage: Stage, namespace: str, *flags: str) -> Any:
 
 
 def test_the_command_does_what_the_pod_may_do(stage: Stage, namespace: str, role: str) -> None:
-    ran = python(stage, namespace, POD)
+    ran = python(stage, namespace, POD, KUBECONFIG="")
     assert (ran.code, ran.err) == (0, "")
     identity, buckets, refused = json.loads(ran.out)
     assert f"assumed-role/{role.rsplit('/', 1)[-1]}/irsa-" in identity
@@ -136,6 +136,42 @@ def test_the_callers_own_identity_is_no_way_out(stage: Stage, namespace: str, ro
     assert "AccessDenied" in ran.stderr
     assert "AssumeRoleWithWebIdentity" in ran.stderr
     assert ran.stdout == ""
+
+
+SECRETS = (
+    "VAULT_ID_TOKEN",
+    "ID_TOKEN",
+    "TFC_WORKLOAD_IDENTITY_TOKEN",
+    "AZURE_FEDERATED_TOKEN",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "KUBECONFIG",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+)
+
+
+def test_secrets_are_kept_from_the_command_and_named_unless_asked_for(
+    stage: Stage, namespace: str, role: str
+) -> None:
+    secrets = {name: f"the caller's {number}" for number, name in enumerate(SECRETS)}
+    ran = python(stage, namespace, LOOK, **secrets)
+    assert ran.code == 0, ran.err
+    assert not set(SECRETS) & set(json.loads(ran.out)["env"])
+    assert "the caller's" not in ran.out + ran.err
+    assert all(name in ran.err for name in SECRETS)
+    assert "--pass-env" in ran.err
+    asked = python(stage, namespace, LOOK, "--pass-env", "ID_TOKEN", "--pass-env=KUBECONFIG", **secrets)
+    made = json.loads(asked.out)["env"]
+    assert set(SECRETS) & set(made) == {"ID_TOKEN", "KUBECONFIG"}
+    assert made["ID_TOKEN"] == secrets["ID_TOKEN"]
+    assert not {"ID_TOKEN", "KUBECONFIG"} & set(re.findall(r"\w+", asked.err))
+    assert python(stage, namespace, LOOK, "-q", **secrets).err == ""
+
+
+def test_a_variable_that_was_left_set_passes_no_secret_on(stage: Stage, namespace: str, role: str) -> None:
+    ran = python(stage, namespace, LOOK, ID_TOKEN="secret", IRSA_PASS_ENV="ID_TOKEN")
+    assert "ID_TOKEN" not in json.loads(ran.out or '{"env": {}}')["env"]
 
 
 def test_the_environment_follows_the_annotations(stage: Stage, namespace: str, role: str) -> None:

@@ -92,7 +92,7 @@ def test_an_audience_that_is_given_needs_no_reading(stage: Stage, namespace: str
 def test_a_command_that_is_not_there(stage: Stage, namespace: str) -> None:
     stage.make_account(namespace, "reader", annotations={ROLE_ARN: ROLE})
     common = ("exec", "reader", "-n", namespace, "-c", stage.cluster)
-    ran = stage.irsa(*common, "--", "no-such-command", TMPDIR=str(stage.folder))
+    ran = stage.irsa(*common, "--", "no-such-command", TMPDIR=str(stage.folder), KUBECONFIG="")
     assert (ran.code, ran.err) == (127, "irsa: no-such-command: command not found\n")
     assert stage.irsa(*common, "--", str(stage.folder), TMPDIR=str(stage.folder)).code == 126
     assert list(stage.folder.glob("irsa-exec-*")) == []

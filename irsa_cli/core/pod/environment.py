@@ -6,7 +6,7 @@ Which variables a pod has is in `irsa_cli.core.pod.injection`. Nothing here read
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from irsa_cli.core.pod.injection import Injection
 
@@ -58,39 +58,50 @@ _SETTINGS = {
 }
 _ENDPOINT = "AWS_ENDPOINT_URL_"
 """With a service's name behind it."""
-# Identities that don't begin with AWS_: of boto, of EC2's old tools (Ansible still reads them), of CI jobs.
-_OTHERS = {
-    "BOTO_CONFIG",
-    "EC2_ACCESS_KEY",
-    "EC2_CERT",
-    "EC2_PRIVATE_KEY",
-    "EC2_SECRET_KEY",
-    "EC2_SECURITY_TOKEN",
-    # The identity of a CI job: with it, the command could become what the job can.
-    # https://docs.github.com/en/actions/reference/security/oidc, https://docs.gitlab.com/ci/secrets/id_token_authentication/
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-    "ACTIONS_ID_TOKEN_REQUEST_URL",
-    "ACTIONS_RUNTIME_TOKEN",
-    "BITBUCKET_STEP_OIDC_TOKEN",
-    "BUILDKITE_AGENT_ACCESS_TOKEN",
-    "CIRCLE_OIDC_TOKEN",
-    "CIRCLE_OIDC_TOKEN_V2",
-    "CI_JOB_JWT",
-    "CI_JOB_JWT_V1",
-    "CI_JOB_JWT_V2",
-    "CI_JOB_TOKEN",
-    "GITHUB_TOKEN",
-    "GITLAB_OIDC_TOKEN",
-    "SYSTEM_ACCESSTOKEN",
-    "IRSA_SANDBOX_CONTROL",
-}
+# What tells in a name that its value is a secret or leads to one, whatever tool or CI system made it up. No
+# letter follows such a word (TOKENIZERS_PARALLELISM, KEYMAP, GIT_AUTHOR_NAME), nor goes before one that ends
+# others as well (MONKEY, COMPASS).
+_SECRET_NAME = re.compile(
+    r"(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASSFILE|ASKPASS|CREDENTIAL|CREDS?|KUBE_?CONFIG|JWT|ASSERTION"
+    r"|COOKIE|KEYFILE|KEYTAB|NETRC|AUTHORIZATION|(API|ACCESS|PRIVATE|SSH|GPG|ACCOUNT)KEY)S?(?![A-Z])"
+    r"|(?<![A-Z])(KEYS?|PASS|PAT|AUTH)(?![A-Z])|_PWD(?![A-Z])|CLIENT_CERT"
+)
+# A token under a name of the user's own (RFC 7519), a private key (RFC 7468), an access key:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes
+_SECRET_VALUE = re.compile(
+    r"\s*(eyJ[\w-]+\.[\w-]+\.[\w-]*\s*$|-----BEGIN [A-Z ]*PRIVATE KEY|(AKIA|ASIA)[A-Z0-9]{16}\s*$)"
+)
+# Identities whose names don't tell: of boto, EC2's old tools, Kerberos, password managers, the sandbox.
+_OTHERS = {"BOTO_CONFIG", "EC2_CERT", "KRB5CCNAME", "BW_SESSION", "IRSA_SANDBOX_CONTROL", "CLOUDSDK_CONFIG"}
+_OTHERS |= {"AZURE_CONFIG_DIR", "DOCKER_CONFIG", "DOCKER_CERT_PATH"}
+_WITHOUT_A_WORD = ("AWS_", "IRSA_")
+"""What every caller has, and whose absence surprises nobody, is kept back without being named."""
 
 
-def is_callers(name: str) -> bool:
-    """Whether a variable says, or may say, who or where the caller is, and so must not reach the command."""
-    if name.startswith("AWS_"):
+def is_callers(name: str, value: str = "") -> bool:
+    """Whether a variable says, or may say, who or where the caller is, and so must not reach the command.
+
+    In any case of letters: tools read `aws_secret_access_key` and `kubeconfig` as well.
+    """
+    upper = name.upper()
+    if upper.startswith("AWS_"):
         return name not in _SETTINGS and not name.startswith(_ENDPOINT)
-    return name in _OTHERS or name.startswith("AWSUME_")
+    words = re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+    by_name = _SECRET_NAME.search(words) or upper in _OTHERS or upper.startswith(("AWSUME_", "OP_SESSION_"))
+    return bool(by_name or _SECRET_VALUE.match(value))
+
+
+def replaces_the_identity(name: str) -> bool:
+    """Whether an SDK would take this variable instead of the ServiceAccount's role: it is never passed on."""
+    upper = name.upper()
+    identity = _SECRET_NAME.search(upper) or re.search("PROFILE|ROLE|CONFIG_FILE|METADATA", upper)
+    return upper.startswith("AWS_") and bool(identity) and name not in _SETTINGS
+
+
+def kept_back(caller: Mapping[str, str], passed: Collection[str] = ()) -> tuple[str, ...]:
+    """The variables that the command does not get and that somebody may miss: names only, sorted."""
+    names = (name for name, value in caller.items() if value and is_callers(name, value))
+    return tuple(sorted(n for n in names if n not in passed and not n.startswith(_WITHOUT_A_WORD)))
 
 
 def environment(
@@ -102,13 +113,15 @@ def environment(
     empty_files: tuple[str, str],
     session_name: str,
     label: str,
+    passed: Collection[str] = (),
 ) -> dict[str, str]:
     """The caller's environment with the pod's identity in place of the caller's.
 
+    `passed` are variables that stay although they look like secrets: the user has named them.
     Endpoints, proxies, CAs and preferences stay. `empty_files` stand for the AWS configuration and the
     shared credentials: an SDK would take a default profile in them before, or instead of, the pod's role.
     """
-    kept = {name: value for name, value in caller.items() if not is_callers(name)}
+    kept = {name: value for name, value in caller.items() if name in passed or not is_callers(name, value)}
     config, credentials = empty_files
     return {
         **kept,

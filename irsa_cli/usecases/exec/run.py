@@ -5,7 +5,7 @@ Puts together what other modules do: the identity, the folder, the renewal, the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -57,11 +57,13 @@ class Ready:
         *,
         at_terminal: bool,
         warn: Callable[[str], None],
+        passed: Collection[str] = (),
     ) -> int:
         """Run the command to its end; returns its exit code, 128 + N when signal N ended it.
 
-        `caller` is the environment to start from; `at_terminal` whether a shell would be interactive; `warn`
-        is told, also from another thread, when the token can't be renewed or a signal can't be passed on.
+        `caller` is the environment to start from, `passed` are secrets in it that the command gets;
+        `at_terminal` whether a shell would be interactive; `warn` is told, also from another thread, when the
+        token can't be renewed or a signal can't be passed on.
         Raises `NotStarted`, and `IrsaError` when the token can't be written.
         """
         sweep()
@@ -80,6 +82,7 @@ class Ready:
                 empty_files=(str(folder.path / _EMPTY[0]), str(folder.path / _EMPTY[1])),
                 session_name=own_session_name(),
                 label=self.account.label,
+                passed=passed,
             )
             renewal = Renewal(self.token, self._fresh, lambda text: folder.write(TOKEN_FILE, text), warn)
             with Background(renewal):

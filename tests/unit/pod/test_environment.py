@@ -1,7 +1,7 @@
 """The command's environment: the pod's identity, none of the caller's, and all else untouched."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import botocore
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa_cli.core.pod.environment import _SETTINGS as SETTINGS
-from irsa_cli.core.pod.environment import MARK, environment, session_name
+from irsa_cli.core.pod.environment import MARK, environment, is_callers, kept_back, session_name
 from irsa_cli.core.pod.injection import Injection
 
 INJECTION = Injection("arn:aws:iam::111122223333:role/reader", regional_sts=False)
@@ -58,6 +58,47 @@ CALLERS = [
     "GITHUB_TOKEN",
     "CI_JOB_TOKEN",
     "CIRCLE_OIDC_TOKEN_V2",
+    # Of CI systems, other clouds and tools, by the names in their documentation.
+    "VAULT_ID_TOKEN",
+    "ID_TOKEN",
+    "TFC_WORKLOAD_IDENTITY_TOKEN",
+    "TFC_WORKLOAD_IDENTITY_TOKEN_AWS",
+    "AZURE_FEDERATED_TOKEN",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "ARM_OIDC_REQUEST_TOKEN",
+    "SYSTEM_ACCESSTOKEN",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_OAUTH_ACCESS_TOKEN",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN",
+    "KUBECONFIG",
+    "KUBE_CONFIG_PATHS",
+    "kubeconfig",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "Aws_Profile",
+    "awsSecretAccessKey",
+    "TF_VAR_aws_secret_key",
+    "TF_TOKEN_app_terraform_io",
+    "PULUMI_ACCESS_TOKEN",
+    "CI_JOB_JWT_V2",
+    "CI_REGISTRY_PASSWORD",
+    "DOCKER_AUTH_CONFIG",
+    "NPM_TOKEN",
+    "SSH_PRIVATE_KEY",
+    "SSH_AUTH_SOCK",
+    "STRIPE_APIKEY",
+    "OPENAI_API_KEY",
+    "clientSecret",
+    "PGPASSWORD",
+    "MYSQL_PWD",
+    "GH_PAT",
+    "ALICLOUD_ACCESS_KEY",
+    "GCLOUD_KEYFILE_JSON",
+    "OP_SESSION_my",
+    "IRSA_SANDBOX_CONTROL",
 ]
 SET_ANEW = [
     "AWS_ROLE_ARN",
@@ -88,9 +129,21 @@ KEPT = [
     "PATH",
     "HOME",
     "LANG",
-    "KUBECONFIG",
+    "PWD",
+    "OLDPWD",
     "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
     "IRSA_STATE_DIR",
+    "TERM",
+    "TOKENIZERS_PARALLELISM",
+    "KEYMAP",
+    "MONKEY_BUSINESS",
+    "GIT_AUTHOR_NAME",
+    "XAUTHORITY",
+    "XDG_SESSION_ID",
+    "COMPASS",
+    "PATTERN",
+    "PYTHONPATH",
 ]
 
 variables = st.dictionaries(
@@ -99,7 +152,7 @@ variables = st.dictionaries(
 )
 
 
-def of(caller: Mapping[str, str]) -> dict[str, str]:
+def of(caller: Mapping[str, str], passed: Collection[str] = ()) -> dict[str, str]:
     return environment(
         caller,
         INJECTION,
@@ -108,6 +161,7 @@ def of(caller: Mapping[str, str]) -> dict[str, str]:
         empty_files=("/private/config", "/private/credentials"),
         session_name="irsa-me-1",
         label="backend/reader@demo",
+        passed=passed,
     )
 
 
@@ -127,9 +181,44 @@ def test_of_what_begins_with_aws_only_settings_that_are_known_come_through(name:
 @given(variables)
 def test_what_says_nothing_of_the_caller_is_left_alone(caller: dict[str, str]) -> None:
     made = of(caller)
-    others = {name for name in caller if not name.startswith("AWS")} - set(CALLERS) - set(SET_ANEW)
+    others = {name for name in caller if name in KEPT}
     assert {name: made.get(name) for name in others} == {name: caller[name] for name in others}
     assert {name: made.get(name) for name in KEPT} == {name: caller.get(name) for name in KEPT}
+
+
+@pytest.mark.parametrize(
+    "word", ["TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "ACCESS_KEY", "JWT", "KUBECONFIG"]
+)
+@given(
+    st.from_regex(r"([A-Z0-9]{1,8}_)?", fullmatch=True),
+    st.sampled_from(["", "_FILE", "_2", "S", "_OLD"]),
+    st.sampled_from([str.upper, str.lower, str.title]),
+)
+def test_a_name_that_says_secret_is_kept_back_whoever_made_it_up(
+    word: str, before: str, behind: str, case: Callable[[str], str]
+) -> None:
+    name = case(f"{before}{word}{behind}")
+    assert is_callers(name)
+    assert name not in of({name: "x"})
+    assert of({name: "the caller's"}, {name})[name] == "the caller's"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJqb2IifQ.c2ln",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ASIAIOSFODNN7EXAMPLE\n",
+    ],
+)
+def test_a_value_that_is_a_secret_is_kept_back_under_any_name(value: str) -> None:
+    assert "JOB_IDENTITY" not in of({"JOB_IDENTITY": value})
+
+
+def test_what_is_kept_back_is_named_but_for_what_exec_is_about() -> None:
+    caller = {"GITHUB_TOKEN": "x", "ID_TOKEN": "y", "AWS_PROFILE": "z", "aws_session_token": "t", "PATH": "/"}
+    assert kept_back(caller, {"ID_TOKEN"}) == ("GITHUB_TOKEN", "aws_session_token")
 
 
 def test_the_variables_are_those_of_a_pod() -> None:
