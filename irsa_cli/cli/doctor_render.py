@@ -89,8 +89,10 @@ def _problem(finding: Finding) -> Iterator[str]:
 
 
 def _fix(finding: Finding) -> Iterator[str]:
-    commands = finding.judgement.fix.splitlines()
-    yield from (_row("to fix" if number == 0 else "", text) for number, text in enumerate(commands))
+    judgement = finding.judgement
+    label = judgement.proposal.label if judgement.proposal else ""
+    for number, text in enumerate(judgement.fix.splitlines()):
+        yield _row(label if number == 0 else "", text)
     yield from _prose("remedy", finding.cause.remedy)
 
 

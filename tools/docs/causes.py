@@ -38,7 +38,7 @@ Each check ends with one of three verdicts:
 
 - `ok`: this is not it.
 - `problem`: this is wrong. The evidence shows what is there and what should be; `to fix` is a command to
-  paste. Where only a person can decide, it is the command that shows or opens what is wrong.
+  paste. `to fill in` has a placeholder, `to decide` is comments only, `to look at` only shows what is wrong.
 - `unknown`: what it needs is not there or could not be read, and the output says why. What is not
   known is no problem: the exit code is 5 when there is a problem. It is 1 when there is none, but
   ServiceAccount, role, trust policy or provider could not be checked (`service-account-missing`,

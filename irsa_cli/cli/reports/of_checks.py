@@ -140,7 +140,8 @@ def _unknown(reason: str, causes: Sequence[str]) -> Line:
 def _problem(item: Finding) -> Line:
     judgement, cause = item.judgement, item.cause
     evidence = [f"{name}: {value}" for name, value in judgement.evidence]
-    fix = [f"to fix: {line}" for line in judgement.fix.splitlines()]
+    label = judgement.proposal.label if judgement.proposal else ""
+    fix = [f"{label}: {line}" for line in judgement.fix.splitlines()]
     more = Document(
         f"{cause.id}: evidence and fix",
         (*evidence, f"checked: {cause.looks_at}", *fix, f"remedy: {cause.remedy}", f"source: {cause.source}"),

@@ -227,6 +227,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "hint": judgement.hints,
         "evidence": [{"name": name, "value": value} for name, value in judgement.evidence],
         "fix": judgement.fix,
+        "fixKind": judgement.proposal and judgement.proposal.value,
         "remedy": finding.cause.remedy,
         "source": finding.cause.source,
     }

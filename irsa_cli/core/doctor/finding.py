@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.proposals import Proposal, kind_of
 from irsa_cli.core.objects.unreadable import CannotTell
 
 
@@ -39,7 +40,7 @@ Evidence = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one check finds. `text` is one sentence, `fix` commands to paste (only a problem has some).
+    """What one check finds. `text` is one sentence, `fix` what is proposed (only of a problem).
 
     `decides`: what can't be told here may well be what is wrong, so that nothing is called right. `hints`: as
     a rule it is in order, and it is the place to look at where the application fails. `follows`: it can't be
@@ -53,6 +54,11 @@ class Judgement:
     decides: bool = False
     follows: bool = False
     hints: bool = False
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """What pasting its fix does; None without one."""
+        return kind_of(self.fix) if self.fix else None
 
 
 def ok(text: str, **evidence: str) -> Judgement:
