@@ -19,7 +19,13 @@ from irsa_cli.cli.options import (
     reported_output_options,
     run_options,
 )
-from irsa_cli.cli.selecting import all_namespaces_option, check_many, name_argument, namespace_option
+from irsa_cli.cli.selecting import (
+    all_namespaces_option,
+    check_many,
+    ignore_maker_option,
+    name_argument,
+    namespace_option,
+)
 from irsa_cli.cli.unshown import showing
 
 if TYPE_CHECKING:
@@ -51,6 +57,7 @@ Examples:
     type=Checked("name", "names.role"),
     help="Adopt this role for NAME, whether or not NAME exists and is annotated with it.",
 )
+@ignore_maker_option
 @namespace_option(
     "Namespace of NAME; with --all, only this one. [default: default, with --all all]", default=None
 )
@@ -87,7 +94,9 @@ def command(**options: Any) -> int:
     if options["issuer_url"] and not reaches:
         raise click.UsageError("--issuer-url needs --kubeconfig or --context, to reach the cluster's API")
     namespace = options["namespace"] or ("" if everything else "default")
-    request = Request(take_target(options), namespace, name, options["role_name"] or "")
+    request = Request(
+        take_target(options), namespace, name, options["role_name"] or "", options["ignore_maker"]
+    )
 
     def work() -> Result | Adoptions:
         return (adopt_all if everything else adopt)(request, settings, progress.wire)
@@ -117,7 +126,8 @@ def _save(options: dict[str, Any], request: Request, outcome: Result | Adoptions
         plan_saver(options, "adopt", request)(outcome)
     else:
         planned = planned_of_all(outcome)
-        several = Several(request.target, tuple(item.name for item in planned.items))
+        names = tuple(item.name for item in planned.items)
+        several = Several(request.target, names, request.ignore_maker)
         plan_saver(options, "adopt --all", several)(planned)
 
 

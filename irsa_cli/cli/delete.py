@@ -10,6 +10,7 @@ import click
 from irsa_cli.cli.file_options import file_options, place_options, placed, take_files, take_place
 from irsa_cli.cli.helping import HelpedCommand
 from irsa_cli.cli.options import kube_options, reported_output_options, run_options
+from irsa_cli.cli.selecting import ignore_maker_option
 
 if TYPE_CHECKING:
     from irsa_cli.core.results.applied import AppliedList
@@ -27,6 +28,7 @@ Examples:
 @place_options
 @kube_options
 @click.option("--force", is_flag=True, help="Also where pods, or others, use the role, or may.")
+@ignore_maker_option
 @run_options
 @reported_output_options
 def command(**options: Any) -> int:
@@ -52,7 +54,13 @@ def command(**options: Any) -> int:
     configs, selection = take_files(options)
     target = placed(target, configs)
     request = Request(
-        configs, target, selection, options["parallel"], options["force"], options["max_failures"]
+        configs,
+        target,
+        selection,
+        options["parallel"],
+        options["force"],
+        options["max_failures"],
+        options["ignore_maker"],
     )
     try:
         where = places(configs, target, selection)

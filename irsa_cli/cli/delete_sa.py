@@ -16,7 +16,7 @@ from irsa_cli.cli.options import (
     reported_output_options,
     run_options,
 )
-from irsa_cli.cli.selecting import binding_options
+from irsa_cli.cli.selecting import binding_options, ignore_maker_option
 
 if TYPE_CHECKING:
     from irsa_cli.usecases.write.delete_sa import Request
@@ -48,6 +48,7 @@ Examples:
     "--role-only", is_flag=True, help="Delete a role that was made with --role-only; see create-sa."
 )
 @click.option("--force", is_flag=True, help="Delete it even if pods or others use it, or may use it.")
+@ignore_maker_option
 @click.option("--ignore-not-found", is_flag=True, help="End with exit code 0 if there is nothing to delete.")
 @run_options
 @reported_output_options
@@ -97,4 +98,5 @@ def _request(options: dict[str, Any]) -> Request:
         role_only=options["role_only"],
         force=options["force"],
         ignore_not_found=options["ignore_not_found"],
+        ignore_maker=options["ignore_maker"],
     )

@@ -32,6 +32,7 @@ PERMITS = (
     "everything",
     "forward",
     "pass_env",
+    "ignore_maker",
 )
 """What permits to delete, to loosen or to take over, or says what goes: a variable that was left set from
 another day must not do so."""

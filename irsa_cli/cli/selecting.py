@@ -83,6 +83,10 @@ def all_namespaces_option(help_text: str) -> Callable[[F], F]:
     return click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help=help_text)
 
 
+ignore_maker_option = click.option(
+    "--ignore-maker", is_flag=True, help="Also if another tool may manage the role, by its name or tags."
+)
+
 selector_option = click.option(
     "-l",
     "--selector",

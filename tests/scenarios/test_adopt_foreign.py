@@ -1,5 +1,6 @@
 """`irsa adopt` of what tools made that go on writing, of roles that admit others, or that nobody names."""
 
+import json
 import shlex
 from typing import Any
 
@@ -56,6 +57,63 @@ def test_who_made_it_and_writes_it_again_is_said_and_its_marks_stay(
     left = stage.role_of(namespace, NAME)["tags"]
     assert "team" not in left
     assert tool.tags.items() <= left.items()
+
+
+@pytest.mark.parametrize(
+    ("form", "made", "maker"),
+    [
+        ("{}-20240115123456789000000001", {}, "Terraform"),
+        ("{}.default.sa.demo.example.com", {}, "kOps"),
+        ("{}", {"Description": "Managed by Terraform"}, "Terraform"),
+        ("{}", {"Path": "/pulumi/"}, "Pulumi"),
+    ],
+)
+def test_a_role_that_another_tool_may_manage_is_adopted_and_deleted_by_request_only(
+    stage: Stage, namespace: str, unique: str, form: str, made: dict[str, str], maker: str
+) -> None:
+    role = form.format(unique)
+    trust = {"Version": "2012-10-17", "Statement": [admitting(stage, subject(namespace))]}
+    answer = stage.iam().create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust), **made)
+    stage.make_account(namespace, NAME, annotations={ROLE_ARN: answer["Role"]["Arn"]})
+    before = stage.world()
+    foreign = stage.irsa("delete-sa", NAME, "-n", namespace, "-c", stage.cluster, "--yes")
+    assert foreign.code == 4
+    assert f"may be managed by {maker}" in foreign.err
+    assert "irsa adopt" not in foreign.err
+    for refused in (adopt(stage, NAME, "-n", namespace), adopt(stage, "--all", "-n", namespace)):
+        assert refused.code == 4
+        assert f"may be managed by {maker}" in refused.err
+        assert "--ignore-maker" in refused.err
+    assert stage.world() == before
+    ran = adopt(stage, NAME, "-n", namespace, "--ignore-maker", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert ran.item["adoption"]["roleMadeBy"] == "unknown"
+    assert ran.item["adoption"]["roleMayBeManagedBy"] == maker
+    assert any(f"may be managed by {maker}" in note for note in ran.item["notes"])
+    adopted = stage.world()
+    delete = ("-n", namespace, "-c", stage.cluster, "--yes")
+    for options in ((), ("--force",)):
+        kept = stage.irsa("delete-sa", NAME, *delete, *options)
+        assert kept.code == 4
+        assert f"may be managed by {maker}" in kept.err
+    by_variable = stage.irsa("delete-sa", NAME, *delete, IRSA_IGNORE_MAKER="true")
+    assert by_variable.code == 4
+    assert stage.world() == adopted
+    gone = stage.irsa("delete-sa", NAME, *delete, "--ignore-maker", "-o", "json")
+    assert gone.code == 0, gone.err
+    assert any(f"may be managed by {maker}" in note for note in gone.item["notes"])
+    assert role not in stage.aws_world()["roles"]
+
+
+def test_who_created_a_role_is_said_once_more_when_it_is_deleted(
+    stage: Stage, namespace: str, unique: str
+) -> None:
+    tool = next(item for item in TOOLS if item.maker == "Terraform")
+    tool.make(stage, namespace, NAME, unique)
+    assert adopt(stage, NAME, "-n", namespace).code == 0
+    gone = stage.irsa("delete-sa", NAME, "-n", namespace, "-c", stage.cluster, "--yes", "-o", "json")
+    assert gone.code == 0, gone.err
+    assert any("was created by Terraform" in note for note in gone.item["notes"])
 
 
 @pytest.mark.parametrize(

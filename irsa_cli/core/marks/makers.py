@@ -15,6 +15,7 @@ CLOUDFORMATION, ARGO_CD, FLUX = "CloudFormation", "Argo CD", "Flux"
 CROSSPLANE, ACK, PULUMI, CDK = "Crossplane", "ACK", "Pulumi", "CDK"
 ROSA, CCOCTL, EKS_ADD_ON = "rosa", "ccoctl", "an EKS add-on"
 KAPP, FLEET, KRO, CDK8S = "kapp", "Fleet", "kro", "cdk8s"
+KOPS, CLUSTER_API = "kOps", "Cluster API"
 UNKNOWN = "unknown"
 
 EKSCTL_TAGS = ("alpha.eksctl.io/cluster-name", "eksctl.cluster.k8s.io/v1alpha1/cluster-name")
@@ -26,7 +27,7 @@ STACK_TAG = "aws:cloudformation:stack-name"
 
 # Terraform leaves no mark of its own on a role. Many of its users do (`default_tags`), by keys such as these.
 _SAYING = {"managedby", "provisionedby", "createdby", "provisioner", "iac", "appkubernetesiomanagedby"}
-_SAID = {
+SAID = {
     "terraform": TERRAFORM,
     "terragrunt": TERRAFORM,
     "opentofu": TERRAFORM,
@@ -55,6 +56,12 @@ _ROLE_TAGS = {
     # https://github.com/openshift/rosa: tags of account and operator roles.
     "red-hat-managed": ROSA,
     "rosa_": ROSA,
+    # CloudTagsForServiceAccount and CloudTags of https://github.com/kubernetes/kops
+    "service-account.kops.k8s.io/": KOPS,
+    "kops.k8s.io/": KOPS,
+    "KubernetesCluster": KOPS,
+    # https://github.com/kubernetes-sigs/cluster-api-provider-aws: api/v1beta2/tags.go
+    "sigs.k8s.io/cluster-api-provider-aws/": CLUSTER_API,
     "aws-cdk:": CDK,
     "pulumi:": PULUMI,
 }
@@ -96,6 +103,8 @@ _WRITE_AGAIN = {
     PULUMI: "its next up",
     CDK: "its next deployment",
     CDK8S: "the next apply of its manifests",
+    KOPS: "the next kops update cluster",
+    CLUSTER_API: "its next reconciliation",
     EKSCTL: "eksctl create iamserviceaccount with --override-existing-serviceaccounts",
 }
 
@@ -135,7 +144,7 @@ def _said(tags: Mapping[str, str]) -> str:
     plain = {_plain(key): value.lower() for key, value in tags.items()}
     for key in sorted(_SAYING & plain.keys()):
         value = _plain(plain[key])
-        for word, maker in _SAID.items():
+        for word, maker in SAID.items():
             if value == word or (word not in _WORDS_OF_THEIR_OWN and value.startswith(word)):
                 return maker
     return TERRAFORM if plain.get("terraform", "false") not in ("false", "no", "0", "") else ""

@@ -30,6 +30,8 @@ _ROLES: Mapping[str, str] = {
     makers.ACK: "ACK's controller still manages the role: its next reconciliation writes it again, and"
     f" {_UNDOES} (make it let go first: annotation services.k8s.aws/deletion-policy retain, then delete its"
     " object in Kubernetes)",
+    makers.KOPS: f"kOps still manages the role: kops update cluster {_UNDOES}, and kops delete cluster"
+    " deletes it",
     makers.ROSA: "rosa still manages the role: rosa upgrade and rosa delete change or delete it",
     makers.CCOCTL: "ccoctl still manages the role: ccoctl aws delete deletes it, too",
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa_cli.core.binding import account_changes
+from irsa_cli.core.binding import account_changes, likely_makers
 from irsa_cli.core.binding.ownership import (
     Belongs,
     belonging,
@@ -48,8 +48,8 @@ from irsa_cli.core.values.names import TAGS_LIMIT, account_json, default_role_pa
 class Adoption:
     """What makes a role irsa's; `kept` says what stays as it was, `release` are commands that free it.
 
-    `maker` is who made the role, as far as its tags tell, `account_maker` who made the ServiceAccount.
-    `others` are those whom the trust policy lets in, too.
+    `maker` is who made the role, as far as its tags tell, `guess` who may manage it, `account_maker` who made
+    the ServiceAccount. `others` are those whom the trust policy lets in, too.
     """
 
     plan: Plan
@@ -58,11 +58,13 @@ class Adoption:
     others: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
+    guess: likely_makers.Guess | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The part of a result that is about the adoption."""
         return {
             "roleMadeBy": self.maker,
+            "roleMayBeManagedBy": self.guess.maker if self.guess else None,
             "serviceAccountMadeBy": self.account_maker,
             "others": list(self.others),
             "kept": list(self.kept),
@@ -70,16 +72,17 @@ class Adoption:
         }
 
 
-def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
+def adoption(pair: Pairing, sharers: Sequence[str], *, ignore_maker: bool = False) -> Adoption:
     """How the ServiceAccount's role, and its annotation, become irsa's; an empty plan when they are.
 
     Raises `Refused` for a role that isn't there, doesn't admit the ServiceAccount, is irsa's for another one,
-    or is named by others (`sharers`), too: who deletes or changes it later would do so to them.
+    or is named by others (`sharers`), too: who deletes or changes it later would do so to them. So it does
+    where another tool may manage the role, unless `ignore_maker` says that none does.
     """
     check_account(pair)
     state = check_there(pair)
     assert pair.role is not None
-    maker = makers.maker_of_role(_foreign_tags(state))
+    maker = makers.maker_of_role(likely_makers.foreign_tags(state))
     account = pair.account
     account_maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     others = admitted.others(state.trust, pair.identity(pair.audience))
@@ -93,6 +96,9 @@ def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
         raise theirs(pair, state)
     check_unshared(pair, sharers)
     admission = _check_admitted(pair, state)
+    if not ignore_maker:
+        likely_makers.check(pair.role_name, pair.role, verb="adopt")
+    guess = likely_makers.guess(pair.role_name, pair.role)
     return Adoption(
         Plan.of(tagging, _marking(pair)),
         maker,
@@ -100,16 +106,14 @@ def adoption(pair: Pairing, sharers: Sequence[str]) -> Adoption:
         others,
         (
             *admission,
+            *([f"the role {guess}"] if guess else []),
             *_kept(pair, pair.role, maker),
             *_told_of_others(others),
             *other_managers.account(f"{pair.namespace}/{pair.name}", account_maker),
         ),
         release_commands(pair.cluster, state.tags),
+        guess,
     )
-
-
-def _foreign_tags(state: RoleState) -> dict[str, str]:
-    return {key: value for key, value in state.tags.items() if not key.startswith("irsa/")}
 
 
 def _tagging(pair: Pairing, state: RoleState) -> list[Change]:

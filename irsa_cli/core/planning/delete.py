@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from irsa_cli.core.binding import account_changes
+from irsa_cli.core.binding import account_changes, likely_makers
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.role_changes import removal
 from irsa_cli.core.binding.spec import CurrentServiceAccount
@@ -135,6 +135,11 @@ def _delete_role(role: NamedRole, work: _Work) -> None:
     state = replace(role.state, tags={**tags, COMMIT_TAG: DELETING})
     work.stages[ROLES].append(Change(Kind.ROLE, (role.name,), state, None))
     work.lost.add(role.arn)
+    if TRANSACTION_TAG not in role.state.tags:  # Adopted: whoever created it may still have it in its files.
+        maker = makers.maker_of_role(likely_makers.foreign_tags(role.state))
+        told = likely_makers.guess(role.name, role.role) or f"was created by {maker}"
+        if maker != makers.UNKNOWN or isinstance(told, likely_makers.Guess):
+            work.notes.append(f"role {role.name} {told}: delete it there, too, or it may come back")
 
 
 def _delete_chain(bound: Bound, work: _Work) -> None:

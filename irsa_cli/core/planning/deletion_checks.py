@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from irsa_cli.core.binding import likely_makers
 from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.marks.applied_keys import KEYS_ANNOTATION
@@ -77,6 +78,13 @@ def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] 
             "or delete it all the same: run this again with --force",
         ),
     )
+
+
+def check_makers(bound: Bound, deletion: Deletion) -> None:
+    """Raise `Refused` where another tool may manage a role that goes: one that irsa has adopted."""
+    for role in bound.own:
+        if role.arn in deletion.lost:
+            likely_makers.check(role.name, role.role, verb="delete")
 
 
 def is_nothing(bound: Bound) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from irsa_cli.core.binding.current import Bound
+from irsa_cli.core.binding import likely_makers
+from irsa_cli.core.binding.current import Bound, NamedRole
 from irsa_cli.core.binding.spec import CurrentServiceAccount
 from irsa_cli.core.marks import makers
 from irsa_cli.core.plan.states import CLUSTER_TAG, ROLE_ARN_ANNOTATION, ROLE_MARK, SERVICE_ACCOUNT_TAG
@@ -46,9 +47,15 @@ def _makers(bound: Bound, account: CurrentServiceAccount) -> Iterator[str]:
     maker = makers.maker_of_account(account.labels, account.annotations, account.managers)
     yield f"ServiceAccount {bound.full_name}: {_by(maker)}"
     if bound.used is not None:
-        yield f"role {bound.annotation}: {_by(makers.maker_of_role(bound.used.state.tags))}"
+        guess = _guess(bound.used)
+        made = _by(makers.maker_of_role(bound.used.state.tags))
+        yield f"role {bound.annotation} {guess}" if guess else f"role {bound.annotation}: {made}"
     elif bound.problem:
         yield bound.problem
+
+
+def _guess(role: NamedRole) -> likely_makers.Guess | None:
+    return likely_makers.guess(role.name, role.role)
 
 
 def _by(maker: str) -> str:
@@ -62,6 +69,8 @@ def _steps(bound: Bound, sharers: Sequence[str]) -> Iterator[str]:
             f"-n {bound.namespace} -c {shlex.quote(cluster.name)} -r {cluster.region}{cluster.home_option}"
         )
         yield f"irsa adopt {bound.name} {where}  # makes it irsa's: run this again, and the role goes, too"
+    elif bound.used is not None and _guess(bound.used):
+        yield "find out who manages the role, and delete it there"
     elif sharers:
         yield f"others use the role, too ({', '.join(sharers)}): it can't become irsa's"
     yield f"or take only the role off it: {unannotate(bound)}"
@@ -75,4 +84,4 @@ def _can_be_adopted(bound: Bound, sharers: Sequence[str]) -> bool:
         return False
     wanted = {CLUSTER_TAG: bound.cluster.arn, SERVICE_ACCOUNT_TAG: bound.full_name}
     free = all(role.state.tags.get(key) in (None, value) for key, value in wanted.items())
-    return free and trust_policy.admits(role.state.trust, bound.identity)
+    return free and not _guess(role) and trust_policy.admits(role.state.trust, bound.identity)

@@ -41,6 +41,7 @@ class Request:
     force: bool = False
     max_failures: int | None = None
     """After so many failures nothing more is begun; None: however many."""
+    ignore_maker: bool = False
 
 
 def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell) -> AppliedList:
@@ -70,7 +71,8 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
             grouped = replace(settings, group=group)
             with Locks.of(connection, grouped, Command.DELETE_SA) as locks:
                 deletions = Deletions(connection, grouped, request.force, name, files=True, locks=locks)
-                deletions.run(_requests(place), done, pace, request.parallel, told)
+                requests = _requests(place, ignore_maker=request.ignore_maker)
+                deletions.run(requests, done, pace, request.parallel, told)
     prune(settings.state_dir)
     done.signal, done.seconds = group.number, settings.seconds
     if pace.is_over and done.pending:
@@ -78,13 +80,14 @@ def delete_files(request: Request, settings: Settings, log: WireLog, tell: Tell)
     return done
 
 
-def _requests(place: Place) -> list[list[delete_sa.Request]]:
+def _requests(place: Place, *, ignore_maker: bool) -> list[list[delete_sa.Request]]:
     """Those that only use a role before those whose role it may be."""
     using = in_turn(
         (item for item in place.bindings if item.attach_role_arn), lambda item: item.attach_role_arn
     )
     making = [item for item in place.bindings if not item.attach_role_arn]
-    return [[_request(place.target, item) for item in stage] for stage in (*using, making)]
+    stages = [[_request(place.target, item) for item in stage] for stage in (*using, making)]
+    return [[replace(item, ignore_maker=ignore_maker) for item in stage] for stage in stages]
 
 
 def _request(target: Target, binding: Binding) -> delete_sa.Request:

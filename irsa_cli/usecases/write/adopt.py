@@ -48,6 +48,7 @@ class Request:
     name: str = ""
     role_name: str = ""
     """A role that is taken over for the ServiceAccount, whether that names it or not."""
+    ignore_maker: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Several:
 
     target: Target
     accounts: tuple[str, ...]
+    ignore_maker: bool = False
 
 
 def adopt(request: Request, settings: Settings, log: WireLog) -> Result:
@@ -75,7 +77,7 @@ def _adopt(connection: Connection, request: Request, settings: Settings) -> Resu
     def one() -> Result:
         with naming_caller(connection.caller):
             pair, accounts = read_pairing(connection, request.namespace, request.name, request.role_name)
-            found = adoption(pair, sharers(pair, accounts or []))
+            found = adoption(pair, sharers(pair, accounts or []), ignore_maker=request.ignore_maker)
         result = _carry_out(connection, pair, found, settings, context)
         result.notes += [UNSEEN] if accounts is None else []
         return result
@@ -109,7 +111,7 @@ def adopt_all(request: Request, settings: Settings, log: WireLog) -> Adoptions:
                 break
             if error is None and not _is_free(pair, done):
                 continue
-            one = partial(_one_of_all, connection, pair, error, accounts, asked)
+            one = partial(_one_of_all, connection, request, pair, error, accounts, asked)
             lock = binding_lock(pair.namespace, pair.name)
             result = attempt("", partial(locks.run, one, settings, [lock], stop.pause))
             done.items.append(_told(result, pair))
@@ -141,7 +143,8 @@ def adopt_several(
             if stop.number:
                 done.pending.append(NotBegun(connection.cluster, title))
                 continue
-            one = Request(request.target, *title.split("/"))
+            namespace, name = title.split("/")
+            one = Request(request.target, namespace, name, ignore_maker=request.ignore_maker)
             lock = binding_lock(one.namespace, one.name)
             work = partial(_adopt, connection, one)
             result = attempt("", partial(locks.run, work, settings, [lock], stop.pause))
@@ -212,6 +215,7 @@ def _is_free(pair: Pairing, done: Adoptions) -> bool:
 
 def _one_of_all(
     connection: Connection,
+    request: Request,
     pair: Pairing,
     error: IrsaError | None,
     accounts: list[Json],
@@ -223,7 +227,7 @@ def _one_of_all(
     if settings.hold is not None:
         pair = with_role(connection, pair)  # It was read before the lock was held.
     context = _context(connection, pair.namespace, pair.name)
-    found = adoption(pair, sharers(pair, accounts))
+    found = adoption(pair, sharers(pair, accounts), ignore_maker=request.ignore_maker)
     settings.note(f"{pair.namespace}/{pair.name}")
     result = _carry_out(connection, pair, found, settings, context)
     if result.ended is Ended.COMMITTED:

@@ -15,7 +15,7 @@ from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning.delete import Deletion, deletion
-from irsa_cli.core.planning.deletion_checks import check, is_nothing
+from irsa_cli.core.planning.deletion_checks import check, check_makers, is_nothing
 from irsa_cli.core.planning.foreign import check_ours
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
@@ -63,6 +63,7 @@ class Request:
     role_only: bool = False
     force: bool = False
     ignore_not_found: bool = False
+    ignore_maker: bool = False
 
     @property
     def full_name(self) -> str:
@@ -247,6 +248,8 @@ class _Deleting:
 
     def _check(self, bound: Bound, found: Deletion) -> None:
         """Everything that may stand in the way, before the first write."""
+        if not self.request.ignore_maker:
+            check_makers(bound, found)
         users = users_of(self.connection, bound, found, kube=not self.request.role_only)
         try:
             if self.request.role_only:
