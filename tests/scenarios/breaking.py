@@ -28,6 +28,9 @@ STS = "sts.amazonaws.com"
 AUDIENCE = "eks.amazonaws.com/audience"
 WEBHOOK = f"{WEBHOOKS}/pod-identity-webhook"
 FOREIGN = "444455556666"
+OWNER = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": NAME, "uid": "u", "controller": True}
+OWNED: Json = {"ownerReferences": [OWNER]}
+"""The pod belongs to a StatefulSet, which nobody has to play: `restart_pod` does what it would do."""
 AWS_CLI = "public.ecr.aws/aws-cli/aws-cli:2.17.0"
 
 
@@ -113,7 +116,7 @@ class Binding:
             "containers": [{"name": "app", "image": AWS_CLI, **(container or {})}],
             **spec,
         }
-        body = {"metadata": {"name": f"{NAME}-0", **(metadata or {})}, "spec": whole}
+        body = {"metadata": {"name": f"{NAME}-0", **OWNED, **(metadata or {})}, "spec": whole}
         pod = made(self.stage.kube.create(pods, body)).body
         self.say_phase("Running")
         return pod

@@ -74,7 +74,7 @@ def _kubectl(binding: Binding, words: list[str]) -> None:
         assert words[:4] == ["-n", binding.namespace, "create", "serviceaccount"], words
         binding.stage.make_account(binding.namespace, words[4])
     else:
-        assert words[2:4] == ["delete", "pod"], words
+        assert words[2:] == ["rollout", "restart", f"statefulset/{NAME}"], words
         binding.restart_pod()
 
 

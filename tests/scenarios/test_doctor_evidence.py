@@ -65,7 +65,7 @@ def test_among_many_the_one_without_a_pod_is_not_called_right(binding: Binding) 
 
 
 @pytest.mark.parametrize("near", [f"{NAME}-sa", "doctor-raeder"])
-def test_pods_under_a_near_name_are_let_in(
+def test_whether_pods_under_a_near_name_are_let_in_is_asked(
     near: str, binding: Binding, capsys: pytest.CaptureFixture[str]
 ) -> None:
     binding.stage.kube.delete(pod_path(binding), {"gracePeriodSeconds": 0})
@@ -73,9 +73,11 @@ def test_pods_under_a_near_name_are_let_in(
     add_pod(binding, "web-0", near)
     document = doctor(binding, capsys, *of(binding))
     assert problems(document) == ["pod-service-account"]
-    let_in, again = fix_of(document).splitlines()
-    assert again.startswith(f"kubectl -n {binding.namespace} delete pod web-0")
-    cure(binding, let_in)
+    before = binding.stage.world()
+    cure(binding, fix_of(document))
+    assert binding.stage.world() == before
+    _, let_in, *_ = fix_of(document).splitlines()
+    cure(binding, let_in.removeprefix("# "))
     binding.stage.kube.delete(pod_path(binding, "web-0"), {"gracePeriodSeconds": 0})
     add_pod(binding, "web-0", near)
     assert run_doctor(binding.stage, capsys, near, "-n", binding.namespace)["metadata"]["exitCode"] == 0

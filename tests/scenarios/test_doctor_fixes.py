@@ -249,7 +249,7 @@ def test_what_a_template_says_of_its_own_token_is_put_right_there(
     bring_token(binding, *wrong[what])
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-own-token"]
-    assert first["fix"] == f"kubectl -n {binding.namespace} edit pod {NAME}-0"
+    assert first["fix"] == f"kubectl -n {binding.namespace} edit statefulset {NAME}"
     assert first["remedy"]
 
 
@@ -306,7 +306,7 @@ def test_a_variable_of_the_template_is_taken_out_there(binding: Binding, capsys:
     binding.new_pod(container={"env": [{"name": name, "value": value} for name, value in env.items()]})
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-role-differs"]
-    assert first["fix"] == f"kubectl -n {binding.namespace} edit pod {NAME}-0"
+    assert first["fix"] == f"kubectl -n {binding.namespace} edit statefulset {NAME}"
     assert "take that variable out" in first["remedy"]
 
 
@@ -319,7 +319,7 @@ def test_an_audience_of_the_template_is_put_right_there(binding: Binding, capsys
     binding.new_pod(volumes=volumes)
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-audience-differs"]
-    assert first["fix"] == f"kubectl -n {binding.namespace} edit pod {NAME}-0"
+    assert first["fix"] == f"kubectl -n {binding.namespace} edit statefulset {NAME}"
     assert "set its audience there" in first["remedy"]
     token["audience"] = STS
     binding.new_pod(volumes=volumes)
@@ -333,7 +333,7 @@ def test_an_audience_of_an_earlier_annotation_goes_with_a_restart(binding: Bindi
     binding.annotate(None, AUDIENCE)
     names, first = diagnosed(binding, capsys)
     assert names == ["pod-audience-differs"]
-    by_hand = f"kubectl -n {binding.namespace} edit pod {NAME}-0"
+    by_hand = f"kubectl -n {binding.namespace} edit statefulset {NAME}"
     assert first["fix"].splitlines()[1] == f"# where their template mounts the token itself: {by_hand}"
     assert cured(binding, capsys) == binding.role_arn
 

@@ -6,44 +6,14 @@ What they are proposed for is in `irsa_cli.core.doctor.causes`.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
+from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, unspaced
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.policies.policy import Document, dump
 from irsa_cli.core.values.issuer import DEFAULT_AUDIENCE
-from irsa_cli.core.values.reach import Reach
-
-
-def restart(reach: Reach, pods: Iterable[Pod]) -> str:
-    """The commands that have pods made anew, one for each workload, at most five."""
-    commands = dict.fromkeys(_restart(reach, pod) for pod in pods)
-    return "\n".join(list(commands)[:5])
-
-
-def _restart(reach: Reach, pod: Pod) -> str:
-    kind, name = owner_of(pod)
-    if kind in ("Deployment", "StatefulSet", "DaemonSet"):
-        return reach.kubectl(f"rollout restart {shlex.quote(f'{kind.lower()}/{name}')}", pod.namespace)
-    again = "" if kind else " # and create it again"
-    return reach.kubectl(f"delete pod {shlex.quote(pod.name)}", pod.namespace) + again
-
-
-def owner_of(pod: Pod) -> tuple[str, str]:
-    """Kind and name of what the pod is made from, '' without one: of a ReplicaSet that is its Deployment."""
-    kind, _, name = pod.owner.partition("/")
-    if kind == "ReplicaSet" and "pod-template-hash" in pod.labels:
-        return "Deployment", name.removesuffix(f"-{pod.labels['pod-template-hash']}")
-    return kind, name
-
-
-def edit(facts: Facts, pod: Pod) -> str:
-    """The command that opens what a pod is made from."""
-    kind, name = owner_of(pod)
-    what = f"{shlex.quote(kind.lower() or 'pod')} {shlex.quote(name or pod.name)}"
-    return facts.reach.kubectl(f"edit {what}", pod.namespace)
 
 
 def webhook_shown(facts: Facts, configuration: str) -> str:
@@ -79,7 +49,7 @@ def annotate_anew(facts: Facts, value: str, key: str = ROLE_ARN_ANNOTATION, *, m
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     users = [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
     stale = [pod for pod in users if not _asks_for(pod, unspaced(value))]
-    return "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts.reach, stale))))
+    return "\n".join(filter(None, (annotate(facts, value, key) + more, restart(facts, stale))))
 
 
 def _asks_for(pod: Pod, role: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from irsa_cli.core.doctor.refusals import Maker
 from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects.kinds import NetworkPolicy, Pod, RefusedPod, ServiceAccount, Webhook
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable
@@ -218,6 +219,8 @@ class Facts:
     webhooks: tuple[Webhook, ...] | Unreadable = ()
     webhook_arguments: tuple[str, ...] = ()
     subject: Subject | None = None
+    makers: Mapping[str, Maker] = field(default_factory=dict)
+    """What makes pods in the ServiceAccount's namespace, by `Kind/name`; read if something is wrong."""
     within: str | None = None
     """Where all ServiceAccounts are looked at: a namespace, '' for the cluster; None: only a named one is."""
 

@@ -40,7 +40,10 @@ class CreationFailure:
 
 @dataclass(frozen=True)
 class Maker:
-    """What makes pods: `wanted` of them, of which `there` are; `since`: it has made one at that time."""
+    """What makes pods: `wanted` of them, of which `there` are; `since`: it has made one at that time.
+
+    `held`: why a change of its template replaces no pods, and who has to do what; '' where it does.
+    """
 
     kind: str
     name: str
@@ -50,6 +53,7 @@ class Maker:
     wanted: int = 1
     there: int = 0
     since: datetime | None = None
+    held: str = ""
 
 
 def failures(events: Iterable[Json]) -> tuple[CreationFailure, ...]:
@@ -95,7 +99,24 @@ def maker(kind: str, body: Json) -> Maker:
         wanted=wanted,
         there=there,
         since=moment(status.get("lastScheduleTime")) if kind == "CronJob" else None,
+        held=_held(kind, body.get("spec") or {}),
     )
+
+
+def _held(kind: str, spec: Json) -> str:
+    """Why a change of the template replaces no pods, or not all of them.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#update-strategies
+    """
+    if kind == "Deployment":
+        return "is paused: whoever paused it has to resume it first." if spec.get("paused") else ""
+    strategy = spec.get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete":
+        return "has the update strategy OnDelete: whoever upgrades it deletes its pods one by one."
+    partition = (strategy.get("rollingUpdate") or {}).get("partition")
+    if kind == "StatefulSet" and partition:
+        return f"has partition {partition}: whoever set it has to lower it, pods below are not replaced."
+    return ""
 
 
 def _counts(kind: str, body: Json) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.doctor.facts import Association
+from irsa_cli.core.doctor.owners import Makers
 from irsa_cli.core.inventory.bindings import ListedBinding, ReadProvider
 from irsa_cli.core.inventory.list_document import (
     account_json,
@@ -91,6 +92,8 @@ class Description:
     target: DescribedTarget | None = None
     reach: Reach = PLAIN
     """How commands to paste reach the same cluster."""
+    makers: Makers = field(default_factory=dict)
+    """What makes the pods that have to be restarted."""
 
     @property
     def injection(self) -> Injection:
@@ -100,7 +103,8 @@ class Description:
     @property
     def restart(self) -> tuple[str, ...]:
         """The commands that have pods made anew that need it."""
-        return () if isinstance(self.pods, Unreadable) else restart_commands(self.reach, self.pods)
+        pods = () if isinstance(self.pods, Unreadable) else self.pods
+        return restart_commands(self.reach, pods, self.makers)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from irsa_cli.core.doctor.clues.injection import has_pod_identity, opted_out
-from irsa_cli.core.doctor.commands import restart
 from irsa_cli.core.doctor.facts import Subject
+from irsa_cli.core.doctor.owners import Makers, restarts
 from irsa_cli.core.doctor.subjects import ROLE_ENV, users_of
 from irsa_cli.core.inventory.bindings import annotation_of
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
@@ -79,7 +79,7 @@ def _bare(pod: Pod, account: ServiceAccount) -> PodIdentity:
     return PodIdentity(pod, Identity.NONE, reason, needs_restart=None)
 
 
-def restart_commands(reach: Reach, pods: Iterable[PodIdentity]) -> tuple[str, ...]:
+def restart_commands(reach: Reach, pods: Iterable[PodIdentity], makers: Makers) -> tuple[str, ...]:
     """The commands that have those pods made anew that need it, one for each workload, at most five."""
     old = [item.pod for item in pods if item.needs_restart]
-    return tuple(restart(reach, old).splitlines())
+    return tuple(restarts(reach, old, makers).splitlines())

@@ -71,6 +71,8 @@ class Volume:
 class Pod:
     """A pod. `owner` is the kind and name of what made it (`ReplicaSet/app-5d4f`), `node` where it runs.
 
+    `controlled`: its owner creates it again; others only have it deleted with them.
+
     `containers` are those that begin it, too. `ending`: it was told to end. `ready`: whether its probes are
     answered, None where nobody has said; `waiting`: why a container of it does not run (CrashLoopBackOff).
     """
@@ -90,6 +92,7 @@ class Pod:
     fs_group: int | None = None
     user: int | None = None
     owner: str = ""
+    controlled: bool = True
     node: str = ""
     ending: bool = False
     ready: bool | None = None

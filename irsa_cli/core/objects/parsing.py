@@ -21,6 +21,7 @@ from irsa_cli.core.objects.kinds import (
     Webhook,
 )
 from irsa_cli.core.objects.variables import Environment
+from irsa_cli.core.objects.workloads import BUILT_IN, KINDS
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 
 Json = Mapping[str, Any]
@@ -81,7 +82,6 @@ def pod(body: Json) -> Pod:
     """A pod."""
     metadata, spec = body["metadata"], body["spec"]
     security = spec.get("securityContext") or {}
-    owners = metadata.get("ownerReferences") or []
     return Pod(
         namespace=metadata["namespace"],
         name=metadata.get("name") or metadata.get("generateName", ""),
@@ -101,12 +101,29 @@ def pod(body: Json) -> Pod:
         node_selector=spec.get("nodeSelector") or {},
         fs_group=security.get("fsGroup"),
         user=security.get("runAsUser"),
-        owner=f"{owners[0]['kind']}/{owners[0]['name']}" if owners else "",
+        **_owner(metadata),
         node=spec.get("nodeName", ""),
         ending=bool(metadata.get("deletionTimestamp")),
         ready=_ready(body),
         waiting=_waiting(body),
     )
+
+
+def _owner(metadata: Json) -> Json:
+    """What controls an object, else its first owner; a foreign kind of a built-in name has its group.
+
+    Other owners that do not control it have it deleted with them, and create nothing again.
+    https://kubernetes.io/docs/concepts/architecture/garbage-collection/
+    """
+    owners = metadata.get("ownerReferences") or []
+    found = next((item for item in owners if item.get("controller")), owners[0] if owners else None)
+    if found is None:
+        return {}
+    group = str(found.get("apiVersion") or "").rpartition("/")[0]
+    kind = found["kind"]
+    if kind in KINDS.values() and group not in BUILT_IN:
+        kind = f"{kind}.{group}"
+    return {"owner": f"{kind}/{found['name']}", "controlled": bool(found.get("controller"))}
 
 
 def _ready(body: Json) -> bool | None:

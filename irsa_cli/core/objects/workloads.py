@@ -22,6 +22,8 @@ KINDS: Mapping[str, str] = {
     "statefulsets": "StatefulSet",
 }
 """The built-in kinds that make pods, by their resource. What custom kinds make them by is not known here."""
+BUILT_IN = ("", "apps", "batch", "extensions")
+"""The API groups of these kinds."""
 _ENDED = ("Complete", "Failed")
 
 

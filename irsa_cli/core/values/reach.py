@@ -31,6 +31,10 @@ class Reach:
         where = f"-n {shlex.quote(namespace)}" if namespace else ""
         return _joined("kubectl", self.kubectl_options, where, command)
 
+    def plugin(self, command: str, namespace: str) -> str:
+        """A command of a plugin of kubectl, which takes kubectl's options after its own name."""
+        return _joined("kubectl", command, f"-n {shlex.quote(namespace)}", self.kubectl_options)
+
     def aws(self, command: str, region: str = "") -> str:
         """A command of the AWS CLI as the same caller, in a region where one is given."""
         where = f"--region {shlex.quote(region)}" if region else ""

@@ -30,7 +30,7 @@ from irsa_cli.usecases.command.connect import Connection, Target, WireLog, conne
 from irsa_cli.usecases.command.namespaces import check_namespace
 from irsa_cli.usecases.command.pasting import reach_of
 from irsa_cli.usecases.doctor.aws import DoctorReads
-from irsa_cli.usecases.doctor.events import absent, with_refusals
+from irsa_cli.usecases.doctor.events import absent, judged, with_refusals
 from irsa_cli.usecases.doctor.iam import account_named, with_iam
 from irsa_cli.usecases.doctor.kube import WORKERS
 from irsa_cli.usecases.read.users_of_pods import account_used
@@ -134,8 +134,7 @@ class _Doctor:
             lock=lock.result(),
         )
         facts = self._with_elsewhere(replace(facts, subject=_as_heeded(subject)))
-        facts = with_refusals(reads, with_iam(reads, facts))
-        findings = judge(facts)
+        facts, findings = judged(reads, with_refusals(reads, with_iam(reads, facts)))
         notes = tuple(self._other_account(facts, findings))
         return Diagnosis(self.connection.cluster, findings, examined(facts, findings), notes=notes)
 
@@ -254,8 +253,7 @@ class _Doctor:
     def _examine(self, facts: Facts, subject: Subject, known: set[str]) -> Examined:
         """One of many: what is wrong with the cluster as a whole (`known`) is not said again."""
         facts = with_iam(self.reads, self._with_elsewhere(replace(facts, subject=subject)))
-        facts = with_refusals(self.reads, facts)
-        findings = judge(facts)
+        facts, findings = judged(self.reads, with_refusals(self.reads, facts))
         deciding = {item.cause.id for item in undecided(facts, findings)}
         deciding |= {item.cause.id for item in having(findings, Verdict.PROBLEM)} - known
         own = (item for item in findings if not item.cause.of_cluster or item.cause.id in deciding)

@@ -11,7 +11,10 @@ from dataclasses import replace
 from irsa_cli.core.doctor import refusals
 from irsa_cli.core.doctor.causes.uncreated import can_decide, missing_account
 from irsa_cli.core.doctor.clues.lost import Seen
+from irsa_cli.core.doctor.diagnosis import having, judge
 from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.finding import Finding, Verdict
+from irsa_cli.core.doctor.owners import makers_of
 from irsa_cli.core.objects.kinds import RefusedPod
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.usecases.doctor.kube import KubeReads
@@ -28,6 +31,16 @@ def with_refusals(reads: KubeReads, facts: Facts) -> Facts:
     place = facts.named.namespace
     found = _refused(reads, place, place if facts.within is None else facts.within or None)
     return replace(facts, subject=replace(facts.named, refused=found))
+
+
+def judged(reads: KubeReads, facts: Facts) -> tuple[Facts, tuple[Finding, ...]]:
+    """What is found; if something is wrong, with how its pods are restarted by what they are made from."""
+    findings, subject = judge(facts), facts.named
+    if not having(findings, Verdict.PROBLEM) or isinstance(subject.pods, Unreadable):
+        return facts, findings
+    makers = makers_of(subject.pods, lambda kind: reads.makers(subject.namespace, kind).result())
+    facts = replace(facts, makers=makers)
+    return facts, judge(facts) if makers else findings
 
 
 def absent(reads: KubeReads, seen: Seen, namespace: str) -> tuple[tuple[str, str], ...] | Unreadable:

@@ -15,6 +15,8 @@ from irsa_cli.aws.details import bound_role
 from irsa_cli.aws.diagnosis import managed_policy
 from irsa_cli.aws.listing import FoundRole, find_role
 from irsa_cli.core.doctor.facts import Association
+from irsa_cli.core.doctor.owners import Makers, makers_of
+from irsa_cli.core.doctor.refusals import RESOURCES, Maker, maker
 from irsa_cli.core.inventory.bindings import ReadProvider, ReadRole, annotation_of, binding_of, named_role
 from irsa_cli.core.inventory.describe_document import DescribedTarget, Description, Policy
 from irsa_cli.core.inventory.rbac.objects import RbacObjects
@@ -95,14 +97,27 @@ class _Describing:
             return None
         arn = named_role(account)
         found = self._without_role(account) if arn is None else self._with_role(account, arn, others)
+        identities = _identities(account, pods.result())
         return replace(
             found,
-            pods=_identities(account, pods.result()),
+            pods=identities,
+            makers=self._makers(() if isinstance(identities, Unreadable) else identities),
             association=others.result(),
             kubernetes=self._in_kubernetes(rbac.result(), access.result(), pods.result()),
             target=self._target(account),
             reach=reach_of(self.request.target),
         )
+
+    def _makers(self, pods: Iterable[PodIdentity]) -> Makers:
+        """What makes the pods that have to be restarted."""
+        namespace, kube = self.request.namespace, self.connection.kube
+
+        def of_kind(kind: str) -> tuple[Maker, ...] | Unreadable:
+            return read(
+                lambda: tuple(maker(kind, body) for body in kube.workloads(namespace, RESOURCES[kind]))
+            )
+
+        return makers_of([item.pod for item in pods if item.needs_restart], of_kind)
 
     def _target(self, account: ServiceAccount) -> DescribedTarget | None:
         """The role that its own one goes on to, as irsa has noted it."""

@@ -19,18 +19,22 @@ from tests.unit.current import (
     ROLE,
     TRUST,
     Change,
+    account,
     annotated,
     around,
     both,
     china,
     condition,
+    container,
     env,
     of_cluster,
+    pod,
     role,
     trusting,
     working,
 )
 from tests.unit.doctor.diagnosis_cases import (
+    ADMITTING,
     BESIDE,
     CASES,
     FOR_ANOTHER,
@@ -191,3 +195,23 @@ def test_what_others_wrote_is_no_command_of_a_fix(text: str) -> None:
                 assert not words or words[0] in ("irsa", "kubectl", "aws")
                 assert not [word for word in words if word in ("rm", "id", "x")]
                 assert "$(" not in line or "'" in line
+
+
+BY_HAND: dict[str, Any] = {
+    "both variables, no token": {"env": env(), "mounts": {}},
+    "the role alone": {"env": {"AWS_ROLE_ARN": ROLE, "AWS_REGION": "eu-west-1"}, "mounts": {}},
+    "both, and a volume of other things": {"env": env(), "mounts": {"data": "/data"}},
+}
+
+
+@pytest.mark.parametrize("what", BY_HAND)
+def test_a_variable_of_the_template_is_the_cause_and_not_an_annotation(what: str) -> None:
+    """The annotation was never there, and writing one changes nothing of such a pod."""
+    by_hand = pod(containers=(container(**BY_HAND[what]),), volumes=())
+    facts = around(account=account(annotations={}), pods=(by_hand,), candidates=ADMITTING)(working())
+    found = [item for item in judge(facts) if item.verdict is Verdict.PROBLEM]
+    assert [item.cause.id for item in found][:1] == (
+        ["pod-env-partial"] if "alone" in what else ["pod-token-volume"]
+    )
+    assert found[0].judgement.fix == "kubectl -n backend edit deployment reader"
+    assert not {"annotation-removed", "annotation-missing"} & {item.cause.id for item in found}

@@ -9,9 +9,9 @@ import pytest
 from irsa_cli.core.binding.current import Bound
 from irsa_cli.core.doctor.causes import CAUSES
 from irsa_cli.core.doctor.causes.pod_accounts import _use
-from irsa_cli.core.doctor.commands import _restart, edit
 from irsa_cli.core.doctor.facts import Association
 from irsa_cli.core.doctor.finding import Judgement, Verdict
+from irsa_cli.core.doctor.owners import edit, restarts
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.parsing import pod
 from irsa_cli.core.plan.states import PENDING, SERVICE_ACCOUNT_TAG
@@ -51,8 +51,8 @@ def owned(kind: str) -> Pod:
 @pytest.mark.parametrize("kind", ["ReplicaSet", "StatefulSet", "Deployment", "Evil; touch pwned"])
 def test_the_name_of_an_owner_is_one_word(kind: str) -> None:
     found = owned(kind)
-    for command in (edit(working(), found), _use(working(), found), _restart(Reach(), found)):
-        words = shlex.split(command)
+    for command in (edit(working(), found), _use(working(), found), restarts(Reach(), [found], {})):
+        words = shlex.split(command, comments=True)
         assert "touch" not in words
         assert not any(word.startswith("$(") for word in words)
 

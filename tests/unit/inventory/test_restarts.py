@@ -69,8 +69,8 @@ def test_one_command_for_each_workload() -> None:
         pod(created=NOW - SECOND, owner="StatefulSet/db"),
         pod({**ROLE}, owner="DaemonSet/agent"),
     ]
-    assert restart_commands(PLAIN, pods_of(ACCOUNT, old)) == (
+    assert restart_commands(PLAIN, pods_of(ACCOUNT, old), {}) == (
         "kubectl -n backend rollout restart deployment/web",
         "kubectl -n backend rollout restart statefulset/db",
     )
-    assert restart_commands(PLAIN, ()) == ()
+    assert restart_commands(PLAIN, (), {}) == ()

@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 import shlex
 
-from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, own_volume
+from irsa_cli.core.doctor.causes.own_token import hidden_tokens, own_tokens, written_by_hand
 from irsa_cli.core.doctor.causes.pod_identity_names import unused
 from irsa_cli.core.doctor.clues.meant import admitting, choose, evidence
-from irsa_cli.core.doctor.commands import annotate_anew, make, restart, unannotate
+from irsa_cli.core.doctor.commands import annotate_anew, make, unannotate
 from irsa_cli.core.doctor.facts import Association, Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect
+from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     account_of,
@@ -142,10 +143,9 @@ def _was_annotated(subject: Subject) -> tuple[str, str]:
     for pod in subject.pods if isinstance(subject.pods, tuple) else ():
         if pod.service_account != subject.name:
             continue
+        by_hand = written_by_hand(pod)  # The annotation had no part in these.
         for container in pod.containers:
-            if own_volume(pod, container) is not None:
-                continue  # Its template sets both variables: the annotation had no part in it.
-            if injected(container) and container.env[ROLE_ENV]:
+            if injected(container) and container.env[ROLE_ENV] and container.name not in by_hand:
                 return str(container.env[ROLE_ENV]), f"pod {pod.name} was given it when it started"
     return "", ""
 
@@ -207,6 +207,10 @@ def _annotation(facts: Facts) -> Judgement:
         return ok("it needs none: its pods name their role and mount their token themselves")
     if hidden_tokens(facts):
         raise CannotTell("its pods mount their token themselves; where their role comes from is not read")
+    pods = subject.pods if isinstance(subject.pods, tuple) else ()
+    if any(written_by_hand(pod) for pod in pods if pod.service_account == subject.name and pod.is_alive):
+        # The webhook leaves such a variable as it is, whatever is annotated.
+        raise CannotTell(f"the pods' template sets {ROLE_ENV}; see pod-token-volume and pod-env-partial")
     if subject.renamed and not admitting(subject):
         raise CannotTell("another cause explains it: service-account-renamed")
     if unused(facts) and not admitting(subject):
@@ -259,5 +263,5 @@ def _anew(facts: Facts) -> list[str]:
     subject = facts.named
     pods = subject.pods if isinstance(subject.pods, tuple) else ()
     return restart(
-        facts.reach, [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
+        facts, [pod for pod in pods if pod.service_account == subject.name and pod.is_alive]
     ).splitlines()

@@ -12,9 +12,10 @@ from irsa_cli.core.doctor.causes.own_token import own_tokens
 from irsa_cli.core.doctor.causes.seen import to_see
 from irsa_cli.core.doctor.clues.exchanges import calls, in_words, newest, newest_by_role, run_long_enough
 from irsa_cli.core.doctor.clues.trust_reading import require_admitted
-from irsa_cli.core.doctor.commands import in_account, restart
+from irsa_cli.core.doctor.commands import in_account
 from irsa_cli.core.doctor.facts import Facts, Subject, TrailEvent
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     account_of,
     annotation_of,
@@ -123,7 +124,7 @@ def _expired(facts: Facts) -> Judgement:
         return ok("the newest call had a fresh token", last=event.time.isoformat())
     return problem(
         "the newest call had an old token",
-        fix=restart(facts.reach, users_of(facts.named)),
+        fix=restart(facts, users_of(facts.named)),
         error=in_words(event),
     )
 

@@ -10,9 +10,9 @@ from irsa_cli.core.doctor.clues.injection import (
     opted_out,
     skipped,
 )
-from irsa_cli.core.doctor.commands import edit, restart
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     account_of,
     annotation_of,
@@ -36,7 +36,7 @@ def _bare_judgement(facts: Facts, identifier: str, text: str, expected: str) -> 
         return ok("no pod lacks its web identity for this reason")
     started = [pod.created.isoformat() for pod in pods if pod.created is not None]
     return problem(
-        text, fix=restart(facts.reach, pods), pods=pod_names(pods), started=listed(started), expected=expected
+        text, fix=restart(facts, pods), pods=pod_names(pods), started=listed(started), expected=expected
     )
 
 

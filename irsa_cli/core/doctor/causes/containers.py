@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from irsa_cli.core.doctor.causes.own_token import own_volume
+from irsa_cli.core.doctor.causes.own_token import own_volume, stands_before_region
 from irsa_cli.core.doctor.clues.chain_profile import leaves_the_token_to_it, takes_profile
-from irsa_cli.core.doctor.commands import edit, restart
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
@@ -50,7 +50,7 @@ def _role(facts: Facts) -> Judgement:
     text = "their template sets another role, which the webhook leaves as it is"
     return problem(
         text if fixed else "they were given another role",
-        fix=edit(facts, fixed[0][0]) if fixed else restart(facts.reach, [pod for pod, _ in found]),
+        fix=edit(facts, fixed[0][0]) if fixed else restart(facts, [pod for pod, _ in found]),
         containers=where(found),
         they_ask_for=listed(str(item.env[ROLE_ENV]) for _, item in found),
         annotation=wanted,
@@ -66,13 +66,7 @@ def _is_set_by_template(facts: Facts, pod: Pod, container: Container) -> bool:
     annotated = account_of(facts.named).annotated
     if annotated is not None and pod.created is not None and pod.created > annotated:
         return True
-    return _stands_before_region(container, ROLE_ENV)
-
-
-def _stands_before_region(container: Container, variable: str) -> bool:
-    names = list(container.env)
-    added = [name for name in ("AWS_STS_REGIONAL_ENDPOINTS", "AWS_DEFAULT_REGION") if name in names]
-    return any(names.index(name) > names.index(variable) for name in added)
+    return stands_before_region(container, ROLE_ENV)
 
 
 @cause(
@@ -99,7 +93,7 @@ def _audience(facts: Facts) -> Judgement:
         return ok("the pods' tokens have the right audience", audience=wanted)
     fixed = [name for name in found if _brings_token(pods[name])]
     by_hand = edit(facts, pods[fixed[0] if fixed else next(iter(found))])
-    again = restart(facts.reach, [pods[name] for name in found])
+    again = restart(facts, [pods[name] for name in found])
     text = "their template mounts a token of another audience, which the webhook leaves as it is"
     return problem(
         text if fixed else "they were started with another audience",
@@ -118,7 +112,7 @@ def _brings_token(pod: Pod) -> bool:
     """
     if pod.volumes[0].name != TOKEN_VOLUME:
         return True
-    return any(injected(item) and _stands_before_region(item, TOKEN_ENV) for item in pod.containers)
+    return any(injected(item) and stands_before_region(item, TOKEN_ENV) for item in pod.containers)
 
 
 def _token_volumes(pod: Pod) -> set[str]:

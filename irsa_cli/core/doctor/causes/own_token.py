@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from irsa_cli.core.doctor.clues.trust_flaws import flaws
-from irsa_cli.core.doctor.commands import edit, rewrite_trust
+from irsa_cli.core.doctor.commands import rewrite_trust
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     TOKEN_ENV,
@@ -91,6 +92,24 @@ def own_volume(pod: Pod, container: Container) -> Volume | None:
         return None
     volume = volume_at(pod, container, str(container.env[TOKEN_ENV]))
     return None if volume is None or volume.name == TOKEN_VOLUME or volume.audience is None else volume
+
+
+def written_by_hand(pod: Pod) -> list[str]:
+    """Containers whose role stands in the pod's template: the webhook mounts its volume, too."""
+    mounted = any(volume.name == TOKEN_VOLUME for volume in pod.volumes)
+    return [
+        item.name
+        for item in pod.containers
+        if item.env.get(ROLE_ENV)
+        and not (mounted and TOKEN_VOLUME in item.mounts and not stands_before_region(item, ROLE_ENV))
+    ]
+
+
+def stands_before_region(container: Container, variable: str) -> bool:
+    """Whether a variable stands before the region, which the webhook adds first."""
+    names = list(container.env)
+    added = [name for name in ("AWS_STS_REGIONAL_ENDPOINTS", "AWS_DEFAULT_REGION") if name in names]
+    return any(names.index(name) > names.index(variable) for name in added)
 
 
 def volume_at(pod: Pod, container: Container, file: str) -> Volume | None:

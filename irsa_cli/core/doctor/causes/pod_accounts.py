@@ -5,13 +5,22 @@ Who uses it, and who was probably to, is found by `irsa_cli.core.doctor.clues.us
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 
-from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_of_app, made_by_it, neighbours, strays
-from irsa_cli.core.doctor.commands import admit, edit, owner_of, restart
+from irsa_cli.core.doctor.clues.usage import (
+    has_role,
+    is_active,
+    is_meant,
+    is_of_app,
+    made_by_it,
+    neighbours,
+    strays,
+)
+from irsa_cli.core.doctor.commands import admit
 from irsa_cli.core.doctor.facts import Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.owners import ROLLED, edit, owner_of, restart, set_account
+from irsa_cli.core.doctor.proposals import comment
 from irsa_cli.core.doctor.subjects import account_of, annotation_of, listed, pod_names
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import have
@@ -86,14 +95,22 @@ def _account_name(subject: Subject, pod: Pod) -> str:
 
 
 def _admit_other(facts: Facts, pod: Pod) -> str:
-    """The commands that let the ServiceAccount that the pods use have the role, and have them made anew."""
+    """How the ServiceAccount that the pods use gets the role: a question, they share a name only."""
     other = replace(facts.named, namespace=pod.namespace, name=pod.service_account, account=None)
-    return "\n".join((admit(facts, other, annotation_of(facts.named)), restart(facts.reach, [pod])))
+    ask = f"only if {other.full_name} is to have the role, as its owner says:"
+    lines = (admit(facts, other, annotation_of(facts.named)), *restart(facts, [pod]).splitlines())
+    return "\n".join(map(comment, (ask, *(line.removeprefix("# ") for line in lines))))
 
 
 def _use(facts: Facts, pod: Pod) -> str:
+    """The command that has the pods use the ServiceAccount; a question, unless its own release says so."""
     kind, owner = owner_of(pod)
-    if kind in ("Deployment", "StatefulSet", "DaemonSet"):
-        what = f"set serviceaccount {kind.lower()} {shlex.quote(owner)} {shlex.quote(facts.named.name)}"
-        return facts.reach.kubectl(what, facts.named.namespace)
-    return edit(facts, pod)
+    if kind not in ROLLED:
+        return edit(facts, pod)
+    command = set_account(facts, pod.namespace, kind, owner)
+    account = account_of(facts.named)
+    held = facts.makers.get(f"{kind}/{owner}")
+    if is_meant(account, pod) and not (held and held.held):
+        return command
+    ask = f"only if {kind} {owner} is to have the role of {account.name}, as its owner says:"
+    return "\n".join(map(comment, (ask, command)))

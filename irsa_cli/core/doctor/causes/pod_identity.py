@@ -9,9 +9,10 @@ import shlex
 
 from irsa_cli.core.doctor.clues.injection import AGENT, NO_ENV, POD_IDENTITY_ENV, has_pod_identity, opted_out
 from irsa_cli.core.doctor.clues.pod_identity_trust import SERVICE, actions, said_to_role, said_to_service
-from irsa_cli.core.doctor.commands import eks, in_account, restart, rewrite_trust
+from irsa_cli.core.doctor.commands import eks, in_account, rewrite_trust
 from irsa_cli.core.doctor.facts import Association, Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import is_bare, listed, pod_names, users_of
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -200,7 +201,7 @@ def _platform(facts: Facts) -> Judgement:
     verb = "delete" if len(found) == len(users) else "describe"
     commands = [
         eks(facts, f"{verb}-pod-identity-association", f"--association-id {shlex.quote(association.id)}"),
-        *(restart(facts.reach, found).splitlines() if verb == "delete" else ()),
+        *(restart(facts, found).splitlines() if verb == "delete" else ()),
     ]
     return problem(
         "the agent of EKS Pod Identity does not run on Fargate and Windows",
@@ -233,7 +234,7 @@ def _older(facts: Facts) -> Judgement:
         return ok("no pod without credentials is older than the association", made=made.isoformat())
     return problem(
         "they have no credentials, and pods created now would get the association's",
-        fix=restart(facts.reach, found),
+        fix=restart(facts, found),
         pods=pod_names(found),
         started=listed(pod.created.isoformat() for pod in found if pod.created),
         expected=f"started after {made.isoformat()}",
@@ -268,7 +269,7 @@ def _gone(facts: Facts) -> Judgement:
         return ok("no pod asks EKS Pod Identity for credentials")
     return problem(
         "they were made while there was one, and keep its variables as long as they run",
-        fix=restart(facts.reach, found),
+        fix=restart(facts, found),
         pods=pod_names(found),
         association="none",
     )

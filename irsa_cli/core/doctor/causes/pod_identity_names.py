@@ -11,9 +11,10 @@ from dataclasses import replace
 from irsa_cli.core.doctor.causes.pod_identity import has_nothing, serves_pod_identity
 from irsa_cli.core.doctor.clues.injection import NO_ENV
 from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
-from irsa_cli.core.doctor.commands import eks, restart
+from irsa_cli.core.doctor.commands import eks
 from irsa_cli.core.doctor.facts import Association, Facts, OtherAssociation, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import account_of, listed, pod_names, users_of
 from irsa_cli.core.objects.unreadable import have
 
@@ -74,7 +75,7 @@ def _other_name(facts: Facts) -> Judgement:
     pods = [pod for pod in users_of(subject) if has_nothing(pod)]
     return problem(
         "it names no role, and nobody uses the ServiceAccount that has the association",
-        fix=f"{_associate(facts, lost)}\n{restart(facts.reach, pods)}".rstrip(),
+        fix=f"{_associate(facts, lost)}\n{restart(facts, pods)}".rstrip(),
         **_of(lost),
         there_is=subject.full_name,
         pods=pod_names(pods),

@@ -20,9 +20,10 @@ from irsa_cli.core.doctor.clues.injection import (
     opted_out,
     webhooks_of,
 )
-from irsa_cli.core.doctor.commands import edit, restart, webhook_shown
+from irsa_cli.core.doctor.commands import webhook_shown
 from irsa_cli.core.doctor.facts import Association, Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.owners import edit, restart
 from irsa_cli.core.doctor.subjects import listed, pod_names, users_of
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
@@ -141,7 +142,7 @@ def _by_probe(
         return suspect(text, **evidence, the_API_server_says=subject.probe.why)
     if has_pod_identity(subject.probe):
         text = "the webhook missed them, and pods created now would get the variables"
-        return problem(text, fix=restart(facts.reach, found), **evidence)
+        return problem(text, fix=restart(facts, found), **evidence)
     if association.created and facts.now - association.created < _UNKNOWN_YET:
         return suspect("the association is so new that the webhook may not know of it yet", **evidence)
     raise CannotTell("neither they nor a pod created for show got the variables; see webhook-failing")

@@ -9,9 +9,10 @@ import difflib
 from dataclasses import replace
 
 from irsa_cli.core.doctor.clues.meant import evidence, make_or_attach
-from irsa_cli.core.doctor.commands import admit, create, of_account, restart
+from irsa_cli.core.doctor.commands import admit, create, of_account
 from irsa_cli.core.doctor.facts import Association, Facts, Subject
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import account_of, is_bare, listed, pod_names, users_of
 from irsa_cli.core.objects.kinds import ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -115,7 +116,7 @@ def _renamed(facts: Facts) -> Judgement:
     fix = "\n".join(f"# {line}" for line in commands) if len(commands) > 1 else commands[0]
     return problem(
         "it names no role, and nobody has the name that the role admits",
-        fix=f"{fix}\n{restart(facts.reach, pods)}" if len(commands) == 1 else fix,
+        fix=f"{fix}\n{restart(facts, pods)}" if len(commands) == 1 else fix,
         role=role.arn,
         the_role_admits=f"{subject.namespace}/{name}",
         there_is=subject.full_name,

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from irsa_cli.core.doctor.clues.chain_profile import takes_profile
 from irsa_cli.core.doctor.clues.exchanges import is_admitted
 from irsa_cli.core.doctor.clues.injection import POD_IDENTITY_ENV
-from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, hint, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import injected, is_bare, listed, pod_names, users_of, where
 from irsa_cli.core.objects.kinds import Container, Pod
 from irsa_cli.core.objects.unreadable import CannotTell, have

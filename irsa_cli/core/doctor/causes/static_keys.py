@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, unknown
+from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import injected, listed, users_of, where
 from irsa_cli.core.objects.kinds import Container, Pod
 

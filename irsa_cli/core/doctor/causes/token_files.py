@@ -6,9 +6,9 @@ A token that a template brings itself, with its role, is judged in `irsa_cli.cor
 from __future__ import annotations
 
 from irsa_cli.core.doctor.causes.own_token import volume_at
-from irsa_cli.core.doctor.commands import edit
 from irsa_cli.core.doctor.facts import Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem
+from irsa_cli.core.doctor.owners import edit
 from irsa_cli.core.doctor.subjects import TOKEN_ENV, TOKEN_VOLUME, injected_users, listed, where
 from irsa_cli.core.objects.kinds import Container, Pod
 

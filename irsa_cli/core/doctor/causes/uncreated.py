@@ -14,12 +14,13 @@ from irsa_cli.core.doctor.clues.injection import has_pod_identity, is_injected
 from irsa_cli.core.doctor.clues.usage import has_role, is_active, is_near
 from irsa_cli.core.doctor.facts import Association, Facts
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.owners import ROLLED, set_account, template
+from irsa_cli.core.doctor.proposals import comment
 from irsa_cli.core.doctor.subjects import account_of, listed
 from irsa_cli.core.objects.kinds import RefusedPod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, Unreadable, have
 from irsa_cli.core.values.reach import Reach
 
-_ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
 _MISSING = re.compile(
     r"service account \S+: serviceaccount \"([a-z0-9.-]+)\" not found"
     r"|service account [a-z0-9.-]+/([a-z0-9.-]+) was not found"
@@ -174,12 +175,10 @@ def _reason(facts: Facts, item: RefusedPod) -> _Reason:
     mount = _MOUNT.search(why)
     if mount:
         text = f"their template mounts something at {mount[1]}, where a webhook mounts something, too"
-        return _Reason(text, _edit(facts.reach, item))
+        return _Reason(text, _edit(facts, item))
     volume = _VOLUME.search(why)
     if volume:
-        return _Reason(
-            f"their template has a volume {volume[1]}, as a webhook adds one", _edit(facts.reach, item)
-        )
+        return _Reason(f"their template has a volume {volume[1]}, as a webhook adds one", _edit(facts, item))
     return _by_admission(facts.reach, item)
 
 
@@ -235,7 +234,7 @@ def _said(found: list[RefusedPod]) -> dict[str, str]:
 
 def _kind(item: RefusedPod) -> tuple[str, str]:
     kind, _, name = (item.root or item.maker).partition("/")
-    return kind, shlex.quote(name)
+    return kind, name
 
 
 def _events(reach: Reach, item: RefusedPod) -> str:
@@ -246,24 +245,21 @@ def _events(reach: Reach, item: RefusedPod) -> str:
 
 def _restart(reach: Reach, item: RefusedPod) -> str:
     kind, name = _kind(item)
-    if kind not in _ROLLED:
+    if kind not in ROLLED:
         return _events(reach, item)  # Its controller tries again by itself.
-    return reach.kubectl(f"rollout restart {kind.lower()}/{name}", item.namespace)
+    return reach.kubectl(f"rollout restart {kind.lower()}/{shlex.quote(name)}", item.namespace)
 
 
 def _set_account(facts: Facts, item: RefusedPod) -> str:
+    """A question: that the names are near does not say that the pods are to have the role."""
     kind, name = _kind(item)
-    if kind not in _ROLLED:
-        return _edit(facts.reach, item)
-    account = shlex.quote(facts.named.name)
-    return facts.reach.kubectl(f"set serviceaccount {kind.lower()} {name} {account}", item.namespace)
+    if kind not in ROLLED:
+        return _edit(facts, item)
+    ask = f"only if {kind} {name} is to have the role of {facts.named.name}, as its owner says:"
+    return "\n".join(map(comment, (ask, set_account(facts, item.namespace, kind, name))))
 
 
-def _edit(reach: Reach, item: RefusedPod) -> str:
-    """The command that opens what the pods are made from; the template of a Job can't be changed."""
+def _edit(facts: Facts, item: RefusedPod) -> str:
+    """The command that opens what the pods are made from."""
     kind, name = _kind(item)
-    if kind in (*_ROLLED, "CronJob", "ReplicaSet", "ReplicationController"):
-        return reach.kubectl(f"edit {kind.lower()} {name}", item.namespace)
-    if kind == "Job":
-        return reach.kubectl(f"get job {name} -o yaml # create it again", item.namespace)
-    return _events(reach, item)
+    return template(facts.reach, item.namespace, kind, name, facts.makers)

@@ -17,9 +17,10 @@ from irsa_cli.core.doctor.clues.injection import (
     selector_text,
     webhooks_of,
 )
-from irsa_cli.core.doctor.commands import annotate_anew, eks, restart, unannotate, webhook_shown
+from irsa_cli.core.doctor.commands import annotate_anew, eks, unannotate, webhook_shown
 from irsa_cli.core.doctor.facts import Association, Facts, Role
 from irsa_cli.core.doctor.finding import Group, Judgement, cause, ok, problem, suspect, unknown
+from irsa_cli.core.doctor.owners import restart
 from irsa_cli.core.doctor.subjects import (
     ROLE_ENV,
     account_of,
@@ -240,10 +241,10 @@ def _keep_one(facts: Facts, association: Association) -> str:
     delete = eks(facts, "delete-pod-identity-association", f"--association-id {shlex.quote(association.id)}")
     annotated = annotation_of(subject)
     stale = [pod for pod in mine if not any(item.env.get(ROLE_ENV) == annotated for item in pod.containers)]
-    for_annotation = [delete, *restart(facts.reach, stale).splitlines()]
+    for_annotation = [delete, *restart(facts, stale).splitlines()]
     drop = unannotate(facts, ROLE_ARN_ANNOTATION)
     by_annotation = [pod for pod in mine if is_injected(pod)]
-    for_association = [drop, *restart(facts.reach, by_annotation).splitlines()]
+    for_association = [drop, *restart(facts, by_annotation).splitlines()]
     keeps_association = bool(by_association) if _serves(facts) else False
     if not by_association and not by_annotation:
         keeps_association = _serves(facts) and not _admits(facts)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from irsa_cli.core.doctor.clues.injection import has_pod_identity
 from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.owners import owner_of
 from irsa_cli.core.doctor.subjects import is_bare
 from irsa_cli.core.objects.kinds import Pod, ServiceAccount
 from irsa_cli.core.objects.unreadable import CannotTell, have
@@ -64,6 +65,22 @@ def is_of_app(pod: Pod, name: str) -> bool:
     if name in labelled or pod.name == name or pod.name.startswith(f"{name}-"):
         return True
     return any(is_near(item, name) for item in names if item)
+
+
+def is_meant(account: ServiceAccount, pod: Pod) -> bool:
+    """Whether the release that has the ServiceAccount has the pod's workload, too, and of the same name.
+
+    A name alone tells nothing: an exporter, a cache or a test of an application bears its name as well.
+    """
+    release, part = account.labels.get(_RELEASE), "app.kubernetes.io/component"
+    same = bool(release) and release == pod.labels.get(_RELEASE)
+    workload = owner_of(pod)[1]
+    return (
+        same
+        and pod.controlled
+        and account.labels.get(part) == pod.labels.get(part)
+        and _words(workload) == _words(account.name)
+    )
 
 
 def is_neighbour(facts: Facts, pod: Pod) -> bool:

@@ -1,0 +1,128 @@
+"""How pods are created again, and where their template is changed, by what they belong to.
+
+A pod that is deleted is created again by some controllers only; with others its work is lost. Proposed as a
+command is what no work is lost by and what has an effect; all else is a sentence and comments.
+https://kubernetes.io/docs/concepts/workloads/controllers/
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+
+from irsa_cli.core.doctor.facts import Facts
+from irsa_cli.core.doctor.proposals import comment
+from irsa_cli.core.doctor.refusals import Maker
+from irsa_cli.core.objects.kinds import Pod
+from irsa_cli.core.objects.unreadable import Unreadable
+from irsa_cli.core.values.reach import Reach
+
+Makers = Mapping[str, Maker]
+"""What makes pods in a namespace, by `Kind/name`, as far as it was read."""
+ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
+"""What `kubectl rollout restart` can restart."""
+ROLLOUT = "Rollout"
+"""Of Argo Rollouts, which marks its pods itself: their ReplicaSet does not say its group."""
+_HASHES = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": ROLLOUT}
+_REPLACED = ("ReplicaSet", "ReplicationController")
+"""What creates a deleted pod again, and does not replace its pods itself."""
+_MOST = 5
+"""Workloads that are told of, the others have theirs next time."""
+
+
+def owner_of(pod: Pod) -> tuple[str, str]:
+    """Kind and name of what the pod is made from, '' without one: of a ReplicaSet, what rolls it out."""
+    kind, _, name = pod.owner.partition("/")
+    for label, root in _HASHES.items():
+        end = f"-{pod.labels.get(label)}"
+        if kind == "ReplicaSet" and label in pod.labels and name.endswith(end):
+            return root, name.removesuffix(end)
+    return kind, name
+
+
+def makers_of(pods: Iterable[Pod], read: Callable[[str], tuple[Maker, ...] | Unreadable]) -> Makers:
+    """What pods are made from, of the kinds that `read` is asked for; what can't be read is left out."""
+    kinds = sorted({owner_of(pod)[0] for pod in pods} & {*ROLLED, "Job"})
+    found = (item for item in map(read, kinds) if not isinstance(item, Unreadable))
+    return {f"{maker.kind}/{maker.name}": maker for item in found for maker in item}
+
+
+def restart(facts: Facts, pods: Iterable[Pod]) -> str:
+    """The commands that have pods created again, one for each workload, at most five."""
+    return restarts(facts.reach, pods, facts.makers)
+
+
+def restarts(reach: Reach, pods: Iterable[Pod], makers: Makers) -> str:
+    """The same by what was read of workloads."""
+    found = dict.fromkeys(_restart(reach, pod, makers) for pod in pods)
+    return "\n".join(list(found)[:_MOST])
+
+
+def _restart(reach: Reach, pod: Pod, makers: Makers) -> str:
+    kind, name = owner_of(pod)
+    delete = reach.kubectl(f"delete pod {shlex.quote(pod.name)}", pod.namespace)
+    if kind in ROLLED:
+        again = reach.kubectl(f"rollout restart {shlex.quote(f'{kind.lower()}/{name}')}", pod.namespace)
+        held = _held(makers, kind, name)
+        if not held:
+            return again
+        paused = kind == "Deployment"
+        return "\n".join(map(comment, (f"{held} Then:", again if paused else delete)))
+    if kind == ROLLOUT:
+        return reach.plugin(f"argo rollouts restart {shlex.quote(name)}", pod.namespace)
+    if kind in _REPLACED and pod.controlled:
+        return delete
+    return "\n".join(map(comment, (_lost(pod), delete)))
+
+
+def _held(makers: Makers, kind: str, name: str) -> str:
+    """Why a change of its template replaces no pods, and who has to do what; '' where it does."""
+    maker = makers.get(f"{kind}/{name}")
+    why = maker.held if maker else ""
+    if not why:
+        return ""
+    return f"{kind} {name} {why}"
+
+
+def _lost(pod: Pod) -> str:
+    """Why a pod is not deleted as it stands."""
+    kind, _, name = pod.owner.partition("/")
+    if kind == "Node":
+        return f"pod {pod.name} is a static pod of node {name}: its manifest is on the node"
+    if not (kind and pod.controlled):
+        return f"pod {pod.name} has no controller that creates it again: save its manifest first"
+    return (
+        f"deleting pod {pod.name} ends its work: {kind} {name} may not run it again."
+        " Let it finish, the next run gets the new settings. To end it now:"
+    )
+
+
+def edit(facts: Facts, pod: Pod) -> str:
+    """The command that opens what a pod is made from, or where that is found."""
+    kind, name = owner_of(pod)
+    if not kind:
+        text = f"a running pod cannot be changed: correct the manifest of pod {pod.name}, and create it again"
+        show = facts.reach.kubectl(f"get pod {shlex.quote(pod.name)} -o yaml", pod.namespace)
+        return "\n".join((comment(text), comment(show)))
+    more = [restart(facts, [pod])] if kind in _REPLACED else []
+    held = _held(facts.makers, kind, name)
+    lines = (*map(comment, filter(None, (held, *more))),)
+    return "\n".join((template(facts.reach, pod.namespace, kind, name, facts.makers), *lines))
+
+
+def set_account(facts: Facts, namespace: str, kind: str, name: str) -> str:
+    """The command that gives the pods of a workload the identity of the ServiceAccount."""
+    what = f"{kind.lower()} {shlex.quote(name)} {shlex.quote(facts.named.name)}"
+    return facts.reach.kubectl(f"set serviceaccount {what}", namespace)
+
+
+def template(reach: Reach, namespace: str, kind: str, name: str, makers: Makers) -> str:
+    """The command that opens the template of pods; comments where it can't be changed there."""
+    maker = makers.get(f"{kind}/{name}")
+    if maker is not None and maker.owner and maker.owner != f"{kind}/{name}" and kind == "Job":
+        kind, _, name = maker.owner.partition("/")
+    what = f"{shlex.quote(kind.lower())} {shlex.quote(name)}"
+    if kind in (*ROLLED, *_REPLACED, ROLLOUT, "CronJob"):
+        return reach.kubectl(f"edit {what}", namespace)
+    text = f"the template of {kind} {name} cannot be changed: correct what creates it, and create it again"
+    return "\n".join((comment(text), comment(reach.kubectl(f"get {what} -o yaml", namespace))))
