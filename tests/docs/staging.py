@@ -46,23 +46,29 @@ def rbac(path: Path = PERMISSIONS / "rbac.yaml") -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
 
 
-def rules(path: Path = PERMISSIONS / "rbac.yaml") -> list[Rule]:
-    """The rules of all documented ClusterRoles."""
-    roles = [item for item in rbac(path) if item["kind"] == "ClusterRole"]
+def rules(*paths: Path, kind: str = "ClusterRole") -> list[Rule]:
+    """The rules of all documented ClusterRoles, for the whole cluster; names can't be told to the sandbox."""
+    paths = paths or (PERMISSIONS / "rbac.yaml", PERMISSIONS / "rbac-namespaces.yaml")
+    roles = [item for path in paths for item in rbac(path) if item["kind"] == kind]
     return [
-        Rule(tuple(rule["verbs"]), tuple(rule["resources"]), groups=tuple(rule["apiGroups"]))
+        Rule(
+            tuple(rule["verbs"]),
+            tuple(rule["resources"]),
+            role["metadata"].get("namespace"),
+            groups=tuple(rule["apiGroups"]),
+        )
         for role in roles
         for rule in role["rules"]
     ]
 
 
-def lock_rules(path: Path = PERMISSIONS / "rbac.yaml", namespace: str = "") -> list[Rule]:
-    """The rules about Leases of the documented Roles, in their own namespaces or in this one."""
+def lock_rules(path: Path = PERMISSIONS / "rbac.yaml", namespace: str = "default") -> list[Rule]:
+    """The rules about Leases of the documented Roles, where irsa locks if nothing is named."""
     return [
         Rule(
             tuple(rule["verbs"]),
             tuple(rule["resources"]),
-            namespace or role["metadata"]["namespace"],
+            namespace,
             groups=tuple(rule["apiGroups"]),
         )
         for role in rbac(path)

@@ -367,7 +367,7 @@ def test_every_documented_permission_is_tried() -> None:
 
 
 def test_every_role_is_bound_to_the_documented_group() -> None:
-    objects = staging.rbac()
+    objects = [*staging.rbac(), *staging.rbac(staging.PERMISSIONS / "rbac-namespaces.yaml")]
     roles = {item["metadata"]["name"] for item in objects if item["kind"].endswith("Role")}
     bindings = [item for item in objects if item["kind"].endswith("RoleBinding")]
     assert {binding["roleRef"]["name"] for binding in bindings} == roles

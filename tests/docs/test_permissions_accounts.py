@@ -23,7 +23,7 @@ READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 DEPLOYER, DATA = (f"arn:aws:iam::{staging.OTHER}:role/{name}" for name in ("deployer", "data"))
 ROLES = ("--role-account", staging.OTHER, "--role-assume-role", DEPLOYER)
 TARGET = ("--target-assume-role", DEPLOYER)
-CHAIN = ("--target-role", DATA, "--update-target-trust", "--aws-config-map", "aws", *TARGET)
+CHAIN = ("--target-role", DATA, "--update-target-trust", "--aws-config-map", "reports-aws", *TARGET)
 APP = ("app", "-n", "backend")
 FOLDER = staging.PERMISSIONS
 CLUSTER_SIDE, ROLE_SIDE, TARGET_SIDE = (
@@ -35,8 +35,8 @@ INLINE = {
     "Statement": [{"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "*"}],
 }
 MAPS = tuple(
-    Rule((verb,), (resource,))
-    for rule in staging.rules(FOLDER / "chaining-rbac.yaml")
+    Rule((verb,), (resource,), rule.namespace)
+    for rule in staging.rules(FOLDER / "chaining-rbac.yaml", kind="Role")
     for verb in rule.verbs
     for resource in rule.resources
 )

@@ -4,11 +4,14 @@ Everything in this folder is marked `e2e`; see tests.support.e2e_policy for when
 tests.support.fixtures for what is started once.
 """
 
+from collections.abc import Iterator
+
 import pytest
 
 from irsa_cli.sandbox import Sandbox
 from tests.support.controlplane import ControlPlane
 from tests.support.fixtures import RealCluster
+from tests.support.intruder import Stage
 
 
 @pytest.fixture
@@ -24,3 +27,11 @@ def namespace(control_plane: ControlPlane, unique: str) -> str:
     answer = control_plane.admin.create("/api/v1/namespaces", {"metadata": {"name": unique}})
     assert answer.status == 201, answer.text
     return unique
+
+
+@pytest.fixture
+def rbac_stage(control_plane: ControlPlane, sandbox: Sandbox, unique: str) -> Iterator[Stage]:
+    """Lets somebody have the RBAC of a shipped file on the real cluster."""
+    stage = Stage(control_plane, sandbox, unique)
+    yield stage
+    stage.leave()
