@@ -21,6 +21,7 @@ _KEYS = frozenset(
     {
         "aws:currenttime",
         "aws:epochtime",
+        "aws:federatedprovider",
         "aws:principalaccount",
         "aws:principalarn",
         "aws:requestedregion",

@@ -31,10 +31,13 @@ OWN_TAGS = {"irsa/cluster": CLUSTER_ARN, "irsa/service-account": "backend/app"}
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/workload-boundary"
+STRICTER = f"arn:aws:iam::{ACCOUNT}:policy/stricter"
 COMPANY_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/company"
 OIDC = f"arn:aws:iam::{ACCOUNT}:oidc-provider"
 GITHUB = "token.actions.githubusercontent.com"
 ELSEWHERE = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
+NEIGHBOUR = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
+"""The issuer of another cluster of the region."""
 LOOK_ALIKES = (
     "oidc.eks.evil.example/id/1",
     "oidc.eks.eu-west-1.amazonaws.com.evil.example/id/1",
@@ -43,6 +46,7 @@ LOOK_ALIKES = (
 EVERYTHING = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )
+STRICT = EVERYTHING.replace('"*"', '"s3:ListAllMyBuckets"', 1)
 _MODEL = botocore.session.get_session().get_service_model("iam")
 _READS = ("Get", "List", "Simulate")
 
@@ -98,6 +102,15 @@ class Aws:
             return error.response["Error"]["Code"]
         return ""
 
+    def assume_by_token(self, role_arn: str, token: str) -> Credentials:
+        """The credentials of a role for a ServiceAccount's token."""
+        sts = self.client("sts")
+        answer = sts.assume_role_with_web_identity(
+            RoleArn=role_arn, RoleSessionName="try", WebIdentityToken=token
+        )
+        found = answer["Credentials"]
+        return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+
     def assume(self, role_arn: str) -> Credentials | None:
         """The credentials of a role; None when STS refuses."""
         try:
@@ -124,10 +137,10 @@ def prepare(sandbox: Sandbox) -> None:
     """An account as others have it: administrators, other teams, other providers, policies of its own."""
     iam = staging.iam(sandbox)
     staging.associate(sandbox)
-    for url in (GITHUB, ELSEWHERE):
+    for url in (GITHUB, ELSEWHERE, NEIGHBOUR):
         iam.create_open_id_connect_provider(Url=f"https://{url}", ClientIDList=["sts.amazonaws.com"])
-    boundary = (staging.PERMISSIONS / "workload-boundary.json").read_text(encoding="utf-8")
-    iam.create_policy(PolicyName="workload-boundary", PolicyDocument=boundary)
+    staging.boundary(sandbox)
+    iam.create_policy(PolicyName="stricter", PolicyDocument=STRICT)
     iam.create_policy(PolicyName="company", PolicyDocument=EVERYTHING.replace('"*"', '"s3:*"', 1))
     roles: dict[str, tuple[str, Mapping[str, str]]] = {
         "Admin": ("/", {}),
@@ -179,8 +192,8 @@ def _values(roles: Sequence[str], users: Sequence[str]) -> dict[str, Sequence[An
         "PolicyDocument": (EVERYTHING,),
         "AssumeRolePolicyDocument": (trust(f"arn:aws:iam::{ACCOUNT}:root"),),
         "PermissionsBoundary": (BOUNDARY, ADMINISTRATOR),
-        "OpenIDConnectProviderArn": tuple(f"{OIDC}/{url}" for url in (GITHUB, ELSEWHERE)),
-        "Url": tuple(f"https://{url}" for url in (GITHUB, ELSEWHERE, *LOOK_ALIKES)),
+        "OpenIDConnectProviderArn": tuple(f"{OIDC}/{url}" for url in (GITHUB, ELSEWHERE, NEIGHBOUR)),
+        "Url": tuple(f"https://{url}" for url in (GITHUB, ELSEWHERE, NEIGHBOUR, *LOOK_ALIKES)),
         "ClientID": ("evil",),
         "ClientIDList": (["sts.amazonaws.com"],),
         "ThumbprintList": (["a" * 40],),

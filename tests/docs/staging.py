@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from irsa_cli.cli.sandbox_account import put_other_account
-from irsa_cli.sandbox import Fault, RoleSpec, Rule, Sandbox
+from irsa_cli.sandbox import ClusterSpec, Fault, RoleSpec, Rule, Sandbox
+from irsa_cli.sandbox.aws.clusters import issuer_of
 from tests.docs.console import ROOT
 from tests.support.eks import bearer
 from tests.support.kubeclient import KubeClient
@@ -27,6 +28,8 @@ Stage = Callable[[Sandbox], dict[str, str]]
 CLUSTER = "demo"
 OTHER = "222222222222"
 """Another account than the cluster's."""
+ISSUER_ID = "EXAMPLED539D4633E53DE1B71EXAMPLE"
+"""What is in place of the issuer's id in the documented policies."""
 PERMISSIONS = ROOT / "docs" / "how-to" / "permissions"
 
 
@@ -37,8 +40,13 @@ def plain(sandbox: Sandbox) -> dict[str, str]:
 
 def iam_policy(path: Path = PERMISSIONS / "iam-policy.json") -> dict[str, Any]:
     """The documented IAM policy."""
-    policy: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    policy: dict[str, Any] = json.loads(policy_text(path))
     return policy
+
+
+def policy_text(path: Path) -> str:
+    """A documented policy with the sandbox' issuer in place of the example's."""
+    return path.read_text(encoding="utf-8").replace(ISSUER_ID, issuer_of(ClusterSpec()).rpartition("/")[2])
 
 
 def rbac(path: Path = PERMISSIONS / "rbac.yaml") -> list[dict[str, Any]]:
@@ -132,7 +140,7 @@ def joined(*names: str) -> dict[str, Any]:
 
 def boundary(sandbox: Sandbox) -> str:
     """Make the documented boundary; returns its ARN."""
-    document = (PERMISSIONS / "workload-boundary.json").read_text(encoding="utf-8")
+    document = policy_text(PERMISSIONS / "workload-boundary.json")
     made = iam(sandbox).create_policy(PolicyName="workload-boundary", PolicyDocument=document)
     return made["Policy"]["Arn"]
 

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from irsa_cli.cli.sandbox_account import put_other_account
 from irsa_cli.sandbox import Sandbox
 from tests.docs import escalation, staging
 from tests.docs.escalation import (
@@ -36,7 +38,8 @@ RUNNER = {"irsa/cluster": CLUSTER_ARN, "irsa/service-account": "ci/runner"}
 
 def _together(*names: str) -> dict[str, Any]:
     """Several documented policies in one."""
-    documents = [staging.iam_policy(staging.PERMISSIONS / f"{name}.json") for name in names]
+    texts = [staging.policy_text(staging.PERMISSIONS / f"{name}.json") for name in names]
+    documents = [json.loads(text.replace(staging.OTHER, ACCOUNT)) for text in texts]
     statements = [
         {**statement, "Sid": f"{statement['Sid']}{number}"}
         for number, document in enumerate(documents)
@@ -45,9 +48,15 @@ def _together(*names: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-UNBOUNDED = _together("iam-policy", "change-policy", "foreign-roles-policy", "reading-policy")
-BOUNDED = _together("iam-policy-bounded", "change-policy-bounded", "foreign-roles-policy", "reading-policy")
-VARIANTS = {"unbounded": UNBOUNDED, "bounded": BOUNDED}
+BOTH = ("foreign-roles-policy", "reading-policy", "audit-policy", "cluster-account-policy")
+MADE_OF = {
+    "unbounded": ("iam-policy", "change-policy", *BOTH),
+    "bounded": ("iam-policy-bounded", "change-policy-bounded", *BOTH),
+    "other-account": ("role-account-policy", "target-policy"),
+}
+VARIANTS = {name: _together(*files) for name, files in MADE_OF.items()}
+"""All that is documented, each for one caller; what is for the other account is tried in this one."""
+UNBOUNDED, BOUNDED = VARIANTS["unbounded"], VARIANTS["bounded"]
 
 
 @pytest.fixture
@@ -149,7 +158,6 @@ def test_bounded_a_role_made_for_oneself_is_no_way_up(account: Sandbox) -> None:
     credentials = caller.assume(EVIL)
     assert credentials is not None
     evil = Aws(account, credentials)
-    assert evil.client("s3").list_buckets()["Buckets"]  # what the boundary allows, it may
     assert _successes(evil, escalation.attempts("evil", *NOT_OURS, "shared", "untagged")) == []
     assert evil.assume(f"arn:aws:iam::{ACCOUNT}:role/Admin") is None
 
@@ -202,6 +210,162 @@ def test_bounded_roles_of_irsas_that_have_no_boundary_are_not_changed(account: S
     assert _on(caller, "AttachRolePolicy", "old", PolicyArn=READ_ONLY) == "AccessDenied"
 
 
+BOUNDED_ROLE = {"Path": "/irsa/demo/", "Tags": escalation.tag_list(OWN_TAGS), "RoleName": "bounded"}
+
+
+def _bounded_role(sandbox: Sandbox, boundary: str, name: str = "bounded", *policies: str) -> None:
+    """A role of irsa's, as the administrator makes it."""
+    admin_only = escalation.trust(f"arn:aws:iam::{ACCOUNT}:user/admin")
+    iam: Any = staging.iam(sandbox)
+    iam.create_role(
+        **{**BOUNDED_ROLE, "RoleName": name},
+        AssumeRolePolicyDocument=admin_only,
+        PermissionsBoundary=boundary,
+    )
+    for arn in policies:
+        iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+
+
+def test_bounded_no_boundary_is_put_in_place_of_another(account: Sandbox) -> None:
+    _bounded_role(account, escalation.STRICTER, "strict", READ_ONLY)
+    caller = _user(account, BOUNDED)
+    before = account.world()["roles"]
+    tried = [item for item in escalation.attempts("strict") if "'strict'" in str(item)]
+    # By UntagRole it would be out of reach for those that come after.
+    tried = [item for item in tried if item.operation != "UntagRole"]
+    done = {item.operation for item in tried if caller.code(item) != "AccessDenied"}
+    # It has a policy, so it can't be deleted; and none can be taken from it.
+    assert done == {"DeleteRole", "TagRole", "UpdateRole"}
+    assert _on(caller, "DeleteRole", "strict") == "DeleteConflict"
+    role = account.world()["roles"]["strict"]
+    assert role["boundary"] == escalation.STRICTER
+    assert role["attached"] == before["strict"]["attached"]
+
+
+def test_bounded_a_role_without_policies_is_made_again_with_the_workloads_boundary(account: Sandbox) -> None:
+    # IAM has no condition on the boundary for DeleteRole: permissions.md says so.
+    _bounded_role(account, escalation.STRICTER, "evil")
+    caller = _user(account, BOUNDED)
+    assert _on(caller, "DeleteRole") == ""
+    assert _make(caller, PermissionsBoundary=BOUNDARY) == ""
+    assert "A role that has no policies can be deleted and made again" in _page()
+
+
+def test_no_policy_is_forgotten() -> None:
+    files = {path.stem for path in staging.PERMISSIONS.glob("*.json")} - {"workload-boundary"}
+    assert files == {name for names in MADE_OF.values() for name in names}
+    for page in sorted((staging.PERMISSIONS.parents[1]).rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:TagRole"):
+            assert f'"{action}"' not in text, f"{page.name} has a policy that no test tries"
+
+
+def _page() -> str:
+    text = (staging.PERMISSIONS.parent / "permissions.md").read_text(encoding="utf-8")
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_only_listed_tag_keys_are_put_and_taken(variant: str, account: Sandbox) -> None:
+    _bounded_role(account, BOUNDARY)
+    caller = _user(account, VARIANTS[variant])
+    for key, code in (
+        ("team", ""),
+        ("irsa/x", ""),
+        ("access-level", "AccessDenied"),
+        ("Team", "AccessDenied"),
+    ):
+        tags = {key: "x"}
+        assert _on(caller, "TagRole", "bounded", Tags=escalation.tag_list(tags)) == code
+        both = {**OWN_TAGS, **tags}
+        made = {"RoleName": f"new-{code or key[:4]}", "PermissionsBoundary": BOUNDARY}
+        assert _make(caller, **made, Tags=escalation.tag_list(both)) == code
+        foreign = "" if key.startswith("irsa/") and variant != "other-account" else "AccessDenied"
+        assert _on(caller, "TagRole", "shared", Tags=escalation.tag_list(tags)) == foreign
+        assert _on(caller, "UntagRole", "bounded", TagKeys=["team", key]) == code
+
+
+def test_new_providers_have_listed_tag_keys_only(account: Sandbox) -> None:
+    caller = _user(account, BOUNDED)
+    arn = f"{escalation.OIDC}/{staging.issuer(account).removeprefix('https://')}"
+    for key, code in (("team", ""), ("access-level", "AccessDenied")):
+        tags = escalation.tag_list({key: "x"})
+        tagging = Attempt("TagOpenIDConnectProvider", {"OpenIDConnectProviderArn": arn, "Tags": tags})
+        assert caller.code(tagging) == code
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("provider", [escalation.NEIGHBOUR, escalation.ELSEWHERE, escalation.GITHUB])
+def test_providers_of_other_clusters_are_out_of_reach(variant: str, provider: str, account: Sandbox) -> None:
+    caller = _user(account, VARIANTS[variant])
+    arn = {"OpenIDConnectProviderArn": f"{escalation.OIDC}/{provider}"}
+    tags = {"Tags": escalation.tag_list(OWN_TAGS)}
+    for operation, more in (
+        ("DeleteOpenIDConnectProvider", {}),
+        ("AddClientIDToOpenIDConnectProvider", {"ClientID": "evil"}),
+        ("RemoveClientIDFromOpenIDConnectProvider", {"ClientID": "sts.amazonaws.com"}),
+        ("TagOpenIDConnectProvider", tags),
+    ):
+        assert caller.code(Attempt(operation, {**arn, **more})) == "AccessDenied"
+
+
+OUTSIDE = {
+    "another account": f"arn:aws:iam::{staging.OTHER}:root",
+    "everybody": "*",
+    "this account": f"arn:aws:iam::{ACCOUNT}:root",
+}
+
+
+@pytest.mark.parametrize("principal", OUTSIDE.values(), ids=OUTSIDE)
+def test_bounded_who_is_admitted_from_outside_of_the_cluster_may_do_nothing(
+    principal: str, account: Sandbox
+) -> None:
+    # IAM has no condition on what a trust policy says: the role is made. The boundary is what holds.
+    caller = _user(account, BOUNDED)
+    trusted = escalation.trust(principal)
+    assert _make(caller, PermissionsBoundary=BOUNDARY, AssumeRolePolicyDocument=trusted) == ""
+    assert _on(caller, "PutRolePolicy", PolicyName="all", PolicyDocument=EVERYTHING) == ""
+    number = staging.OTHER if principal != OUTSIDE["this account"] else ACCOUNT
+    put_other_account(account, ACCOUNT)
+    env = account.env(account=number)
+    outsider = Aws(account, Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]))
+    credentials = outsider.assume(EVIL)
+    assert credentials is not None
+    evil = Aws(account, credentials)
+    with pytest.raises(ClientError, match="no permissions boundary allows"):
+        evil.client("s3").list_buckets()
+    assert _successes(evil, escalation.attempts("evil", *NOT_OURS, "shared", "untagged")) == []
+
+
+def test_bounded_a_pod_may_do_what_the_boundary_allows(account: Sandbox) -> None:
+    caller = _user(account, BOUNDED)
+    provider = f"{escalation.OIDC}/{staging.issuer(account).removeprefix('https://')}"
+    trusted = json.dumps(staging.trust_of(provider, "default", "app"))
+    assert _make(caller, PermissionsBoundary=BOUNDARY, AssumeRolePolicyDocument=trusted) == ""
+    assert _on(caller, "PutRolePolicy", PolicyName="all", PolicyDocument=EVERYTHING) == ""
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    with staging.kube(account) as admin:
+        assert admin.create(accounts, {"metadata": {"name": "app"}}).status == 201
+        asked = {"spec": {"audiences": ["sts.amazonaws.com"]}}
+        token = admin.create(f"{accounts}/app/token", asked).body["status"]["token"]
+    pod = Aws(account, caller.assume_by_token(EVIL, token))
+    assert pod.client("s3").list_buckets()["Buckets"]
+    assert pod.code(Attempt("ListRoles", {})) == "AccessDenied"
+    assert pod.assume(f"arn:aws:iam::{ACCOUNT}:role/Admin") is None
+
+
+def test_the_page_says_what_the_bounded_policies_leave_open() -> None:
+    for words in (
+        "IAM has no condition on what a trust policy says",
+        "`aws:FederatedProvider`",
+        "another account or everybody (`*`)",
+        "list no key by which access is decided",
+        "with a wildcard, the caller can delete the providers of other clusters",
+        "an administrator gives a role another boundary",
+    ):
+        assert words in _page(), words
+
+
 Loosening = Callable[[dict[str, Any]], None]
 
 
@@ -222,7 +386,7 @@ def _all_roles_unconditionally(statement: dict[str, Any]) -> None:
 
 def _all_providers(statement: dict[str, Any]) -> None:
     if "oidc-provider/" in str(statement["Resource"]):
-        statement["Resource"] = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.*"
+        statement["Resource"] = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/*"
 
 
 def _everything(statement: dict[str, Any]) -> None:
@@ -243,7 +407,7 @@ def _loosened(policy: dict[str, Any], loosening: Loosening) -> dict[str, Any]:
         (_all_roles, "TagRole {'RoleName': 'Admin'}: done"),
         (_no_conditions, "AttachRolePolicy {'RoleName': 'other-cluster', "),
         (_all_roles_unconditionally, "UpdateAssumeRolePolicy {'RoleName': 'Admin'}: done"),
-        (_all_providers, "CreateOpenIDConnectProvider {}: done"),
+        (_all_providers, "DeleteOpenIDConnectProvider {'OpenIDConnectProviderArn': "),
         (_everything, "CreateAccessKey {'UserName': 'admin'}: done"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -77,7 +77,7 @@ class Caller:
             "--inline-policy",
             file,
             "--tags",
-            "a=b,c=d",
+            "team=b,cost-center=d",
         )
         assert self.run("create-sa", "app", *arguments, "--permissions-boundary", READ_ONLY) == 0
         self.document("sqs:*")
@@ -100,7 +100,7 @@ class Caller:
             "app",
             *("--attach-policy-arn", SNS, "--detach-policy-arn", SQS),
             *("--inline-policy", str(self._folder / "queue.json"), "--permissions-boundary", SQS),
-            *("--tags", "a=c", "--remove-tag", "c", "--description", "new", "--label", "a=b"),
+            *("--tags", "team=c", "--remove-tag", "cost-center", "--description", "new", "--label", "a=b"),
             *("--audience", "vault", "--associate-oidc"),
             *arguments,
         )
@@ -128,16 +128,22 @@ def change_within(caller: Caller) -> bool:
             "app",
             *("--attach-policy-arn", SNS, "--detach-policy-arn", SQS, "--remove-inline-policy", "queue"),
             *("--inline-policy", caller.document("sns:*", "topic.json")),
-            *("--tags", "a=c", "--remove-tag", "c", "--description", "new", "--label", "a=b"),
+            *("--tags", "team=c", "--remove-tag", "cost-center", "--description", "new", "--label", "a=b"),
         )
         == 0
     )
 
 
-def bind_within(caller: Caller) -> bool:
-    """update-sa that gives the boundary to a role that has none."""
-    staging.iam(caller.sandbox).delete_role_permissions_boundary(RoleName=caller.role)
+def replace_the_boundary(caller: Caller) -> bool:
+    """update-sa that gives the boundary to a role that has another."""
+    iam = staging.iam(caller.sandbox)
+    iam.put_role_permissions_boundary(RoleName=caller.role, PermissionsBoundary=READ_ONLY)
     return caller.run("update-sa", "app", "--permissions-boundary", BOUNDARY) == 0
+
+
+def tag_otherwise(caller: Caller) -> bool:
+    """update-sa with a tag that is not listed."""
+    return caller.run("update-sa", "app", "--tags", "access-level=high") == 0
 
 
 def verify(caller: Caller) -> bool:
@@ -236,7 +242,6 @@ BOUNDED_ACTIONS: dict[str, Operation] = {
         ),
         change_within,
     ),
-    "iam:PutRolePermissionsBoundary": bind_within,
     "iam:GetAccountSummary": find_too_many_policies_early,
     "iam:GetPolicy": find_a_missing_policy_early,
     "eks:ListPodIdentityAssociations": know_what_takes_over,
@@ -309,13 +314,21 @@ def test_each_bounded_action_is_needed(action: str, caller: Caller) -> None:
     assert not _try(caller, BOUNDED_ACTIONS[action], staging.without(BOUNDED, action), RULES)
 
 
-@pytest.mark.parametrize("operation", [change_within, remove, change], ids=["bare", "removal", "trust"])
+@pytest.mark.parametrize(
+    "operation",
+    [change_within, remove, change, replace_the_boundary, tag_otherwise],
+    ids=["bare", "removal", "trust", "boundary", "tags"],
+)
 def test_the_bounded_permissions_do_not_reach_further(operation: Operation, caller: Caller) -> None:
     if operation is not change_within:
         caller.bind()
-    before = caller.sandbox.world()
+    before = caller.sandbox.world()["roles"]
     assert not _try(caller, operation, BOUNDED, RULES)
-    assert caller.sandbox.world()["roles"] == before["roles"]
+    after = caller.sandbox.world()["roles"]
+    if operation is replace_the_boundary:
+        assert after[caller.role].pop("boundary") == READ_ONLY
+        before[caller.role].pop("boundary")
+    assert after == before
 
 
 @pytest.mark.parametrize("listed", [True, False])

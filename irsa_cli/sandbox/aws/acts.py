@@ -81,6 +81,7 @@ def _act_of(request: AwsRequest, caller: Caller, account: Account) -> Act:
         "aws:requestedregion": [request.region],
         "aws:username": [caller.name],
         **_principal_tags(caller, account),
+        **caller.federation,
         **of_every_request(),
     }
     return Act(act.action, act.resource, {**common, **act.context})

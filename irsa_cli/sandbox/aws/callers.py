@@ -57,10 +57,16 @@ class Caller:
     role_arn: str = ""
     session: Session | None = None
 
+    @property
+    def federation(self) -> dict[str, list[str]]:
+        """`aws:FederatedProvider`, which is there in the sessions of a web identity, and lost by chaining."""
+        provider = self.session.provider if self.session else ""
+        return {"aws:federatedprovider": [provider]} if provider else {}
+
 
 @dataclass(frozen=True)
 class Session:
-    """Temporary credentials of a role, until `expires`."""
+    """Temporary credentials of a role, until `expires`; `provider` is that of the token, by its ARN."""
 
     access_key: str
     secret: str
@@ -72,6 +78,7 @@ class Session:
     name: str
     expires: datetime
     policy: dict[str, Any] | None = None
+    provider: str = ""
 
     @property
     def role_name(self) -> str:
@@ -96,7 +103,7 @@ class Callers:
         self._sessions.clear()
 
     def open_session(
-        self, role: Any, name: str, seconds: int, policy: dict[str, Any] | None = None
+        self, role: Any, name: str, seconds: int, policy: dict[str, Any] | None = None, provider: str = ""
     ) -> Session:
         """New temporary credentials for a role of moto's."""
         session = Session(
@@ -110,6 +117,7 @@ class Callers:
             name=name,
             expires=datetime.now(timezone.utc) + timedelta(seconds=seconds),
             policy=policy,
+            provider=provider,
         )
         self._sessions[session.access_key] = session
         return session

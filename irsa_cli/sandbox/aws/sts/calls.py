@@ -51,7 +51,8 @@ class Sts:
                 provider = web_identity.provider_for(token, iam, role_arn, self._clusters)
                 role = _role(iam, role_arn)
                 web_identity.check_trust(role, token, provider, name)
-                session = self._open(request, role, name, int(role.max_session_duration or 3600))
+                longest = int(role.max_session_duration or 3600)
+                session = self._open(request, role, name, longest, provider.arn)
                 _note_use(role, region)
                 audience = next(a for a in token.audiences if a in provider.client_id_list)
         except AwsError as error:
@@ -82,6 +83,7 @@ class Sts:
         with self._cloud.lock, self._lag.stale_view(account, partition):
             role = _role(self._iam(account, partition, "sts:AssumeRole"), role_arn)
             context = {"sts:rolesessionname": [name], "aws:principalarn": [caller.role_arn or caller.arn]}
+            context |= caller.federation
             if "ExternalId" in request.params:
                 context["sts:externalid"] = [request.params["ExternalId"]]
             self._check_admission(role, role_arn, caller, Act("sts:AssumeRole", role_arn, context))
@@ -108,7 +110,7 @@ class Sts:
             raise AwsError("AccessDenied", f"Not authorized to perform {action}", 403)
         return self._cloud.iam(account, partition)
 
-    def _open(self, request: AwsRequest, role: Any, name: str, maximum: int) -> Session:
+    def _open(self, request: AwsRequest, role: Any, name: str, maximum: int, provider: str = "") -> Session:
         seconds = request.params.get("DurationSeconds", "3600")
         if not seconds.isdigit() or not 900 <= int(seconds) <= 43200:
             raise validation_error(
@@ -120,7 +122,8 @@ class Sts:
         policy = request.params.get("Policy")
         if policy is not None:
             check_identity_policy(policy)
-        return self._callers.open_session(role, name, int(seconds), json.loads(policy) if policy else None)
+        limit = json.loads(policy) if policy else None
+        return self._callers.open_session(role, name, int(seconds), limit, provider)
 
 
 def _names(caller: Caller) -> tuple[str, ...]:
