@@ -126,7 +126,7 @@ def inline_policies(files: tuple[str, ...]) -> dict[str, Document]:
     from irsa_cli.core.policies import policy
     from irsa_cli.core.values import names
     from irsa_cli.core.values.errors import InvalidInput
-    from irsa_cli.usecases.read.texts import read_text
+    from irsa_cli.usecases.texts import read_text
 
     found: dict[str, Document] = {}
     for file in files:

@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from irsa_cli.sandbox import Sandbox
-from tests.fuzz import answers, files, journals, lines
+from tests.fuzz import answers, files, inputs, journals, lines
 from tests.fuzz.runs import Figures
 
-SORTS = ("lines", "files", "journals", "answers")
+SORTS = ("lines", "files", "inputs", "journals", "answers")
 
 
 def main() -> int:
@@ -39,7 +39,12 @@ def _run(sort: str, count: int, seed: int) -> Figures:
             if sort == "lines":
                 return lines.fuzz(Path(name), count, seed)
             with Sandbox() as sandbox:
-                fuzz = {"files": files.fuzz, "journals": journals.fuzz, "answers": answers.fuzz}[sort]
+                fuzz = {
+                    "files": files.fuzz,
+                    "inputs": inputs.fuzz,
+                    "journals": journals.fuzz,
+                    "answers": answers.fuzz,
+                }[sort]
                 return fuzz(sandbox, Path(name), count, seed)
         finally:
             os.chdir(before)

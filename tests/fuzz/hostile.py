@@ -95,17 +95,17 @@ def value(chance: random.Random, depth: int = 2) -> Any:
 
 def mutated(chance: random.Random, data: Any) -> Any:
     """The document with one thing in it taken away, added, renamed, doubled or replaced; it is not kept."""
-    places = list(_places(data))
-    if not places or chance.random() < 0.02:
+    found = list(places(data))
+    if not found or chance.random() < 0.02:
         return value(chance)
-    parent, key = chance.choice(places)
+    parent, key = chance.choice(found)
     how = chance.choice(("drop", "replace", "replace", "replace", "rename", "add", "copy"))
     if how == "drop":
         del parent[key]
     elif how == "replace":
         parent[key] = value(chance)
     elif how == "copy":
-        other, there = chance.choice(places)
+        other, there = chance.choice(found)
         parent[key] = copy.deepcopy(other[there])
     elif isinstance(parent, list):
         parent.append(value(chance))
@@ -116,9 +116,9 @@ def mutated(chance: random.Random, data: Any) -> Any:
     return data
 
 
-def _places(data: Any) -> Any:
+def places(data: Any) -> Any:
     """What has parts, with the key of each part."""
     pairs = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, item in list(pairs):
         yield data, key
-        yield from _places(item)
+        yield from places(item)

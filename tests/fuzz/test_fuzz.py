@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from irsa_cli.sandbox import Sandbox
-from tests.fuzz import answers, files, journals, lines
+from tests.fuzz import answers, files, inputs, journals, lines
 from tests.fuzz.runs import Figures
+from tests.support.thoroughness import THOROUGH
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,15 @@ def test_command_lines(tmp_path: Path) -> None:
 
 def test_configuration_files(sandbox: Sandbox, tmp_path: Path) -> None:
     _clean(files.fuzz(sandbox, tmp_path, 60, 1))
+
+
+def test_files_of_other_sorts(sandbox: Sandbox, tmp_path: Path) -> None:
+    _clean(inputs.fuzz(sandbox, tmp_path, 200, 1))
+
+
+def test_every_place_of_every_type(sandbox: Sandbox, tmp_path: Path) -> None:
+    # Some of all 10,000; a prime, as there are so many types.
+    _clean(inputs.each(sandbox, tmp_path, one_in=1 if THOROUGH else 29))
 
 
 def test_journals(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def corrected(
     """The document without the risk; None where no correction is known, or where a person has to decide."""
     index = risk.path[1] if len(risk.path) > 1 else None
     there = as_list(document.get("Statement", []))
-    if not isinstance(index, int) or index >= len(there) or not isinstance(there[index], dict):
+    if not isinstance(index, int) or index >= len(there) or not _has_form(there[index]):
         return None
     for make in _CORRECTIONS.get(risk.rule, ()):
         found = make(_Place(copy.deepcopy(there), index, risk, context, meant))
@@ -62,6 +62,12 @@ def corrected(
         if found and found != there and _is_good(document, proposal, risk, context, meant):
             return proposal
     return None
+
+
+def _has_form(item: Any) -> bool:
+    """Whether a statement's conditions are such that something can be put into them, or taken away."""
+    block = item.get("Condition", {}) if isinstance(item, dict) else None
+    return isinstance(block, dict) and all(isinstance(keys, dict) for keys in block.values())
 
 
 def _is_good(
@@ -118,11 +124,9 @@ class _Place:
 
 def _drop(item: Document, unwanted: Callable[[str, str], bool]) -> None:
     """Remove the tests whose operator and key are unwanted."""
-    found = item.get("Condition")
-    block: dict[str, Any] = found if isinstance(found, dict) else {}
-    for operator in list(block):
-        keys = block[operator]
-        for key in [key for key in keys if unwanted(operator, key)] if isinstance(keys, dict) else ():
+    block = item.get("Condition", {})
+    for operator, keys in list(block.items()):
+        for key in [key for key in keys if unwanted(operator, key)]:
             del keys[key]
         if not keys:
             del block[operator]
@@ -255,16 +259,14 @@ def _without_subject(place: _Place) -> list[Any]:
     """The statement without a subject that it names; none where that is its only one."""
     namespace, _, name = place.risk.account.partition("/")
     unwanted = f"system:serviceaccount:{namespace}:{name}" if place.risk.account else ""
-    found = place.item.get("Condition")
-    block: dict[str, Any] = found if isinstance(found, dict) else {}
-    for operator, keys in block.items():
-        for key, values in keys.items() if isinstance(keys, dict) else ():
+    for operator, keys in place.item.get("Condition", {}).items():
+        for key, values in keys.items():
             named = as_list(values)
             if unwanted in named and operator in ("StringEquals", "StringLike"):
                 kept = [value for value in named if value != unwanted]
                 if not kept:
                     return place.without()
-                block[operator][key] = kept if len(kept) > 1 else kept[0]
+                keys[key] = kept if len(kept) > 1 else kept[0]
                 return place.items
     return []
 

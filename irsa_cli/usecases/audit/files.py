@@ -14,7 +14,8 @@ from pathlib import Path
 from irsa_cli.core.inventory.audit.documents import AuditFile, estate_of
 from irsa_cli.core.inventory.audit.estate import Estate
 from irsa_cli.core.inventory.audit.selection import read_baseline
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.usecases.texts import files_in, read_text
 
 LARGEST = 512 * 2**20
 """Bytes of one file: 5,000 roles with all their policies have a fifth of that."""
@@ -27,32 +28,21 @@ def read_files(paths: Iterable[Path], now: datetime | None = None) -> Estate:
 
 
 def _found(path: Path) -> Iterator[AuditFile]:
-    if path.is_dir():
-        inside = sorted(path.rglob("*.json"))
-        if not inside:
-            raise InvalidInput(f"{path} has no JSON file")
-        for item in inside:
-            beside = item.parent == path
-            yield AuditFile(str(item), "" if beside else item.relative_to(path).parts[0], _text(item))
-    else:
-        yield AuditFile(str(path), "", _text(path))
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise InvalidInput(f"{path} is too large", reason=f"more than {LARGEST // 2**20} MiB")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is no text", reason="expected JSON in UTF-8") from None
-    except OSError as error:
-        raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None
+    if not path.is_dir():
+        yield AuditFile(str(path), "", read_text(path, LARGEST))
+        return
+    problems: list[IrsaError] = []
+    inside = files_in(path, (".json",), problems)
+    if problems:
+        raise problems[0]
+    if not inside:
+        raise InvalidInput(f"{path} has no JSON file")
+    for item in inside:
+        beside = item.parent == path
+        folder = "" if beside else item.relative_to(path).parts[0]
+        yield AuditFile(str(item), folder, read_text(item, LARGEST))
 
 
 def baseline_of(path: Path) -> frozenset[str]:
     """The fingerprints in a baseline; raises `InvalidInput` for a file that is none."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} can't be read", reason=str(error)) from None
-    return read_baseline(text, str(path))
+    return read_baseline(read_text(path, LARGEST), str(path))

@@ -20,10 +20,10 @@ from irsa_cli.core.inventory.lint.reading import LintedFile, read_file
 from irsa_cli.core.inventory.lint.report import LintReport
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.trust.rules.rule import ORDER, Risk, Severity
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.audit.files import baseline_of
 from irsa_cli.usecases.command.project_settings import read_project
-from irsa_cli.usecases.read.texts import STDIN, read_text
+from irsa_cli.usecases.texts import STDIN, files_in, read_text
 
 _ENDINGS = (".json", ".yaml", ".yml", ".template")
 _SKIPPED = (".git", ".terraform", "node_modules", ".venv")
@@ -47,9 +47,18 @@ def lint(request: Request) -> LintReport:
     ignores = read_project(Path.cwd()).ignores
     baseline = baseline_of(request.baseline) if request.baseline else frozenset()
     files, unread, skipped = _read(request)
-    found = [
-        item for file in files for each in file.found for item in judged(each, with_fixes=request.with_fixes)
-    ]
+    found: list[Risk | Unjudged] = []
+    for each in (each for file in files for each in file.found):
+        try:
+            for item in judged(each, with_fixes=request.with_fixes):
+                if isinstance(item, InvalidInput):
+                    unread.append(item)
+                else:
+                    found.append(item)
+        except Exception as error:  # What hides one document must not hide the others.
+            place = each.place if isinstance(each, Unjudged) else each.placed.place()
+            reason = f"a bug in irsa: {type(error).__name__}: {error}"
+            unread.append(IrsaError(f"{place} can't be judged", reason=reason, code="InternalError"))
     risks = sorted((item for item in found if isinstance(item, Risk)), key=_place)
     selection = select(
         risks,
@@ -70,10 +79,10 @@ def _place(item: Risk) -> tuple[int, str, int, int, str]:
     return (-ORDER.index(item.severity), *where, item.rule.id)
 
 
-def _read(request: Request) -> tuple[list[LintedFile], list[InvalidInput], list[str]]:
+def _read(request: Request) -> tuple[list[LintedFile], list[IrsaError], list[str]]:
     """The files of a known kind; what is wrong with others; and which were skipped."""
     files: list[LintedFile] = []
-    unread: list[InvalidInput] = []
+    unread: list[IrsaError] = []
     skipped: list[str] = []
     others = 0
     for path, named in _paths(request.paths, unread):
@@ -83,16 +92,15 @@ def _read(request: Request) -> tuple[list[LintedFile], list[InvalidInput], list[
         except InvalidInput as error:
             unread.append(error)
             continue
-        try:
-            found = read_file(text, what, partial(_beside, path))
-        except InvalidInput as error:
-            if request.skip_unknown and not _looks_known(text):
-                skipped.append(f"skipped: {error}")
-            else:
-                unread.append(error)
-            continue
+        found = read_file(text, what, partial(_beside, path))
+        if request.skip_unknown and found.problems and not _looks_known(text):
+            skipped += (f"skipped: {error}" for error in found.problems)
+        else:
+            unread += found.problems
         if found.is_known:
             files.append(found)
+        elif found.problems:
+            continue
         elif named and not request.skip_unknown:
             unread.append(InvalidInput(f"{what} is of no kind that irsa lint knows", reason=_KNOWN))
         else:
@@ -114,26 +122,22 @@ def _looks_known(text: str) -> bool:
     return any(sign in text for sign in _SIGNS)
 
 
-def _paths(paths: tuple[str, ...], unread: list[InvalidInput]) -> Iterator[tuple[str, bool]]:
+def _paths(paths: tuple[str, ...], unread: list[IrsaError]) -> Iterator[tuple[str, bool]]:
     """The files, each once, and whether somebody has named them."""
     known: set[str] = set()
     for path in paths:
         if path == STDIN or not Path(path).is_dir():
             found = [(path, True)]
         else:
-            found = [(item, False) for item in _inside(Path(path))]
-            if not found:
+            before = len(unread)
+            inside = files_in(Path(path), _ENDINGS, unread, left_out=_SKIPPED)
+            found = [(str(item), False) for item in inside]
+            if not found and len(unread) == before:
                 unread.append(InvalidInput(f"{path} has no file that ends in {', '.join(_ENDINGS)}"))
         for name, named in found:
             if name not in known:
                 known.add(name)
                 yield name, named
-
-
-def _inside(folder: Path) -> list[str]:
-    found = (item for item in folder.rglob("*") if item.suffix in _ENDINGS and item.is_file())
-    kept = (item for item in found if not set(item.relative_to(folder).parts) & set(_SKIPPED))
-    return sorted(map(str, kept))
 
 
 def _beside(path: str, name: str) -> str:

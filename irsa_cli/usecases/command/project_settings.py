@@ -17,6 +17,7 @@ from irsa_cli.core.values import arn
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, UnexpectedCluster
 from irsa_cli.usecases.command.settings import LockOptions
+from irsa_cli.usecases.texts import read_text
 
 NAME = ".irsa.yaml"
 _CALLER = (
@@ -121,9 +122,4 @@ def _text(path: Path, found: os.stat_result, folder: Path) -> str:
         raise InvalidInput(f"{path} is no file")
     if found.st_mode & stat.S_IWOTH:
         raise InvalidInput(f"{path} is not read", reason="everybody may write it (chmod o-w)")
-    if found.st_size > _LARGEST:
-        raise InvalidInput(f"{path} is too large", reason=f"more than {_LARGEST} bytes")
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} can't be read", reason=str(error)) from None
+    return read_text(path, _LARGEST)

@@ -1,6 +1,6 @@
 """Configuration files: which there are, and what they say together.
 
-What one says is `irsa_cli.core.config`'s business, its text that of `irsa_cli.usecases.read.texts`.
+What one says is `irsa_cli.core.config`'s business, its text that of `irsa_cli.usecases.texts`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from irsa_cli.core.config import Config, distinct, parse
-from irsa_cli.core.values.errors import InvalidInput
-from irsa_cli.usecases.read.texts import STDIN, read_text
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
+from irsa_cli.usecases.texts import STDIN, files_in, read_text
 
 T = TypeVar("T")
 
@@ -66,10 +66,10 @@ def _configs(file: str) -> list[Config]:
 def _files(path: str) -> list[str]:
     if path == STDIN or not Path(path).is_dir():
         return [path]
-    try:
-        inside = sorted(item for item in Path(path).iterdir() if item.suffix in _ENDINGS and item.is_file())
-    except OSError as error:
-        raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from error
+    problems: list[IrsaError] = []
+    inside = files_in(Path(path), _ENDINGS, problems, deep=False)
+    if problems:
+        raise problems[0]
     if not inside:
         raise InvalidInput(f"{path} has no file that ends in {', '.join(_ENDINGS)}")
     return [str(item) for item in inside]

@@ -14,6 +14,7 @@ from typing import Any
 
 from irsa_cli.core.values import names
 from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.usecases.texts import read_text
 
 _ARN = re.compile(r"arn:aws[a-z-]*:eks:(?P<region>[a-z0-9-]+):\d{12}:cluster/(?P<name>.+)", re.ASCII)
 _SERVER = re.compile(
@@ -125,10 +126,10 @@ def _read(paths: Sequence[str]) -> Iterator[tuple[Mapping[str, Any], str]]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for path in paths:
         try:
-            if not os.path.isfile(path) or os.path.getsize(path) > _LARGEST:
+            if not os.path.isfile(path):
                 continue
-            document = yaml.load(Path(path).read_text(encoding="utf-8"), loader)  # noqa: S506 - a safe loader
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError):
+            document = yaml.load(read_text(path, _LARGEST), loader)  # noqa: S506 - a safe loader
+        except (InvalidInput, yaml.YAMLError, RecursionError, ValueError):
             continue
         if isinstance(document, dict):
             yield document, path

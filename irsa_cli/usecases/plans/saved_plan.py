@@ -25,10 +25,12 @@ from irsa_cli.core.plan.expected import PlannedWork
 from irsa_cli.core.results.applied import AppliedList, Item
 from irsa_cli.core.results.envelope import API_VERSION, cluster_json
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.values.arn import check_cluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput, IrsaError
 from irsa_cli.usecases.plans import requests
 from irsa_cli.usecases.plans.requests import COMMANDS, Request, UnreadableRequest
+from irsa_cli.usecases.texts import read_text
 
 KIND = "Plan"
 LARGEST = 64 * 2**20
@@ -195,20 +197,7 @@ def _write(file: int, plan: SavedPlan) -> None:
 
 def load(path: Path) -> SavedPlan:
     """Read a file; raises `InvalidInput` for what is no plan of this version, or was altered."""
-    try:
-        file = os.open(path, os.O_RDONLY | _OPEN)
-        with os.fdopen(file, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise InvalidInput(f"{path} is no file")
-            data = stream.read(LARGEST + 1)
-    except OSError as error:
-        raise InvalidInput(f"{path} can't be read", reason=error.strerror or str(error)) from None
-    if len(data) > LARGEST:
-        raise InvalidInput(f"{path} is too large", reason=f"more than {LARGEST} bytes")
-    try:
-        return parse(data.decode("utf-8"), str(path))
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is no saved plan", reason="it is not UTF-8") from None
+    return parse(read_text(path, LARGEST), str(path))
 
 
 def parse(text: str, source: str) -> SavedPlan:
@@ -227,7 +216,8 @@ def parse(text: str, source: str) -> SavedPlan:
     except (
         UnreadableRequest,
         written.UnreadableChange,
-        KeyError,
+        InvalidInput,
+        LookupError,
         TypeError,
         AttributeError,
         ValueError,
@@ -254,7 +244,7 @@ def _read(document: Mapping[str, Any]) -> SavedPlan:
 
 def _read_item(data: Mapping[str, Any]) -> PlannedItem:
     found = data["cluster"]
-    partition = found["arn"].split(":")[1]
+    partition = check_cluster(found["arn"]).split(":")[1]
     keys = ("name", "arn", "region", "account", "issuer")
     _check_texts([*(found[key] for key in keys), data["name"], data["where"], data["place"]])
     _check_texts([data["command"], data["serviceAccount"], *data["seen"], *data["seen"].values()])

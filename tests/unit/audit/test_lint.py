@@ -339,13 +339,9 @@ def changed(document: Any, key: str, value: Any) -> Any:
 @given(st.sampled_from(known_documents()), KEYS, ANY)
 def test_wrong_types_cost_no_traceback(document: Any, key: str, value: Any) -> None:
     for text in (json.dumps(changed(document, key, value)), json.dumps({**document, key: value})):
-        try:
-            read = found(text)
-        except InvalidInput:
-            continue
-        for item in read.found:
+        for item in found(text).found:
             for each in judged(item):
-                assert each.place is not None
+                assert isinstance(each, InvalidInput) or each.place is not None
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "\n".join(

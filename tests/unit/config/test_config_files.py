@@ -14,9 +14,9 @@ from irsa_cli.core.binding.spec import desired_state_of
 from irsa_cli.core.config import Binding, OtherCluster
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.usecases import texts
 from irsa_cli.usecases.files.entries import with_issuers
 from irsa_cli.usecases.files.reading import read_configs
-from irsa_cli.usecases.read import texts
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 CLUSTER = Cluster(

@@ -20,6 +20,7 @@ from irsa_cli.core.inventory.rbac.documents import RbacFiles
 from irsa_cli.core.objects.parsing import moment
 from irsa_cli.core.objects.unreadable import Unreadable
 from irsa_cli.core.policies.policy import Document, as_list
+from irsa_cli.core.values.arn import check_role
 from irsa_cli.core.values.errors import InvalidInput
 from irsa_cli.core.values.issuer import check_issuer
 
@@ -77,7 +78,7 @@ def estate_of(files: Iterable[AuditFile], now: datetime) -> Estate:
         )
     roles = list(_each(found, found.roles, _role))
     clusters = list(_clusters(found))
-    accounts = frozenset(role.arn.split(":")[4] for role in roles if role.arn.count(":") > 4)
+    accounts = frozenset(role.arn.split(":")[4] for role in roles)
     return Estate(
         roles=tuple(roles),
         policies=dict(item for item in _each(found, found.policies, _policy) if item is not None),
@@ -207,7 +208,7 @@ def _each(found: _Gathered, items: Iterable[tuple[str, Any]], read: Callable[[An
     for source, item in items:
         try:
             yield read(item)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, InvalidInput):
             wrong, first = wrong + 1, first or source
     if wrong:
         found.unseen.append(f"{wrong} entries of {first} are not of the form that AWS gives them: left out")
@@ -220,7 +221,7 @@ def _role(item: Any) -> BoundRole:
         str(one["PolicyName"]): _document(one["PolicyDocument"]) for one in item.get("RolePolicyList") or ()
     }
     return BoundRole(
-        arn=_text(item["Arn"]),
+        arn=check_role(_text(item["Arn"])),
         role_id=str(item.get("RoleId", "")),
         trust=_document(item["AssumeRolePolicyDocument"]),
         created=moment(item.get("CreateDate")) or _NEVER,
@@ -311,7 +312,7 @@ def _associations(found: _Gathered, items: Iterable[Json]) -> tuple[AuditedAssoc
     """Those of lists, which have no roles, and those that were described."""
 
     def one(item: Json) -> AuditedAssociation:
-        role, target = item.get("roleArn") or "", item.get("targetRoleArn") or ""
+        role, target = _text(item.get("roleArn") or ""), _text(item.get("targetRoleArn") or "")
         return AuditedAssociation(
             _text(item["namespace"]),
             _text(item["serviceAccount"]),

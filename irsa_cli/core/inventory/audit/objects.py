@@ -12,8 +12,10 @@ from irsa_cli.core.pod.injection import Injection
 
 
 def audited_account(body: parsing.Json) -> AuditedAccount:
-    """A ServiceAccount."""
+    """A ServiceAccount; raises TypeError (or what comes of it) for what Kubernetes gives nobody."""
     found = parsing.service_account(body)
+    if not all(isinstance(text, str) for text in found.annotations.values()):
+        raise TypeError
     audience = Injection.read(found.annotations).audience
     return AuditedAccount(found.namespace, found.name, annotation_of(found) or "", audience)
 

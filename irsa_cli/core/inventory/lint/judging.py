@@ -37,8 +37,8 @@ _ARN = re.compile(r"arn:[^:]*:iam::[^:]*:oidc-provider/")
 _PARTS = ("Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition")
 
 
-def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudged]:
-    """The risks of what was found, each with its place, and what is not known of it."""
+def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudged | InvalidInput]:
+    """The risks of what was found, each with its place, what is not known of it, and what IAM can't read."""
     if isinstance(found, Unjudged):
         yield found
     elif isinstance(found, LintedAccount):
@@ -50,19 +50,19 @@ def judged(found: Found, *, with_fixes: bool = False) -> Iterator[Risk | Unjudge
 # Trust policies
 
 
-def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudged]:
+def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudged | InvalidInput]:
     document = found.document
     if is_gap(document):
         yield _unjudged(found, (), f"the trust policy {_LATER}: {found.gaps.shown(document)}")
         return
     if not isinstance(document, dict) or "Statement" not in document:
-        yield _unjudged(found, (), "the trust policy is no policy that can be read")
+        yield _malformed(found, (), "the trust policy is no policy that can be read")
         return
     if size(document) > LARGEST:
         yield _unjudged(found, (), "the trust policy is larger than IAM takes: it was not judged")
         return
-    unknown = list(_unknown_parts(found, document))
-    yield from unknown
+    yield from _malformed_parts(found, document)
+    yield from _unknown_parts(found, document)
     if any(item is None for item in _known(document)):
         return  # What may deny something may make all else tight.
     known = {**document, "Statement": [_with_provider(item or {}, found.gaps) for item in _known(document)]}
@@ -88,6 +88,29 @@ def _of_trust(found: LintedTrust, *, with_fixes: bool) -> Iterator[Risk | Unjudg
             reason=shown(told.reason),
             suggestion=shown(told.suggestion),
         )
+
+
+def _malformed_parts(found: LintedTrust, document: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    """What is no statement to IAM: the rest is judged, and each of these is an error of its own."""
+    for index, item in enumerate(as_list(document["Statement"])):
+        path, name = ("Statement", index), name_of(index, item if isinstance(item, dict) else {})
+        if not isinstance(item, dict):
+            if not has_gap(item):
+                yield _malformed(found, path, f"{name} is no object")
+            continue
+        if item.get("Effect") not in ("Allow", "Deny") and not has_gap(item.get("Effect")):
+            yield _malformed(found, (*path, "Effect"), f"Effect of {name} is neither Allow nor Deny")
+        block = item.get("Condition", {})
+        if not isinstance(block, dict) and not has_gap(block):
+            yield _malformed(found, (*path, "Condition"), f"Condition of {name} is no object")
+        for operator, keys in block.items() if isinstance(block, dict) else ():
+            if not isinstance(keys, dict) and not has_gap(keys):
+                at = (*path, "Condition", operator)
+                yield _malformed(found, at, f"{operator} of {name} has no condition keys")
+
+
+def _malformed(found: LintedTrust, path: tuple[str | int, ...], text: str) -> InvalidInput:
+    return InvalidInput(_unjudged(found, path, found.gaps.shown(text)).told)
 
 
 def _known(document: Mapping[str, Any]) -> Iterator[Statement | None]:

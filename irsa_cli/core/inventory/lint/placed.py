@@ -5,9 +5,11 @@ What it says is the business of the modules beside this one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
@@ -21,17 +23,22 @@ _TAGGED = {"!Ref": "Ref", "!Condition": "Condition"}
 """CloudFormation's short forms; of others the tag's name goes after `Fn::`."""
 
 
+_START = re.compile(r"^---(?=\s)", re.MULTILINE)
+_MOST_PROBLEMS = 20
+"""Of a file with more of them nothing is read from there on."""
+
+
 class _Nodes:
     """What is looked up in a file's nodes, each once: files may be large."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self.text = text
         self._pairs: dict[int, dict[str, tuple[Node, Node]]] = {}
 
     @cached_property
     def lines(self) -> list[str]:
         """The lines of the text."""
-        return self._text.split("\n")
+        return self.text.split("\n")
 
     def pairs(self, node: MappingNode) -> dict[str, tuple[Node, Node]]:
         """The pairs by key: of a key that is given twice the last one, as readers of JSON take it."""
@@ -92,10 +99,30 @@ class _Nodes:
         return text_of(node) if number is None else number
 
 
-def documents(text: str, source: str) -> list[Placed]:
-    """The documents of a file; raises `InvalidInput` for what is no YAML or JSON."""
-    nodes = _Nodes(text)
-    return [Placed(source, node, nodes) for node in compose(text, source)]
+def documents(text: str, source: str) -> tuple[list[Placed], list[InvalidInput]]:
+    """The documents of a file, and what is wrong with those that are no YAML or JSON."""
+    try:
+        nodes = _Nodes(text)
+        return [Placed(source, node, nodes) for node in compose(text, source)], []
+    except InvalidInput as error:
+        starts = [found.start() for found in _START.finditer(text)]
+        if not starts:
+            return [], [error]
+    found: list[Placed] = []
+    problems: list[InvalidInput] = []
+    for start, end in pairwise([0, *starts, len(text)]):
+        try:
+            part = _Nodes(text[start:end])
+            line = text.count("\n", 0, start)
+            found += [Placed(source, node, part, offset=(line, 0)) for node in compose(part.text, source)]
+        except InvalidInput:
+            try:  # Behind empty lines it says its place in the file.
+                compose("\n" * line + part.text, source)
+            except InvalidInput as error:
+                problems.append(error)
+        if len(problems) == _MOST_PROBLEMS:
+            break
+    return found, problems
 
 
 @dataclass(frozen=True)

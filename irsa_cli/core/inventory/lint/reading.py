@@ -12,6 +12,7 @@ from irsa_cli.core.config.service_accounts import ReadFile
 from irsa_cli.core.inventory.lint import bindings, cloudformation, manifests, roles, terraform
 from irsa_cli.core.inventory.lint.found import Found
 from irsa_cli.core.inventory.lint.placed import Placed, documents
+from irsa_cli.core.values.errors import InvalidInput
 
 
 class FileKind(str, Enum):
@@ -28,11 +29,12 @@ class FileKind(str, Enum):
 
 @dataclass(frozen=True)
 class LintedFile:
-    """A file, the kinds of its documents, and what in them can be judged."""
+    """A file, the kinds of its documents, what in them can be judged, and what is wrong with others."""
 
     name: str
     kinds: tuple[FileKind, ...] = ()
     found: tuple[Found, ...] = ()
+    problems: tuple[InvalidInput, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -41,11 +43,16 @@ class LintedFile:
 
 
 def read_file(text: str, name: str, read: ReadFile) -> LintedFile:
-    """What is in a file; raises `InvalidInput` for what is no YAML or JSON, or what `irsa apply` refuses."""
-    items = documents(text, name)
+    """What is in a file. Problems: what is no YAML or JSON, and documents that `irsa apply` refuses."""
+    items, problems = documents(text, name)
     kinds = tuple(kind_of(item.value) for item in items)
-    found = [each for item, kind in zip(items, kinds, strict=True) for each in _found(item, kind, read)]
-    return LintedFile(name, kinds, tuple(found))
+    found: list[Found] = []
+    for item, kind in zip(items, kinds, strict=True):
+        try:
+            found += _found(item, kind, read)
+        except InvalidInput as error:
+            problems.append(error)
+    return LintedFile(name, kinds, tuple(found), tuple(problems))
 
 
 def kind_of(value: Any) -> FileKind:

@@ -10,7 +10,7 @@ from irsa_cli.core.inventory.lint.found import Unjudged
 from irsa_cli.core.inventory.lint.reading import LintedFile
 from irsa_cli.core.results.envelope import DocumentKind, Envelope, ItemError, ReadOutcome, exit_code_of, whole
 from irsa_cli.core.trust.rules.rule import ORDER, Severity
-from irsa_cli.core.values.errors import ExitCode, InvalidInput
+from irsa_cli.core.values.errors import ExitCode, IrsaError
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class LintReport:
     files: tuple[LintedFile, ...] = ()
     selection: RiskSelection = field(default_factory=lambda: RiskSelection(()))
     unjudged: tuple[Unjudged, ...] = ()
-    unread: tuple[InvalidInput, ...] = ()
+    unread: tuple[IrsaError, ...] = ()
     skipped: tuple[str, ...] = ()
     fail_on: Severity | None = None
     error: Exception | None = None
@@ -56,7 +56,7 @@ class LintReport:
         if self.fail_on is not None and self.selection.reaches(self.fail_on):
             return ExitCode.UNVERIFIED
         if self.unread:
-            return ExitCode.USAGE
+            return self.unread[0].exit_code
         if self.fail_on is not None and any(self._hides(item, self.fail_on) for item in self.unjudged):
             return ExitCode.FAILED
         return ExitCode.DONE

@@ -1,6 +1,6 @@
 """The text of a file, a pipe or standard input, which may be as large or as slow as others make it.
 
-What is in it is the business of those who ask for it.
+All files that somebody names are read here. What is in them is the business of those who ask for it.
 """
 
 from __future__ import annotations
@@ -11,25 +11,56 @@ import os
 import select
 import stat
 import sys
+import time
+from collections.abc import Collection
 from pathlib import Path
 
-from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.core.values.errors import InvalidInput, IrsaError
 
 STDIN = "-"
 MAX_BYTES = 16 * 2**20
 """A file of ten thousand ServiceAccounts has less."""
-NO_WRITER_SECONDS, SILENT_SECONDS = 10.0, 60.0
-"""How long a pipe that nobody has opened for writing, and one that says nothing, are waited for."""
+NO_WRITER_SECONDS, SILENT_SECONDS, PIPE_SECONDS = 10.0, 60.0, 600.0
+"""How long a pipe that nobody has opened for writing, one that says nothing, and any is waited for."""
 
 
-def read_text(path: str | Path) -> str:
+def files_in(
+    folder: Path,
+    endings: Collection[str],
+    problems: list[IrsaError],
+    *,
+    deep: bool = True,
+    left_out: Collection[str] = (),
+) -> list[Path]:
+    """The files of a folder that end so, sorted; with `deep`, of those below it, without folders `left_out`.
+
+    Links to folders are not followed. What can't be listed, and what ends so and is no file, is a problem.
+    """
+    found: list[Path] = []
+
+    def unlisted(error: OSError) -> None:
+        problems.append(InvalidInput(f"{error.filename} can't be read", reason=error.strerror or str(error)))
+
+    for here, below, names in os.walk(folder, onerror=unlisted):
+        below[:] = [name for name in below if deep and name not in left_out]
+        for path in (Path(here, name) for name in names if Path(name).suffix in endings):
+            if os.path.exists(path) and not os.path.isfile(path):
+                problems.append(InvalidInput(f"{path} can't be read", reason="it is no file"))
+            else:
+                found.append(path)
+    return sorted(found)
+
+
+def read_text(path: str | Path, limit: int = 0) -> str:
     """The text of a file, a pipe or standard input (`-`).
 
-    Raises `InvalidInput` for what is no text, is larger than `MAX_BYTES`, or has no end.
+    Raises `InvalidInput` for what is no text, has more than `limit` bytes, or has no end. The
+    limit is `MAX_BYTES` if none is given.
     """
     what = "standard input" if path == STDIN else str(path)
+    limit = limit or MAX_BYTES
     try:
-        data = _stdin() if path == STDIN else _file(path)
+        data = _stdin(limit) if path == STDIN else _file(path, limit)
     except OSError as error:
         raise InvalidInput(f"{what} can't be read", reason=error.strerror or str(error)) from error
     except ValueError as error:  # a NUL in the name
@@ -49,33 +80,35 @@ class _Endless(Exception):
     """What is read has no end, as far as anybody can wait for it."""
 
 
-def _file(path: str | Path) -> bytes:
+def _file(path: str | Path, limit: int) -> bytes:
     # Without O_NONBLOCK, open() itself would wait for somebody to write to a FIFO.
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if stat.S_ISDIR(os.fstat(file).st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        return _until_the_end(file)
+        return _until_the_end(file, limit)
     finally:
         os.close(file)
 
 
-def _stdin() -> bytes:
+def _stdin(limit: int) -> bytes:
     try:
         file = sys.stdin.fileno()
     except (AttributeError, OSError):  # Closed, or replaced by a program that calls this one.
         return sys.stdin.buffer.read() if sys.stdin is not None else b""
-    return _until_the_end(file)
+    return _until_the_end(file, limit)
 
 
-def _until_the_end(file: int) -> bytes:
+def _until_the_end(file: int, limit: int) -> bytes:
     # A person at a terminal is waited for.
     waits = not stat.S_ISREG(os.fstat(file).st_mode) and not os.isatty(file)
-    found = bytearray()
+    found, latest = bytearray(), time.monotonic() + PIPE_SECONDS
     while part := _part(file, waits=waits):
         found += part
-        if len(found) > MAX_BYTES:
-            raise _Endless(f"it is larger than {MAX_BYTES // 2**20} MiB")
+        if len(found) > limit:
+            raise _Endless(f"it is larger than {limit / 2**20:g} MiB")
+        if waits and time.monotonic() > latest:
+            raise _Endless(f"it has no end within {PIPE_SECONDS:.0f} seconds")
     return bytes(found)
 
 

@@ -1,0 +1,166 @@
+"""What can't be read or judged in one place, and hides nothing that is in others."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irsa_cli.cli.main import run as cli
+from irsa_cli.core.trust.rules.judge import judge
+from irsa_cli.core.values.errors import InvalidInput
+from irsa_cli.usecases import texts
+from irsa_cli.usecases.audit.files import baseline_of, read_files
+from irsa_cli.usecases.audit.lint import Request, lint
+
+PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/AB12"
+OPEN = {
+    "Effect": "Allow",
+    "Principal": {"Federated": PROVIDER},
+    "Action": "sts:AssumeRoleWithWebIdentity",
+}
+EVERYBODY = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
+
+
+def write(path: Path, *statements: Any) -> Path:
+    path.write_text(json.dumps({"Version": "2012-10-17", "Statement": list(statements)}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("Condition", "text", "Condition of statement 1 is no object"),
+        ("Condition", None, "Condition of statement 1 is no object"),
+        ("Condition", ["x"], "Condition of statement 1 is no object"),
+        ("Condition", {"StringEquals": "x"}, "StringEquals of statement 1 has no condition keys"),
+        ("Effect", "allow", "Effect of statement 1 is neither Allow nor Deny"),
+    ],
+)
+def test_a_malformed_statement_hides_no_other_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str, value: Any, words: str
+) -> None:
+    path = write(tmp_path / "trust.json", {**OPEN, part: value}, EVERYBODY)
+    report = tmp_path / "report.json"
+    assert cli(["lint", str(path), "-o", "json", "--json-file", str(report)]) == 5
+    for text in (capsys.readouterr().out, report.read_text()):
+        document = json.loads(text)
+        assert "everybody" in [item["id"] for item in document["items"]]
+        (error,) = document["errors"]
+        assert error["message"].startswith(f"{path}:1:")
+        assert error["message"].endswith(words)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "yaml", "csv", "sarif", "junit", "markdown", "github"])
+def test_a_malformed_statement_is_told_in_every_form(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    path = write(tmp_path / "trust.json", {**OPEN, "Condition": 7}, EVERYBODY)
+    assert cli(["lint", str(path), "-o", form, "--fail-on", "never"]) == 2
+    said = capsys.readouterr()
+    assert "everybody" in said.out
+    assert "Condition of statement 1 is no object" in said.out + said.err
+
+
+def test_a_statement_that_is_none(tmp_path: Path) -> None:
+    found = lint(Request((str(write(tmp_path / "trust.json", "text", EVERYBODY)),)))
+    assert [str(error).partition(": ")[2] for error in found.unread] == ["statement 1 is no object"]
+    assert [item.rule.id for item in found.selection.shown] == ["everybody"]
+
+
+def test_a_bug_in_judging_one_document_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(document: Any, context: Any) -> Any:
+        if "bad" in str(document):
+            raise AttributeError("oh")
+        return judge(document, context)
+
+    monkeypatch.setattr("irsa_cli.core.inventory.lint.judging.judge", broken)
+    write(tmp_path / "a.json", {**OPEN, "Sid": "bad"})
+    write(tmp_path / "b.json", EVERYBODY)
+    found = lint(Request((str(tmp_path),)))
+    assert [item.rule.id for item in found.selection.shown] == ["everybody"]
+    assert "a.json:1:1 can't be judged: a bug in irsa" in str(found.unread[0])
+    assert lint(Request((str(tmp_path / "a.json"),))).exit_code == 1
+
+
+BAD_DOCUMENTS = {
+    "no YAML": "a: [",
+    "a slip": "apiVersion: irsa/v1\nkind: Bindings\nserviceAccounts: [{metadata: {name: [x]}}]",
+}
+
+
+@pytest.mark.parametrize("bad", BAD_DOCUMENTS.values(), ids=BAD_DOCUMENTS)
+def test_a_bad_document_hides_no_other_of_its_file(tmp_path: Path, bad: str) -> None:
+    account = (
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: %s\n"
+        "  annotations:\n    eks.amazonaws.com/role-arn: no\n"
+    )
+    path = tmp_path / "all.yaml"
+    path.write_text(f"{account % 'one'}---\n{bad}\n---\n{account % 'two'}")
+    found = lint(Request((str(path),)))
+    assert [item.account for item in found.selection.shown] == ["one", "two"]
+    assert [item.place.line for item in found.selection.shown if item.place] == [
+        6,
+        path.read_text().count("\n"),
+    ]
+    assert len(found.unread) == 1
+    assert str(found.unread[0]).startswith(f"{path}:")
+    assert lint(Request((str(path),), fail_on=None)).exit_code == 2
+
+
+# Files that have no end, and folders with what is none
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "NO_WRITER_SECONDS", 0.05)
+    monkeypatch.setattr(texts, "SILENT_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_no_file_of_an_audit_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("irsa_cli.usecases.audit.files.LARGEST", 2**20)
+    os.mkfifo(tmp_path / "pipe")
+    for read in (baseline_of, lambda path: read_files([path])):
+        with pytest.raises(InvalidInput, match="nobody writes to this pipe"):
+            read(tmp_path / "pipe")
+        with pytest.raises(InvalidInput, match="/dev/zero can't be read: it is larger than 1 MiB"):
+            read(Path("/dev/zero"))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_pipe_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "PIPE_SECONDS", -1)
+    reading, writing = os.pipe()
+    os.write(writing, b"x")
+    try:
+        with pytest.raises(InvalidInput, match="no end within"):
+            texts.read_text(f"/dev/fd/{reading}")
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_what_a_folder_has_that_is_no_file_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "good.json", EVERYBODY)
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "folder.json").mkdir()
+    found = lint(Request((str(tmp_path),)))
+    assert [item.rule.id for item in found.selection.shown] == ["everybody"]
+    assert sorted(str(error) for error in found.unread) == [
+        f"{tmp_path / 'gone.json'} can't be read: No such file or directory",
+        f"{tmp_path / 'pipe.json'} can't be read: it is no file",
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+def test_a_folder_that_can_not_be_listed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    write(tmp_path / "good.json", EVERYBODY)
+    (error,) = lint(Request((str(tmp_path),))).unread
+    assert str(error) == f"{tmp_path / 'closed'} can't be read: Permission denied"
