@@ -6,7 +6,7 @@ Statuses and reasons only, never messages: those are the server's own words, and
 from __future__ import annotations
 
 import json
-import re
+import ssl
 from typing import Any
 
 import urllib3.exceptions
@@ -15,7 +15,7 @@ from kubernetes.client.exceptions import ApiException
 from irsa_cli.core.values.attempts import TooLarge
 from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.core.values.redaction import redacted
-from irsa_cli.core.values.tls import certificate_refused
+from irsa_cli.core.values.tls import causes_of, certificate_refused, why_of
 
 NOT_FOUND = "NotFound"
 EXISTS = "AlreadyExists"
@@ -31,6 +31,19 @@ _NOT_SENT = (
     urllib3.exceptions.ConnectTimeoutError,
     urllib3.exceptions.NameResolutionError,
 )
+_WORDS: tuple[tuple[type[BaseException], str], ...] = (
+    (urllib3.exceptions.ProxyError, "the proxy gave no connection"),
+    (urllib3.exceptions.NameResolutionError, "the name of the endpoint was not found"),
+    (urllib3.exceptions.NewConnectionError, "no connection"),
+    (urllib3.exceptions.TimeoutError, "no answer in time"),
+    (ssl.SSLError, "the TLS connection failed"),
+    (urllib3.exceptions.HTTPError, "the connection ended before the whole answer was there"),
+    (OSError, "the connection failed"),
+    (ValueError, "the answer is not JSON: something between here and the cluster may have answered"),
+)
+"""What failures of the HTTP client mean, the first that fits."""
+_UNANSWERED = "check the network, HTTPS_PROXY and NO_PROXY, then run this again"
+_UNREACHED = "check that the cluster's endpoint can be reached from here (private endpoint, VPN, NO_PROXY)"
 
 
 def translate(error: Exception, operation: str) -> ServiceError:
@@ -49,23 +62,18 @@ def translate(error: Exception, operation: str) -> ServiceError:
         outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT,
         transient=not isinstance(cause, TooLarge),
         reason=redacted(_words(cause)),
-        next_steps=()
-        if sent
-        else (
-            "check that the cluster's endpoint can be reached from here (private endpoint, VPN, NO_PROXY)",
-        ),
+        next_steps=(_UNANSWERED if sent else _UNREACHED,),
     )
 
 
 def _stranger(error: Exception, operation: str) -> ServiceError:
-    reason = getattr(error, "reason", None) or error
     return ServiceError(
         f"kubernetes {operation}",
         code="SSLError",
         service="kubernetes",
         operation=operation,
         outcome=Outcome.NOT_SENT,
-        reason=redacted(f"the server's certificate was not accepted: {' '.join(str(reason).split())}"),
+        reason=redacted(f"the server's certificate was not accepted: {why_of(error)}"),
         next_steps=(
             "check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives",
         ),
@@ -73,10 +81,13 @@ def _stranger(error: Exception, operation: str) -> ServiceError:
 
 
 def _words(error: BaseException) -> str:
-    """urllib3's words without the address of the Python object."""
-    return (
-        re.sub(r"<[^<>]*>:? ?|HTTPS?Connection(Pool)?\([^()]*\):? ?", "", str(error)) or type(error).__name__
-    )
+    """What happened, without the texts of libraries: those name objects of Python."""
+    if type(error).__module__.startswith("irsa_cli."):
+        return str(error)
+    causes = list(causes_of(error))
+    said = (words for kind, words in _WORDS if any(isinstance(cause, kind) for cause in causes))
+    what, why = next(said, f"the call failed ({type(error).__name__})"), why_of(error)
+    return f"{what}: {why}" if why else what
 
 
 def _answered(error: ApiException, operation: str) -> ServiceError:

@@ -1,4 +1,4 @@
-"""What a failure of TLS tells of the request that it took away. No connection is made here."""
+"""What a failure of TLS, or of a connection, tells of the request that it took away. None is made here."""
 
 from __future__ import annotations
 
@@ -12,10 +12,23 @@ def certificate_refused(error: BaseException) -> bool:
     That ends a handshake, so that no request was sent. Any other failure of TLS may be that of the answer to
     one: of a record that can't be read, or of a connection that was cut (RFC 8446, section 6).
     """
-    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes_of(error))
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def why_of(error: BaseException) -> str:
+    """What the operating system, or TLS, says is the reason of a failure; '' where neither is behind it."""
+    for cause in causes_of(error):
+        if isinstance(cause, ssl.SSLError):
+            reason = str(getattr(cause, "reason", None) or "").lower().replace("_", " ")
+            words = getattr(cause, "verify_message", "") or reason
+        else:
+            words = cause.strerror or str(*cause.args[:1]) if isinstance(cause, OSError) else ""
+        if words:
+            return str(words)
+    return ""
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
     """An exception with all that it wraps, in the various ways of the libraries."""
     found, seen = [error], set[int]()
     while found:
