@@ -10,7 +10,7 @@ import click
 from irsa_cli.cli.plan_text import change_lines, totals
 from irsa_cli.cli.render import messages, show, show_document
 from irsa_cli.cli.reports.delivering import deliver
-from irsa_cli.cli.reports.words import WORDS
+from irsa_cli.cli.reports.words import WORDS, counted
 from irsa_cli.cli.unshown import showing
 from irsa_cli.cli.wording import mark, put, say
 from irsa_cli.core.results.applied import NOT_BEGUN
@@ -104,19 +104,15 @@ def _attributes(one: Mapping[str, str]) -> dict[str, str]:
 
 def summary(done: AppliedList) -> str:
     """The sum in one line."""
-    words = {ended.value: WORDS[ended] for ended in Ended}
-    parts = [f"{count} {words[name]}" for name, count in done.summary.items()]
-    if done.pending:
-        parts.append(f"{len(done.pending)} not begun")
-    return f"{', '.join(parts) or 'Nothing to do'} ({done.seconds:.1f} s)."
+    return f"{counted(done) or 'Nothing to do'} ({done.seconds:.1f} s)."
 
 
 def rows(done: AppliedList) -> Iterator[str]:
     """A line for each cluster, where there are several."""
     words = {**{ended.value: WORDS[ended] for ended in Ended}, NOT_BEGUN: "not begun"}
     widest = max(map(len, done.by_place), default=0)
-    for place, counted in done.by_place.items():
-        parts = ", ".join(f"{count} {words[name]}" for name, count in counted.items())
+    for place, found in done.by_place.items():
+        parts = ", ".join(f"{count} {words[name]}" for name, count in found.items())
         yield visible(f"  {place:<{widest}}  {parts}")
 
 

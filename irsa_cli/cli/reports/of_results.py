@@ -13,7 +13,7 @@ from typing import Any
 from irsa_cli.cli.plan_text import is_mark, totals, values
 from irsa_cli.cli.render import messages, text_lines
 from irsa_cli.cli.reports.model import Document, Entry, Level, Line, PipelineReport, Rank, SourcePlace
-from irsa_cli.cli.reports.words import WORDS
+from irsa_cli.cli.reports.words import WORDS, counted
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.planning.adopt import Adoptions
 from irsa_cli.core.policies.policy import difference
@@ -51,14 +51,12 @@ def of_applied(done: AppliedList, title: str) -> PipelineReport:
     eventful = [
         item for item in done.items if item.result.ended is not Ended.UNCHANGED or item.result.warnings
     ]
-    counts = [f"{number} {WORDS[Ended(ended)]}" for ended, number in done.summary.items()]
-    pending = [f"{len(done.pending)} not begun"] if done.pending else []
     planned = [item.result for item in done.items if item.result.ended is Ended.PLANNED]
     plan = f". {_plan_verdict(planned)}" if planned else ""
     unchanged = len(done.items) - len(eventful)
     return PipelineReport(
         title,
-        f"{', '.join([*counts, *pending]) or 'nothing to do'}{plan}",
+        f"{counted(done) or 'nothing to do'}{plan}",
         all(_is_good(item.result) for item in done.items) and not done.pending,
         int(done.exit_code),
         tuple(fact for cluster in clusters.values() for fact in _facts(cluster)),

@@ -109,9 +109,14 @@ class AppliedList:
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many ended how."""
-        found = Counter(item.result.ended for item in self.items)
+        """How many ended how, without the shared parts, which are nobody's ServiceAccount."""
+        found = Counter(item.result.ended for item in self.items if item.name != SHARED_PARTS)
         return {ended.value: found[ended] for ended in Ended if found[ended]}
+
+    @property
+    def shared_parts(self) -> list[Ended]:
+        """How those of each cluster ended, each end once."""
+        return list(dict.fromkeys(item.result.ended for item in self.items if item.name == SHARED_PARTS))
 
     def _by_cluster(self) -> list[dict[str, Any]]:
         """A row for each cluster; of one that was not reached neither region nor account are known."""
@@ -128,9 +133,12 @@ class AppliedList:
     def by_place(self) -> dict[str, dict[str, int]]:
         """How many ended how in each cluster, where the run was about several, by what they are called."""
         found: dict[str, Counter[str]] = {}
-        for place, _, _, ended in self._ends():
-            if place:
-                found.setdefault(place, Counter())[ended] += 1
+        for item in self.items:
+            if item.place and item.name != SHARED_PARTS:
+                found.setdefault(item.place, Counter())[item.result.ended.value] += 1
+        for waiting in self.pending:
+            if waiting.place:
+                found.setdefault(waiting.place, Counter())[NOT_BEGUN] += 1
         return {place: dict(counted) for place, counted in found.items()}
 
     def _ends(self) -> Iterator[tuple[str, Cluster | None, str, str]]:
