@@ -178,7 +178,7 @@ class AwsSession:
     def caller(self) -> str:
         """The ARN that AWS knows the caller by, '' when even that can't be found out."""
         try:
-            return self._identity or self.client("sts").get_caller_identity()["Arn"]
+            return self._identity or attempts.bounded(self.client("sts").get_caller_identity)["Arn"]
         except Exception:
             return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,43 @@ def test_a_call_that_hangs_at_every_attempt_is_not_repeated_beyond_the_time_limi
     assert ran.code == 1, ran.err
     assert 0 < max(times(small, operation)) <= 2.0
     assert small.world() == before
+
+
+LATEST = 8.0
+"""Seconds after which no run of 1 s is under way, on a busy machine, too; by itself a call may take 10 s."""
+
+
+@pytest.mark.parametrize("command", ["create-sa", "update-sa", "delete-sa", "adopt"])
+@pytest.mark.parametrize("service", ["eks", "iam", "kubernetes"])
+def test_a_reading_that_hangs_ends_with_the_time_limit(small: Stage, service: str, command: str) -> None:
+    assert small.create_sa("app", NAMESPACE, *WISH).code == 0
+    before = small.world()
+    small.sandbox.faults.add(Fault(service, "*", "hang", times=None, seconds=60.0))
+    flags = {"create-sa": WISH, "update-sa": ("--tags", "a=b")}.get(command, ())
+    started = time.monotonic()
+    ran = small.irsa(command, "app", "-n", NAMESPACE, "-c", small.cluster, *flags, "--timeout", "1s")
+    assert time.monotonic() - started < LATEST, ran.err
+    assert ran.code == 1, ran.err
+    small.sandbox.settle(hurry=True)
+    assert small.world() == before
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [("iam", "CreateRole"), ("iam", "AttachRolePolicy"), ("kubernetes", "PATCH serviceaccounts")],
+)
+def test_a_write_that_hangs_ends_with_the_time_limits_of_run_and_rollback(
+    small: Stage, service: str, operation: str
+) -> None:
+    small.sandbox.faults.add(Fault(service, operation, "hang", times=None, seconds=60.0))
+    existing = ("--override-existing-serviceaccounts",)
+    small.make_account(NAMESPACE, "app")
+    started = time.monotonic()
+    limits = ("--timeout", "1s", "--rollback-timeout", "1s")
+    ran = small.create_sa("app", NAMESPACE, *WISH, *existing, *limits)
+    assert time.monotonic() - started < LATEST, ran.err
+    # A request that nobody answered may be executed later than that.
+    assert ran.code in (1, 3), ran.err
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 TIMES = 2.0
 """How many of its time-outs a call may take in all: 20 s with the default of 10 s."""
+GRACE = 1.0
+"""Seconds for an attempt that begins at the end of the time limit: what is answered at once is heard."""
 
 
 class Overran(Exception):
@@ -57,9 +59,9 @@ class Sending(io.BytesIO):
 
 
 def limit() -> float:
-    """Seconds that an attempt may take in all; fewer when the time of what it is for is nearly over."""
+    """Seconds that an attempt may take: it ends at most `GRACE` after the time of what it is for."""
     seconds = limits.call_seconds()
-    return min(TIMES * seconds, max(current().remaining, 0.0) + seconds)
+    return min(TIMES * seconds, max(current().remaining, min(seconds, GRACE)))
 
 
 def bounded(work: Callable[[], T], seconds: float | None = None) -> T:
