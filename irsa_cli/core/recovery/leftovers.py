@@ -257,7 +257,7 @@ def standing(seen: SeenLeftovers, role: SeenRole) -> Standing:
         return Standing()
     reason = _in_use(seen, role) if life.named else ""
     if not reason and life.stage is Stage.INCOMPLETE:
-        reason = _reason_to_spare(role, life)
+        reason = _reason_to_spare(role, life, seen.now)
     where = f"{seen.cluster.options}"
     why = f"{reason}: {life.why}" if life.named else reason or _why(seen, role, life)
     steps = life.next_steps(where) if life.named else life.deletion(where)
@@ -277,10 +277,10 @@ def _why(seen: SeenLeftovers, role: SeenRole, life: Lifecycle) -> str:
     return lifecycle.unnamed(role.account, exists=there is not None, other=there.role if there else "")
 
 
-def _reason_to_spare(role: SeenRole, life: Lifecycle) -> str:
+def _reason_to_spare(role: SeenRole, life: Lifecycle, now: datetime) -> str:
     if not life.is_readable:
         return life.why
-    if role.last_used is not None and role.last_used > _proven_by(role):
+    if role.last_used is not None and role.last_used > _proven_by(role, now):
         return f"it was used, last on {role.last_used:%Y-%m-%d}"
     if SPEC_HASH_TAG not in role.state.tags:
         return f"an earlier irsa made it (no tag {SPEC_HASH_TAG}), and did not say whether its run ended"
@@ -289,9 +289,9 @@ def _reason_to_spare(role: SeenRole, life: Lifecycle) -> str:
     return ""
 
 
-def _proven_by(role: SeenRole) -> datetime:
+def _proven_by(role: SeenRole, now: datetime) -> datetime:
     """Until when a use may have been the run's own proof (`--verify`)."""
-    return max(role.created, *began(role.transaction)) + timedelta(seconds=MINIMUM_AGE)
+    return max(role.created, *began(role.transaction, now)) + timedelta(seconds=MINIMUM_AGE)
 
 
 def _is_sole(trust: Mapping[str, Any]) -> bool:
@@ -327,15 +327,20 @@ def age_of(transaction: str, created: Iterable[datetime], now: datetime) -> floa
 
     A run may go on from what an older one made, so the objects' ages alone don't tell that it is gone.
     """
-    moments = [*created, *began(transaction)]
+    moments = [*created, *began(transaction, now)]
     return max(0.0, (now - max(moments)).total_seconds()) if moments else 0.0
 
 
-def began(transaction: str) -> list[datetime]:
-    """When a run began, by its own clock; nothing for a name that irsa did not give."""
+def began(transaction: str, now: datetime | None = None) -> list[datetime]:
+    """When a run began, by its own clock; nothing for a name that irsa did not give.
+
+    Nor for a moment that is long after `now`, by another clock: then the run's own was wrong.
+    """
     match = _TRANSACTION.fullmatch(transaction)
     try:
         moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S") if match else None
     except ValueError:
         moment = None
-    return [moment.replace(tzinfo=timezone.utc)] if moment else []
+    known = moment.replace(tzinfo=timezone.utc) if moment else None
+    wrong = known and now and known - now > timedelta(seconds=MINIMUM_AGE)
+    return [known] if known and not wrong else []

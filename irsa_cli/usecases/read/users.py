@@ -127,7 +127,7 @@ def _may_live(transaction: str, state_dir: Path) -> bool:
         with suppress(RefusedJournal):
             return is_running(path)
     now = datetime.now(timezone.utc)
-    return any((now - moment).total_seconds() < MINIMUM_AGE for moment in began(transaction))
+    return any((now - moment).total_seconds() < MINIMUM_AGE for moment in began(transaction, now))
 
 
 def journals_of(state_dir: Path, transactions: Iterable[str]) -> list[Path]:

@@ -476,7 +476,9 @@ def test_two_runs_of_the_same_name_are_told_apart_by_what_they_made() -> None:
         (FIRST, [NOW + timedelta(minutes=30), NOW], 1800),
         ("not a run's name", [NOW], 3600),
         ("20269999T999999000Z-00000001", [NOW], 3600),
-        ("20260601T235900000Z-00000001", [NOW], 0),
+        # The name tells the run's own clock: by that of AWS it can't have begun in ten minutes or later.
+        (f"{NOW + timedelta(minutes=65):%Y%m%dT%H%M%S}000Z-00000001", [NOW], 0),
+        (f"{NOW + timedelta(days=1, hours=1):%Y%m%dT%H%M%S}000Z-00000001", [NOW], 3600),
         ("", [], 0),
     ],
 )
