@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, gone, settle, until_spread
+from irsa_cli.changes.common import Unclaimed, check_role_is_there, gone, settle, until_spread
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.values.errors import ServiceError
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -29,6 +29,7 @@ class AttachmentHandler(Unclaimed):
         role, arn = change.target
         if change.after is None:
             return settle(lambda: self._detach(role, arn), lambda: self._found_gone(role, arn, claim))
+        check_role_is_there(self._iam, change, run, claim)
         changed = change.before is None
         if claim is not None and not run.has_made(Kind.ROLE, role) and self._is_attached(role, arn):
             return Applied(changed=False)  # It was never detached, or not yet.
@@ -51,7 +52,12 @@ class AttachmentHandler(Unclaimed):
         return until_spread(write, run, fresh=fresh, codes=frozenset({reading.NOT_THERE}))
 
     def _is_attached(self, role: str, arn: str) -> bool:
-        return arn in reading.attached_policies(self._iam, role)
+        try:
+            return arn in reading.attached_policies(self._iam, role)
+        except ServiceError as error:
+            if error.code != reading.NOT_THERE:
+                raise
+            return False  # Nor is the role there.
 
     def _found_gone(self, role: str, arn: str, claim: Claim | None) -> Applied | None:
         """Nobody answered our detaching; a rollback asks again by itself."""

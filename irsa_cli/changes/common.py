@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from irsa_cli.aws import iam as reading
 from irsa_cli.aws.iam import EXISTS
-from irsa_cli.core.plan.changes import Change
+from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import TRANSACTION_TAG
 from irsa_cli.core.values import doing, limits
-from irsa_cli.core.values.errors import Conflict, Outcome, ServiceError
+from irsa_cli.core.values.errors import Conflict, Gone, Outcome, ServiceError
 from irsa_cli.core.values.patience import give_up
 from irsa_cli.transaction.protocol import Applied, Claim, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
 
 S = TypeVar("S")
 
@@ -51,6 +55,13 @@ def settle(write: Callable[[], Applied], look: Callable[[], Applied | None]) -> 
 def gone(error: ServiceError) -> Applied:
     """What a delete did that heard that the object is not there: it was ours if an answer before was lost."""
     return Applied(changed=error.outcome is Outcome.UNKNOWN)
+
+
+def check_role_is_there(iam: IAMClient, change: Change, run: Run, claim: Claim | None) -> None:
+    """Raise `Gone` where something is to be restored on a role that is not there any more."""
+    role = change.target[0]
+    if claim is not None and not run.has_made(Kind.ROLE, role) and reading.role_state(iam, role) is None:
+        raise Gone(f"{change.kind.value} {change.name} is not restored", reason=f"role {role} is gone")
 
 
 @contextmanager

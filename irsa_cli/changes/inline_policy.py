@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from irsa_cli.aws import iam as reading
 from irsa_cli.aws.errors import call
-from irsa_cli.changes.common import Unclaimed, conflict, expect, gone, settle, telling, until_spread
+from irsa_cli.changes.common import (
+    Unclaimed,
+    check_role_is_there,
+    conflict,
+    expect,
+    gone,
+    settle,
+    telling,
+    until_spread,
+)
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import DocumentState
 from irsa_cli.core.policies import policy
@@ -32,6 +41,7 @@ class InlinePolicyHandler(Unclaimed):
         role, name = change.target
         if change.after is None:
             return settle(lambda: self._delete(change, role, name), lambda: self._found_gone(role, name))
+        check_role_is_there(self._iam, change, run, claim)
         document = expect(DocumentState, change.after).document
         if not run.has_made(Kind.ROLE, role) and self._is_there(change, document):
             return Applied(changed=False)

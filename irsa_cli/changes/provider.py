@@ -22,8 +22,9 @@ from irsa_cli.changes.common import (
     settle,
     until_spread,
 )
+from irsa_cli.core.marks import lifecycle
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import TRANSACTION_TAG, ProviderState
+from irsa_cli.core.plan.states import DONE, TRANSACTION_TAG, CommitState, ProviderState
 from irsa_cli.core.policies.policy import Document
 from irsa_cli.core.recovery.leftovers import names_provider
 from irsa_cli.core.trust.evaluation import takes_audience
@@ -33,6 +34,8 @@ from irsa_cli.transaction.protocol import Applied, Claim, Run
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
+OVER = (None, CommitState(DONE))
+"""What a role says of the run that made it when that has ended, or is none of irsa's."""
 LOOKED_AT = 32
 """Roles that are read at once to find one that counts on a provider: mostly the first ones tell."""
 
@@ -186,14 +189,16 @@ def _check_unused(
     names = [role.name for role in listing.list_roles(iam).roles if counts_on_it(role.trust)]
     for first in range(0, len(names), LOOKED_AT):
         others = [
-            role.name
+            role
             for role in listing.find_roles(iam, names[first : first + LOOKED_AT])
             if counts_on_it(role.state.trust) and role.state.tags.get(TRANSACTION_TAG) != claim.transaction
         ]
         if others:
+            some = _some([role.name for role in others])
             raise Claimed(
                 f"{change.kind.value} {change.name} was left alone",
-                reason=f"roles trust it that transaction {claim.transaction} did not make: {_some(others)}",
+                reason=f"roles trust it that transaction {claim.transaction} did not make: {some}",
+                ended=all(lifecycle.commit_of(role.state.tags) in OVER for role in others),
             )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from irsa_cli.changes.common import check_object_claim, conflict, expect, gone, settle, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, TRANSACTION_TAG, ServiceAccountState
-from irsa_cli.core.values.errors import MadeAgain, Outcome, ServiceError
+from irsa_cli.core.values.errors import Gone, MadeAgain, Outcome, ServiceError
 from irsa_cli.kube.client import Json, Kube
 from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -38,7 +38,7 @@ class ServiceAccountHandler:
             return applied
         if change.after is None:
             return settle(lambda: self._delete(change, claim), lambda: self._found_gone(change))
-        return self._patch(change, run)
+        return self._patch(change, run, claim)
 
     def look(self, change: Change, transaction: str) -> bool:
         """See `Handler.look`."""
@@ -136,7 +136,7 @@ class ServiceAccountHandler:
             return Applied(changed=True)
         raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
 
-    def _patch(self, change: Change, run: Run) -> Applied:
+    def _patch(self, change: Change, run: Run, claim: Claim | None) -> Applied:
         before, after = expect(ServiceAccountState, change.before), expect(ServiceAccountState, change.after)
         target = (change.target[0], change.target[1])
         uid, version, lost = before.uid or after.uid, before.resource_version, False
@@ -145,7 +145,7 @@ class ServiceAccountHandler:
         for _ in range(ROUNDS):
             if not version:
                 with telling(Outcome.UNKNOWN if lost else Outcome.REFUSED):
-                    metadata = self._present(change, uid)
+                    metadata = self._present(change, uid, claim)
                 if metadata is None:
                     return Applied(changed=False)
                 if _holds(metadata, after):
@@ -166,16 +166,18 @@ class ServiceAccountHandler:
                 raise
         raise conflict(change, f"somebody else keeps writing it ({ROUNDS} rounds)")
 
-    def _present(self, change: Change, uid: str) -> Json | None:
+    def _present(self, change: Change, uid: str, claim: Claim | None) -> Json | None:
         """The metadata of the ServiceAccount that was read; None when it is gone, our work with it."""
         present = self._kube.service_account(*change.target)
         if present is None:
             after = expect(ServiceAccountState, change.after)
             if all(value is None for value in (*after.annotations.values(), *after.labels.values())):
                 return None
-            raise conflict(change, "it was deleted")
+            raise _gone(change) if claim is not None else conflict(change, "it was deleted")
         metadata: Json = present["metadata"]
         if uid and metadata["uid"] != uid:
+            if claim is not None:
+                raise _gone(change)
             raise conflict(change, f"it was deleted and created again (uid {metadata['uid']})")
         return metadata
 
@@ -183,6 +185,10 @@ class ServiceAccountHandler:
 def _mark(metadata: Mapping[str, Any]) -> str:
     """The run that made the ServiceAccount, '' for none."""
     return str((metadata.get("annotations") or {}).get(TRANSACTION_TAG) or "")
+
+
+def _gone(change: Change) -> Gone:
+    return Gone(f"ServiceAccount {change.name} is not restored", reason="it was deleted since")
 
 
 def _made_again(change: Change) -> MadeAgain:

@@ -192,7 +192,9 @@ class Exchange:
         if fault.kind in ("hang", "late"):
             self._hold(fault.seconds)
             return Delivery(execute() if fault.kind == "late" and not era.over else Answer(0), "closed")
-        if fault.kind in ("error", "throttle", "status"):
+        if fault.kind == "error-after":
+            execute()
+        if fault.kind in ("error", "error-after", "throttle", "status"):
             return Delivery(_refusal(fault, endpoint, label))
         if fault.kind == "reset-before":
             return Delivery(Answer(0), "reset")

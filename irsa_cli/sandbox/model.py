@@ -14,6 +14,7 @@ DEFAULT_REGION = "eu-west-1"
 
 FaultKind = Literal[
     "error",
+    "error-after",
     "throttle",
     "status",
     "reset-before",
@@ -129,12 +130,13 @@ class Fault:
     """What shall go wrong at calls of `operation` ("*" for any) of `service`.
 
     It applies to calls whose subject or body contains `match`, after letting `skip` of them through, and
-    `times` times (None: for ever). `code`, `message` and `status` are for kind `error`; `status` also for
-    kind `status`; `seconds` for `hang` and `late`. `run` is called when the fault strikes a call, before
-    anything else; kind `callback` does nothing but that. `garble-after` executes the call and answers with
-    bytes that are neither TLS nor HTTP. `answer` answers in the service's place, with `status`, `body` and
-    `content_type` (a redirect leads to where it came from); `answer-after` executes the call before. `drip`
-    executes it, too, and sends the answer's body byte by byte, one in `seconds`.
+    `times` times (None: for ever). `code`, `message` and `status` are for kinds `error` and `error-after`,
+    which executes the call before; `status` also for `status`; `seconds` for `hang` and `late`. `run` is
+    called when the fault strikes a call, before anything else; kind `callback` does nothing but that.
+    `garble-after` executes the call and answers with bytes that are neither TLS nor HTTP. `answer` answers
+    in the service's place, with `status`, `body` and `content_type` (a redirect leads to where it came
+    from); `answer-after` executes the call before. `drip` executes it, too, and sends the answer's body
+    byte by byte, one in `seconds`.
 
     With `lasts` it is over that many seconds after it has struck for the first time.
 

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change
-from irsa_cli.core.values.errors import Claimed, LockLost, MadeAgain
+from irsa_cli.core.values.errors import Claimed, Gone, LockLost, MadeAgain
 from irsa_cli.transaction.story import TAKEN_OVER
 
 
@@ -65,7 +65,9 @@ class Leftover:
     @property
     def is_only_told(self) -> bool:
         """Whether nothing can be done about what is left, nor has to be."""
-        return isinstance(self.error, MadeAgain) or (isinstance(self.error, Claimed) and self.error.ended)
+        return isinstance(self.error, MadeAgain | Gone) or (
+            isinstance(self.error, Claimed) and self.error.ended
+        )
 
 
 def end_of(leftovers: Sequence[Leftover]) -> dict[str, Any]:

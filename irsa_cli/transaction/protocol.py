@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.values.errors import DeadlineExceeded, IrsaError
+from irsa_cli.core.values.errors import DeadlineExceeded, IrsaError, Outcome, ServiceError
+from irsa_cli.core.values.patience import CallRecord
 
 Identity = Mapping[str, str]
 """What tells one incarnation of an object from another: a uid, a RoleId. Empty where there is none."""
@@ -146,3 +147,27 @@ class Handler(Protocol):
         `ServiceError` when that can't be read.
         """
         ...
+
+
+def carry_out(handler: Handler, change: Change, run: Run, calls: CallRecord) -> Applied:
+    """Apply a change; what a service says that it refused counts when a look says so, too.
+
+    `calls` are those that are made for it. Raises as `Handler.apply` does; where it can't be looked, the
+    outcome is unknown.
+    """
+    try:
+        applied = handler.apply(change, run)
+    except ServiceError as error:
+        if not calls.refused or error.outcome is Outcome.UNKNOWN:
+            raise
+        try:
+            there = handler.look(change, run.transaction)
+        except ServiceError:
+            raise error.knowing(outcome=Outcome.UNKNOWN) from error
+        if not there:
+            raise
+        return Applied(changed=True)
+    # That somebody else has deleted it (404) is no refusal.
+    if applied.changed or not calls.refused - {404}:
+        return applied
+    return Applied(handler.look(change, run.transaction), applied.identity)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.traits import Proof
 from irsa_cli.core.recovery.authority import recover_command
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.events import Leftover, Listener, end_of
@@ -174,6 +175,27 @@ class DeletionEnd(Enum):
     """The last step is done all the same, and earlier ones were rolled back before that was known."""
 
 
+def ended_elsewhere(story: Story, handlers: Mapping[Kind, Handler]) -> bool:
+    """Whether another run has ended what this one began: all of its plan is true, or gone with its role.
+
+    Where nobody took its lock over, only of a deletion whose last step it did not come to: else it may be its
+    own work, which can still be rolled back.
+    """
+    changes = [
+        record.change for record in story.records if record.change.kind.traits.proof is not Proof.IS_MARK
+    ]
+    deletions = [item for item in changes if item.kind.is_whole and item.after is None]
+    mine = not deletions or any(item.needs_undo for item in story.stages[-1])
+    if any(item.undone for item in story.records) or (mine and not story.taken_over):
+        return False
+
+    def holds(change: Change) -> bool:
+        return handlers[change.kind].look(change, story.transaction)
+
+    gone = frozenset(item.target[0] for item in deletions if item.kind is Kind.ROLE and holds(item))
+    return bool(changes) and all((item.roles and item.roles <= gone) or holds(item) for item in changes)
+
+
 def look_at_deletion(
     path: Path, story: Story, handlers: Mapping[Kind, Handler], listen: Listener
 ) -> DeletionEnd:
@@ -182,10 +204,14 @@ def look_at_deletion(
     An object of Kubernetes that is deleted never comes back as what it was. What nobody answered is waited
     for as in any rollback. Raises `JournalError` as `roll_back` does.
     """
-    if not _may_have_ended(story):
+    elsewhere = ended_elsewhere(story, handlers)
+    if not elsewhere and not _may_have_ended(story):
         return DeletionEnd.OPEN
     journal = Journal.reopen(path)
     try:
+        if elsewhere:
+            journal.event("outcome", outcome="superseded")
+            return DeletionEnd.ENDED
         stages = tracking.of_journal(story.stages, last_sent(path))
         rollback = Rollback(handlers, journal, listen)
         if not rollback.finish_unanswered(stages[-1], story.transaction):

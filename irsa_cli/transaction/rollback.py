@@ -15,7 +15,15 @@ from typing import Any
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.dismantling import waits
 from irsa_cli.core.plan.traits import Proof
-from irsa_cli.core.values.errors import Claimed, Conflict, DeadlineExceeded, MadeAgain, ServiceError, Waits
+from irsa_cli.core.values.errors import (
+    Claimed,
+    Conflict,
+    DeadlineExceeded,
+    Gone,
+    MadeAgain,
+    ServiceError,
+    Waits,
+)
 from irsa_cli.core.values.patience import within
 from irsa_cli.transaction.events import Event, Leftover, Listener, Step, harmless
 from irsa_cli.transaction.in_use import InUse, Survey
@@ -144,7 +152,7 @@ class Rollback:
         started = time.monotonic()
         try:
             changed = self._undo_until_gone(step, turn)
-        except MadeAgain as error:
+        except (MadeAgain, Gone) as error:
             step.record.undone = True
             self.note("undone", step.index)
             self._leave(step, error, leftovers)
@@ -188,6 +196,7 @@ class Rollback:
         run = turn.run
         with within(turn) as calls:
             try:
+                run.assure()  # What another run has made of it by now is no rollback of this one.
                 applied = self.handler(inverse).apply(inverse, run, claim)
             except Claimed:
                 # That may be a role whose trust policy was changed back, which IAM doesn't show yet.
@@ -195,13 +204,20 @@ class Rollback:
                     raise
                 return None, calls.given_up > 0
             except ServiceError as error:
-                if not error.transient or turn.remaining <= 0:
+                # A refusal may be untrue: then it is seen to be done when it is asked again.
+                again = error.transient or (calls.refused and self._has_taken_back(inverse, run))
+                if not again or turn.remaining <= 0:
                     raise
-                return None, calls.given_up > 0
+                return None, calls.given_up > 0 or not error.transient
         if applied.changed and inverse.action == "create":
             run.made(inverse)
             self._windows.note_made_again(inverse)
         return applied, calls.given_up > 0
+
+    def _has_taken_back(self, inverse: Change, run: Run) -> bool:
+        with contextlib.suppress(ServiceError):
+            return self.handler(inverse).look(inverse, run.transaction)
+        return False
 
 
 def _note_made_anew(steps: Sequence[Tracked], run: Run) -> None:

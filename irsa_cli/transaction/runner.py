@@ -18,7 +18,7 @@ from irsa_cli.core.values.patience import within
 from irsa_cli.transaction import steps as tracking
 from irsa_cli.transaction.events import Event, Listener, Report, Step, end_of, harmless
 from irsa_cli.transaction.journal import Journal, JournalError
-from irsa_cli.transaction.protocol import Handler, Interrupted, Run
+from irsa_cli.transaction.protocol import Handler, Interrupted, Run, carry_out
 from irsa_cli.transaction.reading import last_sent, read
 from irsa_cli.transaction.rollback import Rollback
 from irsa_cli.transaction.steps import Stages, Tracked, all_of, in_parallel
@@ -220,7 +220,7 @@ class _Runner:
             self._listen(Event(Step.STARTED, step.change))
         try:
             with within(self._run) as calls:
-                applied = self._rollback.handler(step.change).apply(step.change, self._run)
+                applied = carry_out(self._rollback.handler(step.change), step.change, self._run, calls)
         except Exception as error:
             self._note_failure(step, error, given_up=calls.given_up > 0)
             self._tell_failure(step, error, time.monotonic() - started)

@@ -12,9 +12,10 @@ import pytest
 
 from irsa_cli.core.marks.locks.lease import Timing
 from irsa_cli.sandbox import Fault, Sandbox
+from irsa_cli.transaction.reading import read
 from irsa_cli.usecases.command.leftovers import SAME_AGAIN
 from tests.scenarios.conftest import sandbox_stage
-from tests.support.stage import READ_ONLY, Json, Ran, Stage
+from tests.support.stage import EVERYTHING, READ_ONLY, Json, Ran, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 POLICY = ("--attach-policy-arn", READ_ONLY)
@@ -157,11 +158,57 @@ def test_who_has_lost_its_lock_does_not_propose_to_undo_what_another_has_finishe
     assert {item["repair"] for item in first.item["left"]} == {SAME_AGAIN}
     assert "irsa recover" not in first.err
     again = locking.stage.irsa("recover", "--all", "--yes")
-    assert again.code == 4, again.err
-    assert "holds the lock" in again.err
+    assert again.code == 0, again.err
     assert locking.stage.role_of(locking.namespace, "app")["attached"] == [SQS]
     assert locking.irsa(*update).code == 0
     assert locking.stage.role_of(locking.namespace, "app")["attached"] == [SQS]
+
+
+@pytest.mark.parametrize(
+    ("command", "operation", "words"),
+    [
+        ("delete-sa", "TagRole", ("--all", "--yes")),
+        ("delete-sa", "DetachRolePolicy", ("ID", "--forward", "--yes")),
+        ("delete-sa", "DeleteRole", ("--all", "--yes")),
+        ("delete-theirs", "DeleteRole", ("--all", "--yes")),
+        ("update-sa", "AttachRolePolicy", ("ID", "--yes")),
+        ("update-sa", "PutRolePolicy", ("--all", "--yes")),
+    ],
+)
+def test_what_another_run_has_deleted_meanwhile_is_not_restored_and_the_journal_ends(
+    locking: Locking, command: str, operation: str, words: tuple[str, ...]
+) -> None:
+    stage = locking.stage
+    (stage.folder / "queue.json").write_text(json.dumps(EVERYTHING))
+    if command == "delete-theirs":
+        stage.make_account(locking.namespace, "app", labels={"of": "them"})
+    assert locking.create("--inline-policy", "queue.json").code == 0
+    (stage.folder / "queue.json").write_text(json.dumps(EVERYTHING).replace("Allow", "Deny"))
+    update = ("--set-policy-arns", SQS, "--inline-policy", "queue.json", "--label", "a=b", "--tags", "a=b")
+    first = ("update-sa", *locking.app, *update) if command == "update-sa" else ("delete-sa", *locking.app)
+    seen: list[Ran] = []
+
+    def meanwhile() -> None:
+        process = stage._process
+        os.kill(process.pid, signal.SIGSTOP)
+        seen.append(locking.elsewhere("delete-sa", *locking.app))
+        os.kill(process.pid, signal.SIGCONT)
+
+    locking.at(operation, meanwhile)
+    ran = locking.irsa(*first, "-o", "json")
+    assert seen[0].code == 0, seen[0].err
+    stage.sandbox.settle()
+    after = stage.world()
+    journals = [path for path in (stage.folder / "state").glob("*.jsonl") if not read(path).finished]
+    assert ran.code in (0, 3, 4), ran.err
+    assert bool(journals) == (ran.code == 3)
+    for path in journals:
+        recovered = stage.irsa("recover", *(path.stem if word == "ID" else word for word in words))
+        ended = recovered.code == 0 or stage.irsa("recover", path.stem, "--yes").code == 0
+        assert ended, recovered.err
+        assert read(path).finished
+    assert stage.world() == after
+    assert "nothing to recover" in stage.irsa("recover", "--all", "--yes").out
 
 
 def test_who_can_not_renew_stops_and_takes_back(own: Locking) -> None:

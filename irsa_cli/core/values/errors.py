@@ -129,6 +129,10 @@ class MadeAgain(Conflict):
     """It could only be made anew, as another object: nothing is left to roll back, and it has to be told."""
 
 
+class Gone(IrsaError):
+    """It can't be restored: what it was on is gone, by another hand. Nothing is left to roll back."""
+
+
 class Waits(IrsaError):
     """It can be rolled back only together with something else that could not be: by the journal."""
 

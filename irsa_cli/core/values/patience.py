@@ -109,6 +109,8 @@ class CallRecord:
 
         Such an attempt may be executed yet, whatever became of the one after it.
         """
+        self.refused: set[int] = set()
+        """The statuses of attempts of writes that were refused, which may be untrue."""
 
 
 _command = CommandPatience()
@@ -162,6 +164,12 @@ def give_up() -> None:
         calls.given_up += 1
 
 
+def _note_refusal(status: int) -> None:
+    calls = _current.get()
+    if calls is not None:
+        calls.refused.add(status)
+
+
 def persist(attempt: Callable[[], T], *, writes: bool) -> T:
     """Make a call, and again while it fails in a way that passes; raises the last `ServiceError`.
 
@@ -181,6 +189,8 @@ def persist(attempt: Callable[[], T], *, writes: bool) -> T:
         unknown = failure.outcome is Outcome.UNKNOWN
         if unknown and writes and not failure.status:
             give_up()
+        if writes and failure.outcome is Outcome.REFUSED:
+            _note_refusal(failure.status)
         lost = lost or unknown
         if lost:
             failure = failure.knowing(outcome=Outcome.UNKNOWN)

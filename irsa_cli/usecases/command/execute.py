@@ -195,7 +195,7 @@ def result_of_report(
         cluster=cluster,
         transaction=transaction,
         changes=[ChangeResult(item.change, item.state, item.seconds) for item in report.changes],
-        left=[left(item, transaction, cluster.name, way, lock_lost=lost) for item in report.leftovers],
+        left=[left(item, transaction, way, lock_lost=lost) for item in report.leftovers],
         error=report.error,
         signal=signal_number,
         seconds=settings.seconds,

@@ -24,21 +24,18 @@ def came_between(error: Exception | None) -> bool:
     return isinstance(error, Conflict | Unseen)
 
 
-def left(
-    leftover: Leftover, transaction: str, cluster: str = "", way: str = "", *, lock_lost: bool = False
-) -> Left:
+def left(leftover: Leftover, transaction: str, way: str = "", *, lock_lost: bool = False) -> Left:
     """A leftover with the command that rolls it back, or that shows it when it may be somebody else's.
 
     `way`: the options by which the run's recovery reaches the cluster; see
     `irsa_cli.core.recovery.authority`. `lock_lost`: another run may have gone on from it, and ended well, so
     to roll it back is not proposed.
     """
-    if isinstance(leftover.error, Claimed) and cluster:
-        repair = f"irsa recover --cluster {cluster}{way}  # lists what no run has finished; this is in use"
-        return Left(
-            f"{leftover.change.kind.value} {leftover.change.name}", str(leftover.error), repair, in_use=True
-        )
+    recover = f"irsa recover {transaction}{way}"
     why = str(leftover.error)
+    if isinstance(leftover.error, Claimed):
+        repair = f"{recover}  # when the other run has ended: nothing is taken from it"
+        return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair, in_use=True)
     if isinstance(leftover.error, MadeAgain):
         namespace, name = leftover.change.target
         repair = f"kubectl -n {namespace} get pods  # those of {name}: delete them, to start them again"
@@ -47,7 +44,7 @@ def left(
         return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, SAME_AGAIN)
     # What was taken away is in the journal, and nowhere else.
     look = isinstance(leftover.error, Conflict) and leftover.change.after is not None
-    repair = look_command(leftover.change) if look else f"irsa recover {transaction}{way}"
+    repair = look_command(leftover.change) if look else recover
     return Left(f"{leftover.change.kind.value} {leftover.change.name}", why, repair)
 
 

@@ -41,7 +41,6 @@ class Laid:
     result: Result
     _transaction: Transaction
     _journal: Journal
-    _cluster: str
     _way: str
 
     @classmethod
@@ -57,9 +56,8 @@ class Laid:
         except BaseException:
             journal.close()
             raise
-        cluster = connection.cluster
-        result = result_of_report(report, cluster, run.transaction, settings, context.way)
-        return cls(result, transaction, journal, cluster.name, context.way)
+        result = result_of_report(report, connection.cluster, run.transaction, settings, context.way)
+        return cls(result, transaction, journal, context.way)
 
     @property
     def is_whole(self) -> bool:
@@ -94,7 +92,7 @@ class Laid:
         if stuck:
             result.ended = Ended.INCOMPLETE
             result.error = IrsaError("the shared parts could not be rolled back completely")
-            result.left = [left(item, result.transaction, self._cluster, self._way) for item in stuck]
+            result.left = [left(item, result.transaction, self._way) for item in stuck]
         elif not stays and any(item.state == "undone" for item in result.changes):
             result.ended = Ended.ROLLED_BACK
         if not wholly and stays:

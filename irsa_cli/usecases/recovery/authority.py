@@ -34,6 +34,7 @@ from irsa_cli.core.recovery.authority import (
 )
 from irsa_cli.core.values import limits
 from irsa_cli.core.values.errors import Refused
+from irsa_cli.transaction.reading import last_sent
 from irsa_cli.transaction.recover import takes_back
 from irsa_cli.transaction.story import Story
 from irsa_cli.usecases.command.connect import Connection, Target
@@ -122,11 +123,11 @@ def _role(name: str, connection: Connection) -> RoleState | None:
 
 def _state_with_mark(story: Story, path: Path, name: str, connection: Connection) -> RoleState | None:
     """The role; IAM may not show yet the mark that a run has put on it a moment ago."""
-    until = path.stat().st_mtime + limits.PROPAGATION_SECONDS
+    until = last_sent(path) + limits.PROPAGATION_SECONDS
     while True:
         state = _role(name, connection)
         marked = state is not None and state.tags.get(TRANSACTION_TAG) == takes_back(story)
-        if marked or time.time() >= until:
+        if marked or time.monotonic() >= until:
             return state
         time.sleep(1.0)
 
@@ -169,16 +170,18 @@ def _is_complete(name: str, state: RoleState, connection: Connection) -> bool:
     return bool(annotations.get(ROLE_ARN_ANNOTATION) == arn)
 
 
-def check_lock(story: Story, *, named: bool, forward: bool) -> None:
+def check_lock(story: Story, connection: Connection, *, named: bool, forward: bool) -> None:
     """Raise `Refused` for a run whose lock another one has taken over: that one may have ended well.
 
-    No mark tells whose an update of a complete role is. `named`: as in `check_word`.
+    No mark tells whose an update of a complete role is; of roles that are gone nothing is undone. `named`: as
+    in `check_word`.
     """
-    if not story.taken_over or named:
+    roles = {name for item in story.records if item.needs_undo for name in item.change.roles}
+    if not story.taken_over or named or (roles and not any(_role(name, connection) for name in roles)):
         return
     more = ("--forward",) if forward else ()
     raise Refused(
-        f"another run holds the lock of transaction {story.transaction}",
+        f"another run has claimed the lock of transaction {story.transaction}",
         reason="it may have gone on from what this one left: to recover this one could undo its work",
         next_steps=(
             SAME_AGAIN,

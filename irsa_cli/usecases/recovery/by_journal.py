@@ -23,16 +23,17 @@ from irsa_cli.core.recovery.report import Recoveries, Skipped
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.core.values.errors import Gone, IrsaError, Refused
 from irsa_cli.core.values.names import account_json
 from irsa_cli.transaction.events import Leftover, Report
 from irsa_cli.transaction.folder import find, unfinished, unreadable
 from irsa_cli.transaction.journal import JournalError
-from irsa_cli.transaction.protocol import Interrupted, Run
+from irsa_cli.transaction.protocol import Handler, Interrupted, Run
 from irsa_cli.transaction.reading import read
 from irsa_cli.transaction.recover import (
     Covers,
     DeletionEnd,
+    ended_elsewhere,
     interrupted_runs,
     is_running,
     look_at_deletion,
@@ -217,12 +218,17 @@ class _Work:
         story, forward = read(path), self.request.forward
         begun = [record.change for record in story.records if record.needs_undo]
         check_cluster(story, connection)
-        check_lock(story, named=named, forward=forward)
         with naming_caller(connection.caller):
+            if not ended_elsewhere(story, self.handlers(connection)):
+                check_lock(story, connection, named=named, forward=forward)
             todo = forward_changes(story) if forward else begun
             given_back = check_marks(story, path, todo, connection, forward=forward, named=named)
         check_word(story, begun, named=named, forward=forward)
         return given_back
+
+    def handlers(self, connection: Connection) -> Mapping[Kind, Handler]:
+        kube = connection.kube if (connection.target, True) in self.connections else None
+        return handlers(connection.iam, kube, connection.iam_of_target)
 
     def connect(self, story: Story) -> Connection:
         # The ServiceAccount tells whether another run has ended meanwhile, also where it was not reached.
@@ -243,12 +249,9 @@ class _Work:
         if given_back:
             note_given_back(path, given_back)
         story = read(path)
-        kube = (connection.target, True) in self.connections
-        found = handlers(connection.iam, connection.kube if kube else None, connection.iam_of_target)
+        found = self.handlers(connection)
         with naming_caller(connection.caller):
-            ended = DeletionEnd.OPEN
-            if not self.request.forward:
-                ended = look_at_deletion(path, story, found, self.settings.listen)
+            ended = look_at_deletion(path, story, found, self.settings.listen)
             if ended is DeletionEnd.ENDED:
                 result = _deleted(story)
             elif self.request.forward or ended is DeletionEnd.HALF:
@@ -342,6 +345,8 @@ def planned(
 
 def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, cluster: Cluster) -> Result:
     """How rolling back ended; `transaction` is the one that was rolled back."""
+    gone = [str(item.error) for item in leftovers if isinstance(item.error, Gone)]
+    leftovers = [item for item in leftovers if not isinstance(item.error, Gone)]
 
     def state(record: Record) -> str:
         if any(item.change is record.change for item in leftovers):
@@ -353,8 +358,9 @@ def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, c
         cluster=cluster,
         transaction=transaction,
         changes=[ChangeResult(record.change, state(record)) for record in story.records],
-        left=[left(item, story.transaction, cluster.name, way_of(story.to_paste)) for item in leftovers],
+        left=[left(item, story.transaction, way_of(story.to_paste)) for item in leftovers],
         error=IrsaError("the transaction could not be rolled back completely") if leftovers else None,
+        notes=gone,
     )
 
 

@@ -26,7 +26,7 @@ DESTROYS = re.compile(r"delete|remove|detach|edit|put-|update|tag-")
 def test_what_somebody_else_has_changed_is_to_be_looked_at(plan: Plan) -> None:
     for change in plan:
         error = Conflict("it was left alone")
-        found = left(Leftover(change, error), "t1", "demo")
+        found = left(Leftover(change, error), "t1")
         if change.after is None:
             assert found.repair == "irsa recover t1"
             continue
@@ -51,12 +51,12 @@ def test_what_somebody_else_has_changed_is_to_be_looked_at(plan: Plan) -> None:
 @given(some.plans(tuple(Kind)))
 def test_what_failed_is_tried_again_by_its_journal(error: Exception, plan: Plan) -> None:
     for change in plan:
-        assert left(Leftover(change, error), "t1", "demo").repair == "irsa recover t1"
+        assert left(Leftover(change, error), "t1").repair == "irsa recover t1"
 
 
 @given(some.plans(tuple(Kind)))
 def test_what_others_count_on_is_in_use(plan: Plan) -> None:
     for change in plan:
-        found = left(Leftover(change, Claimed("theirs")), "t1", "demo")
+        found = left(Leftover(change, Claimed("theirs")), "t1")
         assert found.in_use
-        assert found.repair.startswith("irsa recover --cluster demo  #")
+        assert found.repair.startswith("irsa recover t1  #")
