@@ -1,7 +1,8 @@
 """What comes after a broken run, without a fault: it has to make the world good again.
 
 `again`: the same command; `elsewhere`: the same on another machine, which has no journals; `recover`:
-`irsa recover` for each unfinished journal; `leftovers`: on an empty disk, `irsa recover --cluster`. Else a
+`irsa recover` for each unfinished journal; `printed`: the commands that a run with exit 3 names, as printed,
+then the same command; `leftovers`: on an empty disk, `irsa recover --cluster`. Else a
 command of `followers`, which is judged, too; after it, the same command again.
 """
 
@@ -43,6 +44,8 @@ class Aftermath:
     command: Command
     before: Json
     desired: Json
+    repairs: Sequence[str] = ()
+    """The commands that the broken run names."""
 
     def play(self, after: str) -> tuple[bool, str]:
         """Do what has to make it good; whether it did, and the story."""
@@ -50,7 +53,8 @@ class Aftermath:
             shutil.rmtree(self.stage.state, ignore_errors=True)
         if after in FOLLOWERS:
             return self._another(FOLLOWERS[after])
-        return {"recover": self._recover, "remains": self._remains}.get(after, self._again)()
+        ways = {"recover": self._recover, "remains": self._remains, "printed": self._printed}
+        return ways.get(after, self._again)()
 
     def _another(self, follower: Follower) -> tuple[bool, str]:
         """Run another command, which must do no harm and tell no lie; then the same one as before again."""
@@ -101,6 +105,18 @@ class Aftermath:
         back = not half_done(differences(self.before, world), missing, self.command.parts)
         return not any(codes) and (ended or back), story
 
+    def _printed(self) -> tuple[bool, str]:
+        story, codes = "", []
+        for line in dict.fromkeys(line for line in self.repairs if line.startswith("irsa ")):
+            words = (*shlex.split(line, comments=True)[1:], "-o", "json")
+            ending, process = self.irsa(self.stage, words, patient=True)
+            codes.append(ending.code)
+            story += f"\n{line}: {tell(self.before, self._settled(), ending, process)}"
+        left = [path.stem for path in unfinished(self.stage)]
+        good, rest = self._again()
+        story += f"{rest}\nunfinished after what was printed: {left}"
+        return good and not any(codes) and not left, story
+
     def _recovering(self, path: Path) -> tuple[str, ...]:
         # Each run of several has reached another account, or none, in a way of its own: irsa tells it.
         way = way_of(read(path).to_paste)
@@ -114,6 +130,18 @@ class Aftermath:
             story += f"\nrecover: {tell(self.before, self._settled(), ending, process)}"
         spoilt = essence(self.stage.world(), self.before) != self.desired
         return ["recovering took away what another run has made"] if spoilt else [], story
+
+    def end_all(self, problems: list[str]) -> str:
+        """Recover each unfinished run whose work another one has deleted: it ends, and restores nothing."""
+        story, before = "", self._settled()
+        for path in unfinished(self.stage):
+            ending, process = self.irsa(self.stage, self._recovering(path), patient=True)
+            story += f"\nrecover: {tell(before, self._settled(), ending, process)}"
+            if ending.code != 0 or not _finished(path):
+                problems.append(f"recover ended with {ending.code}, the journal is open")
+        if differences(before, self.stage.world()):
+            problems.append("recovering restored what another run had deleted")
+        return story
 
     def _remains(self) -> tuple[bool, str]:
         """What was complete stays; everything else is as before the first run that left something."""

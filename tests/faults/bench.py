@@ -19,7 +19,8 @@ from irsa_cli.sandbox import Fault, Sandbox
 from tests.faults.aftermath import PATIENCE, Aftermath, journals, tell, unfinished
 from tests.faults.cases import Case, Recording, choose
 from tests.faults.commands import COMMANDS, Command
-from tests.faults.injections import CALL_SECONDS, DISK_FULL, PAUSES, WAYS, Call, kill
+from tests.faults.followers import FOLLOWERS
+from tests.faults.injections import CALL_SECONDS, DELETED_MEANWHILE, DISK_FULL, PAUSES, WAYS, Call, kill
 from tests.faults.judge import BAD, TRANSACTION, Ending, Json, Verdict, differences, essence, half_done, judge
 from tests.faults.leases import lasting, left_by_all, left_in_silence
 from tests.faults.meddling import MEDDLED, Theirs, meddle
@@ -150,11 +151,15 @@ class Bench:
         if not theirs:
             old = {f"ServiceAccount {name}" for name in before["kubernetes"]["serviceaccounts"]}
             unmarked = not old.isdisjoint(ending.left)
-            after = choose(case, seed, unfinished=bool(unfinished(stage)), unmarked=unmarked)
+            printed = any(line.startswith("irsa ") for line in ending.repairs)
+            open_ = bool(unfinished(stage))
+            after = choose(case, seed, unfinished=open_, unmarked=unmarked, printed=printed)
             known = verdict is not Verdict.CUT or self._is_known(
                 stage, command, before, recording.desired, world
             )
-            recovered, rest = Aftermath(self._again, stage, command, before, recording.desired).play(after)
+            recovered, rest = Aftermath(
+                self._again, stage, command, before, recording.desired, ending.repairs
+            ).play(after)
             if not known:
                 recovered, story = False, f"{story}\nno journal knows of what it left"
         harmed = sorted({*harmed, *stage.harmed()})
@@ -173,12 +178,15 @@ class Bench:
         command = COMMANDS[case.command]
         self._sandbox.add_user(OTHER, policy=EVERYTHING)
         self._sandbox.grant(stage.cluster, OTHER, groups=("system:masters",))
-        words = command.words(stage)
+        other = words = command.words(stage)
+        deleted = case.injection == DELETED_MEANWHILE
+        if deleted:
+            other = FOLLOWERS["delete-sa"].words(stage, command)
 
         def another() -> Process:
             env = {**stage.env(OTHER), "IRSA_CALL_TIMEOUT": str(PATIENT_CALL_SECONDS), **CALM}
             env["IRSA_STATE_DIR"] = str(stage.folder / "elsewhere")
-            return self._another.start((*words, *PATIENCE), env, stage.folder, mutant=self._mutant)
+            return self._another.start((*other, *PATIENCE), env, stage.folder, mutant=self._mutant)
 
         pause = Pause(stage, self._current, another, answered=PAUSES[case.injection])
         self._process = None
@@ -191,13 +199,22 @@ class Bench:
         self._sandbox.faults.clear()
         story = tell(pause.before, stage.world(), ending, process) + pause.story
         calls = [] if not command.thorough else list(self._sandbox.calls)
-        verdict, problems = pause.judge(recording.desired, ending, calls)
+        desired = recording.desired
+        # Who has ended well came before the deletion, or after it.
+        if deleted and (ending.code != 0 or essence(stage.world(), pause.before) != desired):
+            desired = essence(pause.after, pause.before)
+        verdict, problems = pause.judge(desired, ending, calls)
+        if deleted and ending.code == 0:
+            problems = []
         problems += left_in_silence(stage.leases(), may_stay=False, said=bytes(process.err))
         aftermath = Aftermath(self._again, stage, command, pause.before, recording.desired)
-        if pause.took_over and command.marked and not command.deletes:
+        if pause.took_over and command.marked and not (command.deletes or deleted):
             spoilt, more = aftermath.recover_all()
             problems, story = problems + spoilt, story + more
-        recovered, more = aftermath.play("again")
+        if pause.took_over and (command.deletes or deleted):
+            more = aftermath.end_all(problems)
+            story += more
+        recovered, more = aftermath.play("again") if command.makes or not deleted else (True, "")
         problems += [f"{kind} {name} is foreign, and not as it was" for kind, name in stage.harmed()]
         shutil.rmtree(stage.folder)
         verdict = Verdict.LEAK if problems and verdict not in BAD else verdict
@@ -295,10 +312,15 @@ def _verdict(
     )
 
 
+DENIALS = (b"Nothing was changed (exit", b"nothing was changed", b"Everything was rolled back (exit")
+
+
 def _ending(process: Process, stage: FaultStage) -> Ending:
     try:
         document = json.loads(stage.neutral(bytes(process.out).decode()))
         left = [piece for item in document["items"] for piece in item.get("left", [])]
     except (ValueError, KeyError):
         return Ending(process.code)
-    return Ending(process.code, tuple(item["what"] for item in left), tuple(item["repair"] for item in left))
+    what, repairs = (tuple(item[key] for item in left) for key in ("what", "repair"))
+    denies = any(denial in process.err for denial in DENIALS)
+    return Ending(process.code, what, repairs, denies=denies)

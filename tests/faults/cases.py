@@ -1,7 +1,7 @@
 """The matrix: every call that a clean run makes, times every way in which it can be broken.
 
 Nothing here is written by hand but the lists that are multiplied: `COMMANDS`, `INJECTIONS`, `OF_CONNECTIONS`,
-`OF_LAG` and `MEDDLERS`.
+`OF_LAG`, `OF_UNTRUE` and `MEDDLERS`.
 """
 
 import random
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tests.faults.commands import COMMANDS, is_write
 from tests.faults.injections import (
+    DELETED_MEANWHILE,
     DISK_FULL,
     ESSENTIAL,
     INJECTIONS,
@@ -20,6 +21,7 @@ from tests.faults.injections import (
     OF_CONNECTIONS,
     OF_LAG,
     OF_PASSAGE,
+    OF_UNTRUE,
     OF_WRITES,
     PASSAGE_OF_READS,
     PAUSES,
@@ -43,6 +45,8 @@ WAYS_OF_LISTS = 3
 IN_TURN_OF_WRITES, IN_TURN_OF_READS = 2, 1
 """In how many ways of `OF_PASSAGE` a call of a command is broken that is not thorough; readings of commands
 that read with the code of another one, or whose calls are broken in few ways, in none."""
+UNTRUE_IN_TURN = 2
+"""In how many ways of `OF_UNTRUE` a write is broken of a command that is not thorough."""
 ANOTHER = 0.5
 """How many of the cases another command follows."""
 READERS = ("get-sa", "describe-sa", "verify", "doctor")
@@ -131,6 +135,7 @@ def matrix(stage: str, recording: Recording) -> Iterator[Case]:
             *ways.of(call),
             *ways.in_turn(call),
             *_lagging(name, call),
+            *_untrue(name, call),
             *_meddling(name, call, back=False),
             *_pausing(name, call),
         ):
@@ -153,7 +158,8 @@ def _in_rollback(command: str, rollback: Rollback, call: Call, ways: "_Ways") ->
     if rollback.breaking == SIGNAL:
         # When locks are given back all is taken back: a signal is then the first one again.
         return (SECOND_SIGNAL,) if not call.operation.endswith(" leases") else ()
-    return (*ways.of(call), *ways.in_turn(call), *_meddling(command, call, back=True))
+    found = (*ways.of(call), *ways.in_turn(call), *_untrue(command, call))
+    return (*found, *_meddling(command, call, back=True))
 
 
 class _Ways:
@@ -211,6 +217,17 @@ def _lagging(command: str, call: Call) -> Sequence[str]:
     return tuple(OF_LAG) if call.service == "iam" else ("denied-lagging",)
 
 
+def _untrue(command: str, call: Call) -> Sequence[str]:
+    """All ways at the writes of what is thorough, else `UNTRUE_IN_TURN` of them, in turn."""
+    if not is_write(call):
+        return ()
+    ways = tuple(OF_UNTRUE)
+    if COMMANDS[command].thorough:
+        return ways
+    first = zlib.crc32(f"{command} {call}".encode())
+    return [ways[number % len(ways)] for number in range(first, first + UNTRUE_IN_TURN)]
+
+
 def _meddling(command: str, call: Call, *, back: bool) -> Sequence[str]:
     meddler = MEDDLERS.get((call.service, call.operation))
     fits = meddler is not None and not COMMANDS[command].recovers and (back or not meddler.in_rollback)
@@ -223,8 +240,10 @@ def _pausing(command: str, call: Call) -> Sequence[str]:
         return ()
     if COMMANDS[command].parts:
         return ()  # It stands still at one of them, and the other run has them all.
-    ways = tuple(PAUSES)
-    return ways if COMMANDS[command].thorough else (ways[zlib.crc32(str(call).encode()) % len(ways)],)
+    ways = tuple(way for way in PAUSES if way != DELETED_MEANWHILE)
+    chosen = ways if COMMANDS[command].thorough else (ways[zlib.crc32(str(call).encode()) % len(ways)],)
+    deleted = (DELETED_MEANWHILE,) if "delete-sa" in COMMANDS[command].followers else ()
+    return (*chosen, *deleted)
 
 
 def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
@@ -234,16 +253,16 @@ def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
     return order
 
 
-def choose(case: Case, seed: int, *, unfinished: bool, unmarked: bool = False) -> str:
+def choose(case: Case, seed: int, *, unfinished: bool, unmarked: bool = False, printed: bool = False) -> str:
     """What is to make the world good again, see `aftermath`; or what comes before that, see `followers`.
 
     `unmarked`: the run has named something as left that bears no mark, as it was there before. Without the
-    journal nobody knows that it was changed.
+    journal nobody knows that it was changed. `printed`: it has named commands of irsa that finish it.
     """
     command, draw = COMMANDS[case.command], random.Random(f"{seed} {case.id}")
     if draw.random() < ANOTHER:
         return draw.choice((*READERS, *command.followers, *command.followers))
-    choices = ["again"]
+    choices = ["again", *(["printed"] * 3 if printed else [])]
     if not command.recovers:
         choices += ["elsewhere", *(["recover", "recover"] if unfinished else [])]
     if command.marked and not unmarked and case.injection != MEDDLED:

@@ -75,6 +75,11 @@ def _namespace(stage: FaultStage) -> None:
         stage.foreign.move_in(NAMESPACE)
 
 
+def _own_namespace(stage: FaultStage) -> None:
+    """A namespace without anything foreign, of which all may be taken over."""
+    stage.make_namespace(NAMESPACE)
+
+
 def _provider(stage: FaultStage) -> None:
     stage.iam().create_open_id_connect_provider(
         Url=stage.issuer, ClientIDList=["sts.amazonaws.com"], ThumbprintList=[]
@@ -164,6 +169,15 @@ def _file(stage: FaultStage) -> None:
             "iam": {"serviceAccounts": desired},
         }
         (stage.folder / f"{name}.json").write_text(json.dumps(document))
+
+
+def _saved(*arguments: str) -> Callable[[FaultStage], None]:
+    """A step that saves the plan of a command line, to be carried out later."""
+
+    def step(stage: FaultStage) -> None:
+        stage.run_to_the_end((*arguments, "--dry-run", "--out", "plan.json"))
+
+    return step
 
 
 def _bare_account(stage: FaultStage) -> None:
@@ -354,6 +368,16 @@ COMMANDS = {
             makes=False,
         ),
         Command(
+            "adopt-all",
+            ("adopt", "--all", "-n", NAMESPACE),
+            (_provider, _own_namespace, _theirs),
+            failing="500",
+            marked=False,
+            ways=ESSENTIAL,
+            followers=("update-sa", "recover-all"),
+            makes=False,
+        ),
+        Command(
             "half-made",
             (*_CREATE, *_ONE),
             (_provider, _namespace, _half_made),
@@ -453,6 +477,35 @@ COMMANDS = {
             ways=ESSENTIAL,
             deletes=True,
             followers=("recover-all",),
+        ),
+        Command(
+            "prune",
+            ("apply", "-f", "new.json", "--prune", "--yes", "--include", f"{NAMESPACE}/*"),
+            (_provider, _namespace, _file, _bound(*_ONE)),
+            marked=False,
+            ways=ESSENTIAL,
+            deletes=True,
+            followers=("recover-all",),
+            parts=(
+                (f"{NAMESPACE}-app-", f"{NAMESPACE}/app"),
+                (f"{NAMESPACE}-new-", f"{NAMESPACE}/new"),
+            ),
+        ),
+        Command(
+            "saved-plan",
+            lambda stage: ("apply", "plan.json"),
+            (_provider, _namespace, _saved(*_CREATE, *_ONE)),
+            ways=ESSENTIAL,
+            followers=("delete-sa", "update-sa", "recover-all"),
+        ),
+        Command(
+            "saved-update",
+            lambda stage: ("apply", "plan.json"),
+            (_provider, _namespace, _inline, _complete, _saved(*_UPDATE)),
+            marked=False,
+            ways=ESSENTIAL,
+            followers=("delete-sa", "recover-all"),
+            makes=False,
         ),
         Command(
             "role-elsewhere",

@@ -38,6 +38,9 @@ REFUSALS = {
     "unmodifiable": {"kubernetes": ("Timeout", 504), "eks": ("ServerException", 500)},
     "limit": {"kubernetes": ("Forbidden", 403), "eks": ("ResourceLimitExceededException", 400)},
     "wordless": {"kubernetes": ("", 403), "eks": ("AccessDeniedException", 403)},
+    "malformed": {"kubernetes": ("BadRequest", 400)},
+    "invalid": {"kubernetes": ("Invalid", 422)},
+    "busy": {"kubernetes": ("TooManyRequests", 429)},
 }
 """What services answer that refuse: the code and the status; for those that are not here, see `OF_IAM`."""
 OF_IAM = {
@@ -48,6 +51,9 @@ OF_IAM = {
     "unmodifiable": ("EntityTemporarilyUnmodifiable", 409),
     "limit": ("LimitExceeded", 409),
     "wordless": ("AccessDenied", 403),
+    "malformed": ("ValidationError", 400),
+    "invalid": ("InvalidInput", 400),
+    "busy": ("Throttling", 400),
 }
 
 
@@ -123,7 +129,7 @@ class Injection:
             body=self.body,
             run=act,
         )
-        return _refusing(fault, self.refusal) if self.kind == "error" else fault
+        return _refusing(fault, self.refusal) if self.kind.startswith("error") else fault
 
     def _act(self, process: Callable[[], Process], service: str, faults: Faults) -> None:
         if self.deed is not None:
@@ -259,6 +265,16 @@ OF_LAG = {
     "lost-lagging": Injection("reset-after", lag=LAG_SECONDS),
 }
 """Ways to break a write while IAM lags: what was written before it is to be taken back, or is known again."""
+OF_UNTRUE = {
+    **{
+        f"did-{refusal}": Injection("error-after", refusal=refusal)
+        for refusal in ("malformed", "denied", "conflict", "invalid", "busy", "limit")
+    },
+    "did-always": Injection("error-after", None),
+    "did-and-revoked": Injection("error-after", revokes=True),
+}
+"""Refusals of a write that was carried out all the same: 400, 403, 409, 422, 429, a quota; once, each time,
+and with nothing to be read afterwards."""
 ESSENTIAL = (
     "denied",
     "500",
@@ -305,12 +321,15 @@ WAYS = {
     **OF_PASSAGE,
     **OF_CONNECTIONS,
     **OF_LAG,
+    **OF_UNTRUE,
     SECOND_SIGNAL: Injection("callback", deed=_terminate_at_once),
 }
 KILLING = ("kill-before", "kill-after", "sigterm-twice", SECOND_SIGNAL)
 """After these the process may be gone without a word, and what it has not synced with it."""
-PAUSES = {"paused": False, "paused-answered": True}
+DELETED_MEANWHILE = "paused-deleted"
+PAUSES = {"paused": False, "paused-answered": True, DELETED_MEANWHILE: True}
 """The process stands still for longer than its locks hold, and another run takes over and ends; whether the
-call that it was at is answered before that, or executed after it. See `pausing`."""
+call that it was at is answered before that, or executed after it. The other run is the same command, or
+deletes what the first one is about. See `pausing`."""
 DISK_FULL = "disk-full"
 """Not a fault of a call: the journal can't grow beyond one of its lines."""

@@ -94,6 +94,12 @@ def _unknown_outcomes_count_as_refused() -> None:
     _replace(runner, "_did_not_act", lambda error: True)
 
 
+def _refusals_are_believed() -> None:
+    from irsa_cli.transaction import runner
+
+    _replace(runner, "carry_out", lambda handler, change, run, calls: handler.apply(change, run))
+
+
 def _nothing_is_journaled() -> None:
     from irsa_cli.transaction.journal import Journal
 
@@ -298,6 +304,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
         _late_requests_are_not_waited_for,
         _old_readings_are_believed,
         _unknown_outcomes_count_as_refused,
+        _refusals_are_believed,
         _nothing_is_journaled,
         _nothing_is_synced,
         _names_differ_from_run_to_run,

@@ -33,6 +33,7 @@ NOTICED: list[tuple[str, str, Call, Call | None, Verdict, str]] = [
     ("late-requests-are-not-waited-for", "late-last", CREATE_ROLE, None, LEAK, ""),
     ("old-readings-are-believed", "denied-lagging", ATTACH, None, LEAK, ""),
     ("unknown-outcomes-count-as-refused", "late-last", CREATE_ROLE, None, LEAK, ""),
+    ("refusals-are-believed", "did-denied", CREATE_ROLE, None, LIE, ""),
     ("nothing-is-journaled", "kill-after", ATTACH, None, CUT, "recover"),
     ("nothing-is-synced", "kill-after", ATTACH, None, CUT, ""),
     ("names-differ-from-run-to-run", "503-once", CREATE_ROLE, None, LIE, ""),
