@@ -155,19 +155,21 @@ def carry_out(handler: Handler, change: Change, run: Run, calls: CallRecord) -> 
     `calls` are those that are made for it. Raises as `Handler.apply` does; where it can't be looked, the
     outcome is unknown.
     """
+    failure: ServiceError | None = None
+    applied = Applied(changed=False)
     try:
         applied = handler.apply(change, run)
     except ServiceError as error:
         if not calls.refused or error.outcome is Outcome.UNKNOWN:
             raise
-        try:
-            there = handler.look(change, run.transaction)
-        except ServiceError:
-            raise error.knowing(outcome=Outcome.UNKNOWN) from error
-        if not there:
-            raise
-        return Applied(changed=True)
+        failure = error
     # That somebody else has deleted it (404) is no refusal.
-    if applied.changed or not calls.refused - {404}:
+    if failure is None and (applied.changed or not calls.refused - {404}):
         return applied
-    return Applied(handler.look(change, run.transaction), applied.identity)
+    try:
+        there = handler.look(change, run.transaction)
+    except ServiceError as error:
+        raise (failure or error).knowing(outcome=Outcome.UNKNOWN) from error
+    if failure is not None and not there:
+        raise failure
+    return Applied(there, applied.identity)

@@ -162,3 +162,11 @@ def test_of_what_is_done_part_by_part_none_is_left_half_done() -> None:
     assert half_done([done], [("ServiceAccount", "apps/one")], parts) == [done]
     assert half_done([done], [("ServiceAccount", "apps/one")], ()) == [done]
     assert half_done([("Role", "foreign")], [], parts) == [("Role", "foreign")]
+
+
+@pytest.mark.parametrize(("world", "found"), [(WISHED, Verdict.LIE), (BEFORE, Verdict.CLEAN)])
+def test_who_says_that_nothing_was_changed_has_to_be_right(world: Json, found: Verdict) -> None:
+    assert judge(BEFORE, DESIRED, world, Ending(1, denies=True)) is found
+    if found is Verdict.LIE:
+        left = Ending(INCOMPLETE, NAMES, ["repair"] * len(NAMES), denies=True)
+        assert judge(BEFORE, DESIRED, world, left) is found
