@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, ParamSpec, TypeVar
 
 import botocore.exceptions
@@ -16,10 +14,11 @@ import botocore.parsers
 
 from irsa_cli.aws.shapes import OddAnswer, check
 from irsa_cli.core.values.attempts import Overran, TooLarge, bounded
+from irsa_cli.core.values.clock import clock_advice
 from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.core.values.patience import persist
 from irsa_cli.core.values.redaction import redacted
-from irsa_cli.core.values.tls import certificate_refused
+from irsa_cli.core.values.tls import certificate_refused, validity_advice
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,11 +59,6 @@ _CLOCK = {
     "SignatureDoesNotMatch",
 }
 """What a wrong clock may get."""
-_SKEW = 240.0
-"""Seconds by which a clock may be wrong: AWS takes a signature for five minutes.
-
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-"""
 LONGEST_CODE = 100
 """Characters of an error's code, which is one word where AWS gives it."""
 # The parameters that name what a call is about, the most telling first.
@@ -202,7 +196,8 @@ def _answered(
     throttled = code in THROTTLED or status == 429
     details: tuple[str, ...] = ()
     if code in ACCESS_DENIED and operation != "AssumeRoleWithWebIdentity":
-        details = (f"missing permission: {service}:{operation}" + (f" on {subject}" if subject else ""),)
+        what_for = f"{service}:{operation}" + (f" on {subject}" if subject else "")
+        details = (f"{_denial(str(body.get('Message') or ''))}: {what_for}",)
     return ServiceError(
         what,
         code=code,
@@ -218,6 +213,22 @@ def _answered(
     )
 
 
+def _denial(message: str) -> str:
+    """What a denial is called: a missing permission, unless AWS's words name a policy that denies or limits.
+
+    They have no code, so nothing but this word depends on it: what it should not claim is that a permission
+    is missing.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    """
+    words = message.lower()
+    if "explicit deny" in words:
+        return "explicitly denied by a policy"
+    limits = ("service control policy", "resource control policy", "permissions boundary", "session policy")
+    if any(f"no {limit}" in words for limit in (*limits, "vpc endpoint policy")):
+        return "not allowed by a policy that limits the caller"
+    return "missing permission"
+
+
 def _reason(status: int, code: str, message: str, *, nameless: bool) -> str:
     if nameless:
         return f"HTTP {status}, and no error of AWS with it" + (f": {message}" if message else "")
@@ -230,20 +241,14 @@ def retry_after(headers: Mapping[str, Any]) -> float | None:
     return float(text) if text.isdecimal() and len(text) < 6 else None
 
 
-def _skew(headers: Mapping[str, Any]) -> float:
-    """Seconds by which this machine's clock goes before that of who answered; 0 where nobody can tell."""
-    try:
-        theirs = parsedate_to_datetime(str(headers.get("date")))
-        return (datetime.now(timezone.utc) - theirs).total_seconds()
-    except (TypeError, ValueError):
-        return 0.0
-
-
 def _advice(code: str, headers: Mapping[str, Any]) -> tuple[str, ...]:
-    skew = _skew(headers)
-    if code in _CLOCK and abs(skew) > _SKEW:
-        side = "fast" if skew > 0 else "slow"
-        return (f"set this machine's clock: by the answer's it is {abs(skew):.0f} s {side}",)
+    if code in _CLOCK:
+        whose = (
+            ", and whose credentials these are: aws sts get-caller-identity"
+            if code in _BAD_CREDENTIALS
+            else ""
+        )
+        return clock_advice(headers) or (f"check this machine's clock{whose}",)
     if code in _EXPIRED:
         return ("get new AWS credentials (aws sso login, or assume the role again), then run this again",)
     if code in _BAD_CREDENTIALS:
@@ -263,6 +268,8 @@ def _advice_without_answer(error: Exception) -> tuple[str, ...]:
         return ("log in again: aws sso login",)
     if isinstance(error, ForeignAwsAnswer):
         return ("something between here and AWS answers: check HTTPS_PROXY, NO_PROXY, and for a login page",)
+    if isinstance(error, names.SSLError) and validity_advice(error):
+        return validity_advice(error)
     if isinstance(error, names.SSLError):
         return ("if a proxy with its own CA is in the way, name the CA in AWS_CA_BUNDLE",)
     if isinstance(error, _NETWORK):

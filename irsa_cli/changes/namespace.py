@@ -5,7 +5,7 @@ from __future__ import annotations
 from irsa_cli.changes.common import Unclaimed, check_object_claim, conflict, expect, settle, telling
 from irsa_cli.core.plan.changes import Change
 from irsa_cli.core.plan.states import MANAGED_BY_LABEL, TRANSACTION_TAG, NamespaceState
-from irsa_cli.core.values.errors import ServiceError
+from irsa_cli.core.values.errors import Conflict, ServiceError
 from irsa_cli.kube.client import Json, Kube
 from irsa_cli.kube.errors import CONFLICT, EXISTS, NOT_FOUND
 from irsa_cli.transaction.protocol import Applied, Claim, Run
@@ -84,7 +84,11 @@ class NamespaceHandler(Unclaimed):
             raise conflict(change, f"somebody has put something into it: {', '.join(contents.items)}")
         if contents.unreadable:
             kinds = ", ".join(contents.unreadable)
-            raise conflict(change, f"it may not be empty: these can't be listed: {kinds}")
+            raise Conflict(
+                f"{change.kind.value} {name} was left: whether it is empty is not known",
+                reason=f"it may not be empty: these can't be listed: {kinds}",
+                next_steps=("run this again as a caller who may list them",),
+            )
 
 
 def namespace_body(name: str, state: NamespaceState, transaction: str = "") -> Json:

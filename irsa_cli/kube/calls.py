@@ -6,6 +6,7 @@ failure means what in `irsa_cli.kube.errors`.
 
 from __future__ import annotations
 
+import inspect
 import json
 import time
 from collections.abc import Callable
@@ -21,12 +22,14 @@ from irsa_cli.core.values.attempts import bounded
 from irsa_cli.core.values.errors import DeadlineExceeded, ServiceError
 from irsa_cli.core.values.limits import call_seconds
 from irsa_cli.core.values.patience import current, persist
-from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, endless, translate
+from irsa_cli.kube.errors import EXPIRED, NOT_FOUND, endless, reviewed, translate
 from irsa_cli.kube.shapes import check
 
 Json = dict[str, Any]
 T = TypeVar("T")
 CONNECT_SECONDS = 5
+_GROUPS = {"leases": "coordination.k8s.io"}
+"""The API groups of what is written, where it has one."""
 PAGES = 10_000
 """Pages of one list that are read at most."""
 PAGE = 500
@@ -79,9 +82,31 @@ class Calls:
             try:
                 return self._attempt(operation, method, *args, **kwargs)
             except Exception as error:
-                raise translate(error, operation) from error
+                found = translate(error, operation)
+                if writes:
+                    found = reviewed(found, lambda: self._permitted(operation, method, args))
+                raise found from error
 
-        return persist(attempt, writes=not operation.startswith(("get ", "list ")))
+        writes = not operation.startswith(("get ", "list "))
+        return persist(attempt, writes=writes)
+
+    def _permitted(self, operation: str, method: Callable[..., Any], args: tuple[Any, ...]) -> bool | None:
+        """Whether RBAC allows the caller a write that was refused; None where nobody tells."""
+        verb, _, what = operation.partition(" ")
+        resource, _, subresource = what.partition("/")
+        named = inspect.signature(method).bind_partial(*args).arguments
+        asked = {"verb": verb, "resource": resource, "subresource": subresource}
+        asked |= {key: named.get(key, "") for key in ("namespace", "name")}
+        asked["group"] = _GROUPS.get(resource, "")
+        review = kubernetes.client.AuthorizationV1Api(self._api).create_self_subject_access_review
+        try:
+            answer = self._attempt(
+                "create selfsubjectaccessreviews", review, {"spec": {"resourceAttributes": asked}}
+            )
+        except Exception:  # It was refused, and why stays unknown.
+            return None
+        allowed = (answer.body.get("status") or {}).get("allowed")
+        return allowed if isinstance(allowed, bool) else None
 
     def get(self, operation: str, path: str, *, accept: str = "application/json", **query: str) -> Json:
         """GET any path of the API; `operation` names it for the log and for errors."""

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
 from irsa_cli.core.values.attempts import TooLarge
+from irsa_cli.core.values.clock import clock_advice
 from irsa_cli.core.values.errors import Outcome, ServiceError
 from irsa_cli.core.values.redaction import redacted
-from irsa_cli.core.values.tls import causes_of, certificate_refused, why_of
+from irsa_cli.core.values.tls import causes_of, certificate_refused, validity_advice, why_of
 
 NOT_FOUND = "NotFound"
 EXISTS = "AlreadyExists"
@@ -24,6 +26,7 @@ FORBIDDEN = "Forbidden"
 EXPIRED = "Expired"
 """A list's `continue` is too old: the server has forgotten the snapshot that it was a part of."""
 _TERMINATING = "NamespaceTerminating"
+_ENDS = ("run again when it is gone: kubectl get namespaces shows it",)
 LONGEST_CODE = 100
 """Characters of a reason, which is one word where Kubernetes gives it."""
 _NOT_SENT = (
@@ -66,6 +69,25 @@ def translate(error: Exception, operation: str) -> ServiceError:
     )
 
 
+def reviewed(error: ServiceError, ask: Callable[[], bool | None]) -> ServiceError:
+    """The error of a write; of 403 with what the API server says when `ask` wants to know if the caller may.
+
+    RBAC, quotas and admission answer with the same status and reason: only that review tells them apart.
+    https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+    """
+    missing = f"missing RBAC permission: {error.operation}"
+    if error.status != 403 or error.details != (missing,):
+        return error
+    permitted = ask()
+    refused = f"a quota or an admission policy refuses it: {error.operation}"
+    if permitted:
+        who = "ask who sets quotas and admission policies there (kubectl get resourcequota shows quotas)"
+        error = error.but(details=(f"RBAC allows it, and {refused}",), next_steps=(who,))
+    elif permitted is None:
+        error = error.but(details=(f"RBAC does not allow it, or {refused}",))
+    return error.knowing(permitted=permitted)
+
+
 def _stranger(error: Exception, operation: str) -> ServiceError:
     return ServiceError(
         f"kubernetes {operation}",
@@ -74,9 +96,8 @@ def _stranger(error: Exception, operation: str) -> ServiceError:
         operation=operation,
         outcome=Outcome.NOT_SENT,
         reason=redacted(f"the server's certificate was not accepted: {why_of(error)}"),
-        next_steps=(
-            "check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives",
-        ),
+        next_steps=validity_advice(error)
+        or ("check that nothing intercepts the connection, and that the cluster's CA is the one EKS gives",),
     )
 
 
@@ -96,6 +117,7 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
     http = int(error.status or 0)
     server = http >= 500
     ends = http == 403 and _TERMINATING in _causes(status)
+    headers = {str(key).lower(): value for key, value in (error.headers or {}).items()}
     # Every refusal of Kubernetes is a Status; a page in its place is a proxy's.
     foreign = status.get("kind") != "Status" and not server and http not in (401, 403, 404, 405, 429)
     reason, details = _reason(error, status), tuple[str, ...]()
@@ -115,7 +137,9 @@ def _answered(error: ApiException, operation: str) -> ServiceError:
         retry_after=_retry_after(error),
         reason=reason,
         details=details,
-        next_steps=("run again when it is gone: kubectl get namespaces shows it",) if ends else _advice(http),
+        next_steps=("run again when it is gone: kubectl get namespaces shows it",)
+        if ends
+        else _advice(http, headers),
     )
 
 
@@ -171,9 +195,9 @@ def _causes(status: dict[str, Any]) -> list[str]:
     return [str(item.get("reason", "")) for item in causes if isinstance(item, dict)]
 
 
-def _advice(status: int) -> tuple[str, ...]:
+def _advice(status: int, headers: Mapping[str, Any]) -> tuple[str, ...]:
     if status == 401:
-        return (
+        return clock_advice(headers) or (
             "aws sts get-caller-identity  # tells whose credentials these are, and whether they have expired",
             "when they are right, the cluster does not know them: aws eks create-access-entry gives them an"
             " entry (and check this machine's clock)",

@@ -170,7 +170,10 @@ class ServiceError(IrsaError):
     HTTP status (0 without an answer), `outcome` what is known about the write, and `transient`
     whether the same call may succeed later: after `retry_after` seconds, where the service says so.
     `account` is that of the session which called, where that is another one than the cluster's.
+    `permitted`: whether the caller may do what Kubernetes refused with 403; None where that was not asked.
     """
+
+    permitted: bool | None = None
 
     def __init__(
         self,
@@ -197,9 +200,16 @@ class ServiceError(IrsaError):
         self.outcome = outcome
         self.transient = transient
 
-    def knowing(self, *, outcome: Outcome | None = None, transient: bool | None = None) -> ServiceError:
+    def knowing(
+        self,
+        *,
+        outcome: Outcome | None = None,
+        transient: bool | None = None,
+        permitted: bool | None = None,
+    ) -> ServiceError:
         """The same failure, of which something else is known: who has seen more of the write knows better."""
         same = self.but()
         same.outcome = self.outcome if outcome is None else outcome
         same.transient = self.transient if transient is None else transient
+        same.permitted = self.permitted if permitted is None else permitted
         return same

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from datetime import datetime, timezone
+
+_INVALID_NOW = (9, 10)
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
 
 
 def certificate_refused(error: BaseException) -> bool:
@@ -38,3 +42,14 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
             yield cause
             wrapped = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
             found += [item for item in wrapped if isinstance(item, BaseException)]
+
+
+def validity_advice(error: BaseException) -> tuple[str, ...]:
+    """What to do where a certificate was refused for the time; nothing where that was not the reason."""
+    codes = {
+        getattr(cause, "verify_code", 0) for cause in causes_of(error) if isinstance(cause, ssl.SSLError)
+    }
+    if not codes.intersection(_INVALID_NOW):
+        return ()
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return (f"check this machine's clock: by it, it is {now}, when the certificate is not valid",)

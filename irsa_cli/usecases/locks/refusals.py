@@ -30,7 +30,7 @@ def held(lock: Lock, state: LeaseState, cluster: str, waited: float) -> Refused:
 
 def not_permitted(error: ServiceError, namespace: str) -> IrsaError:
     """The error of a call of `irsa unlock`: a missing permission is named, and where to find it."""
-    if error.status != 403:
+    if error.status != 403 or error.permitted:
         return error
     verb = error.operation.partition(" ")[0]
     return Refused(
@@ -48,6 +48,15 @@ def denied(error: ServiceError, namespace: str) -> IrsaError:
     if error.status not in (403, 404, 405):
         return error
     verb = error.operation.partition(" ")[0]
+    if error.permitted:
+        return Refused(
+            f"no lock: a quota or an admission policy of namespace {namespace} refuses to {verb} Leases",
+            reason=error.reason,
+            next_steps=(
+                "ask who sets quotas and admission policies there to allow Leases (coordination.k8s.io)",
+                "or name a namespace that allows them, the same for all runs: --lock-namespace NAMESPACE",
+            ),
+        )
     who = "this caller may not" if error.status == 403 else "the cluster does not let anybody"
     return Refused(
         f"no lock can be taken: {who} {verb} Leases (coordination.k8s.io) in namespace {namespace}",

@@ -179,7 +179,7 @@ class NamedServiceAccount:
 
     def _naming_rule(self, error: ServiceError, verb: str, resource: str) -> ServiceError:
         """The error; a missing permission with the rule that would give it, and how to make that rule."""
-        if error.status != 403:
+        if error.status != 403 or error.permitted:
             return error
         rule = reach_of(self.connection.target).kubectl(
             f"create role irsa-exec --verb={verb} --resource={resource}"
