@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from contextlib import suppress
 
@@ -18,9 +19,16 @@ def main(program: str = "irsa") -> None:
     # What the libraries of AWS and Kubernetes are made of stays until the end: to look for garbage in it each
     # time that 700 objects were made takes a tenth of a short run.
     gc.set_threshold(50_000, 20, 50)
-    from irsa_cli.cli.main import run
+    # Until a command listens for itself there is nothing to undo.
+    _end_at_once()
+    try:
+        from irsa_cli.cli.main import run
 
-    code = run(program=program)
+        code = run(program=program)
+        _end_at_once(code)
+    except KeyboardInterrupt as stop:
+        code = 128 + (stop.args[0] if stop.args else int(signal.SIGINT))
+        _end_at_once(code)
     if sys.argv[1:] in (["--help"], ["-h"], ["--version"]):
         # Nothing is open that an end in order would close, and that takes a tenth of so short a run.
         with suppress(OSError, ValueError, AttributeError):
@@ -28,6 +36,21 @@ def main(program: str = "irsa") -> None:
             sys.stderr.flush()
             os._exit(code)
     sys.exit(code)
+
+
+def _end_at_once(code: int | None = None) -> None:
+    """Let SIGINT and SIGTERM end the process without a word: with the outcome's code, once that is told.
+
+    Raised as an exception, they would be printed as a traceback where no code of ours can catch it: while
+    modules are imported, and when threads and the interpreter end. What is ignored (nohup) stays ignored.
+    """
+
+    def handle(number: int, _frame: object) -> None:
+        os._exit(128 + number if code is None else code)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handle)
 
 
 if __name__ == "__main__":

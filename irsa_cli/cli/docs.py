@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -81,4 +82,6 @@ def _read(text: str) -> None:
     console = Console(no_color=not has_colour(sys.stdout))
     with console.capture() as captured:
         console.print(Markdown(text))
+    # The pager hears Ctrl-C, too, and goes on: so it is to outlive it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     click.echo_via_pager(captured.get(), color=has_colour(sys.stdout))

@@ -28,6 +28,8 @@ from irsa_cli.cli.selecting import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from irsa_cli.cli.session import Speaking
     from irsa_cli.core.inventory.list_document import BindingList
     from irsa_cli.usecases.show.get_sa import Request
@@ -103,8 +105,9 @@ def command(**options: Any) -> int:
     quietly = replace(speaking, quiet=True) if not speaking.verbose else speaking
     wide = speaking.output == "wide"
     try:
+        _break_off()
         _show(found, speaking, headers=not headless)
-        watch(found, lambda: _get(request, quietly), options["interval"] or 10.0, wide=wide)
+        watch(found, lambda: _get(request, quietly, then=_break_off), options["interval"] or 10.0, wide=wide)
     except KeyboardInterrupt as stop:
         return 128 + int(stop.args[0] if stop.args else signal.SIGINT)
 
@@ -131,7 +134,18 @@ def _request(options: dict[str, Any]) -> Request:
     return Request(take_target(options), scope, options["readers"], options["ignore_not_found"])
 
 
-def _get(request: Request, speaking: Speaking) -> BindingList:
+def _break_off() -> None:
+    """Let a signal end the watching at once, also one that came at the end of a reading."""
+    from irsa_cli.cli.session import breaking_off
+    from irsa_cli.usecases.command.signals import told_to_stop
+
+    late = told_to_stop()
+    breaking_off()
+    if late:
+        raise KeyboardInterrupt(late)
+
+
+def _get(request: Request, speaking: Speaking, then: Callable[[], None] = lambda: None) -> BindingList:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.cli.session import outcome_of
     from irsa_cli.core.inventory.list_document import BindingList
@@ -140,6 +154,7 @@ def _get(request: Request, speaking: Speaking) -> BindingList:
 
     progress = Progress(quiet=speaking.quiet, verbose=speaking.verbose)
     outcome = outcome_of(lambda: get_bindings(request, progress.wire), speaking, progress)
+    then()
     if isinstance(outcome, Result):
         return BindingList(error=outcome.error, signal=outcome.signal)
     return BindingList(outcome)

@@ -55,11 +55,12 @@ def settled(work: Callable[[], T], speaking: Speaking, kind: str = "") -> T:
 
     `kind` is the kind of the document that tells it as JSON or YAML, for a command that has those.
     """
+    from irsa_cli.cli.session import breaking_off
     from irsa_cli.core.results.envelope import exit_code_of
     from irsa_cli.core.values.errors import IrsaError
 
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
-        signal.signal(signal.SIGTERM, _terminate)
+        breaking_off()
     number, failure = 0, Exception()
     try:
         return work()
@@ -89,7 +90,3 @@ def _tell(error: Exception, speaking: Speaking, kind: str, code: int) -> None:
         show_document(failed(DocumentKind(kind), error, code), speaking.output)
     if code < 128:  # Who has interrupted it knows that.
         show_failure(error)
-
-
-def _terminate(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(number)

@@ -151,9 +151,12 @@ def run(arguments: list[str] | None = None, program: str = "irsa") -> int:
         if not _shows_help(error):
             _wrong_usage(error, arguments)
         return error.exit_code
-    except click.Abort:
-        _show_failure(130, arguments, "interrupted", code="Interrupted")
-        return 130
+    except click.Abort as abort:
+        # click makes one of every KeyboardInterrupt; those of ours say which signal it was.
+        stop = abort.__cause__
+        code = 128 + stop.args[0] if isinstance(stop, KeyboardInterrupt) and stop.args else 130
+        _show_failure(code, arguments, "interrupted", code="Interrupted")
+        return code
     except Unshown as error:
         _unwritable(error.__cause__)
         return error.code

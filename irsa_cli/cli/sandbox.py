@@ -16,6 +16,7 @@ import click
 
 from irsa_cli.cli.helping import HelpedGroup
 from irsa_cli.cli.options import filled
+from irsa_cli.cli.session import breaking_off
 
 if TYPE_CHECKING:
     from irsa_cli.sandbox import ClusterSpec, Sandbox
@@ -71,6 +72,7 @@ def up(clusters: tuple[str, ...], latency: float) -> None:
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 def run(clusters: tuple[str, ...], latency: float, arguments: tuple[str, ...]) -> int:
     """Run a command inside a sandbox of its own; its exit code is passed on."""
+    breaking_off()
     with _started(clusters, latency) as (_, environment):
         try:
             ended = subprocess.run(arguments, env={**os.environ, **environment}, check=False)  # noqa: S603 - the user's
@@ -84,6 +86,7 @@ def demo() -> int:
     """Show the main job from end to end: cluster, role, ServiceAccount, credentials, rollback."""
     from irsa_cli.cli.demo import main
 
+    breaking_off()
     return main()
 
 

@@ -5,6 +5,7 @@ What the command does is in `irsa_cli.usecases`; how a result looks in `irsa_cli
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,6 @@ from irsa_cli.cli.unshown import showing
 if TYPE_CHECKING:
     from irsa_cli.cli.progress import Progress
     from irsa_cli.core.results.result import Result
-    from irsa_cli.core.values.patience import CommandPatience
     from irsa_cli.usecases.command.connect import Target
     from irsa_cli.usecases.command.settings import LockOptions, Settings
 
@@ -136,11 +136,18 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
     return settings, detailed
 
 
-def breaking_off(command: CommandPatience) -> None:
-    """Let SIGTERM, and SIGINT where it is heard at all, end the command with a `KeyboardInterrupt`."""
+def breaking_off(stop: Callable[[], None] = lambda: None) -> None:
+    """Let SIGTERM, and SIGINT where it is heard at all, end the command with a `KeyboardInterrupt`.
+
+    A second one ends the process at once: raised a second time, it would meet what handles the first.
+    """
+    heard: list[int] = []
 
     def handle(number: int, _frame: object) -> None:
-        command.stop()
+        if heard:
+            os._exit(128 + heard[0])
+        heard.append(number)
+        stop()
         raise KeyboardInterrupt(number)
 
     signal.signal(signal.SIGTERM, handle)
@@ -183,11 +190,12 @@ def outcome_of(
     from irsa_cli.core.values.errors import IrsaError, Refused
     from irsa_cli.core.values.patience import begin, over
     from irsa_cli.usecases.command.execute import recording, standing
+    from irsa_cli.usecases.command.signals import telling_first
 
     # Until a transaction takes over (irsa_cli.usecases.command.execute), nothing is written: to break off
     # is safe.
-    breaking_off(begin(progress.seconds, progress.note))
-    with progress, recording() as recorded:
+    breaking_off(begin(progress.seconds, progress.note).stop)
+    with telling_first(), progress, recording() as recorded:
         ended = recorded if one else []
         try:
             return work()

@@ -183,12 +183,13 @@ def _run(request: Request, speaking: Speaking, progress: Progress) -> Verificati
     from irsa_cli.core.values.patience import begin, over
     from irsa_cli.core.verification.report import VerificationReport
     from irsa_cli.usecases.command.events import Event, Step
+    from irsa_cli.usecases.command.signals import telling_first
     from irsa_cli.usecases.verification.verify import verify_accounts
 
-    breaking_off(begin(progress.seconds, progress.note))
+    breaking_off(begin(progress.seconds, progress.note).stop)
     account = f"{request.namespace}/{request.name}" if request.name else request.namespace
     nothing = VerificationReport(None, many=not request.name, asked=(request.target.cluster, account))
-    with progress:
+    with telling_first(), progress:
         progress.listen(Event(Step.GATE))
         try:
             found = verify_accounts(request, progress.wire, progress.note)

@@ -77,12 +77,27 @@ def stoppable(run: Run, warn: Callable[[str], None], way: str = "") -> Iterator[
     try:
         yield
     finally:
+        os.write(told, b"\0")
+        watcher.join()
         after = _Late(second=bool(seen))
         for number, handler in before.items():
             signal.signal(number, handler if run.forgettable else after)
         os.close(told)
-        watcher.join()
         os.close(heard)
+
+
+@contextmanager
+def telling_first() -> Iterator[None]:
+    """Let no signal that comes when this ends keep a command from telling how it ended; a second one does."""
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            after = _Late(second=False)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                now = signal.getsignal(number)
+                if now is not signal.SIG_IGN and not isinstance(now, _Late):
+                    signal.signal(number, after)
 
 
 class _Late:
@@ -128,9 +143,9 @@ def _handler(told: int, run: Run, seen: list[int], last_words: bytes) -> Callabl
 
 def _watch(heard: int, run: Run, warn: Callable[[str], None]) -> None:
     """End what waits when the first signal is heard, and say so; what a handler must not do is done here."""
-    number = os.read(heard, 1)
+    (number,) = os.read(heard, 1)
     if number:
-        run.interrupt(number[0])
+        run.interrupt(number)
         warn(
             "stopping: the call under way is waited for, then all is rolled back (once more to stop at once)"
         )
