@@ -5,6 +5,7 @@ What a request gets is decided in `exchange`; here it is read, and its answer wr
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import ssl
@@ -128,12 +129,38 @@ def _no_wsgi(environ: Any, start_response: Any) -> Any:
     raise NotImplementedError("requests are answered by the handler")
 
 
+class _WholeRequests(io.BufferedReader):
+    """What a client sends. One that is gone amid a line, a header or a body has asked for nothing.
+
+    RFC 9112, section 8: a server must not act on a request that is incomplete.
+    """
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """A line, or as much of it as was asked for."""
+        line = super().readline(size)
+        if not line.endswith(b"\n") and len(line) != size:
+            raise ConnectionResetError("the connection has ended amid a request")
+        return line
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """So many bytes, and no fewer."""
+        data = super().read(size) if size is not None and size >= 0 else b""
+        if len(data) != size:
+            raise ConnectionResetError("the connection has ended amid a request")
+        return data
+
+
 class _Handler(WSGIRequestHandler):
     server: _Listener
     protocol_version = "HTTP/1.1"
     # Status line, headers and body go out in few small writes: don't let the kernel wait for more.
     disable_nagle_algorithm = True
     wbufsize = -1
+
+    def setup(self) -> None:
+        """Read whole requests only."""
+        super().setup()
+        self.rfile = _WholeRequests(self.rfile.detach())
 
     def run_wsgi(self) -> None:
         """Answer one request; werkzeug's own would close the connection after each."""
