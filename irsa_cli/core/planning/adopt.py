@@ -35,7 +35,7 @@ from irsa_cli.core.plan.states import (
 )
 from irsa_cli.core.policies.policy import as_list
 from irsa_cli.core.results.envelope import Envelope
-from irsa_cli.core.results.result import Result, results_envelope, worst
+from irsa_cli.core.results.result import Result, codes_of, results_envelope, worst
 from irsa_cli.core.trust import admitted
 from irsa_cli.core.trust.evaluation import Answer, explain
 from irsa_cli.core.trust.trust_policy import contains, statement
@@ -245,7 +245,7 @@ class Adoptions:
             return 128 + self.signal
         for item in self.items:
             item.detailed = self.detailed
-        return worst([int(item.exit_code) for item in self.items])
+        return worst(codes_of(self.items))
 
     def envelope(self) -> Envelope:
         """The document that `-o json` and `-o yaml` print."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa_cli.core.results.envelope import Envelope, cluster_json
-from irsa_cli.core.results.result import Ended, Result, TransactionScope, results_envelope, worst
+from irsa_cli.core.results.result import Ended, Result, TransactionScope, codes_of, results_envelope, worst
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import ExitCode
 from irsa_cli.core.values.names import account_json
@@ -98,7 +98,7 @@ class AppliedList:
     @property
     def exit_code(self) -> int:
         """The process's exit code: the worst of all."""
-        codes = [int(item.result.exit_code) for item in self.items]
+        codes = codes_of([item.result for item in self.items])
         if self.signal and self.pending:
             codes.append(128 + self.signal)  # A signal that kept nothing from being done is no outcome.
         elif self.detailed and any(item.result.ended is Ended.PLANNED for item in self.items):

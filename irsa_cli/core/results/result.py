@@ -43,7 +43,7 @@ class Ended(str, Enum):
     UNFINISHED = "unfinished"
     """`recover --forward` could not go on to the end; nothing was rolled back.
 
-    Of several: some were not begun.
+    Of several: some were not begun, or were refused where others were done.
     """
 
 
@@ -222,7 +222,8 @@ def results_envelope(
     found = Counter(result.ended for result in results)
     clusters = {result.cluster.arn: result.cluster for result in results if result.cluster is not None}
     common = next(iter(clusters.values())) if len(clusters) == 1 else None
-    ended = [Ended.UNCHANGED, *found] if all_begun else [Ended.UNFINISHED, *found]
+    in_between = exit_code == ExitCode.FAILED and {Ended.COMMITTED, Ended.REFUSED} <= found.keys()
+    ended = [Ended.UNFINISHED if in_between or not all_begun else Ended.UNCHANGED, *found]
     return Envelope(
         DocumentKind.RESULTS,
         min(ended, key=_WORST_FIRST.index),
@@ -241,6 +242,18 @@ def errors_of(results: Iterable[Result]) -> tuple[ItemError, ...]:
     return tuple(
         ItemError(result.error, index) for index, result in enumerate(results) if result.error is not None
     )
+
+
+_ATTEMPTED_NOTHING = (ExitCode.USAGE, ExitCode.REFUSED)
+
+
+def codes_of(results: Sequence[Result]) -> list[int]:
+    """The exit codes of several; none of them says that nothing was attempted where something was."""
+    attempted = any(
+        item.ended is Ended.COMMITTED or (item.ended is Ended.ROLLED_BACK and item.error) for item in results
+    )
+    codes = [int(item.exit_code) for item in results]
+    return [int(ExitCode.FAILED) if attempted and code in _ATTEMPTED_NOTHING else code for code in codes]
 
 
 def worst(codes: Sequence[int]) -> int:
