@@ -1,9 +1,13 @@
 """Leases on both APIs: create, compare-and-set by PUT, delete by preconditions, times, labels, refusals."""
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer
+from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.sandbox.model import Rule
 from tests.contract.clusters import Cluster
 from tests.contract.statuses import assert_refused, causes
@@ -138,6 +142,23 @@ def test_times_are_kept_in_utc_and_may_be_missing(cluster: Cluster, leases: str)
     made = cluster.admin.create(leases, {"metadata": {"name": "app"}, "spec": spec})
     assert made.body["spec"]["acquireTime"] == "2026-01-02T01:04:05.123456Z"
     assert "renewTime" not in made.body["spec"]
+
+
+def test_a_hostile_lease_is_taken_over(cluster: Cluster, leases: str, held: Json) -> None:
+    """The server takes numbers that keep others out until 2094, and counts of takeovers that are full."""
+    hostile = {**SPEC, "leaseDurationSeconds": 2**31 - 1, "leaseTransitions": 2**31 - 1}
+    hostile |= {"acquireTime": "2094-01-01T00:00:00.000000Z", "renewTime": "2094-01-01T00:00:00.000000Z"}
+    found = put(cluster, leases, "app", hostile, resourceVersion=version(held))
+    assert (found.status, found.body["spec"]) == (200, hostile)
+    now = datetime.now(timezone.utc)
+    state = LeaseState.read(found.body)
+    assert SeenLock(state, now + timedelta(seconds=60)).ended
+    mine = Writer(Holder("r2", "alice", "ci"), Timing(), "demo", "irsa create-sa")
+    body = mine.body(Lock(LockScope.BINDING, "ns/app"), now, found.body)
+    body["metadata"]["name"] = "app"
+    taken = cluster.admin.request("PUT", f"{leases}/app", body)
+    assert taken.status == 200, taken.text
+    assert LeaseState.read(taken.body).run == "r2"
 
 
 def test_an_empty_holder_stays(cluster: Cluster, leases: str) -> None:

@@ -17,6 +17,8 @@ RETRY_SECONDS = 35.0
 LOCK_VARIABLE = "IRSA_LOCK_DURATION"
 LOCK_SECONDS = 45.0
 """For how long a lock holds that is not renewed."""
+LONGEST_LOCK = 3600.0
+"""What a lock can be made to last at most."""
 
 PROPAGATION_SECONDS = 30.0
 """For how long IAM may not yet know, in one place, what it has confirmed in another.
@@ -49,7 +51,7 @@ def retry_seconds() -> float:
 
 def lock_seconds() -> float:
     """Seconds that a lock holds without renewal; raises `InvalidInput` for a value that is none."""
-    return _seconds(LOCK_VARIABLE, LOCK_SECONDS, 2.0, 3600.0)
+    return _seconds(LOCK_VARIABLE, LOCK_SECONDS, 2.0, LONGEST_LOCK)
 
 
 def _seconds(variable: str, default: float, least: float, most: float) -> float:

@@ -6,6 +6,7 @@ import pytest
 
 from irsa_cli.core.marks.locks.lease import Holder, LeaseState, Timing, Writer, renewed
 from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks.seen import SeenLock
 
 LOCK = Lock(LockScope.BINDING, "backend/app")
 NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -39,7 +40,7 @@ def test_it_is_over_by_the_servers_clock_only(seconds: float | None, over: bool)
 def test_what_is_not_known_is_not_over() -> None:
     state = LeaseState.read(lease(written=None))
     assert not state.is_over(NOW + timedelta(days=1), TIMING.margin)
-    assert state.is_renewed(NOW, TIMING) is None
+    assert SeenLock(state, NOW).ended is None
 
 
 def test_what_nobody_holds_is_over() -> None:
@@ -62,4 +63,31 @@ def test_the_holders_words_do_nothing() -> None:
     hostile = lease(holderIdentity="x\x1b[2J::error::")
     told = LeaseState.read(hostile).told
     assert "\x1b" not in told
-    assert "until 12:00:45 UTC" in told
+    assert "until 2026-06-01 12:00:45 UTC" in told
+
+
+@pytest.mark.parametrize("duration", [2**31 - 1, 3601, 0, -5, None, "900", 1e99, {}, []])
+def test_a_duration_that_no_run_has_keeps_nobody_out(duration: object) -> None:
+    state = LeaseState.read(lease(leaseDurationSeconds=duration))
+    seen = SeenLock(state, NOW + timedelta(seconds=51))
+    assert (seen.ended, seen.timing) == (True, TIMING)
+    assert not SeenLock(state, NOW + timedelta(seconds=50)).ended
+
+
+@pytest.mark.parametrize("duration", [2, 60, 3600])
+def test_a_duration_that_a_run_may_have_is_as_it_says(duration: int) -> None:
+    state = LeaseState.read(lease(leaseDurationSeconds=duration))
+    assert not state.is_over(NOW + timedelta(seconds=duration), TIMING.margin)
+    assert state.is_over(NOW + timedelta(seconds=duration + 6), TIMING.margin)
+
+
+def test_what_was_written_in_the_future_is_not_known() -> None:
+    state = LeaseState.read(lease(written=NOW + timedelta(days=30000)))
+    assert not state.is_over(NOW, TIMING.margin)
+    assert SeenLock(state, NOW).ended is None
+
+
+@pytest.mark.parametrize("count", [2**31 - 1, -1, "7", None, 2**70])
+def test_it_can_be_taken_over_however_often_it_was(count: object) -> None:
+    mine = writer("r2").body(LOCK, NOW, lease(leaseTransitions=count))
+    assert mine["spec"]["leaseTransitions"] == 1

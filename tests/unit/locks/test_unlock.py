@@ -59,6 +59,9 @@ class Table:
         found = self.kube.lease("default", body["metadata"]["name"])
         self.kube.replace_lease("default", body["metadata"]["name"], found.body)
 
+    def renew_as(self, body: Json) -> None:
+        self.kube.replace_lease("default", body["metadata"]["name"], body)
+
     def unlock(self, *arguments: str, code: int | None = 0) -> Ran:
         return self.play.irsa("unlock", *arguments, "-c", "demo", code=code)
 
@@ -104,6 +107,16 @@ def test_what_is_held_is_listed_by_its_holders(table: Table) -> None:
     assert found["ServiceAccount ns/b"]["holder"] == "r2_alice@ci"
     assert (found["ServiceAccount ns/b"]["run"], found["ServiceAccount ns/b"]["host"]) == ("r2", "ci")
     assert table.names == {A.name, B.name, SPACE.name}
+
+
+def test_one_that_would_be_held_for_decades_is_watched_as_any_other(table: Table) -> None:
+    (body,) = table.hold("r1", A)
+    body["spec"]["leaseDurationSeconds"] = 2**31 - 1
+    table.renew_as(body)
+    assert "until 2027-01-15 08:00:45 UTC" in table.unlock().out
+    table.unlock("r1", "-y")
+    assert table.waited < 60
+    assert table.names == set()
 
 
 def test_nothing_is_held(table: Table) -> None:

@@ -13,12 +13,15 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from irsa_cli.core.marks.locks.names import Lock, distinct
+from irsa_cli.core.values import limits
 from irsa_cli.core.values.printable import visible
 
 Json = dict[str, Any]
 MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "irsa"
 CLUSTER_LABEL = "irsa/cluster"
 COMMAND, LOCKED, HOST, USER = "irsa/command", "irsa/locked", "irsa/host", "irsa/user"
+_MOST_TRANSITIONS = 2**31 - 2
+"""The API has 32 bits for their number, and irsa counts one more."""
 _SHOWN = 200
 """Characters of a text of somebody else's that are shown."""
 
@@ -102,10 +105,10 @@ class LeaseState:
             uid=metadata["uid"],
             version=metadata["resourceVersion"],
             holder=spec.get("holderIdentity") or "",
-            seconds=float(spec.get("leaseDurationSeconds") or 0),
+            seconds=_duration(spec.get("leaseDurationSeconds")),
             since=spec.get("acquireTime") or "",
             written=_last_written(metadata.get("managedFields") or ()),
-            transitions=int(spec.get("leaseTransitions") or 0),
+            transitions=_number(spec.get("leaseTransitions"), 0, most=_MOST_TRANSITIONS, default=0),
             annotations=metadata.get("annotations") or {},
         )
 
@@ -118,15 +121,9 @@ class LeaseState:
         """Whether nobody holds it (any more): both moments are of the server's clock. Unknown is no."""
         if not self.holder:
             return True
-        if now is None or self.written is None:
+        if now is None or self.written is None or self.written > now:
             return False
         return now > self.written + timedelta(seconds=self.seconds + margin)
-
-    def is_renewed(self, now: datetime | None, timing: Timing) -> bool | None:
-        """Whether its holder lives and renews it, None where the server's clock does not tell."""
-        if now is None or self.written is None:
-            return None
-        return bool(self.holder) and now <= self.written + timedelta(seconds=self.seconds + timing.margin)
 
     @property
     def told(self) -> str:
@@ -137,7 +134,7 @@ class LeaseState:
         until = ""
         if self.written is not None:
             end = self.written + timedelta(seconds=self.seconds)
-            until = f", until {end:%H:%M:%S} UTC unless it is renewed"
+            until = f", until {end:%Y-%m-%d %H:%M:%S} UTC unless it is renewed"
         return f"{shown(self.holder)} holds it{doing}{since}{until}"
 
 
@@ -149,6 +146,18 @@ def shown(text: str) -> str:
 def short_time(text: str) -> str:
     """A time of the API (RFC 3339) without its fractions of a second."""
     return re.sub(r"T(\d\d:\d\d:\d\d)(\.\d+)?Z$", r" \1 UTC", text)
+
+
+def _duration(found: object) -> float:
+    """Seconds that a Lease holds; one that no run of irsa writes counts as irsa's own.
+
+    A run that lives renews its Lease within that time. Nobody is kept out for longer by a number of others'.
+    """
+    return float(_number(found, 1, most=int(limits.LONGEST_LOCK), default=math.ceil(limits.LOCK_SECONDS)))
+
+
+def _number(found: object, least: int, *, most: int, default: int) -> int:
+    return found if isinstance(found, int) and least <= found <= most else default
 
 
 def _last_written(managed: Iterable[Json]) -> datetime | None:

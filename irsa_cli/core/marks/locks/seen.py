@@ -20,11 +20,7 @@ from irsa_cli.core.marks.locks.lease import (
     short_time,
     shown,
 )
-from irsa_cli.core.values import limits
 from irsa_cli.core.values.names import account_json
-
-LONGEST = 3600.0
-"""Seconds that a lock can be made to last (`IRSA_LOCK_DURATION`)."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +32,14 @@ class SeenLock:
 
     @property
     def timing(self) -> Timing:
-        """How often its holder renews it, and what follows from that; a senseless duration counts as ours."""
-        seconds = self.state.seconds
-        return Timing(min(seconds, LONGEST) if seconds > 0 else limits.LOCK_SECONDS)
+        """How often its holder renews it, and what follows from that."""
+        return Timing(self.state.seconds)
 
     @property
     def ended(self) -> bool | None:
         """Whether nobody holds it any more, None where the server's clock does not tell."""
-        if self.state.holder and (self.date is None or self.state.written is None):
+        written = self.state.written
+        if self.state.holder and (self.date is None or written is None or written > self.date):
             return None
         return self.state.is_over(self.date, self.timing.margin)
 
