@@ -20,7 +20,8 @@ from irsa_cli.core.values.names import account_json
 class Skipped:
     """A transaction that was not touched, and why.
 
-    That is no failure, but for one that was too `young`: what it has left is there, and waits for somebody.
+    That is no failure, but for one that was too `young` (also to be among those that were shown): what it
+    has left is there, and waits for somebody.
     """
 
     transaction: str

@@ -38,10 +38,9 @@ from irsa_cli.usecases.recovery.by_journal import (
     Approve,
     agreed,
     approve,
-    back_result,
-    planned,
 )
 from irsa_cli.usecases.recovery.scan import look
+from irsa_cli.usecases.recovery.told import back_result, backward_changes, planned
 
 
 @dataclass(frozen=True)
@@ -148,6 +147,9 @@ class _Scene:
     def plan(self, leftovers: Leftovers) -> Result:
         """What would be done with one run's remains."""
         changes = [piece.change.inverse for piece in reversed(list(leftovers.pieces))]
+        own = self._own_journal(leftovers)
+        if own is not None:  # It is what is gone by.
+            changes = backward_changes(own[1])
         result = planned(leftovers.transaction, changes, _facts(leftovers), self.settings)
         result.notes = [*(f"left alone: {told(item)}" for item in leftovers.spared), *leftovers.notes]
         return result
@@ -195,9 +197,9 @@ class _Scene:
         Raises `RefusedJournal` where none would be taken as this user's.
         """
         check_place(self.settings.state_dir)
-        path, story = self.journals.get(leftovers.transaction, (None, None))
-        if path is not None and story is not None and not story.finished and self._is_ours(story):
-            return path
+        own = self._own_journal(leftovers)
+        if own is not None:
+            return own[0]
         plan = Plan.of(
             *([piece.change for piece in stage] for stage in leftovers.stages), list(leftovers.missing)
         )
@@ -206,6 +208,12 @@ class _Scene:
         context = RunContext.of(Command.RECOVER, self.connection, accounts, takes_back=leftovers.transaction)
         name, folder = new_transaction_id(), self.settings.state_dir
         return record_found(folder, name, plan, identities, context.to_journal())
+
+    def _own_journal(self, leftovers: Leftovers) -> tuple[Path, Story] | None:
+        path, story = self.journals.get(leftovers.transaction, (None, None))
+        if path is None or story is None or story.finished or not self._is_ours(story):
+            return None
+        return path, story
 
     def _is_ours(self, story: Story) -> bool:
         """Whether a journal is this user's own word, about this cluster, with its roles in this account."""

@@ -6,7 +6,7 @@ Finding what runs have left where there is no journal is in `irsa_cli.usecases.r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,16 +16,13 @@ from typing import Any
 from irsa_cli.changes import handlers
 from irsa_cli.core.marks.locks.needed import recovery_locks
 from irsa_cli.core.plan.changes import Change, Kind
-from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState
 from irsa_cli.core.plan.traits import Service
-from irsa_cli.core.recovery.authority import GIVEN, recover_command, way_of
+from irsa_cli.core.recovery.authority import GIVEN, recover_command
 from irsa_cli.core.recovery.report import Recoveries, Skipped
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
-from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import Gone, IrsaError, Refused
-from irsa_cli.core.values.names import account_json
-from irsa_cli.transaction.events import Leftover, Report
+from irsa_cli.core.values.errors import IrsaError, Refused
+from irsa_cli.transaction.events import Report
 from irsa_cli.transaction.folder import find, unfinished, unreadable
 from irsa_cli.transaction.journal import JournalError
 from irsa_cli.transaction.protocol import Handler, Interrupted, Run
@@ -42,10 +39,9 @@ from irsa_cli.transaction.recover import (
     supersede,
 )
 from irsa_cli.transaction.runner import roll_forward
-from irsa_cli.transaction.story import TAKES_BACK, Record, Story
+from irsa_cli.transaction.story import TAKES_BACK, Story
 from irsa_cli.usecases.command.caller import naming_caller, with_caller
 from irsa_cli.usecases.command.connect import TARGET_KEYS, Connection, Target, WireLog, connect
-from irsa_cli.usecases.command.leftovers import left
 from irsa_cli.usecases.command.one_by_one import Stop, advised, advising, attempt, warning
 from irsa_cli.usecases.command.settings import Settings
 from irsa_cli.usecases.command.signals import stoppable
@@ -59,8 +55,16 @@ from irsa_cli.usecases.recovery.authority import (
     check_way,
     check_word,
 )
+from irsa_cli.usecases.recovery.told import (
+    back_result,
+    backward_changes,
+    facts_of,
+    forward_changes,
+    planned,
+)
 
 RUNNING = "its process is still running"
+SINCE = "it was not there when the list was shown"
 
 
 Approve = Callable[[Sequence[Result]], bool]
@@ -99,33 +103,41 @@ def recover(transaction: str, request: Request, settings: Settings, log: WireLog
         connection = work.connect(read(path))
         with work.locked(path, connection) as held:
             given_back = work.authorise(path, connection, named=request.confirmed)
-            approve(request.approve, [work.plan(read(path))])
+            shown = read(path)
+            approve(request.approve, [work.plan(shown)])
             stop = Stop(f"{transaction} --forward" if request.forward else transaction)
             with stoppable(stop, warning(settings, forward=request.forward)):
-                carry_out = partial(work.carry_out, path, connection, stop, given_back, held)
+                carry_out = partial(work.carry_out, path, shown, connection, stop, given_back, held)
                 return attempt(transaction, carry_out)
 
 
 def recover_all(request: Request, settings: Settings, log: WireLog) -> Recoveries:
-    """The same for all unfinished transactions of this machine, newest first: they stand on older ones."""
+    """The same for all unfinished transactions of this machine, newest first: they stand on older ones.
+
+    What was shown and approved is done, and no more: what has gone on since, or is new, is named and left.
+    """
     done = Recoveries([_unreadable(*item) for item in unreadable(settings.state_dir).items()])
     work = _Work(request, settings, log)
-    waiting = [story for path, story in reversed(unfinished(settings.state_dir)) if not is_running(path)]
+    found = unfinished(settings.state_dir)[::-1]
+    waiting = {path: story for path, story in found if not is_running(path)}
     if waiting and not settings.dry_run:
-        approve(request.approve, [work.plan(story) for story in waiting])
+        approve(request.approve, [work.plan(story) for story in waiting.values()])
     stop = Stop("--all --forward" if request.forward else "--all")
     with stoppable(stop, warning(settings, forward=request.forward)):
-        for path, story in reversed(unfinished(settings.state_dir)):
+        for path, story in found:
             if stop.number:
                 done.signal = stop.number
                 break
-            if is_running(path):
+            if path not in waiting:
                 done.skipped.append(Skipped(story.transaction, RUNNING))
                 continue
             settings.note(f"{story.transaction}  {story.context.get('serviceAccount') or ''}".rstrip())
-            result = attempt(story.transaction, partial(work.one, path, stop))
+            result = attempt(story.transaction, partial(work.one, path, story, stop))
             if result.ended is not Ended.UNCHANGED:
                 done.items.append(result)
+    known = {path for path, _ in found}
+    new = [story.transaction for path, story in unfinished(settings.state_dir) if path not in known]
+    done.skipped += [Skipped(transaction, SINCE, young=True) for transaction in new]
     return done
 
 
@@ -171,14 +183,14 @@ class _Work:
     log: WireLog
     connections: dict[tuple[Target, bool], Connection] = field(default_factory=dict)
 
-    def one(self, path: Path, stop: Stop) -> Result:
+    def one(self, path: Path, shown: Story, stop: Stop) -> Result:
         early = self.without_writing(path)
         if early is not None:
             return early
         connection = self.connect(read(path))
         with self.locked(path, connection, stop.pause) as held:
             given_back = self.authorise(path, connection, named=False)
-            return self.carry_out(path, connection, stop, given_back, held)
+            return self.carry_out(path, shown, connection, stop, given_back, held)
 
     @contextmanager
     def locked(self, path: Path, connection: Connection, pause: Pause | None = None) -> Iterator[Settings]:
@@ -202,9 +214,22 @@ class _Work:
             raise JournalError(f"transaction {path.stem} is still running")
         return self.plan(story)
 
+    def _check_shown(self, shown: Story, now: Story) -> None:
+        """Raise `Refused` where there is more to do by now than what was shown and approved."""
+        approved = self._changes(shown)
+        if any(change not in approved for change in self._changes(now)):
+            raise Refused(
+                f"transaction {now.transaction} is left as it is",
+                reason="it has gone on since it was shown",
+                next_steps=(f"{recover_command(now.transaction, now.to_paste)}  # shows what there is now",),
+            )
+
+    def _changes(self, story: Story) -> list[Change]:
+        return forward_changes(story) if self.request.forward else backward_changes(story)
+
     def plan(self, story: Story) -> Result:
         """What would be done."""
-        changes = forward_changes(story) if self.request.forward else backward_changes(story)
+        changes = self._changes(story)
         result = planned(story.transaction, changes, facts_of(story), self.settings)
         if not story.sealed:
             result.notes.append(NOT_WRITTEN_HERE.format(story.transaction))
@@ -242,10 +267,17 @@ class _Work:
         return self.connections[target, kube]
 
     def carry_out(
-        self, path: Path, connection: Connection, stop: Stop, given_back: frozenset[str], settings: Settings
+        self,
+        path: Path,
+        shown: Story,
+        connection: Connection,
+        stop: Stop,
+        given_back: frozenset[str],
+        settings: Settings,
     ) -> Result:
         started = time.monotonic()
         stop.check()
+        self._check_shown(shown, read(path))
         if given_back:
             note_given_back(path, given_back)
         story = read(path)
@@ -320,50 +352,6 @@ def _check_forward(story: Story) -> None:
         )
 
 
-def forward_changes(story: Story) -> list[Change]:
-    """What is not done yet."""
-    return [item.change for item in story.records if item.undone or not item.done]
-
-
-def backward_changes(story: Story) -> list[Change]:
-    """What rolls back all that was begun, in the order in which it is rolled back."""
-    return [item.change.inverse for item in reversed(list(story.records)) if item.needs_undo]
-
-
-def planned(
-    transaction: str, changes: Iterable[Change], facts: Mapping[str, Any], settings: Settings
-) -> Result:
-    """The result of a dry run."""
-    return Result(
-        Ended.PLANNED,
-        transaction=transaction,
-        facts=facts,
-        changes=[ChangeResult(change, "planned") for change in changes],
-        seconds=settings.seconds,
-    )
-
-
-def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, cluster: Cluster) -> Result:
-    """How rolling back ended; `transaction` is the one that was rolled back."""
-    gone = [str(item.error) for item in leftovers if isinstance(item.error, Gone)]
-    leftovers = [item for item in leftovers if not isinstance(item.error, Gone)]
-
-    def state(record: Record) -> str:
-        if any(item.change is record.change for item in leftovers):
-            return "left"
-        return "undone" if record.undone else "pending"
-
-    return Result(
-        Ended.INCOMPLETE if leftovers else Ended.ROLLED_BACK,
-        cluster=cluster,
-        transaction=transaction,
-        changes=[ChangeResult(record.change, state(record)) for record in story.records],
-        left=[left(item, story.transaction, way_of(story.to_paste)) for item in leftovers],
-        error=IrsaError("the transaction could not be rolled back completely") if leftovers else None,
-        notes=gone,
-    )
-
-
 def _forward_result(report: Report, story: Story) -> Result:
     error = report.error
     if error is not None and isinstance(error, IrsaError):
@@ -379,18 +367,3 @@ def _forward_result(report: Report, story: Story) -> Result:
         error=error,
         signal=error.number if isinstance(error, Interrupted) else 0,
     )
-
-
-def facts_of(story: Story, *, committed: bool = False) -> dict[str, Any]:
-    """The ServiceAccount and its role, as the run would have told them itself."""
-    facts: dict[str, Any] = {"scope": story.scope.value}
-    account = account_json(story.context.get("serviceAccount"))
-    if account is not None:
-        facts["serviceAccount"] = account
-    makes_role = any(item.change.kind is Kind.ROLE and item.change.before is None for item in story.records)
-    for record in story.records:
-        state = record.change.after
-        role = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
-        if role:
-            facts["role"] = {"arn": role, "created": committed and makes_role}
-    return facts

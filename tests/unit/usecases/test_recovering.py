@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,11 @@ from typing import Any
 import pytest
 
 from irsa_cli.core.plan.states import TRANSACTION_TAG
+from irsa_cli.core.recovery.report import Recoveries
+from irsa_cli.core.results.result import Ended, Result
+from irsa_cli.usecases.command.settings import Settings
+from irsa_cli.usecases.recovery import by_journal
+from irsa_cli.usecases.recovery.by_journal import recover_all
 from tests.support.memory.cloud import Fault
 from tests.support.memory.playing import DENIED, Killed, Play, playing
 from tests.unit.usecases.commands import CREATE, READER, S3, bound, provider
@@ -92,6 +98,57 @@ def test_what_can_not_be_taken_back_is_named_and_can_be_tried_again(play: Play, 
     play.cloud.break_("DeleteRole", DENIED, times=1000)
     assert "Role" in play.irsa("recover", name, "--yes", code=3).err
     play.cloud.faults.clear()
+    play.irsa("recover", name, "--yes")
+    assert play.world == before
+
+
+OTHER = ("create-sa", "worker", "-n", "backend", "-c", "demo", "--attach-policy-arn", S3)
+
+
+def approving(play: Play, meanwhile: Callable[[], object]) -> Recoveries:
+    """Recover all; what happens while the list is shown happens `meanwhile`."""
+    shown: list[str] = []
+
+    def approve(planned: Sequence[Result]) -> bool:
+        shown.extend(result.transaction for result in planned)
+        meanwhile()
+        return True
+
+    settings = Settings(state_dir=play.folder / "state")
+    found = recover_all(by_journal.Request(approve=approve, confirmed=True), settings, lambda call: None)
+    assert {item.transaction for item in found.items} <= {*shown}
+    return found
+
+
+def test_what_comes_after_the_list_was_shown_is_named_and_left(play: Play, before: World) -> None:
+    first = interrupted(play, "AttachRolePolicy")
+    middle, kept = play.world, play.folder / "aside"
+    (play.folder / "state").rename(kept)
+    second = interrupted(play, "AttachRolePolicy", *OTHER)
+    both, state = play.world, play.folder / "state"
+    (state / f"{second}.jsonl").rename(play.folder / f"{second}.jsonl")
+    (kept / f"{first}.jsonl").rename(state / f"{first}.jsonl")
+    found = approving(play, lambda: (play.folder / f"{second}.jsonl").rename(state / f"{second}.jsonl"))
+    assert [(item.transaction, item.ended) for item in found.items] == [(first, Ended.ROLLED_BACK)]
+    assert [(item.transaction, item.why) for item in found.skipped] == [(second, by_journal.SINCE)]
+    assert found.exit_code == 4
+    assert play.world.roles.keys() == both.roles.keys() - middle.roles.keys()
+    play.irsa("recover", "--all", "--yes")
+    assert play.world == before
+
+
+def test_what_has_gone_on_after_the_list_was_shown_is_named_and_left(play: Play, before: World) -> None:
+    """Another process has gone on with it: there is more to roll back than what was approved."""
+    name = interrupted(play, "AttachRolePolicy")
+    path, left = play.folder / "state" / f"{name}.jsonl", play.world
+    whole = path.read_text()
+    lines = whole.splitlines(keepends=True)
+    begun = next(number for number, line in enumerate(lines) if '"begin"' in line)
+    path.write_text("".join(lines[:begun]))
+    found = approving(play, lambda: path.write_text(whole))
+    assert [item.ended for item in found.items] == [Ended.REFUSED]
+    assert "it has gone on since it was shown" in str(found.items[0].error)
+    assert (play.world, found.exit_code) == (left, 4)
     play.irsa("recover", name, "--yes")
     assert play.world == before
 

@@ -1,0 +1,80 @@
+"""What `irsa recover` tells of a transaction: what would be done with it, and how that ended.
+
+Doing it is in `irsa_cli.usecases.recovery.by_journal` and `irsa_cli.usecases.recovery.by_cluster`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from irsa_cli.core.plan.changes import Change, Kind
+from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION, ServiceAccountState
+from irsa_cli.core.recovery.authority import way_of
+from irsa_cli.core.results.result import ChangeResult, Ended, Result
+from irsa_cli.core.values.cluster import Cluster
+from irsa_cli.core.values.errors import Gone, IrsaError
+from irsa_cli.core.values.names import account_json
+from irsa_cli.transaction.events import Leftover
+from irsa_cli.transaction.story import Record, Story
+from irsa_cli.usecases.command.leftovers import left
+from irsa_cli.usecases.command.settings import Settings
+
+
+def forward_changes(story: Story) -> list[Change]:
+    """What is not done yet."""
+    return [item.change for item in story.records if item.undone or not item.done]
+
+
+def backward_changes(story: Story) -> list[Change]:
+    """What rolls back all that was begun, in the order in which it is rolled back."""
+    return [item.change.inverse for item in reversed(list(story.records)) if item.needs_undo]
+
+
+def planned(
+    transaction: str, changes: Iterable[Change], facts: Mapping[str, Any], settings: Settings
+) -> Result:
+    """The result of a dry run."""
+    return Result(
+        Ended.PLANNED,
+        transaction=transaction,
+        facts=facts,
+        changes=[ChangeResult(change, "planned") for change in changes],
+        seconds=settings.seconds,
+    )
+
+
+def back_result(story: Story, leftovers: Sequence[Leftover], transaction: str, cluster: Cluster) -> Result:
+    """How rolling back ended; `transaction` is the one that was rolled back."""
+    gone = [str(item.error) for item in leftovers if isinstance(item.error, Gone)]
+    leftovers = [item for item in leftovers if not isinstance(item.error, Gone)]
+
+    def state(record: Record) -> str:
+        if any(item.change is record.change for item in leftovers):
+            return "left"
+        return "undone" if record.undone else "pending"
+
+    return Result(
+        Ended.INCOMPLETE if leftovers else Ended.ROLLED_BACK,
+        cluster=cluster,
+        transaction=transaction,
+        changes=[ChangeResult(record.change, state(record)) for record in story.records],
+        left=[left(item, story.transaction, way_of(story.to_paste)) for item in leftovers],
+        error=IrsaError("the transaction could not be rolled back completely") if leftovers else None,
+        notes=gone,
+    )
+
+
+def facts_of(story: Story, *, committed: bool = False) -> dict[str, Any]:
+    """The ServiceAccount and its role, as the run would have told them itself."""
+    facts: dict[str, Any] = {"scope": story.scope.value}
+    account = account_json(story.context.get("serviceAccount"))
+    if account is not None:
+        facts["serviceAccount"] = account
+    makes_role = any(item.change.kind is Kind.ROLE and item.change.before is None for item in story.records)
+    for record in story.records:
+        state = record.change.after
+        role = state.annotations.get(ROLE_ARN_ANNOTATION) if isinstance(state, ServiceAccountState) else None
+        if role:
+            facts["role"] = {"arn": role, "created": committed and makes_role}
+    return facts
