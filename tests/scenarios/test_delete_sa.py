@@ -8,6 +8,7 @@ import pytest
 
 from irsa_cli.sandbox import Fault, Sandbox
 from tests.scenarios.conftest import sandbox_stage
+from tests.support import forks
 from tests.support.stage import ACCOUNT, NO_LOCK, READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
 SQS = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
@@ -272,6 +273,63 @@ def test_while_pods_use_it_it_stays(stage: Stage, namespace: str) -> None:
     assert stage.world() == before
     assert delete(stage, namespace, "--force").code == 0
     assert stage.account(namespace, "app") is None
+
+
+def elsewhere(stage: Stage) -> dict[str, str]:
+    """Another machine, which has no journals of what was run here."""
+    return {"IRSA_STATE_DIR": str(stage.folder / "elsewhere")}
+
+
+def forget(stage: Stage, namespace: str) -> None:
+    """The ServiceAccount goes as with its namespace; a bare API server has no controller to end that."""
+    stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/app")
+    stage.kube.delete(f"/api/v1/namespaces/{namespace}")
+
+
+@pytest.mark.parametrize("lock", [{}, NO_LOCK], ids=["locks", "no locks"])
+def test_a_role_whose_namespace_is_gone_is_deleted_at_once(
+    stage: Stage, namespace: str, lock: dict[str, str]
+) -> None:
+    """The run that made it holds no Lease any more: only where nobody takes locks its age has to tell."""
+    before = stage.world()["roles"]
+    create(stage, namespace, *WISH)
+    forget(stage, namespace)
+    shown = delete(stage, namespace, "--dry-run", **elsewhere(stage), **lock)
+    ran = delete(stage, namespace, **elsewhere(stage), **lock)
+    assert (shown.code, ran.code) == ((4, 4) if lock else (0, 0)), shown.err + ran.err
+    assert (stage.world()["roles"] == before) is not bool(lock)
+
+
+def test_force_says_each_thing_that_it_goes_past(stage: Stage, namespace: str) -> None:
+    """Who skips the look at the run that makes it has skipped nothing else."""
+    create(stage, namespace)
+    run_pod(stage, namespace)
+    stage.kube.delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/app")
+    ran = delete(stage, namespace, "--force", **elsewhere(stage), **NO_LOCK)
+    assert ran.code == 0, ran.err
+    assert "is creating" in ran.err
+    assert "web-0 (StatefulSet/web)" in ran.err
+
+
+def test_a_run_that_has_only_made_the_role_is_waited_for(stage: Stage, namespace: str) -> None:
+    """Its namespace is not there yet, as after one that is gone: its Lease tells the two apart."""
+    before, found = stage.world(), []
+
+    def meanwhile() -> None:
+        arguments = ("delete-sa", "app", "-n", f"{namespace}-new", "-c", stage.cluster, "--lock-timeout", "0")
+        with forks.one() as zygote:
+            process = zygote.start(arguments, {**stage.env(), **elsewhere(stage)}, stage.folder)
+            assert process.ended.wait(60)
+            found.append((process.code, bytes(process.err).decode()))
+
+    stage.sandbox.faults.add(Fault("iam", "AttachRolePolicy", "callback", run=meanwhile))
+    patient = {"IRSA_CALL_TIMEOUT": "120"}  # Its call is held while the other one is at work.
+    ran = stage.create_sa("app", f"{namespace}-new", "--attach-policy-arn", READ_ONLY, **patient)
+    assert ran.code == 0, ran.err
+    assert [code for code, _ in found] == [4], found
+    assert "another run is at work" in found[0][1], found
+    assert stage.account(f"{namespace}-new", "app") is not None
+    assert stage.world() != before
 
 
 def test_while_other_service_accounts_use_the_role_it_stays(stage: Stage, namespace: str) -> None:

@@ -41,11 +41,8 @@ class Users:
     workloads: Sequence[Workload] = ()
 
 
-def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] = ()) -> None:
-    """Raise `Refused` when somebody uses the binding, or a run may still be making it.
-
-    `living` are transactions that may be at work.
-    """
+def check_ended(bound: Bound, living: Sequence[str]) -> None:
+    """Raise `Refused` when a run may still be making it; `living` are transactions that may be at work."""
     makers = sorted({mark for mark in _makers(bound) if mark in living})
     if makers:
         raise Refused(
@@ -55,6 +52,10 @@ def check(bound: Bound, deletion: Deletion, users: Users, living: Sequence[str] 
                 "or, when you know that it is gone: run this again with --force",
             ),
         )
+
+
+def check(bound: Bound, deletion: Deletion, users: Users) -> None:
+    """Raise `Refused` when somebody uses the binding, or may."""
     pods = [pod for pod in users.pods if _uses(pod, bound, deletion)]
     waiting = list(_waiting(users.workloads, pods, bound, deletion))
     others = sorted(name for name, arn in users.accounts if arn in deletion.lost and name != bound.full_name)

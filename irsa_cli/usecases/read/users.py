@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from irsa_cli.core.binding.current import Bound
+from irsa_cli.core.marks.locks.lease import LeaseState
+from irsa_cli.core.marks.locks.names import Lock, LockScope
+from irsa_cli.core.marks.locks.seen import SeenLock
 from irsa_cli.core.objects import parsing
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.objects.workloads import KINDS, Workload, workload
@@ -25,6 +28,7 @@ from irsa_cli.transaction.journal import RefusedJournal
 from irsa_cli.transaction.recover import is_running
 from irsa_cli.transaction.story import is_transaction
 from irsa_cli.usecases.command.connect import Connection
+from irsa_cli.usecases.command.settings import Settings
 
 T = TypeVar("T")
 FORBIDDEN = 403
@@ -116,10 +120,31 @@ def _listed(read: Callable[[], list[T]]) -> tuple[list[T], str]:
         return [], error.reason
 
 
-def living(bound: Bound, state_dir: Path) -> list[str]:
-    """The transactions whose marks the roles bear, and which may still be at work, here or elsewhere."""
+def living(connection: Connection, bound: Bound, settings: Settings) -> list[str]:
+    """The transactions whose marks the roles bear, and which may still be at work, here or elsewhere.
+
+    A run elsewhere is known by its Lease; where no locks are used, or may be read, by its age alone.
+    """
     marks = {role.state.tags.get(TRANSACTION_TAG, "") for role in bound.own}
-    return [mark for mark in marks if _may_live(mark, state_dir)]
+    found = [mark for mark in marks if _may_live(mark, settings.state_dir)]
+    here = [mark for mark in found if journals_of(settings.state_dir, [mark])]
+    locks = settings.lock.enabled and connection.asks_cluster
+    return here if locks and found != here and _is_unlocked(connection, bound, settings) else found
+
+
+def _is_unlocked(connection: Connection, bound: Bound, settings: Settings) -> bool:
+    """Whether no other run holds the binding's lock; not, where that is not known."""
+    name = Lock(LockScope.BINDING, bound.full_name).name
+    try:
+        found = connection.kube.lease(settings.lock.namespace, name)
+    except ServiceError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return False
+    if found is None:
+        return True
+    seen = SeenLock(LeaseState.read(found.body), found.date)
+    return seen.ended is True or (settings.hold is not None and seen.state.holder == settings.hold.holder)
 
 
 def _may_live(transaction: str, state_dir: Path) -> bool:

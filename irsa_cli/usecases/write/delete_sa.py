@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -15,7 +15,7 @@ from irsa_cli.core.marks.lifecycle import Stage
 from irsa_cli.core.plan.changes import Change, Kind
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
 from irsa_cli.core.planning.delete import Deletion, deletion
-from irsa_cli.core.planning.deletion_checks import check, check_makers, is_nothing
+from irsa_cli.core.planning.deletion_checks import check, check_ended, check_makers, is_nothing
 from irsa_cli.core.planning.foreign import check_ours
 from irsa_cli.core.results.command import Command
 from irsa_cli.core.results.result import Ended, Result
@@ -131,6 +131,7 @@ class _Deleting:
     settings: Settings
     earlier: Sequence[Path]
     seen: set[str] = field(default_factory=set)
+    forced: set[str] = field(default_factory=set)
 
     def until_settled(self) -> Result:
         """Look, plan and act; again when another run came between."""
@@ -251,18 +252,29 @@ class _Deleting:
         if not self.request.ignore_maker:
             check_makers(bound, found)
         users = users_of(self.connection, bound, found, kube=not self.request.role_only)
-        try:
-            if self.request.role_only:
-                _check_role_only(bound)
-            if self.request.keep_role:
-                _check_whole(bound, self.earlier)
-            elif self.request.extent is not Extent.FORMER_ROLE:
-                _check_home(bound)
-            check(bound, found, users, living(bound, self.settings.state_dir))
-        except Refused as error:
-            if not self.request.force:
-                raise
-            self.settings.note(f"--force: {error}")
+        checks: list[Callable[[], None]] = []
+        if self.request.role_only:
+            checks.append(partial(_check_role_only, bound))
+        if self.request.keep_role:
+            checks.append(partial(_check_whole, bound, self.earlier))
+        elif self.request.extent is not Extent.FORMER_ROLE:
+            checks.append(partial(_check_home, bound))
+        checks.append(partial(check_ended, bound, living(self.connection, bound, self.settings)))
+        checks.append(partial(check, bound, found, users))
+        for one in checks:
+            try:
+                one()
+            except Refused as error:
+                if not self.request.force:
+                    raise
+                self._note_forced(error)
+
+    def _note_forced(self, error: Refused) -> None:
+        """Say, once, what `--force` goes past: each of the checks, and not only the first that says no."""
+        said = "; ".join([f"--force: {error}", *error.details])
+        if said not in self.forced:
+            self.forced.add(said)
+            self.settings.note(said)
 
     def _carry_out(self, found: Deletion, bound: Bound) -> Result:
         context = _context(self.connection, self.request)

@@ -29,7 +29,7 @@ from irsa_cli.core.plan.states import (
     RoleState,
 )
 from irsa_cli.core.planning.delete import ACCOUNTS, deletion, merged
-from irsa_cli.core.planning.deletion_checks import Users, check, is_nothing
+from irsa_cli.core.planning.deletion_checks import Users, check, check_ended, is_nothing
 from irsa_cli.core.policies import policy
 from irsa_cli.core.trust import trust_policy
 from irsa_cli.core.values.cluster import Cluster
@@ -281,7 +281,8 @@ def pod(role: str | None, *, name: str = "app", phase: str = "Running") -> Pod:
 
 def refusal(bound: Bound, users: Users, *living: str, **flags: bool) -> str:
     try:
-        check(bound, deletion(bound, **flags), users, living)
+        check_ended(bound, living)
+        check(bound, deletion(bound, **flags), users)
     except Refused as error:
         return " ".join((str(error), *error.details))
     return ""
