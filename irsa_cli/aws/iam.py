@@ -162,7 +162,11 @@ def trust_quota(iam: IAMClient) -> int:
 
 
 def policy_version(iam: IAMClient, arn: str) -> str | None:
-    """The version in force of a managed policy, '' where there is none; None for who may not ask."""
+    """The id and the version in force of a managed policy, '' where there is none; None for who may not ask.
+
+    Together they stand for the document: a version is never changed, a policy that is made again has another
+    id. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
+    """
     try:
         found = call(iam.get_policy, PolicyArn=arn)
     except ServiceError as error:
@@ -171,7 +175,8 @@ def policy_version(iam: IAMClient, arn: str) -> str | None:
         if error.status == 403:
             return None
         raise
-    return found["Policy"].get("DefaultVersionId", "unknown")
+    policy = found["Policy"]
+    return f"{policy.get('PolicyId', 'unknown')} {policy.get('DefaultVersionId', 'unknown')}"
 
 
 def similar_policies(iam: IAMClient, arn: str) -> list[str]:

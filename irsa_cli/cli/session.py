@@ -125,6 +125,7 @@ def take_settings(options: dict[str, Any], progress: Progress) -> tuple[Settings
         listen=progress.listen,
         note=progress.note,
         lock=lock,
+        saves=bool(options.get("out")),
         asks=confirmation.asks,
         confirm_plan=confirmation.of_plan,
         confirm_names=confirmation.of_names,

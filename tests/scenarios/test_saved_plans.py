@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from irsa_cli.sandbox import ClusterSpec, Fault, Sandbox
+from irsa_cli.usecases.plans.saved_plan import digest_of
 from tests.scenarios.conftest import sandbox_stage
 from tests.scenarios.test_apply import SQS, apply, config, entry, reader, worker, writes
+from tests.support.sandbox_clients import administrator
 from tests.support.stage import READ_ONLY, ROLE_ARN, Json, Ran, Stage
 
 SNS = "arn:aws:iam::aws:policy/AmazonSNSReadOnlyAccess"
@@ -244,6 +246,28 @@ def taken_name(stage: Stage, namespace: str) -> None:
     stage.iam().create_role(RoleName=role["target"][0], AssumeRolePolicyDocument=json.dumps(trust))
 
 
+def policy_made_again(stage: Stage, namespace: str) -> None:
+    """The same name, and v1 again: everything else may be another."""
+    iam, arn = stage.iam(), own_policy(stage, namespace)
+    for role in iam.list_entities_for_policy(PolicyArn=arn).get("PolicyRoles", []):
+        iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=arn)
+    iam.delete_policy(PolicyArn=arn)
+    everything = {**DOCUMENT, "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.create_policy(PolicyName=namespace, PolicyDocument=json.dumps(everything))
+
+
+def associated(stage: Stage, namespace: str, name: str = "reader") -> Any:
+    """EKS Pod Identity serves the ServiceAccount from now on."""
+    principal = {"Service": "pods.eks.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = stage.iam().create_role(RoleName=f"{namespace}-pods", AssumeRolePolicyDocument=trust)["Role"]
+    eks = administrator(stage.sandbox, "eks", stage.account_id, stage.region)
+    eks.create_pod_identity_association(
+        clusterName=stage.cluster, namespace=namespace, serviceAccount=name, roleArn=role["Arn"]
+    )
+
+
 MOVES: dict[str, Callable[[Stage, str], Any]] = {
     "the role is gone": without_role,
     "the role was made again": made_again,
@@ -279,6 +303,11 @@ MOVES: dict[str, Callable[[Stage, str], Any]] = {
         )
     ),
     "a policy has another version": new_version,
+    "a policy was made again": policy_made_again,
+    "EKS Pod Identity serves the ServiceAccount": associated,
+    "EKS Pod Identity serves the new ServiceAccount": lambda stage, namespace: associated(
+        stage, namespace, "fresh"
+    ),
     "a policy is gone": lambda stage, namespace: stage.iam().delete_policy(
         PolicyArn=own_policy(stage, namespace)
     ),
@@ -292,7 +321,10 @@ def test_a_stale_plan_is_refused_whole(small: Stage, unique: str, move: str) -> 
     check_stale(small, unique, move)
 
 
-@pytest.mark.parametrize("move", [name for name in MOVES if "ServiceAccount" in name])
+KUBERNETES = [name for name in MOVES if "ServiceAccount" in name and "EKS" not in name]
+
+
+@pytest.mark.parametrize("move", KUBERNETES)
 def test_what_moves_in_the_cluster_is_seen_on_both_apis(stage: Stage, unique: str, move: str) -> None:
     check_stale(stage, unique, move)
 
@@ -379,6 +411,60 @@ def test_what_has_moved_is_named(stage: Stage, unique: str) -> None:
     error = ran.error
     assert error["code"] == "StalePlan"
     assert error["details"] == ["role tag cost: is there now"]
+
+
+def test_a_boundary_that_was_made_again_is_seen(small: Stage, unique: str) -> None:
+    prepared(small, unique, "update-sa")
+    small.iam().create_policy(PolicyName=unique, PolicyDocument=json.dumps(DOCUMENT))
+    line = ("update-sa", "app", "-n", unique, "-c", small.cluster)
+    saved(small, *line, "--permissions-boundary", own_policy(small, unique))
+    policy_made_again(small, unique)
+    before, ran = small.world(), apply_plan(small, "-o", "json")
+    assert (ran.code, small.world()) == (4, before), ran.err
+    assert ran.error["details"] == [f"version {own_policy(small, unique)}: was changed"]
+
+
+def test_what_stays_on_the_role_is_looked_at_too(small: Stage, unique: str) -> None:
+    prepared(small, unique, "update-sa")
+    small.iam().create_policy(PolicyName=unique, PolicyDocument=json.dumps(DOCUMENT))
+    line = ("update-sa", "app", "-n", unique, "-c", small.cluster)
+    boundary = ("--permissions-boundary", own_policy(small, unique))
+    assert small.irsa(*line, *boundary, "--attach-policy-arn", own_policy(small, unique)).code == 0
+    saved(small, *line, "--attach-policy-arn", SQS)
+    small.iam().create_policy_version(
+        PolicyArn=own_policy(small, unique), PolicyDocument=json.dumps(DOCUMENT), SetAsDefault=True
+    )
+    before, ran = small.world(), apply_plan(small, "-o", "json")
+    assert (ran.code, small.world()) == (4, before), ran.err
+
+
+def test_a_role_that_is_only_used_and_trusts_others_by_now_is_seen(small: Stage, unique: str) -> None:
+    made = small.create_sa("first", unique, "--attach-policy-arn", READ_ONLY, "--associate-oidc")
+    assert made.code == 0, made.err
+    arn = small.role_of(unique, "first")["arn"]
+    trust = small.iam().get_role(RoleName=arn.rsplit("/", 1)[-1])["Role"]["AssumeRolePolicyDocument"]
+    wider = json.loads(json.dumps(trust).replace(f"{unique}:first", f"{unique}:*"))
+    wider = json.loads(json.dumps(wider).replace("StringEquals", "StringLike"))
+    small.iam().create_role(RoleName=unique, AssumeRolePolicyDocument=json.dumps(wider))
+    line = ("create-sa", "app", "-n", unique, "-c", small.cluster, "--allow-wide-trust")
+    saved(small, *line, "--attach-role-arn", f"arn:aws:iam::{small.account_id}:role/{unique}")
+    theirs = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({**wider, "Statement": [*wider["Statement"], theirs]})
+    small.iam().update_assume_role_policy(RoleName=unique, PolicyDocument=document)
+    before, ran = small.world(), apply_plan(small, "-o", "json")
+    assert (ran.code, small.world()) == (4, before), ran.err
+    assert ran.error["details"] == ["role trust policy: was changed"]
+
+
+def test_a_plan_of_an_older_irsa_is_to_be_made_again(small: Stage, unique: str) -> None:
+    plan = saved(small, "create-sa", "app", "-n", unique, "-c", small.cluster, "--associate-oidc")
+    del plan["metadata"]["format"]
+    plan["digest"] = digest_of(plan)
+    plan_file(small).write_text(json.dumps(plan))
+    small.sandbox.calls.clear()
+    ran = apply_plan(small)
+    assert (ran.code, small.sandbox.calls) == (2, [])
+    assert "make the plan again" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class PolicyVersions:
-    """The version in force of each policy of the account, by ARN; AWS changes its own as it likes."""
+    """Id and version in force of each policy of the account, by ARN; AWS changes its own as it likes."""
 
     versions: Mapping[str, str] = field(default_factory=dict)
 

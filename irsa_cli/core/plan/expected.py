@@ -43,10 +43,18 @@ _WORDS = {
     "others": "role",
     "policies": "policy",
     "versions": "version",
+    "associations": "EKS Pod Identity association",
     "uid": "uid (it was deleted and made again)",
     "role_id": "id (it was deleted and made again)",
 }
 THERE = "is there"
+
+
+@dataclass(frozen=True)
+class PodIdentity:
+    """Which ServiceAccounts (`namespace/name`) EKS Pod Identity serves: the association, or why unknown."""
+
+    associations: Mapping[str, str] = field(default_factory=dict)
 
 
 def seen_of(*parts: Any) -> Seen:

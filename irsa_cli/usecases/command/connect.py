@@ -6,7 +6,7 @@ The slow parts overlap: while EKS answers, the Kubernetes client is imported and
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +17,7 @@ from irsa_cli.aws.cluster import EksCluster, NoCluster, describe, find_region
 from irsa_cli.aws.session import AwsSession, WireCall
 from irsa_cli.core.values.arn import Arn
 from irsa_cli.core.values.cluster import Cluster
-from irsa_cli.core.values.errors import InvalidInput, IrsaError, UnexpectedCluster
+from irsa_cli.core.values.errors import InvalidInput, IrsaError, ServiceError, UnexpectedCluster
 from irsa_cli.usecases.command.caller import AccountAccess, naming_caller
 from irsa_cli.usecases.command.project_settings import check_project, read_project
 
@@ -132,6 +132,18 @@ class Connection:
     def description(self) -> Mapping[str, Any] | None:
         """What EKS said of the cluster when it was asked for it; None for one that isn't EKS'."""
         return None if self._eks is None else self._eks.description
+
+    @cached_property
+    def associations(self) -> Collection[tuple[str, str]] | str:
+        """The ServiceAccounts that EKS Pod Identity serves, read once, or why that is not known."""
+        from irsa_cli.aws.diagnosis import associations
+
+        if self._eks is None:
+            return ()  # Pod Identity is EKS' own.
+        try:
+            return associations(self.aws.client("eks"), self.cluster.name)
+        except ServiceError as error:
+            return error.code
 
     @property
     def home(self) -> AwsSession:

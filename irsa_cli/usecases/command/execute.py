@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 
-from irsa_cli.core.plan.changes import Change, Plan
+from irsa_cli.aws.diagnosis import association
+from irsa_cli.core.plan.changes import Change, Kind, Plan
+from irsa_cli.core.plan.expected import PodIdentity
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, LockLost
@@ -84,6 +86,8 @@ def perform(
     needs, `Refused` when it is not the saved one, and what the gate raises where there is nothing to do.
     """
     cluster = connection.cluster
+    if settings.keeps_plan and len(plan):
+        seen = [*seen, _served(plan, connection, context)]
     now = context.planned(plan, cluster, seen)
     if settings.expected is not None:
         settings.expected.check(now)
@@ -105,6 +109,19 @@ def perform(
         result = Result(Ended.UNCHANGED, cluster=cluster)
     result.command, result.seconds, result.planned = context.command, settings.seconds, now
     return result
+
+
+def _served(plan: Plan, connection: Connection, context: RunContext) -> PodIdentity:
+    """Whom of those that a plan is about EKS Pod Identity serves, which goes before an annotation."""
+    names = {change.name for change in plan if change.kind is Kind.SERVICE_ACCOUNT}
+    names |= {name for name in (context.service_account or "",) if "/" in name}
+    there = connection.associations
+    if isinstance(there, str):
+        return PodIdentity(dict.fromkeys(sorted(names), f"can't be read: {there}"))
+    eks, cluster = connection.aws.client("eks"), connection.cluster.name
+    pairs = {name: name.partition("/")[::2] for name in sorted(names)}
+    found = {name: pair for name, pair in pairs.items() if pair in there}
+    return PodIdentity({name: repr(association(eks, cluster, *pair)) for name, pair in found.items()})
 
 
 def execute(

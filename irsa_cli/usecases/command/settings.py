@@ -107,6 +107,8 @@ class Settings:
     """The locks that are held by now, None where none are taken."""
     expected: ExpectedPlan | None = None
     """The saved plan that is carried out; None where what is planned now is."""
+    saves: bool = False
+    """Whether the plan of a dry run is saved."""
     started: float = field(default_factory=time.monotonic)
     thought: list[tuple[float, float]] = field(default_factory=list)
     """When somebody thought about a question, as `time.monotonic` has it."""
@@ -120,6 +122,11 @@ class Settings:
         extend(ended - began)
         if not answer:
             raise NotConfirmed("nothing is deleted", reason="it was not confirmed")
+
+    @property
+    def keeps_plan(self) -> bool:
+        """Whether what a plan was made of is compared with what a saved one was made of, now or later."""
+        return self.saves or self.expected is not None
 
     @property
     def is_rehearsal(self) -> bool:

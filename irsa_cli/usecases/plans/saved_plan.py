@@ -33,6 +33,8 @@ from irsa_cli.usecases.plans.requests import COMMANDS, Request, UnreadableReques
 from irsa_cli.usecases.texts import read_text
 
 KIND = "Plan"
+FORMAT = 2
+"""What is kept of the current state: one that keeps less of it can't be compared with what is there."""
 LARGEST = 64 * 2**20
 """Bytes of a file that is read at most: a plan of ten thousand ServiceAccounts has fewer."""
 
@@ -82,7 +84,12 @@ class SavedPlan:
         document = {
             "apiVersion": API_VERSION,
             "kind": KIND,
-            "metadata": {"command": self.command, "made": self.made, "version": self.version},
+            "metadata": {
+                "command": self.command,
+                "made": self.made,
+                "version": self.version,
+                "format": FORMAT,
+            },
             "request": requests.written(self.request),
             "items": [_item_to_json(item) for item in self.items],
         }
@@ -232,6 +239,10 @@ def parse(text: str, source: str) -> SavedPlan:
 
 def _read(document: Mapping[str, Any]) -> SavedPlan:
     about = document["metadata"]
+    if about.get("format") != FORMAT:
+        raise UnreadableRequest(
+            "it keeps less of the current state than is compared now; make the plan again"
+        )
     command = about["command"]
     if command not in COMMANDS:
         raise UnreadableRequest(f"the command {command!r}")

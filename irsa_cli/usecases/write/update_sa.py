@@ -18,7 +18,7 @@ from irsa_cli.core.binding.spec import DesiredState
 from irsa_cli.core.binding.update_request import Pairing, Update
 from irsa_cli.core.plan.changes import Plan
 from irsa_cli.core.planning import trust_warnings
-from irsa_cli.core.planning.chain_update import chain_of, chain_update, with_chain
+from irsa_cli.core.planning.chain_update import FoundChain, chain_of, chain_update, with_chain
 from irsa_cli.core.planning.chaining import target_notes
 from irsa_cli.core.planning.differences import check_provider
 from irsa_cli.core.planning.update import Quotas, ineffective, plan, restarts
@@ -131,6 +131,8 @@ class _Updating:
     versions: PolicyVersions = field(default_factory=PolicyVersions)
     chain: Chain | None = None
     """The target that the role goes on to afterwards."""
+    there: FoundChain | None = None
+    """What is there of targets and ConfigMaps, those that are left and those that are to be."""
     chain_notes: list[str] = field(default_factory=list)
 
     def attempt(self) -> Result:
@@ -163,6 +165,10 @@ class _Updating:
             pair, accounts = read_pairing(connection, request.namespace, request.name)
         check_ours(pair, sharers(pair, accounts or []))
         self.versions = exist.result()
+        if self.settings.keeps_plan and pair.role is not None:
+            # What stays on the role was seen by whoever reviews the plan, too.
+            stays = check_policies(connection, pair.role.attached, pair.role.state.permissions_boundary)
+            self.versions = PolicyVersions({**self.versions.versions, **stays.versions})
         if provider is not None and request.update.audience is not None:
             pair = replace(pair, provider=provider.result())
             if not request.associate:
@@ -186,7 +192,7 @@ class _Updating:
         found = plan(update, pair, quotas, associate=self.request.associate, gated=self.request.verify)
         self.chain = chain_of(pair) if chain is None else chain.after
         if chain is not None:
-            there = read_chains(self.connection, pair.namespace, chain)
+            there = self.there = read_chains(self.connection, pair.namespace, chain)
             adds, gated = update.update_target_trust, self.request.verify
             found = with_chain(found, chain, there, pair, adds=adds, gated=gated)
             kept = taken_back(chain.left, there.left)[1]
@@ -212,7 +218,7 @@ class _Updating:
     def _carry_out(self, todo: Plan, pair: Pairing) -> Result:
         gated = self.request.verify and (len(todo) > 0 or not self.verification)
         gate = (lambda run: self._prove(todo, pair, run)) if gated else None
-        seen = [pair, self.versions]
+        seen = [pair, self.versions, *([self.there] if self.there is not None else [])]
         return perform(todo, self.connection, self.settings, self.context, gate, seen=seen)
 
     def _prove(self, todo: Plan, pair: Pairing, run: Run | None) -> None:
