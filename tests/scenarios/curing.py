@@ -24,7 +24,7 @@ from tests.scenarios.breaking import NAME, STS, Binding
 from tests.support.stage import Json, made
 
 BY_HAND = {
-    *("ARN", "edit", "doctor", "get", "get-policy", "get-role", "modify-vpc-endpoint", "describe-cluster"),
+    *("ARN", "edit", "doctor", "get", "get-policy", "get-role", "describe-vpc-endpoints", "describe-cluster"),
     *("describe-pod-identity-association", "curl"),
 }
 """Words of commands that need a person."""
@@ -47,10 +47,10 @@ def alternatives(fix: str) -> list[str]:
 def cure(binding: Binding, fix: str) -> None:
     """Carry out the commands of a fix."""
     for line in fix.splitlines():
-        words = shlex.split(line, comments=True)
+        elsewhere = IN_ACCOUNT.fullmatch(line)  # Done by who has credentials there.
+        words = shlex.split(line.removeprefix("# ") if elsewhere else line, comments=True)
         if not words:
             continue
-        elsewhere = IN_ACCOUNT.fullmatch(line)
         if words[0] == "aws":
             _aws(binding, words[1:], elsewhere[1] if elsewhere else "")
         else:

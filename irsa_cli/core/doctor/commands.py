@@ -9,6 +9,7 @@ import shlex
 
 from irsa_cli.core.doctor.facts import Facts, Role, Subject
 from irsa_cli.core.doctor.owners import restart
+from irsa_cli.core.doctor.proposals import comment
 from irsa_cli.core.doctor.subjects import ROLE_ENV, audience_of, unspaced
 from irsa_cli.core.objects.kinds import Pod
 from irsa_cli.core.plan.states import ROLE_ARN_ANNOTATION
@@ -104,10 +105,10 @@ def rewrite_trust(facts: Facts, role: Role, document: Document) -> str:
 
 
 def in_account(facts: Facts, account: str, command: str) -> str:
-    """A command of the AWS CLI, with the account to run it in where that is not the cluster's."""
+    """A command of the AWS CLI; a comment where it is another account's: it wants credentials from there."""
     if account == facts.cluster.account:
         return facts.reach.aws(command)
-    return f"aws {command} # in account {account}"
+    return comment(f"aws {command} # in account {account}")
 
 
 def eks(facts: Facts, command: str, more: str = "") -> str:

@@ -1,13 +1,16 @@
 """What a proposal is called: only what corrects, and can be pasted as it stands, is a fix."""
 
+from dataclasses import replace
+
 import pytest
 
 from irsa_cli.core.doctor.causes import CAUSES
+from irsa_cli.core.doctor.commands import in_account
 from irsa_cli.core.doctor.diagnosis import finding_json
-from irsa_cli.core.doctor.finding import Finding
+from irsa_cli.core.doctor.finding import Finding, Verdict
 from irsa_cli.core.doctor.proposals import Proposal, comment, kind_of
-from tests.unit.current import Change, working
-from tests.unit.doctor.diagnosis_cases import CASES
+from tests.unit.current import Change, around, role, working
+from tests.unit.doctor.diagnosis_cases import CASES, FOR_ANOTHER
 
 KINDS = [
     ("kubectl --context get -n get rollout restart deployment/get", Proposal.COMMAND),
@@ -46,3 +49,23 @@ def test_each_finding_says_what_its_proposal_is(cause: str, change: Change) -> N
     assert (shown is None) is (judgement.fix == "")
     if " get-" in judgement.fix and "\n" not in judgement.fix:
         assert shown == "look"
+
+
+def test_what_another_account_has_to_do_does_nothing_here() -> None:
+    """The same name may be a role of this account, too."""
+    facts = working()
+    there = in_account(facts, "444455556666", "iam update-assume-role-policy --role-name reader")
+    assert kind_of(there) is Proposal.CHOICE
+    assert there.endswith("# in account 444455556666")
+    here = in_account(facts, facts.cluster.account, "iam update-assume-role-policy --role-name reader")
+    assert kind_of(here) is Proposal.COMMAND
+
+
+def test_what_does_not_fit_into_a_trust_policy_is_not_added() -> None:
+    facts = replace(
+        around(role=role(trust=FOR_ANOTHER))(working()), quotas={"AssumeRolePolicySizeQuota": 300}
+    )
+    judgement = CAUSES["trust-subject"].judge(facts)
+    assert judgement.verdict is Verdict.PROBLEM
+    assert judgement.proposal is Proposal.LOOK
+    assert "update-trust" not in judgement.fix

@@ -123,7 +123,7 @@ def _endpoint_policy(facts: Facts) -> Judgement:
         return problem(
             "an endpoint's policy does not allow the unsigned call",
             fix=facts.reach.aws(
-                f"ec2 modify-vpc-endpoint --vpc-endpoint-id {shlex.quote(refusing[0])} --reset-policy",
+                f"ec2 describe-vpc-endpoints --vpc-endpoint-ids {shlex.quote(refusing[0])}",
                 facts.cluster.region,
             ),
             endpoint=listed(refusing),

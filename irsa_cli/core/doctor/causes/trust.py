@@ -80,9 +80,9 @@ def _fix(facts: Facts, role: Role, flaw: Flaw) -> str:
     if pattern:
         wanted = trust_policy.statement(replace(identity, subject=pattern), pattern=True)
         return _write(facts, role, trust_policy.with_statement(role.trust, wanted))
-    if Arn.parse(role.arn).account != facts.cluster.home:
-        wanted = trust_policy.statement(identity)
-        return _write(facts, role, trust_policy.with_statement(role.trust, wanted))
+    document = trust_policy.with_statement(role.trust, trust_policy.statement(identity))
+    if Arn.parse(role.arn).account != facts.cluster.home or policy.size(document) > trust_limit(facts):
+        return _write(facts, role, document)
     return admit(facts, facts.named, role.arn)
 
 
