@@ -51,7 +51,7 @@ THERE = "is there"
 
 
 @dataclass(frozen=True)
-class PodIdentity:
+class ServedAccounts:
     """Which ServiceAccounts (`namespace/name`) EKS Pod Identity serves: the association, or why unknown."""
 
     associations: Mapping[str, str] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from irsa_cli.aws.diagnosis import association
 from irsa_cli.core.plan.changes import Change, Kind, Plan
-from irsa_cli.core.plan.expected import PodIdentity
+from irsa_cli.core.plan.expected import ServedAccounts
 from irsa_cli.core.results.result import ChangeResult, Ended, Result
 from irsa_cli.core.values.cluster import Cluster
 from irsa_cli.core.values.errors import IrsaError, LockLost
@@ -111,17 +111,17 @@ def perform(
     return result
 
 
-def _served(plan: Plan, connection: Connection, context: RunContext) -> PodIdentity:
+def _served(plan: Plan, connection: Connection, context: RunContext) -> ServedAccounts:
     """Whom of those that a plan is about EKS Pod Identity serves, which goes before an annotation."""
     names = {change.name for change in plan if change.kind is Kind.SERVICE_ACCOUNT}
     names |= {name for name in (context.service_account or "",) if "/" in name}
     there = connection.associations
     if isinstance(there, str):
-        return PodIdentity(dict.fromkeys(sorted(names), f"can't be read: {there}"))
+        return ServedAccounts(dict.fromkeys(sorted(names), f"can't be read: {there}"))
     eks, cluster = connection.aws.client("eks"), connection.cluster.name
     pairs = {name: name.partition("/")[::2] for name in sorted(names)}
     found = {name: pair for name, pair in pairs.items() if pair in there}
-    return PodIdentity({name: repr(association(eks, cluster, *pair)) for name, pair in found.items()})
+    return ServedAccounts({name: repr(association(eks, cluster, *pair)) for name, pair in found.items()})
 
 
 def execute(
